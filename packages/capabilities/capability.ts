@@ -1,0 +1,103 @@
+import type { Clock } from '@safekeep/core';
+import type { Signer } from '@safekeep/crypto';
+import type { Database } from '@safekeep/postgres';
+import type { Static, TObject, TSchema } from 'typebox';
+
+/**
+ * The one shape of everything Safekeep can do. The CLI and the server hold one list of these and mount what they find.
+ */
+export type Capability = {
+  readonly name: string;
+  readonly commands: readonly Command[];
+};
+
+/** A positional argument of a command, e.g. `FILE` of `import sqlite FILE`. Its value arrives in the input under `key`. */
+export type Positional = {
+  readonly key: string;
+  /** As shown in the help, in capitals: `FILE`. */
+  readonly label: string;
+  readonly description: string;
+  readonly optional?: boolean;
+};
+
+/**
+ * One verb of the CLI. Flags, help, validation, completion and the reference page are all derived from this.
+ *
+ * `input` holds one property for each positional and each flag: `onInvalid` becomes `--on-invalid`, a boolean becomes a
+ * switch, a union of literals a choice, an array a flag that can be repeated; `description` and `default` are shown.
+ */
+export type Command = {
+  /** The words typed: `import sqlite`. */
+  readonly name: string;
+  /** One line, starting with a verb, without a full stop. */
+  readonly summary: string;
+  readonly positionals: readonly Positional[];
+  readonly input: TObject;
+  /** The JSON document that `--json` prints. */
+  readonly output: TSchema;
+  /** One realistic call, without `npx`: `safekeep import sqlite practice.db --plan`. */
+  readonly example: string;
+  readonly run: (context: CommandContext, input: never) => Promise<Outcome<unknown>>;
+  /** The same result for a person. Plain text; `ink` colours only where the terminal shows colours. */
+  readonly render: (result: never, ink: Ink) => string;
+};
+
+/** `ok: false` ends the command with exit code 1: the thing asked about is not so. */
+export type Outcome<Result> = { readonly result: Result; readonly ok?: boolean };
+
+/** Ties the types of input, result and their two users together; the returned command is uniform for the list. */
+export function command<const Input extends TObject, const Output extends TSchema>(definition: {
+  readonly name: string;
+  readonly summary: string;
+  readonly positionals?: readonly Positional[];
+  readonly input: Input;
+  readonly output: Output;
+  readonly example: string;
+  readonly run: (context: CommandContext, input: Static<Input>) => Promise<Outcome<Static<Output>>>;
+  readonly render: (result: Static<Output>, ink: Ink) => string;
+}): Command {
+  return { positionals: [], ...definition };
+}
+
+/** What a command is given. Nothing here is opened before it is asked for. */
+export type CommandContext = {
+  /** Absolute path of the home; exists, writable, 0711 or stricter. */
+  readonly home: string;
+  readonly tenant: string;
+  /** Absolute path of the data map. */
+  readonly mapFile: string;
+  readonly clock: Clock;
+  /** Aborted by Ctrl-C and SIGTERM; long work stops at its next safe place. */
+  readonly signal: AbortSignal;
+  /** `--json` was given. */
+  readonly json: boolean;
+  /**
+   * The database of the configuration, else the embedded one of the home (started if it sleeps, stopped on exit), with
+   * Safekeep's schema migrated to the newest version unless `migrate: false`.
+   */
+  readonly database: (options?: { readonly migrate?: boolean }) => Promise<Database>;
+  /** The home's Ed25519 signing key, made on first use. */
+  readonly signer: () => Promise<Signer>;
+  /** Agreement of a person to change their database. Throws `consent-needed` or `declined`. */
+  readonly confirm: (action: string) => Promise<void>;
+  /** Shows progress on stderr: a bar on a terminal, a line every few seconds otherwise. */
+  readonly progress: (label: string, options?: { readonly total?: number; readonly unit?: string }) => Progress;
+  /** One line on stderr for a person. Never a personal value. */
+  readonly say: (line: string) => void;
+};
+
+export type Progress = {
+  /** Absolute counts; `total` may become known or change on the way. */
+  readonly update: (done: number, total?: number) => void;
+  readonly end: () => void;
+};
+
+/** Colours by meaning. On anything but a terminal these return the text unchanged. */
+export type Ink = {
+  readonly good: (text: string) => string;
+  readonly bad: (text: string) => string;
+  readonly warn: (text: string) => string;
+  readonly dim: (text: string) => string;
+  readonly strong: (text: string) => string;
+};
+

@@ -1,0 +1,250 @@
+/** How a command ends: 1 the thing asked about is not so or was refused, 2 usage, configuration or an unsuitable database, 3 internal. */
+export type ExitCode = 1 | 2 | 3;
+
+type Entry = {
+  /** HTTP status of the same refusal in the API (RFC 9110). */
+  readonly status: number;
+  readonly exit: ExitCode;
+  /** What happened and what was kept safe. `{name}` is filled in; never with a personal value or a key. */
+  readonly text: string;
+  /** What to do next. */
+  readonly remedy: string;
+};
+
+/**
+ * Every expected refusal of Safekeep, by code. Closed: an error that is not here is a bug and leaves as `internal`.
+ * The reference page docs/errors.md is generated from this table.
+ */
+export const catalogue = {
+  // ---- how it was called -------------------------------------------------------------------------------------------
+  'usage': {
+    status: 400,
+    exit: 2,
+    text: '{problem}',
+    remedy: 'Run the command with --help to see what it takes.',
+  },
+  'configuration-invalid': {
+    status: 500,
+    exit: 2,
+    text: 'The configuration has {count} problem(s):\n{problems}',
+    remedy: 'Mend the settings named above. docs/configuration.md lists every setting; `safekeep init` writes a commented file.',
+  },
+  'consent-needed': {
+    status: 428,
+    exit: 2,
+    text: '{action} changes your database, and nobody was there to agree. Nothing was changed.',
+    remedy: 'Look at the plan first, then repeat the command with --yes, or run it at a terminal and answer the question.',
+  },
+  'declined': {
+    status: 409,
+    exit: 1,
+    text: 'You declined: {action}. Nothing was changed.',
+    remedy: 'Run the command again when you are ready.',
+  },
+  'interrupted': {
+    status: 499,
+    exit: 1,
+    text: '{action} was interrupted. {kept}',
+    remedy: 'Run the same command again; it goes on or starts clean.',
+  },
+  'file-exists': {
+    status: 409,
+    exit: 2,
+    text: '{path} exists already and was not touched.',
+    remedy: 'Move it away, or repeat the command with --force to replace it.',
+  },
+  'file-unreadable': {
+    status: 400,
+    exit: 2,
+    text: '{path} cannot be read ({reason}).',
+    remedy: 'Check the path and the rights on it.',
+  },
+  'internal': {
+    status: 500,
+    exit: 3,
+    text: 'Something went wrong inside Safekeep (request {request}): {summary}',
+    remedy: 'This is a bug. Please report it with the request id and the lines of the log that carry it.',
+  },
+
+  // ---- the home and the embedded server ----------------------------------------------------------------------------
+  'home-not-writable': {
+    status: 500,
+    exit: 2,
+    text: 'The home {path} cannot be written ({reason}).',
+    remedy: 'Give this user write access to it, or name another place with --home or SAFEKEEP_HOME.',
+  },
+  'disk-full': {
+    status: 507,
+    exit: 3,
+    text: 'The disk that holds {path} is full. What was committed before is safe.',
+    remedy: 'Free some space and run the command again.',
+  },
+  'embedded-not-installed': {
+    status: 500,
+    exit: 2,
+    text: 'There is no embedded PostgreSQL for this platform ({platform}).',
+    remedy: 'Install a PostgreSQL 15 to 18 and name it with SAFEKEEP_DATABASE_URL, or install again with optional dependencies on.',
+  },
+  'embedded-version': {
+    status: 500,
+    exit: 2,
+    text: 'The data in {path} belongs to PostgreSQL {found}; this Safekeep brings PostgreSQL {wanted}. Nothing was changed.',
+    remedy: 'Use the Safekeep version that made it, or move the data with pg_dump into a new home.',
+  },
+  'embedded-failed': {
+    status: 503,
+    exit: 2,
+    text: 'The embedded PostgreSQL did not start: {reason}',
+    remedy: 'The server log is {log}. `safekeep doctor` checks disk, rights and memory.',
+  },
+  'embedded-user': {
+    status: 500,
+    exit: 2,
+    text: 'PostgreSQL refuses to run as root, and no ordinary user could be found or made for it ({reason}).',
+    remedy: 'Create a system user named postgres, or run Safekeep as an ordinary user.',
+  },
+  'port-taken': {
+    status: 503,
+    exit: 2,
+    text: 'Port {port} on 127.0.0.1 is taken by another program.',
+    remedy: 'Choose another with --port, or stop that program.',
+  },
+  'already-running': {
+    status: 409,
+    exit: 2,
+    text: 'Safekeep already runs for the home {home} (process {pid}).',
+    remedy: 'Use it as it is, or run `safekeep stop` first.',
+  },
+  'key-file-unsafe': {
+    status: 500,
+    exit: 2,
+    text: 'The key file {path} can be read by other users of this machine (mode {mode}). It was not used.',
+    remedy: 'Run chmod 600 on it, and think about whether the key was seen.',
+  },
+  'key-file-broken': {
+    status: 500,
+    exit: 2,
+    text: 'The key file {path} does not hold a key ({reason}).',
+    remedy: 'Restore it from your key backup. Do not delete it: what it signed can then no longer be linked to this home.',
+  },
+  'signature-invalid': {
+    status: 422,
+    exit: 1,
+    text: 'The signature does not verify: {reason}.',
+    remedy: 'Do not rely on this document. Ask its issuer for the original and check the verifier key through another channel.',
+  },
+
+  // ---- reaching a database -----------------------------------------------------------------------------------------
+  'database-url-invalid': {
+    status: 500,
+    exit: 2,
+    text: 'The database URL is not usable: {reason}.',
+    remedy: 'Write it as postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full.',
+  },
+  'database-unreachable': {
+    status: 503,
+    exit: 2,
+    text: 'No PostgreSQL answers at {host}:{port} ({reason}).',
+    remedy: 'Check that the server runs, the host and port are right, and a firewall lets this machine in.',
+  },
+  'database-password-wrong': {
+    status: 503,
+    exit: 2,
+    text: 'PostgreSQL at {host}:{port} refused the login of {user}.',
+    remedy: 'Check user and password in SAFEKEEP_DATABASE_URL and the rules in pg_hba.conf.',
+  },
+  'database-missing': {
+    status: 503,
+    exit: 2,
+    text: 'The server at {host}:{port} has no database named {database}.',
+    remedy: 'Create it, or correct the name at the end of the URL.',
+  },
+  'database-tls': {
+    status: 503,
+    exit: 2,
+    text: 'A TLS connection to {host}:{port} that satisfies sslmode={mode} is not possible: {reason}.',
+    remedy: 'Give the right CA with sslrootcert=FILE, use the host name that stands in the certificate, or turn TLS on at the server.',
+  },
+  'database-version': {
+    status: 503,
+    exit: 2,
+    text: 'This is PostgreSQL {found}; Safekeep needs 15 to 18.',
+    remedy: 'Upgrade the server, or name another one.',
+  },
+  'database-read-only': {
+    status: 503,
+    exit: 2,
+    text: 'This server is read-only (a standby, or default_transaction_read_only is on). Nothing was changed.',
+    remedy: 'Name the primary server in SAFEKEEP_DATABASE_URL.',
+  },
+  'database-busy': {
+    status: 503,
+    exit: 2,
+    text: 'The server has no connection left for us ({reason}).',
+    remedy: 'Raise max_connections, lower SAFEKEEP_POOL_MAX, or put pgBouncer in front.',
+  },
+  'extension-missing': {
+    status: 503,
+    exit: 2,
+    text: 'The extension {extension} is neither installed nor can {user} install it.',
+    remedy: 'Ask an administrator to run: CREATE EXTENSION {extension};',
+  },
+  'privilege-missing': {
+    status: 403,
+    exit: 2,
+    text: '{user} lacks a right: {right}. Nothing was changed.',
+    remedy: 'Let an administrator run: {grant}',
+  },
+  'connection-lost': {
+    status: 503,
+    exit: 3,
+    text: 'The connection to the database was lost while: {action}. What was not committed was rolled back by the server.',
+    remedy: 'Check the server, then run the same command again.',
+  },
+  'lock-timeout': {
+    status: 503,
+    exit: 3,
+    text: 'A lock on {target} was not to be had within {tries} tries. Nothing was changed.',
+    remedy: 'Find the blocking session in pg_stat_activity (pg_blocking_pids), or try again when there is less traffic.',
+  },
+  'runtime-role-too-strong': {
+    status: 503,
+    exit: 2,
+    text: 'The login {user} is {reason}: row security would not bind it, so one tenant could read another. It is refused for the running pool.',
+    remedy: 'Make a login that is only a member of safekeep_app and name it in SAFEKEEP_DATABASE_URL; keep the strong one for migrations.',
+  },
+
+  // ---- Safekeep's own schema ---------------------------------------------------------------------------------------
+  'migration-unknown': {
+    status: 400,
+    exit: 2,
+    text: 'There is no migration {version}; the newest is {newest}.',
+    remedy: '`safekeep migrate status` lists them.',
+  },
+  'migration-changed': {
+    status: 409,
+    exit: 1,
+    text: 'Migration {version} has landed in this database with another content (sha256 {landed}, now {now}). Nothing was changed.',
+    remedy: 'Restore the file as it was when it landed; changes go into a new migration.',
+  },
+  'migration-newer': {
+    status: 409,
+    exit: 2,
+    text: 'This database carries schema version {found}; this Safekeep knows up to {newest}.',
+    remedy: 'Upgrade Safekeep to the version that wrote it.',
+  },
+  'migration-failed': {
+    status: 500,
+    exit: 1,
+    text: 'Migration {version} {direction} failed and was rolled back: {reason}',
+    remedy: 'The schema stands at {current}. Mend the cause and run `safekeep migrate up` again.',
+  },
+  'migration-pending': {
+    status: 503,
+    exit: 2,
+    text: 'The schema of Safekeep in this database is at {current}; {pending} migration(s) are pending.',
+    remedy: 'Run `safekeep migrate up`.',
+  },
+} as const satisfies Record<string, Entry>;
+
+export type ErrorCode = keyof typeof catalogue;

@@ -1,0 +1,52 @@
+import { catalogue, type ErrorCode, type ExitCode } from './catalogue.ts';
+
+/** The names between braces in a text: `'{a} of {b}'` gives `'a' | 'b'`. */
+type Blanks<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}` ? Name | Blanks<Rest> : never;
+
+/** What must be filled in for a code: ids, counts, paths, names of tables; never a personal value, never a key. */
+export type Particulars<Code extends ErrorCode> = Readonly<
+  Record<Blanks<(typeof catalogue)[Code]['text'] | (typeof catalogue)[Code]['remedy']>, string | number>
+>;
+
+type Rest<Code extends ErrorCode> = [keyof Particulars<Code>] extends [never]
+  ? [particulars?: Record<string, never>, options?: ErrorOptions]
+  : [particulars: Particulars<Code>, options?: ErrorOptions];
+
+/** What leaves through the CLI's `--json` and the API: `{ code, message, remedy }`. */
+export type ErrorReport = { readonly code: ErrorCode; readonly message: string; readonly remedy: string };
+
+/**
+ * An expected refusal. A bug is an ordinary `Error` (or a failed assertion) and is never wrapped in this.
+ *
+ * @example throw new SafekeepError('port-taken', { port: 7300 });
+ */
+export class SafekeepError<Code extends ErrorCode = ErrorCode> extends Error {
+  override readonly name = 'SafekeepError';
+  readonly code: Code;
+  readonly remedy: string;
+  readonly exit: ExitCode;
+  readonly status: number;
+
+  constructor(code: Code, ...[particulars, options]: Rest<Code>) {
+    const entry = catalogue[code];
+    const blanks: Readonly<Record<string, string | number>> = particulars ?? {};
+    super(fill(entry.text, blanks), options);
+    this.code = code;
+    this.remedy = fill(entry.remedy, blanks);
+    this.exit = entry.exit;
+    this.status = entry.status;
+  }
+
+  report(): ErrorReport {
+    return { code: this.code, message: this.message, remedy: this.remedy };
+  }
+}
+
+export function isSafekeepError<Code extends ErrorCode>(error: unknown, code?: Code): error is SafekeepError<Code> {
+  return error instanceof SafekeepError && (code === undefined || error.code === code);
+}
+
+function fill(text: string, blanks: Readonly<Record<string, string | number>>): string {
+  // A function as replacement: a value with `$&` in it must stand as it is.
+  return text.replaceAll(/\{(\w+)\}/g, (whole, name: string) => String(blanks[name] ?? whole));
+}

@@ -1,0 +1,1 @@
+export { createSigningKey, signingKeyFromPem, verify, verifierKey, type Signature, type Signer } from './signing.ts';

@@ -1,0 +1,1 @@
+export type { Database, ServerFacts } from './database.ts';
