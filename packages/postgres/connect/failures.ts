@@ -1,0 +1,64 @@
+import { isSafekeepError, SafekeepError } from '@safekeep/core';
+import type { ConnectionTarget } from './url.ts';
+
+/** What Node's sockets and PostgreSQL put on their errors: a system code (`ECONNREFUSED`) or a SQLSTATE (`28P01`). */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+const LOST_MESSAGES = /Connection terminated|Client has encountered a connection error|Connection ended unexpectedly/;
+const LOST_CODES = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', '57P01', '57P02', '08000', '08003', '08006']);
+const TLS_MESSAGES = /does not support SSL|self-signed certificate|certificate|Hostname\/IP|wrong version number|SSL routines/i;
+// Worth another try within the same call: the server starts up, is full for a moment, or a network hiccup.
+const PASSING_CODES = new Set(['57P03', '53300', 'ECONNRESET', 'EPIPE', 'EAI_AGAIN']);
+
+/** Whether the connection was cut while it was in use. */
+export function isConnectionLost(error: unknown): boolean {
+  return LOST_CODES.has(codeOf(error) ?? '') || (error instanceof Error && LOST_MESSAGES.test(error.message));
+}
+
+/** Whether a failed attempt to connect may succeed in a moment. */
+export function isPassing(error: unknown): boolean {
+  return PASSING_CODES.has(codeOf(error) ?? '');
+}
+
+/** Turns a failed attempt to connect into what it means. An error that is not about connecting is handed back as it is. */
+export function connectFailure(error: unknown, target: ConnectionTarget): unknown {
+  if (isSafekeepError(error)) return error;
+  const { host, port, user, database, tlsMode: mode } = target;
+  const code = codeOf(error) ?? '';
+  const message = error instanceof Error ? error.message : String(error);
+  const options = { cause: error };
+  if (code === '28P01' || code === '28000') {
+    return /no encryption|SSL off/i.test(message)
+      ? new SafekeepError('database-tls', { host, port, mode, reason: 'the server accepts this login only over TLS' }, options)
+      : new SafekeepError('database-password-wrong', { host, port, user }, options);
+  }
+  if (code === '3D000') return new SafekeepError('database-missing', { host, port, database }, options);
+  if (code === '42501') return new SafekeepError('privilege-missing', connectRight(target), options);
+  if (code === '53300') return new SafekeepError('database-busy', { reason: 'too many clients' }, options);
+  if (code.startsWith('ERR_TLS') || TLS_MESSAGES.test(message)) return new SafekeepError('database-tls', { host, port, mode, reason: message }, options);
+  if (/password must be a string|no password/i.test(message)) return new SafekeepError('database-password-wrong', { host, port, user }, options);
+  if (/^E[A-Z]+$/.test(code) || code === '57P03' || isConnectionLost(error) || /timeout/i.test(message)) {
+    return new SafekeepError('database-unreachable', { host, port, reason: code || 'no answer in time' }, options);
+  }
+  return error;
+}
+
+/** Turns what PostgreSQL said in the middle of `action` into a refusal of ours, where it is one; else hands it back. */
+export function operationFailure(error: unknown, action: string): unknown {
+  if (isSafekeepError(error)) return error;
+  const code = codeOf(error) ?? '';
+  const options = { cause: error };
+  if (code === '53100') return new SafekeepError('disk-full', { path: 'the database server' }, options);
+  if (code === '25006') return new SafekeepError('database-read-only', {}, options);
+  if (code === '42501' && error instanceof Error) {
+    return new SafekeepError('privilege-missing', { user: 'This login', right: error.message, grant: 'the GRANT that the message above asks for' }, options);
+  }
+  if (isConnectionLost(error)) return new SafekeepError('connection-lost', { action }, options);
+  return error;
+}
+
+function connectRight({ user, database }: ConnectionTarget): { user: string; right: string; grant: string } {
+  return { user, right: `CONNECT on database ${database}`, grant: `GRANT CONNECT ON DATABASE "${database}" TO "${user}";` };
+}

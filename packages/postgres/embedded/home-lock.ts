@@ -1,0 +1,98 @@
+import { chmodSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as wait } from 'node:timers/promises';
+
+/** A process that uses the home's server. */
+export type HomeUser = { readonly pid: number; readonly purpose: string };
+
+/** The list of users of a home, readable and writable only while the lock is held. */
+export type HomeUsers = {
+  /** Users that still run; the entries of dead processes are dropped on the way. */
+  readonly living: () => readonly HomeUser[];
+  readonly add: (lease: string, purpose: string) => void;
+  readonly remove: (lease: string) => void;
+};
+
+const LOCK_PAUSE_MS = 20;
+// initdb on a slow disk is the longest thing that anyone does under the lock.
+const LOCK_PATIENCE_MS = 180_000;
+
+/**
+ * Runs `action` while no other process holds the lock of this home.
+ *
+ * The lock is a write transaction on a small SQLite file: the system releases it when its holder dies, however it dies, so
+ * there are no stale locks to heal and no race in healing them.
+ */
+export async function withHomeLock<Result>(home: string, action: (users: HomeUsers) => Promise<Result>): Promise<Result> {
+  const path = join(home, 'home.lock');
+  const file = new DatabaseSync(path);
+  try {
+    // Whoever can read the file can lock it.
+    chmodSync(path, 0o600);
+    file.exec('PRAGMA busy_timeout = 0');
+    await acquire(file);
+    file.exec('CREATE TABLE IF NOT EXISTS home_user (lease TEXT PRIMARY KEY, pid INTEGER, born TEXT, purpose TEXT)');
+    const result = await action(usersOf(file));
+    file.exec('COMMIT');
+    return result;
+  } finally {
+    // Closing rolls an open transaction back: after a failure the list stands as it was.
+    file.close();
+  }
+}
+
+async function acquire(file: DatabaseSync): Promise<void> {
+  const deadline = performance.now() + LOCK_PATIENCE_MS;
+  for (;;) {
+    try {
+      file.exec('BEGIN IMMEDIATE');
+      return;
+    } catch (error) {
+      const busy = error instanceof Error && /locked|busy/i.test(error.message);
+      if (!busy || performance.now() > deadline) throw error;
+      // Waiting here and not inside SQLite leaves this process free to finish what another of its calls holds the lock for.
+      await wait(LOCK_PAUSE_MS);
+    }
+  }
+}
+
+function usersOf(file: DatabaseSync): HomeUsers {
+  return {
+    living: () => {
+      const living: HomeUser[] = [];
+      for (const row of file.prepare('SELECT lease, pid, born, purpose FROM home_user').all()) {
+        const user = { pid: Number(row['pid']), purpose: String(row['purpose']) };
+        if (birthOf(user.pid) === row['born']) living.push(user);
+        else file.prepare('DELETE FROM home_user WHERE lease = ?').run(String(row['lease']));
+      }
+      return living;
+    },
+    add: (lease, purpose) => {
+      file.prepare('INSERT INTO home_user VALUES (?, ?, ?, ?)').run(lease, process.pid, birthOf(process.pid) ?? '', purpose);
+    },
+    remove: (lease) => {
+      file.prepare('DELETE FROM home_user WHERE lease = ?').run(lease);
+    },
+  };
+}
+
+/**
+ * What tells a process from a later one with the same number: its start time from /proc (proc(5), field 22). Elsewhere only
+ * that it runs. `undefined` for a process that does not.
+ */
+function birthOf(pid: number): string | undefined {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // EPERM: it runs, as somebody else.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return undefined;
+  }
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name in parentheses may hold spaces: count from the last parenthesis.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    return '';
+  }
+}

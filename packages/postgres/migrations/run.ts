@@ -1,0 +1,160 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type pg from 'pg';
+import { isSafekeepError, SafekeepError } from '@safekeep/core';
+import { codeOf, operationFailure } from '../connect/failures.ts';
+import type { Database } from '../database.ts';
+import { loadFunctions, loadMigrations, type FunctionFile, type Migration } from './files.ts';
+import { layFoundation } from './foundation.ts';
+import {
+  createFunction,
+  dropFunctionsOf,
+  hasHistory,
+  lockMigrations,
+  readFunctionHashes,
+  readHistory,
+  readLanded,
+  recordStep,
+  type HistoryEntry,
+  type LandedMigration,
+} from './store.ts';
+
+/** Where Safekeep's own schema stands in a database. */
+export type MigrationStatus = {
+  /** The newest version that stands; `0000` before the first. */
+  readonly current: string;
+  /** Versions of this Safekeep that have not landed. */
+  readonly pending: readonly string[];
+  readonly history: readonly HistoryEntry[];
+};
+
+export type MigrateOptions = {
+  /** Where to stop, as `2` or `0002`. Up: the newest when left out. Down: required. */
+  readonly to?: string;
+  /** Another set than the product's own: for tests of the runner itself. */
+  readonly migrations?: readonly Migration[];
+  readonly functions?: readonly FunctionFile[];
+};
+
+const NONE = '0000';
+const LOCK_TRIES = 5;
+const LOCK_TIMEOUT = '3s';
+const LOCK_PAUSE_MS = 200;
+
+export async function migrationStatus(db: Database, options: MigrateOptions = {}): Promise<MigrationStatus> {
+  const migrations = options.migrations ?? loadMigrations();
+  return await db.withClient(async (client) => {
+    if (!(await hasHistory(client))) return { current: NONE, pending: migrations.map(({ version }) => version), history: [] };
+    const landed = await readLanded(client);
+    const standing = new Set(landed.map(({ version }) => version));
+    return {
+      current: landed.at(-1)?.version ?? NONE,
+      pending: migrations.map(({ version }) => version).filter((version) => !standing.has(version)),
+      history: await readHistory(client),
+    };
+  });
+}
+
+/**
+ * Brings the schema up, one transaction a migration. A second runner waits at the lock and then finds nothing to do.
+ *
+ * @throws `migration-unknown`, `migration-changed`, `migration-newer`, `migration-failed`, `lock-timeout`, `privilege-missing`,
+ *   `extension-missing`, `database-read-only`.
+ */
+export async function migrateUp(db: Database, options: MigrateOptions = {}): Promise<MigrationStatus> {
+  const migrations = options.migrations ?? loadMigrations();
+  const functions = options.functions ?? loadFunctions();
+  const target = versionOf(options.to ?? migrations.at(-1)?.version ?? NONE, migrations);
+  await step(db, 'preparing schema safekeep', async () => undefined);
+  for (const migration of migrations.filter(({ version }) => version <= target)) {
+    await step(db, `migration ${migration.version}`, async (client) => {
+      const landed = await readLanded(client);
+      refuseForeign(landed, migrations);
+      if (landed.some(({ version }) => version === migration.version)) return;
+      await execute(client, migration, 'up', landed);
+      await recordStep(client, migration, 'up');
+    });
+  }
+  await step(db, 'functions', (client) => refreshFunctions(client, functions));
+  return await migrationStatus(db, options);
+}
+
+/**
+ * Takes migrations back, newest first, until `to` is the newest that stands. Each runs the way back that landed with it, so
+ * an older Safekeep can take back what a newer one brought.
+ */
+export async function migrateDown(db: Database, options: MigrateOptions & { readonly to: string }): Promise<MigrationStatus> {
+  const migrations = options.migrations ?? loadMigrations();
+  const before = await migrationStatus(db, options);
+  const target = versionOf(options.to, [...migrations, ...before.history]);
+  for (let current = before.current; current > target; ) {
+    const version = current;
+    current = await step(db, `migration ${version} down`, async (client) => {
+      const landed = await readLanded(client);
+      const top = landed.at(-1);
+      if (top?.version !== version) return top?.version ?? NONE;
+      await dropFunctionsOf(client, version);
+      await execute(client, { ...top, up: '' }, 'down', landed);
+      await recordStep(client, top, 'down');
+      return landed.at(-2)?.version ?? NONE;
+    });
+  }
+  return await migrationStatus(db, options);
+}
+
+/** One transaction under the migration lock, as the schema's owner; tried again when a lock of somebody else stands in the way. */
+async function step<Result>(db: Database, target: string, action: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await db.withClient(async (client) => {
+        await client.query('begin');
+        await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
+        await lockMigrations(client);
+        await layFoundation(client);
+        const result = await action(client);
+        await client.query('commit');
+        return result;
+      });
+    } catch (error) {
+      // 55P03 lock_not_available; 40P01 deadlock_detected. withClient has thrown the connection away: rolled back.
+      const blocked = codeOf(error) === '55P03' || codeOf(error) === '40P01';
+      if (!blocked) throw operationFailure(error, target);
+      if (attempt === LOCK_TRIES) throw new SafekeepError('lock-timeout', { target, tries: LOCK_TRIES }, { cause: error });
+      await wait(LOCK_PAUSE_MS * attempt);
+    }
+  }
+}
+
+async function execute(client: pg.ClientBase, migration: Migration, direction: 'up' | 'down', landed: readonly LandedMigration[]): Promise<void> {
+  try {
+    await client.query(migration[direction]);
+  } catch (cause) {
+    if (isSafekeepError(cause) || codeOf(cause) === '55P03' || codeOf(cause) === '40P01') throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new SafekeepError('migration-failed', { version: migration.version, direction, reason, current: landed.at(-1)?.version ?? NONE }, { cause });
+  }
+}
+
+async function refreshFunctions(client: pg.ClientBase, files: readonly FunctionFile[]): Promise<void> {
+  const standing = new Set((await readLanded(client)).map(({ version }) => version));
+  const hashes = await readFunctionHashes(client);
+  for (const file of files) {
+    if (standing.has(file.needs) && hashes.get(file.object) !== file.sha256) await createFunction(client, file);
+  }
+}
+
+function refuseForeign(landed: readonly LandedMigration[], migrations: readonly Migration[]): void {
+  const known = new Map(migrations.map((migration) => [migration.version, migration]));
+  for (const { version, sha256 } of landed) {
+    const ours = known.get(version);
+    if (ours === undefined) throw new SafekeepError('migration-newer', { found: version, newest: migrations.at(-1)?.version ?? NONE });
+    if (ours.sha256 !== sha256) throw new SafekeepError('migration-changed', { version, landed: sha256.slice(0, 12), now: ours.sha256.slice(0, 12) });
+  }
+}
+
+function versionOf(text: string, known: readonly { readonly version: string }[]): string {
+  const version = text.padStart(4, '0');
+  if (version !== NONE && !known.some((migration) => migration.version === version)) {
+    throw new SafekeepError('migration-unknown', { version: text, newest: known.map((migration) => migration.version).toSorted().at(-1) ?? NONE });
+  }
+  return version;
+}

@@ -1,0 +1,2 @@
+export { testDatabase, type TestDatabase } from './database.ts';
+export { startTestServers, testServers, type TestServer } from './servers.ts';
