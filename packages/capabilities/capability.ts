@@ -1,4 +1,4 @@
-import type { Clock } from '@safekeep/core';
+import type { Clock, Configuration, Secret } from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
 import type { Database } from '@safekeep/postgres';
 import type { Static, TObject, TSchema } from 'typebox';
@@ -45,6 +45,13 @@ export type Command = {
 /** `ok: false` ends the command with exit code 1: the thing asked about is not so. */
 export type Outcome<Result> = { readonly result: Result; readonly ok?: boolean };
 
+/** What a command gives back is not changed afterwards, so read-only lists are welcome. */
+export type Frozen<Value> = Value extends readonly (infer Item)[]
+  ? readonly Frozen<Item>[]
+  : Value extends object
+    ? { readonly [Key in keyof Value]: Frozen<Value[Key]> }
+    : Value;
+
 /** Ties the types of input, result and their two users together; the returned command is uniform for the list. */
 export function command<const Input extends TObject, const Output extends TSchema>(definition: {
   readonly name: string;
@@ -53,8 +60,8 @@ export function command<const Input extends TObject, const Output extends TSchem
   readonly input: Input;
   readonly output: Output;
   readonly example: string;
-  readonly run: (context: CommandContext, input: Static<Input>) => Promise<Outcome<Static<Output>>>;
-  readonly render: (result: Static<Output>, ink: Ink) => string;
+  readonly run: (context: CommandContext, input: Static<Input>) => Promise<Outcome<Frozen<Static<Output>>>>;
+  readonly render: (result: Frozen<Static<Output>>, ink: Ink) => string;
 }): Command {
   return { positionals: [], ...definition };
 }
@@ -67,6 +74,7 @@ export type CommandContext = {
   /** Absolute path of the data map. */
   readonly mapFile: string;
   readonly clock: Clock;
+  readonly configuration: Configuration;
   /** Aborted by Ctrl-C and SIGTERM; long work stops at its next safe place. */
   readonly signal: AbortSignal;
   /** `--json` was given. */
@@ -76,6 +84,11 @@ export type CommandContext = {
    * Safekeep's schema migrated to the newest version unless `migrate: false`.
    */
   readonly database: (options?: { readonly migrate?: boolean }) => Promise<Database>;
+  /**
+   * Where that database is, password included: for tools that connect by themselves. Never printed but by
+   * `safekeep url`, which leaves an embedded server running (`keepRunning`) so that the URL is good for something.
+   */
+  readonly databaseUrl: (options?: { readonly keepRunning?: boolean }) => Promise<Secret>;
   /** The home's Ed25519 signing key, made on first use. */
   readonly signer: () => Promise<Signer>;
   /** Agreement of a person to change their database. Throws `consent-needed` or `declined`. */

@@ -4,3 +4,4 @@ export { isLocal, parseDatabaseUrl, type ConnectionTarget, type TlsMode } from '
 export type { Database, ServerFacts } from './database.ts';
 export { openEmbedded, prepareHome, stopEmbedded, usersOfHome, type EmbeddedLease, type EmbeddedOptions } from './embedded/home.ts';
 export { migrateDown, migrateUp, migrationStatus, type MigrateOptions, type MigrationStatus } from './migrations/run.ts';
+export { readServerHealth, type ServerHealth } from './connect/health.ts';

@@ -1,1 +1,38 @@
 #!/usr/bin/env node
+// Starts the CLI on a Node that can run it. Plain JavaScript of an old dialect on purpose: whatever Node the machine has
+// must be able to read this file, to say what is missing or to hand over to the Node that npm installed beside us.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const OLDEST = [22, 18];
+const here = dirname(fileURLToPath(import.meta.url));
+
+function isFit(version) {
+  const [major, minor] = version.split('.').map(Number);
+  return major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
+}
+
+/** The Node of this checkout's node_modules, searched upwards as Node itself would. */
+function nodeBeside() {
+  for (let folder = here; ; folder = dirname(folder)) {
+    const candidate = join(folder, 'node_modules', '.bin', 'node');
+    if (existsSync(candidate)) return candidate;
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+if (isFit(process.versions.node)) {
+  const main = join(here, '..', 'main.ts');
+  await import(existsSync(main) ? main : join(here, '..', 'main.js'));
+} else {
+  const node = nodeBeside();
+  if (node === undefined) {
+    console.error(`safekeep needs Node ${OLDEST.join('.')} or newer; this is ${process.versions.node}.\n  what to do: install a newer Node from https://nodejs.org, or run \`npm install\` in the checkout.`);
+    process.exit(2);
+  }
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 3) : 130));
+}

@@ -59,6 +59,12 @@ export const catalogue = {
     text: '{path} cannot be read ({reason}).',
     remedy: 'Check the path and the rights on it.',
   },
+  'file-unwritable': {
+    status: 500,
+    exit: 2,
+    text: '{path} cannot be written ({reason}).',
+    remedy: 'Check the rights on its folder, or run the command in another one.',
+  },
   'internal': {
     status: 500,
     exit: 3,
@@ -102,6 +108,12 @@ export const catalogue = {
     exit: 2,
     text: 'PostgreSQL refuses to run as root, and no ordinary user could be found or made for it ({reason}).',
     remedy: 'Create a system user named postgres, or run Safekeep as an ordinary user.',
+  },
+  'unhealthy': {
+    status: 503,
+    exit: 2,
+    text: 'The ground is not fit: {failed}.',
+    remedy: 'Mend what is named; `safekeep doctor` shows it in full.',
   },
   'port-taken': {
     status: 503,
@@ -214,6 +226,21 @@ export const catalogue = {
     remedy: 'Make a login that is only a member of safekeep_app and name it in SAFEKEEP_DATABASE_URL; keep the strong one for migrations.',
   },
 
+  // ---- reading the structure of a database -------------------------------------------------------------------------
+  'name-invalid': {
+    status: 400,
+    exit: 2,
+    text: '{name} is not the name of a {kind}: {reason}.',
+    remedy:
+      'Write schema.table or schema.table.column (public. may be left out), each part that has capitals, blanks, dots or quotes in double quotes: public."Patient files".',
+  },
+  'catalog-unsettled': {
+    status: 503,
+    exit: 3,
+    text: 'The structure of the database changed under each of {tries} tries to read it. Nothing was changed by us.',
+    remedy: 'Wait until the migration or deployment that alters it is done, then run the command again.',
+  },
+
   // ---- Safekeep's own schema ---------------------------------------------------------------------------------------
   'migration-unknown': {
     status: 400,
@@ -244,6 +271,118 @@ export const catalogue = {
     exit: 2,
     text: 'The schema of Safekeep in this database is at {current}; {pending} migration(s) are pending.',
     remedy: 'Run `safekeep migrate up`.',
+  },
+
+  // ---- developing Safekeep -----------------------------------------------------------------------------------------
+  'bench-running': {
+    status: 409,
+    exit: 2,
+    text: 'The machine is taken by {holder}. Nothing was measured: two benches at once would measure each other.',
+    remedy: 'Wait until it has ended, then run the bench again.',
+  },
+
+  // ---- import ------------------------------------------------------------------------------------------------------
+  'import-source-not-sqlite': {
+    status: 400,
+    exit: 2,
+    text: '{file} is not a SQLite database: {finding}. Nothing was changed.',
+    remedy: 'Name the database file itself; unpack or decrypt it first (SQLCipher: sqlcipher_export).',
+  },
+  'import-source-empty': {
+    status: 400,
+    exit: 2,
+    text: '{file} is an empty file: a SQLite database without a single table. Nothing was changed.',
+    remedy: 'Check the path: SQLite programs create an empty file when they are given a wrong one.',
+  },
+  'import-source-no-tables': {
+    status: 400,
+    exit: 2,
+    text: '{file} is a SQLite database without any table. Nothing was changed.',
+    remedy: 'Check the path: this may be a fresh database instead of the one in use.',
+  },
+  'import-source-corrupt': {
+    status: 400,
+    exit: 2,
+    text: 'The SQLite file is damaged at {place}: {detail}. The file was not touched and nothing was imported.',
+    remedy: 'Restore it from a backup, or save what can be read with the recover command of the sqlite3 shell and import the result.',
+  },
+  'import-source-journal': {
+    status: 409,
+    exit: 2,
+    text: 'Beside {file} lies the journal of a transaction that never finished. Reading without it would show half of it. Nothing was changed.',
+    remedy: 'Open the database once with its own application (or sqlite3), which rolls it back; then import again.',
+  },
+  'import-source-locked': {
+    status: 409,
+    exit: 2,
+    text: '{file} is locked by another program that is writing to it. Nothing was changed.',
+    remedy: 'Try again when it has finished, or stop it for the time of the import.',
+  },
+  'import-source-changed': {
+    status: 409,
+    exit: 1,
+    text: '{file} was changed by another program while it was read. What was loaded was removed again.',
+    remedy: 'Stop the writing program and import again, or use --follow for a database in use.',
+  },
+  'import-blocked': {
+    status: 422,
+    exit: 1,
+    text: 'PostgreSQL cannot hold this database as it is: {problems}. Nothing was created.',
+    remedy: 'Mend what is named in the source, then import again.',
+  },
+  'import-type-unfit': {
+    status: 422,
+    exit: 1,
+    text: '{column} cannot become {type}: {reason}. Nothing was created.',
+    remedy: 'Leave the --type for this column out, or choose one that holds every value; `--plan` shows what the column holds.',
+  },
+  'import-strict-types': {
+    status: 422,
+    exit: 1,
+    text: '{count} column(s) hold values against their declared type, and --strict-types was given: {columns}. Nothing was created.',
+    remedy: 'Mend the values in the source, or leave out --strict-types: the columns are then widened without loss.',
+  },
+  'import-target-occupied': {
+    status: 409,
+    exit: 1,
+    text: 'The schema {schema} has {count} object(s) of these names already: {names}. Nothing was changed.',
+    remedy: 'Import into another schema with --schema, or repeat with --replace: what stands there is kept aside, and `import rollback` brings it back.',
+  },
+  'import-replace-referenced': {
+    status: 409,
+    exit: 1,
+    text: '{table} cannot be replaced: {dependent} depends on it and is not part of this import. Nothing was changed.',
+    remedy: 'Drop what depends on it first, or import into another schema with --schema.',
+  },
+  'import-run-unknown': {
+    status: 404,
+    exit: 2,
+    text: 'There is no import run {run} here.',
+    remedy: '`safekeep import list` shows the runs of this database.',
+  },
+  'import-run-state': {
+    status: 409,
+    exit: 1,
+    text: 'The import run {run} is {state}; {action} needs one that is {needed}. Nothing was changed.',
+    remedy: '`safekeep import show {run}` tells what became of it.',
+  },
+  'import-run-active': {
+    status: 409,
+    exit: 1,
+    text: 'Another import into schema {schema} is running now. Nothing was changed.',
+    remedy: 'Wait for it to finish, or stop it; then run the command again.',
+  },
+  'import-rollback-changed': {
+    status: 409,
+    exit: 1,
+    text: 'Since the import, {tables} changed. Rolling back would lose these changes; nothing was changed.',
+    remedy: 'Save the changes first, or repeat with --discard-changes.',
+  },
+  'import-rollback-dependents': {
+    status: 409,
+    exit: 1,
+    text: 'The import cannot be rolled back: {detail}. Nothing was changed.',
+    remedy: 'Drop what was built on the imported tables first (`safekeep unapply` takes out what Safekeep added), then roll back.',
   },
 } as const satisfies Record<string, Entry>;
 

@@ -10,7 +10,7 @@ export type HomeUser = { readonly pid: number; readonly purpose: string };
 export type HomeUsers = {
   /** Users that still run; the entries of dead processes are dropped on the way. */
   readonly living: () => readonly HomeUser[];
-  readonly add: (lease: string, purpose: string) => void;
+  readonly add: (lease: string, purpose: string, pid?: number) => void;
   readonly remove: (lease: string) => void;
 };
 
@@ -68,8 +68,8 @@ function usersOf(file: DatabaseSync): HomeUsers {
       }
       return living;
     },
-    add: (lease, purpose) => {
-      file.prepare('INSERT INTO home_user VALUES (?, ?, ?, ?)').run(lease, process.pid, birthOf(process.pid) ?? '', purpose);
+    add: (lease, purpose, pid = process.pid) => {
+      file.prepare('INSERT OR REPLACE INTO home_user VALUES (?, ?, ?, ?)').run(lease, pid, birthOf(pid) ?? '', purpose);
     },
     remove: (lease) => {
       file.prepare('DELETE FROM home_user WHERE lease = ?').run(lease);

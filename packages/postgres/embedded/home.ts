@@ -17,6 +17,8 @@ export type EmbeddedLease = {
   /** Whether this call had to start the server. */
   readonly started: boolean;
   readonly release: () => Promise<void>;
+  /** Lets the server run on after the last lease ends, until `stopEmbedded`. */
+  readonly keepRunning: () => Promise<void>;
 };
 
 /** What is remembered between runs, in `<home>/embedded/server.json`. */
@@ -31,6 +33,7 @@ export type EmbeddedOptions = {
 
 const RUNTIME_DIRECTORY = '/var/lib/safekeep';
 const DATABASE = 'safekeep';
+const BACKGROUND = 'background';
 const LOG_SETTINGS = {
   logging_collector: 'on',
   log_filename: 'postgresql-%a.log',
@@ -73,7 +76,13 @@ export async function openEmbedded(home: string, options: EmbeddedOptions): Prom
       if (users.living().length === 0) await stop(opened.cluster);
     });
   };
-  return { url, port: opened.port, started: opened.started, release };
+  const keepRunning = (): Promise<void> =>
+    withHomeLock(home, async (users) => {
+      const pid = await postmasterPid(opened.cluster);
+      // The server counts as a user of its own for as long as it runs.
+      if (pid !== undefined) users.add(BACKGROUND, BACKGROUND, pid);
+    });
+  return { url, port: opened.port, started: opened.started, release, keepRunning };
 }
 
 /** Stops the server of a home whoever uses it. Returns the users that were cut off, or `undefined` where none ran. */
@@ -82,15 +91,19 @@ export async function stopEmbedded(home: string, options: Omit<EmbeddedOptions, 
   return await withHomeLock(home, async (users) => {
     const cluster = await clusterOf(home, options.runtimeDirectory ?? RUNTIME_DIRECTORY);
     if ((await postmasterPid(cluster)) === undefined) return undefined;
-    const cutOff = users.living().map(({ pid }) => pid);
+    const cutOff = users.living().filter(isProcess).map(({ pid }) => pid);
     await stop(cluster);
     return cutOff;
   });
 }
 
-/** The processes that use a home now. */
+/** The processes that use a home now; a server that was left running is none of them. */
 export async function usersOfHome(home: string): Promise<readonly { readonly pid: number; readonly purpose: string }[]> {
-  return await withHomeLock(home, async (users) => users.living());
+  return await withHomeLock(home, async (users) => users.living().filter(isProcess));
+}
+
+function isProcess({ purpose }: { readonly purpose: string }): boolean {
+  return purpose !== BACKGROUND;
 }
 
 /** Makes the home: others may pass through (the server's user must reach its data) but not look; secrets in it are 0600. */

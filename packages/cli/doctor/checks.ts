@@ -1,0 +1,119 @@
+import { stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import Type, { type Static } from 'typebox';
+import type { CommandContext } from '@safekeep/capabilities/capability';
+import { isSafekeepError } from '@safekeep/core';
+import { isLocal, migrationStatus, parseDatabaseUrl, readServerHealth, type Database, type ServerHealth } from '@safekeep/postgres';
+
+export const Check = Type.Object({
+  name: Type.String(),
+  state: Type.Union([Type.Literal('ok'), Type.Literal('warn'), Type.Literal('fail'), Type.Literal('not-evaluable')]),
+  detail: Type.String(),
+});
+
+export type Check = Static<typeof Check>;
+
+const FREE_FAIL_BYTES = 100 * 2 ** 20;
+const FREE_WARN_BYTES = 2 * 2 ** 30;
+// A code or link that lives five minutes is still good with a clock this wrong; a signature's time is still believable.
+const CLOCK_WARN_MS = 2_000;
+const CLOCK_FAIL_MS = 60_000;
+const OTHERS_MAY = 0o077;
+
+/** Everything that doctor looks at. A check that could not run is `not-evaluable`, never `ok`. */
+export async function runChecks(context: CommandContext): Promise<readonly Check[]> {
+  const machine = [nodeCheck(), await diskCheck(context.home), await keysCheck(context.home)];
+  let database: Database;
+  try {
+    database = await context.database({ migrate: false });
+  } catch (error) {
+    if (!isSafekeepError(error)) throw error;
+    const unknown = ['privileges', 'tls', 'extensions', 'roles', 'clock', 'schema'].map((name) => notEvaluable(name, 'there is no connection'));
+    return [...machine, { name: 'database', state: 'fail', detail: `${error.message} ${error.remedy}` }, ...unknown];
+  }
+  const health = await readServerHealth(database);
+  return [
+    ...machine,
+    databaseCheck(database, health),
+    privilegesCheck(health),
+    await tlsCheck(context, health),
+    extensionsCheck(health),
+    rolesCheck(health, database.server.embedded),
+    clockCheck(context, health),
+    await schemaCheck(database),
+  ];
+}
+
+function nodeCheck(): Check {
+  return ok('node', `Node ${process.versions.node}`);
+}
+
+async function diskCheck(home: string): Promise<Check> {
+  const { bavail, bsize } = await statfs(home);
+  const freeBytes = bavail * bsize;
+  const detail = `${(freeBytes / 2 ** 30).toFixed(1)} GiB free at the home`;
+  if (freeBytes < FREE_FAIL_BYTES) return { name: 'disk', state: 'fail', detail: `${detail}; PostgreSQL stops when it is full` };
+  return { name: 'disk', state: freeBytes < FREE_WARN_BYTES ? 'warn' : 'ok', detail };
+}
+
+async function keysCheck(home: string): Promise<Check> {
+  const path = join(home, 'keys', 'signing.pem');
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) return ok('keys', 'no signing key yet; the first signed report makes one');
+  const mode = (found.mode & 0o777).toString(8);
+  return (found.mode & OTHERS_MAY) === 0 ? ok('keys', `the signing key is private (mode ${mode})`) : { name: 'keys', state: 'fail', detail: `others can read ${path} (mode ${mode}): chmod 600` };
+}
+
+function databaseCheck({ server }: Database, health: ServerHealth): Check {
+  const where = server.embedded ? 'embedded' : `${server.host}:${server.port}/${server.database}`;
+  if (health.readOnly) return { name: 'database', state: 'fail', detail: `PostgreSQL ${server.version} at ${where} is read-only; name the primary` };
+  return ok('database', `PostgreSQL ${server.version}, ${where}`);
+}
+
+function privilegesCheck(health: ServerHealth): Check {
+  if (health.mayCreate) return ok('privileges', `${health.user} may create Safekeep's schema`);
+  return { name: 'privileges', state: 'fail', detail: `${health.user} lacks CREATE on the database: ${health.grantCreate}` };
+}
+
+async function tlsCheck(context: CommandContext, health: ServerHealth): Promise<Check> {
+  const { host, tlsMode } = parseDatabaseUrl(await context.databaseUrl());
+  if (health.tls !== undefined) {
+    const verified = tlsMode === 'verify-full' || tlsMode === 'verify-ca';
+    return { name: 'tls', state: verified ? 'ok' : 'warn', detail: `${health.tls}${verified ? '' : `, but the server's certificate is not verified (sslmode=${tlsMode})`}` };
+  }
+  return isLocal(host) ? ok('tls', 'not needed: the connection does not leave this machine') : { name: 'tls', state: 'fail', detail: 'the connection is not encrypted; use sslmode=verify-full' };
+}
+
+function extensionsCheck({ pgcrypto, mayCreate }: ServerHealth): Check {
+  if (pgcrypto === 'installed') return ok('extensions', 'pgcrypto is installed');
+  if (pgcrypto === 'available' && mayCreate) return ok('extensions', 'pgcrypto can be installed');
+  return { name: 'extensions', state: 'fail', detail: 'pgcrypto is missing; let an administrator run CREATE EXTENSION pgcrypto' };
+}
+
+function rolesCheck({ ownerRole, mayCreateRoles, user, strength }: ServerHealth, embedded: boolean): Check {
+  if (!ownerRole && !mayCreateRoles) {
+    return notEvaluable('roles', `${user} may not create roles: Safekeep's tables belong to ${user}, whom row security does not bind`);
+  }
+  if (embedded || strength === undefined) return ok('roles', ownerRole ? 'the owner of schema safekeep cannot log in' : 'roles can be created');
+  return { name: 'roles', state: 'warn', detail: `${user} is ${strength}: good for migrations, refused for the running pool` };
+}
+
+function clockCheck({ clock }: CommandContext, { serverTime, roundTripMs }: ServerHealth): Check {
+  const differenceMs = Math.max(0, Math.abs(clock.now().getTime() - serverTime.getTime()) - roundTripMs);
+  const detail = `${Math.round(differenceMs)} ms between this machine and the server`;
+  return { name: 'clock', state: differenceMs > CLOCK_FAIL_MS ? 'fail' : differenceMs > CLOCK_WARN_MS ? 'warn' : 'ok', detail };
+}
+
+async function schemaCheck(database: Database): Promise<Check> {
+  const { current, pending } = await migrationStatus(database);
+  if (pending.length === 0) return ok('schema', `schema safekeep is at ${current}`);
+  return { name: 'schema', state: 'warn', detail: `schema safekeep is at ${current}, ${pending.length} pending: safekeep migrate up` };
+}
+
+function ok(name: string, detail: string): Check {
+  return { name, state: 'ok', detail };
+}
+
+function notEvaluable(name: string, detail: string): Check {
+  return { name, state: 'not-evaluable', detail };
+}

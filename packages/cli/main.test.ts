@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import pg from 'pg';
+import { testDatabase } from '@safekeep/postgres/testing';
+import { safekeep, temporaryHome } from './testing/safekeep.ts';
+
+function errorOf(stdout: string): { code: string; message: string; remedy: string } {
+  const { error } = JSON.parse(stdout);
+  assert.deepEqual(Object.keys(error), ['code', 'message', 'remedy']);
+  return error;
+}
+
+test('the version is printed and nothing else', async () => {
+  const { code, stdout, stderr } = await safekeep(['--version']);
+  assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '0.1.0\n', stderr: '' });
+});
+
+test('without a word the help names every command', async () => {
+  const { code, stdout } = await safekeep([]);
+  assert.equal(code, 0);
+  for (const word of ['init', 'start', 'stop', 'url', 'doctor', 'migrate', '--db', '--home', '--tenant', '--map', '--yes', '--json']) {
+    assert.ok(stdout.includes(word), word);
+  }
+});
+
+for (const args of [['migrat', 'up'], ['migrate'], ['migrate', 'down'], ['doctor', '--frob'], ['completion', 'tcsh'], ['url', 'extra']]) {
+  test(`"${args.join(' ')}" is a usage error: exit 2, nothing but one JSON document on stdout`, async () => {
+    const { code, stdout, stderr } = await safekeep([...args, '--json']);
+    assert.equal(code, 2);
+    assert.equal(errorOf(stdout).code, 'usage');
+    assert.match(stderr, /^error usage: /);
+  });
+}
+
+test('every bad setting is listed at once and no secret is shown', async () => {
+  const { code, stdout, stderr } = await safekeep(['doctor', '--json'], {
+    environment: { SAFEKEEP_PORT: 'many', SAFEKEEP_TENANT: 'NO SPACES', SAFEKEEP_HOMEE: 'x', SAFEKEEP_DATABASE_URL_FILE: '/nowhere', SAFEKEEP_DIRECT_URL: 'postgres://u:canary-password@h/d' },
+  });
+  assert.equal(code, 2);
+  const { message } = errorOf(stdout);
+  assert.match(message, /4 problem/);
+  for (const part of ['SAFEKEEP_PORT', 'SAFEKEEP_TENANT', 'did you mean SAFEKEEP_HOME?', 'SAFEKEEP_DATABASE_URL_FILE']) assert.ok(message.includes(part), part);
+  assert.ok(!`${stdout}${stderr}`.includes('canary-password'));
+});
+
+test('a database that does not answer: exit 2 with a remedy, and doctor says it as a failed check with exit 1', async (t) => {
+  const home = await temporaryHome(t);
+  const db = ['--home', home, '--db', 'postgres://someone:canary-password@127.0.0.1:1/none', '--json'];
+  const migrate = await safekeep(['migrate', 'up', ...db]);
+  assert.equal(migrate.code, 2);
+  assert.equal(errorOf(migrate.stdout).code, 'database-unreachable');
+  const doctor = await safekeep(['doctor', ...db]);
+  assert.equal(doctor.code, 1);
+  const states = new Map(JSON.parse(doctor.stdout).checks.map(({ name, state }: { name: string; state: string }) => [name, state]));
+  assert.equal(states.get('database'), 'fail');
+  assert.equal(states.get('tls'), 'not-evaluable');
+  assert.ok(!JSON.stringify([migrate, doctor]).includes('canary-password'));
+});
+
+test('a wrong password and a missing database are told apart', async (t) => {
+  const home = await temporaryHome(t);
+  const { url } = await testDatabase(t);
+  const wrong = new URL(url.reveal());
+  wrong.password = 'wrong';
+  const missing = new URL(url.reveal());
+  missing.pathname = '/nowhere';
+  for (const [address, expected] of [[wrong, 'database-password-wrong'], [missing, 'database-missing']] as const) {
+    const { code, stdout } = await safekeep(['migrate', 'status', '--home', home, '--json'], { environment: { SAFEKEEP_DATABASE_URL: address.href } });
+    assert.equal(code, 2);
+    assert.equal(errorOf(stdout).code, expected);
+  }
+});
+
+test('migrate up, status, down and up on a database of the user', async (t) => {
+  const home = await temporaryHome(t);
+  const { url } = await testDatabase(t);
+  const call = async (...args: string[]) => {
+    const { code, stdout, stderr } = await safekeep([...args, '--home', home, '--json'], { environment: { SAFEKEEP_DATABASE_URL: url.reveal() } });
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout);
+  };
+  const up = await call('migrate', 'up');
+  assert.deepEqual(up.pending, []);
+  assert.deepEqual((await call('migrate', 'status')).current, up.current);
+  assert.equal((await call('migrate', 'down', '0', '--yes')).current, '0000');
+  const again = await call('migrate', 'up');
+  assert.equal(again.current, up.current);
+  assert.deepEqual(Object.keys(again.history[0]), ['version', 'name', 'direction', 'at', 'sha256']);
+});
+
+test('taking the schema of a user’s database back needs consent where nobody can be asked', async (t) => {
+  const home = await temporaryHome(t);
+  const { url } = await testDatabase(t, { migrated: true });
+  const { code, stdout } = await safekeep(['migrate', 'down', '0', '--home', home, '--json'], { environment: { SAFEKEEP_DATABASE_URL: url.reveal() } });
+  assert.equal(code, 2);
+  assert.equal(errorOf(stdout).code, 'consent-needed');
+});
+
+test('url leaves a server running that other commands share, and stop ends it', async (t) => {
+  const home = await temporaryHome(t);
+  const first = await safekeep(['url', '--home', home]);
+  assert.equal(first.code, 0, first.stderr);
+  const client = new pg.Client({ connectionString: first.stdout.trim() });
+  await client.connect();
+  const { rows } = await client.query(`select current_setting('data_checksums') as sums, current_setting('listen_addresses') as listens, current_setting('log_parameter_max_length') as logged`);
+  await client.end();
+  assert.deepEqual(rows, [{ sums: 'on', listens: '127.0.0.1', logged: '0' }]);
+
+  const doctor = await safekeep(['doctor', '--home', home, '--json']);
+  assert.equal(doctor.code, 0, doctor.stdout);
+  assert.equal((await safekeep(['url', '--home', home])).stdout, first.stdout, 'the port is kept');
+
+  const stop = await safekeep(['stop', '--home', home, '--json']);
+  assert.deepEqual(JSON.parse(stop.stdout), { stopped: true, processes: [] });
+  await assert.rejects(new pg.Client({ connectionString: first.stdout.trim() }).connect());
+  assert.deepEqual(JSON.parse((await safekeep(['stop', '--home', home, '--json'])).stdout), { stopped: false, processes: [] });
+});
+
+test('secrets of a home are readable by their owner only', async (t) => {
+  const home = await temporaryHome(t);
+  assert.equal((await safekeep(['migrate', 'up', '--home', home])).code, 0);
+  for (const file of ['embedded/password', 'embedded/server.json', 'home.lock']) {
+    assert.equal((await stat(join(home, file))).mode & 0o077, 0, file);
+  }
+});
+
+test('a home that cannot be written is told with the remedy', async (t) => {
+  const folder = await temporaryHome(t);
+  await writeFile(join(folder, 'file'), '');
+  const { code, stdout } = await safekeep(['doctor', '--home', join(folder, 'file', 'home'), '--json']);
+  assert.equal(code, 2);
+  assert.equal(errorOf(stdout).code, 'home-not-writable');
+});
+
+test('init writes a private configuration that loads, and refuses to replace it', async (t) => {
+  const folder = await temporaryHome(t);
+  const first = await safekeep(['init', '--json'], { cwd: folder });
+  assert.equal(first.code, 0, first.stderr);
+  const file = join(folder, 'safekeep.env');
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+  assert.match(await readFile(file, 'utf8'), /#SAFEKEEP_DATABASE_URL=/);
+  assert.equal(errorOf((await safekeep(['init', '--json'], { cwd: folder })).stdout).code, 'file-exists');
+
+  await writeFile(file, 'SAFEKEEP_PORT=zero\n');
+  const broken = await safekeep(['doctor', '--json'], { cwd: folder });
+  assert.equal(errorOf(broken.stdout).code, 'configuration-invalid');
+});
+
+test('a folder that only root may enter is no obstacle', { skip: process.getuid?.() !== 0 && 'only root meets it' }, async (t) => {
+  const folder = await temporaryHome(t);
+  const closed = join(folder, 'closed');
+  const runtime = join(folder, 'runtime');
+  await mkdir(closed, { mode: 0o700 });
+  await mkdir(runtime, { mode: 0o711 });
+  await chmod(closed, 0o700);
+  const home = join(closed, 'home');
+  const environment = { SAFEKEEP_RUNTIME_DIRECTORY: runtime };
+  const { code, stdout, stderr } = await safekeep(['doctor', '--home', home, '--json'], { environment });
+  assert.equal(code, 0, stdout + stderr);
+  assert.ok(JSON.parse(await readFile(join(home, 'embedded', 'server.json'), 'utf8')).directory.startsWith(runtime));
+});
+
+for (const shell of ['bash', 'zsh', 'fish']) {
+  test(`completion for ${shell} knows commands and flags`, async () => {
+    const { code, stdout } = await safekeep(['completion', shell]);
+    assert.equal(code, 0);
+    for (const word of ['migrate', 'doctor', '--json']) assert.ok(stdout.includes(word), word);
+  });
+}

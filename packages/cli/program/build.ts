@@ -1,0 +1,120 @@
+import { Command as Commander, Option } from 'commander';
+import { choicesOf, factsOf, faultOf, fromText, kindOf, SafekeepError, settingNames, type SettingName } from '@safekeep/core';
+import type { Command } from '@safekeep/capabilities/capability';
+import type { TSchema } from 'typebox';
+import Value from 'typebox/value';
+
+/** What was typed, checked and ready to run. */
+export type Typed = {
+  readonly command: Command;
+  readonly input: Readonly<Record<string, unknown>>;
+  /** Settings given as flags. */
+  readonly settings: Readonly<Partial<Record<SettingName, string>>>;
+  readonly json: boolean;
+  readonly yes: boolean;
+};
+
+/** The parser of the whole command line, derived from the commands. `onCommand` gets what was typed. */
+export function buildProgram(commands: readonly Command[], version: string, onCommand: (typed: Typed) => void): Commander {
+  const program = new Commander('safekeep')
+    .description('Keeps the personal data in your PostgreSQL safe, and proves it.')
+    .version(version, '-V, --version', 'print the version')
+    .helpCommand(false)
+    .showSuggestionAfterError(true)
+    .exitOverride();
+  for (const name of settingNames) {
+    const { flag, description } = factsOf(name);
+    if (flag !== undefined) program.addOption(new Option(`${flag} <value>`, description));
+  }
+  program.option('--json', 'print one JSON document on stdout');
+  program.option('--yes', 'agree to changes of your database; needed where nobody can be asked');
+  for (const command of commands) addCommand(program, command, onCommand);
+  return program;
+}
+
+/** `onInvalid` as `--on-invalid`. */
+export function flagOf(key: string): string {
+  return `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** The properties of a command's input that are flags and not positionals. */
+export function flagsOf(command: Command): readonly (readonly [key: string, schema: TSchema])[] {
+  const positionals = new Set(command.positionals.map(({ key }) => key));
+  return Object.entries<TSchema>(command.input.properties).filter(([key]) => !positionals.has(key));
+}
+
+export function descriptionOf(schema: TSchema): string {
+  return 'description' in schema && typeof schema.description === 'string' ? schema.description : '';
+}
+
+export function defaultOf(schema: TSchema): unknown {
+  return 'default' in schema ? schema.default : undefined;
+}
+
+function addCommand(program: Commander, command: Command, onCommand: (typed: Typed) => void): void {
+  const words = command.name.split(' ');
+  const parent = words.slice(0, -1).reduce<Commander>((at, word) => at.commands.find((child) => child.name() === word) ?? group(at, word), program);
+  const last = words.at(-1) ?? command.name;
+  // `keys` and `keys rotate` may both be commands: the group that stands becomes one.
+  const leaf = parent.commands.find((child) => child.name() === last) ?? parent.command(last).exitOverride();
+  leaf.description(command.summary).showSuggestionAfterError(true).addHelpText('after', `\nExample:\n  $ npx ${command.example}`);
+  for (const { label, description, optional } of command.positionals) leaf.argument(optional === true ? `[${label}]` : `<${label}>`, description);
+  for (const [key, schema] of flagsOf(command)) leaf.addOption(optionFor(key, schema));
+  leaf.action((...args: unknown[]) => {
+    const values = args.slice(0, command.positionals.length);
+    onCommand(readTyped(command, values, leaf.opts(), program.opts()));
+  });
+}
+
+function group(parent: Commander, word: string): Commander {
+  return parent.command(word).description(`commands of ${word}`).exitOverride();
+}
+
+function optionFor(key: string, schema: TSchema): Option {
+  const flag = flagOf(key);
+  const kind = kindOf(schema);
+  const fallback = defaultOf(schema);
+  if (kind === 'boolean') return new Option(fallback === true ? flag.replace('--', '--no-') : flag, descriptionOf(schema));
+  const option = new Option(`${flag} <value>`, descriptionOf(schema));
+  const choices = choicesOf(schema);
+  if (choices.length > 0) option.choices(choices);
+  if (fallback !== undefined) option.default(undefined, String(fallback));
+  // A list is given by repeating its flag.
+  if (kind === 'list') option.argParser((value: string, before: readonly string[] | undefined) => [...(before ?? []), value]);
+  return option;
+}
+
+function readTyped(
+  command: Command,
+  positionals: readonly unknown[],
+  flags: Readonly<Record<string, unknown>>,
+  globals: Readonly<Record<string, unknown>>,
+): Typed {
+  const input: Record<string, unknown> = {};
+  for (const [index, { key }] of command.positionals.entries()) {
+    if (positionals[index] !== undefined) input[key] = positionals[index];
+  }
+  for (const [key] of flagsOf(command)) if (flags[key] !== undefined) input[key] = flags[key];
+  const settings: Partial<Record<SettingName, string>> = {};
+  for (const name of settingNames) {
+    const value = globals[factsOf(name).flag?.slice(2) ?? ''];
+    if (typeof value === 'string') settings[name] = value;
+  }
+  return { command, input: checked(command, input), settings, json: globals['json'] === true, yes: globals['yes'] === true };
+}
+
+function checked(command: Command, typed: Record<string, unknown>): Readonly<Record<string, unknown>> {
+  const problems: string[] = [];
+  for (const [key, schema] of Object.entries<TSchema>(command.input.properties)) {
+    const value = typed[key];
+    if (typeof value === 'string') typed[key] = fromText(schema, value);
+    if (typed[key] === undefined) continue;
+    const fault = faultOf(schema, typed[key]);
+    const label = command.positionals.find((positional) => positional.key === key)?.label ?? flagOf(key);
+    if (fault !== undefined) problems.push(`${label} ${fault}`);
+  }
+  if (problems.length > 0) throw new SafekeepError('usage', { problem: `${problems.join('; ')}.` });
+  const complete = Value.Default(command.input, typed);
+  // Each property was checked above; Default only fills in what the schema itself says.
+  return complete as Readonly<Record<string, unknown>>;
+}

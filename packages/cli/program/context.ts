@@ -1,0 +1,102 @@
+import { createInterface } from 'node:readline/promises';
+import { join, resolve } from 'node:path';
+import type { CommandContext } from '@safekeep/capabilities/capability';
+import { SafekeepError, systemClock, type Configuration, type Secret } from '@safekeep/core';
+import type { Signer } from '@safekeep/crypto';
+import { migrateUp, migrationStatus, openDatabase, openEmbedded, prepareHome, type Database } from '@safekeep/postgres';
+import { openSigningKey } from '../home/signing-key.ts';
+import { startProgress } from '../terminal/progress.ts';
+
+export type Invocation = {
+  readonly command: string;
+  readonly configuration: Configuration;
+  readonly json: boolean;
+  readonly yes: boolean;
+  readonly signal: AbortSignal;
+};
+
+/** A context, and how to give back what it opened. */
+export type OpenContext = { readonly context: CommandContext; readonly close: () => Promise<void> };
+
+/** Prepares what a command may ask for; nothing but the home folder is touched before it asks. */
+export async function openContext(invocation: Invocation): Promise<OpenContext> {
+  const { configuration, signal, json } = invocation;
+  const home = resolve(configuration.home);
+  await prepareHome(home);
+  const closers: (() => Promise<void>)[] = [];
+  const confirm = (action: string): Promise<void> => askConsent(invocation, action);
+  let reaching: Promise<Reached> | undefined;
+  let opening: Promise<Database> | undefined;
+  let signing: Promise<Signer> | undefined;
+  const reach = (): Promise<Reached> => (reaching ??= reachDatabase(invocation, home, closers));
+  const context: CommandContext = {
+    home,
+    tenant: configuration.tenant,
+    mapFile: resolve(configuration.map),
+    clock: systemClock,
+    configuration,
+    signal,
+    json,
+    databaseUrl: async (options) => {
+      const reached = await reach();
+      if (options?.keepRunning === true) await reached.keepRunning?.();
+      return reached.url;
+    },
+    database: async (options) => {
+      opening ??= reach().then((reached) => connect(configuration, reached, closers));
+      const database = await opening;
+      if (options?.migrate !== false) await bringUp(database, confirm);
+      return database;
+    },
+    signer: () => (signing ??= openSigningKey(join(home, 'keys'))),
+    confirm,
+    progress: (label, options) => startProgress(process.stderr, systemClock, { label, ...options }),
+    say: (line) => void process.stderr.write(`${line}\n`),
+  };
+  return {
+    context,
+    // Last opened, first closed: the pool before the server under it.
+    close: async () => {
+      for (const close of closers.toReversed()) await close();
+    },
+  };
+}
+
+type Closers = (() => Promise<void>)[];
+type Reached = { readonly url: Secret; readonly embedded: boolean; readonly keepRunning?: () => Promise<void> };
+
+async function reachDatabase({ command, configuration }: Invocation, home: string, closers: Closers): Promise<Reached> {
+  if (configuration.databaseUrl !== undefined) return { url: configuration.databaseUrl, embedded: false };
+  const lease = await openEmbedded(home, { purpose: command, runtimeDirectory: configuration.runtimeDirectory });
+  closers.push(lease.release);
+  return { url: lease.url, embedded: true, keepRunning: lease.keepRunning };
+}
+
+async function connect(configuration: Configuration, { url, embedded }: Reached, closers: Closers): Promise<Database> {
+  const { poolMax, connectTimeoutMs } = configuration;
+  const database = await openDatabase(url, { poolMax, connectTimeoutMs, embedded });
+  closers.push(database.close);
+  return database;
+}
+
+/** The embedded database is ours to migrate; somebody else's only when they agree. */
+async function bringUp(database: Database, confirm: (action: string) => Promise<void>): Promise<void> {
+  const { pending } = await migrationStatus(database);
+  if (pending.length === 0) return;
+  if (!database.server.embedded) await confirm(`Installing schema safekeep (${pending.length} migrations)`);
+  await migrateUp(database);
+}
+
+async function askConsent({ yes, json, configuration, signal }: Invocation, action: string): Promise<void> {
+  // The embedded database is Safekeep's own until the person has put something of theirs into it through us.
+  if (yes || configuration.databaseUrl === undefined) return;
+  if (json || !process.stdin.isTTY || !process.stderr.isTTY) throw new SafekeepError('consent-needed', { action });
+  const { host, pathname } = new URL(configuration.databaseUrl.reveal());
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    const answer = await terminal.question(`${action} changes the database ${pathname.slice(1)} at ${host}. Go on? [y/N] `, { signal });
+    if (!/^y(es)?$/i.test(answer.trim())) throw new SafekeepError('declined', { action });
+  } finally {
+    terminal.close();
+  }
+}

@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+import { CommanderError } from 'commander';
+import { isSafekeepError, newId, readConfiguration, SafekeepError, type ExitCode } from '@safekeep/core';
+import type { Command, Outcome } from '@safekeep/capabilities/capability';
+import { operationFailure } from '@safekeep/postgres';
+import { inkFor } from '../terminal/ink.ts';
+import { buildProgram, type Typed } from './build.ts';
+import { openContext } from './context.ts';
+
+const ENV_FILE = 'safekeep.env';
+// What the shell reports for a program ended by SIGINT: 128 + 2.
+const INTERRUPTED = 130;
+
+/** Runs one command line. Returns the exit code: 0 done, 1 not so or refused, 2 usage or configuration, 3 internal. */
+export async function run(args: readonly string[], commands: readonly Command[], version: string): Promise<number> {
+  const json = args.includes('--json');
+  try {
+    const typed = parse(args, commands, version);
+    return typed === undefined ? 0 : await execute(typed);
+  } catch (error) {
+    return fail(error, json);
+  }
+}
+
+function parse(args: readonly string[], commands: readonly Command[], version: string): Typed | undefined {
+  let typed: Typed | undefined;
+  const program = buildProgram(commands, version, (found) => {
+    typed = found;
+  });
+  // Commander writes its own complaints; ours come through one door, as text or as JSON.
+  const quiet = { writeErr: () => undefined };
+  program.configureOutput(quiet);
+  for (const child of withDescendants(program)) child.configureOutput(quiet);
+  try {
+    program.parse(args.length === 0 ? ['--help'] : [...args], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // --help and --version end as "errors" with exit code 0.
+    if (error.exitCode === 0) return undefined;
+    throw new SafekeepError('usage', { problem: problemOf(error) }, { cause: error });
+  }
+  return typed;
+}
+
+function problemOf(error: CommanderError): string {
+  if (error.code === 'commander.help') return 'This is a group of commands; name one of them.';
+  return error.message.replace(/^error: /, '');
+}
+
+async function execute({ command, input, settings, json, yes }: Typed): Promise<number> {
+  const configuration = readConfiguration({
+    flags: settings,
+    environment: process.env,
+    file: readEnvFile(),
+    readFile: (path) => readFileSync(path, 'utf8'),
+  });
+  const interruption = new AbortController();
+  const interrupt = (): void => interruption.abort(new SafekeepError('interrupted', { action: command.name, kept: 'What was done before stands.' }));
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const opened = await openContext({ command: command.name, configuration, json, yes, signal: interruption.signal });
+  try {
+    // The input was checked against this very command's schema.
+    const outcome = await command.run(opened.context, input as never);
+    print(command, outcome, json);
+    return outcome.ok === false ? 1 : 0;
+  } catch (error) {
+    if (!interruption.signal.aborted) throw operationFailure(error, command.name);
+    fail(interruption.signal.reason, json);
+    return INTERRUPTED;
+  } finally {
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    await opened.close();
+  }
+}
+
+function print(command: Command, { result }: Outcome<unknown>, json: boolean): void {
+  if (json) process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+  // The renderer belongs to the same command as the result.
+  else process.stdout.write(ended(command.render(result as never, inkFor(process.stdout, process.env))));
+}
+
+function fail(error: unknown, json: boolean): ExitCode {
+  const known = isSafekeepError(error) ? error : internal(error);
+  if (json) process.stdout.write(`${JSON.stringify({ error: known.report() }, undefined, 2)}\n`);
+  const ink = inkFor(process.stderr, process.env);
+  process.stderr.write(`${ink.bad('error')} ${known.code}: ${known.message}\n${ink.dim('  what to do:')} ${known.remedy}\n`);
+  return known.exit;
+}
+
+function internal(error: unknown): SafekeepError {
+  const summary = error instanceof Error ? `${error.name}: ${error.message.split('\n')[0] ?? ''}` : 'an unknown failure';
+  if (process.env['SAFEKEEP_LOG_LEVEL'] === 'debug' && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  return new SafekeepError('internal', { request: newId<'request'>(), summary }, { cause: error });
+}
+
+function readEnvFile(): Readonly<Record<string, string | undefined>> {
+  let text: string;
+  try {
+    text = readFileSync(ENV_FILE, 'utf8');
+  } catch {
+    // The file is optional; `safekeep init` writes one.
+    return {};
+  }
+  return parseEnv(text);
+}
+
+function ended(text: string): string {
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+}
+
+function withDescendants(program: ReturnType<typeof buildProgram>): readonly ReturnType<typeof buildProgram>[] {
+  return program.commands.flatMap((child) => [child, ...withDescendants(child)]);
+}

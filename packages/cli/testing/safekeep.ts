@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stopEmbedded } from '@safekeep/postgres';
+
+/** How a command ended. */
+export type Ended = { readonly code: number; readonly stdout: string; readonly stderr: string };
+
+export type RunOptions = {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Called once the process runs, e.g. to interrupt it. */
+  readonly onStart?: (pid: number) => void;
+};
+
+const BIN = join(import.meta.dirname, '..', 'bin', 'safekeep.mjs');
+
+/** Runs the CLI as a user would, without a terminal. Our own settings do not leak in. */
+export function safekeep(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SAFEKEEP_')));
+  return new Promise((done, failed) => {
+    const child = spawn(process.execPath, [BIN, ...args], {
+      cwd: options.cwd ?? tmpdir(),
+      env: { ...inherited, ...options.environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.once('error', failed);
+    child.once('close', (code) => done({ code: code ?? -1, stdout, stderr }));
+    if (child.pid !== undefined) options.onStart?.(child.pid);
+  });
+}
+
+/** Anything that runs a function at the end of a test: the context of node:test. */
+type Ending = { readonly after: (run: () => Promise<void>) => void };
+
+/** A folder for a home (or anything else) that is gone after the test, its server stopped before. */
+export async function temporaryHome(test: Ending): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'safekeep-home-'));
+  // The server's user passes through it.
+  await chmod(folder, 0o711);
+  test.after(async () => {
+    await stopEmbedded(folder);
+    await rm(folder, { recursive: true, force: true });
+  });
+  return folder;
+}

@@ -1,0 +1,96 @@
+import Type, { type TSchema, type TSchemaOptions } from 'typebox';
+
+/** What a setting carries beside its type: where it may come from and how it is explained. */
+export type SettingFacts = {
+  /** The environment variable; `<env>_FILE` names a file that holds the value instead. */
+  readonly env: string;
+  /** The flag of every command, e.g. `--db`. */
+  readonly flag?: string;
+  readonly description: string;
+  /** Never printed; in memory a `Secret`. */
+  readonly secret?: true;
+};
+
+const setting = (facts: SettingFacts & TSchemaOptions): SettingFacts & TSchemaOptions => facts;
+
+/**
+ * Every setting of Safekeep, once. Flags, environment, the commented file of `safekeep init`, validation and
+ * docs/configuration.md are derived from this.
+ */
+export const Settings = Type.Object({
+  databaseUrl: Type.Optional(
+    Type.String(
+      setting({
+        env: 'SAFEKEEP_DATABASE_URL',
+        flag: '--db',
+        secret: true,
+        description: 'Your PostgreSQL 15 to 18, as postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full. Without it: the embedded one of the home.',
+      }),
+    ),
+  ),
+  directUrl: Type.Optional(
+    Type.String(
+      setting({
+        env: 'SAFEKEEP_DIRECT_URL',
+        secret: true,
+        description: 'A session connection to the same database, beside a pooled one (pgBouncer), for LISTEN and replication.',
+      }),
+    ),
+  ),
+  home: Type.String(
+    setting({
+      env: 'SAFEKEEP_HOME',
+      flag: '--home',
+      default: './.safekeep',
+      description: 'The folder of keys, reports and the embedded database.',
+    }),
+  ),
+  tenant: Type.String(
+    setting({
+      env: 'SAFEKEEP_TENANT',
+      flag: '--tenant',
+      default: 'default',
+      pattern: '^[a-z0-9][a-z0-9_-]{0,62}$',
+      description: 'Whose rows: the organisation that this call works for.',
+    }),
+  ),
+  map: Type.String(
+    setting({ env: 'SAFEKEEP_MAP', flag: '--map', default: 'datamap.yaml', description: 'The data map.' }),
+  ),
+  port: Type.Integer(
+    setting({ env: 'SAFEKEEP_PORT', default: 7300, minimum: 1, maximum: 65_535, description: 'Where `start` listens on 127.0.0.1.' }),
+  ),
+  role: Type.Union(
+    [Type.Literal('all'), Type.Literal('api'), Type.Literal('worker')],
+    setting({ env: 'SAFEKEEP_ROLE', default: 'all', description: 'What `start` runs: the API, the worker, or all.' }),
+  ),
+  poolMax: Type.Integer(
+    setting({ env: 'SAFEKEEP_POOL_MAX', default: 10, minimum: 1, maximum: 1_000, description: 'Database connections at most, per process.' }),
+  ),
+  connectTimeoutMs: Type.Integer(
+    setting({ env: 'SAFEKEEP_CONNECT_TIMEOUT_MS', default: 10_000, minimum: 100, maximum: 600_000, description: 'How long one attempt to connect may take.' }),
+  ),
+  runtimeDirectory: Type.String(
+    setting({
+      env: 'SAFEKEEP_RUNTIME_DIRECTORY',
+      default: '/var/lib/safekeep',
+      description: 'Where the embedded database lives when the home lies below a folder that only root may enter.',
+    }),
+  ),
+  logLevel: Type.Union(
+    [Type.Literal('trace'), Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error'), Type.Literal('fatal')],
+    setting({ env: 'SAFEKEEP_LOG_LEVEL', default: 'info', description: 'The least severe events that are logged.' }),
+  ),
+});
+
+export type SettingName = keyof typeof Settings.properties;
+
+/** The facts of a setting, as written above. */
+export function factsOf(name: SettingName): SettingFacts {
+  const schema: TSchema = Settings.properties[name];
+  // `setting` typed each of them; TypeBox keeps the keywords but not their types.
+  return schema as TSchema & SettingFacts;
+}
+
+// The keys of an object literal are exactly its type's keys here: it is declared above and nothing is added later.
+export const settingNames = Object.keys(Settings.properties) as readonly SettingName[];
