@@ -51,6 +51,7 @@ export async function openContext(invocation: Invocation): Promise<OpenContext> 
     signer: () => (signing ??= openSigningKey(join(home, 'keys'))),
     confirm,
     progress: (label, options) => startProgress(process.stderr, systemClock, { label, ...options }),
+    stream: (item) => void process.stdout.write(`${typeof item === 'string' ? item : JSON.stringify(item)}\n`),
     say: (line) => void process.stderr.write(`${line}\n`),
   };
   return {

@@ -8,6 +8,8 @@ export function codeOf(error: unknown): string | undefined {
 
 const LOST_MESSAGES = /Connection terminated|Client has encountered a connection error|Connection ended unexpectedly/;
 const LOST_CODES = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', '57P01', '57P02', '08000', '08003', '08006']);
+// A program that is no PostgreSQL answers the request for TLS with something else than one letter.
+const FOREIGN_MESSAGES = /error establishing an SSL connection|received unexpected|invalid response/i;
 const TLS_MESSAGES = /does not support SSL|self-signed certificate|certificate|Hostname\/IP|wrong version number|SSL routines/i;
 // Worth another try within the same call: the server starts up, is full for a moment, or a network hiccup.
 const PASSING_CODES = new Set(['57P03', '53300', 'ECONNRESET', 'EPIPE', 'EAI_AGAIN']);
@@ -37,6 +39,9 @@ export function connectFailure(error: unknown, target: ConnectionTarget): unknow
   if (code === '3D000') return new SafekeepError('database-missing', { host, port, database }, options);
   if (code === '42501') return new SafekeepError('privilege-missing', connectRight(target), options);
   if (code === '53300') return new SafekeepError('database-busy', { reason: 'too many clients' }, options);
+  if (FOREIGN_MESSAGES.test(message)) {
+    return new SafekeepError('database-unreachable', { host, port, reason: 'what answers there is no PostgreSQL' }, options);
+  }
   if (code.startsWith('ERR_TLS') || TLS_MESSAGES.test(message)) return new SafekeepError('database-tls', { host, port, mode, reason: message }, options);
   if (/password must be a string|no password/i.test(message)) return new SafekeepError('database-password-wrong', { host, port, user }, options);
   if (/^E[A-Z]+$/.test(code) || code === '57P03' || isConnectionLost(error) || /timeout/i.test(message)) {

@@ -77,7 +77,7 @@ export async function start(cluster: Cluster, preferredPort?: number): Promise<n
     const failure = await tryStart(cluster, port);
     if (failure === undefined) return port;
     if (/could not bind|Address already in use/.test(failure) && attempt < PORT_TRIES) continue;
-    if (/pre-existing shared memory block|is still in use/.test(failure) && attempt < ORPHAN_TRIES) {
+    if (/pre-existing shared memory block|is still in use|lock file .* already exists/.test(failure) && attempt < ORPHAN_TRIES) {
       await wait(ORPHAN_PAUSE_MS);
       continue;
     }

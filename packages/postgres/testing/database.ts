@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { Secret } from '@safekeep/core';
-import { openDatabase } from '../connect/open.ts';
+import { openDatabase, type OpenOptions } from '../connect/open.ts';
 import type { Database } from '../database.ts';
 import { TEMPLATE, testServers, type TestServer } from './servers.ts';
 
@@ -10,6 +10,8 @@ export type TestDatabase = {
   readonly url: Secret;
   readonly database: Database;
   readonly pool: pg.Pool;
+  /** A further connection pool to the same database, closed with it. */
+  readonly open: (options?: OpenOptions) => Promise<Database>;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 };
 
@@ -37,27 +39,27 @@ export async function testDatabase(test?: Ending, options: Options = {}): Promis
   const database = await openDatabase(secret, { applicationName: `test ${name}` });
   const pool = new pg.Pool({ connectionString: url.href, application_name: `test ${name}`, max: 20 });
   pool.on('error', () => undefined);
+  const opened: Database[] = [database];
+  const open = async (openOptions?: OpenOptions): Promise<Database> => {
+    const another = await openDatabase(secret, openOptions);
+    opened.push(another);
+    return another;
+  };
   const dispose = async (): Promise<void> => {
-    await Promise.all([database.close(), pool.end()]);
+    await Promise.all([...opened.map((each) => each.close()), pool.end()]);
     await dropDatabase(server, name);
   };
   test?.after(dispose);
-  return { url: secret, database, pool, [Symbol.asyncDispose]: dispose };
+  return { url: secret, database, pool, open, [Symbol.asyncDispose]: dispose };
 }
 
+/** DROP DATABASE itself waits up to five seconds for sessions that are on their way out. */
 async function dropDatabase(server: TestServer, name: string): Promise<void> {
-  // A backend needs a moment to leave after its client has gone.
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await onServer(server, `drop database ${name}`);
-    } catch (error) {
-      if (attempt < 40) {
-        await new Promise((done) => setTimeout(done, 25));
-        continue;
-      }
-      await onServer(server, `drop database ${name} with (force)`);
-      throw new Error(`The test left a connection to ${name} open`, { cause: error });
-    }
+  try {
+    await onServer(server, `drop database ${name}`);
+  } catch (cause) {
+    await onServer(server, `drop database ${name} with (force)`);
+    throw new Error(`The test left a connection to ${name} open`, { cause });
   }
 }
 

@@ -1,0 +1,76 @@
+import { choicesOf, factsOf, kindOf, settingNames } from '@safekeep/core';
+import type { Command } from '@safekeep/capabilities/capability';
+import type { TSchema } from 'typebox';
+import { allCommands } from '../commands.ts';
+import { defaultOf, descriptionOf, flagOf, flagsOf } from '../program/build.ts';
+import { cell, generated } from './markdown.ts';
+
+/** docs/cli.md: every command with its arguments, flags and JSON fields. */
+export function commandPage(): string {
+  const globals = settingNames.flatMap((name) => {
+    const { flag, description, env } = factsOf(name);
+    return flag === undefined ? [] : [`| \`${flag} VALUE\` | ${cell(description)} Also \`${env}\`. |`];
+  });
+  return generated(
+    'Command line',
+    [
+      'Results go to stdout, progress and messages to stderr. With `--json` exactly one JSON document stands on stdout.',
+      'Exit code: 0 done; 1 the thing asked about is not so, or was refused; 2 usage, configuration, or an unsuitable database or file; 3 internal, connection lost midway, or disk full; 130 interrupted.',
+    ].join('\n\n'),
+    [
+      '## Flags of every command',
+      '',
+      '| flag | meaning |',
+      '|---|---|',
+      ...globals,
+      '| `--json` | Print one JSON document on stdout. |',
+      '| `--yes` | Agree to changes of your own database; needed for them where nobody can be asked. The embedded database is Safekeep\'s own and asks nothing. |',
+      '',
+      ...allCommands.flatMap(section),
+    ].join('\n').trimEnd(),
+  );
+}
+
+function section(command: Command): readonly string[] {
+  const words = command.positionals.map(({ label, optional }) => (optional === true ? `[${label}]` : label));
+  const rows = [
+    ...command.positionals.map(({ label, description }) => `| \`${label}\` | ${cell(description)} |`),
+    ...flagsOf(command).map(([key, schema]) => `| \`${flagUsage(key, schema)}\` | ${cell(flagMeaning(schema))} |`),
+  ];
+  return [
+    `## safekeep ${command.name}${words.length > 0 ? ` ${words.join(' ')}` : ''}`,
+    '',
+    `${command.summary[0]?.toUpperCase() ?? ''}${command.summary.slice(1)}.`,
+    '',
+    ...(rows.length > 0 ? ['| argument | meaning |', '|---|---|', ...rows, ''] : []),
+    '```sh',
+    `npx ${command.example}`,
+    '```',
+    '',
+    `JSON: \`${shapeOf(command.output)}\``,
+    '',
+  ];
+}
+
+function flagUsage(key: string, schema: TSchema): string {
+  if (kindOf(schema) === 'boolean') return defaultOf(schema) === true ? flagOf(key).replace('--', '--no-') : flagOf(key);
+  const choices = choicesOf(schema);
+  return `${flagOf(key)} ${choices.length > 0 ? choices.join('\\|') : 'VALUE'}`;
+}
+
+function flagMeaning(schema: TSchema): string {
+  const fallback = defaultOf(schema);
+  const repeat = kindOf(schema) === 'list' ? ' Can be repeated.' : '';
+  return `${descriptionOf(schema)}.${repeat}${fallback === undefined || typeof fallback === 'boolean' || Array.isArray(fallback) ? '' : ` Default: ${String(fallback)}.`}`;
+}
+
+/** A schema as a reader of JSON thinks of it: `{checks[{name, state, detail}]}`. */
+function shapeOf(schema: TSchema): string {
+  if ('properties' in schema && typeof schema.properties === 'object' && schema.properties !== null) {
+    const members = Object.entries<TSchema>(schema.properties as Readonly<Record<string, TSchema>>);
+    return `{${members.map(([name, member]) => `${name}${shapeOf(member)}`).join(', ')}}`;
+  }
+  if ('items' in schema && typeof schema.items === 'object' && schema.items !== null) return `[${shapeOf(schema.items as TSchema)}]`;
+  const choices = choicesOf(schema);
+  return choices.length > 0 ? ` (${choices.join(', ')})` : '';
+}

@@ -1,0 +1,7 @@
+// A process of its own for home.test.ts: takes a lease, tells the URL, and stays until it is killed.
+import { openEmbedded } from './home.ts';
+
+const [home = '', purpose = ''] = process.argv.slice(2);
+const lease = await openEmbedded(home, { purpose });
+process.send?.(lease.url.reveal());
+setInterval(() => undefined, 60_000);

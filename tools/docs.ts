@@ -1,0 +1,26 @@
+// Generates the reference pages from the code that they describe. `--check` only compares, for CI.
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { commandPage } from '../packages/cli/documentation/commands.ts';
+import { configurationPage } from '../packages/cli/documentation/configuration.ts';
+import { errorPage } from '../packages/cli/documentation/errors.ts';
+
+const DOCS = join(import.meta.dirname, '..', 'docs');
+
+const pages: Readonly<Record<string, () => string>> = {
+  'cli.md': commandPage,
+  'configuration.md': configurationPage,
+  'errors.md': errorPage,
+};
+
+const check = process.argv.includes('--check');
+const stale: string[] = [];
+for (const [name, render] of Object.entries(pages)) {
+  const path = join(DOCS, name);
+  const wanted = render();
+  if ((await readFile(path, 'utf8').catch(() => '')) === wanted) continue;
+  stale.push(`docs/${name}`);
+  if (!check) await writeFile(path, wanted);
+}
+if (stale.length > 0) console.log(check ? `out of date: ${stale.join(', ')}; run npm run docs` : `wrote ${stale.join(', ')}`);
+process.exitCode = check && stale.length > 0 ? 1 : 0;
