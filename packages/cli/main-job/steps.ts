@@ -1,4 +1,4 @@
-import { access, mkdir, rename, rm } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SafekeepError } from '@safekeep/core';
@@ -43,7 +43,7 @@ export const checkHealth: Step = {
   },
 };
 
-/** The generated practice of this home, made on first use under another name so that a kill leaves no half of it. */
+/** The generated practice of this home, made on first use. The generator leaves a whole file or none. */
 async function samplePractice({ context }: MainJob): Promise<string> {
   const file = join(context.home, 'sample', 'practice.sqlite');
   const stands = await access(file).then(
@@ -52,14 +52,11 @@ async function samplePractice({ context }: MainJob): Promise<string> {
   );
   if (stands) return file;
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const half = `${file}.${process.pid}`;
   const progress = context.progress('generating the sample practice');
   try {
-    await generatePractice({ file: half, size: 'small', signal: context.signal, onProgress: progress.update });
-    await rename(half, file);
+    await generatePractice({ file, size: 'small', signal: context.signal, onProgress: progress.update });
   } finally {
     progress.end();
-    await rm(half, { force: true });
   }
   return file;
 }
