@@ -95,6 +95,8 @@ export type CommandContext = {
   readonly confirm: (action: string) => Promise<void>;
   /** Shows progress on stderr: a bar on a terminal, a line every few seconds otherwise. */
   readonly progress: (label: string, options?: { readonly total?: number; readonly unit?: string }) => Progress;
+  /** One line of NDJSON on stdout (with `--json`), or the line as text: for output that has no end. */
+  readonly stream: (item: object | string) => void;
   /** One line on stderr for a person. Never a personal value. */
   readonly say: (line: string) => void;
 };
@@ -113,4 +115,3 @@ export type Ink = {
   readonly dim: (text: string) => string;
   readonly strong: (text: string) => string;
 };
-

@@ -20,12 +20,32 @@ test('the version is printed and nothing else', async () => {
 test('without a word the help names every command', async () => {
   const { code, stdout } = await safekeep([]);
   assert.equal(code, 0);
-  for (const word of ['init', 'start', 'stop', 'url', 'doctor', 'migrate', '--db', '--home', '--tenant', '--map', '--yes', '--json']) {
+  for (const word of [
+    'init',
+    'start',
+    'stop',
+    'url',
+    'doctor',
+    'migrate',
+    '--db',
+    '--home',
+    '--tenant',
+    '--map',
+    '--yes',
+    '--json',
+  ]) {
     assert.ok(stdout.includes(word), word);
   }
 });
 
-for (const args of [['migrat', 'up'], ['migrate'], ['migrate', 'down'], ['doctor', '--frob'], ['completion', 'tcsh'], ['url', 'extra']]) {
+for (const args of [
+  ['migrat', 'up'],
+  ['migrate'],
+  ['migrate', 'down'],
+  ['doctor', '--frob'],
+  ['completion', 'tcsh'],
+  ['url', 'extra'],
+]) {
   test(`"${args.join(' ')}" is a usage error: exit 2, nothing but one JSON document on stdout`, async () => {
     const { code, stdout, stderr } = await safekeep([...args, '--json']);
     assert.equal(code, 2);
@@ -36,12 +56,19 @@ for (const args of [['migrat', 'up'], ['migrate'], ['migrate', 'down'], ['doctor
 
 test('every bad setting is listed at once and no secret is shown', async () => {
   const { code, stdout, stderr } = await safekeep(['doctor', '--json'], {
-    environment: { SAFEKEEP_PORT: 'many', SAFEKEEP_TENANT: 'NO SPACES', SAFEKEEP_HOMEE: 'x', SAFEKEEP_DATABASE_URL_FILE: '/nowhere', SAFEKEEP_DIRECT_URL: 'postgres://u:canary-password@h/d' },
+    environment: {
+      SAFEKEEP_PORT: 'many',
+      SAFEKEEP_TENANT: 'NO SPACES',
+      SAFEKEEP_HOMEE: 'x',
+      SAFEKEEP_DATABASE_URL_FILE: '/nowhere',
+      SAFEKEEP_DIRECT_URL: 'postgres://u:canary-password@h/d',
+    },
   });
   assert.equal(code, 2);
   const { message } = errorOf(stdout);
   assert.match(message, /4 problem/);
-  for (const part of ['SAFEKEEP_PORT', 'SAFEKEEP_TENANT', 'did you mean SAFEKEEP_HOME?', 'SAFEKEEP_DATABASE_URL_FILE']) assert.ok(message.includes(part), part);
+  for (const part of ['SAFEKEEP_PORT', 'SAFEKEEP_TENANT', 'did you mean SAFEKEEP_HOME?', 'SAFEKEEP_DATABASE_URL_FILE'])
+    assert.ok(message.includes(part), part);
   assert.ok(!`${stdout}${stderr}`.includes('canary-password'));
 });
 
@@ -66,8 +93,13 @@ test('a wrong password and a missing database are told apart', async (t) => {
   wrong.password = 'wrong';
   const missing = new URL(url.reveal());
   missing.pathname = '/nowhere';
-  for (const [address, expected] of [[wrong, 'database-password-wrong'], [missing, 'database-missing']] as const) {
-    const { code, stdout } = await safekeep(['migrate', 'status', '--home', home, '--json'], { environment: { SAFEKEEP_DATABASE_URL: address.href } });
+  for (const [address, expected] of [
+    [wrong, 'database-password-wrong'],
+    [missing, 'database-missing'],
+  ] as const) {
+    const { code, stdout } = await safekeep(['migrate', 'status', '--home', home, '--json'], {
+      environment: { SAFEKEEP_DATABASE_URL: address.href },
+    });
     assert.equal(code, 2);
     assert.equal(errorOf(stdout).code, expected);
   }
@@ -77,7 +109,9 @@ test('migrate up, status, down and up on a database of the user', async (t) => {
   const home = await temporaryHome(t);
   const { url } = await testDatabase(t);
   const call = async (...args: string[]) => {
-    const { code, stdout, stderr } = await safekeep([...args, '--home', home, '--json'], { environment: { SAFEKEEP_DATABASE_URL: url.reveal() } });
+    const { code, stdout, stderr } = await safekeep([...args, '--home', home, '--json'], {
+      environment: { SAFEKEEP_DATABASE_URL: url.reveal() },
+    });
     assert.equal(code, 0, stderr);
     return JSON.parse(stdout);
   };
@@ -93,7 +127,9 @@ test('migrate up, status, down and up on a database of the user', async (t) => {
 test('taking the schema of a user’s database back needs consent where nobody can be asked', async (t) => {
   const home = await temporaryHome(t);
   const { url } = await testDatabase(t, { migrated: true });
-  const { code, stdout } = await safekeep(['migrate', 'down', '0', '--home', home, '--json'], { environment: { SAFEKEEP_DATABASE_URL: url.reveal() } });
+  const { code, stdout } = await safekeep(['migrate', 'down', '0', '--home', home, '--json'], {
+    environment: { SAFEKEEP_DATABASE_URL: url.reveal() },
+  });
   assert.equal(code, 2);
   assert.equal(errorOf(stdout).code, 'consent-needed');
 });
@@ -104,7 +140,9 @@ test('url leaves a server running that other commands share, and stop ends it', 
   assert.equal(first.code, 0, first.stderr);
   const client = new pg.Client({ connectionString: first.stdout.trim() });
   await client.connect();
-  const { rows } = await client.query(`select current_setting('data_checksums') as sums, current_setting('listen_addresses') as listens, current_setting('log_parameter_max_length') as logged`);
+  const { rows } = await client.query(
+    `select current_setting('data_checksums') as sums, current_setting('listen_addresses') as listens, current_setting('log_parameter_max_length') as logged`,
+  );
   await client.end();
   assert.deepEqual(rows, [{ sums: 'on', listens: '127.0.0.1', logged: '0' }]);
 

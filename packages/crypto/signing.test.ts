@@ -37,7 +37,10 @@ test('any changed byte of document or signature is found', () => {
       verify('report', document, signature, signer.verifierKey);
       const bytes = Buffer.from(signature.signature, 'base64');
       bytes[at] = (bytes[at] ?? 0) ^ flip;
-      assert.throws(() => verify('report', document, { ...signature, signature: bytes.toString('base64') }, signer.verifierKey), refused);
+      assert.throws(
+        () => verify('report', document, { ...signature, signature: bytes.toString('base64') }, signer.verifierKey),
+        refused,
+      );
       assert.throws(() => verify('report', { value, more: 1 }, signature, signer.verifierKey), refused);
     }),
     { numRuns: 50 },
@@ -54,7 +57,11 @@ test('a malformed verifier key, or one whose id is not its own, is refused', () 
 test('a key name with a space or a plus sign, and a key of another kind, are bugs of the caller', () => {
   assert.throws(() => signingKeyFromPem(createSigningKey(), 'a b'), TypeError);
   assert.throws(() => signingKeyFromPem(createSigningKey(), 'a+b'), TypeError);
-  const ec = createPrivateKey({ key: Buffer.from('302e020100300506032b656e04220420' + '77'.repeat(32), 'hex'), format: 'der', type: 'pkcs8' });
+  const ec = createPrivateKey({
+    key: Buffer.from('302e020100300506032b656e04220420' + '77'.repeat(32), 'hex'),
+    format: 'der',
+    type: 'pkcs8',
+  });
   assert.throws(() => signingKeyFromPem(ec.export({ type: 'pkcs8', format: 'pem' }).toString(), 'a'), TypeError);
 });
 
@@ -66,17 +73,25 @@ test('the key id is that of C2SP signed-note', () => {
 
 const vectors = join(import.meta.dirname, '..', '..', '..', 'shared', 'data', 'vectors', 'ed25519.json');
 
-test('all Ed25519 vectors of Wycheproof are judged as they should be', { skip: !existsSync(vectors) && '../shared/data not present' }, () => {
-  const { testGroups } = JSON.parse(readFileSync(vectors, 'utf8'));
-  let judged = 0;
-  for (const group of testGroups) {
-    const raw = Buffer.from(group.publicKey.pk, 'hex');
-    const publicKey = createPublicKey({ key: Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), raw]), format: 'der', type: 'spki' });
-    for (const { msg, sig, result, tcId } of group.tests) {
-      const accepted = verifyBytes(null, Buffer.from(msg, 'hex'), publicKey, Buffer.from(sig, 'hex'));
-      assert.equal(accepted, result === 'valid', `vector ${tcId}`);
-      judged += 1;
+test(
+  'all Ed25519 vectors of Wycheproof are judged as they should be',
+  { skip: !existsSync(vectors) && '../shared/data not present' },
+  () => {
+    const { testGroups } = JSON.parse(readFileSync(vectors, 'utf8'));
+    let judged = 0;
+    for (const group of testGroups) {
+      const raw = Buffer.from(group.publicKey.pk, 'hex');
+      const publicKey = createPublicKey({
+        key: Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), raw]),
+        format: 'der',
+        type: 'spki',
+      });
+      for (const { msg, sig, result, tcId } of group.tests) {
+        const accepted = verifyBytes(null, Buffer.from(msg, 'hex'), publicKey, Buffer.from(sig, 'hex'));
+        assert.equal(accepted, result === 'valid', `vector ${tcId}`);
+        judged += 1;
+      }
     }
-  }
-  assert.ok(judged > 100);
-});
+    assert.ok(judged > 100);
+  },
+);

@@ -1,4 +1,12 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify as verifyBytes, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+  verify as verifyBytes,
+  type KeyObject,
+} from 'node:crypto';
 import { SafekeepError } from '@safekeep/core';
 import canonicalize from 'canonicalize';
 

@@ -29,7 +29,9 @@ if (isFit(process.versions.node)) {
 } else {
   const node = nodeBeside();
   if (node === undefined) {
-    console.error(`safekeep needs Node ${OLDEST.join('.')} or newer; this is ${process.versions.node}.\n  what to do: install a newer Node from https://nodejs.org, or run \`npm install\` in the checkout.`);
+    console.error(
+      `safekeep needs Node ${OLDEST.join('.')} or newer; this is ${process.versions.node}.\n  what to do: install a newer Node from https://nodejs.org, or run \`npm install\` in the checkout.`,
+    );
     process.exit(2);
   }
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });

@@ -8,15 +8,15 @@ const Shell = Type.Union([Type.Literal('bash'), Type.Literal('zsh'), Type.Litera
 /** `all` gives the finished list, which holds this very command. */
 export const completion = (all: () => readonly Command[]): Command =>
   command({
-  name: 'completion',
-  summary: 'print the completion script of a shell',
-  positionals: [{ key: 'shell', label: 'SHELL', description: 'bash, zsh or fish' }],
-  input: Type.Object({ shell: Shell }),
-  output: Type.Object({ script: Type.String() }),
-  example: 'safekeep completion bash',
-  run: async (_context, { shell }) => ({ result: { script: completionScript(shell, all()) } }),
-  render: ({ script }) => script,
-});
+    name: 'completion',
+    summary: 'print the completion script of a shell',
+    positionals: [{ key: 'shell', label: 'SHELL', description: 'bash, zsh or fish' }],
+    input: Type.Object({ shell: Shell }),
+    output: Type.Object({ script: Type.String() }),
+    example: 'safekeep completion bash',
+    run: async (_context, { shell }) => ({ result: { script: completionScript(shell, all()) } }),
+    render: ({ script }) => script,
+  });
 
 /** For each path of words typed so far, what may come next. */
 export function completions(commands: readonly Command[]): ReadonlyMap<string, readonly string[]> {
@@ -39,7 +39,9 @@ function globalFlags(): readonly string[] {
 }
 
 function completionScript(shell: 'bash' | 'zsh' | 'fish', commands: readonly Command[]): string {
-  const cases = [...completions(commands)].map(([path, words]) => `    ${path === '' ? '""' : `"${path}"`}) words="${words.join(' ')}" ;;`).join('\n');
+  const cases = [...completions(commands)]
+    .map(([path, words]) => `    ${path === '' ? '""' : `"${path}"`}) words="${words.join(' ')}" ;;`)
+    .join('\n');
   const lookUp = `_safekeep_words() {\n  local words=""\n  case "$1" in\n${cases}\n  esac\n  echo "$words"\n}`;
   if (shell === 'bash') {
     return `${lookUp}\n_safekeep() {\n  local path="" word\n  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do [[ $word == -* ]] || path="\${path:+$path }$word"; done\n  while [[ -n $path && -z $(_safekeep_words "$path") ]]; do [[ $path == *" "* ]] && path="\${path% *}" || path=""; done\n  COMPREPLY=($(compgen -W "$(_safekeep_words "$path")" -- "\${COMP_WORDS[COMP_CWORD]}"))\n}\ncomplete -o default -F _safekeep safekeep\n`;
@@ -48,6 +50,9 @@ function completionScript(shell: 'bash' | 'zsh' | 'fish', commands: readonly Com
     return `#compdef safekeep\n${lookUp}\n_safekeep() {\n  local path="" word\n  for word in "\${words[@]:1:CURRENT-2}"; do [[ $word == -* ]] || path="\${path:+$path }$word"; done\n  compadd -- \${=$(_safekeep_words "$path")}\n}\ncompdef _safekeep safekeep\n`;
   }
   return [...completions(commands)]
-    .map(([path, words]) => `complete -c safekeep -f -n 'test (string join " " (commandline -opc)[2..] | string trim) = "${path}"' -a '${words.join(' ')}'`)
+    .map(
+      ([path, words]) =>
+        `complete -c safekeep -f -n 'test (string join " " (commandline -opc)[2..] | string trim) = "${path}"' -a '${words.join(' ')}'`,
+    )
     .join('\n');
 }

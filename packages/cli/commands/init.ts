@@ -22,7 +22,8 @@ export const init = command({
     for (const { path, text, mode } of files) await write(path, text, { mode, force });
     return { result: { files: files.map(({ path }) => path) } };
   },
-  render: ({ files }, ink) => `${files.map((file) => `${ink.good('wrote')} ${file}`).join('\n')}\nNext: fill in SAFEKEEP_DATABASE_URL, then \`npx safekeep doctor\`.`,
+  render: ({ files }, ink) =>
+    `${files.map((file) => `${ink.good('wrote')} ${file}`).join('\n')}\nNext: fill in SAFEKEEP_DATABASE_URL, then \`npx safekeep doctor\`.`,
 });
 
 /** The settings as lines to uncomment; the same text stands in docs/configuration.md. */
@@ -58,7 +59,11 @@ jobs:
       - run: npx safekeep doctor --json
 `;
 
-async function write(path: string, text: string, { mode, force }: { readonly mode: number; readonly force: boolean }): Promise<void> {
+async function write(
+  path: string,
+  text: string,
+  { mode, force }: { readonly mode: number; readonly force: boolean },
+): Promise<void> {
   try {
     await writeFile(path, text, { mode, flag: force ? 'w' : 'wx' });
   } catch (cause) {

@@ -72,5 +72,7 @@ export const migrate = [
 
 function renderStatus({ current, pending }: Frozen<Static<typeof Status>>, ink: Ink): string {
   const head = `Schema safekeep stands at ${ink.strong(current)}.`;
-  return pending.length === 0 ? `${head} ${ink.good('Nothing is pending.')}` : `${head} ${ink.warn(`Pending: ${pending.join(', ')}`)}`;
+  return pending.length === 0
+    ? `${head} ${ink.good('Nothing is pending.')}`
+    : `${head} ${ink.warn(`Pending: ${pending.join(', ')}`)}`;
 }

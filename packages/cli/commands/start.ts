@@ -36,7 +36,10 @@ export const demo = command({
   render: renderReport,
 });
 
-async function doMainJob(context: CommandContext, input: { readonly sqlite?: string }): Promise<Outcome<Frozen<Static<typeof Report>>>> {
+async function doMainJob(
+  context: CommandContext,
+  input: { readonly sqlite?: string },
+): Promise<Outcome<Frozen<Static<typeof Report>>>> {
   const startedMs = context.clock.elapsedMs();
   const sqliteFile = input.sqlite === undefined ? undefined : resolve(input.sqlite);
   const steps = await runMainJob({ context, sqliteFile }, ({ name, detail, seconds }) =>

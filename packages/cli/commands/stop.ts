@@ -23,5 +23,7 @@ export const stop = command({
     return { result: { stopped: ran || others.length > 0, processes: others.map(({ pid }) => pid) } };
   },
   render: ({ stopped, processes }, ink) =>
-    stopped ? ink.good(`Stopped${processes.length > 0 ? ` (${processes.length} process(es) ended)` : ''}.`) : 'Nothing was running.',
+    stopped
+      ? ink.good(`Stopped${processes.length > 0 ? ` (${processes.length} process(es) ended)` : ''}.`)
+      : 'Nothing was running.',
 });

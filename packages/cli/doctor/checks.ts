@@ -28,7 +28,9 @@ export async function runChecks(context: CommandContext): Promise<readonly Check
     database = await context.database({ migrate: false });
   } catch (error) {
     if (!isSafekeepError(error)) throw error;
-    const unknown = ['privileges', 'tls', 'extensions', 'roles', 'clock', 'schema'].map((name) => notEvaluable(name, 'there is no connection'));
+    const unknown = ['privileges', 'tls', 'extensions', 'roles', 'clock', 'schema'].map((name) =>
+      notEvaluable(name, 'there is no connection'),
+    );
     return [...machine, { name: 'database', state: 'fail', detail: `${error.message} ${error.remedy}` }, ...unknown];
   }
   const health = await readServerHealth(database);
@@ -61,12 +63,15 @@ async function keysCheck(home: string): Promise<Check> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) return ok('keys', 'no signing key yet; the first signed report makes one');
   const mode = (found.mode & 0o777).toString(8);
-  return (found.mode & OTHERS_MAY) === 0 ? ok('keys', `the signing key is private (mode ${mode})`) : { name: 'keys', state: 'fail', detail: `others can read ${path} (mode ${mode}): chmod 600` };
+  return (found.mode & OTHERS_MAY) === 0
+    ? ok('keys', `the signing key is private (mode ${mode})`)
+    : { name: 'keys', state: 'fail', detail: `others can read ${path} (mode ${mode}): chmod 600` };
 }
 
 function databaseCheck({ server }: Database, health: ServerHealth): Check {
   const where = server.embedded ? 'embedded' : `${server.host}:${server.port}/${server.database}`;
-  if (health.readOnly) return { name: 'database', state: 'fail', detail: `PostgreSQL ${server.version} at ${where} is read-only; name the primary` };
+  if (health.readOnly)
+    return { name: 'database', state: 'fail', detail: `PostgreSQL ${server.version} at ${where} is read-only; name the primary` };
   return ok('database', `PostgreSQL ${server.version}, ${where}`);
 }
 
@@ -79,9 +84,15 @@ async function tlsCheck(context: CommandContext, health: ServerHealth): Promise<
   const { host, tlsMode } = parseDatabaseUrl(await context.databaseUrl());
   if (health.tls !== undefined) {
     const verified = tlsMode === 'verify-full' || tlsMode === 'verify-ca';
-    return { name: 'tls', state: verified ? 'ok' : 'warn', detail: `${health.tls}${verified ? '' : `, but the server's certificate is not verified (sslmode=${tlsMode})`}` };
+    return {
+      name: 'tls',
+      state: verified ? 'ok' : 'warn',
+      detail: `${health.tls}${verified ? '' : `, but the server's certificate is not verified (sslmode=${tlsMode})`}`,
+    };
   }
-  return isLocal(host) ? ok('tls', 'not needed: the connection does not leave this machine') : { name: 'tls', state: 'fail', detail: 'the connection is not encrypted; use sslmode=verify-full' };
+  return isLocal(host)
+    ? ok('tls', 'not needed: the connection does not leave this machine')
+    : { name: 'tls', state: 'fail', detail: 'the connection is not encrypted; use sslmode=verify-full' };
 }
 
 function extensionsCheck({ pgcrypto, mayCreate }: ServerHealth): Check {
@@ -92,9 +103,13 @@ function extensionsCheck({ pgcrypto, mayCreate }: ServerHealth): Check {
 
 function rolesCheck({ ownerRole, mayCreateRoles, user, strength }: ServerHealth, embedded: boolean): Check {
   if (!ownerRole && !mayCreateRoles) {
-    return notEvaluable('roles', `${user} may not create roles: Safekeep's tables belong to ${user}, whom row security does not bind`);
+    return notEvaluable(
+      'roles',
+      `${user} may not create roles: Safekeep's tables belong to ${user}, whom row security does not bind`,
+    );
   }
-  if (embedded || strength === undefined) return ok('roles', ownerRole ? 'the owner of schema safekeep cannot log in' : 'roles can be created');
+  if (embedded || strength === undefined)
+    return ok('roles', ownerRole ? 'the owner of schema safekeep cannot log in' : 'roles can be created');
   return { name: 'roles', state: 'warn', detail: `${user} is ${strength}: good for migrations, refused for the running pool` };
 }
 
@@ -107,7 +122,11 @@ function clockCheck({ clock }: CommandContext, { serverTime, roundTripMs }: Serv
 async function schemaCheck(database: Database): Promise<Check> {
   const { current, pending } = await migrationStatus(database);
   if (pending.length === 0) return ok('schema', `schema safekeep is at ${current}`);
-  return { name: 'schema', state: 'warn', detail: `schema safekeep is at ${current}, ${pending.length} pending: safekeep migrate up` };
+  return {
+    name: 'schema',
+    state: 'warn',
+    detail: `schema safekeep is at ${current}, ${pending.length} pending: safekeep migrate up`,
+  };
 }
 
 function ok(name: string, detail: string): Check {

@@ -1,6 +1,6 @@
 import { choicesOf, factsOf, kindOf, settingNames } from '@safekeep/core';
 import type { Command } from '@safekeep/capabilities/capability';
-import type { TSchema } from 'typebox';
+import { IsArray, IsObject, type TSchema } from 'typebox';
 import { allCommands } from '../commands.ts';
 import { defaultOf, descriptionOf, flagOf, flagsOf } from '../program/build.ts';
 import { cell, generated } from './markdown.ts';
@@ -24,10 +24,12 @@ export function commandPage(): string {
       '|---|---|',
       ...globals,
       '| `--json` | Print one JSON document on stdout. |',
-      '| `--yes` | Agree to changes of your own database; needed for them where nobody can be asked. The embedded database is Safekeep\'s own and asks nothing. |',
+      "| `--yes` | Agree to changes of your own database; needed for them where nobody can be asked. The embedded database is Safekeep's own and asks nothing. |",
       '',
       ...allCommands.flatMap(section),
-    ].join('\n').trimEnd(),
+    ]
+      .join('\n')
+      .trimEnd(),
   );
 }
 
@@ -61,16 +63,16 @@ function flagUsage(key: string, schema: TSchema): string {
 function flagMeaning(schema: TSchema): string {
   const fallback = defaultOf(schema);
   const repeat = kindOf(schema) === 'list' ? ' Can be repeated.' : '';
-  return `${descriptionOf(schema)}.${repeat}${fallback === undefined || typeof fallback === 'boolean' || Array.isArray(fallback) ? '' : ` Default: ${String(fallback)}.`}`;
+  return `${descriptionOf(schema)}.${repeat}${fallback === undefined || typeof fallback === 'boolean' ? '' : ` Default: ${String(fallback)}.`}`;
 }
 
 /** A schema as a reader of JSON thinks of it: `{checks[{name, state, detail}]}`. */
 function shapeOf(schema: TSchema): string {
-  if ('properties' in schema && typeof schema.properties === 'object' && schema.properties !== null) {
-    const members = Object.entries<TSchema>(schema.properties as Readonly<Record<string, TSchema>>);
+  if (IsObject(schema)) {
+    const members = Object.entries<TSchema>(schema.properties);
     return `{${members.map(([name, member]) => `${name}${shapeOf(member)}`).join(', ')}}`;
   }
-  if ('items' in schema && typeof schema.items === 'object' && schema.items !== null) return `[${shapeOf(schema.items as TSchema)}]`;
+  if (IsArray(schema)) return `[${shapeOf(schema.items)}]`;
   const choices = choicesOf(schema);
   return choices.length > 0 ? ` (${choices.join(', ')})` : '';
 }

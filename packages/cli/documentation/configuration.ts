@@ -10,7 +10,8 @@ export function configurationPage(): string {
     const schema = Settings.properties[name];
     const choices = choicesOf(schema);
     const fallback = defaultOf(schema);
-    const about = choices.length > 0 ? `${description} One of ${choices.map((choice) => `\`${choice}\``).join(', ')}.` : description;
+    const about =
+      choices.length > 0 ? `${description} One of ${choices.map((choice) => `\`${choice}\``).join(', ')}.` : description;
     return `| \`${env}\` | ${flag === undefined ? '' : `\`${flag}\``} | ${fallback === undefined ? '' : `\`${String(fallback)}\``} | ${cell(about)}${secret === true ? ' **Secret.**' : ''} |`;
   });
   return generated(

@@ -11,7 +11,9 @@ export const reachServer: Step = {
   name: 'database',
   run: async ({ context }) => {
     const { server } = await context.database({ migrate: false });
-    return server.embedded ? `PostgreSQL ${server.version}, embedded in ${context.home}` : `PostgreSQL ${server.version} at ${server.host}:${server.port}`;
+    return server.embedded
+      ? `PostgreSQL ${server.version}, embedded in ${context.home}`
+      : `PostgreSQL ${server.version} at ${server.host}:${server.port}`;
   },
 };
 
@@ -39,7 +41,9 @@ export const checkHealth: Step = {
     const failed = checks.filter(({ state }) => state === 'fail').map(({ name, detail }) => `${name}: ${detail}`);
     if (failed.length > 0) throw new SafekeepError('unhealthy', { failed: failed.join('; ') });
     const warned = checks.filter(({ state }) => state !== 'ok').map(({ name }) => name);
-    return warned.length === 0 ? `${checks.length} checks, all ok` : `${checks.length} checks; look at ${warned.join(', ')} with \`npx safekeep doctor\``;
+    return warned.length === 0
+      ? `${checks.length} checks, all ok`
+      : `${checks.length} checks; look at ${warned.join(', ')} with \`npx safekeep doctor\``;
   },
 };
 
@@ -64,7 +68,11 @@ async function samplePractice({ context }: MainJob): Promise<string> {
 function countRows(path: string): { readonly tables: number; readonly rows: number } {
   const source = new DatabaseSync(path, { readOnly: true });
   try {
-    const names = source.prepare(`SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`).all();
+    const names = source
+      .prepare(
+        `SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`,
+      )
+      .all();
     const rows = names.reduce((sum, { name }) => {
       const quoted = `"${String(name).replaceAll('"', '""')}"`;
       return sum + Number(source.prepare(`SELECT count(*) AS n FROM ${quoted}`).get()?.['n'] ?? 0);

@@ -47,18 +47,23 @@ export function descriptionOf(schema: TSchema): string {
   return 'description' in schema && typeof schema.description === 'string' ? schema.description : '';
 }
 
-export function defaultOf(schema: TSchema): unknown {
-  return 'default' in schema ? schema.default : undefined;
+/** The default of one value; `undefined` where there is none, and for lists. */
+export function defaultOf(schema: TSchema): string | number | boolean | undefined {
+  const fallback = 'default' in schema ? schema.default : undefined;
+  return typeof fallback === 'string' || typeof fallback === 'number' || typeof fallback === 'boolean' ? fallback : undefined;
 }
 
 function addCommand(program: Commander, command: Command, onCommand: (typed: Typed) => void): void {
   const words = command.name.split(' ');
-  const parent = words.slice(0, -1).reduce<Commander>((at, word) => at.commands.find((child) => child.name() === word) ?? group(at, word), program);
+  const parent = words
+    .slice(0, -1)
+    .reduce<Commander>((at, word) => at.commands.find((child) => child.name() === word) ?? group(at, word), program);
   const last = words.at(-1) ?? command.name;
   // `keys` and `keys rotate` may both be commands: the group that stands becomes one.
   const leaf = parent.commands.find((child) => child.name() === last) ?? parent.command(last).exitOverride();
   leaf.description(command.summary).showSuggestionAfterError(true).addHelpText('after', `\nExample:\n  $ npx ${command.example}`);
-  for (const { label, description, optional } of command.positionals) leaf.argument(optional === true ? `[${label}]` : `<${label}>`, description);
+  for (const { label, description, optional } of command.positionals)
+    leaf.argument(optional === true ? `[${label}]` : `<${label}>`, description);
   for (const [key, schema] of flagsOf(command)) leaf.addOption(optionFor(key, schema));
   leaf.action((...args: unknown[]) => {
     const values = args.slice(0, command.positionals.length);

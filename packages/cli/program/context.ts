@@ -95,7 +95,9 @@ async function askConsent({ yes, json, configuration, signal }: Invocation, acti
   const { host, pathname } = new URL(configuration.databaseUrl.reveal());
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await terminal.question(`${action} changes the database ${pathname.slice(1)} at ${host}. Go on? [y/N] `, { signal });
+    const answer = await terminal.question(`${action} changes the database ${pathname.slice(1)} at ${host}. Go on? [y/N] `, {
+      signal,
+    });
     if (!/^y(es)?$/i.test(answer.trim())) throw new SafekeepError('declined', { action });
   } finally {
     terminal.close();

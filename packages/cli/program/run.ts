@@ -56,7 +56,8 @@ async function execute({ command, input, settings, json, yes }: Typed): Promise<
     readFile: (path) => readFileSync(path, 'utf8'),
   });
   const interruption = new AbortController();
-  const interrupt = (): void => interruption.abort(new SafekeepError('interrupted', { action: command.name, kept: 'What was done before stands.' }));
+  const interrupt = (): void =>
+    interruption.abort(new SafekeepError('interrupted', { action: command.name, kept: 'What was done before stands.' }));
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const opened = await openContext({ command: command.name, configuration, json, yes, signal: interruption.signal });
   try {

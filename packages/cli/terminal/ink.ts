@@ -14,6 +14,5 @@ export function inkFor(stream: NodeJS.WriteStream, environment: NodeJS.ProcessEn
 
 /** What can be printed of a text that came from a database or a file: without escape sequences that steer a terminal. */
 export function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- these are what is taken out
   return stripVTControlCharacters(text).replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\uFFFD');
 }

@@ -29,7 +29,10 @@ function problemsOf(sources: Partial<ConfigurationSources>): string {
 
 test('without anything the defaults are in force', () => {
   const { home, tenant, port, role, databaseUrl } = read({});
-  assert.deepEqual({ home, tenant, port, role, databaseUrl }, { home: './.safekeep', tenant: 'default', port: 7300, role: 'all', databaseUrl: undefined });
+  assert.deepEqual(
+    { home, tenant, port, role, databaseUrl },
+    { home: './.safekeep', tenant: 'default', port: 7300, role: 'all', databaseUrl: undefined },
+  );
 });
 
 test('a flag beats the environment, the environment beats the file', () => {
@@ -46,7 +49,10 @@ test('an empty variable counts as not set', () => {
 });
 
 test('a secret comes from a file too and is never printed', () => {
-  const configuration = read({ environment: { SAFEKEEP_DATABASE_URL_FILE: '/run/url' }, readFile: () => 'postgres://u:canary@h/d\n' });
+  const configuration = read({
+    environment: { SAFEKEEP_DATABASE_URL_FILE: '/run/url' },
+    readFile: () => 'postgres://u:canary@h/d\n',
+  });
   assert.equal(configuration.databaseUrl?.reveal(), 'postgres://u:canary@h/d');
   assert.ok(!`${inspect(configuration)}${JSON.stringify(configuration)}`.includes('canary'));
 });
@@ -56,16 +62,25 @@ test('every problem is listed at once', () => {
     environment: { SAFEKEEP_PORT: '99999', SAFEKEEP_ROLE: 'boss', SAFEKEEP_POOL_MX: '3', SAFEKEEP_MAP_FILE: '/nowhere' },
   });
   assert.match(message, /4 problem/);
-  for (const part of ['SAFEKEEP_PORT: 99999', 'SAFEKEEP_ROLE: "boss" must be one of all, api, worker', 'did you mean SAFEKEEP_POOL_MAX?', 'SAFEKEEP_MAP_FILE: the file /nowhere cannot be read']) {
+  for (const part of [
+    'SAFEKEEP_PORT: 99999',
+    'SAFEKEEP_ROLE: "boss" must be one of all, api, worker',
+    'did you mean SAFEKEEP_POOL_MAX?',
+    'SAFEKEEP_MAP_FILE: the file /nowhere cannot be read',
+  ]) {
     assert.ok(message.includes(part), `${part} in ${message}`);
   }
 });
 
 test('whatever stands in a variable, reading ends with a configuration or with a list of problems', () => {
   fc.assert(
-    fc.property(fc.constantFrom('SAFEKEEP_PORT', 'SAFEKEEP_TENANT', 'SAFEKEEP_ROLE', 'SAFEKEEP_POOL_MAX', 'SAFEKEEP_DATABASE_URL'), fc.string(), (name, value) => {
-      assert.equal(typeof problemsOf({ environment: { [name]: value } }), 'string');
-    }),
+    fc.property(
+      fc.constantFrom('SAFEKEEP_PORT', 'SAFEKEEP_TENANT', 'SAFEKEEP_ROLE', 'SAFEKEEP_POOL_MAX', 'SAFEKEEP_DATABASE_URL'),
+      fc.string(),
+      (name, value) => {
+        assert.equal(typeof problemsOf({ environment: { [name]: value } }), 'string');
+      },
+    ),
   );
 });
 

@@ -48,7 +48,10 @@ export function readConfiguration(sources: ConfigurationSources): Configuration 
     }
   }
   if (problems.length > 0) {
-    throw new SafekeepError('configuration-invalid', { count: problems.length, problems: problems.map((problem) => `  - ${problem}`).join('\n') });
+    throw new SafekeepError('configuration-invalid', {
+      count: problems.length,
+      problems: problems.map((problem) => `  - ${problem}`).join('\n'),
+    });
   }
   // Every property was checked against the schema just above, and secrets were wrapped.
   return values as Configuration;

@@ -24,7 +24,8 @@ export const Settings = Type.Object({
         env: 'SAFEKEEP_DATABASE_URL',
         flag: '--db',
         secret: true,
-        description: 'Your PostgreSQL 15 to 18, as postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full. Without it: the embedded one of the home.',
+        description:
+          'Your PostgreSQL 15 to 18, as postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full. Without it: the embedded one of the home.',
       }),
     ),
   ),
@@ -54,21 +55,37 @@ export const Settings = Type.Object({
       description: 'Whose rows: the organisation that this call works for.',
     }),
   ),
-  map: Type.String(
-    setting({ env: 'SAFEKEEP_MAP', flag: '--map', default: 'datamap.yaml', description: 'The data map.' }),
-  ),
+  map: Type.String(setting({ env: 'SAFEKEEP_MAP', flag: '--map', default: 'datamap.yaml', description: 'The data map.' })),
   port: Type.Integer(
-    setting({ env: 'SAFEKEEP_PORT', default: 7300, minimum: 1, maximum: 65_535, description: 'Where `start` listens on 127.0.0.1.' }),
+    setting({
+      env: 'SAFEKEEP_PORT',
+      default: 7300,
+      minimum: 1,
+      maximum: 65_535,
+      description: 'Where `start` listens on 127.0.0.1.',
+    }),
   ),
   role: Type.Union(
     [Type.Literal('all'), Type.Literal('api'), Type.Literal('worker')],
     setting({ env: 'SAFEKEEP_ROLE', default: 'all', description: 'What `start` runs: the API, the worker, or all.' }),
   ),
   poolMax: Type.Integer(
-    setting({ env: 'SAFEKEEP_POOL_MAX', default: 10, minimum: 1, maximum: 1_000, description: 'Database connections at most, per process.' }),
+    setting({
+      env: 'SAFEKEEP_POOL_MAX',
+      default: 10,
+      minimum: 1,
+      maximum: 1_000,
+      description: 'Database connections at most, per process.',
+    }),
   ),
   connectTimeoutMs: Type.Integer(
-    setting({ env: 'SAFEKEEP_CONNECT_TIMEOUT_MS', default: 10_000, minimum: 100, maximum: 600_000, description: 'How long one attempt to connect may take.' }),
+    setting({
+      env: 'SAFEKEEP_CONNECT_TIMEOUT_MS',
+      default: 10_000,
+      minimum: 100,
+      maximum: 600_000,
+      description: 'How long one attempt to connect may take.',
+    }),
   ),
   runtimeDirectory: Type.String(
     setting({
@@ -78,7 +95,14 @@ export const Settings = Type.Object({
     }),
   ),
   logLevel: Type.Union(
-    [Type.Literal('trace'), Type.Literal('debug'), Type.Literal('info'), Type.Literal('warn'), Type.Literal('error'), Type.Literal('fatal')],
+    [
+      Type.Literal('trace'),
+      Type.Literal('debug'),
+      Type.Literal('info'),
+      Type.Literal('warn'),
+      Type.Literal('error'),
+      Type.Literal('fatal'),
+    ],
     setting({ env: 'SAFEKEEP_LOG_LEVEL', default: 'info', description: 'The least severe events that are logged.' }),
   ),
 });

@@ -175,7 +175,8 @@ export const catalogue = {
     status: 503,
     exit: 2,
     text: 'A TLS connection to {host}:{port} that satisfies sslmode={mode} is not possible: {reason}.',
-    remedy: 'Give the right CA with sslrootcert=FILE, use the host name that stands in the certificate, or turn TLS on at the server.',
+    remedy:
+      'Give the right CA with sslrootcert=FILE, use the host name that stands in the certificate, or turn TLS on at the server.',
   },
   'database-version': {
     status: 503,
@@ -223,7 +224,8 @@ export const catalogue = {
     status: 503,
     exit: 2,
     text: 'The login {user} is {reason}: row security would not bind it, so one tenant could read another. It is refused for the running pool.',
-    remedy: 'Make a login that is only a member of safekeep_app and name it in SAFEKEEP_DATABASE_URL; keep the strong one for migrations.',
+    remedy:
+      'Make a login that is only a member of safekeep_app and name it in SAFEKEEP_DATABASE_URL; keep the strong one for migrations.',
   },
 
   // ---- reading the structure of a database -------------------------------------------------------------------------
@@ -304,7 +306,8 @@ export const catalogue = {
     status: 400,
     exit: 2,
     text: 'The SQLite file is damaged at {place}: {detail}. The file was not touched and nothing was imported.',
-    remedy: 'Restore it from a backup, or save what can be read with the recover command of the sqlite3 shell and import the result.',
+    remedy:
+      'Restore it from a backup, or save what can be read with the recover command of the sqlite3 shell and import the result.',
   },
   'import-source-journal': {
     status: 409,
@@ -323,6 +326,18 @@ export const catalogue = {
     exit: 1,
     text: '{file} was changed by another program while it was read. What was loaded was removed again.',
     remedy: 'Stop the writing program and import again, or use --follow for a database in use.',
+  },
+  'import-source-differs': {
+    status: 409,
+    exit: 1,
+    text: '{file} is not the file any more that the run {run} imported (its SHA-256 differs), so the run cannot be proven against it. Nothing was changed.',
+    remedy: 'Put the file as it was back in its place, or move this one away: the target is then compared with the digests the run recorded.',
+  },
+  'import-source-missing': {
+    status: 409,
+    exit: 2,
+    text: 'The SQLite file is gone and the run recorded no digest of {table} (it ran with --verify counts or off). Nothing was changed.',
+    remedy: 'Put the file back in its place.',
   },
   'import-blocked': {
     status: 422,
@@ -346,7 +361,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'The schema {schema} has {count} object(s) of these names already: {names}. Nothing was changed.',
-    remedy: 'Import into another schema with --schema, or repeat with --replace: what stands there is kept aside, and `import rollback` brings it back.',
+    remedy:
+      'Import into another schema with --schema, or repeat with --replace: what stands there is kept aside, and `import rollback` brings it back.',
   },
   'import-replace-referenced': {
     status: 409,

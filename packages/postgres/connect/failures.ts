@@ -42,8 +42,10 @@ export function connectFailure(error: unknown, target: ConnectionTarget): unknow
   if (FOREIGN_MESSAGES.test(message)) {
     return new SafekeepError('database-unreachable', { host, port, reason: 'what answers there is no PostgreSQL' }, options);
   }
-  if (code.startsWith('ERR_TLS') || TLS_MESSAGES.test(message)) return new SafekeepError('database-tls', { host, port, mode, reason: message }, options);
-  if (/password must be a string|no password/i.test(message)) return new SafekeepError('database-password-wrong', { host, port, user }, options);
+  if (code.startsWith('ERR_TLS') || TLS_MESSAGES.test(message))
+    return new SafekeepError('database-tls', { host, port, mode, reason: message }, options);
+  if (/password must be a string|no password/i.test(message))
+    return new SafekeepError('database-password-wrong', { host, port, user }, options);
   if (/^E[A-Z]+$/.test(code) || code === '57P03' || isConnectionLost(error) || /timeout/i.test(message)) {
     return new SafekeepError('database-unreachable', { host, port, reason: code || 'no answer in time' }, options);
   }
@@ -58,7 +60,11 @@ export function operationFailure(error: unknown, action: string): unknown {
   if (code === '53100') return new SafekeepError('disk-full', { path: 'the database server' }, options);
   if (code === '25006') return new SafekeepError('database-read-only', {}, options);
   if (code === '42501' && error instanceof Error) {
-    return new SafekeepError('privilege-missing', { user: 'This login', right: error.message, grant: 'the GRANT that the message above asks for' }, options);
+    return new SafekeepError(
+      'privilege-missing',
+      { user: 'This login', right: error.message, grant: 'the GRANT that the message above asks for' },
+      options,
+    );
   }
   if (isConnectionLost(error)) return new SafekeepError('connection-lost', { action }, options);
   return error;

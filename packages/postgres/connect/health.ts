@@ -21,7 +21,10 @@ export type ServerHealth = {
   readonly roundTripMs: number;
 };
 
-type Row = Omit<ServerHealth, 'tls' | 'strength' | 'roundTripMs'> & { readonly tls: string | null; readonly strength: string | null };
+type Row = Omit<ServerHealth, 'tls' | 'strength' | 'roundTripMs'> & {
+  readonly tls: string | null;
+  readonly strength: string | null;
+};
 
 export async function readServerHealth(db: Database): Promise<ServerHealth> {
   const startedMs = performance.now();

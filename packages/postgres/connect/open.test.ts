@@ -42,8 +42,13 @@ test('an address where nobody listens, a server that never answers, and one that
   };
   assert.equal(await refusal('postgres://u:p@127.0.0.1:1/d'), 'database-unreachable');
   assert.equal(await refusal('postgres://u:p@nowhere.invalid/d?sslmode=disable'), 'database-unreachable');
-  await assert.rejects(openDatabase(new Secret(`postgres://u:p@127.0.0.1:${port(silent)}/d?sslmode=disable`), { ...quick, connectTimeoutMs: 300 }), (error) => isSafekeepError(error, 'database-unreachable'));
-  await assert.rejects(openDatabase(new Secret(`postgres://u:p@127.0.0.1:${port(chatty)}/d`), quick), (error) => isSafekeepError(error));
+  await assert.rejects(
+    openDatabase(new Secret(`postgres://u:p@127.0.0.1:${port(silent)}/d?sslmode=disable`), { ...quick, connectTimeoutMs: 300 }),
+    (error) => isSafekeepError(error, 'database-unreachable'),
+  );
+  await assert.rejects(openDatabase(new Secret(`postgres://u:p@127.0.0.1:${port(chatty)}/d`), quick), (error) =>
+    isSafekeepError(error),
+  );
   silent.close();
 });
 
@@ -53,7 +58,9 @@ test('a connection that the server cuts is replaced at the next use', async (t) 
   const one = (): Promise<unknown> => sql`select 1 as one`.execute(database.kysely).then(({ rows }) => rows[0]);
   assert.deepEqual(await one(), { one: 1 });
   await pool.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'to be cut'`);
-  await waitUntil(async () => (await pool.query(`select from pg_stat_activity where application_name = 'to be cut'`)).rowCount === 0);
+  await waitUntil(
+    async () => (await pool.query(`select from pg_stat_activity where application_name = 'to be cut'`)).rowCount === 0,
+  );
   assert.deepEqual(await one(), { one: 1 });
 });
 
@@ -65,7 +72,9 @@ test('nothing of one transaction’s settings reaches the next one on the same c
     const { rows } = await sql<{ actor: string }>`select current_setting('safekeep.actor', true) as actor`.execute(tx);
     assert.deepEqual(rows, [{ actor: 'dr-who' }]);
   });
-  const { rows } = await sql<{ actor: string | null }>`select nullif(current_setting('safekeep.actor', true), '') as actor`.execute(database.kysely);
+  const { rows } = await sql<{ actor: string | null }>`select nullif(current_setting('safekeep.actor', true), '') as actor`.execute(
+    database.kysely,
+  );
   assert.deepEqual(rows, [{ actor: null }]);
 });
 
@@ -104,7 +113,9 @@ describe('TLS', { skip: !existsSync('/usr/bin/openssl') && 'openssl is not insta
   const tlsVersion = async (url: string): Promise<string | null> => {
     const database = await openDatabase(new Secret(url), quick);
     try {
-      const { rows } = await sql<{ version: string | null }>`select version from pg_stat_ssl where pid = pg_backend_pid()`.execute(database.kysely);
+      const { rows } = await sql<{ version: string | null }>`select version from pg_stat_ssl where pid = pg_backend_pid()`.execute(
+        database.kysely,
+      );
       return rows[0]?.version ?? null;
     } finally {
       await database.close();
@@ -139,49 +150,60 @@ test('require refuses a server without TLS, prefer takes it as it is', async () 
   await (await openDatabase(new Secret(url.href), quick)).close();
 });
 
-test('migrations, transactions and settings work through pgBouncer in transaction mode', { skip: !existsSync('/usr/sbin/pgbouncer') && 'pgbouncer is not installed' }, async (t) => {
-  const { url, pool } = await testDatabase(t);
-  const target = new URL(url.reveal());
-  const folder = await mkdtemp(join(tmpdir(), 'safekeep-pgbouncer-'));
-  await chmod(folder, 0o755);
-  const user = await serverUser();
-  const port = await freePort();
-  await writeFile(join(folder, 'users.txt'), `"${target.username}" "${target.password}"\n`, { mode: 0o644 });
-  await writeFile(
-    join(folder, 'pgbouncer.ini'),
-    `[databases]\n* = host=127.0.0.1 port=${target.port}\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=${port}\nunix_socket_dir=\nauth_type=plain\nauth_file=${folder}/users.txt\npool_mode=transaction\ndefault_pool_size=2\n`,
-  );
-  const bouncer = spawn('/usr/sbin/pgbouncer', [join(folder, 'pgbouncer.ini')], { ...user, cwd: '/', stdio: 'ignore' });
-  try {
-    target.port = String(port);
-    const database = await openDatabase(new Secret(target.href), { poolMax: 8, retryForMs: 5_000 }).catch(async () => {
-      await wait(500);
-      return await openDatabase(new Secret(target.href), { poolMax: 8 });
-    });
+test(
+  'migrations, transactions and settings work through pgBouncer in transaction mode',
+  { skip: !existsSync('/usr/sbin/pgbouncer') && 'pgbouncer is not installed' },
+  async (t) => {
+    const { url, pool } = await testDatabase(t);
+    const target = new URL(url.reveal());
+    const folder = await mkdtemp(join(tmpdir(), 'safekeep-pgbouncer-'));
+    await chmod(folder, 0o755);
+    const user = await serverUser();
+    const port = await freePort();
+    await writeFile(join(folder, 'users.txt'), `"${target.username}" "${target.password}"\n`, { mode: 0o644 });
+    await writeFile(
+      join(folder, 'pgbouncer.ini'),
+      `[databases]\n* = host=127.0.0.1 port=${target.port}\n[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port=${port}\nunix_socket_dir=\nauth_type=plain\nauth_file=${folder}/users.txt\npool_mode=transaction\ndefault_pool_size=2\n`,
+    );
+    const bouncer = spawn('/usr/sbin/pgbouncer', [join(folder, 'pgbouncer.ini')], { ...user, cwd: '/', stdio: 'ignore' });
     try {
-      assert.deepEqual((await migrateUp(database)).pending, []);
-      // Twenty transactions over two server connections: each sees its own actor and nobody else's.
-      await Promise.all(
-        Array.from({ length: 20 }, (_, n) =>
-          database.kysely.transaction().execute(async (tx) => {
-            await sql`select safekeep.set_actor(${`actor-${n}`})`.execute(tx);
-            await sql`select pg_sleep(0.01)`.execute(tx);
-            const { rows } = await sql<{ actor: string }>`select current_setting('safekeep.actor') as actor`.execute(tx);
-            assert.deepEqual(rows, [{ actor: `actor-${n}` }]);
-          }),
-        ),
-      );
+      target.port = String(port);
+      const database = await openDatabase(new Secret(target.href), { poolMax: 8, retryForMs: 5_000 }).catch(async () => {
+        await wait(500);
+        return await openDatabase(new Secret(target.href), { poolMax: 8 });
+      });
+      try {
+        assert.deepEqual((await migrateUp(database)).pending, []);
+        // Twenty transactions over two server connections: each sees its own actor and nobody else's.
+        await Promise.all(
+          Array.from({ length: 20 }, (_, n) =>
+            database.kysely.transaction().execute(async (tx) => {
+              await sql`select safekeep.set_actor(${`actor-${n}`})`.execute(tx);
+              await sql`select pg_sleep(0.01)`.execute(tx);
+              const { rows } = await sql<{ actor: string }>`select current_setting('safekeep.actor') as actor`.execute(tx);
+              assert.deepEqual(rows, [{ actor: `actor-${n}` }]);
+            }),
+          ),
+        );
+      } finally {
+        await database.close();
+      }
     } finally {
-      await database.close();
+      const ended = new Promise((done) => bouncer.once('exit', done));
+      bouncer.kill('SIGTERM');
+      await ended;
+      await rm(folder, { recursive: true, force: true });
+      await waitUntil(
+        async () =>
+          (
+            await pool.query(
+              `select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and application_name not like 'test %'`,
+            )
+          ).rowCount === 0,
+      );
     }
-  } finally {
-    const ended = new Promise((done) => bouncer.once('exit', done));
-    bouncer.kill('SIGTERM');
-    await ended;
-    await rm(folder, { recursive: true, force: true });
-    await waitUntil(async () => (await pool.query(`select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and application_name not like 'test %'`)).rowCount === 0);
-  }
-});
+  },
+);
 
 async function waitUntil(condition: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 400; tries += 1) {
@@ -204,9 +226,56 @@ function freePort(): Promise<number> {
 function makeCertificates(folder: string): void {
   const openssl = (...args: string[]): void => void execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
   const authority = (name: string): void =>
-    openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.crt`);
+    openssl(
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:P-256',
+      '-nodes',
+      '-days',
+      '2',
+      '-subj',
+      `/CN=${name}`,
+      '-keyout',
+      `${name}.key`,
+      '-out',
+      `${name}.crt`,
+    );
   authority('ca');
   authority('other');
-  openssl('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-keyout', 'server.key', '-out', 'server.csr');
-  openssl('x509', '-req', '-in', 'server.csr', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-copy_extensions', 'copy', '-out', 'server.crt');
+  openssl(
+    'req',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-subj',
+    '/CN=localhost',
+    '-addext',
+    'subjectAltName=DNS:localhost',
+    '-keyout',
+    'server.key',
+    '-out',
+    'server.csr',
+  );
+  openssl(
+    'x509',
+    '-req',
+    '-in',
+    'server.csr',
+    '-CA',
+    'ca.crt',
+    '-CAkey',
+    'ca.key',
+    '-CAcreateserial',
+    '-days',
+    '2',
+    '-copy_extensions',
+    'copy',
+    '-out',
+    'server.crt',
+  );
 }

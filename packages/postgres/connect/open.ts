@@ -46,11 +46,16 @@ export async function openDatabase(url: Secret, options: OpenOptions = {}): Prom
   pool.on('error', () => undefined);
   const connect = (): Promise<pg.PoolClient> =>
     retrying(performance.now() + (options.retryForMs ?? RETRY_FOR_MS), target, () => pool.connect());
-  const kysely = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: { connect, end: () => Promise.resolve(), options: {} } }) });
+  const kysely = new Kysely<unknown>({
+    dialect: new PostgresDialect({ pool: { connect, end: () => Promise.resolve(), options: {} } }),
+  });
   return { kysely, server, withClient: (run) => withClient(connect, run), close: () => pool.end() };
 }
 
-async function withClient<Result>(connect: () => Promise<pg.PoolClient>, run: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
+async function withClient<Result>(
+  connect: () => Promise<pg.PoolClient>,
+  run: (client: pg.PoolClient) => Promise<Result>,
+): Promise<Result> {
   const client = await connect();
   try {
     const result = await run(client);
@@ -138,4 +143,3 @@ async function retrying<Result>(deadlineMs: number, target: ConnectionTarget, at
     }
   }
 }
-

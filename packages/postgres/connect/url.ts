@@ -29,7 +29,16 @@ const TLS_MODES = new Map<string, TlsMode>([
   ['verify-ca', 'verify-ca'],
   ['verify-full', 'verify-full'],
 ]);
-const PARAMETERS = new Set(['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'channel_binding', 'application_name', 'host', 'connect_timeout']);
+const PARAMETERS = new Set([
+  'sslmode',
+  'sslrootcert',
+  'sslcert',
+  'sslkey',
+  'channel_binding',
+  'application_name',
+  'host',
+  'connect_timeout',
+]);
 
 /**
  * Reads a `postgres://` URL. Without `sslmode` a server on this machine is reached without TLS where it offers none
@@ -77,7 +86,8 @@ function parse(secret: Secret): URL {
     // No cause: its message would carry the URL.
     throw invalid('it is not a URL');
   }
-  if (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:') throw invalid(`it begins with ${url.protocol} instead of postgres:`);
+  if (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:')
+    throw invalid(`it begins with ${url.protocol} instead of postgres:`);
   return url;
 }
 

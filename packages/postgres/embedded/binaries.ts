@@ -64,10 +64,11 @@ async function hydrate(native: string): Promise<boolean> {
     const path = join(native, 'bin', program);
     const runnable = await access(path, constants.X_OK).then(
       () => true,
-      () => chmod(path, 0o755).then(
-        () => true,
-        () => false,
-      ),
+      () =>
+        chmod(path, 0o755).then(
+          () => true,
+          () => false,
+        ),
     );
     if (!runnable) return false;
   }

@@ -89,7 +89,16 @@ export async function start(cluster: Cluster, preferredPort?: number): Promise<n
 export async function stop(cluster: Cluster): Promise<void> {
   if (!(await postmasterPid(cluster))) return;
   try {
-    await runProgram(cluster, cluster.binaries.pgCtl, ['stop', '-D', dataDirectory(cluster), '-m', 'fast', '-w', '-t', String(START_TIMEOUT_S)]);
+    await runProgram(cluster, cluster.binaries.pgCtl, [
+      'stop',
+      '-D',
+      dataDirectory(cluster),
+      '-m',
+      'fast',
+      '-w',
+      '-t',
+      String(START_TIMEOUT_S),
+    ]);
   } catch (error) {
     // It ended between the question and the order.
     if (await postmasterPid(cluster)) throw error;
@@ -124,7 +133,16 @@ async function tryStart(cluster: Cluster, port: number): Promise<string | undefi
   const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${shellQuote(value)}`);
   try {
     await runProgram(cluster, cluster.binaries.pgCtl, [
-      'start', '-D', dataDirectory(cluster), '-l', log, '-w', '-t', String(START_TIMEOUT_S), '-o', options.join(' '),
+      'start',
+      '-D',
+      dataDirectory(cluster),
+      '-l',
+      log,
+      '-w',
+      '-t',
+      String(START_TIMEOUT_S),
+      '-o',
+      options.join(' '),
     ]);
     return undefined;
   } catch (error) {
@@ -154,8 +172,13 @@ async function runProgram(cluster: Cluster, program: string, args: readonly stri
     });
   } catch (error) {
     const output = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error);
-    if (output.includes('No space left on device')) throw new SafekeepError('disk-full', { path: cluster.directory }, { cause: error });
-    throw new SafekeepError('embedded-failed', { reason: output.trim().split('\n').slice(-3).join(' '), log: startLog(cluster) }, { cause: error });
+    if (output.includes('No space left on device'))
+      throw new SafekeepError('disk-full', { path: cluster.directory }, { cause: error });
+    throw new SafekeepError(
+      'embedded-failed',
+      { reason: output.trim().split('\n').slice(-3).join(' '), log: startLog(cluster) },
+      { cause: error },
+    );
   }
 }
 

@@ -80,7 +80,10 @@ test('of two starts at once one is told that Safekeep already runs', async (t) =
   const folder = await home(t);
   const child = fork(join(import.meta.dirname, 'home.test-process.ts'), [folder, 'start']);
   await once(child, 'message');
-  await assert.rejects(openEmbedded(folder, { purpose: 'start' }), (error) => isSafekeepError(error, 'already-running') && error.message.includes(String(child.pid)));
+  await assert.rejects(
+    openEmbedded(folder, { purpose: 'start' }),
+    (error) => isSafekeepError(error, 'already-running') && error.message.includes(String(child.pid)),
+  );
   child.kill('SIGKILL');
   await once(child, 'exit');
 });
@@ -100,7 +103,10 @@ test('data of another PostgreSQL version is refused and left alone', async (t) =
   const version = join(folder, 'embedded', 'data', 'PG_VERSION');
   const own = await readFile(version, 'utf8');
   await writeFile(version, '14\n');
-  await assert.rejects(openEmbedded(folder, { purpose: 'two' }), (error) => isSafekeepError(error, 'embedded-version') && error.message.includes('PostgreSQL 14'));
+  await assert.rejects(
+    openEmbedded(folder, { purpose: 'two' }),
+    (error) => isSafekeepError(error, 'embedded-version') && error.message.includes('PostgreSQL 14'),
+  );
   await writeFile(version, own);
 });
 

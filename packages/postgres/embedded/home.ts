@@ -86,12 +86,18 @@ export async function openEmbedded(home: string, options: EmbeddedOptions): Prom
 }
 
 /** Stops the server of a home whoever uses it. Returns the users that were cut off, or `undefined` where none ran. */
-export async function stopEmbedded(home: string, options: Omit<EmbeddedOptions, 'purpose'> = {}): Promise<readonly number[] | undefined> {
+export async function stopEmbedded(
+  home: string,
+  options: Omit<EmbeddedOptions, 'purpose'> = {},
+): Promise<readonly number[] | undefined> {
   if ((await readRemembered(home)) === undefined) return undefined;
   return await withHomeLock(home, async (users) => {
     const cluster = await clusterOf(home, options.runtimeDirectory ?? RUNTIME_DIRECTORY);
     if ((await postmasterPid(cluster)) === undefined) return undefined;
-    const cutOff = users.living().filter(isProcess).map(({ pid }) => pid);
+    const cutOff = users
+      .living()
+      .filter(isProcess)
+      .map(({ pid }) => pid);
     await stop(cluster);
     return cutOff;
   });
@@ -130,13 +136,22 @@ async function clusterOf(home: string, runtimeDirectory: string): Promise<Cluste
   const user = await serverUser();
   const binaries = await findBinaries(user, runtimeDirectory);
   const directory = (await readRemembered(home))?.directory ?? (await chooseDirectory(home, user, runtimeDirectory));
-  return { binaries, user, directory, password: await passwordOf(home), settings: { ...LOG_SETTINGS, log_directory: join(directory, 'log') } };
+  return {
+    binaries,
+    user,
+    directory,
+    password: await passwordOf(home),
+    settings: { ...LOG_SETTINGS, log_directory: join(directory, 'log') },
+  };
 }
 
 async function chooseDirectory(home: string, user: Cluster['user'], runtimeDirectory: string): Promise<string> {
   const inside = join(home, 'embedded');
   if (await canReach(inside, user)) return inside;
-  const name = createHash('sha256').update(await realpath(home)).digest('hex').slice(0, 16);
+  const name = createHash('sha256')
+    .update(await realpath(home))
+    .digest('hex')
+    .slice(0, 16);
   return join(runtimeDirectory, 'homes', name);
 }
 

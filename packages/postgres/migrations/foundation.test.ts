@@ -31,9 +31,14 @@ test('a server without pgcrypto is refused before anything is created', async (t
   await initialise(cluster);
   const port = await start(cluster);
   try {
-    const database = await openDatabase(new Secret(`postgres://postgres:${cluster.password.reveal()}@127.0.0.1:${port}/postgres`), { poolMax: 1 });
+    const database = await openDatabase(new Secret(`postgres://postgres:${cluster.password.reveal()}@127.0.0.1:${port}/postgres`), {
+      poolMax: 1,
+    });
     try {
-      await assert.rejects(migrateUp(database), (error) => isSafekeepError(error, 'extension-missing') && error.remedy.includes('CREATE EXTENSION pgcrypto'));
+      await assert.rejects(
+        migrateUp(database),
+        (error) => isSafekeepError(error, 'extension-missing') && error.remedy.includes('CREATE EXTENSION pgcrypto'),
+      );
       assert.deepEqual((await migrationStatus(database)).history, []);
     } finally {
       await database.close();

@@ -34,7 +34,10 @@ for (const server of testServers()) {
     const { rows } = await pool.query(
       `select relname from pg_class where relnamespace = 'safekeep'::regnamespace and relkind = 'r' order by 1`,
     );
-    assert.deepEqual(rows.map(({ relname }) => relname), ['function_versions', 'migration_history']);
+    assert.deepEqual(
+      rows.map(({ relname }) => relname),
+      ['function_versions', 'migration_history'],
+    );
     const { rows: functions } = await pool.query(
       `select proname from pg_proc p where pronamespace = 'safekeep'::regnamespace
           and not exists (select from pg_depend where objid = p.oid and deptype = 'e')`,
@@ -58,7 +61,10 @@ for (const server of testServers()) {
 test('a migration that fails is rolled back whole and the earlier ones stand', async (t) => {
   const { database, pool } = await fresh(t);
   const broken = planted('0002', 'create table safekeep.b (tenant_id text primary key); select 1/0', '');
-  await assert.rejects(migrateUp(database, { migrations: [first, broken], functions: [] }), (error) => isSafekeepError(error, 'migration-failed') && error.message.includes('division by zero'));
+  await assert.rejects(
+    migrateUp(database, { migrations: [first, broken], functions: [] }),
+    (error) => isSafekeepError(error, 'migration-failed') && error.message.includes('division by zero'),
+  );
   assert.equal((await migrationStatus(database, { migrations: [first, broken] })).current, '0001');
   assert.equal((await pool.query(`select to_regclass('safekeep.b') as b`)).rows[0].b, null);
 });
@@ -67,14 +73,18 @@ test('a landed migration whose file has changed is refused and nothing runs', as
   const { database } = await fresh(t);
   await migrateUp(database, { migrations: [first], functions: [] });
   const edited = planted('0001', `${first.up} -- edited`, first.down);
-  await assert.rejects(migrateUp(database, { migrations: [edited, second], functions: [] }), (error) => isSafekeepError(error, 'migration-changed'));
+  await assert.rejects(migrateUp(database, { migrations: [edited, second], functions: [] }), (error) =>
+    isSafekeepError(error, 'migration-changed'),
+  );
   assert.equal((await migrationStatus(database, { migrations: [first, second] })).current, '0001');
 });
 
 test('an older Safekeep refuses to go up on a newer schema but can take it down', async (t) => {
   const { database, pool } = await fresh(t);
   await migrateUp(database, { migrations: [first, second], functions: [] });
-  await assert.rejects(migrateUp(database, { migrations: [first], functions: [] }), (error) => isSafekeepError(error, 'migration-newer'));
+  await assert.rejects(migrateUp(database, { migrations: [first], functions: [] }), (error) =>
+    isSafekeepError(error, 'migration-newer'),
+  );
   assert.equal((await migrateDown(database, { to: '1', migrations: [first] })).current, '0001');
   assert.equal((await pool.query(`select to_regclass('safekeep.b') as b`)).rows[0].b, null);
 });
@@ -91,7 +101,10 @@ test('eight runners at once land each migration exactly once', async (t) => {
   try {
     const statuses = await Promise.all(runners.map((runner) => migrateUp(runner)));
     const history = statuses.at(-1)?.history ?? [];
-    assert.deepEqual(history.map(({ version }) => version), loadMigrations().map(({ version }) => version));
+    assert.deepEqual(
+      history.map(({ version }) => version),
+      loadMigrations().map(({ version }) => version),
+    );
   } finally {
     await Promise.all(runners.map((runner) => runner.close()));
   }
@@ -104,7 +117,9 @@ test('a lock held by a session of the user ends in lock-timeout with nothing cha
   try {
     await holder.query('begin; lock table safekeep.a in access exclusive mode');
     const alter = planted('0002', `set local lock_timeout = '50ms'; alter table safekeep.a add column x int`, '');
-    await assert.rejects(migrateUp(database, { migrations: [first, alter], functions: [] }), (error) => isSafekeepError(error, 'lock-timeout'));
+    await assert.rejects(migrateUp(database, { migrations: [first, alter], functions: [] }), (error) =>
+      isSafekeepError(error, 'lock-timeout'),
+    );
     assert.equal((await migrationStatus(database, { migrations: [first, alter] })).current, '0001');
   } finally {
     await holder.query('rollback');
@@ -121,7 +136,10 @@ test('a login without CREATE on the database is told which right it lacks', asyn
   const { Secret } = await import('@safekeep/core');
   const database = await openDatabase(new Secret(weak.href), { poolMax: 1 });
   try {
-    await assert.rejects(migrateUp(database), (error) => isSafekeepError(error, 'privilege-missing') && error.remedy.includes('GRANT CREATE ON DATABASE'));
+    await assert.rejects(
+      migrateUp(database),
+      (error) => isSafekeepError(error, 'privilege-missing') && error.remedy.includes('GRANT CREATE ON DATABASE'),
+    );
   } finally {
     await database.close();
     await pool.query('drop role test_weak');

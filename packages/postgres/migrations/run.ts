@@ -86,7 +86,7 @@ export async function migrateDown(db: Database, options: MigrateOptions & { read
   const migrations = options.migrations ?? loadMigrations();
   const before = await migrationStatus(db, options);
   const target = versionOf(options.to, [...migrations, ...before.history]);
-  for (let current = before.current; current > target; ) {
+  for (let current = before.current; current > target;) {
     const version = current;
     current = await step(db, `migration ${version} down`, async (client) => {
       const landed = await readLanded(client);
@@ -124,13 +124,22 @@ async function step<Result>(db: Database, target: string, action: (client: pg.Cl
   }
 }
 
-async function execute(client: pg.ClientBase, migration: Migration, direction: 'up' | 'down', landed: readonly LandedMigration[]): Promise<void> {
+async function execute(
+  client: pg.ClientBase,
+  migration: Migration,
+  direction: 'up' | 'down',
+  landed: readonly LandedMigration[],
+): Promise<void> {
   try {
     await client.query(migration[direction]);
   } catch (cause) {
     if (isSafekeepError(cause) || codeOf(cause) === '55P03' || codeOf(cause) === '40P01') throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SafekeepError('migration-failed', { version: migration.version, direction, reason, current: landed.at(-1)?.version ?? NONE }, { cause });
+    throw new SafekeepError(
+      'migration-failed',
+      { version: migration.version, direction, reason, current: landed.at(-1)?.version ?? NONE },
+      { cause },
+    );
   }
 }
 
@@ -146,15 +155,24 @@ function refuseForeign(landed: readonly LandedMigration[], migrations: readonly 
   const known = new Map(migrations.map((migration) => [migration.version, migration]));
   for (const { version, sha256 } of landed) {
     const ours = known.get(version);
-    if (ours === undefined) throw new SafekeepError('migration-newer', { found: version, newest: migrations.at(-1)?.version ?? NONE });
-    if (ours.sha256 !== sha256) throw new SafekeepError('migration-changed', { version, landed: sha256.slice(0, 12), now: ours.sha256.slice(0, 12) });
+    if (ours === undefined)
+      throw new SafekeepError('migration-newer', { found: version, newest: migrations.at(-1)?.version ?? NONE });
+    if (ours.sha256 !== sha256)
+      throw new SafekeepError('migration-changed', { version, landed: sha256.slice(0, 12), now: ours.sha256.slice(0, 12) });
   }
 }
 
 function versionOf(text: string, known: readonly { readonly version: string }[]): string {
   const version = text.padStart(4, '0');
   if (version !== NONE && !known.some((migration) => migration.version === version)) {
-    throw new SafekeepError('migration-unknown', { version: text, newest: known.map((migration) => migration.version).toSorted().at(-1) ?? NONE });
+    throw new SafekeepError('migration-unknown', {
+      version: text,
+      newest:
+        known
+          .map((migration) => migration.version)
+          .toSorted()
+          .at(-1) ?? NONE,
+    });
   }
   return version;
 }

@@ -47,7 +47,11 @@ export async function readLanded(client: pg.ClientBase): Promise<readonly Landed
   return rows.filter(({ direction }) => direction === 'up');
 }
 
-export async function recordStep(client: pg.ClientBase, migration: Pick<Migration, 'version' | 'name' | 'sha256' | 'down'>, direction: 'up' | 'down'): Promise<void> {
+export async function recordStep(
+  client: pg.ClientBase,
+  migration: Pick<Migration, 'version' | 'name' | 'sha256' | 'down'>,
+  direction: 'up' | 'down',
+): Promise<void> {
   await client.query(
     `insert into safekeep.migration_history (id, step, version, name, direction, sha256, down_sql)
      select $1, coalesce(max(step), 0) + 1, $2, $3, $4, $5, $6 from safekeep.migration_history`,
@@ -71,7 +75,10 @@ export async function createFunction(client: pg.ClientBase, file: FunctionFile):
 
 /** Drops the functions that rest on `version`. Their names come from our own files, checked when they were recorded. */
 export async function dropFunctionsOf(client: pg.ClientBase, version: string): Promise<void> {
-  const { rows } = await client.query<{ object: string }>('delete from safekeep.function_versions where needs = $1 returning object', [version]);
+  const { rows } = await client.query<{ object: string }>(
+    'delete from safekeep.function_versions where needs = $1 returning object',
+    [version],
+  );
   for (const { object } of rows) await client.query(`drop ${object}`);
 }
 

@@ -54,15 +54,19 @@ export async function startTestServers(): Promise<{
     if (existsSync(join(DEBIAN_15, 'postgres'))) {
       kinds.push({ name: '15', binaries: { initdb: join(DEBIAN_15, 'initdb'), pgCtl: join(DEBIAN_15, 'pg_ctl'), version: '15' } });
     }
-    running.push(...(await Promise.all(kinds.map(async ({ name, binaries }) => {
-      const cluster: Cluster = { binaries, user, directory: join(root, name), password: newPassword(), settings: SETTINGS };
-      await mkdir(cluster.directory, { mode: 0o711 });
-      await initialise(cluster);
-      const port = await start(cluster);
-      await makeTemplate(cluster, port);
-      const url = new Secret(`postgres://${CLUSTER_USER}:${cluster.password.reveal()}@127.0.0.1:${port}/postgres`);
-      return { cluster, server: { name, url, logDirectory: join(cluster.directory, 'log') } };
-    }))));
+    running.push(
+      ...(await Promise.all(
+        kinds.map(async ({ name, binaries }) => {
+          const cluster: Cluster = { binaries, user, directory: join(root, name), password: newPassword(), settings: SETTINGS };
+          await mkdir(cluster.directory, { mode: 0o711 });
+          await initialise(cluster);
+          const port = await start(cluster);
+          await makeTemplate(cluster, port);
+          const url = new Secret(`postgres://${CLUSTER_USER}:${cluster.password.reveal()}@127.0.0.1:${port}/postgres`);
+          return { cluster, server: { name, url, logDirectory: join(cluster.directory, 'log') } };
+        }),
+      )),
+    );
   } catch (error) {
     await stopAll();
     throw error;
@@ -77,7 +81,8 @@ export async function startTestServers(): Promise<{
 
 /** A database with Safekeep's schema, cloned for the tests that want one. */
 async function makeTemplate(cluster: Cluster, port: number): Promise<void> {
-  const url = (database: string): Secret => new Secret(`postgres://${CLUSTER_USER}:${cluster.password.reveal()}@127.0.0.1:${port}/${database}`);
+  const url = (database: string): Secret =>
+    new Secret(`postgres://${CLUSTER_USER}:${cluster.password.reveal()}@127.0.0.1:${port}/${database}`);
   const admin = await openDatabase(url('postgres'), { poolMax: 1 });
   await admin.withClient((client) => client.query(`create database ${TEMPLATE}`));
   await admin.close();
