@@ -68,7 +68,7 @@ export function command<const Input extends TObject, const Output extends TSchem
 
 /** What a command is given. Nothing here is opened before it is asked for. */
 export type CommandContext = {
-  /** Absolute path of the home; exists, writable, 0711 or stricter. */
+  /** Absolute path of the home. Made (mode 0711) when the database or the signer is first asked for. */
   readonly home: string;
   readonly tenant: string;
   /** Absolute path of the data map. */

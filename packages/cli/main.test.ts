@@ -164,12 +164,21 @@ test('secrets of a home are readable by their owner only', async (t) => {
   }
 });
 
-test('a home that cannot be written is told with the remedy', async (t) => {
+test('a home that cannot be written is refused with the remedy, and doctor says it as a failed check', async (t) => {
   const folder = await temporaryHome(t);
   await writeFile(join(folder, 'file'), '');
-  const { code, stdout } = await safekeep(['doctor', '--home', join(folder, 'file', 'home'), '--json']);
-  assert.equal(code, 2);
-  assert.equal(errorOf(stdout).code, 'home-not-writable');
+  const home = join(folder, 'file', 'home');
+  const migrate = await safekeep(['migrate', 'up', '--home', home, '--json']);
+  assert.equal(migrate.code, 2);
+  assert.equal(errorOf(migrate.stdout).code, 'home-not-writable');
+  const doctor = await safekeep(['doctor', '--home', home, '--json']);
+  assert.equal(doctor.code, 1);
+  assert.deepEqual(
+    JSON.parse(doctor.stdout)
+      .checks.filter(({ state }: { state: string }) => state === 'fail')
+      .map(({ name }: { name: string }) => name),
+    ['home'],
+  );
 });
 
 test('init writes a private configuration that loads, and refuses to replace it', async (t) => {

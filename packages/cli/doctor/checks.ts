@@ -1,9 +1,17 @@
 import { stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import Type, { type Static } from 'typebox';
 import type { CommandContext } from '@safekeep/capabilities/capability';
 import { isSafekeepError } from '@safekeep/core';
-import { isLocal, migrationStatus, parseDatabaseUrl, readServerHealth, type Database, type ServerHealth } from '@safekeep/postgres';
+import {
+  isLocal,
+  migrationStatus,
+  parseDatabaseUrl,
+  prepareHome,
+  readServerHealth,
+  type Database,
+  type ServerHealth,
+} from '@safekeep/postgres';
 
 export const Check = Type.Object({
   name: Type.String(),
@@ -22,7 +30,9 @@ const OTHERS_MAY = 0o077;
 
 /** Everything that doctor looks at. A check that could not run is `not-evaluable`, never `ok`. */
 export async function runChecks(context: CommandContext): Promise<readonly Check[]> {
-  const machine = [nodeCheck(), await diskCheck(context.home), await keysCheck(context.home)];
+  const home = await homeCheck(context.home);
+  const machine = [nodeCheck(), home, await diskCheck(context.home), await keysCheck(context.home)];
+  if (home.state === 'fail') return [...machine, ...databaseUnknown('the home cannot be used')];
   let database: Database;
   try {
     database = await context.database({ migrate: false });
@@ -46,16 +56,37 @@ export async function runChecks(context: CommandContext): Promise<readonly Check
   ];
 }
 
+/** The checks that need a connection, when there is none. */
+function databaseUnknown(reason: string): readonly Check[] {
+  return ['database', 'privileges', 'tls', 'extensions', 'roles', 'clock', 'schema'].map((name) => notEvaluable(name, reason));
+}
+
+async function homeCheck(home: string): Promise<Check> {
+  try {
+    await prepareHome(home);
+    return ok('home', home);
+  } catch (error) {
+    if (!isSafekeepError(error)) throw error;
+    return { name: 'home', state: 'fail', detail: `${error.message} ${error.remedy}` };
+  }
+}
+
 function nodeCheck(): Check {
   return ok('node', `Node ${process.versions.node}`);
 }
 
 async function diskCheck(home: string): Promise<Check> {
-  const { bavail, bsize } = await statfs(home);
+  const { bavail, bsize } = await statfs(await nearestFolder(home));
   const freeBytes = bavail * bsize;
   const detail = `${(freeBytes / 2 ** 30).toFixed(1)} GiB free at the home`;
   if (freeBytes < FREE_FAIL_BYTES) return { name: 'disk', state: 'fail', detail: `${detail}; PostgreSQL stops when it is full` };
   return { name: 'disk', state: freeBytes < FREE_WARN_BYTES ? 'warn' : 'ok', detail };
+}
+
+/** The folder itself, or the one above it that stands: a home that could not be made is judged by its disk all the same. */
+async function nearestFolder(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isDirectory() === true ? path : await nearestFolder(dirname(path));
 }
 
 async function keysCheck(home: string): Promise<Check> {

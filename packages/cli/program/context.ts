@@ -18,17 +18,18 @@ export type Invocation = {
 /** A context, and how to give back what it opened. */
 export type OpenContext = { readonly context: CommandContext; readonly close: () => Promise<void> };
 
-/** Prepares what a command may ask for; nothing but the home folder is touched before it asks. */
-export async function openContext(invocation: Invocation): Promise<OpenContext> {
+/** Prepares what a command may ask for; nothing is touched, not even the home folder, before it asks. */
+export function openContext(invocation: Invocation): OpenContext {
   const { configuration, signal, json } = invocation;
   const home = resolve(configuration.home);
-  await prepareHome(home);
   const closers: (() => Promise<void>)[] = [];
   const confirm = (action: string): Promise<void> => askConsent(invocation, action);
+  let preparing: Promise<void> | undefined;
   let reaching: Promise<Reached> | undefined;
   let opening: Promise<Database> | undefined;
   let signing: Promise<Signer> | undefined;
-  const reach = (): Promise<Reached> => (reaching ??= reachDatabase(invocation, home, closers));
+  const homeReady = (): Promise<void> => (preparing ??= prepareHome(home));
+  const reach = (): Promise<Reached> => (reaching ??= homeReady().then(() => reachDatabase(invocation, home, closers)));
   const context: CommandContext = {
     home,
     tenant: configuration.tenant,
@@ -48,7 +49,7 @@ export async function openContext(invocation: Invocation): Promise<OpenContext> 
       if (options?.migrate !== false) await bringUp(database, confirm);
       return database;
     },
-    signer: () => (signing ??= openSigningKey(join(home, 'keys'))),
+    signer: () => (signing ??= homeReady().then(() => openSigningKey(join(home, 'keys')))),
     confirm,
     progress: (label, options) => startProgress(process.stderr, systemClock, { label, ...options }),
     stream: (item) => void process.stdout.write(`${typeof item === 'string' ? item : JSON.stringify(item)}\n`),

@@ -59,7 +59,7 @@ async function execute({ command, input, settings, json, yes }: Typed): Promise<
   const interrupt = (): void =>
     interruption.abort(new SafekeepError('interrupted', { action: command.name, kept: 'What was done before stands.' }));
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const opened = await openContext({ command: command.name, configuration, json, yes, signal: interruption.signal });
+  const opened = openContext({ command: command.name, configuration, json, yes, signal: interruption.signal });
   try {
     // The input was checked against this very command's schema.
     const outcome = await command.run(opened.context, input as never);
