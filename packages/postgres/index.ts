@@ -5,3 +5,32 @@ export type { Database, ServerFacts } from './database.ts';
 export { openEmbedded, prepareHome, stopEmbedded, usersOfHome, type EmbeddedLease, type EmbeddedOptions } from './embedded/home.ts';
 export { migrateDown, migrateUp, migrationStatus, type MigrateOptions, type MigrationStatus } from './migrations/run.ts';
 export { readServerHealth, type ServerHealth } from './connect/health.ts';
+export {
+  differences,
+  fingerprint,
+  fingerprintOf,
+  fingerprintParts,
+  type Difference,
+  type FingerprintOptions,
+  type FingerprintParts,
+} from './catalog/fingerprint.ts';
+export { findTable, findTableByOid, foreignKeysOf, nameOf, referencedBy, type Reference } from './catalog/lookup.ts';
+export type {
+  Catalog,
+  Check,
+  Column,
+  ForeignKey,
+  Index,
+  Policy,
+  PrimaryKey,
+  Table,
+  TableKind,
+  TablePrivileges,
+  Trigger,
+  Unique,
+  ViewDefinition,
+} from './catalog/model.ts';
+export { formatColumnName, formatName, formatTableName, parseColumnName, parseTableName, type ColumnRef, type TableRef } from './catalog/names.ts';
+export type { Queryable } from './catalog/queryable.ts';
+export { readCatalog } from './catalog/read-catalog.ts';
+export { shardingFaults, type ShardingExemption, type ShardingFault, type ShardingOptions } from './catalog/sharding-faults.ts';

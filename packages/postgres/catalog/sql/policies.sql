@@ -1,0 +1,19 @@
+-- $1 oid[]: the schemas. Role 0 stands for PUBLIC.
+select
+  p.polrelid as "tableOid",
+  p.oid,
+  p.polname::text as "name",
+  case p.polcmd when '*' then 'all' when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete'
+    end as "command",
+  p.polpermissive as "permissive",
+  array(
+    select case when role.oid = 0 then 'public' else pg_get_userbyid(role.oid)::text end
+    from unnest(p.polroles) as role (oid)
+    order by 1
+  ) as "roles",
+  pg_get_expr(p.polqual, p.polrelid) as "using",
+  pg_get_expr(p.polwithcheck, p.polrelid) as "check"
+from pg_policy p
+join pg_class c on c.oid = p.polrelid
+where c.relnamespace = any ($1::oid[])
+order by p.polrelid, p.polname
