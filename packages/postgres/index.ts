@@ -2,7 +2,15 @@ export { codeOf, isConnectionLost, operationFailure } from './connect/failures.t
 export { openDatabase, type OpenOptions } from './connect/open.ts';
 export { isLocal, parseDatabaseUrl, type ConnectionTarget, type TlsMode } from './connect/url.ts';
 export type { Database, ServerFacts } from './database.ts';
-export { openEmbedded, prepareHome, stopEmbedded, usersOfHome, type EmbeddedLease, type EmbeddedOptions } from './embedded/home.ts';
+export {
+  embeddedDirectory,
+  openEmbedded,
+  prepareHome,
+  stopEmbedded,
+  usersOfHome,
+  type EmbeddedLease,
+  type EmbeddedOptions,
+} from './embedded/home.ts';
 export { migrateDown, migrateUp, migrationStatus, type MigrateOptions, type MigrationStatus } from './migrations/run.ts';
 export { readServerHealth, type ServerHealth } from './connect/health.ts';
 export {
@@ -30,7 +38,15 @@ export type {
   Unique,
   ViewDefinition,
 } from './catalog/model.ts';
-export { formatColumnName, formatName, formatTableName, parseColumnName, parseTableName, type ColumnRef, type TableRef } from './catalog/names.ts';
+export {
+  formatColumnName,
+  formatName,
+  formatTableName,
+  parseColumnName,
+  parseTableName,
+  type ColumnRef,
+  type TableRef,
+} from './catalog/names.ts';
 export type { Queryable } from './catalog/queryable.ts';
 export { readCatalog } from './catalog/read-catalog.ts';
 export { shardingFaults, type ShardingExemption, type ShardingFault, type ShardingOptions } from './catalog/sharding-faults.ts';

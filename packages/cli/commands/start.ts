@@ -53,7 +53,7 @@ function renderReport(report: Frozen<Static<typeof Report>>, ink: Ink): string {
   return [
     '',
     ink.strong(`Safekeep is ready (${duration(report.seconds * 1_000)}).`),
-    `Everything lies in ${report.home}; deleting that folder forgets it.`,
+    `Your files lie in ${report.home}; the database as told above. Deleting both forgets everything.`,
     '',
     'Next:',
     '  npx safekeep doctor            what is well and what is not',

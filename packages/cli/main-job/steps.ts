@@ -2,6 +2,7 @@ import { access, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SafekeepError } from '@safekeep/core';
+import { embeddedDirectory } from '@safekeep/postgres';
 import { generatePractice } from '@safekeep/sample';
 import { runChecks } from '../doctor/checks.ts';
 import { count } from '../terminal/progress.ts';
@@ -12,7 +13,7 @@ export const reachServer: Step = {
   run: async ({ context }) => {
     const { server } = await context.database({ migrate: false });
     return server.embedded
-      ? `PostgreSQL ${server.version}, embedded in ${context.home}`
+      ? `PostgreSQL ${server.version}, embedded in ${(await embeddedDirectory(context.home)) ?? context.home}`
       : `PostgreSQL ${server.version} at ${server.host}:${server.port}`;
   },
 };

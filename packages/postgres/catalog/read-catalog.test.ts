@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import pg from 'pg';
 import { testDatabase, testServers, type TestDatabase } from '../testing/index.ts';
 import { findTable, nameOf } from './lookup.ts';
 import type { Catalog, Column, Table } from './model.ts';
@@ -508,5 +509,23 @@ for (const server of testServers()) {
         await db.pool.query(`drop owned by ${role}; drop role ${role}`);
       }
     });
+  });
+
+  test(`on PostgreSQL ${server.name} a database in an old encoding is read too`, async (t) => {
+    const { pool, url, database } = await testDatabase(t, { server });
+    const name = `${database.server.database}_latin`;
+    await pool.query(`create database ${name} template template0 encoding latin1 locale 'C'`);
+    const latin = new pg.Pool({ connectionString: url.reveal().replace(database.server.database, name) });
+    try {
+      await latin.query(`
+        create table "größe" ("maß" text default 'ä' check ("maß" <> 'ö'));
+        create function f() returns text language sql as $$ select 'ß' $$`);
+      const catalog = await readCatalog(latin);
+      assert.equal(catalog.server.encoding, 'LATIN1');
+      assert.equal(findTable(catalog, '"größe"')?.columns[0]?.default, "'ä'::text");
+    } finally {
+      await latin.end();
+      await pool.query(`drop database ${name} with (force)`);
+    }
   });
 }

@@ -103,6 +103,11 @@ export async function stopEmbedded(
   });
 }
 
+/** Where the data of a home's server lies: inside the home, or outside where its user cannot enter. `undefined` before the first start. */
+export async function embeddedDirectory(home: string): Promise<string | undefined> {
+  return (await readRemembered(home))?.directory;
+}
+
 /** The processes that use a home now; a server that was left running is none of them. */
 export async function usersOfHome(home: string): Promise<readonly { readonly pid: number; readonly purpose: string }[]> {
   return await withHomeLock(home, async (users) => users.living().filter(isProcess));

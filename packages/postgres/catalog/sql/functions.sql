@@ -1,6 +1,6 @@
 -- $1 oid[]: the schemas. The source is hashed by the server: it may be long. A body in standard SQL (BEGIN ATOMIC) is kept
 -- parsed, without source, and printed from that.
--- convert_to(…, 'SQL_ASCII') changes no byte; it is the way from text to bytea that cannot fail in any encoding.
+-- convert_to(x, 'SQL_ASCII') changes no byte; it is the way from text to bytea that cannot fail in any encoding.
 select
   p.oid,
   n.nspname::text as "schema",

@@ -1,0 +1,3 @@
+drop table safekeep.import_quarantine;
+drop table safekeep.import_tables;
+drop table safekeep.import_runs;
