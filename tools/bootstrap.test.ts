@@ -55,7 +55,8 @@ function startBootstrap(fixture: Fixture, call: Call = {}): ChildProcess {
 
 /** A program in the place of npm, called the way npm names itself to its scripts. */
 function standInNpm(fixture: Fixture, source: string): NodeJS.ProcessEnv {
-  fixture.write({ 'stand-in/npm-cli.js': `import fs from 'node:fs';\n${source}` });
+  const config = "if (process.argv[2] === 'config') { console.log('registry=none'); process.exit(); }";
+  fixture.write({ 'stand-in/npm-cli.js': `import fs from 'node:fs';\n${config}\n${source}` });
   return { npm_execpath: path.join(fixture.root, 'stand-in/npm-cli.js') };
 }
 

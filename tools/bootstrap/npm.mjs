@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
 import path from 'node:path';
 import process from 'node:process';
 
@@ -27,10 +29,44 @@ const FLAGS = [
   '--fetch-retry-maxtimeout=10000',
 ];
 
+/** How long the registry may take to answer: a resolver without a network gives up after 10 s. */
+const REACH_MS = 10_000;
+
+/** npm also heeds the variables that other programs know, and does not show them as its settings. */
+const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy', 'PROXY', 'proxy'];
+
 /** Installs what the lock file of `root` names. Throws a `Refusal` that says what stood in the way. */
 export async function npmInstall(root) {
+  const unreachable = await registryFault(root);
+  // Without a network npm would ask for each package by itself, three times: ten minutes until it gives up. Its cache
+  // may hold all that is needed.
+  const { code, output } = await runNpm(root, unreachable === undefined ? FLAGS : [...FLAGS, '--offline']);
+  if (code === 0) return;
+  throw unreachable !== undefined && /ENOTCACHED/.test(output) ? faultIn(unreachable) : faultIn(output);
+}
+
+/** Why no connection to the registry is to be had; undefined when it is, or when a proxy stands between and only npm can tell. */
+async function registryFault(root) {
+  const { output } = await runNpm(root, ['config', 'get', 'registry', 'https-proxy', 'proxy']);
+  const settings = Object.fromEntries(output.split('\n').map((line) => line.split(/=(.*)/)));
+  const proxies = [settings['https-proxy'], settings['proxy'], ...PROXY_VARIABLES.map((name) => process.env[name])];
+  const hasProxy = proxies.some((proxy) => proxy !== undefined && proxy !== '' && proxy !== 'null');
+  if (hasProxy || !URL.canParse(settings['registry'])) return undefined;
+  const { protocol, hostname, port } = new URL(settings['registry']);
+  const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (protocol === 'http:' ? 80 : 443) });
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(REACH_MS) });
+    return undefined;
+  } catch (error) {
+    return error.code === 'ABORT_ERR' ? 'ETIMEDOUT' : error.code;
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function runNpm(root, args) {
   const npm = findNpm();
-  const child = spawn(npm.command, [...npm.args, ...FLAGS], {
+  const child = spawn(npm.command, [...npm.args, ...args], {
     cwd: root,
     env: npmEnvironment(process.env),
     shell: npm.shell,
@@ -42,10 +78,11 @@ export async function npmInstall(root) {
     child.kill(signal);
   });
   try {
-    const { code, output } = await ending(child);
-    if (stoppedBy !== undefined)
+    const ended = await ending(child);
+    if (stoppedBy !== undefined) {
       throw new Refusal('the installation was stopped. Run the same command again.', exitCodeOf(stoppedBy));
-    if (code !== 0) throw faultIn(output);
+    }
+    return ended;
   } finally {
     restoreSignals();
   }

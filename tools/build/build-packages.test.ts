@@ -32,7 +32,7 @@ describe('what is published', () => {
     const files = globSync('node_modules/{safekeep,@safekeep}/**/*', { cwd: user.root });
     assert.ok(files.length > 0);
     assert.deepEqual(
-      files.filter((file) => /(?<!\.d)\.ts$|\.test\.|\/testing\/|\/fixtures\//.test(file)),
+      files.filter((file) => /(?<!\.d)\.ts$|\.test[.-]|\/testing\/|\/fixtures\//.test(file)),
       [],
     );
   });

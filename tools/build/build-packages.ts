@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { publishedManifest } from './published-manifest.ts';
@@ -13,13 +13,21 @@ const NOT_COPIED = /(^|\/)(node_modules|dist)(\/|$)|\.ts$|(^|\/)package\.json$/;
  */
 export function buildPackages(root: string, output: string): string[] {
   rmSync(output, { recursive: true, force: true });
-  const compiler = path.join(root, 'node_modules', '.bin', 'tsc');
-  execFileSync(compiler, ['-p', 'tsconfig.build.json', '--outDir', output], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  compile(root, output);
   const names = readdirSync(path.join(root, 'packages')).filter((name) =>
     existsSync(path.join(root, 'packages', name, 'package.json')),
   );
   for (const name of names) completePackage(root, { from: path.join(root, 'packages', name), to: path.join(output, name) });
   return names;
+}
+
+function compile(root: string, output: string): void {
+  const compiler = path.join(root, 'node_modules', '.bin', 'tsc');
+  const { status, stdout } = spawnSync(compiler, ['-p', 'tsconfig.build.json', '--outDir', output], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`The sources do not compile:\n${stdout}`);
 }
 
 type Copy = { readonly from: string; readonly to: string };

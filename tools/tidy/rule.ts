@@ -16,7 +16,7 @@ export function isTypeScript({ path }: RepositoryFile): boolean {
   return path.endsWith('.ts');
 }
 
-/** Tests and what only tests use. */
+/** Tests and what only tests use: programs they start (`home.test-process.ts`), folders named testing and fixtures. */
 export function isTest({ path }: RepositoryFile): boolean {
-  return path.endsWith('.test.ts') || path.startsWith('tests/');
+  return /\.test(-[a-z]+)?\.ts$|^tests\/|\/(testing|fixtures)\//.test(path);
 }

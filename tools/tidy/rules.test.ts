@@ -49,6 +49,7 @@ const LOG_CALLS: Readonly<Record<string, RegExp>> = {
   "log.info('erased', { ...subject })": /one by one/,
   "log.info('erased', { fullName })": /fullName sounds like content/,
   "log.info('failed', { sql: statement })": /sql sounds like content/,
+  "log.info('erased', { birthDate })": /birthDate sounds like content/,
   "log.info('erased', { what: `${a} ${b}` })": /put together/,
   "log.info('erased', { what: 'row ' + row })": /put together/,
   "log.info('erased', { id }, subject)": /nothing more/,
@@ -227,7 +228,7 @@ const proofs: Readonly<Record<string, Proof>> = {
   'log-calls': {
     good: {
       'packages/server/a.ts':
-        "log.info('backup-finished', { runId, durationMs: end - start, rows: rows.length, state: 'done' }); context.log.warn('queue-full');",
+        "log.info('backup-finished', { runId, durationMs: end - start, rows: rows.length, tableName, state: 'done' }); context.log.warn('queue-full');",
       'packages/server/b.ts': 'Math.log(`${x}`); changelog.info(`${x}`);',
       'packages/server/a.test.ts': 'log.info(`${name}`);',
     },
@@ -242,6 +243,8 @@ const proofs: Readonly<Record<string, Proof>> = {
       'packages/core/a.ts':
         'const a = [1] as const;\n// Checked above.\nconst b = x as Id;\nconst c = y as Id; // checked\nimport { z as w } from "./z.ts";',
       'packages/core/a.test.ts': 'const b = x as Id;',
+      'packages/core/a.test-process.ts': 'const b = x as Id;',
+      'packages/core/testing/a.ts': 'const b = x as Id;',
     },
     planted: [
       plant('packages/core/a.ts:4', '// Far away.\n\n\nconst b = x as Id;', /without its reason/),

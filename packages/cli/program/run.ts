@@ -11,6 +11,7 @@ import { openContext } from './context.ts';
 const ENV_FILE = 'safekeep.env';
 // What the shell reports for a program ended by SIGINT: 128 + 2.
 const INTERRUPTED = 130;
+const SAME_PRESS_MS = 1_000;
 
 /** Runs one command line. Returns the exit code: 0 done, 1 not so or refused, 2 usage or configuration, 3 internal. */
 export async function run(args: readonly string[], commands: readonly Command[], version: string): Promise<number> {
@@ -55,10 +56,7 @@ async function execute({ command, input, settings, json, yes }: Typed): Promise<
     file: readEnvFile(),
     readFile: (path) => readFileSync(path, 'utf8'),
   });
-  const interruption = new AbortController();
-  const interrupt = (): void =>
-    interruption.abort(new SafekeepError('interrupted', { action: command.name, kept: 'What was done before stands.' }));
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const interruption = interruptible(command.name);
   const opened = openContext({ command: command.name, configuration, json, yes, signal: interruption.signal });
   try {
     // The input was checked against this very command's schema.
@@ -70,9 +68,29 @@ async function execute({ command, input, settings, json, yes }: Typed): Promise<
     fail(interruption.signal.reason, json);
     return INTERRUPTED;
   } finally {
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-    await opened.close();
+    try {
+      await opened.close();
+    } finally {
+      interruption.ignore();
+    }
   }
+}
+
+/**
+ * Ctrl-C and SIGTERM ask the command to stop at its next safe place. A terminal and a parent may both pass the same press on,
+ * so more of them within a moment count as one; after it they end the process as it stands.
+ */
+function interruptible(name: string): { readonly signal: AbortSignal; readonly ignore: () => void } {
+  const controller = new AbortController();
+  let firstMs: number | undefined;
+  const interrupt = (): void => {
+    const nowMs = performance.now();
+    if (firstMs !== undefined && nowMs - firstMs > SAME_PRESS_MS) process.exit(INTERRUPTED);
+    firstMs ??= nowMs;
+    controller.abort(new SafekeepError('interrupted', { action: name, kept: 'What was done before stands.' }));
+  };
+  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
+  return { signal: controller.signal, ignore: () => void process.off('SIGINT', interrupt).off('SIGTERM', interrupt) };
 }
 
 function print(command: Command, { result }: Outcome<unknown>, json: boolean): void {

@@ -5,9 +5,12 @@ import { lineAt, visit } from '../syntax.ts';
 const LEVELS = new Set(['trace', 'debug', 'info', 'warn', 'error', 'fatal']);
 const LOGGERS = new Set(['log', 'logger']);
 const EVENT = /^[a-z0-9]+(-[a-z0-9]+)*$/;
-/** Words in field names that mean content rather than ids, counts, durations and states. */
+/**
+ * Words in field names that mean content. The types of @safekeep/log refuse text; numbers and dates pass them, and a
+ * telephone number or a day of birth is one.
+ */
 const CONTENT =
-  /(^|[a-z_])(name|mail|phone|address|street|birth|ssn|text|note|content|body|row|rows_?data|value|values|sql|query|parameters|params|password|secret|token|key|plaintext)$/i;
+  /(mail|phone|address|street|ssn|password|secret|token|plaintext|content|body|sql|param(eter)?s|values?|(full|first|last|given|family)_?name)$|birth/i;
 
 export const logCalls: Rule = {
   name: 'log-calls',
