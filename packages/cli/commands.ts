@@ -1,4 +1,5 @@
 import type { Capability, Command } from '@safekeep/capabilities/capability';
+import { importCapability } from '@safekeep/capabilities/import';
 import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
@@ -8,7 +9,7 @@ import { stop } from './commands/stop.ts';
 import { url } from './commands/url.ts';
 
 /** What Safekeep can do, in the order of the documentation. The one list of capabilities. */
-const capabilities: readonly Capability[] = [];
+const capabilities: readonly Capability[] = [importCapability];
 
 /** The house's own commands first, then each capability's. */
 export const allCommands: readonly Command[] = [

@@ -29,3 +29,13 @@ test('a planted fault of accessibility, and a page too wide, are found', async (
   assert.deepEqual(await overflowingElements(page), ['p']);
   await page.context().close();
 });
+
+test('text is drawn: without a font neither contrast nor width could be judged', async () => {
+  const [look] = looks;
+  assert.ok(look);
+  const page = await openPage(browser, pageOf('<p><span>Wide words</span></p>'), look);
+  assert.ok(((await page.locator('span').boundingBox())?.width ?? 0) > 40);
+  const faint = await openPage(browser, pageOf('<p style="color:#ddd">Faint.</p>'), look);
+  assert.match((await accessibilityFaults(faint)).join('\n'), /color-contrast/);
+  await Promise.all([page.context().close(), faint.context().close()]);
+});

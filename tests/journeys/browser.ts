@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { chromium as playwright, type Browser, type Page } from 'playwright-core';
 
@@ -15,6 +15,10 @@ export const looks: readonly Look[] = [
 ];
 
 const CACHE = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'safekeep-browser');
+// The package's own list of font folders names fixed ones below /tmp. Without a font no text is drawn, and no contrast measured.
+const FONTS_FILE = join(CACHE, 'fontconfig.xml');
+const FONTS = `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
+<fontconfig><dir>${CACHE}/fonts</dir><dir>/usr/share/fonts</dir><cachedir>${CACHE}/fonts-cache</cachedir></fontconfig>`;
 // The sandbox needs rights that neither root in a container nor CI has; only our own pages are opened. The rest keeps it quiet.
 const ARGUMENTS = ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-background-networking', '--disable-quic'];
 // WCAG 2.2 A and AA.
@@ -22,7 +26,13 @@ const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 
 /** Starts the Chromium that npm installed. The caller closes it. */
 export async function openBrowser(): Promise<Browser> {
-  return await playwright.launch({ executablePath: await unpackedChromium(), args: ARGUMENTS, headless: true });
+  const executablePath = await unpackedChromium();
+  return await playwright.launch({
+    executablePath,
+    args: ARGUMENTS,
+    headless: true,
+    env: { ...process.env, FONTCONFIG_FILE: FONTS_FILE },
+  });
 }
 
 /** Opens an address in one of the looks. Nothing on it may be fetched from the network beyond `address` itself. */
@@ -67,6 +77,7 @@ async function unpackedChromium(): Promise<string> {
   if (!existsSync(join(CACHE, 'chromium'))) {
     const half = `${CACHE}.${process.pid}`;
     await mkdir(half, { recursive: true });
+    await writeFile(join(half, basename(FONTS_FILE)), FONTS);
     const before = process.env['TMPDIR'];
     process.env['TMPDIR'] = half;
     try {
@@ -80,6 +91,5 @@ async function unpackedChromium(): Promise<string> {
       await rm(half, { recursive: true, force: true });
     });
   }
-  process.env['FONTCONFIG_PATH'] ??= join(CACHE, 'fonts');
   return join(CACHE, 'chromium');
 }

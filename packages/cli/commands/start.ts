@@ -56,8 +56,8 @@ function renderReport(report: Frozen<Static<typeof Report>>, ink: Ink): string {
     `Your files lie in ${report.home}; the database as told above. Deleting both forgets everything.`,
     '',
     'Next:',
+    '  npx safekeep import list       what was moved, and its proof',
     '  npx safekeep doctor            what is well and what is not',
-    '  npx safekeep migrate status    the schema that Safekeep made',
     '  npx safekeep url               connect with your own tools',
   ].join('\n');
 }

@@ -1,8 +1,8 @@
 import type { MainJob, Step, StepReport } from './step.ts';
-import { checkHealth, migrateSchema, prepareSource, reachServer } from './steps.ts';
+import { checkHealth, migrateSchema, importSource, reachServer } from './steps.ts';
 
 /** The main job as far as it exists; a capability that works adds its step here. */
-const steps: readonly Step[] = [reachServer, migrateSchema, prepareSource, checkHealth];
+const steps: readonly Step[] = [reachServer, migrateSchema, importSource, checkHealth];
 
 /** Runs every step, telling each as it ends. Stops between steps when the person interrupts; done steps stand. */
 export async function runMainJob(job: MainJob, tell: (report: StepReport) => void): Promise<readonly StepReport[]> {

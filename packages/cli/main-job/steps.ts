@@ -1,12 +1,27 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { pipeline } from 'node:stream/promises';
+import { importSqlite, listRuns, showRun, type ImportContext, type ImportOptions } from '@safekeep/capabilities/import';
 import { SafekeepError } from '@safekeep/core';
 import { embeddedDirectory } from '@safekeep/postgres';
 import { generatePractice } from '@safekeep/sample';
 import { runChecks } from '../doctor/checks.ts';
 import { count } from '../terminal/progress.ts';
 import type { MainJob, Step } from './step.ts';
+
+const SCHEMA = 'public';
+const IMPORT: Omit<ImportOptions, 'file' | 'replace'> = {
+  schema: SCHEMA,
+  onInvalid: 'refuse',
+  strictTypes: false,
+  jobs: 2,
+  verify: 'full',
+  snakeCase: false,
+  acceptProposals: false,
+  types: [],
+};
 
 export const reachServer: Step = {
   name: 'database',
@@ -26,12 +41,24 @@ export const migrateSchema: Step = {
   },
 };
 
-export const prepareSource: Step = {
-  name: 'source',
+export const importSource: Step = {
+  name: 'import',
   run: async (job) => {
-    const path = job.sqliteFile ?? (await samplePractice(job));
-    const { tables, rows } = countRows(path);
-    return `${path}: ${count(tables)} tables, ${count(rows)} rows`;
+    if (job.sqliteFile === undefined && job.context.configuration.databaseUrl !== undefined)
+      return 'nothing to move: the data is in this database already';
+    const file = job.sqliteFile ?? (await samplePractice(job));
+    const { context } = job;
+    // In our own database a file that has changed since comes over again, and its run keeps aside what it replaces.
+    const ours = context.configuration.databaseUrl === undefined;
+    const imported = { ...context, database: await context.database(), signer: await context.signer() };
+    const earlier = await runOf(imported, file);
+    if (earlier !== undefined) return `${file} came over before, and proven (run ${earlier})`;
+    await context.confirm(`Importing ${file} into schema ${SCHEMA}`);
+    const result = await importSqlite(imported, { ...IMPORT, file, replace: ours });
+    if (result.state !== 'done')
+      throw new SafekeepError('import-not-proven', { file, run: result.runId, problems: result.problems.join('; ') });
+    const rows = result.tables.reduce((sum, table) => sum + table.rowsWritten, 0);
+    return `${file}: ${count(result.tables.length)} tables, ${count(rows)} rows moved and proven equal; report in ${result.report ?? context.home}`;
   },
 };
 
@@ -66,20 +93,16 @@ async function samplePractice({ context }: MainJob): Promise<string> {
   return file;
 }
 
-function countRows(path: string): { readonly tables: number; readonly rows: number } {
-  const source = new DatabaseSync(path, { readOnly: true });
-  try {
-    const names = source
-      .prepare(
-        `SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`,
-      )
-      .all();
-    const rows = names.reduce((sum, { name }) => {
-      const quoted = `"${String(name).replaceAll('"', '""')}"`;
-      return sum + Number(source.prepare(`SELECT count(*) AS n FROM ${quoted}`).get()?.['n'] ?? 0);
-    }, 0);
-    return { tables: names.length, rows };
-  } finally {
-    source.close();
-  }
+/** The run that brought this very file, byte for byte, and still stands. */
+async function runOf(context: ImportContext, file: string): Promise<string | undefined> {
+  const done = (await listRuns(context)).find((run) => run.state === 'done' && run.source === file && run.schema === SCHEMA);
+  if (done === undefined) return undefined;
+  const { source } = await showRun(context, done.runId);
+  return source.sha256 === (await sha256Of(file)) ? done.runId : undefined;
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
 }

@@ -115,6 +115,12 @@ export const catalogue = {
     text: 'The ground is not fit: {failed}.',
     remedy: 'Mend what is named; `safekeep doctor` shows it in full.',
   },
+  'import-not-proven': {
+    status: 409,
+    exit: 1,
+    text: 'Importing {file} ended without proof (run {run}): {problems}. Nothing of it stands under its final names.',
+    remedy: 'Run `safekeep import sqlite {file} --plan` to see what is in the way.',
+  },
   'port-taken': {
     status: 503,
     exit: 2,
@@ -275,12 +281,94 @@ export const catalogue = {
     remedy: 'Run `safekeep migrate up`.',
   },
 
+  // ---- the data map ------------------------------------------------------------------------------------------------
+  'map-missing': {
+    status: 404,
+    exit: 2,
+    text: 'There is no data map at {file}.',
+    remedy: 'Write one with `safekeep scan --write`, or name another place with --map.',
+  },
+  'map-invalid': {
+    status: 422,
+    exit: 2,
+    text: '{file} is no data map; {count} fault(s):\n{faults}',
+    remedy: 'Mend the places named above; docs/datamap.schema.json lets an editor complete and check the file.',
+  },
+  'map-changed': {
+    status: 409,
+    exit: 1,
+    text: '{file} was changed by somebody else in the meantime. It was left as it is.',
+    remedy: 'Look at their change, then run the command again.',
+  },
+  'map-version-unknown': {
+    status: 404,
+    exit: 2,
+    text: '{version} names no version of the data map: neither a number of `safekeep map history` nor a file.',
+    remedy: '`safekeep map history` lists the versions.',
+  },
+  'fides-invalid': {
+    status: 422,
+    exit: 2,
+    text: '{file} is no fides dataset: {reason}. Nothing was written.',
+    remedy: 'Give a file with `dataset:` and its collections, as `safekeep map export --format fides` writes it.',
+  },
+
   // ---- developing Safekeep -----------------------------------------------------------------------------------------
   'bench-running': {
     status: 409,
     exit: 2,
     text: 'The machine is taken by {holder}. Nothing was measured: two benches at once would measure each other.',
     remedy: 'Wait until it has ended, then run the bench again.',
+  },
+
+  // ---- plan, apply, unapply ----------------------------------------------------------------------------------------
+  'plan-blocked': {
+    status: 422,
+    exit: 1,
+    text: 'The map cannot be brought onto this database: {problems}. Nothing was changed.',
+    remedy: 'Mend the map (`safekeep map check` names each place), then make a new plan.',
+  },
+  'plan-outdated': {
+    status: 409,
+    exit: 1,
+    text: 'The database or the map has changed since the plan was made: {difference}. Nothing of the rest was run.',
+    remedy: 'Run `safekeep plan` again, look at it, and apply the new one.',
+  },
+  'apply-running': {
+    status: 409,
+    exit: 1,
+    text: 'Another apply or unapply works on this database now. Nothing was changed.',
+    remedy: 'Wait for it to finish, then run the command again.',
+  },
+  'apply-failed': {
+    status: 422,
+    exit: 1,
+    text: 'The step "{step}" failed and was rolled back: {reason}. {kept}',
+    remedy: 'Mend the cause, look at `safekeep plan` again, and apply.',
+  },
+  'apply-cancelled': {
+    status: 503,
+    exit: 3,
+    text: 'The server cancelled the step "{step}", which took longer than statement_timeout allows this login. {kept}',
+    remedy: 'Give the login more time (ALTER ROLE … SET statement_timeout), or run it when there is less traffic.',
+  },
+  'unapply-held': {
+    status: 409,
+    exit: 1,
+    text: 'Protection cannot be taken out while something is held: {holds}. Nothing was changed.',
+    remedy: 'Release what is held first (`safekeep hold list`), or leave Safekeep in place.',
+  },
+  'unapply-drifted': {
+    status: 409,
+    exit: 1,
+    text: 'Somebody changed this since the last apply, and taking Safekeep out would overwrite it: {objects}. Nothing was changed.',
+    remedy: 'Look at `safekeep status`; `safekeep apply` takes the change over, then run unapply again.',
+  },
+  'unapply-differs': {
+    status: 500,
+    exit: 3,
+    text: 'Without Safekeep this would not be as it was before the first apply: {objects}. Everything was rolled back.',
+    remedy: 'Nothing is lost. Report this with the output of `safekeep status --json`: it is a fault of Safekeep.',
   },
 
   // ---- import ------------------------------------------------------------------------------------------------------
@@ -399,6 +487,196 @@ export const catalogue = {
     exit: 1,
     text: 'The import cannot be rolled back: {detail}. Nothing was changed.',
     remedy: 'Drop what was built on the imported tables first (`safekeep unapply` takes out what Safekeep added), then roll back.',
+  },
+
+  // ---- import: following a source in use ---------------------------------------------------------------------------
+  'import-source-read-only': {
+    status: 403,
+    exit: 2,
+    text: '{file} cannot be written to. Following it needs triggers in it. Nothing was changed.',
+    remedy: 'Give this user the right to write to the file and its folder, or stop the application and import once more.',
+  },
+  'import-follow-no-key': {
+    status: 422,
+    exit: 1,
+    text: 'Changes of these tables cannot be told row by row: {tables}. Nothing was changed.',
+    remedy: 'Give them a primary key of columns that are never NULL, or stop the application for the time of the import.',
+  },
+  'import-follow-exists': {
+    status: 409,
+    exit: 1,
+    text: '{file} has a changelog already. Nothing was changed.',
+    remedy: '`safekeep import follow RUN --stop` of the import it belongs to takes it out.',
+  },
+  'import-follow-missing': {
+    status: 409,
+    exit: 1,
+    text: 'The source of the import run {run} is not followed. Nothing was changed.',
+    remedy: 'Begin with `safekeep import follow {run}`.',
+  },
+  'import-follow-quarantine': {
+    status: 422,
+    exit: 1,
+    text: 'The import run {run} has {count} row(s) in quarantine, so its source cannot be followed. Nothing was changed.',
+    remedy: 'Mend these rows in the source and import again without --on-invalid quarantine.',
+  },
+  'import-follow-differs': {
+    status: 409,
+    exit: 1,
+    text: '{file} has changed since the run {run} imported it (or the run recorded no digests): {tables}. What changed is in no log. Nothing was changed.',
+    remedy: 'Import again with --follow, which logs changes from before the first row is read.',
+  },
+  'import-follow-referenced': {
+    status: 409,
+    exit: 1,
+    text: '{table} cannot follow its source: {dependent} refers to it and is not part of the import. Nothing was changed.',
+    remedy: 'Drop that foreign key until the cut-over.',
+  },
+  'import-follow-broken': {
+    status: 409,
+    exit: 1,
+    text: '{file} cannot be followed any further: {problem}. The target stays at the last state that was brought over whole.',
+    remedy: 'Stop following (`safekeep import follow RUN --stop`) and import again with --follow --replace.',
+  },
+  'import-follow-unfit': {
+    status: 422,
+    exit: 1,
+    text: 'A row of the source does not fit any more: {column} became {type}, and its new value is none (entry {sequence} of safekeep_changelog). Nothing of this round was written.',
+    remedy: 'Mend the value in the source and catch up again; or import again with --follow --replace, which decides the types anew.',
+  },
+  'import-follow-refused': {
+    status: 422,
+    exit: 1,
+    text: 'PostgreSQL refuses changed rows of {table}: {reason}. Nothing of this round was written.',
+    remedy: 'Mend the rows in the source and catch up again; or import again with --follow --replace.',
+  },
+  'import-follow-mismatch': {
+    status: 500,
+    exit: 1,
+    text: '{table} is not the same on both sides: {finding}. Nothing of this round was written.',
+    remedy: 'Somebody may have written to the target: `safekeep import verify RUN` finds the rows. Else import again with --follow --replace.',
+  },
+  'import-follow-state': {
+    status: 409,
+    exit: 1,
+    text: 'The import run {run} is {state}; this needs one that is {needed}. Nothing was changed.',
+    remedy: '`safekeep import cut-over {run} --back` hands an import that was cut over back; `import follow {run} --stop` ends it.',
+  },
+  'import-back-conflict': {
+    status: 409,
+    exit: 1,
+    text: 'Since the cut-over the same rows changed on both sides: {tables}. Nothing was written back.',
+    remedy: 'Repeat with --overwrite to let the rows of PostgreSQL win.',
+  },
+  'import-back-expired': {
+    status: 410,
+    exit: 1,
+    text: 'The way back of the import run {run} is closed: {reason}. Nothing was written back.',
+    remedy: 'Export what changed since and bring it over by hand.',
+  },
+
+  // ---- jobs --------------------------------------------------------------------------------------------------------
+  'job-unknown': {
+    status: 404,
+    exit: 2,
+    text: 'There is no job {job} here.',
+    remedy: '`safekeep jobs list` shows the jobs of this tenant.',
+  },
+  'job-kind-unknown': {
+    status: 404,
+    exit: 2,
+    text: 'There is no kind of job called {kind}.',
+    remedy: 'The kinds are: {kinds}.',
+  },
+  'job-state': {
+    status: 409,
+    exit: 1,
+    text: 'The job {job} is {state}; {action} needs one that is {needed}. Nothing was changed.',
+    remedy: '`safekeep jobs show {job}` tells what became of it.',
+  },
+  'job-busy': {
+    status: 409,
+    exit: 1,
+    text: 'The job {job} is in the middle of a transaction. Nothing was changed.',
+    remedy: 'Try again in a moment.',
+  },
+  'job-payload-invalid': {
+    status: 422,
+    exit: 1,
+    text: 'The payload of a {kind} job does not fit version {version} of its schema (at {places}). It was not run.',
+    remedy: 'Enqueue it again with a payload that fits.',
+  },
+  'job-payload-old': {
+    status: 422,
+    exit: 1,
+    text: 'The payload of a {kind} job has version {version}; this Safekeep reads version {current} and has no way to upgrade it. It was not run.',
+    remedy: 'Enqueue it again in the new form, or run a Safekeep that reads the old one.',
+  },
+  'job-upgrade-failed': {
+    status: 422,
+    exit: 1,
+    text: 'The payload of a {kind} job could not be brought from version {version} to {current}. It was not run.',
+    remedy: 'Enqueue it again in the new form; the old payload is kept with the job.',
+  },
+  'job-key-reused': {
+    status: 409,
+    exit: 1,
+    text: 'The idempotency key belongs to the {kind} job {job} already, which has another payload. Nothing was enqueued.',
+    remedy: 'Use a new key for new work.',
+  },
+  'job-tenant-unknown': {
+    status: 404,
+    exit: 2,
+    text: 'There is no tenant {tenant} here. Nothing was enqueued.',
+    remedy: 'Check --tenant; a new tenant is made before its first job.',
+  },
+  'job-lost': {
+    status: 409,
+    exit: 1,
+    text: 'The job {job} is no longer held by this worker: it was cancelled or taken over by another. Nothing of this attempt was committed since its last checkpoint.',
+    remedy: '`safekeep jobs show {job}` tells where it stands.',
+  },
+  'job-timed-out': {
+    status: 504,
+    exit: 1,
+    text: 'The job {job} did not end within {seconds} seconds and was stopped. What it committed up to its last checkpoint stands.',
+    remedy: 'It goes on from there with its next attempt; give the kind more time if this happens often.',
+  },
+  'job-drained': {
+    status: 503,
+    exit: 1,
+    text: 'The worker is stopping; the job {job} is handed back.',
+    remedy: 'Another worker goes on from the last checkpoint.',
+  },
+  'job-worker-lost': {
+    status: 500,
+    exit: 3,
+    text: 'The worker that ran the job {job} vanished in the middle (killed, crashed, or cut off). Nothing of this attempt was committed since its last checkpoint.',
+    remedy: 'It is tried again by itself. If it ended up dead, it probably kills its worker: look at the memory it needs, then `safekeep jobs retry {job}`.',
+  },
+  'job-not-committed': {
+    status: 500,
+    exit: 3,
+    text: 'The handler of the job {job} ended it in a transaction and never committed that. Its effects are not there.',
+    remedy: 'This is a bug of the handler. The job is tried again.',
+  },
+  'job-schedule-invalid': {
+    status: 422,
+    exit: 2,
+    text: 'The schedule "{cron}" in time zone "{timeZone}" cannot be used: {reason}',
+    remedy: 'Write five fields (minute, hour, day of month, month, day of week), as in "30 3 * * *", and an IANA time zone, as in Europe/Berlin.',
+  },
+  'job-schedule-unknown': {
+    status: 404,
+    exit: 2,
+    text: 'There is no schedule for {kind}.',
+    remedy: '`safekeep jobs schedule` lists what is scheduled.',
+  },
+  'jobs-schema-newer': {
+    status: 503,
+    exit: 2,
+    text: "Schema safekeep_jobs has version {found} of the queue; this Safekeep knows {known}. Nothing was changed.",
+    remedy: 'Run the Safekeep that made it, or a newer one.',
   },
 } as const satisfies Record<string, Entry>;
 

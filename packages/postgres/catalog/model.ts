@@ -90,7 +90,7 @@ export type TableFacts = {
   readonly privileges: TablePrivileges;
 };
 
-export type RowSecurity = { readonly enabled: boolean; readonly forced: boolean };
+type RowSecurity = { readonly enabled: boolean; readonly forced: boolean };
 
 /** What the current user may do to the table as a whole. Without `select` single columns may still be readable. */
 export type TablePrivileges = {
@@ -166,7 +166,7 @@ export type PrimaryKey = Key;
 
 export type Unique = Key & { readonly nullsNotDistinct: boolean };
 
-export type ReferentialAction = 'no-action' | 'restrict' | 'cascade' | 'set-null' | 'set-default';
+type ReferentialAction = 'no-action' | 'restrict' | 'cascade' | 'set-null' | 'set-default';
 
 export type ForeignKey = Constraint & {
   /** Pairs by place with `references.columns`. */
@@ -232,7 +232,7 @@ export type IndexKey = {
 };
 
 /** When a trigger or rule fires, by `session_replication_role`: `origin` is the ordinary state. */
-export type Firing = 'origin' | 'replica' | 'always' | 'disabled';
+type Firing = 'origin' | 'replica' | 'always' | 'disabled';
 
 export type Trigger = {
   readonly oid: number;
@@ -298,14 +298,14 @@ export type DomainType = OwnedType & {
   readonly checks: readonly { readonly name: string; readonly definition: string; readonly validated: boolean }[];
 };
 
-export type EnumType = OwnedType & { readonly kind: 'enum'; readonly labels: readonly string[] };
+type EnumType = OwnedType & { readonly kind: 'enum'; readonly labels: readonly string[] };
 
 export type CompositeType = OwnedType & {
   readonly kind: 'composite';
   readonly attributes: readonly { readonly name: string; readonly type: string }[];
 };
 
-export type RangeType = OwnedType & { readonly kind: 'range'; readonly subtype: string };
+type RangeType = OwnedType & { readonly kind: 'range'; readonly subtype: string };
 
 export type TypeDefinition = DomainType | EnumType | CompositeType | RangeType;
 

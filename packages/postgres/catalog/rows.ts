@@ -39,7 +39,7 @@ export type ColumnRow = Pick<model.Column, 'number' | 'name' | 'notNull' | 'iden
 };
 
 /** Schema and name. */
-export type QualifiedName = readonly [schema: string, name: string];
+type QualifiedName = readonly [schema: string, name: string];
 
 type TypeRowOf<Kind extends model.TypeDefinition['kind']> = {
   readonly kind: Kind;

@@ -216,6 +216,7 @@ for (const server of testServers()) {
       await reader.query(`set statement_timeout = '100ms'`);
       await assert.rejects(readCatalog(reader), { code: '57014' });
       await holder.query('rollback');
+      await reader.query('set statement_timeout = 0');
       assert.equal((await readCatalog(reader)).tables.length, 3);
     } finally {
       holder.release(true);

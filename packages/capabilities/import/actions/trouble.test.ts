@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isSafekeepError, Secret } from '@safekeep/core';
+import { openDatabase } from '@safekeep/postgres';
+import { importOptions, relations, sqliteFile, workbench } from '../testing/workbench.ts';
+import { importSqlite } from './import-sqlite.ts';
+
+const practice = `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), (2, 'b')`;
+
+function hasCode(code: string): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(isSafekeepError(error), String(error));
+    assert.equal(error.code, code);
+    return true;
+  };
+}
+
+const manyRows = `CREATE TABLE t (x INTEGER, v TEXT);
+  INSERT INTO t WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 200000) SELECT x, 'some text of a row' FROM n`;
+
+test('a connection that is cut in the middle is told, and nothing of the import stays behind', async (t) => {
+  const { context, pool, run } = await workbench(t);
+  const file = sqliteFile(t, manyRows);
+  let cutting: Promise<unknown> | undefined;
+  const progress: typeof context.progress = () => ({
+    update: () => {
+      cutting ??= pool.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%'`);
+    },
+    end: () => undefined,
+  });
+  await assert.rejects(importSqlite({ ...context, progress }, importOptions(file)), hasCode('connection-lost'));
+  await cutting;
+  assert.deepEqual(await relations(pool), []);
+  assert.equal((await run(file)).state, 'done');
+});
+
+test('a login that may not create is told which right it lacks, and nothing is written', async (t) => {
+  const { context, pool, url } = await workbench(t);
+  const role = `reader_${process.pid}`;
+  await pool.query(`CREATE ROLE ${role} LOGIN PASSWORD 'only-for-this-test'`);
+  const asReader = new URL(url.reveal());
+  asReader.username = role;
+  asReader.password = 'only-for-this-test';
+  const database = await openDatabase(new Secret(asReader.href));
+  try {
+    await assert.rejects(importSqlite({ ...context, database }, importOptions(sqliteFile(t, practice))), hasCode('privilege-missing'));
+  } finally {
+    await database.close();
+    await pool.query(`DROP ROLE ${role}`);
+  }
+  assert.deepEqual(await relations(pool), []);
+});
+
+test('two imports into one schema do not run at the same time', async (t) => {
+  const { context, pool } = await workbench(t);
+  const file = sqliteFile(t, practice);
+  const attempts = await Promise.allSettled([importSqlite(context, importOptions(file)), importSqlite(context, importOptions(file))]);
+  assert.deepEqual(attempts.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
+  const [refused] = attempts.flatMap((attempt) => (attempt.status === 'rejected' ? [attempt.reason] : []));
+  assert.ok(isSafekeepError(refused));
+  assert.ok(refused.code === 'import-run-active' || refused.code === 'import-target-occupied');
+  assert.deepEqual(await relations(pool), ['public.t']);
+});
+
+test('an import that is interrupted stops and takes back what it had built', async (t) => {
+  const { context, pool } = await workbench(t);
+  const stopping = new AbortController();
+  const progress: typeof context.progress = () => ({ update: () => stopping.abort(new Error('Ctrl-C')), end: () => undefined });
+  await assert.rejects(importSqlite({ ...context, progress, signal: stopping.signal }, importOptions(sqliteFile(t, manyRows))), hasCode('interrupted'));
+  assert.deepEqual(await relations(pool), []);
+});

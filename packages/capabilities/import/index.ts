@@ -1,0 +1,12 @@
+// The public face of import, listed by hand. Other capabilities and the composition roots import from here only.
+import type { Capability } from '../capability.ts';
+import { commands } from './commands.ts';
+
+export { importSqlite, planImport } from './actions/import-sqlite.ts';
+export type { ImportContext } from './actions/import-context.ts';
+export { listRuns, showRun, type RunSummary } from './actions/list-runs.ts';
+export { rollbackRun, type RollbackOptions } from './actions/rollback-run.ts';
+export { verifyRun } from './actions/verify-run.ts';
+export type { ImportOptions, ImportResult, OnInvalid, RunState, TableResult, Verify } from './model.ts';
+
+export const importCapability: Capability = { name: 'import', commands };

@@ -1,0 +1,2 @@
+drop table safekeep.import_changes;
+drop table safekeep.import_follows;
