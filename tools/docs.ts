@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { commandPage } from '../packages/cli/documentation/commands.ts';
 import { configurationPage } from '../packages/cli/documentation/configuration.ts';
+import { categoryPage, mapProblemPage, mapSchemaFile } from '../packages/cli/documentation/datamap.ts';
 import { errorPage } from '../packages/cli/documentation/errors.ts';
 
 const DOCS = join(import.meta.dirname, '..', 'docs');
@@ -10,7 +11,10 @@ const DOCS = join(import.meta.dirname, '..', 'docs');
 const pages: Readonly<Record<string, () => string>> = {
   'cli.md': commandPage,
   'configuration.md': configurationPage,
+  'categories.md': categoryPage,
+  'datamap.schema.json': mapSchemaFile,
   'errors.md': errorPage,
+  'map-problems.md': mapProblemPage,
 };
 
 const check = process.argv.includes('--check');

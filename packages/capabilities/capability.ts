@@ -1,5 +1,6 @@
 import type { Clock, Configuration, Secret } from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
+import type { Log } from '@safekeep/log';
 import type { Database } from '@safekeep/postgres';
 import type { Static, TObject, TSchema } from 'typebox';
 
@@ -43,7 +44,12 @@ export type Command = {
 };
 
 /** `ok: false` ends the command with exit code 1: the thing asked about is not so. */
-export type Outcome<Result> = { readonly result: Result; readonly ok?: boolean };
+export type Outcome<Result> = {
+  readonly result: Result;
+  readonly ok?: boolean;
+  /** Everything was told through `stream` already: nothing more is printed. */
+  readonly streamed?: true;
+};
 
 /** What a command gives back is not changed afterwards, so read-only lists are welcome. */
 export type Frozen<Value> = Value extends readonly (infer Item)[]
@@ -74,6 +80,8 @@ export type CommandContext = {
   /** Absolute path of the data map. */
   readonly mapFile: string;
   readonly clock: Clock;
+  /** Carries the id of this call as `request`. */
+  readonly log: Log;
   readonly configuration: Configuration;
   /** Aborted by Ctrl-C and SIGTERM; long work stops at its next safe place. */
   readonly signal: AbortSignal;

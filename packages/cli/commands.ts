@@ -1,5 +1,7 @@
 import type { Capability, Command } from '@safekeep/capabilities/capability';
+import { datamap } from '@safekeep/capabilities/datamap';
 import { importCapability } from '@safekeep/capabilities/import';
+import { logs } from '@safekeep/capabilities/logs';
 import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
@@ -9,7 +11,7 @@ import { stop } from './commands/stop.ts';
 import { url } from './commands/url.ts';
 
 /** What Safekeep can do, in the order of the documentation. The one list of capabilities. */
-const capabilities: readonly Capability[] = [importCapability];
+const capabilities: readonly Capability[] = [importCapability, datamap, logs];
 
 /** The house's own commands first, then each capability's. */
 export const allCommands: readonly Command[] = [

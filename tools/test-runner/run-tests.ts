@@ -38,17 +38,29 @@ async function runWithServers(run: TestRun, files: readonly string[], folder: Ru
   try {
     reports.push(...(await runFiles(run, files, { folder, servers })));
   } finally {
-    const fault = await stopFault(servers);
-    if (fault !== undefined) {
-      reports.push({ file: 'test servers', results: [], faults: [fault], durationMs: performance.now() - startedMs });
+    const faults = [await leakFault([folder.logs, ...servers.logDirectories]), await stopFault(servers)].filter(
+      (fault) => fault !== undefined,
+    );
+    if (faults.length > 0) {
+      reports.push({ file: 'test servers and logs', results: [], faults, durationMs: performance.now() - startedMs });
     }
   }
   return reports;
 }
 
+/** Every log of the run, ours and the servers', searched for personal values and keys that the tests planted. */
+async function leakFault(directories: readonly string[]): Promise<string | undefined> {
+  const { assertNoCanaries } = await import('@safekeep/log/testing');
+  return await faultOf(() => assertNoCanaries(directories));
+}
+
 async function stopFault(servers: TestServers): Promise<string | undefined> {
+  return await faultOf(() => servers.stop());
+}
+
+async function faultOf(action: () => Promise<unknown>): Promise<string | undefined> {
   try {
-    await servers.stop();
+    await action();
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

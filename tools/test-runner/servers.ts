@@ -4,6 +4,8 @@ export type TestServers = {
   readonly env: Readonly<Record<string, string>>;
   /** One line a server, for the head of the report. */
   readonly describe: readonly string[];
+  /** Where the servers write their own logs, until they stop. */
+  readonly logDirectories: readonly string[];
   /** Rejects, naming them, when tests left databases or connections behind. */
   readonly stop: () => Promise<void>;
 };
@@ -11,7 +13,7 @@ export type TestServers = {
 /** Floors below the database: by the direction of the packages nothing in them can reach one. */
 const WITHOUT_DATABASE = ['packages/core/', 'packages/crypto/', 'packages/tlog/', 'packages/log/', 'packages/sample/', 'tools/'];
 
-const NO_SERVERS: TestServers = { env: {}, describe: [], stop: () => Promise.resolve() };
+const NO_SERVERS: TestServers = { env: {}, describe: [], logDirectories: [], stop: () => Promise.resolve() };
 
 export async function serversFor(files: readonly string[]): Promise<TestServers> {
   const needed = files.some((file) => !WITHOUT_DATABASE.some((folder) => file.startsWith(folder)));

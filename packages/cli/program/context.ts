@@ -1,14 +1,18 @@
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { join, resolve } from 'node:path';
 import type { CommandContext } from '@safekeep/capabilities/capability';
-import { SafekeepError, systemClock, type Configuration, type Secret } from '@safekeep/core';
+import { SafekeepError, systemClock, type Configuration, type Id, type Secret } from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
+import { openLog } from '@safekeep/log';
 import { migrateUp, migrationStatus, openDatabase, openEmbedded, prepareHome, type Database } from '@safekeep/postgres';
 import { openSigningKey } from '../home/signing-key.ts';
 import { startProgress } from '../terminal/progress.ts';
 
 export type Invocation = {
   readonly command: string;
+  /** Of this call: in the log, and in the message of an internal error. */
+  readonly request: Id<'request'>;
   readonly configuration: Configuration;
   readonly json: boolean;
   readonly yes: boolean;
@@ -16,13 +20,26 @@ export type Invocation = {
 };
 
 /** A context, and how to give back what it opened. */
-export type OpenContext = { readonly context: CommandContext; readonly close: () => Promise<void> };
+export type OpenContext = {
+  readonly context: CommandContext;
+  /** Whether the home stands: a command that needs none (`init`) must not make one only to log that it ran. */
+  readonly hasHome: () => boolean;
+  readonly close: () => Promise<void>;
+};
 
 /** Prepares what a command may ask for; nothing is touched, not even the home folder, before it asks. */
 export function openContext(invocation: Invocation): OpenContext {
   const { configuration, signal, json } = invocation;
   const home = resolve(configuration.home);
-  const closers: (() => Promise<void>)[] = [];
+  const log = openLog({
+    directory: join(home, 'log'),
+    level: configuration.logLevel,
+    clock: systemClock,
+    component: 'cli',
+    environment: process.env,
+  });
+  // Closed last: whatever closes before it may still have something to tell.
+  const closers: (() => Promise<void>)[] = [async () => log.close()];
   const confirm = (action: string): Promise<void> => askConsent(invocation, action);
   let preparing: Promise<void> | undefined;
   let reaching: Promise<Reached> | undefined;
@@ -35,6 +52,7 @@ export function openContext(invocation: Invocation): OpenContext {
     tenant: configuration.tenant,
     mapFile: resolve(configuration.map),
     clock: systemClock,
+    log: log.child({ request: invocation.request }),
     configuration,
     signal,
     json,
@@ -57,6 +75,7 @@ export function openContext(invocation: Invocation): OpenContext {
   };
   return {
     context,
+    hasHome: () => existsSync(home),
     // Last opened, first closed: the pool before the server under it.
     close: async () => {
       for (const close of closers.toReversed()) await close();

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { CommanderError } from 'commander';
-import { isSafekeepError, newId, readConfiguration, SafekeepError, type ExitCode } from '@safekeep/core';
+import { isSafekeepError, newId, readConfiguration, SafekeepError, type ExitCode, type Id } from '@safekeep/core';
 import type { Command, Outcome } from '@safekeep/capabilities/capability';
+import { catalogName } from '@safekeep/log';
 import { operationFailure } from '@safekeep/postgres';
 import { inkFor } from '../terminal/ink.ts';
 import { buildProgram, type Typed } from './build.ts';
@@ -57,16 +58,28 @@ async function execute({ command, input, settings, json, yes }: Typed): Promise<
     readFile: (path) => readFileSync(path, 'utf8'),
   });
   const interruption = interruptible(command.name);
-  const opened = openContext({ command: command.name, configuration, json, yes, signal: interruption.signal });
+  const request = newId<'request'>();
+  const opened = openContext({ command: command.name, request, configuration, json, yes, signal: interruption.signal });
+  const { log } = opened.context;
+  const name = catalogName(command.name);
+  const startedMs = performance.now();
   try {
     // The input was checked against this very command's schema.
     const outcome = await command.run(opened.context, input as never);
-    print(command, outcome, json);
+    if (opened.hasHome())
+      log.info('command-ended', { command: name, ok: outcome.ok !== false, durationMs: performance.now() - startedMs });
+    if (outcome.streamed !== true) print(command, outcome, json);
     return outcome.ok === false ? 1 : 0;
   } catch (error) {
-    if (!interruption.signal.aborted) throw operationFailure(error, command.name);
-    fail(interruption.signal.reason, json);
-    return INTERRUPTED;
+    const durationMs = performance.now() - startedMs;
+    if (interruption.signal.aborted) {
+      if (opened.hasHome()) log.warn('command-interrupted', { command: name, durationMs });
+      fail(interruption.signal.reason, json);
+      return INTERRUPTED;
+    }
+    const failure = operationFailure(error, command.name);
+    if (opened.hasHome()) log.error('command-failed', { command: name, durationMs, error: failure });
+    return fail(isSafekeepError(failure) ? failure : internal(failure, request), json);
   } finally {
     try {
       await opened.close();
@@ -100,17 +113,17 @@ function print(command: Command, { result }: Outcome<unknown>, json: boolean): v
 }
 
 function fail(error: unknown, json: boolean): ExitCode {
-  const known = isSafekeepError(error) ? error : internal(error);
+  const known = isSafekeepError(error) ? error : internal(error, newId<'request'>());
   if (json) process.stdout.write(`${JSON.stringify({ error: known.report() }, undefined, 2)}\n`);
   const ink = inkFor(process.stderr, process.env);
   process.stderr.write(`${ink.bad('error')} ${known.code}: ${known.message}\n${ink.dim('  what to do:')} ${known.remedy}\n`);
   return known.exit;
 }
 
-function internal(error: unknown): SafekeepError {
+function internal(error: unknown, request: Id<'request'>): SafekeepError {
   const summary = error instanceof Error ? `${error.name}: ${error.message.split('\n')[0] ?? ''}` : 'an unknown failure';
   if (process.env['SAFEKEEP_LOG_LEVEL'] === 'debug' && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
-  return new SafekeepError('internal', { request: newId<'request'>(), summary }, { cause: error });
+  return new SafekeepError('internal', { request, summary }, { cause: error });
 }
 
 function readEnvFile(): Readonly<Record<string, string | undefined>> {

@@ -16,9 +16,11 @@ export type RunOptions = {
 
 const BIN = join(import.meta.dirname, '..', 'bin', 'safekeep.mjs');
 
-/** Runs the CLI as a user would, without a terminal. Our own settings do not leak in. */
+/** Runs the CLI as a user would, without a terminal. Our own settings do not leak in, but where the run gathers its logs does. */
 export function safekeep(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SAFEKEEP_')));
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('SAFEKEEP_') || name === 'SAFEKEEP_TEST_LOG_DIR'),
+  );
   return new Promise((done, failed) => {
     const child = spawn(process.execPath, [BIN, ...args], {
       cwd: options.cwd ?? tmpdir(),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmod, mkdir, open, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { newId, SafekeepError, Secret } from '@safekeep/core';
+import { quietServerLog } from '@safekeep/log';
 import { codeOf } from '../connect/failures.ts';
 import { openDatabase } from '../connect/open.ts';
 import { findBinaries } from './binaries.ts';
@@ -41,10 +42,8 @@ const LOG_SETTINGS = {
   log_truncate_on_rotation: 'on',
   log_rotation_age: '1d',
   log_rotation_size: '0',
-  // Parameters may be personal values or keys: they never reach the log (see docs/design of unlock).
-  log_parameter_max_length: '0',
-  log_parameter_max_length_on_error: '0',
-  log_min_error_statement: 'panic',
+  // Personal values and keys never reach the server's own log.
+  ...quietServerLog,
 };
 
 /**

@@ -33,11 +33,15 @@ for (const server of testServers()) {
     const client = await pool.connect();
     try {
       await client.query('begin; set local role safekeep_app');
-      const seen = async () => (await client.query('select tenant_id from safekeep.tenants order by 1')).rows.map(({ tenant_id }) => tenant_id);
+      const seen = async () =>
+        (await client.query('select tenant_id from safekeep.tenants order by 1')).rows.map(({ tenant_id }) => tenant_id);
       assert.deepEqual(await seen(), [], 'no tenant set: nothing');
       await client.query(`select set_config('safekeep.tenant', 'one', true)`);
       assert.deepEqual(await seen(), ['one']);
-      await assert.rejects(client.query(`insert into safekeep.tenants (tenant_id, name) values ('three', 'Three')`), /permission denied/);
+      await assert.rejects(
+        client.query(`insert into safekeep.tenants (tenant_id, name) values ('three', 'Three')`),
+        /permission denied/,
+      );
     } finally {
       await client.query('rollback');
       client.release();

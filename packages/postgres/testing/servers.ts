@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { Secret } from '@safekeep/core';
+import { quietServerLog } from '@safekeep/log';
 import { openDatabase } from '../connect/open.ts';
 import { findBinaries, type Binaries } from '../embedded/binaries.ts';
 import { CLUSTER_USER, initialise, newPassword, start, stop, type Cluster } from '../embedded/cluster.ts';
@@ -19,7 +20,7 @@ export const TEMPLATE = 'safekeep_template';
 const ENVIRONMENT = 'SAFEKEEP_TEST_SERVERS';
 const DEBIAN_15 = '/usr/lib/postgresql/15/bin';
 
-// Durability is of no use to a server that is thrown away. Statements are logged so that tests can look for secrets in the log.
+// Durability is of no use to a server that is thrown away. Its log is as quiet as that of the product's own server.
 const SETTINGS = {
   fsync: 'off',
   synchronous_commit: 'off',
@@ -27,13 +28,15 @@ const SETTINGS = {
   max_connections: '300',
   max_prepared_transactions: '20',
   shared_buffers: '256MB',
-  log_min_messages: 'warning',
+  ...quietServerLog,
 };
 
 /** Starts the embedded 18 and, where Debian's is installed, a 15; `env` hands them to the test files. */
 export async function startTestServers(): Promise<{
   readonly env: Record<string, string>;
   readonly describe: string[];
+  /** Where the servers write their own logs, until they stop. */
+  readonly logDirectories: string[];
   readonly stop: () => Promise<void>;
 }> {
   const user = await serverUser();
@@ -75,6 +78,7 @@ export async function startTestServers(): Promise<{
   return {
     env: { [ENVIRONMENT]: JSON.stringify(servers) },
     describe: running.map(({ server }) => `PostgreSQL ${server.name}`),
+    logDirectories: running.map(({ server }) => server.logDirectory),
     stop: stopAll,
   };
 }
