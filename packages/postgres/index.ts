@@ -38,15 +38,6 @@ export type {
   Unique,
   ViewDefinition,
 } from './catalog/model.ts';
-export {
-  formatColumnName,
-  formatName,
-  formatTableName,
-  parseColumnName,
-  parseTableName,
-  type ColumnRef,
-  type TableRef,
-} from './catalog/names.ts';
 export type { Queryable } from './catalog/queryable.ts';
 export { readCatalog } from './catalog/read-catalog.ts';
 export { shardingFaults, type ShardingExemption, type ShardingFault, type ShardingOptions } from './catalog/sharding-faults.ts';

@@ -87,6 +87,22 @@ export const Settings = Type.Object({
       description: 'How long one attempt to connect may take.',
     }),
   ),
+  ledgerDirectory: Type.Optional(
+    Type.String(
+      setting({
+        env: 'SAFEKEEP_LEDGER_DIR',
+        description: 'Where the ledger of what was destroyed lies. Without it: `ledger` in the home. Never inside a backup of the database.',
+      }),
+    ),
+  ),
+  ledgerCopyDirectory: Type.Optional(
+    Type.String(
+      setting({
+        env: 'SAFEKEEP_LEDGER_COPY_DIR',
+        description: 'Where a second copy of the ledger is kept, best on another disk or machine. Without it there is none.',
+      }),
+    ),
+  ),
   runtimeDirectory: Type.String(
     setting({
       env: 'SAFEKEEP_RUNTIME_DIRECTORY',

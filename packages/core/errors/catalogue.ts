@@ -541,7 +541,7 @@ export const catalogue = {
   'import-follow-unfit': {
     status: 422,
     exit: 1,
-    text: 'A row of the source does not fit any more: {column} became {type}, and its new value is none (entry {sequence} of safekeep_changelog). Nothing of this round was written.',
+    text: 'A row of the source does not fit any more: {column} became {type}, and its new value is none ({place}). Nothing of this round was written.',
     remedy: 'Mend the value in the source and catch up again; or import again with --follow --replace, which decides the types anew.',
   },
   'import-follow-refused': {
@@ -677,6 +677,112 @@ export const catalogue = {
     exit: 2,
     text: "Schema safekeep_jobs has version {found} of the queue; this Safekeep knows {known}. Nothing was changed.",
     remedy: 'Run the Safekeep that made it, or a newer one.',
+  },
+
+  // ---- holds -------------------------------------------------------------------------------------------------------
+  'hold-target-invalid': {
+    status: 400,
+    exit: 2,
+    text: 'A hold cannot be placed on this target: {reason}. Nothing was placed.',
+    remedy: 'Write a subject (patient:42), a row (public.invoices:17, several key columns joined by commas, a comma within one as \\,), or a table with --query.',
+  },
+  'hold-target-missing': {
+    status: 404,
+    exit: 1,
+    text: 'There is no such {what} in {table}. A hold on nothing would protect nothing, so none was placed.',
+    remedy: 'Check the key. If a row was erased before, no hold can bring it back; a backup may hold it.',
+  },
+  'hold-table-unfit': {
+    status: 422,
+    exit: 1,
+    text: '{table} cannot carry a hold: {reason}. Nothing was placed.',
+    remedy: 'Hold the people or the rows it belongs to, or mend what is named.',
+  },
+  'hold-condition-invalid': {
+    status: 400,
+    exit: 2,
+    text: 'The condition of the hold is not understood at character {at}: {reason}. Nothing was placed.',
+    remedy: "Write comparisons of a column with a value, joined by and, or and parentheses: status = 'open' and (amount >= 100 or note is not null).",
+  },
+  'hold-condition-unfit': {
+    status: 422,
+    exit: 1,
+    text: 'The condition does not fit {table} ({reason}). Nothing was placed.',
+    remedy: 'Compare columns that the table has with values of their types; extension types and arrays cannot be compared here.',
+  },
+  'hold-dates-unfit': {
+    status: 422,
+    exit: 2,
+    text: 'The dates of the hold do not fit: {reason}. Nothing was changed.',
+    remedy: 'A review lies in the future; the time that a matter is about ends after it begins.',
+  },
+  'hold-unknown': {
+    status: 404,
+    exit: 1,
+    text: 'There is no hold {hold}.',
+    remedy: '`safekeep hold list --all` shows them with their ids.',
+  },
+  'hold-released': {
+    status: 409,
+    exit: 1,
+    text: 'The hold {hold} was released already. Nothing was changed.',
+    remedy: '`safekeep hold history {hold}` shows by whom. Place a new one where one is needed again.',
+  },
+  'hold-busy': {
+    status: 503,
+    exit: 1,
+    text: 'Something is being destroyed right now, and did not end within {seconds} s. The hold was not placed.',
+    remedy: 'Try again at once; if it must not be destroyed, stop the running erasure or retention first.',
+  },
+  'hold-not-evaluable': {
+    status: 503,
+    exit: 1,
+    text: 'It cannot be told whether rows of {table} are held ({reason}), so they count as held. Nothing was destroyed.',
+    remedy: 'Mend what is named, or release the hold whose condition cannot be read any more.',
+  },
+
+  // ---- ledger ------------------------------------------------------------------------------------------------------
+  'ledger-busy': {
+    status: 503,
+    exit: 1,
+    text: 'Another process has been writing the ledger for {seconds} s. Nothing was written, and nothing was destroyed.',
+    remedy: 'Try again. If no other Safekeep runs on this home, look for a process that hangs.',
+  },
+  'ledger-disk-full': {
+    status: 507,
+    exit: 3,
+    text: 'The disk that holds the ledger is full. The entry was taken back whole, and nothing was destroyed.',
+    remedy: 'Free some space and run the command again. Never delete the ledger: without it a restore brings erased people back.',
+  },
+  'ledger-unwritable': {
+    status: 500,
+    exit: 2,
+    text: 'The ledger in {path} cannot be written ({reason}). Nothing was destroyed.',
+    remedy: 'Give this user write access to it, or name another folder with SAFEKEEP_LEDGER_DIR and move the files there.',
+  },
+  'ledger-broken': {
+    status: 500,
+    exit: 1,
+    text: 'The ledger is not what was written: {reason}. Nothing was written to it, and nothing was destroyed.',
+    remedy: 'Run `safekeep ledger verify`. Keep the files as they are, find out who changed them, and put the copy in their place.',
+  },
+  'ledger-key-missing': {
+    status: 500,
+    exit: 2,
+    text: 'There is a ledger, but not its key {path}. Nothing was written.',
+    remedy: 'Restore the key from your key backup. Without it nobody can tell which rows of a restored database were erased.',
+  },
+  'ledger-key-wrong': {
+    status: 500,
+    exit: 2,
+    text: 'The key {path} is not the one that this ledger was begun with. Nothing was written.',
+    remedy: 'Put back the key that belongs to the ledger, or name the right folder with SAFEKEEP_LEDGER_DIR.',
+  },
+  'ledger-copy-ahead': {
+    status: 409,
+    exit: 1,
+    text: 'The copy of the ledger in {path} holds what the ledger itself does not. Nothing was written, and nothing was destroyed.',
+    remedy: 'The ledger was cut or replaced by an older one: run `safekeep ledger verify`, and put the copy in its place if that one is whole.',
   },
 } as const satisfies Record<string, Entry>;
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { resolveType } from './column-types.ts';
 import type * as model from './model.ts';
-import { formatName } from './names.ts';
+import { formatName } from '@safekeep/core';
 import type * as rows from './rows.ts';
 import { settleExpression } from './settle-expression.ts';
 

@@ -1,4 +1,4 @@
-import { formatName } from './names.ts';
+import { formatName } from '@safekeep/core';
 import type { Column, DomainUse } from './model.ts';
 import type { DomainRow, TypeRow } from './rows.ts';
 

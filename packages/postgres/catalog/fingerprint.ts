@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { nameOf } from './lookup.ts';
 import type * as model from './model.ts';
-import { formatName, formatTableName } from './names.ts';
+import { formatName, formatTableName } from '@safekeep/core';
 import { settleExpression } from './settle-expression.ts';
 
 // Part of what is hashed: a change of the rendering below must not pass for a change of somebody's schema, nor hide one.

@@ -1,5 +1,5 @@
 import type { Catalog, ForeignKey, Table } from './model.ts';
-import { formatTableName, parseTableName, type TableRef } from './names.ts';
+import { formatTableName, parseTableName, type TableRef } from '@safekeep/core';
 
 /** A foreign key with the tables at its ends. */
 export type Reference = {

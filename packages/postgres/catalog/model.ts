@@ -3,7 +3,7 @@
 // Names of tables, columns, types and functions that stand in one string are external names (see names.ts); types and
 // expressions are in PostgreSQL's own words, with every name outside pg_catalog carrying its schema. `oid` is the object's
 // number in this database: it does not survive dump and restore.
-import type { ColumnRef, TableRef } from './names.ts';
+import type { ColumnRef, TableRef } from '@safekeep/core';
 
 export type Catalog = {
   readonly server: CatalogServer;

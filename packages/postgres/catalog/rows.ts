@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type * as model from './model.ts';
-import type { TableRef } from './names.ts';
+import type { TableRef } from '@safekeep/core';
 import type { Queryable } from './queryable.ts';
 
 // The shape of what each statement of sql/ selects: one type for one file, names as in its select list. A null that only a

@@ -1,6 +1,6 @@
 import { nameOf } from './lookup.ts';
 import type { Catalog, ForeignKey, Index, Table } from './model.ts';
-import { formatTableName } from './names.ts';
+import { formatTableName } from '@safekeep/core';
 
 /** What every table of a sharded, tenant-separated schema must satisfy. */
 export type ShardingRule =

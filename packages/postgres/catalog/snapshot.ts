@@ -1,5 +1,5 @@
 import { SafekeepError } from '@safekeep/core';
-import { formatTableName } from './names.ts';
+import { formatTableName } from '@safekeep/core';
 import { isConnection, isConnectionPool, type Connection, type Queryable } from './queryable.ts';
 
 // One try reads for well under a second; a schema that is altered within each of five tries is being migrated right now.

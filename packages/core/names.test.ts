@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isSafekeepError } from '@safekeep/core';
+import { isSafekeepError } from './errors/error.ts';
 import { formatColumnName, formatName, formatTableName, parseColumnName, parseTableName } from './names.ts';
 
 // Any name PostgreSQL can hold, with more of what needs care than chance would give.

@@ -1,0 +1,55 @@
+import { diffMaps, SafekeepError, type Clock } from '@safekeep/core';
+import type { Database } from '@safekeep/postgres';
+import type { Version } from '../model.ts';
+import { inTenant, insertVersion, lockVersions, readVersion, readVersions, textSha256 } from '../store.ts';
+import { readMapText, type MapText } from '../text/document.ts';
+import { loadMap } from './map-file.ts';
+
+type Recording = { readonly tenant: string; readonly author: string; readonly clock: Clock };
+
+/** Keeps a map as the newest version, with what it changed. The newest again is not kept twice. */
+export async function recordMapVersion(
+  database: Database,
+  map: MapText,
+  { tenant, author, clock }: Recording,
+): Promise<{ readonly recorded: boolean; readonly version: Version }> {
+  return database.withClient((client) =>
+    inTenant(client, tenant, async () => {
+      await lockVersions(client, tenant);
+      const newest = await readVersion(client, tenant);
+      if (newest?.sha256 === textSha256(map.text)) {
+        const { text: _text, ...version } = newest;
+        return { recorded: false, version };
+      }
+      const before = newest === undefined ? undefined : readMapText(newest.text, `version ${newest.number}`);
+      const changes = before === undefined ? ['the first version'] : diffMaps(before.map, map.map).map(({ text }) => text);
+      const version = await insertVersion(client, tenant, {
+        number: (newest?.number ?? 0) + 1,
+        at: clock.now(),
+        author,
+        text: map.text,
+        changes,
+      });
+      return { recorded: true, version };
+    }),
+  );
+}
+
+/** Newest first. */
+export async function mapHistory(database: Database, tenant: string): Promise<readonly Version[]> {
+  return database.withClient((client) => inTenant(client, tenant, () => readVersions(client, tenant)));
+}
+
+/** A version by its number, or the newest. Throws `map-version-unknown`. */
+export async function mapVersion(database: Database, tenant: string, number?: number): Promise<MapText> {
+  const found = await database.withClient((client) => inTenant(client, tenant, () => readVersion(client, tenant, number)));
+  if (found === undefined) throw new SafekeepError('map-version-unknown', { version: number ?? 'newest' });
+  return readMapText(found.text, `version ${found.number}`);
+}
+
+const NUMBER = /^[1-9]\d{0,8}$/;
+
+/** What a person names by a number of the history or by a file. */
+export async function mapNamed(name: string, versions: (number: number) => Promise<MapText>): Promise<MapText> {
+  return NUMBER.test(name) ? versions(Number(name)) : loadMap(name);
+}

@@ -1,0 +1,36 @@
+// Questions that several rules ask of a map.
+import { categoryOf, isPersonal } from '../categories/taxonomy.ts';
+import type { DataMap, MappedColumn, MappedTable, Subject } from '../model.ts';
+
+/** The subjects whose people are the rows of this table themselves. */
+export function subjectsOfTable(map: DataMap, table: string): readonly Subject[] {
+  return [...map.subjects.values()].filter((subject) => subject.table === table);
+}
+
+/** A column whose values are data of persons. */
+export function isPersonalColumn(column: MappedColumn): boolean {
+  return column.categories.some(isPersonal);
+}
+
+export function holdsPersonalData(table: MappedTable): boolean {
+  return [...table.columns.values()].some(isPersonalColumn);
+}
+
+/** Somebody stands behind the rows: the persons themselves, or those that paths lead to. */
+export function isAboutPeople(map: DataMap, table: MappedTable): boolean {
+  return table.of.length > 0 || subjectsOfTable(map, table.name).length > 0 || holdsPersonalData(table);
+}
+
+/** Purposes of a table: its own or, where it names none, those of the tables of the persons that it is about. */
+export function purposesOf(map: DataMap, table: MappedTable): readonly string[] {
+  if (table.purposes.length > 0) return table.purposes;
+  const owners = table.of.flatMap((edge) => map.tables.get(map.subjects.get(edge.subject)?.table ?? '')?.purposes ?? []);
+  return [...new Set(owners)];
+}
+
+/** The columns of a table whose category is of this class of GDPR. */
+export function columnsOfClass(table: MappedTable, gdpr: 'art9' | 'art10'): readonly string[] {
+  return [...table.columns.values()]
+    .filter(({ categories }) => categories.some((key) => categoryOf(key)?.gdpr === gdpr))
+    .map(({ name }) => name);
+}

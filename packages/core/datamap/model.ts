@@ -1,0 +1,198 @@
+// The data map once it is read: names canonical, short forms written out, defaults filled in. What people write is defined in
+// file-schema.ts. Tables are named by their external names (`public.patients`, see names.ts), columns as they stand in the
+// database; subjects and purposes by the words of the map.
+import type { Duration } from './duration.ts';
+import type { SubjectPath } from './path.ts';
+
+export type DataMap = {
+  /** How the tenant of a row is found where its table says nothing else. */
+  readonly tenant: TenantRule;
+  readonly controller: Controller | null;
+  /** Where a row is kept and processed unless its table says otherwise. */
+  readonly region: string | null;
+  /** What is audited unless a table says otherwise. */
+  readonly audit: AuditSettings;
+  readonly purposes: ReadonlyMap<string, Purpose>;
+  readonly subjects: ReadonlyMap<string, Subject>;
+  /** By external name, in the order of the file. */
+  readonly tables: ReadonlyMap<string, MappedTable>;
+  readonly outside: ReadonlyMap<string, OutsidePlace>;
+};
+
+export type TenantRule =
+  /** All rows belong to the one tenant that Safekeep runs for. */
+  | { readonly kind: 'fixed' }
+  /** A column of the table itself. */
+  | { readonly kind: 'column'; readonly column: string }
+  /** A column of another table; the last step of the path names it. */
+  | { readonly kind: 'path'; readonly path: SubjectPath }
+  /** Rows that all tenants share, such as a list of countries. Never for a table about people. */
+  | { readonly kind: 'shared' };
+
+export type Controller = {
+  readonly name: string;
+  readonly contact: string;
+  /** Art. 37 GDPR. */
+  readonly dataProtectionOfficer: string | null;
+  /** Art. 27 GDPR. */
+  readonly representative: string | null;
+};
+
+/** Art. 6(1) GDPR, (a) to (f). */
+export type LegalBasis = 'consent' | 'contract' | 'legal_obligation' | 'vital_interests' | 'public_task' | 'legitimate_interests';
+
+/** Art. 9(2) GDPR, (a) to (j). */
+export type SpecialCondition =
+  | 'explicit_consent'
+  | 'employment_social_security'
+  | 'vital_interests'
+  | 'nonprofit_members'
+  | 'made_public'
+  | 'legal_claims'
+  | 'substantial_public_interest'
+  | 'health_care'
+  | 'public_health'
+  | 'archiving_research_statistics';
+
+export type Purpose = {
+  readonly name: string;
+  /** A data use of fideslang: `essential.service`. */
+  readonly use: string;
+  readonly basis: LegalBasis | null;
+  /** Art. 9(2) condition, for special categories. */
+  readonly condition: SpecialCondition | null;
+  readonly retention: Duration | null;
+  /** Who is told or given the data: Art. 30(1)(d). */
+  readonly recipients: readonly string[];
+  /** The law or contract that it rests on. */
+  readonly cite: string | null;
+  readonly note: string | null;
+};
+
+/** A kind of person. */
+export type Subject = {
+  readonly name: string;
+  readonly table: string;
+  /** What `type:key` names one of them by; several columns are joined by `,`. */
+  readonly key: readonly string[];
+  readonly findBy: readonly string[];
+  /** The column that names a person to people. */
+  readonly label: string | null;
+};
+
+/**
+ * What a path means for a row:
+ * - `owns`: it dies with the person;
+ * - `about`: it stays, the person's columns in it are masked;
+ * - `created_by`: it stays, the person is detached as its author;
+ * - `shared`: several people stand in it; touched only where no other subject reaches it;
+ * - `stop`: looked at, and not followed.
+ */
+export type Meaning = 'owns' | 'about' | 'created_by' | 'shared' | 'stop';
+
+/** One way from a row to a person, as the map says it. */
+export type SubjectEdge = {
+  readonly subject: string;
+  readonly path: SubjectPath;
+  /** Null where the map leaves it to the foreign keys (`meaningOf` in resolve.ts decides). */
+  readonly meaning: Meaning | null;
+};
+
+export type MappedTable = {
+  readonly name: string;
+  /** Whose rows these are. Empty for a table of persons itself, and for one that is about nobody. */
+  readonly of: readonly SubjectEdge[];
+  /** `of: none`: looked at, about nobody whom a subject of this map stands for (the note says why). */
+  readonly ofNobody: boolean;
+  /** Names of purposes; where it is empty those of the persons' table hold (`purposesOf`). */
+  readonly purposes: readonly string[];
+  /** With the defaults of the map filled in. */
+  readonly audit: AuditSettings;
+  readonly retention: RetentionRule | null;
+  readonly onErasure: ErasureRule | null;
+  /** By name as it stands in the database, in the order of the file. */
+  readonly columns: ReadonlyMap<string, MappedColumn>;
+  /** Null: as the map as a whole says. */
+  readonly tenant: TenantRule | null;
+  readonly region: string | null;
+  readonly note: string | null;
+};
+
+export type AuditSettings = {
+  readonly writes: boolean;
+  readonly reads: boolean;
+  /** What happens to a change whose actor is not known. */
+  readonly actor: 'off' | 'warn' | 'require';
+  /** A read is answered only once its event is safe on disk. */
+  readonly strictReads: boolean;
+};
+
+/** How long a row stays when nobody asks for its erasure. */
+export type RetentionRule = {
+  /** The column that the period counts from. */
+  readonly after: string;
+  readonly keep: Duration;
+  readonly then: 'delete' | 'anonymise' | 'archive';
+  readonly cite: string | null;
+};
+
+/** Why a row outlives an erasure: the grounds of Art. 17(3) GDPR, and a contract that still runs (Art. 17(1)(a)). */
+export type KeepGround =
+  | 'contract'
+  | 'legal_obligation'
+  | 'public_task'
+  | 'public_health'
+  | 'archiving_research_statistics'
+  | 'legal_claims'
+  | 'freedom_of_expression';
+
+export type ErasureRule = {
+  readonly keep: KeepGround;
+  readonly cite: string | null;
+  /** `issued_at + 10y`. Null: as long as the ground holds, to be reviewed by a person. */
+  readonly until: { readonly column: string; readonly plus: Duration } | null;
+  /** What columns are set to although the row is kept. */
+  readonly replace: ReadonlyMap<string, Scalar>;
+};
+
+export type Scalar = string | number | boolean | null;
+
+export type Protection = 'none' | 'client' | 'database';
+
+/** What encrypted values can be searched by. */
+export type SearchKind = 'exact' | 'last4' | 'prefix' | 'year' | 'month' | 'soundex';
+
+export type EraseAction =
+  | { readonly kind: 'delete' }
+  | { readonly kind: 'null' }
+  | { readonly kind: 'shred' }
+  | { readonly kind: 'replace'; readonly value: Scalar }
+  | { readonly kind: 'hash' }
+  | { readonly kind: 'keep' };
+
+export type MappedColumn = {
+  readonly name: string;
+  /** Keys of the taxonomy. Empty: looked at, not personal (the note says why). */
+  readonly categories: readonly string[];
+  readonly protect: Protection;
+  readonly search: readonly SearchKind[];
+  /** Null: what the meaning of the path makes of the row. */
+  readonly erase: EraseAction | null;
+  /** Text in which anything may stand. */
+  readonly freeText: boolean;
+  /** Of a row with several people, whose the column is: one of the paths of its table, as written there. Null: everybody's. */
+  readonly of: SubjectPath | null;
+  readonly note: string | null;
+};
+
+/** Data of the same people that lies outside of the database. */
+export type OutsidePlace = {
+  readonly name: string;
+  readonly kind: 'files' | 's3' | 'webhook';
+  readonly subject: string;
+  /** A path, prefix or address; `{key}` stands for the person's key. */
+  readonly at: string;
+  readonly export: boolean;
+  readonly erase: boolean;
+  readonly note: string | null;
+};
