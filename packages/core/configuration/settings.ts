@@ -73,7 +73,8 @@ export const Settings = Type.Object({
     setting({
       env: 'SAFEKEEP_POOL_MAX',
       default: 10,
-      minimum: 1,
+      // A run holds its lease on one connection and works on another.
+      minimum: 2,
       maximum: 1_000,
       description: 'Database connections at most, per process.',
     }),

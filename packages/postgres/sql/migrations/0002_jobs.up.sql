@@ -31,8 +31,8 @@ create table safekeep.jobs (
   unique (tenant_id, kind, idempotency_key)
 );
 
--- Few jobs are anything but done, and these are the ones people ask for.
-create index jobs_unfinished on safekeep.jobs (tenant_id, state, job_id) where state <> 'done';
+-- A page of `jobs list --state` is read from here, however many jobs are in other states.
+create index jobs_by_state on safekeep.jobs (tenant_id, state, job_id);
 
 create table safekeep.job_schedules (
   tenant_id       text not null references safekeep.tenants,

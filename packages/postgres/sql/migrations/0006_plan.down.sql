@@ -6,4 +6,4 @@ begin
   end if;
 end
 $$;
-drop table safekeep.apply_baselines, safekeep.applied_columns, safekeep.applied_objects, safekeep.apply_steps, safekeep.apply_runs;
+drop table safekeep.compliance_fields, safekeep.apply_baselines, safekeep.applied_columns, safekeep.applied_objects, safekeep.apply_steps, safekeep.apply_runs;

@@ -1,0 +1,16 @@
+import pg from 'pg';
+import type { TableRef } from '@safekeep/core';
+
+/** A table's or view's name for a statement, every part quoted. */
+export function quoteTable({ schema, table }: TableRef): string {
+  return `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`;
+}
+
+export function quoteName(name: string): string {
+  return pg.escapeIdentifier(name);
+}
+
+/** A text inside of DDL, which takes no parameters. */
+export function quoteText(text: string): string {
+  return pg.escapeLiteral(text);
+}
