@@ -41,7 +41,8 @@ function mapOfTables(tables: number): ReadMap {
   };
   const reading = readMap(file);
   if (!('map' in reading)) throw new Error(`The map is none: ${JSON.stringify(reading.faults.slice(0, 3))}`);
-  return { map: reading.map, sha256: createHash('sha256').update(JSON.stringify(file)).digest('hex') };
+  const text = JSON.stringify(file);
+  return { map: reading.map, text, sha256: createHash('sha256').update(text).digest('hex') };
 }
 
 async function planning({ fixture, size }: ContenderContext<DatabaseFixture>): Promise<Prepared> {

@@ -3,6 +3,7 @@ import type { Signer } from '@safekeep/crypto';
 import type { Log } from '@safekeep/log';
 import type { Database } from '@safekeep/postgres';
 import type { Static, TObject, TSchema } from 'typebox';
+import type { JobKind } from './jobs/index.ts';
 
 /**
  * The one shape of everything Safekeep can do. The CLI and the server hold one list of these and mount what they find.
@@ -10,6 +11,8 @@ import type { Static, TObject, TSchema } from 'typebox';
 export type Capability = {
   readonly name: string;
   readonly commands: readonly Command[];
+  /** Kinds of long work that a worker may take up. */
+  readonly jobs?: readonly JobKind[];
 };
 
 /** A positional argument of a command, e.g. `FILE` of `import sqlite FILE`. Its value arrives in the input under `key`. */

@@ -1,8 +1,10 @@
 import type { Capability, Command } from '@safekeep/capabilities/capability';
 import { datamap } from '@safekeep/capabilities/datamap';
+import { refuseWhileHeld } from '@safekeep/capabilities/holds';
 import { importCapability } from '@safekeep/capabilities/import';
+import { jobsOver } from '@safekeep/capabilities/jobs';
 import { logs } from '@safekeep/capabilities/logs';
-import { columnComments, planCapability } from '@safekeep/capabilities/plan';
+import { columnComments, complianceFields, planCapability, rowSecurity } from '@safekeep/capabilities/plan';
 import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
@@ -10,19 +12,35 @@ import { migrate } from './commands/migrate.ts';
 import { demo, start } from './commands/start.ts';
 import { stop } from './commands/stop.ts';
 import { url } from './commands/url.ts';
+import { healthCheck } from './doctor/health-job.ts';
 
 /** What Safekeep can do, in the order of the documentation. The one list of capabilities. */
-const capabilities: readonly Capability[] = [
+const doers: readonly Capability[] = [
   importCapability,
   datamap,
-  planCapability({ contributors: [columnComments], guards: [] }),
+  planCapability({
+    contributors: [
+      columnComments,
+      complianceFields((map, table) => map.tables.get(table)?.compliance ?? null),
+      rowSecurity((map, table) => {
+        const { isolate = false, hideDeleted = false } = map.tables.get(table) ?? {};
+        return { isolate, hideDeleted };
+      }),
+    ],
+    guards: [refuseWhileHeld],
+  }),
   logs,
 ];
+
+/** What a worker takes up: the house's own health check, and what the capabilities bring. */
+const kinds = [healthCheck, ...doers.flatMap(({ jobs }) => jobs ?? [])];
+
+const capabilities = [...doers, jobsOver(kinds)];
 
 /** The house's own commands first, then each capability's. */
 export const allCommands: readonly Command[] = [
   init,
-  start,
+  start(kinds),
   demo,
   stop,
   url,

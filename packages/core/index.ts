@@ -7,7 +7,15 @@ export { catalogue, type ErrorCode, type ExitCode } from './errors/catalogue.ts'
 export { isSafekeepError, SafekeepError, type ErrorReport, type Particulars } from './errors/error.ts';
 export { newId, parseId, type Id } from './ids.ts';
 export { Secret } from './secret.ts';
-export { formatColumnName, formatName, formatTableName, parseColumnName, parseTableName, type ColumnRef, type TableRef } from './names.ts';
+export {
+  formatColumnName,
+  formatName,
+  formatTableName,
+  parseColumnName,
+  parseTableName,
+  type ColumnRef,
+  type TableRef,
+} from './names.ts';
 
 // ---- the data map ----------------------------------------------------------------------------------------------------
 export { dataUses } from './datamap/categories/data-uses.ts';
@@ -17,13 +25,23 @@ export { checkMap, checkMapAlone } from './datamap/check.ts';
 export { erasureValues, HASH_LENGTH, lengthOf, type ErasureValue } from './datamap/check/erase.ts';
 export { candidatePaths, type CandidatePath } from './datamap/check/people.ts';
 export { holdsPersonalData, isAboutPeople, isPersonalColumn, purposesOf, subjectsOfTable } from './datamap/check/questions.ts';
+export { COMPLIANCE_FIELDS, ownColumns, type ComplianceField } from './datamap/compliance.ts';
 export { diffMaps, type MapChange } from './datamap/diff.ts';
 export { applyEdits, type MapEdit } from './datamap/edit.ts';
 export { formatDuration, intervalOf, parseDuration, type Duration } from './datamap/duration.ts';
-export { MapFile, MAP_SCHEMA_FILE, mapJsonSchema, type ColumnText, type PurposeText, type SubjectText, type TableText } from './datamap/file-schema.ts';
+export {
+  MapFile,
+  MAP_SCHEMA_FILE,
+  mapJsonSchema,
+  type ColumnText,
+  type PurposeText,
+  type SubjectText,
+  type TableText,
+} from './datamap/file-schema.ts';
 export { shortestPaths } from './datamap/find-paths.ts';
 export type {
   AuditSettings,
+  ComplianceForm,
   DataMap,
   EraseAction,
   ErasureRule,
@@ -47,7 +65,28 @@ export { readColumnName, readTableName, writeColumnName } from './datamap/names.
 export { directPath, formatPath, parsePath, type PathFault, type PathStep, type SubjectPath } from './datamap/path.ts';
 export { problemAt, problemCatalogue, type MapProblem, type ProblemCode } from './datamap/problems.ts';
 export { readMap, type MapFault, type MapReading } from './datamap/read.ts';
-export { bareType, meaningOf, pathOfHops, resolveColumnPath, resolveEdge, resolvePath, textOfHops, type Hop, type PathProblem, type ResolvedPath } from './datamap/resolve.ts';
-export { columnOf, indexSchema, isMappable, tableName, type ColumnFacts, type ForeignKeyFacts, type SchemaFacts, type SchemaIndex, type TableFacts } from './datamap/schema-facts.ts';
+export {
+  bareType,
+  meaningOf,
+  pathOfHops,
+  resolveColumnPath,
+  resolveEdge,
+  resolvePath,
+  textOfHops,
+  type Hop,
+  type PathProblem,
+  type ResolvedPath,
+} from './datamap/resolve.ts';
+export {
+  columnOf,
+  indexSchema,
+  isMappable,
+  tableName,
+  type ColumnFacts,
+  type ForeignKeyFacts,
+  type SchemaFacts,
+  type SchemaIndex,
+  type TableFacts,
+} from './datamap/schema-facts.ts';
 export type { MapPointer } from './datamap/shape.ts';
 export { columnText, eraseText, ofText, subjectText, tableText, writeMap } from './datamap/write.ts';

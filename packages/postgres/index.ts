@@ -5,6 +5,7 @@ export type { Database, ServerFacts } from './database.ts';
 export {
   embeddedDirectory,
   openEmbedded,
+  runtimePassword,
   prepareHome,
   stopEmbedded,
   usersOfHome,
@@ -41,3 +42,4 @@ export type {
 export type { Queryable } from './catalog/queryable.ts';
 export { readCatalog } from './catalog/read-catalog.ts';
 export { shardingFaults, type ShardingExemption, type ShardingFault, type ShardingOptions } from './catalog/sharding-faults.ts';
+export { makeRuntimeLogin } from './embedded/runtime-login.ts';

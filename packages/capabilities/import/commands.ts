@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
 import Type, { type Static } from 'typebox';
 import { command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
+import { importAndFollow } from './actions/import-and-follow.ts';
 import { importSqlite, planImport } from './actions/import-sqlite.ts';
 import { listRuns, showRun } from './actions/list-runs.ts';
 import { rollbackRun } from './actions/rollback-run.ts';
 import { verifyRun } from './actions/verify-run.ts';
+import { cutOverCommands } from './cut-over/commands.ts';
 import { ImportResult, RunState, type ImportOptions } from './model.ts';
 
 const MAX_JOBS = 16;
@@ -15,15 +17,33 @@ const SqliteInput = Type.Object({
   plan: Type.Boolean({ default: false, description: 'only say what would happen; nothing is written anywhere' }),
   onInvalid: Type.Union([Type.Literal('refuse'), Type.Literal('quarantine')], {
     default: 'refuse',
-    description: 'rows with texts that PostgreSQL cannot hold (NUL, no valid UTF-8): refuse everything, or keep such rows whole in a side table',
+    description:
+      'rows with texts that PostgreSQL cannot hold (NUL, no valid UTF-8): refuse everything, or keep such rows whole in a side table',
   }),
-  strictTypes: Type.Boolean({ default: false, description: 'refuse instead of widening a column whose values go against its declared type' }),
-  replace: Type.Boolean({ default: false, description: 'keep aside what has these names already; `import rollback` brings it back' }),
+  strictTypes: Type.Boolean({
+    default: false,
+    description: 'refuse instead of widening a column whose values go against its declared type',
+  }),
+  replace: Type.Boolean({
+    default: false,
+    description: 'keep aside what has these names already; `import rollback` brings it back',
+  }),
   jobs: Type.Integer({ default: 2, minimum: 1, maximum: MAX_JOBS, description: 'connections that make keys and indexes' }),
-  verify: Type.Union([Type.Literal('full'), Type.Literal('counts'), Type.Literal('off')], { default: 'full', description: 'how the result is proven: every value, the counts, not at all' }),
+  verify: Type.Union([Type.Literal('full'), Type.Literal('counts'), Type.Literal('off')], {
+    default: 'full',
+    description: 'how the result is proven: every value, the counts, not at all',
+  }),
   snakeCase: Type.Boolean({ default: false, description: 'OrderID becomes order_id; the result lists every changed name' }),
-  type: Type.Array(Type.String(), { default: [], description: 'TABLE.COLUMN=TYPE, or TABLE.COLUMN=timestamptz:unix-s for a count of seconds' }),
+  type: Type.Array(Type.String(), {
+    default: [],
+    description: 'TABLE.COLUMN=TYPE, or TABLE.COLUMN=timestamptz:unix-s for a count of seconds',
+  }),
   acceptProposals: Type.Boolean({ default: false, description: 'take every type that --plan proposes' }),
+  follow: Type.Boolean({
+    default: false,
+    description:
+      'log in the SQLite file what its application changes from now on (writes triggers into it), for `import catch-up` and `import cut-over`',
+  }),
 });
 
 const run = { key: 'run', label: 'RUN', description: 'id of the run, or its beginning' };
@@ -38,10 +58,15 @@ const sqlite = command({
   example: 'safekeep import sqlite practice.db --plan',
   run: async (context, input) => {
     const options = optionsOf(input);
-    if (input.plan) return { result: await planImport({ clock: context.clock, database: await context.database({ migrate: false }) }, options) };
-    await context.confirm(`Importing ${input.file} into schema ${input.schema}`);
+    if (input.plan)
+      return { result: await planImport({ clock: context.clock, database: await context.database({ migrate: false }) }, options) };
+    const writing = input.follow
+      ? '; WRITING INTO THE SQLITE FILE triggers on every table and the table safekeep_changelog, so that later changes are logged'
+      : '';
+    await context.confirm(`Importing ${input.file} into schema ${input.schema}${writing}`);
     const database = await context.database();
-    const result = await importSqlite({ ...runContext(context), database, signer: await context.signer() }, options);
+    const run = input.follow ? importAndFollow : importSqlite;
+    const result = await run({ ...runContext(context), database, signer: await context.signer() }, options);
     return { result, ok: result.state === 'done' };
   },
   render: renderImport,
@@ -54,7 +79,8 @@ const verify = command({
   input: RunInput,
   output: ImportResult,
   example: 'safekeep import verify 019a2c6e-5d1f-7d8a-b0c3-2f6f1f7f9a11',
-  run: async (context, input) => await verifyRun({ clock: context.clock, tenant: context.tenant, database: await context.database() }, input.run),
+  run: async (context, input) =>
+    await verifyRun({ clock: context.clock, tenant: context.tenant, database: await context.database() }, input.run),
   render: renderImport,
 });
 
@@ -62,13 +88,24 @@ const rollback = command({
   name: 'import rollback',
   summary: 'undo an import: what it brought goes, what it replaced comes back',
   positionals: [run],
-  input: Type.Object({ ...RunInput.properties, discardChanges: Type.Boolean({ default: false, description: 'even if the imported tables were changed since; the changes are lost' }) }),
+  input: Type.Object({
+    ...RunInput.properties,
+    discardChanges: Type.Boolean({
+      default: false,
+      description: 'even if the imported tables were changed since; the changes are lost',
+    }),
+  }),
   output: Type.Object({ runId: Type.String(), state: Type.Literal('rolled-back') }),
   example: 'safekeep import rollback 019a2c6e-5d1f-7d8a-b0c3-2f6f1f7f9a11',
   run: async (context, input) => {
     await context.confirm(`Rolling back the import ${input.run}`);
     const database = await context.database();
-    return { result: await rollbackRun({ clock: context.clock, tenant: context.tenant, database }, { runId: input.run, discardChanges: input.discardChanges }) };
+    return {
+      result: await rollbackRun(
+        { clock: context.clock, tenant: context.tenant, database },
+        { runId: input.run, discardChanges: input.discardChanges },
+      ),
+    };
   },
   render: (result, ink) => `${ink.good('rolled back')} ${result.runId}`,
 });
@@ -92,7 +129,14 @@ const list = command({
   example: 'safekeep import list --json',
   run: async (context) => ({ result: { runs: await listRuns({ tenant: context.tenant, database: await context.database() }) } }),
   render: ({ runs }, ink) =>
-    runs.length === 0 ? 'No imports yet.' : runs.map(({ runId, state, source, schema, rows, startedAt }) => `${runId}  ${inState(state, ink)}  ${count(rows)} rows  ${schema}  ${source}  ${ink.dim(startedAt)}`).join('\n'),
+    runs.length === 0
+      ? 'No imports yet.'
+      : runs
+          .map(
+            ({ runId, state, source, schema, rows, startedAt }) =>
+              `${runId}  ${inState(state, ink)}  ${count(rows)} rows  ${schema}  ${source}  ${ink.dim(startedAt)}`,
+          )
+          .join('\n'),
 });
 
 const show = command({
@@ -102,15 +146,28 @@ const show = command({
   input: RunInput,
   output: ImportResult,
   example: 'safekeep import show 019a2c6e-5d1f-7d8a-b0c3-2f6f1f7f9a11',
-  run: async (context, input) => ({ result: await showRun({ tenant: context.tenant, database: await context.database() }, input.run) }),
+  run: async (context, input) => ({
+    result: await showRun({ tenant: context.tenant, database: await context.database() }, input.run),
+  }),
   render: renderImport,
 });
 
-export const commands = [sqlite, verify, rollback, list, show];
+export const commands = [sqlite, verify, rollback, list, show, ...cutOverCommands];
 
 function optionsOf(input: Static<typeof SqliteInput>): ImportOptions {
   const { schema, onInvalid, strictTypes, replace, jobs, verify: how, snakeCase, acceptProposals, type } = input;
-  return { file: resolve(input.file), schema, onInvalid, strictTypes, replace, jobs, verify: how, snakeCase, acceptProposals, types: type };
+  return {
+    file: resolve(input.file),
+    schema,
+    onInvalid,
+    strictTypes,
+    replace,
+    jobs,
+    verify: how,
+    snakeCase,
+    acceptProposals,
+    types: type,
+  };
 }
 
 function runContext(context: CommandContext): Pick<CommandContext, 'home' | 'tenant' | 'clock' | 'signal' | 'progress' | 'say'> {
@@ -132,7 +189,9 @@ function renderImport(result: Result, ink: Ink): string {
     '',
     ...notes(result, ink),
     ...objectLines(result, ink),
-    ...result.differences.slice(0, LISTED).map((one) => ink.bad(`  ${one.table}: ${one.side} ${one.key} differs in ${one.columns.join(', ')}`)),
+    ...result.differences
+      .slice(0, LISTED)
+      .map((one) => ink.bad(`  ${one.table}: ${one.side} ${one.key} differs in ${one.columns.join(', ')}`)),
     ...result.problems.map((problem) => ink.bad(problem)),
     summary(result, ink),
     ...(result.report === undefined ? [] : [ink.dim(`Signed report: ${result.report}`)]),
@@ -144,20 +203,27 @@ function tableLine(table: Result['tables'][number], result: Result, ink: Ink): s
   const proven = table.sourceDigest !== null && table.sourceDigest === table.targetDigest;
   const proof = proven ? ink.good('proven') : table.sourceDigest === null ? ink.dim('not proven') : ink.bad('DIFFERENT');
   const quarantined = table.quarantined > 0 ? ink.warn(`, ${count(table.quarantined)} in quarantine`) : '';
-  const rows = result.state === 'planned' ? `${count(table.rowsRead)} rows` : `${count(table.rowsWritten)} of ${count(table.rowsRead)} rows${quarantined}, ${proof}`;
+  const rows =
+    result.state === 'planned'
+      ? `${count(table.rowsRead)} rows`
+      : `${count(table.rowsWritten)} of ${count(table.rowsRead)} rows${quarantined}, ${proof}`;
   return `  ${table.target}  ${rows}`;
 }
 
 function notes(result: Result, ink: Ink): string[] {
   const lines = result.tables.flatMap((table) => [
     ...table.notes.map((note) => `  ${ink.warn('changed')} ${table.target}: ${note}`),
-    ...table.columns.flatMap((column) => (column.proposal === undefined ? [] : [`  ${ink.dim('proposed')} ${table.target}.${column.target}: ${column.proposal}`])),
+    ...table.columns.flatMap((column) =>
+      column.proposal === undefined ? [] : [`  ${ink.dim('proposed')} ${table.target}.${column.target}: ${column.proposal}`],
+    ),
   ]);
   return cut(lines, ink);
 }
 
 function objectLines(result: Result, ink: Ink): string[] {
-  const lost = result.objects.filter(({ state }) => state === 'not-migrated').map(({ kind, name, reason }) => `  ${ink.bad('not migrated')} ${kind} ${name}: ${reason}`);
+  const lost = result.objects
+    .filter(({ state }) => state === 'not-migrated')
+    .map(({ kind, name, reason }) => `  ${ink.bad('not migrated')} ${kind} ${name}: ${reason}`);
   return cut(lost, ink);
 }
 
@@ -167,7 +233,7 @@ function cut(lines: readonly string[], ink: Ink): string[] {
 }
 
 function summary(result: Result, ink: Ink): string {
-  const states = { migrated: 0, changed: 0, 'not-migrated': 0 };
+  const states = { 'migrated': 0, 'changed': 0, 'not-migrated': 0 };
   for (const { state } of result.objects) states[state] += 1;
   const rows = result.tables.reduce((sum, table) => sum + (result.state === 'planned' ? table.rowsRead : table.rowsWritten), 0);
   const objects = `${count(states.migrated)} objects migrated, ${count(states.changed)} changed, ${count(states['not-migrated'])} not migrated`;

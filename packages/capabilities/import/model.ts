@@ -17,7 +17,11 @@ export const ColumnResult = Type.Object({
   declaredType: Type.String(),
   type: Type.String({ description: 'of PostgreSQL' }),
   reason: Type.String(),
-  proposal: Type.Optional(Type.String({ description: 'a type that would fit but cannot be known to be meant; take it over with --type or --accept-proposals' })),
+  proposal: Type.Optional(
+    Type.String({
+      description: 'a type that would fit but cannot be known to be meant; take it over with --type or --accept-proposals',
+    }),
+  ),
 });
 export type ColumnResult = Static<typeof ColumnResult>;
 
@@ -55,9 +59,13 @@ export type RejectedRow = Static<typeof RejectedRow>;
 /** A row that differs between the source and the target, found by the proof. */
 export const Difference = Type.Object({
   table: Type.String(),
-  side: Type.Union([Type.Literal('source'), Type.Literal('target')], { description: 'where a row like this stands and in the other not' }),
+  side: Type.Union([Type.Literal('source'), Type.Literal('target')], {
+    description: 'where a row like this stands and in the other not',
+  }),
   key: Type.String({ description: 'rowid or ctid: where to look' }),
-  columns: Type.Array(Type.String(), { description: 'that differ from the row with the same key; all of them where there is none' }),
+  columns: Type.Array(Type.String(), {
+    description: 'that differ from the row with the same key; all of them where there is none',
+  }),
 });
 export type Difference = Static<typeof Difference>;
 

@@ -8,9 +8,26 @@ import type { TableFacts } from './scan/scan-table.ts';
 export type ColumnTypes = ReadonlyMap<string, ReadonlyMap<string, TypeDecision>>;
 
 /** A type that a person asked for. */
-export type RequestedType = { readonly table: string; readonly column: string; readonly type: TargetType; readonly epoch: EpochUnit | null };
+export type RequestedType = {
+  readonly table: string;
+  readonly column: string;
+  readonly type: TargetType;
+  readonly epoch: EpochUnit | null;
+};
 
-const TYPES: ReadonlySet<string> = new Set(['bigint', 'double precision', 'numeric', 'boolean', 'text', 'bytea', 'date', 'time', 'timestamp', 'timestamptz', 'json']);
+const TYPES: ReadonlySet<string> = new Set([
+  'bigint',
+  'double precision',
+  'numeric',
+  'boolean',
+  'text',
+  'bytea',
+  'date',
+  'time',
+  'timestamp',
+  'timestamptz',
+  'json',
+]);
 
 /** Columns whose rows are loaded: all that SELECT * gives. */
 export function loadedColumns(table: SourceTable): readonly SourceColumn[] {
@@ -21,13 +38,21 @@ export function loadedColumns(table: SourceTable): readonly SourceColumn[] {
 export function parseRequestedTypes(texts: readonly string[], schema: SourceSchema): RequestedType[] {
   return texts.map((text) => {
     const split = text.lastIndexOf('=');
-    const [type = '', epoch] = text.slice(split + 1).trim().toLowerCase().split(':');
+    const [type = '', epoch] = text
+      .slice(split + 1)
+      .trim()
+      .toLowerCase()
+      .split(':');
     const place = findColumn(schema, text.slice(0, Math.max(0, split)).trim());
-    if (place === undefined) throw new SafekeepError('usage', { problem: `--type ${text}: the file has no such column; write TABLE.COLUMN=TYPE` });
-    if (!isTargetType(type)) throw new SafekeepError('usage', { problem: `--type ${text}: the types are ${[...TYPES].join(', ')} and numeric(P,S)` });
+    if (place === undefined)
+      throw new SafekeepError('usage', { problem: `--type ${text}: the file has no such column; write TABLE.COLUMN=TYPE` });
+    if (!isTargetType(type))
+      throw new SafekeepError('usage', { problem: `--type ${text}: the types are ${[...TYPES].join(', ')} and numeric(P,S)` });
     if (epoch === undefined) return { ...place, type, epoch: null };
     if (!isEpochUnit(epoch) || type !== 'timestamptz') {
-      throw new SafekeepError('usage', { problem: `--type ${text}: after timestamptz: stands one of ${Object.keys(epochUnits).join(', ')}` });
+      throw new SafekeepError('usage', {
+        problem: `--type ${text}: after timestamptz: stands one of ${Object.keys(epochUnits).join(', ')}`,
+      });
     }
     return { ...place, type, epoch };
   });
@@ -63,20 +88,27 @@ export function decideTable(
       const decided = decideType(column, columnFacts);
       const asked = wishes.requested.find((one) => one.table === table.name && one.column === column.name);
       if (asked !== undefined) return [column.name, taken(decided, asked, 'asked for with --type')];
-      if (wishes.acceptProposals && decided.proposal !== null) return [column.name, taken(decided, decided.proposal, `proposed and accepted: ${decided.proposal.reason}`)];
+      if (wishes.acceptProposals && decided.proposal !== null)
+        return [column.name, taken(decided, decided.proposal, `proposed and accepted: ${decided.proposal.reason}`)];
       return [column.name, decided];
     }),
   );
 }
 
-function taken(decided: TypeDecision, wish: { readonly type: TargetType; readonly epoch: EpochUnit | null }, reason: string): TypeDecision {
+function taken(
+  decided: TypeDecision,
+  wish: { readonly type: TargetType; readonly epoch: EpochUnit | null },
+  reason: string,
+): TypeDecision {
   const same = wish.type === decided.type && wish.epoch === null;
   return { type: wish.type, epoch: wish.epoch, reason, widened: false, changed: !same, proposal: null };
 }
 
 /** Refuses what --strict-types does not let pass. */
 export function refuseWidened(types: ColumnTypes): void {
-  const widened = [...types].flatMap(([table, columns]) => [...columns].filter(([, { widened: is }]) => is).map(([column, { type }]) => `${table}.${column} (${type})`));
+  const widened = [...types].flatMap(([table, columns]) =>
+    [...columns].filter(([, { widened: is }]) => is).map(([column, { type }]) => `${table}.${column} (${type})`),
+  );
   if (widened.length > 0) throw new SafekeepError('import-strict-types', { count: widened.length, columns: someOf(widened) });
 }
 
@@ -92,7 +124,10 @@ export function decisionsOf(schema: SourceSchema, types: ColumnTypes, facts: Rea
             const decided = types.get(table.name)?.get(column.name);
             const columnFacts = facts.get(table.name)?.columns[at];
             if (decided === undefined || columnFacts === undefined) throw new Error(`${table.name}.${column.name} was not decided`);
-            return [column.name, { type: decided.type, facts: columnFacts, changed: decided.changed ? `${decided.type}: ${decided.reason}` : null }];
+            return [
+              column.name,
+              { type: decided.type, facts: columnFacts, changed: decided.changed ? `${decided.type}: ${decided.reason}` : null },
+            ];
           }),
         ),
       ]),

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { command, type Frozen, type Ink } from '@safekeep/capabilities/capability';
+import { prepareJobs } from '@safekeep/capabilities/jobs';
 import { migrateDown, migrateUp, migrationStatus } from '@safekeep/postgres';
 
 const Entry = Type.Object({
@@ -29,7 +30,10 @@ export const migrate = [
     example: 'safekeep migrate up',
     run: async (context, input) => {
       const database = await context.database({ migrate: false });
-      return { result: await migrateUp(database, input.version === undefined ? {} : { to: input.version }) };
+      const result = await migrateUp(database, input.version === undefined ? {} : { to: input.version });
+      // The queue's own schema, for logins of workers that may not create one.
+      if (result.pending.length === 0) await prepareJobs(database);
+      return { result };
     },
     render: renderStatus,
   }),

@@ -1,9 +1,11 @@
 import { resolve } from 'node:path';
 import Type, { type Static } from 'typebox';
-import { command, type CommandContext, type Frozen, type Ink, type Outcome } from '@safekeep/capabilities/capability';
+import { command, type Command, type CommandContext, type Frozen, type Ink, type Outcome } from '@safekeep/capabilities/capability';
+import type { JobKind } from '@safekeep/capabilities/jobs';
 import { runMainJob } from '../main-job/run.ts';
 import { StepReport } from '../main-job/step.ts';
 import { duration } from '../terminal/progress.ts';
+import { serveJobs } from '../worker/serve.ts';
 
 const Report = Type.Object({
   steps: Type.Array(StepReport),
@@ -13,18 +15,30 @@ const Report = Type.Object({
 
 const sqlite = Type.Optional(Type.String({ description: 'your own SQLite file instead of the generated sample practice' }));
 
-export const start = command({
-  name: 'start',
-  summary: 'do the main job on a real database file, then serve the console once there is one',
-  input: Type.Object({
-    sqlite,
-    serve: Type.Boolean({ default: true, description: 'end after the report' }),
-  }),
-  output: Report,
-  example: 'safekeep start --no-serve',
-  run: doMainJob,
-  render: renderReport,
-});
+/** `kinds` is what a worker takes up. */
+export const start = (kinds: readonly JobKind[]): Command =>
+  command({
+    name: 'start',
+    summary: 'do the main job on a real database file and end with its report; with a role, stay and work',
+    input: Type.Object({
+      sqlite,
+      serve: Type.Boolean({ default: true, description: 'end after the report, whatever the role' }),
+      role: Type.Optional(
+        Type.Union([Type.Literal('all'), Type.Literal('worker')], {
+          description: 'worker: only take jobs, until stopped; all: the main job first. Without it: end after the report',
+        }),
+      ),
+    }),
+    output: Report,
+    example: 'safekeep start --role worker',
+    run: async (context, input) => {
+      const outcome = input.role === 'worker' ? nothingDone(context) : await doMainJob(context, input);
+      if (input.role === undefined || !input.serve) return outcome;
+      await serveJobs(context, kinds);
+      return outcome;
+    },
+    render: (report, ink) => (report.steps.length === 0 ? 'The worker has ended; its jobs are safe.' : renderReport(report, ink)),
+  });
 
 export const demo = command({
   name: 'demo',
@@ -35,6 +49,10 @@ export const demo = command({
   run: doMainJob,
   render: renderReport,
 });
+
+function nothingDone({ home }: CommandContext): Outcome<Frozen<Static<typeof Report>>> {
+  return { result: { steps: [], seconds: 0, home } };
+}
 
 async function doMainJob(
   context: CommandContext,

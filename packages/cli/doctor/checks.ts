@@ -2,7 +2,7 @@ import { stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import Type, { type Static } from 'typebox';
 import type { CommandContext } from '@safekeep/capabilities/capability';
-import { isSafekeepError } from '@safekeep/core';
+import { isSafekeepError, type Clock } from '@safekeep/core';
 import {
   isLocal,
   migrationStatus,
@@ -38,20 +38,25 @@ export async function runChecks(context: CommandContext): Promise<readonly Check
     database = await context.database({ migrate: false });
   } catch (error) {
     if (!isSafekeepError(error)) throw error;
-    const unknown = ['privileges', 'tls', 'extensions', 'roles', 'clock', 'schema'].map((name) =>
-      notEvaluable(name, 'there is no connection'),
-    );
+    const [, ...unknown] = databaseUnknown('there is no connection');
     return [...machine, { name: 'database', state: 'fail', detail: `${error.message} ${error.remedy}` }, ...unknown];
   }
-  const health = await readServerHealth(database);
   return [
     ...machine,
+    ...(await databaseChecks(database, context.clock)),
+    await tlsCheck(context, await readServerHealth(database)),
+  ];
+}
+
+/** What the database can be asked about itself; also run on a schedule. */
+export async function databaseChecks(database: Database, clock: Clock): Promise<readonly Check[]> {
+  const health = await readServerHealth(database);
+  return [
     databaseCheck(database, health),
     privilegesCheck(health),
-    await tlsCheck(context, health),
     extensionsCheck(health),
     rolesCheck(health, database.server.embedded),
-    clockCheck(context, health),
+    clockCheck(clock, health),
     await schemaCheck(database),
   ];
 }
@@ -144,7 +149,7 @@ function rolesCheck({ ownerRole, mayCreateRoles, user, strength }: ServerHealth,
   return { name: 'roles', state: 'warn', detail: `${user} is ${strength}: good for migrations, refused for the running pool` };
 }
 
-function clockCheck({ clock }: CommandContext, { serverTime, roundTripMs }: ServerHealth): Check {
+function clockCheck(clock: Clock, { serverTime, roundTripMs }: ServerHealth): Check {
   const differenceMs = Math.max(0, Math.abs(clock.now().getTime() - serverTime.getTime()) - roundTripMs);
   const detail = `${Math.round(differenceMs)} ms between this machine and the server`;
   return { name: 'clock', state: differenceMs > CLOCK_FAIL_MS ? 'fail' : differenceMs > CLOCK_WARN_MS ? 'warn' : 'ok', detail };

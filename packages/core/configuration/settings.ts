@@ -29,6 +29,16 @@ export const Settings = Type.Object({
       }),
     ),
   ),
+  runtimeUrl: Type.Optional(
+    Type.String(
+      setting({
+        env: 'SAFEKEEP_RUNTIME_URL',
+        secret: true,
+        description:
+          'The same database with the login of the running worker and API: a member of safekeep_app and of nothing stronger. The embedded server makes its own.',
+      }),
+    ),
+  ),
   directUrl: Type.Optional(
     Type.String(
       setting({
@@ -92,7 +102,8 @@ export const Settings = Type.Object({
     Type.String(
       setting({
         env: 'SAFEKEEP_LEDGER_DIR',
-        description: 'Where the ledger of what was destroyed lies. Without it: `ledger` in the home. Never inside a backup of the database.',
+        description:
+          'Where the ledger of what was destroyed lies. Without it: `ledger` in the home. Never inside a backup of the database.',
       }),
     ),
   ),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { checkMap, checkMapAlone } from './check.ts';
+import { COMPLIANCE_FIELDS } from './compliance.ts';
 import { erasureValues } from './check/erase.ts';
 import type { ColumnText, MapFile, TableText } from './file-schema.ts';
 import { column, mapOf, reference, schemaOf, table } from './testing/clinic.ts';
@@ -74,6 +75,26 @@ test('a column that was added by hand is unclassified, and one that was dropped 
       ['unclassified-column', 'public.bookings', 'room'],
       ['vanished-column', 'public.bookings', 'id'],
     ],
+  );
+});
+
+test('compliance fields that the map asked for as columns need no entry; without that, or incomplete, they are unclassified', () => {
+  const asked = withTable('bookings', { compliance: 'columns' });
+  const fields = COMPLIANCE_FIELDS.map((name) => column({ name, baseType: 'text' }));
+  const before = bookings;
+  const after = { ...bookings, columns: [...bookings.columns, ...fields] };
+  assert.deepEqual(problemsOf(asked, patients, before), []);
+  assert.deepEqual(problemsOf(asked, patients, after), []);
+  const unasked = [file, withTable('bookings', { compliance: 'side-table' })];
+  for (const map of unasked)
+    assert.deepEqual(
+      problemsOf(map, patients, after).map(({ code, column: name }) => [code, name]),
+      COMPLIANCE_FIELDS.map((name) => ['unclassified-column', name]),
+    );
+  const own = { ...bookings, columns: [...bookings.columns, column({ name: 'version' })] };
+  assert.deepEqual(
+    problemsOf(asked, patients, own).map(({ code, column: name }) => [code, name]),
+    [['unclassified-column', 'version']],
   );
 });
 

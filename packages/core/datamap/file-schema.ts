@@ -187,6 +187,18 @@ const Table = object({
   columns: Type.Optional(named(Column, 'every column of the table')),
   tenant: Type.Optional(TableTenant),
   region: Type.Optional(text('where the rows are kept and processed')),
+  compliance: Type.Optional(
+    oneOf(
+      ['side-table', 'columns'],
+      'keep version, author, deletion, hold and retention of each row: beside the table, or in columns of its own',
+    ),
+  ),
+  hide_deleted: Type.Optional(
+    Type.Boolean({ description: 'row security hides rows whose deleted_at is set from reads; needs compliance: columns' }),
+  ),
+  isolate: Type.Optional(
+    Type.Boolean({ description: 'row security shows and takes rows of the tenant only; needs a tenant by column' }),
+  ),
   note: Type.Optional(text()),
 });
 

@@ -115,8 +115,17 @@ export type MappedTable = {
   /** Null: as the map as a whole says. */
   readonly tenant: TenantRule | null;
   readonly region: string | null;
+  /** Where the compliance fields of its rows stand (`COMPLIANCE_FIELDS`); null for a table that has none. */
+  readonly compliance: ComplianceForm | null;
+  /** Row security hides rows that were deleted softly from reads. Only with the compliance fields as columns. */
+  readonly hideDeleted: boolean;
+  /** Row security shows and takes rows of the tenant only. */
+  readonly isolate: boolean;
   readonly note: string | null;
 };
+
+/** In safekeep.compliance_fields, by table and key of the row, or in the table itself. */
+export type ComplianceForm = 'side-table' | 'columns';
 
 export type AuditSettings = {
   readonly writes: boolean;

@@ -27,6 +27,9 @@ test('short forms are written out and defaults filled in', () => {
       'clinic."Visit log"': {
         of: { patient: ['a', { path: 'b -> patients.id', meaning: 'about' }] },
         on_erasure: { keep: 'legal_claims', until: 'seen at + 6mo', replace: { note: null } },
+        compliance: 'columns',
+        hide_deleted: true,
+        isolate: true,
       },
     },
   });
@@ -43,6 +46,8 @@ test('short forms are written out and defaults filled in', () => {
   );
   assert.deepEqual(visits?.onErasure?.until, { column: 'seen at', plus: { count: 6, unit: 'mo' } });
   assert.deepEqual(map.tenant, { kind: 'fixed' });
+  assert.deepEqual([visits?.compliance, visits?.hideDeleted, visits?.isolate], ['columns', true, true]);
+  assert.deepEqual([patients?.compliance, patients?.hideDeleted, patients?.isolate], [null, false, false]);
 });
 
 const refused: readonly (readonly [
@@ -116,6 +121,13 @@ const refused: readonly (readonly [
     'wrong-value',
     ['tables', 'a', 'on_erasure', 'until'],
     /issued_at \+ 10y/,
+  ],
+  [
+    'hiding deleted rows of a table that keeps no deleted_at',
+    { version: 1, tables: { a: { compliance: 'side-table', hide_deleted: true } } },
+    'wrong-value',
+    ['tables', 'a', 'hide_deleted'],
+    /compliance: columns/,
   ],
   ['a list in place of a mapping', [], 'wrong-value', [], /./],
 ];
@@ -214,6 +226,9 @@ const tableText = fc.record(
     ),
     purposes: fc.constant<string[]>(['care']),
     tenant: fc.oneof(fc.constantFrom('fixed' as const, 'shared' as const), fc.constant({ path: 'a -> b.c' })),
+    compliance: fc.constantFrom('side-table' as const, 'columns' as const),
+    hide_deleted: fc.boolean(),
+    isolate: fc.boolean(),
     retention: fc.constant({ after: 'at', keep: '3y', then: 'delete' as const }),
     columns: fc.dictionary(columnName, columnText, { maxKeys: 4, noNullPrototype: true }),
   },

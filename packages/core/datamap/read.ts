@@ -129,7 +129,7 @@ class Reader {
     text: TableText,
     { pointer, audit }: { readonly pointer: MapPointer; readonly audit: AuditSettings },
   ): MappedTable {
-    const { of, purposes = [], columns, tenant, region = null, note = null } = text;
+    const { of, purposes = [], columns, tenant, region = null, compliance = null, isolate = false, note = null } = text;
     return {
       name,
       of: of === undefined || of === 'none' ? [] : this.edges(of, [...pointer, 'of']),
@@ -141,8 +141,22 @@ class Reader {
       columns: this.columns(columns, [...pointer, 'columns']),
       tenant: tenant === undefined ? null : this.tenant(tenant, [...pointer, 'tenant']),
       region,
+      compliance,
+      hideDeleted: this.hideDeleted(text, pointer),
+      isolate,
       note,
     };
+  }
+
+  hideDeleted({ hide_deleted: asked = false, compliance }: TableText, pointer: MapPointer): boolean {
+    if (asked && compliance !== 'columns')
+      this.#fault(
+        'wrong-value',
+        [...pointer, 'hide_deleted'],
+        'there is no deleted_at in the table to hide rows by',
+        'Write compliance: columns beside it, or remove it.',
+      );
+    return asked;
   }
 
   edges(of: Exclude<TableText['of'], undefined | 'none'>, pointer: MapPointer): readonly SubjectEdge[] {

@@ -91,7 +91,7 @@ export function subjectText({ table, key, findBy, label }: Subject): SubjectText
 }
 
 export function tableText(table: MappedTable): TableText {
-  const { onErasure, retention } = table;
+  const { onErasure, retention, region, compliance, note } = table;
   return {
     ...present({
       of: table.ofNobody ? ('none' as const) : ofText(table.of),
@@ -109,8 +109,11 @@ export function tableText(table: MappedTable): TableText {
       on_erasure: onErasure === null ? null : onErasureText(onErasure),
       columns: columnsText(table.columns),
       tenant: table.tenant === null ? null : tenantText(table.tenant),
-      region: table.region,
-      note: table.note,
+      region,
+      compliance,
+      hide_deleted: table.hideDeleted ? true : null,
+      isolate: table.isolate ? true : null,
+      note,
     }),
   };
 }

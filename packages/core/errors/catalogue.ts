@@ -419,7 +419,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: '{file} is not the file any more that the run {run} imported (its SHA-256 differs), so the run cannot be proven against it. Nothing was changed.',
-    remedy: 'Put the file as it was back in its place, or move this one away: the target is then compared with the digests the run recorded.',
+    remedy:
+      'Put the file as it was back in its place, or move this one away: the target is then compared with the digests the run recorded.',
   },
   'import-source-missing': {
     status: 409,
@@ -542,7 +543,8 @@ export const catalogue = {
     status: 422,
     exit: 1,
     text: 'A row of the source does not fit any more: {column} became {type}, and its new value is none ({place}). Nothing of this round was written.',
-    remedy: 'Mend the value in the source and catch up again; or import again with --follow --replace, which decides the types anew.',
+    remedy:
+      'Mend the value in the source and catch up again; or import again with --follow --replace, which decides the types anew.',
   },
   'import-follow-refused': {
     status: 422,
@@ -554,7 +556,8 @@ export const catalogue = {
     status: 500,
     exit: 1,
     text: '{table} is not the same on both sides: {finding}. Nothing of this round was written.',
-    remedy: 'Somebody may have written to the target: `safekeep import verify RUN` finds the rows. Else import again with --follow --replace.',
+    remedy:
+      'Somebody may have written to the target: `safekeep import verify RUN` finds the rows. Else import again with --follow --replace.',
   },
   'import-follow-state': {
     status: 409,
@@ -652,7 +655,8 @@ export const catalogue = {
     status: 500,
     exit: 3,
     text: 'The worker that ran the job {job} vanished in the middle (killed, crashed, or cut off). Nothing of this attempt was committed since its last checkpoint.',
-    remedy: 'It is tried again by itself. If it ended up dead, it probably kills its worker: look at the memory it needs, then `safekeep jobs retry {job}`.',
+    remedy:
+      'It is tried again by itself. If it ended up dead, it probably kills its worker: look at the memory it needs, then `safekeep jobs retry {job}`.',
   },
   'job-not-committed': {
     status: 500,
@@ -664,7 +668,8 @@ export const catalogue = {
     status: 422,
     exit: 2,
     text: 'The schedule "{cron}" in time zone "{timeZone}" cannot be used: {reason}',
-    remedy: 'Write five fields (minute, hour, day of month, month, day of week), as in "30 3 * * *", and an IANA time zone, as in Europe/Berlin.',
+    remedy:
+      'Write five fields (minute, hour, day of month, month, day of week), as in "30 3 * * *", and an IANA time zone, as in Europe/Berlin.',
   },
   'job-schedule-unknown': {
     status: 404,
@@ -675,7 +680,7 @@ export const catalogue = {
   'jobs-schema-newer': {
     status: 503,
     exit: 2,
-    text: "Schema safekeep_jobs has version {found} of the queue; this Safekeep knows {known}. Nothing was changed.",
+    text: 'Schema safekeep_jobs has version {found} of the queue; this Safekeep knows {known}. Nothing was changed.',
     remedy: 'Run the Safekeep that made it, or a newer one.',
   },
 
@@ -684,7 +689,8 @@ export const catalogue = {
     status: 400,
     exit: 2,
     text: 'A hold cannot be placed on this target: {reason}. Nothing was placed.',
-    remedy: 'Write a subject (patient:42), a row (public.invoices:17, several key columns joined by commas, a comma within one as \\,), or a table with --query.',
+    remedy:
+      'Write a subject (patient:42), a row (public.invoices:17, several key columns joined by commas, a comma within one as \\,), or a table with --query.',
   },
   'hold-target-missing': {
     status: 404,
@@ -702,7 +708,8 @@ export const catalogue = {
     status: 400,
     exit: 2,
     text: 'The condition of the hold is not understood at character {at}: {reason}. Nothing was placed.',
-    remedy: "Write comparisons of a column with a value, joined by and, or and parentheses: status = 'open' and (amount >= 100 or note is not null).",
+    remedy:
+      "Write comparisons of a column with a value, joined by and, or and parentheses: status = 'open' and (amount >= 100 or note is not null).",
   },
   'hold-condition-unfit': {
     status: 422,
@@ -782,7 +789,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'The copy of the ledger in {path} holds what the ledger itself does not. Nothing was written, and nothing was destroyed.',
-    remedy: 'The ledger was cut or replaced by an older one: run `safekeep ledger verify`, and put the copy in its place if that one is whole.',
+    remedy:
+      'The ledger was cut or replaced by an older one: run `safekeep ledger verify`, and put the copy in its place if that one is whole.',
   },
 } as const satisfies Record<string, Entry>;
 

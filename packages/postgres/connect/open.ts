@@ -44,6 +44,8 @@ export async function openDatabase(url: Secret, options: OpenOptions = {}): Prom
   const pool = new pg.Pool({ ...config, ssl, max: options.poolMax ?? POOL_MAX, idleTimeoutMillis: IDLE_MS, allowExitOnIdle: true });
   // An idle connection that dies is replaced at the next use; without a listener it would end the process.
   pool.on('error', () => undefined);
+  // The same while one is checked out and between two statements: the next statement says it.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const connect = (): Promise<pg.PoolClient> =>
     retrying(performance.now() + (options.retryForMs ?? RETRY_FOR_MS), target, () => pool.connect());
   const kysely = new Kysely<unknown>({

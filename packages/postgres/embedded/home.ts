@@ -144,7 +144,7 @@ async function clusterOf(home: string, runtimeDirectory: string): Promise<Cluste
     binaries,
     user,
     directory,
-    password: await passwordOf(home),
+    password: await passwordOf(home, 'password'),
     settings: { ...LOG_SETTINGS, log_directory: join(directory, 'log') },
   };
 }
@@ -236,9 +236,14 @@ async function remember(home: string, remembered: Remembered): Promise<void> {
   await writeWhole(join(home, 'embedded', 'server.json'), `${JSON.stringify(remembered)}\n`);
 }
 
-/** The password of the server's superuser, made on first use, mode 0600. */
-async function passwordOf(home: string): Promise<Secret> {
-  const path = join(home, 'embedded', 'password');
+/** The password of the runtime login, made on first use, mode 0600. */
+export function runtimePassword(home: string): Promise<Secret> {
+  return passwordOf(home, 'runtime-password');
+}
+
+/** A password kept in the home, made on first use, mode 0600. */
+async function passwordOf(home: string, file: string): Promise<Secret> {
+  const path = join(home, 'embedded', file);
   const known = await readFile(path, 'utf8').catch(() => undefined);
   if (known !== undefined) return new Secret(known.trim());
   const made = newPassword();

@@ -34,6 +34,10 @@ export async function layFoundation(client: pg.ClientBase): Promise<Ownership> {
       needs text not null,
       sha256 text not null
     )`);
+  // Whether the schema is fit is every login's business; what stands in these lists is public with the source.
+  if (ownership === 'owner-role') {
+    await client.query('grant select on safekeep.migration_history, safekeep.function_versions to safekeep_app, safekeep_auditor');
+  }
   return ownership;
 }
 

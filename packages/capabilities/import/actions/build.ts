@@ -1,7 +1,14 @@
 import { operationFailure, type Database } from '@safekeep/postgres';
 import type { CommandContext } from '../../capability.ts';
 import { encoderFor } from '../encode/encoders.ts';
-import { refuse, settlePlain, settleViolated, type ObjectReport, type PostLoadStatement, type TargetTable } from '../objects/index.ts';
+import {
+  refuse,
+  settlePlain,
+  settleViolated,
+  type ObjectReport,
+  type PostLoadStatement,
+  type TargetTable,
+} from '../objects/index.ts';
 import type { RowCursor } from '../source/cursor.ts';
 import { openTable } from '../source/open-table.ts';
 import type { SourceSnapshot } from '../source/snapshot.ts';
@@ -28,7 +35,12 @@ export type Built = { readonly tables: readonly BuiltTable[]; readonly objects: 
  * Fills the tables one after the other; keys, indexes and constraints of a table that is full are made meanwhile on
  * connections of their own. Foreign keys and views come last, when every table has its keys.
  */
-export async function build(snapshot: SourceSnapshot, preparation: Preparation, context: BuildContext, phases: Phases): Promise<Built> {
+export async function build(
+  snapshot: SourceSnapshot,
+  preparation: Preparation,
+  context: BuildContext,
+  phases: Phases,
+): Promise<Built> {
   const objects = new ObjectLedger(preparation.plan.objects);
   const finishing = new Lanes(context.jobs);
   const tables: BuiltTable[] = [];
@@ -63,9 +75,17 @@ function targetOf(preparation: Preparation, prepared: PreparedTable): TargetTabl
   return target;
 }
 
-type OneLoad = { readonly snapshot: SourceSnapshot; readonly prepared: PreparedTable; readonly target: TargetTable; readonly context: BuildContext };
+type OneLoad = {
+  readonly snapshot: SourceSnapshot;
+  readonly prepared: PreparedTable;
+  readonly target: TargetTable;
+  readonly context: BuildContext;
+};
 
-async function loadOne(client: Parameters<typeof loadTable>[0], { snapshot, prepared, target, context }: OneLoad): Promise<LoadedTable> {
+async function loadOne(
+  client: Parameters<typeof loadTable>[0],
+  { snapshot, prepared, target, context }: OneLoad,
+): Promise<LoadedTable> {
   const progress = context.progress(prepared.source.name, { total: prepared.facts.rows, unit: 'rows' });
   const skip = new Set(prepared.rejected.map(({ ordinal }) => ordinal));
   const rowPlan = (plain: boolean): RowPlan => ({
@@ -80,8 +100,12 @@ async function loadOne(client: Parameters<typeof loadTable>[0], { snapshot, prep
     signal: context.signal,
     onProgress: (rows) => progress.update(rows),
   });
-  const needed = target.columns.some(({ source, generated }) => !generated && prepared.source.columns.find(({ name }) => name === source)?.generated?.storage === 'virtual');
-  const openRows = (plain: boolean): RowCursor => openTable(snapshot.sqlite, snapshot.address.descriptors, prepared.reading, { withoutComputed: !plain && !needed });
+  const needed = target.columns.some(
+    ({ source, generated }) =>
+      !generated && prepared.source.columns.find(({ name }) => name === source)?.generated?.storage === 'virtual',
+  );
+  const openRows = (plain: boolean): RowCursor =>
+    openTable(snapshot.sqlite, snapshot.address.descriptors, prepared.reading, { withoutComputed: !plain && !needed });
   try {
     return await loadTable(client, { schema: context.schema, target, openRows, rowPlan });
   } finally {
@@ -91,16 +115,25 @@ async function loadOne(client: Parameters<typeof loadTable>[0], { snapshot, prep
 
 const AFTER_ALL_TABLES: ReadonlySet<PostLoadStatement['kind']> = new Set(['foreign-key', 'view']);
 
-async function finishTable(context: BuildContext, preparation: Preparation, { target, objects }: { readonly target: TargetTable; readonly objects: ObjectLedger }): Promise<void> {
-  const statements = preparation.plan.statements.filter((statement) => statement.table === target.name && !AFTER_ALL_TABLES.has(statement.kind));
+async function finishTable(
+  context: BuildContext,
+  preparation: Preparation,
+  { target, objects }: { readonly target: TargetTable; readonly objects: ObjectLedger },
+): Promise<void> {
+  const statements = preparation.plan.statements.filter(
+    (statement) => statement.table === target.name && !AFTER_ALL_TABLES.has(statement.kind),
+  );
   for (const statement of statements) await runOne(context, statement, objects);
-  await context.database.withClient((client) => analyze(client, context.schema, target.name)).catch((error: unknown) => {
-    throw operationFailure(error, `analysing ${target.name}`);
-  });
+  await context.database
+    .withClient((client) => analyze(client, context.schema, target.name))
+    .catch((error: unknown) => {
+      throw operationFailure(error, `analysing ${target.name}`);
+    });
 }
 
 async function runLast(context: BuildContext, preparation: Preparation, objects: ObjectLedger): Promise<void> {
-  const of = (kind: PostLoadStatement['kind']): PostLoadStatement[] => preparation.plan.statements.filter((statement) => statement.kind === kind);
+  const of = (kind: PostLoadStatement['kind']): PostLoadStatement[] =>
+    preparation.plan.statements.filter((statement) => statement.kind === kind);
   for (const statement of of('foreign-key')) await runOne(context, statement, objects);
   for (const statement of of('view')) await runOne(context, statement, objects);
 }

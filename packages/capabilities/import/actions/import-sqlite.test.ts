@@ -83,16 +83,61 @@ for (const server of testServers()) {
     );
     assert.deepEqual(rows, [
       {
-        big: '9223372036854775807', r: '1.5', price: '12.50', loose: '1.25', yes: true, word: true, day: '2020-02-29', at: '2020-01-01 10:00:00',
-        moment: '2020-01-01 08:00:00.123456', four: '2020-01-01', mixed: '1', half: '1', raw: '00ff', textblob: 'dGV4dA==', both: '74657874', odd: '5', plain: '5.0',
+        big: '9223372036854775807',
+        r: '1.5',
+        price: '12.50',
+        loose: '1.25',
+        yes: true,
+        word: true,
+        day: '2020-02-29',
+        at: '2020-01-01 10:00:00',
+        moment: '2020-01-01 08:00:00.123456',
+        four: '2020-01-01',
+        mixed: '1',
+        half: '1',
+        raw: '00ff',
+        textblob: 'dGV4dA==',
+        both: '74657874',
+        odd: '5',
+        plain: '5.0',
       },
       {
-        big: '-9223372036854775808', r: '-Infinity', price: '99999999.99', loose: '100000', yes: false, word: false, day: '0001-01-01', at: '9999-12-31 23:59:59',
-        moment: '1969-12-31 23:59:59', four: '01.02.2020', mixed: 'two', half: '2.5', raw: null, textblob: 'x', both: 'ff', odd: 'seven', plain: '5',
+        big: '-9223372036854775808',
+        r: '-Infinity',
+        price: '99999999.99',
+        loose: '100000',
+        yes: false,
+        word: false,
+        day: '0001-01-01',
+        at: '9999-12-31 23:59:59',
+        moment: '1969-12-31 23:59:59',
+        four: '01.02.2020',
+        mixed: 'two',
+        half: '2.5',
+        raw: null,
+        textblob: 'x',
+        both: 'ff',
+        odd: 'seven',
+        plain: '5',
       },
       {
-        big: '9007199254740993', r: '5', price: '1.00', loose: '-0.1', yes: null, word: null, day: null, at: '1750-06-15 00:00:00',
-        moment: null, four: '1577836800', mixed: '3.5', half: '3', raw: '', textblob: null, both: null, odd: null, plain: null,
+        big: '9007199254740993',
+        r: '5',
+        price: '1.00',
+        loose: '-0.1',
+        yes: null,
+        word: null,
+        day: null,
+        at: '1750-06-15 00:00:00',
+        moment: null,
+        four: '1577836800',
+        mixed: '3.5',
+        half: '3',
+        raw: '',
+        textblob: null,
+        both: null,
+        odd: null,
+        plain: null,
       },
     ]);
   });
@@ -111,9 +156,24 @@ for (const server of testServers()) {
     );
     const result = await run(file);
     assertProven(result);
-    assert.deepEqual(result.tables.map(({ source, rowsWritten }) => [source, rowsWritten]).toSorted(), [['f', 2], ['g', 3], ['none', 0], ['one', 4], ['r', 1], ['s', 2], ['wr', 3]]);
+    assert.deepEqual(result.tables.map(({ source, rowsWritten }) => [source, rowsWritten]).toSorted(), [
+      ['f', 2],
+      ['g', 3],
+      ['none', 0],
+      ['one', 4],
+      ['r', 1],
+      ['s', 2],
+      ['wr', 3],
+    ]);
     const { rows } = await pool.query('SELECT a, twice, shout FROM g ORDER BY a');
-    assert.deepEqual(rows.map((row) => Object.values(row)), [['1', '2', '1!'], ['3', '6', '3!'], [null, null, null]]);
+    assert.deepEqual(
+      rows.map((row) => Object.values(row)),
+      [
+        ['1', '2', '1!'],
+        ['3', '6', '3!'],
+        [null, null, null],
+      ],
+    );
     const states = new Set(result.objects.map(({ kind, name }) => `${kind} ${name}`));
     assert.equal(states.size, result.objects.length, 'no object is listed twice');
   });
@@ -145,15 +205,25 @@ for (const server of testServers()) {
     const refused = await run(file);
     assert.equal(refused.state, 'failed');
     assert.equal(refused.rejected, 3);
-    assert.deepEqual(refused.rejectedRows.map(({ rowid, columns }) => [rowid, columns]), [['2', ['t']], ['3', ['t']], ['9', ['t']]]);
+    assert.deepEqual(
+      refused.rejectedRows.map(({ rowid, columns }) => [rowid, columns]),
+      [
+        ['2', ['t']],
+        ['3', ['t']],
+        ['9', ['t']],
+      ],
+    );
     assert.deepEqual(await relations(pool), []);
 
     const kept = await run(file, { onInvalid: 'quarantine' });
     assertProven(kept);
     const table = tableOf(kept, 'p');
     assert.deepEqual([table.rowsRead, table.rowsWritten, table.quarantined], [5, 2, 3]);
-    const { rows } = await pool.query(`SELECT rowid::text, encode(record, 'hex') AS record FROM safekeep.import_quarantine ORDER BY ordinal`);
-    assert.deepEqual(rows[1], { rowid: '3', record: '0506150006' + '0000000000000003' + '636166e9' + 'fffffffffffffff9' });
+    const { rows } = await pool.query(
+      `SELECT rowid::text, encode(record, 'hex') AS record FROM safekeep.import_quarantine ORDER BY ordinal`,
+    );
+    // Header (5 bytes: integer, text of 4, NULL, integer), 3, the four bytes as they were, -7.
+    assert.deepEqual(rows[1], { rowid: '3', record: ['0506150006', '0000000000000003', '636166e9', 'fffffffffffffff9'].join('') });
     assert.ok((await verifyRun(context, kept.runId)).ok);
   });
 
@@ -169,7 +239,11 @@ for (const server of testServers()) {
     assertProven(result);
     const types = tableOf(result, 'd').columns.map(({ type }) => type);
     assert.deepEqual(types, ['text', 'text', 'text', 'timestamp', 'time', 'text', 'bigint', 'text']);
-    const proposals = Object.fromEntries(tableOf(result, 'd').columns.flatMap(({ source, proposal }) => (proposal === undefined ? [] : [[source, proposal.split(' ')[0]]])));
+    const proposals = Object.fromEntries(
+      tableOf(result, 'd').columns.flatMap(({ source, proposal }) =>
+        proposal === undefined ? [] : [[source, proposal.split(' ')[0]]],
+      ),
+    );
     assert.deepEqual(proposals, { stamp: 'timestamptz:unix-s', declared_text: 'date' });
   });
 
@@ -185,8 +259,13 @@ for (const server of testServers()) {
     assert.deepEqual(await relations(pool), []);
     const result = await run(file, { types: ['e.at=timestamptz:unix-s', 'e.ms=timestamptz:unix-ms', 'e.doc=json'] });
     assertProven(result);
-    const { rows } = await pool.query(`SELECT extract(epoch FROM at)::text AS at, extract(epoch FROM ms)::text AS ms, doc::text FROM e ORDER BY id`);
-    assert.deepEqual(rows, [{ at: '1577836800.000000', ms: '1577836800.123000', doc: '{"a": 1}' }, { at: '0.000000', ms: '-0.001000', doc: '[ ]' }]);
+    const { rows } = await pool.query(
+      `SELECT extract(epoch FROM at)::text AS at, extract(epoch FROM ms)::text AS ms, doc::text FROM e ORDER BY id`,
+    );
+    assert.deepEqual(rows, [
+      { at: '1577836800.000000', ms: '1577836800.123000', doc: '{"a": 1}' },
+      { at: '0.000000', ms: '-0.001000', doc: '[ ]' },
+    ]);
   });
 
   test(`data that breaks its own constraints is loaded, proven, and what PostgreSQL refused is told, ${on}`, async (t) => {
@@ -201,14 +280,19 @@ for (const server of testServers()) {
     assertProven(result);
     const keys = result.objects.filter(({ kind }) => kind === 'foreign-key');
     assert.deepEqual(keys.map(({ state }) => state).toSorted(), ['changed', 'migrated']);
-    const { rows } = await pool.query(`SELECT convalidated FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace ORDER BY convalidated`);
+    const { rows } = await pool.query(
+      `SELECT convalidated FROM pg_constraint WHERE contype = 'f' AND connamespace = 'public'::regnamespace ORDER BY convalidated`,
+    );
     assert.deepEqual(rows, [{ convalidated: false }, { convalidated: true }]);
   });
 
   test(`--replace keeps what stood there, and a rollback brings it back as it was, ${on}`, async (t) => {
     const { run, pool, context } = await workbench(t, server);
     await pool.query(`CREATE TABLE t (old text); INSERT INTO t VALUES ('kept'); CREATE TABLE other (x int)`);
-    const file = sqliteFile(t, `CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT); INSERT INTO t VALUES (1, 'new'); CREATE VIEW w AS SELECT v FROM t`);
+    const file = sqliteFile(
+      t,
+      `CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT, v TEXT); INSERT INTO t VALUES (1, 'new'); CREATE VIEW w AS SELECT v FROM t`,
+    );
     await assert.rejects(run(file), code('import-target-occupied'));
     const result = await run(file, { replace: true });
     assertProven(result);
@@ -252,9 +336,15 @@ test('what is no usable SQLite database is refused with the reason', async (t) =
   await assert.rejects(run(join(folder, 'missing')), code('file-unreadable'));
   await assert.rejects(run(write('empty', '')), code('import-source-empty'));
   await assert.rejects(run(write('text', 'id,name\n1,a\n')), code('import-source-not-sqlite'));
-  await assert.rejects(run(write('encrypted', createHash('shake256', { outputLength: 8_192 }).update('x').digest())), code('import-source-not-sqlite'));
+  await assert.rejects(
+    run(write('encrypted', createHash('shake256', { outputLength: 8_192 }).update('x').digest())),
+    code('import-source-not-sqlite'),
+  );
   await assert.rejects(run(sqliteFile(t, 'CREATE TABLE t (x); DROP TABLE t')), code('import-source-no-tables'));
-  await assert.rejects(run(sqliteFile(t, `CREATE TABLE t (${Array.from({ length: 2_000 }, (_, index) => `c${index}`).join(', ')})`)), code('import-blocked'));
+  await assert.rejects(
+    run(sqliteFile(t, `CREATE TABLE t (${Array.from({ length: 2_000 }, (_, index) => `c${index}`).join(', ')})`)),
+    code('import-blocked'),
+  );
 });
 
 test('a damaged page is told and nothing stays behind', async (t) => {
@@ -265,7 +355,10 @@ test('a damaged page is told and nothing stays behind', async (t) => {
     for (let row = 1; row <= 500; row += 1) insert.run(row, 'x'.repeat(400));
   });
   const whole = readFileSync(file);
-  for (const damage of [(bytes: Buffer) => bytes.fill(0xff, 4_096 * 5, 4_096 * 5 + 200), (bytes: Buffer) => bytes.fill(0, 4_096 * 7, 4_096 * 8)]) {
+  for (const damage of [
+    (bytes: Buffer) => bytes.fill(0xff, 4_096 * 5, 4_096 * 5 + 200),
+    (bytes: Buffer) => bytes.fill(0, 4_096 * 7, 4_096 * 8),
+  ]) {
     const bytes = Buffer.from(whole);
     damage(bytes);
     writeFileSync(file, bytes);
@@ -279,7 +372,9 @@ test('a damaged page is told and nothing stays behind', async (t) => {
 
 test('the source is not written to, not even beside it', async (t) => {
   const { run } = await workbench(t);
-  const file = sqliteFile(t, (database) => database.exec('PRAGMA journal_mode = WAL; CREATE TABLE t (x); INSERT INTO t VALUES (1)'));
+  const file = sqliteFile(t, (database) =>
+    database.exec('PRAGMA journal_mode = WAL; CREATE TABLE t (x); INSERT INTO t VALUES (1)'),
+  );
   const before = { bytes: readFileSync(file), time: statSync(file).mtimeMs, beside: readdirSync(dirname(file)) };
   assertProven(await run(file));
   assert.ok(readFileSync(file).equals(before.bytes));
@@ -292,7 +387,25 @@ test('a database in use is imported as of one moment, log included', async (t) =
   const file = join(temporaryFolder(t), 'live.sqlite');
   const writer = new DatabaseSync(file);
   t.after(() => writer.close());
-  writer.exec(`PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), (2, 'b')`);
+  writer.exec(
+    `PRAGMA journal_mode = WAL; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'a'), (2, 'b')`,
+  );
   assertProven(await run(file));
   assert.deepEqual((await pool.query('SELECT v FROM t ORDER BY id')).rows, [{ v: 'a' }, { v: 'b' }]);
+});
+
+test('a database that is written to without pause is imported all the same, as of one moment', async (t) => {
+  const { run } = await workbench(t);
+  const file = join(temporaryFolder(t), 'busy.sqlite');
+  const writer = new DatabaseSync(file);
+  t.after(() => writer.close());
+  writer.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; CREATE TABLE t (id INTEGER PRIMARY KEY, twice INTEGER)');
+  const insert = writer.prepare('INSERT INTO t VALUES (?, ?)');
+  let id = 0;
+  const writing = setInterval(() => insert.run((id += 1), id * 2), 1);
+  t.after(() => clearInterval(writing));
+  const result = await run(file);
+  clearInterval(writing);
+  assertProven(result);
+  assert.ok(tableOf(result, 't').rowsRead <= id);
 });

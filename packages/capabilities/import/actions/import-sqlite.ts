@@ -5,7 +5,7 @@ import type { ImportOptions, ImportResult } from '../model.ts';
 import type { TableDigest } from '../prove/digest-form.ts';
 import { recordBytes } from '../source/record-bytes.ts';
 import { createSchema, dropSchema, mayCreate } from '../store/build-schema.ts';
-import { takeLease } from '../store/run-lease.ts';
+import { releaseLease, takeLease } from '../store/run-lease.ts';
 import { endRun, insertQuarantine, insertRun, insertTables, inTenant, readUnfinishedRuns, updateRunState } from '../store/runs.ts';
 import { REPORT_KIND, writeReport } from '../report/write-report.ts';
 import { build } from './build.ts';
@@ -13,7 +13,7 @@ import { digestForm } from './digest-forms.ts';
 import type { ImportContext } from './import-context.ts';
 import { Phases } from './phases.ts';
 import { openRows, prepare, rejectedSummary, type Preparation } from './prepare.ts';
-import { countTables, proofProblems, proveTables, type Pair, type Proof } from './prove-tables.ts';
+import { askDigests, countTables, proofProblems, proveTables, type Pair, type Proof } from './prove-tables.ts';
 import { publish, refuseOccupied } from './publish.ts';
 import { newResult, withBuilt, withPreparation, withProof } from './result.ts';
 import { someOf } from '../rules.ts';
@@ -26,21 +26,29 @@ import { scanInTwo, withSource, type Source } from './with-source.ts';
  *
  * A run that refuses the data ends with a result in state `failed`; trouble on the way (no connection, no space) is thrown,
  * and what it leaves behind is cleared away by the next run into the same schema.
+ *
+ * @param onOpen is called when the state of the file that is imported is held fast.
  */
-export async function importSqlite(context: ImportContext, options: ImportOptions): Promise<ImportResult> {
-  return await withSource(options.file, async (source) => {
+export async function importSqlite(context: ImportContext, options: ImportOptions, onOpen?: () => void): Promise<ImportResult> {
+  const work = async (source: Source): Promise<ImportResult> => {
     const run = beginRun(context, options, source);
     const preparation = await run.phases.measure('scan', () => prepareRun(run, run.buildSchema));
     run.result = withPreparation(run.result, preparation);
     return await context.database.withClient(async (lease) => {
       if (!(await takeLease(lease, options.schema))) throw new SafekeepError('import-run-active', { schema: options.schema });
-      return await execute(run, preparation);
+      const result = await execute(run, preparation);
+      await releaseLease(lease);
+      return result;
     });
-  });
+  };
+  return await withSource(options.file, work, onOpen);
 }
 
 /** What an import would do. Reads only; neither database is written. */
-export async function planImport(context: Pick<ImportContext, 'clock' | 'database'>, options: ImportOptions): Promise<ImportResult> {
+export async function planImport(
+  context: Pick<ImportContext, 'clock' | 'database'>,
+  options: ImportOptions,
+): Promise<ImportResult> {
   return await withSource(options.file, async (source) => {
     const phases = new Phases(context.clock);
     const preparation = await phases.measure('scan', () => prepareRun({ context, options, source }, options.schema));
@@ -79,7 +87,14 @@ function beginRun(context: ImportContext, options: ImportOptions, source: Source
   };
 }
 
-async function prepareRun({ context, options, source }: { readonly context: Pick<ImportContext, 'database'>; readonly options: ImportOptions; readonly source: Source }, buildSchema: string): Promise<Preparation> {
+async function prepareRun(
+  {
+    context,
+    options,
+    source,
+  }: { readonly context: Pick<ImportContext, 'database'>; readonly options: ImportOptions; readonly source: Source },
+  buildSchema: string,
+): Promise<Preparation> {
   return await prepare(source.snapshot, {
     options,
     buildSchema,
@@ -109,7 +124,11 @@ async function execute(run: Run, preparation: Preparation): Promise<ImportResult
   } catch (error) {
     await clearAway(run, error);
     if (!run.context.signal.aborted) throw error;
-    throw new SafekeepError('interrupted', { action: 'The import', kept: 'What it had built was taken back; the source and the target are as before.' }, { cause: error });
+    throw new SafekeepError(
+      'interrupted',
+      { action: 'The import', kept: 'What it had built was taken back; the source and the target are as before.' },
+      { cause: error },
+    );
   }
 }
 
@@ -124,17 +143,31 @@ async function checkSource(run: Run): Promise<string[]> {
 async function noteSource(run: Run, preparation: Preparation, background: Background): Promise<void> {
   const { check, damage, remarks } = await background.integrity;
   if (damage.length > 0) throw new SafekeepError('import-source-corrupt', { place: check, detail: someOf(damage) });
-  const checks = [`${check}: ${remarks.length === 0 ? 'ok' : `${remarks.length} finding(s)`}`, ...remarks, ...(await orphanLists(run, preparation))];
+  const checks = [
+    `${check}: ${remarks.length === 0 ? 'ok' : `${remarks.length} finding(s)`}`,
+    ...remarks,
+    ...(await orphanLists(run, preparation)),
+  ];
   run.result = { ...run.result, source: { ...run.result.source, sha256: await background.sha256, checks } };
 }
 
 /** The rows behind every foreign key that had to stay NOT VALID. */
 async function orphanLists({ source, result }: Run, preparation: Preparation): Promise<string[]> {
-  const invalid = new Set(result.objects.filter(({ kind, state }) => kind === 'foreign-key' && state !== 'migrated').map(({ name }) => name));
+  const invalid = new Set(
+    result.objects.filter(({ kind, state }) => kind === 'foreign-key' && state !== 'migrated').map(({ name }) => name),
+  );
   const tables = preparation.tables.filter(({ source: table }) => [...invalid].some((name) => name.startsWith(`${table.name}.`)));
-  const lists = await Promise.all(tables.map(async ({ source: table }) => ({ table: table.name, orphans: await source.thread.ask('orphans', { table: table.name }) })));
+  const lists = await Promise.all(
+    tables.map(async ({ source: table }) => ({
+      table: table.name,
+      orphans: await source.thread.ask('orphans', { table: table.name }),
+    })),
+  );
   return lists.flatMap(({ table, orphans }) =>
-    orphans.map(({ parent, rows, firstRowids }) => `foreign_key_check: ${rows} row(s) of ${table} point at no row of ${parent}: rowid ${firstRowids.join(', ')}${rows > firstRowids.length ? ', …' : ''}`),
+    orphans.map(
+      ({ parent, rows, firstRowids }) =>
+        `foreign_key_check: ${rows} row(s) of ${table} point at no row of ${parent}: rowid ${firstRowids.join(', ')}${rows > firstRowids.length ? ', …' : ''}`,
+    ),
   );
 }
 
@@ -151,7 +184,18 @@ async function loadAndProve(run: Run, preparation: Preparation): Promise<ImportR
   const background = startBackground(run, pairs);
   await quarantineRows(run, preparation);
   const built = await phases.measure('build', () =>
-    build(source.snapshot, preparation, { database: context.database, signal: context.signal, progress: context.progress, schema: run.buildSchema, jobs: options.jobs }, phases),
+    build(
+      source.snapshot,
+      preparation,
+      {
+        database: context.database,
+        signal: context.signal,
+        progress: context.progress,
+        schema: run.buildSchema,
+        jobs: options.jobs,
+      },
+      phases,
+    ),
   );
   run.result = withBuilt(run.result, built);
   await enterState(run, 'verifying');
@@ -170,10 +214,10 @@ function startBackground({ source, options }: Run, pairs: readonly Pair[]): Back
   const background = {
     sha256: askSha256(source),
     integrity: source.thread.ask('integrity', { sizeBytes: source.snapshot.sizeBytes }),
-    digests: new Map(full ? pairs.map((pair) => [pair.source, source.thread.ask('digest', { table: pair.source, form: pair.form, skip: pair.skip })]) : []),
+    digests: full ? askDigests(source, pairs) : new Map<string, Promise<TableDigest>>(),
   };
   // They are awaited later; until then a failure must not count as one that nobody handles.
-  for (const promise of [background.sha256, background.integrity, ...background.digests.values()]) promise.catch(() => undefined);
+  for (const promise of [background.sha256, background.integrity]) promise.catch(() => undefined);
   return background;
 }
 
@@ -186,11 +230,21 @@ function pairsOf(preparation: Preparation): Pair[] {
     const target = preparation.plan.tables.find(({ source }) => source === prepared.source.name);
     if (target === undefined) throw new Error(`${prepared.source.name} was not planned`);
     const skip = new Set(prepared.rejected.map(({ ordinal }) => ordinal));
-    return { source: prepared.source.name, target: target.name, form: digestForm(prepared, target), skip };
+    return {
+      source: prepared.source.name,
+      target: target.name,
+      form: digestForm(prepared, target),
+      reading: prepared.reading,
+      skip,
+    };
   });
 }
 
-async function proveRun({ context, options, source, buildSchema }: Run, pairs: readonly Pair[], background: Background): Promise<Proof | null> {
+async function proveRun(
+  { context, options, source, buildSchema }: Run,
+  pairs: readonly Pair[],
+  background: Background,
+): Promise<Proof | null> {
   const target = { database: context.database, schema: buildSchema };
   if (options.verify === 'full') return await proveTables(source.snapshot, pairs, background.digests, target);
   return options.verify === 'counts' ? await countTables(source.snapshot, pairs, target) : null;
@@ -200,7 +254,9 @@ async function proveRun({ context, options, source, buildSchema }: Run, pairs: r
 function lostRows(result: ImportResult): string[] {
   return result.tables
     .filter((table) => table.rowsRead !== table.rowsWritten + table.quarantined)
-    .map((table) => `${table.source}: ${table.rowsRead} rows read, ${table.rowsWritten} written, ${table.quarantined} in quarantine`);
+    .map(
+      (table) => `${table.source}: ${table.rowsRead} rows read, ${table.rowsWritten} written, ${table.quarantined} in quarantine`,
+    );
 }
 
 /** Keeps the rows that the target cannot hold, whole. */
@@ -230,13 +286,27 @@ async function quarantineRows(run: Run, preparation: Preparation): Promise<void>
 async function finish(run: Run, pairs: readonly Pair[]): Promise<ImportResult> {
   const { context, options, phases } = run;
   const { result, signature } = await inTransaction(run, async (client) => {
-    const published = await publish(client, { buildSchema: run.buildSchema, targetSchema: options.schema, keptSchema: options.replace ? run.keptSchema : null });
-    const relations = published.relations.map(({ name, kind }) => ({ name, kind: kind === 'v' ? ('view' as const) : ('table' as const) }));
+    const published = await publish(client, {
+      buildSchema: run.buildSchema,
+      targetSchema: options.schema,
+      keptSchema: options.replace ? run.keptSchema : null,
+    });
+    const relations = published.relations.map(({ name, kind }) => ({
+      name,
+      kind: kind === 'v' ? ('view' as const) : ('table' as const),
+    }));
     const last = timed({ ...run.result, state: 'done', relations }, phases);
     const signed = context.signer.signDocument(REPORT_KIND, last);
     await insertTables(client, context.tenant, run.runId, provenTables(last, pairs));
     const keptSchema = published.setAside ? run.keptSchema : null;
-    await endRun(client, context.tenant, { runId: run.runId, state: 'done', finishedAt: context.clock.now(), keptSchema, result: last, signature: signed });
+    await endRun(client, context.tenant, {
+      runId: run.runId,
+      state: 'done',
+      finishedAt: context.clock.now(),
+      keptSchema,
+      result: last,
+      signature: signed,
+    });
     return { result: last, signature: signed };
   });
   return { ...result, report: await writeReport(context.home, result, { signature, verifierKey: context.signer.verifierKey }) };
@@ -255,11 +325,21 @@ function provenTables(result: ImportResult, pairs: readonly Pair[]): Parameters<
 async function fail(run: Run, problems: readonly string[]): Promise<ImportResult> {
   const { context, phases } = run;
   const sha256 = run.result.source.sha256 || (await askSha256(run.source));
-  const result = timed({ ...run.result, state: 'failed', problems: [...problems], source: { ...run.result.source, sha256 } }, phases);
+  const result = timed(
+    { ...run.result, state: 'failed', problems: [...problems], source: { ...run.result.source, sha256 } },
+    phases,
+  );
   const signature = context.signer.signDocument(REPORT_KIND, result);
   await inTransaction(run, async (client) => {
     await dropSchema(client, run.buildSchema);
-    await endRun(client, context.tenant, { runId: run.runId, state: 'failed', finishedAt: context.clock.now(), result, signature, failure: problems.join('; ') });
+    await endRun(client, context.tenant, {
+      runId: run.runId,
+      state: 'failed',
+      finishedAt: context.clock.now(),
+      result,
+      signature,
+      failure: problems.join('; '),
+    });
   });
   return { ...result, report: await writeReport(context.home, result, { signature, verifierKey: context.signer.verifierKey }) };
 }
@@ -270,7 +350,9 @@ async function clearAway(run: Run, error: unknown): Promise<void> {
   await inTransaction(run, async (client) => {
     await dropSchema(client, run.buildSchema);
     await endRun(client, run.context.tenant, { runId: run.runId, state: 'failed', finishedAt: run.context.clock.now(), failure });
-  }).catch(() => run.context.say(`The run ${run.runId} could not be cleared away now; the next import into ${run.options.schema} does it.`));
+  }).catch(() =>
+    run.context.say(`The run ${run.runId} could not be cleared away now; the next import into ${run.options.schema} does it.`),
+  );
 }
 
 /** Whoever holds the lease knows that nobody works on the unfinished runs of this schema. */
@@ -279,7 +361,12 @@ async function clearAbandoned(run: Run): Promise<void> {
   await inTransaction(run, async (client) => {
     for (const left of await readUnfinishedRuns(client, context.tenant, options.schema)) {
       await dropSchema(client, left.build_schema);
-      await endRun(client, context.tenant, { runId: left.run_id, state: 'failed', finishedAt: context.clock.now(), failure: 'it ended before it was done' });
+      await endRun(client, context.tenant, {
+        runId: left.run_id,
+        state: 'failed',
+        finishedAt: context.clock.now(),
+        failure: 'it ended before it was done',
+      });
     }
   });
 }
@@ -288,17 +375,34 @@ async function refuseEarly({ context, options }: Run, preparation: Preparation):
   await context.database.withClient(async (client) => {
     const rights = await mayCreate(client, options.schema);
     const { user, database } = rights;
-    if (!rights.inDatabase) throw new SafekeepError('privilege-missing', { user, right: `CREATE on database ${database}`, grant: `GRANT CREATE ON DATABASE ${client.escapeIdentifier(database)} TO ${client.escapeIdentifier(user)};` });
-    if (!rights.inSchema) throw new SafekeepError('privilege-missing', { user, right: `CREATE on schema ${options.schema}`, grant: `GRANT CREATE, USAGE ON SCHEMA ${client.escapeIdentifier(options.schema)} TO ${client.escapeIdentifier(user)};` });
+    if (!rights.inDatabase)
+      throw new SafekeepError('privilege-missing', {
+        user,
+        right: `CREATE on database ${database}`,
+        grant: `GRANT CREATE ON DATABASE ${client.escapeIdentifier(database)} TO ${client.escapeIdentifier(user)};`,
+      });
+    if (!rights.inSchema)
+      throw new SafekeepError('privilege-missing', {
+        user,
+        right: `CREATE on schema ${options.schema}`,
+        grant: `GRANT CREATE, USAGE ON SCHEMA ${client.escapeIdentifier(options.schema)} TO ${client.escapeIdentifier(user)};`,
+      });
     await refuseOccupied(client, options.schema, finalNames(preparation), options.replace);
   });
 }
 
 function finalNames(preparation: Preparation): string[] {
-  return [...preparation.plan.tables.map(({ name }) => name), ...preparation.plan.statements.filter(({ kind }) => kind === 'view').map(({ table }) => table)];
+  return [
+    ...preparation.plan.tables.map(({ name }) => name),
+    ...preparation.plan.statements.filter(({ kind }) => kind === 'view').map(({ table }) => table),
+  ];
 }
 
-async function enterState(run: Run, state: 'loading' | 'verifying', also: (client: pg.ClientBase) => Promise<void> = async () => undefined): Promise<void> {
+async function enterState(
+  run: Run,
+  state: 'loading' | 'verifying',
+  also: (client: pg.ClientBase) => Promise<void> = async () => undefined,
+): Promise<void> {
   await inTransaction(run, async (client) => {
     await also(client);
     await updateRunState(client, run.context.tenant, { runId: run.runId, state });

@@ -32,7 +32,10 @@ export async function listRuns({ database, tenant }: Pick<ImportContext, 'databa
 }
 
 /** The whole result of a run; of one that never ended, what is known of it. */
-export async function showRun({ database, tenant }: Pick<ImportContext, 'database' | 'tenant'>, runId: string): Promise<ImportResult> {
+export async function showRun(
+  { database, tenant }: Pick<ImportContext, 'database' | 'tenant'>,
+  runId: string,
+): Promise<ImportResult> {
   const run = await database.withClient((client) => inTenant(client, tenant, () => findRun(client, tenant, runId)));
   const known: ImportResult = {
     runId: run.run_id,

@@ -1,7 +1,25 @@
 import { SafekeepError } from '@safekeep/core';
+import { withoutOurs } from '../cut-over/source/source-plan.ts';
 import type { ImportOptions, RejectedRow } from '../model.ts';
-import { readSourceSchema, translateObjects, unifyKeyTypes, type SourceSchema, type SourceTable, type TargetPlan } from '../objects/index.ts';
-import { decideTable, decisionsOf, holdsAnyBytes, loadedColumns, parseRequestedTypes, refuseWidened, someOf, type ColumnTypes, type RequestedType } from '../rules.ts';
+import {
+  readSourceSchema,
+  translateObjects,
+  unifyKeyTypes,
+  type SourceSchema,
+  type SourceTable,
+  type TargetPlan,
+} from '../objects/index.ts';
+import {
+  decideTable,
+  decisionsOf,
+  holdsAnyBytes,
+  loadedColumns,
+  parseRequestedTypes,
+  refuseWidened,
+  someOf,
+  type ColumnTypes,
+  type RequestedType,
+} from '../rules.ts';
 import { checkFit } from '../scan/check-fit.ts';
 import type { TypeDecision } from '../scan/decide-type.ts';
 import type { TableFacts, UnstorableRow } from '../scan/scan-table.ts';
@@ -32,24 +50,43 @@ export type PrepareOptions = {
   readonly scan: (readings: readonly TableReading[]) => Promise<ReadonlyMap<string, TableFacts>>;
 };
 
-export async function prepare(snapshot: SourceSnapshot, { options, buildSchema, serverVersion, scan }: PrepareOptions): Promise<Preparation> {
-  const schema = readSourceSchema(snapshot.sqlite);
+export async function prepare(
+  snapshot: SourceSnapshot,
+  { options, buildSchema, serverVersion, scan }: PrepareOptions,
+): Promise<Preparation> {
+  const schema = withoutOurs(readSourceSchema(snapshot.sqlite));
   const loadable = schema.tables.filter((table) => table.loadable);
   if (loadable.length === 0) throw new SafekeepError('import-source-no-tables', { file: snapshot.file });
   const requested = parseRequestedTypes(options.types, schema);
   const readings = loadable.map((table) => tableReading(snapshot.sqlite, table, loadedColumns(table)));
   const facts = await scan(readings);
-  const decided = new Map(loadable.map((table) => [table.name, decideTable(table, factsOf(facts, table), { requested, acceptProposals: options.acceptProposals })]));
+  const decided = new Map(
+    loadable.map((table) => [
+      table.name,
+      decideTable(table, factsOf(facts, table), { requested, acceptProposals: options.acceptProposals }),
+    ]),
+  );
   refuseUnfit(snapshot, readings, decided, requested);
   if (options.strictTypes) refuseWidened(decided);
   const unified = unifyKeyTypes(schema, decisionsOf(schema, decided, facts));
   const types = withKeyTypes(decided, unified.changes);
-  const plan = translateObjects(schema, unified.decisions, { schema: buildSchema, naming: options.snakeCase ? 'snake-case' : 'exact', serverVersion });
-  if (plan.blockers.length > 0) throw new SafekeepError('import-blocked', { problems: plan.blockers.map(({ reason }) => reason).join('; ') });
+  const plan = translateObjects(schema, unified.decisions, {
+    schema: buildSchema,
+    naming: options.snakeCase ? 'snake-case' : 'exact',
+    serverVersion,
+  });
+  if (plan.blockers.length > 0)
+    throw new SafekeepError('import-blocked', { problems: plan.blockers.map(({ reason }) => reason).join('; ') });
   const tables = readings.map((reading): PreparedTable => {
     const tableTypes = types.get(reading.table.name) ?? new Map<string, TypeDecision>();
     const tableFacts = factsOf(facts, reading.table);
-    return { source: reading.table, reading, facts: tableFacts, types: tableTypes, rejected: rejectedRows(reading, tableFacts, tableTypes) };
+    return {
+      source: reading.table,
+      reading,
+      facts: tableFacts,
+      types: tableTypes,
+      rejected: rejectedRows(reading, tableFacts, tableTypes),
+    };
   });
   return { schema, tables, plan };
 }
@@ -84,11 +121,18 @@ function rejectedRows(reading: TableReading, facts: TableFacts, types: ReadonlyM
 }
 
 /** Whoever asks for a type learns before the load whether every value has it. */
-function refuseUnfit(snapshot: SourceSnapshot, readings: readonly TableReading[], types: ColumnTypes, requested: readonly RequestedType[]): void {
+function refuseUnfit(
+  snapshot: SourceSnapshot,
+  readings: readonly TableReading[],
+  types: ColumnTypes,
+  requested: readonly RequestedType[],
+): void {
   for (const reading of readings) {
     const wishes = reading.columns.flatMap((column, at) => {
       const decision = types.get(reading.table.name)?.get(column.name);
-      const asked = decision?.reason.startsWith('proposed and accepted') === true || requested.some((one) => one.table === reading.table.name && one.column === column.name);
+      const asked =
+        decision?.reason.startsWith('proposed and accepted') === true ||
+        requested.some((one) => one.table === reading.table.name && one.column === column.name);
       return asked && decision !== undefined ? [{ column: at, decision }] : [];
     });
     if (wishes.length === 0) continue;
@@ -108,7 +152,8 @@ function withKeyTypes(types: ColumnTypes, changes: ReturnType<typeof unifyKeyTyp
   const next = new Map([...types].map(([table, columns]) => [table, new Map(columns)]));
   for (const { table, column, to, reason } of changes) {
     const before = next.get(table)?.get(column);
-    if (before !== undefined) next.get(table)?.set(column, { ...before, type: to, reason: `${before.reason}; ${reason}`, changed: true });
+    if (before !== undefined)
+      next.get(table)?.set(column, { ...before, type: to, reason: `${before.reason}; ${reason}`, changed: true });
   }
   return next;
 }

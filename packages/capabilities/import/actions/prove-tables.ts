@@ -3,16 +3,20 @@ import type { Difference } from '../model.ts';
 import type { DigestForm, TableDigest } from '../prove/digest-form.ts';
 import { targetDigest } from '../prove/target-digest.ts';
 import { locateDifferences } from '../prove/locate.ts';
-import { quoteSqlite } from '../source/quote.ts';
+import type { TableReading } from '../source/open-table.ts';
 import type { SourceSnapshot } from '../source/snapshot.ts';
-import { openPages } from '../thread/tasks.ts';
 import { countRows } from '../store/build-schema.ts';
+import { countSourceRows } from '../source/table-facts.ts';
+import { openRows } from './prepare.ts';
+import type { Source } from './with-source.ts';
 
 /** One table on both sides. */
 export type Pair = {
   readonly source: string;
   readonly target: string;
   readonly form: DigestForm;
+  /** Where its rows stand in the file; null where the file is not at hand. */
+  readonly reading: TableReading | null;
   /** Places of rows in quarantine, which the target does not have. */
   readonly skip: ReadonlySet<number>;
 };
@@ -32,7 +36,12 @@ export type SourceDigests = ReadonlyMap<string, Promise<TableDigest>>;
 export type TargetSide = { readonly database: Database; readonly schema: string };
 
 /** Reads every table back from the server, compares, and where a table differs finds the rows. */
-export async function proveTables(snapshot: SourceSnapshot, pairs: readonly Pair[], digests: SourceDigests, target: TargetSide): Promise<Proof> {
+export async function proveTables(
+  snapshot: SourceSnapshot,
+  pairs: readonly Pair[],
+  digests: SourceDigests,
+  target: TargetSide,
+): Promise<Proof> {
   const tables: ProvenPair[] = [];
   const differences: Difference[] = [];
   for (const pair of pairs) {
@@ -53,11 +62,21 @@ export async function digestTables(pairs: readonly Pair[], target: TargetSide): 
 }
 
 /** Compares counts alone. */
-export async function countTables(snapshot: SourceSnapshot, pairs: readonly Pair[], { database, schema }: TargetSide): Promise<Proof> {
+export async function countTables(
+  snapshot: SourceSnapshot,
+  pairs: readonly Pair[],
+  { database, schema }: TargetSide,
+): Promise<Proof> {
   const tables: ProvenPair[] = [];
   for (const pair of pairs) {
     const targetRows = await database.withClient((client) => countRows(client, schema, pair.target));
-    tables.push({ ...pair, sourceDigest: null, targetDigest: null, sourceRows: countSourceRows(snapshot, pair) - pair.skip.size, targetRows });
+    tables.push({
+      ...pair,
+      sourceDigest: null,
+      targetDigest: null,
+      sourceRows: countSourceRows(snapshot.sqlite, pair.source) - pair.skip.size,
+      targetRows,
+    });
   }
   return { tables, differences: [] };
 }
@@ -65,7 +84,8 @@ export async function countTables(snapshot: SourceSnapshot, pairs: readonly Pair
 /** What a proof found wrong, in words; empty where nothing is. */
 export function proofProblems(proof: Proof): string[] {
   return proof.tables.flatMap((table) => {
-    if (table.sourceRows !== table.targetRows) return [`${table.source}: ${table.sourceRows} rows in the source, ${table.targetRows} in the target`];
+    if (table.sourceRows !== table.targetRows)
+      return [`${table.source}: ${table.sourceRows} rows in the source, ${table.targetRows} in the target`];
     if (table.sourceDigest?.sha256 === table.targetDigest?.sha256) return [];
     const columns = table.form.columns.filter((_, at) => {
       const [one, other] = [table.sourceDigest?.columns[at], table.targetDigest?.columns[at]];
@@ -83,12 +103,26 @@ async function readBack({ database, schema }: TargetSide, { target, form }: Pair
   }
 }
 
-async function locate(snapshot: SourceSnapshot, pair: Pair, { database, schema }: TargetSide): Promise<Difference[]> {
-  const { source, target, form, skip } = pair;
-  return await database.withClient((client) => locateDifferences(client, snapshot.sqlite, { source: { table: source, form, skip, openPages: () => openPages(snapshot, source) }, target: { schema, table: target, form } }));
+/** Asks the other thread for the digests of the source side. */
+export function askDigests({ thread }: Source, pairs: readonly Pair[]): SourceDigests {
+  const digests = new Map(
+    pairs.map(({ source, form, skip, reading }) => {
+      if (reading === null) throw new Error(`The rows of ${source} are not at hand`);
+      return [source, thread.ask('digest', { table: source, form, skip, reading })];
+    }),
+  );
+  // They are awaited one by one later; until then a failure must not count as one that nobody handles.
+  for (const digest of digests.values()) digest.catch(() => undefined);
+  return digests;
 }
 
-function countSourceRows(snapshot: SourceSnapshot, pair: Pair): number {
-  const [row] = snapshot.sqlite.prepare(`SELECT count(*) AS count FROM ${quoteSqlite(pair.source)}`).all();
-  return Number(row?.['count']);
+async function locate(snapshot: SourceSnapshot, pair: Pair, { database, schema }: TargetSide): Promise<Difference[]> {
+  const { source, target, form, skip, reading } = pair;
+  if (reading === null) throw new Error(`The rows of ${source} are not at hand`);
+  return await database.withClient((client) =>
+    locateDifferences(client, snapshot.sqlite, {
+      source: { table: source, form, skip, openPages: () => openRows(snapshot, reading) },
+      target: { schema, table: target, form },
+    }),
+  );
 }

@@ -1,7 +1,18 @@
 import type pg from 'pg';
 import { SafekeepError } from '@safekeep/core';
 import { someOf } from '../rules.ts';
-import { createSchema, dependentsOutside, dropSchema, findOccupants, movables, moveRelation, relationNames, schemaExists, type Movable, type Occupant } from '../store/build-schema.ts';
+import {
+  createSchema,
+  dependentsOutside,
+  dropSchema,
+  findOccupants,
+  movables,
+  moveRelation,
+  relationNames,
+  schemaExists,
+  type Movable,
+  type Occupant,
+} from '../store/build-schema.ts';
 
 export type Publication = {
   readonly buildSchema: string;
@@ -23,7 +34,11 @@ export type Published = {
 export async function publish(client: pg.ClientBase, { buildSchema, targetSchema, keptSchema }: Publication): Promise<Published> {
   if (!(await schemaExists(client, targetSchema))) await createSchema(client, targetSchema);
   const relations = await movables(client, buildSchema);
-  const occupants = await findOccupants(client, targetSchema, relations.map(({ name }) => name));
+  const occupants = await findOccupants(
+    client,
+    targetSchema,
+    relations.map(({ name }) => name),
+  );
   if (occupants.length > 0) {
     if (keptSchema === null) throw occupied(targetSchema, occupants);
     await setAside(client, { from: targetSchema, to: keptSchema, names: occupants.map(({ name }) => name) });
@@ -37,20 +52,36 @@ export async function publish(client: pg.ClientBase, { buildSchema, targetSchema
 }
 
 /** Refuses, before anything is read, what `publish` would refuse at the end. */
-export async function refuseOccupied(client: pg.ClientBase, schema: string, names: readonly string[], replace: boolean): Promise<void> {
+export async function refuseOccupied(
+  client: pg.ClientBase,
+  schema: string,
+  names: readonly string[],
+  replace: boolean,
+): Promise<void> {
   const occupants = await findOccupants(client, schema, names);
   if (occupants.length === 0) return;
   if (!replace) throw occupied(schema, occupants);
-  await refuseDependents(client, schema, occupants.map(({ name }) => name));
+  await refuseDependents(
+    client,
+    schema,
+    occupants.map(({ name }) => name),
+  );
 }
 
 /** Moves tables and views to a schema that keeps them as they are. */
-async function setAside(client: pg.ClientBase, move: { readonly from: string; readonly to: string; readonly names: readonly string[] }): Promise<void> {
+async function setAside(
+  client: pg.ClientBase,
+  move: { readonly from: string; readonly to: string; readonly names: readonly string[] },
+): Promise<void> {
   await refuseDependents(client, move.from, move.names);
   await createSchema(client, move.to);
   const present = (await movables(client, move.from)).filter(({ name }) => move.names.includes(name));
   const missing = move.names.filter((name) => !present.some((relation) => relation.name === name));
-  if (missing.length > 0) throw occupied(move.from, missing.map((name) => ({ name, kind: 'relation of another kind' })));
+  if (missing.length > 0)
+    throw occupied(
+      move.from,
+      missing.map((name) => ({ name, kind: 'relation of another kind' })),
+    );
   for (const relation of present) await moveRelation(client, relation, move.from, move.to);
 }
 
@@ -66,5 +97,9 @@ async function refuseDependents(client: pg.ClientBase, schema: string, names: re
 }
 
 function occupied(schema: string, occupants: readonly Occupant[]): SafekeepError {
-  return new SafekeepError('import-target-occupied', { schema, count: occupants.length, names: someOf(occupants.map(({ name, kind }) => `${name} (${kind})`)) });
+  return new SafekeepError('import-target-occupied', {
+    schema,
+    count: occupants.length,
+    names: someOf(occupants.map(({ name, kind }) => `${name} (${kind})`)),
+  });
 }

@@ -11,7 +11,14 @@ export function newResult(runId: string, options: ImportOptions, snapshot: Sourc
   return {
     runId,
     state: 'planned',
-    source: { file: snapshot.file, sha256: '', sizeBytes: snapshot.sizeBytes, walBytes: snapshot.walBytes, mode: snapshot.address.mode, checks: [] },
+    source: {
+      file: snapshot.file,
+      sha256: '',
+      sizeBytes: snapshot.sizeBytes,
+      walBytes: snapshot.walBytes,
+      mode: snapshot.address.mode,
+      checks: [],
+    },
     schema: options.schema,
     verify: options.verify,
     tables: [],
@@ -47,7 +54,9 @@ export function withBuilt(result: ImportResult, built: Built): ImportResult {
     objects: objectResults(built.objects),
     tables: result.tables.map((table) => {
       const counts = loaded.get(table.source);
-      return counts === undefined ? table : { ...table, rowsRead: counts.read, rowsWritten: counts.taken, quarantined: counts.read - counts.sent };
+      return counts === undefined
+        ? table
+        : { ...table, rowsRead: counts.read, rowsWritten: counts.taken, quarantined: counts.read - counts.sent };
     }),
   };
 }
@@ -82,7 +91,9 @@ function plannedTable(schema: string, { source, facts, types, rejected }: Prepar
       declaredType: declared,
       type: column.type,
       reason: decided?.reason ?? '',
-      ...(proposal === null || proposal === undefined ? {} : { proposal: `${proposal.type}${proposal.epoch === null ? '' : `:${proposal.epoch}`} (${proposal.reason})` }),
+      ...(proposal === null || proposal === undefined
+        ? {}
+        : { proposal: `${proposal.type}${proposal.epoch === null ? '' : `:${proposal.epoch}`} (${proposal.reason})` }),
     };
   });
   return {
@@ -105,5 +116,11 @@ function plannedTable(schema: string, { source, facts, types, rejected }: Prepar
 }
 
 function objectResults(objects: readonly ObjectReport[]): ImportResult['objects'] {
-  return objects.map(({ kind, name, state, reason, source }) => ({ kind, name, state, reason, ...(source === null ? {} : { source }) }));
+  return objects.map(({ kind, name, state, reason, source }) => ({
+    kind,
+    name,
+    state,
+    reason,
+    ...(source === null ? {} : { source }),
+  }));
 }

@@ -21,7 +21,11 @@ for (const server of testServers()) {
       for (const table of result.tables) {
         assert.ok(table.sourceDigest !== null && table.sourceDigest === table.targetDigest, `${name}: ${table.source} is proven`);
         const { rows } = source.prepare(`SELECT count(*) AS rows FROM "${table.source}"`).get() ?? {};
-        assert.equal((await pool.query(`SELECT count(*)::int AS rows FROM ${table.target}`)).rows[0].rows, rows, `${name}: ${table.source}`);
+        assert.equal(
+          (await pool.query(`SELECT count(*)::int AS rows FROM ${table.target}`)).rows[0].rows,
+          rows,
+          `${name}: ${table.source}`,
+        );
       }
       source.close();
     }

@@ -24,7 +24,9 @@ test('a connection that is cut in the middle is told, and nothing of the import 
   let cutting: Promise<unknown> | undefined;
   const progress: typeof context.progress = () => ({
     update: () => {
-      cutting ??= pool.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%'`);
+      cutting ??= pool.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'COPY%'`,
+      );
     },
     end: () => undefined,
   });
@@ -43,7 +45,10 @@ test('a login that may not create is told which right it lacks, and nothing is w
   asReader.password = 'only-for-this-test';
   const database = await openDatabase(new Secret(asReader.href));
   try {
-    await assert.rejects(importSqlite({ ...context, database }, importOptions(sqliteFile(t, practice))), hasCode('privilege-missing'));
+    await assert.rejects(
+      importSqlite({ ...context, database }, importOptions(sqliteFile(t, practice))),
+      hasCode('privilege-missing'),
+    );
   } finally {
     await database.close();
     await pool.query(`DROP ROLE ${role}`);
@@ -54,7 +59,10 @@ test('a login that may not create is told which right it lacks, and nothing is w
 test('two imports into one schema do not run at the same time', async (t) => {
   const { context, pool } = await workbench(t);
   const file = sqliteFile(t, practice);
-  const attempts = await Promise.allSettled([importSqlite(context, importOptions(file)), importSqlite(context, importOptions(file))]);
+  const attempts = await Promise.allSettled([
+    importSqlite(context, importOptions(file)),
+    importSqlite(context, importOptions(file)),
+  ]);
   assert.deepEqual(attempts.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
   const [refused] = attempts.flatMap((attempt) => (attempt.status === 'rejected' ? [attempt.reason] : []));
   assert.ok(isSafekeepError(refused));
@@ -62,10 +70,25 @@ test('two imports into one schema do not run at the same time', async (t) => {
   assert.deepEqual(await relations(pool), ['public.t']);
 });
 
+test('a run that has ended holds nothing back from another process', async (t) => {
+  const { run, url, context } = await workbench(t);
+  const file = sqliteFile(t, practice);
+  assert.equal((await run(file)).state, 'done');
+  const another = await openDatabase(url);
+  try {
+    assert.equal((await importSqlite({ ...context, database: another }, importOptions(file, { replace: true }))).state, 'done');
+  } finally {
+    await another.close();
+  }
+});
+
 test('an import that is interrupted stops and takes back what it had built', async (t) => {
   const { context, pool } = await workbench(t);
   const stopping = new AbortController();
   const progress: typeof context.progress = () => ({ update: () => stopping.abort(new Error('Ctrl-C')), end: () => undefined });
-  await assert.rejects(importSqlite({ ...context, progress, signal: stopping.signal }, importOptions(sqliteFile(t, manyRows))), hasCode('interrupted'));
+  await assert.rejects(
+    importSqlite({ ...context, progress, signal: stopping.signal }, importOptions(sqliteFile(t, manyRows))),
+    hasCode('interrupted'),
+  );
   assert.deepEqual(await relations(pool), []);
 });

@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs';
 import { SafekeepError } from '@safekeep/core';
 import type { ImportResult } from '../model.ts';
+import { readSourceSchema } from '../objects/index.ts';
+import { loadedColumns } from '../rules.ts';
+import { tableReading } from '../source/open-table.ts';
 import { inTenant, readQuarantined, readTables, type ProvenTable, type RunRow } from '../store/runs.ts';
 import { findRun, requireDone } from '../store/find-run.ts';
 import type { ImportContext } from './import-context.ts';
-import { digestTables, proofProblems, proveTables, type Pair, type Proof } from './prove-tables.ts';
+import { askDigests, digestTables, proofProblems, proveTables, type Pair, type Proof } from './prove-tables.ts';
 import { withProof } from './result.ts';
 import { Phases } from './phases.ts';
 import { withSource } from './with-source.ts';
@@ -13,20 +16,34 @@ import { withSource } from './with-source.ts';
  * Proves a finished import again, as both databases are now. With the SQLite file at its old place (and unchanged, by its
  * SHA-256) both sides are read; without it the target is compared with the digests of the source that the run recorded.
  */
-export async function verifyRun(context: Pick<ImportContext, 'clock' | 'database' | 'tenant'>, runId: string): Promise<{ readonly result: ImportResult; readonly ok: boolean }> {
+export async function verifyRun(
+  context: Pick<ImportContext, 'clock' | 'database' | 'tenant'>,
+  runId: string,
+): Promise<{ readonly result: ImportResult; readonly ok: boolean }> {
   const { run, tables, pairs } = await readProvenRun(context, runId);
   requireDone(run, 'verifying');
   if (run.result === null) throw new Error(`The run ${run.run_id} is done and has no result`);
   const phases = new Phases(context.clock);
   const target = { database: context.database, schema: run.target_schema };
-  const proof = await phases.measure('verify', () => (existsSync(run.source) ? proveAgainstFile(run, pairs, target) : proveAgainstRecord(tables, pairs, target)));
+  const proof = await phases.measure('verify', () =>
+    existsSync(run.source) ? proveAgainstFile(run, pairs, target) : proveAgainstRecord(tables, pairs, target),
+  );
   const problems = proofProblems(proof);
-  const result = { ...withProof(run.result, proof), problems, verify: 'full' as const, seconds: phases.total(), phases: phases.seconds };
+  const result = {
+    ...withProof(run.result, proof),
+    problems,
+    verify: 'full' as const,
+    seconds: phases.total(),
+    phases: phases.seconds,
+  };
   return { result, ok: problems.length === 0 };
 }
 
 /** A run with what is needed to read its tables again. */
-export async function readProvenRun(context: Pick<ImportContext, 'database' | 'tenant'>, runId: string): Promise<{ readonly run: RunRow; readonly tables: readonly ProvenTable[]; readonly pairs: readonly Pair[] }> {
+export async function readProvenRun(
+  context: Pick<ImportContext, 'database' | 'tenant'>,
+  runId: string,
+): Promise<{ readonly run: RunRow; readonly tables: readonly ProvenTable[]; readonly pairs: readonly Pair[] }> {
   const { tenant } = context;
   return await context.database.withClient((client) =>
     inTenant(client, tenant, async () => {
@@ -37,6 +54,7 @@ export async function readProvenRun(context: Pick<ImportContext, 'database' | 't
         source,
         target,
         form,
+        reading: null,
         skip: new Set(quarantined.filter((row) => row.source === source).map(({ ordinal }) => ordinal)),
       }));
       return { run, tables, pairs };
@@ -50,9 +68,13 @@ async function proveAgainstFile(run: RunRow, pairs: readonly Pair[], target: Tar
   return await withSource(run.source, async ({ snapshot, thread }) => {
     const sha256 = await thread.ask('sha256', { sizeBytes: snapshot.sizeBytes, walBytes: snapshot.walBytes });
     if (sha256 !== run.source_sha256) throw new SafekeepError('import-source-differs', { file: run.source, run: run.run_id });
-    const digests = new Map(pairs.map((pair) => [pair.source, thread.ask('digest', { table: pair.source, form: pair.form, skip: pair.skip })]));
-    for (const digest of digests.values()) digest.catch(() => undefined);
-    return await proveTables(snapshot, pairs, digests, target);
+    const schema = readSourceSchema(snapshot.sqlite);
+    const readable = pairs.map((pair) => {
+      const table = schema.tables.find(({ name }) => name === pair.source);
+      if (table === undefined) throw new SafekeepError('import-source-differs', { file: run.source, run: run.run_id });
+      return { ...pair, reading: tableReading(snapshot.sqlite, table, loadedColumns(table)) };
+    });
+    return await proveTables(snapshot, readable, askDigests({ snapshot, thread }, readable), target);
   });
 }
 

@@ -1,30 +1,63 @@
+import { SafekeepError } from '@safekeep/core';
 import { runners } from '../thread/tasks.ts';
 import { ReaderThread } from '../thread/reader-thread.ts';
 import type { TableFacts } from '../scan/scan-table.ts';
 import type { TableReading } from '../source/open-table.ts';
-import { quoteSqlite } from '../source/quote.ts';
-import { openSnapshot, translate, type SourceSnapshot } from '../source/snapshot.ts';
+import { lastRowid } from '../source/table-facts.ts';
+import { openSnapshot, SnapshotMoved, translate, type SourceSnapshot } from '../source/snapshot.ts';
 
 /** The source as one run sees it: a snapshot, and a second thread that reads the same. */
 export type Source = { readonly snapshot: SourceSnapshot; readonly thread: ReaderThread };
 
-/** Opens the file for the length of `work`. Throws the refusals of a file that is no usable database. */
-export async function withSource<Result>(file: string, work: (source: Source) => Promise<Result>): Promise<Result> {
-  const snapshot = openSnapshot(file);
-  const thread = new ReaderThread(snapshot.address);
+// A program that commits without pause may slip in between the two openings; each try takes a few milliseconds.
+const JOIN_TRIES = 50;
+
+/**
+ * Opens the file for the length of `work`. Throws the refusals of a file that is no usable database.
+ *
+ * @param onOpen is called when both threads see the same state: whoever kept writers out for that may let them in again.
+ */
+export async function withSource<Result>(
+  file: string,
+  work: (source: Source) => Promise<Result>,
+  onOpen?: () => void,
+): Promise<Result> {
+  const thread = new ReaderThread();
+  let snapshot: SourceSnapshot | undefined;
   try {
+    snapshot = await openForBoth(file, thread);
+    onOpen?.();
     return await work({ snapshot, thread });
   } catch (error) {
     throw translate(error, file);
   } finally {
     // The thread first: its connection must be gone before the descriptors that both use are closed.
     await thread.close();
-    snapshot.close();
+    snapshot?.close();
+  }
+}
+
+/** A snapshot that the thread sees too. */
+async function openForBoth(file: string, thread: ReaderThread): Promise<SourceSnapshot> {
+  for (let tries = 1; ; tries += 1) {
+    const snapshot = openSnapshot(file);
+    try {
+      await thread.ask('join', snapshot.address);
+      return snapshot;
+    } catch (error) {
+      // The thread has closed its connection already.
+      snapshot.close();
+      if (!(error instanceof SnapshotMoved)) throw error;
+      if (tries === JOIN_TRIES) throw new SafekeepError('import-source-locked', { file }, { cause: error });
+    }
   }
 }
 
 /** Scans every table, about half of the rows in the other thread. */
-export async function scanInTwo({ snapshot, thread }: Source, readings: readonly TableReading[]): Promise<ReadonlyMap<string, TableFacts>> {
+export async function scanInTwo(
+  { snapshot, thread }: Source,
+  readings: readonly TableReading[],
+): Promise<ReadonlyMap<string, TableFacts>> {
   const [here, there] = halves(readings, (reading) => guessedCells(snapshot, reading));
   const elsewhere = there.map(async (reading) => [reading.table.name, await thread.ask('scan', reading)] as const);
   const scanned = here.map((reading) => [reading.table.name, runners.scan(snapshot, reading)] as const);
@@ -44,9 +77,6 @@ function halves<Item>(items: readonly Item[], weightOf: (item: Item) => number):
   return sides;
 }
 
-/** The last rowid is found at once and is near the count in most tables; counting would read the table. */
 function guessedCells(snapshot: SourceSnapshot, { table, rootPage, columns }: TableReading): number {
-  if (rootPage === 0 || table.withoutRowid) return columns.length;
-  const found = snapshot.sqlite.prepare(`SELECT CAST(max(rowid) AS REAL) AS last FROM ${quoteSqlite(table.name)}`).get();
-  return Number(found?.['last'] ?? 0) * columns.length;
+  return rootPage === 0 || table.withoutRowid ? columns.length : lastRowid(snapshot.sqlite, table.name) * columns.length;
 }

@@ -27,7 +27,9 @@ function encode(type: Parameters<typeof encoderFor>[0], value: bigint | number |
 const decimals = fc.oneof(
   fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
   fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => !Object.is(value, -0)),
-  fc.tuple(fc.integer({ min: -10_000_000, max: 10_000_000 }), fc.integer({ min: 0, max: 4 })).map(([whole, scale]) => (whole === 0 ? 0 : whole / 10 ** scale)),
+  fc
+    .tuple(fc.integer({ min: -10_000_000, max: 10_000_000 }), fc.integer({ min: 0, max: 4 }))
+    .map(([whole, scale]) => (whole === 0 ? 0 : whole / 10 ** scale)),
 );
 
 test('a number becomes exactly the numeric of its shortest decimal, as the server reads it', async (t) => {
@@ -46,7 +48,15 @@ test('a number becomes exactly the numeric of its shortest decimal, as the serve
 });
 
 test('the decoder of the proof reads every numeric as the canonical form of its decimal text', () => {
-  const decode = fieldHasher({ source: 'n', target: 'n', type: 'numeric', epoch: null, wide: false, numbersAsText: false, longestBytes: 0 });
+  const decode = fieldHasher({
+    source: 'n',
+    target: 'n',
+    type: 'numeric',
+    epoch: null,
+    wide: false,
+    numbersAsText: false,
+    longestBytes: 0,
+  });
   fc.assert(
     fc.property(decimals, (value) => {
       const field = encode('numeric', value) ?? Buffer.alloc(0);
@@ -69,7 +79,9 @@ test('numeric(p,s) takes what fits and nothing that would be rounded', () => {
 
 test('dates and times are those the server reads from the same text', async (t) => {
   const { pool } = await testDatabase(t);
-  const instant = fc.date({ min: new Date('0001-01-01T00:00:00Z'), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true }).map((date) => date.toISOString());
+  const instant = fc
+    .date({ min: new Date('0001-01-01T00:00:00Z'), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true })
+    .map((date) => date.toISOString());
   const texts = fc.sample(instant, { numRuns: 1_000, seed: 11 });
   const { rows } = await pool.query<{ day: Buffer; local: Buffer; moment: Buffer }>(
     `SELECT date_send(left(value, 10)::date) AS day, timestamp_send(left(value, 23)::timestamp) AS local, timestamptz_send((left(value, 23) || '+05:30')::timestamptz) AS moment
@@ -85,7 +97,22 @@ test('dates and times are those the server reads from the same text', async (t) 
 
 test('what the calendar or the clock has not is no date', () => {
   const temporal = new TemporalText();
-  for (const text of ['2021-02-29', '1900-02-29', '2020-13-01', '2020-00-10', '2020-1-1', '0000-01-01', '2020-01-01 24:00', '2020-01-01 10:60', '2020-01-01 10:00:60', '2020-01-01 10:00:00.', '2020-01-01 10:00:00+2', '2020-01-01x10:00', '20200101', '1x:00']) {
+  for (const text of [
+    '2021-02-29',
+    '1900-02-29',
+    '2020-13-01',
+    '2020-00-10',
+    '2020-1-1',
+    '0000-01-01',
+    '2020-01-01 24:00',
+    '2020-01-01 10:60',
+    '2020-01-01 10:00:60',
+    '2020-01-01 10:00:00.',
+    '2020-01-01 10:00:00+2',
+    '2020-01-01x10:00',
+    '20200101',
+    '1x:00',
+  ]) {
     const bytes = Buffer.from(text);
     assert.equal(temporal.read(bytes, 0, bytes.length), false, text);
   }
@@ -132,7 +159,8 @@ test('the hash of a value does not depend on the pieces it comes in', () => {
       whole.end();
       pieces.begin(6);
       const places = [0, ...cuts.map((cut) => Math.min(cut, bytes.length)).toSorted((a, b) => a - b), bytes.length];
-      for (let at = 1; at < places.length; at += 1) pieces.bytes(view, places[at - 1] ?? 0, (places[at] ?? 0) - (places[at - 1] ?? 0));
+      for (let at = 1; at < places.length; at += 1)
+        pieces.bytes(view, places[at - 1] ?? 0, (places[at] ?? 0) - (places[at - 1] ?? 0));
       pieces.end();
       assert.deepEqual([whole.first, whole.second], [pieces.first, pieces.second]);
     }),
@@ -144,8 +172,16 @@ test('a COPY that the server refuses leaves the connection in step', async (t) =
   await database.withClient(async (client) => {
     const sink = { begin: () => undefined, part: () => undefined };
     await assert.rejects(copyOut(client, 'COPY (SELECT 1/0) TO STDOUT (FORMAT binary)', sink), { code: '22012' });
-    const failing = { begin: () => undefined, part: () => { throw new Error('the sink fails'); } };
-    await assert.rejects(copyOut(client, 'COPY (SELECT generate_series(1, 5000)) TO STDOUT (FORMAT binary)', failing), /the sink fails/);
+    const failing = {
+      begin: () => undefined,
+      part: () => {
+        throw new Error('the sink fails');
+      },
+    };
+    await assert.rejects(
+      copyOut(client, 'COPY (SELECT generate_series(1, 5000)) TO STDOUT (FORMAT binary)', failing),
+      /the sink fails/,
+    );
     assert.deepEqual((await client.query('SELECT 1 AS one')).rows, [{ one: 1 }]);
   });
 });

@@ -152,7 +152,11 @@ const temporal = new TemporalText();
 const MICROS_PER_DAY = 86_400_000_000;
 
 function readTemporal(row: Row, column: number, family: TemporalText['family']): boolean {
-  return row.kind[column] === TEXT && temporal.read(row.body, row.start[column] ?? 0, row.size[column] ?? 0) && temporal.family === family;
+  return (
+    row.kind[column] === TEXT &&
+    temporal.read(row.body, row.start[column] ?? 0, row.size[column] ?? 0) &&
+    temporal.family === family
+  );
 }
 
 function encodeDate(row: Row, column: number, out: CopyBuffer): boolean {
@@ -252,9 +256,14 @@ function writeInfinity(value: number, out: CopyBuffer, scaled: Scaled | undefine
 
 const groups = new Uint16Array(5);
 
-function writeCoefficient(number: { readonly negative: boolean; readonly coefficient: number; readonly scale: number }, out: CopyBuffer, scaled: Scaled | undefined): boolean {
+function writeCoefficient(
+  number: { readonly negative: boolean; readonly coefficient: number; readonly scale: number },
+  out: CopyBuffer,
+  scaled: Scaled | undefined,
+): boolean {
   const { negative, coefficient, scale } = number;
-  if (scaled !== undefined && (scale > scaled.scale || coefficient >= 10 ** (scaled.precision - scaled.scale + scale))) return false;
+  if (scaled !== undefined && (scale > scaled.scale || coefficient >= 10 ** (scaled.precision - scaled.scale + scale)))
+    return false;
   // Groups of four digits are counted from the point: the fraction is filled up to whole groups. At most 15 + 3 digits.
   const fractionGroups = Math.ceil(scale / 4);
   const padding = fractionGroups * 4 - scale;
@@ -269,7 +278,12 @@ function writeCoefficient(number: { readonly negative: boolean; readonly coeffic
   let last = 0;
   while (last < count && groups[last] === 0) last += 1;
   const used = count - last;
-  writeHeader(out, { groups: used, weight: used === 0 ? 0 : count - 1 - fractionGroups, sign: negative && used > 0 ? NEGATIVE : POSITIVE, scale: scaled?.scale ?? scale });
+  writeHeader(out, {
+    groups: used,
+    weight: used === 0 ? 0 : count - 1 - fractionGroups,
+    sign: negative && used > 0 ? NEGATIVE : POSITIVE,
+    scale: scaled?.scale ?? scale,
+  });
   for (let index = count - 1; index >= last; index -= 1) out.int16(groups[index] ?? 0);
   return true;
 }
@@ -290,7 +304,12 @@ function writeDecimal(decimal: Decimal, out: CopyBuffer, scaled: Scaled | undefi
   const used = first < 0 ? [] : values.slice(first, values.findLastIndex((value) => value !== 0) + 1);
   const weight = first < 0 ? 0 : Math.ceil(whole / 4) - 1 - first;
   if (out.room < used.length * 2 + FIELD_OVERHEAD_BYTES / 4) return false;
-  writeHeader(out, { groups: used.length, weight, sign: decimal.negative && used.length > 0 ? NEGATIVE : POSITIVE, scale: scaled?.scale ?? scale });
+  writeHeader(out, {
+    groups: used.length,
+    weight,
+    sign: decimal.negative && used.length > 0 ? NEGATIVE : POSITIVE,
+    scale: scaled?.scale ?? scale,
+  });
   for (const value of used) out.int16(value);
   return true;
 }

@@ -25,7 +25,7 @@ export function hashCoefficient(negative: boolean, coefficient: number, exponent
   hash.word(!isZero && negative ? 1 : 0);
   hash.word(isZero ? 0 : exponent);
   hash.word(Math.floor(coefficient / TWO_POW_32));
-  hash.word(coefficient % TWO_POW_32 | 0);
+  hash.word((coefficient % TWO_POW_32) | 0);
   hash.end();
 }
 

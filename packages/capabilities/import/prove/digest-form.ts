@@ -37,7 +37,20 @@ export type TableDigest = {
 };
 
 /** Marks of the canonical forms (README, "The proof"): the same value has the same mark and the same bytes on both sides. */
-export const tags = { null: 0, integer: 1, double: 2, decimal: 3, longDecimal: 4, boolean: 5, text: 6, bytes: 7, date: 8, time: 9, timestamp: 10, infinity: 11 } as const;
+export const tags = {
+  null: 0,
+  integer: 1,
+  double: 2,
+  decimal: 3,
+  longDecimal: 4,
+  boolean: 5,
+  text: 6,
+  bytes: 7,
+  date: 8,
+  time: 9,
+  timestamp: 10,
+  infinity: 11,
+} as const;
 
 /** Places that make the key of a row. */
 export function keyPlaces(form: DigestForm): readonly number[] {
@@ -46,6 +59,9 @@ export function keyPlaces(form: DigestForm): readonly number[] {
 
 export function tableDigest(form: DigestForm, sums: TableSums): TableDigest {
   const columns = form.columns.map((column, at) => ({ name: column.target, nulls: sums.nulls[at] ?? 0, sum: sums.hex(at) }));
-  const text = [`rows ${sums.rows}`, ...columns.map(({ name, nulls, sum }) => `${JSON.stringify(name)} nulls ${nulls} sum ${sum}`)].join('\n');
+  const text = [
+    `rows ${sums.rows}`,
+    ...columns.map(({ name, nulls, sum }) => `${JSON.stringify(name)} nulls ${nulls} sum ${sum}`),
+  ].join('\n');
   return { rows: sums.rows, columns, sha256: createHash('sha256').update(text).digest('hex') };
 }

@@ -17,7 +17,11 @@ const DIFFERENCES_TOLD = 1_000;
  * Finds the rows that make the digests of a table differ, in two more passes over both sides: the first finds the buckets of
  * keys whose sums differ, the second the rows within them. Rows that stand on both sides, as often, cancel out.
  */
-export async function locateDifferences(client: pg.ClientBase, sqlite: DatabaseSync, { source, target }: BothSides): Promise<Difference[]> {
+export async function locateDifferences(
+  client: pg.ClientBase,
+  sqlite: DatabaseSync,
+  { source, target }: BothSides,
+): Promise<Difference[]> {
   const columns = source.form.columns.length;
   const left = new BucketSums();
   const right = new BucketSums();
@@ -26,9 +30,16 @@ export async function locateDifferences(client: pg.ClientBase, sqlite: DatabaseS
   const buckets = left.differing(right);
 
   const rows = new RowLedger(buckets, columns);
-  visitSource(sqlite, source, new TableSums(columns), ({ place, key, first, second }) => rows.take('source', place, key, first, second));
-  await visitTarget(client, target, new TableSums(columns), ({ place, key, first, second }) => rows.take('target', place, key, first, second));
-  return rows.differences(source.table, source.form.columns.map((column) => column.source));
+  visitSource(sqlite, source, new TableSums(columns), ({ place, key, first, second }) =>
+    rows.take('source', place, key, first, second),
+  );
+  await visitTarget(client, target, new TableSums(columns), ({ place, key, first, second }) =>
+    rows.take('target', place, key, first, second),
+  );
+  return rows.differences(
+    source.table,
+    source.form.columns.map((column) => column.source),
+  );
 }
 
 /** Both lanes of all values as one number that is exact as a double. */
@@ -66,7 +77,13 @@ function bucketOf(key: RowKey): number {
 }
 
 type Side = Difference['side'];
-type KeptRow = { readonly side: Side; readonly place: string; readonly key: string; readonly values: string; readonly hashes: Int32Array };
+type KeptRow = {
+  readonly side: Side;
+  readonly place: string;
+  readonly key: string;
+  readonly values: string;
+  readonly hashes: Int32Array;
+};
 
 class RowLedger {
   readonly #buckets: ReadonlySet<number>;
@@ -97,7 +114,9 @@ class RowLedger {
   }
 
   #differs(one: KeptRow, other: KeptRow, column: number): boolean {
-    return one.hashes[column] !== other.hashes[column] || one.hashes[this.#columns + column] !== other.hashes[this.#columns + column];
+    return (
+      one.hashes[column] !== other.hashes[column] || one.hashes[this.#columns + column] !== other.hashes[this.#columns + column]
+    );
   }
 
   /** Each row of one side takes an equal row of the other with it. */

@@ -10,15 +10,29 @@ import { sqliteFile, workbench, type Ending } from '../testing/workbench.ts';
 
 const ROWS = 3_000;
 
-async function imported(t: Ending & { readonly after: (run: () => Promise<void>) => void }, key: string): Promise<{ pool: pg.Pool; differences: () => Promise<readonly Difference[]> }> {
+async function imported(
+  t: Ending & { readonly after: (run: () => Promise<void>) => void },
+  key: string,
+): Promise<{ pool: pg.Pool; differences: () => Promise<readonly Difference[]> }> {
   const { run, pool, context } = await workbench(t);
   const file = sqliteFile(t, (database) => {
-    database.exec(`CREATE TABLE t (id INTEGER ${key}, name TEXT, price NUMERIC(10,2), score REAL, raw BLOB, at DATETIME, n INTEGER, yes BOOLEAN)`);
+    database.exec(
+      `CREATE TABLE t (id INTEGER ${key}, name TEXT, price NUMERIC(10,2), score REAL, raw BLOB, at DATETIME, n INTEGER, yes BOOLEAN)`,
+    );
     const insert = database.prepare('INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
     database.exec('BEGIN');
     for (let id = 1; id <= ROWS; id += 1) {
       const at = new Date(1_500_000_000_000 + id * 1_000).toISOString().slice(0, 19).replace('T', ' ');
-      insert.run(id, id % 10 === 0 ? null : `Name ${id} größer`, id / 100, Math.sqrt(id), Buffer.from([id & 255, id >> 8]), at, id * 7, id % 2);
+      insert.run(
+        id,
+        id % 10 === 0 ? null : `Name ${id} größer`,
+        id / 100,
+        Math.sqrt(id),
+        Buffer.from([id & 255, id >> 8]),
+        at,
+        id * 7,
+        id % 2,
+      );
     }
     database.exec('COMMIT');
   });
@@ -54,7 +68,14 @@ test('each change of a single value is found in exactly its row and column', asy
     await pool.query(change);
     const { rows } = await pool.query<{ ctid: string }>('SELECT ctid::text FROM t WHERE id = $1', [id]);
     const found = await differences();
-    assert.deepEqual(found.map(({ side, key, columns }) => [side, key, columns]), [['source', String(id), [column]], ['target', rows[0]?.ctid, [column]]], what);
+    assert.deepEqual(
+      found.map(({ side, key, columns }) => [side, key, columns]),
+      [
+        ['source', String(id), [column]],
+        ['target', rows[0]?.ctid, [column]],
+      ],
+      what,
+    );
     await pool.query(`DELETE FROM t WHERE id = ${id}`);
     await pool.query('INSERT INTO t SELECT * FROM before');
     await pool.query('DROP TABLE before');
@@ -65,7 +86,13 @@ test('two values that changed places are found, though every sum of values stays
   const { pool, differences } = await imported(t, 'PRIMARY KEY');
   await pool.query('UPDATE t SET n = CASE id WHEN 10 THEN 77 ELSE 70 END WHERE id IN (10, 11)');
   const found = await differences();
-  assert.deepEqual(found.filter(({ side }) => side === 'source').map(({ key, columns }) => [key, columns]), [['10', ['n']], ['11', ['n']]]);
+  assert.deepEqual(
+    found.filter(({ side }) => side === 'source').map(({ key, columns }) => [key, columns]),
+    [
+      ['10', ['n']],
+      ['11', ['n']],
+    ],
+  );
 });
 
 for (const key of ['PRIMARY KEY', '']) {
@@ -76,7 +103,10 @@ for (const key of ['PRIMARY KEY', '']) {
     await pool.query('ALTER TABLE t DROP CONSTRAINT IF EXISTS t_pkey; ALTER TABLE t ALTER COLUMN id DROP IDENTITY IF EXISTS');
     await pool.query('DELETE FROM t WHERE id = 40; INSERT INTO t SELECT * FROM t WHERE id = 41');
     const found = await differences();
-    assert.deepEqual(found.map(({ side }) => side), ['source', 'target']);
+    assert.deepEqual(
+      found.map(({ side }) => side),
+      ['source', 'target'],
+    );
     assert.equal(found[0]?.key, '40');
     const { rows } = await pool.query<{ ctid: string }>('SELECT ctid::text FROM t WHERE id = 41');
     assert.ok(rows.some(({ ctid }) => ctid === found[1]?.key));
@@ -85,15 +115,24 @@ for (const key of ['PRIMARY KEY', '']) {
   test(`a lost row and an added one are found, in a table ${kind}`, async (t) => {
     const { pool, differences } = await imported(t, key);
     await pool.query('DELETE FROM t WHERE id = 500');
-    assert.deepEqual((await differences()).map(({ side, key: place }) => [side, place]), [['source', '500']]);
+    assert.deepEqual(
+      (await differences()).map(({ side, key: place }) => [side, place]),
+      [['source', '500']],
+    );
     await pool.query(`INSERT INTO t (id, name) VALUES (99999, 'added')`);
-    assert.deepEqual((await differences()).map(({ side }) => side), ['source', 'target']);
+    assert.deepEqual(
+      (await differences()).map(({ side }) => side),
+      ['source', 'target'],
+    );
   });
 }
 
 test('two equal rows that both changed in the same way do not cancel out', async (t) => {
   const { run, pool, context } = await workbench(t);
-  const file = sqliteFile(t, `CREATE TABLE twins (a TEXT, b INTEGER); INSERT INTO twins VALUES ('x', 1), ('x', 1), ('y', 2), ('y', 2)`);
+  const file = sqliteFile(
+    t,
+    `CREATE TABLE twins (a TEXT, b INTEGER); INSERT INTO twins VALUES ('x', 1), ('x', 1), ('y', 2), ('y', 2)`,
+  );
   const { runId } = await run(file);
   await pool.query(`UPDATE twins SET b = 3 WHERE a = 'x'`);
   const { ok, result } = await verifyRun(context, runId);

@@ -1,12 +1,18 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { RowCursor } from '../source/cursor.ts';
 import { quoteSqlite } from '../source/quote.ts';
+import { hasSafeRowids } from '../source/table-facts.ts';
 import { keyPlaces, tableDigest, tags, type ColumnForm, type DigestForm, type TableDigest } from './digest-form.ts';
 import { RowKey, TableSums, ValueHash } from './hash.ts';
 import { sourceHasher } from './source-values.ts';
 
 /** Receives each row of one side: its place, and the hashes of its key and values. The arrays are used again for the next row. */
-export type RowVisitor = (row: { readonly place: string; readonly key: RowKey; readonly first: Int32Array; readonly second: Int32Array }) => void;
+export type RowVisitor = (row: {
+  readonly place: string;
+  readonly key: RowKey;
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+}) => void;
 
 export type SourceTable = {
   readonly table: string;
@@ -29,14 +35,23 @@ export function sourceDigest(sqlite: DatabaseSync, source: SourceTable, openPage
 }
 
 /** Reads every row through SQLite's own library. */
-export function visitSource(sqlite: DatabaseSync, { table, form, skip, openPages }: SourceTable & { readonly openPages: OpenPages }, sums: TableSums, visit: RowVisitor | undefined): void {
+export function visitSource(
+  sqlite: DatabaseSync,
+  { table, form, skip, openPages }: SourceTable & { readonly openPages: OpenPages },
+  sums: TableSums,
+  visit: RowVisitor | undefined,
+): void {
   const hashers = form.columns.map(sourceHasher);
   // In a UTF-16 database the bytes of a text are not the ones of the target: there SQLite has to convert the whole text.
   const utf8 = sqlite.prepare('PRAGMA encoding').get()?.['encoding'] === 'UTF-8';
-  const maybeLong = form.columns.map((column) => utf8 && form.ordered && !column.numbersAsText && column.longestBytes > LONG_VALUE_BYTES);
+  const maybeLong = form.columns.map(
+    (column) => utf8 && form.ordered && !column.numbersAsText && column.longestBytes > LONG_VALUE_BYTES,
+  );
   const longTags = form.columns.map(({ type }) => (type === 'bytea' ? tags.bytes : tags.text));
   const longValues = maybeLong.includes(true) ? new LongValues(openPages()) : undefined;
-  const select = form.columns.map((column, at) => (maybeLong[at] === true ? lengthIfLong(column, valueSql(column, utf8)) : valueSql(column, utf8)));
+  const select = form.columns.map((column, at) =>
+    maybeLong[at] === true ? lengthIfLong(column, valueSql(column, utf8)) : valueSql(column, utf8),
+  );
   const hash = new ValueHash();
   const first = new Int32Array(hashers.length);
   const second = new Int32Array(hashers.length);
@@ -77,9 +92,12 @@ const BYTES_OF_A_NUMBER = 16;
 /** The rows in the order of the table, each with its rowid behind the values where it has one. */
 function* sourceRows(sqlite: DatabaseSync, { table, form, select }: Selection): Generator<readonly SQLOutputValue[]> {
   const from = `FROM ${quoteSqlite(table)}${form.ordered ? ' NOT INDEXED' : ''}`;
-  const longest = form.columns.reduce((sum, column) => sum + BYTES_OF_A_NUMBER + Math.min(column.longestBytes, LONG_VALUE_BYTES), 0);
+  const longest = form.columns.reduce(
+    (sum, column) => sum + BYTES_OF_A_NUMBER + Math.min(column.longestBytes, LONG_VALUE_BYTES),
+    0,
+  );
   const limit = Math.max(1, Math.min(ROWS_AT_ONCE, Math.floor(BYTES_AT_ONCE / longest)));
-  if (!form.hasRowid || !hasSafeRowids(sqlite, from)) {
+  if (!form.hasRowid || !hasSafeRowids(sqlite, table)) {
     const rowid = form.hasRowid ? ['CAST(rowid AS TEXT)'] : [];
     const statement = sqlite.prepare(`SELECT ${[...select, ...rowid].join(', ')} ${from}`);
     statement.setReturnArrays(true);
@@ -87,9 +105,11 @@ function* sourceRows(sqlite: DatabaseSync, { table, form, select }: Selection): 
     for (const row of statement.iterate()) yield row as unknown as SQLOutputValue[];
     return;
   }
-  const statement = sqlite.prepare(`SELECT ${[...select, 'rowid'].join(', ')} ${from} WHERE rowid > ? ORDER BY rowid LIMIT ${limit}`);
+  const statement = sqlite.prepare(
+    `SELECT ${[...select, 'rowid'].join(', ')} ${from} WHERE rowid > ? ORDER BY rowid LIMIT ${limit}`,
+  );
   statement.setReturnArrays(true);
-  for (let last: SQLOutputValue = Number.MIN_SAFE_INTEGER; ; ) {
+  for (let last: SQLOutputValue = Number.MIN_SAFE_INTEGER; ;) {
     // setReturnArrays(true) above: rows are arrays.
     const rows = statement.all(last) as unknown as SQLOutputValue[][];
     yield* rows;
@@ -98,16 +118,11 @@ function* sourceRows(sqlite: DatabaseSync, { table, form, select }: Selection): 
   }
 }
 
-/** Whether every rowid is a number that JavaScript holds exactly. */
-function hasSafeRowids(sqlite: DatabaseSync, from: string): boolean {
-  const row = sqlite.prepare(`SELECT CAST(min(rowid) AS TEXT) AS first, CAST(max(rowid) AS TEXT) AS last ${from}`).get();
-  return [row?.['first'], row?.['last']].every((text) => text === null || text === undefined || Math.abs(Number(text)) < Number.MAX_SAFE_INTEGER);
-}
-
 /** Integers beyond 2^53 come as text; so do numbers that became text. A real stays a number, to be written as JavaScript does. */
 function valueSql(column: ColumnForm, utf8: boolean): string {
   const name = quoteSqlite(column.source);
-  if (column.type === 'bytea') return `CASE typeof(${name}) WHEN 'real' THEN ${name} ${utf8 ? '' : `WHEN 'text' THEN ${name} WHEN 'integer' THEN CAST(${name} AS TEXT) `}ELSE CAST(${name} AS BLOB) END`;
+  if (column.type === 'bytea')
+    return `CASE typeof(${name}) WHEN 'real' THEN ${name} ${utf8 ? '' : `WHEN 'text' THEN ${name} WHEN 'integer' THEN CAST(${name} AS TEXT) `}ELSE CAST(${name} AS BLOB) END`;
   if (column.wide || column.numbersAsText) return `CASE typeof(${name}) WHEN 'integer' THEN CAST(${name} AS TEXT) ELSE ${name} END`;
   return name;
 }
@@ -133,7 +148,8 @@ class LongValues {
   }
 
   hash(place: { readonly ordinal: number; readonly column: number }, sizeBytes: number, tag: number, hash: ValueHash): void {
-    for (; this.#ordinal < place.ordinal; this.#ordinal += 1) if (!this.#cursor.next()) throw new Error('The pages have fewer rows than SQLite');
+    for (; this.#ordinal < place.ordinal; this.#ordinal += 1)
+      if (!this.#cursor.next()) throw new Error('The pages have fewer rows than SQLite');
     const { row } = this.#cursor;
     // The length comes from SQLite, the bytes from the pages: if they do not belong together, it shows here.
     if (row.size[place.column] !== sizeBytes) throw new Error('A long value has another length in its pages');

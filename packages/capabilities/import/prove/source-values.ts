@@ -22,7 +22,8 @@ export function sourceHasher(form: ColumnForm): SourceHasher {
     case 'double precision':
       return (value, hash) => hashDouble(Number(value), hash);
     case 'boolean':
-      return (value, hash) => hashSmall(tags.boolean, value === 1 || (typeof value === 'string' && value.toLowerCase() === 'true') ? 1 : 0, hash);
+      return (value, hash) =>
+        hashSmall(tags.boolean, value === 1 || (typeof value === 'string' && value.toLowerCase() === 'true') ? 1 : 0, hash);
     case 'text':
     case 'json':
       return (value, hash) => hashText(tags.text, textOf(value), hash);
@@ -83,7 +84,7 @@ function hashInteger(value: SQLOutputValue, hash: ValueHash): void {
   }
   hash.begin(tags.integer);
   hash.word(Math.floor(value / TWO_POW_32) | 0);
-  hash.word(value % TWO_POW_32 | 0);
+  hash.word((value % TWO_POW_32) | 0);
   hash.end();
 }
 
@@ -147,7 +148,8 @@ function startOfDay(date: string, zone: string): number {
 }
 
 function hashTimestamp(text: string, zoneIfNone: string, hash: ValueHash): void {
-  const [matched, date = '', hours = '', minutes = '', seconds = '00', fraction = '', zone = zoneIfNone] = TIMESTAMP.exec(text) ?? [];
+  const [matched, date = '', hours = '', minutes = '', seconds = '00', fraction = '', zone = zoneIfNone] =
+    TIMESTAMP.exec(text) ?? [];
   if (matched === undefined) throw new Error('A timestamp was expected');
   const wholeSeconds = startOfDay(date, zone) + (Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds);
   const micros = wholeSeconds * 1_000_000 + Number(fraction.padEnd(6, '0'));
@@ -157,7 +159,7 @@ function hashTimestamp(text: string, zoneIfNone: string, hash: ValueHash): void 
   }
   hash.begin(tags.timestamp);
   hash.word(Math.floor(micros / TWO_POW_32) | 0);
-  hash.word(micros % TWO_POW_32 | 0);
+  hash.word((micros % TWO_POW_32) | 0);
   hash.end();
 }
 

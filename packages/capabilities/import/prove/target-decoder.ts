@@ -35,7 +35,8 @@ export class TargetDecoder implements CopyOutSink {
   begin(bytes: number): void {
     this.#expected = bytes;
     this.#filled = 0;
-    this.#large = bytes > LARGE_ROW_BYTES ? new LargeRow(this.#fields, this.#hash, this.#beforeFirstRow ? FILE_HEADER_BYTES : 0) : undefined;
+    this.#large =
+      bytes > LARGE_ROW_BYTES ? new LargeRow(this.#fields, this.#hash, this.#beforeFirstRow ? FILE_HEADER_BYTES : 0) : undefined;
   }
 
   part(buffer: Buffer, start: number, end: number): void {
@@ -150,7 +151,12 @@ class LargeRow {
         if (this.#longLeft === 0) this.#endField(false);
         continue;
       }
-      const copied = buffer.copy(this.#gathered, this.#gatheredBytes, at, Math.min(end, at + this.#gathered.length - this.#gatheredBytes));
+      const copied = buffer.copy(
+        this.#gathered,
+        this.#gatheredBytes,
+        at,
+        Math.min(end, at + this.#gathered.length - this.#gatheredBytes),
+      );
       at += copied;
       this.#gatheredBytes += copied;
       if (this.#gatheredBytes === this.#gathered.length) this.#take();

@@ -14,9 +14,13 @@ export async function targetDigest(client: pg.ClientBase, target: TargetTable): 
   return tableDigest(target.form, sums);
 }
 
-
 /** Reads every row back from the server. */
-export async function visitTarget(client: pg.ClientBase, { schema, table, form }: TargetTable, sums: TableSums, visit: RowVisitor | undefined): Promise<void> {
+export async function visitTarget(
+  client: pg.ClientBase,
+  { schema, table, form }: TargetTable,
+  sums: TableSums,
+  visit: RowVisitor | undefined,
+): Promise<void> {
   const key = new RowKey();
   const places = keyPlaces(form);
   let place = '';
@@ -31,7 +35,14 @@ export async function visitTarget(client: pg.ClientBase, { schema, table, form }
     visit?.({ place, key, first, second });
   };
   const placed: RowTaker = (first, second, nulls) => takeRow(first.subarray(1), second.subarray(1), nulls.subarray(1));
-  const decoder = visit === undefined ? new TargetDecoder(hashers, new ValueHash(), takeRow) : new TargetDecoder([readPlace, ...hashers], new ValueHash(), placed);
+  const decoder =
+    visit === undefined
+      ? new TargetDecoder(hashers, new ValueHash(), takeRow)
+      : new TargetDecoder([readPlace, ...hashers], new ValueHash(), placed);
   const columns = form.columns.map((column) => quoteName(column.target)).join(', ');
-  await copyOut(client, `COPY (SELECT ${visit === undefined ? '' : 'ctid::text, '}${columns} FROM ${qualified(schema, table)}) TO STDOUT (FORMAT binary)`, decoder);
+  await copyOut(
+    client,
+    `COPY (SELECT ${visit === undefined ? '' : 'ctid::text, '}${columns} FROM ${qualified(schema, table)}) TO STDOUT (FORMAT binary)`,
+    decoder,
+  );
 }

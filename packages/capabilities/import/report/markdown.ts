@@ -11,10 +11,19 @@ function markdownOf(part: ReportPart): string {
     case 'paragraph':
       return escaped(part.text);
     case 'source':
-      return `${escaped(part.caption)}:\n\n${part.text.split('\n').map((line) => `    ${line}`).join('\n')}`;
+      return `${escaped(part.caption)}:\n\n${part.text
+        .split('\n')
+        .map((line) => `    ${line}`)
+        .join('\n')}`;
     case 'table': {
       const line = (cells: readonly string[]): string => `| ${part.head.map((_, at) => escaped(cells[at] ?? '')).join(' | ')} |`;
-      return [`${escaped(part.caption)}:`, '', line(part.head), `|${part.head.map(() => '---').join('|')}|`, ...part.rows.map(line)].join('\n');
+      return [
+        `${escaped(part.caption)}:`,
+        '',
+        line(part.head),
+        `|${part.head.map(() => '---').join('|')}|`,
+        ...part.rows.map(line),
+      ].join('\n');
     }
   }
 }

@@ -4,7 +4,12 @@ import type { ImportResult } from '../model.ts';
 export type ReportPart =
   | { readonly kind: 'heading'; readonly text: string }
   | { readonly kind: 'paragraph'; readonly text: string }
-  | { readonly kind: 'table'; readonly caption: string; readonly head: readonly string[]; readonly rows: readonly (readonly string[])[] }
+  | {
+      readonly kind: 'table';
+      readonly caption: string;
+      readonly head: readonly string[];
+      readonly rows: readonly (readonly string[])[];
+    }
   | { readonly kind: 'source'; readonly caption: string; readonly text: string };
 
 const ROWS_SHOWN = 1_000;
@@ -41,8 +46,13 @@ function verdict(result: ImportResult): string {
   const rows = count(result.tables.reduce((sum, table) => sum + table.rowsWritten, 0));
   if (result.state === 'failed') return 'The import was refused. Nothing of it stands in the target; the source was not touched.';
   if (result.state !== 'done') return `The import is in state ${result.state}.`;
-  const proof = { full: 'every value was compared and is equal', counts: 'only the counts were compared', off: 'nothing was compared, as asked for' }[result.verify];
-  const kept = result.rejected > 0 ? ` ${count(result.rejected)} row(s) that PostgreSQL cannot hold are kept whole in quarantine.` : '';
+  const proof = {
+    full: 'every value was compared and is equal',
+    counts: 'only the counts were compared',
+    off: 'nothing was compared, as asked for',
+  }[result.verify];
+  const kept =
+    result.rejected > 0 ? ` ${count(result.rejected)} row(s) that PostgreSQL cannot hold are kept whole in quarantine.` : '';
   return `Done in ${result.seconds.toFixed(1)} s: ${rows} rows in ${count(result.tables.length)} tables; ${proof}.${kept}`;
 }
 
@@ -55,7 +65,10 @@ function sourceTable({ source, runId }: ImportResult): ReportPart {
       ['Run', runId],
       ['File', source.file],
       ['SHA-256', source.sha256],
-      ['Size', `${count(source.sizeBytes)} bytes${source.walBytes > 0 ? ` and ${count(source.walBytes)} bytes of write-ahead log` : ''}`],
+      [
+        'Size',
+        `${count(source.sizeBytes)} bytes${source.walBytes > 0 ? ` and ${count(source.walBytes)} bytes of write-ahead log` : ''}`,
+      ],
       ['Opened', source.mode],
       ...source.checks.map((check) => ['Check', check]),
     ],
@@ -81,17 +94,30 @@ function tables(result: ImportResult): ReportPart {
 
 function rejected(result: ImportResult): ReportPart[] {
   if (result.rejectedRows.length === 0) return [];
-  const rows = result.rejectedRows.map(({ table, rowid, ordinal, columns: bad }) => [table, rowid ?? '', String(ordinal + 1), bad.join(', ')]);
+  const rows = result.rejectedRows.map(({ table, rowid, ordinal, columns: bad }) => [
+    table,
+    rowid ?? '',
+    String(ordinal + 1),
+    bad.join(', '),
+  ]);
   return [
     { kind: 'heading', text: 'Rows that PostgreSQL cannot hold' },
-    { kind: 'table', caption: 'Texts with NUL or without valid UTF-8', head: ['Table', 'rowid', 'Place', 'Columns'], rows: shown(rows) },
+    {
+      kind: 'table',
+      caption: 'Texts with NUL or without valid UTF-8',
+      head: ['Table', 'rowid', 'Place', 'Columns'],
+      rows: shown(rows),
+    },
   ];
 }
 
 function differences(result: ImportResult): ReportPart[] {
   if (result.differences.length === 0) return [];
   const rows = result.differences.map(({ table, side, key, columns: bad }) => [table, side, key, bad.join(', ')]);
-  return [{ kind: 'heading', text: 'Differences' }, { kind: 'table', caption: 'Rows that differ', head: ['Table', 'Side', 'rowid or ctid', 'Columns'], rows: shown(rows) }];
+  return [
+    { kind: 'heading', text: 'Differences' },
+    { kind: 'table', caption: 'Rows that differ', head: ['Table', 'Side', 'rowid or ctid', 'Columns'], rows: shown(rows) },
+  ];
 }
 
 function columns(result: ImportResult): ReportPart {
@@ -99,24 +125,42 @@ function columns(result: ImportResult): ReportPart {
     kind: 'table',
     caption: 'What became of each column, and why',
     head: ['Column', 'Declared', 'Type', 'Reason', 'Proposed'],
-    rows: result.tables.flatMap((table) => table.columns.map((column) => [`${table.target}.${column.target}`, column.declaredType, column.type, column.reason, column.proposal ?? ''])),
+    rows: result.tables.flatMap((table) =>
+      table.columns.map((column) => [
+        `${table.target}.${column.target}`,
+        column.declaredType,
+        column.type,
+        column.reason,
+        column.proposal ?? '',
+      ]),
+    ),
   };
 }
 
 function changedObjects(result: ImportResult): ReportPart[] {
   const states = ['not-migrated', 'changed', 'migrated'];
-  const rows = result.objects.toSorted((a, b) => states.indexOf(a.state) - states.indexOf(b.state)).map(({ state, kind, name, reason }) => [state, kind, name, reason]);
-  return [{ kind: 'heading', text: 'Objects' }, { kind: 'table', caption: 'Every object of the source, in exactly one state', head: ['State', 'Kind', 'Name', 'Reason'], rows }];
+  const rows = result.objects
+    .toSorted((a, b) => states.indexOf(a.state) - states.indexOf(b.state))
+    .map(({ state, kind, name, reason }) => [state, kind, name, reason]);
+  return [
+    { kind: 'heading', text: 'Objects' },
+    { kind: 'table', caption: 'Every object of the source, in exactly one state', head: ['State', 'Kind', 'Name', 'Reason'], rows },
+  ];
 }
 
 function names(result: ImportResult): ReportPart[] {
   if (result.names.length === 0) return [];
   const rows = result.names.map(({ kind, source, target }) => [kind, source, target]);
-  return [{ kind: 'heading', text: 'Changed names' }, { kind: 'table', caption: 'Names that are not the source\'s', head: ['Kind', 'Source', 'Target'], rows }];
+  return [
+    { kind: 'heading', text: 'Changed names' },
+    { kind: 'table', caption: "Names that are not the source's", head: ['Kind', 'Source', 'Target'], rows },
+  ];
 }
 
 function keptSources(result: ImportResult): ReportPart[] {
-  const parts = result.objects.flatMap(({ kind, name, source }): ReportPart[] => (source === undefined ? [] : [{ kind: 'source', caption: `${kind} ${name}`, text: source }]));
+  const parts = result.objects.flatMap(({ kind, name, source }): ReportPart[] =>
+    source === undefined ? [] : [{ kind: 'source', caption: `${kind} ${name}`, text: source }],
+  );
   return parts.length === 0 ? [] : [{ kind: 'heading', text: 'Statements of the source that did not come over whole' }, ...parts];
 }
 

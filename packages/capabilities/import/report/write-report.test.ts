@@ -13,7 +13,9 @@ test('the report verifies with the key of the home, and not after a change', asy
   const signed = JSON.parse(readFileSync(report ?? '', 'utf8'));
   verify(REPORT_KIND, signed.document, signed.signature, context.signer.verifierKey);
   signed.document.tables[0].rowsWritten = 2;
-  assert.throws(() => verify(REPORT_KIND, signed.document, signed.signature, context.signer.verifierKey), { code: 'signature-invalid' });
+  assert.throws(() => verify(REPORT_KIND, signed.document, signed.signature, context.signer.verifierKey), {
+    code: 'signature-invalid',
+  });
 });
 
 test('names of the source become neither markup of the page nor of the Markdown', async (t) => {

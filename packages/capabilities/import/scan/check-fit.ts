@@ -8,8 +8,15 @@ import { TEXT, type Row } from '../source/row.ts';
 export type Misfit = { readonly column: number; readonly values: number; readonly firstOrdinal: number };
 
 /** Tries the encoder of every named column on every row: the same code that will send them decides whether they fit. */
-export function checkFit(cursor: RowCursor, wishes: readonly { readonly column: number; readonly decision: TypeDecision }[]): Misfit[] {
-  const columns = wishes.map(({ column, decision }) => ({ column, encoder: encoderFor(decision.type, decision.epoch), isJson: decision.type.startsWith('json') }));
+export function checkFit(
+  cursor: RowCursor,
+  wishes: readonly { readonly column: number; readonly decision: TypeDecision }[],
+): Misfit[] {
+  const columns = wishes.map(({ column, decision }) => ({
+    column,
+    encoder: encoderFor(decision.type, decision.epoch),
+    isJson: decision.type.startsWith('json'),
+  }));
   const misfits = new Map<number, Misfit>();
   const { row } = cursor;
   const scratch = new CopyBuffer(FIELD_OVERHEAD_BYTES);

@@ -103,7 +103,10 @@ export class ColumnScan {
       jsonLike: this.#jsonLike,
       infinities: this.#infinities,
       realRange: this.#realMin <= this.#realMax ? [this.#realMin, this.#realMax] : null,
-      wholeDigits: Math.max(this.#wholeDigits, anyInteger ? integerDigits(this.#minHigh, this.#minLow, this.#maxHigh, this.#maxLow) : 0),
+      wholeDigits: Math.max(
+        this.#wholeDigits,
+        anyInteger ? integerDigits(this.#minHigh, this.#minLow, this.#maxHigh, this.#maxLow) : 0,
+      ),
       fractionDigits: this.#fractionDigits,
       unstorableTexts: this.#unstorable,
       longestBytes: this.#longest,

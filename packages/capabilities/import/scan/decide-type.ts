@@ -28,7 +28,10 @@ export function decideType(column: SourceColumn, facts: ScanFacts): TypeDecision
   if (integers + reals + texts + blobs === 0) return byDeclaration(declared, column);
   if (blobs > 0) return withBlobs(facts, declared);
   if (declared === 'blob' && texts > 0) {
-    return decision('bytea', `${texts} texts in a ${column.declaredType} column, kept as their UTF-8 bytes`, { changed: true, widened: integers + reals > 0 });
+    return decision('bytea', `${texts} texts in a ${column.declaredType} column, kept as their UTF-8 bytes`, {
+      changed: true,
+      widened: integers + reals > 0,
+    });
   }
   if (texts > 0 && integers + reals > 0) return mixedTexts(facts, declared);
   if (texts > 0) return textsOnly(facts, declared, column);
@@ -54,7 +57,11 @@ function byDeclaration(declared: Declared, column: SourceColumn): TypeDecision {
 
 function withBlobs(facts: ScanFacts, declared: Declared): TypeDecision {
   const others = facts.integers + facts.reals + facts.texts;
-  if (others > 0) return decision('bytea', `${facts.blobs} blobs among ${others} other values, which are kept as the UTF-8 bytes of their text`, { changed: true, widened: true });
+  if (others > 0)
+    return decision('bytea', `${facts.blobs} blobs among ${others} other values, which are kept as the UTF-8 bytes of their text`, {
+      changed: true,
+      widened: true,
+    });
   if (declared === 'blob' || declared === 'none') return decision('bytea', 'blobs');
   return decision('bytea', `${facts.blobs} blobs and nothing else, against the declared type`, { changed: true, widened: true });
 }
@@ -63,23 +70,38 @@ function mixedTexts(facts: ScanFacts, declared: Declared): TypeDecision {
   const { integers, reals, texts, minimum, maximum, families } = facts;
   const words = families.boolean === texts && reals === 0 && minimum !== null && maximum !== null && minimum >= 0n && maximum <= 1n;
   if (declared === 'boolean' && words) return decision('boolean', 'only 0, 1, true and false');
-  return decision('text', `${texts} texts among ${integers + reals} numbers; a number is kept as its shortest exact decimal`, { changed: true, widened: true });
+  return decision('text', `${texts} texts among ${integers + reals} numbers; a number is kept as its shortest exact decimal`, {
+    changed: true,
+    widened: true,
+  });
 }
 
 function textsOnly(facts: ScanFacts, declared: Declared, column: SourceColumn): TypeDecision {
   const { families, texts } = facts;
-  if (declared === 'boolean' && families.boolean === texts) return decision('boolean', 'only true and false', { changed: facts.shape === null });
+  if (declared === 'boolean' && families.boolean === texts)
+    return decision('boolean', 'only true and false', { changed: facts.shape === null });
   const temporal = (['date', 'time', 'timestamp', 'timestamptz'] as const).find((family) => families[family] === texts);
   if (temporal !== undefined) {
     if (declared === 'temporal') return decision(temporal, temporalReason(temporal, facts), { changed: facts.shape === null });
     return decision('text', 'texts', { proposal: { type: temporal, epoch: null, reason: temporalReason(temporal, facts) } });
   }
-  const kinds = Object.entries(families).filter(([family, count]) => count > 0 && ['date', 'time', 'timestamp', 'timestamptz'].includes(family));
+  const kinds = Object.entries(families).filter(
+    ([family, count]) => count > 0 && ['date', 'time', 'timestamp', 'timestamptz'].includes(family),
+  );
   if (declared === 'temporal') {
-    const found = kinds.length === 0 ? 'texts that are no dates' : `mixed kinds (${Object.entries(families).filter(([, count]) => count > 0).map(([family, count]) => `${count} ${family}`).join(', ')})`;
+    const found =
+      kinds.length === 0
+        ? 'texts that are no dates'
+        : `mixed kinds (${Object.entries(families)
+            .filter(([, count]) => count > 0)
+            .map(([family, count]) => `${count} ${family}`)
+            .join(', ')})`;
     return decision('text', `${found}: kept as written`, { changed: true, widened: true });
   }
-  if (facts.jsonLike === texts) return decision('text', 'texts', { proposal: { type: 'json', epoch: null, reason: 'every value begins like a JSON object or array' } });
+  if (facts.jsonLike === texts)
+    return decision('text', 'texts', {
+      proposal: { type: 'json', epoch: null, reason: 'every value begins like a JSON object or array' },
+    });
   if (declared === 'integer' || declared === 'real' || declared === 'decimal' || declared === 'boolean') {
     return decision('text', `${texts} texts and no number in a ${column.declaredType} column`, { changed: true, widened: true });
   }
@@ -87,8 +109,10 @@ function textsOnly(facts: ScanFacts, declared: Declared, column: SourceColumn): 
 }
 
 function temporalReason(family: string, facts: ScanFacts): string {
-  const spelling = facts.shape === null ? 'in more than one spelling; the moment is kept, not the spelling' : `all written ${facts.shape}`;
-  if (family === 'timestamptz') return `every value carries an offset, ${spelling}; the moment is kept, the offset as written is not`;
+  const spelling =
+    facts.shape === null ? 'in more than one spelling; the moment is kept, not the spelling' : `all written ${facts.shape}`;
+  if (family === 'timestamptz')
+    return `every value carries an offset, ${spelling}; the moment is kept, the offset as written is not`;
   return family === 'timestamp' ? `no value carries an offset, ${spelling}` : `every value is a ${family}, ${spelling}`;
 }
 
@@ -101,7 +125,11 @@ function numbersOnly(facts: ScanFacts, declared: Declared, column: SourceColumn)
   if (reals === 0) {
     const proposal = epochProposal(column, facts);
     const against = declared === 'temporal' || declared === 'boolean' || declared === 'text' || declared === 'blob';
-    return decision('bigint', against ? `whole numbers in a ${column.declaredType} column` : 'whole numbers', { changed: against, widened: against, proposal });
+    return decision('bigint', against ? `whole numbers in a ${column.declaredType} column` : 'whole numbers', {
+      changed: against,
+      widened: against,
+      proposal,
+    });
   }
   if (integers === 0 && declared !== 'integer') return decision('double precision', 'floating-point numbers');
   return decision('numeric', `${reals} fractional among ${integers} whole numbers; each as its shortest exact decimal`, {
@@ -117,7 +145,11 @@ function decimal(facts: ScanFacts, column: SourceColumn): TypeDecision {
   const [precision, scale] = precisionAndScale(column);
   const fits = facts.infinities === 0 && facts.fractionDigits <= scale && facts.wholeDigits <= precision - scale;
   if (fits) return decision(declared, `every value fits ${column.declaredType}`);
-  return decision('numeric', `values need ${facts.wholeDigits} digits before and ${facts.fractionDigits} after the point; ${column.declaredType} would cut them`, { changed: true, widened: true });
+  return decision(
+    'numeric',
+    `values need ${facts.wholeDigits} digits before and ${facts.fractionDigits} after the point; ${column.declaredType} would cut them`,
+    { changed: true, widened: true },
+  );
 }
 
 function epochProposal(column: SourceColumn, facts: ScanFacts): TypeProposal | null {
@@ -125,7 +157,9 @@ function epochProposal(column: SourceColumn, facts: ScanFacts): TypeProposal | n
   const named = /(?:^|_)(?:at|on|date|time|timestamp|ts|created|updated|modified|expires)$|(?:Date|Time|At)$/.test(column.name);
   if (!named && declaredKind(column) !== 'temporal') return null;
   const [unit] = epochCandidates(facts.minimum, facts.maximum);
-  return unit === undefined ? null : { type: 'timestamptz', epoch: unit, reason: `every value is a moment between 1990 and 2060 if read as ${unit}` };
+  return unit === undefined
+    ? null
+    : { type: 'timestamptz', epoch: unit, reason: `every value is a moment between 1990 and 2060 if read as ${unit}` };
 }
 
 const MAX_PRECISION = 1000;
@@ -143,7 +177,7 @@ function declaredDecimal(column: SourceColumn): `numeric(${number},${number})` |
 function declaredKind(column: SourceColumn): Declared {
   const type = column.declaredType.toUpperCase();
   if (type === '') return 'none';
-  if (/^BOOL/.test(type)) return 'boolean';
+  if (type.startsWith('BOOL')) return 'boolean';
   if (/^(?:DATE|TIME|TIMESTAMP|SMALLDATETIME)/.test(type)) return 'temporal';
   if (/^(?:NUMERIC|DECIMAL|DEC\b|NUMBER|MONEY|CURRENCY|SMALLMONEY)/.test(type)) return 'decimal';
   if (/^JSONB?$/.test(type)) return 'json';
@@ -156,5 +190,12 @@ function decision(
   reason: string,
   more: { readonly widened?: boolean; readonly changed?: boolean; readonly proposal?: TypeProposal | null } = {},
 ): TypeDecision {
-  return { type, epoch: null, reason, widened: more.widened ?? false, changed: more.changed ?? false, proposal: more.proposal ?? null };
+  return {
+    type,
+    epoch: null,
+    reason,
+    widened: more.widened ?? false,
+    changed: more.changed ?? false,
+    proposal: more.proposal ?? null,
+  };
 }

@@ -60,7 +60,7 @@ function isLargeStorable(cursor: RowCursor, column: number): boolean {
   const size = cursor.row.size[column] ?? 0;
   const piece = Buffer.allocUnsafe(PIECE_BYTES);
   let carried = 0;
-  for (let from = 0; from < size; ) {
+  for (let from = 0; from < size;) {
     const take = Math.min(size - from, piece.length - carried);
     cursor.readLarge(column, from, piece.subarray(carried, carried + take));
     from += take;

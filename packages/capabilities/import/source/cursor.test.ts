@@ -18,7 +18,11 @@ function assertSameRows(snapshot: SourceSnapshot): number {
   for (const table of readSourceSchema(snapshot.sqlite).tables.filter(({ loadable }) => loadable)) {
     const columns = table.columns.filter(({ hidden }) => !hidden);
     const pages = openTable(snapshot.sqlite, snapshot.address.descriptors, tableReading(snapshot.sqlite, table, columns));
-    const select = new SqlCursor(snapshot.sqlite, table.name, columns.map(({ name }) => name));
+    const select = new SqlCursor(
+      snapshot.sqlite,
+      table.name,
+      columns.map(({ name }) => name),
+    );
     rows += compare(pages, select, table.name);
   }
   return rows;
@@ -29,7 +33,10 @@ function compare(pages: RowCursor, select: RowCursor, table: string): number {
   while (select.next()) {
     assert.ok(pages.next(), `${table} ends after ${rows} rows when it is read from the pages`);
     const [one, other] = [recordBytes(pages), recordBytes(select)];
-    assert.ok(one.equals(other), `${table}, row ${rows}: ${one.toString('hex').slice(0, 200)} instead of ${other.toString('hex').slice(0, 200)}`);
+    assert.ok(
+      one.equals(other),
+      `${table}, row ${rows}: ${one.toString('hex').slice(0, 200)} instead of ${other.toString('hex').slice(0, 200)}`,
+    );
     rows += 1;
   }
   assert.ok(!pages.next(), `${table} has more rows in its pages`);
@@ -60,22 +67,32 @@ test('pages give the same rows as SELECT, for any values, page size, encoding an
   const pageSize = fc.constantFrom(512, 1_024, 4_096, 65_536);
   const encoding = fc.constantFrom('UTF-8', 'UTF-16le', 'UTF-16be');
   fc.assert(
-    fc.property(pageSize, encoding, fc.boolean(), fc.array(fc.tuple(value, value, value), { maxLength: 60 }), (size, text, withoutRowid, rows) => {
-      const file = sqliteFile(t, (database) => {
-        database.exec(`PRAGMA page_size = ${size}; PRAGMA encoding = '${text}'`);
-        database.exec(`CREATE TABLE mixed (a, b REAL, c TEXT, key TEXT${withoutRowid ? ', PRIMARY KEY (key)) WITHOUT ROWID' : ')'}`);
-        const insert = database.prepare('INSERT INTO mixed VALUES (?, ?, ?, ?)');
-        rows.forEach(([a, b, c], index) => insert.run(a, b, c, `${(index * 7_919) % 1_000}-${index}`));
-      });
-      assert.equal(withSnapshot(file, assertSameRows), rows.length);
-    }),
+    fc.property(
+      pageSize,
+      encoding,
+      fc.boolean(),
+      fc.array(fc.tuple(value, value, value), { maxLength: 60 }),
+      (size, text, withoutRowid, rows) => {
+        const file = sqliteFile(t, (database) => {
+          database.exec(`PRAGMA page_size = ${size}; PRAGMA encoding = '${text}'`);
+          database.exec(
+            `CREATE TABLE mixed (a, b REAL, c TEXT, key TEXT${withoutRowid ? ', PRIMARY KEY (key)) WITHOUT ROWID' : ')'}`,
+          );
+          const insert = database.prepare('INSERT INTO mixed VALUES (?, ?, ?, ?)');
+          rows.forEach(([a, b, c], index) => insert.run(a, b, c, `${(index * 7_919) % 1_000}-${index}`));
+        });
+        assert.equal(withSnapshot(file, assertSameRows), rows.length);
+      },
+    ),
     { numRuns: 60 },
   );
 });
 
 test('a table of many pages, with holes, overflow and all widths of integers is read whole', (t) => {
   const file = sqliteFile(t, (database) => {
-    database.exec('PRAGMA page_size = 512; CREATE TABLE wide (id INTEGER PRIMARY KEY, n INTEGER, t TEXT); CREATE TABLE keyed (k TEXT, n INTEGER, t TEXT, PRIMARY KEY (t, k)) WITHOUT ROWID');
+    database.exec(
+      'PRAGMA page_size = 512; CREATE TABLE wide (id INTEGER PRIMARY KEY, n INTEGER, t TEXT); CREATE TABLE keyed (k TEXT, n INTEGER, t TEXT, PRIMARY KEY (t, k)) WITHOUT ROWID',
+    );
     const insert = database.prepare('INSERT INTO wide VALUES (?, ?, ?)');
     const keyed = database.prepare('INSERT INTO keyed VALUES (?, ?, ?)');
     database.exec('BEGIN');
@@ -107,7 +124,9 @@ test('what stands in the write-ahead log beside the file is read with it, and no
   const live = join(folder, 'live.sqlite');
   const writer = new DatabaseSync(live);
   writer.exec('PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)');
-  writer.exec("INSERT INTO t VALUES (1, 'in the file'); PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO t VALUES (2, 'in the log'); UPDATE t SET v = 'changed in the log' WHERE id = 1");
+  writer.exec(
+    "INSERT INTO t VALUES (1, 'in the file'); PRAGMA wal_checkpoint(TRUNCATE); INSERT INTO t VALUES (2, 'in the log'); UPDATE t SET v = 'changed in the log' WHERE id = 1",
+  );
   const seen = withSnapshot(live, (snapshot) => {
     assert.equal(snapshot.address.mode, 'live');
     // A commit after the snapshot belongs to the next one.

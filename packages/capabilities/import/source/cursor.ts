@@ -36,7 +36,15 @@ export type RowCursor = {
   readLarge(column: number, from: number, target: Buffer): void;
 };
 
-type Level = { readonly page: Buffer; cell: number; cells: number; rightmost: number; type: number; headerAt: number; visitedRight: boolean };
+type Level = {
+  readonly page: Buffer;
+  cell: number;
+  cells: number;
+  rightmost: number;
+  type: number;
+  headerAt: number;
+  visitedRight: boolean;
+};
 
 /** Walks the b-tree of a table from its first row to its last, page by page. */
 export class PageCursor implements RowCursor {
@@ -133,12 +141,22 @@ export class PageCursor implements RowCursor {
     this.#file.read(page, bytes);
     const headerAt = page === 1 ? 100 : 0;
     const type = bytes.readUInt8(headerAt);
-    const expected = this.#layout.withoutRowid ? type === LEAF_INDEX || type === INTERIOR_INDEX : type === LEAF_TABLE || type === INTERIOR_TABLE;
+    const expected = this.#layout.withoutRowid
+      ? type === LEAF_INDEX || type === INTERIOR_INDEX
+      : type === LEAF_TABLE || type === INTERIOR_TABLE;
     if (!expected) throw corrupt(page, `it is no page of this table (type ${type})`);
     const cells = bytes.readUInt16BE(headerAt + 3);
     if (headerAt + 8 + cells * 2 > this.#usable) throw corrupt(page, `it claims ${cells} cells`);
     const interior = type === INTERIOR_TABLE || type === INTERIOR_INDEX;
-    this.#levels.push({ page: bytes, cell: 0, cells, type, headerAt, visitedRight: false, rightmost: interior ? bytes.readUInt32BE(headerAt + 8) : 0 });
+    this.#levels.push({
+      page: bytes,
+      cell: 0,
+      cells,
+      type,
+      headerAt,
+      visitedRight: false,
+      rightmost: interior ? bytes.readUInt32BE(headerAt + 8) : 0,
+    });
   }
 
   // One buffer a level, kept: a page is not needed any more once the walk left it.

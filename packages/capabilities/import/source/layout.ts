@@ -37,7 +37,9 @@ function missingValues(columns: readonly SourceColumn[], encoding: TextEncoding)
   try {
     scratch.exec(`PRAGMA encoding = '${encodingNames[encoding]}'`);
     // A default that is no constant cannot belong to a column added to rows: ALTER TABLE refuses it.
-    return columns.map((column) => (isConstant(column.defaultSql) ? storedDefault(scratch, column.declaredType, column.defaultSql) : { kind: NULL }));
+    return columns.map((column) =>
+      isConstant(column.defaultSql) ? storedDefault(scratch, column.declaredType, column.defaultSql) : { kind: NULL },
+    );
   } finally {
     scratch.close();
   }

@@ -25,12 +25,25 @@ export type OpenTableOptions = {
 };
 
 /** Rows are read from the pages where they stand there, and by SELECT where SQLite makes them up (virtual tables and columns). */
-export function openTable(sqlite: DatabaseSync, descriptors: PageDescriptors, reading: TableReading, options: OpenTableOptions = {}): RowCursor {
+export function openTable(
+  sqlite: DatabaseSync,
+  descriptors: PageDescriptors,
+  reading: TableReading,
+  options: OpenTableOptions = {},
+): RowCursor {
   const { table, columns, rootPage } = reading;
-  const computed = options.withoutComputed === true ? [] : columns.flatMap(({ name, generated }, place) => (generated?.storage === 'virtual' ? [{ name, place }] : []));
+  const computed =
+    options.withoutComputed === true
+      ? []
+      : columns.flatMap(({ name, generated }, place) => (generated?.storage === 'virtual' ? [{ name, place }] : []));
   const file = rootPage === 0 ? undefined : new PageFile(descriptors);
   const textEncoding = file?.header.textEncoding ?? 'utf8';
-  if (file === undefined || (computed.length > 0 && textEncoding !== 'utf8')) return new SqlCursor(sqlite, table.name, columns.map((column) => column.name));
+  if (file === undefined || (computed.length > 0 && textEncoding !== 'utf8'))
+    return new SqlCursor(
+      sqlite,
+      table.name,
+      columns.map((column) => column.name),
+    );
   const pages = new PageCursor(file, recordLayout(reading, textEncoding), new Row(columns.length));
   return computed.length === 0 ? pages : new ComputedCursor(pages, sqlite, table.name, computed);
 }

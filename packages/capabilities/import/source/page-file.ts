@@ -115,7 +115,10 @@ export function readFileHeader(file: string): PageFileHeader {
     const bytes = Buffer.alloc(HEADER_BYTES);
     const read = readSync(fd, bytes, 0, HEADER_BYTES, 0);
     if (read < HEADER_BYTES || bytes.toString('latin1', 0, MAGIC.length) !== MAGIC) {
-      throw new SafekeepError('import-source-not-sqlite', { file, finding: describeForeignFile(bytes.subarray(0, read), sizeBytes) });
+      throw new SafekeepError('import-source-not-sqlite', {
+        file,
+        finding: describeForeignFile(bytes.subarray(0, read), sizeBytes),
+      });
     }
     return parseHeader(bytes);
   } finally {

@@ -79,12 +79,15 @@ export function openSnapshot(file: string): SourceSnapshot {
   }
 }
 
-/** A connection of this thread that sees exactly the state of the snapshot. Throws `import-source-changed` where that is gone. */
+/** A writer has committed between the snapshot and the joining of it: both must be made anew. */
+export class SnapshotMoved extends Error {}
+
+/** A connection of this thread that sees exactly the state of the snapshot. Throws {@link SnapshotMoved} where that is gone. */
 export function joinSnapshot(address: SnapshotAddress): DatabaseSync {
   const { sqlite, walFrames } = beginRead(address.readFile, address.mode, address.sharedMemory);
   if (walFrames === address.walFrames) return sqlite;
   sqlite.close();
-  throw new SafekeepError('import-source-changed', { file: address.readFile });
+  throw new SnapshotMoved();
 }
 
 function openMode(file: string, writeAheadLog: boolean): OpenMode {
@@ -113,7 +116,11 @@ function begin(sqlite: DatabaseSync): void {
  * Begins reading, and tells how far into the write-ahead log the transaction sees. SQLite does not say it; where the header of
  * the log's index is the same before and after, what it says holds for the transaction between.
  */
-function beginRead(file: string, mode: OpenMode, sharedMemory: number | undefined): { sqlite: DatabaseSync; walFrames: number | undefined } {
+function beginRead(
+  file: string,
+  mode: OpenMode,
+  sharedMemory: number | undefined,
+): { sqlite: DatabaseSync; walFrames: number | undefined } {
   const sqlite = connect(file, mode);
   try {
     if (sharedMemory === undefined) {
@@ -165,7 +172,13 @@ function copyToPrivateFolder(file: string, opened: (() => void)[]): string {
   return copy;
 }
 
-type Fingerprint = { readonly inode: bigint; readonly sizeBytes: number; readonly modifiedNs: bigint; readonly walBytes: number; readonly walModifiedNs: bigint };
+type Fingerprint = {
+  readonly inode: bigint;
+  readonly sizeBytes: number;
+  readonly modifiedNs: bigint;
+  readonly walBytes: number;
+  readonly walModifiedNs: bigint;
+};
 
 function fingerprint(file: string): Fingerprint {
   const database = statSync(file, { bigint: true });
@@ -188,7 +201,8 @@ const NOTADB = 26;
 
 /** Errors of SQLite as refusals; anything else as it is. */
 export function translate(error: unknown, file: string): unknown {
-  if (error instanceof DamagedSource) return new SafekeepError('import-source-corrupt', { place: error.place, detail: error.detail }, { cause: error });
+  if (error instanceof DamagedSource)
+    return new SafekeepError('import-source-corrupt', { place: error.place, detail: error.detail }, { cause: error });
   if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return error;
   const options = { cause: error };
   switch (error.errcode & 0xff) {
@@ -199,7 +213,11 @@ export function translate(error: unknown, file: string): unknown {
     case CORRUPT:
       return new SafekeepError('import-source-corrupt', { place: 'its schema or a page of it', detail: error.message }, options);
     case NOTADB:
-      return new SafekeepError('import-source-not-sqlite', { file, finding: 'SQLite itself refuses it; it may be encrypted' }, options);
+      return new SafekeepError(
+        'import-source-not-sqlite',
+        { file, finding: 'SQLite itself refuses it; it may be encrypted' },
+        options,
+      );
     case CANTOPEN:
       return existsSync(`${file}-journal`)
         ? new SafekeepError('import-source-journal', { file }, options)

@@ -32,7 +32,8 @@ export class SqlCursor implements RowCursor {
     const values = step.value as readonly SQLOutputValue[];
     this.row.body = Buffer.alloc(0);
     this.row.recordBytes = 0;
-    for (let column = 0; column * 2 < values.length; column += 1) this.row.set(column, storedValue(values[column * 2], values[column * 2 + 1]));
+    for (let column = 0; column * 2 < values.length; column += 1)
+      this.row.set(column, storedValue(values[column * 2], values[column * 2 + 1]));
     if (this.#encoding !== 'utf8') textToUtf8(this.row, this.#encoding);
     return true;
   }
@@ -52,11 +53,18 @@ export class ComputedCursor implements RowCursor {
   readonly #places: readonly number[];
   readonly #computed: Iterator<unknown>;
 
-  constructor(pages: RowCursor, source: DatabaseSync, table: string, columns: readonly { readonly name: string; readonly place: number }[]) {
+  constructor(
+    pages: RowCursor,
+    source: DatabaseSync,
+    table: string,
+    columns: readonly { readonly name: string; readonly place: number }[],
+  ) {
     this.row = pages.row;
     this.#pages = pages;
     this.#places = columns.map(({ place }) => place);
-    const statement = source.prepare(`SELECT ${columns.map(({ name }) => storedSql(name)).join(', ')} FROM ${quoteSqlite(table)} NOT INDEXED`);
+    const statement = source.prepare(
+      `SELECT ${columns.map(({ name }) => storedSql(name)).join(', ')} FROM ${quoteSqlite(table)} NOT INDEXED`,
+    );
     statement.setReadBigInts(true);
     statement.setReturnArrays(true);
     this.#computed = statement.iterate();
@@ -65,11 +73,13 @@ export class ComputedCursor implements RowCursor {
   next(): boolean {
     const more = this.#pages.next();
     const step = this.#computed.next();
-    if (more === (step.done === true)) throw new DamagedSource('a table with computed columns', 'its pages and SQLite give different numbers of rows');
+    if (more === (step.done === true))
+      throw new DamagedSource('a table with computed columns', 'its pages and SQLite give different numbers of rows');
     if (!more) return false;
     // setReturnArrays(true) above.
     const values = step.value as readonly SQLOutputValue[];
-    for (let at = 0; at < this.#places.length; at += 1) this.row.set(this.#places[at] ?? 0, storedValue(values[at * 2], values[at * 2 + 1]));
+    for (let at = 0; at < this.#places.length; at += 1)
+      this.row.set(this.#places[at] ?? 0, storedValue(values[at * 2], values[at * 2 + 1]));
     return true;
   }
 

@@ -4,7 +4,17 @@ import { qualified, quoteName } from '../objects/index.ts';
 /** A relation of the target that stands where the import would put one of its own. */
 export type Occupant = { readonly name: string; readonly kind: string };
 
-const KINDS: Readonly<Record<string, string>> = { r: 'table', p: 'partitioned table', v: 'view', m: 'materialised view', i: 'index', I: 'index', S: 'sequence', f: 'foreign table', c: 'type' };
+const KINDS: Readonly<Record<string, string>> = {
+  r: 'table',
+  p: 'partitioned table',
+  v: 'view',
+  m: 'materialised view',
+  i: 'index',
+  I: 'index',
+  S: 'sequence',
+  f: 'foreign table',
+  c: 'type',
+};
 
 export async function createSchema(client: pg.ClientBase, schema: string): Promise<void> {
   await client.query(`CREATE SCHEMA ${quoteName(schema)}`);
@@ -20,7 +30,10 @@ export async function schemaExists(client: pg.ClientBase, schema: string): Promi
 }
 
 /** Whether this login may create in the database and in the schema, where that exists. */
-export async function mayCreate(client: pg.ClientBase, schema: string): Promise<{ readonly inDatabase: boolean; readonly inSchema: boolean; readonly user: string; readonly database: string }> {
+export async function mayCreate(
+  client: pg.ClientBase,
+  schema: string,
+): Promise<{ readonly inDatabase: boolean; readonly inSchema: boolean; readonly user: string; readonly database: string }> {
   const { rows } = await client.query<{ inDatabase: boolean; inSchema: boolean; user: string; database: string }>(
     `SELECT has_database_privilege(current_database(), 'CREATE') AS "inDatabase",
             coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = $1), true) AS "inSchema",
@@ -44,7 +57,10 @@ export async function findOccupants(client: pg.ClientBase, schema: string, names
 
 /** Names of all relations of a schema, indexes and sequences included. */
 export async function relationNames(client: pg.ClientBase, schema: string): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>('SELECT relname AS name FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident($1))', [schema]);
+  const { rows } = await client.query<{ name: string }>(
+    'SELECT relname AS name FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident($1))',
+    [schema],
+  );
   return rows.map(({ name }) => name);
 }
 
@@ -62,11 +78,17 @@ export async function movables(client: pg.ClientBase, schema: string): Promise<M
 
 /** Moves a table or view to another schema: a change of the catalog only, whatever its size. */
 export async function moveRelation(client: pg.ClientBase, relation: Movable, from: string, to: string): Promise<void> {
-  await client.query(`ALTER ${relation.kind === 'v' ? 'VIEW' : 'TABLE'} ${qualified(from, relation.name)} SET SCHEMA ${quoteName(to)}`);
+  await client.query(
+    `ALTER ${relation.kind === 'v' ? 'VIEW' : 'TABLE'} ${qualified(from, relation.name)} SET SCHEMA ${quoteName(to)}`,
+  );
 }
 
 /** What outside of `names` rests on these tables: foreign keys and views that would follow them out of the way. */
-export async function dependentsOutside(client: pg.ClientBase, schema: string, names: readonly string[]): Promise<{ readonly table: string; readonly dependent: string }[]> {
+export async function dependentsOutside(
+  client: pg.ClientBase,
+  schema: string,
+  names: readonly string[],
+): Promise<{ readonly table: string; readonly dependent: string }[]> {
   const { rows } = await client.query<{ table: string; dependent: string }>(
     `WITH mine AS (SELECT oid FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident($1)) AND relname = ANY ($2))
      SELECT confrelid::regclass::text AS "table", 'foreign key ' || conname || ' of ' || conrelid::regclass::text AS dependent
@@ -99,5 +121,6 @@ export async function dropRelations(client: pg.ClientBase, schema: string, relat
 }
 
 export async function lockAgainstWrites(client: pg.ClientBase, schema: string, tables: readonly string[]): Promise<void> {
-  if (tables.length > 0) await client.query(`LOCK TABLE ${tables.map((table) => qualified(schema, table)).join(', ')} IN SHARE ROW EXCLUSIVE MODE`);
+  if (tables.length > 0)
+    await client.query(`LOCK TABLE ${tables.map((table) => qualified(schema, table)).join(', ')} IN SHARE ROW EXCLUSIVE MODE`);
 }

@@ -19,7 +19,11 @@ const PASSED_OVER: ReadonlySet<number> = new Set([COPY_OUT_RESPONSE, NOTICE, PAR
 const HEADER_BYTES = 5;
 
 type Reader = (bytes: Buffer) => void;
-type Socket = { listeners(event: 'data'): Reader[]; on(event: 'data', reader: Reader): void; removeListener(event: 'data', reader: Reader): void };
+type Socket = {
+  listeners(event: 'data'): Reader[];
+  on(event: 'data', reader: Reader): void;
+  removeListener(event: 'data', reader: Reader): void;
+};
 type Connection = { readonly stream: Socket; query(text: string): void };
 
 /** Runs `COPY … TO STDOUT` and gives the sink all it sends. Resolves when the connection is ready for the next query. */
@@ -92,7 +96,12 @@ class CopyOutQuery {
         at = end;
         continue;
       }
-      const taken = bytes.copy(this.#header, this.#headerFilled, at, Math.min(bytes.length, at + HEADER_BYTES - this.#headerFilled));
+      const taken = bytes.copy(
+        this.#header,
+        this.#headerFilled,
+        at,
+        Math.min(bytes.length, at + HEADER_BYTES - this.#headerFilled),
+      );
       at += taken;
       this.#headerFilled += taken;
       if (this.#headerFilled < HEADER_BYTES) return;

@@ -20,5 +20,6 @@ export async function findRun(client: pg.ClientBase, tenant: string, text: strin
 
 /** Throws `import-run-state` unless the run came to its end and still stands. */
 export function requireDone(run: RunRow, action: string): void {
-  if (run.state !== 'done') throw new SafekeepError('import-run-state', { run: run.run_id, state: run.state, action, needed: 'done' });
+  if (run.state !== 'done')
+    throw new SafekeepError('import-run-state', { run: run.run_id, state: run.state, action, needed: 'done' });
 }

@@ -62,8 +62,16 @@ export async function insertRun(client: pg.ClientBase, tenant: string, run: NewR
   );
 }
 
-export async function updateRunState(client: pg.ClientBase, tenant: string, run: { readonly runId: string; readonly state: RunState }): Promise<void> {
-  await client.query('UPDATE safekeep.import_runs SET state = $3 WHERE tenant_id = $1 AND run_id = $2', [tenant, run.runId, run.state]);
+export async function updateRunState(
+  client: pg.ClientBase,
+  tenant: string,
+  run: { readonly runId: string; readonly state: RunState },
+): Promise<void> {
+  await client.query('UPDATE safekeep.import_runs SET state = $3 WHERE tenant_id = $1 AND run_id = $2', [
+    tenant,
+    run.runId,
+    run.state,
+  ]);
 }
 
 export type RunEnd = {
@@ -99,12 +107,28 @@ export async function endRun(client: pg.ClientBase, tenant: string, end: RunEnd)
   );
 }
 
-export async function insertTables(client: pg.ClientBase, tenant: string, runId: string, tables: readonly ProvenTable[]): Promise<void> {
+export async function insertTables(
+  client: pg.ClientBase,
+  tenant: string,
+  runId: string,
+  tables: readonly ProvenTable[],
+): Promise<void> {
   for (const table of tables) {
     await client.query(
       `INSERT INTO safekeep.import_tables (tenant_id, run_id, source, target, rows_read, rows_written, quarantined, source_digest, target_digest, form)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-      [tenant, runId, table.source, table.target, table.rowsRead, table.rowsWritten, table.quarantined, table.sourceDigest, table.targetDigest, JSON.stringify(table.form)],
+      [
+        tenant,
+        runId,
+        table.source,
+        table.target,
+        table.rowsRead,
+        table.rowsWritten,
+        table.quarantined,
+        table.sourceDigest,
+        table.targetDigest,
+        JSON.stringify(table.form),
+      ],
     );
   }
 }
@@ -127,7 +151,11 @@ export async function insertQuarantine(client: pg.ClientBase, tenant: string, ru
 }
 
 /** Places of the rows in quarantine, by source table. */
-export async function readQuarantined(client: pg.ClientBase, tenant: string, runId: string): Promise<{ readonly source: string; readonly ordinal: number }[]> {
+export async function readQuarantined(
+  client: pg.ClientBase,
+  tenant: string,
+  runId: string,
+): Promise<{ readonly source: string; readonly ordinal: number }[]> {
   const { rows } = await client.query<{ source: string; ordinal: number }>(
     'SELECT source, ordinal::float8 AS ordinal FROM safekeep.import_quarantine WHERE tenant_id = $1 AND run_id = $2',
     [tenant, runId],
@@ -135,16 +163,23 @@ export async function readQuarantined(client: pg.ClientBase, tenant: string, run
   return rows;
 }
 
-const RUN_COLUMNS = 'run_id, state, source, source_sha256, target_schema, build_schema, kept_schema, started_at, finished_at, result, failure';
+const RUN_COLUMNS =
+  'run_id, state, source, source_sha256, target_schema, build_schema, kept_schema, started_at, finished_at, result, failure';
 
 /** Newest first. */
 export async function readRuns(client: pg.ClientBase, tenant: string, limit: number): Promise<RunRow[]> {
-  const { rows } = await client.query<RunRow>(`SELECT ${RUN_COLUMNS} FROM safekeep.import_runs WHERE tenant_id = $1 ORDER BY run_id DESC LIMIT $2`, [tenant, limit]);
+  const { rows } = await client.query<RunRow>(
+    `SELECT ${RUN_COLUMNS} FROM safekeep.import_runs WHERE tenant_id = $1 ORDER BY run_id DESC LIMIT $2`,
+    [tenant, limit],
+  );
   return rows;
 }
 
 export async function readRun(client: pg.ClientBase, tenant: string, runId: string): Promise<RunRow | undefined> {
-  const { rows } = await client.query<RunRow>(`SELECT ${RUN_COLUMNS} FROM safekeep.import_runs WHERE tenant_id = $1 AND run_id = $2`, [tenant, runId]);
+  const { rows } = await client.query<RunRow>(
+    `SELECT ${RUN_COLUMNS} FROM safekeep.import_runs WHERE tenant_id = $1 AND run_id = $2`,
+    [tenant, runId],
+  );
   return rows[0];
 }
 

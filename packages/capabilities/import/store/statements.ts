@@ -2,7 +2,9 @@ import type pg from 'pg';
 import { codeOf } from '@safekeep/postgres';
 
 /** How a statement that adds to loaded tables ended. */
-export type StatementOutcome = { readonly done: true } | { readonly done: false; readonly violated: boolean; readonly reason: string };
+export type StatementOutcome =
+  | { readonly done: true }
+  | { readonly done: false; readonly violated: boolean; readonly reason: string };
 
 // Enough for the sort of an index of a few million rows in memory; more than PostgreSQL's default of 64 MB.
 const MAINTENANCE_MEMORY = '256MB';

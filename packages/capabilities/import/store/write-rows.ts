@@ -74,7 +74,7 @@ async function writeLargeField(cursor: RowCursor, copy: CopyIn, column: number):
   const size = cursor.row.size[column] ?? 0;
   if (!copy.hasRoom(4)) await copy.makeRoom(PIECE_BYTES);
   copy.buffer.int32(size);
-  for (let from = 0; from < size; ) {
+  for (let from = 0; from < size;) {
     if (copy.buffer.room === 0) await copy.makeRoom(PIECE_BYTES);
     const take = Math.min(size - from, copy.buffer.room);
     cursor.readLarge(column, from, copy.buffer.bytes.subarray(copy.buffer.at, copy.buffer.at + take));

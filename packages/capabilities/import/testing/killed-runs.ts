@@ -16,7 +16,11 @@ const CHILD = fileURLToPath(new URL('./import-child.ts', import.meta.url));
  * Kills an import at random moments and looks each time at what is left: either nothing of it under the final names or all of
  * it, and what stood there before is there or kept aside. At the end an undisturbed import goes through and clears away.
  */
-export async function killAndLook(t: Ending & { readonly after: (run: () => Promise<void>) => void }, kills: number, random: () => number): Promise<void> {
+export async function killAndLook(
+  t: Ending & { readonly after: (run: () => Promise<void>) => void },
+  kills: number,
+  random: () => number,
+): Promise<void> {
   const bench = await workbench(t);
   const { pool } = bench;
   const file = practice(t);
@@ -38,7 +42,9 @@ export async function killAndLook(t: Ending & { readonly after: (run: () => Prom
 
 function practice(t: Ending): string {
   return sqliteFile(t, (database) => {
-    database.exec('CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT UNIQUE); CREATE TABLE visits (id INTEGER PRIMARY KEY, person INTEGER REFERENCES people(id), note TEXT); CREATE INDEX by_person ON visits (person)');
+    database.exec(
+      'CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT UNIQUE); CREATE TABLE visits (id INTEGER PRIMARY KEY, person INTEGER REFERENCES people(id), note TEXT); CREATE INDEX by_person ON visits (person)',
+    );
     const person = database.prepare('INSERT INTO people VALUES (?, ?)');
     const visit = database.prepare('INSERT INTO visits VALUES (?, ?, ?)');
     database.exec('BEGIN');
@@ -51,7 +57,10 @@ function practice(t: Ending): string {
 }
 
 async function startAndKill({ url, context }: Workbench, file: string, afterMs: number): Promise<void> {
-  const child = spawn(process.execPath, [CHILD, file, context.home], { env: { ...process.env, SAFEKEEP_TEST_URL: url.reveal() }, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [CHILD, file, context.home], {
+    env: { ...process.env, SAFEKEEP_TEST_URL: url.reveal() },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const ended = once(child, 'exit');
   // It says "ready" when it begins; starting the process itself is not what is tested.
   await Promise.race([once(child.stdout, 'data'), ended]);
@@ -62,14 +71,17 @@ async function startAndKill({ url, context }: Workbench, file: string, afterMs: 
 
 /** The final names show either what stood there before or the whole import; which of them is returned. */
 async function assertWhole(pool: pg.Pool): Promise<'before' | 'imported'> {
-  const { rows } = await pool.query<{ name: string }>(`SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'public' ORDER BY table_name, ordinal_position`);
+  const { rows } = await pool.query<{ name: string }>(
+    `SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'public' ORDER BY table_name, ordinal_position`,
+  );
   const columns = rows.map(({ name }) => name).join(' ');
   if (columns === 'old') {
     assert.deepEqual((await pool.query('SELECT old FROM people')).rows, [{ old: 'kept' }]);
     return 'before';
   }
   assert.equal(columns, 'id name id person note');
-  const counts = await pool.query(`SELECT (SELECT count(*)::int FROM people) AS people, (SELECT count(*)::int FROM visits) AS visits,
+  const counts =
+    await pool.query(`SELECT (SELECT count(*)::int FROM people) AS people, (SELECT count(*)::int FROM visits) AS visits,
     (SELECT count(*)::int FROM pg_indexes WHERE schemaname = 'public') AS indexes, (SELECT count(*)::int FROM pg_constraint WHERE contype = 'f' AND convalidated AND connamespace = 'public'::regnamespace) AS keys`);
   assert.deepEqual(counts.rows, [{ people: ROWS, visits: ROWS, indexes: 4, keys: 1 }]);
   return 'imported';

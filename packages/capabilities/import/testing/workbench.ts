@@ -40,7 +40,10 @@ export function sqliteFile(t: Ending, fill: string | ((database: DatabaseSync) =
 }
 
 /** A fresh database with Safekeep's schema, and an import that writes there. */
-export async function workbench(t: Ending & { readonly after: (run: () => Promise<void>) => void }, server?: TestServer): Promise<Workbench> {
+export async function workbench(
+  t: Ending & { readonly after: (run: () => Promise<void>) => void },
+  server?: TestServer,
+): Promise<Workbench> {
   const { database, pool, url } = await testDatabase(t, { migrated: true, ...(server === undefined ? {} : { server }) });
   const context: ImportContext = {
     home: temporaryFolder(t),

@@ -1,27 +1,35 @@
 import { Worker } from 'node:worker_threads';
 import { DamagedSource } from '../source/page-file.ts';
-import type { SnapshotAddress } from '../source/snapshot.ts';
+import { SnapshotMoved } from '../source/snapshot.ts';
 import type { TaskName, Tasks } from './tasks.ts';
 
 export type Question = { readonly number: number; readonly task: TaskName; readonly ask: unknown };
 export type PortableError =
   | { readonly kind: 'damaged'; readonly place: string; readonly detail: string }
   | { readonly kind: 'sqlite'; readonly errcode: number; readonly message: string }
+  | { readonly kind: 'moved' }
   | { readonly kind: 'thrown'; readonly error: unknown };
-export type Answer = { readonly number: number; readonly value: unknown } | { readonly number: number; readonly error: PortableError };
+export type Answer =
+  | { readonly number: number; readonly value: unknown }
+  | { readonly number: number; readonly error: PortableError };
+
+// Rows are garbage as soon as they are hashed: a small nursery keeps the thread small and costs a few per cent.
+const YOUNG_GENERATION_MB = 8;
 
 type Pending = { readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void };
 
-/** A second thread that reads the same state of the source. Tasks run one after the other. */
+/** A second thread that, once it has joined, reads the same state of the source. Tasks run one after the other. */
 export class ReaderThread {
   readonly #worker: Worker;
   readonly #pending = new Map<number, Pending>();
   #asked = 0;
 
-  constructor(address: SnapshotAddress) {
+  constructor() {
     // Beside the published package stands main.js, beside the sources main.ts.
     const script = import.meta.url.endsWith('.ts') ? './main.ts' : './main.js';
-    this.#worker = new Worker(new URL(script, import.meta.url), { workerData: address });
+    this.#worker = new Worker(new URL(script, import.meta.url), {
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    });
     this.#worker.on('message', (answer: Answer) => this.#settle(answer));
     this.#worker.on('error', (error) => this.#failAll(error));
     this.#worker.on('exit', () => this.#failAll(new Error('The reading thread has ended')));
@@ -57,6 +65,7 @@ export class ReaderThread {
 
 function restored(error: PortableError): unknown {
   if (error.kind === 'damaged') return new DamagedSource(error.place, error.detail);
+  if (error.kind === 'moved') return new SnapshotMoved();
   if (error.kind === 'sqlite') return Object.assign(new Error(error.message), { errcode: error.errcode });
   return error.error;
 }

@@ -4,25 +4,27 @@ import type { DatabaseSync } from 'node:sqlite';
 import { sourceDigest, type SourceTable } from '../prove/source-digest.ts';
 import type { TableDigest } from '../prove/digest-form.ts';
 import { scanTable, type TableFacts } from '../scan/scan-table.ts';
-import { readSourceSchema } from '../objects/index.ts';
-import { loadedColumns } from '../rules.ts';
-import type { RowCursor } from '../source/cursor.ts';
-import { openTable, tableReading, type TableReading } from '../source/open-table.ts';
+import { openTable, type TableReading } from '../source/open-table.ts';
 import { quoteSqlite } from '../source/quote.ts';
 import type { SnapshotAddress } from '../source/snapshot.ts';
 
 /** What a thread beside the main one can be asked for; all of it only reads the source. */
 export type Tasks = {
+  /** Answered as soon as the thread sees the state of the snapshot. */
+  /** The first one: to see the same state as the snapshot. Refused with {@link SnapshotMoved} where a writer was faster. */
+  readonly join: { readonly ask: SnapshotAddress; readonly answer: true };
   readonly scan: { readonly ask: TableReading; readonly answer: TableFacts };
   readonly sha256: { readonly ask: { readonly sizeBytes: number; readonly walBytes: number }; readonly answer: string };
   readonly integrity: { readonly ask: { readonly sizeBytes: number }; readonly answer: IntegrityFindings };
   readonly orphans: { readonly ask: { readonly table: string }; readonly answer: readonly Orphans[] };
-  readonly digest: { readonly ask: SourceTable; readonly answer: TableDigest };
+  readonly digest: { readonly ask: SourceTable & { readonly reading: TableReading }; readonly answer: TableDigest };
 };
 
 export type TaskName = keyof Tasks;
 
-type Runners = { readonly [Name in TaskName]: (source: TaskSource, ask: Tasks[Name]['ask']) => Tasks[Name]['answer'] };
+type Runners = {
+  readonly [Name in Exclude<TaskName, 'join'>]: (source: TaskSource, ask: Tasks[Name]['ask']) => Tasks[Name]['answer'];
+};
 
 export type TaskSource = { readonly address: SnapshotAddress; readonly sqlite: DatabaseSync };
 
@@ -35,15 +37,9 @@ export const runners: Runners = {
   sha256: ({ address }, { sizeBytes, walBytes }) => fileHash(address, sizeBytes, walBytes),
   integrity: ({ sqlite }, { sizeBytes }) => checkIntegrity(sqlite, sizeBytes),
   orphans: ({ sqlite }, { table }) => findOrphans(sqlite, table),
-  digest: (source, table) => sourceDigest(source.sqlite, table, () => openPages(source, table.table)),
+  digest: ({ sqlite, address }, { reading, ...table }) =>
+    sourceDigest(sqlite, table, () => openTable(sqlite, address.descriptors, reading)),
 };
-
-/** The rows of a table from its pages. */
-export function openPages({ sqlite, address }: TaskSource, name: string): RowCursor {
-  const table = readSourceSchema(sqlite).tables.find((one) => one.name === name);
-  if (table === undefined) throw new Error(`The source has no table ${name}`);
-  return openTable(sqlite, address.descriptors, tableReading(sqlite, table, loadedColumns(table)));
-}
 
 const READ_BYTES = 1_048_576;
 
@@ -52,7 +48,7 @@ function fileHash(address: SnapshotAddress, sizeBytes: number, walBytes: number)
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafe(READ_BYTES);
   const take = (fd: number, bytes: number): void => {
-    for (let at = 0; at < bytes; ) {
+    for (let at = 0; at < bytes;) {
       const read = readSync(fd, buffer, 0, Math.min(READ_BYTES, bytes - at), at);
       if (read === 0) return;
       hash.update(buffer.subarray(0, read));
@@ -78,7 +74,8 @@ export type IntegrityFindings = {
   readonly damage: readonly string[];
 };
 
-const REMARK = /^(?:NULL value in|CHECK constraint failed in|NUMERIC value in|TEXT value in|non-.* value in|row \d+ missing from index|non-unique entry in index|wrong # of entries in index|row \d+ values differ from index)/;
+const REMARK =
+  /^(?:NULL value in|CHECK constraint failed in|NUMERIC value in|TEXT value in|non-.* value in|row \d+ missing from index|non-unique entry in index|wrong # of entries in index|row \d+ values differ from index)/;
 
 function checkIntegrity(sqlite: DatabaseSync, sizeBytes: number): IntegrityFindings {
   const check = sizeBytes <= THOROUGH_UP_TO_BYTES ? 'integrity_check' : 'quick_check';
@@ -87,7 +84,11 @@ function checkIntegrity(sqlite: DatabaseSync, sizeBytes: number): IntegrityFindi
     .all()
     .map((row) => String(Object.values(row)[0]))
     .filter((finding) => finding !== 'ok');
-  return { check, remarks: found.filter((finding) => REMARK.test(finding)), damage: found.filter((finding) => !REMARK.test(finding)) };
+  return {
+    check,
+    remarks: found.filter((finding) => REMARK.test(finding)),
+    damage: found.filter((finding) => !REMARK.test(finding)),
+  };
 }
 
 /** Rows of a table whose foreign key points at no row: how many, and the first of them. */

@@ -1,5 +1,6 @@
 import { suggestionFor } from '../../configuration/text.ts';
 import { formatTableName } from '../../names.ts';
+import { ownColumns } from '../compliance.ts';
 import type { DataMap, MappedTable } from '../model.ts';
 import { columnPlace, problemAt, tablePlace, type MapProblem } from '../problems.ts';
 import { isMappable, tableName, type SchemaIndex, type TableFacts } from '../schema-facts.ts';
@@ -33,7 +34,7 @@ function unreadable(table: TableFacts): readonly MapProblem[] {
 
 function unclassified(table: TableFacts, mapped: MappedTable | undefined): readonly MapProblem[] {
   const name = tableName(table);
-  const missing = table.columns.filter((column) => mapped?.columns.has(column.name) !== true);
+  const missing = ownColumns(table, mapped).filter((column) => mapped?.columns.has(column.name) !== true);
   const gone =
     mapped === undefined ? [] : [...mapped.columns.keys()].filter((column) => !table.columns.some((live) => live.name === column));
   return missing.map((column) => {
@@ -60,7 +61,9 @@ function vanished(table: MappedTable, schema: SchemaIndex, unmapped: readonly Ta
       problemAt('partition-in-map', tablePlace(table.name), `${table.name} is a partition of ${parent}`, `Map ${parent} instead.`),
     ];
   }
-  const fresh = live.columns.map(({ name }) => name).filter((name) => !table.columns.has(name));
+  const fresh = ownColumns(live, table)
+    .map(({ name }) => name)
+    .filter((name) => !table.columns.has(name));
   return [...table.columns.keys()]
     .filter((name) => !live.columns.some((column) => column.name === name))
     .map((name) => {
