@@ -216,3 +216,41 @@ for (const shell of ['bash', 'zsh', 'fish']) {
     for (const word of ['migrate', 'doctor', '--json']) assert.ok(stdout.includes(word), word);
   });
 }
+
+test('a reader that goes away changes nothing of how a command ends, and no server is left running', async (t) => {
+  const home = await temporaryHome(t);
+  const { code } = await safekeep(['migrate', 'history', '--home', home], { closeStdout: true });
+  assert.equal(code, 0);
+  assert.deepEqual(JSON.parse((await safekeep(['stop', '--home', home, '--json'])).stdout), { stopped: false, processes: [] });
+});
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  test(`${signal} ends a worker with its work done, and no server is left running`, async (t) => {
+    const home = await temporaryHome(t);
+    const ended = await safekeep(['start', '--role', 'worker', '--home', home], {
+      onStderr: (text, kill) => {
+        if (text.includes('takes jobs')) kill(signal);
+      },
+    });
+    assert.equal(ended.code, 0, ended.stderr);
+    assert.deepEqual(JSON.parse((await safekeep(['stop', '--home', home, '--json'])).stdout), { stopped: false, processes: [] });
+  });
+}
+
+test('a worker refuses the login of a superuser on a database of the user', async (t) => {
+  const home = await temporaryHome(t);
+  const { url } = await testDatabase(t, { migrated: true });
+  const { code, stdout } = await safekeep(['start', '--role', 'worker', '--home', home, '--json'], {
+    environment: { SAFEKEEP_DATABASE_URL: url.reveal() },
+  });
+  assert.equal(code, 2);
+  assert.equal(errorOf(stdout).code, 'runtime-role-too-strong');
+});
+
+test('a configuration file that cannot be read stops the command instead of being left out', async (t) => {
+  const folder = await temporaryHome(t);
+  await mkdir(join(folder, 'safekeep.env'));
+  const { code, stdout } = await safekeep(['doctor', '--json'], { cwd: folder });
+  assert.equal(code, 2);
+  assert.equal(errorOf(stdout).code, 'file-unreadable');
+});

@@ -6,6 +6,9 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+// Other users can read the process list: a URL given with --db does not stay in it.
+process.title = 'safekeep';
+
 const OLDEST = [22, 18];
 const here = dirname(fileURLToPath(import.meta.url));
 

@@ -1,8 +1,9 @@
-import { writeFile } from 'node:fs/promises';
+import { chmod, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import Type from 'typebox';
 import { command } from '@safekeep/capabilities/capability';
 import { choicesOf, factsOf, SafekeepError, settingNames, Settings } from '@safekeep/core';
+import { codeOf } from '@safekeep/postgres';
 import { defaultOf } from '../program/build.ts';
 
 const ENV_FILE = 'safekeep.env';
@@ -19,7 +20,8 @@ export const init = command({
       { path: resolve(ENV_FILE), text: commentedSettings(), mode: 0o600 },
       { path: resolve(CI_FILE), text: CI_SNIPPET, mode: 0o644 },
     ];
-    for (const { path, text, mode } of files) await write(path, text, { mode, force });
+    if (!force) await refuseExisting(files.map(({ path }) => path));
+    for (const { path, text, mode } of files) await write(path, text, mode);
     return { result: { files: files.map(({ path }) => path) } };
   },
   render: ({ files }, ink) =>
@@ -59,16 +61,23 @@ jobs:
       - run: npx safekeep doctor --json
 `;
 
-async function write(
-  path: string,
-  text: string,
-  { mode, force }: { readonly mode: number; readonly force: boolean },
-): Promise<void> {
+/** All of them are looked at before the first is written: half a set would have to be cleaned up by hand. */
+async function refuseExisting(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    const stands = await stat(path).then(
+      () => true,
+      () => false,
+    );
+    if (stands) throw new SafekeepError('file-exists', { path });
+  }
+}
+
+async function write(path: string, text: string, mode: number): Promise<void> {
   try {
-    await writeFile(path, text, { mode, flag: force ? 'w' : 'wx' });
+    await writeFile(path, text, { mode });
+    // A file that stood keeps its old mode otherwise, and this one is for secrets.
+    await chmod(path, mode);
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
-    if (code === 'EEXIST') throw new SafekeepError('file-exists', { path }, { cause });
-    throw new SafekeepError('file-unwritable', { path, reason: code }, { cause });
+    throw new SafekeepError('file-unwritable', { path, reason: codeOf(cause) ?? 'unknown' }, { cause });
   }
 }

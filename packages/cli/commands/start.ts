@@ -23,6 +23,13 @@ export const start = (kinds: readonly JobKind[]): Command =>
     input: Type.Object({
       sqlite,
       serve: Type.Boolean({ default: true, description: 'end after the report, whatever the role' }),
+      port: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: 65_535,
+          description: 'where the console will be served, once there is one; nothing listens yet',
+        }),
+      ),
       role: Type.Optional(
         Type.Union([Type.Literal('all'), Type.Literal('worker')], {
           description: 'worker: only take jobs, until stopped; all: the main job first. Without it: end after the report',

@@ -5,7 +5,15 @@ import type { CommandContext } from '@safekeep/capabilities/capability';
 import { SafekeepError, systemClock, type Configuration, type Id, type Secret } from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
 import { openLog } from '@safekeep/log';
-import { migrateUp, migrationStatus, openDatabase, openEmbedded, prepareHome, type Database } from '@safekeep/postgres';
+import {
+  migrateUp,
+  migrationStatus,
+  openDatabase,
+  openEmbedded,
+  parseDatabaseUrl,
+  prepareHome,
+  type Database,
+} from '@safekeep/postgres';
 import { openSigningKey } from '../home/signing-key.ts';
 import { startProgress } from '../terminal/progress.ts';
 
@@ -46,7 +54,7 @@ export function openContext(invocation: Invocation): OpenContext {
   let opening: Promise<Database> | undefined;
   let signing: Promise<Signer> | undefined;
   const homeReady = (): Promise<void> => (preparing ??= prepareHome(home));
-  const reach = (): Promise<Reached> => (reaching ??= homeReady().then(() => reachDatabase(invocation, home, closers)));
+  const reach = (): Promise<Reached> => (reaching ??= reachDatabase(invocation, { home, homeReady, closers }));
   const context: CommandContext = {
     home,
     tenant: configuration.tenant,
@@ -86,8 +94,11 @@ export function openContext(invocation: Invocation): OpenContext {
 type Closers = (() => Promise<void>)[];
 type Reached = { readonly url: Secret; readonly embedded: boolean; readonly keepRunning?: () => Promise<void> };
 
-async function reachDatabase({ command, configuration }: Invocation, home: string, closers: Closers): Promise<Reached> {
+type Place = { readonly home: string; readonly homeReady: () => Promise<void>; readonly closers: Closers };
+
+async function reachDatabase({ command, configuration }: Invocation, { home, homeReady, closers }: Place): Promise<Reached> {
   if (configuration.databaseUrl !== undefined) return { url: configuration.databaseUrl, embedded: false };
+  await homeReady();
   const lease = await openEmbedded(home, { purpose: command, runtimeDirectory: configuration.runtimeDirectory });
   closers.push(lease.release);
   return { url: lease.url, embedded: true, keepRunning: lease.keepRunning };
@@ -112,10 +123,11 @@ async function askConsent({ yes, json, configuration, signal }: Invocation, acti
   // The embedded database is Safekeep's own until the person has put something of theirs into it through us.
   if (yes || configuration.databaseUrl === undefined) return;
   if (json || !process.stdin.isTTY || !process.stderr.isTTY) throw new SafekeepError('consent-needed', { action });
-  const { host, pathname } = new URL(configuration.databaseUrl.reveal());
+  // Read as it will be connected to: `?host=` beats the host before it.
+  const { host, port, database } = parseDatabaseUrl(configuration.databaseUrl);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    const answer = await terminal.question(`${action} changes the database ${pathname.slice(1)} at ${host}. Go on? [y/N] `, {
+    const answer = await terminal.question(`${action} changes the database ${database} at ${host}:${port}. Go on? [y/N] `, {
       signal,
     });
     if (!/^y(es)?$/i.test(answer.trim())) throw new SafekeepError('declined', { action });

@@ -4,7 +4,7 @@ import { CommanderError } from 'commander';
 import { isSafekeepError, newId, readConfiguration, SafekeepError, type ExitCode, type Id } from '@safekeep/core';
 import type { Command, Outcome } from '@safekeep/capabilities/capability';
 import { catalogName } from '@safekeep/log';
-import { operationFailure } from '@safekeep/postgres';
+import { codeOf, operationFailure } from '@safekeep/postgres';
 import { inkFor } from '../terminal/ink.ts';
 import { buildProgram, type Typed } from './build.ts';
 import { openContext } from './context.ts';
@@ -12,6 +12,7 @@ import { openContext } from './context.ts';
 const ENV_FILE = 'safekeep.env';
 // What the shell reports for a program ended by SIGINT: 128 + 2.
 const INTERRUPTED = 130;
+const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const SAME_PRESS_MS = 1_000;
 
 /** Runs one command line. Returns the exit code: 0 done, 1 not so or refused, 2 usage or configuration, 3 internal. */
@@ -102,8 +103,8 @@ function interruptible(name: string): { readonly signal: AbortSignal; readonly i
     firstMs ??= nowMs;
     controller.abort(new SafekeepError('interrupted', { action: name, kept: 'What was done before stands.' }));
   };
-  process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
-  return { signal: controller.signal, ignore: () => void process.off('SIGINT', interrupt).off('SIGTERM', interrupt) };
+  for (const ending of ENDING) process.on(ending, interrupt);
+  return { signal: controller.signal, ignore: () => ENDING.forEach((ending) => void process.off(ending, interrupt)) };
 }
 
 function print(command: Command, { result }: Outcome<unknown>, json: boolean): void {
@@ -130,9 +131,11 @@ function readEnvFile(): Readonly<Record<string, string | undefined>> {
   let text: string;
   try {
     text = readFileSync(ENV_FILE, 'utf8');
-  } catch {
-    // The file is optional; `safekeep init` writes one.
-    return {};
+  } catch (cause) {
+    const reason = codeOf(cause) ?? 'unknown';
+    // The file is optional; `safekeep init` writes one. But one that cannot be read may name the database that is meant.
+    if (reason === 'ENOENT') return {};
+    throw new SafekeepError('file-unreadable', { path: ENV_FILE, reason }, { cause });
   }
   return parseEnv(text);
 }

@@ -10,8 +10,10 @@ export type Ended = { readonly code: number; readonly stdout: string; readonly s
 export type RunOptions = {
   readonly environment?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Called once the process runs, e.g. to interrupt it. */
-  readonly onStart?: (pid: number) => void;
+  /** Called with all of stderr so far whenever more comes, and a way to send the process a signal. */
+  readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
+  /** Whoever reads stdout goes away at once. */
+  readonly closeStdout?: boolean;
 };
 
 const BIN = join(import.meta.dirname, '..', 'bin', 'safekeep.mjs');
@@ -30,10 +32,13 @@ export function safekeep(args: readonly string[], options: RunOptions = {}): Pro
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-    child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+      options.onStderr?.(stderr, (signal) => void child.kill(signal));
+    });
+    if (options.closeStdout === true) child.stdout.destroy();
     child.once('error', failed);
     child.once('close', (code) => done({ code: code ?? -1, stdout, stderr }));
-    if (child.pid !== undefined) options.onStart?.(child.pid);
   });
 }
 

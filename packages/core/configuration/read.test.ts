@@ -28,10 +28,10 @@ function problemsOf(sources: Partial<ConfigurationSources>): string {
 }
 
 test('without anything the defaults are in force', () => {
-  const { home, tenant, port, role, databaseUrl } = read({});
+  const { home, tenant, port, logLevel, databaseUrl } = read({});
   assert.deepEqual(
-    { home, tenant, port, role, databaseUrl },
-    { home: './.safekeep', tenant: 'default', port: 7300, role: 'all', databaseUrl: undefined },
+    { home, tenant, port, logLevel, databaseUrl },
+    { home: './.safekeep', tenant: 'default', port: 7300, logLevel: 'info', databaseUrl: undefined },
   );
 });
 
@@ -59,12 +59,12 @@ test('a secret comes from a file too and is never printed', () => {
 
 test('every problem is listed at once', () => {
   const message = problemsOf({
-    environment: { SAFEKEEP_PORT: '99999', SAFEKEEP_ROLE: 'boss', SAFEKEEP_POOL_MX: '3', SAFEKEEP_MAP_FILE: '/nowhere' },
+    environment: { SAFEKEEP_PORT: '99999', SAFEKEEP_LOG_LEVEL: 'boss', SAFEKEEP_POOL_MX: '3', SAFEKEEP_MAP_FILE: '/nowhere' },
   });
   assert.match(message, /4 problem/);
   for (const part of [
     'SAFEKEEP_PORT: 99999',
-    'SAFEKEEP_ROLE: "boss" must be one of all, api, worker',
+    'SAFEKEEP_LOG_LEVEL: "boss" must be one of trace, debug, info, warn, error, fatal',
     'did you mean SAFEKEEP_POOL_MAX?',
     'SAFEKEEP_MAP_FILE: the file /nowhere cannot be read',
   ]) {
@@ -75,7 +75,7 @@ test('every problem is listed at once', () => {
 test('whatever stands in a variable, reading ends with a configuration or with a list of problems', () => {
   fc.assert(
     fc.property(
-      fc.constantFrom('SAFEKEEP_PORT', 'SAFEKEEP_TENANT', 'SAFEKEEP_ROLE', 'SAFEKEEP_POOL_MAX', 'SAFEKEEP_DATABASE_URL'),
+      fc.constantFrom('SAFEKEEP_PORT', 'SAFEKEEP_TENANT', 'SAFEKEEP_LOG_LEVEL', 'SAFEKEEP_POOL_MAX', 'SAFEKEEP_DATABASE_URL'),
       fc.string(),
       (name, value) => {
         assert.equal(typeof problemsOf({ environment: { [name]: value } }), 'string');

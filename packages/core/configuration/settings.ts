@@ -44,7 +44,8 @@ export const Settings = Type.Object({
       setting({
         env: 'SAFEKEEP_DIRECT_URL',
         secret: true,
-        description: 'A session connection to the same database, beside a pooled one (pgBouncer), for LISTEN and replication.',
+        description:
+          'A session connection to the same database, beside a pooled one (pgBouncer), for LISTEN and replication. Nothing needs it yet.',
       }),
     ),
   ),
@@ -53,6 +54,7 @@ export const Settings = Type.Object({
       env: 'SAFEKEEP_HOME',
       flag: '--home',
       default: './.safekeep',
+      minLength: 1,
       description: 'The folder of keys, reports and the embedded database.',
     }),
   ),
@@ -65,19 +67,17 @@ export const Settings = Type.Object({
       description: 'Whose rows: the organisation that this call works for.',
     }),
   ),
-  map: Type.String(setting({ env: 'SAFEKEEP_MAP', flag: '--map', default: 'datamap.yaml', description: 'The data map.' })),
+  map: Type.String(
+    setting({ env: 'SAFEKEEP_MAP', flag: '--map', default: 'datamap.yaml', minLength: 1, description: 'The data map.' }),
+  ),
   port: Type.Integer(
     setting({
       env: 'SAFEKEEP_PORT',
       default: 7300,
       minimum: 1,
       maximum: 65_535,
-      description: 'Where `start` listens on 127.0.0.1.',
+      description: 'Where `start` will serve the console on 127.0.0.1, once there is one. Nothing listens yet.',
     }),
-  ),
-  role: Type.Union(
-    [Type.Literal('all'), Type.Literal('api'), Type.Literal('worker')],
-    setting({ env: 'SAFEKEEP_ROLE', default: 'all', description: 'What `start` runs: the API, the worker, or all.' }),
   ),
   poolMax: Type.Integer(
     setting({

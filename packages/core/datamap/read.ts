@@ -273,7 +273,8 @@ class Reader {
     const read = parsePath(text);
     if ('path' in read) return read.path;
     const { offset, message } = read.fault;
-    const remedy = 'Write columns of the row (patient_id, or [tenant_id, patient_id]) and, over other tables, -> table.column.';
+    const remedy =
+      'Write columns of the row (patient_id, or [tenant_id, patient_id]) and, over other tables, -> table.column. A name with blanks stands in double quotes inside of the path.';
     this.#faults.push({ code: 'path-invalid', pointer, offset, message, remedy });
     return { steps: [] };
   }

@@ -630,7 +630,7 @@ export const catalogue = {
   'job-tenant-unknown': {
     status: 404,
     exit: 2,
-    text: 'There is no tenant {tenant} here. Nothing was enqueued.',
+    text: 'There is no tenant {tenant} here. Nothing was enqueued or scheduled.',
     remedy: 'Check --tenant; a new tenant is made before its first job.',
   },
   'job-lost': {
