@@ -1,8 +1,9 @@
 import type { Capability, Command } from '@safekeep/capabilities/capability';
 import { datamap } from '@safekeep/capabilities/datamap';
-import { refuseWhileHeld } from '@safekeep/capabilities/holds';
+import { holds, refuseWhileHeld } from '@safekeep/capabilities/holds';
 import { importCapability } from '@safekeep/capabilities/import';
 import { jobsOver } from '@safekeep/capabilities/jobs';
+import { ledger } from '@safekeep/capabilities/ledger';
 import { logs } from '@safekeep/capabilities/logs';
 import { columnComments, complianceFields, planCapability, rowSecurity } from '@safekeep/capabilities/plan';
 import { completion } from './commands/completion.ts';
@@ -29,6 +30,8 @@ const doers: readonly Capability[] = [
     ],
     guards: [refuseWhileHeld],
   }),
+  holds,
+  ledger,
   logs,
 ];
 

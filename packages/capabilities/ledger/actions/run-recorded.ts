@@ -1,0 +1,92 @@
+import type pg from 'pg';
+import { newId, type Clock } from '@safekeep/core';
+import type { Database } from '@safekeep/postgres';
+import type { NewIntent, OperationId, Receipt } from '../model.ts';
+import { begin, commit, insertHead, rollback, takeOperation, wasCommitted } from '../store.ts';
+import type { Ledger, Resolution } from './open-ledger.ts';
+
+export type RecordedGround = {
+  readonly database: Database;
+  readonly ledger: Ledger;
+  readonly tenant: string;
+  readonly clock: Clock;
+};
+
+/** What is going to be destroyed; the ledger adds the rest. */
+export type Plan = Pick<NewIntent, 'operation' | 'marks' | 'counts' | 'ids'>;
+
+/** What was done, for the last entry. */
+export type Outcome<Result> = { readonly result: Result; readonly counts: NewIntent['counts'] };
+
+/**
+ * Destroys something in one transaction, with the ledger before and after: the intent is on disk before `destroy` is called,
+ * and the transaction leaves a trace of it that is committed with the work or not at all. So whatever dies when, `recoverIntents`
+ * can tell what happened. `destroy` asks `heldBy` itself, with the client it is given; where it throws nothing was destroyed.
+ */
+export async function runRecorded<Result>(
+  { database, ledger, tenant, clock }: RecordedGround,
+  plan: Plan,
+  destroy: (client: pg.ClientBase, id: OperationId) => Promise<Outcome<Result>>,
+): Promise<{ readonly id: OperationId; readonly result: Result }> {
+  const id = newId<'operation'>();
+  const intent: NewIntent = { kind: 'intent', id, tenant, ...plan };
+  const made = await database.withClient(async (client) => {
+    await begin(client, tenant);
+    let attempt: { readonly receipt: Receipt; readonly outcome: Outcome<Result> } | { readonly error: unknown };
+    let receipt: Receipt | undefined;
+    try {
+      if (!(await takeOperation(client, id))) throw new Error('A new operation is carried out by somebody else');
+      receipt = await ledger.append(intent);
+      attempt = { receipt, outcome: await destroy(client, id) };
+      await insertHead(client, tenant, { receipt, at: clock.now() });
+    } catch (error) {
+      attempt = { error };
+    }
+    if ('error' in attempt) {
+      try {
+        await rollback(client);
+      } catch {
+        // The connection is gone, and with it the transaction; recoverIntents ends the intent. What went wrong first is what to tell.
+        throw attempt.error;
+      }
+      // Only now: until the transaction is over the intent is being carried out.
+      if (receipt !== undefined) await ledger.end({ intent, place: receipt.place }, { kind: 'abandoned', reason: 'rolled-back' });
+      return attempt;
+    }
+    // Where the connection breaks here nobody knows whether it was committed: the intent stays open for recoverIntents.
+    await commit(client);
+    return attempt;
+  });
+  if ('error' in made) throw made.error;
+  await ledger.end({ intent, place: made.receipt.place }, { kind: 'done', counts: made.outcome.counts });
+  return { id, result: made.outcome.result };
+}
+
+/**
+ * Ends the intents of a tenant that a crash left open: done where the database has its trace, abandoned where it has not, and
+ * left alone where a living transaction carries it out. Returns the ids by what became of them.
+ */
+export async function recoverIntents({
+  database,
+  ledger,
+  tenant,
+}: Omit<RecordedGround, 'clock'>): Promise<{ readonly done: readonly string[]; readonly abandoned: readonly string[] }> {
+  const ended = await ledger.recover(async (intent): Promise<Resolution> => {
+    if (intent.tenant !== tenant) return { kind: 'open' };
+    return await database.withClient(async (client) => {
+      await begin(client, tenant);
+      // An entry's id was held against the pattern of one when it was written.
+      const id = intent.id as OperationId;
+      const isDead = await takeOperation(client, id);
+      const resolution: Resolution = !isDead
+        ? { kind: 'open' }
+        : (await wasCommitted(client, tenant, id))
+          ? { kind: 'done', counts: intent.counts }
+          : { kind: 'abandoned', reason: 'not-committed' };
+      await rollback(client);
+      return resolution;
+    });
+  });
+  const idsOf = (kind: 'done' | 'abandoned'): readonly string[] => ended.filter((entry) => entry.kind === kind).map(({ id }) => id);
+  return { done: idsOf('done'), abandoned: idsOf('abandoned') };
+}

@@ -1,0 +1,66 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import Value from 'typebox/value';
+import { LineContent, type Head, type Line } from '../model.ts';
+
+/** Before the first line. */
+export const BEGINNING: Head = { sequence: 0, sha256: '0'.repeat(64) };
+
+/** Of one line with its end: entries are bounded well below, so a longer line is none of ours. */
+export const LINE_BYTES_AT_MOST = 65_536;
+
+const HASH_FIELD = ',"sha256":"';
+const HASH_END = '"}';
+const HASH_CHARS = 64;
+
+/** The next line after `head`, without its LF. Throws a plain error for an entry that does not fit the model: a bug, or a personal value. */
+export function writeLine(entry: LineContent, head: Head): { readonly text: string; readonly head: Head } {
+  // Not what is wrong with it: that would repeat it.
+  const fits: boolean = Value.Check(LineContent, entry);
+  if (!fits) throw new Error(`A ${entry.kind} that does not fit the ledger was to be written`);
+  const sequence = head.sequence + 1;
+  const hashed = canonicalize({ entry, previous: head.sha256, sequence });
+  if (hashed === undefined) throw new Error('An entry must be plain JSON');
+  const sha256 = hashOf(hashed);
+  // `sha256` is the last of the four names in the order of RFC 8785, so the line stays canonical.
+  const text = `${hashed.slice(0, -1)}${HASH_FIELD}${sha256}${HASH_END}`;
+  if (Buffer.byteLength(text) >= LINE_BYTES_AT_MOST) throw new Error('An entry is too long for the ledger');
+  return { text, head: { sequence, sha256 } };
+}
+
+export type LineFault = { readonly fault: 'line-broken' | 'hash-wrong' };
+
+/** A line as it was written, or what is wrong with it by itself. Whether it follows the one before is asked elsewhere. */
+export function readLine(text: string): Line | LineFault {
+  const at = text.length - HASH_END.length - HASH_CHARS - HASH_FIELD.length;
+  if (at <= 0 || !text.startsWith(HASH_FIELD, at) || !text.endsWith(HASH_END)) return { fault: 'line-broken' };
+  const hashed = `${text.slice(0, at)}}`;
+  if (hashOf(hashed) !== text.slice(-HASH_CHARS - HASH_END.length, -HASH_END.length)) return { fault: 'hash-wrong' };
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { fault: 'line-broken' };
+  }
+  // What has a right hash and another form was written by somebody else.
+  return isLine(value) && canonicalize(value) === text ? value : { fault: 'line-broken' };
+}
+
+export function follows(line: Line, head: Head): boolean {
+  return line.sequence === head.sequence + 1 && line.previous === head.sha256;
+}
+
+function isLine(value: unknown): value is Line {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'entry' in value &&
+    'sequence' in value &&
+    Number.isSafeInteger(value.sequence) &&
+    Value.Check(LineContent, value.entry)
+  );
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
