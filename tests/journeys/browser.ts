@@ -15,7 +15,7 @@ export const looks: readonly Look[] = [
 ];
 
 const CACHE = join(import.meta.dirname, '..', '..', 'node_modules', '.cache', 'safekeep-browser');
-// The package's own list of font folders names fixed ones below /tmp. Without a font no text is drawn, and no contrast measured.
+// The package's own list of font folders names fixed ones in the temporary folder of its own kind of machine. Without a font no text is drawn, and no contrast measured.
 const FONTS_FILE = join(CACHE, 'fontconfig.xml');
 const FONTS = `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig><dir>${CACHE}/fonts</dir><dir>/usr/share/fonts</dir><cachedir>${CACHE}/fonts-cache</cachedir></fontconfig>`;
@@ -55,7 +55,7 @@ export async function accessibilityFaults(page: Page): Promise<readonly string[]
  */
 export async function overflowingElements(page: Page): Promise<readonly string[]> {
   // A text and not a function: this program's types know no DOM. The text is a constant, so its result is of this type.
-  return (await page.evaluate(OVERFLOWING)) as string[];
+  return await page.evaluate<string[]>(OVERFLOWING);
 }
 
 const OVERFLOWING = `[...document.body.querySelectorAll('*')]

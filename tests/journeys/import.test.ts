@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { safekeep, temporaryHome } from '../../packages/cli/testing/safekeep.ts';
+import { safekeep, temporaryHome } from 'safekeep/testing';
 import { accessibilityFaults, looks, openBrowser, openPage, overflowingElements } from './browser.ts';
 
 test('a practice moves over, is proven, listed, verified again and undone; its report is a page for everybody', async (t) => {
   const home = await temporaryHome(t);
-  const file = join(home, 'a practice.db');
+  const file = join(await temporaryHome(t), 'a practice.db');
   makePractice(file);
   const call = async (...args: string[]) => {
     const { code, stdout, stderr } = await safekeep([...args, '--home', home, '--json']);

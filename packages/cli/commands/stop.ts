@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import { command } from '@safekeep/capabilities/capability';
-import { stopEmbedded, usersOfHome } from '@safekeep/postgres';
+import { SafekeepError } from '@safekeep/core';
+import { codeOf, stopEmbedded, usersOfHome } from '@safekeep/postgres';
 
 const GRACE_MS = 20_000;
 const LOOK_EVERY_MS = 100;
@@ -13,7 +14,7 @@ export const stop = command({
   example: 'safekeep stop',
   run: async (context) => {
     const others = (await usersOfHome(context.home)).filter(({ pid }) => pid !== process.pid);
-    for (const { pid } of others) process.kill(pid, 'SIGTERM');
+    for (const { pid } of others) askToEnd(pid);
     // A process that ends by itself finishes what it has in hand first; the server goes when the last has left.
     const deadlineMs = context.clock.elapsedMs() + GRACE_MS;
     while ((await usersOfHome(context.home)).length > 0 && context.clock.elapsedMs() < deadlineMs) {
@@ -27,3 +28,13 @@ export const stop = command({
       ? ink.good(`Stopped${processes.length > 0 ? ` (${processes.length} process(es) ended)` : ''}.`)
       : 'Nothing was running.',
 });
+
+function askToEnd(pid: number): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (cause) {
+    if (codeOf(cause) === 'EPERM') throw new SafekeepError('process-foreign', { pid }, { cause });
+    // ESRCH: it has ended by itself meanwhile.
+    if (codeOf(cause) !== 'ESRCH') throw cause;
+  }
+}

@@ -2,14 +2,16 @@ import { stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import Type, { type Static } from 'typebox';
 import type { CommandContext } from '@safekeep/capabilities/capability';
-import { isSafekeepError, type Clock } from '@safekeep/core';
+import { isSafekeepError, type Clock, type SafekeepError } from '@safekeep/core';
 import {
   isLocal,
   migrationStatus,
   parseDatabaseUrl,
   prepareHome,
+  printedHost,
   readServerHealth,
   type Database,
+  type MigrationStatus,
   type ServerHealth,
 } from '@safekeep/postgres';
 
@@ -39,7 +41,7 @@ export async function runChecks(context: CommandContext): Promise<readonly Check
   } catch (error) {
     if (!isSafekeepError(error)) throw error;
     const [, ...unknown] = databaseUnknown('there is no connection');
-    return [...machine, { name: 'database', state: 'fail', detail: `${error.message} ${error.remedy}` }, ...unknown];
+    return [...machine, refused('database', error), ...unknown];
   }
   return [
     ...machine,
@@ -57,7 +59,7 @@ export async function databaseChecks(database: Database, clock: Clock): Promise<
     extensionsCheck(health),
     rolesCheck(health, database.server.embedded),
     clockCheck(clock, health),
-    await schemaCheck(database),
+    await schemaCheck(database, health),
   ];
 }
 
@@ -72,7 +74,7 @@ async function homeCheck(home: string): Promise<Check> {
     return ok('home', home);
   } catch (error) {
     if (!isSafekeepError(error)) throw error;
-    return { name: 'home', state: 'fail', detail: `${error.message} ${error.remedy}` };
+    return refused('home', error);
   }
 }
 
@@ -105,7 +107,7 @@ async function keysCheck(home: string): Promise<Check> {
 }
 
 function databaseCheck({ server }: Database, health: ServerHealth): Check {
-  const where = server.embedded ? 'embedded' : `${server.host}:${server.port}/${server.database}`;
+  const where = server.embedded ? 'embedded' : `${printedHost(server.host)}:${server.port}/${server.database}`;
   if (health.readOnly)
     return { name: 'database', state: 'fail', detail: `PostgreSQL ${server.version} at ${where} is read-only; name the primary` };
   return ok('database', `PostgreSQL ${server.version}, ${where}`);
@@ -137,16 +139,19 @@ function extensionsCheck({ pgcrypto, mayCreate }: ServerHealth): Check {
   return { name: 'extensions', state: 'fail', detail: 'pgcrypto is missing; let an administrator run CREATE EXTENSION pgcrypto' };
 }
 
-function rolesCheck({ ownerRole, mayCreateRoles, user, strength }: ServerHealth, embedded: boolean): Check {
-  if (!ownerRole && !mayCreateRoles) {
+function rolesCheck({ owner, user, installed, strength }: ServerHealth, embedded: boolean): Check {
+  if (isSafekeepError(owner, 'schema-foreign') || (isSafekeepError(owner) && !installed)) return refused('roles', owner);
+  if (owner === user) {
     return notEvaluable(
       'roles',
-      `${user} may not create roles: Safekeep's tables belong to ${user}, whom row security does not bind`,
+      `Safekeep's tables belong to ${user} or will, whom row security does not bind: no roles of their own`,
     );
   }
-  if (embedded || strength === undefined)
-    return ok('roles', ownerRole ? 'the owner of schema safekeep cannot log in' : 'roles can be created');
-  return { name: 'roles', state: 'warn', detail: `${user} is ${strength}: good for migrations, refused for the running pool` };
+  if (!embedded && strength !== undefined)
+    return { name: 'roles', state: 'warn', detail: `${user} is ${strength}: good for migrations, refused for the running pool` };
+  // As it should be for the login of the running program.
+  if (isSafekeepError(owner)) return ok('roles', `${user} cannot take on the owner of schema safekeep, so it cannot migrate`);
+  return ok('roles', installed ? `schema safekeep belongs to ${owner}` : `schema safekeep will belong to ${owner}`);
 }
 
 function clockCheck(clock: Clock, { serverTime, roundTripMs }: ServerHealth): Check {
@@ -155,14 +160,24 @@ function clockCheck(clock: Clock, { serverTime, roundTripMs }: ServerHealth): Ch
   return { name: 'clock', state: differenceMs > CLOCK_FAIL_MS ? 'fail' : differenceMs > CLOCK_WARN_MS ? 'warn' : 'ok', detail };
 }
 
-async function schemaCheck(database: Database): Promise<Check> {
-  const { current, pending } = await migrationStatus(database);
+async function schemaCheck(database: Database, { owner }: ServerHealth): Promise<Check> {
+  let status: MigrationStatus;
+  try {
+    status = await migrationStatus(database);
+  } catch (error) {
+    if (isSafekeepError(error, 'privilege-missing')) return notEvaluable('schema', `${error.message} ${error.remedy}`);
+    if (isSafekeepError(error)) return refused('schema', error);
+    throw error;
+  }
+  const { current, pending } = status;
   if (pending.length === 0) return ok('schema', `schema safekeep is at ${current}`);
-  return {
-    name: 'schema',
-    state: 'warn',
-    detail: `schema safekeep is at ${current}, ${pending.length} pending: safekeep migrate up`,
-  };
+  const detail = `schema safekeep is at ${current}, ${pending.length} pending`;
+  if (isSafekeepError(owner)) return { name: 'schema', state: 'fail', detail: `${detail}. ${owner.message} ${owner.remedy}` };
+  return { name: 'schema', state: 'warn', detail: `${detail}: safekeep migrate up` };
+}
+
+function refused(name: string, error: SafekeepError): Check {
+  return { name, state: 'fail', detail: `${error.message} ${error.remedy}` };
 }
 
 function ok(name: string, detail: string): Check {

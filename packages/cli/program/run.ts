@@ -5,7 +5,7 @@ import { isSafekeepError, newId, readConfiguration, SafekeepError, type ExitCode
 import type { Command, Outcome } from '@safekeep/capabilities/capability';
 import { catalogName } from '@safekeep/log';
 import { codeOf, operationFailure } from '@safekeep/postgres';
-import { inkFor } from '../terminal/ink.ts';
+import { inkFor, printable } from '../terminal/ink.ts';
 import { buildProgram, type Typed } from './build.ts';
 import { openContext } from './context.ts';
 
@@ -110,7 +110,7 @@ function interruptible(name: string): { readonly signal: AbortSignal; readonly i
 function print(command: Command, { result }: Outcome<unknown>, json: boolean): void {
   if (json) process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
   // The renderer belongs to the same command as the result.
-  else process.stdout.write(ended(command.render(result as never, inkFor(process.stdout, process.env))));
+  else process.stdout.write(ended(command.render(printable(result) as never, inkFor(process.stdout, process.env))));
 }
 
 function fail(error: unknown, json: boolean): ExitCode {

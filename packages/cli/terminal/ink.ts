@@ -12,7 +12,17 @@ export function inkFor(stream: NodeJS.WriteStream, environment: NodeJS.ProcessEn
   return { good: style('green'), bad: style('red'), warn: style('yellow'), dim: style('dim'), strong: style('bold') };
 }
 
-/** What can be printed of a text that came from a database or a file: without escape sequences that steer a terminal. */
-export function printable(text: string): string {
+/**
+ * A result as a terminal may be given it: the names and texts in it come from databases and files, and an escape sequence in
+ * one of them must not steer the reader's terminal. The shape stays the same; only texts are changed, into texts.
+ */
+export function printable(value: unknown): unknown {
+  if (typeof value === 'string') return harmless(value);
+  if (Array.isArray(value)) return value.map(printable);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [harmless(key), printable(item)]));
+}
+
+function harmless(text: string): string {
   return stripVTControlCharacters(text).replaceAll(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\uFFFD');
 }
