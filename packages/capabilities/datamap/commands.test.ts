@@ -113,6 +113,12 @@ test('map show tells subjects and tables, and the picture on request', async (t)
   assert.equal((result['graph'] as { nodes: unknown[] }).nodes.length, 1);
   assert.equal(shown, 'patient: a row of public.patients by id\n\npublic.patients\n  id  user.unique_id');
   assert.match((await call('map show', { mermaid: true })).shown, /^flowchart RL\n/);
+  const { call: callOther, mapFile } = await workplace(t);
+  await writeFile(mapFile, MAP.replace('purposes: [care]', 'compliance: columns\n    hide_deleted: true\n    isolate: true'));
+  assert.match(
+    (await callOther('map show', {})).shown,
+    /patients\n {2}compliance fields: columns\n {2}deleted rows are hidden from reads\n {2}rows are seen and written by their tenant only\n/,
+  );
 });
 
 test('versions are recorded, listed and compared by number, by file and with the map as it is', async (t) => {

@@ -209,7 +209,7 @@ function renderCheck({ ok, problems, tables, columns }: Frozen<Static<typeof Che
 
 function renderShow({ subjects, tables }: Frozen<Static<typeof ShowResult>>, ink: Ink): string {
   const people = subjects.map(({ name, table, key }) => `${ink.strong(name)}: a row of ${table} by ${key.join(', ')}`);
-  const shown = tables.map(({ table, of, columns, retention }) => {
+  const shown = tables.map(({ table, of, columns, retention, ...wishes }) => {
     const whose = of.map(({ subject, path, meaning }) => `  of ${subject} by ${path}${meaning === null ? '' : ` (${meaning})`}`);
     const kept = retention === null ? [] : [`  kept ${retention}`];
     const width = Math.max(0, ...columns.map(({ name }) => name.length));
@@ -220,7 +220,17 @@ function renderShow({ subjects, tables }: Frozen<Static<typeof ShowResult>>, ink
       const what = category.length === 0 ? ink.dim('not personal') : category.join(', ');
       return `  ${name.padEnd(width)}  ${[what, ...marks].join('; ')}`;
     });
-    return [ink.strong(table), ...whose, ...kept, ...lines].join('\n');
+    return [ink.strong(table), ...whose, ...kept, ...renderWishes(wishes), ...lines].join('\n');
   });
   return [...people, '', ...shown].join('\n');
+}
+
+type Wishes = Pick<Frozen<Static<typeof ShowResult>>['tables'][number], 'compliance' | 'hideDeleted' | 'isolate'>;
+
+function renderWishes({ compliance, hideDeleted, isolate }: Wishes): readonly string[] {
+  return [
+    ...(compliance === null ? [] : [`  compliance fields: ${compliance}`]),
+    ...(hideDeleted ? ['  deleted rows are hidden from reads'] : []),
+    ...(isolate ? ['  rows are seen and written by their tenant only'] : []),
+  ];
 }

@@ -27,12 +27,15 @@ export function showMap(map: DataMap): ShowResult {
   };
 }
 
-function showTable({ name, of, purposes, retention, columns }: MappedTable): ShowResult['tables'][number] {
+function showTable({ name, of, purposes, retention, columns, ...table }: MappedTable): ShowResult['tables'][number] {
   return {
     table: name,
     of: of.map(({ subject, path, meaning }) => ({ subject, path: formatPath(path), meaning })),
     purposes: [...purposes],
     retention: retention === null ? null : `${formatDuration(retention.keep)} after ${retention.after}, then ${retention.then}`,
+    compliance: table.compliance,
+    hideDeleted: table.hideDeleted,
+    isolate: table.isolate,
     columns: [...columns.values()].map((column) => ({
       name: column.name,
       category: [...column.categories],

@@ -58,8 +58,10 @@ const sqlite = command({
   example: 'safekeep import sqlite practice.db --plan',
   run: async (context, input) => {
     const options = optionsOf(input);
-    if (input.plan)
-      return { result: await planImport({ clock: context.clock, database: await context.database({ migrate: false }) }, options) };
+    if (input.plan) {
+      const plan = await planImport({ clock: context.clock, database: await context.database({ migrate: false }) }, options);
+      return { result: plan, ok: plan.problems.length === 0 };
+    }
     const writing = input.follow
       ? '; WRITING INTO THE SQLITE FILE triggers on every table and the table safekeep_changelog, so that later changes are logged'
       : '';
@@ -187,7 +189,9 @@ function renderImport(result: Result, ink: Ink): string {
     '',
     ...result.tables.map((table) => tableLine(table, result, ink)),
     '',
+    ...cut(checkLines(result, ink), ink),
     ...notes(result, ink),
+    ...cut(rejectedLines(result, ink), ink),
     ...objectLines(result, ink),
     ...result.differences
       .slice(0, LISTED)
@@ -208,6 +212,18 @@ function tableLine(table: Result['tables'][number], result: Result, ink: Ink): s
       ? `${count(table.rowsRead)} rows`
       : `${count(table.rowsWritten)} of ${count(table.rowsRead)} rows${quarantined}, ${proof}`;
   return `  ${table.target}  ${rows}`;
+}
+
+/** What SQLite found in its own file, unless that is nothing. */
+function checkLines(result: Result, ink: Ink): string[] {
+  return result.source.checks.filter((check) => !check.endsWith(': ok')).map((check) => `  ${ink.warn('source')} ${check}`);
+}
+
+function rejectedLines(result: Result, ink: Ink): string[] {
+  return result.rejectedRows.map(({ table, rowid, ordinal, columns }) => {
+    const place = rowid === null ? `row ${count(ordinal + 1)}` : `rowid ${rowid}`;
+    return `  ${ink.warn('not storable')} ${table} ${place}: ${columns.join(', ')}`;
+  });
 }
 
 function notes(result: Result, ink: Ink): string[] {
@@ -238,7 +254,7 @@ function summary(result: Result, ink: Ink): string {
   const rows = result.tables.reduce((sum, table) => sum + (result.state === 'planned' ? table.rowsRead : table.rowsWritten), 0);
   const objects = `${count(states.migrated)} objects migrated, ${count(states.changed)} changed, ${count(states['not-migrated'])} not migrated`;
   const speed = result.rowsPerSecond > 0 ? ` (${count(result.rowsPerSecond)} rows/s)` : '';
-  return `${count(rows)} rows in ${count(result.tables.length)} tables, ${objects}, ${result.seconds.toFixed(1)} s${speed}${result.runId === '' ? '' : ink.dim(`, run ${result.runId}`)}`;
+  return `${count(rows)} rows in ${count(result.tables.length)} tables, ${objects}, ${result.seconds.toFixed(1)} s${speed}${result.state === 'planned' ? '' : ink.dim(`, run ${result.runId}`)}`;
 }
 
 function inState(state: string, ink: Ink): string {

@@ -91,7 +91,7 @@ export const ImportResult = Type.Object({
   rejected: Type.Integer({ description: 'rows that PostgreSQL cannot hold as they are' }),
   rejectedRows: Type.Array(RejectedRow),
   differences: Type.Array(Difference),
-  problems: Type.Array(Type.String(), { description: 'why the run failed' }),
+  problems: Type.Array(Type.String(), { description: 'why the run failed; of a plan: why the run would be refused' }),
   seconds: Type.Number(),
   phases: Type.Record(Type.String(), Type.Number(), { description: 'seconds spent' }),
   rowsPerSecond: Type.Integer(),

@@ -147,6 +147,22 @@ export function someOf(names: readonly string[]): string {
   return rest > 0 ? `${names.slice(0, NAMED_AT_MOST).join(', ')} and ${rest} more` : names.join(', ');
 }
 
+const MAX_NAME_BYTES = 63;
+
+/** Refuses schemas whose names are taken by PostgreSQL or by us, and those that PostgreSQL would cut. */
+export function refuseSchemaName(schema: string): void {
+  const problem = problemOfSchemaName(schema);
+  if (problem !== null) throw new SafekeepError('usage', { problem: `--schema ${schema}: ${problem}` });
+}
+
+function problemOfSchemaName(schema: string): string | null {
+  if (schema === '' || schema.includes('\0')) return 'a schema needs a name, without NUL';
+  if (Buffer.byteLength(schema) > MAX_NAME_BYTES) return `a name in PostgreSQL has at most ${MAX_NAME_BYTES} bytes`;
+  if (/^pg_|^information_schema$/.test(schema)) return 'this name belongs to PostgreSQL';
+  if (/^safekeep(?:_|$)/.test(schema)) return "names that begin like this are Safekeep's own";
+  return null;
+}
+
 const PLAIN_NAME = /^[a-z_][a-z0-9_]*$/;
 
 /** A table as people and reports name it: `public.orders`, `public."Order Details"`. */

@@ -66,13 +66,17 @@ test('jobs are listed, shown, cancelled and retried, with the fields that script
   assert.match((await run(shop, 'jobs retry', { id: first.id })).text, /is queued/);
   await assert.rejects(run(shop, 'jobs show', { id: newId<'job'>() }), (error) => isSafekeepError(error, 'job-unknown'));
   await assert.rejects(run(shop, 'jobs show', { id: 'seven' }), (error) => isSafekeepError(error, 'usage'));
+  await assert.rejects(
+    run(shop, 'jobs list', { cursor: 'seven' }),
+    (error) => isSafekeepError(error, 'usage') && error.message.includes('--cursor'),
+  );
 });
 
 test('a kind is scheduled, listed and taken off again; an unknown one is refused with those there are', async (t) => {
   const shop = await openWorkshop(t);
   const set = await run(shop, 'jobs schedule set', { kind: 'stepped', cron: '30 3 * * *', timeZone: 'Europe/Berlin' });
   assert.match(set.text, /stepped {2}30 3 \* \* \* {2}Europe\/Berlin {2}next /);
-  assert.deepEqual((await run(shop, 'jobs schedule list', {})).result, set.result);
+  assert.deepEqual((await run(shop, 'jobs schedule', {})).result, set.result);
   assert.match((await run(shop, 'jobs schedule remove', { kind: 'stepped' })).text, /Nothing is scheduled/);
   await assert.rejects(
     run(shop, 'jobs schedule set', { kind: 'steped', cron: '30 3 * * *' }),

@@ -37,7 +37,7 @@ function jobCommands(): readonly Command[] {
           state,
           kind: only,
           limit,
-          cursor: cursor === undefined ? undefined : idOf(cursor),
+          cursor: cursor === undefined ? undefined : idOf(cursor, '--cursor takes what the page before ended with, as `next`.'),
         };
         return { result: await listJobs(database, options) };
       },
@@ -84,11 +84,11 @@ function jobCommands(): readonly Command[] {
 function scheduleCommands(kinds: readonly JobKind[]): readonly Command[] {
   return [
     command({
-      name: 'jobs schedule list',
+      name: 'jobs schedule',
       summary: 'list what is scheduled',
       input: Type.Object({}),
       output: Schedules,
-      example: 'safekeep jobs schedule list',
+      example: 'safekeep jobs schedule',
       run: async (context) => ({ result: { schedules: await listSchedules(await context.database(), context.tenant) } }),
       render: renderSchedules,
     }),
@@ -135,10 +135,9 @@ function scheduleCommands(kinds: readonly JobKind[]): readonly Command[] {
   ];
 }
 
-function idOf(text: string): JobId {
+function idOf(text: string, problem = 'The id of a job is a UUID, as `safekeep jobs list` shows it.'): JobId {
   const parsed = parseId<'job'>(text);
-  if (parsed === undefined)
-    throw new SafekeepError('usage', { problem: 'The id of a job is a UUID, as `safekeep jobs list` shows it.' });
+  if (parsed === undefined) throw new SafekeepError('usage', { problem });
   return parsed;
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { userInfo } from 'node:os';
 import Type from 'typebox';
 import { SafekeepError } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink, type Outcome } from '../capability.ts';
@@ -56,6 +57,9 @@ function applyCommand(parts: PlanParts): Command {
       plan: Type.Optional(
         Type.String({ description: 'the hash that `safekeep plan` showed; refused if anything has changed since' }),
       ),
+      author: Type.Optional(
+        Type.String({ minLength: 1, description: 'who answers for the map, in its history; the user of this machine without it' }),
+      ),
       onCopy: Type.Boolean({ default: false, description: 'only try it, on a copy of the database that is dropped afterwards' }),
     }),
     output: Type.Union([ApplyText, RehearsalText]),
@@ -64,11 +68,12 @@ function applyCommand(parts: PlanParts): Command {
       const intent = await intentOf(context, parts);
       if (input.onCopy) return await rehearseCommand(context, intent, input.plan);
       const database = await context.database();
+      const { author = userInfo().username } = input;
       const hash = input.plan === undefined ? {} : { hash: input.plan };
       const agree = ({ steps }: Plan) => context.confirm(`Applying ${steps.length} steps`);
       return {
         result: await shown(context, 'applying', (surroundings) =>
-          applyPlan({ ...surroundings, database }, { intent, ...hash, agree }),
+          applyPlan({ ...surroundings, database }, { intent, author, ...hash, agree }),
         ),
       };
     },
@@ -121,7 +126,7 @@ function unapplyCommand({ guards }: PlanParts): Command {
 
 async function intentOf(context: CommandContext, { contributors }: PlanParts): Promise<Intent> {
   const { map, text } = await loadMap(context.mapFile);
-  return { tenant: context.tenant, contributors, read: { map, sha256: createHash('sha256').update(text).digest('hex') } };
+  return { tenant: context.tenant, contributors, read: { map, text, sha256: createHash('sha256').update(text).digest('hex') } };
 }
 
 /** Runs a change with its progress shown, to the end of it however it ends. */

@@ -87,8 +87,8 @@ export type Surroundings = {
 /** What a capability wants in the database for a map. Pure: the same surroundings give the same answer. */
 export type Contributor = (surroundings: Surroundings) => Desired;
 
-/** The map as it was read, and the SHA-256 in hex of its text. */
-export type ReadMap = { readonly map: DataMap; readonly sha256: string };
+/** The map as it was read, its text, and the SHA-256 in hex of that. */
+export type ReadMap = { readonly map: DataMap; readonly text: string; readonly sha256: string };
 
 /** An object as the record of applied ones knows it. */
 export type AppliedObject = Pick<
@@ -214,6 +214,7 @@ export const ApplyText = Type.Object({
   runId: Type.Union([Type.String(), Type.Null()], { description: 'null when there was nothing to do' }),
   hash: Type.String(),
   steps: Type.Array(StepText),
+  mapVersion: Type.Integer({ description: 'number of the applied map in `safekeep map history`' }),
   seconds: Type.Number(),
 });
 export type ApplyText = Static<typeof ApplyText>;

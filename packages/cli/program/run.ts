@@ -75,7 +75,8 @@ async function execute({ command, input, settings, json, yes }: Typed): Promise<
     const durationMs = performance.now() - startedMs;
     if (interruption.signal.aborted) {
       if (opened.hasHome()) log.warn('command-interrupted', { command: name, durationMs });
-      fail(interruption.signal.reason, json);
+      // The command may know better than we what stands and what it took back.
+      fail(isSafekeepError(error, 'interrupted') ? error : interruption.signal.reason, json);
       return INTERRUPTED;
     }
     const failure = operationFailure(error, command.name);

@@ -79,6 +79,18 @@ export const catalogue = {
     text: 'The home {path} cannot be written ({reason}).',
     remedy: 'Give this user write access to it, or name another place with --home or SAFEKEEP_HOME.',
   },
+  'home-occupied': {
+    status: 409,
+    exit: 2,
+    text: '{path} holds files that are not of Safekeep, so it was not taken as a home. Nothing in it was changed.',
+    remedy: 'Name an empty or a new folder with --home or SAFEKEEP_HOME.',
+  },
+  'home-unfit': {
+    status: 500,
+    exit: 2,
+    text: '{path} cannot be a home: {reason}. Nothing in it was changed.',
+    remedy: 'Name another folder with --home or SAFEKEEP_HOME, for instance a new one inside this.',
+  },
   'disk-full': {
     status: 507,
     exit: 3,
@@ -96,6 +108,26 @@ export const catalogue = {
     exit: 2,
     text: 'The data in {path} belongs to PostgreSQL {found}; this Safekeep brings PostgreSQL {wanted}. Nothing was changed.',
     remedy: 'Use the Safekeep version that made it, or move the data with pg_dump into a new home.',
+  },
+  'embedded-moved': {
+    status: 500,
+    exit: 2,
+    text: 'The data of the home {home} is not in {path}, or belongs to another home there. Nothing was created or changed.',
+    remedy:
+      'Move the data back to where it was, or restore it from a backup. A copied home whose data lies outside it needs data of its own.',
+  },
+  'runtime-unsafe': {
+    status: 500,
+    exit: 2,
+    text: 'The programs of the embedded PostgreSQL are not run from {path}: {reason}.',
+    remedy:
+      'Look who put it there and remove it, or name another folder with SAFEKEEP_RUNTIME_DIRECTORY. The programs are copied anew.',
+  },
+  'process-foreign': {
+    status: 403,
+    exit: 2,
+    text: 'Process {pid} uses this home but belongs to another user, so it was not stopped.',
+    remedy: 'Run `safekeep stop` as that user or as root.',
   },
   'embedded-failed': {
     status: 503,
@@ -177,6 +209,12 @@ export const catalogue = {
     text: 'The server at {host}:{port} has no database named {database}.',
     remedy: 'Create it, or correct the name at the end of the URL.',
   },
+  'database-closed': {
+    status: 503,
+    exit: 2,
+    text: 'The database {database} at {host}:{port} accepts no connections at present.',
+    remedy: 'Let an administrator run ALTER DATABASE … ALLOW_CONNECTIONS true, or name another database.',
+  },
   'database-tls': {
     status: 503,
     exit: 2,
@@ -214,6 +252,19 @@ export const catalogue = {
     text: '{user} lacks a right: {right}. Nothing was changed.',
     remedy: 'Let an administrator run: {grant}',
   },
+  'schema-foreign': {
+    status: 409,
+    exit: 2,
+    text: 'Schema safekeep in this database is not to be trusted: {reason}. Nothing in it was run, nothing was changed.',
+    remedy:
+      'If Safekeep was installed here by {owner}, connect as {owner}. If not, find out who made the schema, rename it or drop it, and run the command again.',
+  },
+  'statement-cancelled': {
+    status: 503,
+    exit: 2,
+    text: 'The server cancelled a statement while: {action}. What was not committed was rolled back.',
+    remedy: 'Give the login more time (ALTER ROLE … SET statement_timeout), or run the command again when there is less traffic.',
+  },
   'connection-lost': {
     status: 503,
     exit: 3,
@@ -222,9 +273,9 @@ export const catalogue = {
   },
   'lock-timeout': {
     status: 503,
-    exit: 3,
-    text: 'A lock on {target} was not to be had within {tries} tries. Nothing was changed.',
-    remedy: 'Find the blocking session in pg_stat_activity (pg_blocking_pids), or try again when there is less traffic.',
+    exit: 2,
+    text: 'A lock on {target} was not to be had within {tries} tries. Nothing was changed, it can be tried again.',
+    remedy: 'Find the blocking session in pg_stat_activity (pg_blocking_pids), and run the command again, or wait until there is less traffic.',
   },
   'runtime-role-too-strong': {
     status: 503,

@@ -1,5 +1,5 @@
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
-import type { ConnectionTarget } from './url.ts';
+import { printedHost, type ConnectionTarget } from './url.ts';
 
 /** What Node's sockets and PostgreSQL put on their errors: a system code (`ECONNREFUSED`) or a SQLSTATE (`28P01`). */
 export function codeOf(error: unknown): string | undefined {
@@ -11,8 +11,9 @@ const LOST_CODES = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', '57P01', '57P02'
 // A program that is no PostgreSQL answers the request for TLS with something else than one letter.
 const FOREIGN_MESSAGES = /error establishing an SSL connection|received unexpected|invalid response/i;
 const TLS_MESSAGES = /does not support SSL|self-signed certificate|certificate|Hostname\/IP|wrong version number|SSL routines/i;
-// Worth another try within the same call: the server starts up, is full for a moment, or a network hiccup.
-const PASSING_CODES = new Set(['57P03', '53300', 'ECONNRESET', 'EPIPE', 'EAI_AGAIN']);
+// Worth another try within the same call: the server restarts, starts up, is full for a moment, or a network hiccup.
+const PASSING_CODES = new Set(['57P03', '53300', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EAI_AGAIN']);
+const CANCELLED = '57014';
 
 /** Whether the connection was cut while it was in use. */
 export function isConnectionLost(error: unknown): boolean {
@@ -27,7 +28,8 @@ export function isPassing(error: unknown): boolean {
 /** Turns a failed attempt to connect into what it means. An error that is not about connecting is handed back as it is. */
 export function connectFailure(error: unknown, target: ConnectionTarget): unknown {
   if (isSafekeepError(error)) return error;
-  const { host, port, user, database, tlsMode: mode } = target;
+  const { port, user, database, tlsMode: mode } = target;
+  const host = printedHost(target.host);
   const code = codeOf(error) ?? '';
   const message = error instanceof Error ? error.message : String(error);
   const options = { cause: error };
@@ -37,6 +39,8 @@ export function connectFailure(error: unknown, target: ConnectionTarget): unknow
       : new SafekeepError('database-password-wrong', { host, port, user }, options);
   }
   if (code === '3D000') return new SafekeepError('database-missing', { host, port, database }, options);
+  if (code === '55000') return new SafekeepError('database-closed', { host, port, database }, options);
+  if (code === CANCELLED) return new SafekeepError('statement-cancelled', { action: 'connecting' }, options);
   if (code === '42501') return new SafekeepError('privilege-missing', connectRight(target), options);
   if (code === '53300') return new SafekeepError('database-busy', { reason: 'too many clients' }, options);
   if (FOREIGN_MESSAGES.test(message)) {
@@ -44,7 +48,7 @@ export function connectFailure(error: unknown, target: ConnectionTarget): unknow
   }
   if (code.startsWith('ERR_TLS') || TLS_MESSAGES.test(message))
     return new SafekeepError('database-tls', { host, port, mode, reason: message }, options);
-  if (/password must be a string|no password/i.test(message))
+  if (/password must be a|no password/i.test(message))
     return new SafekeepError('database-password-wrong', { host, port, user }, options);
   if (/^E[A-Z]+$/.test(code) || code === '57P03' || isConnectionLost(error) || /timeout/i.test(message)) {
     return new SafekeepError('database-unreachable', { host, port, reason: code || 'no answer in time' }, options);
@@ -62,10 +66,16 @@ export function operationFailure(error: unknown, action: string): unknown {
   if (code === '42501' && error instanceof Error) {
     return new SafekeepError(
       'privilege-missing',
-      { user: 'This login', right: error.message, grant: 'the GRANT that the message above asks for' },
+      // PostgreSQL names the object and not the right, so the statement cannot be written out.
+      {
+        user: 'This login',
+        right: error.message,
+        grant: `GRANT, with the right to what is named above. For schema safekeep: GRANT safekeep_app TO the login that runs Safekeep, GRANT safekeep_owner TO the one that migrates.`,
+      },
       options,
     );
   }
+  if (code === CANCELLED) return new SafekeepError('statement-cancelled', { action }, options);
   if (isConnectionLost(error)) return new SafekeepError('connection-lost', { action }, options);
   return error;
 }

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, chown, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -14,6 +16,7 @@ import { initialise, newPassword, start, stop, type Cluster } from '../embedded/
 import { serverUser } from '../embedded/server-user.ts';
 import { migrateUp } from '../migrations/run.ts';
 import { testDatabase, testServers } from '../testing/index.ts';
+import { operationFailure } from './failures.ts';
 import { openDatabase } from './open.ts';
 
 const quick = { poolMax: 1, retryForMs: 200, connectTimeoutMs: 2_000 };
@@ -62,6 +65,77 @@ test('a connection that the server cuts is replaced at the next use', async (t) 
     async () => (await pool.query(`select from pg_stat_activity where application_name = 'to be cut'`)).rowCount === 0,
   );
   assert.deepEqual(await one(), { one: 1 });
+});
+
+test('nothing of our own environment reaches a connection', async (t) => {
+  const { open, url } = await testDatabase(t);
+  const right = new URL(url.reveal());
+  const without = new URL(right);
+  without.password = '';
+  const planted = { PGOPTIONS: '-c geqo=off', PGREPLICATION: 'database', PGSSLNEGOTIATION: 'direct', PGAPPNAME: 'x' };
+  Object.assign(process.env, planted, { PGPASSWORD: right.password });
+  try {
+    const database = await open({ poolMax: 1 });
+    const { rows } = await sql`select current_setting('geqo') as geqo, current_setting('application_name') as name`.execute(
+      database.kysely,
+    );
+    assert.deepEqual(rows, [{ geqo: 'on', name: 'safekeep' }]);
+    assert.equal(await refusal(without.href), 'database-password-wrong');
+  } finally {
+    for (const name of [...Object.keys(planted), 'PGPASSWORD']) delete process.env[name];
+  }
+});
+
+test('a database that accepts no connections, and a statement that the server cancelled, are told as such', async (t) => {
+  const { pool, url } = await testDatabase(t);
+  const closed = `test_${randomBytes(6).toString('hex')}`;
+  await pool.query(`create database ${closed} allow_connections false`);
+  t.after(() => withAdministrator(url, `drop database ${closed}`));
+  const there = new URL(url.reveal());
+  there.pathname = `/${closed}`;
+  assert.equal(await refusal(there.href), 'database-closed');
+  const cancelled = operationFailure(Object.assign(new Error('canceling statement'), { code: '57014' }), 'a migration');
+  assert.ok(isSafekeepError(cancelled, 'statement-cancelled'));
+});
+
+test('a server that restarts is waited for: a second at the first connection, longer within a pool', async (t) => {
+  const target = new URL(testServers()[0].url.reveal());
+  const serverPort = Number(target.port);
+  const port = await freePort();
+  target.port = String(port);
+  const sockets = new Set<Socket>();
+  // A server in front of the server, which can be gone for a while.
+  const gate = (): Server =>
+    createServer((near) => {
+      const far = createConnection(serverPort, '127.0.0.1');
+      for (const socket of [near, far]) {
+        sockets.add(socket);
+        socket.on('error', () => undefined).on('close', () => sockets.delete(socket));
+      }
+      near.pipe(far).pipe(near);
+    });
+  const shut = async (server: Server): Promise<void> => {
+    const closed = once(server, 'close');
+    server.close();
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  };
+  const startedMs = performance.now();
+  await assert.rejects(openDatabase(new Secret(target.href), { poolMax: 1, retryForMs: 30_000 }), (error) =>
+    isSafekeepError(error, 'database-unreachable'),
+  );
+  assert.ok(performance.now() - startedMs < 5_000, 'where nobody listens it is said soon');
+  const opening = openDatabase(new Secret(target.href), { poolMax: 1, retryForMs: 5_000 });
+  const first = gate().listen(port, '127.0.0.1');
+  const database = await opening;
+  t.after(() => database.close());
+  await shut(first);
+  const asking = sql`select 1 as one`.execute(database.kysely);
+  const second = gate();
+  // Later than the first attempts, which are refused.
+  setTimeout(() => second.listen(port, '127.0.0.1'), 150);
+  assert.deepEqual((await asking).rows, [{ one: 1 }]);
+  await shut(second);
 });
 
 test('nothing of one transaction’s settings reaches the next one on the same connection', async (t) => {
@@ -135,6 +209,14 @@ describe('TLS', { skip: !existsSync('/usr/bin/openssl') && 'openssl is not insta
       assert.equal(await refusal(at('localhost', `sslmode=${mode}&sslrootcert=${folder}/other.crt`)), 'database-tls');
     }
   });
+  test('require that names an authority asks it, and the name may differ', async () => {
+    assert.equal(await tlsVersion(at('127.0.0.1', `sslmode=require&sslrootcert=${folder}/ca.crt`)), 'TLSv1.3');
+    assert.equal(await refusal(at('127.0.0.1', `sslmode=require&sslrootcert=${folder}/other.crt`)), 'database-tls');
+  });
+  test('a key that belongs to another certificate is a refusal about TLS', async () => {
+    const client = `sslcert=${folder}/ca.crt&sslkey=${folder}/other.key`;
+    assert.equal(await refusal(at('127.0.0.1', `sslmode=require&${client}`)), 'database-tls');
+  });
   test('require and prefer encrypt without asking who it is; disable does not encrypt', async () => {
     assert.equal(await tlsVersion(at('127.0.0.1', 'sslmode=require')), 'TLSv1.3');
     assert.equal(await tlsVersion(at('127.0.0.1', 'sslmode=prefer')), 'TLSv1.3');
@@ -204,6 +286,14 @@ test(
     }
   },
 );
+
+async function withAdministrator(url: Secret, statement: string): Promise<void> {
+  const server = new URL(url.reveal());
+  server.pathname = '/postgres';
+  const database = await openDatabase(new Secret(server.href), quick);
+  await database.withClient((client) => client.query(statement));
+  await database.close();
+}
 
 async function waitUntil(condition: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 400; tries += 1) {

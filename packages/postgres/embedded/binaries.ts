@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
-import { access, chmod, cp, mkdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { access, chmod, cp, lstat, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { SafekeepError } from '@safekeep/core';
+import { makeFolder } from './files.ts';
 import { canReach, type ServerUser } from './server-user.ts';
 
 /** Where the programs of the embedded PostgreSQL lie, ready to run for the server's user. */
@@ -14,22 +15,44 @@ type Link = { readonly source: string; readonly target: string };
 
 const PROGRAMS = ['initdb', 'pg_ctl', 'postgres'] as const;
 
+// pg_ctl and initdb hand the paths of their programs to a shell, in double quotes.
+const SHELL_SIGNS = /[$`"\\\n]/;
+
 /**
  * Finds the binaries that npm installed for this platform and makes them fit to run.
  *
- * Two things may be missing: the package's shared-library links (npm runs no install scripts for us), and a way for the
- * server's user to reach them (a checkout below a folder that only root may enter). In the second case they are copied
- * once to `runtimeDirectory`.
+ * Three things may be in the way: the package's shared-library links are missing (npm runs no install scripts for us), the
+ * server's user cannot reach them (a checkout below a folder that only root may enter), or a shell would not take their path
+ * as it is. In the last two cases they are copied once to `runtimeDirectory`.
+ *
+ * @throws `runtime-unsafe` when the copy could have been made or changed by another user.
  */
 export async function findBinaries(user: ServerUser | undefined, runtimeDirectory: string): Promise<Binaries> {
   const installed = await installedPackage();
   const inPlace = join(installed.root, 'native');
-  if ((await canReach(join(inPlace, 'bin', 'postgres'), user)) && (await hydrate(inPlace))) {
-    return binariesIn(inPlace, installed.version);
+  const fit = !SHELL_SIGNS.test(inPlace) && (await canReach(join(inPlace, 'bin', 'postgres'), user)) && (await hydrate(inPlace));
+  return fit ? binariesIn(inPlace, installed.version) : await copiedBinaries(inPlace, installed.version, runtimeDirectory);
+}
+
+/** The copy in `runtimeDirectory`, made where it is missing. */
+export async function copiedBinaries(native: string, version: string, runtimeDirectory: string): Promise<Binaries> {
+  if (SHELL_SIGNS.test(runtimeDirectory)) {
+    throw new SafekeepError('runtime-unsafe', { path: runtimeDirectory, reason: 'a shell would not take its path as it is' });
   }
-  const copy = join(runtimeDirectory, `postgresql-${installed.version}`);
-  if (!(await exists(join(copy, 'bin', 'postgres')))) await copyNative(inPlace, copy);
-  return binariesIn(copy, installed.version);
+  const copy = join(runtimeDirectory, `postgresql-${version}`);
+  await makeFolder(runtimeDirectory, 0o755);
+  if (!(await exists(join(copy, 'bin', 'postgres')))) await copyNative(native, copy);
+  for (const path of [runtimeDirectory, copy, join(copy, 'bin'), join(copy, 'lib')]) await requireOwn(path);
+  return binariesIn(copy, version);
+}
+
+/** Programs are run only from where nobody but root and ourselves can have put them. */
+async function requireOwn(path: string): Promise<void> {
+  const { uid, mode } = await lstat(path);
+  const self = process.getuid?.();
+  if (self === undefined) return;
+  if (uid !== 0 && uid !== self) throw new SafekeepError('runtime-unsafe', { path, reason: `it belongs to user ${uid}` });
+  if ((mode & 0o022) !== 0) throw new SafekeepError('runtime-unsafe', { path, reason: 'other users may write to it' });
 }
 
 async function installedPackage(): Promise<{ readonly root: string; readonly version: string }> {
@@ -91,9 +114,9 @@ async function missingLinks(native: string): Promise<Link[]> {
 /** Copies to a name of our own first, so that a half copy is never taken for a whole one. */
 async function copyNative(native: string, target: string): Promise<void> {
   const half = `${target}.${process.pid}`;
-  await mkdir(dirname(target), { recursive: true, mode: 0o755 });
   try {
     await cp(native, join(half, 'native'), { recursive: true, verbatimSymlinks: true });
+    await openToAll(join(half, 'native'));
     if (!(await hydrate(join(half, 'native')))) throw new Error(`The copy in ${half} cannot be made runnable`);
     await rename(join(half, 'native'), target);
   } catch (error) {
@@ -101,6 +124,17 @@ async function copyNative(native: string, target: string): Promise<void> {
     if (!(await exists(join(target, 'bin', 'postgres')))) throw error;
   } finally {
     await rm(half, { recursive: true, force: true });
+  }
+}
+
+/** npm leaves the modes of its umask; the server's user must read and enter, and write nothing. */
+async function openToAll(folder: string): Promise<void> {
+  await chmod(folder, 0o755);
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isSymbolicLink()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const runs = entry.isDirectory() || ((await lstat(path)).mode & 0o100) !== 0;
+    await chmod(path, runs ? 0o755 : 0o644);
   }
 }
 

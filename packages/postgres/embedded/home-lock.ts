@@ -1,7 +1,9 @@
-import { chmodSync, readFileSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
+import { SafekeepError } from '@safekeep/core';
+import { birthOf } from './processes.ts';
 
 /** A process that uses the home's server. */
 export type HomeUser = { readonly pid: number; readonly purpose: string };
@@ -25,16 +27,14 @@ const LOCK_PATIENCE_MS = 180_000;
  * there are no stale locks to heal and no race in healing them.
  */
 export async function withHomeLock<Result>(home: string, action: (users: HomeUsers) => Promise<Result>): Promise<Result> {
-  const path = join(home, 'home.lock');
-  const file = new DatabaseSync(path);
+  const file = openLock(home);
   try {
-    // Whoever can read the file can lock it.
-    chmodSync(path, 0o600);
     file.exec('PRAGMA busy_timeout = 0');
-    await acquire(file);
+    // Exclusive at once: an upgrade at the end could find readers in its way.
+    await whenFree(file, 'BEGIN EXCLUSIVE');
     file.exec('CREATE TABLE IF NOT EXISTS home_user (lease TEXT PRIMARY KEY, pid INTEGER, born TEXT, purpose TEXT)');
     const result = await action(usersOf(file));
-    file.exec('COMMIT');
+    await whenFree(file, 'COMMIT');
     return result;
   } finally {
     // Closing rolls an open transaction back: after a failure the list stands as it was.
@@ -42,11 +42,23 @@ export async function withHomeLock<Result>(home: string, action: (users: HomeUse
   }
 }
 
-async function acquire(file: DatabaseSync): Promise<void> {
+function openLock(home: string): DatabaseSync {
+  const path = join(home, 'home.lock');
+  try {
+    const file = new DatabaseSync(path);
+    // Whoever can read the file can lock it.
+    chmodSync(path, 0o600);
+    return file;
+  } catch (cause) {
+    throw new SafekeepError('home-not-writable', { path: home, reason: 'home.lock cannot be opened' }, { cause });
+  }
+}
+
+async function whenFree(file: DatabaseSync, statement: 'BEGIN EXCLUSIVE' | 'COMMIT'): Promise<void> {
   const deadline = performance.now() + LOCK_PATIENCE_MS;
   for (;;) {
     try {
-      file.exec('BEGIN IMMEDIATE');
+      file.exec(statement);
       return;
     } catch (error) {
       const busy = error instanceof Error && /locked|busy/i.test(error.message);
@@ -75,24 +87,4 @@ function usersOf(file: DatabaseSync): HomeUsers {
       file.prepare('DELETE FROM home_user WHERE lease = ?').run(lease);
     },
   };
-}
-
-/**
- * What tells a process from a later one with the same number: its start time from /proc (proc(5), field 22). Elsewhere only
- * that it runs. `undefined` for a process that does not.
- */
-function birthOf(pid: number): string | undefined {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // EPERM: it runs, as somebody else.
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPERM')) return undefined;
-  }
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name in parentheses may hold spaces: count from the last parenthesis.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-  } catch {
-    return '';
-  }
 }

@@ -1,14 +1,25 @@
-import { createHash } from 'node:crypto';
-import { chmod, mkdir, open, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, chmod, constants, readdir, realpath, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { newId, SafekeepError, Secret } from '@safekeep/core';
 import { quietServerLog } from '@safekeep/log';
 import { codeOf } from '../connect/failures.ts';
 import { openDatabase } from '../connect/open.ts';
 import { findBinaries } from './binaries.ts';
-import { CLUSTER_USER, dataDirectory, initialise, newPassword, postmasterPid, start, stop, type Cluster } from './cluster.ts';
+import {
+  CLUSTER_USER,
+  dataDirectory,
+  dataVersion,
+  findPostmaster,
+  initialise,
+  newPassword,
+  start,
+  stop,
+  type Cluster,
+} from './cluster.ts';
+import { makeFolder, readIfPresent, writeWhole } from './files.ts';
 import { withHomeLock, type HomeUsers } from './home-lock.ts';
-import { canReach, serverUser } from './server-user.ts';
+import { findDirectory, ownsData, placeOf, readRemembered, remember } from './place.ts';
+import { serverUser } from './server-user.ts';
 
 /** The right to use the home's server until released. The last one to leave stops the server. */
 export type EmbeddedLease = {
@@ -22,9 +33,6 @@ export type EmbeddedLease = {
   readonly keepRunning: () => Promise<void>;
 };
 
-/** What is remembered between runs, in `<home>/embedded/server.json`. */
-type Remembered = { readonly port: number; readonly directory: string };
-
 export type EmbeddedOptions = {
   /** Shown to a second process that finds the home in use: `start`, `import sqlite`. */
   readonly purpose: string;
@@ -35,8 +43,14 @@ export type EmbeddedOptions = {
 const RUNTIME_DIRECTORY = '/var/lib/safekeep';
 const DATABASE = 'safekeep';
 const BACKGROUND = 'background';
+// What Safekeep itself puts into a home, some of it before the server's first start.
+const OURS = new Set(['.gitignore', 'embedded', 'keys', 'ledger', 'log', 'reports', 'runtime', 'sample']);
+// A disk of its own for the home is as good as an empty folder.
+const DISK = 'lost+found';
 const LOG_SETTINGS = {
   logging_collector: 'on',
+  // Relative to the data directory, so that it moves with the home.
+  log_directory: '../log',
   log_filename: 'postgresql-%a.log',
   // A week of logs, each day's file overwritten a week later.
   log_truncate_on_rotation: 'on',
@@ -52,20 +66,22 @@ const LOG_SETTINGS = {
  * Any number of processes may hold a lease at a time. A process that dies without releasing is noticed by the next one;
  * a server that it left running is simply used on.
  *
- * @throws `home-not-writable`, `embedded-not-installed`, `embedded-user`, `embedded-version`, `embedded-failed`, `disk-full`.
+ * @throws `home-not-writable`, `home-occupied`, `home-unfit`, `embedded-moved`, `embedded-not-installed`, `embedded-user`,
+ * `embedded-version`, `embedded-failed`, `runtime-unsafe`, `disk-full`.
  */
-export async function openEmbedded(home: string, options: EmbeddedOptions): Promise<EmbeddedLease> {
-  await prepareHome(home);
-  const runtimeDirectory = options.runtimeDirectory ?? RUNTIME_DIRECTORY;
+export async function openEmbedded(folder: string, options: EmbeddedOptions): Promise<EmbeddedLease> {
+  await prepareHome(folder);
+  // One name for a home whatever links lead to it.
+  const home = await realpath(folder);
   const lease = newId<'lease'>();
   const opened = await withHomeLock(home, async (users) => {
     refuseSecondStart(home, users, options.purpose);
-    const cluster = await clusterOf(home, runtimeDirectory);
+    const cluster = await clusterOf(home, options.runtimeDirectory ?? RUNTIME_DIRECTORY);
     const { port, started } = await ensureRunning(home, cluster);
     users.add(lease, options.purpose);
     return { cluster, port, started };
   });
-  const url = new Secret(`postgres://${CLUSTER_USER}:${opened.cluster.password.reveal()}@127.0.0.1:${opened.port}/${DATABASE}`);
+  const url = urlOf(opened.cluster, opened.port, DATABASE);
   let released = false;
   const release = async (): Promise<void> => {
     if (released) return;
@@ -77,56 +93,102 @@ export async function openEmbedded(home: string, options: EmbeddedOptions): Prom
   };
   const keepRunning = (): Promise<void> =>
     withHomeLock(home, async (users) => {
-      const pid = await postmasterPid(opened.cluster);
+      const running = await findPostmaster(opened.cluster);
       // The server counts as a user of its own for as long as it runs.
-      if (pid !== undefined) users.add(BACKGROUND, BACKGROUND, pid);
+      if (running) users.add(BACKGROUND, BACKGROUND, running.pid);
     });
   return { url, port: opened.port, started: opened.started, release, keepRunning };
 }
 
 /** Stops the server of a home whoever uses it. Returns the users that were cut off, or `undefined` where none ran. */
 export async function stopEmbedded(
-  home: string,
+  folder: string,
   options: Omit<EmbeddedOptions, 'purpose'> = {},
 ): Promise<readonly number[] | undefined> {
-  if ((await readRemembered(home)) === undefined) return undefined;
+  if (!(await mayHaveUsers(folder))) return undefined;
+  const home = await realpath(folder);
   return await withHomeLock(home, async (users) => {
-    const cluster = await clusterOf(home, options.runtimeDirectory ?? RUNTIME_DIRECTORY);
-    if ((await postmasterPid(cluster)) === undefined) return undefined;
+    const directory = await findDirectory(home);
+    const remembered = await readRemembered(home);
+    if (directory === undefined || (remembered !== undefined && !(await ownsData(home, remembered)))) return undefined;
+    const user = await serverUser(dataDirectory({ directory }));
+    if ((await findPostmaster({ directory, user })) === undefined) return undefined;
     const cutOff = users
       .living()
       .filter(isProcess)
       .map(({ pid }) => pid);
-    await stop(cluster);
+    await stop(await clusterOf(home, options.runtimeDirectory ?? RUNTIME_DIRECTORY));
     return cutOff;
   });
 }
 
 /** Where the data of a home's server lies: inside the home, or outside where its user cannot enter. `undefined` before the first start. */
 export async function embeddedDirectory(home: string): Promise<string | undefined> {
-  return (await readRemembered(home))?.directory;
+  return await findDirectory(resolve(home));
 }
 
 /** The processes that use a home now; a server that was left running is none of them. */
 export async function usersOfHome(home: string): Promise<readonly { readonly pid: number; readonly purpose: string }[]> {
+  if (!(await mayHaveUsers(home))) return [];
   return await withHomeLock(home, async (users) => users.living().filter(isProcess));
+}
+
+/** Every user was written into the lock file: where there is none, or none can be written, nobody is. */
+async function mayHaveUsers(home: string): Promise<boolean> {
+  try {
+    await access(join(home, 'home.lock'), constants.R_OK | constants.W_OK);
+    return true;
+  } catch (cause) {
+    const reason = codeOf(cause) ?? 'unknown';
+    if (['ENOENT', 'ENOTDIR', 'EROFS'].includes(reason)) return false;
+    throw new SafekeepError('home-not-writable', { path: home, reason }, { cause });
+  }
 }
 
 function isProcess({ purpose }: { readonly purpose: string }): boolean {
   return purpose !== BACKGROUND;
 }
 
-/** Makes the home: others may pass through (the server's user must reach its data) but not look; secrets in it are 0600. */
+/**
+ * Makes the home: others may pass through (the server's user must reach its data) but not look; secrets in it are 0600.
+ * A folder that stands keeps its mode, and one that holds somebody else's files is refused untouched.
+ */
 export async function prepareHome(home: string): Promise<void> {
+  if (/[\n\r]/.test(resolve(home))) throw new SafekeepError('home-unfit', { path: home, reason: 'its path holds a line break' });
   try {
-    await mkdir(home, { recursive: true });
-    await chmod(home, 0o711);
-    await mkdir(join(home, 'embedded'), { recursive: true, mode: 0o711 });
-    // Nothing of a home belongs into version control or a backup of the sources.
-    await writeFile(join(home, '.gitignore'), '*\n');
+    await makeFolder(home, 0o711);
+    await requireHome(home);
+    await makeFolder(join(home, 'embedded'), 0o711);
+    await ignoreInSources(home);
   } catch (cause) {
+    if (cause instanceof SafekeepError) throw cause;
     if (codeOf(cause) === 'ENOSPC') throw new SafekeepError('disk-full', { path: home }, { cause });
     throw new SafekeepError('home-not-writable', { path: home, reason: codeOf(cause) ?? 'unknown' }, { cause });
+  }
+}
+
+async function requireHome(home: string): Promise<void> {
+  const entries = await readdir(home);
+  if (
+    !entries.includes('home.lock') &&
+    !entries.every((entry) => OURS.has(entry) || entry === DISK || entry.startsWith('home.lock'))
+  ) {
+    throw new SafekeepError('home-occupied', { path: home });
+  }
+  // Whoever may write here could put another database in the place of ours.
+  if (((await stat(home)).mode & 0o002) !== 0) {
+    throw new SafekeepError('home-unfit', { path: home, reason: 'every user of this machine may write to it' });
+  }
+}
+
+/** Nothing of a home belongs into version control or a backup of the sources. */
+async function ignoreInSources(home: string): Promise<void> {
+  const path = join(home, '.gitignore');
+  try {
+    await writeFile(path, '*\n', { flag: 'wx', mode: 0o644 });
+    await chmod(path, 0o644);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
   }
 }
 
@@ -137,62 +199,36 @@ function refuseSecondStart(home: string, users: HomeUsers, purpose: string): voi
 }
 
 async function clusterOf(home: string, runtimeDirectory: string): Promise<Cluster> {
-  const user = await serverUser();
+  const known = await findDirectory(home);
+  const user = await serverUser(known === undefined ? undefined : dataDirectory({ directory: known }));
   const binaries = await findBinaries(user, runtimeDirectory);
-  const directory = (await readRemembered(home))?.directory ?? (await chooseDirectory(home, user, runtimeDirectory));
+  const { directory } = await placeOf(home, { user, runtimeDirectory });
   return {
     binaries,
     user,
-    directory,
+    directory: resolve(home, directory),
     password: await passwordOf(home, 'password'),
-    settings: { ...LOG_SETTINGS, log_directory: join(directory, 'log') },
+    settings: LOG_SETTINGS,
   };
-}
-
-async function chooseDirectory(home: string, user: Cluster['user'], runtimeDirectory: string): Promise<string> {
-  const inside = join(home, 'embedded');
-  if (await canReach(inside, user)) return inside;
-  const name = createHash('sha256')
-    .update(await realpath(home))
-    .digest('hex')
-    .slice(0, 16);
-  return join(runtimeDirectory, 'homes', name);
 }
 
 async function ensureRunning(home: string, cluster: Cluster): Promise<{ readonly port: number; readonly started: boolean }> {
   const remembered = await readRemembered(home);
-  if (remembered && (await postmasterPid(cluster)) !== undefined && (await answers(cluster, remembered.port))) {
-    return { port: remembered.port, started: false };
+  if (remembered === undefined) throw new Error('The place of the data is remembered before the server starts');
+  const running = await findPostmaster(cluster);
+  if (running !== undefined && running.port === remembered.port && (await answers(cluster, running.port))) {
+    return { port: running.port, started: false };
   }
   const found = await dataVersion(cluster);
   const wanted = cluster.binaries.version.split('.')[0] ?? '';
   if (found !== undefined && found !== wanted) {
     throw new SafekeepError('embedded-version', { path: dataDirectory(cluster), found, wanted });
   }
-  if (found === undefined || !(await isComplete(home))) await create(home, cluster);
-  const port = await start(cluster, remembered?.port);
-  await remember(home, { port, directory: cluster.directory });
+  if (found === undefined) await initialise(cluster);
+  const port = await start(cluster, remembered.port);
   await createDatabase(cluster, port);
-  return { port, started: true };
-}
-
-/** initdb, marked complete only at its end: what a kill left half made is thrown away and made again. It never held anything. */
-async function create(home: string, cluster: Cluster): Promise<void> {
-  await rm(dataDirectory(cluster), { recursive: true, force: true });
-  await mkdir(dirname(cluster.directory), { recursive: true, mode: 0o755 });
-  await initialise(cluster);
-  await writeFile(completeMark(home), '');
-}
-
-function completeMark(home: string): string {
-  return join(home, 'embedded', 'initialised');
-}
-
-function isComplete(home: string): Promise<boolean> {
-  return readFile(completeMark(home)).then(
-    () => true,
-    () => false,
-  );
+  await remember(home, { ...remembered, port });
+  return { port, started: running === undefined };
 }
 
 async function createDatabase(cluster: Cluster, port: number): Promise<void> {
@@ -221,21 +257,6 @@ function urlOf(cluster: Cluster, port: number, database: string): Secret {
   return new Secret(`postgres://${CLUSTER_USER}:${cluster.password.reveal()}@127.0.0.1:${port}/${database}`);
 }
 
-async function dataVersion(cluster: Cluster): Promise<string | undefined> {
-  const text = await readFile(join(dataDirectory(cluster), 'PG_VERSION'), 'utf8').catch(() => undefined);
-  return text?.trim();
-}
-
-async function readRemembered(home: string): Promise<Remembered | undefined> {
-  const text = await readFile(join(home, 'embedded', 'server.json'), 'utf8').catch(() => undefined);
-  // Written by `remember` below, replaced as a whole.
-  return text === undefined ? undefined : (JSON.parse(text) as Remembered);
-}
-
-async function remember(home: string, remembered: Remembered): Promise<void> {
-  await writeWhole(join(home, 'embedded', 'server.json'), `${JSON.stringify(remembered)}\n`);
-}
-
 /** The password of the runtime login, made on first use, mode 0600. */
 export function runtimePassword(home: string): Promise<Secret> {
   return passwordOf(home, 'runtime-password');
@@ -244,22 +265,9 @@ export function runtimePassword(home: string): Promise<Secret> {
 /** A password kept in the home, made on first use, mode 0600. */
 async function passwordOf(home: string, file: string): Promise<Secret> {
   const path = join(home, 'embedded', file);
-  const known = await readFile(path, 'utf8').catch(() => undefined);
+  const known = await readIfPresent(path);
   if (known !== undefined) return new Secret(known.trim());
   const made = newPassword();
   await writeWhole(path, made.reveal());
   return made;
-}
-
-/** Writes a file so that a crash leaves the old one or the new one, never a half. Mode 0600. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const half = `${path}.${process.pid}`;
-  const file = await open(half, 'w', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(half, path);
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { SafekeepError } from '@safekeep/core';
 
@@ -12,12 +13,15 @@ const CANDIDATES = ['postgres', 'safekeep'] as const;
 
 /**
  * PostgreSQL refuses to run as root, so root needs somebody else to run it: the system's `postgres` user, or a system
- * user without login named `safekeep`, made here when neither exists. Anybody but root runs it themselves (`undefined`).
+ * user without login named `safekeep`, made here when neither exists. Data that stands is served by its owner, who may be
+ * the ordinary user whose home it is. Anybody but root runs it themselves (`undefined`).
  *
  * @throws `embedded-user` when root has no such user and may not make one.
  */
-export async function serverUser(): Promise<ServerUser | undefined> {
+export async function serverUser(data?: string): Promise<ServerUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;
+  const owner = data === undefined ? undefined : await stat(data).catch(() => undefined);
+  if (owner !== undefined && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
   for (const name of CANDIDATES) {
     const found = await lookUp(name);
     if (found) return found;

@@ -1,22 +1,22 @@
 import type pg from 'pg';
 import { SafekeepError } from '@safekeep/core';
-import { createRoles, OWNER } from './store.ts';
-
-/** Whether the objects of Safekeep have an owner of their own, or belong to whoever migrates (roles could not be made). */
-export type Ownership = 'owner-role' | 'migrating-login';
+import { ownerFor, prepareOwner, readSchemaState, type SchemaState } from './ownership.ts';
 
 /**
  * What must stand before the first migration: the right to create, the roles, the schema, pgcrypto, the history.
- * Runs inside the caller's transaction; repeating it changes nothing.
+ * Runs inside the caller's transaction and leaves it as the schema's owner; repeating it changes nothing.
  *
- * @throws `privilege-missing`, `extension-missing`.
+ * @throws `privilege-missing`, `schema-foreign`, `extension-missing`.
  */
-export async function layFoundation(client: pg.ClientBase): Promise<Ownership> {
-  await requireCreate(client);
-  const ownership: Ownership = (await createRoles(client)) ? 'owner-role' : 'migrating-login';
-  await client.query(`create schema if not exists safekeep ${ownership === 'owner-role' ? `authorization ${OWNER}` : ''}`);
+export async function layFoundation(client: pg.ClientBase): Promise<void> {
+  const state = await readSchemaState(client);
+  requireCreate(client, state);
+  const owner = ownerFor(state);
+  await prepareOwner(client, state, owner);
+  // Not IF NOT EXISTS: one that somebody made since we looked is not ours.
+  if (state.schemaOwner === null) await client.query(`create schema safekeep authorization ${client.escapeIdentifier(owner)}`);
   await requirePgcrypto(client);
-  if (ownership === 'owner-role') await client.query(`set local role ${OWNER}`);
+  if (owner !== state.user) await client.query(`set local role ${client.escapeIdentifier(owner)}`);
   // Two short global lists without tenant_id (the exemption of rule 7): they describe the schema, not a tenant's rows.
   await client.query(`
     create table if not exists safekeep.migration_history (
@@ -34,22 +34,19 @@ export async function layFoundation(client: pg.ClientBase): Promise<Ownership> {
       needs text not null,
       sha256 text not null
     )`);
-  // Whether the schema is fit is every login's business; what stands in these lists is public with the source.
-  if (ownership === 'owner-role') {
-    await client.query('grant select on safekeep.migration_history, safekeep.function_versions to safekeep_app, safekeep_auditor');
-  }
-  return ownership;
+  // Whether the schema is fit is every login's business. What is run to take a migration back is the owner's alone.
+  await client.query(`
+    do $$
+    begin
+      if to_regrole('safekeep_app') is null or to_regrole('safekeep_auditor') is null then return; end if;
+      grant select (id, step, version, name, direction, at, sha256) on safekeep.migration_history to safekeep_app, safekeep_auditor;
+      grant select on safekeep.function_versions to safekeep_app, safekeep_auditor;
+    end
+    $$`);
 }
 
-async function requireCreate(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query<{ user: string; database: string; may: boolean; installed: boolean }>(
-    `select current_user as user, current_database() as database,
-            has_database_privilege(current_database(), 'CREATE') as may, to_regnamespace('safekeep') is not null as installed`,
-  );
-  const [state] = rows;
-  if (state === undefined) throw new Error('The server did not answer for our rights');
-  if (state.may || state.installed) return;
-  const { user, database } = state;
+function requireCreate(client: pg.ClientBase, { mayCreate, schemaOwner, user, database }: SchemaState): void {
+  if (mayCreate || schemaOwner !== null) return;
   throw new SafekeepError('privilege-missing', {
     user,
     right: `CREATE on database ${database}`,

@@ -2,13 +2,14 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
 import { codeOf, operationFailure } from '../connect/failures.ts';
+import { ownTransaction } from '../connect/own-transaction.ts';
 import type { Database } from '../database.ts';
 import { loadFunctions, loadMigrations, type FunctionFile, type Migration } from './files.ts';
 import { layFoundation } from './foundation.ts';
+import { readSchemaState, refuseForeignSchema } from './ownership.ts';
 import {
   createFunction,
   dropFunctionsOf,
-  hasHistory,
   lockMigrations,
   readFunctionHashes,
   readHistory,
@@ -40,25 +41,43 @@ const LOCK_TRIES = 5;
 const LOCK_TIMEOUT = '3s';
 const LOCK_PAUSE_MS = 200;
 
+/**
+ * Any login with safekeep_app or safekeep_auditor may ask.
+ *
+ * @throws `schema-foreign`, `privilege-missing`.
+ */
 export async function migrationStatus(db: Database, options: MigrateOptions = {}): Promise<MigrationStatus> {
   const migrations = options.migrations ?? loadMigrations();
-  return await db.withClient(async (client) => {
-    if (!(await hasHistory(client))) return { current: NONE, pending: migrations.map(({ version }) => version), history: [] };
-    const landed = await readLanded(client);
-    const standing = new Set(landed.map(({ version }) => version));
-    return {
-      current: landed.at(-1)?.version ?? NONE,
-      pending: migrations.map(({ version }) => version).filter((version) => !standing.has(version)),
-      history: await readHistory(client),
-    };
+  const action = 'reading the history of migrations';
+  const history = await ownTransaction(db, 'read', readStatus).catch((error: unknown) => {
+    throw operationFailure(error, action);
   });
+  const standing = standingVersions(history);
+  return {
+    current: standing.at(-1) ?? NONE,
+    pending: migrations.map(({ version }) => version).filter((version) => !standing.includes(version)),
+    history,
+  };
+}
+
+async function readStatus(client: pg.ClientBase): Promise<readonly HistoryEntry[]> {
+  const state = await readSchemaState(client);
+  // Even reading runs what is planted: a view in place of the table calls its functions as whoever reads.
+  refuseForeignSchema(state);
+  return state.hasHistory ? await readHistory(client) : [];
+}
+
+/** The versions whose last step went up, oldest first. */
+function standingVersions(history: readonly HistoryEntry[]): readonly string[] {
+  const last = new Map(history.map(({ version, direction }) => [version, direction]));
+  return [...last.keys()].filter((version) => last.get(version) === 'up').toSorted();
 }
 
 /**
  * Brings the schema up, one transaction a migration. A second runner waits at the lock and then finds nothing to do.
  *
  * @throws `migration-unknown`, `migration-changed`, `migration-newer`, `migration-failed`, `lock-timeout`, `privilege-missing`,
- *   `extension-missing`, `database-read-only`.
+ *   `schema-foreign`, `extension-missing`, `database-read-only`.
  */
 export async function migrateUp(db: Database, options: MigrateOptions = {}): Promise<MigrationStatus> {
   const migrations = options.migrations ?? loadMigrations();
@@ -105,14 +124,11 @@ export async function migrateDown(db: Database, options: MigrateOptions & { read
 async function step<Result>(db: Database, target: string, action: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await db.withClient(async (client) => {
-        await client.query('begin');
+      return await ownTransaction(db, 'write', async (client) => {
         await client.query(`set local lock_timeout = '${LOCK_TIMEOUT}'`);
         await lockMigrations(client);
         await layFoundation(client);
-        const result = await action(client);
-        await client.query('commit');
-        return result;
+        return await action(client);
       });
     } catch (error) {
       // 55P03 lock_not_available; 40P01 deadlock_detected. withClient has thrown the connection away: rolled back.

@@ -14,17 +14,8 @@ export type HistoryEntry = {
 
 export type LandedMigration = { readonly version: string; readonly name: string; readonly sha256: string; readonly down: string };
 
-/** The roles of rule 7: an owner nobody logs in as, and one group for each kind of user. */
-export const OWNER = 'safekeep_owner';
-export const ROLES = [OWNER, 'safekeep_app', 'safekeep_auditor', 'safekeep_ingest', 'safekeep_subject'] as const;
-
 // 'safekeep' read as a number: one lock for all who change Safekeep's schema in this database.
 const MIGRATION_LOCK = '8314886006148099440';
-
-export async function hasHistory(client: pg.ClientBase): Promise<boolean> {
-  const { rows } = await client.query<{ found: boolean }>(`select to_regclass('safekeep.migration_history') is not null as found`);
-  return rows[0]?.found ?? false;
-}
 
 /** Until the end of the transaction nobody else migrates. */
 export async function lockMigrations(client: pg.ClientBase): Promise<void> {
@@ -32,13 +23,14 @@ export async function lockMigrations(client: pg.ClientBase): Promise<void> {
 }
 
 export async function readHistory(client: pg.ClientBase): Promise<readonly HistoryEntry[]> {
-  const { rows } = await client.query<Omit<HistoryEntry, 'at'> & { at: Date }>(
-    'select version, name, direction, at, sha256 from safekeep.migration_history order by step',
+  const { rows } = await client.query<HistoryEntry>(
+    `select version, name, direction, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at, sha256
+       from safekeep.migration_history order by step`,
   );
-  return rows.map((row) => ({ ...row, at: row.at.toISOString() }));
+  return rows;
 }
 
-/** The migrations that stand, oldest first, each with the way back that landed with it. */
+/** The migrations that stand, oldest first, each with the way back that landed with it: for the schema's owner. */
 export async function readLanded(client: pg.ClientBase): Promise<readonly LandedMigration[]> {
   const { rows } = await client.query<LandedMigration & { direction: string }>(
     `select distinct on (version) version, name, sha256, down_sql as down, direction
@@ -80,24 +72,4 @@ export async function dropFunctionsOf(client: pg.ClientBase, version: string): P
     [version],
   );
   for (const { object } of rows) await client.query(`drop ${object}`);
-}
-
-/** Makes the roles where this login may. Roles belong to the whole server: another database may have made them. */
-export async function createRoles(client: pg.ClientBase): Promise<boolean> {
-  const { rows } = await client.query<{ missing: string[]; may: boolean }>(
-    `select array(select name from unnest($1::text[]) name where to_regrole(name) is null) as missing,
-            (select rolcreaterole or rolsuper from pg_roles where rolname = current_user) as may`,
-    [ROLES],
-  );
-  const [state] = rows;
-  if (state === undefined) throw new Error('The server did not answer for its roles');
-  if (state.missing.length > 0 && !state.may) return false;
-  for (const role of state.missing) await client.query(`create role ${client.escapeIdentifier(role)} nologin`);
-  // PostgreSQL 16 split membership: only one WITH SET may take the role on.
-  const { rows: membership } = await client.query<{ member: boolean }>(
-    `select pg_has_role(current_user, $1, case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end) as member`,
-    [OWNER],
-  );
-  if (membership[0]?.member !== true) await client.query(`grant ${client.escapeIdentifier(OWNER)} to current_user`);
-  return true;
 }

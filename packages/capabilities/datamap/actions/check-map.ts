@@ -1,4 +1,14 @@
-import { checkMap, checkMapAlone, erasureValues, indexSchema, isMappable, problemAt, type MapProblem } from '@safekeep/core';
+import {
+  checkMap,
+  checkMapAlone,
+  erasureValues,
+  indexSchema,
+  isMappable,
+  ownColumns,
+  problemAt,
+  tableName,
+  type MapProblem,
+} from '@safekeep/core';
 import { readCatalog, type Catalog, type Database } from '@safekeep/postgres';
 import type pg from 'pg';
 import type { CheckResult } from '../model.ts';
@@ -23,7 +33,7 @@ export async function checkDatabase(database: Database, map: MapText): Promise<C
     const counted = await withCounts(client, found);
     const problems = [...counted, ...(await refusedValues(client, map, catalog))].map((problem) => located(problem, map));
     const tables = catalog.tables.filter(isMappable);
-    const columns = tables.reduce((sum, table) => sum + table.columns.length, 0);
+    const columns = tables.reduce((sum, table) => sum + ownColumns(table, map.map.tables.get(tableName(table))).length, 0);
     return { ok: problems.length === 0, problems, tables: tables.length, columns, catalog };
   });
 }

@@ -37,6 +37,18 @@ for (const server of testServers()) {
   });
 }
 
+test('a version that can no longer be read does not stop the next one from being kept', async (t) => {
+  const { database, pool } = await testDatabase(t, { migrated: true });
+  const who = { tenant: 'default', author: 'Ada', clock };
+  await pool.query(
+    `insert into safekeep.datamap_versions (tenant_id, version_id, number, recorded_at, author, sha256, map, changes)
+     values ('default', gen_random_uuid(), 1, now(), 'Ada', $1, 'version: 1\nformer: key\n', '[]')`,
+    [textSha256('version: 1\nformer: key\n')],
+  );
+  const { version } = await recordMapVersion(database, first, who);
+  assert.deepEqual([version.number, version.changes], [2, ['version 1 can no longer be read, so what changed since is not told']]);
+});
+
 test('a version that was never recorded is refused by its number', async (t) => {
   const { database } = await testDatabase(t, { migrated: true });
   await assert.rejects(mapVersion(database, 'default', 7), (error: unknown) => isSafekeepError(error, 'map-version-unknown'));

@@ -1,7 +1,7 @@
-import { diffMaps, SafekeepError, type Clock } from '@safekeep/core';
+import { diffMaps, isSafekeepError, SafekeepError, type Clock, type DataMap } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
 import type { Version } from '../model.ts';
-import { inTenant, insertVersion, lockVersions, readVersion, readVersions, textSha256 } from '../store.ts';
+import { inTenant, insertVersion, lockVersions, readVersion, readVersions, textSha256, type StoredVersion } from '../store.ts';
 import { readMapText, type MapText } from '../text/document.ts';
 import { loadMap } from './map-file.ts';
 
@@ -10,7 +10,7 @@ type Recording = { readonly tenant: string; readonly author: string; readonly cl
 /** Keeps a map as the newest version, with what it changed. The newest again is not kept twice. */
 export async function recordMapVersion(
   database: Database,
-  map: MapText,
+  map: Pick<MapText, 'map' | 'text'>,
   { tenant, author, clock }: Recording,
 ): Promise<{ readonly recorded: boolean; readonly version: Version }> {
   return database.withClient((client) =>
@@ -21,8 +21,7 @@ export async function recordMapVersion(
         const { text: _text, ...version } = newest;
         return { recorded: false, version };
       }
-      const before = newest === undefined ? undefined : readMapText(newest.text, `version ${newest.number}`);
-      const changes = before === undefined ? ['the first version'] : diffMaps(before.map, map.map).map(({ text }) => text);
+      const changes = newest === undefined ? ['the first version'] : changesSince(newest, map.map);
       const version = await insertVersion(client, tenant, {
         number: (newest?.number ?? 0) + 1,
         at: clock.now(),
@@ -33,6 +32,17 @@ export async function recordMapVersion(
       return { recorded: true, version };
     }),
   );
+}
+
+/** In words. A version that an older Safekeep took and this one refuses must not stop the mended map from being kept. */
+function changesSince(newest: StoredVersion, map: DataMap): readonly string[] {
+  try {
+    const before = readMapText(newest.text, `version ${newest.number}`);
+    return diffMaps(before.map, map).map(({ text }) => text);
+  } catch (error) {
+    if (!isSafekeepError(error, 'map-invalid')) throw error;
+    return [`version ${newest.number} can no longer be read, so what changed since is not told`];
+  }
 }
 
 /** Newest first. */

@@ -301,6 +301,13 @@ for (const server of testServers()) {
 
     await assert.rejects(rollbackRun(context, { runId: result.runId, discardChanges: false }), code('import-rollback-changed'));
     assert.deepEqual((await pool.query('SELECT count(*)::int AS rows FROM t')).rows, [{ rows: 2 }]);
+    await pool.query('CREATE VIEW built_on_it AS SELECT v FROM t');
+    await assert.rejects(rollbackRun(context, { runId: result.runId, discardChanges: true }), (error) => {
+      assert.ok(isSafekeepError(error, 'import-rollback-dependents'));
+      assert.match(error.message, /view built_on_it depends on table t/);
+      return true;
+    });
+    await pool.query('DROP VIEW built_on_it');
     await rollbackRun(context, { runId: result.runId, discardChanges: true });
     assert.deepEqual((await pool.query('SELECT * FROM t')).rows, [{ old: 'kept' }]);
     assert.deepEqual(await relations(pool), ['public.other', 'public.t']);
@@ -319,6 +326,32 @@ test('a plan says what would happen and writes nothing', async (t) => {
   assert.deepEqual((await pool.query('SELECT count(*)::int AS runs FROM safekeep.import_runs')).rows, [{ runs: 0 }]);
 });
 
+test('a plan of an import that would be refused is a plan that says so', async (t) => {
+  const { context, pool } = await workbench(t);
+  await pool.query('CREATE TABLE t (x int)');
+  const file = sqliteFile(t, "CREATE TABLE t (x TEXT); INSERT INTO t VALUES ('a' || char(0))");
+  const result = await planImport(context, importOptions(file));
+  assert.equal(result.state, 'planned');
+  assert.deepEqual(
+    result.rejectedRows.map(({ rowid, columns }) => ({ rowid, columns })),
+    [{ rowid: '1', columns: ['x'] }],
+  );
+  assert.match(result.problems.join('\n'), /t \(table\)[\s\S]*--replace[\s\S]*1 row\(s\) hold texts/);
+  const allowed = await planImport(context, importOptions(file, { replace: true, onInvalid: 'quarantine' }));
+  assert.deepEqual(allowed.problems, []);
+});
+
+test('a schema whose name is not free to take is refused before anything is read', async (t) => {
+  const { context, run, pool } = await workbench(t);
+  const file = sqliteFile(t, 'CREATE TABLE t (x)');
+  for (const schema of ['pg_catalog', 'pg_mine', 'information_schema', 'safekeep', 'safekeep_jobs', '', 'é'.repeat(32)]) {
+    await assert.rejects(run(file, { schema }), code('usage'), schema);
+    await assert.rejects(planImport(context, importOptions(file, { schema })), code('usage'), schema);
+  }
+  assert.deepEqual(await relations(pool), []);
+  assert.equal((await run(file, { schema: 'safe keepers' })).state, 'done');
+});
+
 test('strict types refuse a widened column and create nothing', async (t) => {
   const { run, pool } = await workbench(t);
   const file = sqliteFile(t, `CREATE TABLE t (n INTEGER); INSERT INTO t VALUES (1), ('one')`);
@@ -334,6 +367,7 @@ test('what is no usable SQLite database is refused with the reason', async (t) =
     return join(folder, name);
   };
   await assert.rejects(run(join(folder, 'missing')), code('file-unreadable'));
+  await assert.rejects(run(folder), code('file-unreadable'));
   await assert.rejects(run(write('empty', '')), code('import-source-empty'));
   await assert.rejects(run(write('text', 'id,name\n1,a\n')), code('import-source-not-sqlite'));
   await assert.rejects(

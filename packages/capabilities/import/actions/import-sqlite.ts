@@ -16,9 +16,12 @@ import { openRows, prepare, rejectedSummary, type Preparation } from './prepare.
 import { askDigests, countTables, proofProblems, proveTables, type Pair, type Proof } from './prove-tables.ts';
 import { publish, refuseOccupied } from './publish.ts';
 import { newResult, withBuilt, withPreparation, withProof } from './result.ts';
-import { someOf } from '../rules.ts';
+import { refuseSchemaName, someOf } from '../rules.ts';
 import type { IntegrityFindings } from '../thread/tasks.ts';
 import { scanInTwo, withSource, type Source } from './with-source.ts';
+
+// A server that is gone or full is no matter of the plan.
+const EXIT_INTERNAL = 3;
 
 /**
  * Moves a SQLite file into PostgreSQL. Everything is built and proven in a schema of its own and put under its final names in
@@ -30,6 +33,7 @@ import { scanInTwo, withSource, type Source } from './with-source.ts';
  * @param onOpen is called when the state of the file that is imported is held fast.
  */
 export async function importSqlite(context: ImportContext, options: ImportOptions, onOpen?: () => void): Promise<ImportResult> {
+  refuseSchemaName(options.schema);
   const work = async (source: Source): Promise<ImportResult> => {
     const run = beginRun(context, options, source);
     const preparation = await run.phases.measure('scan', () => prepareRun(run, run.buildSchema));
@@ -44,20 +48,41 @@ export async function importSqlite(context: ImportContext, options: ImportOption
   return await withSource(options.file, work, onOpen);
 }
 
-/** What an import would do. Reads only; neither database is written. */
+/** What an import would do, and in `problems` what it would be refused for. Reads only; neither database is written. */
 export async function planImport(
   context: Pick<ImportContext, 'clock' | 'database'>,
   options: ImportOptions,
 ): Promise<ImportResult> {
+  refuseSchemaName(options.schema);
   return await withSource(options.file, async (source) => {
     const phases = new Phases(context.clock);
     const preparation = await phases.measure('scan', () => prepareRun({ context, options, source }, options.schema));
-    await context.database.withClient((client) => refuseOccupied(client, options.schema, finalNames(preparation), options.replace));
+    const refusals = await foreseen(() => refuseEarly({ context, options }, preparation));
     const sha256 = await askSha256(source);
     const result = withPreparation(newResult(newId(), options, source.snapshot), preparation);
-    return { ...result, source: { ...result.source, sha256 }, seconds: phases.total(), phases: phases.seconds };
+    return {
+      ...result,
+      source: { ...result.source, sha256 },
+      problems: [...refusals, ...refusedRows(result, options)],
+      seconds: phases.total(),
+      phases: phases.seconds,
+    };
   });
 }
+
+/** What a run would be refused for, as what a plan tells. */
+async function foreseen(refusing: () => Promise<void>): Promise<string[]> {
+  try {
+    await refusing();
+    return [];
+  } catch (error) {
+    if (isSafekeepError(error) && error.exit !== EXIT_INTERNAL) return [`${error.message} ${error.remedy}`];
+    throw error;
+  }
+}
+
+/** What a run and a plan have in common. */
+type Planned = { readonly context: Pick<ImportContext, 'database'>; readonly options: ImportOptions };
 
 type Run = {
   readonly context: ImportContext;
@@ -88,11 +113,7 @@ function beginRun(context: ImportContext, options: ImportOptions, source: Source
 }
 
 async function prepareRun(
-  {
-    context,
-    options,
-    source,
-  }: { readonly context: Pick<ImportContext, 'database'>; readonly options: ImportOptions; readonly source: Source },
+  { context, options, source }: Planned & { readonly source: Source },
   buildSchema: string,
 ): Promise<Preparation> {
   return await prepare(source.snapshot, {
@@ -105,6 +126,7 @@ async function prepareRun(
 
 /** The run proper, under the lease of the target schema. */
 async function execute(run: Run, preparation: Preparation): Promise<ImportResult> {
+  const { options } = run;
   await refuseEarly(run, preparation);
   await clearAbandoned(run);
   await inTransaction(run, (client) =>
@@ -118,7 +140,7 @@ async function execute(run: Run, preparation: Preparation): Promise<ImportResult
     }),
   );
   try {
-    const problems = await checkSource(run);
+    const problems = refusedRows(run.result, options);
     if (problems.length > 0) return await fail(run, problems);
     return await loadAndProve(run, preparation);
   } catch (error) {
@@ -132,9 +154,8 @@ async function execute(run: Run, preparation: Preparation): Promise<ImportResult
   }
 }
 
-/** What SQLite itself finds wrong with its file, and rows that nobody may lose and PostgreSQL cannot hold. */
-async function checkSource(run: Run): Promise<string[]> {
-  const { result, options } = run;
+/** Rows that nobody may lose and PostgreSQL cannot hold. */
+function refusedRows(result: ImportResult, options: ImportOptions): string[] {
   if (result.rejected === 0 || options.onInvalid === 'quarantine') return [];
   return [`${result.rejected} row(s) hold texts that PostgreSQL cannot hold: ${rejectedSummary(result.rejectedRows)}`];
 }
@@ -371,7 +392,7 @@ async function clearAbandoned(run: Run): Promise<void> {
   });
 }
 
-async function refuseEarly({ context, options }: Run, preparation: Preparation): Promise<void> {
+async function refuseEarly({ context, options }: Planned, preparation: Preparation): Promise<void> {
   await context.database.withClient(async (client) => {
     const rights = await mayCreate(client, options.schema);
     const { user, database } = rights;

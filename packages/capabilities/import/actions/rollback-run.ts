@@ -66,9 +66,15 @@ async function takeBack(
     if (codeOf(error) === UNDEFINED_TABLE && error instanceof Error)
       throw new SafekeepError('import-rollback-changed', { tables: error.message }, { cause: error });
     if (codeOf(error) === DEPENDENT_OBJECTS && error instanceof Error)
-      throw new SafekeepError('import-rollback-dependents', { detail: error.message }, { cause: error });
+      throw new SafekeepError('import-rollback-dependents', { detail: dependentsIn(error) }, { cause: error });
     throw operationFailure(error, 'rolling back the import');
   }
+}
+
+/** PostgreSQL names what depends on the tables in the detail of its error, one to a line. */
+function dependentsIn(error: Error): string {
+  const detail = 'detail' in error && typeof error.detail === 'string' ? error.detail : '';
+  return detail === '' ? error.message : someOf(detail.split('\n'));
 }
 
 /** Compares with what the import left behind: by digest where there is one, else by count. */

@@ -1,4 +1,3 @@
-import { SafekeepError } from '@safekeep/core';
 import { runners } from '../thread/tasks.ts';
 import { ReaderThread } from '../thread/reader-thread.ts';
 import type { TableFacts } from '../scan/scan-table.ts';
@@ -47,8 +46,7 @@ async function openForBoth(file: string, thread: ReaderThread): Promise<SourceSn
     } catch (error) {
       // The thread has closed its connection already.
       snapshot.close();
-      if (!(error instanceof SnapshotMoved)) throw error;
-      if (tries === JOIN_TRIES) throw new SafekeepError('import-source-locked', { file }, { cause: error });
+      if (!(error instanceof SnapshotMoved) || tries === JOIN_TRIES) throw error;
     }
   }
 }

@@ -18,6 +18,26 @@ test('the report verifies with the key of the home, and not after a change', asy
   });
 });
 
+test('the report claims a proof only where there was one', async (t) => {
+  const { run } = await workbench(t);
+  const file = sqliteFile(t, "CREATE TABLE t (x TEXT); INSERT INTO t VALUES ('a'), ('b' || char(0))");
+  const page = async (options: Parameters<typeof run>[1]): Promise<string> => {
+    const { report } = await run(file, { replace: true, onInvalid: 'quarantine', ...options });
+    return readFileSync((report ?? '').replace(/json$/, 'html'), 'utf8');
+  };
+  assert.match(
+    await page({}),
+    /every value outside the quarantine was compared[\s\S]*Every value of the source was read a second time/,
+  );
+  const counted = await page({ verify: 'counts' });
+  assert.match(counted, /no value was compared/);
+  const unproven = await page({ verify: 'off' });
+  assert.match(unproven, /Nothing was compared, as asked for/);
+  const refused = await page({ onInvalid: 'refuse' });
+  assert.match(refused, /The import ended before its values were compared/);
+  for (const other of [counted, unproven, refused]) assert.doesNotMatch(other, /Every value of the source was read a second time/);
+});
+
 test('names of the source become neither markup of the page nor of the Markdown', async (t) => {
   const { run } = await workbench(t);
   const { report } = await run(sqliteFile(t, `CREATE TABLE "${NASTY.replaceAll('"', '""')}" (x INTEGER)`));

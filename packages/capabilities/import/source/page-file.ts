@@ -110,7 +110,9 @@ export function closeDescriptors(descriptors: PageDescriptors): void {
 export function readFileHeader(file: string): PageFileHeader {
   const fd = openForReading(file);
   try {
-    const sizeBytes = fstatSync(fd).size;
+    const status = fstatSync(fd);
+    if (!status.isFile()) throw new SafekeepError('file-unreadable', { path: file, reason: 'it is no regular file' });
+    const sizeBytes = status.size;
     if (sizeBytes === 0) throw new SafekeepError('import-source-empty', { file });
     const bytes = Buffer.alloc(HEADER_BYTES);
     const read = readSync(fd, bytes, 0, HEADER_BYTES, 0);

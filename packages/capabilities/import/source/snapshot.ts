@@ -79,7 +79,7 @@ export function openSnapshot(file: string): SourceSnapshot {
   }
 }
 
-/** A writer has committed between the snapshot and the joining of it: both must be made anew. */
+/** A writer has committed while the snapshot was made or joined: it must be made anew. A class of ours, so that it survives the way between threads. */
 export class SnapshotMoved extends Error {}
 
 /** A connection of this thread that sees exactly the state of the snapshot. Throws {@link SnapshotMoved} where that is gone. */
@@ -133,7 +133,7 @@ function beginRead(
       if (readWalIndexHeader(sharedMemory).equals(before)) return { sqlite, walFrames: visibleFrames(before) };
       sqlite.exec('COMMIT');
     }
-    throw new SafekeepError('import-source-locked', { file });
+    throw new SnapshotMoved();
   } catch (error) {
     sqlite.close();
     throw error;
@@ -203,6 +203,7 @@ const NOTADB = 26;
 export function translate(error: unknown, file: string): unknown {
   if (error instanceof DamagedSource)
     return new SafekeepError('import-source-corrupt', { place: error.place, detail: error.detail }, { cause: error });
+  if (error instanceof SnapshotMoved) return new SafekeepError('import-source-locked', { file }, { cause: error });
   if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return error;
   const options = { cause: error };
   switch (error.errcode & 0xff) {

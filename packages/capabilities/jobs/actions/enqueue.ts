@@ -1,11 +1,12 @@
 import type { Db, PgBoss } from 'pg-boss';
 import type { Static, TObject } from 'typebox';
 import { newId, SafekeepError } from '@safekeep/core';
-import { codeOf, type Database } from '@safekeep/postgres';
+import type { Database } from '@safekeep/postgres';
 import type { JobId, JobKind, Json, Transaction, TypedJobKind } from '../model.ts';
 import { isSamePayload, validPayload } from '../rules.ts';
 import { findJobsByKey, insertJobs, type NewJob } from '../store/jobs.ts';
 import { pushJobs } from '../store/queue.ts';
+import { ofKnownTenant } from '../store/tenant.ts';
 import { inTransaction, sessionOf, setTenantOf } from '../store/transaction.ts';
 import { queueFor } from './open-jobs.ts';
 
@@ -78,7 +79,7 @@ async function insertBatch(
   { tenant, jobs }: { readonly tenant: string; readonly jobs: readonly NewJob[] },
 ): Promise<readonly Enqueued[]> {
   await setTenantOf(session, tenant);
-  const inserted = await insertOrRefuse(session, tenant, kind, jobs);
+  const inserted = await ofKnownTenant(tenant, () => insertJobs(session, tenant, kind, jobs));
   if (inserted.size > 0) {
     await pushJobs(
       queue,
@@ -99,14 +100,4 @@ async function insertBatch(
     }
     return { id: found.job_id, isNew: false };
   });
-}
-
-async function insertOrRefuse(session: Db, tenant: string, form: JobKind, jobs: readonly NewJob[]): Promise<ReadonlySet<JobId>> {
-  try {
-    return await insertJobs(session, tenant, form, jobs);
-  } catch (cause) {
-    // 23503 foreign_key_violation: the only one is that on the tenant.
-    if (codeOf(cause) === '23503') throw new SafekeepError('job-tenant-unknown', { tenant }, { cause });
-    throw cause;
-  }
 }

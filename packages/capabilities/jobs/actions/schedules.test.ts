@@ -71,3 +71,12 @@ test('a schedule or a time zone that cannot be is refused and nothing is changed
   }
   assert.equal((await shop.pool.query('select from safekeep.job_schedules')).rowCount, 0);
 });
+
+test('a schedule for a tenant that is not there is refused, and pg-boss has none either', async (t) => {
+  const shop = await openWorkshop(t);
+  await assert.rejects(
+    setSchedule(shop.database, kind, { tenant: 'nobody', cron: '* * * * *', timeZone: 'UTC', payload: { depth: 1 } }),
+    (error) => isSafekeepError(error, 'job-tenant-unknown'),
+  );
+  assert.equal((await shop.pool.query('select from safekeep_jobs.schedule')).rowCount, 0);
+});

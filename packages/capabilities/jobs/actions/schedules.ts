@@ -21,7 +21,7 @@ export type ScheduleOptions<Payload extends TObject> = {
  * Runs a kind of job again and again; one schedule a kind and tenant. A run that fell into a time without workers is made up
  * for once.
  *
- * @throws `job-schedule-invalid`, `job-payload-invalid`.
+ * @throws `job-schedule-invalid`, `job-payload-invalid`, `job-tenant-unknown`.
  */
 export async function setSchedule<Payload extends TObject>(
   database: Database,

@@ -3,6 +3,7 @@ import type { PgBoss } from 'pg-boss';
 import type { Database } from '@safekeep/postgres';
 import type { JobId, Json } from '../model.ts';
 import { openQueue } from './schema.ts';
+import { ofKnownTenant } from './tenant.ts';
 import { sessionOf } from './transaction.ts';
 
 /**
@@ -47,11 +48,13 @@ export async function readSchedule(client: pg.ClientBase, tenant: string, kind: 
 /** In the caller's transaction: our row and pg-boss's schedule stand together or not at all. */
 export async function putSchedule(database: Database, client: pg.ClientBase, tenant: string, schedule: Schedule): Promise<void> {
   const { kind, cron, timeZone, version, payload } = schedule;
-  await client.query(
-    `insert into safekeep.job_schedules (tenant_id, kind, cron, time_zone, payload_version, payload) values ($1, $2, $3, $4, $5, $6)
-     on conflict (tenant_id, kind) do update set cron = excluded.cron, time_zone = excluded.time_zone,
-       payload_version = excluded.payload_version, payload = excluded.payload, updated_at = now()`,
-    [tenant, kind, cron, timeZone, version, JSON.stringify(payload)],
+  await ofKnownTenant(tenant, () =>
+    client.query(
+      `insert into safekeep.job_schedules (tenant_id, kind, cron, time_zone, payload_version, payload) values ($1, $2, $3, $4, $5, $6)
+       on conflict (tenant_id, kind) do update set cron = excluded.cron, time_zone = excluded.time_zone,
+         payload_version = excluded.payload_version, payload = excluded.payload, updated_at = now()`,
+      [tenant, kind, cron, timeZone, version, JSON.stringify(payload)],
+    ),
   );
   // A run that fell into a time without workers is made up for once, however many were missed.
   await within(database, client).schedule(

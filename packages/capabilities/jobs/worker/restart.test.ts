@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '@safekeep/core';
 import { openLog } from '@safekeep/log';
-import { migrateUp, openDatabase, openEmbedded } from '@safekeep/postgres';
+import { embeddedDirectory, migrateUp, openDatabase, openEmbedded } from '@safekeep/postgres';
 import { enqueue } from '../actions/enqueue.ts';
 import { EFFECTS, STEPS, stepped } from '../testing/kinds.ts';
 import { fastTiming, TENANT, until } from '../testing/workshop.ts';
@@ -15,6 +15,7 @@ const JOBS = 150;
 
 test('a database that is restarted, and killed, under load loses nothing and doubles nothing; workers find back by themselves', async (t) => {
   const home = await mkdtemp(join(tmpdir(), 'safekeep-restart-'));
+  await chmod(home, 0o711);
   t.after(() => rm(home, { recursive: true, force: true }));
   const log = openLog({ directory: join(home, 'log'), level: 'warn', clock: systemClock, component: 'worker' });
   let lease = await openEmbedded(home, { purpose: 'restart test', runtimeDirectory: join(home, 'runtime') });
@@ -45,7 +46,7 @@ test('a database that is restarted, and killed, under load loses nothing and dou
         () => false,
       ),
     );
-    const { directory } = JSON.parse(await readFile(join(home, 'embedded', 'server.json'), 'utf8'));
+    const directory = (await embeddedDirectory(home)) ?? '';
     process.kill(Number((await readFile(join(directory, 'data', 'postmaster.pid'), 'utf8')).split('\n')[0]), 'SIGKILL');
     await lease.release();
     lease = await openEmbedded(home, { purpose: 'restart test', runtimeDirectory: join(home, 'runtime') });

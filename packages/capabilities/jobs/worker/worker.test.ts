@@ -289,6 +289,31 @@ test('a draining worker lets jobs end or reach a checkpoint, hands the rest back
   assert.equal((await shop.becomes(endless.id, 'done')).result, rows[0].checkpoint);
 });
 
+test('a job that is being taken while the draining begins is drained like the others, not left behind as running', async (t) => {
+  const shop = await openWorkshop(t);
+  const kind = numbered(async () => 'to the end');
+  const { id } = await enqueue(shop.database, kind, { number: 1 }, { tenant: TENANT });
+  const holder = await shop.pool.connect();
+  let drained: Promise<void>;
+  try {
+    await holder.query('begin');
+    // Keeps the worker between its question for a job and the answer.
+    await holder.query('lock table safekeep.jobs in exclusive mode');
+    const worker = await shop.worker([kind]);
+    const taking = `select from pg_locks join pg_stat_activity using (pid)
+      where not granted and datname = current_database() and query like '%chosen%'`;
+    await until(async () => (await holder.query(taking)).rowCount === 1);
+    assert.equal(worker.running(), 0);
+    drained = worker.drain();
+  } finally {
+    await holder.query('rollback');
+    holder.release();
+  }
+  await drained;
+  const { state, attempt, result } = await shop.show(id);
+  assert.deepEqual({ state, attempt, result }, { state: 'done', attempt: 1, result: 'to the end' });
+});
+
 test('a job without checkpoints is aborted when the draining takes too long; one that ignores that is handed back all the same', async (t) => {
   const shop = await openWorkshop(t);
   const hang = Promise.withResolvers<void>();

@@ -98,18 +98,24 @@ async function stopQueue(queue: PgBoss): Promise<void> {
   await queue.stop({ close: false, graceful: false });
 }
 
-function startLoops(office: Office, concurrency: number): Promise<unknown> {
+type Loops = {
+  /** Ends when the last question for jobs that was on its way has been answered. */
+  readonly untilClosing: Promise<unknown>;
+  readonly untilClosed: Promise<unknown>;
+};
+
+function startLoops(office: Office, concurrency: number): Loops {
   const { closing, closed, timing, kinds } = office;
   const watch: Watch = new Map();
   const floor = openFloor(office, concurrency);
-  return Promise.all([
+  const untilClosing = Promise.all([
     ...[...kinds.values()].map((kind) => repeat(office, closing, timing.pollMs, () => floor.fill(kind))),
     repeat(office, closing, timing.pollMs, () => runTicks(office)),
     repeat(office, closing, timing.beatMs, () => watchHeartbeats(office, watch)),
     repeat(office, closing, MINUTE_MS, () => watchClock(office)),
     repeat(office, closing, HOUR_MS, () => purge(office)),
-    repeat(office, closed, timing.beatMs, () => beat(office)),
   ]);
+  return { untilClosing, untilClosed: repeat(office, closed, timing.beatMs, () => beat(office)) };
 }
 
 type Closing = {
@@ -117,19 +123,21 @@ type Closing = {
   readonly queue: PgBoss;
   readonly closing: AbortController;
   readonly closed: AbortController;
-  readonly loops: Promise<unknown>;
+  readonly loops: Loops;
 };
 
 async function closeOffice({ office, queue, closing, closed, loops }: Closing): Promise<void> {
   const { desks, timing, log } = office;
   log.info('worker-draining', { running: desks.size });
   closing.abort(new SafekeepError('interrupted', { action: 'The worker', kept: 'Its jobs are handed back.' }));
+  // Jobs that are being taken at this moment get a desk yet, and are drained like the others.
+  await Promise.race([loops.untilClosing, rest(timing.drainMs, closed.signal)]);
   await emptied(office, timing.drainMs);
   for (const desk of desks) abortForDrain(desk);
   // A handler has `graceMs` to obey; the rest is for writing down how it ended.
   await emptied(office, timing.graceMs * 2);
   closed.abort();
-  await loops;
+  await Promise.all([loops.untilClosing, loops.untilClosed]);
   await stopQueue(queue);
   log.info('worker-stopped', { abandoned: desks.size });
 }

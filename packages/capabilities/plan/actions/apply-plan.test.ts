@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isSafekeepError } from '@safekeep/core';
+import { isSafekeepError, SafekeepError } from '@safekeep/core';
 import { testServers } from '@safekeep/postgres/testing';
+import { mapHistory } from '../../datamap/index.ts';
 import { workbench } from '../testing/workbench.ts';
 
 const PATIENTS = `
@@ -79,6 +80,39 @@ test('a change of the map replaces what it changes, takes out what it drops, and
   );
   assert.equal(await commentOf(bench.pool, 'patients', 2), 'as on the passport\n[safekeep category=user.name protect=none]');
   assert.equal(await commentOf(bench.pool, 'patients', 3), null);
+});
+
+test('what was applied is kept as a version of the map with its author, also where it asks for nothing new, and once only', async (t) => {
+  const bench = await workbench(t, { setUp: PATIENTS });
+  const history = async () =>
+    (await mapHistory(bench.database, 'default')).map(({ number, author, sha256, changes }) => ({
+      number,
+      author,
+      sha256,
+      changes,
+    }));
+  const intent = bench.intent(MAP);
+  assert.equal((await bench.apply(intent)).mapVersion, 1);
+  assert.equal((await bench.apply(intent, { author: 'Grace' })).mapVersion, 1);
+  const first = { number: 1, author: 'Ada', sha256: intent.read.sha256, changes: ['the first version'] };
+  assert.deepEqual(await history(), [first]);
+
+  const noted = bench.intent({ 'public.patients': { ...MAP['public.patients'], note: 'those of the north' } });
+  const { steps, mapVersion } = await bench.apply(noted, { author: 'Grace' });
+  assert.deepEqual([steps, mapVersion], [[], 2]);
+  const changes = ['public.patients: note (nothing) -> those of the north'];
+  assert.deepEqual(await history(), [{ number: 2, author: 'Grace', sha256: noted.read.sha256, changes }, first]);
+});
+
+test('a map that was not applied is not kept as a version', async (t) => {
+  const bench = await workbench(t, { setUp: PATIENTS });
+  const declined = async (): Promise<never> => {
+    throw new SafekeepError('declined', { action: 'it' });
+  };
+  await assert.rejects(bench.apply(bench.intent(MAP), { agree: declined }), (error) => isSafekeepError(error, 'declined'));
+  const blocked = bench.intent({ 'public.gone': {} });
+  await assert.rejects(bench.apply(blocked), (error) => isSafekeepError(error, 'plan-blocked'));
+  assert.deepEqual(await mapHistory(bench.database, 'default'), []);
 });
 
 test('the plan that was looked at is run, and refused once map or table have changed', async (t) => {

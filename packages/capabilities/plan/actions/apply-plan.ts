@@ -1,5 +1,6 @@
 import { SafekeepError } from '@safekeep/core';
 import { fingerprintParts } from '@safekeep/postgres';
+import { recordMapVersion } from '../../datamap/index.ts';
 import type { ApplyText, Plan } from '../model.ts';
 import { changedByUser } from '../rules/baseline.ts';
 import { columnsToKnow, sameColumns } from '../rules/drift.ts';
@@ -17,6 +18,8 @@ export type ApplyOptions = {
   readonly intent: Intent;
   /** The plan that was looked at: nothing else is run. Left out: whatever the plan is now. */
   readonly hash?: string;
+  /** Who answers for the map, in its history. */
+  readonly author: string;
   /** Asked with the plan before anything is changed; throws to stop. */
   readonly agree: (plan: Plan) => Promise<void>;
 };
@@ -35,7 +38,7 @@ export async function applyPlan(ground: Ground, options: ApplyOptions): Promise<
   if (options.hash !== undefined) await requirePlan(ground, plan, { hash: options.hash, mapSha256: intent.read.sha256 });
   if (plan.steps.length === 0) {
     await learnColumns(ground, intent, plan);
-    return { runId: null, hash: plan.hash, steps: [], seconds: secondsSince(ground, startMs) };
+    return await ended(ground, options, { plan, runId: null, startMs });
   }
   await options.agree(plan);
   const runId = await withRun(ground, { plan, direction: 'apply', mapSha256: intent.read.sha256 }, async (id) => {
@@ -58,7 +61,17 @@ export async function applyPlan(ground: Ground, options: ApplyOptions): Promise<
     });
     return id.runId;
   });
-  return { runId, hash: plan.hash, steps: plan.steps.map(stepText), seconds: secondsSince(ground, startMs) };
+  return await ended(ground, options, { plan, runId, startMs });
+}
+
+type Done = { readonly plan: Plan; readonly runId: string | null; readonly startMs: number };
+
+/** The map is what holds from now on. Should that be lost in between, the same command once more finds only this left to do. */
+async function ended(ground: Ground, { intent, author }: ApplyOptions, { plan, runId, startMs }: Done): Promise<ApplyText> {
+  const { database, tenant, clock } = ground;
+  const { version } = await recordMapVersion(database, intent.read, { tenant, author, clock });
+  const { hash, steps } = plan;
+  return { runId, hash, steps: steps.map(stepText), mapVersion: version.number, seconds: secondsSince(ground, startMs) };
 }
 
 function refuseProblems({ problems }: Plan): void {

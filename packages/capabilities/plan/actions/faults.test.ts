@@ -75,7 +75,7 @@ test('while one apply waits, a second one is refused at once', async (t) => {
   const user = await bench.pool.connect();
   await user.query('begin; lock table patients in share update exclusive mode');
   const patient = { ...bench.ground, patience: { tries: 1, lockTimeoutMs: 60_000, pauseMs: 1 } };
-  const first = applyPlan(patient, { intent, agree: async () => undefined });
+  const first = applyPlan(patient, { intent, author: 'Ada', agree: async () => undefined });
   await untilWaiting(bench.pool, 1);
   await assert.rejects(bench.apply(intent), refused('apply-running'));
   await user.query('commit');
@@ -148,7 +148,7 @@ test('a statement_timeout of the login cancels a long step, which is rolled back
   const hurried = await bench.open();
   const intent = bench.intent(MAP, [() => ({ objects: [slow], problems: [], notes: [] })]);
   await assert.rejects(
-    applyPlan({ ...bench.ground, database: hurried }, { intent, agree: async () => undefined }),
+    applyPlan({ ...bench.ground, database: hurried }, { intent, author: 'Ada', agree: async () => undefined }),
     refused('apply-cancelled', 'slow:1', 'Nothing was changed'),
   );
   await untouched(bench, before);
@@ -193,7 +193,7 @@ test('a login that does not own the table is refused before anything is changed'
   const weak = await openDatabase(new Secret(url.href));
   try {
     await assert.rejects(
-      applyPlan({ ...bench.ground, database: weak }, { intent: bench.intent(MAP), agree: async () => undefined }),
+      applyPlan({ ...bench.ground, database: weak }, { intent: bench.intent(MAP), author: 'Ada', agree: async () => undefined }),
       refused('privilege-missing', 'patients'),
     );
     await untouched(bench, before);

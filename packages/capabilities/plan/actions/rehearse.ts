@@ -17,6 +17,8 @@ export type Stage = Omit<Ground, 'database'> & {
 /** Where one connects to make and drop databases; it is there on every server that was not stripped of it. */
 const MAINTENANCE = 'postgres';
 const COPY_POOL = 4;
+/** Stands in the history of the copy only, and goes with it. */
+const REHEARSAL = 'rehearsal';
 const NOT_TRIED = { hash: null, steps: [], copySeconds: 0, applySeconds: 0, restored: null } as const;
 
 type Outcome = Pick<RehearsalText, 'state' | 'reason' | 'hash' | 'restored' | 'applySeconds'>;
@@ -82,7 +84,7 @@ async function tryOn(url: Secret, stage: Stage, intent: Intent): Promise<Outcome
   const database = await openDatabase(url, { poolMax: COPY_POOL });
   try {
     await migrateUp(database);
-    const applied = await applyPlan({ database, tenant, clock, signal, observe }, { intent, agree: agreed });
+    const applied = await applyPlan({ database, tenant, clock, signal, observe }, { intent, author: REHEARSAL, agree: agreed });
     const out = await unapply({ database, tenant, clock, signal, observe: () => undefined }, { guards: [], agree: agreed });
     return {
       state: out.restored ? 'passed' : 'failed',

@@ -1,9 +1,8 @@
-import { type DataMap, formatTableName, type TableRef } from '@safekeep/core';
+import { COMPLIANCE_FIELDS, type ComplianceForm, type DataMap, formatTableName, type TableRef } from '@safekeep/core';
 import { findTable, type Table } from '@safekeep/postgres';
 import type { Contributor, DesiredObject, Problem } from '../model.ts';
 import {
   addFields,
-  COMPLIANCE_FIELDS,
   createFieldsTrigger,
   createVersionTrigger,
   dropComplianceTrigger,
@@ -12,8 +11,7 @@ import {
   probeFields,
 } from '../store/compliance.ts';
 
-/** Where the fields of a table's rows stand: in safekeep.compliance_fields, or in the table itself. */
-export type ComplianceForm = 'side-table' | 'columns';
+const FIELDS: ReadonlySet<string> = new Set(COMPLIANCE_FIELDS);
 
 /** What the map asks for a table; null for nothing. */
 export type ComplianceRequest = (map: DataMap, table: string) => ComplianceForm | null;
@@ -47,7 +45,7 @@ function problemOf(table: Table, form: ComplianceForm, applied: ReadonlyMap<stri
     return table.primaryKey === null
       ? refuse('without a primary key a row cannot be found in the side table of compliance fields')
       : [];
-  const taken = table.columns.find(({ name }) => COMPLIANCE_FIELDS.includes(name));
+  const taken = table.columns.find(({ name }) => FIELDS.has(name));
   if (taken === undefined || applied.has(complianceColumnsId(nameOf(table)))) return [];
   return refuse(`it has a column ${taken.name} of its own; ask for the side table of compliance fields instead`);
 }

@@ -1,9 +1,9 @@
-import type { TableRef } from '@safekeep/core';
+import { COMPLIANCE_FIELDS, type ComplianceField, type TableRef } from '@safekeep/core';
 import type { Probe } from '../model.ts';
 import { quoteName, quoteTable, quoteText } from './statements.ts';
 
-/** Of requirement X2, in the order of safekeep.compliance_fields. Nothing here makes PostgreSQL write the table anew. */
-const FIELDS: Readonly<Record<string, string>> = {
+/** Of requirement X2. Nothing here makes PostgreSQL write the table anew. */
+const TYPES: Readonly<Record<ComplianceField, string>> = {
   deleted_at: 'timestamptz',
   deleted_by_id: 'text',
   deletion_reason: 'text',
@@ -16,10 +16,8 @@ const FIELDS: Readonly<Record<string, string>> = {
   version: 'integer not null default 1',
 };
 
-export const COMPLIANCE_FIELDS: readonly string[] = Object.keys(FIELDS);
-
 export function addFields(table: TableRef): string {
-  const columns = Object.entries(FIELDS).map(([name, type]) => `add column ${quoteName(name)} ${type}`);
+  const columns = COMPLIANCE_FIELDS.map((name) => `add column ${quoteName(name)} ${TYPES[name]}`);
   return `alter table ${quoteTable(table)} ${columns.join(', ')}`;
 }
 

@@ -24,6 +24,7 @@ await applyPlan(
   },
   {
     hash,
+    author: 'Ada',
     agree: async () => undefined,
     intent: { tenant: 'default', contributors: [columnComments, concurrentIndexes, tableComments], read: mapOf(parts) },
   },

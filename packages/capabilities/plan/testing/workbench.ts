@@ -52,7 +52,7 @@ export async function workbench(
     intent: (tables, contributors = [columnComments]) => ({ tenant: 'default', contributors, read: mapOf({ tables }) }),
     plan: (intent) => planDatabase(database, intent),
     apply: (intent, { observe = ground.observe, ...options } = {}) =>
-      applyPlan({ ...ground, observe }, { intent, agree: agreed, ...options }),
+      applyPlan({ ...ground, observe }, { intent, author: 'Ada', agree: agreed, ...options }),
     status: (intent) => readStatus(database, intent),
     unapply: (...guards) => unapply(ground, { guards, agree: agreed }),
     userState: () => userState(pool),
@@ -61,10 +61,11 @@ export async function workbench(
 
 /** A map of these parts, with the hash of its text. */
 export function mapOf(parts: object): ReadMap {
-  const text = { version: 1, tenant: 'fixed', ...parts };
-  const reading = readMap(text);
+  const file = { version: 1, tenant: 'fixed', ...parts };
+  const reading = readMap(file);
+  const text = JSON.stringify(file);
   if (!('map' in reading)) throw new Error(`The test's map is none: ${JSON.stringify(reading.faults)}`);
-  return { map: reading.map, sha256: createHash('sha256').update(JSON.stringify(text)).digest('hex') };
+  return { map: reading.map, text, sha256: createHash('sha256').update(text).digest('hex') };
 }
 
 /** A category for each column of these tables. */
