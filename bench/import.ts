@@ -111,7 +111,7 @@ function copyTable(target: DatabaseSync, name: string, withKeys: boolean): void 
       .map((part) => part['name']);
     if (parts.every((part) => typeof part === 'string'))
       target.exec(
-        `CREATE INDEX ${quoted(String(index['name']))} ON ${table} (${parts.map((part) => quoted(plainName(String(part)))).join(', ')})`,
+        `CREATE INDEX ${quoted(String(index['name']))} ON ${table} (${parts.map((part) => quoted(plainName(part))).join(', ')})`,
       );
   }
 }
@@ -275,8 +275,8 @@ async function psql(url: string, commands: readonly string[]): Promise<void> {
     stdio: ['pipe', 'ignore', 'inherit'],
   });
   child.stdin.end(`${commands.join('\n')}\n`);
-  const [code] = await once(child, 'exit');
-  if (code !== 0) throw new Error(`psql ended with ${code}`);
+  await once(child, 'exit');
+  if (child.exitCode !== 0) throw new Error(`psql ended with ${child.exitCode}`);
 }
 
 const SOURCE = 'issue 4, speed and size';

@@ -82,7 +82,7 @@ export const ShowResult = Type.Object({
 });
 export type ShowResult = Static<typeof ShowResult>;
 
-export const Change = Type.Object({
+const Change = Type.Object({
   kind: Type.Union([Type.Literal('added'), Type.Literal('removed'), Type.Literal('changed')]),
   subject: Type.String(),
   property: Type.Union([Type.String(), Type.Null()]),

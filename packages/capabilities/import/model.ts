@@ -11,7 +11,7 @@ export const RunState = Type.Union([
 ]);
 export type RunState = Static<typeof RunState>;
 
-export const ColumnResult = Type.Object({
+const ColumnResult = Type.Object({
   source: Type.String(),
   target: Type.String(),
   declaredType: Type.String(),
@@ -38,7 +38,7 @@ export const TableResult = Type.Object({
 });
 export type TableResult = Static<typeof TableResult>;
 
-export const ObjectResult = Type.Object({
+const ObjectResult = Type.Object({
   kind: Type.String(),
   name: Type.String(),
   state: Type.Union([Type.Literal('migrated'), Type.Literal('changed'), Type.Literal('not-migrated')]),

@@ -19,7 +19,7 @@ export const completion = (all: () => readonly Command[]): Command =>
   });
 
 /** For each path of words typed so far, what may come next. */
-export function completions(commands: readonly Command[]): ReadonlyMap<string, readonly string[]> {
+function completions(commands: readonly Command[]): ReadonlyMap<string, readonly string[]> {
   const next = new Map<string, Set<string>>();
   const offer = (path: string, word: string): void => void next.set(path, (next.get(path) ?? new Set()).add(word));
   for (const entry of commands) {

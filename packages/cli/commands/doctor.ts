@@ -16,7 +16,7 @@ export const doctor = command({
 });
 
 /** One line a check; the state stands in words, not only in colour. */
-export function renderChecks(checks: readonly Check[], ink: Ink): string {
+function renderChecks(checks: readonly Check[], ink: Ink): string {
   const colour = { 'ok': ink.good, 'warn': ink.warn, 'fail': ink.bad, 'not-evaluable': ink.dim };
   const width = Math.max(...checks.map(({ name }) => name.length));
   return checks.map(({ name, state, detail }) => `${colour[state](state.padEnd(13))} ${name.padEnd(width)}  ${detail}`).join('\n');

@@ -41,7 +41,7 @@ export function startProgress(
 }
 
 /** `bookings [########----------------] 4,000 of 12,000 rows, 51,000/s, 1 s left` */
-export function progressLine(state: {
+function progressLine(state: {
   readonly label: string;
   readonly unit?: string | undefined;
   readonly done: number;

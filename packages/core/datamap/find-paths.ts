@@ -4,7 +4,7 @@ import { isMappable, type Link, type SchemaIndex } from './schema-facts.ts';
 /** More steps than this are no longer a statement about a person that anybody would make. */
 const HOPS_AT_MOST = 8;
 /** As many as a report can show; a schema with more ways than this is told with these. */
-export const PATHS_AT_MOST = 32;
+const PATHS_AT_MOST = 32;
 
 /**
  * The shortest ways along foreign keys from the rows of a table to a table of persons: all of them where several are equally

@@ -58,7 +58,7 @@ function globalTenant(rule: TenantRule): NonNullable<MapFile['tenant']> {
   return text;
 }
 
-export function tenantText(rule: TenantRule): TenantText {
+function tenantText(rule: TenantRule): TenantText {
   if (rule.kind === 'column') return { column: writeColumnName(rule.column) };
   return rule.kind === 'path' ? { path: formatPath(rule.path) } : rule.kind;
 }

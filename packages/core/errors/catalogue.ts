@@ -275,7 +275,8 @@ export const catalogue = {
     status: 503,
     exit: 2,
     text: 'A lock on {target} was not to be had within {tries} tries. Nothing was changed, it can be tried again.',
-    remedy: 'Find the blocking session in pg_stat_activity (pg_blocking_pids), and run the command again, or wait until there is less traffic.',
+    remedy:
+      'Find the blocking session in pg_stat_activity (pg_blocking_pids), and run the command again, or wait until there is less traffic.',
   },
   'runtime-role-too-strong': {
     status: 503,

@@ -4,7 +4,7 @@ import { Secret } from '@safekeep/core';
 import type { Database } from '../database.ts';
 
 /** The login of the running pool on an embedded server: a member of safekeep_app and of nothing else. */
-export const RUNTIME_LOGIN = 'safekeep_runtime';
+const RUNTIME_LOGIN = 'safekeep_runtime';
 
 // PostgreSQL's own default (scram_iterations).
 const ITERATIONS = 4096;
@@ -35,7 +35,7 @@ export async function makeRuntimeLogin(admin: Database, url: Secret, password: S
 }
 
 /** What PostgreSQL stores of a password under scram-sha-256 (RFC 5803, RFC 7677). */
-export function scramVerifier(password: Secret, salt: Buffer): string {
+function scramVerifier(password: Secret, salt: Buffer): string {
   const salted = pbkdf2Sync(password.reveal(), salt, ITERATIONS, 32, 'sha256');
   const clientKey = createHmac('sha256', salted).update('Client Key').digest();
   const storedKey = createHash('sha256').update(clientKey).digest('base64');

@@ -193,7 +193,7 @@ function nodeAt(document: Document.Parsed, pointer: MapPointer): Found {
 }
 
 /** The entry of a mapping that the pointer's key at this depth names, by any spelling of it. */
-export function pairOf(items: readonly Pair[], pointer: MapPointer, depth: number): Pair | undefined {
+function pairOf(items: readonly Pair[], pointer: MapPointer, depth: number): Pair | undefined {
   const wanted = String(pointer[depth]);
   const exact = items.find((pair) => keyText(pair) === wanted);
   if (exact !== undefined) return exact;

@@ -129,7 +129,7 @@ function encodeBytes(row: Row, column: number, out: CopyBuffer): boolean {
 }
 
 /** The shortest decimal that names the number exactly: the digits of the integer; for a real the ones that read back to it. */
-export function numberText(row: Row, column: number): string {
+function numberText(row: Row, column: number): string {
   const high = row.high[column] ?? 0;
   const low = row.low[column] ?? 0;
   if (row.kind[column] === REAL) return String(doubleOf(high, low));

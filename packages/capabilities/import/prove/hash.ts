@@ -69,7 +69,7 @@ export class ValueHash {
 }
 
 /** MurmurHash3's finalizer: every bit of the input changes each bit of the output with a chance of one half. */
-export function finish(value: number): number {
+function finish(value: number): number {
   let h = value ^ (value >>> 16);
   h = Math.imul(h, 0x85ebca6b);
   h ^= h >>> 13;

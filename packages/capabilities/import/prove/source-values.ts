@@ -54,7 +54,7 @@ const scratchView = new DataView(scratch.buffer, scratch.byteOffset, scratch.len
 // A UTF-16 unit takes three bytes of UTF-8 at most.
 const SCRATCH_UNITS = Math.floor(scratch.length / 3);
 
-export function hashText(tag: number, text: string, hash: ValueHash): void {
+function hashText(tag: number, text: string, hash: ValueHash): void {
   hash.begin(tag);
   if (text.length <= SCRATCH_UNITS) {
     hash.bytes(scratchView, 0, scratch.write(text, 'utf8'));

@@ -26,7 +26,7 @@ export type ScanOptions = {
 };
 
 // The rows that cannot be stored are listed one by one; a table with more of them is in another encoding altogether.
-export const MAX_UNSTORABLE_ROWS = 1_000_000;
+const MAX_UNSTORABLE_ROWS = 1_000_000;
 const PIECE_BYTES = 1_048_576;
 
 /** Reads a table once, from its first row to its last, and says what each column holds. */

@@ -11,7 +11,7 @@ const LEAF_TABLE = 0x0d;
 // SQLite itself gives up at 20 levels (BTCURSOR_MAX_DEPTH): deeper is a loop in a broken file.
 const MAX_DEPTH = 20;
 /** Of a longer record only this much is held; larger values are read from the file in pieces of it. */
-export const RECORD_BYTES_HELD = 1_048_576;
+const RECORD_BYTES_HELD = 1_048_576;
 
 /** How the columns of a table lie in its records. */
 export type RecordLayout = {

@@ -169,7 +169,7 @@ function openIfPresent(file: string): number | undefined {
   }
 }
 
-export function systemReason(error: unknown): string {
+function systemReason(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
 }
 

@@ -108,7 +108,7 @@ function storedValue(value: SQLOutputValue | undefined, storage: SQLOutputValue 
 }
 
 /** How the database stores texts; casting one to a blob gives these very bytes. */
-export function textEncodingOf(source: DatabaseSync): TextEncoding {
+function textEncodingOf(source: DatabaseSync): TextEncoding {
   const name = source.prepare('PRAGMA encoding').get()?.['encoding'];
   return name === 'UTF-16le' ? 'utf16le' : name === 'UTF-16be' ? 'utf16be' : 'utf8';
 }

@@ -36,7 +36,3 @@ export function isSafe(high: number): boolean {
 export function bigintOf(high: number, low: number): bigint {
   return (BigInt(high) << 32n) | BigInt(low >>> 0);
 }
-
-export function highOf(value: number): number {
-  return Math.floor(value / TWO_POW_32) | 0;
-}

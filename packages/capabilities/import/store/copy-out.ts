@@ -29,7 +29,10 @@ type Connection = { readonly stream: Socket; query(text: string): void };
 /** Runs `COPY … TO STDOUT` and gives the sink all it sends. Resolves when the connection is ready for the next query. */
 export async function copyOut(client: pg.ClientBase, copySql: string, sink: CopyOutSink): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    const query = new CopyOutQuery(copySql, sink, (error) => (error === undefined ? resolve() : reject(error)));
+    const query = new CopyOutQuery(copySql, sink, (error) => {
+      if (error === undefined) resolve();
+      else reject(error instanceof Error ? error : new Error('The copy ended without a reason', { cause: error }));
+    });
     // What node-postgres asks of a Submittable is documented as `submit(connection)`; its types want the whole Connection class.
     client.query(query as unknown as pg.Submittable);
   });

@@ -31,7 +31,7 @@ export class ReaderThread {
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     });
     this.#worker.on('message', (answer: Answer) => this.#settle(answer));
-    this.#worker.on('error', (error) => this.#failAll(error));
+    this.#worker.on('error', (error: Error) => this.#failAll(error));
     this.#worker.on('exit', () => this.#failAll(new Error('The reading thread has ended')));
   }
 

@@ -31,7 +31,7 @@ export async function findJobsByKey(
   kind: string,
   keys: readonly string[],
 ): Promise<readonly KeyedJob[]> {
-  const { rows } = await session.executeSql(
+  const { rows }: { readonly rows: readonly KeyedJob[] } = await session.executeSql(
     `select job_id, idempotency_key, payload, payload_version from safekeep.jobs
       where tenant_id = $1 and kind = $2 and idempotency_key = any($3)`,
     [tenant, kind, keys],

@@ -94,7 +94,7 @@ function steadyClock(clock: Clock): BossClock {
 }
 
 /** Every statement on whichever connection of the pool is free: nothing rests on a session, so a pooler may stand between. */
-export function sessionOn(database: Database): Db {
+function sessionOn(database: Database): Db {
   return {
     executeSql: async (text, values) =>
       await database.withClient((client) => client.query(text, values === undefined ? undefined : [...values])),

@@ -8,7 +8,7 @@ import type { Office } from './office.ts';
 import { POSTPONE_MS } from './timing.ts';
 
 /** The mark of a job whose worker vanished in the middle of it. */
-export const SUSPECT = 'job-worker-lost' satisfies ErrorCode;
+const SUSPECT = 'job-worker-lost' satisfies ErrorCode;
 
 /** Takes jobs from the queue and starts them, in one transaction: a job is either queued or counted as started, never between. */
 export async function takeJobs(office: Office, kind: JobKind, slots: number): Promise<readonly StartedJob[]> {

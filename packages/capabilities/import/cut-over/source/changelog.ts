@@ -66,10 +66,6 @@ export function openTables(sqlite: DatabaseSync): void {
   for (const name of ourTriggers(sqlite).filter(isClosing)) sqlite.exec(`DROP TRIGGER ${quoteSqlite(name)}`);
 }
 
-export function isClosed(sqlite: DatabaseSync): boolean {
-  return ourTriggers(sqlite).some(isClosing);
-}
-
 function ourTriggers(sqlite: DatabaseSync): string[] {
   const rows = sqlite.prepare(`SELECT name FROM sqlite_schema WHERE type = 'trigger'`).all();
   return rows.map((row) => String(row['name'])).filter(isOurs);

@@ -130,6 +130,7 @@ function keyTexts(pair: FollowPair, table: string): string[] {
   );
 }
 
+// oxlint-disable-next-line no-unnecessary-type-parameters -- says what the rows are, as node-postgres' own query<Row> does
 async function eachRow<Row extends pg.QueryResultRow>(
   client: pg.ClientBase,
   select: string,
