@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, readdirSync } from 'node:fs';
+import { cpSync, readdirSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -15,6 +15,8 @@ function repository(tests: Readonly<Record<string, string>>): Fixture {
     recursive: true,
     filter: (file) => !file.endsWith('.test.ts'),
   });
+  // The runner searches the logs of a run with our own package.
+  symlinkSync(path.resolve(import.meta.dirname, '..', 'node_modules'), path.join(fixture.root, 'node_modules'));
   cpSync(path.join(import.meta.dirname, 'test.ts'), path.join(fixture.root, 'tools/test.ts'));
   for (const [name, source] of Object.entries(tests)) {
     fixture.write({ [`packages/core/${name}`]: `import test from 'node:test';\n${source}` });

@@ -14,7 +14,7 @@ create or replace function safekeep.lock_holds(tenant text, to_place boolean) re
 declare
   holds_lock constant bigint := pg_catalog.hashtextextended('safekeep holds ' || tenant, 0);
 begin
-  if safekeep.current_tenant() is distinct from tenant then
+  if safekeep.current_tenant() <> tenant then
     raise exception 'The holds of another tenant are not to be locked.' using errcode = 'insufficient_privilege';
   end if;
   if to_place then
