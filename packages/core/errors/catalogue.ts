@@ -255,7 +255,7 @@ export const catalogue = {
   'schema-foreign': {
     status: 409,
     exit: 2,
-    text: 'Schema safekeep in this database is not to be trusted: {reason}. Nothing in it was run, nothing was changed.',
+    text: 'Schema {schema} in this database is not to be trusted: {reason}. Nothing in it was run, nothing was changed.',
     remedy:
       'If Safekeep was installed here by {owner}, connect as {owner}. If not, find out who made the schema, rename it or drop it, and run the command again.',
   },

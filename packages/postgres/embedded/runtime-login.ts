@@ -18,7 +18,7 @@ const SQL_KEY = 'safekeep runtime login';
 export async function makeRuntimeLogin(admin: Database, url: Secret, password: Secret): Promise<Secret> {
   const verifier = pg.escapeLiteral(scramVerifier(password, randomBytes(SALT_BYTES)));
   await admin.withClient(async (client) => {
-    await client.query('begin');
+    await client.query(`begin; set local search_path = ''`);
     // Two workers may start at once.
     await client.query('select pg_advisory_xact_lock(hashtext($1))', [SQL_KEY]);
     const { rowCount } = await client.query('select from pg_roles where rolname = $1', [RUNTIME_LOGIN]);

@@ -71,7 +71,8 @@ export async function readSchemaState(client: pg.ClientBase): Promise<SchemaStat
  */
 export function refuseForeignSchema({ schemaOwner, trusted, stranger, hasHistory, occupied }: SchemaState): void {
   if (schemaOwner === null) return;
-  const foreign = (reason: string): SafekeepError => new SafekeepError('schema-foreign', { reason, owner: schemaOwner });
+  const foreign = (reason: string): SafekeepError =>
+    new SafekeepError('schema-foreign', { schema: 'safekeep', reason, owner: schemaOwner });
   if (!trusted) throw foreign(`it belongs to ${schemaOwner}`);
   if (stranger !== null) throw foreign(`the ${stranger} in it belongs to somebody else than the schema`);
   if (!hasHistory && occupied) throw foreign('it is not empty, yet has no history of migrations');

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
 import { migrateDown, migrateUp } from '@safekeep/postgres';
-import { testServers } from '@safekeep/postgres/testing';
+import { testDatabase, testServers } from '@safekeep/postgres/testing';
 import { stepped } from '../testing/kinds.ts';
 import { openWorkshop, TENANT } from '../testing/workshop.ts';
 import { enqueue } from './enqueue.ts';
@@ -70,4 +70,20 @@ test('a queue schema that an older Safekeep made is brought up, and what is queu
     `select distinct pg_get_userbyid(relowner) as owner from pg_class where relnamespace = 'safekeep_jobs'::regnamespace`,
   );
   assert.deepEqual(rows, [{ owner: 'safekeep_owner' }]);
+});
+
+test('a schema that somebody made beforehand is not looked into by a strong login', async (t) => {
+  const { database, pool } = await testDatabase(t, { migrated: true });
+  await pool.query(`create role test_evil; create schema safekeep_jobs authorization test_evil`);
+  try {
+    await pool.query(
+      `create function public.to_regclass(name) returns regclass language sql as 'select 1/0; select null::regclass'`,
+    );
+    await assert.rejects(
+      prepareJobs(database),
+      (error) => isSafekeepError(error, 'schema-foreign') && error.message.includes('test_evil'),
+    );
+  } finally {
+    await pool.query('drop schema safekeep_jobs; drop role test_evil');
+  }
 });

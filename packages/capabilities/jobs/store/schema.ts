@@ -21,6 +21,10 @@ type State = {
   readonly app: boolean;
   readonly user: string;
   readonly database: string;
+  /** Who owns schema safekeep_jobs; null where there is none. */
+  readonly schema_owner: string | null;
+  /** A login whose rights somebody would gain by having it run something of theirs. */
+  readonly strong: boolean;
 };
 
 /**
@@ -102,7 +106,7 @@ function sessionOn(database: Database): Db {
 }
 
 async function install(client: pg.ClientBase, state: State): Promise<void> {
-  await client.query('begin');
+  await client.query(BEGIN);
   // Before the role is taken on: the owner itself may not create in the database.
   await client.query(`create schema if not exists ${QUEUE_SCHEMA} ${state.owner ? `authorization ${OWNER}` : ''}`);
   if (state.owner) await client.query(`set local role ${OWNER}`);
@@ -119,7 +123,7 @@ async function install(client: pg.ClientBase, state: State): Promise<void> {
 }
 
 async function run(client: pg.ClientBase, state: State, plans: string): Promise<void> {
-  await client.query('begin');
+  await client.query(BEGIN);
   if (state.owner) await client.query(`set local role ${OWNER}`);
   await client.query(withoutFrame(plans));
   await client.query('commit');
@@ -142,7 +146,25 @@ function knownVersion(): number {
   return Number(number);
 }
 
+/** Nothing is searched but pg_catalog: a function planted in `public` never stands in for a built-in one. */
+const BEGIN = `begin; set local search_path = ''`;
+
 async function readState(client: pg.ClientBase): Promise<State> {
+  await client.query(BEGIN);
+  try {
+    return await stateOf(client);
+  } finally {
+    await client.query('rollback');
+  }
+}
+
+/** A schema that somebody else made may hold views and triggers that run with the rights of whoever looks. */
+function refuseForeign({ schema_owner: schemaOwner, user, strong }: Omit<State, 'version'>): void {
+  if (!strong || schemaOwner === null || schemaOwner === OWNER || schemaOwner === user) return;
+  throw new SafekeepError('schema-foreign', { schema: QUEUE_SCHEMA, reason: `it belongs to ${schemaOwner}`, owner: schemaOwner });
+}
+
+async function stateOf(client: pg.ClientBase): Promise<State> {
   const { rows } = await client.query<Omit<State, 'version'> & { installed: boolean }>(
     `select to_regclass('${QUEUE_SCHEMA}.version') is not null as installed,
             to_regnamespace('${QUEUE_SCHEMA}') is not null as schema,
@@ -151,10 +173,13 @@ async function readState(client: pg.ClientBase): Promise<State> {
             coalesce((select pg_has_role(oid, case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end)
                         from pg_roles where rolname = '${OWNER}'), false) as may_own,
             to_regrole('${APP}') is not null as app,
-            current_user as user, current_database() as database`,
+            current_user as user, current_database() as database,
+            (select rolname from pg_roles where oid = (select nspowner from pg_namespace where nspname = '${QUEUE_SCHEMA}')) as schema_owner,
+            (select rolsuper or rolcreaterole from pg_roles where rolname = current_user) as strong`,
   );
   const [state] = rows;
   if (state === undefined) throw new Error('The server did not answer for its schemas');
+  refuseForeign(state);
   if (!state.installed) return { ...state, version: null };
   const { rows: versions } = await client.query<{ version: number }>(`select version from ${QUEUE_SCHEMA}.version`);
   return { ...state, version: versions[0]?.version ?? null };
