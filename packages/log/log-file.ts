@@ -210,12 +210,12 @@ function identityOf({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }
   return `${dev}-${ino}`;
 }
 
-/** Another process of the same home may have been quicker. */
+/** Another process of the same home may have been quicker: with the link, or in setting the file aside, and then it linked it. */
 function linkOnce(path: string, second: string): void {
   try {
     linkSync(path, second);
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+    if (!(error instanceof Error && 'code' in error && (error.code === 'EEXIST' || error.code === 'ENOENT'))) throw error;
   }
 }
 

@@ -13,10 +13,15 @@ export type RotationLimits = {
 const LOCK = 'rotation.lock';
 // SQLITE_BUSY (sqlite.org/rescode.html): somebody else holds the lock.
 const BUSY = 5;
+/**
+ * Renaming takes less than a millisecond; a holder that the system has put aside may take longer. Nobody waits longer for it
+ * than this: writing goes on into the full file, which is too long then, and no line is lost.
+ */
+const PATIENCE_MS = 20;
 
 /**
  * Sets the current file aside under the next number and removes the oldest beyond the limit. Does nothing where another
- * process is doing it at this moment or has just done it: of all that find the file full, one rotates.
+ * process has just done it or does not get it done: of all that find the file full, one rotates.
  */
 export function rotate(directory: string, { maxFileBytes, maxFiles }: RotationLimits, incomingBytes: number): void {
   withLock(directory, () => {
@@ -37,7 +42,7 @@ export function rotate(directory: string, { maxFileBytes, maxFiles }: RotationLi
  */
 function withLock(directory: string, action: () => void): void {
   const path = join(directory, LOCK);
-  const file = new DatabaseSync(path, { timeout: 0 });
+  const file = new DatabaseSync(path, { timeout: PATIENCE_MS });
   try {
     chmodSync(path, 0o600);
     file.exec('BEGIN IMMEDIATE');
