@@ -18,6 +18,7 @@ import { publish, refuseOccupied } from './publish.ts';
 import { newResult, withBuilt, withPreparation, withProof } from './result.ts';
 import { refuseSchemaName, someOf } from '../rules.ts';
 import type { IntegrityFindings } from '../thread/tasks.ts';
+import { keepNurserySmall } from './small-nursery.ts';
 import { scanInTwo, withSource, type Source } from './with-source.ts';
 
 // A server that is gone or full is no matter of the plan.
@@ -34,6 +35,7 @@ const EXIT_INTERNAL = 3;
  */
 export async function importSqlite(context: ImportContext, options: ImportOptions, onOpen?: () => void): Promise<ImportResult> {
   refuseSchemaName(options.schema);
+  keepNurserySmall();
   const work = async (source: Source): Promise<ImportResult> => {
     const run = beginRun(context, options, source);
     const preparation = await run.phases.measure('scan', () => prepareRun(run, run.buildSchema));
