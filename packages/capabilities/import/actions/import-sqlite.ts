@@ -5,6 +5,7 @@ import type { ImportOptions, ImportResult } from '../model.ts';
 import type { TableDigest } from '../prove/digest-form.ts';
 import { recordBytes } from '../source/record-bytes.ts';
 import { createSchema, dropSchema, mayCreate } from '../store/build-schema.ts';
+import { keepNurserySmall } from '../store/nursery.ts';
 import { releaseLease, takeLease } from '../store/run-lease.ts';
 import { endRun, insertQuarantine, insertRun, insertTables, inTenant, readUnfinishedRuns, updateRunState } from '../store/runs.ts';
 import { REPORT_KIND, writeReport } from '../report/write-report.ts';
@@ -18,7 +19,6 @@ import { publish, refuseOccupied } from './publish.ts';
 import { newResult, withBuilt, withPreparation, withProof } from './result.ts';
 import { refuseSchemaName, someOf } from '../rules.ts';
 import type { IntegrityFindings } from '../thread/tasks.ts';
-import { keepNurserySmall } from './small-nursery.ts';
 import { scanInTwo, withSource, type Source } from './with-source.ts';
 
 // A server that is gone or full is no matter of the plan.

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { collectReceived } from './nursery.ts';
 
 /** Takes in what a COPY … TO STDOUT sends: the bytes of its messages, one message a row, each perhaps in several parts. */
 export type CopyOutSink = {
@@ -17,6 +18,8 @@ const PARAMETER_STATUS = 0x53;
 const NOTIFICATION = 0x41;
 const PASSED_OVER: ReadonlySet<number> = new Set([COPY_OUT_RESPONSE, NOTICE, PARAMETER_STATUS, NOTIFICATION]);
 const HEADER_BYTES = 5;
+/** Enough for a collection of under a millisecond to cost nothing beside it. */
+const COLLECT_EVERY_BYTES = 8 * 1024 * 1024;
 
 type Reader = (bytes: Buffer) => void;
 type Socket = {
@@ -49,6 +52,7 @@ class CopyOutQuery {
   readonly #header = Buffer.alloc(HEADER_BYTES);
   #headerFilled = 0;
   #remaining = 0;
+  #uncollected = 0;
   #isRow = false;
   #failure: unknown;
   #giveBack: ((rest: Buffer) => void) | undefined;
@@ -90,6 +94,11 @@ class CopyOutQuery {
   }
 
   #receive(bytes: Buffer): void {
+    this.#uncollected += bytes.length;
+    if (this.#uncollected >= COLLECT_EVERY_BYTES) {
+      this.#uncollected = 0;
+      collectReceived();
+    }
     let at = 0;
     while (at < bytes.length) {
       if (this.#remaining > 0) {
