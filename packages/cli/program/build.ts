@@ -29,7 +29,16 @@ export function buildProgram(commands: readonly Command[], version: string, onCo
   program.option('--json', 'print one JSON document on stdout');
   program.option('--yes', 'agree to changes of your database; needed where nobody can be asked');
   for (const command of commands) addCommand(program, command, onCommand);
+  nameVerbs(program);
   return program;
+}
+
+/** A group that is no command itself is described by what it holds. */
+function nameVerbs(parent: Commander): void {
+  for (const child of parent.commands) {
+    nameVerbs(child);
+    if (child.description() === '') child.description(child.commands.map((verb) => verb.name()).join(' · '));
+  }
 }
 
 /** `onInvalid` as `--on-invalid`. */
@@ -72,7 +81,7 @@ function addCommand(program: Commander, command: Command, onCommand: (typed: Typ
 }
 
 function group(parent: Commander, word: string): Commander {
-  return parent.command(word).description(`commands of ${word}`).exitOverride();
+  return parent.command(word).exitOverride();
 }
 
 function optionFor(key: string, schema: TSchema): Option {
