@@ -1,0 +1,2 @@
+-- discovery: filled by its capability.
+select 1;
