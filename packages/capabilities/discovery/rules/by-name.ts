@@ -3,8 +3,9 @@ import { declaredLength, familyOf, type Family } from './families.ts';
 import { meanings, type Meaning, type Need } from './meanings.ts';
 import type { Role, TableRole } from './roles.ts';
 import type { Candidate, Reason } from './score.ts';
+import { stem } from './links.ts';
 import { signatureOf, type Signature } from './signature.ts';
-import type { Speech } from './words.ts';
+import { splitName, type Speech } from './words.ts';
 
 /** What a column stands in, as far as its name needs it. */
 export type Surroundings = { readonly table: Table; readonly role: TableRole; readonly speech: Speech };
@@ -22,7 +23,8 @@ const WORTH: Readonly<Record<Need, Readonly<Record<Role, number>>>> = {
 
 const NAMES = new Set(['first-name', 'last-name', 'full-name', 'maiden-name', 'middle-name', 'name', 'relative', 'nickname', 'initials', 'honorific']);
 /** Words that are used of much else: only beside other parts of an address do they mean one. */
-const PLACE_WORDS = new Set(['state', 'country', 'city']);
+const PLACE_WORDS = new Set(['state', 'country', 'city', 'location']);
+const ADDRESS_TABLE = /addr|adres|direcc|indirizz|endere|domicil|anschrift/i;
 /** What is called "… id" without being a reference. */
 const NUMBERS_OF_PERSONS = new Set(['passport', 'ssn', 'tax-id', 'license', 'device', 'cookie', 'session', 'email', 'social', 'record-no', 'insurance-no', 'student-no', 'employee-no', 'member-no', 'card-number', 'vehicle', 'iban', 'credential', 'username']);
 /** Secrets stay secrets as a hash, and have types and versions in one word with them. */
@@ -33,9 +35,9 @@ const EVERYDAY = new Set(['condition', 'treatment', 'height', 'weight', 'mental'
 
 /** What the name of a column says, if anything. */
 export function byName(column: Column, around: Surroundings): Candidate | undefined {
-  const signature = signatureOf(column.name, around.speech);
+  const signature = signatureWithin(column, around);
   const family = familyOf(column);
-  const leaf = leafOf(signature);
+  const leaf = leafOf(signature, around);
   if (leaf === undefined) return withoutLeaf(column, { signature, family, around });
   const meaning = meanings.get(leaf);
   if (meaning === undefined) return undefined;
@@ -60,13 +62,33 @@ function saidBy(leaf: string, { terms }: Signature): string {
 }
 
 /** The last word that says what it is; before a bare "name" the one it is the name of. */
-function leafOf({ leaves, person }: Signature): string | undefined {
+function leafOf({ leaves, person, terms }: Signature, { table, speech }: Surroundings): string | undefined {
   const last = leaves.at(-1);
+  // `nombre` and `nome` are first names beside a last name, and any name elsewhere.
+  if ((last === 'first-name' || last === 'last-name') && terms.length === 1 && NAME_ALONE.test(terms[0]?.text ?? '')) {
+    const other = last === 'first-name' ? 'last-name' : 'first-name';
+    if (!table.columns.some(({ name }) => signatureOf(name, speech).leaves.includes(other))) return 'name';
+  }
   const before = leaves.at(-2);
   if (last === undefined || before === undefined) return last;
   if (last === 'name' && !person) return before;
   // "address_city" is a city, "city_address" an address; "email_address" is one term already.
   return last;
+}
+
+const NAME_ALONE = /^(nombres?|nome|nom|nume|ad|last|first|apelido)$/;
+
+/** Without the table's own name before it: `comment_author_ip` of wp_comments. */
+export function signatureWithin(column: Pick<Column, 'name'>, { table, speech }: Pick<Surroundings, 'table' | 'speech'>): Signature {
+  const whole = signatureOf(column.name, speech);
+  const own = splitName(table.name).at(-1);
+  const [first, ...rest] = splitName(column.name);
+  if (own === undefined || first === undefined || rest.length === 0 || stem(own) !== stem(first)) return whole;
+  // A phrase that begins with it means more than its rest: user_agent of users.
+  if (whole.terms[0]?.text !== first && whole.leaves.length > 0) return whole;
+  const within = signatureOf(rest.join('_'), speech);
+  if (within.leaves.length < whole.leaves.length || within.terms.length === 0) return whole;
+  return { ...within, person: within.person || whole.person };
 }
 
 function categoryFor(leaf: string, meaning: Meaning, { role }: Surroundings): string {
@@ -77,8 +99,9 @@ function categoryFor(leaf: string, meaning: Meaning, { role }: Surroundings): st
 function tableReason(
   leaf: string,
   meaning: Meaning,
-  { signature, around: { role } }: { readonly signature: Signature; readonly around: Surroundings },
+  { signature, around }: { readonly signature: Signature; readonly around: Surroundings },
 ): Reason {
+  const { role } = around;
   const text = role.reason;
   const worth = WORTH[meaning.need][role.role];
   // "doctor_name", "payer name": the column itself says that it is a person's.
@@ -88,11 +111,14 @@ function tableReason(
   if (['first-name', 'last-name', 'full-name', 'maiden-name'].includes(leaf) && role.role === 'unknown') return { code: 'table', text, weight: 2.4 };
   if (role.namesPerson && worth < 0 && role.role === 'organisation' && ['contact', 'address', 'person'].includes(meaning.need))
     return { code: 'table', text: `${text}, and names somebody there`, weight: 0.2 };
+  if (leaf === 'state' && signature.terms.length === 1 && role.role !== 'person' && !role.hasBareAddress)
+    return { code: 'table', text: `${text}; it may be the state that the row is in`, weight: -2.5 };
   if (meaning.need === 'address' && PLACE_WORDS.has(leaf) && !role.hasAddress)
     return { code: 'table', text: `${text}; no other part of an address is beside it`, weight: leaf === 'state' ? -2.5 : Math.min(worth, role.role === 'person' ? 2 : -1.5) };
   if (meaning.need === 'address' && role.role === 'unknown' && role.hasAddress && role.namesPerson) return { code: 'table', text, weight: 2 };
-  if (meaning.need === 'address' && role.role === 'unknown' && !role.hasStreet) return { code: 'table', text: `${text}; no street is beside it`, weight: -1.5 };
-  if (meaning.need === 'health' && EVERYDAY.has(leaf) && !role.aboutHealth) return { code: 'table', text: `${text}; nothing else in it speaks of health`, weight: Math.min(worth, leaf === 'reason' ? -1 : 0) };
+  if (meaning.need === 'address' && role.role === 'unknown') return { code: 'table', text: role.hasStreet ? text : `${text}; no street is beside it`, weight: role.hasStreet && ADDRESS_TABLE.test(around.table.name) ? 0.5 : -1.2 };
+  if (role.role === 'unknown' && signatureOf(around.table.name, around.speech).leaves.includes(leaf)) return { code: 'table', text: `${text}; it lists what there is`, weight: -2 };
+  if (meaning.need === 'health' && EVERYDAY.has(leaf) && !role.aboutHealth) return { code: 'table', text: `${text}; nothing else in it speaks of health`, weight: Math.min(worth, leaf === 'reason' || leaf === 'height' || leaf === 'weight' ? -1.5 : 0) };
   return { code: 'table', text, weight: worth };
 }
 
@@ -103,12 +129,16 @@ function qualifiers(
   const isSecret = SECRETS.has(leaf);
   const found: Reason[] = [];
   const add = (text: string, weight: number): void => void found.push({ code: 'qualifier', text, weight });
-  if (signature.negative && !isSecret && !isPlainNegative(leaf, signature)) add('its name speaks of something about it, not of it', -6);
+  if (signature.negative && !isSecret && !isPlainNegative(leaf, signature)) {
+    const mild = family === 'text' && isBefore(leaf, signature) && meanings.get(leaf)?.need === 'contact';
+    add('its name speaks of something about it, not of it', mild ? -0.8 : -6);
+  }
   if (signature.organisation && (NAMES.has(leaf) || isContact(leaf))) add('its name speaks of an organisation', -4.5);
   if (signature.thing && NAMES.has(leaf)) add('its name speaks of a thing', -5);
   if (signature.thing && !NAMES.has(leaf)) add('its name speaks of a thing', isSecret ? -0.5 : -2);
   if (signature.id && !NUMBERS_OF_PERSONS.has(leaf) && !isSecret) add('it is the number of a row', -6);
-  if (signature.id && leaf === 'email' && family !== 'text') add('it is the number of a row', -6);
+  if (leaf === 'reason' && signature.unknown.length > 0) add('of something else', -4);
+  if (signature.id && family !== 'text' && ['email', 'iban', 'card-number', 'vehicle', 'credential'].includes(leaf)) add('it is the number of a row', -6);
   if (signature.anonymous && !isSecret) add('its name says that it is masked', -2.9);
   if (leaf === 'name' && signature.unknown.length > 0 && !signature.person) add(`"${signature.unknown[0] ?? ''}" is not known to be a person`, -1.6);
   if (family === 'enum' && (NAMES.has(leaf) || isContact(leaf) || leaf === 'note')) add('its type lists all values', -5);
@@ -119,6 +149,12 @@ function qualifiers(
 /** "home status" is about the home; a negative word that belongs to the phrase of the meaning does not count. */
 function isPlainNegative(leaf: string, { terms }: Signature): boolean {
   return terms.every(({ meanings: some }) => !some.has('@negative') || some.has(leaf));
+}
+
+/** `notification_email` is an address; `email_notification` is none. */
+function isBefore(leaf: string, { terms }: Signature): boolean {
+  const at = terms.findIndex(({ meanings: some }) => some.has(leaf));
+  return terms.every(({ text, meanings: some }, place) => !some.has('@negative') || (place < at && !/^(is|has|can|use|should|must|allow|allowed|show|num|count|total)$/.test(text)));
 }
 
 function isContact(leaf: string): boolean {
@@ -148,11 +184,17 @@ function withoutLeaf(
     ],
     freeText: false,
   });
-  const plain = !signature.negative && !signature.thing && !signature.organisation && !signature.date;
+  if (signature.person && !PARENT.test(column.name) && !signature.author && !signature.negative && !signature.thing && !signature.organisation && signature.unknown.length === 0 && (family === 'number' || family === 'uuid') && signature.terms.length <= 2 && !signature.date)
+    return candidate('user.unique_id', 'the number of a person', 2);
+  const plain = !PARENT.test(column.name) && !signature.negative && !signature.thing && !signature.organisation && !signature.date;
   if (signature.person && (signature.id || signature.number) && plain && ['text', 'number', 'uuid', 'array', 'unknown'].includes(family))
     return candidate('user.unique_id', 'the number of a person', role.role === 'thing' ? 1.9 : 2.6);
   if (!textual) return undefined;
   if (signature.author && plain && !signature.id) return candidate('user.unique_id', 'who made the row', 0.2);
+  const tableLeaf = signatureOf(around.table.name, around.speech).leaves.at(-1);
+  const tableMeaning = meanings.get(tableLeaf ?? '');
+  if (role.role === 'about' && tableMeaning !== undefined && tableMeaning.need !== 'health' && VALUE.test(column.name))
+    return candidate(tableMeaning.category, `it holds the ${tableLeaf ?? ''} that its table is about`, 2);
   const healthLeaf = signatureOf(around.table.name, around.speech).leaves.find((leaf) => meanings.get(leaf)?.need === 'health');
   if (role.aboutHealth && role.role === 'about' && DESCRIBES.test(column.name) && !signature.person) {
     const category = meanings.get(healthLeaf ?? 'condition')?.category ?? 'user.health_and_medical';
@@ -171,6 +213,9 @@ function withoutLeaf(
 }
 
 const DESCRIBES = /desc|code|^name$|value|display|result|finding|outcome|severity|instruction|reason/i;
+const VALUE = /^(value|number|identifier|no|text|valor|wert|valeur|nummer)$/i;
+/** The row above in a tree, as a rule, and no mother or father. */
+const PARENT = /parent/i;
 const CONTACT = /contact|kontakt|contacto|recapito/i;
 const USER = /^(user|usr|login|benutzer|usuario|utilisateur|utente|gebruiker)$/i;
 const TITLE = /(^|_)(title|position|role_?name|titel|cargo|poste|funktion)$/i;

@@ -46,10 +46,13 @@ function byKey(table: Table, column: Column, { role, known }: { readonly role: T
   // A text that refers may still be an address: orders.country -> countries.
   if (links.length > 0 && (familyOf(column) !== 'text' || signature.leaves.length === 0)) return { category: 'none', reasons: [{ code: 'key', text: `refers to ${links[0]?.to ?? ''}`, weight: -5 }], freeText: false };
   const { primaryKey } = table;
-  if (role.role !== 'person') return undefined;
+  if (role.role !== 'person') {
+    const isRowNumber = primaryKey?.columns.length === 1 && primaryKey.columns[0] === column.name && ['number', 'uuid'].includes(familyOf(column));
+    return isRowNumber ? { category: 'none', reasons: [{ code: 'key', text: 'the number of its row', weight: -5 }], freeText: false } : undefined;
+  }
   const isKey = primaryKey?.columns.length === 1 && primaryKey.columns[0] === column.name;
   const isIdByName = primaryKey === null && signature.id && signature.leaves.length === 0 && !signature.thing && !signature.organisation;
-  return (isKey && (signature.leaves.length === 0 || signature.id)) || isIdByName ? made('the number of a person in their own row') : undefined;
+  return (isKey && (signature.leaves.length === 0 || signature.id || familyOf(column) !== 'text')) || isIdByName ? made('the number of a person in their own row') : undefined;
 }
 
 /** Of a composite reference only the column that tells persons apart, not the tenant beside it. */

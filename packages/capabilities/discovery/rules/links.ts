@@ -30,7 +30,7 @@ export function linksOf(tables: readonly Table[], speech: Speech): readonly Tabl
     .filter(({ kind }) => kind !== 'view' && kind !== 'materialized-view')
     .flatMap((table) =>
       table.columns
-        .filter(({ name }) => !bound.has(`${nameOfTable(table)}\n${name}`))
+        .filter(({ name }) => !bound.has(`${nameOfTable(table)}\n${name}`) && !isOnlyKey(table, name))
         .flatMap((column) => {
           const target = targetOf(table, column, { targets, speech });
           if (target === undefined) return [];
@@ -96,6 +96,11 @@ function keyColumn(table: Table): Table['columns'][number] | undefined {
 function isOwnId(table: Table, name: string): boolean {
   const words = wordsOf(name);
   return words.length > 1 && IDS.has(words.at(-1) ?? '') && words.slice(0, -1).map(stem).join('') === wordsOf(table.name).map(stem).join('');
+}
+
+/** `entity_id` that names its own row refers to nothing by its name alone. */
+function isOnlyKey({ primaryKey }: Table, name: string): boolean {
+  return primaryKey?.columns.length === 1 && primaryKey.columns[0] === name;
 }
 
 const IDS = new Set(['id', 'uuid', 'guid', 'fk', 'ref', 'oid', 'uid', 'key', 'no', 'nr', 'number', 'cod', 'code', 'num']);

@@ -23,6 +23,10 @@ export type TableRole = {
   readonly namesPerson: boolean;
   /** Parts of an address stand in it, so a `state` or `region` beside them is one too. */
   readonly hasAddress: boolean;
+  /** One of them stands there under its plain name: then so does the state, and not that of an order. */
+  readonly hasBareAddress: boolean;
+  /** One to one with a table of people. */
+  readonly isProfile: boolean;
   /** Somebody can be found by it, as against a list of towns. */
   readonly hasStreet: boolean;
   /** Illness, treatment and the like are in its name or its other columns. */
@@ -38,20 +42,27 @@ export function rolesOf(tables: readonly Table[], speech: Speech): SchemaRoles {
   const links = linksOf(tables, speech);
   const outgoing = Map.groupBy(links, ({ from }) => from);
   const persons = new Set(tables.filter((table) => personScore(table, { speech, outgoing }) >= PERSON_FROM).map(nameOfTable));
+  const profiles = new Set<string>();
   // A profile that shares its key with a table of persons is about them, not a second table of them.
   for (const table of tables) {
     const name = nameOfTable(table);
+    const named = signatureOf(table.name, speech);
+    const isPlainly = named.person && !named.thing && !named.organisation && named.leaves.length === 0 && named.unknown.length === 0;
+    const theirs = (outgoing.get(name) ?? []).some((link) => link.to !== name && persons.has(link.to) && !link.author);
+    // An address book entry of a customer has first and last names too, and is the customer's.
+    if (theirs && !isPlainly) persons.delete(name);
     const shared = (outgoing.get(name) ?? []).some(
       (link) => link.to !== name && persons.has(link.to) && isKeyOf(table, link.columns) && !link.author && !ownIdentity(table, speech).has('last-name'),
     );
-    if (shared && !signatureOf(table.name, speech).staff) persons.delete(name);
+    if (shared) persons.delete(name);
+    if (shared) profiles.add(name);
   }
   const about = aboutTables(tables, { speech, persons, outgoing });
   const isHealth = tables.some(({ name }) => HEALTH_SCHEMA.test(name));
   const roles = new Map(
     tables.map((table) => {
       const name = nameOfTable(table);
-      return [name, roleOf(table, { speech, isPerson: persons.has(name), about: about.get(name), isHealth })] as const;
+      return [name, roleOf(table, { speech, isPerson: persons.has(name), isProfile: profiles.has(name), about: about.get(name), isHealth })] as const;
     }),
   );
   return { roles, links, hasPersons: persons.size > 0 };
@@ -62,26 +73,37 @@ function roleOf(
   {
     speech,
     isPerson,
+    isProfile,
     about,
     isHealth,
-  }: { readonly speech: Speech; readonly isPerson: boolean; readonly about: string | undefined; readonly isHealth: boolean },
+  }: {
+    readonly speech: Speech;
+    readonly isPerson: boolean;
+    readonly isProfile: boolean;
+    readonly about: string | undefined;
+    readonly isHealth: boolean;
+  },
 ): TableRole {
   const named = signatureOf(table.name, speech);
   const columns = table.columns.map(({ name }) => signatureOf(name, speech));
   const leaves = columns.flatMap(({ leaves: some }) => some);
-  const address = ['street', 'postcode', 'city', 'address'].filter((part) => leaves.includes(part)).length;
+  const address = ['street', 'postcode', 'city', 'address', 'country'].filter((part) => leaves.includes(part)).length;
   const facts = {
     namesPerson: table.columns.some((column, place) => familyOf(column) === 'text' && namesSomebody(columns[place])),
     hasStreet: leaves.includes('street') || leaves.includes('address'),
-    hasAddress: address >= 2 || (address >= 1 && (leaves.includes('country') || leaves.includes('state'))),
+    hasAddress: address >= 2,
+    hasBareAddress: columns.some(({ terms, leaves: some }) => terms.length === 1 && some.some((leaf) => leaf === 'street' || leaf === 'address' || leaf === 'city' || leaf === 'postcode')),
+    isProfile: false,
     aboutHealth:
       ((isPerson || about !== undefined) && isHealth) ||
       [named, ...columns].some(({ leaves: some }) => some.some((leaf) => HEALTH.has(leaf))) || HEALTH_TABLE.test(table.name),
   };
   if (!isPerson && table.view !== null && about !== undefined && named.person) return { role: 'person', reason: `it shows people: ${about}`, ...facts };
+  if (isProfile) return { role: 'person', reason: 'its rows are people, told by the key they share with another table of people', ...facts, isProfile };
   if (isPerson) return { role: 'person', reason: 'its rows are people, by its name and columns', ...facts };
   if (about !== undefined) return { role: 'about', reason: about, ...facts };
   if (named.organisation || named.either) return { role: 'organisation', reason: 'its rows are organisations, by its name', ...facts };
+  if (named.leaves.some((leaf) => HEALTH.has(leaf))) return { role: 'thing', reason: 'a list of what there is, by its name; nobody refers to it as theirs', ...facts };
   if (named.thing) return { role: 'thing', reason: 'its rows are things, by its name', ...facts };
   return { role: 'unknown', reason: 'nothing says whose its rows are', ...facts };
 }
@@ -95,10 +117,10 @@ const HEALTH_SCHEMA = /patient|pazient|pacient|hasta(lar)?$|potila|pasient|clini
 function namesSomebody(signature: Signature | undefined): boolean {
   if (signature === undefined || signature.id || signature.negative) return false;
   const last = signature.leaves.at(-1);
-  return last === 'first-name' || last === 'last-name' || (last === 'name' && signature.person && !signature.thing && !signature.organisation);
+  return last === 'contact-name' || (last === 'name' && signature.person && !signature.thing && !signature.organisation);
 }
 
-const PERSON_FROM = 2;
+const PERSON_FROM = 2.1;
 
 function personScore(table: Table, { speech, outgoing }: { readonly speech: Speech; readonly outgoing: ReadonlyMap<string, readonly TableLink[]> }): number {
   const named = signatureOf(table.name, speech);
@@ -116,7 +138,7 @@ function personScore(table: Table, { speech, outgoing }: { readonly speech: Spee
     names +
     pairs +
     bare +
-    (has('first-name') + has('last-name') === 2 ? 2 : 0.7 * (has('first-name') + has('last-name'))) +
+    (has('first-name') + has('last-name') === 2 ? 2.3 : 0.7 * (has('first-name') + has('last-name'))) +
     1.2 * has('full-name') +
     1.5 * has('birth-date') +
     has('gender') +
@@ -195,7 +217,7 @@ function aboutTables(tables: readonly Table[], { speech, persons, outgoing }: Kn
   return about;
 }
 
-const OWNED = new Set(['address', 'street', 'phone', 'email', 'iban', 'card-number', 'location', 'name', 'passport', 'ssn', 'note', 'photo']);
+const OWNED = new Set(['address', 'street', 'phone', 'email', 'iban', 'card-number', 'name', 'passport', 'ssn', 'note', 'photo']);
 
 function hasAddressOrName(table: Table, speech: Speech): boolean {
   const leaves = new Set(table.columns.flatMap(({ name }) => signatureOf(name, speech).leaves));
@@ -206,7 +228,7 @@ function hasAddressOrName(table: Table, speech: Speech): boolean {
 function viaPersonId(table: Table, speech: Speech): boolean {
   if (signatureOf(table.name, speech).thing) return false;
   return table.columns.some(({ name }) => {
-    const { person, staff, id, author, number } = signatureOf(name, speech);
-    return person && (id || number) && !staff && !author;
+    const { person, id, author, number, leaves } = signatureOf(name, speech);
+    return ((person && (id || number)) || leaves.some((leaf) => leaf === 'employee-no' || leaf === 'student-no' || leaf === 'member-no')) && !author;
   });
 }

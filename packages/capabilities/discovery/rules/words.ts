@@ -59,7 +59,7 @@ export function readName(name: string, speech: Speech): readonly Term[] {
   const terms: Term[] = [];
   for (let at = 0; at < words.length;) {
     const found = longest(words, at, speech);
-    terms.push(found ?? { text: words[at] ?? '', meanings: meaningsOfForm(words[at] ?? '', speech) });
+    terms.push(found ?? { text: words[at] ?? '', meanings: NOTHING });
     at += found?.words ?? 1;
   }
   return terms;
@@ -68,22 +68,35 @@ export function readName(name: string, speech: Speech): readonly Term[] {
 function longest(words: readonly string[], at: number, speech: Speech): (Term & { readonly words: number }) | undefined {
   for (let count = Math.min(PHRASE_WORDS, words.length - at); count >= 1; count -= 1) {
     const run = words.slice(at, at + count);
-    const meanings = meaningsOf(run.join(''), speech);
-    if (meanings.size > 0) return { text: run.join(' '), meanings, words: count };
+    const key = run.join('');
+    const spoken = meaningsOf(key, speech);
+    const found = spoken.size > 0 ? spoken : count === 1 ? meaningsOfWord(key, speech) : meaningsAnywhere(key);
+    if (found.size > 0) return { text: run.join(' '), meanings: found, words: count };
   }
   return undefined;
 }
 
 function isKnown(word: string, speech: Speech): boolean {
-  return meaningsOf(word, speech).size > 0 || meaningsOfForm(word, speech).size > 0;
+  return meaningsOf(word, speech).size > 0 || meaningsOfWord(word, speech).size > 0;
 }
 
-/** What a phrase means here: in the main language, else in English, else in any that is spoken or plain enough. */
+/** A form of a word that is spoken here comes before a word of a language that is not: `salaries` are no French employees. */
+function meaningsOfWord(word: string, speech: Speech): ReadonlySet<string> {
+  const form = meaningsOfForm(word, speech);
+  return form.size > 0 ? form : meaningsAnywhere(word);
+}
+
+/** In languages that the schema does not speak, where the word is plain enough: `geburtsdatum`. */
+function meaningsAnywhere(key: string): ReadonlySet<string> {
+  return new Set((lexicon.get(key) ?? []).filter(({ weak }) => !weak).map(({ meaning }) => meaning));
+}
+
+/** What a phrase means here: in the main language, else in English, else in any other that is spoken. */
 function meaningsOf(key: string, { main, spoken }: Speech): ReadonlySet<string> {
-  const entries = (lexicon.get(key) ?? []).filter(({ language, weak }) => spoken.has(language) || !weak);
+  const entries = (lexicon.get(key) ?? []).filter(({ language }) => spoken.has(language));
   if (entries.length === 0) return NOTHING;
   const of = (language: Language): readonly Entry[] => entries.filter((entry) => entry.language === language);
-  const chosen = [of(main), of('en'), entries.filter(({ language }) => spoken.has(language)), entries].find((some) => some.length > 0) ?? [];
+  const chosen = [of(main), of('en'), entries].find((some) => some.length > 0) ?? [];
   return new Set(chosen.map(({ meaning }) => meaning));
 }
 

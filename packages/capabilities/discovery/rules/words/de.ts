@@ -3,7 +3,9 @@ export const de = `
 first-name: vorname | rufname | vornamen
 last-name: nachname | familienname | zuname
 maiden-name: geburtsname | mädchenname
-full-name: vollständiger name | name vorname | anzeigename | ansprechpartner | kontaktperson | kontoinhaber | rechnungsempfänger | empfängername
+full-name: vollständiger name | name vorname | anzeigename | kontoinhaber | rechnungsempfänger | empfängername
+contact-name: ansprechpartner | kontaktperson | ansprechperson
+reason: grund
 honorific: anrede | titel | akademischer titel
 name: bezeichnung? | namen
 email: e-mail-adresse | mailadresse | emailadresse | email adresse | epost

@@ -3,7 +3,9 @@ export const es = `
 first-name: nombre? | nombres? | primer nombre | nombre pila | nombre de pila | nombre1
 middle-name: segundo nombre | nombre2
 last-name: apellido | apellidos | primer apellido | segundo apellido | apellido paterno | apellido materno | apellido1 | apellido2
-full-name: nombre completo | nombre y apellidos | nombre apellido | razón contacto | titular | nombre titular | persona contacto
+full-name: nombre completo | nombre y apellidos | nombre apellido | razón contacto | titular | nombre titular
+contact-name: persona contacto | persona de contacto | nombre contacto
+reason: motivo
 honorific: tratamiento? | trato?
 email: correo | correo electrónico | correo e | dirección de correo | correoelectronico
 phone: teléfono | teléfonos | móvil | celular | número de teléfono | telf | teléfono fijo | teléfono móvil | tlf | tfno | numero telefono | teléfono contacto
@@ -38,7 +40,7 @@ signature: firma
 height: estatura | altura?
 weight: peso
 relative: contacto emergencia | contacto de emergencia | cónyuge | padre | madre | tutor | acudiente | apoderado
-ssn: dni | nie | cédula | curp | rut | número de identidad | documento identidad | nif | número seguridad social | nss | documento de identidad | número documento | num documento | cédula ciudadanía | cedula identidad | run | ci? | nro documento | numero identificacion | nuss | dui
+ssn: dni | seguridad social | num seguridad social | nie | cédula | curp | rut? | número de identidad | documento identidad | nif | número seguridad social | nss | documento de identidad | número documento | num documento | cédula ciudadanía | cedula identidad | run? | ci? | nro documento | numero identificacion | nuss | dui
 tax-id: rfc | cuit | cuil | ruc
 passport: pasaporte | número pasaporte | num pasaporte
 license: licencia de conducir | carnet conducir | número colegiado | permiso conducir | num colegiado | cedula profesional | licencia conducir
@@ -70,7 +72,7 @@ student-no: número matrícula | expediente académico | carnet estudiante | num
 employee-no: número empleado | legajo | num empleado
 member-no: número cliente | número socio | num socio | cod cliente | codigo cliente | num cliente
 grade: calificación | nota final | nota?
-@person: cliente | clientes | paciente | pacientes | usuario | usuarios | empleado | empleados | alumno | alumnos | estudiante | estudiantes | profesor | profesores | médico | médicos | persona | personas | socio | socios | contacto | contactos | trabajador | trabajadores | docente | docentes | miembro | miembros | candidato | candidatos | ciudadano | inquilino | propietario | asegurado | jugador | autor | autores | doctor | afiliado | afiliados | titular | vendedor | vendedores | conductor | conductores | comprador | huésped | huespedes | pasajero | pasajeros | lector | donante | enfermera | apoderado | representante | maestro | maestros
+@person: cliente | jefe | clientes | paciente | pacientes | usuario | usuarios | empleado | empleados | alumno | alumnos | estudiante | estudiantes | profesor | profesores | médico | médicos | persona | personas | socio | socios | contacto | contactos | trabajador | trabajadores | docente | docentes | miembro | miembros | candidato | candidatos | ciudadano | inquilino | propietario | asegurado | jugador | autor | autores | doctor | afiliado | afiliados | titular | vendedor | vendedores | conductor | conductores | comprador | huésped | huespedes | pasajero | pasajeros | lector | donante | enfermera | apoderado | representante | maestro | maestros
 @organisation: empresa | empresas | proveedor | proveedores | sucursal | sucursales | tienda | tiendas | hospital | clínica | escuela | escuelas | colegio | universidad | institución | banco | departamento | departamentos | compañía | editorial | fabricante | laboratorio | farmacia | facultad | sede | sedes | almacén | razón social
 @thing: producto | productos | pedido | pedidos | factura | facturas | categoría | categorías | libro | libros | curso | cursos | asignatura | asignaturas | materia | materias | aula | vehículo | vehículos | inventario | proyecto | archivo | cita | citas | pago | pagos | contrato | venta | ventas | compra | artículo | artículos | rol | roles | película | peliculas | marca | habitación | habitaciones
 @negative: cantidad | activo | verificado | válido | tipo | estado | total | precio | importe | orden | plantilla | asunto

@@ -4,6 +4,8 @@ first-name: prénom | prénoms
 last-name: nom? | nom de famille | nom famille | patronyme | nomfamille
 maiden-name: nom de jeune fille | nom jeune fille | nom de naissance
 full-name: nom complet | nom et prénom | nom prénom | raison contact | titulaire
+contact-name: personne contact | interlocuteur | nom contact
+reason: motif
 honorific: civilité
 email: courriel | adresse mail | adresse email | mél | adresse électronique | courrier électronique
 phone: téléphone | numéro de téléphone | portable? | num tel | numtel | téléphone mobile | téléphone fixe | tel portable | numéro téléphone

@@ -2,7 +2,9 @@
 export const it = `
 first-name: nome? | nome di battesimo
 last-name: cognome
-full-name: nome completo | nominativo | nome e cognome | nome cognome | intestatario | referente
+full-name: nome completo | nominativo | nome e cognome | nome cognome | intestatario
+contact-name: referente | persona di riferimento
+reason: motivo
 maiden-name: cognome da nubile
 honorific: titolo?
 email: posta elettronica | indirizzo email | pec | indirizzo mail

@@ -4,7 +4,9 @@ first-name: voornaam | voornamen | roepnaam
 middle-name: tussenvoegsel | tussenvoegsels
 last-name: achternaam | familienaam
 maiden-name: meisjesnaam | geboortenaam
-full-name: volledige naam | contactpersoon | tenaamstelling | rekeninghouder
+full-name: volledige naam | tenaamstelling | rekeninghouder
+contact-name: contactpersoon
+reason: reden
 initials: voorletters | initialen
 honorific: aanhef | aanspreektitel
 name: naam

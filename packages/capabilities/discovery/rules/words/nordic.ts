@@ -2,7 +2,8 @@
 export const sv = `
 first-name: förnamn | tilltalsnamn
 last-name: efternamn | släktnamn
-full-name: fullständigt namn | kontaktperson
+full-name: fullständigt namn
+contact-name: kontaktperson
 name: namn
 email: epost | e post | epostadress | mejl | e postadress
 phone: telefon | telefonnummer | mobiltelefon | mobilnummer | mobil | telefonnr
@@ -63,7 +64,8 @@ export const da = `
 first-name: fornavn | fornavne
 middle-name: mellomnavn | mellemnavn
 last-name: efternavn | etternavn
-full-name: fulde navn | kontaktperson | fullt navn
+full-name: fulde navn | fullt navn
+contact-name: kontaktperson
 name: navn
 email: epost | e post | mailadresse | epostadresse
 phone: telefonnummer | mobilnummer | mobiltelefon | mobil | tlf | tlfnr | telefonnr

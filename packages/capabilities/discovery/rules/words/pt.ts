@@ -4,6 +4,8 @@ first-name: primeiro nome | nome próprio
 last-name: sobrenome | apelido | último nome
 full-name: nome completo | nome social | nome do titular | titular | nome cliente | nome paciente | nome mae | nome da mãe | nome pai
 name: nome?
+contact-name: pessoa contato | pessoa de contato | nome contato
+reason: motivo
 email: correio eletrônico | endereço de email
 phone: telefone | celular | telemóvel | telefones | fone | número telefone | telefone residencial | telefone celular
 address: endereço | morada | logradouro | complemento?
