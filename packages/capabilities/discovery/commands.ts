@@ -1,0 +1,3 @@
+import type { Command } from '../capability.ts';
+
+export const commands: readonly Command[] = [];
