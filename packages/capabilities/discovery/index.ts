@@ -1,8 +1,12 @@
+// The public face of discovery, listed by hand. Other capabilities and the composition roots import from here only.
 import type { Capability } from '../capability.ts';
 import { commands } from './commands.ts';
 
+export { scanDatabase, type Scan, type ScanOrder } from './actions/scan.ts';
+export { writeMap } from './actions/write-map.ts';
 export type { Kind, KindFamily } from './kinds/model.ts';
 export { kindNamed, kinds, kindsOfValue, surenessOf, validateValue } from './kinds/table.ts';
+export type { ColumnFinding, ProposedSubject, ScanResult, TableProblem, Unused, Written } from './model.ts';
 
 /** Finds personal data in columns and in text. */
 export const discovery: Capability = { name: 'discovery', commands };

@@ -352,6 +352,18 @@ export const catalogue = {
     text: '{file} was changed by somebody else in the meantime. It was left as it is.',
     remedy: 'Look at their change, then run the command again.',
   },
+  'verdicts-invalid': {
+    status: 400,
+    exit: 2,
+    text: '{path} is no file of verdicts: {reason}. Nothing was recorded.',
+    remedy: 'Write a list `verdicts` whose entries have column, category and, if you like, note; docs/guides/find-personal-data.md has an example.',
+  },
+  'verdict-unfit': {
+    status: 422,
+    exit: 2,
+    text: 'The verdict on {column} does not fit: {reason}. Nothing was recorded.',
+    remedy: 'Name the column as `safekeep scan --json` does, and a key of the taxonomy (docs/categories.md) or none.',
+  },
   'map-version-unknown': {
     status: 404,
     exit: 2,
