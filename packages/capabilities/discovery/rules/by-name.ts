@@ -92,7 +92,7 @@ export function signatureWithin(column: Pick<Column, 'name'>, { table, speech }:
 }
 
 function categoryFor(leaf: string, meaning: Meaning, { role }: Surroundings): string {
-  if (leaf === 'note' && role.aboutHealth) return 'user.health_and_medical.clinical_note';
+  if (leaf === 'note' && role.speaksOfHealth) return 'user.health_and_medical.clinical_note';
   return meaning.category;
 }
 

@@ -90,7 +90,7 @@ const COMMENT_WORDS = 8;
 /** The strongest of the candidates, weighed against there being nothing personal. */
 export function conclude(candidates: readonly Candidate[]): Finding {
   const best = candidates.toSorted((a, b) => logOddsOf(b) - logOddsOf(a))[0];
-  if (best === undefined) return nothing([{ code: 'none', text: 'nothing in its name, type, place or values speaks of a person', weight: 0 }]);
+  if (best === undefined) return nothing([{ code: 'none', text: 'no sign of a person in name, type, place or values', weight: 0 }]);
   const probability = probabilityOf(logOddsOf(best));
   const decision = outcomeOf(probability);
   if (decision === 'none' || best.category === 'none') return nothing(best.reasons, 1 - probability);

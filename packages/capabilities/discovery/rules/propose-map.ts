@@ -117,7 +117,7 @@ function columnEdits(file: MapFile, { facts, columns }: Found): readonly MapEdit
 
 /** A column as the map says it; one that a person must look at says so in its note. */
 export function columnText({ category, decision, confidence, evidence, freeText, pinned }: ColumnFinding): ColumnText {
-  const why = evidence.map((reason) => reason.replaceAll(/\s*\([+-][\d.]+\)$/g, '')).join('; ');
+  const why = evidence.map((reason) => reason.replaceAll(/^[a-z]+: |\s*\([+-][\d.]+\)$/g, '')).join('; ');
   const short = why.length > NOTE_LETTERS ? `${why.slice(0, NOTE_LETTERS)}…` : why;
   const free = freeText ? { free_text: true } : {};
   if (category === 'none') return { category: 'none', note: pinned ? `${SCAN_NOTE} a person decided` : `${SCAN_NOTE} ${short}` };
@@ -131,9 +131,12 @@ function pathEdits(map: DataMap, { schema, found }: { readonly schema: SchemaInd
     const mapped = map.tables.get(name);
     // The rows of people themselves are theirs without being told so.
     if (mapped === undefined || isDescribed(map, name) || subjectsOfTable(map, name).length > 0) return [];
-    const paths = pathsOf(name, map, schema, found.known);
+    const isPersonal = [...mapped.columns.values()].some(({ categories }) => categories.some((key) => categoryOf(key)?.personal === true));
+    const role = found.known.roles.get(name)?.role;
+    // A list of towns is not somebody's because people refer to it.
+    const paths = isPersonal || role === 'about' || role === 'person' ? pathsOf(name, map, schema, found.known) : [];
     if (paths.length > 0) return [{ kind: 'set-table', table: name, values: { of: ofText(paths) } }];
-    if (![...mapped.columns.values()].some(({ categories }) => categories.some((key) => categoryOf(key)?.personal === true))) return [];
+    if (!isPersonal) return [];
     return [{ kind: 'set-table', table: name, values: nobody(mapped.note) }];
   });
 }

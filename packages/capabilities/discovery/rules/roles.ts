@@ -29,6 +29,8 @@ export type TableRole = {
   readonly isProfile: boolean;
   /** Somebody can be found by it, as against a list of towns. */
   readonly hasStreet: boolean;
+  /** As below, and not only since the schema as a whole is about health. */
+  readonly speaksOfHealth: boolean;
   /** Illness, treatment and the like are in its name or its other columns. */
   readonly aboutHealth: boolean;
 };
@@ -88,15 +90,16 @@ function roleOf(
   const columns = table.columns.map(({ name }) => signatureOf(name, speech));
   const leaves = columns.flatMap(({ leaves: some }) => some);
   const address = ['street', 'postcode', 'city', 'address', 'country'].filter((part) => leaves.includes(part)).length;
+  const speaks = [named, ...columns].some(({ leaves: some }) => some.some((leaf) => HEALTH.has(leaf))) || HEALTH_TABLE.test(table.name);
   const facts = {
     namesPerson: table.columns.some((column, place) => familyOf(column) === 'text' && namesSomebody(columns[place])),
     hasStreet: leaves.includes('street') || leaves.includes('address'),
     hasAddress: address >= 2,
     hasBareAddress: columns.some(({ terms, leaves: some }) => terms.length === 1 && some.some((leaf) => leaf === 'street' || leaf === 'address' || leaf === 'city' || leaf === 'postcode')),
     isProfile: false,
+    speaksOfHealth: speaks,
     aboutHealth:
-      ((isPerson || about !== undefined) && isHealth) ||
-      [named, ...columns].some(({ leaves: some }) => some.some((leaf) => HEALTH.has(leaf))) || HEALTH_TABLE.test(table.name),
+      ((isPerson || about !== undefined) && isHealth) || speaks,
   };
   if (!isPerson && table.view !== null && about !== undefined && named.person) return { role: 'person', reason: `it shows people: ${about}`, ...facts };
   if (isProfile) return { role: 'person', reason: 'its rows are people, told by the key they share with another table of people', ...facts, isProfile };

@@ -3,6 +3,7 @@ import type { Table } from '@safekeep/postgres';
 import type { ColumnFinding, ProposedSubject } from '../model.ts';
 import type { SchemaKnowledge } from './decide.ts';
 import { nameOfTable } from './links.ts';
+import { signatureOf } from './signature.ts';
 import { splitName } from './words.ts';
 
 /** The categories by which people are looked up, the best first. */
@@ -33,7 +34,7 @@ export function proposeSubjects(tables: readonly Table[], known: SchemaKnowledge
       if (key === undefined) return [];
       const name = unique(subjectName(table), taken);
       taken.add(name);
-      const found = named(table, byTable.get(nameOfTable(table)) ?? []);
+      const found = named(table, byTable.get(nameOfTable(table)) ?? []).filter(({ name: column }) => isOwn(table, column, known));
       const labels = LABELS.flatMap((category) => found.filter((each) => each.category === category).map(({ name: column }) => column));
       return [
         {
@@ -49,12 +50,21 @@ export function proposeSubjects(tables: readonly Table[], known: SchemaKnowledge
     });
 }
 
+/** Neither a title nor somebody else's: what a person would be looked up and shown by. */
+function isOwn(table: Table, column: string, known: SchemaKnowledge): boolean {
+  const refers = known.links.some(({ from, columns }) => from === nameOfTable(table) && columns.includes(column));
+  const { leaves } = signatureOf(column, known.speech);
+  return !refers && !OTHERS.test(column) && !leaves.some((leaf) => leaf === 'honorific' || leaf === 'initials' || leaf === 'relative' || leaf === 'maiden-name' || leaf === 'middle-name');
+}
+
+const OTHERS = /emergency|guardian|parent|spouse|partner|kin|mother|father|notfall|urgence|emergencia/i;
+
 type Named = { readonly name: string; readonly category: string };
 
 function named(table: Table, findings: readonly ColumnFinding[]): readonly Named[] {
   return table.columns.flatMap((column, place) => {
     const finding = findings[place];
-    return finding === undefined || finding.decision === 'none' || finding.category === 'none' ? [] : [{ name: column.name, category: finding.category }];
+    return finding === undefined || finding.decision !== 'certain' || finding.category === 'none' ? [] : [{ name: column.name, category: finding.category }];
   });
 }
 

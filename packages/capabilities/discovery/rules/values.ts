@@ -54,7 +54,7 @@ const TELLING: readonly Kind[] = kinds.filter(
 
 /** Columns repeat values; a value is asked once. */
 const remembered = new Map<string, readonly string[]>();
-const REMEMBERED_AT_MOST = 20_000;
+const REMEMBERED_AT_MOST = 4_000;
 
 function kindsOf(value: string): readonly string[] {
   const known = remembered.get(value);

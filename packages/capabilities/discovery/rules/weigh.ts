@@ -89,7 +89,7 @@ function ofProse(
   const mentions = mentionsPeople(values);
   return [
     {
-      category: role.aboutHealth ? 'user.health_and_medical.clinical_note' : 'user.content.private',
+      category: role.speaksOfHealth ? 'user.health_and_medical.clinical_note' : 'user.content.private',
       reasons: [
         { code: 'values', text: 'its values are sentences, in which anything may stand', weight: 0.4 },
         ...(mentions === 0 ? [] : [{ code: 'values' as const, text: `${mentions} of ${values.length} have an address or a number to call in them`, weight: 1.6 }]),

@@ -17,6 +17,9 @@ const DOCUMENT_LETTERS = 16_384;
 /** Patience with one table, in the session's own clock. */
 export const SAMPLE_TIMEOUT_MS = 2000;
 
+/** A materialized view WITH NO DATA: there is nothing in it to look at. */
+const NOT_POPULATED = '55000';
+
 export type SampleWish = { readonly column: string; readonly document: boolean };
 
 /** By column: distinct values, cut to length. */
@@ -42,6 +45,10 @@ export async function sampleTable(
     await client.query('rollback to savepoint safekeep_sample; release savepoint safekeep_sample');
     return new Map(wishes.map(({ column }, place) => [column, distinct(rows.map((row) => row[place] ?? null))]));
   } catch (error) {
+    if (codeOf(error) === NOT_POPULATED) {
+      await client.query('rollback to savepoint safekeep_sample; release savepoint safekeep_sample');
+      return new Map();
+    }
     const trouble = troubleOf(error);
     // Without a session there is no going on: the error passes through.
     if (trouble === undefined) throw error;

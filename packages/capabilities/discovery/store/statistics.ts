@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
 
 /** What the server's own statistics say of a column, without a row of the table being read. */
@@ -14,40 +15,50 @@ export type ColumnStatistics = {
   readonly values: readonly string[];
 };
 
-const COMMONEST_AT_MOST = 60;
-const BOUNDS_AT_MOST = 101;
+const COMMONEST_AT_MOST = 40;
+/** Of the hundred bounds between which the other values lie every third: they are spread over all of them. */
+const BOUNDS_STEP = 3;
+const BOUNDS_AT_MOST = 34;
 export const VALUES_OF_STATISTICS = COMMONEST_AT_MOST + BOUNDS_AT_MOST;
 /** Longer values are prose; their beginning shows it. */
 export const VALUE_LETTERS = 256;
 /** Rows that are fetched at a time: a bound on memory however many columns there are. */
-const PAGE_ROWS = 500;
+const PAGE_ROWS = 250;
 
 /**
- * Statistics of all columns of these tables. Row security and missing rights leave columns out (the view pg_stats sees to it);
- * values only of types that can hold what is looked for.
+ * Statistics of all columns of these tables, over a cursor of the open transaction. Row security and missing rights leave columns
+ * out (the view pg_stats sees to it); values only of types that can hold what is looked for.
  */
-export async function* readStatistics(db: Queryable, tables: readonly number[]): AsyncGenerator<readonly ColumnStatistics[]> {
-  // The view itself, so that its rules about who may see what hold; asked for by page of tables.
-  for (let from = 0; from < tables.length; from += PAGE_ROWS / 10) {
-    const { rows } = await db.query(
-      `select c.oid as "tableOid", a.attnum as "column", s.null_frac as "nullShare", s.avg_width as "averageWidth", s.n_distinct as "distinct",
-              case when t.typcategory in ('S', 'D', 'I', 'A') or t.typname in ('jsonb', 'uuid') then
-                coalesce((s.most_common_vals::text::text[])[1:$2], '{}') || coalesce((s.histogram_bounds::text::text[])[1:$3], '{}')
-                || coalesce((s.most_common_elems::text::text[])[1:$3], '{}')
-              else '{}' end as values
-         from pg_catalog.pg_stats as s
-         join pg_catalog.pg_namespace as n on n.nspname = s.schemaname
-         join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = s.tablename
-         join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attname = s.attname
-         join pg_catalog.pg_type as t on t.oid = a.atttypid
-        where c.oid = any ($1)`,
-      [tables.slice(from, from + PAGE_ROWS / 10), COMMONEST_AT_MOST, BOUNDS_AT_MOST],
-    );
-    // The statement above names these columns.
-    const page = rows as readonly ColumnStatistics[];
-    yield page.map((row) => ({ ...row, values: [...new Set(row.values.map((value) => value.slice(0, VALUE_LETTERS)))] }));
+export async function* readStatistics(client: pg.ClientBase, tables: readonly number[]): AsyncGenerator<readonly ColumnStatistics[]> {
+  await client.query(
+    `declare safekeep_statistics no scroll cursor for
+     select c.oid as "tableOid", a.attnum as "column", s.null_frac as "nullShare", s.avg_width as "averageWidth", s.n_distinct as "distinct",
+            case when t.typcategory in ('S', 'D', 'I', 'A') or t.typname in ('jsonb', 'uuid') then pg_catalog.array_to_json(array(
+              select distinct pg_catalog.left(v.value, ${VALUE_LETTERS}) from (
+                select value from pg_catalog.unnest(s.most_common_vals::text::text[]) with ordinality as m (value, place) where place <= ${COMMONEST_AT_MOST}
+                union all
+                select value from pg_catalog.unnest(s.histogram_bounds::text::text[]) with ordinality as b (value, place)
+                 where place % ${BOUNDS_STEP} = 1 and place <= ${BOUNDS_STEP * BOUNDS_AT_MOST}
+                union all
+                select value from pg_catalog.unnest(s.most_common_elems::text::text[]) with ordinality as e (value, place) where place <= ${COMMONEST_AT_MOST}
+              ) as v where v.value is not null order by 1))::text end as values
+       from pg_catalog.pg_stats as s
+       join pg_catalog.pg_namespace as n on n.nspname = s.schemaname
+       join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = s.tablename
+       join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attname = s.attname
+       join pg_catalog.pg_type as t on t.oid = a.atttypid
+      where c.oid = any ('{${tables.map((oid) => Math.trunc(oid)).join(',')}}'::pg_catalog.oid[]) and (c.relkind = 'p') = s.inherited`,
+  );
+  for (;;) {
+    const { rows } = await client.query<Row>(`fetch ${PAGE_ROWS} from safekeep_statistics`);
+    if (rows.length === 0) break;
+    // The server made the array, of texts.
+    yield rows.map(({ values, ...row }) => ({ ...row, values: values === null ? [] : (JSON.parse(values) as string[]) }));
   }
+  await client.query('close safekeep_statistics');
 }
+
+type Row = Omit<ColumnStatistics, 'values'> & { readonly values: string | null };
 
 /** How a table and its columns are used, as the server counted since its counters were reset. */
 export type TableUse = {
