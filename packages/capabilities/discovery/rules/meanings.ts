@@ -111,7 +111,7 @@ const table: Readonly<Record<string, readonly [category: string, need: Need, fam
   'record-no': [`${HEALTH}.record_id`, 'anywhere', CODE],
   'insurance-no': [`${HEALTH}.insurance_beneficiary_id`, 'health', CODE],
   'insurance': [`${HEALTH}.insurance`, 'health', TEXT],
-  'diet': [`${HEALTH}`, 'health', STATE],
+  'diet': [HEALTH, 'health', STATE],
   'ip': ['user.device.ip_address', 'anywhere', ['text', 'inet', 'number', 'array', 'unknown', 'binary']],
   'mac': ['user.device.device_id', 'person', ['text', 'inet', 'unknown']],
   'device': ['user.device.device_id', 'contact', CODE],

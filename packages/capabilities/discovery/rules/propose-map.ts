@@ -195,7 +195,7 @@ function purposeEdits(map: DataMap, file: MapFile): readonly MapEdit[] {
     const inherited = purposesOf(map, table).flatMap((name) => map.purposes.get(name) ?? []);
     const special = [...classes].filter(({ gdpr }) => gdpr === 'art9');
     const criminal = [...classes].some(({ gdpr }) => gdpr === 'art10');
-    const suffices = inherited.length > 0 && inherited.some(({ retention }) => retention !== null) && (special.length === 0 || inherited.every(({ condition }) => condition !== null)) && !criminal;
+    const suffices = inherited.some(({ retention }) => retention !== null) && (special.length === 0 || inherited.every(({ condition }) => condition !== null)) && !criminal;
     if (suffices) return [];
     const kind = criminal ? 'criminal' : special.length === 0 ? 'plain' : special.every(({ key }) => key.startsWith('user.health')) ? 'health' : 'special';
     used.add(kind);
