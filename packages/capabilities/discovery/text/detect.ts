@@ -1,0 +1,23 @@
+import { Scan } from './candidates.ts';
+import type { Depth, Entity } from './model.ts';
+import { normalise, placeOf } from './normalise.ts';
+import { resolveOverlaps } from './resolve.ts';
+import { scanStructured } from './structured.ts';
+
+export type DetectOptions = {
+  /** `all` unless told otherwise. */
+  readonly depth?: Depth;
+  /** Only these kinds; all of them unless told otherwise. */
+  readonly types?: readonly string[];
+};
+
+export function detectText(text: string, options: DetectOptions = {}): readonly Entity[] {
+  const normalised = normalise(text);
+  const types = options.types === undefined ? undefined : new Set(options.types);
+  const scan = new Scan(normalised.text, (type) => types === undefined || types.has(type));
+  scanStructured(scan);
+  return resolveOverlaps(scan.found).map(({ type, start, end, score, validators }) => {
+    const [from, to] = placeOf(normalised, start, end);
+    return { type, start: from, end: to, score: Math.round(score * 100) / 100, validators: [...validators] };
+  });
+}
