@@ -2,7 +2,7 @@ import { isCardNumber } from '../kinds/financial.ts';
 import { DATE_SOURCE, phoneSureness, readDay } from '../kinds/contact.ts';
 import type { Kind } from '../kinds/model.ts';
 import { kindNamed, kinds, surenessOf } from '../kinds/table.ts';
-import { contextAfter, contextBefore, cuePattern, lastCue } from './cues.ts';
+import { contextAfter, contextBefore, lastCue } from './cues.ts';
 import type { Found, Rank } from './model.ts';
 
 /** What one pass over a text carries along. */
@@ -53,11 +53,12 @@ export class Scan {
 const WRITTEN_DATE = new RegExp(`(?:${DATE_SOURCE})(?![A-Za-z0-9])`, 'iy');
 
 const needy = kinds.filter(({ needsCue, family }) => needsCue && family !== 'words' && family !== 'time');
-const ANY_CUE = new RegExp(needy.map(({ cues }) => cuePattern(cues ?? '')).join('|'), 'u');
 const phoneKind = named('PHONE_NUMBER');
 /** Kinds that mixed letters and digits tell by themselves. */
 const distinctMixed = kinds.filter(({ needsCue, family, examples }) => !needsCue && (family === 'national' || family === 'document') && /[A-Z]/i.test(examples[0] ?? ''));
 const distinctNumeric = kinds.filter(({ needsCue, family, examples }) => !needsCue && family === 'national' && !/[A-Z]/i.test(examples[0] ?? ''));
+/** Of these a row of digits without any separator is believed: by length, first digits and check they are rare enough. */
+const RARE = new Set(['CN_RESIDENT_ID', 'CH_AHV', 'AE_EMIRATES_ID']);
 /** A kind whose value alone is believed when it is all there is: others of as weak a check would be guesses. */
 const BARE_CHANCE = 0.12;
 /** More groups than any number of a person has. */
@@ -198,7 +199,7 @@ function number(scan: Scan, start: number, end: number, begins: boolean): boolea
   if (digits >= 12 && digits <= 19 && cardAt(scan, start, end, value)) return true;
   if (/^\d{3}-\d{2}-\d{4}$/.test(value)) return scan.check('US_SSN', start, end, 3);
   if (scan.hasCueNear(start) && withCue(scan, start, end)) return true;
-  if (distinctNumeric.some((kind) => kind.pattern?.test(value) === true && scan.check(kind.name, start, end, 4))) return true;
+  if (distinctNumeric.some((kind) => (RARE.has(kind.name) || /\D/.test(value)) && kind.pattern?.test(value) === true && scan.check(kind.name, start, end, 4))) return true;
   if (scan.isBare(value) && bare(scan, start, end, value)) return true;
   return digits >= 6 && digits <= 18 && phone(scan, start, end, begins);
 }
@@ -211,16 +212,22 @@ function partOfLonger(text: string, start: number): boolean {
 function cardAt(scan: Scan, start: number, end: number, value: string): boolean {
   if (!/^\d(?:[ -]?\d)+$/.test(value) || !isCardNumber(value)) return false;
   if (!/^(?:\d{12,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,4}(?:\1\d{1,3})?|\d{4}([ -])\d{6}\2\d{4,5}|\d{4}([ -])\d{4}\3\d{4,5})$/.test(value)) return false;
-  // A number of sixteen digits in a log is an id; one in twenty passes. A card beside other cards or words for it is one.
-  if (/[=_/-]$/.test(scan.text.slice(Math.max(0, start - 1), start)) && !/card|pan/.test(contextBefore(scan.text, start))) return false;
+  if (!/\D/.test(value)) {
+    // A long number in a log is an id, and one in twenty passes: without a word for a card only the common brands are believed.
+    const before = contextBefore(scan.text, start);
+    if (!CARD_WORD.test(before) && (!COMMON_CARD.test(value) || ID_WORD.test(before))) return false;
+  }
   return scan.check('CREDIT_CARD', start, end, 4);
 }
+
+const CARD_WORD = /card|visa|amex|maestro|credit|debit|(?<![a-z])pan(?![a-z])|karte|carte|tarjeta/;
+const COMMON_CARD = /^(?:4\d{15}|5[1-5]\d{14}|3[47]\d{13})$/;
+const ID_WORD = /(?:id|order|ref|reference|trace|span|txn|transaction|tracking|invoice|request|session|serial|token|key|hash|bytes|size|time|timestamp|ts|seq|offset|count|total|[=_/-])[\s:=#"']{0,3}$/;
 
 /** The kind whose word stands nearest before the value, among those whose shape and check fit. */
 function withCue(scan: Scan, start: number, end: number): boolean {
   const value = scan.text.slice(start, end);
   const before = contextBefore(scan.text, start);
-  if (!ANY_CUE.test(before)) return false;
   let best: { readonly kind: Kind; readonly at: number; readonly score: number } | undefined;
   for (const kind of needy) {
     if (kind.pattern?.test(value) !== true) continue;
@@ -322,12 +329,13 @@ export function alnumToken(scan: Scan, start: number, end: number, digits: numbe
     if (distinct(scan, from, end, text.slice(from, end))) return end;
     if (scan.hasCueNear(from) && withCue(scan, from, end)) return end;
   }
-  const more = stick(TOKEN_MORE, text, end)?.[0] ?? '';
+  const cue = scan.hasCueNear(start);
+  const more = cue || (digits > 0 && token === token.toUpperCase()) ? (stick(TOKEN_MORE, text, end)?.[0] ?? '') : '';
   if (more.length > 0 && more.length < 40) {
     const taken = extended(scan, start, end, more);
     if (taken > end) return taken;
   }
-  if (scan.hasCueNear(start) && digits >= 1 && withCue(scan, start, end)) return end;
+  if (cue && withCue(scan, start, end)) return end;
   if (scan.isBare(token) && bare(scan, start, end, token)) return end;
   return from < start ? splitRun(scan, from, start, end) : end;
 }

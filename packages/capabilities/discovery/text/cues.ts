@@ -5,11 +5,17 @@ import type { Kind } from '../kinds/model.ts';
 export const CONTEXT = 40;
 const AFTER = 16;
 
-/** Each alternative between boundaries, unless it is written in a script without spaces. */
+const LATIN = /^[\u0000-\u024F]*$/;
+
+/**
+ * Alternatives between boundaries, but those of scripts without spaces. The context is folded, so that a boundary is one of a to z:
+ * `\p{L}` a hundred times over takes longer to compile than a text to read.
+ */
 export function cuePattern(cues: string): string {
-  return alternatives(cues)
-    .map((cue) => (/^[\u0000-\u024F]*$/.test(cue) ? `(?<![\\p{L}])(?:${cue})(?![\\p{L}])` : cue))
-    .join('|');
+  const all = alternatives(cues);
+  const latin = all.filter((cue) => LATIN.test(cue));
+  const other = all.filter((cue) => !LATIN.test(cue));
+  return [...(latin.length > 0 ? [`(?<![a-z])(?:${latin.join('|')})(?![a-z])`] : []), ...other].join('|');
 }
 
 /** The parts between bars that stand in no group. */
@@ -42,7 +48,7 @@ const compiled = new WeakMap<Kind, RegExp>();
 /** Where the last word that speaks for a kind begins in the folded context; -1 where there is none. */
 export function lastCue(kind: Kind, before: string): number {
   if (kind.cues === null) return -1;
-  const pattern = compiled.get(kind) ?? new RegExp(cuePattern(kind.cues), 'gu');
+  const pattern = compiled.get(kind) ?? new RegExp(cuePattern(kind.cues), 'g');
   compiled.set(kind, pattern);
   let last = -1;
   for (const match of before.matchAll(pattern)) last = match.index;
@@ -50,6 +56,8 @@ export function lastCue(kind: Kind, before: string): number {
 }
 
 const LETTERS = 27;
+const KEYS = LETTERS ** 4;
+const KEY_LETTERS = 4;
 
 /** Letter a is 1, z is 26, all else 0. */
 function code(letter: number): number {
@@ -57,27 +65,80 @@ function code(letter: number): number {
   return lower >= 97 && lower <= 122 ? lower - 96 : 0;
 }
 
-/** Whether a word that begins with these three units may be a cue of one of the kinds: a table, asked at each word. */
-export function cueTable(kinds: readonly Kind[]): Uint8Array {
-  const table = new Uint8Array(LETTERS ** 3);
-  for (const { cues } of kinds) {
-    for (const cue of alternatives(cues ?? '')) {
-      const letters = cue.replace(/\\w\*|\\.|\?|\(\?:|[^\p{L}[\]]/gu, '').replace(/\[(.)[^\]]*\]/gu, '$1');
-      const [a = 0, b = 0, c = 0] = Array.from(letters.slice(0, 3), (letter) => code(letter.charCodeAt(0)));
-      const short = letters.length < 3 || /[\\. /#]/.test(cue);
-      for (const index of short ? [key(a, b, c), key(a, b, 0), key(a, 0, 0)] : [key(a, b, c)]) if (a > 0) table[index] = 1;
-      // An accent may stand at one of the places.
-      table[key(a, 0, c)] = 1;
+/** The first four letters of a word as one number; nothing counts behind the first that is no letter. */
+function keyAt(text: string, at: number): number {
+  const a = code(text.charCodeAt(at));
+  const b = code(text.charCodeAt(at + 1));
+  const c = b === 0 ? 0 : code(text.charCodeAt(at + 2));
+  const d = c === 0 ? 0 : code(text.charCodeAt(at + 3));
+  return ((a * LETTERS + b) * LETTERS + c) * LETTERS + d;
+}
+
+/** Finds cues where a word begins: a table by its first letters says which patterns are worth a try. */
+export class CueFinder {
+  readonly #slots = new Uint16Array(KEYS);
+  readonly #patterns: RegExp[] = [/(?!)/y];
+
+  constructor(kinds: readonly Kind[]) {
+    const byKey = new Map<number, Set<string>>();
+    for (const { cues } of kinds) {
+      for (const cue of alternatives(cues ?? '')) {
+        if (!LATIN.test(cue)) continue;
+        for (const key of keysOf(cue)) byKey.set(key, (byKey.get(key) ?? new Set()).add(cue));
+      }
+    }
+    const byPattern = new Map<string, number>();
+    for (const [key, cues] of byKey) {
+      const source = `(?:${[...cues].join('|')})(?![a-z])`;
+      const slot = byPattern.get(source) ?? this.#patterns.push(new RegExp(source, 'iy')) - 1;
+      byPattern.set(source, slot);
+      this.#slots[key] = slot;
     }
   }
-  return table;
+
+  isCue(text: string, at: number): boolean {
+    const slot = this.#slots[keyAt(text, at)] ?? 0;
+    if (slot === 0) return false;
+    const pattern = this.#patterns[slot];
+    if (pattern === undefined) return false;
+    pattern.lastIndex = at;
+    return pattern.test(text);
+  }
 }
 
-function key(a: number, b: number, c: number): number {
-  return (a * LETTERS + b) * LETTERS + c;
+/** Every key that a word may have with which a cue begins. */
+function keysOf(cue: string): readonly number[] {
+  const keys = new Set<string>();
+  let letters = '';
+  let open = false;
+  for (let at = 0; at < cue.length && letters.length < KEY_LETTERS; at += 1) {
+    const piece = /^(?:\[[^\]]*\]|\\?.)\??/u.exec(cue.slice(at))?.[0] ?? '';
+    const optional = piece.length > 1 && piece.endsWith('?');
+    const letter = piece.startsWith('[') ? (piece[1] ?? '') : (piece[0] ?? '');
+    at += piece.length - 1;
+    if (letter === '(') {
+      open = true;
+      break;
+    }
+    if (code(letter.charCodeAt(0)) === 0) {
+      keys.add(letters);
+      if (!optional) {
+        letters = '';
+        break;
+      }
+    } else if (optional) {
+      open = true;
+      break;
+    } else letters += letter;
+  }
+  if (letters.length > 0 && !open) keys.add(letters);
+  const numbers = [...keys].filter((key) => key.length > 0).map((key) => keyAt(key.padEnd(KEY_LETTERS), 0));
+  return open ? [...numbers, ...continuations(letters)] : numbers;
 }
 
-export function cueKey(text: string, at: number): number {
-  const b = code(text.charCodeAt(at + 1));
-  return key(code(text.charCodeAt(at)), b, code(text.charCodeAt(at + 2)));
+/** A group or an optional letter follows: any letter may stand there, or none. */
+function continuations(letters: string): readonly number[] {
+  if (letters.length >= KEY_LETTERS) return [keyAt(letters, 0)];
+  const next = Array.from({ length: LETTERS }, (_, index) => letters + (index === 0 ? ' ' : String.fromCodePoint(96 + index)));
+  return next.flatMap((longer) => (longer.endsWith(' ') || longer.length === KEY_LETTERS ? [keyAt(longer.padEnd(KEY_LETTERS), 0)] : continuations(longer)));
 }

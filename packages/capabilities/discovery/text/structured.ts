@@ -1,6 +1,6 @@
 import { kinds } from '../kinds/table.ts';
 import { alnumToken, dateAt, numericRun, secretValue, type Scan } from './candidates.ts';
-import { cueKey, cueTable } from './cues.ts';
+import { CueFinder } from './cues.ts';
 
 const OTHER = 0;
 const LETTER = 1;
@@ -11,7 +11,7 @@ const CLASS = Uint8Array.from({ length: 128 }, (_, code) => {
   return (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95 ? LETTER : OTHER;
 });
 
-const CUES = cueTable(kinds.filter(({ needsCue, family }) => needsCue || family === 'contact' || family === 'financial' || family === 'national'));
+const CUES = new CueFinder(kinds.filter(({ needsCue, family }) => needsCue || family === 'contact' || family === 'financial' || family === 'national'));
 /** Words that a secret may begin with, by three units: the sticky pattern decides. */
 const SECRET_STARTS = new Set(
   ['AKI', 'ASI', 'ARO', 'AID', 'ghp', 'gho', 'ghu', 'ghs', 'ghr', 'git', 'AIz', 'xox', 'sk_', 'pk_', 'rk_', 'glp', 'npm', 'SK', 'dop', 'hf_', 'shp', 'eyJ', 'AGE', 'pbk', 'scr', 'SCR'].map((start) => start.padEnd(3)),
@@ -74,7 +74,7 @@ function word(scan: Scan, start: number): number {
     at += 1;
   }
   if (at === start) return start + 1;
-  if (foreign || CUES[cueKey(text, start)] === 1) scan.cueAt = at;
+  if (foreign || CUES.isCue(text, start)) scan.cueAt = at;
   if (SECRET_STARTS.has(text.slice(start, start + 3)) || text.startsWith('SK', start)) {
     const end = secretWord(scan, start);
     if (end > start) return end;
