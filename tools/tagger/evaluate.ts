@@ -10,14 +10,23 @@ import { readTemplates, Sentences } from './sentences.ts';
 import { measure, readLabelled, table, type Labelled } from './score.ts';
 
 const { values } = parseArgs({
-  options: { model: { type: 'string' }, sentences: { type: 'string', default: '3000' }, file: { type: 'string' }, show: { type: 'boolean', default: false }, known: { type: 'boolean', default: false } },
+  options: {
+    model: { type: 'string' },
+    sentences: { type: 'string', default: '3000' },
+    file: { type: 'string' },
+    show: { type: 'boolean', default: false },
+    known: { type: 'boolean', default: false },
+  },
 });
 const model = values.model === undefined ? shippedModel() : unpackModel(await readFile(values.model));
 const TYPES = { PER: 'PERSON', LOC: 'LOCATION', ORG: 'ORGANIZATION', ADR: 'LOCATION' } as const;
 
 const labelled = values.file === undefined ? await heldBack(Number(values.sentences)) : await readLabelled(values.file);
 const entities = new Set(['PERSON', 'LOCATION', 'ORGANIZATION']);
-const result = measure(labelled, (text) => detectText(text, { model }), { show: values.show, ...(values.file === undefined ? { only: entities } : {}) });
+const result = measure(labelled, (text) => detectText(text, { model }), {
+  show: values.show,
+  ...(values.file === undefined ? { only: entities } : {}),
+});
 console.log(table(result));
 
 async function heldBack(count: number): Promise<readonly Labelled[]> {

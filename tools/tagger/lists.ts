@@ -22,7 +22,9 @@ export function isKeptBack(name: string): boolean {
 }
 
 const COUNTRY_LANGUAGES = ['en', 'de', 'fr', 'es', 'it', 'nl', 'pt', 'sv', 'pl'];
-const LETTER_PAIRS = Array.from({ length: 26 * 26 }, (_, index) => String.fromCodePoint(65 + Math.floor(index / 26), 65 + (index % 26)));
+const LETTER_PAIRS = Array.from({ length: 26 * 26 }, (_, index) =>
+  String.fromCodePoint(65 + Math.floor(index / 26), 65 + (index % 26)),
+);
 const LEAST_PEOPLE_OF_A_PLACE = 1_000;
 
 export async function readWords(): Promise<Words> {
@@ -36,7 +38,10 @@ export async function readWords(): Promise<Words> {
     collect(rawDefinitions.location?.city_name, towns);
     collect(rawDefinitions.location?.state, regions);
   }
-  const people = await readFile(join(import.meta.dirname, '../../node_modules/@cspell/dict-people-names/dict/people-names.txt'), 'utf8');
+  const people = await readFile(
+    join(import.meta.dirname, '../../node_modules/@cspell/dict-people-names/dict/people-names.txt'),
+    'utf8',
+  );
   for (const line of people.split('\n')) if (/^\p{Lu}[\p{L}'-]{2,}$/u.test(line.trim())) family.add(line.trim());
   for (const { name, population } of cities) if (population >= LEAST_PEOPLE_OF_A_PLACE) towns.add(name);
   const countries = new Set<string>();
@@ -44,7 +49,8 @@ export async function readWords(): Promise<Words> {
     const names = new Intl.DisplayNames([language], { type: 'region', fallback: 'none' });
     for (const pair of LETTER_PAIRS) countries.add(names.of(pair) ?? '');
   }
-  for (const other of ['', 'Pseudo-Accents', 'Pseudo-Bidi', 'European Union', 'Eurozone', 'United Nations']) countries.delete(other);
+  for (const other of ['', 'Pseudo-Accents', 'Pseudo-Bidi', 'European Union', 'Eurozone', 'United Nations'])
+    countries.delete(other);
   const plain = await readFile(join(import.meta.dirname, 'plain-words.txt'), 'utf8');
   return {
     given: sorted(given),

@@ -24,17 +24,276 @@ type Piece = string | { readonly label: Span['label']; readonly text: string };
 type Maker = () => readonly Piece[] | string;
 
 const TITLES = ['Mr.', 'Mrs.', 'Ms.', 'Dr.', 'Miss', 'Mr', 'Mrs', 'Prof.', 'mr.', 'ms.', 'mrs.', 'dr.'];
-const JOBS = ['manager', 'director', 'chairman', 'nurse', 'engineer', 'CEO', 'head of sales', 'secretary', 'professor of physics', 'lawyer', 'teacher', 'Marketing Director', 'Vice President', 'editor', 'painter', 'baker'];
+const JOBS = [
+  'manager',
+  'director',
+  'chairman',
+  'nurse',
+  'engineer',
+  'CEO',
+  'head of sales',
+  'secretary',
+  'professor of physics',
+  'lawyer',
+  'teacher',
+  'Marketing Director',
+  'Vice President',
+  'editor',
+  'painter',
+  'baker',
+];
 const DAYS = ['Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'];
-const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'];
-const NATIONALITIES = ['French', 'German', 'British', 'Dutch', 'Sudanese', 'American', 'Polish', 'Chinese', 'Kenyan', 'Brazilian', 'Greek', 'Indian', 'Turkish', 'Swedish', 'Mexican', 'Czech', 'Danish', 'Vietnamese', 'Irish', 'Spanish'];
-const LEGAL = ['Inc', 'Inc.', 'LLC', 'Ltd', 'Ltd.', 'GmbH', 'AG', 'Corp', 'Corp.', 'PLC', 'S.A.', 'B.V.', 'Oy', 'AB', 'A/S', 'Pty Ltd', 'and Sons', 'Group', '& Co.', 'Holdings'];
-const TRADES = ['Consulting', 'Software', 'Solutions', 'Systems', 'Bank', 'Insurance', 'Partners', 'Technologies', 'Foods', 'Motors', 'Airlines', 'Pharma', 'Energy', 'Media', 'Capital', 'Labs', 'Hospital', 'University', 'Records', 'Publishing', 'Logistics', 'Research', 'Analytics', 'Networks', 'Financial', 'Health', 'Studios', 'Foundation', 'Association', 'Institute', 'Club', 'Times', 'Post', 'Watchers', 'Living', 'Services', 'Stores', 'Railways'];
-const BLENDS = ['data', 'geo', 'wave', 'sky', 'net', 'soft', 'bright', 'cloud', 'meta', 'scope', 'vibe', 'area', 'agri', 'bio', 'tech', 'lytics', 'ware', 'ify', 'ology', 'nova', 'terra', 'quant', 'link', 'hub', 'tron', 'mind', 'lar', 'equi', 'opti', 'med', 'cast', 'stream', 'grid', 'path'];
-const STREET_ENDS = ['Street', 'St', 'St.', 'Road', 'Rd', 'Avenue', 'Ave', 'Lane', 'Drive', 'Dr', 'Court', 'Ct', 'Place', 'Way', 'Boulevard', 'Blvd', 'Terrace', 'Close', 'Crescent', 'Square', 'Parade', 'Highway', 'Grove', 'Row', 'Hill', 'Gardens', 'Parkway'];
-const STREET_JOINED = ['straße', 'strasse', 'gasse', 'weg', 'platz', 'allee', 'ring', 'straat', 'laan', 'plein', 'gatan', 'vägen', 'gata', 'vej', 'gade', 'veien', 'katu', 'tie', 'kade', 'gracht', 'steig', 'gürtel', 'stien', 'bakken'];
-const STREET_BEFORE = ['Rue', 'rue de la', 'rue', 'Avenue', 'avenue de', 'Via', 'Viale', 'Piazza', 'Corso', 'Calle', 'C/', 'Avenida', 'Av.', 'Plaza', 'Paseo', 'Rua', 'Travessa', 'Praça', 'ul.', 'Ulica', 'Aleja', 'Ulice', 'nám.', 'Carrer', 'Rúa', 'Chemin', 'Quai', 'Place', 'Jl.', 'Strada', 'улица', 'ул.', 'Οδός', 'Trg', 'Cesta', 'Bd', 'Boulevard', 'Camino', 'Rambla'];
-const STREET_AFTER = ['utca', 'u.', 'út', 'tér', 'útja', 'sokak', 'Caddesi', 'tänav', 'gatvė', 'iela', 'ulica', 'rkp.', 'Marg', 'Nagar', 'köz', 'mäe', 'tee', 'cesta', 'ulice'];
+const MONTHS = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+];
+const NATIONALITIES = [
+  'French',
+  'German',
+  'British',
+  'Dutch',
+  'Sudanese',
+  'American',
+  'Polish',
+  'Chinese',
+  'Kenyan',
+  'Brazilian',
+  'Greek',
+  'Indian',
+  'Turkish',
+  'Swedish',
+  'Mexican',
+  'Czech',
+  'Danish',
+  'Vietnamese',
+  'Irish',
+  'Spanish',
+];
+const LEGAL = [
+  'Inc',
+  'Inc.',
+  'LLC',
+  'Ltd',
+  'Ltd.',
+  'GmbH',
+  'AG',
+  'Corp',
+  'Corp.',
+  'PLC',
+  'S.A.',
+  'B.V.',
+  'Oy',
+  'AB',
+  'A/S',
+  'Pty Ltd',
+  'and Sons',
+  'Group',
+  '& Co.',
+  'Holdings',
+];
+const TRADES = [
+  'Consulting',
+  'Software',
+  'Solutions',
+  'Systems',
+  'Bank',
+  'Insurance',
+  'Partners',
+  'Technologies',
+  'Foods',
+  'Motors',
+  'Airlines',
+  'Pharma',
+  'Energy',
+  'Media',
+  'Capital',
+  'Labs',
+  'Hospital',
+  'University',
+  'Records',
+  'Publishing',
+  'Logistics',
+  'Research',
+  'Analytics',
+  'Networks',
+  'Financial',
+  'Health',
+  'Studios',
+  'Foundation',
+  'Association',
+  'Institute',
+  'Club',
+  'Times',
+  'Post',
+  'Watchers',
+  'Living',
+  'Services',
+  'Stores',
+  'Railways',
+];
+const BLENDS = [
+  'data',
+  'geo',
+  'wave',
+  'sky',
+  'net',
+  'soft',
+  'bright',
+  'cloud',
+  'meta',
+  'scope',
+  'vibe',
+  'area',
+  'agri',
+  'bio',
+  'tech',
+  'lytics',
+  'ware',
+  'ify',
+  'ology',
+  'nova',
+  'terra',
+  'quant',
+  'link',
+  'hub',
+  'tron',
+  'mind',
+  'lar',
+  'equi',
+  'opti',
+  'med',
+  'cast',
+  'stream',
+  'grid',
+  'path',
+];
+const STREET_ENDS = [
+  'Street',
+  'St',
+  'St.',
+  'Road',
+  'Rd',
+  'Avenue',
+  'Ave',
+  'Lane',
+  'Drive',
+  'Dr',
+  'Court',
+  'Ct',
+  'Place',
+  'Way',
+  'Boulevard',
+  'Blvd',
+  'Terrace',
+  'Close',
+  'Crescent',
+  'Square',
+  'Parade',
+  'Highway',
+  'Grove',
+  'Row',
+  'Hill',
+  'Gardens',
+  'Parkway',
+];
+const STREET_JOINED = [
+  'straße',
+  'strasse',
+  'gasse',
+  'weg',
+  'platz',
+  'allee',
+  'ring',
+  'straat',
+  'laan',
+  'plein',
+  'gatan',
+  'vägen',
+  'gata',
+  'vej',
+  'gade',
+  'veien',
+  'katu',
+  'tie',
+  'kade',
+  'gracht',
+  'steig',
+  'gürtel',
+  'stien',
+  'bakken',
+];
+const STREET_BEFORE = [
+  'Rue',
+  'rue de la',
+  'rue',
+  'Avenue',
+  'avenue de',
+  'Via',
+  'Viale',
+  'Piazza',
+  'Corso',
+  'Calle',
+  'C/',
+  'Avenida',
+  'Av.',
+  'Plaza',
+  'Paseo',
+  'Rua',
+  'Travessa',
+  'Praça',
+  'ul.',
+  'Ulica',
+  'Aleja',
+  'Ulice',
+  'nám.',
+  'Carrer',
+  'Rúa',
+  'Chemin',
+  'Quai',
+  'Place',
+  'Jl.',
+  'Strada',
+  'улица',
+  'ул.',
+  'Οδός',
+  'Trg',
+  'Cesta',
+  'Bd',
+  'Boulevard',
+  'Camino',
+  'Rambla',
+];
+const STREET_AFTER = [
+  'utca',
+  'u.',
+  'út',
+  'tér',
+  'útja',
+  'sokak',
+  'Caddesi',
+  'tänav',
+  'gatvė',
+  'iela',
+  'ulica',
+  'rkp.',
+  'Marg',
+  'Nagar',
+  'köz',
+  'mäe',
+  'tee',
+  'cesta',
+  'ulice',
+];
 const UNITS = ['Apt. ', 'Suite ', 'Unit ', 'Flat ', 'Apartment ', 'apt ', '# ', 'Room ', 'Floor ', 'Etage '];
 
 export class Sentences {
@@ -145,21 +404,26 @@ export class Sentences {
       () => this.#blend(),
       () => `${this.#blend()} ${this.#pick(LEGAL)}`,
       () => this.#pick(['ABC', 'KBH', 'TMN', 'BLX', 'RQW', 'DHF', 'UPN', 'ZTE', 'CVR', 'NTB']),
-      () => `${this.#pick(['Bank of', 'University of', 'City of', 'Friends of', 'Museum of', 'Royal Bank of'])} ${this.#pick(this.#cities)}`,
-      () => `${this.#pick(this.#cities)} ${this.#pick(['United', 'FC', 'University', 'Hospital', 'Times', 'City Council', 'Airport', 'Bank', 'Country Club'])}`,
+      () =>
+        `${this.#pick(['Bank of', 'University of', 'City of', 'Friends of', 'Museum of', 'Royal Bank of'])} ${this.#pick(this.#cities)}`,
+      () =>
+        `${this.#pick(this.#cities)} ${this.#pick(['United', 'FC', 'University', 'Hospital', 'Times', 'City Council', 'Airport', 'Bank', 'Country Club'])}`,
     ];
     return this.#pick(makers)();
   }
 
   #blend(): string {
     const name = this.#pick(BLENDS) + this.#pick(BLENDS);
-    return this.#some(0.2) ? name.slice(0, 1).toUpperCase() + name.slice(1, 4) + name.slice(4, 5).toUpperCase() + name.slice(5) : name.slice(0, 1).toUpperCase() + name.slice(1);
+    return this.#some(0.2)
+      ? name.slice(0, 1).toUpperCase() + name.slice(1, 4) + name.slice(4, 5).toUpperCase() + name.slice(5)
+      : name.slice(0, 1).toUpperCase() + name.slice(1);
   }
 
   #street(): string {
     const name = this.#some(0.5) ? this.#pick(this.#family) : this.#some(0.6) ? this.#pick(this.#cities) : this.#Word();
     const form = this.#random();
-    if (form < 0.36) return `${this.#some(0.1) ? this.#pick(['North ', 'S. ', 'E ', 'West ', 'N ']) : ''}${name} ${this.#pick(STREET_ENDS)}`;
+    if (form < 0.36)
+      return `${this.#some(0.1) ? this.#pick(['North ', 'S. ', 'E ', 'West ', 'N ']) : ''}${name} ${this.#pick(STREET_ENDS)}`;
     if (form < 0.6) return `${name.split(' ')[0] ?? name}${this.#pick(STREET_JOINED)}`;
     if (form < 0.82) return `${this.#pick(STREET_BEFORE)} ${name}`;
     if (form < 0.93) return `${name} ${this.#pick(STREET_AFTER)}`;
@@ -181,18 +445,30 @@ export class Sentences {
     const form = this.#random();
     if (form < 0.6) return this.#number(10_000, 99_999);
     if (form < 0.75) return this.#number(1_000, 9_999);
-    if (form < 0.85) return `${this.#pick(['SW', 'M', 'LS', 'EH', 'B'])}${this.#number(1, 30)} ${this.#number(1, 9)}${this.#pick(['AB', 'TT', 'QX', 'LE'])}`;
+    if (form < 0.85)
+      return `${this.#pick(['SW', 'M', 'LS', 'EH', 'B'])}${this.#number(1, 30)} ${this.#number(1, 9)}${this.#pick(['AB', 'TT', 'QX', 'LE'])}`;
     if (form < 0.93) return `${this.#number(1_000, 9_999)} ${this.#pick(['AB', 'XK', 'LE'])}`;
     return `${this.#number(10_000, 99_999)}-${this.#number(1_000, 9_999)}`;
   }
 
   #date(): string {
     const [day, month, year] = [this.#number(1, 28), this.#pick(MONTHS), this.#number(1950, 2025)];
-    return this.#pick([`${day} ${month} ${year}`, `${month} ${day}, ${year}`, `${year}-0${this.#number(1, 9)}-${day}`, `${this.#number(1, 12)}/${day}/${year}`, year, `${day}.${this.#number(1, 12)}.${year}`]);
+    return this.#pick([
+      `${day} ${month} ${year}`,
+      `${month} ${day}, ${year}`,
+      `${year}-0${this.#number(1, 9)}-${day}`,
+      `${this.#number(1, 12)}/${day}/${year}`,
+      year,
+      `${day}.${this.#number(1, 12)}.${year}`,
+    ]);
   }
 
   #phone(): string {
-    return this.#pick([`+${this.#number(1, 99)} ${this.#number(100, 999)} ${this.#number(1000, 9999)}`, `(${this.#number(100, 999)}) ${this.#number(100, 999)}-${this.#number(1000, 9999)}`, `0${this.#number(10, 99)} ${this.#number(100, 999)} ${this.#number(10, 99)} ${this.#number(10, 99)}`]);
+    return this.#pick([
+      `+${this.#number(1, 99)} ${this.#number(100, 999)} ${this.#number(1000, 9999)}`,
+      `(${this.#number(100, 999)}) ${this.#number(100, 999)}-${this.#number(1000, 9999)}`,
+      `0${this.#number(10, 99)} ${this.#number(100, 999)} ${this.#number(10, 99)} ${this.#number(10, 99)}`,
+    ]);
   }
 
   #work(): string {
@@ -204,7 +480,8 @@ export class Sentences {
     const as =
       (label: Span['label'], make: () => string): Maker =>
       () => [{ label, text: make() }];
-    const place = (): string => (this.#some(0.3) ? this.#pick(this.#places) : this.#some(0.08) ? this.#pick(this.#words.regions) : this.#city());
+    const place = (): string =>
+      this.#some(0.3) ? this.#pick(this.#places) : this.#some(0.08) ? this.#pick(this.#words.regions) : this.#city();
     return {
       per: as('PER', () => this.#person()),
       first: as('PER', () => this.#pick(this.#given)),

@@ -3,14 +3,30 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { best, newBench } from '../../packages/capabilities/discovery/text/tagger/decode.ts';
-import { FEATURES, featuresOf, Flag, flagTokens, isIdle, LABELS, ROWS, type Lists } from '../../packages/capabilities/discovery/text/tagger/features.ts';
+import {
+  FEATURES,
+  featuresOf,
+  Flag,
+  flagTokens,
+  isIdle,
+  LABELS,
+  ROWS,
+  type Lists,
+} from '../../packages/capabilities/discovery/text/tagger/features.ts';
 import { packModel, WEIGHT_SCALE } from '../../packages/capabilities/discovery/text/tagger/model-file.ts';
 import { STRETCH, tokenize } from '../../packages/capabilities/discovery/text/tagger/tokens.ts';
 import { makeLists } from './blooms.ts';
 import { readWords } from './lists.ts';
 import { readTemplates, seeded, Sentences, type Sentence } from './sentences.ts';
 
-const { values } = parseArgs({ options: { 'held-back': { type: 'boolean', default: false }, 'out': { type: 'string' }, 'sentences': { type: 'string', default: '120000' }, 'rounds': { type: 'string', default: '3' } } });
+const { values } = parseArgs({
+  options: {
+    'held-back': { type: 'boolean', default: false },
+    'out': { type: 'string' },
+    'sentences': { type: 'string', default: '120000' },
+    'rounds': { type: 'string', default: '3' },
+  },
+});
 /** A name in so many is learnt as one that stands in no list: there are always others. */
 const UNKNOWN_SHARE = 0.25;
 const NAMES = Flag.given | Flag.family | Flag.place | Flag.placePart;

@@ -1,3 +1,4 @@
 import type { Command } from '../capability.ts';
+import { detect } from './text/commands.ts';
 
-export const commands: readonly Command[] = [];
+export const commands: readonly Command[] = [detect];

@@ -38,7 +38,14 @@ export class Scan {
     const before = contextBefore(this.text, start);
     const birth = kindNamed('DATE_OF_BIRTH');
     const born = birth !== undefined && lastCue(birth, before) >= 0;
-    this.add({ type: born ? 'DATE_OF_BIRTH' : 'DATE_TIME', start, end, score: born ? 0.9 : 0.6, validators: born ? ['calendar', 'cue'] : ['calendar'], rank: born ? 3 : 2 });
+    this.add({
+      type: born ? 'DATE_OF_BIRTH' : 'DATE_TIME',
+      start,
+      end,
+      score: born ? 0.9 : 0.6,
+      validators: born ? ['calendar', 'cue'] : ['calendar'],
+      rank: born ? 3 : 2,
+    });
   }
 
   hasCueNear(start: number): boolean {
@@ -55,8 +62,13 @@ const WRITTEN_DATE = new RegExp(`(?:${DATE_SOURCE})(?![A-Za-z0-9])`, 'iy');
 const needy = kinds.filter(({ needsCue, family }) => needsCue && family !== 'words' && family !== 'time');
 const phoneKind = named('PHONE_NUMBER');
 /** Kinds that mixed letters and digits tell by themselves. */
-const distinctMixed = kinds.filter(({ needsCue, family, examples }) => !needsCue && (family === 'national' || family === 'document') && /[A-Z]/i.test(examples[0] ?? ''));
-const distinctNumeric = kinds.filter(({ needsCue, family, examples }) => !needsCue && family === 'national' && !/[A-Z]/i.test(examples[0] ?? ''));
+const distinctMixed = kinds.filter(
+  ({ needsCue, family, examples }) =>
+    !needsCue && (family === 'national' || family === 'document') && /[A-Z]/i.test(examples[0] ?? ''),
+);
+const distinctNumeric = kinds.filter(
+  ({ needsCue, family, examples }) => !needsCue && family === 'national' && !/[A-Z]/i.test(examples[0] ?? ''),
+);
 /** Of these a row of digits without any separator is believed: by length, first digits and check they are rare enough. */
 const RARE = new Set(['CN_RESIDENT_ID', 'CH_AHV', 'AE_EMIRATES_ID']);
 /** A kind whose value alone is believed when it is all there is: others of as weak a check would be guesses. */
@@ -133,7 +145,10 @@ function gluedRun(scan: Scan, first: number, run: string): number {
 function small(scan: Scan, start: number, end: number): number {
   const { text } = scan;
   const after = stick(AGE_AFTER, text, end);
-  if (end - start <= 3 && (after !== null || (scan.hasCueNear(start) && AGE_BEFORE.test(text.slice(Math.max(0, start - 12), start))))) {
+  if (
+    end - start <= 3 &&
+    (after !== null || (scan.hasCueNear(start) && AGE_BEFORE.test(text.slice(Math.max(0, start - 12), start))))
+  ) {
     if (Number(text.slice(start, end)) <= 120) scan.add({ type: 'AGE', start, end, score: 0.85, validators: ['cue'], rank: 2 });
     return end;
   }
@@ -197,21 +212,36 @@ function number(scan: Scan, start: number, end: number, begins: boolean): boolea
   const digits = countDigits(value);
   if (digits > 30 || /[A-Za-z0-9]/.test(text[start - 1] ?? '') || partOfLonger(text, start)) return false;
   if (digits >= 12 && digits <= 19 && cardAt(scan, start, end, value)) return true;
-  if (/^\d{3}-\d{2}-\d{4}$/.test(value)) return scan.check('US_SSN', start, end, 3);
+  if (/^\d{3}-\d{2}-\d{4}$/.test(value)) return scan.check('US_SSN', start, end, 3, 0.85);
   if (scan.hasCueNear(start) && withCue(scan, start, end)) return true;
-  if (distinctNumeric.some((kind) => (RARE.has(kind.name) || /\D/.test(value)) && kind.pattern?.test(value) === true && scan.check(kind.name, start, end, 4))) return true;
+  if (
+    distinctNumeric.some(
+      (kind) =>
+        (RARE.has(kind.name) || /\D/.test(value)) && kind.pattern?.test(value) === true && scan.check(kind.name, start, end, 4),
+    )
+  )
+    return true;
   if (scan.isBare(value) && bare(scan, start, end, value)) return true;
   return digits >= 6 && digits <= 18 && phone(scan, start, end, begins);
 }
 
 /** Behind a decimal point, a minus, a slash of a path: no number of its own. */
 function partOfLonger(text: string, start: number): boolean {
-  return /[\w.,:=/\\-]/.test(text[start - 1] ?? ' ') && /[\d.,/\\]/.test(text[start - 1] ?? ' ') && /[\w/\\.]/.test(text[start - 2] ?? ' ');
+  return (
+    /[\w.,:=/\\-]/.test(text[start - 1] ?? ' ') &&
+    /[\d.,/\\]/.test(text[start - 1] ?? ' ') &&
+    /[\w/\\.]/.test(text[start - 2] ?? ' ')
+  );
 }
 
 function cardAt(scan: Scan, start: number, end: number, value: string): boolean {
   if (!/^\d(?:[ -]?\d)+$/.test(value) || !isCardNumber(value)) return false;
-  if (!/^(?:\d{12,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,4}(?:\1\d{1,3})?|\d{4}([ -])\d{6}\2\d{4,5}|\d{4}([ -])\d{4}\3\d{4,5})$/.test(value)) return false;
+  if (
+    !/^(?:\d{12,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{1,4}(?:\1\d{1,3})?|\d{4}([ -])\d{6}\2\d{4,5}|\d{4}([ -])\d{4}\3\d{4,5})$/.test(
+      value,
+    )
+  )
+    return false;
   if (!/\D/.test(value)) {
     // A long number in a log is an id, and one in twenty passes: without a word for a card only the common brands are believed.
     const before = contextBefore(scan.text, start);
@@ -222,7 +252,8 @@ function cardAt(scan: Scan, start: number, end: number, value: string): boolean 
 
 const CARD_WORD = /card|visa|amex|maestro|credit|debit|(?<![a-z])pan(?![a-z])|karte|carte|tarjeta/;
 const COMMON_CARD = /^(?:4\d{15}|5[1-5]\d{14}|3[47]\d{13})$/;
-const ID_WORD = /(?:id|order|ref|reference|trace|span|txn|transaction|tracking|invoice|request|session|serial|token|key|hash|bytes|size|time|timestamp|ts|seq|offset|count|total|[=_/-])[\s:=#"']{0,3}$/;
+const ID_WORD =
+  /(?:id|order|ref|reference|trace|span|txn|transaction|tracking|invoice|request|session|serial|token|key|hash|bytes|size|time|timestamp|ts|seq|offset|count|total|[=_/-])[\s:=#"']{0,3}$/;
 
 /** The kind whose word stands nearest before the value, among those whose shape and check fit. */
 function withCue(scan: Scan, start: number, end: number): boolean {
@@ -266,9 +297,11 @@ function bare(scan: Scan, start: number, end: number, value: string): boolean {
   return true;
 }
 
-const PHONE_SHAPE = /^(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,5}\)[ -]?\d{2,4}[ .-]?\d{2,5}(?:[ .-]?\d{2,4})?|\d{3}[-.]\d{3}[-.]\d{4}|\d{3} \d{3}[ -]\d{4}|0\d{1,4}[ /-]\d{3,4}(?:[ -]?\d{2,4}){1,3}|0\d([ .-])\d{2}\1\d{2}\1\d{2}\1\d{2}|001[-.]\d{3}[-.]\d{3}[-.]\d{4})$/;
+const PHONE_SHAPE =
+  /^(?:\+\d{1,3}[ .-]?)?(?:\(\d{2,5}\)[ -]?\d{2,4}[ .-]?\d{2,5}(?:[ .-]?\d{2,4})?|\d{3}[-.]\d{3}[-.]\d{4}|\d{3} \d{3}[ -]\d{4}|0\d{1,4}[ /-]\d{3,4}(?:[ -]?\d{2,4}){1,3}|0\d([ .-])\d{2}\1\d{2}\1\d{2}\1\d{2}|001[-.]\d{3}[-.]\d{3}[-.]\d{4})$/;
 const PHONE_AFTER = /^[ ,]{0,2}(?:\(?(?:office|fax|mobile|cell|home|work|desk|tel|phone|landline)\b)/;
-const NOT_PHONE = /(?:version|invoice|order|ticket|case|ref(?:erence)?|isbn|issn|sku|serial|build|port|pid|id|uid|total|sum|amount|eur|usd|\$|€|£|price|#|line|page|error|code)\s?(?:no\.?|nr\.?|number|num)?[:#= ]{0,3}$/;
+const NOT_PHONE =
+  /(?:version|invoice|order|ticket|case|ref(?:erence)?|isbn|issn|sku|serial|build|port|pid|id|uid|total|sum|amount|eur|usd|\$|€|£|price|#|line|page|error|code)\s?(?:no\.?|nr\.?|number|num)?[:#= ]{0,3}$/;
 
 function phone(scan: Scan, first: number, runEnd: number, begins: boolean): boolean {
   const { text } = scan;
@@ -300,7 +333,14 @@ function phone(scan: Scan, first: number, runEnd: number, begins: boolean): bool
   if (!shaped && !international) return false;
   const score = international ? phoneSureness(value) : shaped ? 0.6 : 0;
   if (score < 0.5) return false;
-  scan.add({ type: 'PHONE_NUMBER', start, end, score, validators: score > 0.9 ? ['libphonenumber'] : [], rank: score > 0.9 ? 3 : 2 });
+  scan.add({
+    type: 'PHONE_NUMBER',
+    start,
+    end,
+    score,
+    validators: score > 0.9 ? ['libphonenumber'] : [],
+    rank: score > 0.9 ? 3 : 2,
+  });
   return true;
 }
 
@@ -363,7 +403,8 @@ function iban(scan: Scan, start: number): number {
   return start;
 }
 
-const MAC = /[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}(?![\w:-])|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}(?![\w-])|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![\w.])/y;
+const MAC =
+  /[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}(?![\w:-])|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}(?![\w-])|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![\w.])/y;
 
 function macAt(scan: Scan, start: number, end: number): number {
   if (!/^[:.-]|[-.]/.test(scan.text.slice(start, end + 1).slice(2))) return 0;
@@ -373,7 +414,14 @@ function macAt(scan: Scan, start: number, end: number): number {
 }
 
 function distinct(scan: Scan, start: number, end: number, token: string): boolean {
-  if (token.length < 8 || token.length > 24 || token !== token.toUpperCase() || /[\w-]/.test(scan.text[start - 1] ?? '') || /[\w-]/.test(scan.text[end] ?? '')) return false;
+  if (
+    token.length < 8 ||
+    token.length > 24 ||
+    token !== token.toUpperCase() ||
+    /[\w-]/.test(scan.text[start - 1] ?? '') ||
+    /[\w-]/.test(scan.text[end] ?? '')
+  )
+    return false;
   return distinctMixed.some((kind) => {
     if (kind.pattern?.test(token) !== true) return false;
     const near = kind.chance > 0.05 ? scan.hasCueNear(start) && lastCue(kind, contextBefore(scan.text, start)) >= 0 : true;
@@ -399,7 +447,8 @@ function extended(scan: Scan, start: number, end: number, more: string): number 
 export function secretValue(scan: Scan, start: number, value: string): void {
   if (/^(?:string|null|undefined|true|false|required|optional|none|process\.|this\.|\$\{|\(|\{|\[|<)/i.test(value)) return;
   if (/[({]/.test(value)) return;
-  if (surenessOf(named('SECRET'), value) > 0) scan.add({ type: 'SECRET', start, end: start + value.length, score: 0.7, validators: ['cue', 'entropy'], rank: 2 });
+  if (surenessOf(named('SECRET'), value) > 0)
+    scan.add({ type: 'SECRET', start, end: start + value.length, score: 0.7, validators: ['cue', 'entropy'], rank: 2 });
 }
 
 /** A date that is written out, or in figures; a birth date where a word says so. */

@@ -140,5 +140,7 @@ function keysOf(cue: string): readonly number[] {
 function continuations(letters: string): readonly number[] {
   if (letters.length >= KEY_LETTERS) return [keyAt(letters, 0)];
   const next = Array.from({ length: LETTERS }, (_, index) => letters + (index === 0 ? ' ' : String.fromCodePoint(96 + index)));
-  return next.flatMap((longer) => (longer.endsWith(' ') || longer.length === KEY_LETTERS ? [keyAt(longer.padEnd(KEY_LETTERS), 0)] : continuations(longer)));
+  return next.flatMap((longer) =>
+    longer.endsWith(' ') || longer.length === KEY_LETTERS ? [keyAt(longer.padEnd(KEY_LETTERS), 0)] : continuations(longer),
+  );
 }

@@ -35,7 +35,8 @@ function addSpan(scan: Scan, { label, start, end, margin }: Tagged, people: Set<
   const { tokens } = bench;
   for (let at = 0; at < tokens.count; at += 1) {
     const [from, to] = [tokens.starts[at] ?? 0, tokens.ends[at] ?? 0];
-    if (from >= start && to <= end && to - from > 2 && (tokens.shapes[at] ?? 0) === Shape.capital) people.add(tokens.hashes[at] ?? 0);
+    if (from >= start && to <= end && to - from > 2 && (tokens.shapes[at] ?? 0) === Shape.capital)
+      people.add(tokens.hashes[at] ?? 0);
   }
 }
 
@@ -50,7 +51,15 @@ function recall(scan: Scan, { tokens, flags, labels }: Bench, people: ReadonlySe
   if (people.size === 0) return;
   for (let at = 0; at < tokens.count; at += 1) {
     if (labels[at] !== 0 || tokens.shapes[at] !== Shape.capital || ((flags[at] ?? 0) & Flag.plain) !== 0) continue;
-    if (people.has(tokens.hashes[at] ?? 0)) scan.add({ type: 'PERSON', start: tokens.starts[at] ?? 0, end: tokens.ends[at] ?? 0, score: 0.6, validators: ['co-reference'], rank: 0 });
+    if (people.has(tokens.hashes[at] ?? 0))
+      scan.add({
+        type: 'PERSON',
+        start: tokens.starts[at] ?? 0,
+        end: tokens.ends[at] ?? 0,
+        score: 0.6,
+        validators: ['co-reference'],
+        rank: 0,
+      });
   }
 }
 
@@ -63,7 +72,14 @@ function titles(scan: Scan, { tokens, labels }: Bench): void {
     const dotted = scan.text[tokens.ends[at] ?? 0] === '.';
     const next = labels[at + (dotted ? 2 : 1)] ?? 0;
     if (next !== 1 && next !== 2) continue;
-    scan.add({ type: 'TITLE', start: tokens.starts[at] ?? 0, end: (tokens.ends[at] ?? 0) + (dotted ? 1 : 0), score: 0.5, validators: ['title'], rank: 0 });
+    scan.add({
+      type: 'TITLE',
+      start: tokens.starts[at] ?? 0,
+      end: (tokens.ends[at] ?? 0) + (dotted ? 1 : 0),
+      score: 0.5,
+      validators: ['title'],
+      rank: 0,
+    });
   }
 }
 
@@ -78,7 +94,10 @@ function phrasesByFirstWord(): ReadonlyMap<number, readonly Phrase[]> {
     for (const word of words) {
       const [first = '', ...more] = word.split(/[ -]/);
       const hash = hashOf(first);
-      made.set(hash, [...(made.get(hash) ?? []), { type, words: [first, ...more] }].toSorted((a, b) => b.words.length - a.words.length));
+      made.set(
+        hash,
+        [...(made.get(hash) ?? []), { type, words: [first, ...more] }].toSorted((a, b) => b.words.length - a.words.length),
+      );
     }
   }
   return made;
@@ -117,6 +136,8 @@ function addWord(scan: Scan, type: string, start: number, end: number): void {
     scan.add({ type, start, end, score: 0.4, validators: ['word-list'], rank: 0 });
     return;
   }
-  const near = lastCue(kind, contextBefore(scan.text, start)) >= 0 || /^\W{0,3}(?:patient|woman|man|person|boy|girl|employee|member|father|mother)\b/.test(contextAfter(scan.text, end));
+  const near =
+    lastCue(kind, contextBefore(scan.text, start)) >= 0 ||
+    /^\W{0,3}(?:patient|woman|man|person|boy|girl|employee|member|father|mother)\b/.test(contextAfter(scan.text, end));
   if (near) scan.add({ type, start, end, score: 0.6, validators: ['word-list', 'cue'], rank: 1 });
 }

@@ -10,7 +10,8 @@ export type Normalised = {
 const INVISIBLE = /[\u00AD\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]/;
 const DASH = /[\u2010-\u2015\u2212\uFE58\uFE63\uFF0D]/;
 const NOT_ASCII = /[^\u0000-\u007F]/;
-const SPECIAL = /[\u00AD\u061C\u180E\u200B-\u200F\u2010-\u2015\u202A-\u202E\u2060-\u2064\u2066-\u2069\u2212\uFE58\uFE63\uFEFF\uFF0D]|(?![0-9])\p{Nd}/u;
+const SPECIAL =
+  /[\u00AD\u061C\u180E\u200B-\u200F\u2010-\u2015\u202A-\u202E\u2060-\u2064\u2066-\u2069\u2212\uFE58\uFE63\uFEFF\uFF0D]|(?![0-9])\p{Nd}/u;
 /** What is normalised together: a character with the marks on it, or the jamo of one Hangul syllable. */
 const CLUSTER = /[\u1100-\u115F][\u1160-\u11A7]?[\u11A8-\u11FF]?|[\s\S]\p{M}{0,30}/gu;
 

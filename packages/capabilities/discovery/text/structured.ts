@@ -11,13 +11,43 @@ const CLASS = Uint8Array.from({ length: 128 }, (_, code) => {
   return (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95 ? LETTER : OTHER;
 });
 
-const CUES = new CueFinder(kinds.filter(({ needsCue, family }) => needsCue || family === 'contact' || family === 'financial' || family === 'national'));
+const CUES = new CueFinder(
+  kinds.filter(({ needsCue, family }) => needsCue || family === 'contact' || family === 'financial' || family === 'national'),
+);
 /** Words that a secret may begin with, by three units: the sticky pattern decides. */
 const SECRET_STARTS = new Set(
-  ['AKI', 'ASI', 'ARO', 'AID', 'ghp', 'gho', 'ghu', 'ghs', 'ghr', 'git', 'AIz', 'xox', 'sk_', 'pk_', 'rk_', 'glp', 'npm', 'SK', 'dop', 'hf_', 'shp', 'eyJ', 'AGE', 'pbk', 'scr', 'SCR'].map((start) => start.padEnd(3)),
+  [
+    'AKI',
+    'ASI',
+    'ARO',
+    'AID',
+    'ghp',
+    'gho',
+    'ghu',
+    'ghs',
+    'ghr',
+    'git',
+    'AIz',
+    'xox',
+    'sk_',
+    'pk_',
+    'rk_',
+    'glp',
+    'npm',
+    'SK',
+    'dop',
+    'hf_',
+    'shp',
+    'eyJ',
+    'AGE',
+    'pbk',
+    'scr',
+    'SCR',
+  ].map((start) => start.padEnd(3)),
 );
 
-const API_KEY = /(?:(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{36,251}|github_pat_[A-Za-z0-9_]{22,251}|AIza[\w-]{35}|xox[abprs]-[A-Za-z0-9-]{10,250}|(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{16,99}|glpat-[\w-]{20,50}|npm_[A-Za-z0-9]{36}|SK[0-9a-f]{32}|sk-(?:ant-|proj-)?[\w-]{20,200}|dop_v1_[0-9a-f]{64}|hf_[A-Za-z0-9]{34}|shpat_[0-9a-fA-F]{32})(?![A-Za-z0-9])/y;
+const API_KEY =
+  /(?:(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{36,251}|github_pat_[A-Za-z0-9_]{22,251}|AIza[\w-]{35}|xox[abprs]-[A-Za-z0-9-]{10,250}|(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{16,99}|glpat-[\w-]{20,50}|npm_[A-Za-z0-9]{36}|SK[0-9a-f]{32}|sk-(?:ant-|proj-)?[\w-]{20,200}|dop_v1_[0-9a-f]{64}|hf_[A-Za-z0-9]{34}|shpat_[0-9a-fA-F]{32})(?![A-Za-z0-9])/y;
 const SENDGRID = /SG\.[\w-]{22}\.[\w-]{43}(?![\w-])/y;
 const JWT = /eyJ[\w-]{8,2000}\.[\w-]{4,4000}(?:\.[\w-]{0,2000}){1,3}/y;
 const NAMED_SECRET =
@@ -27,7 +57,8 @@ const HASH =
 const NAMED_HASH =
   /pbkdf2_sha(?:1|256)\$\d{1,8}\$[A-Za-z0-9]{1,64}\$[A-Za-z0-9+/=]{20,128}|scrypt:\d{1,8}:\d{1,3}:\d{1,3}\$[^\s$]{1,64}\$[0-9a-f]{64,256}|SCRAM-SHA-256\$\d{1,8}:[A-Za-z0-9+/=]{8,64}\$[A-Za-z0-9+/=]{30,60}:[A-Za-z0-9+/=]{30,60}/y;
 const LDAP_HASH = /\{S?SHA(?:256|512)?\}[A-Za-z0-9+/=]{20,128}/y;
-const PEM = /-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----[^-]{0,8000}(?:-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----)?/y;
+const PEM =
+  /-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----[^-]{0,8000}(?:-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----)?/y;
 const TRACK = /%B\d{12,19}\^[^^?]{2,26}\^\d{7}[^?]{0,60}\?|;\d{12,19}=\d{7}\d{0,20}\?/y;
 
 const LOCAL = /[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]/u;

@@ -46,7 +46,12 @@ export function best(weights: Weights, bench: Bench, previous: number): number {
 }
 
 /** Labels of all tokens of a stretch, left to right. */
-export function tagStretch(text: string, place: { readonly from: number; readonly to: number }, model: { readonly weights: Weights; readonly lists: Lists }, bench: Bench): void {
+export function tagStretch(
+  text: string,
+  place: { readonly from: number; readonly to: number },
+  model: { readonly weights: Weights; readonly lists: Lists },
+  bench: Bench,
+): void {
   const { tokens, flags, labels, margins, sums } = bench;
   tokenize(text, place.from, place.to, tokens);
   flagTokens(tokens, model.lists, flags);

@@ -46,7 +46,8 @@ export function flagTokens(tokens: Tokens, lists: Lists, flags: Uint8Array): voi
         const next = shapes[at + more] ?? 0;
         if (next <= Shape.breakLine || next === Shape.digits) break;
         joined = joinHashes(joined, hashes[at + more] ?? 0);
-        if (holds(lists.places, joined)) for (let part = 0; part <= more; part += 1) flags[at + part] = (flags[at + part] ?? 0) | Flag.placePart;
+        if (holds(lists.places, joined))
+          for (let part = 0; part <= more; part += 1) flags[at + part] = (flags[at + part] ?? 0) | Flag.placePart;
       }
     }
     flags[at] = (flags[at] ?? 0) | flag;
@@ -79,7 +80,11 @@ function kind(tokens: Tokens, flags: Uint8Array, at: number): number {
 function letters(text: string, tokens: Tokens, at: number, from: number, to: number): number {
   const [start, end] = [tokens.starts[at] ?? 0, tokens.ends[at] ?? 0];
   let hash = 17;
-  for (let place = Math.max(start, from < 0 ? end + from : start + from); place < Math.min(end, to <= 0 ? end + to : start + to); place += 1) {
+  for (
+    let place = Math.max(start, from < 0 ? end + from : start + from);
+    place < Math.min(end, to <= 0 ? end + to : start + to);
+    place += 1
+  ) {
     const code = text.charCodeAt(place);
     hash = Math.imul(hash ^ (code >= 65 && code <= 90 ? code | 32 : code), 0x01000193);
   }
@@ -87,7 +92,12 @@ function letters(text: string, tokens: Tokens, at: number, from: number, to: num
 }
 
 /** Writes the rows of token `at` into `into`; `previous` and `before` are the labels of the two tokens in front. */
-export function featuresOf(context: { readonly text: string; readonly tokens: Tokens; readonly flags: Uint8Array }, at: number, labels: { readonly previous: number; readonly before: number }, into: Uint32Array): void {
+export function featuresOf(
+  context: { readonly text: string; readonly tokens: Tokens; readonly flags: Uint8Array },
+  at: number,
+  labels: { readonly previous: number; readonly before: number },
+  into: Uint32Array,
+): void {
   const { text, tokens, flags } = context;
   const w0 = identity(tokens, flags, at);
   const w1 = identity(tokens, flags, at + 1);
@@ -146,5 +156,9 @@ export function isIdle({ count, shapes }: Tokens, flags: Uint8Array, at: number)
   // Of words of the dictionary only first names are thought of: half of all surnames and towns are words.
   if ((flag & Flag.english) !== 0) return (flag & Flag.given) === 0;
   if ((flag & NAMES) !== 0) return false;
-  return !(at > 0 && shapes[at - 1] === Shape.digits) && !(at + 1 < count && shapes[at + 1] === Shape.digits) && !(at + 2 < count && shapes[at + 2] === Shape.digits);
+  return (
+    !(at > 0 && shapes[at - 1] === Shape.digits) &&
+    !(at + 1 < count && shapes[at + 1] === Shape.digits) &&
+    !(at + 2 < count && shapes[at + 2] === Shape.digits)
+  );
 }

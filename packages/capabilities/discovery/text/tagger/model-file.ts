@@ -16,7 +16,11 @@ export function packModel({ weights, lists }: Model): Buffer {
   header.write(MAGIC, 'latin1');
   header.writeUInt32LE(weights.byteLength, 8);
   ORDER.forEach((name, at) => header.writeUInt32LE(lists[name].bits.length, 12 + at * 4));
-  return Buffer.concat([header, Buffer.from(weights.buffer, weights.byteOffset, weights.byteLength), ...ORDER.map((name) => Buffer.from(lists[name].bits))]);
+  return Buffer.concat([
+    header,
+    Buffer.from(weights.buffer, weights.byteOffset, weights.byteLength),
+    ...ORDER.map((name) => Buffer.from(lists[name].bits)),
+  ]);
 }
 
 /** The model out of its file, which is part of the program and so trusted; a damaged one is refused all the same. */
@@ -33,8 +37,18 @@ export function unpackModel(bytes: Buffer): Model {
   };
   const [weights, ...blooms] = lengths.map(take);
   const [given, family, places, plain, english] = blooms.map((bits): Bloom => ({ bits }));
-  if (weights === undefined || given === undefined || family === undefined || places === undefined || plain === undefined || english === undefined) {
+  if (
+    weights === undefined ||
+    given === undefined ||
+    family === undefined ||
+    places === undefined ||
+    plain === undefined ||
+    english === undefined
+  ) {
     throw new Error('six parts were read');
   }
-  return { weights: new Int16Array(weights.buffer, weights.byteOffset, weights.length / 2), lists: { given, family, places, plain, english } };
+  return {
+    weights: new Int16Array(weights.buffer, weights.byteOffset, weights.length / 2),
+    lists: { given, family, places, plain, english },
+  };
 }

@@ -15,7 +15,13 @@ export function shippedModel(): Model {
 
 let bench: Bench | undefined;
 
-export type Tagged = { readonly label: 'PER' | 'LOC' | 'ORG' | 'ADR'; readonly start: number; readonly end: number; readonly margin: number; readonly first: number };
+export type Tagged = {
+  readonly label: 'PER' | 'LOC' | 'ORG' | 'ADR';
+  readonly start: number;
+  readonly end: number;
+  readonly margin: number;
+  readonly first: number;
+};
 
 const NAMES = ['PER', 'LOC', 'ORG', 'ADR'] as const;
 
@@ -68,7 +74,8 @@ function spansOf(bench: Bench): readonly Tagged[] {
       margin = Math.max(margin, margins[last] ?? 0);
     }
     const name = NAMES[(inside >> 1) - 1];
-    if (name !== undefined && (last > at || !isBareWord(bench, at))) spans.push({ label: name, start: tokens.starts[at] ?? 0, end: tokens.ends[last] ?? 0, margin, first: at });
+    if (name !== undefined && (last > at || !isBareWord(bench, at)))
+      spans.push({ label: name, start: tokens.starts[at] ?? 0, end: tokens.ends[last] ?? 0, margin, first: at });
     at = last;
   }
   return spans;

@@ -122,7 +122,10 @@ function word(text: string, start: number, to: number, tokens: Tokens, index: nu
       const next = at + 1 < to ? classOf(text.charCodeAt(at + 1)) : SPACE;
       if (!apostrophe || at === start || (next !== LETTER_LOWER && next !== LETTER_UPPER)) break;
       // ... nor are 't, 'll, 're of a contraction: at most two letters at the end of the word.
-      const possessive = [at + 2, at + 3].some((place) => place >= to || (classOf(text.charCodeAt(place)) !== LETTER_LOWER && classOf(text.charCodeAt(place)) !== LETTER_UPPER));
+      const possessive = [at + 2, at + 3].some(
+        (place) =>
+          place >= to || (classOf(text.charCodeAt(place)) !== LETTER_LOWER && classOf(text.charCodeAt(place)) !== LETTER_UPPER),
+      );
       // don't is one word.
       const negation = (text.charCodeAt(at + 1) | 32) === 116 && (text.charCodeAt(at - 1) | 32) === 110;
       if (possessive && !negation) break;
@@ -135,7 +138,17 @@ function word(text: string, start: number, to: number, tokens: Tokens, index: nu
   return Math.max(at, start + 1);
 }
 
-function shapeOf({ upper, lower, digits, firstUpper }: { readonly upper: number; readonly lower: number; readonly digits: number; readonly firstUpper: boolean }): number {
+function shapeOf({
+  upper,
+  lower,
+  digits,
+  firstUpper,
+}: {
+  readonly upper: number;
+  readonly lower: number;
+  readonly digits: number;
+  readonly firstUpper: boolean;
+}): number {
   if (digits > 0) return upper + lower === 0 ? Shape.digits : Shape.alnum;
   if (upper === 0) return Shape.lower;
   if (lower === 0) return upper === 1 ? Shape.initial : Shape.upper;
