@@ -21,6 +21,7 @@ const doers: readonly Capability[] = [
   importCapability,
   discovery,
   datamap,
+  discovery,
   planCapability({
     contributors: [
       columnComments,

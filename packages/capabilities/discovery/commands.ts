@@ -7,6 +7,7 @@ import { openFindings } from './actions/open-findings.ts';
 import { scanDatabase, type Scan } from './actions/scan.ts';
 import { writeMap } from './actions/write-map.ts';
 import { ReviewResult, ScanResult, type Verdict } from './model.ts';
+import { detect } from './text/commands.ts';
 
 const Schemas = Type.Optional(Type.Array(Type.String({ minLength: 1 }), { maxItems: 1000, description: 'look at this schema alone; can be repeated' }));
 
@@ -88,7 +89,7 @@ async function ask(context: CommandContext, open: ReturnType<typeof openFindings
   return askReviewer(open, { input: process.stdin, output: process.stderr, signal: context.signal });
 }
 
-export const commands: readonly Command[] = [scan, review];
+export const commands: readonly Command[] = [scan, review, detect];
 
 /** Columns of one kind that a terminal shows; all of them stand in the JSON. */
 const SHOWN_AT_MOST = 200;

@@ -19,7 +19,9 @@ export function kindPage(): string {
 }
 
 function classesOf({ gdpr, hipaa, pci }: Kind): string {
-  return [gdpr, hipaa === null ? null : `HIPAA ${hipaa}`, pci === null ? null : `PCI ${pci}`].filter((part) => part !== null).join(', ');
+  return [gdpr, hipaa === null ? null : `HIPAA ${hipaa}`, pci === null ? null : `PCI ${pci}`]
+    .filter((part) => part !== null)
+    .join(', ');
 }
 
 function codes(values: readonly string[]): string {
