@@ -21,7 +21,6 @@ const doers: readonly Capability[] = [
   importCapability,
   discovery,
   datamap,
-  discovery,
   planCapability({
     contributors: [
       columnComments,

@@ -28,8 +28,10 @@ export function pathsOf(table: string, map: DataMap, schema: SchemaIndex, known:
   const candidates = candidatePaths(map, schema, table);
   const bySubject = Map.groupBy(candidates, ({ subject }) => subject);
   const best = [...bySubject.values()].flatMap((ways) => ways.toSorted((a, b) => cost(a, schema, known) - cost(b, schema, known))[0] ?? []);
-  const shortest = Math.min(...best.map(({ hops }) => hops.length));
-  return best
+  const theirs = best.filter(({ hops }) => !hops.some((hop) => byAuthor([hop], known)));
+  const kept = theirs.length > 0 ? theirs : best;
+  const shortest = Math.min(...kept.map(({ hops }) => hops.length));
+  return kept
     .filter(({ hops }) => hops.length === shortest || hops.some(({ direction }) => direction === 'reverse'))
     .map(({ subject, hops }): ProposedPath => ({ subject, path: formatPath(pathOfHops(hops)), meaning: byAuthor(hops, known) ? 'created_by' : null }))
     .slice(0, PATHS_AT_MOST);

@@ -22,6 +22,8 @@ import type { ColumnFinding, ProposedSubject } from '../model.ts';
 import type { SchemaKnowledge } from './decide.ts';
 import { pathsOf, type ProposedPath } from './paths.ts';
 
+/** People, and what is theirs: a third round finds nothing any more. */
+const ROUNDS_AT_MOST = 4;
 /** Every note of a scan begins so; what begins otherwise is somebody's. */
 export const SCAN_NOTE = 'scan:';
 const NOTE_LETTERS = 300;
@@ -42,7 +44,15 @@ export function proposeEdits(file: MapFile, found: Found): readonly MapEdit[] {
   const edits: MapEdit[] = [...subjectEdits(file, found), ...columnEdits(file, found)];
   edits.push(...pathEdits(mapWith(file, edits), { schema, found }));
   const sound = withoutBroken(file, edits, found.facts);
-  return [...purposeEdits(mapWith(file, sound), file), ...sound];
+  // Tables inherit the purposes of their people, so what one round adds may ask for more in the next.
+  const purposes: MapEdit[] = [];
+  for (let round = 0; round < ROUNDS_AT_MOST; round += 1) {
+    const standing = applyProposal(file, [...purposes, ...sound]);
+    const more = purposeEdits(mapWith(standing, []), standing);
+    if (more.length === 0) break;
+    purposes.push(...more);
+  }
+  return [...purposes, ...sound];
 }
 
 function mapWith(file: MapFile, edits: readonly MapEdit[]): DataMap {

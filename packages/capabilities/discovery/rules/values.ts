@@ -2,6 +2,7 @@
 import { isWithin } from '@safekeep/core';
 import { kinds, surenessOf } from '../kinds/table.ts';
 import type { Kind } from '../kinds/model.ts';
+import { detectText } from '../text/detect.ts';
 import type { Role } from './roles.ts';
 import type { Reason } from './score.ts';
 
@@ -165,9 +166,36 @@ export function looksLikeProse(values: readonly string[], averageWidth: number |
   return averageWidth !== null && averageWidth >= 60;
 }
 
-/** How many values have an address for mail or a number to call within a longer text. */
-export function mentionsPeople(values: readonly string[]): number {
-  return values.filter((value) => /[^\s@]{1,64}@[^\s@]{1,255}\.[a-z]{2,}/i.test(value) || /\b\+?\d{2,4}[ -/]\d{3,4}[ -]\d{3,4}\b/.test(value)).length;
+/** Short sentences, as logs have them: prose only where they speak of people. */
+export function looksLikeSentences(values: readonly string[]): boolean {
+  const sentences = values.filter((value) => value.length >= 14 && value.split(/\s+/).length >= 3).length;
+  return values.length >= VALUES_AT_LEAST && sentences >= values.length * 0.4;
+}
+
+/** The tagger takes its time; a dozen texts show what stands in all of them. */
+const TEXTS_AT_MOST = 12;
+const PEOPLE = new Set(['PERSON', 'EMAIL_ADDRESS', 'PHONE_NUMBER', 'US_SSN', 'IBAN_CODE', 'CREDIT_CARD', 'DATE_OF_BIRTH']);
+
+/** How many of some texts speak of a person: by name, by an address for mail, by a number. */
+export function mentionsPeople(values: readonly string[]): { readonly hits: number; readonly looked: number } {
+  const looked = spread(values, TEXTS_AT_MOST);
+  const hits = looked.filter((value) => detectText(value).some(({ type }) => PEOPLE.has(type))).length;
+  return { hits, looked: looked.length };
+}
+
+const FULL_NAME = /^\p{Lu}[\p{L}'’.-]+(?: (?:van|von|de|der|da|di|la|le|del|den|ter|bin|al)){0,2}(?: \p{Lu}[\p{L}'’.-]*){1,3}$/u;
+const FULL_NAME_SHARE = 0.6;
+const NAMES_WEIGHT = 3;
+
+/** Names of persons, told by the tagger where most values have the shape of one. */
+export function personsIn({ values, source }: Sample): Reason | undefined {
+  const shaped = values.filter((value) => FULL_NAME.test(value.trim()));
+  if (values.length < VALUES_AT_LEAST || shaped.length < values.length * FULL_NAME_SHARE) return undefined;
+  const looked = spread(values, TEXTS_AT_MOST);
+  const hits = looked.filter((value) => detectText(value).some(({ type }) => type === 'PERSON')).length;
+  const [low, high] = interval(hits, looked.length);
+  if (low < 0.4) return undefined;
+  return { code: 'values', text: `${hits} of ${looked.length} distinct values from the ${source} are names of persons to the tagger (95 % interval ${low.toFixed(2)} to ${high.toFixed(2)})`, weight: NAMES_WEIGHT };
 }
 
 /** How much values alone can say in each kind of table, before they are counted. */

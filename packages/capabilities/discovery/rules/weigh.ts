@@ -7,7 +7,7 @@ import { nameOfTable } from './links.ts';
 import type { Role, TableRole } from './roles.ts';
 import { logOddsOf, REVIEW_FROM, probabilityOf, type Candidate, type Reason } from './score.ts';
 import { signatureOf } from './signature.ts';
-import { agree, kindsIn, looksLikeProse, mentionsPeople, priorOf, refutation, rivalOf, type Sample, type ValueFinding } from './values.ts';
+import { agree, kindsIn, looksLikeProse, looksLikeSentences, mentionsPeople, personsIn, priorOf, refutation, rivalOf, type Sample, type ValueFinding } from './values.ts';
 
 /** What was seen of a column: its values, where some were read, and what the server counted. */
 export type Observed = { readonly sample: Sample | undefined; readonly averageWidth: number | null };
@@ -40,6 +40,7 @@ export function weighColumn(table: Table, column: Column, known: SchemaKnowledge
 function withValues(named: readonly Candidate[], { sample }: Observed, role: TableRole): readonly Candidate[] {
   if (sample === undefined || sample.values.length === 0) return named;
   const found = kindsIn(sample);
+  const persons = named.length === 0 ? personsIn(sample) : undefined;
   const rival = rivalOf(sample.values);
   const weighed = named.map((candidate) => {
     const seen = found.find(({ category }) => agree(category, candidate.category));
@@ -63,7 +64,8 @@ function withValues(named: readonly Candidate[], { sample }: Observed, role: Tab
       ],
       freeText: false,
     }));
-  return [...weighed, ...fresh];
+  const names: readonly Candidate[] = persons === undefined ? [] : [{ category: 'user.name', reasons: [persons, { code: 'table', text: role.reason, weight: priorOf(role.role) }], freeText: false }];
+  return [...weighed, ...fresh, ...names];
 }
 
 const KINDS_AT_MOST = 3;
@@ -81,24 +83,31 @@ function ofProse(
   { named, observed, role, known }: { readonly named: readonly Candidate[]; readonly observed: Observed; readonly role: TableRole; readonly known: SchemaKnowledge },
 ): readonly Candidate[] {
   if (familyOf(column) !== 'text' || named.some((candidate) => probabilityOf(logOddsOf(candidate)) >= REVIEW_FROM)) return [];
-  if (role.role !== 'person' && role.role !== 'about') return [];
   const signature = signatureOf(column.name, known.speech);
   if (named.some(({ reasons }) => reasons.some(({ code }) => code === 'type')) || signature.id) return [];
   const values = observed.sample?.values ?? [];
-  if (!looksLikeProse(values, observed.averageWidth)) return [];
-  const mentions = mentionsPeople(values);
+  const isProse = looksLikeProse(values, observed.averageWidth);
+  if (!isProse && !looksLikeSentences(values)) return [];
+  const { hits, looked } = mentionsPeople(values);
+  if (!isProse && hits === 0) return [];
+  const isTheirs = role.role === 'person' || role.role === 'about';
+  // What nobody is told to own is worth a look only where people are spoken of.
+  if (!isTheirs && (role.role !== 'unknown' || hits < looked * MENTIONS_SHARE)) return [];
   return [
     {
       category: role.speaksOfHealth ? 'user.health_and_medical.clinical_note' : 'user.content.private',
       reasons: [
-        { code: 'values', text: 'its values are sentences, in which anything may stand', weight: 0.4 },
-        ...(mentions === 0 ? [] : [{ code: 'values' as const, text: `${mentions} of ${values.length} have an address or a number to call in them`, weight: 1.6 }]),
+        { code: 'values', text: 'its values are sentences, in which anything may stand', weight: isTheirs ? 0.4 : -1.2 },
+        ...(hits === 0 ? [] : [{ code: 'values' as const, text: `${hits} of ${looked} texts speak of a person`, weight: 1.6 }]),
         { code: 'table', text: role.reason, weight: 0 },
       ],
       freeText: true,
     },
   ];
 }
+
+/** Of some texts, before a column that belongs to nobody is worth a look. */
+const MENTIONS_SHARE = 0.3;
 
 /** A document is what the most telling of its leaves is. */
 function ofDocument(
