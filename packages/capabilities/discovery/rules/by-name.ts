@@ -12,7 +12,7 @@ export type Surroundings = { readonly table: Table; readonly role: TableRole; re
 
 /** What each need is worth in each kind of table, in log-odds. */
 const WORTH: Readonly<Record<Need, Readonly<Record<Role, number>>>> = {
-  anywhere: { person: 4, about: 4, unknown: 3, organisation: 2, thing: 1.5 },
+  anywhere: { person: 4, about: 4, unknown: 3, organisation: 2, thing: 1.9 },
   contact: { person: 4, about: 3.5, unknown: 2.6, organisation: -2, thing: -0.5 },
   person: { person: 4, about: 2.6, unknown: 0.3, organisation: -1, thing: -2 },
   address: { person: 3.5, about: 2.4, unknown: 0.3, organisation: -2, thing: -3 },
@@ -29,6 +29,9 @@ const ADDRESS_TABLE = /addr|adres|direcc|indirizz|endere|domicil|anschrift/i;
 const NUMBERS_OF_PERSONS = new Set(['passport', 'ssn', 'tax-id', 'license', 'device', 'cookie', 'session', 'email', 'social', 'record-no', 'insurance-no', 'student-no', 'employee-no', 'member-no', 'card-number', 'vehicle', 'iban', 'credential', 'username']);
 /** Secrets stay secrets as a hash, and have types and versions in one word with them. */
 const SECRETS = new Set(['password', 'credential']);
+/** A password is one as a hash, too. */
+const SECRET_FORMS = /^(hash|digest|checksum|code|key|encrypted|mask)$/;
+const ANY_NUMBER = /^(id ?number|identity no|identity number|national number|identification number)$/;
 const FREE_TEXT = new Set(['note', 'message', 'bio', 'answer', 'clinical-note', 'condition', 'performance']);
 /** Everyday words that mean health only where something else speaks of it. */
 const EVERYDAY = new Set(['condition', 'treatment', 'height', 'weight', 'mental', 'laboratory', 'disability', 'insurance-no', 'insurance', 'medication', 'symptom', 'reason']);
@@ -72,6 +75,8 @@ function leafOf({ leaves, person, terms }: Signature, { table, speech }: Surroun
   const before = leaves.at(-2);
   if (last === undefined || before === undefined) return last;
   if (last === 'name' && !person) return before;
+  // registration_ip_address, reply_email_address
+  if (last === 'address' && ['ip', 'email', 'mac'].includes(before)) return before;
   // "address_city" is a city, "city_address" an address; "email_address" is one term already.
   return last;
 }
@@ -117,8 +122,8 @@ function tableReason(
     return { code: 'table', text: `${text}; no other part of an address is beside it`, weight: leaf === 'state' ? -2.5 : Math.min(worth, role.role === 'person' ? 2 : -1.5) };
   if (meaning.need === 'address' && role.role === 'unknown' && role.hasAddress && role.namesPerson) return { code: 'table', text, weight: 2 };
   if (meaning.need === 'address' && role.role === 'unknown') return { code: 'table', text: role.hasStreet ? text : `${text}; no street is beside it`, weight: role.hasStreet && ADDRESS_TABLE.test(around.table.name) ? 0.5 : -1.2 };
-  if (role.role === 'unknown' && signatureOf(around.table.name, around.speech).leaves.includes(leaf)) return { code: 'table', text: `${text}; it lists what there is`, weight: -2 };
-  if (meaning.need === 'health' && EVERYDAY.has(leaf) && !role.aboutHealth) return { code: 'table', text: `${text}; nothing else in it speaks of health`, weight: Math.min(worth, leaf === 'reason' || leaf === 'height' || leaf === 'weight' ? -1.5 : 0) };
+  if (role.role === 'unknown' && ['person', 'health', 'row', 'free'].includes(meaning.need) && signatureOf(around.table.name, around.speech).leaves.includes(leaf)) return { code: 'table', text: `${text}; it lists what there is`, weight: -2 };
+  if (meaning.need === 'health' && EVERYDAY.has(leaf) && !role.aboutHealth) return { code: 'table', text: `${text}; nothing else in it speaks of health`, weight: Math.min(worth, role.role === 'person' && leaf !== 'reason' && leaf !== 'height' && leaf !== 'weight' ? 1.9 : leaf === 'reason' || leaf === 'height' || leaf === 'weight' ? -1.5 : 0) };
   return { code: 'table', text, weight: worth };
 }
 
@@ -129,6 +134,9 @@ function qualifiers(
   const isSecret = SECRETS.has(leaf);
   const found: Reason[] = [];
   const add = (text: string, weight: number): void => void found.push({ code: 'qualifier', text, weight });
+  if (isSecret && signature.terms.some(({ text, meanings: some }) => some.has('@negative') && !some.has(leaf) && !SECRET_FORMS.test(text))) add('its name speaks of something about it, not of it', -6);
+  if (leaf === 'username' && signature.unknown.length > 0 && !signature.person) add(`"${signature.unknown[0] ?? ''}" makes it something else`, -2.5);
+  if (leaf === 'ssn' && around.role.role !== 'person' && around.role.role !== 'about' && signature.terms.some(({ text }) => ANY_NUMBER.test(text))) add('things have such numbers too', -2.5);
   if (signature.negative && !isSecret && !isPlainNegative(leaf, signature)) {
     const mild = family === 'text' && isBefore(leaf, signature) && meanings.get(leaf)?.need === 'contact';
     add('its name speaks of something about it, not of it', mild ? -0.8 : -6);
@@ -191,12 +199,13 @@ function withoutLeaf(
     return candidate('user.unique_id', 'the number of a person', role.role === 'thing' ? 1.9 : 2.6);
   if (!textual) return undefined;
   if (signature.author && plain && !signature.id) return candidate('user.unique_id', 'who made the row', 0.2);
+  if (role.role === 'about' && signatureOf(around.table.name, around.speech).person && ATTRIBUTE.test(column.name)) return candidate('user', 'whatever is kept of a person under a name', 0.2);
   const tableLeaf = signatureOf(around.table.name, around.speech).leaves.at(-1);
   const tableMeaning = meanings.get(tableLeaf ?? '');
   if (role.role === 'about' && tableMeaning !== undefined && tableMeaning.need !== 'health' && VALUE.test(column.name))
     return candidate(tableMeaning.category, `it holds the ${tableLeaf ?? ''} that its table is about`, 2);
   const healthLeaf = signatureOf(around.table.name, around.speech).leaves.find((leaf) => meanings.get(leaf)?.need === 'health');
-  if (role.aboutHealth && role.role === 'about' && DESCRIBES.test(column.name) && !signature.person) {
+  if (role.aboutHealth && role.role === 'about' && DESCRIBES.test(column.name) && !signature.person && !/type$/i.test(column.name)) {
     const category = meanings.get(healthLeaf ?? 'condition')?.category ?? 'user.health_and_medical';
     return candidate(category, healthLeaf === undefined ? 'it describes what a table around health is about' : `it describes the ${healthLeaf} that its table is about`, healthLeaf === undefined ? 0.5 : 2);
   }
@@ -216,6 +225,7 @@ const DESCRIBES = /desc|code|^name$|value|display|result|finding|outcome|severit
 const VALUE = /^(value|number|identifier|no|text|valor|wert|valeur|nummer)$/i;
 /** The row above in a tree, as a rule, and no mother or father. */
 const PARENT = /parent/i;
+const ATTRIBUTE = /^(meta_?|attr(ibute)?_?|field_?|property_?)?(value|data)$/i;
 const CONTACT = /contact|kontakt|contacto|recapito/i;
 const USER = /^(user|usr|login|benutzer|usuario|utilisateur|utente|gebruiker)$/i;
 const TITLE = /(^|_)(title|position|role_?name|titel|cargo|poste|funktion)$/i;

@@ -75,6 +75,8 @@ function targetsOf(tables: readonly Table[]): ReadonlyMap<string, Target | null>
     const key = keyColumn(table);
     if (key === undefined || table.partition !== null || table.kind === 'view') continue;
     const target = { name: nameOfTable(table), schema: table.schema, key: key.name, family: comparable(familyOf(key)), unbound: table.primaryKey === null };
+    const said = `=${key.name.toLowerCase()}`;
+    if (!GENERIC_KEY.test(key.name)) made.set(said, made.has(said) ? null : target);
     const words = wordsOf(table.name);
     // wp_users and tbl_customer are called users and customer by those who refer to them.
     for (const said of new Set([words, ...(words.length > 1 ? [words.slice(1)] : [])].map((some) => some.map(stem).join('')))) {
@@ -85,6 +87,8 @@ function targetsOf(tables: readonly Table[]): ReadonlyMap<string, Target | null>
   }
   return made;
 }
+
+const GENERIC_KEY = /^(id|uuid|guid|code|key|name|no|nr|number|type|status|value|title|email|username|date|entity_id|country|country_code|language|slug|token|year|zip|postcode)$/i;
 
 /** The column that names a row: the primary key, else what is called id. */
 function keyColumn(table: Table): Table['columns'][number] | undefined {
@@ -114,6 +118,9 @@ function targetOf(
   const isId = IDS.has(words.at(-1) ?? '') || IDS.has(words[0] ?? '');
   const family = comparable(familyOf(column));
   const base = words.filter((word, place) => !(IDS.has(word) && (place === words.length - 1 || place === 0))).map(stem);
+  // A key with a name of its own is called so wherever it is referred to: matrikelnr, pid, business_entity_id.
+  const named = targets.get(`=${column.name.toLowerCase()}`);
+  if (named !== undefined && named !== null && named.family === family && named.name !== nameOfTable(table)) return named;
   for (let from = 0; from < base.length; from += 1) {
     // A whole name that says a table (`PATIENT`) is a reference only if it cannot be a text about it: it must be a number or uuid,
     // or hold what the key of that table holds, which here is told by its type alone.

@@ -106,6 +106,10 @@ function roleOf(
   if (isPerson) return { role: 'person', reason: 'its rows are people, by its name and columns', ...facts };
   if (about !== undefined) return { role: 'about', reason: about, ...facts };
   if (named.organisation || named.either) return { role: 'organisation', reason: 'its rows are organisations, by its name', ...facts };
+  const names = columns.flatMap(({ leaves: some, organisation, thing }) => (organisation || thing ? [] : some));
+  if (facts.namesPerson || (names.includes('first-name') && names.includes('last-name'))) {
+    if (!named.thing && !named.organisation && !named.either) return { role: 'about', reason: 'it names people', ...facts };
+  }
   if (named.leaves.some((leaf) => HEALTH.has(leaf))) return { role: 'thing', reason: 'a list of what there is, by its name; nobody refers to it as theirs', ...facts };
   if (named.thing) return { role: 'thing', reason: 'its rows are things, by its name', ...facts };
   return { role: 'unknown', reason: 'nothing says whose its rows are', ...facts };
@@ -148,11 +152,21 @@ function personScore(table: Table, { speech, outgoing }: { readonly speech: Spee
     has('ssn') +
     0.7 * has('marital') +
     0.7 * has('job') +
+    // What has a secret and an address is a program: a client of an interface.
+    (table.columns.some(({ name: column }) => /secret|redirect|base_?url|grant_type/i.test(column)) && isNameOnly ? -2 : 0) +
+    (ownNumber(table, speech) ? 1.2 : 0) +
     0.5 * has('name') +
     0.5 * has('email') +
     0.3 * has('phone') +
     (has('password') + has('username') === 2 ? 1.8 : 0.8 * (has('password') + has('username')))
   );
+}
+
+/** Its key is the number that people have: of staff, of students, of members. */
+function ownNumber(table: Table, speech: Speech): boolean {
+  const [only, more] = table.primaryKey?.columns ?? [];
+  if (only === undefined || more !== undefined) return false;
+  return signatureOf(only, speech).leaves.some((leaf) => leaf === 'employee-no' || leaf === 'student-no' || leaf === 'member-no');
 }
 
 const QUALIFIED = /bill|ship|deliver|emergency|contact|recipient|payer|guardian|parent|kin|spouse|mother|father|holder|sender|doctor|physician/i;
@@ -231,6 +245,7 @@ function hasAddressOrName(table: Table, speech: Speech): boolean {
 function viaPersonId(table: Table, speech: Speech): boolean {
   if (signatureOf(table.name, speech).thing) return false;
   return table.columns.some(({ name }) => {
+    if (table.primaryKey?.columns.length === 1 && table.primaryKey.columns[0] === name) return false;
     const { person, id, author, number, leaves } = signatureOf(name, speech);
     return ((person && (id || number)) || leaves.some((leaf) => leaf === 'employee-no' || leaf === 'student-no' || leaf === 'member-no')) && !author;
   });

@@ -129,6 +129,23 @@ const segments = new Map<string, readonly string[] | undefined>();
 /** Names come from the databases of one process; a hostile one must not fill the memory. */
 const SEGMENTS_AT_MOST = 50_000;
 
+/** Also in the plural or the genitive: mothersname. */
+function isPiece(piece: string): boolean {
+  const known = (key: string): boolean => (lexicon.get(key) ?? []).some(({ weak }) => !weak);
+  return known(piece) || (piece.length > PIECE_LETTERS && piece.endsWith('s') && known(piece.slice(0, -1)));
+}
+
+const TAIL_LETTERS = 6;
+const HEAD_LETTERS = 7;
+const REST_LETTERS = 3;
+
+/** A long known word at the end or the beginning of an unknown one: heimatadresse, lastnamephonetic. */
+function withinWord(word: string): readonly string[] | undefined {
+  for (let at = REST_LETTERS; at <= word.length - TAIL_LETTERS; at += 1) if (isPiece(word.slice(at))) return [word.slice(0, at), word.slice(at)];
+  for (let at = word.length - REST_LETTERS; at >= HEAD_LETTERS; at -= 1) if (isPiece(word.slice(0, at))) return [word.slice(0, at), word.slice(at)];
+  return undefined;
+}
+
 /** Cuts a word that is written without breaks into known ones, as few as possible: `customeremail`. Undefined: it is none such. */
 export function segment(word: string): readonly string[] | undefined {
   if (word.length < SEGMENT_LETTERS || word.length > SEGMENT_LETTERS_AT_MOST) return undefined;
@@ -138,14 +155,14 @@ export function segment(word: string): readonly string[] | undefined {
     for (let start = 0; start < end; start += 1) {
       const before = best[start];
       const piece = word.slice(start, end);
-      const fits = piece.length >= PIECE_LETTERS ? (lexicon.get(piece) ?? []).some(({ weak }) => !weak) : end === word.length && start > 0 && SHORT_ENDS.has(piece);
+      const fits = piece.length >= PIECE_LETTERS ? isPiece(piece) : end === word.length && start > 0 && SHORT_ENDS.has(piece);
       if (before === undefined || !fits) continue;
       const current = best[end];
       if (current === undefined || before.length + 1 < current.length) best[end] = [...before, piece];
     }
   }
   const found = best[word.length];
-  const result = found === undefined || found.length < 2 ? undefined : found;
+  const result = found === undefined || found.length < 2 ? withinWord(word) : found;
   if (segments.size < SEGMENTS_AT_MOST) segments.set(word, result);
   return result;
 }
