@@ -14,7 +14,7 @@ const LATIN = /^[\u0000-\u024F]*$/;
 export function cuePattern(cues: string): string {
   const all = alternatives(cues);
   const latin = all.filter((cue) => LATIN.test(cue));
-  const other = all.filter((cue) => !LATIN.test(cue));
+  const other = all.filter((cue) => !LATIN.test(cue)).map(fold);
   return [...(latin.length > 0 ? [`(?<![a-z])(?:${latin.join('|')})(?![a-z])`] : []), ...other].join('|');
 }
 

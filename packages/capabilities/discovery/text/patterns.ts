@@ -117,8 +117,8 @@ function firstWord(text: string): string {
   return /[\p{L}\p{N}_]+/u.exec(text)?.[0] ?? text;
 }
 
-/** RE2 takes time in proportion to the text, but a large pattern times a large text is long still. */
-const WINDOW = 16_384;
+/** A longer text is looked at in pieces, each a text of its own for `^` and `$`. RE2 takes time in proportion to the text, but a large pattern times a large text is long still. */
+const WINDOW = 262_144;
 const OVERLAP = 1_024;
 export const PATTERN_TIME_MS = 2_000;
 
