@@ -38,7 +38,7 @@ function isVin(value: string): boolean {
 }
 
 /** 45 CFR 162.406: Luhn over 80840 and the number. */
-export function isNpi(digits: string): boolean {
+function isNpi(digits: string): boolean {
   return /^[12]/.test(digits) && luhn(`80840${digits}`);
 }
 

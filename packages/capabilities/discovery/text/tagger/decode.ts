@@ -26,7 +26,7 @@ export function newBench(): Bench {
 }
 
 /** Whether label `next` may follow `previous`: an inside needs a beginning of its own sort. */
-export function mayFollow(previous: number, next: number): boolean {
+function mayFollow(previous: number, next: number): boolean {
   return next === 0 || next % 2 === 1 || previous === next || previous === next - 1;
 }
 

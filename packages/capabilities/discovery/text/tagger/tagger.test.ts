@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { detectText } from '../detect.ts';
+import type { Entity } from '../model.ts';
 import { packModel, unpackModel } from './model-file.ts';
 import { shippedModel } from './tagger.ts';
 import { emptyTokens, hashOf, tokenize } from './tokens.ts';
@@ -70,14 +71,14 @@ describe('the tagger', () => {
         for (const { full_text: text, spans } of items) {
           const wanted = spans.filter((span) => (same[span.entity_type] ?? span.entity_type) === type);
           const found = detectText(text).filter((entity) => entity.type === type);
-          for (const entity of found)
-            wanted.some((span) => entity.start < span.end_position && entity.end > span.start_position)
-              ? (right += 1)
-              : (wrong += 1);
-          for (const span of wanted)
-            found.some((entity) => entity.start < span.end_position && entity.end > span.start_position)
-              ? (hit += 1)
-              : (missed += 1);
+          const meets = (entity: Entity, span: Labelled['spans'][number]): boolean =>
+            entity.start < span.end_position && entity.end > span.start_position;
+          const good = found.filter((entity) => wanted.some((span) => meets(entity, span))).length;
+          const met = wanted.filter((span) => found.some((entity) => meets(entity, span))).length;
+          right += good;
+          wrong += found.length - good;
+          hit += met;
+          missed += wanted.length - met;
         }
         const [precision, recall] = [right / (right + wrong), hit / (hit + missed)];
         const f1 = (2 * precision * recall) / (precision + recall);
