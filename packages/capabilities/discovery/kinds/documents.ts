@@ -34,16 +34,11 @@ function isVin(value: string): boolean {
     (total, letter, at) => total + (LETTER_WORTH[letter] ?? Number(letter)) * (VIN_WEIGHTS[at] ?? 0),
     0,
   );
-  return (
-    'X'
-      .repeat(Number(sum % 11 === 10))
-      .concat(String(sum % 11))
-      .at(0) === value.toUpperCase()[8]
-  );
+  return value[8]?.toUpperCase() === (sum % 11 === 10 ? 'X' : String(sum % 11));
 }
 
 /** 45 CFR 162.406: Luhn over 80840 and the number. */
-export function isNpi(digits: string): boolean {
+function isNpi(digits: string): boolean {
   return /^[12]/.test(digits) && luhn(`80840${digits}`);
 }
 

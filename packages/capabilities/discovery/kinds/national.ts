@@ -37,9 +37,7 @@ function national({ check, country, distinct, category, ...row }: Row): KindFact
     country,
     family: 'national',
     category: category ?? NATIONAL,
-    validators: [
-      typeof check === 'string' ? `${country.toLowerCase()}-${check}` : `${row.name.toLowerCase().replaceAll('_', '-')}`,
-    ],
+    validators: [typeof check === 'string' ? `${country.toLowerCase()}-${check}` : row.name.toLowerCase().replaceAll('_', '-')],
     validate: (value) => (holds(value) ? Math.max(0.3, CERTAIN - row.chance) : 0),
     needsCue: distinct !== true,
   };

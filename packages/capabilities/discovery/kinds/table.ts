@@ -10,7 +10,7 @@ import { secretKinds } from './secrets.ts';
 import { wordKinds } from './words.ts';
 
 /** Longer values are no value of a kind: nothing below is asked of them. */
-export const LONGEST_VALUE = 16_384;
+const LONGEST_VALUE = 16_384;
 
 /** Every kind, in the order of the docs page. */
 export const kinds: readonly Kind[] = [

@@ -35,9 +35,8 @@ export class Scan {
   }
 
   date(start: number, end: number): void {
-    const before = contextBefore(this.text, start);
     const birth = kindNamed('DATE_OF_BIRTH');
-    const born = birth !== undefined && lastCue(birth, before) >= 0;
+    const born = birth !== undefined && this.hasCueNear(start) && lastCue(birth, contextBefore(this.text, start)) >= 0;
     this.add({
       type: born ? 'DATE_OF_BIRTH' : 'DATE_TIME',
       start,
@@ -52,6 +51,11 @@ export class Scan {
     return start - this.cueAt < 60;
   }
 
+  /** All there is, when it is short; else nothing. */
+  get onlyValue(): string {
+    return this.#bare;
+  }
+
   isBare(value: string): boolean {
     return this.#bare === value;
   }
@@ -64,7 +68,7 @@ const phoneKind = named('PHONE_NUMBER');
 /** Kinds that mixed letters and digits tell by themselves. */
 const distinctMixed = kinds.filter(
   ({ needsCue, family, examples }) =>
-    !needsCue && (family === 'national' || family === 'document') && /[A-Z]/i.test(examples[0] ?? ''),
+    !needsCue && (family === 'national' || family === 'document') && examples.some((value) => /[A-Z]/i.test(value)),
 );
 const distinctNumeric = kinds.filter(
   ({ needsCue, family, examples }) => !needsCue && family === 'national' && !/[A-Z]/i.test(examples[0] ?? ''),
@@ -73,8 +77,21 @@ const distinctNumeric = kinds.filter(
 const RARE = new Set(['CN_RESIDENT_ID', 'CH_AHV', 'AE_EMIRATES_ID']);
 /** A kind whose value alone is believed when it is all there is: others of as weak a check would be guesses. */
 const BARE_CHANCE = 0.12;
+/** A date or a range is all that can be checked of these: written without separators they need their word. */
+const WITHOUT_CHECK_DIGIT = new Set([
+  'US_ITIN',
+  'DK_CPR',
+  'KR_RRN',
+  'MY_NRIC',
+  'ID_NIK',
+  'EG_NATIONAL_ID',
+  'CU_NI',
+  'GT_CUI',
+  'LK_NIC',
+]);
 /** More groups than any number of a person has. */
-const RUN = /\d+(?:[-./ ()]{1,3}\d+){0,14}/y;
+const RUN = /\d{1,40}(?:[-./ ()]{1,3}\d{1,40}){0,14}/y;
+const LONGEST_DIGITS = 40;
 const EXTENSION = /\s?(?:x|ext\.? ?)\s?\d{1,6}(?![A-Za-z0-9])/iy;
 const IPV4 = /(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)/y;
 const VERSION = /(?:versions?|ver\.?|v|release|build|section|sect\.?|chapter|§|rev\.?|firmware|oid)\s*:?\s*$/;
@@ -95,8 +112,10 @@ function stick(pattern: RegExp, text: string, at: number): RegExpExecArray | nul
 /** A run of digits and what separates them; gives the place to go on. */
 export function numericRun(scan: Scan, first: number): number {
   const { text } = scan;
+  const alone = endOfDigits(text, first);
+  if (alone - first > LONGEST_DIGITS) return alone;
   const run = stick(RUN, text, first)?.[0] ?? text[first] ?? '';
-  let end = first + run.length;
+  const end = first + run.length;
   const following = text.charCodeAt(end);
   // Letters follow at once: the last group belongs to them (12345678Z, 5th, 0x1f).
   const glued = (following >= 65 && following <= 90) || (following >= 97 && following <= 122) || following === 95;
@@ -110,8 +129,21 @@ export function numericRun(scan: Scan, first: number): number {
   if (stick(TIME_STAMP, text, first) !== null) return first + 10;
   if (run.includes('.') && ipv4(scan, first, run)) return end;
   const digits = countDigits(run);
-  if (digits < 5) return end;
-  end = groups(scan, first, run);
+  if (digits < 5) {
+    if (scan.hasCueNear(first)) withCue(scan, first, end);
+    return end;
+  }
+  // 54362315-K, 15 070649 C 103: capitals may belong to it.
+  if (/[- ]/.test(text[end] ?? '') && /[A-Z]/.test(text[end + 1] ?? '')) {
+    const taken = spacedToken(scan, first, end);
+    if (taken > end) return taken;
+  }
+  return groups(scan, first, run);
+}
+
+function endOfDigits(text: string, first: number): number {
+  let end = first + 1;
+  while (end < text.length && isDigitAt(text, end)) end += 1;
   return end;
 }
 
@@ -126,7 +158,8 @@ function countDigits(run: string): number {
 
 /** The groups before the last are a run of their own; the last begins a word of letters and digits. */
 function gluedRun(scan: Scan, first: number, run: string): number {
-  const lastGroup = run.length - (/\d+$/.exec(run)?.[0].length ?? 0);
+  let lastGroup = run.length;
+  while (lastGroup > 0 && isDigitAt(run, lastGroup - 1)) lastGroup -= 1;
   let end = first + run.length;
   let digits = run.length - lastGroup;
   while (end < scan.text.length) {
@@ -212,7 +245,7 @@ function number(scan: Scan, start: number, end: number, begins: boolean): boolea
   const digits = countDigits(value);
   if (digits > 30 || /[A-Za-z0-9]/.test(text[start - 1] ?? '') || partOfLonger(text, start)) return false;
   if (digits >= 12 && digits <= 19 && cardAt(scan, start, end, value)) return true;
-  if (/^\d{3}-\d{2}-\d{4}$/.test(value)) return scan.check('US_SSN', start, end, 3, 0.85);
+  if (/^\d{3}-\d{2}-\d{4}$/.test(value) && scan.check('US_SSN', start, end, 3, 0.85)) return true;
   if (scan.hasCueNear(start) && withCue(scan, start, end)) return true;
   if (
     distinctNumeric.some(
@@ -288,7 +321,12 @@ const CUE_REACH = 34;
 
 function bare(scan: Scan, start: number, end: number, value: string): boolean {
   const fitting = kinds
-    .filter(({ chance, family }) => chance <= BARE_CHANCE && (family === 'national' || family === 'health'))
+    .filter(
+      ({ name, chance, family }) =>
+        chance <= BARE_CHANCE &&
+        (family === 'national' || family === 'health') &&
+        (/\D/.test(value) || !WITHOUT_CHECK_DIGIT.has(name)),
+    )
     .map((kind) => ({ kind, score: surenessOf(kind, value) }))
     .filter(({ score }) => score > 0)
     .toSorted((a, b) => a.kind.chance - b.kind.chance)[0];
@@ -377,6 +415,11 @@ export function alnumToken(scan: Scan, start: number, end: number, digits: numbe
   }
   if (cue && withCue(scan, start, end)) return end;
   if (scan.isBare(token) && bare(scan, start, end, token)) return end;
+  if (text[end] === '(') {
+    // HKID: G123456(A).
+    const closing = text.indexOf(')', end) === end + 2 ? end + 3 : end;
+    if (closing > end && cue && withCue(scan, start, closing)) return closing;
+  }
   return from < start ? splitRun(scan, from, start, end) : end;
 }
 
@@ -441,6 +484,21 @@ function extended(scan: Scan, start: number, end: number, more: string): number 
     if (cue && !/[a-z] |\b[a-z]+$/.test(value) && withCue(scan, start, stop)) return stop;
   }
   return end;
+}
+
+/** A short text in which nothing was found may be a number as a whole: HKID, citizen cards. */
+export function bareValue(scan: Scan): void {
+  const value = scan.onlyValue;
+  if (scan.found.length > 0 || value.length < 8 || value.length > 40 || countDigits(value) < 5) return;
+  const start = scan.text.indexOf(value);
+  bare(scan, start, start + value.length, value);
+}
+
+/** Letters and digits with spaces or dashes between; gives where it ends, or `end` where it is nothing. */
+export function spacedToken(scan: Scan, start: number, end: number): number {
+  if (/[\w-]/.test(scan.text[start - 1] ?? '')) return end;
+  const more = stick(TOKEN_MORE, scan.text, end)?.[0] ?? '';
+  return more.length > 0 && more.length < 40 ? extended(scan, start, end, more) : end;
 }
 
 /** What stands behind the word for a secret. */

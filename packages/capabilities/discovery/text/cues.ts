@@ -2,7 +2,7 @@ import { fold } from '../kinds/fold.ts';
 import type { Kind } from '../kinds/model.ts';
 
 /** How far a word may stand from a value to speak for it. */
-export const CONTEXT = 40;
+const CONTEXT = 40;
 const AFTER = 16;
 
 const LATIN = /^[\u0000-\u024F]*$/;
@@ -11,15 +11,15 @@ const LATIN = /^[\u0000-\u024F]*$/;
  * Alternatives between boundaries, but those of scripts without spaces. The context is folded, so that a boundary is one of a to z:
  * `\p{L}` a hundred times over takes longer to compile than a text to read.
  */
-export function cuePattern(cues: string): string {
+function cuePattern(cues: string): string {
   const all = alternatives(cues);
   const latin = all.filter((cue) => LATIN.test(cue));
-  const other = all.filter((cue) => !LATIN.test(cue));
+  const other = all.filter((cue) => !LATIN.test(cue)).map(fold);
   return [...(latin.length > 0 ? [`(?<![a-z])(?:${latin.join('|')})(?![a-z])`] : []), ...other].join('|');
 }
 
 /** The parts between bars that stand in no group. */
-export function alternatives(cues: string): readonly string[] {
+function alternatives(cues: string): readonly string[] {
   const parts: string[] = [];
   let depth = 0;
   let from = 0;

@@ -4,7 +4,7 @@ import { SafekeepError } from '@safekeep/core';
 export type Item = { readonly id: string | number; readonly text: string };
 
 /** A longer item is refused: it must fit into memory a few times over. In UTF-16 units. */
-export const LONGEST_ITEM = 128 * 1024 * 1024;
+const LONGEST_ITEM = 128 * 1024 * 1024;
 /** Bytes that are no UTF-8 become U+FFFD, which no pattern takes for a letter; offsets count it as one. */
 const DECODER = { fatal: false, ignoreBOM: false } as const;
 
@@ -18,8 +18,8 @@ export async function* readItems(source: AsyncIterable<Buffer>): AsyncGenerator<
   const decoder = new TextDecoder('utf-8', DECODER);
   const chunks = source[Symbol.asyncIterator]();
   const more = async (): Promise<string | undefined> => {
-    const { done, value } = await chunks.next();
-    if (done !== true) return decoder.decode(value, { stream: true });
+    const next = await chunks.next();
+    if (next.done !== true) return decoder.decode(next.value, { stream: true });
     const rest = decoder.decode();
     return rest.length > 0 ? rest : undefined;
   };

@@ -12,7 +12,7 @@ const MOST_WORDS = 100_000;
 const LONGEST_WORD = 200;
 
 /** What a customer adds: patterns of their own, words that are always and words that are never personal. */
-export const PatternFile = Type.Object(
+const PatternFile = Type.Object(
   {
     patterns: Type.Optional(
       Type.Array(
@@ -117,10 +117,10 @@ function firstWord(text: string): string {
   return /[\p{L}\p{N}_]+/u.exec(text)?.[0] ?? text;
 }
 
-/** RE2 takes time in proportion to the text, but a large pattern times a large text is long still. */
-const WINDOW = 16_384;
+/** A longer text is looked at in pieces, each a text of its own for `^` and `$`. RE2 takes time in proportion to the text, but a large pattern times a large text is long still. */
+const WINDOW = 262_144;
 const OVERLAP = 1_024;
-export const PATTERN_TIME_MS = 2_000;
+const PATTERN_TIME_MS = 2_000;
 
 /** @throws `pattern-too-slow` when the patterns of a customer take longer than their time for one text. */
 export function scanPatterns(text: string, own: OwnPatterns, add: (found: Found) => void, limitMs = PATTERN_TIME_MS): void {

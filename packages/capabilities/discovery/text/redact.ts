@@ -45,10 +45,7 @@ export class Redactor {
   #replacement(type: string, value: string): string {
     if (type === 'CREDIT_CARD') return maskCard(value);
     if (MARKED.has(type) || !SHAPED.test(value) || !/\p{N}|@/u.test(value)) return this.#mark(type, value);
-    return value
-      .replace(/\p{N}/gu, '#')
-      .replace(/\p{Lu}/gu, 'X')
-      .replace(/\p{L}/gu, 'x');
+    return value.replace(/\p{N}|\p{L}/gu, (letter) => (/\p{N}/u.test(letter) ? '#' : /\p{Lu}/u.test(letter) ? 'X' : 'x'));
   }
 
   #mark(type: string, value: string): string {

@@ -1,5 +1,5 @@
 import { kinds } from '../kinds/table.ts';
-import { alnumToken, dateAt, numericRun, secretValue, type Scan } from './candidates.ts';
+import { alnumToken, bareValue, dateAt, numericRun, secretValue, spacedToken, type Scan } from './candidates.ts';
 import { CueFinder } from './cues.ts';
 
 const OTHER = 0;
@@ -11,40 +11,18 @@ const CLASS = Uint8Array.from({ length: 128 }, (_, code) => {
   return (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95 ? LETTER : OTHER;
 });
 
-const CUES = new CueFinder(
-  kinds.filter(({ needsCue, family }) => needsCue || family === 'contact' || family === 'financial' || family === 'national'),
-);
-/** Words that a secret may begin with, by three units: the sticky pattern decides. */
-const SECRET_STARTS = new Set(
-  [
-    'AKI',
-    'ASI',
-    'ARO',
-    'AID',
-    'ghp',
-    'gho',
-    'ghu',
-    'ghs',
-    'ghr',
-    'git',
-    'AIz',
-    'xox',
-    'sk_',
-    'pk_',
-    'rk_',
-    'glp',
-    'npm',
-    'SK',
-    'dop',
-    'hf_',
-    'shp',
-    'eyJ',
-    'AGE',
-    'pbk',
-    'scr',
-    'SCR',
-  ].map((start) => start.padEnd(3)),
-);
+const CUES = new CueFinder(kinds.filter(({ family }) => family !== 'words' && family !== 'entity'));
+/** Words that a secret may begin with, by a hash of three units: the sticky pattern decides. */
+const SECRET_STARTS = new Uint8Array(1 << 12);
+for (const start of 'AKI ASI ARO AID ghp gho ghu ghs ghr git AIz xox sk_ pk_ rk_ sk- glp npm dop hf_ shp eyJ AGE pbk scr SCR SK0 SK1 SK2 SK3 SK4 SK5 SK6 SK7 SK8 SK9 SKa SKb SKc SKd SKe SKf'.split(
+  ' ',
+)) {
+  SECRET_STARTS[startKey(start, 0)] = 1;
+}
+
+function startKey(text: string, at: number): number {
+  return ((text.charCodeAt(at) * 31 + text.charCodeAt(at + 1)) * 31 + text.charCodeAt(at + 2)) & 4_095;
+}
 
 const API_KEY =
   /(?:(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{36,251}|github_pat_[A-Za-z0-9_]{22,251}|AIza[\w-]{35}|xox[abprs]-[A-Za-z0-9-]{10,250}|(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{16,99}|glpat-[\w-]{20,50}|npm_[A-Za-z0-9]{36}|SK[0-9a-f]{32}|sk-(?:ant-|proj-)?[\w-]{20,200}|dop_v1_[0-9a-f]{64}|hf_[A-Za-z0-9]{34}|shpat_[0-9a-fA-F]{32})(?![A-Za-z0-9])/y;
@@ -81,6 +59,7 @@ export function scanStructured(scan: Scan): void {
     else if (kind === DIGIT) at = numericRun(scan, at);
     else at = sign(scan, at, code);
   }
+  bareValue(scan);
 }
 
 function isSpaceLike(code: number): boolean {
@@ -106,7 +85,7 @@ function word(scan: Scan, start: number): number {
   }
   if (at === start) return start + 1;
   if (foreign || CUES.isCue(text, start)) scan.cueAt = at;
-  if (SECRET_STARTS.has(text.slice(start, start + 3)) || text.startsWith('SK', start)) {
+  if (SECRET_STARTS[startKey(text, start)] === 1) {
     const end = secretWord(scan, start);
     if (end > start) return end;
   }
@@ -114,6 +93,17 @@ function word(scan: Scan, start: number): number {
   if (scan.cueAt === at && !foreign) {
     const named = stick(NAMED_SECRET, text, start);
     if (named?.[1] !== undefined) secretValue(scan, start + named[0].length - named[1].length, named[1]);
+  }
+  if (
+    digits === 0 &&
+    !foreign &&
+    at - start <= 4 &&
+    isDigit(text, at + 1) &&
+    (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 45)
+  ) {
+    // AB 12 34 56 C: letters and digits apart.
+    const taken = spacedToken(scan, start, at);
+    if (taken > at) return taken;
   }
   if (at - start <= 9) {
     const code = text.charCodeAt(at);
@@ -202,9 +192,19 @@ function colon(scan: Scan, at: number): number {
     return urlParts(scan, at + 3, end);
   }
   // IPv6: from the first hexadecimal group before the first colon.
-  if (!/[0-9a-f:]/i.test(text[at + 1] ?? '')) return at + 1;
+  const next = text.charCodeAt(at + 1);
+  if (next !== 58 && !isHex(next)) return at + 1;
   let start = at;
-  while (start > 0 && at - start < 4 && /[0-9a-f]/i.test(text[start - 1] ?? '')) start -= 1;
+  while (start > 0 && at - start < 4 && isHex(text.charCodeAt(start - 1))) start -= 1;
+  // hh:mm:ss is most of what has colons.
+  if (
+    at - start <= 2 &&
+    text.charCodeAt(at + 3) !== 58 &&
+    next !== 58 &&
+    text.charCodeAt(at + 4) !== 58 &&
+    text.charCodeAt(at + 5) !== 58
+  )
+    return at + 1;
   if (/[\w:.]/.test(text[start - 1] ?? '')) return at + 1;
   const match = stick(IPV6, text, start);
   if (match === null || match[0].split(':').length < 3) return at + 1;
@@ -212,6 +212,10 @@ function colon(scan: Scan, at: number): number {
   if (/^(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/.test(match[0])) return scan.check('MAC_ADDRESS', start, end, 3) ? end : at + 1;
   // ::1 and the like are no machine of a person; a time of day (10:20:30) is no address.
   return match[0].replaceAll(':', '').length >= 4 && scan.check('IP_ADDRESS', start, end, 3) ? end : at + 1;
+}
+
+function isHex(code: number): boolean {
+  return (code >= 48 && code <= 57) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102);
 }
 
 /** A card or an e-mail address inside a URL is found still; the URL stays the longer finding of lower rank. */

@@ -2,7 +2,7 @@
 export type Bloom = { readonly bits: Uint8Array };
 
 const HASHES = 6;
-export const BITS_A_MEMBER = 10;
+const BITS_A_MEMBER = 10;
 
 export function emptyBloom(members: number): Bloom {
   return { bits: new Uint8Array(Math.ceil((members * BITS_A_MEMBER) / 8)) };

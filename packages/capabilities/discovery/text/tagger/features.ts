@@ -141,15 +141,32 @@ export function featuresOf(
   into[26] = row(26, mix(mix(p1) ^ previous) ^ k0);
 }
 
+/** Four to six digits that begin a line may be the postal code of an address above. */
+function mayBePostal({ starts, ends, shapes }: Tokens, at: number): boolean {
+  const length = (ends[at] ?? 0) - (starts[at] ?? 0);
+  return shapes[at] === Shape.digits && length >= 4 && length <= 6 && at > 0 && shapes[at - 1] === Shape.breakLine;
+}
+
+/** A number is the beginning of an address only where a name or another number follows. */
+function beginsAddress(shapes: Uint8Array, flags: Uint8Array, next: number, count: number): boolean {
+  if (next >= count) return false;
+  const shape = shapes[next] ?? 0;
+  if (shape <= Shape.breakLine || shape === Shape.alnum) return false;
+  return shape !== Shape.lower || ((flags[next] ?? 0) & Flag.plain) === 0;
+}
+
 const NAMES = Flag.given | Flag.family | Flag.place | Flag.placePart;
 
 /**
  * Nobody needs to weigh it, unless a name is under way: signs, plain words in small letters, and other words in small letters
  * that no list of names knows and no number stands beside (a street may be written small).
  */
-export function isIdle({ count, shapes }: Tokens, flags: Uint8Array, at: number): boolean {
+export function isIdle(tokens: Tokens, flags: Uint8Array, at: number): boolean {
+  const { count, shapes } = tokens;
   const shape = shapes[at] ?? 0;
   if (shape <= Shape.breakLine) return true;
+  if (shape === Shape.digits || shape === Shape.alnum)
+    return !mayBePostal(tokens, at) && !beginsAddress(shapes, flags, at + 1, count);
   if (shape !== Shape.lower) return false;
   const flag = flags[at] ?? 0;
   if ((flag & Flag.plain) !== 0) return true;

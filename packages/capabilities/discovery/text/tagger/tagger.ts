@@ -43,13 +43,12 @@ export function tagText(text: string, model: Model, onStretch: (bench: Bench, ta
 function stretchEnd(text: string, from: number): number {
   const limit = from + STRETCH;
   if (limit >= text.length) return text.length;
-  // An empty line ends a paragraph; addresses go over single line breaks.
-  const paragraph = text.lastIndexOf('\n\n', limit);
-  if (paragraph > from + STRETCH / 4) return paragraph + 2;
-  const line = text.lastIndexOf('\n', limit);
-  if (line > from + STRETCH / 4) return line + 1;
-  const space = text.lastIndexOf(' ', limit);
-  if (space > from + STRETCH / 4) return space + 1;
+  // Looked for in the stretch only: a line of fifty million letters has no line break to find.
+  const stretch = text.slice(from, limit);
+  for (const end of ['\n\n', '\n', ' ']) {
+    const found = stretch.lastIndexOf(end);
+    if (found > STRETCH / 4) return from + found + end.length;
+  }
   return limit;
 }
 

@@ -1,7 +1,7 @@
 // Labelled sentences out of templates and names. No sentence of anybody's data set stands here.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hashOf } from '../../packages/capabilities/discovery/text/tagger/tokens.ts';
+import { hashOf } from '../tagger/tokens.ts';
 import { isKeptBack, type Words } from './lists.ts';
 
 export type Span = { readonly label: 'PER' | 'LOC' | 'ORG' | 'ADR'; readonly start: number; readonly end: number };

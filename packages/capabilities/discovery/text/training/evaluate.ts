@@ -1,13 +1,13 @@
 // Precision and recall of `detect`: on sentences of kept-back templates and names, and on a file of labelled sentences.
-// `node tools/tagger/evaluate.ts [--model FILE] [--sentences N] [--file JSON] [--known] [--show]`
+// `node packages/capabilities/discovery/text/training/evaluate.ts [--model FILE] [--sentences N] [--file JSON] [--known] [--show]`
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { detectText } from '../../packages/capabilities/discovery/text/detect.ts';
-import { unpackModel } from '../../packages/capabilities/discovery/text/tagger/model-file.ts';
-import { shippedModel } from '../../packages/capabilities/discovery/text/tagger/tagger.ts';
+import { detectText } from '../detect.ts';
+import { unpackModel } from '../tagger/model-file.ts';
+import { shippedModel } from '../tagger/tagger.ts';
 import { readWords } from './lists.ts';
 import { readTemplates, Sentences } from './sentences.ts';
-import { measure, readLabelled, table, type Labelled } from './score.ts';
+import { measure, print, readLabelled, table, type Labelled } from './score.ts';
 
 const { values } = parseArgs({
   options: {
@@ -27,7 +27,7 @@ const result = measure(labelled, (text) => detectText(text, { model }), {
   show: values.show,
   ...(values.file === undefined ? { only: entities } : {}),
 });
-console.log(table(result));
+print(table(result));
 
 async function heldBack(count: number): Promise<readonly Labelled[]> {
   const source = new Sentences(await readWords(), await readTemplates(), values.known ? 'held-known' : 'held', 99);

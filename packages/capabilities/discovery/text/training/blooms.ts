@@ -1,6 +1,6 @@
-import { addTo, emptyBloom, type Bloom } from '../../packages/capabilities/discovery/text/tagger/bloom.ts';
-import { joinHashes, type Lists } from '../../packages/capabilities/discovery/text/tagger/features.ts';
-import { emptyTokens, hashOf, Shape, tokenize } from '../../packages/capabilities/discovery/text/tagger/tokens.ts';
+import { addTo, emptyBloom, type Bloom } from '../tagger/bloom.ts';
+import { joinHashes, type Lists } from '../tagger/features.ts';
+import { emptyTokens, hashOf, Shape, tokenize } from '../tagger/tokens.ts';
 import { isKeptBack, type Words } from './lists.ts';
 import type { Part } from './sentences.ts';
 

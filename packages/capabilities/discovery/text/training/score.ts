@@ -1,5 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import type { Entity } from '../../packages/capabilities/discovery/text/model.ts';
+import type { Entity } from '../model.ts';
+
+/** A line on standard output: these are programs at a terminal. */
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
 
 export type Labelled = {
   readonly text: string;
@@ -22,7 +27,7 @@ const SAME: Readonly<Record<string, string>> = {
   LAST_NAME: 'PERSON',
 };
 
-export const sameType = (type: string): string => SAME[type] ?? type;
+const sameType = (type: string): string => SAME[type] ?? type;
 
 /**
  * A labelled stretch is hit by a finding of its type that overlaps it; a finding is right when it overlaps one of its type.
@@ -48,7 +53,7 @@ export function measure(
       const hit = found.some((entity) => entity.type === span.type && entity.start < span.end && entity.end > span.start);
       of(span.type)[hit ? 'hit' : 'missed'] += 1;
       if (!hit && options.show)
-        console.log(
+        print(
           `missed ${span.type} ${JSON.stringify(text.slice(span.start, span.end))} in ${JSON.stringify(text.slice(Math.max(0, span.start - 50), span.end + 30))}`,
         );
     }
@@ -56,7 +61,7 @@ export function measure(
       const right = wanted.some((span) => entity.type === span.type && entity.start < span.end && entity.end > span.start);
       of(entity.type)[right ? 'right' : 'wrong'] += 1;
       if (!right && options.show)
-        console.log(
+        print(
           `false ${entity.type} ${JSON.stringify(text.slice(entity.start, entity.end))} in ${JSON.stringify(text.slice(Math.max(0, entity.start - 50), entity.end + 30))}`,
         );
     }
@@ -64,7 +69,7 @@ export function measure(
   return counts;
 }
 
-export function figures({ hit, missed, right, wrong }: Counts): {
+function figures({ hit, missed, right, wrong }: Counts): {
   readonly precision: number;
   readonly recall: number;
   readonly f1: number;
