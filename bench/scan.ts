@@ -36,9 +36,15 @@ function scanning(schema: string) {
     const database = await openDatabase(new Secret(fixture.url), { poolMax: 1, applicationName: 'bench scan' });
     return {
       run: async () => {
-        const { columns } = await scanDatabase(database, { tenant: 'default', clock: systemClock, signal: new AbortController().signal, schemas: [schema] });
+        const { columns } = await scanDatabase(database, {
+          tenant: 'default',
+          clock: systemClock,
+          signal: new AbortController().signal,
+          schemas: [schema],
+        });
         const found = columns.filter(({ decision }) => decision !== 'none').length;
-        if (columns.length !== size * COLUMNS || found < size) throw new Error(`${found} of ${columns.length} columns are personal`);
+        if (columns.length !== size * COLUMNS || found < size)
+          throw new Error(`${found} of ${columns.length} columns are personal`);
         return { units: columns.length };
       },
       close: database.close,
@@ -52,7 +58,9 @@ async function bareReading({ fixture, size }: ContenderContext<DatabaseFixture>)
   return {
     run: async () => {
       await readCatalog(pool, { schemas: ['small'] });
-      await pool.query(`select tablename, attname, null_frac, most_common_vals::text, histogram_bounds::text from pg_stats where schemaname = 'small'`);
+      await pool.query(
+        `select tablename, attname, null_frac, most_common_vals::text, histogram_bounds::text from pg_stats where schemaname = 'small'`,
+      );
       return { units: size * COLUMNS };
     },
     close: () => pool.end(),
@@ -74,7 +82,14 @@ export const bench = defineBench<DatabaseFixture>({
   ],
   limits: [
     { contender: 'scan', measure: 'seconds', relation: 'at-most', bound: 5, scales: ['small', 'medium'], source: SOURCE },
-    { contender: 'scan', measure: 'peakRssBytes', relation: 'at-most', bound: 200_000_000, scales: ['small', 'medium'], source: SOURCE },
+    {
+      contender: 'scan',
+      measure: 'peakRssBytes',
+      relation: 'at-most',
+      bound: 200_000_000,
+      scales: ['small', 'medium'],
+      source: SOURCE,
+    },
     { contender: 'scan with a large table', measure: 'seconds', relation: 'at-most', bound: 1.2, against: 'scan', source: SOURCE },
   ],
 });

@@ -20,7 +20,11 @@ function judge(tally: Tally, column: string, truth: Truth | undefined, personal:
 }
 
 function report({ found, missed, wrong }: Tally): { readonly recall: number; readonly precision: number; readonly told: string } {
-  return { recall: found / (found + missed.length), precision: found / (found + wrong.length), told: `missed ${missed.join(', ')}; wrong ${wrong.join(', ')}` };
+  return {
+    recall: found / (found + missed.length),
+    precision: found / (found + wrong.length),
+    told: `missed ${missed.join(', ')}; wrong ${wrong.join(', ')}`,
+  };
 }
 
 test('by names alone, on empty tables in seven languages, nearly every personal column is found and few others', async (t) => {
@@ -49,7 +53,12 @@ test('in the sample practice nearly every personal column is found, and its peop
     const label = labels.get(finding.column);
     if (label === undefined) continue;
     const truth: Truth = !label.includes('none') ? 'personal' : label.length === 1 ? 'not' : 'either';
-    judge(tally, truth === 'not' && finding.decision !== 'none' ? `${finding.column} (${finding.evidence.join(' | ')})` : finding.column, truth, finding.decision !== 'none');
+    judge(
+      tally,
+      truth === 'not' && finding.decision !== 'none' ? `${finding.column} (${finding.evidence.join(' | ')})` : finding.column,
+      truth,
+      finding.decision !== 'none',
+    );
   }
   const { recall, precision, told } = report(tally);
   t.diagnostic(`recall ${recall.toFixed(3)}, precision ${precision.toFixed(3)}; ${told}`);
@@ -68,13 +77,25 @@ test('an empty pagila is judged by its names alone', async (t) => {
   if (!existsSync(file)) return t.skip('skipped: ../shared/data not present');
   const { database, pool } = await testDatabase(t);
   // The extension for vectors is no part of PostgreSQL.
-  const script = readFileSync(file, 'utf8').split('\n').filter((line) => !/\bvector\b|hnsw|^\\/i.test(line)).join('\n');
+  const script = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => !/\bvector\b|hnsw|^\\/i.test(line))
+    .join('\n');
   const client = await pool.connect();
   await client.query(script);
   client.release(true);
   const { columns } = await scanDatabase(database, { ...ORDER, schemas: ['public'] });
   const personal = new Set(columns.filter(({ decision }) => decision !== 'none').map(({ column }) => column));
-  for (const column of ['customer.first_name', 'customer.last_name', 'customer.email', 'staff.password', 'staff.picture', 'address.phone', 'address.postal_code'])
+  for (const column of [
+    'customer.first_name',
+    'customer.last_name',
+    'customer.email',
+    'staff.password',
+    'staff.picture',
+    'address.phone',
+    'address.postal_code',
+  ])
     assert.ok(personal.has(`public.${column}`), column);
-  for (const column of ['film.title', 'city.city', 'category.name', 'country.country', 'inventory.film_id', 'customer.active']) assert.ok(!personal.has(`public.${column}`), column);
+  for (const column of ['film.title', 'city.city', 'category.name', 'country.country', 'inventory.film_id', 'customer.active'])
+    assert.ok(!personal.has(`public.${column}`), column);
 });

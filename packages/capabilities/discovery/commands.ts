@@ -9,16 +9,26 @@ import { writeMap } from './actions/write-map.ts';
 import { ReviewResult, ScanResult, type Verdict } from './model.ts';
 import { detect } from './text/commands.ts';
 
-const Schemas = Type.Optional(Type.Array(Type.String({ minLength: 1 }), { maxItems: 1000, description: 'look at this schema alone; can be repeated' }));
+const Schemas = Type.Optional(
+  Type.Array(Type.String({ minLength: 1 }), { maxItems: 1000, description: 'look at this schema alone; can be repeated' }),
+);
 
 const scan = command({
   name: 'scan',
   summary: 'find the personal data in the database: every column with a category, how sure, and why',
   input: Type.Object({
     schema: Schemas,
-    write: Type.Optional(Type.Boolean({ description: 'add columns, subjects and paths to the data map; what stands there is not touched' })),
+    write: Type.Optional(
+      Type.Boolean({ description: 'add columns, subjects and paths to the data map; what stands there is not touched' }),
+    ),
     sinceLast: Type.Optional(Type.Boolean({ description: 'look only at columns that are new or changed since the last scan' })),
-    seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 2_147_483_647, description: 'of the sample of rows; the same seed looks at the same rows' })),
+    seed: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 2_147_483_647,
+        description: 'of the sample of rows; the same seed looks at the same rows',
+      }),
+    ),
   }),
   output: ScanResult,
   example: 'safekeep scan --write',
@@ -29,7 +39,15 @@ const scan = command({
     const { columns, subjects, problems, unused, known } = found;
     const seconds = Math.round(context.clock.elapsedMs() - startedMs) / 1000;
     context.log.info('scanned', { columns: columns.length, problems: problems.length, durationMs: Math.round(seconds * 1000) });
-    const result = { columns, subjects, seconds, problems, unused, languages: [...known.speech.spoken], ...(written === undefined ? {} : { written }) };
+    const result = {
+      columns,
+      subjects,
+      seconds,
+      problems,
+      unused,
+      languages: [...known.speech.spoken],
+      ...(written === undefined ? {} : { written }),
+    };
     return { result, ok: problems.length === 0 };
   },
   render: renderScan,
@@ -61,8 +79,12 @@ const review = command({
   summary: 'decide about the columns that a scan is not sure of, by keyboard or from a file of verdicts',
   input: Type.Object({
     schema: Schemas,
-    verdicts: Type.Optional(Type.String({ description: 'take the decisions from this file (YAML or JSON) instead of the keyboard' })),
-    by: Type.Optional(Type.String({ minLength: 1, maxLength: 200, description: 'who decides; the user of this system unless said otherwise' })),
+    verdicts: Type.Optional(
+      Type.String({ description: 'take the decisions from this file (YAML or JSON) instead of the keyboard' }),
+    ),
+    by: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 200, description: 'who decides; the user of this system unless said otherwise' }),
+    ),
   }),
   output: ReviewResult,
   example: 'safekeep scan review --verdicts verdicts.yaml',
@@ -70,7 +92,8 @@ const review = command({
     await context.database();
     const found = await look(context, schema === undefined ? {} : { schema });
     const open = openFindings(found.columns);
-    const given = file !== undefined ? await readVerdictFile(file) : context.json || !process.stdin.isTTY ? [] : await ask(context, open);
+    const given =
+      file !== undefined ? await readVerdictFile(file) : context.json || !process.stdin.isTTY ? [] : await ask(context, open);
     const changedInMap = await recordVerdicts(await context.database(), found, {
       verdicts: given,
       tenant: context.tenant,
@@ -104,7 +127,13 @@ function renderScan({ columns, subjects, seconds, problems, unused, written }: F
   });
   const more = personal.length > SHOWN_AT_MOST ? [`… and ${personal.length - SHOWN_AT_MOST} more; --json lists them all.`] : [];
   const people = subjects.map(({ name, table, key }) => `${ink.strong(name)}: a row of ${table} by ${key.join(', ')}`);
-  const idle = unused.slice(0, SHOWN_AT_MOST).map(({ table, column, why }) => ink.dim(why === 'never-filled' ? `${column ?? table} is empty in every row` : `${table} has not been read since the server counts`));
+  const idle = unused
+    .slice(0, SHOWN_AT_MOST)
+    .map(({ table, column, why }) =>
+      ink.dim(
+        why === 'never-filled' ? `${column ?? table} is empty in every row` : `${table} has not been read since the server counts`,
+      ),
+    );
   return [
     ...lines,
     ...more,
@@ -113,11 +142,22 @@ function renderScan({ columns, subjects, seconds, problems, unused, written }: F
     ...(problems.length === 0 ? [] : ['', ...problems.map(({ table, message }) => ink.bad(`${table}: ${message}`))]),
     '',
     `${columns.length} columns in ${seconds.toFixed(1)} s: ${personal.length} personal, of which ${open.length} to be looked at (safekeep scan review).`,
-    ...(written === undefined ? [] : [`Added to ${written.file}: ${written.columns} columns, ${written.subjects} subjects, ${written.paths} paths. What stood there was not touched.`]),
+    ...(written === undefined
+      ? []
+      : [
+          `Added to ${written.file}: ${written.columns} columns, ${written.subjects} subjects, ${written.paths} paths. What stood there was not touched.`,
+        ]),
   ].join('\n');
 }
 
 function renderReview({ open, decided, changedInMap }: Frozen<ReviewResult>, ink: Ink): string {
-  const lines = open.slice(0, SHOWN_AT_MOST).map(({ column, category, confidence, evidence }) => `${ink.warn(column)}  ${category}  ${confidence.toFixed(2)}\n      ${ink.dim(evidence.join('; '))}`);
-  return [...lines, `${decided} decided, ${open.length} still to be looked at; ${changedInMap} columns of the map changed.`].join('\n');
+  const lines = open
+    .slice(0, SHOWN_AT_MOST)
+    .map(
+      ({ column, category, confidence, evidence }) =>
+        `${ink.warn(column)}  ${category}  ${confidence.toFixed(2)}\n      ${ink.dim(evidence.join('; '))}`,
+    );
+  return [...lines, `${decided} decided, ${open.length} still to be looked at; ${changedInMap} columns of the map changed.`].join(
+    '\n',
+  );
 }

@@ -3,7 +3,14 @@ import type { Capability } from '../capability.ts';
 import { commands } from './commands.ts';
 import { classifyFreeText, scanChanges } from './jobs.ts';
 
-export { classifyColumn, classifyText, type Classified, type ClassifyOrder, type RowSource, type TextClasses } from './actions/classify-text.ts';
+export {
+  classifyColumn,
+  classifyText,
+  type Classified,
+  type ClassifyOrder,
+  type RowSource,
+  type TextClasses,
+} from './actions/classify-text.ts';
 export { scanDatabase, type Scan, type ScanOrder } from './actions/scan.ts';
 export { writeMap } from './actions/write-map.ts';
 export { classifyFreeText, scanChanges } from './jobs.ts';

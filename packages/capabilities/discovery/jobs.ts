@@ -25,7 +25,12 @@ export const scanChanges = job({
     });
     const fresh = columns.filter((column) => column.fresh);
     const personal = fresh.filter(({ decision }) => decision !== 'none');
-    log[personal.length > 0 ? 'warn' : 'info']('scanned', { columns: columns.length, fresh: fresh.length, personal: personal.length, problems: problems.length });
+    log[personal.length > 0 ? 'warn' : 'info']('scanned', {
+      columns: columns.length,
+      fresh: fresh.length,
+      personal: personal.length,
+      problems: problems.length,
+    });
     return {
       columns: columns.length,
       fresh: fresh.length,

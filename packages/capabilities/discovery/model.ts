@@ -10,7 +10,9 @@ export const ColumnFinding = Type.Object({
   category: Type.String({ description: 'a key of the taxonomy, or none' }),
   confidence: Type.Number({ description: 'of the category, or of there being none; 0 to 1' }),
   decision: Decision,
-  evidence: Type.Array(Type.String(), { description: 'a stable code, plain words with counts, and the weight in log-odds; never a value' }),
+  evidence: Type.Array(Type.String(), {
+    description: 'a stable code, plain words with counts, and the weight in log-odds; never a value',
+  }),
   freeText: Type.Boolean({ description: 'text in which anything may stand' }),
   pinned: Type.Boolean({ description: 'a person decided' }),
   fresh: Type.Boolean({ description: 'new or changed since the last scan that was kept' }),
@@ -63,7 +65,9 @@ export const ScanResult = Type.Object({
   columns: Type.Array(ColumnFinding),
   subjects: Type.Array(ProposedSubject),
   seconds: Type.Number(),
-  problems: Type.Array(TableProblem, { description: 'what could not be looked at; its columns were judged by names and types alone' }),
+  problems: Type.Array(TableProblem, {
+    description: 'what could not be looked at; its columns were judged by names and types alone',
+  }),
   unused: Type.Array(Unused),
   languages: Type.Array(Type.String(), { description: 'that the names of the schema speak' }),
   written: Type.Optional(Written),

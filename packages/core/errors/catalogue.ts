@@ -356,7 +356,8 @@ export const catalogue = {
     status: 400,
     exit: 2,
     text: '{path} is no file of verdicts: {reason}. Nothing was recorded.',
-    remedy: 'Write a list `verdicts` whose entries have column, category and, if you like, note; docs/guides/find-personal-data.md has an example.',
+    remedy:
+      'Write a list `verdicts` whose entries have column, category and, if you like, note; docs/guides/find-personal-data.md has an example.',
   },
   'text-column-unfit': {
     status: 422,

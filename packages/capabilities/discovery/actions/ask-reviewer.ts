@@ -13,7 +13,19 @@ const KEYS = 'a accept · c change · r not personal · s skip · b back · q st
 
 type Answer = 'accept' | 'change' | 'reject' | 'skip' | 'back' | 'quit';
 
-const ANSWERS: Readonly<Record<string, Answer>> = { a: 'accept', y: 'accept', return: 'accept', enter: 'accept', c: 'change', r: 'reject', n: 'reject', s: 'skip', b: 'back', q: 'quit', escape: 'quit' };
+const ANSWERS: Readonly<Record<string, Answer>> = {
+  a: 'accept',
+  y: 'accept',
+  return: 'accept',
+  enter: 'accept',
+  c: 'change',
+  r: 'reject',
+  n: 'reject',
+  s: 'skip',
+  b: 'back',
+  q: 'quit',
+  escape: 'quit',
+};
 
 /** Shows the open findings one by one, with reasons and neighbours, and takes an answer by key. What was decided before `q` stands. */
 export async function askReviewer(open: readonly OpenFinding[], terminal: Terminal): Promise<readonly Verdict[]> {

@@ -51,7 +51,13 @@ export async function classifyColumn(database: Database, order: ClassifyOrder): 
   const kinds: Record<string, number> = {};
   while (rows < order.rowsAtMost) {
     order.signal.throwIfAborted();
-    const page = await inTenant(database, order.tenant, async (client) => onePage(client, order, (after, limit) => order.source?.(after, limit) ?? readTextRows(client, ref, { after, limit, letters: TEXT_LETTERS })));
+    const page = await inTenant(database, order.tenant, async (client) =>
+      onePage(
+        client,
+        order,
+        (after, limit) => order.source?.(after, limit) ?? readTextRows(client, ref, { after, limit, letters: TEXT_LETTERS }),
+      ),
+    );
     rows += page.rows;
     flagged += page.flagged;
     for (const [kind, count] of Object.entries(page.kinds)) kinds[kind] = (kinds[kind] ?? 0) + count;

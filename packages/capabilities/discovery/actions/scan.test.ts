@@ -12,7 +12,9 @@ import { scanDatabase, type ScanOrder } from './scan.ts';
 const ORDER: ScanOrder = { tenant: 'default', clock: systemClock, signal: new AbortController().signal };
 const CANARY = 'Zebedee Quillfeather';
 
-function found(columns: readonly { readonly column: string; readonly category: string; readonly decision: string }[]): Record<string, string> {
+function found(
+  columns: readonly { readonly column: string; readonly category: string; readonly decision: string }[],
+): Record<string, string> {
   return Object.fromEntries(columns.map(({ column, category, decision }) => [column, decision === 'none' ? 'none' : category]));
 }
 
@@ -29,7 +31,9 @@ for (const server of testServers()) {
       create view over_secret as select * from secret_people;
 `);
     const role = `scanner_${Math.trunc(Date.now() % 1e9)}`;
-    await pool.query(`create role ${role} login password 'scan'; grant usage on schema public to ${role}; grant select on all tables in schema public to ${role}; revoke select on secret_people from ${role}`);
+    await pool.query(
+      `create role ${role} login password 'scan'; grant usage on schema public to ${role}; grant select on all tables in schema public to ${role}; revoke select on secret_people from ${role}`,
+    );
     const address = new URL(url.reveal());
     address.username = role;
     address.password = 'scan';
@@ -114,7 +118,9 @@ test('values of 50 MB, broken documents and bytes are passed over in constant me
 
 test('no value of a row stands in what a scan gives back', async (t) => {
   const { database, pool } = await testDatabase(t);
-  await pool.query(`create table odd_things (a text, b text, c jsonb); insert into odd_things select '${CANARY}' || n, 'quillfeather' || n || '@example.org', jsonb_build_object('quillfeather' || n, '${CANARY}') from generate_series(1, 60) n; analyze`);
+  await pool.query(
+    `create table odd_things (a text, b text, c jsonb); insert into odd_things select '${CANARY}' || n, 'quillfeather' || n || '@example.org', jsonb_build_object('quillfeather' || n, '${CANARY}') from generate_series(1, 60) n; analyze`,
+  );
   for (const analysed of [true, false]) {
     if (!analysed) await pool.query('truncate odd_things');
     const scan = await scanDatabase(database, ORDER);
@@ -124,12 +130,16 @@ test('no value of a row stands in what a scan gives back', async (t) => {
 
 test('a scan changes nothing, and the same seed gives the same result', async (t) => {
   const { database, pool } = await testDatabase(t);
-  await pool.query(`create table people (id int primary key, a text, b text); insert into people select n, 'x' || n, 'y' || n || '@example.org' from generate_series(1, 20000) n`);
+  await pool.query(
+    `create table people (id int primary key, a text, b text); insert into people select n, 'x' || n, 'y' || n || '@example.org' from generate_series(1, 20000) n`,
+  );
   const before = await pool.query(`select pg_current_wal_insert_lsn() as lsn`);
   const one = await scanDatabase(database, { ...ORDER, seed: 7 });
   const other = await scanDatabase(database, { ...ORDER, seed: 7 });
   assert.deepEqual(one.columns, other.columns);
-  const { rows } = await pool.query(`select n_tup_ins + n_tup_upd + n_tup_del as writes from pg_stat_user_tables where relname = 'people'`);
+  const { rows } = await pool.query(
+    `select n_tup_ins + n_tup_upd + n_tup_del as writes from pg_stat_user_tables where relname = 'people'`,
+  );
   assert.ok(Number(rows[0].writes) <= 20000, String(before.rows[0].lsn));
 });
 
@@ -159,9 +169,15 @@ test('columns that are never filled are listed, partitions and views beside thei
     insert into customers select n, 'c' || n || '@example.org', null from generate_series(1, 100) n; analyze;`);
   const { columns, unused, subjects } = await scanDatabase(database, ORDER);
   const kinds = found(columns);
-  assert.deepEqual([kinds['public.customers.email'], kinds['public.customers_1.email'], kinds['public.mails.email']], Array(3).fill('user.contact.email'));
+  assert.deepEqual(
+    [kinds['public.customers.email'], kinds['public.customers_1.email'], kinds['public.mails.email']],
+    Array(3).fill('user.contact.email'),
+  );
   assert.ok(unused.some(({ column, why }) => column === 'public.customers_1.fax' && why === 'never-filled'));
-  assert.deepEqual(subjects.map(({ table }) => table), ['public.customers']);
+  assert.deepEqual(
+    subjects.map(({ table }) => table),
+    ['public.customers'],
+  );
 });
 
 test('what was found is kept where Safekeep may, and a second scan looks only at what is new', async (t) => {
@@ -170,7 +186,10 @@ test('what was found is kept where Safekeep may, and a second scan looks only at
   assert.ok((await scanDatabase(database, ORDER)).columns.every(({ fresh }) => fresh));
   await pool.query('alter table customers add phone text; alter table customers alter email type varchar(200)');
   const { columns } = await scanDatabase(database, { ...ORDER, sinceLast: true });
-  assert.deepEqual(columns.filter(({ fresh }) => fresh).map(({ column }) => column), ['public.customers.email', 'public.customers.phone']);
+  assert.deepEqual(
+    columns.filter(({ fresh }) => fresh).map(({ column }) => column),
+    ['public.customers.email', 'public.customers.phone'],
+  );
   assert.ok(columns.every(({ category }) => category !== 'none'));
 });
 
@@ -179,7 +198,15 @@ test('a name splits into the same words however it is written', () => {
   fc.assert(
     fc.property(fc.array(word, { minLength: 1, maxLength: 5 }), (words) => {
       const camel = words.map((each, place) => (place === 0 ? each : `${each.slice(0, 1).toUpperCase()}${each.slice(1)}`)).join('');
-      for (const written of [words.join('_'), words.join('-'), words.join(' '), words.join('.'), words.join('_').toUpperCase(), camel]) assert.deepEqual(splitName(written), words);
+      for (const written of [
+        words.join('_'),
+        words.join('-'),
+        words.join(' '),
+        words.join('.'),
+        words.join('_').toUpperCase(),
+        camel,
+      ])
+        assert.deepEqual(splitName(written), words);
     }),
   );
 });

@@ -10,7 +10,16 @@ import { proposeSubjects } from '../rules/subjects.ts';
 import { forgetValues } from '../rules/values.ts';
 import { isReadable, isUndecided, weighColumn, type Observed } from '../rules/weigh.ts';
 import { speechOf } from '../rules/words.ts';
-import { attributeHash, inTenant, keepsFindings, readFindings, readVerdicts, replaceFindings, type StoredFinding, type StoredVerdict } from '../store/findings.ts';
+import {
+  attributeHash,
+  inTenant,
+  keepsFindings,
+  readFindings,
+  readVerdicts,
+  replaceFindings,
+  type StoredFinding,
+  type StoredVerdict,
+} from '../store/findings.ts';
 import { beginReading, endReading, hiddenTables } from '../store/reading.ts';
 import { sampleTable, type TableTrouble } from '../store/sample.ts';
 import { readStatistics, readUse, type ColumnStatistics } from '../store/statistics.ts';
@@ -62,13 +71,19 @@ export async function scanDatabase(database: Database, order: ScanOrder): Promis
 
 /** A database as something that answers one statement. */
 function poolOf(database: Database) {
-  return { query: (text: string, values?: readonly unknown[]) => database.withClient(async (client) => ({ rows: (await client.query(text, [...(values ?? [])])).rows })) };
+  return {
+    query: (text: string, values?: readonly unknown[]) =>
+      database.withClient(async (client) => ({ rows: (await client.query(text, [...(values ?? [])])).rows })),
+  };
 }
 
 type Memory = { readonly verdicts: ReadonlyMap<string, StoredVerdict>; readonly before: ReadonlyMap<string, StoredFinding> };
 
 async function remembered(database: Database, tenant: string): Promise<Memory> {
-  return inTenant(database, tenant, async (client) => ({ verdicts: await readVerdicts(client, tenant), before: await readFindings(client, tenant) }));
+  return inTenant(database, tenant, async (client) => ({
+    verdicts: await readVerdicts(client, tenant),
+    before: await readFindings(client, tenant),
+  }));
 }
 
 async function look(client: pg.PoolClient, order: ScanOrder, memory: Memory): Promise<Scan> {
@@ -121,7 +136,8 @@ class Judge {
         if (statistics.nullShare === 1 && (rowsOf.get(table.oid) ?? 0) > 0) this.#empty.add(columnName(table, column));
       }
     }
-    for (const table of tables) for (const column of table.columns) if (!this.#found.has(columnName(table, column))) this.#weigh(table, column, NOTHING_SEEN);
+    for (const table of tables)
+      for (const column of table.columns) if (!this.#found.has(columnName(table, column))) this.#weigh(table, column, NOTHING_SEEN);
   }
 
   async bySamples(client: pg.PoolClient, tables: readonly Table[]): Promise<void> {
@@ -144,7 +160,10 @@ class Judge {
       }
       for (const column of open) {
         const values = sample.get(column.name) ?? [];
-        this.#weigh(table, column, { sample: { values: column.isArray ? elements(values) : values, source: 'sample' }, averageWidth: null });
+        this.#weigh(table, column, {
+          sample: { values: column.isArray ? elements(values) : values, source: 'sample' },
+          averageWidth: null,
+        });
       }
     }
   }
@@ -154,10 +173,17 @@ class Judge {
     const use = await readUse(client, [...byOid.keys()]);
     const unread = use.flatMap(({ tableOid, reads, liveRows, young }): readonly Unused[] => {
       const table = byOid.get(tableOid);
-      return table !== undefined && reads === 0 && liveRows > 0 && !young ? [{ table: nameOfTable(table), column: null, why: 'never-read' }] : [];
+      return table !== undefined && reads === 0 && liveRows > 0 && !young
+        ? [{ table: nameOfTable(table), column: null, why: 'never-read' }]
+        : [];
     });
-    const names = new Map(tables.flatMap((table) => table.columns.map((column) => [columnName(table, column), nameOfTable(table)] as const)));
-    return [...unread, ...[...this.#empty].map((column): Unused => ({ table: names.get(column) ?? '', column, why: 'never-filled' }))];
+    const names = new Map(
+      tables.flatMap((table) => table.columns.map((column) => [columnName(table, column), nameOfTable(table)] as const)),
+    );
+    return [
+      ...unread,
+      ...[...this.#empty].map((column): Unused => ({ table: names.get(column) ?? '', column, why: 'never-filled' })),
+    ];
   }
 
   findings(table: Table): readonly ColumnFinding[] {
@@ -202,7 +228,8 @@ class Judge {
     return table.columns.filter((column) => {
       const name = columnName(table, column);
       const finding = this.#found.get(name);
-      if (finding === undefined || this.#seen.has(name) || !isReadable(column) || this.#verdict(table, column) !== undefined) return false;
+      if (finding === undefined || this.#seen.has(name) || !isReadable(column) || this.#verdict(table, column) !== undefined)
+        return false;
       if (this.#order.sinceLast === true && this.#isOld(table, column)) return false;
       return isUndecided(column, finding);
     });
@@ -224,14 +251,19 @@ function columnName({ schema, name }: Table, column: Column): string {
   return formatColumnName({ schema, table: name, column: column.name });
 }
 
-function pinnedBy({ category }: StoredVerdict, { freeText }: Finding): Pick<ColumnFinding, 'category' | 'confidence' | 'decision' | 'freeText'> {
+function pinnedBy(
+  { category }: StoredVerdict,
+  { freeText }: Finding,
+): Pick<ColumnFinding, 'category' | 'confidence' | 'decision' | 'freeText'> {
   return { category, confidence: 1, decision: category === 'none' ? 'none' : 'certain', freeText };
 }
 
 function readingTrouble(table: Table, hidden: ReadonlySet<number>): TableTrouble | undefined {
   if (table.kind === 'view') return undefined;
-  if (hidden.has(table.oid)) return { code: 'row-security', message: 'row security hides rows from this login: only the others were looked at' };
-  if (!table.privileges.select && !table.columns.some(({ privileges }) => privileges.select)) return { code: 'no-right', message: 'this login may not read it' };
+  if (hidden.has(table.oid))
+    return { code: 'row-security', message: 'row security hides rows from this login: only the others were looked at' };
+  if (!table.privileges.select && !table.columns.some(({ privileges }) => privileges.select))
+    return { code: 'no-right', message: 'this login may not read it' };
   return undefined;
 }
 
@@ -240,7 +272,9 @@ function elements(values: readonly string[]): readonly string[] {
   return [
     ...new Set(
       values.flatMap((value) =>
-        [...value.replaceAll(/^\{|\}$/g, '').matchAll(/"((?:[^"\\]|\\.)*)"|([^,{}"]+)/g)].map(([, quoted, bare]) => (quoted ?? bare ?? '').replaceAll(/\\(.)/g, '$1')),
+        [...value.replaceAll(/^\{|\}$/g, '').matchAll(/"((?:[^"\\]|\\.)*)"|([^,{}"]+)/g)].map(([, quoted, bare]) =>
+          (quoted ?? bare ?? '').replaceAll(/\\(.)/g, '$1'),
+        ),
       ),
     ),
   ];
@@ -252,7 +286,9 @@ async function keep(database: Database, { tenant, clock }: ScanOrder, { catalog,
     table.columns.flatMap((column) => {
       const name = columnName(table, column);
       const found = byName.get(name);
-      return found === undefined ? [] : [{ ...found, schema: table.schema, column: name, attributeHash: attributeHash(table, column) }];
+      return found === undefined
+        ? []
+        : [{ ...found, schema: table.schema, column: name, attributeHash: attributeHash(table, column) }];
     }),
   );
   const schemas = [...new Set(catalog.schemas.map(({ name }) => name))];

@@ -78,7 +78,9 @@ test('verdicts are pinned, stand in the map, and fall when the column becomes an
   const scan = await scanDatabase(database, ORDER);
   await writeMap(file, scan);
   const open = openFindings(scan.columns);
-  assert.ok(open.some(({ column, neighbours }) => column === 'public.patients.company' && neighbours.includes('email: user.contact.email')));
+  assert.ok(
+    open.some(({ column, neighbours }) => column === 'public.patients.company' && neighbours.includes('email: user.contact.email')),
+  );
   const verdicts = join(folder, 'verdicts.yaml');
   await writeFile(verdicts, 'verdicts:\n  - { column: public.patients.company, category: none, note: of the building }\n');
   const recording = { tenant: 'default', by: 'ann', clock: systemClock, mapFile: file };
@@ -101,7 +103,9 @@ test('a verdict on nothing, with no category, or from a broken file is refused a
     { column: 'public.patients.email', category: 'user.contact.emial' },
   ]) {
     const verdicts = [{ column: 'public.patients.company', category: 'none' }, bad];
-    await assert.rejects(recordVerdicts(database, scan, { ...recording, verdicts }), (error) => isSafekeepError(error, 'verdict-unfit'));
+    await assert.rejects(recordVerdicts(database, scan, { ...recording, verdicts }), (error) =>
+      isSafekeepError(error, 'verdict-unfit'),
+    );
   }
   assert.equal((await pool.query('select from safekeep.scan_verdicts')).rowCount, 0);
   const broken = join(folder, 'broken.yaml');
@@ -112,7 +116,13 @@ test('a verdict on nothing, with no category, or from a broken file is refused a
 });
 
 test('a reviewer decides by single keys, may go back, and what was decided before the end stands', async () => {
-  const finding = (column: string) => ({ column, category: 'user.name', confidence: 0.6, evidence: ['name: x'], neighbours: ['id: none'] });
+  const finding = (column: string) => ({
+    column,
+    category: 'user.name',
+    confidence: 0.6,
+    evidence: ['name: x'],
+    neighbours: ['id: none'],
+  });
   const open = ['a.b.one', 'a.b.two', 'a.b.three', 'a.b.four'].map(finding);
   const input = new PassThrough();
   const output = new PassThrough();

@@ -22,7 +22,9 @@ export async function writeMap(file: string, scan: Scan): Promise<Written> {
     columns: count('set-column'),
     subjects: count('set-subject'),
     paths: edits.filter((edit) => edit.kind === 'set-table' && edit.values.of !== undefined && edit.values.of !== 'none').length,
-    toLookAt: edits.filter((edit) => edit.kind === 'set-column' && edit.values.note?.startsWith(`${SCAN_NOTE} to be looked at`) === true).length,
+    toLookAt: edits.filter(
+      (edit) => edit.kind === 'set-column' && edit.values.note?.startsWith(`${SCAN_NOTE} to be looked at`) === true,
+    ).length,
   };
 }
 
@@ -30,14 +32,29 @@ export async function writeMap(file: string, scan: Scan): Promise<Written> {
  * Puts verdicts into the map where a scan wrote the column, its note untouched since; a column that somebody wrote, or changed, is
  * theirs. Returns how many were changed.
  */
-export async function writeVerdicts(file: string, verdicts: readonly { readonly table: string; readonly name: string; readonly category: string; readonly note: string | null }[]): Promise<number> {
+export async function writeVerdicts(
+  file: string,
+  verdicts: readonly { readonly table: string; readonly name: string; readonly category: string; readonly note: string | null }[],
+): Promise<number> {
   const existing = await findMap(file);
   if (existing === undefined) return 0;
   const edits = verdicts.flatMap(({ table, name, category, note }) => {
     const mapped = existing.map.tables.get(table)?.columns.get(name);
     if (mapped === undefined || mapped.note?.startsWith(SCAN_NOTE) !== true) return [];
-    const text = columnText({ table, column: '', category, confidence: 1, decision: category === 'none' ? 'none' : 'certain', evidence: [], freeText: mapped.freeText, pinned: true, fresh: false });
-    return [{ kind: 'set-column' as const, table, column: name, values: { ...text, note: note ?? `${SCAN_NOTE} a person decided` } }];
+    const text = columnText({
+      table,
+      column: '',
+      category,
+      confidence: 1,
+      decision: category === 'none' ? 'none' : 'certain',
+      evidence: [],
+      freeText: mapped.freeText,
+      pinned: true,
+      fresh: false,
+    });
+    return [
+      { kind: 'set-column' as const, table, column: name, values: { ...text, note: note ?? `${SCAN_NOTE} a person decided` } },
+    ];
   });
   if (edits.length > 0) await saveMap(file, editMap(existing, edits), existing.text);
   return edits.length;

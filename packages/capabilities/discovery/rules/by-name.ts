@@ -21,12 +21,43 @@ const WORTH: Readonly<Record<Need, Readonly<Record<Role, number>>>> = {
   health: { person: 3.5, about: 3, unknown: 0.2, organisation: -3, thing: -2.5 },
 };
 
-const NAMES = new Set(['first-name', 'last-name', 'full-name', 'maiden-name', 'middle-name', 'name', 'relative', 'nickname', 'initials', 'honorific']);
+const NAMES = new Set([
+  'first-name',
+  'last-name',
+  'full-name',
+  'maiden-name',
+  'middle-name',
+  'name',
+  'relative',
+  'nickname',
+  'initials',
+  'honorific',
+]);
 /** Words that are used of much else: only beside other parts of an address do they mean one. */
 const PLACE_WORDS = new Set(['state', 'country', 'city', 'location']);
 const ADDRESS_TABLE = /addr|adres|direcc|indirizz|endere|domicil|anschrift/i;
 /** What is called "… id" without being a reference. */
-const NUMBERS_OF_PERSONS = new Set(['passport', 'ssn', 'tax-id', 'license', 'device', 'cookie', 'session', 'email', 'social', 'record-no', 'insurance-no', 'student-no', 'employee-no', 'member-no', 'card-number', 'vehicle', 'iban', 'credential', 'username']);
+const NUMBERS_OF_PERSONS = new Set([
+  'passport',
+  'ssn',
+  'tax-id',
+  'license',
+  'device',
+  'cookie',
+  'session',
+  'email',
+  'social',
+  'record-no',
+  'insurance-no',
+  'student-no',
+  'employee-no',
+  'member-no',
+  'card-number',
+  'vehicle',
+  'iban',
+  'credential',
+  'username',
+]);
 /** Secrets stay secrets as a hash, and have types and versions in one word with them. */
 const SECRETS = new Set(['password', 'credential']);
 /** A password is one as a hash, too. */
@@ -34,7 +65,20 @@ const SECRET_FORMS = /^(hash|digest|checksum|code|key|encrypted|mask)$/;
 const ANY_NUMBER = /^(id ?number|identity no|identity number|national number|identification number)$/;
 const FREE_TEXT = new Set(['note', 'message', 'bio', 'answer', 'clinical-note', 'condition', 'performance']);
 /** Everyday words that mean health only where something else speaks of it. */
-const EVERYDAY = new Set(['condition', 'treatment', 'height', 'weight', 'mental', 'laboratory', 'disability', 'insurance-no', 'insurance', 'medication', 'symptom', 'reason']);
+const EVERYDAY = new Set([
+  'condition',
+  'treatment',
+  'height',
+  'weight',
+  'mental',
+  'laboratory',
+  'disability',
+  'insurance-no',
+  'insurance',
+  'medication',
+  'symptom',
+  'reason',
+]);
 
 /** What the name of a column says, if anything. */
 export function byName(column: Column, around: Surroundings): Candidate | undefined {
@@ -45,7 +89,11 @@ export function byName(column: Column, around: Surroundings): Candidate | undefi
   const meaning = meanings.get(leaf);
   if (meaning === undefined) return undefined;
   if (!meaning.families.has(family)) {
-    return { category: meaning.category, reasons: [{ code: 'type', text: `a ${family} holds no ${leaf}`, weight: -9 }], freeText: false };
+    return {
+      category: meaning.category,
+      reasons: [{ code: 'type', text: `a ${family} holds no ${leaf}`, weight: -9 }],
+      freeText: false,
+    };
   }
   return {
     category: categoryFor(leaf, meaning, around),
@@ -84,7 +132,10 @@ function leafOf({ leaves, person, terms }: Signature, { table, speech }: Surroun
 const NAME_ALONE = /^(nombres?|nome|nom|nume|ad|last|first|apelido)$/;
 
 /** Without the table's own name before it: `comment_author_ip` of wp_comments. */
-export function signatureWithin(column: Pick<Column, 'name'>, { table, speech }: Pick<Surroundings, 'table' | 'speech'>): Signature {
+export function signatureWithin(
+  column: Pick<Column, 'name'>,
+  { table, speech }: Pick<Surroundings, 'table' | 'speech'>,
+): Signature {
   const whole = signatureOf(column.name, speech);
   const own = splitName(table.name).at(-1);
   const [first, ...rest] = splitName(column.name);
@@ -111,19 +162,49 @@ function tableReason(
   const worth = WORTH[meaning.need][role.role];
   // "doctor_name", "payer name": the column itself says that it is a person's.
   const ofPerson = signature.person && !signature.thing && !signature.organisation;
-  if (NAMES.has(leaf) && ofPerson) return { code: 'table', text: `${text}; the name speaks of a person itself`, weight: Math.max(worth, 2.8) };
-  if (ofPerson && ['contact', 'address', 'person'].includes(meaning.need)) return { code: 'table', text: `${text}; the name speaks of a person itself`, weight: Math.max(worth, 2.6) };
-  if (['first-name', 'last-name', 'full-name', 'maiden-name'].includes(leaf) && role.role === 'unknown') return { code: 'table', text, weight: 2.4 };
+  if (NAMES.has(leaf) && ofPerson)
+    return { code: 'table', text: `${text}; the name speaks of a person itself`, weight: Math.max(worth, 2.8) };
+  if (ofPerson && ['contact', 'address', 'person'].includes(meaning.need))
+    return { code: 'table', text: `${text}; the name speaks of a person itself`, weight: Math.max(worth, 2.6) };
+  if (['first-name', 'last-name', 'full-name', 'maiden-name'].includes(leaf) && role.role === 'unknown')
+    return { code: 'table', text, weight: 2.4 };
   if (role.namesPerson && worth < 0 && role.role === 'organisation' && ['contact', 'address', 'person'].includes(meaning.need))
     return { code: 'table', text: `${text}, and names somebody there`, weight: 0.2 };
   if (leaf === 'state' && signature.terms.length === 1 && role.role !== 'person' && !role.hasBareAddress)
     return { code: 'table', text: `${text}; it may be the state that the row is in`, weight: -2.5 };
   if (meaning.need === 'address' && PLACE_WORDS.has(leaf) && !role.hasAddress)
-    return { code: 'table', text: `${text}; no other part of an address is beside it`, weight: leaf === 'state' ? -2.5 : Math.min(worth, role.role === 'person' ? 2 : -1.5) };
-  if (meaning.need === 'address' && role.role === 'unknown' && role.hasAddress && role.namesPerson) return { code: 'table', text, weight: 2 };
-  if (meaning.need === 'address' && role.role === 'unknown') return { code: 'table', text: role.hasStreet ? text : `${text}; no street is beside it`, weight: role.hasStreet && ADDRESS_TABLE.test(around.table.name) ? 0.5 : -1.2 };
-  if (role.role === 'unknown' && ['person', 'health', 'row', 'free'].includes(meaning.need) && signatureOf(around.table.name, around.speech).leaves.includes(leaf)) return { code: 'table', text: `${text}; it lists what there is`, weight: -2 };
-  if (meaning.need === 'health' && EVERYDAY.has(leaf) && !role.aboutHealth) return { code: 'table', text: `${text}; nothing else in it speaks of health`, weight: Math.min(worth, role.role === 'person' && leaf !== 'reason' && leaf !== 'height' && leaf !== 'weight' ? 1.9 : leaf === 'reason' || leaf === 'height' || leaf === 'weight' ? -1.5 : 0) };
+    return {
+      code: 'table',
+      text: `${text}; no other part of an address is beside it`,
+      weight: leaf === 'state' ? -2.5 : Math.min(worth, role.role === 'person' ? 2 : -1.5),
+    };
+  if (meaning.need === 'address' && role.role === 'unknown' && role.hasAddress && role.namesPerson)
+    return { code: 'table', text, weight: 2 };
+  if (meaning.need === 'address' && role.role === 'unknown')
+    return {
+      code: 'table',
+      text: role.hasStreet ? text : `${text}; no street is beside it`,
+      weight: role.hasStreet && ADDRESS_TABLE.test(around.table.name) ? 0.5 : -1.2,
+    };
+  if (
+    role.role === 'unknown' &&
+    ['person', 'health', 'row', 'free'].includes(meaning.need) &&
+    signatureOf(around.table.name, around.speech).leaves.includes(leaf)
+  )
+    return { code: 'table', text: `${text}; it lists what there is`, weight: -2 };
+  if (meaning.need === 'health' && EVERYDAY.has(leaf) && !role.aboutHealth)
+    return {
+      code: 'table',
+      text: `${text}; nothing else in it speaks of health`,
+      weight: Math.min(
+        worth,
+        role.role === 'person' && leaf !== 'reason' && leaf !== 'height' && leaf !== 'weight'
+          ? 1.9
+          : leaf === 'reason' || leaf === 'height' || leaf === 'weight'
+            ? -1.5
+            : 0,
+      ),
+    };
   return { code: 'table', text, weight: worth };
 }
 
@@ -134,9 +215,20 @@ function qualifiers(
   const isSecret = SECRETS.has(leaf);
   const found: Reason[] = [];
   const add = (text: string, weight: number): void => void found.push({ code: 'qualifier', text, weight });
-  if (isSecret && signature.terms.some(({ text, meanings: some }) => some.has('@negative') && !some.has(leaf) && !SECRET_FORMS.test(text))) add('its name speaks of something about it, not of it', -6);
-  if (leaf === 'username' && signature.unknown.length > 0 && !signature.person) add(`"${signature.unknown[0] ?? ''}" makes it something else`, -2.5);
-  if (leaf === 'ssn' && around.role.role !== 'person' && around.role.role !== 'about' && signature.terms.some(({ text }) => ANY_NUMBER.test(text))) add('things have such numbers too', -2.5);
+  if (
+    isSecret &&
+    signature.terms.some(({ text, meanings: some }) => some.has('@negative') && !some.has(leaf) && !SECRET_FORMS.test(text))
+  )
+    add('its name speaks of something about it, not of it', -6);
+  if (leaf === 'username' && signature.unknown.length > 0 && !signature.person)
+    add(`"${signature.unknown[0] ?? ''}" makes it something else`, -2.5);
+  if (
+    leaf === 'ssn' &&
+    around.role.role !== 'person' &&
+    around.role.role !== 'about' &&
+    signature.terms.some(({ text }) => ANY_NUMBER.test(text))
+  )
+    add('things have such numbers too', -2.5);
   if (signature.negative && !isSecret && !isPlainNegative(leaf, signature)) {
     const mild = family === 'text' && isBefore(leaf, signature) && meanings.get(leaf)?.need === 'contact';
     add('its name speaks of something about it, not of it', mild ? -0.8 : -6);
@@ -146,9 +238,11 @@ function qualifiers(
   if (signature.thing && !NAMES.has(leaf)) add('its name speaks of a thing', isSecret ? -0.5 : -2);
   if (signature.id && !NUMBERS_OF_PERSONS.has(leaf) && !isSecret) add('it is the number of a row', -6);
   if (leaf === 'reason' && signature.unknown.length > 0) add('of something else', -4);
-  if (signature.id && family !== 'text' && ['email', 'iban', 'card-number', 'vehicle', 'credential'].includes(leaf)) add('it is the number of a row', -6);
+  if (signature.id && family !== 'text' && ['email', 'iban', 'card-number', 'vehicle', 'credential'].includes(leaf))
+    add('it is the number of a row', -6);
   if (signature.anonymous && !isSecret) add('its name says that it is masked', -2.9);
-  if (leaf === 'name' && signature.unknown.length > 0 && !signature.person) add(`"${signature.unknown[0] ?? ''}" is not known to be a person`, -1.6);
+  if (leaf === 'name' && signature.unknown.length > 0 && !signature.person)
+    add(`"${signature.unknown[0] ?? ''}" is not known to be a person`, -1.6);
   if (family === 'enum' && (NAMES.has(leaf) || isContact(leaf) || leaf === 'note')) add('its type lists all values', -5);
   if (around.role.role === 'person' && signature.person && leaf === 'name' && signature.author) add('who made the row', -1);
   return found;
@@ -162,7 +256,10 @@ function isPlainNegative(leaf: string, { terms }: Signature): boolean {
 /** `notification_email` is an address; `email_notification` is none. */
 function isBefore(leaf: string, { terms }: Signature): boolean {
   const at = terms.findIndex(({ meanings: some }) => some.has(leaf));
-  return terms.every(({ text, meanings: some }, place) => !some.has('@negative') || (place < at && !/^(is|has|can|use|should|must|allow|allowed|show|num|count|total)$/.test(text)));
+  return terms.every(
+    ({ text, meanings: some }, place) =>
+      !some.has('@negative') || (place < at && !/^(is|has|can|use|should|must|allow|allowed|show|num|count|total)$/.test(text)),
+  );
 }
 
 function isContact(leaf: string): boolean {
@@ -192,32 +289,74 @@ function withoutLeaf(
     ],
     freeText: false,
   });
-  if (signature.person && !PARENT.test(column.name) && !signature.author && !signature.negative && !signature.thing && !signature.organisation && signature.unknown.length === 0 && (family === 'number' || family === 'uuid') && signature.terms.length <= 2 && !signature.date)
+  if (
+    signature.person &&
+    !PARENT.test(column.name) &&
+    !signature.author &&
+    !signature.negative &&
+    !signature.thing &&
+    !signature.organisation &&
+    signature.unknown.length === 0 &&
+    (family === 'number' || family === 'uuid') &&
+    signature.terms.length <= 2 &&
+    !signature.date
+  )
     return candidate('user.unique_id', 'the number of a person', 2);
   const plain = !PARENT.test(column.name) && !signature.negative && !signature.thing && !signature.organisation && !signature.date;
-  if (signature.person && (signature.id || signature.number) && plain && ['text', 'number', 'uuid', 'array', 'unknown'].includes(family))
+  if (
+    signature.person &&
+    (signature.id || signature.number) &&
+    plain &&
+    ['text', 'number', 'uuid', 'array', 'unknown'].includes(family)
+  )
     return candidate('user.unique_id', 'the number of a person', role.role === 'thing' ? 1.9 : 2.6);
   if (!textual) return undefined;
   if (signature.author && plain && !signature.id) return candidate('user.unique_id', 'who made the row', 0.2);
-  if (role.role === 'about' && signatureOf(around.table.name, around.speech).person && ATTRIBUTE.test(column.name)) return candidate('user', 'whatever is kept of a person under a name', 0.2);
+  if (role.role === 'about' && signatureOf(around.table.name, around.speech).person && ATTRIBUTE.test(column.name))
+    return candidate('user', 'whatever is kept of a person under a name', 0.2);
   const tableLeaf = signatureOf(around.table.name, around.speech).leaves.at(-1);
   const tableMeaning = meanings.get(tableLeaf ?? '');
   if (role.role === 'about' && tableMeaning !== undefined && tableMeaning.need !== 'health' && VALUE.test(column.name))
     return candidate(tableMeaning.category, `it holds the ${tableLeaf ?? ''} that its table is about`, 2);
   const healthLeaf = signatureOf(around.table.name, around.speech).leaves.find((leaf) => meanings.get(leaf)?.need === 'health');
-  if (role.aboutHealth && role.role === 'about' && DESCRIBES.test(column.name) && !signature.person && !/type$/i.test(column.name)) {
+  if (
+    role.aboutHealth &&
+    role.role === 'about' &&
+    DESCRIBES.test(column.name) &&
+    !signature.person &&
+    !/type$/i.test(column.name)
+  ) {
     const category = meanings.get(healthLeaf ?? 'condition')?.category ?? 'user.health_and_medical';
-    return candidate(category, healthLeaf === undefined ? 'it describes what a table around health is about' : `it describes the ${healthLeaf} that its table is about`, healthLeaf === undefined ? 0.5 : 2);
+    return candidate(
+      category,
+      healthLeaf === undefined
+        ? 'it describes what a table around health is about'
+        : `it describes the ${healthLeaf} that its table is about`,
+      healthLeaf === undefined ? 0.5 : 2,
+    );
   }
   if (signature.person && plain && signature.unknown.length === 0 && signature.terms.length <= 2) {
     if (CONTACT.test(column.name) && role.role === 'person') return candidate('user.contact', 'how to reach a person', 2.4);
     if (USER.test(column.name)) return candidate('user.account.username', 'it names a user', role.role === 'thing' ? 0.2 : 1.9);
-    return candidate('user.name', 'it names a person by what they are', { person: 1.4, about: 1.4, unknown: 0.9, organisation: 1, thing: 0.2 }[role.role]);
+    return candidate(
+      'user.name',
+      'it names a person by what they are',
+      { person: 1.4, about: 1.4, unknown: 0.9, organisation: 1, thing: 0.2 }[role.role],
+    );
   }
-  if (role.role === 'person' && signature.organisation && !signature.negative && !signature.thing && !signature.date && signature.unknown.length === 0 && !signature.id)
+  if (
+    role.role === 'person' &&
+    signature.organisation &&
+    !signature.negative &&
+    !signature.thing &&
+    !signature.date &&
+    signature.unknown.length === 0 &&
+    !signature.id
+  )
     return candidate('user.workplace', 'the organisation of a person', 0.3);
   if (role.role === 'person' && TITLE.test(column.name)) return candidate('user.job_title', 'the title of a person', 1.9);
-  if (role.role === 'person' && BACKGROUND.test(column.name)) return candidate('user.content.private', 'what is written about a person', 0.9);
+  if (role.role === 'person' && BACKGROUND.test(column.name))
+    return candidate('user.content.private', 'what is written about a person', 0.9);
   return undefined;
 }
 

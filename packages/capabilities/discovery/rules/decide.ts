@@ -36,23 +36,39 @@ export function candidatesOf(table: Table, column: Column, known: SchemaKnowledg
 }
 
 /** A person's own number, and every reference to a person: pseudonymous, and personal (recital 26 GDPR). */
-function byKey(table: Table, column: Column, { role, known }: { readonly role: TableRole; readonly known: SchemaKnowledge }): Candidate | undefined {
+function byKey(
+  table: Table,
+  column: Column,
+  { role, known }: { readonly role: TableRole; readonly known: SchemaKnowledge },
+): Candidate | undefined {
   const name = nameOfTable(table);
-  const made = (text: string): Candidate => ({ category: 'user.unique_id', reasons: [{ code: 'key', text, weight: 3.5 }], freeText: false });
+  const made = (text: string): Candidate => ({
+    category: 'user.unique_id',
+    reasons: [{ code: 'key', text, weight: 3.5 }],
+    freeText: false,
+  });
   const links = known.links.filter(({ from, columns }) => from === name && columns.includes(column.name));
   const person = links.find((link) => known.roles.get(link.to)?.role === 'person' && pointsAtPerson(link, column));
-  if (person !== undefined) return made(`${person.declared ? 'refers' : 'refers, by its name,'} to ${person.to}, whose rows are people`);
+  if (person !== undefined)
+    return made(`${person.declared ? 'refers' : 'refers, by its name,'} to ${person.to}, whose rows are people`);
   const signature = signatureOf(column.name, known.speech);
   // A text that refers may still be an address: orders.country -> countries.
-  if (links.length > 0 && (familyOf(column) !== 'text' || signature.leaves.length === 0)) return { category: 'none', reasons: [{ code: 'key', text: `refers to ${links[0]?.to ?? ''}`, weight: -5 }], freeText: false };
+  if (links.length > 0 && (familyOf(column) !== 'text' || signature.leaves.length === 0))
+    return { category: 'none', reasons: [{ code: 'key', text: `refers to ${links[0]?.to ?? ''}`, weight: -5 }], freeText: false };
   const { primaryKey } = table;
   if (role.role !== 'person') {
-    const isRowNumber = primaryKey?.columns.length === 1 && primaryKey.columns[0] === column.name && ['number', 'uuid'].includes(familyOf(column));
-    return isRowNumber ? { category: 'none', reasons: [{ code: 'key', text: 'the number of its row', weight: -5 }], freeText: false } : undefined;
+    const isRowNumber =
+      primaryKey?.columns.length === 1 && primaryKey.columns[0] === column.name && ['number', 'uuid'].includes(familyOf(column));
+    return isRowNumber
+      ? { category: 'none', reasons: [{ code: 'key', text: 'the number of its row', weight: -5 }], freeText: false }
+      : undefined;
   }
   const isKey = primaryKey?.columns.length === 1 && primaryKey.columns[0] === column.name;
-  const isIdByName = primaryKey === null && signature.id && signature.leaves.length === 0 && !signature.thing && !signature.organisation;
-  return (isKey && (signature.leaves.length === 0 || signature.id || familyOf(column) !== 'text')) || isIdByName ? made('the number of a person in their own row') : undefined;
+  const isIdByName =
+    primaryKey === null && signature.id && signature.leaves.length === 0 && !signature.thing && !signature.organisation;
+  return (isKey && (signature.leaves.length === 0 || signature.id || familyOf(column) !== 'text')) || isIdByName
+    ? made('the number of a person in their own row')
+    : undefined;
 }
 
 /** Of a composite reference only the column that tells persons apart, not the tenant beside it. */
@@ -69,10 +85,18 @@ function byComment(column: Column, around: Surroundings): Candidate | undefined 
   const signature = signatureOf(words, around.speech);
   const leaf = signature.leaves.find((each) => each !== 'name' && meanings.get(each)?.families.has(familyOf(column)) === true);
   const marked = SENSITIVE.test(words);
-  if (leaf === undefined) return marked && familyOf(column) !== 'boolean' ? { category: 'user', reasons: [{ code: 'comment', text: 'its comment says that it is personal', weight: 1.5 }], freeText: false } : undefined;
+  if (leaf === undefined)
+    return marked && familyOf(column) !== 'boolean'
+      ? {
+          category: 'user',
+          reasons: [{ code: 'comment', text: 'its comment says that it is personal', weight: 1.5 }],
+          freeText: false,
+        }
+      : undefined;
   const alike = byName({ ...column, name: leaf }, around);
   const category = meanings.get(leaf)?.category;
-  if (category === undefined || alike === undefined || signature.negative || signature.terms.length > COMMENT_WORDS) return undefined;
+  if (category === undefined || alike === undefined || signature.negative || signature.terms.length > COMMENT_WORDS)
+    return undefined;
   return {
     ...alike,
     category,
@@ -108,7 +132,13 @@ export function conclude(candidates: readonly Candidate[]): Finding {
 const SURE_OF_NOTHING = 0.9;
 
 function nothing(reasons: readonly Reason[], confidence = SURE_OF_NOTHING): Finding {
-  return { category: 'none', confidence: rounded(confidence), decision: 'none', evidence: reasons.map(evidenceOf), freeText: false };
+  return {
+    category: 'none',
+    confidence: rounded(confidence),
+    decision: 'none',
+    evidence: reasons.map(evidenceOf),
+    freeText: false,
+  };
 }
 
 function rounded(probability: number): number {

@@ -20,7 +20,26 @@ export type Language = keyof typeof LANGUAGES;
 export type Entry = { readonly meaning: string; readonly language: Language; readonly weak: boolean };
 
 /** Two and three letters mean something in every language; these are known as numbers of states and the like wherever they stand. */
-const KNOWN_SHORT = new Set(['dni', 'cpf', 'bsn', 'nie', 'cpr', 'plz', 'psc', 'mdp', 'cnp', 'nir', 'ddn', 'tlf', 'cep', 'nif', 'rfc', 'cnh', 'nhc', 'gsm']);
+const KNOWN_SHORT = new Set([
+  'dni',
+  'cpf',
+  'bsn',
+  'nie',
+  'cpr',
+  'plz',
+  'psc',
+  'mdp',
+  'cnp',
+  'nir',
+  'ddn',
+  'tlf',
+  'cep',
+  'nif',
+  'rfc',
+  'cnh',
+  'nhc',
+  'gsm',
+]);
 const SHORT_LETTERS = 3;
 
 const DIGRAPHS: Readonly<Record<string, string>> = { ä: 'ae', ö: 'oe', ü: 'ue', å: 'aa', ø: 'oe' };
@@ -45,7 +64,8 @@ function build(): ReadonlyMap<string, readonly Entry[]> {
         for (const key of spellings(phrase.replace('?', ''))) {
           const weak = phrase.endsWith('?') || (language !== 'en' && key.length <= SHORT_LETTERS && !KNOWN_SHORT.has(key));
           const entries = made.get(key) ?? [];
-          if (entries.every((entry) => entry.meaning !== meaning || entry.language !== language)) entries.push({ meaning, language, weak });
+          if (entries.every((entry) => entry.meaning !== meaning || entry.language !== language))
+            entries.push({ meaning, language, weak });
           made.set(key, entries);
         }
       }
@@ -57,7 +77,9 @@ function build(): ReadonlyMap<string, readonly Entry[]> {
 /** Without marks, and as people write it who have no such letters: `strasse`, `krankenkaesse`. */
 function spellings(phrase: string): readonly string[] {
   const joined = (text: string): string => plainLetters(text).replaceAll(/[^\p{L}\p{N}#°]/gu, '');
-  return [...new Set([joined(phrase), joined(phrase.replaceAll(/[äöüåø]/g, (letter) => DIGRAPHS[letter] ?? letter))])].filter((key) => key !== '');
+  return [...new Set([joined(phrase), joined(phrase.replaceAll(/[äöüåø]/g, (letter) => DIGRAPHS[letter] ?? letter))])].filter(
+    (key) => key !== '',
+  );
 }
 
 /** Small letters without marks: `Prénom` is `prenom`. */

@@ -21,7 +21,13 @@ export function linksOf(tables: readonly Table[], speech: Speech): readonly Tabl
   const names = new Set(tables.map(nameOfTable));
   const declared = tables.flatMap((table) =>
     table.foreignKeys
-      .map((key) => link(table, { columns: key.columns, to: formatTableName(key.references), references: key.references.columns }, { speech, declared: true }))
+      .map((key) =>
+        link(
+          table,
+          { columns: key.columns, to: formatTableName(key.references), references: key.references.columns },
+          { speech, declared: true },
+        ),
+      )
       .filter(({ to }) => names.has(to)),
   );
   const bound = new Set(declared.flatMap(({ from, columns }) => columns.map((column) => `${from}\n${column}`)));
@@ -74,7 +80,13 @@ function targetsOf(tables: readonly Table[]): ReadonlyMap<string, Target | null>
   for (const table of tables) {
     const key = keyColumn(table);
     if (key === undefined || table.partition !== null || table.kind === 'view') continue;
-    const target = { name: nameOfTable(table), schema: table.schema, key: key.name, family: comparable(familyOf(key)), unbound: table.primaryKey === null };
+    const target = {
+      name: nameOfTable(table),
+      schema: table.schema,
+      key: key.name,
+      family: comparable(familyOf(key)),
+      unbound: table.primaryKey === null,
+    };
     const said = `=${key.name.toLowerCase()}`;
     if (!GENERIC_KEY.test(key.name)) made.set(said, made.has(said) ? null : target);
     const words = wordsOf(table.name);
@@ -88,18 +100,25 @@ function targetsOf(tables: readonly Table[]): ReadonlyMap<string, Target | null>
   return made;
 }
 
-const GENERIC_KEY = /^(id|uuid|guid|code|key|name|no|nr|number|type|status|value|title|email|username|date|entity_id|country|country_code|language|slug|token|year|zip|postcode)$/i;
+const GENERIC_KEY =
+  /^(id|uuid|guid|code|key|name|no|nr|number|type|status|value|title|email|username|date|entity_id|country|country_code|language|slug|token|year|zip|postcode)$/i;
 
 /** The column that names a row: the primary key, else what is called id. */
 function keyColumn(table: Table): Table['columns'][number] | undefined {
   const [only, more] = table.primaryKey?.columns ?? [];
   if (more !== undefined) return undefined;
-  return table.columns.find(({ name }) => (only === undefined ? /^(id|uuid|guid)$/i.test(name) || isOwnId(table, name) : name === only));
+  return table.columns.find(({ name }) =>
+    only === undefined ? /^(id|uuid|guid)$/i.test(name) || isOwnId(table, name) : name === only,
+  );
 }
 
 function isOwnId(table: Table, name: string): boolean {
   const words = wordsOf(name);
-  return words.length > 1 && IDS.has(words.at(-1) ?? '') && words.slice(0, -1).map(stem).join('') === wordsOf(table.name).map(stem).join('');
+  return (
+    words.length > 1 &&
+    IDS.has(words.at(-1) ?? '') &&
+    words.slice(0, -1).map(stem).join('') === wordsOf(table.name).map(stem).join('')
+  );
 }
 
 /** `entity_id` that names its own row refers to nothing by its name alone. */

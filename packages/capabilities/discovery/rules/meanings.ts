@@ -141,4 +141,14 @@ export const meanings: ReadonlyMap<string, Meaning> = new Map(
 );
 
 /** The parts by which a table shows that its rows are people. */
-export const IDENTITY = new Set(['first-name', 'last-name', 'full-name', 'birth-date', 'gender', 'ssn', 'marital', 'maiden-name', 'middle-name']);
+export const IDENTITY = new Set([
+  'first-name',
+  'last-name',
+  'full-name',
+  'birth-date',
+  'gender',
+  'ssn',
+  'marital',
+  'maiden-name',
+  'middle-name',
+]);

@@ -27,13 +27,19 @@ export function pathsOf(table: string, map: DataMap, schema: SchemaIndex, known:
   if (direct.length > 0) return meant(direct, known.roles.get(table)?.role === 'about').slice(0, PATHS_AT_MOST);
   const candidates = candidatePaths(map, schema, table);
   const bySubject = Map.groupBy(candidates, ({ subject }) => subject);
-  const best = [...bySubject.values()].flatMap((ways) => ways.toSorted((a, b) => cost(a, schema, known) - cost(b, schema, known))[0] ?? []);
+  const best = [...bySubject.values()].flatMap(
+    (ways) => ways.toSorted((a, b) => cost(a, schema, known) - cost(b, schema, known))[0] ?? [],
+  );
   const theirs = best.filter(({ hops }) => !hops.some((hop) => byAuthor([hop], known)));
   const kept = theirs.length > 0 ? theirs : best;
   const shortest = Math.min(...kept.map(({ hops }) => hops.length));
   return kept
     .filter(({ hops }) => hops.length === shortest || hops.some(({ direction }) => direction === 'reverse'))
-    .map(({ subject, hops }): ProposedPath => ({ subject, path: formatPath(pathOfHops(hops)), meaning: byAuthor(hops, known) ? 'created_by' : null }))
+    .map(({ subject, hops }): ProposedPath => ({
+      subject,
+      path: formatPath(pathOfHops(hops)),
+      meaning: byAuthor(hops, known) ? 'created_by' : null,
+    }))
     .slice(0, PATHS_AT_MOST);
 }
 
@@ -46,7 +52,14 @@ function directPaths(table: string, map: DataMap, schema: SchemaIndex, known: Sc
       subjectsOfTable(map, link.to)
         .filter(({ table: home }) => home !== table || !isOwnKey(link, map))
         .flatMap((subject): readonly Direct[] => {
-          const hop: Hop = { from: table, columns: link.columns, to: link.to, references: link.references, direction: 'forward', foreignKey: null };
+          const hop: Hop = {
+            from: table,
+            columns: link.columns,
+            to: link.to,
+            references: link.references,
+            direction: 'forward',
+            foreignKey: null,
+          };
           // The columns alone: the gate finds the foreign key by them, or compares them with the key of these people.
           const path = formatPath({ steps: [{ arrow: '->', table: null, columns: hop.columns }] });
           const sameKey = link.declared || sameColumns(link.references, subject.key);
@@ -74,14 +87,22 @@ function meant(paths: readonly Direct[], isAbout: boolean): readonly ProposedPat
   const owners = paths.filter(({ link }) => !link.author && !link.staff);
   return paths.map(({ link, subject, path }) => {
     const byStaff = link.author || (link.staff && (owners.length > 0 || !isAbout));
-    const meaning: Meaning | null = byStaff ? 'created_by' : !isAbout ? 'about' : paths.length > 1 && owners.length === 1 ? 'owns' : null;
+    const meaning: Meaning | null = byStaff
+      ? 'created_by'
+      : !isAbout
+        ? 'about'
+        : paths.length > 1 && owners.length === 1
+          ? 'owns'
+          : null;
     return { subject, path, meaning };
   });
 }
 
 function byAuthor(hops: readonly Hop[], known: SchemaKnowledge): boolean {
   const [first] = hops;
-  return known.links.some((link) => link.from === first?.from && sameColumns(link.columns, first.columns) && (link.author || link.staff));
+  return known.links.some(
+    (link) => link.from === first?.from && sameColumns(link.columns, first.columns) && (link.author || link.staff),
+  );
 }
 
 /** How far a way is from saying "theirs": hops by who made it, hops that may be empty. */

@@ -97,7 +97,12 @@ function subjectEdits(file: MapFile, { subjects }: Found): readonly MapEdit[] {
         {
           kind: 'set-subject',
           name,
-          subject: { table, key: more.length === 0 ? only : [...key], ...(findBy.length === 0 ? {} : { find_by: [...findBy] }), ...(label === null ? {} : { label }) },
+          subject: {
+            table,
+            key: more.length === 0 ? only : [...key],
+            ...(findBy.length === 0 ? {} : { find_by: [...findBy] }),
+            ...(label === null ? {} : { label }),
+          },
         },
       ];
     });
@@ -131,7 +136,8 @@ export function columnText({ category, decision, confidence, evidence, freeText,
   const short = why.length > NOTE_LETTERS ? `${why.slice(0, NOTE_LETTERS)}…` : why;
   const free = freeText ? { free_text: true } : {};
   if (category === 'none') return { category: 'none', note: pinned ? `${SCAN_NOTE} a person decided` : `${SCAN_NOTE} ${short}` };
-  if (decision === 'review') return { category, ...free, note: `${SCAN_NOTE} to be looked at (${confidence.toFixed(2)}); ${short}` };
+  if (decision === 'review')
+    return { category, ...free, note: `${SCAN_NOTE} to be looked at (${confidence.toFixed(2)}); ${short}` };
   return { category, ...free };
 }
 
@@ -141,7 +147,9 @@ function pathEdits(map: DataMap, { schema, found }: { readonly schema: SchemaInd
     const mapped = map.tables.get(name);
     // The rows of people themselves are theirs without being told so.
     if (mapped === undefined || isDescribed(map, name) || subjectsOfTable(map, name).length > 0) return [];
-    const isPersonal = [...mapped.columns.values()].some(({ categories }) => categories.some((key) => categoryOf(key)?.personal === true));
+    const isPersonal = [...mapped.columns.values()].some(({ categories }) =>
+      categories.some((key) => categoryOf(key)?.personal === true),
+    );
     const role = found.known.roles.get(name)?.role;
     // A list of towns is not somebody's because people refer to it.
     const paths = isPersonal || role === 'about' || role === 'person' ? pathsOf(name, map, schema, found.known) : [];
@@ -157,7 +165,12 @@ function nobody(note: string | null) {
   return { of: 'none' as const, ...(note === null ? { note: ours } : {}) };
 }
 
-type OfText = Record<string, string | { path: string; meaning: NonNullable<ProposedPath['meaning']> } | (string | { path: string; meaning: NonNullable<ProposedPath['meaning']> })[]>;
+type OfText = Record<
+  string,
+  | string
+  | { path: string; meaning: NonNullable<ProposedPath['meaning']> }
+  | (string | { path: string; meaning: NonNullable<ProposedPath['meaning']> })[]
+>;
 
 function ofText(paths: readonly ProposedPath[]): OfText {
   const bySubject = Map.groupBy(paths, ({ subject }) => subject);
@@ -175,25 +188,43 @@ function withoutBroken(file: MapFile, edits: readonly MapEdit[], facts: SchemaFa
   const map = mapWith(file, edits);
   const problems = checkMap(map, facts).filter(({ code }) => code === 'broken-path' || code === 'ambiguous-path');
   const broken = new Set(problems.map(({ table }) => table));
-  return edits.map((edit) => (edit.kind === 'set-table' && broken.has(edit.table) ? { ...edit, values: nobody(map.tables.get(edit.table)?.note ?? null) } : edit));
+  return edits.map((edit) =>
+    edit.kind === 'set-table' && broken.has(edit.table)
+      ? { ...edit, values: nobody(map.tables.get(edit.table)?.note ?? null) }
+      : edit,
+  );
 }
 
 const TO_BE_CONFIRMED = `${SCAN_NOTE} proposed so that nothing is left out; use, basis, period and condition are to be confirmed by a person`;
 /** A period that most tax and liability laws ask for; nothing is deleted by it, since no table gets a rule of retention. */
 const RETENTION = '10y';
 
-const PURPOSES: Readonly<Record<'plain' | 'health' | 'special' | 'criminal', { readonly name: string; readonly purpose: PurposeText }>> = {
-  plain: { name: 'to_be_confirmed', purpose: { use: 'essential.service', basis: 'contract', retention: RETENTION, note: TO_BE_CONFIRMED } },
+const PURPOSES: Readonly<
+  Record<'plain' | 'health' | 'special' | 'criminal', { readonly name: string; readonly purpose: PurposeText }>
+> = {
+  plain: {
+    name: 'to_be_confirmed',
+    purpose: { use: 'essential.service', basis: 'contract', retention: RETENTION, note: TO_BE_CONFIRMED },
+  },
   health: {
     name: 'to_be_confirmed_health',
     purpose: { use: 'essential.service', basis: 'contract', condition: 'health_care', retention: RETENTION, note: TO_BE_CONFIRMED },
   },
   special: {
     name: 'to_be_confirmed_special',
-    purpose: { use: 'essential.service', basis: 'consent', condition: 'explicit_consent', retention: RETENTION, note: TO_BE_CONFIRMED },
+    purpose: {
+      use: 'essential.service',
+      basis: 'consent',
+      condition: 'explicit_consent',
+      retention: RETENTION,
+      note: TO_BE_CONFIRMED,
+    },
   },
   // No law is proposed for convictions and offences (Art. 10 GDPR): the gate asks for it.
-  criminal: { name: 'to_be_confirmed_criminal', purpose: { use: 'essential.service', basis: 'legal_obligation', retention: RETENTION, note: TO_BE_CONFIRMED } },
+  criminal: {
+    name: 'to_be_confirmed_criminal',
+    purpose: { use: 'essential.service', basis: 'legal_obligation', retention: RETENTION, note: TO_BE_CONFIRMED },
+  },
 };
 
 /** Purposes for the tables that have none and need one; those of a person's own choice are left as they are. */
@@ -201,16 +232,32 @@ function purposeEdits(map: DataMap, file: MapFile): readonly MapEdit[] {
   const used = new Set<keyof typeof PURPOSES>();
   const edits = [...map.tables.values()].flatMap((table): readonly MapEdit[] => {
     if (!isAboutPeople(map, table) || table.purposes.length > 0 || table.retention !== null) return [];
-    const classes = new Set([...table.columns.values()].flatMap(({ categories }) => categories.map((key) => ({ key, gdpr: categoryOf(key)?.gdpr ?? null }))).filter(({ gdpr }) => gdpr !== null));
+    const classes = new Set(
+      [...table.columns.values()]
+        .flatMap(({ categories }) => categories.map((key) => ({ key, gdpr: categoryOf(key)?.gdpr ?? null })))
+        .filter(({ gdpr }) => gdpr !== null),
+    );
     const inherited = purposesOf(map, table).flatMap((name) => map.purposes.get(name) ?? []);
     const special = [...classes].filter(({ gdpr }) => gdpr === 'art9');
     const criminal = [...classes].some(({ gdpr }) => gdpr === 'art10');
-    const suffices = inherited.some(({ retention }) => retention !== null) && (special.length === 0 || inherited.every(({ condition }) => condition !== null)) && !criminal;
+    const suffices =
+      inherited.some(({ retention }) => retention !== null) &&
+      (special.length === 0 || inherited.every(({ condition }) => condition !== null)) &&
+      !criminal;
     if (suffices) return [];
-    const kind = criminal ? 'criminal' : special.length === 0 ? 'plain' : special.every(({ key }) => key.startsWith('user.health')) ? 'health' : 'special';
+    const kind = criminal
+      ? 'criminal'
+      : special.length === 0
+        ? 'plain'
+        : special.every(({ key }) => key.startsWith('user.health'))
+          ? 'health'
+          : 'special';
     used.add(kind);
     return [{ kind: 'set-table', table: table.name, values: { purposes: [PURPOSES[kind].name] } }];
   });
   const added = [...used].filter((kind) => file.purposes?.[PURPOSES[kind].name] === undefined);
-  return [...added.map((kind): MapEdit => ({ kind: 'set-purpose', name: PURPOSES[kind].name, purpose: PURPOSES[kind].purpose })), ...edits];
+  return [
+    ...added.map((kind): MapEdit => ({ kind: 'set-purpose', name: PURPOSES[kind].name, purpose: PURPOSES[kind].purpose })),
+    ...edits,
+  ];
 }

@@ -35,7 +35,11 @@ export type TableRole = {
   readonly aboutHealth: boolean;
 };
 
-export type SchemaRoles = { readonly roles: ReadonlyMap<string, TableRole>; readonly links: readonly TableLink[]; readonly hasPersons: boolean };
+export type SchemaRoles = {
+  readonly roles: ReadonlyMap<string, TableRole>;
+  readonly links: readonly TableLink[];
+  readonly hasPersons: boolean;
+};
 
 /** Longer chains of references say nothing about a person any more. */
 const HOPS_AT_MOST = 4;
@@ -49,12 +53,18 @@ export function rolesOf(tables: readonly Table[], speech: Speech): SchemaRoles {
   for (const table of tables) {
     const name = nameOfTable(table);
     const named = signatureOf(table.name, speech);
-    const isPlainly = named.person && !named.thing && !named.organisation && named.leaves.length === 0 && named.unknown.length === 0;
+    const isPlainly =
+      named.person && !named.thing && !named.organisation && named.leaves.length === 0 && named.unknown.length === 0;
     const theirs = (outgoing.get(name) ?? []).some((link) => link.to !== name && persons.has(link.to) && !link.author);
     // An address book entry of a customer has first and last names too, and is the customer's.
     if (theirs && !isPlainly) persons.delete(name);
     const shared = (outgoing.get(name) ?? []).some(
-      (link) => link.to !== name && persons.has(link.to) && isKeyOf(table, link.columns) && !link.author && !ownIdentity(table, speech).has('last-name'),
+      (link) =>
+        link.to !== name &&
+        persons.has(link.to) &&
+        isKeyOf(table, link.columns) &&
+        !link.author &&
+        !ownIdentity(table, speech).has('last-name'),
     );
     if (shared) persons.delete(name);
     if (shared) profiles.add(name);
@@ -64,7 +74,10 @@ export function rolesOf(tables: readonly Table[], speech: Speech): SchemaRoles {
   const roles = new Map(
     tables.map((table) => {
       const name = nameOfTable(table);
-      return [name, roleOf(table, { speech, isPerson: persons.has(name), isProfile: profiles.has(name), about: about.get(name), isHealth })] as const;
+      return [
+        name,
+        roleOf(table, { speech, isPerson: persons.has(name), isProfile: profiles.has(name), about: about.get(name), isHealth }),
+      ] as const;
     }),
   );
   return { roles, links, hasPersons: persons.size > 0 };
@@ -90,32 +103,57 @@ function roleOf(
   const columns = table.columns.map(({ name }) => signatureOf(name, speech));
   const leaves = columns.flatMap(({ leaves: some }) => some);
   const address = ['street', 'postcode', 'city', 'address', 'country'].filter((part) => leaves.includes(part)).length;
-  const speaks = [named, ...columns].some(({ leaves: some }) => some.some((leaf) => HEALTH.has(leaf))) || HEALTH_TABLE.test(table.name);
+  const speaks =
+    [named, ...columns].some(({ leaves: some }) => some.some((leaf) => HEALTH.has(leaf))) || HEALTH_TABLE.test(table.name);
   const facts = {
     namesPerson: table.columns.some((column, place) => familyOf(column) === 'text' && namesSomebody(columns[place])),
     hasStreet: leaves.includes('street') || leaves.includes('address'),
     hasAddress: address >= 2,
-    hasBareAddress: columns.some(({ terms, leaves: some }) => terms.length === 1 && some.some((leaf) => leaf === 'street' || leaf === 'address' || leaf === 'city' || leaf === 'postcode')),
+    hasBareAddress: columns.some(
+      ({ terms, leaves: some }) =>
+        terms.length === 1 &&
+        some.some((leaf) => leaf === 'street' || leaf === 'address' || leaf === 'city' || leaf === 'postcode'),
+    ),
     isProfile: false,
     speaksOfHealth: speaks,
-    aboutHealth:
-      ((isPerson || about !== undefined) && isHealth) || speaks,
+    aboutHealth: ((isPerson || about !== undefined) && isHealth) || speaks,
   };
-  if (!isPerson && table.view !== null && about !== undefined && named.person) return { role: 'person', reason: `it shows people: ${about}`, ...facts };
-  if (isProfile) return { role: 'person', reason: 'its rows are people, told by the key they share with another table of people', ...facts, isProfile };
+  if (!isPerson && table.view !== null && about !== undefined && named.person)
+    return { role: 'person', reason: `it shows people: ${about}`, ...facts };
+  if (isProfile)
+    return {
+      role: 'person',
+      reason: 'its rows are people, told by the key they share with another table of people',
+      ...facts,
+      isProfile,
+    };
   if (isPerson) return { role: 'person', reason: 'its rows are people, by its name and columns', ...facts };
   if (about !== undefined) return { role: 'about', reason: about, ...facts };
-  if (named.organisation || named.either) return { role: 'organisation', reason: 'its rows are organisations, by its name', ...facts };
+  if (named.organisation || named.either)
+    return { role: 'organisation', reason: 'its rows are organisations, by its name', ...facts };
   const names = columns.flatMap(({ leaves: some, organisation, thing }) => (organisation || thing ? [] : some));
   if (facts.namesPerson || (names.includes('first-name') && names.includes('last-name'))) {
     if (!named.thing && !named.organisation && !named.either) return { role: 'about', reason: 'it names people', ...facts };
   }
-  if (named.leaves.some((leaf) => HEALTH.has(leaf))) return { role: 'thing', reason: 'a list of what there is, by its name; nobody refers to it as theirs', ...facts };
+  if (named.leaves.some((leaf) => HEALTH.has(leaf)))
+    return { role: 'thing', reason: 'a list of what there is, by its name; nobody refers to it as theirs', ...facts };
   if (named.thing) return { role: 'thing', reason: 'its rows are things, by its name', ...facts };
   return { role: 'unknown', reason: 'nothing says whose its rows are', ...facts };
 }
 
-const HEALTH = new Set(['diagnosis', 'symptom', 'allergy', 'medication', 'treatment', 'laboratory', 'immunisation', 'clinical-note', 'condition', 'record-no', 'insurance-no']);
+const HEALTH = new Set([
+  'diagnosis',
+  'symptom',
+  'allergy',
+  'medication',
+  'treatment',
+  'laboratory',
+  'immunisation',
+  'clinical-note',
+  'condition',
+  'record-no',
+  'insurance-no',
+]);
 const HEALTH_TABLE = /encounter|admission|appointment|visit|clinical|medical|observation|prescri|hospital/i;
 /** A schema with such a table keeps people's health, so an everyday word in it may mean that. */
 const HEALTH_SCHEMA = /patient|pazient|pacient|hasta(lar)?$|potila|pasient|clinic|klinik|hospital|medical_record|encounter/i;
@@ -129,13 +167,27 @@ function namesSomebody(signature: Signature | undefined): boolean {
 
 const PERSON_FROM = 2.1;
 
-function personScore(table: Table, { speech, outgoing }: { readonly speech: Speech; readonly outgoing: ReadonlyMap<string, readonly TableLink[]> }): number {
+function personScore(
+  table: Table,
+  { speech, outgoing }: { readonly speech: Speech; readonly outgoing: ReadonlyMap<string, readonly TableLink[]> },
+): number {
   const named = signatureOf(table.name, speech);
   const identity = ownIdentity(table, speech);
   const isNameOnly = identity.size === 0 || (identity.size === 1 && identity.has('name'));
   const others = named.thing || named.organisation || named.either || named.leaves.length > 0 || named.negative;
   const isOrganisation = named.organisation || named.either;
-  const names = named.person && !named.either ? (others ? -1 : named.unknown.length > 0 ? 1 : 2.5) : named.thing ? -1.5 : isOrganisation ? -1 : 0;
+  const names =
+    named.person && !named.either
+      ? others
+        ? -1
+        : named.unknown.length > 0
+          ? 1
+          : 2.5
+      : named.thing
+        ? -1.5
+        : isOrganisation
+          ? -1
+          : 0;
   const references = (outgoing.get(nameOfTable(table)) ?? []).filter(({ author, to }) => !author && to !== nameOfTable(table));
   // members(group_id, user_id): pairs, not people.
   const pairs = isNameOnly && references.length >= 2 ? -3 : 0;
@@ -169,7 +221,8 @@ function ownNumber(table: Table, speech: Speech): boolean {
   return signatureOf(only, speech).leaves.some((leaf) => leaf === 'employee-no' || leaf === 'student-no' || leaf === 'member-no');
 }
 
-const QUALIFIED = /bill|ship|deliver|emergency|contact|recipient|payer|guardian|parent|kin|spouse|mother|father|holder|sender|doctor|physician/i;
+const QUALIFIED =
+  /bill|ship|deliver|emergency|contact|recipient|payer|guardian|parent|kin|spouse|mother|father|holder|sender|doctor|physician/i;
 
 /** What a table says of the people that its rows are, leaving out other people's names (`billing_first_name`). */
 function ownIdentity(table: Table, speech: Speech): ReadonlySet<string> {
@@ -211,11 +264,18 @@ function aboutTables(tables: readonly Table[], { speech, persons, outgoing }: Kn
       const name = nameOfTable(table);
       const named = signatureOf(table.name, speech);
       if (about.has(name) || named.organisation || named.either) continue;
-      const reached = (outgoing.get(name) ?? []).filter(({ to, author }) => !author && to !== name && (persons.has(to) || about.has(to)));
+      const reached = (outgoing.get(name) ?? []).filter(
+        ({ to, author }) => !author && to !== name && (persons.has(to) || about.has(to)),
+      );
       const theirs = reached.filter(({ staff }) => !staff);
       const isThing = named.thing && !named.person;
-      const through = theirs.find(({ to }) => persons.has(to)) ?? (isThing ? undefined : theirs[0]) ?? (isThing ? undefined : reached[0]);
-      if (through !== undefined) about.set(name, `${through.columns.join(', ')} refers to ${through.to}, which is ${persons.has(through.to) ? 'of people' : 'about people'}`);
+      const through =
+        theirs.find(({ to }) => persons.has(to)) ?? (isThing ? undefined : theirs[0]) ?? (isThing ? undefined : reached[0]);
+      if (through !== undefined)
+        about.set(
+          name,
+          `${through.columns.join(', ')} refers to ${through.to}, which is ${persons.has(through.to) ? 'of people' : 'about people'}`,
+        );
     }
     if (about.size === before) break;
   }
@@ -223,12 +283,15 @@ function aboutTables(tables: readonly Table[], { speech, persons, outgoing }: Kn
     const name = nameOfTable(table);
     const named = signatureOf(table.name, speech);
     if (about.has(name)) continue;
-    const read = (table.view?.reads ?? []).map((ref) => formatTableName(ref)).find((source) => persons.has(source) || about.has(source));
+    const read = (table.view?.reads ?? [])
+      .map((ref) => formatTableName(ref))
+      .find((source) => persons.has(source) || about.has(source));
     if (read !== undefined) about.set(name, `it reads from ${read}, which is ${persons.has(read) ? 'of people' : 'about people'}`);
     if (about.has(name) || named.thing || named.organisation || named.either) continue;
     const from = [...outgoing.values()].flat().find((link) => link.to === name && (persons.has(link.from) || about.has(link.from)));
     const isTheirs = named.leaves.some((leaf) => OWNED.has(leaf)) && hasAddressOrName(table, speech);
-    if (from !== undefined && isTheirs) about.set(name, `${from.from}, which is ${persons.has(from.from) ? 'of people' : 'about people'}, refers to it`);
+    if (from !== undefined && isTheirs)
+      about.set(name, `${from.from}, which is ${persons.has(from.from) ? 'of people' : 'about people'}, refers to it`);
     else if (from === undefined && viaPersonId(table, speech)) about.set(name, 'it holds the number of a person');
   }
   return about;
@@ -238,7 +301,9 @@ const OWNED = new Set(['address', 'street', 'phone', 'email', 'iban', 'card-numb
 
 function hasAddressOrName(table: Table, speech: Speech): boolean {
   const leaves = new Set(table.columns.flatMap(({ name }) => signatureOf(name, speech).leaves));
-  return ['address', 'street', 'postcode', 'phone', 'email', 'iban', 'card-number', 'last-name', 'passport'].some((leaf) => leaves.has(leaf));
+  return ['address', 'street', 'postcode', 'phone', 'email', 'iban', 'card-number', 'last-name', 'passport'].some((leaf) =>
+    leaves.has(leaf),
+  );
 }
 
 /** `user_id` where there is no table of users: somebody else keeps them. */
@@ -247,6 +312,10 @@ function viaPersonId(table: Table, speech: Speech): boolean {
   return table.columns.some(({ name }) => {
     if (table.primaryKey?.columns.length === 1 && table.primaryKey.columns[0] === name) return false;
     const { person, id, author, number, leaves } = signatureOf(name, speech);
-    return ((person && (id || number)) || leaves.some((leaf) => leaf === 'employee-no' || leaf === 'student-no' || leaf === 'member-no')) && !author;
+    return (
+      ((person && (id || number)) ||
+        leaves.some((leaf) => leaf === 'employee-no' || leaf === 'student-no' || leaf === 'member-no')) &&
+      !author
+    );
   });
 }

@@ -1,7 +1,20 @@
 /** One thing that speaks for or against a category, with its weight in log-odds (natural logarithm). */
 export type Reason = { readonly code: ReasonCode; readonly text: string; readonly weight: number };
 
-export type ReasonCode = 'name' | 'comment' | 'table' | 'type' | 'key' | 'values' | 'rival' | 'length' | 'qualifier' | 'json' | 'view' | 'verdict' | 'none';
+export type ReasonCode =
+  | 'name'
+  | 'comment'
+  | 'table'
+  | 'type'
+  | 'key'
+  | 'values'
+  | 'rival'
+  | 'length'
+  | 'qualifier'
+  | 'json'
+  | 'view'
+  | 'verdict'
+  | 'none';
 
 export type Candidate = { readonly category: string; readonly reasons: readonly Reason[]; readonly freeText: boolean };
 

@@ -21,7 +21,11 @@ const FIND_BY_AT_MOST = 8;
 const LABELS = ['user.name', 'user.name.last', 'user.name.first', 'user.account.username', 'user.contact.email'];
 
 /** The tables whose rows are people, each with what names one of them. */
-export function proposeSubjects(tables: readonly Table[], known: SchemaKnowledge, columns: readonly ColumnFinding[]): readonly ProposedSubject[] {
+export function proposeSubjects(
+  tables: readonly Table[],
+  known: SchemaKnowledge,
+  columns: readonly ColumnFinding[],
+): readonly ProposedSubject[] {
   const byTable = Map.groupBy(columns, ({ table }) => table);
   const taken = new Set<string>();
   return tables
@@ -35,13 +39,17 @@ export function proposeSubjects(tables: readonly Table[], known: SchemaKnowledge
       const name = unique(subjectName(table), taken);
       taken.add(name);
       const found = named(table, byTable.get(nameOfTable(table)) ?? []).filter(({ name: column }) => isOwn(table, column, known));
-      const labels = LABELS.flatMap((category) => found.filter((each) => each.category === category).map(({ name: column }) => column));
+      const labels = LABELS.flatMap((category) =>
+        found.filter((each) => each.category === category).map(({ name: column }) => column),
+      );
       return [
         {
           name,
           table: tableName(table),
           key: [...key],
-          findBy: FIND_BY.flatMap((category) => found.filter((each) => each.category === category).map(({ name: column }) => column))
+          findBy: FIND_BY.flatMap((category) =>
+            found.filter((each) => each.category === category).map(({ name: column }) => column),
+          )
             .filter((column) => !key.includes(column))
             .slice(0, FIND_BY_AT_MOST),
           label: labels[0] ?? null,
@@ -54,7 +62,14 @@ export function proposeSubjects(tables: readonly Table[], known: SchemaKnowledge
 function isOwn(table: Table, column: string, known: SchemaKnowledge): boolean {
   const refers = known.links.some(({ from, columns }) => from === nameOfTable(table) && columns.includes(column));
   const { leaves } = signatureOf(column, known.speech);
-  return !refers && !OTHERS.test(column) && !leaves.some((leaf) => leaf === 'honorific' || leaf === 'initials' || leaf === 'relative' || leaf === 'maiden-name' || leaf === 'middle-name');
+  return (
+    !refers &&
+    !OTHERS.test(column) &&
+    !leaves.some(
+      (leaf) =>
+        leaf === 'honorific' || leaf === 'initials' || leaf === 'relative' || leaf === 'maiden-name' || leaf === 'middle-name',
+    )
+  );
 }
 
 const OTHERS = /emergency|guardian|parent|spouse|partner|kin|mother|father|notfall|urgence|emergencia/i;
@@ -64,21 +79,41 @@ type Named = { readonly name: string; readonly category: string };
 function named(table: Table, findings: readonly ColumnFinding[]): readonly Named[] {
   return table.columns.flatMap((column, place) => {
     const finding = findings[place];
-    return finding === undefined || finding.decision !== 'certain' || finding.category === 'none' ? [] : [{ name: column.name, category: finding.category }];
+    return finding === undefined || finding.decision !== 'certain' || finding.category === 'none'
+      ? []
+      : [{ name: column.name, category: finding.category }];
   });
 }
 
 /** The primary key, else what is unique and always filled, else what looks like it: then the gate asks for a key. */
 function keyOf(table: Table, findings: readonly ColumnFinding[]): readonly string[] | undefined {
   if (table.primaryKey !== null) return table.primaryKey.columns;
-  const filled = (columns: readonly string[]): boolean => columns.every((column) => table.columns.find(({ name }) => name === column)?.notNull === true);
+  const filled = (columns: readonly string[]): boolean =>
+    columns.every((column) => table.columns.find(({ name }) => name === column)?.notNull === true);
   const unique = table.uniques.find(({ columns }) => filled(columns));
   if (unique !== undefined) return unique.columns;
   const guess = named(table, findings).find(({ category }) => category === 'user.unique_id');
   return guess === undefined ? undefined : [guess.name];
 }
 
-const PREFIXES = new Set(['tbl', 'tb', 't', 'wp', 'res', 'auth', 'app', 'dbo', 'sys', 'dim', 'hr', 'crm', 'core', 'django', 'vw', 'mdl']);
+const PREFIXES = new Set([
+  'tbl',
+  'tb',
+  't',
+  'wp',
+  'res',
+  'auth',
+  'app',
+  'dbo',
+  'sys',
+  'dim',
+  'hr',
+  'crm',
+  'core',
+  'django',
+  'vw',
+  'mdl',
+]);
 
 /** `patient` for patients, `customer` for tbl_Customers. */
 function subjectName({ name }: Table): string {

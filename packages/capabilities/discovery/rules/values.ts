@@ -9,7 +9,13 @@ import type { Reason } from './score.ts';
 /** Distinct values of one column, cut to length, in no order. */
 export type Sample = { readonly values: readonly string[]; readonly source: 'statistics' | 'sample' };
 
-export type ValueFinding = { readonly kind: string; readonly category: string; readonly reason: Reason; readonly hits: number; readonly looked: number };
+export type ValueFinding = {
+  readonly kind: string;
+  readonly category: string;
+  readonly reason: Reason;
+  readonly hits: number;
+  readonly looked: number;
+};
 
 /** Fewer distinct values than this could be anything. */
 const VALUES_AT_LEAST = 5;
@@ -40,7 +46,16 @@ const SHAPES: Readonly<Record<string, number>> = {
   ICD10_CODE: 0.3,
 };
 /** With these a value speaks for itself, whatever stands around it. */
-const PLAIN = new Set(['EMAIL_ADDRESS', 'IP_ADDRESS', 'MAC_ADDRESS', 'IBAN_CODE', 'JWT', 'PRIVATE_KEY', 'PASSWORD_HASH', 'CREDIT_CARD']);
+const PLAIN = new Set([
+  'EMAIL_ADDRESS',
+  'IP_ADDRESS',
+  'MAC_ADDRESS',
+  'IBAN_CODE',
+  'JWT',
+  'PRIVATE_KEY',
+  'PASSWORD_HASH',
+  'CREDIT_CARD',
+]);
 /** What others are worth at most: article numbers have check digits too. */
 const WEIGHT_OF_CHECKED = 4;
 const WEIGHT_OF_WORDS = 3;
@@ -50,7 +65,9 @@ const CHANCE_OF_WORDS = 0.05;
 /** Kinds that a whole value can be told by. */
 const TELLING: readonly Kind[] = kinds.filter(
   ({ name, pattern, chance, family }) =>
-    pattern !== null && name !== 'TITLE' && (name in SHAPES || (chance < CHANCE_AT_MOST && family !== 'entity' && family !== 'time')),
+    pattern !== null &&
+    name !== 'TITLE' &&
+    (name in SHAPES || (chance < CHANCE_AT_MOST && family !== 'entity' && family !== 'time')),
 );
 
 /** Columns repeat values; a value is asked once. */
@@ -73,7 +90,10 @@ export function forgetValues(): void {
 
 /** The kinds that the values of a column are, the surest first. */
 export function kindsIn({ values, source }: Sample): readonly ValueFinding[] {
-  const looked = values.map((value) => value.trim()).filter((value) => value !== '').slice(0, VALUES_AT_MOST);
+  const looked = values
+    .map((value) => value.trim())
+    .filter((value) => value !== '')
+    .slice(0, VALUES_AT_MOST);
   if (looked.length < VALUES_AT_LEAST) return [];
   const screened = count(spread(looked, SCREENED));
   const hopeful = TELLING.filter(({ name }) => (screened.get(name) ?? 0) >= Math.min(SCREENED, looked.length) * SCREEN_SHARE);
@@ -99,7 +119,10 @@ function spread(values: readonly string[], wanted: number): readonly string[] {
 }
 
 /** P(these hits | the kind) against P(these hits | chance), in log-odds, less what prints rivals alike. */
-function weigh(kind: Kind, { hits, looked, source }: { readonly hits: number; readonly looked: number; readonly source: Sample['source'] }): ValueFinding | undefined {
+function weigh(
+  kind: Kind,
+  { hits, looked, source }: { readonly hits: number; readonly looked: number; readonly source: Sample['source'] },
+): ValueFinding | undefined {
   const isWords = kind.family === 'words';
   const chance = Math.min(CHANCE_AT_MOST, Math.max(isWords ? CHANCE_OF_WORDS : CHANCE_AT_LEAST, SHAPES[kind.name] ?? kind.chance));
   const misses = looked - hits;
@@ -127,9 +150,12 @@ export function rivalOf(values: readonly string[]): Reason | undefined {
   if (numbers.length < values.length * 0.9 || numbers.length < VALUES_AT_LEAST) return undefined;
   const sorted = numbers.toSorted((a, b) => a - b);
   const [first, last] = [sorted[0] ?? 0, sorted.at(-1) ?? 0];
-  if (last - first <= numbers.length * 3) return { code: 'rival', text: 'its numbers follow one another, like those of rows', weight: -4 };
-  if (first >= 315_532_800 && last <= 4_102_444_800) return { code: 'rival', text: 'its numbers are times in seconds, as likely', weight: -3 };
-  if (first >= 315_532_800_000 && last <= 4_102_444_800_000) return { code: 'rival', text: 'its numbers are times in milliseconds, as likely', weight: -3 };
+  if (last - first <= numbers.length * 3)
+    return { code: 'rival', text: 'its numbers follow one another, like those of rows', weight: -4 };
+  if (first >= 315_532_800 && last <= 4_102_444_800)
+    return { code: 'rival', text: 'its numbers are times in seconds, as likely', weight: -3 };
+  if (first >= 315_532_800_000 && last <= 4_102_444_800_000)
+    return { code: 'rival', text: 'its numbers are times in milliseconds, as likely', weight: -3 };
   return undefined;
 }
 
@@ -149,12 +175,16 @@ const REFUTED_SHARE = 0.1;
 export function refutation(category: string, values: readonly string[]): Reason | undefined {
   const filled = values.map((value) => value.trim()).filter((value) => value !== '' && !OPAQUE.test(value));
   if (filled.length === 0) return undefined;
-  const flags = filled.length <= 3 && filled.every((value) => /^(?:y|n|yes|no|true|false|t|f|0|1|ja|nein|oui|non|si|on|off)$/i.test(value));
-  if (flags && !category.startsWith('user.health') && !category.startsWith('user.demographic')) return { code: 'values', text: 'its values are yes and no', weight: -6 };
+  const flags =
+    filled.length <= 3 && filled.every((value) => /^(?:y|n|yes|no|true|false|t|f|0|1|ja|nein|oui|non|si|on|off)$/i.test(value));
+  if (flags && !category.startsWith('user.health') && !category.startsWith('user.demographic'))
+    return { code: 'values', text: 'its values are yes and no', weight: -6 };
   const pattern = CHECKED[category];
   if (pattern === undefined || filled.length < VALUES_AT_LEAST * 2) return undefined;
   const hits = filled.filter((value) => pattern.test(value)).length;
-  return hits / filled.length < REFUTED_SHARE ? { code: 'values', text: `${hits} of ${filled.length} distinct values look like it`, weight: -4 } : undefined;
+  return hits / filled.length < REFUTED_SHARE
+    ? { code: 'values', text: `${hits} of ${filled.length} distinct values look like it`, weight: -4 }
+    : undefined;
 }
 
 /** Prose in which anything may stand, told by its length and by blanks. */
@@ -195,7 +225,11 @@ export function personsIn({ values, source }: Sample): Reason | undefined {
   const hits = looked.filter((value) => detectText(value).some(({ type }) => type === 'PERSON')).length;
   const [low, high] = interval(hits, looked.length);
   if (low < 0.4) return undefined;
-  return { code: 'values', text: `${hits} of ${looked.length} distinct values from the ${source} are names of persons to the tagger (95 % interval ${low.toFixed(2)} to ${high.toFixed(2)})`, weight: NAMES_WEIGHT };
+  return {
+    code: 'values',
+    text: `${hits} of ${looked.length} distinct values from the ${source} are names of persons to the tagger (95 % interval ${low.toFixed(2)} to ${high.toFixed(2)})`,
+    weight: NAMES_WEIGHT,
+  };
 }
 
 /** How much values alone can say in each kind of table, before they are counted. */

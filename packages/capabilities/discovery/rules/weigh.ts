@@ -7,7 +7,19 @@ import { nameOfTable } from './links.ts';
 import type { Role, TableRole } from './roles.ts';
 import { logOddsOf, REVIEW_FROM, probabilityOf, type Candidate, type Reason } from './score.ts';
 import { signatureOf } from './signature.ts';
-import { agree, kindsIn, looksLikeProse, looksLikeSentences, mentionsPeople, personsIn, priorOf, refutation, rivalOf, type Sample, type ValueFinding } from './values.ts';
+import {
+  agree,
+  kindsIn,
+  looksLikeProse,
+  looksLikeSentences,
+  mentionsPeople,
+  personsIn,
+  priorOf,
+  refutation,
+  rivalOf,
+  type Sample,
+  type ValueFinding,
+} from './values.ts';
 
 /** What was seen of a column: its values, where some were read, and what the server counted. */
 export type Observed = { readonly sample: Sample | undefined; readonly averageWidth: number | null };
@@ -30,7 +42,11 @@ export function isUndecided(column: Column, finding: Finding): boolean {
 export function weighColumn(table: Table, column: Column, known: SchemaKnowledge, observed: Observed): Finding {
   const role = known.roles.get(nameOfTable(table));
   const named = candidatesOf(table, column, known);
-  if (role === undefined || named.some(({ reasons }) => reasons.some(({ code }) => code === 'key')) || !READABLE.has(familyOf(column)))
+  if (
+    role === undefined ||
+    named.some(({ reasons }) => reasons.some(({ code }) => code === 'key')) ||
+    !READABLE.has(familyOf(column))
+  )
     return conclude(named);
   const values = observed.sample?.values ?? [];
   if (familyOf(column) === 'json') return conclude([...named, ...ofDocument(table, { values, role, known })]);
@@ -49,7 +65,11 @@ function withValues(named: readonly Candidate[], { sample }: Observed, role: Tab
       ...candidate,
       // What the values show may be more exact than what the name says.
       category: seen !== undefined && seen.category.startsWith(candidate.category) ? seen.category : candidate.category,
-      reasons: [...candidate.reasons, ...(seen === undefined ? [] : [bounded(seen, role.role)]), ...(against === undefined ? [] : [against])],
+      reasons: [
+        ...candidate.reasons,
+        ...(seen === undefined ? [] : [bounded(seen, role.role)]),
+        ...(against === undefined ? [] : [against]),
+      ],
     };
   });
   const fresh = found
@@ -64,7 +84,16 @@ function withValues(named: readonly Candidate[], { sample }: Observed, role: Tab
       ],
       freeText: false,
     }));
-  const names: readonly Candidate[] = persons === undefined ? [] : [{ category: 'user.name', reasons: [persons, { code: 'table', text: role.reason, weight: priorOf(role.role) }], freeText: false }];
+  const names: readonly Candidate[] =
+    persons === undefined
+      ? []
+      : [
+          {
+            category: 'user.name',
+            reasons: [persons, { code: 'table', text: role.reason, weight: priorOf(role.role) }],
+            freeText: false,
+          },
+        ];
   return [...weighed, ...fresh, ...names];
 }
 
@@ -74,13 +103,29 @@ const THING_WEIGHT = 3.5;
 
 /** That a value is an address for mail is no sign that it is a person's: with an organisation it is the organisation's. */
 function bounded({ category, reason }: ValueFinding, role: Role): Reason {
-  const most = category.startsWith('user.contact') ? (role === 'organisation' ? ORGANISATION_WEIGHT : role === 'thing' ? THING_WEIGHT : Infinity) : Infinity;
+  const most = category.startsWith('user.contact')
+    ? role === 'organisation'
+      ? ORGANISATION_WEIGHT
+      : role === 'thing'
+        ? THING_WEIGHT
+        : Infinity
+    : Infinity;
   return reason.weight <= most ? reason : { ...reason, weight: most };
 }
 
 function ofProse(
   column: Column,
-  { named, observed, role, known }: { readonly named: readonly Candidate[]; readonly observed: Observed; readonly role: TableRole; readonly known: SchemaKnowledge },
+  {
+    named,
+    observed,
+    role,
+    known,
+  }: {
+    readonly named: readonly Candidate[];
+    readonly observed: Observed;
+    readonly role: TableRole;
+    readonly known: SchemaKnowledge;
+  },
 ): readonly Candidate[] {
   if (familyOf(column) !== 'text' || named.some((candidate) => probabilityOf(logOddsOf(candidate)) >= REVIEW_FROM)) return [];
   const signature = signatureOf(column.name, known.speech);
@@ -118,7 +163,11 @@ function ofDocument(
   const judged = leaves.flatMap(({ key, values: of }) => {
     const around = { table, role, speech: known.speech };
     const named = byName(leafColumn(key), around);
-    const candidates = withValues(named === undefined ? [] : [named], { sample: { values: of, source: 'sample' }, averageWidth: null }, role);
+    const candidates = withValues(
+      named === undefined ? [] : [named],
+      { sample: { values: of, source: 'sample' }, averageWidth: null },
+      role,
+    );
     const best = candidates.toSorted((a, b) => logOddsOf(b) - logOddsOf(a))[0];
     return best === undefined || probabilityOf(logOddsOf(best)) < REVIEW_FROM ? [] : [best];
   });
@@ -128,7 +177,14 @@ function ofDocument(
   return [
     {
       category: spoken.length > 1 && judged.length > 2 ? common(spoken) : best.category,
-      reasons: [{ code: 'json', text: `${judged.length} of ${leaves.length} leaves are personal: ${spoken.join(', ')}`, weight: logOddsOf(best) }, ...best.reasons.map((reason) => ({ ...reason, weight: 0 }))],
+      reasons: [
+        {
+          code: 'json',
+          text: `${judged.length} of ${leaves.length} leaves are personal: ${spoken.join(', ')}`,
+          weight: logOddsOf(best),
+        },
+        ...best.reasons.map((reason) => ({ ...reason, weight: 0 })),
+      ],
       freeText: judged.some(({ freeText }) => freeText),
     },
   ];
@@ -163,4 +219,3 @@ function common(categories: readonly string[]): string {
   while (parts.length > 1 && !rest.every((other) => `${other}.`.startsWith(`${parts.join('.')}.`))) parts.pop();
   return parts.length > 1 ? parts.join('.') : first;
 }
-

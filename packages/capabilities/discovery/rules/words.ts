@@ -40,11 +40,15 @@ export function speechOf(names: readonly string[]): Speech {
     for (const piece of pieces) {
       const entries = lexicon.get(piece) ?? [];
       const english = entries.some(({ language }) => language === 'en');
-      for (const language of new Set(entries.filter((entry) => english === (entry.language === 'en') && (english || !entry.weak)).map((entry) => entry.language)))
+      for (const language of new Set(
+        entries.filter((entry) => english === (entry.language === 'en') && (english || !entry.weak)).map((entry) => entry.language),
+      ))
         counts.set(language, (counts.get(language) ?? 0) + 1);
     }
   }
-  const others = [...counts].filter(([language, count]) => language !== 'en' && count >= WORDS_OF_A_LANGUAGE).toSorted((a, b) => b[1] - a[1]);
+  const others = [...counts]
+    .filter(([language, count]) => language !== 'en' && count >= WORDS_OF_A_LANGUAGE)
+    .toSorted((a, b) => b[1] - a[1]);
   const [first] = others;
   if (first === undefined) return ENGLISH;
   const spoken = others.filter(([, count]) => count >= first[1] * SHARE_OF_MAIN).map(([language]) => language);
@@ -141,8 +145,10 @@ const REST_LETTERS = 3;
 
 /** A long known word at the end or the beginning of an unknown one: heimatadresse, lastnamephonetic. */
 function withinWord(word: string): readonly string[] | undefined {
-  for (let at = REST_LETTERS; at <= word.length - TAIL_LETTERS; at += 1) if (isPiece(word.slice(at))) return [word.slice(0, at), word.slice(at)];
-  for (let at = word.length - REST_LETTERS; at >= HEAD_LETTERS; at -= 1) if (isPiece(word.slice(0, at))) return [word.slice(0, at), word.slice(at)];
+  for (let at = REST_LETTERS; at <= word.length - TAIL_LETTERS; at += 1)
+    if (isPiece(word.slice(at))) return [word.slice(0, at), word.slice(at)];
+  for (let at = word.length - REST_LETTERS; at >= HEAD_LETTERS; at -= 1)
+    if (isPiece(word.slice(0, at))) return [word.slice(0, at), word.slice(at)];
   return undefined;
 }
 

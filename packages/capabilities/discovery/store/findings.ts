@@ -4,11 +4,21 @@ import { newId } from '@safekeep/core';
 import type { Column, Database, Queryable, Table } from '@safekeep/postgres';
 
 /** A column as it was judged: the same name, type and nullability in the same table. Changes when any of them does. */
-export function attributeHash(table: Pick<Table, 'schema' | 'name' | 'kind'>, column: Pick<Column, 'name' | 'type' | 'comment'>): string {
-  return createHash('sha256').update(JSON.stringify([table.schema, table.name, column.name, column.type, column.comment])).digest('hex');
+export function attributeHash(
+  table: Pick<Table, 'schema' | 'name' | 'kind'>,
+  column: Pick<Column, 'name' | 'type' | 'comment'>,
+): string {
+  return createHash('sha256')
+    .update(JSON.stringify([table.schema, table.name, column.name, column.type, column.comment]))
+    .digest('hex');
 }
 
-export type StoredVerdict = { readonly category: string; readonly note: string | null; readonly by: string; readonly attributeHash: string };
+export type StoredVerdict = {
+  readonly category: string;
+  readonly note: string | null;
+  readonly by: string;
+  readonly attributeHash: string;
+};
 
 export type StoredFinding = {
   readonly attributeHash: string;
@@ -20,7 +30,11 @@ export type StoredFinding = {
 };
 
 /** Runs `action` in one transaction that row security binds to the tenant. */
-export async function inTenant<Result>(database: Database, tenant: string, action: (client: pg.PoolClient) => Promise<Result>): Promise<Result> {
+export async function inTenant<Result>(
+  database: Database,
+  tenant: string,
+  action: (client: pg.PoolClient) => Promise<Result>,
+): Promise<Result> {
   return database.withClient(async (client) => {
     await client.query('begin');
     await client.query("select pg_catalog.set_config('safekeep.tenant', $1, true)", [tenant]);
@@ -49,14 +63,32 @@ export async function readVerdicts(db: Queryable, tenant: string): Promise<Reado
     [tenant],
   );
   // The statement above names these columns.
-  const found = rows as readonly { readonly column_name: string; readonly category: string; readonly note: string | null; readonly decided_by: string; readonly attribute_sha256: string }[];
-  return new Map(found.map((row) => [row.column_name, { category: row.category, note: row.note, by: row.decided_by, attributeHash: row.attribute_sha256 }]));
+  const found = rows as readonly {
+    readonly column_name: string;
+    readonly category: string;
+    readonly note: string | null;
+    readonly decided_by: string;
+    readonly attribute_sha256: string;
+  }[];
+  return new Map(
+    found.map((row) => [
+      row.column_name,
+      { category: row.category, note: row.note, by: row.decided_by, attributeHash: row.attribute_sha256 },
+    ]),
+  );
 }
 
 export async function insertVerdict(
   client: pg.ClientBase,
   tenant: string,
-  verdict: { readonly column: string; readonly attributeHash: string; readonly category: string; readonly note: string | null; readonly by: string; readonly at: Date },
+  verdict: {
+    readonly column: string;
+    readonly attributeHash: string;
+    readonly category: string;
+    readonly note: string | null;
+    readonly by: string;
+    readonly at: Date;
+  },
 ): Promise<void> {
   await client.query(
     `insert into safekeep.scan_verdicts (tenant_id, verdict_id, column_name, attribute_sha256, category, note, decided_by, decided_at)
@@ -73,14 +105,24 @@ export async function readFindings(db: Queryable, tenant: string): Promise<Reado
     [tenant],
   );
   // The statement above names these columns.
-  return new Map((rows as readonly (StoredFinding & { readonly column: string })[]).map(({ column, ...finding }) => [column, finding]));
+  return new Map(
+    (rows as readonly (StoredFinding & { readonly column: string })[]).map(({ column, ...finding }) => [column, finding]),
+  );
 }
 
 /** Puts what was found in the place of what stood there. Columns of `schemas` that are gone are forgotten. */
 export async function replaceFindings(
   client: pg.ClientBase,
   tenant: string,
-  { findings, schemas, at }: { readonly findings: readonly (StoredFinding & { readonly schema: string; readonly column: string })[]; readonly schemas: readonly string[]; readonly at: Date },
+  {
+    findings,
+    schemas,
+    at,
+  }: {
+    readonly findings: readonly (StoredFinding & { readonly schema: string; readonly column: string })[];
+    readonly schemas: readonly string[];
+    readonly at: Date;
+  },
 ): Promise<void> {
   // Two scans at once would each remove what the other put in.
   await client.query("select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('safekeep scan ' || $1, 0))", [tenant]);

@@ -5,7 +5,9 @@ import type pg from 'pg';
  * its schema. Row security is not turned off: what this login may not see it shall not see here either.
  */
 export async function beginReading(client: pg.ClientBase): Promise<void> {
-  await client.query("begin isolation level read committed read only; set local search_path = pg_catalog, pg_temp; set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'; set local jit = off");
+  await client.query(
+    "begin isolation level read committed read only; set local search_path = pg_catalog, pg_temp; set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'; set local jit = off",
+  );
 }
 
 export async function endReading(client: pg.ClientBase): Promise<void> {

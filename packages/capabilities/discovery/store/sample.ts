@@ -26,7 +26,10 @@ export type SampleWish = { readonly column: string; readonly document: boolean }
 export type TableSample = ReadonlyMap<string, readonly string[]>;
 
 /** Why a table could not be looked at, in a stable word and in plain ones. Never a value. */
-export type TableTrouble = { readonly code: 'no-right' | 'row-security' | 'gone' | 'timeout' | 'locked' | 'foreign-server' | 'unreadable'; readonly message: string };
+export type TableTrouble = {
+  readonly code: 'no-right' | 'row-security' | 'gone' | 'timeout' | 'locked' | 'foreign-server' | 'unreadable';
+  readonly message: string;
+};
 
 /**
  * Looks at some rows of a table, the same ones for the same seed. Runs in a savepoint of the caller's read-only transaction, with
@@ -35,11 +38,18 @@ export type TableTrouble = { readonly code: 'no-right' | 'row-security' | 'gone'
 export async function sampleTable(
   client: pg.ClientBase,
   table: Table,
-  { wishes, seed, timeoutMs = SAMPLE_TIMEOUT_MS }: { readonly wishes: readonly SampleWish[]; readonly seed: number; readonly timeoutMs?: number },
+  {
+    wishes,
+    seed,
+    timeoutMs = SAMPLE_TIMEOUT_MS,
+  }: { readonly wishes: readonly SampleWish[]; readonly seed: number; readonly timeoutMs?: number },
 ): Promise<TableSample | TableTrouble> {
   await client.query('savepoint safekeep_sample');
   try {
-    await client.query("select pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('lock_timeout', $1, true)", [`${timeoutMs}ms`]);
+    await client.query(
+      "select pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('lock_timeout', $1, true)",
+      [`${timeoutMs}ms`],
+    );
     const { rows } = await client.query<(string | null)[]>({ text: statement(table, wishes, seed), rowMode: 'array' });
     // Back, not forward: that gives up the locks, of which a server has a few thousand for all its sessions.
     await client.query('rollback to savepoint safekeep_sample; release savepoint safekeep_sample');
@@ -84,7 +94,9 @@ function statement(table: Table, wishes: readonly SampleWish[], seed: number): s
   const columns = wishes.map(({ column, document }) => {
     const name = pg.escapeIdentifier(column);
     const letters = document ? DOCUMENT_LETTERS : VALUE_LETTERS;
-    const whole = document ? `case when pg_catalog.length(${name}::text) <= ${letters} then ${name}::text end` : `pg_catalog.left(${name}::text, ${letters})`;
+    const whole = document
+      ? `case when pg_catalog.length(${name}::text) <= ${letters} then ${name}::text end`
+      : `pg_catalog.left(${name}::text, ${letters})`;
     return `case when pg_catalog.pg_column_size(${name}) <= ${STORED_BYTES_AT_MOST} then ${whole} end`;
   });
   const source = `${pg.escapeIdentifier(table.schema)}.${pg.escapeIdentifier(table.name)}`;

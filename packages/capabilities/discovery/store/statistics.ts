@@ -29,7 +29,10 @@ const PAGE_ROWS = 250;
  * Statistics of all columns of these tables, over a cursor of the open transaction. Row security and missing rights leave columns
  * out (the view pg_stats sees to it); values only of types that can hold what is looked for.
  */
-export async function* readStatistics(client: pg.ClientBase, tables: readonly number[]): AsyncGenerator<readonly ColumnStatistics[]> {
+export async function* readStatistics(
+  client: pg.ClientBase,
+  tables: readonly number[],
+): AsyncGenerator<readonly ColumnStatistics[]> {
   await client.query(
     `declare safekeep_statistics no scroll cursor for
      select c.oid as "tableOid", a.attnum as "column", s.null_frac as "nullShare", s.avg_width as "averageWidth", s.n_distinct as "distinct",

@@ -1,6 +1,17 @@
 // Empty schemas of several kinds and languages, written for the tests, each column with the truth about it:
 // `+` personal, `-` not, `~` either would be fair. Types are short: i integer, t text, d date, z timestamp, b boolean, n numeric, u uuid, j jsonb, x bytea, a inet.
-const TYPES: Readonly<Record<string, string>> = { i: 'integer', t: 'text', d: 'date', z: 'timestamptz', b: 'boolean', n: 'numeric(12, 2)', u: 'uuid', j: 'jsonb', x: 'bytea', a: 'inet' };
+const TYPES: Readonly<Record<string, string>> = {
+  i: 'integer',
+  t: 'text',
+  d: 'date',
+  z: 'timestamptz',
+  b: 'boolean',
+  n: 'numeric(12, 2)',
+  u: 'uuid',
+  j: 'jsonb',
+  x: 'bytea',
+  a: 'inet',
+};
 
 export type Truth = 'personal' | 'not' | 'either';
 
@@ -79,10 +90,15 @@ function read(schema: string, text: string): LabelledSchema {
       const [column = '', type = '', mark = '', more = ''] = written.split(' ');
       truth.set(`${table}.${column}`, MARKS[mark] ?? 'either');
       if (more === 'pk') keys.set(table, column);
-      if (more.startsWith('>')) references.push(`alter table "${table}" add foreign key ("${column}") references "${more.slice(1)}"`);
+      if (more.startsWith('>'))
+        references.push(`alter table "${table}" add foreign key ("${column}") references "${more.slice(1)}"`);
       return `"${column}" ${TYPES[type] ?? 'text'}${more === 'pk' ? ' primary key' : ''}`;
     });
     tables.push(`create table "${table}" (${columns.join(', ')})`);
   }
-  return { name: schema, ddl: `create schema ${schema}; set search_path = ${schema}; ${[...tables, ...references].join('; ')}`, truth };
+  return {
+    name: schema,
+    ddl: `create schema ${schema}; set search_path = ${schema}; ${[...tables, ...references].join('; ')}`,
+    truth,
+  };
 }

@@ -29,7 +29,9 @@ export async function loadPractice(pool: pg.Pool): Promise<{ readonly labels: Re
     await rm(folder, { recursive: true });
   }
   const entries = Object.entries(labels.tables).flatMap(([table, { columns }]) =>
-    Object.entries(columns).map(([column, { category, or = [] }]) => [formatColumnName({ schema: 'public', table, column }), [category, ...or]] as const),
+    Object.entries(columns).map(
+      ([column, { category, or = [] }]) => [formatColumnName({ schema: 'public', table, column }), [category, ...or]] as const,
+    ),
   );
   return { labels: new Map(entries) };
 }
@@ -38,13 +40,22 @@ async function copy(source: DatabaseSync, pool: pg.Pool, table: string): Promise
   const columns = source.prepare('SELECT name, type, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1').all(table);
   const quoted = pg.escapeIdentifier(table);
   const key = columns.filter(({ pk }) => Number(pk) > 0).map(({ name }) => pg.escapeIdentifier(String(name)));
-  const list = columns.map(({ name, type }) => `${pg.escapeIdentifier(String(name))} ${/INT/i.test(String(type)) ? 'bigint' : 'text'}`);
-  await pool.query(`create table ${quoted} (${[...list, ...(key.length === 0 ? [] : [`primary key (${key.join(', ')})`])].join(', ')})`);
+  const list = columns.map(
+    ({ name, type }) => `${pg.escapeIdentifier(String(name))} ${/INT/i.test(String(type)) ? 'bigint' : 'text'}`,
+  );
+  await pool.query(
+    `create table ${quoted} (${[...list, ...(key.length === 0 ? [] : [`primary key (${key.join(', ')})`])].join(', ')})`,
+  );
   const names = columns.map(({ name }) => `"${String(name).replaceAll('"', '""')}"`);
   const rows = source.prepare(`SELECT ${names.join(', ')} FROM "${table.replaceAll('"', '""')}" LIMIT ${ROWS_AT_MOST}`).all();
   const integers = new Set(columns.filter(({ type }) => /INT/i.test(String(type))).map(({ name }) => String(name)));
-  const clean = rows.map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, asText(value, integers.has(name))])));
-  await pool.query(`insert into ${quoted} select r.* from jsonb_populate_recordset(null::${quoted}, $1) as r on conflict do nothing`, [JSON.stringify(clean)]);
+  const clean = rows.map((row) =>
+    Object.fromEntries(Object.entries(row).map(([name, value]) => [name, asText(value, integers.has(name))])),
+  );
+  await pool.query(
+    `insert into ${quoted} select r.* from jsonb_populate_recordset(null::${quoted}, $1) as r on conflict do nothing`,
+    [JSON.stringify(clean)],
+  );
 }
 
 function asText(value: unknown, isInteger: boolean): string | null {
@@ -62,6 +73,8 @@ async function refer(source: DatabaseSync, pool: pg.Pool, table: string): Promis
     const from = some.map((part) => pg.escapeIdentifier(String(part['from'])));
     const to = some.map((part) => pg.escapeIdentifier(String(part['to'])));
     if (to.some((name) => name === '"null"')) continue;
-    await pool.query(`alter table ${pg.escapeIdentifier(table)} add foreign key (${from.join(', ')}) references ${pg.escapeIdentifier(target)} (${to.join(', ')}) not valid`);
+    await pool.query(
+      `alter table ${pg.escapeIdentifier(table)} add foreign key (${from.join(', ')}) references ${pg.escapeIdentifier(target)} (${to.join(', ')}) not valid`,
+    );
   }
 }
