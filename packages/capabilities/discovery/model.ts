@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 
-export const Decision = Type.Union([Type.Literal('certain'), Type.Literal('review'), Type.Literal('none')], {
+const Decision = Type.Union([Type.Literal('certain'), Type.Literal('review'), Type.Literal('none')], {
   description: 'certain: no person need look; review: one must; none: not personal',
 });
 

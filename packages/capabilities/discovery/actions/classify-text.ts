@@ -16,7 +16,7 @@ export function classifyText(text: string, options: { readonly depth?: 'structur
 }
 
 /** Longer texts are read to here: what stands after it is looked at when the row is exported or erased. */
-export const TEXT_LETTERS = 100_000;
+const TEXT_LETTERS = 100_000;
 const ROWS_A_PAGE = 200;
 
 /** Where rows come from: by their keys, in order, from after the last one that was read. The feed of changes is another such source. */

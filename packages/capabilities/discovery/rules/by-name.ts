@@ -132,10 +132,7 @@ function leafOf({ leaves, person, terms }: Signature, { table, speech }: Surroun
 const NAME_ALONE = /^(nombres?|nome|nom|nume|ad|last|first|apelido)$/;
 
 /** Without the table's own name before it: `comment_author_ip` of wp_comments. */
-export function signatureWithin(
-  column: Pick<Column, 'name'>,
-  { table, speech }: Pick<Surroundings, 'table' | 'speech'>,
-): Signature {
+function signatureWithin(column: Pick<Column, 'name'>, { table, speech }: Pick<Surroundings, 'table' | 'speech'>): Signature {
   const whole = signatureOf(column.name, speech);
   const own = splitName(table.name).at(-1);
   const [first, ...rest] = splitName(column.name);

@@ -61,9 +61,6 @@ const FAMILIES: Readonly<Record<string, Family>> = {
   'vector': 'vector',
 };
 
-/** Letters that a text column must have room for before it can hold more than a code. */
-export const CODE_LETTERS = 3;
-
 export function familyOf(column: Pick<ColumnFacts, 'baseType' | 'isArray' | 'enumLabels'>): Family {
   if (column.enumLabels !== null) return 'enum';
   if (column.isArray) return 'array';

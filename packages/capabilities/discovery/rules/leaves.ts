@@ -17,6 +17,7 @@ export function leavesOf(documents: readonly string[]): readonly Leaf[] {
 
 function parse(document: string): unknown {
   try {
+    // Whatever it is, it is looked at before it is used.
     return JSON.parse(document) as unknown;
   } catch {
     // hstore prints "key"=>"value"; anything else is garbage that somebody keeps in a json column of their own making.

@@ -21,7 +21,7 @@ export type Candidate = { readonly category: string; readonly reasons: readonly 
 export type Outcome = 'certain' | 'review' | 'none';
 
 /** From here on a finding needs no person to look at it. */
-export const CERTAIN_FROM = 0.85;
+const CERTAIN_FROM = 0.85;
 /** Below, a column is taken for not personal. Between the two a person looks. */
 export const REVIEW_FROM = 0.4;
 

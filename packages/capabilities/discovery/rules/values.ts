@@ -23,7 +23,7 @@ const VALUES_AT_LEAST = 5;
 const SCREENED = 8;
 const SCREEN_SHARE = 0.5;
 /** More than this adds nothing to the interval. */
-export const VALUES_AT_MOST = 400;
+const VALUES_AT_MOST = 400;
 const WEIGHT_AT_MOST = 7;
 /** How often a true value of a kind fails its check: typing errors, test rows. */
 const MISS_RATE = 0.1;
@@ -135,7 +135,7 @@ function weigh(
 }
 
 /** Wilson's interval: sound for few values and for shares near 0 and 1. */
-export function interval(hits: number, looked: number): readonly [number, number] {
+function interval(hits: number, looked: number): readonly [number, number] {
   const z = 1.96;
   const share = hits / looked;
   const spreadOf = z * Math.sqrt((share * (1 - share)) / looked + (z * z) / (4 * looked * looked));

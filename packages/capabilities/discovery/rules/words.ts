@@ -153,7 +153,7 @@ function withinWord(word: string): readonly string[] | undefined {
 }
 
 /** Cuts a word that is written without breaks into known ones, as few as possible: `customeremail`. Undefined: it is none such. */
-export function segment(word: string): readonly string[] | undefined {
+function segment(word: string): readonly string[] | undefined {
   if (word.length < SEGMENT_LETTERS || word.length > SEGMENT_LETTERS_AT_MOST) return undefined;
   if (segments.has(word)) return segments.get(word);
   const best: (readonly string[] | undefined)[] = [[]];

@@ -105,9 +105,8 @@ export async function readFindings(db: Queryable, tenant: string): Promise<Reado
     [tenant],
   );
   // The statement above names these columns.
-  return new Map(
-    (rows as readonly (StoredFinding & { readonly column: string })[]).map(({ column, ...finding }) => [column, finding]),
-  );
+  const found = rows as readonly (StoredFinding & { readonly column: string })[];
+  return new Map(found.map(({ column, ...finding }) => [column, finding]));
 }
 
 /** Puts what was found in the place of what stood there. Columns of `schemas` that are gone are forgotten. */

@@ -15,7 +15,7 @@ const STORED_BYTES_AT_MOST = 65_536;
 /** A document is read whole or not at all; half of one cannot be taken apart. */
 const DOCUMENT_LETTERS = 16_384;
 /** Patience with one table, in the session's own clock. */
-export const SAMPLE_TIMEOUT_MS = 2000;
+const SAMPLE_TIMEOUT_MS = 2000;
 
 /** A materialized view WITH NO DATA: there is nothing in it to look at. */
 const NOT_POPULATED = '55000';
@@ -68,7 +68,7 @@ export async function sampleTable(
 }
 
 /** Also for what went wrong elsewhere with a table. Undefined: not of this kind, such as a lost connection. */
-export function troubleOf(error: unknown): TableTrouble | undefined {
+function troubleOf(error: unknown): TableTrouble | undefined {
   const code = codeOf(error);
   if (code === undefined || code.startsWith('08') || code.startsWith('57P') || !/^[0-9A-Z]{5}$/.test(code)) return undefined;
   switch (code) {

@@ -11,7 +11,7 @@ export type ColumnStatistics = {
   readonly averageWidth: number;
   /** A count, or where it is negative a share of the rows. */
   readonly distinct: number;
-  /** The commonest values and bounds between which the others lie, at most {@link VALUES_OF_STATISTICS}, cut to length. */
+  /** The commonest values and bounds between which the others lie, some dozens, cut to length. */
   readonly values: readonly string[];
 };
 
@@ -19,7 +19,6 @@ const COMMONEST_AT_MOST = 40;
 /** Of the hundred bounds between which the other values lie every third: they are spread over all of them. */
 const BOUNDS_STEP = 3;
 const BOUNDS_AT_MOST = 34;
-export const VALUES_OF_STATISTICS = COMMONEST_AT_MOST + BOUNDS_AT_MOST;
 /** Longer values are prose; their beginning shows it. */
 export const VALUE_LETTERS = 256;
 /** Rows that are fetched at a time: a bound on memory however many columns there are. */

@@ -61,7 +61,8 @@ async function copy(source: DatabaseSync, pool: pg.Pool, table: string): Promise
 function asText(value: unknown, isInteger: boolean): string | null {
   if (value === null || value === undefined) return null;
   if (value instanceof Uint8Array) return Buffer.from(value.subarray(0, 32)).toString('hex');
-  const text = String(value).replaceAll('\u0000', '');
+  // SQLite gives numbers, bigints, texts and bytes, and nothing else.
+  const text = String(value as string | number | bigint).replaceAll('\u0000', '');
   return isInteger && !/^-?\d{1,18}$/.test(text) ? null : text;
 }
 

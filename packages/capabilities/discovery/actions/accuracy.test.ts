@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '@safekeep/core';
 import { testDatabase } from '@safekeep/postgres/testing';
-import { scanDatabase } from './actions/scan.ts';
-import { labelledSchemas, type Truth } from './testing/labelled-schemas.ts';
-import { loadPractice } from './testing/practice.ts';
+import { scanDatabase } from './scan.ts';
+import { labelledSchemas, type Truth } from '../testing/labelled-schemas.ts';
+import { loadPractice } from '../testing/practice.ts';
 
-const SCHEMAS = join(import.meta.dirname, '../../../../shared/data/schemas');
+const SCHEMAS = join(import.meta.dirname, '../../../../../shared/data/schemas');
 const ORDER = { tenant: 'default', clock: systemClock, signal: new AbortController().signal };
 
 type Tally = { found: number; missed: string[]; wrong: string[] };
