@@ -165,7 +165,7 @@ function tableReason(
     return { code: 'table', text: `${text}; the name speaks of a person itself`, weight: Math.max(worth, 2.6) };
   if (['first-name', 'last-name', 'full-name', 'maiden-name'].includes(leaf) && role.role === 'unknown')
     return { code: 'table', text, weight: 2.4 };
-  if (role.namesPerson && worth < 0 && role.role === 'organisation' && ['contact', 'address', 'person'].includes(meaning.need))
+  if (role.namesPerson && worth < 0 && role.role === 'organisation' && ['contact', 'person'].includes(meaning.need))
     return { code: 'table', text: `${text}, and names somebody there`, weight: 0.2 };
   if (leaf === 'state' && signature.terms.length === 1 && role.role !== 'person' && !role.hasBareAddress)
     return { code: 'table', text: `${text}; it may be the state that the row is in`, weight: -2.5 };

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import pg from 'pg';
 import { formatColumnName } from '@safekeep/core';
 import { generatePractice, labels } from '@safekeep/sample';
@@ -58,11 +58,10 @@ async function copy(source: DatabaseSync, pool: pg.Pool, table: string): Promise
   );
 }
 
-function asText(value: unknown, isInteger: boolean): string | null {
+function asText(value: SQLOutputValue | undefined, isInteger: boolean): string | null {
   if (value === null || value === undefined) return null;
   if (value instanceof Uint8Array) return Buffer.from(value.subarray(0, 32)).toString('hex');
-  // SQLite gives numbers, bigints, texts and bytes, and nothing else.
-  const text = String(value as string | number | bigint).replaceAll('\u0000', '');
+  const text = String(value).replaceAll('\u0000', '');
   return isInteger && !/^-?\d{1,18}$/.test(text) ? null : text;
 }
 
