@@ -5,6 +5,7 @@ import { commandPage } from '../packages/cli/documentation/commands.ts';
 import { configurationPage } from '../packages/cli/documentation/configuration.ts';
 import { categoryPage, mapProblemPage, mapSchemaFile } from '../packages/cli/documentation/datamap.ts';
 import { errorPage } from '../packages/cli/documentation/errors.ts';
+import { kindPage } from '../packages/cli/documentation/kinds.ts';
 
 const DOCS = join(import.meta.dirname, '..', 'docs');
 
@@ -14,6 +15,7 @@ const pages: Readonly<Record<string, () => string>> = {
   'categories.md': categoryPage,
   'datamap.schema.json': mapSchemaFile,
   'errors.md': errorPage,
+  'kinds.md': kindPage,
   'map-problems.md': mapProblemPage,
 };
 

@@ -1,5 +1,6 @@
 import type { Capability, Command } from '@safekeep/capabilities/capability';
 import { datamap } from '@safekeep/capabilities/datamap';
+import { discovery } from '@safekeep/capabilities/discovery';
 import { holds, refuseWhileHeld } from '@safekeep/capabilities/holds';
 import { importCapability } from '@safekeep/capabilities/import';
 import { jobsOver } from '@safekeep/capabilities/jobs';
@@ -18,6 +19,7 @@ import { healthCheck } from './doctor/health-job.ts';
 /** What Safekeep can do, in the order of the documentation. The one list of capabilities. */
 const doers: readonly Capability[] = [
   importCapability,
+  discovery,
   datamap,
   planCapability({
     contributors: [

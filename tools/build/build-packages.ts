@@ -4,7 +4,7 @@ import path from 'node:path';
 import { publishedManifest } from './published-manifest.ts';
 
 /** What tests need stays out of what a user installs. tsconfig.build.json leaves out the same of TypeScript. */
-const ONLY_FOR_TESTS = /(^|\/)(testing|fixtures)(\/|$)/;
+const ONLY_FOR_TESTS = /(^|\/)(testing|fixtures|training)(\/|$)/;
 const NOT_COPIED = /(^|\/)(node_modules|dist)(\/|$)|\.ts$|(^|\/)package\.json$/;
 
 /**

@@ -352,6 +352,25 @@ export const catalogue = {
     text: '{file} was changed by somebody else in the meantime. It was left as it is.',
     remedy: 'Look at their change, then run the command again.',
   },
+  'verdicts-invalid': {
+    status: 400,
+    exit: 2,
+    text: '{path} is no file of verdicts: {reason}. Nothing was recorded.',
+    remedy:
+      'Write a list `verdicts` whose entries have column, category and, if you like, note; docs/guides/find-personal-data.md has an example.',
+  },
+  'text-column-unfit': {
+    status: 422,
+    exit: 2,
+    text: 'The texts of {column} cannot be looked at: {reason}. Nothing was changed.',
+    remedy: 'Name a column of a table with a primary key, as `safekeep scan --json` names it.',
+  },
+  'verdict-unfit': {
+    status: 422,
+    exit: 2,
+    text: 'The verdict on {column} does not fit: {reason}. Nothing was recorded.',
+    remedy: 'Name the column as `safekeep scan --json` does, and a key of the taxonomy (docs/categories.md) or none.',
+  },
   'map-version-unknown': {
     status: 404,
     exit: 2,
@@ -843,6 +862,32 @@ export const catalogue = {
     text: 'The copy of the ledger in {path} holds what the ledger itself does not. Nothing was written, and nothing was destroyed.',
     remedy:
       'The ledger was cut or replaced by an older one: run `safekeep ledger verify`, and put the copy in its place if that one is whole.',
+  },
+
+  // ---- text of discovery -------------------------------------------------------------------------------------------
+  'text-malformed': {
+    status: 400,
+    exit: 2,
+    text: 'Item {number} is neither a JSON string nor an object with `text` or `full_text`. What came before it was looked at.',
+    remedy: 'Mend the item, or give plain text: a file whose first line is no JSON is read line by line.',
+  },
+  'text-too-long': {
+    status: 413,
+    exit: 2,
+    text: 'Item {number} is longer than {limit} characters. What came before it was looked at.',
+    remedy: 'Cut it into several items, at the ends of paragraphs.',
+  },
+  'patterns-invalid': {
+    status: 400,
+    exit: 2,
+    text: 'The file of patterns cannot be used: {problem}. Nothing was looked at.',
+    remedy: 'Mend the file; docs/guides/detect.md shows one. Patterns are those of RE2: no look-around, no back-references.',
+  },
+  'pattern-too-slow': {
+    status: 422,
+    exit: 1,
+    text: 'Your patterns took longer than {seconds} s on one text, at {name}. What came before that text was looked at.',
+    remedy: 'Make the pattern smaller (large repetitions cost most), or cut the text into several items.',
   },
 } as const satisfies Record<string, Entry>;
 

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isSafekeepError, systemClock } from '@safekeep/core';
+import { testDatabase } from '@safekeep/postgres/testing';
+import { classifyColumn, classifyText, type ClassifyOrder } from './classify-text.ts';
+
+const ORDER: ClassifyOrder = {
+  tenant: 'default',
+  clock: systemClock,
+  signal: new AbortController().signal,
+  column: 'public.notes.body',
+  rowsAtMost: 1000,
+};
+
+test('a text is classified by kinds, and nothing of it is given back', () => {
+  const found = classifyText('Call Ann Smith at ann@example.org or bob@example.org.');
+  assert.equal(found['EMAIL_ADDRESS'], 2);
+  assert.doesNotMatch(JSON.stringify(found), /ann|example/i);
+});
+
+test('rows of a free text are looked at once, in the order of their keys, and new ones in the next call', async (t) => {
+  const { database, pool } = await testDatabase(t, { migrated: true });
+  await pool.query(`create table notes (office int, id bigint, body text, primary key (office, id));
+    insert into notes select n % 3, n, case when n % 10 = 0 then 'mail me: ann' || n || '@example.org' when n % 7 = 0 then null else 'nothing of note' end from generate_series(1, 450) n`);
+  const first = await classifyColumn(database, ORDER);
+  assert.deepEqual([first.rows, first.flagged, first.kinds['EMAIL_ADDRESS'], first.done], [450, 45, 45, true]);
+  assert.equal((await classifyColumn(database, ORDER)).rows, 0);
+  await pool.query(`insert into notes values (9, 1, 'see eve@example.org')`);
+  assert.deepEqual([(await classifyColumn(database, ORDER)).rows], [1]);
+  const { rows } = await pool.query(
+    'select rows_read::int as rows, rows_flagged::int as flagged, kinds, read_to from safekeep.text_findings',
+  );
+  assert.deepEqual([rows[0].rows, rows[0].flagged, rows[0].kinds.EMAIL_ADDRESS, rows[0].read_to], [451, 46, 46, ['9', '1']]);
+  assert.doesNotMatch(JSON.stringify(rows), /example\.org/);
+});
+
+test('two workers at the same column count no row twice', async (t) => {
+  const { database, pool } = await testDatabase(t, { migrated: true });
+  await pool.query(
+    `create table notes (id int primary key, body text); insert into notes select n, 'a' || n || '@example.org' from generate_series(1, 500) n`,
+  );
+  const both = await Promise.all([classifyColumn(database, ORDER), classifyColumn(database, ORDER)]);
+  assert.equal(
+    both.reduce((sum, { rows }) => sum + rows, 0),
+    500,
+  );
+});
+
+test('a source that fails leaves what was counted as it was', async (t) => {
+  const { database, pool } = await testDatabase(t, { migrated: true });
+  await pool.query('create table notes (id int primary key, body text)');
+  let pages = 0;
+  const source: ClassifyOrder['source'] = async () => {
+    pages += 1;
+    if (pages > 1) throw new Error('the feed is gone');
+    return Array.from({ length: 200 }, (_, place) => ({ key: [String(place)], text: 'x@example.org' }));
+  };
+  await assert.rejects(classifyColumn(database, { ...ORDER, source }), /the feed is gone/);
+  const { rows } = await pool.query('select rows_read::int as rows, read_to from safekeep.text_findings');
+  assert.deepEqual(rows, [{ rows: 200, read_to: ['199'] }]);
+});
+
+test('a column without a key to go on by, or that is not there, is refused', async (t) => {
+  const { database, pool } = await testDatabase(t, { migrated: true });
+  await pool.query('create table notes (body text); create table keyed (id int primary key)');
+  for (const column of ['public.notes.body', 'public.keyed.body', 'public.gone.body'])
+    await assert.rejects(classifyColumn(database, { ...ORDER, column }), (error) => isSafekeepError(error, 'text-column-unfit'));
+});

@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { Secret, systemClock } from '@safekeep/core';
+import { openDatabase, readCatalog } from '@safekeep/postgres';
+import { testDatabase, testServers } from '@safekeep/postgres/testing';
+import { splitName } from '../rules/words.ts';
+import { beginReading, endReading } from '../store/reading.ts';
+import { sampleTable } from '../store/sample.ts';
+import { scanDatabase, type ScanOrder } from './scan.ts';
+
+const ORDER: ScanOrder = { tenant: 'default', clock: systemClock, signal: new AbortController().signal };
+const CANARY = 'Zebedee Quillfeather';
+
+function found(
+  columns: readonly { readonly column: string; readonly category: string; readonly decision: string }[],
+): Record<string, string> {
+  return Object.fromEntries(columns.map(({ column, category, decision }) => [column, decision === 'none' ? 'none' : category]));
+}
+
+for (const server of testServers()) {
+  test(`on PostgreSQL ${server.name} what cannot be looked at is told by table, and the rest is judged all the same`, async (t) => {
+    const { pool, url } = await testDatabase(t, { server });
+    await pool.query(`
+      create table people (id int primary key, full_name text, contact_way text);
+      insert into people select n, '${CANARY} ' || n, 'someone' || n || '@example.org' from generate_series(1, 50) n;
+      create table secret_people (id int primary key, email text);
+      create table tenants_rows (id int primary key, owner_name text, wert text);
+      insert into tenants_rows values (1, 'a', 'b');
+      alter table tenants_rows enable row level security;
+      create view over_secret as select * from secret_people;
+`);
+    const role = `scanner_${Math.trunc(Date.now() % 1e9)}`;
+    await pool.query(
+      `create role ${role} login password 'scan'; grant usage on schema public to ${role}; grant select on all tables in schema public to ${role}; revoke select on secret_people from ${role}`,
+    );
+    const address = new URL(url.reveal());
+    address.username = role;
+    address.password = 'scan';
+    const weak = await openDatabase(new Secret(address.href), { poolMax: 2 });
+    try {
+      const { columns, problems } = await scanDatabase(weak, ORDER);
+      const told = Object.fromEntries(problems.map(({ table, code }) => [table, code]));
+      assert.equal(told['public.secret_people'], 'no-right');
+      assert.equal(told['public.tenants_rows'], 'row-security');
+      const kinds = found(columns);
+      assert.equal(kinds['public.secret_people.email'], 'user.contact.email');
+      assert.equal(kinds['public.people.contact_way'], 'user.contact.email');
+      assert.equal(columns.filter(({ table }) => table === 'public.over_secret').length, 2);
+    } finally {
+      await weak.close();
+      await pool.query(`drop owned by ${role}; drop role ${role}`);
+    }
+  });
+}
+
+test('a table that is locked, and one that takes too long, are told, and the transaction goes on', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(`create table locked_one (odd text); create view slow_one as select pg_sleep(60)::text as odd`);
+  const holder = await pool.connect();
+  const { tables } = await readCatalog(pool);
+  await holder.query('begin; lock table locked_one in access exclusive mode');
+  try {
+    await database.withClient(async (client) => {
+      await beginReading(client);
+      const codes = [];
+      for (const table of tables) {
+        const sample = await sampleTable(client, table, { wishes: [{ column: 'odd', document: false }], seed: 1, timeoutMs: 100 });
+        codes.push('code' in sample ? sample.code : 'read');
+      }
+      assert.ok(['locked', 'timeout'].includes(codes[0] ?? ''), codes.join());
+      assert.equal(codes[1], 'timeout');
+      assert.equal((await client.query('select 1 as one')).rows[0].one, 1);
+      await assert.rejects(client.query('create table here (a int)'), /read-only/);
+      await endReading(client);
+    });
+  } finally {
+    await holder.query('rollback');
+    holder.release();
+  }
+});
+
+test('a table that is dropped while it is looked at is told, and the scan goes on', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(`
+    create table a_first (id int primary key, odd text); insert into a_first values (1, 'x');
+    create table b_gone (id int primary key, odd text); insert into b_gone values (1, 'x');
+    create table c_last (id int primary key, odd text); insert into c_last select n, 'p' || n || '@example.org' from generate_series(1, 30) n;`);
+  const { columns, problems } = await scanDatabase(database, {
+    ...ORDER,
+    // Between two tables: the first was looked at, the second is gone before its turn.
+    onProgress: (done) => {
+      if (done === 0) dropping = pool.query('drop table b_gone');
+    },
+  });
+  await dropping;
+  assert.ok(problems.every(({ table, code }) => table === 'public.b_gone' && code === 'gone'));
+  assert.equal(found(columns)['public.c_last.odd'], 'user.contact.email');
+});
+let dropping: Promise<unknown> = Promise.resolve();
+
+test('values of 50 MB, broken documents and bytes are passed over in constant memory', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(`
+    create table logs (id int primary key, user_id int, payload text, doc jsonb, halves json, raw bytea, labels text[]);
+    insert into logs select n, n, null, jsonb_build_object('customer', jsonb_build_object('email', 'u' || n || '@example.org', 'first_name', 'Ann')), '{"a": 1}', decode('00ff', 'hex'), array['u' || n || '@example.org'] from generate_series(1, 40) n;
+    alter table logs alter payload set storage external;
+    update logs set payload = repeat('x', 50 * 1024 * 1024) where id = 1;`);
+  const { columns, problems } = await scanDatabase(database, ORDER);
+  assert.deepEqual(problems, []);
+  const kinds = found(columns);
+  assert.notEqual(kinds['public.logs.doc'], 'none');
+  assert.equal(kinds['public.logs.labels'], 'user.contact.email');
+  assert.equal(kinds['public.logs.raw'], 'none');
+  const doc = columns.find(({ column }) => column.endsWith('.doc'));
+  assert.match(doc?.evidence.join() ?? '', /leaves are personal: .*user\.contact\.email/);
+});
+
+test('no value of a row stands in what a scan gives back', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(
+    `create table odd_things (a text, b text, c jsonb); insert into odd_things select '${CANARY}' || n, 'quillfeather' || n || '@example.org', jsonb_build_object('quillfeather' || n, '${CANARY}') from generate_series(1, 60) n; analyze`,
+  );
+  for (const analysed of [true, false]) {
+    if (!analysed) await pool.query('truncate odd_things');
+    const scan = await scanDatabase(database, ORDER);
+    assert.doesNotMatch(JSON.stringify([scan.columns, scan.subjects, scan.problems, scan.unused]), /quillfeather|zebedee/i);
+  }
+});
+
+test('a scan changes nothing, and the same seed gives the same result', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(
+    `create table people (id int primary key, a text, b text); insert into people select n, 'x' || n, 'y' || n || '@example.org' from generate_series(1, 20000) n`,
+  );
+  const before = await pool.query(`select pg_current_wal_insert_lsn() as lsn`);
+  const one = await scanDatabase(database, { ...ORDER, seed: 7 });
+  const other = await scanDatabase(database, { ...ORDER, seed: 7 });
+  assert.deepEqual(one.columns, other.columns);
+  const { rows } = await pool.query(
+    `select n_tup_ins + n_tup_upd + n_tup_del as writes from pg_stat_user_tables where relname = 'people'`,
+  );
+  assert.ok(Number(rows[0].writes) <= 20000, String(before.rows[0].lsn));
+});
+
+test('odd names, cycles, no tables and 1,600 columns are taken as they come', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  assert.deepEqual((await scanDatabase(database, ORDER)).columns, []);
+  const wide = Array.from({ length: 1599 }, (_, place) => `c${place} int`).join(', ');
+  await pool.query(`
+    create schema "Ünï ""q""";
+    create table "Ünï ""q"""."People of ""X""" ("Id" int primary key, "E-Mail Adresse" text, "a.b" text, "姓名" text, "boss" int references "Ünï ""q"""."People of ""X""");
+    create table one (id int primary key, two_id int); create table two (id int primary key, one_id int references one);
+    alter table one add foreign key (two_id) references two;
+    create table wide (email text, ${wide});`);
+  const { columns } = await scanDatabase(database, ORDER);
+  const kinds = found(columns);
+  assert.equal(columns.length, 5 + 2 + 2 + 1600);
+  assert.equal(kinds['"Ünï ""q"""."People of ""X"""."E-Mail Adresse"'], 'user.contact.email');
+  assert.equal(kinds['public.wide.email'], 'user.contact.email');
+});
+
+test('columns that are never filled are listed, partitions and views beside their tables', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(`
+    create table customers (id int primary key, email text, fax text) partition by range (id);
+    create table customers_1 partition of customers for values from (1) to (1000);
+    create view mails as select email from customers;
+    insert into customers select n, 'c' || n || '@example.org', null from generate_series(1, 100) n; analyze;`);
+  const { columns, unused, subjects } = await scanDatabase(database, ORDER);
+  const kinds = found(columns);
+  assert.deepEqual(
+    [kinds['public.customers.email'], kinds['public.customers_1.email'], kinds['public.mails.email']],
+    Array(3).fill('user.contact.email'),
+  );
+  assert.ok(unused.some(({ column, why }) => column === 'public.customers_1.fax' && why === 'never-filled'));
+  assert.deepEqual(
+    subjects.map(({ table }) => table),
+    ['public.customers'],
+  );
+});
+
+test('what was found is kept where Safekeep may, and a second scan looks only at what is new', async (t) => {
+  const { database, pool } = await testDatabase(t, { migrated: true });
+  await pool.query('create table customers (id int primary key, email text)');
+  assert.ok((await scanDatabase(database, ORDER)).columns.every(({ fresh }) => fresh));
+  await pool.query('alter table customers add phone text; alter table customers alter email type varchar(200)');
+  const { columns } = await scanDatabase(database, { ...ORDER, sinceLast: true });
+  assert.deepEqual(
+    columns.filter(({ fresh }) => fresh).map(({ column }) => column),
+    ['public.customers.email', 'public.customers.phone'],
+  );
+  assert.ok(columns.every(({ category }) => category !== 'none'));
+});
+
+test('a name splits into the same words however it is written', () => {
+  const word = fc.stringMatching(/^[a-z]{3,8}$/);
+  fc.assert(
+    fc.property(fc.array(word, { minLength: 1, maxLength: 5 }), (words) => {
+      const camel = words.map((each, place) => (place === 0 ? each : `${each.slice(0, 1).toUpperCase()}${each.slice(1)}`)).join('');
+      for (const written of [
+        words.join('_'),
+        words.join('-'),
+        words.join(' '),
+        words.join('.'),
+        words.join('_').toUpperCase(),
+        camel,
+      ])
+        assert.deepEqual(splitName(written), words);
+    }),
+  );
+});

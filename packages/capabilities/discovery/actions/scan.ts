@@ -1,0 +1,296 @@
+import type pg from 'pg';
+import { formatColumnName, isMappable, type Clock } from '@safekeep/core';
+import { readCatalog, type Catalog, type Column, type Database, type Table } from '@safekeep/postgres';
+import type { ColumnFinding, ProposedSubject, TableProblem, Unused } from '../model.ts';
+import { conclude, type Finding, type SchemaKnowledge } from '../rules/decide.ts';
+import { familyOf } from '../rules/families.ts';
+import { nameOfTable } from '../rules/links.ts';
+import { rolesOf } from '../rules/roles.ts';
+import { proposeSubjects } from '../rules/subjects.ts';
+import { forgetValues } from '../rules/values.ts';
+import { isReadable, isUndecided, weighColumn, type Observed } from '../rules/weigh.ts';
+import { speechOf } from '../rules/words.ts';
+import {
+  attributeHash,
+  inTenant,
+  keepsFindings,
+  readFindings,
+  readVerdicts,
+  replaceFindings,
+  type StoredFinding,
+  type StoredVerdict,
+} from '../store/findings.ts';
+import { beginReading, endReading, hiddenTables } from '../store/reading.ts';
+import { sampleTable, type TableTrouble } from '../store/sample.ts';
+import { readStatistics, readUse, type ColumnStatistics } from '../store/statistics.ts';
+
+export type ScanOrder = {
+  readonly tenant: string;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Exact names; all but the system's and Safekeep's own without it. */
+  readonly schemas?: readonly string[];
+  /** Looks only at what is new or changed since the last scan that was kept. */
+  readonly sinceLast?: boolean;
+  /** Of the sample. The same database and seed give the same result. */
+  readonly seed?: number;
+  readonly onProgress?: (done: number, total: number) => void;
+};
+
+export type Scan = {
+  readonly catalog: Catalog;
+  readonly columns: readonly ColumnFinding[];
+  readonly subjects: readonly ProposedSubject[];
+  readonly problems: readonly TableProblem[];
+  readonly unused: readonly Unused[];
+  readonly known: SchemaKnowledge;
+};
+
+const SEED = 20_261_129;
+const OWN_SCHEMAS = new Set(['safekeep', 'safekeep_jobs', 'safekeep_auth']);
+
+/**
+ * Judges every column. Reads the catalogue, then the server's statistics in one statement for some dozen tables, then some rows of
+ * those tables alone in which columns are still undecided; all over one connection, in read-only transactions, holding nothing
+ * stronger than ACCESS SHARE and that for one table at a time. What cannot be looked at is told and judged by its names.
+ *
+ * Verdicts of people stand above what is found, as long as the column is the one they were about. Where Safekeep's schema stands
+ * the findings are kept for `sinceLast`.
+ */
+export async function scanDatabase(database: Database, order: ScanOrder): Promise<Scan> {
+  const kept = await keepsFindings(poolOf(database));
+  const { verdicts, before } = kept ? await remembered(database, order.tenant) : { verdicts: new Map(), before: new Map() };
+  try {
+    const scan = await database.withClient((client) => look(client, order, { verdicts, before }));
+    if (kept) await keep(database, order, scan);
+    return scan;
+  } finally {
+    forgetValues();
+  }
+}
+
+/** A database as something that answers one statement. */
+function poolOf(database: Database) {
+  return {
+    query: (text: string, values?: readonly unknown[]) =>
+      database.withClient(async (client) => ({ rows: (await client.query(text, [...(values ?? [])])).rows })),
+  };
+}
+
+type Memory = { readonly verdicts: ReadonlyMap<string, StoredVerdict>; readonly before: ReadonlyMap<string, StoredFinding> };
+
+async function remembered(database: Database, tenant: string): Promise<Memory> {
+  return inTenant(database, tenant, async (client) => ({
+    verdicts: await readVerdicts(client, tenant),
+    before: await readFindings(client, tenant),
+  }));
+}
+
+async function look(client: pg.PoolClient, order: ScanOrder, memory: Memory): Promise<Scan> {
+  const catalog = await readCatalog(client, order.schemas === undefined ? {} : { schemas: order.schemas });
+  const tables = catalog.tables.filter(({ schema, extension }) => extension === null && !OWN_SCHEMAS.has(schema));
+  const speech = speechOf(tables.flatMap((table) => [table.name, ...table.columns.map(({ name }) => name)]));
+  const known: SchemaKnowledge = { ...rolesOf(tables, speech), speech };
+  const judge = new Judge(known, order, memory);
+  await beginReading(client);
+  try {
+    await judge.byStatistics(client, tables);
+    await judge.bySamples(client, tables);
+    const unused = await judge.unused(client, tables);
+    const columns = tables.flatMap((table) => judge.findings(table));
+    const subjects = proposeSubjects(tables.filter(isMappable), known, columns);
+    return { catalog, columns, subjects, problems: judge.problems, unused, known };
+  } finally {
+    await endReading(client);
+  }
+}
+
+/** What is found while a scan goes on. */
+class Judge {
+  readonly problems: TableProblem[] = [];
+  readonly #known: SchemaKnowledge;
+  readonly #order: ScanOrder;
+  readonly #memory: Memory;
+  readonly #found = new Map<string, Finding>();
+  /** Columns of which statistics gave values: no row need be read for them. */
+  readonly #seen = new Set<string>();
+  readonly #empty = new Set<string>();
+
+  constructor(known: SchemaKnowledge, order: ScanOrder, memory: Memory) {
+    this.#known = known;
+    this.#order = order;
+    this.#memory = memory;
+  }
+
+  async byStatistics(client: pg.PoolClient, tables: readonly Table[]): Promise<void> {
+    const byOid = new Map(tables.map((table) => [table.oid, table]));
+    const rowsOf = new Map(tables.map((table) => [table.oid, table.rowEstimate]));
+    for await (const page of readStatistics(client, [...byOid.keys()])) {
+      this.#order.signal.throwIfAborted();
+      for (const statistics of page) {
+        const table = byOid.get(statistics.tableOid);
+        const column = table?.columns.find(({ number }) => number === statistics.column);
+        if (table === undefined || column === undefined) continue;
+        this.#weigh(table, column, observedOf(statistics));
+        if (statistics.values.length > 0 || statistics.nullShare === 1) this.#seen.add(columnName(table, column));
+        if (statistics.nullShare === 1 && (rowsOf.get(table.oid) ?? 0) > 0) this.#empty.add(columnName(table, column));
+      }
+    }
+    for (const table of tables)
+      for (const column of table.columns) if (!this.#found.has(columnName(table, column))) this.#weigh(table, column, NOTHING_SEEN);
+  }
+
+  async bySamples(client: pg.PoolClient, tables: readonly Table[]): Promise<void> {
+    const hidden = await hiddenTables(
+      client,
+      tables.filter(({ rowSecurity }) => rowSecurity.enabled).map(({ oid }) => oid),
+    );
+    for (const [done, table] of tables.entries()) {
+      this.#order.signal.throwIfAborted();
+      this.#order.onProgress?.(done, tables.length);
+      const open = this.#undecided(table);
+      const trouble = readingTrouble(table, hidden);
+      if (trouble !== undefined) this.#tell(table, trouble);
+      if (open.length === 0 || trouble?.code === 'no-right') continue;
+      const wishes = open.map((column) => ({ column: column.name, document: familyOf(column) === 'json' || column.isArray }));
+      const sample = await sampleTable(client, table, { wishes, seed: this.#order.seed ?? SEED });
+      if ('code' in sample) {
+        this.#tell(table, sample);
+        continue;
+      }
+      for (const column of open) {
+        const values = sample.get(column.name) ?? [];
+        this.#weigh(table, column, {
+          sample: { values: column.isArray ? elements(values) : values, source: 'sample' },
+          averageWidth: null,
+        });
+      }
+    }
+  }
+
+  async unused(client: pg.PoolClient, tables: readonly Table[]): Promise<readonly Unused[]> {
+    const byOid = new Map(tables.map((table) => [table.oid, table]));
+    const use = await readUse(client, [...byOid.keys()]);
+    const unread = use.flatMap(({ tableOid, reads, liveRows, young }): readonly Unused[] => {
+      const table = byOid.get(tableOid);
+      return table !== undefined && reads === 0 && liveRows > 0 && !young
+        ? [{ table: nameOfTable(table), column: null, why: 'never-read' }]
+        : [];
+    });
+    const names = new Map(
+      tables.flatMap((table) => table.columns.map((column) => [columnName(table, column), nameOfTable(table)] as const)),
+    );
+    return [
+      ...unread,
+      ...[...this.#empty].map((column): Unused => ({ table: names.get(column) ?? '', column, why: 'never-filled' })),
+    ];
+  }
+
+  findings(table: Table): readonly ColumnFinding[] {
+    return table.columns.map((column) => {
+      const name = columnName(table, column);
+      const finding = this.#found.get(name) ?? conclude([]);
+      const verdict = this.#verdict(table, column);
+      return {
+        table: nameOfTable(table),
+        column: name,
+        ...(verdict === undefined ? finding : pinnedBy(verdict, finding)),
+        evidence: verdict === undefined ? [...finding.evidence] : [`verdict: decided by a person`, ...finding.evidence],
+        pinned: verdict !== undefined,
+        fresh: !this.#isOld(table, column),
+      };
+    });
+  }
+
+  /** A verdict holds as long as the column is the one it was about. */
+  #verdict(table: Table, column: Column): StoredVerdict | undefined {
+    const verdict = this.#memory.verdicts.get(columnName(table, column));
+    return verdict?.attributeHash === attributeHash(table, column) ? verdict : undefined;
+  }
+
+  #isOld(table: Table, column: Column): boolean {
+    return this.#memory.before.get(columnName(table, column))?.attributeHash === attributeHash(table, column);
+  }
+
+  #weigh(table: Table, column: Column, observed: Observed): void {
+    const name = columnName(table, column);
+    const before = this.#memory.before.get(name);
+    if (this.#order.sinceLast === true && before !== undefined && this.#isOld(table, column)) {
+      this.#found.set(name, before);
+      return;
+    }
+    this.#found.set(name, weighColumn(table, column, this.#known, observed));
+  }
+
+  #undecided(table: Table): readonly Column[] {
+    // A view shows what stands in tables; a partition is looked at through its parent; what never held a row has none to show.
+    if (table.kind === 'view' || table.partition !== null || (table.kind === 'table' && table.sizeBytes === 0)) return [];
+    return table.columns.filter((column) => {
+      const name = columnName(table, column);
+      const finding = this.#found.get(name);
+      if (finding === undefined || this.#seen.has(name) || !isReadable(column) || this.#verdict(table, column) !== undefined)
+        return false;
+      if (this.#order.sinceLast === true && this.#isOld(table, column)) return false;
+      return isUndecided(column, finding);
+    });
+  }
+
+  #tell(table: Table, { code, message }: TableTrouble): void {
+    const name = nameOfTable(table);
+    if (this.problems.every((problem) => problem.table !== name)) this.problems.push({ table: name, code, message });
+  }
+}
+
+const NOTHING_SEEN: Observed = { sample: undefined, averageWidth: null };
+
+function observedOf({ values, averageWidth }: ColumnStatistics): Observed {
+  return { sample: values.length === 0 ? undefined : { values, source: 'statistics' }, averageWidth };
+}
+
+function columnName({ schema, name }: Table, column: Column): string {
+  return formatColumnName({ schema, table: name, column: column.name });
+}
+
+function pinnedBy(
+  { category }: StoredVerdict,
+  { freeText }: Finding,
+): Pick<ColumnFinding, 'category' | 'confidence' | 'decision' | 'freeText'> {
+  return { category, confidence: 1, decision: category === 'none' ? 'none' : 'certain', freeText };
+}
+
+function readingTrouble(table: Table, hidden: ReadonlySet<number>): TableTrouble | undefined {
+  if (table.kind === 'view') return undefined;
+  if (hidden.has(table.oid))
+    return { code: 'row-security', message: 'row security hides rows from this login: only the others were looked at' };
+  if (!table.privileges.select && !table.columns.some(({ privileges }) => privileges.select))
+    return { code: 'no-right', message: 'this login may not read it' };
+  return undefined;
+}
+
+/** The elements of arrays as PostgreSQL prints them: `{a,"b c"}`. */
+function elements(values: readonly string[]): readonly string[] {
+  return [
+    ...new Set(
+      values.flatMap((value) =>
+        [...value.replaceAll(/^\{|\}$/g, '').matchAll(/"((?:[^"\\]|\\.)*)"|([^,{}"]+)/g)].map(([, quoted, bare]) =>
+          (quoted ?? bare ?? '').replaceAll(/\\(.)/g, '$1'),
+        ),
+      ),
+    ),
+  ];
+}
+
+async function keep(database: Database, { tenant, clock }: ScanOrder, { catalog, columns }: Scan): Promise<void> {
+  const byName = new Map(columns.map((finding) => [finding.column, finding]));
+  const findings = catalog.tables.flatMap((table) =>
+    table.columns.flatMap((column) => {
+      const name = columnName(table, column);
+      const found = byName.get(name);
+      return found === undefined
+        ? []
+        : [{ ...found, schema: table.schema, column: name, attributeHash: attributeHash(table, column) }];
+    }),
+  );
+  const schemas = [...new Set(catalog.schemas.map(({ name }) => name))];
+  await inTenant(database, tenant, (client) => replaceFindings(client, tenant, { findings, schemas, at: clock.now() }));
+}

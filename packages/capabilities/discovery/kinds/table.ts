@@ -1,0 +1,68 @@
+import { categoryOf } from '@safekeep/core';
+import { contactKinds, timeKinds } from './contact.ts';
+import { documentKinds } from './documents.ts';
+import { entityKinds } from './entities.ts';
+import { financialKinds } from './financial.ts';
+import type { Kind, KindFacts } from './model.ts';
+import { nationalKinds } from './national.ts';
+import { networkKinds } from './network.ts';
+import { secretKinds } from './secrets.ts';
+import { wordKinds } from './words.ts';
+
+/** Longer values are no value of a kind: nothing below is asked of them. */
+const LONGEST_VALUE = 16_384;
+
+/** Every kind, in the order of the docs page. */
+export const kinds: readonly Kind[] = [
+  ...contactKinds,
+  ...timeKinds,
+  ...networkKinds,
+  ...financialKinds,
+  ...nationalKinds,
+  ...documentKinds,
+  ...secretKinds,
+  ...entityKinds,
+  ...wordKinds,
+].map(complete);
+
+const byName: ReadonlyMap<string, Kind> = new Map(kinds.map((kind) => [kind.name, kind]));
+
+export function kindNamed(name: string): Kind | undefined {
+  return byName.get(name);
+}
+
+/** Whether a whole value is one of this kind: it fits the shape and passes the checks. What context says is not asked. */
+export function validateValue(name: string, value: string): boolean {
+  const kind = byName.get(name);
+  return kind !== undefined && surenessOf(kind, value) > 0;
+}
+
+/** How sure a whole value, alone, is of this kind: 0 to 1, 0 for none. */
+export function surenessOf(kind: Kind, value: string): number {
+  if (value.length === 0 || value.length > LONGEST_VALUE || kind.pattern?.test(value) !== true) return 0;
+  return kind.validate(value);
+}
+
+/** Every kind that a whole value could be, the surest first. */
+export function kindsOfValue(value: string): readonly { readonly name: string; readonly score: number }[] {
+  return kinds
+    .map((kind) => ({ name: kind.name, score: surenessOf(kind, value) }))
+    .filter(({ score }) => score > 0)
+    .toSorted((a, b) => b.score - a.score);
+}
+
+function complete({ cues, needsCue, validators, validate, chance, hipaa, pci, gdpr, ...facts }: KindFacts): Kind {
+  const category = categoryOf(facts.category);
+  if (category === undefined) throw new Error(`${facts.name} has a category that is not in the taxonomy: ${facts.category}`);
+  return {
+    ...facts,
+    hipaa: hipaa === undefined ? category.hipaa : hipaa,
+    pci: pci === undefined ? category.pci : pci,
+    gdpr: gdpr === undefined ? category.gdpr : gdpr,
+    validators: validators ?? [],
+    validate: validate ?? (() => 0.5),
+    chance: chance ?? 1,
+    cues: cues ?? null,
+    needsCue: needsCue ?? false,
+  };
+}

@@ -1,0 +1,116 @@
+import {
+  candidatePaths,
+  isMappable,
+  pathOfHops,
+  formatPath,
+  subjectsOfTable,
+  type CandidatePath,
+  type DataMap,
+  type Hop,
+  type Meaning,
+  type SchemaIndex,
+} from '@safekeep/core';
+import type { SchemaKnowledge } from './decide.ts';
+import type { TableLink } from './links.ts';
+
+export type ProposedPath = { readonly subject: string; readonly path: string; readonly meaning: Meaning | null };
+
+/** A row about more people than this says nothing of any one of them. */
+const PATHS_AT_MOST = 8;
+
+/**
+ * Whose the rows of a table are. References of the table itself come first; where it has none, the shortest way over others, and
+ * of several equally short ones the one that leads over what is owned rather than over who made it.
+ */
+export function pathsOf(table: string, map: DataMap, schema: SchemaIndex, known: SchemaKnowledge): readonly ProposedPath[] {
+  const direct = directPaths(table, map, schema, known);
+  if (direct.length > 0) return meant(direct, known.roles.get(table)?.role === 'about').slice(0, PATHS_AT_MOST);
+  const candidates = candidatePaths(map, schema, table);
+  const bySubject = Map.groupBy(candidates, ({ subject }) => subject);
+  const best = [...bySubject.values()].flatMap(
+    (ways) => ways.toSorted((a, b) => cost(a, schema, known) - cost(b, schema, known))[0] ?? [],
+  );
+  const theirs = best.filter(({ hops }) => !hops.some((hop) => byAuthor([hop], known)));
+  const kept = theirs.length > 0 ? theirs : best;
+  const shortest = Math.min(...kept.map(({ hops }) => hops.length));
+  return kept
+    .filter(({ hops }) => hops.length === shortest || hops.some(({ direction }) => direction === 'reverse'))
+    .map(({ subject, hops }): ProposedPath => ({
+      subject,
+      path: formatPath(pathOfHops(hops)),
+      meaning: byAuthor(hops, known) ? 'created_by' : null,
+    }))
+    .slice(0, PATHS_AT_MOST);
+}
+
+type Direct = ProposedPath & { readonly link: TableLink };
+
+function directPaths(table: string, map: DataMap, schema: SchemaIndex, known: SchemaKnowledge): readonly Direct[] {
+  return known.links
+    .filter((link) => link.from === table && isUsable(schema, link.to))
+    .flatMap((link) =>
+      subjectsOfTable(map, link.to)
+        .filter(({ table: home }) => home !== table || !isOwnKey(link, map))
+        .flatMap((subject): readonly Direct[] => {
+          const hop: Hop = {
+            from: table,
+            columns: link.columns,
+            to: link.to,
+            references: link.references,
+            direction: 'forward',
+            foreignKey: null,
+          };
+          // The columns alone: the gate finds the foreign key by them, or compares them with the key of these people.
+          const path = formatPath({ steps: [{ arrow: '->', table: null, columns: hop.columns }] });
+          const sameKey = link.declared || sameColumns(link.references, subject.key);
+          return sameKey ? [{ subject: subject.name, path, meaning: null, link }] : [];
+        }),
+    )
+    .filter((one, place, all) => all.findIndex((other) => other.subject === one.subject && other.path === one.path) === place);
+}
+
+function isOwnKey(link: TableLink, map: DataMap): boolean {
+  return [...map.subjects.values()].some(({ table, key }) => table === link.from && sameColumns(key, link.columns));
+}
+
+function sameColumns(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((column) => b.includes(column));
+}
+
+function isUsable(schema: SchemaIndex, name: string): boolean {
+  const table = schema.byName.get(name);
+  return table !== undefined && isMappable(table);
+}
+
+/** Of several people in a row, those who work on it are only its authors; the others own it, or share it. */
+function meant(paths: readonly Direct[], isAbout: boolean): readonly ProposedPath[] {
+  const owners = paths.filter(({ link }) => !link.author && !link.staff);
+  return paths.map(({ link, subject, path }) => {
+    const byStaff = link.author || (link.staff && (owners.length > 0 || !isAbout));
+    const meaning: Meaning | null = byStaff
+      ? 'created_by'
+      : !isAbout
+        ? 'about'
+        : paths.length > 1 && owners.length === 1
+          ? 'owns'
+          : null;
+    return { subject, path, meaning };
+  });
+}
+
+function byAuthor(hops: readonly Hop[], known: SchemaKnowledge): boolean {
+  const [first] = hops;
+  return known.links.some(
+    (link) => link.from === first?.from && sameColumns(link.columns, first.columns) && (link.author || link.staff),
+  );
+}
+
+/** How far a way is from saying "theirs": hops by who made it, hops that may be empty. */
+function cost({ hops }: CandidatePath, schema: SchemaIndex, known: SchemaKnowledge): number {
+  return hops.reduce((sum, hop) => {
+    const table = schema.byName.get(hop.from);
+    const mayBeEmpty = hop.columns.some((column) => table?.columns.find(({ name }) => name === column)?.notNull !== true);
+    const link = known.links.find((each) => each.from === hop.from && sameColumns(each.columns, hop.columns));
+    return sum + 1 + (mayBeEmpty ? 0.3 : 0) + (link?.author === true ? 3 : link?.staff === true ? 1 : 0);
+  }, 0);
+}

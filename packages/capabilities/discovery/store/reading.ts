@@ -1,0 +1,24 @@
+import type pg from 'pg';
+
+/**
+ * Opens the transaction in which values are looked at: nothing can be written in it, and every table that is read is named with
+ * its schema. Row security is not turned off: what this login may not see it shall not see here either.
+ */
+export async function beginReading(client: pg.ClientBase): Promise<void> {
+  await client.query(
+    "begin isolation level read committed read only; set local search_path = pg_catalog, pg_temp; set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'; set local jit = off",
+  );
+}
+
+export async function endReading(client: pg.ClientBase): Promise<void> {
+  await client.query('rollback');
+}
+
+/** Whether row security hides rows of these tables from this login, by oid. */
+export async function hiddenTables(client: pg.ClientBase, tables: readonly number[]): Promise<ReadonlySet<number>> {
+  const { rows } = await client.query<{ oid: number }>(
+    'select c.oid from pg_catalog.pg_class as c where c.oid = any ($1) and c.relrowsecurity and pg_catalog.row_security_active(c.oid)',
+    [tables],
+  );
+  return new Set(rows.map(({ oid }) => oid));
+}

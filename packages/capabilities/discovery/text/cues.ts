@@ -1,0 +1,146 @@
+import { fold } from '../kinds/fold.ts';
+import type { Kind } from '../kinds/model.ts';
+
+/** How far a word may stand from a value to speak for it. */
+const CONTEXT = 40;
+const AFTER = 16;
+
+const LATIN = /^[\u0000-\u024F]*$/;
+
+/**
+ * Alternatives between boundaries, but those of scripts without spaces. The context is folded, so that a boundary is one of a to z:
+ * `\p{L}` a hundred times over takes longer to compile than a text to read.
+ */
+function cuePattern(cues: string): string {
+  const all = alternatives(cues);
+  const latin = all.filter((cue) => LATIN.test(cue));
+  const other = all.filter((cue) => !LATIN.test(cue)).map(fold);
+  return [...(latin.length > 0 ? [`(?<![a-z])(?:${latin.join('|')})(?![a-z])`] : []), ...other].join('|');
+}
+
+/** The parts between bars that stand in no group. */
+function alternatives(cues: string): readonly string[] {
+  const parts: string[] = [];
+  let depth = 0;
+  let from = 0;
+  for (let at = 0; at < cues.length; at += 1) {
+    if (cues[at] === '\\') at += 1;
+    else if (cues[at] === '(' || cues[at] === '[') depth += 1;
+    else if (cues[at] === ')' || cues[at] === ']') depth -= 1;
+    else if (cues[at] === '|' && depth === 0) {
+      parts.push(cues.slice(from, at));
+      from = at + 1;
+    }
+  }
+  return [...parts, cues.slice(from)];
+}
+
+export function contextBefore(text: string, start: number): string {
+  return fold(text.slice(Math.max(0, start - CONTEXT), start));
+}
+
+export function contextAfter(text: string, end: number): string {
+  return fold(text.slice(end, end + AFTER));
+}
+
+const compiled = new WeakMap<Kind, RegExp>();
+
+/** Where the last word that speaks for a kind begins in the folded context; -1 where there is none. */
+export function lastCue(kind: Kind, before: string): number {
+  if (kind.cues === null) return -1;
+  const pattern = compiled.get(kind) ?? new RegExp(cuePattern(kind.cues), 'g');
+  compiled.set(kind, pattern);
+  let last = -1;
+  for (const match of before.matchAll(pattern)) last = match.index;
+  return last;
+}
+
+const LETTERS = 27;
+const KEYS = LETTERS ** 4;
+const KEY_LETTERS = 4;
+
+/** Letter a is 1, z is 26, all else 0. */
+function code(letter: number): number {
+  const lower = letter | 32;
+  return lower >= 97 && lower <= 122 ? lower - 96 : 0;
+}
+
+/** The first four letters of a word as one number; nothing counts behind the first that is no letter. */
+function keyAt(text: string, at: number): number {
+  const a = code(text.charCodeAt(at));
+  const b = code(text.charCodeAt(at + 1));
+  const c = b === 0 ? 0 : code(text.charCodeAt(at + 2));
+  const d = c === 0 ? 0 : code(text.charCodeAt(at + 3));
+  return ((a * LETTERS + b) * LETTERS + c) * LETTERS + d;
+}
+
+/** Finds cues where a word begins: a table by its first letters says which patterns are worth a try. */
+export class CueFinder {
+  readonly #slots = new Uint16Array(KEYS);
+  readonly #patterns: RegExp[] = [/(?!)/y];
+
+  constructor(kinds: readonly Kind[]) {
+    const byKey = new Map<number, Set<string>>();
+    for (const { cues } of kinds) {
+      for (const cue of alternatives(cues ?? '')) {
+        if (!LATIN.test(cue)) continue;
+        for (const key of keysOf(cue)) byKey.set(key, (byKey.get(key) ?? new Set()).add(cue));
+      }
+    }
+    const byPattern = new Map<string, number>();
+    for (const [key, cues] of byKey) {
+      const source = `(?:${[...cues].join('|')})(?![a-z])`;
+      const slot = byPattern.get(source) ?? this.#patterns.push(new RegExp(source, 'iy')) - 1;
+      byPattern.set(source, slot);
+      this.#slots[key] = slot;
+    }
+  }
+
+  isCue(text: string, at: number): boolean {
+    const slot = this.#slots[keyAt(text, at)] ?? 0;
+    if (slot === 0) return false;
+    const pattern = this.#patterns[slot];
+    if (pattern === undefined) return false;
+    pattern.lastIndex = at;
+    return pattern.test(text);
+  }
+}
+
+/** Every key that a word may have with which a cue begins. */
+function keysOf(cue: string): readonly number[] {
+  const keys = new Set<string>();
+  let letters = '';
+  let open = false;
+  for (let at = 0; at < cue.length && letters.length < KEY_LETTERS; at += 1) {
+    const piece = /^(?:\[[^\]]*\]|\\?.)\??/u.exec(cue.slice(at))?.[0] ?? '';
+    const optional = piece.length > 1 && piece.endsWith('?');
+    const letter = piece.startsWith('[') ? (piece[1] ?? '') : (piece[0] ?? '');
+    at += piece.length - 1;
+    if (letter === '(') {
+      open = true;
+      break;
+    }
+    if (code(letter.charCodeAt(0)) === 0) {
+      keys.add(letters);
+      if (!optional) {
+        letters = '';
+        break;
+      }
+    } else if (optional) {
+      open = true;
+      break;
+    } else letters += letter;
+  }
+  if (letters.length > 0 && !open) keys.add(letters);
+  const numbers = [...keys].filter((key) => key.length > 0).map((key) => keyAt(key.padEnd(KEY_LETTERS), 0));
+  return open ? [...numbers, ...continuations(letters)] : numbers;
+}
+
+/** A group or an optional letter follows: any letter may stand there, or none. */
+function continuations(letters: string): readonly number[] {
+  if (letters.length >= KEY_LETTERS) return [keyAt(letters, 0)];
+  const next = Array.from({ length: LETTERS }, (_, index) => letters + (index === 0 ? ' ' : String.fromCodePoint(96 + index)));
+  return next.flatMap((longer) =>
+    longer.endsWith(' ') || longer.length === KEY_LETTERS ? [keyAt(longer.padEnd(KEY_LETTERS), 0)] : continuations(longer),
+  );
+}

@@ -1,0 +1,166 @@
+import { SafekeepError } from '@safekeep/core';
+import { RE2JS } from 're2js';
+import Type, { type Static } from 'typebox';
+import Value from 'typebox/value';
+import { fold } from '../kinds/fold.ts';
+import { contextBefore } from './cues.ts';
+import type { Found } from './model.ts';
+
+const MOST_PATTERNS = 100;
+const LONGEST_PATTERN = 1_000;
+const MOST_WORDS = 100_000;
+const LONGEST_WORD = 200;
+
+/** What a customer adds: patterns of their own, words that are always and words that are never personal. */
+const PatternFile = Type.Object(
+  {
+    patterns: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            name: Type.String({ pattern: '^[A-Z][A-Z0-9_]{1,63}$', description: 'the type of the finding' }),
+            pattern: Type.String({ minLength: 1, maxLength: LONGEST_PATTERN, description: 'a regular expression of RE2' }),
+            ignoreCase: Type.Optional(Type.Boolean()),
+            cues: Type.Optional(
+              Type.Array(Type.String({ minLength: 1, maxLength: LONGEST_WORD }), {
+                maxItems: 100,
+                description: 'one of these words must stand in the 40 characters before',
+              }),
+            ),
+            score: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+          },
+          { additionalProperties: false },
+        ),
+        { maxItems: MOST_PATTERNS },
+      ),
+    ),
+    allow: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: LONGEST_WORD }), { maxItems: MOST_WORDS })),
+    deny: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            type: Type.String({ pattern: '^[A-Z][A-Z0-9_]{1,63}$' }),
+            value: Type.String({ minLength: 1, maxLength: LONGEST_WORD }),
+          },
+          { additionalProperties: false },
+        ),
+        { maxItems: MOST_WORDS },
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+type Pattern = { readonly name: string; readonly compiled: RE2JS; readonly cues: readonly string[]; readonly score: number };
+
+export type OwnPatterns = {
+  readonly patterns: readonly Pattern[];
+  /** Folded. */
+  readonly allow: ReadonlySet<string>;
+  /** By the first word, folded; the longest first. */
+  readonly deny: ReadonlyMap<string, readonly { readonly type: string; readonly value: string }[]>;
+  readonly longestDenied: number;
+};
+
+/**
+ * Reads the text of a pattern file.
+ *
+ * @throws `patterns-invalid` when it is none, or a pattern is not of RE2.
+ */
+export function readPatterns(text: string): OwnPatterns {
+  const parsed = parse(text);
+  if (!Value.Check(PatternFile, parsed)) {
+    const [fault] = Value.Errors(PatternFile, parsed);
+    throw new SafekeepError('patterns-invalid', {
+      problem: `${fault?.instancePath ?? ''} ${fault?.message ?? 'has another form'}`.trim(),
+    });
+  }
+  const { patterns = [], allow = [], deny = [] } = parsed;
+  const denied = new Map<string, { readonly type: string; readonly value: string }[]>();
+  for (const { type, value } of deny) {
+    const folded = fold(value.trim());
+    const first = firstWord(folded);
+    denied.set(first, [...(denied.get(first) ?? []), { type, value: folded }]);
+  }
+  for (const list of denied.values()) list.sort((a, b) => b.value.length - a.value.length);
+  return {
+    patterns: patterns.map(compile),
+    allow: new Set(allow.map((word) => fold(word.trim()))),
+    deny: denied,
+    longestDenied: Math.max(0, ...deny.map(({ value }) => value.length)),
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new SafekeepError('patterns-invalid', { problem: 'It is not JSON.' });
+  }
+}
+
+type PatternText = NonNullable<Static<typeof PatternFile>['patterns']>[number];
+
+function compile({ name, pattern, ignoreCase, cues = [], score = 0.8 }: PatternText): Pattern {
+  try {
+    const compiled = RE2JS.compile(pattern, ignoreCase === true ? RE2JS.CASE_INSENSITIVE : 0);
+    if (compiled.matcher('').find()) throw new Error('it matches nothing at all');
+    return { name, compiled, cues: cues.map(fold), score };
+  } catch (error) {
+    throw new SafekeepError('patterns-invalid', {
+      problem: `${name}: ${error instanceof Error ? error.message : 'not a pattern of RE2'}`,
+    });
+  }
+}
+
+function firstWord(text: string): string {
+  return /[\p{L}\p{N}_]+/u.exec(text)?.[0] ?? text;
+}
+
+/** A longer text is looked at in pieces, each a text of its own for `^` and `$`. RE2 takes time in proportion to the text, but a large pattern times a large text is long still. */
+const WINDOW = 262_144;
+const OVERLAP = 1_024;
+const PATTERN_TIME_MS = 2_000;
+
+/** @throws `pattern-too-slow` when the patterns of a customer take longer than their time for one text. */
+export function scanPatterns(text: string, own: OwnPatterns, add: (found: Found) => void, limitMs = PATTERN_TIME_MS): void {
+  const until = performance.now() + limitMs;
+  for (const pattern of own.patterns) {
+    let last = 0;
+    for (let from = 0; from < text.length; from += WINDOW) {
+      if (performance.now() > until) throw new SafekeepError('pattern-too-slow', { name: pattern.name, seconds: limitMs / 1_000 });
+      const start = Math.max(0, from - OVERLAP);
+      const matcher = pattern.compiled.matcher(text.slice(start, from + WINDOW + OVERLAP));
+      while (matcher.find()) {
+        const [begin, end] = [start + matcher.start(), start + matcher.end()];
+        if (begin >= from + WINDOW) break;
+        if (begin < last || end <= begin || begin < from) continue;
+        last = end;
+        if (performance.now() > until)
+          throw new SafekeepError('pattern-too-slow', { name: pattern.name, seconds: limitMs / 1_000 });
+        const before = pattern.cues.length === 0 ? '' : contextBefore(text, begin);
+        if (pattern.cues.length > 0 && !pattern.cues.some((cue) => before.includes(cue))) continue;
+        add({ type: pattern.name, start: begin, end, score: pattern.score, validators: ['own-pattern'], rank: 4 });
+      }
+    }
+  }
+  if (own.deny.size > 0) scanDenied(text, own, add);
+}
+
+const WORDS = /[\p{L}\p{N}_]+/gu;
+
+function scanDenied(text: string, own: OwnPatterns, add: (found: Found) => void): void {
+  for (const { index, 0: word } of text.matchAll(WORDS)) {
+    for (const { type, value } of own.deny.get(fold(word)) ?? []) {
+      const start = index - value.indexOf(fold(word));
+      const end = start + value.length;
+      if (start < 0 || fold(text.slice(start, end)) !== value || /[\p{L}\p{N}]/u.test(text[end] ?? '')) continue;
+      add({ type, start, end, score: 1, validators: ['deny-list'], rank: 4 });
+      break;
+    }
+  }
+}
+
+export function isAllowed(own: OwnPatterns, value: string): boolean {
+  return own.allow.size > 0 && own.allow.has(fold(value.trim()));
+}

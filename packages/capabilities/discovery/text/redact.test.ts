@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { detectText } from './detect.ts';
+import { Redactor, redactText } from './redact.ts';
+
+describe('redaction', () => {
+  it('keeps the format of numbers and the last four of a card', () => {
+    assert.equal(
+      redactText('card 4111 1111 1111 1111, SSN 536-90-4399, call (212) 555-0123').redacted,
+      'card #### #### #### 1111, SSN ###-##-####, call (###) ###-####',
+    );
+    assert.equal(redactText('mail Anna.M@example.org').redacted, 'mail Xxxx.X@xxxxxxx.xxx');
+  });
+
+  it('gives the same person the same mark in all documents of a set, whole name or part', () => {
+    const redactor = new Redactor();
+    assert.equal(redactText('My name is Jane Roe.', { redactor }).redacted, 'My name is [PERSON_1].');
+    assert.equal(
+      redactText('I spoke with John Doe and Jane Roe.', { redactor }).redacted,
+      'I spoke with [PERSON_2] and [PERSON_1].',
+    );
+    assert.equal(redactText('Mrs. Roe lives in Berlin.', { redactor }).redacted, '[TITLE_1] [PERSON_1] lives in [LOCATION_1].');
+  });
+
+  it('leaves none of what was found in the text', () => {
+    const values = fc.constantFrom(
+      'anna@example.org',
+      '4111 1111 1111 1111',
+      'DE89370400440532013000',
+      '536-90-4399',
+      '+49 30 901820',
+      '192.0.2.17',
+    );
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.constantFrom('mail ', 'card ', 'see ', 'phone '), values), { maxLength: 6 }), (parts) => {
+        const text = parts.map(([word, value]) => `${word}${value};`).join(' ');
+        const { redacted, entities } = redactText(text, { depth: 'structured' });
+        for (const { start, end } of entities) assert.ok(!redacted.includes(text.slice(start, end)));
+        assert.deepEqual(
+          detectText(redacted, { depth: 'structured' }).filter(({ type }) => type === 'CREDIT_CARD' || type === 'IBAN_CODE'),
+          [],
+        );
+      }),
+    );
+  });
+
+  it('leaves everything else as it was', () => {
+    const text = 'nothing here, \u0000 and \uD800 too';
+    assert.equal(redactText(text).redacted, text);
+  });
+});

@@ -1,0 +1,14 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { detectStreamed } from './testing/streamed.ts';
+
+const MIB = 1024 * 1024;
+
+describe('a file of any size', () => {
+  it('is read in constant memory', async () => {
+    const few = await detectStreamed(4 * MIB);
+    const many = await detectStreamed(24 * MIB);
+    assert.ok(many.items > 5 * few.items);
+    assert.ok(many.rssBytes < few.rssBytes + 60 * MIB, `${many.rssBytes / MIB} MiB against ${few.rssBytes / MIB} MiB`);
+  });
+});

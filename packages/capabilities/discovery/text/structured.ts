@@ -1,0 +1,257 @@
+import { kinds } from '../kinds/table.ts';
+import { alnumToken, bareValue, dateAt, numericRun, secretValue, spacedToken, type Scan } from './candidates.ts';
+import { CueFinder } from './cues.ts';
+
+const OTHER = 0;
+const LETTER = 1;
+const DIGIT = 2;
+
+const CLASS = Uint8Array.from({ length: 128 }, (_, code) => {
+  if (code >= 48 && code <= 57) return DIGIT;
+  return (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95 ? LETTER : OTHER;
+});
+
+const CUES = new CueFinder(kinds.filter(({ family }) => family !== 'words' && family !== 'entity'));
+/** Words that a secret may begin with, by a hash of three units: the sticky pattern decides. */
+const SECRET_STARTS = new Uint8Array(1 << 12);
+for (const start of 'AKI ASI ARO AID ghp gho ghu ghs ghr git AIz xox sk_ pk_ rk_ sk- glp npm dop hf_ shp eyJ AGE pbk scr SCR SK0 SK1 SK2 SK3 SK4 SK5 SK6 SK7 SK8 SK9 SKa SKb SKc SKd SKe SKf'.split(
+  ' ',
+)) {
+  SECRET_STARTS[startKey(start, 0)] = 1;
+}
+
+function startKey(text: string, at: number): number {
+  return ((text.charCodeAt(at) * 31 + text.charCodeAt(at + 1)) * 31 + text.charCodeAt(at + 2)) & 4_095;
+}
+
+const API_KEY =
+  /(?:(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{36,251}|github_pat_[A-Za-z0-9_]{22,251}|AIza[\w-]{35}|xox[abprs]-[A-Za-z0-9-]{10,250}|(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{16,99}|glpat-[\w-]{20,50}|npm_[A-Za-z0-9]{36}|SK[0-9a-f]{32}|sk-(?:ant-|proj-)?[\w-]{20,200}|dop_v1_[0-9a-f]{64}|hf_[A-Za-z0-9]{34}|shpat_[0-9a-fA-F]{32})(?![A-Za-z0-9])/y;
+const SENDGRID = /SG\.[\w-]{22}\.[\w-]{43}(?![\w-])/y;
+const JWT = /eyJ[\w-]{8,2000}\.[\w-]{4,4000}(?:\.[\w-]{0,2000}){1,3}/y;
+const NAMED_SECRET =
+  /(?:pass(?:word|wd|phrase|wort)|pwd|secret|kennwort|mot de passe|contraseña|(?:api|access|secret)[_-]?key|(?:access|auth)[_-]?token|client[_-]?secret)["']?(?: is| ist)?\s{0,3}(?:[:=]|=>|is\b|ist\b|\s)\s{0,3}["']?([^\s"',;<>`]{6,128})/iy;
+const HASH =
+  /\$2[abxy]\$\d{2}\$[./A-Za-z0-9]{53}|\$argon2(?:id|i|d)\$v=\d{1,3}\$[a-z0-9,=]{5,60}\$[A-Za-z0-9+/=]{4,128}\$[A-Za-z0-9+/=]{16,256}|\$(?:1|5|6|y|7|scrypt|pbkdf2(?:-sha(?:1|256|512))?)\$[^\s$]{1,64}\$(?:[^\s$]{1,64}\$)?[./A-Za-z0-9+=]{16,256}/y;
+const NAMED_HASH =
+  /pbkdf2_sha(?:1|256)\$\d{1,8}\$[A-Za-z0-9]{1,64}\$[A-Za-z0-9+/=]{20,128}|scrypt:\d{1,8}:\d{1,3}:\d{1,3}\$[^\s$]{1,64}\$[0-9a-f]{64,256}|SCRAM-SHA-256\$\d{1,8}:[A-Za-z0-9+/=]{8,64}\$[A-Za-z0-9+/=]{30,60}:[A-Za-z0-9+/=]{30,60}/y;
+const LDAP_HASH = /\{S?SHA(?:256|512)?\}[A-Za-z0-9+/=]{20,128}/y;
+const PEM =
+  /-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----[^-]{0,8000}(?:-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----)?/y;
+const TRACK = /%B\d{12,19}\^[^^?]{2,26}\^\d{7}[^?]{0,60}\?|;\d{12,19}=\d{7}\d{0,20}\?/y;
+
+const LOCAL = /[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]/u;
+const DOMAIN = /(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,61}[\p{L}\p{N}])?\.){1,8}(?:xn--[a-z0-9-]{2,59}|\p{L}{2,24})(?![\p{L}\p{N}])/uy;
+const URL_REST = /[^\s<>"'`|\\^{}\u3000-\u303F]{3,2000}/y;
+const WWW = /www\.[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,8}(?::\d{1,5})?(?:\/[^\s<>"'`|\\^{}]{0,2000})?/iuy;
+const BARE_DOMAIN = /\.(?:com|org|net|edu|gov)(?![\w.([@-])/y;
+const IPV6 = /[0-9A-Fa-f:]{2,39}(?:(?:\.\d{1,3}){3})?(?![\w:])/y;
+const LONGEST_LOCAL = 64;
+
+/** All that shapes and checks find, in one pass over the text. */
+export function scanStructured(scan: Scan): void {
+  const { text } = scan;
+  const { length } = text;
+  let at = 0;
+  while (at < length) {
+    const code = text.charCodeAt(at);
+    const kind = code < 128 ? CLASS[code] : LETTER;
+    if (kind === LETTER) at = word(scan, at);
+    else if (kind === DIGIT) at = numericRun(scan, at);
+    else at = sign(scan, at, code);
+  }
+  bareValue(scan);
+}
+
+function isSpaceLike(code: number): boolean {
+  return code >= 0x2000 && code <= 0x206f;
+}
+
+function word(scan: Scan, start: number): number {
+  const { text } = scan;
+  let at = start;
+  let digits = 0;
+  let foreign = false;
+  while (at < text.length) {
+    const code = text.charCodeAt(at);
+    if (code >= 128) {
+      if (isSpaceLike(code)) break;
+      foreign = true;
+    } else if (CLASS[code] === DIGIT) {
+      // Scripts without spaces: a number begins where the letters end.
+      if (foreign && digits === 0) break;
+      digits += 1;
+    } else if (CLASS[code] === OTHER) break;
+    at += 1;
+  }
+  if (at === start) return start + 1;
+  if (foreign || CUES.isCue(text, start)) scan.cueAt = at;
+  if (SECRET_STARTS[startKey(text, start)] === 1) {
+    const end = secretWord(scan, start);
+    if (end > start) return end;
+  }
+  if (digits > 0 && !foreign) return alnumToken(scan, start, at, digits);
+  if (scan.cueAt === at && !foreign) {
+    const named = stick(NAMED_SECRET, text, start);
+    if (named?.[1] !== undefined) secretValue(scan, start + named[0].length - named[1].length, named[1]);
+  }
+  if (
+    digits === 0 &&
+    !foreign &&
+    at - start <= 4 &&
+    isDigit(text, at + 1) &&
+    (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 45)
+  ) {
+    // AB 12 34 56 C: letters and digits apart.
+    const taken = spacedToken(scan, start, at);
+    if (taken > at) return taken;
+  }
+  if (at - start <= 9) {
+    const code = text.charCodeAt(at);
+    // A month in front: March 3, 2020.
+    if ((code === 32 || code === 46) && at - start >= 3 && isDigit(text, at + 1, at + 2)) dateAt(scan, start);
+  }
+  return at;
+}
+
+function isDigit(text: string, ...places: readonly number[]): boolean {
+  return places.some((place) => CLASS[text.charCodeAt(place)] === DIGIT);
+}
+
+function stick(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
+  pattern.lastIndex = at;
+  return pattern.exec(text);
+}
+
+function secretWord(scan: Scan, start: number): number {
+  const { text } = scan;
+  const jwt = stick(JWT, text, start);
+  if (jwt !== null && scan.check('JWT', start, start + jwt[0].length, 4)) return start + jwt[0].length;
+  const key = stick(API_KEY, text, start);
+  if (key !== null && scan.check('API_KEY', start, start + key[0].length, 3)) return start + key[0].length;
+  const hash = stick(NAMED_HASH, text, start);
+  if (hash !== null && scan.check('PASSWORD_HASH', start, start + hash[0].length, 4)) return start + hash[0].length;
+  if (text.startsWith('AGE-SECRET-KEY-1', start) && scan.check('PRIVATE_KEY', start, start + 74, 4)) return start + 74;
+  return start;
+}
+
+/** Anything that is neither letter nor digit; gives the place to go on. */
+function sign(scan: Scan, at: number, code: number): number {
+  switch (code) {
+    case 64:
+      return email(scan, at);
+    case 58:
+      return colon(scan, at);
+    case 46:
+      return dot(scan, at);
+    case 36:
+      return fixed(scan, HASH, 'PASSWORD_HASH', at);
+    case 123:
+      return fixed(scan, LDAP_HASH, 'PASSWORD_HASH', at);
+    case 37:
+    case 59:
+      return fixed(scan, TRACK, 'CARD_TRACK', at);
+    case 45:
+      if (scan.text.startsWith('-----BEGIN', at)) return fixed(scan, PEM, 'PRIVATE_KEY', at);
+      // A rule of dashes is passed over at once.
+      return at + 1;
+    default:
+      return at + 1;
+  }
+}
+
+function fixed(scan: Scan, pattern: RegExp, type: string, at: number): number {
+  const match = stick(pattern, scan.text, at);
+  if (match === null) return at + 1;
+  return scan.check(type, at, at + match[0].length, 4) ? at + match[0].length : at + 1;
+}
+
+function email(scan: Scan, at: number): number {
+  const { text } = scan;
+  let start = at;
+  const least = Math.max(0, at - LONGEST_LOCAL);
+  while (start > least && LOCAL.test(text[start - 1] ?? '')) start -= 1;
+  // The pieces of a surrogate pair are letters only together: letters beyond the BMP are not looked for in a local part.
+  while (start < at && /[.!#$%&'*+/=?^`{|}~-]/.test(text[start] ?? '')) start += 1;
+  if (start === at) return at + 1;
+  const domain = stick(DOMAIN, text, at + 1);
+  if (domain === null) return at + 1;
+  const end = at + 1 + domain[0].length;
+  return scan.check('EMAIL_ADDRESS', start, end, 3) ? end : at + 1;
+}
+
+function colon(scan: Scan, at: number): number {
+  const { text } = scan;
+  if (text.startsWith('//', at + 1)) {
+    let start = at;
+    while (start > 0 && at - start < 6 && /[a-z]/i.test(text[start - 1] ?? '')) start -= 1;
+    if (!/^(?:https?|ftp)$/i.test(text.slice(start, at))) return at + 3;
+    const rest = stick(URL_REST, text, at + 3);
+    if (rest === null) return at + 3;
+    const end = trimUrl(text, start, at + 3 + rest[0].length);
+    scan.add({ type: 'URL', start, end, score: 0.9, validators: [], rank: 2 });
+    return urlParts(scan, at + 3, end);
+  }
+  // IPv6: from the first hexadecimal group before the first colon.
+  const next = text.charCodeAt(at + 1);
+  if (next !== 58 && !isHex(next)) return at + 1;
+  let start = at;
+  while (start > 0 && at - start < 4 && isHex(text.charCodeAt(start - 1))) start -= 1;
+  // hh:mm:ss is most of what has colons.
+  if (
+    at - start <= 2 &&
+    text.charCodeAt(at + 3) !== 58 &&
+    next !== 58 &&
+    text.charCodeAt(at + 4) !== 58 &&
+    text.charCodeAt(at + 5) !== 58
+  )
+    return at + 1;
+  if (/[\w:.]/.test(text[start - 1] ?? '')) return at + 1;
+  const match = stick(IPV6, text, start);
+  if (match === null || match[0].split(':').length < 3) return at + 1;
+  const end = start + match[0].length;
+  if (/^(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/.test(match[0])) return scan.check('MAC_ADDRESS', start, end, 3) ? end : at + 1;
+  // ::1 and the like are no machine of a person; a time of day (10:20:30) is no address.
+  return match[0].replaceAll(':', '').length >= 4 && scan.check('IP_ADDRESS', start, end, 3) ? end : at + 1;
+}
+
+function isHex(code: number): boolean {
+  return (code >= 48 && code <= 57) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102);
+}
+
+/** A card or an e-mail address inside a URL is found still; the URL stays the longer finding of lower rank. */
+function urlParts(scan: Scan, start: number, end: number): number {
+  return scan.text.slice(start, end).includes('@') ? start : end;
+}
+
+function trimUrl(text: string, start: number, end: number): number {
+  let last = end;
+  while (last > start && /[.,;:!?)\]'*]/.test(text[last - 1] ?? '')) {
+    if (text[last - 1] === ')' && text.slice(start, last).includes('(')) break;
+    last -= 1;
+  }
+  return last;
+}
+
+function dot(scan: Scan, at: number): number {
+  const { text } = scan;
+  if ((text.charCodeAt(at - 1) | 32) === 119 && text.slice(at - 3, at).toLowerCase() === 'www') {
+    const match = stick(WWW, text, at - 3);
+    if (match !== null && !/[\w.]/.test(text[at - 4] ?? '')) {
+      const end = trimUrl(text, at - 3, at - 3 + match[0].length);
+      scan.add({ type: 'URL', start: at - 3, end, score: 0.85, validators: [], rank: 2 });
+      return end;
+    }
+  }
+  if (text.charCodeAt(at - 2) === 83 && text.charCodeAt(at - 1) === 71) {
+    const key = stick(SENDGRID, text, at - 2);
+    if (key !== null && scan.check('API_KEY', at - 2, at - 2 + key[0].length, 3)) return at - 2 + key[0].length;
+  }
+  const tld = stick(BARE_DOMAIN, text, at);
+  if (tld === null) return at + 1;
+  let start = at;
+  while (start > 0 && at - start < 80 && /[A-Za-z0-9.-]/.test(text[start - 1] ?? '')) start -= 1;
+  while (start < at && /[.-]/.test(text[start] ?? '')) start += 1;
+  if (at - start < 2 || /[@/\\_:$#]/.test(text[start - 1] ?? '')) return at + 1;
+  scan.add({ type: 'URL', start, end: at + tld[0].length, score: 0.5, validators: [], rank: 1 });
+  return at + tld[0].length;
+}

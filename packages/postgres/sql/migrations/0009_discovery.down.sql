@@ -1,0 +1,1 @@
+drop table safekeep.text_findings, safekeep.scan_verdicts, safekeep.scan_findings;

@@ -1,0 +1,2 @@
+-- audit: filled by its capability.
+select 1;

@@ -1,0 +1,2 @@
+-- keys: filled by its capability.
+select 1;

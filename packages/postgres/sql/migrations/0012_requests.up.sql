@@ -1,0 +1,2 @@
+-- requests: filled by its capability.
+select 1;

@@ -1,0 +1,2 @@
+-- fields: filled by its capability.
+select 1;
