@@ -6,7 +6,8 @@ export const HASH_BYTES = 32;
 export type Hash = Uint8Array;
 
 const LEAF = Buffer.of(0x00);
-const NODE = Buffer.of(0x01);
+// One buffer for all: hashing waits for nothing, and a new one for each node would take as long as the hash.
+const node = Buffer.alloc(1 + 2 * HASH_BYTES, 0x01);
 
 /** RFC 6962, 2.1: MTH({d}) = SHA-256(0x00 || d). */
 export function leafHash(entry: Uint8Array): Hash {
@@ -15,7 +16,10 @@ export function leafHash(entry: Uint8Array): Hash {
 
 /** RFC 6962, 2.1: SHA-256(0x01 || left || right). */
 export function nodeHash(left: Hash, right: Hash): Hash {
-  return hash('sha256', Buffer.concat([NODE, left, right]), 'buffer');
+  if (left.length !== HASH_BYTES || right.length !== HASH_BYTES) throw new RangeError('A hash has 32 bytes');
+  node.set(left, 1);
+  node.set(right, 1 + HASH_BYTES);
+  return hash('sha256', node, 'buffer');
 }
 
 /** RFC 6962, 2.1: the root of a tree without leaves is SHA-256 of nothing. */
