@@ -1,0 +1,70 @@
+import { saltAt, SALT_BYTES } from '../rules/leaf.ts';
+import type { Change, EventView, Place } from './model.ts';
+import type { EventRow } from './store/events.ts';
+
+/** What is shown of an event. Values come from its readable details; what is sealed under a person's key is not among them. */
+export function eventView(row: EventRow): EventView {
+  const changes = changesOf(row.details);
+  return {
+    index: row.index,
+    id: row.id,
+    at: row.at,
+    sequencedAt: row.sequencedAt,
+    kind: row.kind,
+    action: row.action,
+    table: row.table,
+    record: row.record,
+    subject: row.subject,
+    actor: row.actor,
+    actorState: row.attribution,
+    purpose: row.purpose,
+    request: row.request,
+    columns: row.columns ?? [],
+    ...(changes.length === 0 ? {} : { changes }),
+    erased: hasErased(row.salts),
+  };
+}
+
+function hasErased(salts: Uint8Array): boolean {
+  const places = salts.length / SALT_BYTES;
+  return Array.from({ length: places }, (_, place) => place).some((place) => saltAt(salts, place) === undefined);
+}
+
+/** Of `{ old: { column: value }, new: { column: value } }`. */
+export function changesOf(details: unknown): Change[] {
+  const [before, after] = [valuesIn(details, 'old'), valuesIn(details, 'new')];
+  const columns = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  return columns.map((column) => ({ column, before: before[column] ?? null, after: after[column] ?? null }));
+}
+
+function valuesIn(details: unknown, side: 'old' | 'new'): Readonly<Record<string, unknown>> {
+  const values: unknown = isRecord(details) ? details[side] : undefined;
+  return isRecord(values) ? values : {};
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A place as text that a person copies from one page to the next. */
+export function formatPlace({ at, era, index }: Place): string {
+  return Buffer.from(JSON.stringify([at, era, index])).toString('base64url');
+}
+
+/** Undefined where it is none of ours. */
+export function parsePlace(text: string): Place | undefined {
+  try {
+    const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
+    if (!Array.isArray(parts)) return undefined;
+    const [at, era, index]: readonly unknown[] = parts;
+    if (typeof at !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(at)) return undefined;
+    return Number.isSafeInteger(era) && Number.isSafeInteger(index) ? { at, era: Number(era), index: Number(index) } : undefined;
+  } catch {
+    // No JSON: not a cursor of ours.
+    return undefined;
+  }
+}
+
+export function placeOf({ at, era, index }: EventRow): Place {
+  return { at, era, index };
+}
