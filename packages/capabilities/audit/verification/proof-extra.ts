@@ -62,6 +62,10 @@ function jsonOf(bytes: Uint8Array): unknown {
   }
 }
 
-function commitmentsOf(_entry: Uint8Array): readonly Buffer[] {
-  return [];
+/** The hashes in a leaf: `"commitments":["l:<base64>",…]`. */
+function commitmentsOf(entry: Uint8Array): readonly Buffer[] {
+  const leaf = jsonOf(entry);
+  return Value.Check(LeafCommitments, leaf) ? leaf.commitments.map((text) => Buffer.from(text.slice(2), 'base64')) : [];
 }
+
+const LeafCommitments = Type.Object({ commitments: Type.Array(Type.String()) });

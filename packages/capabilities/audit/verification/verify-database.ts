@@ -24,8 +24,8 @@ export type VerifyOptions = {
   readonly tenant: string;
   /** Of the home: checkpoints signed by anything else are refused. */
   readonly verifierKey: string;
-  /** The last checkpoints kept outside of the database, by era. */
-  readonly outside: ReadonlyMap<number, string>;
+  /** The last checkpoints of this log that are kept outside of the database, one for each origin. */
+  readonly outside: readonly string[];
   /** Tables that the map wants in the log. */
   readonly wanted: readonly string[];
   /** Also what stands beside the entries, and every row of every captured table. */
@@ -117,10 +117,8 @@ async function checkPast(
       faults.add('root-wrong', `The checkpoint of ${older.size} events (era ${era}) is not the beginning of the one of ${checkpoint.size}.`);
     }
   }
-  const kept = outside.get(era);
-  if (kept === undefined) return;
-  const known = peekCheckpoint(kept);
-  if (!(await fits(known.size, known.root))) {
+  for (const known of outside.map(peekCheckpoint).filter(({ origin }) => origin === checkpoint.origin)) {
+    if (await fits(known.size, known.root)) continue;
     faults.add(
       'log-rolled-back',
       `A checkpoint of ${known.size} events (era ${era}) was signed before; the database stands at ${checkpoint.size} and does not continue it.`,
@@ -130,9 +128,9 @@ async function checkPast(
 
 /** An era that was signed once is not there any more. */
 function missingEras(trees: readonly TreeRow[], { outside }: VerifyOptions, faults: FaultList): void {
-  for (const [era, note] of outside) {
-    if (trees.some((tree) => tree.era === era)) continue;
-    faults.add('log-rolled-back', `The log of era ${era}, of which ${peekCheckpoint(note).size} events were signed, is not in the database.`);
+  for (const { origin, size } of outside.map(peekCheckpoint)) {
+    if (trees.some((tree) => tree.origin === origin)) continue;
+    faults.add('log-rolled-back', `The log ${origin}, of which ${size} events were signed, is not in the database.`);
   }
 }
 
