@@ -16,7 +16,13 @@ const PAGE_AT_MOST = 10_000;
 const Text = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 2000, description }));
 const kind = Type.Optional(
   Type.Union(
-    [Type.Literal('change'), Type.Literal('access'), Type.Literal('security'), Type.Literal('compliance'), Type.Literal('retention')],
+    [
+      Type.Literal('change'),
+      Type.Literal('access'),
+      Type.Literal('security'),
+      Type.Literal('compliance'),
+      Type.Literal('retention'),
+    ],
     { description: 'only events of this kind' },
   ),
 );
@@ -131,7 +137,12 @@ export async function exportTo(
     out,
     filter,
     version,
-  }: { readonly format: ExportFormat; readonly out: string | undefined; readonly filter: Static<typeof Filters>; readonly version: string },
+  }: {
+    readonly format: ExportFormat;
+    readonly out: string | undefined;
+    readonly filter: Static<typeof Filters>;
+    readonly version: string;
+  },
 ): Promise<number> {
   const database = await context.database();
   const ground = { tenant: context.tenant, version, signal: context.signal };
@@ -215,7 +226,10 @@ function momentOf(text: string, flag: string): string {
   return new Date(milliseconds).toISOString();
 }
 
-function pageOf({ limit: most, cursor: place }: { readonly limit: number; readonly cursor?: string }): { limit: number; after?: Place } {
+function pageOf({ limit: most, cursor: place }: { readonly limit: number; readonly cursor?: string }): {
+  limit: number;
+  after?: Place;
+} {
   if (place === undefined) return { limit: most };
   const after = parsePlace(place);
   if (after === undefined) throw new SafekeepError('usage', { problem: '--cursor is none that a page ended with.' });
@@ -225,6 +239,7 @@ function pageOf({ limit: most, cursor: place }: { readonly limit: number; readon
 /** `public.patients:42`. The first colon outside of quotes ends the table. */
 function recordOf(text: string): { readonly table: string; readonly record: string } {
   const colon = (/^(?:"(?:[^"]|"")*"|[^":])*:/u.exec(text)?.[0].length ?? 0) - 1;
-  if (colon < 1 || colon === text.length - 1) throw new SafekeepError('usage', { problem: 'A row is written table:key, like public.patients:42.' });
+  if (colon < 1 || colon === text.length - 1)
+    throw new SafekeepError('usage', { problem: 'A row is written table:key, like public.patients:42.' });
   return { table: formatTableName(parseTableName(text.slice(0, colon))), record: text.slice(colon + 1) };
 }

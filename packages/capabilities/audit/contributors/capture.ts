@@ -51,7 +51,10 @@ function captureOf(place: Place): Desired {
   const { table, mapped, map } = place;
   const note = (text: string): Note => ({ target: mapped.name, text });
   if (table.kind !== 'table' && table.kind !== 'partitioned-table')
-    return { ...NOTHING, notes: [note('Changes are not captured: only tables have the triggers for it, not views or foreign tables.')] };
+    return {
+      ...NOTHING,
+      notes: [note('Changes are not captured: only tables have the triggers for it, not views or foreign tables.')],
+    };
   const shape = shapeOf(place);
   const lost = mapped.of.length - (shape.paths.length - subjectsOfTable(map, mapped.name).length);
   const notes = [
@@ -110,7 +113,9 @@ function shapeOf({ map, catalog, tenant, mapped, table }: Place): CaptureShape {
     table: mapped.name,
     schema: table.schema,
     name: table.name,
-    key: keyColumns(table).flatMap((name) => table.columns.filter((column) => column.name === name)).map((column) => capturedColumn(column, mapped, paths)),
+    key: keyColumns(table)
+      .flatMap((name) => table.columns.filter((column) => column.name === name))
+      .map((column) => capturedColumn(column, mapped, paths)),
     columns,
     paths: paths.map(({ path }) => path),
     fate: mapped.onErasure === null ? 'erasable' : 'kept',
@@ -152,7 +157,8 @@ function capturedColumn(column: Column, mapped: MappedTable, paths: readonly Nam
   };
 }
 
-const BOUNDED = /^(smallint|integer|bigint|boolean|uuid|real|double precision|interval|time |oid|name|"char"|numeric|inet|cidr|macaddr|money)/;
+const BOUNDED =
+  /^(smallint|integer|bigint|boolean|uuid|real|double precision|interval|time |oid|name|"char"|numeric|inet|cidr|macaddr|money)/;
 const SHORT_TEXT = /^character(?: varying)?\((\d{1,4})\)$/;
 
 function formOf({ baseType, isArray }: Column): ColumnForm {
@@ -168,4 +174,3 @@ function keyColumns(table: Table): readonly string[] {
   const isKnown = (name: string): boolean => table.columns.some((column) => column.name === name && column.notNull);
   return table.primaryKey?.columns ?? table.uniques.find(({ columns }) => columns.every(isKnown))?.columns ?? [];
 }
-

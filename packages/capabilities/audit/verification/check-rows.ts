@@ -37,7 +37,10 @@ async function checkTable(client: pg.ClientBase, capture: Capture, ground: Groun
   const movedTo = new Set<string>();
   for await (const histories of batchesOf(historiesOf(events))) {
     ground.signal.throwIfAborted();
-    const values = await ground.valuesOf(client, histories.flatMap((history) => history.events));
+    const values = await ground.valuesOf(
+      client,
+      histories.flatMap((history) => history.events),
+    );
     for (const history of histories) {
       await skipTo(live, history.record, unexplained);
       const row = (await live.peek())?.record === history.record ? await live.take() : undefined;
@@ -48,7 +51,10 @@ async function checkTable(client: pg.ClientBase, capture: Capture, ground: Groun
   }
   await skipTo(live, undefined, unexplained);
   for (const { record } of unexplained.filter((row) => !movedTo.has(row.record))) {
-    ground.faults.add('row-unexplained', `${capture.table}: the row ${record} was written since capture began, and the log has no event of it.`);
+    ground.faults.add(
+      'row-unexplained',
+      `${capture.table}: the row ${record} was written since capture began, and the log has no event of it.`,
+    );
   }
   await rows.end();
   await events.end();
@@ -56,7 +62,11 @@ async function checkTable(client: pg.ClientBase, capture: Capture, ground: Groun
 
 /** Rows below `record` have no event. Those written since capture began should have one. */
 async function skipTo(live: Peekable<LiveRow>, record: string | undefined, unexplained: LiveRow[]): Promise<void> {
-  for (let row = await live.peek(); row !== undefined && (record === undefined || isBelow(row.record, record)); row = await live.peek()) {
+  for (
+    let row = await live.peek();
+    row !== undefined && (record === undefined || isBelow(row.record, record));
+    row = await live.peek()
+  ) {
     if (row.isNewer && unexplained.length < UNEXPLAINED_AT_MOST) unexplained.push(row);
     await live.take();
   }
@@ -105,7 +115,8 @@ function stateOf(
   return {
     exists: newest === undefined ? undefined : newest.action !== 'delete' && !wasEmptied,
     values: wasEmptied ? new Map() : values,
-    movedTo: ({ key }) => made.flatMap((written) => (key.every(({ name }) => name in written) ? [keyOf(key.map(({ name }) => written[name]))] : [])),
+    movedTo: ({ key }) =>
+      made.flatMap((written) => (key.every(({ name }) => name in written) ? [keyOf(key.map(({ name }) => written[name]))] : [])),
   };
 }
 
@@ -127,17 +138,24 @@ function compare(
   const of = `${capture.table}: the row ${history.record}`;
   if (row === undefined) {
     const moved = known.movedTo(capture).some((key) => key !== history.record);
-    if (known.exists === true && !moved) faults.add('row-unexplained', `${of} is gone, and the log has it last as changed, not as deleted.`, newest);
+    if (known.exists === true && !moved)
+      faults.add('row-unexplained', `${of} is gone, and the log has it last as changed, not as deleted.`, newest);
     return;
   }
   if (known.exists === false) {
     faults.add('row-unexplained', `${of} is there, and the log has it last as deleted.`, newest);
     return;
   }
-  const different = [...known.values].filter(([column, { value }]) => column in row.values && !isDeepStrictEqual(row.values[column] ?? null, value ?? null));
+  const different = [...known.values].filter(
+    ([column, { value }]) => column in row.values && !isDeepStrictEqual(row.values[column] ?? null, value ?? null),
+  );
   if (different.length === 0) return;
   const names = different.map(([column]) => column).join(', ');
-  faults.add('row-unexplained', `${of} has other values in ${names} than event ${different[0]?.[1].index} left there.`, different[0]?.[1].index);
+  faults.add(
+    'row-unexplained',
+    `${of} has other values in ${names} than event ${different[0]?.[1].index} left there.`,
+    different[0]?.[1].index,
+  );
 }
 
 /** Byte order, as the database sorted them by. */

@@ -32,7 +32,11 @@ export async function checkStanding(
   const functions = new Map((await readFunctions(client, captures.flatMap(namesOf))).map((found) => [found.name, found]));
   for (const capture of captures) checkFunctions(capture, functions, faults);
   const known = new Set(captures.map(({ table }) => table));
-  for (const table of await wereCaptured(client, tenant, wanted.filter((name) => !known.has(name)))) {
+  for (const table of await wereCaptured(
+    client,
+    tenant,
+    wanted.filter((name) => !known.has(name)),
+  )) {
     faults.add('trigger-missing', `The map wants ${table} in the log, the log has events of it, and nothing captures it any more.`);
   }
   for (const place of await readReplicaSettings(client)) {
@@ -57,7 +61,8 @@ function checkTriggers(capture: Capture, standing: readonly StandingTrigger[], f
 
 function isOther(capture: Capture, { name, calls, isNarrowed, text }: StandingTrigger): boolean {
   const operation = /^safekeep_audit_(insert|update|delete)$/.exec(name)?.[1];
-  const expected = operation === undefined ? undefined : capture.functions.find((each) => each.name.startsWith(`capture_${operation}_`));
+  const expected =
+    operation === undefined ? undefined : capture.functions.find((each) => each.name.startsWith(`capture_${operation}_`));
   if (expected !== undefined && calls !== `safekeep.${expected.name}`) return true;
   return isNarrowed || (/\bWHEN \(/.test(text) && !(operation === 'update' && ANY_CHANGE.test(text)));
 }

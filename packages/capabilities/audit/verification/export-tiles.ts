@@ -1,8 +1,8 @@
 import { SafekeepError } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
 import { encodeEntryBundle, encodeTile, peekCheckpoint, readTile, tilePath, tilesOfTree, TILE_WIDTH } from '@safekeep/tlog';
-import { leafBytes, leafOf } from '../rules/leaf.ts';
 import { readOnly } from '../store/read-only.ts';
+import { entryOf } from './entry.ts';
 import { takeDirectory, writeHead, writeLogFile } from './log-files.ts';
 import { readEntries, type EntryPlace } from './store/entries.ts';
 import { readCheckpoints, readTrees } from './store/log.ts';
@@ -11,7 +11,13 @@ import { databaseReader } from './tiles-of-database.ts';
 /** Bundles made from one answer of the database. */
 const BUNDLES_AT_ONCE = 16;
 
-export type Exported = { readonly origin: string; readonly size: number; readonly root: string; readonly files: number; readonly minimumIndex: number };
+export type Exported = {
+  readonly origin: string;
+  readonly size: number;
+  readonly root: string;
+  readonly files: number;
+  readonly minimumIndex: number;
+};
 
 /**
  * Writes the newest era as the files of C2SP tlog-tiles, for any web server or verifier. An older export in the folder is brought
@@ -24,7 +30,12 @@ export async function exportTiles(
     directory,
     signal,
     progress,
-  }: { readonly tenant: string; readonly directory: string; readonly signal: AbortSignal; readonly progress: (done: number, total: number) => void },
+  }: {
+    readonly tenant: string;
+    readonly directory: string;
+    readonly signal: AbortSignal;
+    readonly progress: (done: number, total: number) => void;
+  },
 ): Promise<Exported> {
   await takeDirectory(directory);
   return await readOnly(database, tenant, async (client) => {
@@ -40,13 +51,16 @@ export async function exportTiles(
     for (let more = true; more;) {
       signal.throwIfAborted();
       const rows = await readEntries(client, tenant, { era, after, limit: BUNDLES_AT_ONCE * TILE_WIDTH });
-      const bundles = Map.groupBy(rows.filter(({ index }) => index < size), ({ index }) => Math.floor(index / TILE_WIDTH));
+      const bundles = Map.groupBy(
+        rows.filter(({ index }) => index < size),
+        ({ index }) => Math.floor(index / TILE_WIDTH),
+      );
       for (const [index, members] of bundles) {
-        // A bundle has its entries by their place: with one missing before it, it would say something untrue. It is left out.
-        const isWhole = members.every((row, at) => row.index === index * TILE_WIDTH + at);
+        // A bundle has its entries by their place: with one missing, it would say something untrue. Then it is left out.
         const width = Math.min(TILE_WIDTH, size - index * TILE_WIDTH);
-        if (!isWhole || members.length !== width) continue;
-        await writeLogFile(directory, tilePath({ level: 'entries', index, width }), encodeEntryBundle(members.map((row) => leafBytes(leafOf(row)))));
+        const entries = members.flatMap((row, at) => (row.index === index * TILE_WIDTH + at ? (entryOf(row) ?? []) : []));
+        if (members.length !== width || entries.length !== width) continue;
+        await writeLogFile(directory, tilePath({ level: 'entries', index, width }), encodeEntryBundle(entries));
         files += 1;
       }
       progress(Math.min(size, (rows.at(-1)?.index ?? size) + 1), size);

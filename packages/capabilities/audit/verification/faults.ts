@@ -36,21 +36,26 @@ const REMEDIES: Readonly<Record<FaultCode, string>> = {
 export type FaultList = {
   readonly add: (code: FaultCode, detail: string, index?: number) => void;
   readonly count: () => number;
+  /** Whether any of these was found. */
+  readonly has: (...codes: readonly FaultCode[]) => boolean;
   /** Lowest index first, then what has none. */
   readonly list: () => Fault[];
 };
 
 export function faultList(): FaultList {
   const kept: Fault[] = [];
+  const found = new Set<FaultCode>();
   let count = 0;
   return {
     add: (code, detail, index) => {
       count += 1;
+      found.add(code);
       if (kept.length < FAULTS_AT_MOST) {
         kept.push({ code, detail, remedy: REMEDIES[code], ...(index === undefined ? {} : { index }) });
       }
     },
     count: () => count,
+    has: (...codes) => codes.some((code) => found.has(code)),
     list: () => kept.toSorted((a, b) => (a.index ?? Number.MAX_SAFE_INTEGER) - (b.index ?? Number.MAX_SAFE_INTEGER)),
   };
 }

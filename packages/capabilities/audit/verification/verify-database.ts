@@ -2,12 +2,12 @@ import type pg from 'pg';
 import type { Database } from '@safekeep/postgres';
 import { peekCheckpoint, rootFromTiles, sameHash, TlogError, type Checkpoint, type TileReader } from '@safekeep/tlog';
 import type { EventRow } from '../model.ts';
-import { leafBytes, leafOf } from '../rules/leaf.ts';
 import { readOnly } from '../store/read-only.ts';
 import { checkContents } from './check-contents.ts';
 import { checkRows } from './check-rows.ts';
 import { checkStanding } from './check-standing.ts';
 import { checkTree, type StoredEntry } from './check-tree.ts';
+import { entryOf } from './entry.ts';
 import { faultList, type FaultList } from './faults.ts';
 import type { LogVerification, RowValues } from './model.ts';
 import { readEntries, type EntryPlace } from './store/entries.ts';
@@ -82,7 +82,6 @@ async function verifyEra(
   }
   const reader = databaseReader(client, tenant, era);
   const { size, root } = checkpoint;
-  await checkPast(reader, { era, checkpoint, checkpoints }, ground);
   const entries = storedEntries(client, { era, minimumIndex, signed: size, written: tree.size }, ground);
   const checked = await checkTree({ size, root, minimumIndex, reader }, entries, {
     faults,
@@ -91,19 +90,29 @@ async function verifyEra(
       if (isNewest) ground.progress(count, size);
     },
   });
+  await checkPast(reader, { era, minimumIndex, checkpoint, checkpoints }, ground);
   return { checked, checkpoint };
 }
 
 /** The older checkpoints, and the one kept outside, are the beginnings of this tree: nothing was rewritten or taken back. */
 async function checkPast(
   reader: TileReader,
-  past: { readonly era: number; readonly checkpoint: Checkpoint; readonly checkpoints: readonly CheckpointRow[] },
+  past: {
+    readonly era: number;
+    readonly minimumIndex: number;
+    readonly checkpoint: Checkpoint;
+    readonly checkpoints: readonly CheckpointRow[];
+  },
   { verifierKey, outside, faults }: Ground,
 ): Promise<void> {
-  const { era, checkpoint, checkpoints } = past;
+  const { era, minimumIndex, checkpoint, checkpoints } = past;
+  // With a tile that is wrong itself nothing older can be told, and it is named already; nor below what was dropped by policy.
+  const tilesAreRight = !faults.has('tile-changed', 'tile-missing');
   const fits = async (size: number, root: Uint8Array): Promise<boolean> => {
+    if (size > checkpoint.size) return false;
+    if (!tilesAreRight || size < minimumIndex) return true;
     try {
-      return size <= checkpoint.size && sameHash(await rootFromTiles(reader, size), root);
+      return sameHash(await rootFromTiles(reader, size), root);
     } catch (error) {
       if (error instanceof TlogError) return false;
       throw error;
@@ -114,7 +123,10 @@ async function checkPast(
     if (older === undefined) continue;
     const isItself = older.size === size && sameHash(older.root, root);
     if (!isItself || !(await fits(older.size, older.root))) {
-      faults.add('root-wrong', `The checkpoint of ${older.size} events (era ${era}) is not the beginning of the one of ${checkpoint.size}.`);
+      faults.add(
+        'root-wrong',
+        `The checkpoint of ${older.size} events (era ${era}) is not the beginning of the one of ${checkpoint.size}.`,
+      );
     }
   }
   for (const known of outside.map(peekCheckpoint).filter(({ origin }) => origin === checkpoint.origin)) {
@@ -137,28 +149,27 @@ function missingEras(trees: readonly TreeRow[], { outside }: VerifyOptions, faul
 /** In batches. What was written and not signed yet is left to the next time; what is beyond that too is passed on, and is a fault. */
 async function* storedEntries(
   client: pg.ClientBase,
-  { era, minimumIndex, signed, written }: { readonly era: number; readonly minimumIndex: number; readonly signed: number; readonly written: number },
-  { tenant, full, faults }: Ground,
+  {
+    era,
+    minimumIndex,
+    signed,
+    written,
+  }: { readonly era: number; readonly minimumIndex: number; readonly signed: number; readonly written: number },
+  ground: Ground,
 ): AsyncGenerator<readonly StoredEntry[]> {
   let after: EntryPlace = { index: minimumIndex - 1, sequencedAt: 'infinity' };
   for (let more = true; more;) {
-    const rows = await readEntries(client, tenant, { era, after, limit: BATCH });
-    if (full) for (const row of rows) checkContents(row, faults);
-    yield rows
-      .filter(({ index }) => index < signed || index >= written)
-      .map((row) => ({ index: row.index, entry: entryOf(row, faults) }));
+    const rows = await readEntries(client, ground.tenant, { era, after, limit: BATCH });
+    yield rows.filter(({ index }) => index < signed || index >= written).map((row) => checkedEntry(row, ground));
     after = rows.at(-1) ?? after;
     more = rows.length === BATCH;
   }
 }
 
-/** The bytes that were hashed. A row whose columns make no leaf any more is told, and hashes to something else. */
-function entryOf(row: EventRow, faults: FaultList): Uint8Array {
-  try {
-    return leafBytes(leafOf(row));
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    faults.add('entry-unreadable', `Event ${row.index}: ${error.message}.`, row.index);
-    return new Uint8Array();
-  }
+/** The entry of a row. One whose columns make no leaf any more is told, and hashes to something else. */
+function checkedEntry(row: EventRow, { full, faults }: Ground): StoredEntry {
+  const entry = entryOf(row);
+  if (entry === undefined) faults.add('entry-unreadable', `The commitments of event ${row.index} are none.`, row.index);
+  else if (full) checkContents(row, faults);
+  return { index: row.index, entry: entry ?? new Uint8Array() };
 }

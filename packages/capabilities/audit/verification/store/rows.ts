@@ -17,9 +17,14 @@ export type Walk<Row> = { readonly next: (count: number) => Promise<readonly Row
 /** Rows of a captured table in the byte order of their keys. */
 export async function walkRows(client: pg.ClientBase, capture: Capture): Promise<Walk<LiveRow>> {
   const key = keyText(capture.key, 'r');
-  const values = capture.columns.map((column) => `select ${pg.escapeLiteral(column.name)}::text as name, ${jsonOf(column, 'r')} as value`);
+  const values = capture.columns.map(
+    (column) => `select ${pg.escapeLiteral(column.name)}::text as name, ${jsonOf(column, 'r')} as value`,
+  );
   const tenant = pg.escapeLiteral(capture.tenant);
-  const own = capture.tenantColumn === null ? '' : ` where coalesce(r.${pg.escapeIdentifier(capture.tenantColumn)}::text, ${tenant}) = ${tenant}`;
+  const own =
+    capture.tenantColumn === null
+      ? ''
+      : ` where coalesce(r.${pg.escapeIdentifier(capture.tenantColumn)}::text, ${tenant}) = ${tenant}`;
   return await walk(
     client,
     'safekeep_rows',

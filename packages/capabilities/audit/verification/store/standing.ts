@@ -44,7 +44,12 @@ export async function readTriggers(
   return found?.isThere === true ? found.triggers : undefined;
 }
 
-export type StandingFunction = { readonly name: string; readonly sha256: string; readonly isDefiner: boolean; readonly settings: string };
+export type StandingFunction = {
+  readonly name: string;
+  readonly sha256: string;
+  readonly isDefiner: boolean;
+  readonly settings: string;
+};
 
 /** Functions of schema safekeep by name, with the hash of their bodies. */
 export async function readFunctions(client: pg.ClientBase, names: readonly string[]): Promise<readonly StandingFunction[]> {
