@@ -1,3 +1,5 @@
+import Type from 'typebox';
+import Value from 'typebox/value';
 import { saltAt, SALT_BYTES } from '../rules/leaf.ts';
 import type { Change, EventView, Place } from './model.ts';
 import type { EventRow } from './store/events.ts';
@@ -51,14 +53,19 @@ export function formatPlace({ at, era, index }: Place): string {
   return Buffer.from(JSON.stringify([at, era, index])).toString('base64url');
 }
 
+const PlaceParts = Type.Tuple([
+  Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z$' }),
+  Type.Integer({ minimum: 1, maximum: 2_147_483_647 }),
+  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+]);
+
 /** Undefined where it is none of ours. */
 export function parsePlace(text: string): Place | undefined {
   try {
     const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-    if (!Array.isArray(parts)) return undefined;
-    const [at, era, index]: readonly unknown[] = parts;
-    if (typeof at !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/.test(at)) return undefined;
-    return Number.isSafeInteger(era) && Number.isSafeInteger(index) ? { at, era: Number(era), index: Number(index) } : undefined;
+    if (!Value.Check(PlaceParts, parts)) return undefined;
+    const [at, era, index] = parts;
+    return { at, era, index };
   } catch {
     // No JSON: not a cursor of ours.
     return undefined;

@@ -6,7 +6,11 @@ import type { FaultList } from './faults.ts';
  * Holds what stands beside an entry against the commitments in it: whose record it is, what is readable, what is sealed. What an
  * erasure destroyed cannot be compared, and must be gone altogether: a value without its salt was put there by hand.
  */
-export function checkContents(event: EventRow, faults: FaultList): void {
+export function checkContents(
+  event: EventRow,
+  { pseudonymOf, faults }: { readonly pseudonymOf: (tenant: string, actor: string) => Uint8Array; readonly faults: FaultList },
+): void {
+  checkActor(event, pseudonymOf, faults);
   const readable = readableBytes(event);
   const blobs = readBlobs(event);
   if (blobs === undefined) {
@@ -29,6 +33,16 @@ export function checkContents(event: EventRow, faults: FaultList): void {
       changed(event, `${NAMES[kind]} is not what was committed to`, faults);
     }
   }
+}
+
+/** The name is no part of the entry, its pseudonym is. An erasure empties the name alone. */
+function checkActor(
+  { tenant, index, actor, actorPseudonym }: EventRow,
+  pseudonymOf: (tenant: string, actor: string) => Uint8Array,
+  faults: FaultList,
+): void {
+  if (actor === null || (actorPseudonym !== null && Buffer.compare(pseudonymOf(tenant, actor), actorPseudonym) === 0)) return;
+  faults.add('column-changed', `Event ${index} names another actor than was logged.`, index);
 }
 
 const NAMES = { l: 'whose record it is', r: 'what is readable', s: 'what is sealed' } as const;

@@ -62,11 +62,9 @@ async function checkTable(client: pg.ClientBase, capture: Capture, ground: Groun
 
 /** Rows below `record` have no event. Those written since capture began should have one. */
 async function skipTo(live: Peekable<LiveRow>, record: string | undefined, unexplained: LiveRow[]): Promise<void> {
-  for (
-    let row = await live.peek();
+  const isNext = (row: LiveRow | undefined): row is LiveRow =>
     row !== undefined && (record === undefined || isBelow(row.record, record));
-    row = await live.peek()
-  ) {
+  for (let row = await live.peek(); isNext(row); row = await live.peek()) {
     if (row.isNewer && unexplained.length < UNEXPLAINED_AT_MOST) unexplained.push(row);
     await live.take();
   }

@@ -32,6 +32,8 @@ export type VerifyOptions = {
   readonly full: boolean;
   /** What was sealed in an event, opened; needed for `full`. */
   readonly valuesOf: RowValues;
+  /** As actors stand in entries. */
+  readonly pseudonymOf: (tenant: string, actor: string) => Uint8Array;
   readonly signal: AbortSignal;
   readonly progress: (done: number, total: number) => void;
 };
@@ -167,9 +169,9 @@ async function* storedEntries(
 }
 
 /** The entry of a row. One whose columns make no leaf any more is told, and hashes to something else. */
-function checkedEntry(row: EventRow, { full, faults }: Ground): StoredEntry {
+function checkedEntry(row: EventRow, { full, pseudonymOf, faults }: Ground): StoredEntry {
   const entry = entryOf(row);
   if (entry === undefined) faults.add('entry-unreadable', `The commitments of event ${row.index} are none.`, row.index);
-  else if (full) checkContents(row, faults);
+  else if (full) checkContents(row, { pseudonymOf, faults });
   return { index: row.index, entry: entry ?? new Uint8Array() };
 }

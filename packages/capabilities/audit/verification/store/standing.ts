@@ -31,7 +31,7 @@ export async function readTriggers(
     `with found as (select pg_catalog.to_regclass(pg_catalog.format('%I.%I', $1::text, $2::text)) as relation)
      select f.relation is not null as "isThere", coalesce((
        select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object('name', t.tgname, 'isOn', t.tgenabled in ('O', 'A'),
-                'calls', n.nspname || '.' || p.proname, 'isNarrowed', pg_catalog.array_length(t.tgattr::int2[], 1) is not null,
+                'calls', n.nspname || '.' || p.proname, 'isNarrowed', t.tgattr::text <> '',
                 'text', pg_catalog.pg_get_triggerdef(t.oid)))
          from pg_catalog.pg_trigger as t
          join pg_catalog.pg_proc as p on p.oid = t.tgfoid

@@ -117,8 +117,13 @@ export function eventRow(index: number, era: number, told: Told): EventRow {
     kind: place === 0 ? 'l' : 'r',
     hash: commit(salts[place] ?? Buffer.alloc(0), each),
   }));
-  const actorPseudonym = row.actor === null ? null : createHash('sha256').update(row.actor).digest().subarray(0, 16);
+  const actorPseudonym = row.actor === null ? null : pseudonymOf(row.tenant, row.actor);
   return { ...row, actorPseudonym, commitments: writeCommitments(commitments), salts: Buffer.concat(salts) };
+}
+
+/** Any function of tenant and name will do for a log written by hand. */
+export function pseudonymOf(tenant: string, actor: string): Buffer {
+  return createHash('sha256').update(`${tenant}\n${actor}`).digest().subarray(0, 16);
 }
 
 function microseconds(ms: number): string {
