@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promi
 import { dirname, join } from 'node:path';
 import { SafekeepError } from '@safekeep/core';
 import { codeOf } from '@safekeep/postgres';
-import { parseTilePath, type TileReader } from '@safekeep/tlog';
+import { parseTilePath, peekCheckpoint, TlogError, type TileReader } from '@safekeep/tlog';
 
 /** Beyond a full bundle of the longest entries. */
 const FILE_BYTES_AT_MOST = 256 * (65_535 + 2);
@@ -71,6 +71,38 @@ export async function writeHead(
 ): Promise<void> {
   await writeLogFile(directory, MINIMUM_INDEX, `${minimumIndex}\n`);
   await writeLogFile(directory, CHECKPOINT, checkpoint);
+}
+
+/** The newest checkpoints that the home has of a tenant's logs, as the sequencer keeps them there. */
+export async function keptCheckpoints(home: string, tenant: string): Promise<readonly string[]> {
+  const directory = join(home, 'audit');
+  const names = await namesIn(directory);
+  const notes = await Promise.all(
+    names.filter((name) => name.endsWith('.checkpoint')).map((name) => readWithin(join(directory, name))),
+  );
+  return notes
+    .filter((bytes) => bytes !== undefined)
+    .map((bytes) => Buffer.from(bytes).toString('utf8'))
+    .filter((note) => tenantOf(note) === tenant);
+}
+
+/** An origin reads `<key name>/<tenant>/<8 hex digits>`. A file that is no checkpoint belongs to nobody. */
+function tenantOf(note: string): string | undefined {
+  try {
+    return /^[^/]+\/(.*)\/[0-9a-f]{8}(?:-\d+)?$/.exec(peekCheckpoint(note).origin)?.[1];
+  } catch (error) {
+    if (error instanceof TlogError) return undefined;
+    throw error;
+  }
+}
+
+async function namesIn(directory: string): Promise<readonly string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 async function readWithin(path: string): Promise<Uint8Array | undefined> {

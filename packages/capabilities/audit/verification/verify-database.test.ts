@@ -9,8 +9,10 @@ import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
 import { testDatabase, testServers } from '@safekeep/postgres/testing';
 import { peekCheckpoint, signCheckpoint } from '@safekeep/tlog';
 import { exportTiles } from './export-tiles.ts';
+import { keptCheckpoints } from './log-files.ts';
 import { proveEvent } from './prove-event.ts';
 import { continues, entriesOf, judgeLog, judgeProof, readHead } from './testing/independent-verifier.ts';
+import { inFolder } from './testing/small-log.ts';
 import { pseudonymOf, TENANT, writtenLog, type Told } from './testing/written-log.ts';
 import { verifyDatabase, type VerifyOptions } from './verify-database.ts';
 import { verifyDirectory, verifyProofText } from './verify-files.ts';
@@ -277,6 +279,25 @@ test('a log that was rolled back, forked or dropped is told by the checkpoint ou
   assert.deepEqual((await verify({ outside: [fork] })).told, ['log-rolled-back']);
   await pool.query('truncate safekeep.audit_events, safekeep.audit_tiles, safekeep.audit_checkpoints, safekeep.audit_trees');
   assert.deepEqual((await verify({ outside: [older] })).told, ['log-rolled-back']);
+});
+
+test('a checkpoint of an era that is gone is missed, one of another database is not', async (t) => {
+  const { verify, log } = await bench(t);
+  const signed = (origin: string) => signCheckpoint({ origin, size: 3, root: Buffer.alloc(32) }, [log.signer]);
+  assert.deepEqual((await verify({ outside: [signed(`${log.origin}-2`)] })).told, ['log-rolled-back']);
+  assert.deepEqual((await verify({ outside: [signed('safekeep/default/ffffffff')] })).told, []);
+});
+
+test('checkpoints in the home are found by their tenant', async (t) => {
+  const { log } = await bench(t);
+  const files = new Map([
+    ['audit/default-0a1b2c3d.checkpoint', Buffer.from(log.note())],
+    ['audit/other.checkpoint', Buffer.from(log.note().replace('/default/', '/other/'))],
+    ['audit/none.checkpoint', Buffer.from('none')],
+    ['audit/default-0a1b2c3d.checkpoint.new', Buffer.from(log.note())],
+  ]);
+  assert.deepEqual(await keptCheckpoints(await inFolder(t, files), TENANT), [log.note()]);
+  assert.deepEqual(await keptCheckpoints(join(tmpdir(), 'safekeep-no-such-home'), TENANT), []);
 });
 
 test('an older era is verified too, and the newest one is what is told', async (t) => {

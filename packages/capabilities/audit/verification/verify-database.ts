@@ -24,7 +24,7 @@ export type VerifyOptions = {
   readonly tenant: string;
   /** Of the home: checkpoints signed by anything else are refused. */
   readonly verifierKey: string;
-  /** The last checkpoints of this log that are kept outside of the database, one for each origin. */
+  /** The last checkpoints of the tenant's logs that are kept outside of the database; of this log and of other databases'. */
   readonly outside: readonly string[];
   /** Tables that the map wants in the log. */
   readonly wanted: readonly string[];
@@ -140,12 +140,18 @@ async function checkPast(
   }
 }
 
-/** An era that was signed once is not there any more. */
+/** A log, or an era of it, that was signed once and is not there any more. Logs of other databases have other origins. */
 function missingEras(trees: readonly TreeRow[], { outside }: VerifyOptions, faults: FaultList): void {
+  const own = new Set(trees.map(({ origin }) => withoutEra(origin)));
   for (const { origin, size } of outside.map(peekCheckpoint)) {
-    if (trees.some((tree) => tree.origin === origin)) continue;
+    const isOther = own.size > 0 && !own.has(withoutEra(origin));
+    if (isOther || trees.some((tree) => tree.origin === origin)) continue;
     faults.add('log-rolled-back', `The log ${origin}, of which ${size} events were signed, is not in the database.`);
   }
+}
+
+function withoutEra(origin: string): string {
+  return origin.replace(/-\d+$/, '');
 }
 
 /** In batches. What was written and not signed yet is left to the next time; what is beyond that too is passed on, and is a fault. */
