@@ -1,4 +1,5 @@
 import type { Capability, Command } from '@safekeep/capabilities/capability';
+import { audit, auditCapture } from '@safekeep/capabilities/audit';
 import { datamap } from '@safekeep/capabilities/datamap';
 import { holds, refuseWhileHeld } from '@safekeep/capabilities/holds';
 import { importCapability } from '@safekeep/capabilities/import';
@@ -27,9 +28,11 @@ const doers: readonly Capability[] = [
         const { isolate = false, hideDeleted = false } = map.tables.get(table) ?? {};
         return { isolate, hideDeleted };
       }),
+      auditCapture,
     ],
     guards: [refuseWhileHeld],
   }),
+  audit,
   holds,
   ledger,
   logs,

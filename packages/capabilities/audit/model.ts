@@ -66,8 +66,11 @@ export type ColumnForm = 'iso' | 'utc' | 'hex' | 'text' | 'large';
 export type CapturedHop = {
   readonly from: string;
   readonly columns: readonly string[];
+  /** External name of the table that it arrives at, and its parts. */
   readonly to: string;
-  readonly references: readonly string[];
+  readonly schema: string;
+  readonly name: string;
+  readonly references: readonly { readonly name: string; readonly type: string }[];
 };
 
 /** A way to a person. Its first step goes by columns of the row itself, whose key capture writes down. */

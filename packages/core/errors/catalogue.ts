@@ -871,6 +871,20 @@ export const catalogue = {
     remedy:
       'The ledger was cut or replaced by an older one: run `safekeep ledger verify`, and put the copy in its place if that one is whole.',
   },
+
+  // ---- the audit log -------------------------------------------------------------------------------------------------
+  'audit-partition-held': {
+    status: 409,
+    exit: 1,
+    text: 'The events of {partition} were not dropped: hold {hold} concerns that time.',
+    remedy: 'Look at it with `safekeep hold history {hold}`. Once it is released, run the command again.',
+  },
+  'audit-log-empty': {
+    status: 404,
+    exit: 1,
+    text: 'The log of {tenant} has no events yet, so there is no checkpoint.',
+    remedy: 'Apply a map that audits writes, change a row, and run `safekeep audit sequence --once`.',
+  },
 } as const satisfies Record<string, Entry>;
 
 export type ErrorCode = keyof typeof catalogue;

@@ -7,11 +7,10 @@ import {
   subjectsOfTable,
   type DataMap,
   type MappedTable,
-  type SchemaIndex,
 } from '@safekeep/core';
 import { findTable, type Catalog, type Column, type Table } from '@safekeep/postgres';
 import type { Contributor, Desired, DesiredObject, Note } from '../../plan/index.ts';
-import type { Capture, CapturedColumn, CapturedPath, ColumnForm } from '../model.ts';
+import type { Capture, CapturedColumn, CapturedHop, CapturedPath, ColumnForm } from '../model.ts';
 import {
   captureParts,
   deleteDefinition,
@@ -99,9 +98,9 @@ function objectOf(shape: CaptureShape): DesiredObject {
   };
 }
 
-function shapeOf({ map, catalog, tenant, mapped, table }: Place): CaptureShape {
-  const schema = indexSchema(catalog);
-  const paths = pathsOf(map, schema, mapped);
+function shapeOf(place: Place): CaptureShape {
+  const { map, tenant, mapped, table } = place;
+  const paths = pathsOf(place);
   const excluded = new Set<string>(mapped.compliance === 'columns' ? COMPLIANCE_FIELDS : []);
   const columns = table.columns
     // A generated column follows from the others, and says nothing in a trigger where it is virtual.
@@ -128,16 +127,20 @@ function shapeOf({ map, catalog, tenant, mapped, table }: Place): CaptureShape {
 /** With the path as the map writes it, by which columns name whose they are; null for the persons' own table. */
 type NamedPath = { readonly path: CapturedPath; readonly written: string | null };
 
-function pathsOf(map: DataMap, schema: SchemaIndex, mapped: MappedTable): readonly NamedPath[] {
+function pathsOf({ map, catalog, mapped }: Place): readonly NamedPath[] {
   const own = subjectsOfTable(map, mapped.name).map((subject): NamedPath => ({
     path: { subject: subject.name, hops: [], key: subject.key, link: subject.key },
     written: null,
   }));
   const others = mapped.of.flatMap((edge): readonly NamedPath[] => {
-    const resolved = resolveEdge(map, schema, mapped.name, edge);
+    const resolved = resolveEdge(map, indexSchema(catalog), mapped.name, edge);
     const key = map.subjects.get(edge.subject)?.key;
     if ('kind' in resolved || key === undefined) return [];
-    const hops = resolved.hops.map(({ from, columns, to, references }) => ({ from, columns, to, references }));
+    const hops = resolved.hops.flatMap(({ from, columns, to, references }): readonly CapturedHop[] => {
+      const table = findTable(catalog, to);
+      const typed = references.map((name) => ({ name, type: table?.columns.find((column) => column.name === name)?.baseType ?? 'text' }));
+      return table === undefined ? [] : [{ from, columns, to, schema: table.schema, name: table.name, references: typed }];
+    });
     return [{ path: { subject: edge.subject, hops, key, link: hops[0]?.columns ?? [] }, written: formatPath(edge.path) }];
   });
   return [...own, ...others];
