@@ -25,10 +25,15 @@ export async function findInsertedRows(client: pg.ClientBase, { rows, captureOf,
   const tables = [...new Set(inserts.flatMap(({ table }) => table ?? []))];
   const last = rows.at(-1);
   const later =
-    beyond === null || last === undefined ? [] : await readLater(client, { done: beyond, tables, afterNo: last.orderNo }, LATER_AT_MOST);
+    beyond === null || last === undefined
+      ? []
+      : await readLater(client, { done: beyond, tables, afterNo: last.orderNo }, LATER_AT_MOST);
   const changes = changesOf([...rows, ...later], new Set(tables));
   const found = new Map<string, { values: Values; incomplete: boolean; erased: boolean }>();
-  const live = new Map<string, { readonly capture: Capture; readonly waiting: Map<string, { orderNo: string; values: Values }[]> }>();
+  const live = new Map<
+    string,
+    { readonly capture: Capture; readonly waiting: Map<string, { orderNo: string; values: Values }[]> }
+  >();
   for (const insert of inserts) {
     const capture = captureOf(insert);
     const restored = restore(insert, changes);

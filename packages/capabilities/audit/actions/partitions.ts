@@ -40,7 +40,11 @@ export async function dropOldPartitions(database: Database, { tenant, keepMonths
       await dropPartition(client, name);
     }
     if (old.length > 0)
-      await recordEventWithin(client, tenant, { kind: 'retention', action: 'audit-months-dropped', details: { partitions: old.map(({ name }) => name) } });
+      await recordEventWithin(client, tenant, {
+        kind: 'retention',
+        action: 'audit-months-dropped',
+        details: { partitions: old.map(({ name }) => name) },
+      });
     await commit(client);
     return old.map(({ name }) => name);
   });

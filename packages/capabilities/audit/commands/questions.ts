@@ -1,9 +1,12 @@
 import { open } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import Type, { type Static } from 'typebox';
 import { formatTableName, parseTableName, SafekeepError } from '@safekeep/core';
 import { codeOf } from '@safekeep/postgres';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
-import { accessLog, searchEvents, type Page } from '../questions/answer.ts';
+import { recordEvent } from '../actions/record-event.ts';
+import { openAuditKeys } from '../keys/key-file.ts';
+import { accessLog, recordHistory, searchEvents, type Page } from '../questions/answer.ts';
 import { exportEvents } from '../questions/export-events.ts';
 import type { ExportFormat } from '../questions/formats.ts';
 import { EventPage, type EventFilter, type EventView, type Place } from '../questions/model.ts';
@@ -64,8 +67,20 @@ const history = command({
   output: EventPage,
   example: 'safekeep audit history public.patients:42',
   run: async (context, { record, ...input }) => {
-    const filter = { ...filterOf(input), ...recordOf(record) };
-    return tell(context, await searchEvents(await context.database(), context.tenant, filter, pageOf(input)));
+    const database = await context.database();
+    const row = recordOf(record);
+    // The values of people are opened: that somebody looked is an event itself, and it is there before they see anything.
+    await recordEvent(database, context.tenant, {
+      kind: 'access',
+      action: 'history-opened',
+      ...row,
+      actor: { name: userInfo().username },
+    });
+    const { subjectKeys: keys } = await openAuditKeys(context.home);
+    return tell(
+      context,
+      await recordHistory(database, { tenant: context.tenant, keys }, { ...filterOf(input), ...row }, pageOf(input)),
+    );
   },
   render: renderPage,
 });

@@ -10,7 +10,6 @@ import { openChanges } from '../store/event-values.ts';
 import { exportTiles } from '../verification/export-tiles.ts';
 import { keptCheckpoints, writeLogFile } from '../verification/log-files.ts';
 import { LogVerification } from '../verification/model.ts';
-import { newestNote } from '../verification/newest-note.ts';
 import { proveEvent } from '../verification/prove-event.ts';
 import { verifyDatabase } from '../verification/verify-database.ts';
 import { verifyDirectory, verifyProofFile } from '../verification/verify-files.ts';
@@ -21,7 +20,7 @@ type SequenceFirst = (context: CommandContext) => Promise<unknown>;
 
 /** The commands that verify; `sequenceFirst` is called before the database is looked at, so that nothing waits unsigned. */
 export function verificationCommands(sequenceFirst: SequenceFirst): readonly Command[] {
-  return [verifyCommand(sequenceFirst), proofCommand(sequenceFirst), checkpoint, vkey, exportCommand(sequenceFirst)];
+  return [verifyCommand(sequenceFirst), proofCommand(sequenceFirst), exportCommand(sequenceFirst)];
 }
 
 function verifyCommand(sequenceFirst: SequenceFirst): Command {
@@ -172,26 +171,6 @@ function proofCommand(sequenceFirst: SequenceFirst): Command {
     render: ({ text }) => text,
   });
 }
-
-const checkpoint = command({
-  name: 'audit checkpoint',
-  summary: 'print the newest signed checkpoint: size and root of the log',
-  input: Type.Object({}),
-  output: NoteText,
-  example: 'safekeep audit checkpoint',
-  run: async (context) => ({ result: { text: await newestNote(await context.database(), context.tenant) } }),
-  render: ({ text }) => text,
-});
-
-const vkey = command({
-  name: 'audit vkey',
-  summary: 'print the verifier key of the log, to be handed to others by another way than the log itself',
-  input: Type.Object({}),
-  output: NoteText,
-  example: 'safekeep audit vkey',
-  run: async (context) => ({ result: { text: (await context.signer()).verifierKey } }),
-  render: ({ text }) => text,
-});
 
 const Export = Type.Object({
   /** What was written: tiles, or the name of the format. */

@@ -138,7 +138,10 @@ function pathsOf({ map, catalog, mapped }: Place): readonly NamedPath[] {
     if ('kind' in resolved || key === undefined) return [];
     const hops = resolved.hops.flatMap(({ from, columns, to, references }): readonly CapturedHop[] => {
       const table = findTable(catalog, to);
-      const typed = references.map((name) => ({ name, type: table?.columns.find((column) => column.name === name)?.baseType ?? 'text' }));
+      const typed = references.map((name) => ({
+        name,
+        type: table?.columns.find((column) => column.name === name)?.baseType ?? 'text',
+      }));
       return table === undefined ? [] : [{ from, columns, to, schema: table.schema, name: table.name, references: typed }];
     });
     return [{ path: { subject: edge.subject, hops, key, link: hops[0]?.columns ?? [] }, written: formatPath(edge.path) }];

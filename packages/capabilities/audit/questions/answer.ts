@@ -1,8 +1,10 @@
 import type { Database } from '@safekeep/postgres';
+import type { EventRow, SubjectKeys } from '../model.ts';
+import { openChanges } from '../store/event-values.ts';
 import { readOnly } from '../store/read-only.ts';
 import type { EventFilter, EventView, Place } from './model.ts';
 import { accessSentence, isMachine } from './sentences.ts';
-import { findEvents, type EventRow } from './store/events.ts';
+import { findEvents } from './store/events.ts';
 import { eventView, formatPlace, placeOf } from './view.ts';
 
 export type Page<Item> = { readonly events: readonly Item[]; readonly next: string | null };
@@ -11,17 +13,24 @@ type Asked = { readonly limit: number; readonly after?: Place; readonly oldestFi
 
 /** A page of the events that fit, newest first. */
 export async function searchEvents(database: Database, tenant: string, filter: EventFilter, page: Asked): Promise<Page<EventView>> {
-  return pageOf(await read(database, tenant, filter, page), page.limit, eventView);
+  return pageOf(await read(database, tenant, filter, page), page.limit, (row) => eventView(row));
 }
 
-/** All that happened to one row, newest first, each with the values before and after. */
+/**
+ * All that happened to one row, newest first, each with the values before and after; those of people are opened with their keys. Whoever
+ * asks reads personal data: the caller records that.
+ */
 export async function recordHistory(
   database: Database,
-  tenant: string,
-  record: { readonly table: string; readonly record: string },
+  { tenant, keys }: { readonly tenant: string; readonly keys: SubjectKeys },
+  filter: EventFilter & { readonly table: string; readonly record: string },
   page: Asked,
 ): Promise<Page<EventView>> {
-  return await searchEvents(database, tenant, record, page);
+  return await readOnly(database, tenant, async (client) => {
+    const rows = await findEvents(client, tenant, filter, { ...page, limit: page.limit + 1 });
+    const opened = await openChanges(client, keys, rows);
+    return pageOf(rows, page.limit, (row) => eventView(row, opened.get(row.id)));
+  });
 }
 
 /** All that the log has about one person, newest first. */
@@ -61,7 +70,7 @@ export async function accessLog(
       at: event.at,
       action: event.action,
       actor: event.actor,
-      machine: event.actor !== null && isMachine(event.actor),
+      machine: isMachine(event),
       sentence: accessSentence(event),
     };
   });

@@ -1,11 +1,14 @@
 import Type, { type Static } from 'typebox';
 import type { Database } from '@safekeep/postgres';
 import type { Frozen } from '../../capability.ts';
+import type { EventRow } from '../model.ts';
 import { readOnly } from '../store/read-only.ts';
 import { newestOf, quietTimes, tallyActors, tallyEvents } from './store/events.ts';
 
 /** A practice that writes nothing for that long by day is unusual; at night it is not. */
 const QUIET_SECONDS = 12 * 3600;
+/** What attestation says: capture stands as applied, or it does not. */
+const ATTESTATIONS = ['attested', 'capture-broken'];
 const ACTORS_AT_MOST = 1000;
 const GAPS_AT_MOST = 100;
 
@@ -32,7 +35,14 @@ export const ComplianceReport = Type.Object({
   gaps: Type.Array(Type.Object({ from: Type.String(), to: Type.String(), seconds: Type.Number() })),
   /** The newest statement of each sort about capture itself: triggers in place, functions unchanged. */
   attestations: Type.Array(
-    Type.Object({ at: Type.String(), action: Type.String(), index: Type.Integer(), details: Type.Unknown() }),
+    Type.Object({
+      at: Type.String(),
+      action: Type.String(),
+      index: Type.Integer(),
+      /** How often it was said in the period. */
+      events: Type.Integer(),
+      details: Type.Unknown(),
+    }),
   ),
 });
 export type ComplianceReport = Frozen<Static<typeof ComplianceReport>>;
@@ -49,7 +59,8 @@ export async function complianceReport(
     const counts = await tallyEvents(client, tenant, filter);
     const actors = await tallyActors(client, tenant, filter, ACTORS_AT_MOST);
     const gaps = await quietTimes(client, tenant, { from, to, seconds: QUIET_SECONDS, limit: GAPS_AT_MOST });
-    const security = await newestOf(client, tenant, { ...filter, kind: 'security' });
+    const attested: EventRow[] = [];
+    for (const action of ATTESTATIONS) attested.push(...(await newestOf(client, tenant, { ...filter, action })));
     return {
       from,
       to,
@@ -58,9 +69,13 @@ export async function complianceReport(
       counts,
       actors,
       gaps,
-      attestations: security
-        .filter(({ action }) => action.startsWith('attest'))
-        .map(({ at, action, index, details }) => ({ at, action, index, details: details ?? null })),
+      attestations: attested.map(({ at, action, index, details }) => ({
+        at,
+        action,
+        index,
+        events: counts.filter((each) => each.action === action).reduce((sum, { events }) => sum + events, 0),
+        details: details === null ? null : JSON.parse(details),
+      })),
     };
   });
 }

@@ -3,16 +3,17 @@ import type { EventView } from './model.ts';
 /** Actors that are programs: `type:name` with one of these types. A person reading their own history wants to know. */
 const MACHINES = new Set(['system', 'job', 'service', 'worker', 'machine', 'bot', 'integration', 'safekeep', 'import', 'cron']);
 
-export function isMachine(actor: string): boolean {
-  const [type = ''] = actor.split(':', 1);
-  return actor.includes(':') && MACHINES.has(type);
+export function isMachine({ actor, actorState }: Pick<EventView, 'actor' | 'actorState'>): boolean {
+  const [type = '', name] = actor?.split(':', 2) ?? [];
+  return actorState === 'system' || (name !== undefined && MACHINES.has(type));
 }
 
 /** Who, as told to the person whom it is about. */
-function actorWords({ actor, actorState }: EventView): string {
+function actorWords(event: EventView): string {
+  const { actor, actorState } = event;
   if (actor === null) return 'Somebody whose name was not given';
-  const who = isMachine(actor) ? `The program ${actor.slice(actor.indexOf(':') + 1)} (not a person)` : actor;
-  return actorState === 'signed' ? who : `${who} (by their own account)`;
+  const who = isMachine(event) ? `The program ${actor.slice(actor.indexOf(':') + 1)} (not a person)` : actor;
+  return actorState === 'claimed' ? `${who} (by their own account)` : who;
 }
 
 const DID: Readonly<Record<string, string>> = {

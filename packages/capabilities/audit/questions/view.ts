@@ -1,12 +1,15 @@
 import Type from 'typebox';
 import Value from 'typebox/value';
+import type { Change as Opened, EventRow } from '../model.ts';
 import { saltAt, SALT_BYTES } from '../rules/leaf.ts';
 import type { Change, EventView, Place } from './model.ts';
-import type { EventRow } from './store/events.ts';
 
-/** What is shown of an event. Values come from its readable details; what is sealed under a person's key is not among them. */
-export function eventView(row: EventRow): EventView {
-  const changes = changesOf(row.details);
+/**
+ * What is shown of an event. Values come from its readable details; what is sealed under a person's key is among them only where it
+ * was `opened`.
+ */
+export function eventView(row: EventRow, opened?: Opened | 'erased'): EventView {
+  const changes = changesOf(opened === undefined || opened === 'erased' ? detailsOf(row) : opened);
   return {
     index: row.index,
     id: row.id,
@@ -23,8 +26,16 @@ export function eventView(row: EventRow): EventView {
     request: row.request,
     columns: row.columns ?? [],
     ...(changes.length === 0 ? {} : { changes }),
-    erased: hasErased(row.salts),
+    erased: opened === 'erased' || hasErased(row.salts) || isErased(detailsOf(row)),
   };
+}
+
+function detailsOf({ details }: EventRow): unknown {
+  return details === null ? undefined : JSON.parse(details);
+}
+
+function isErased(details: unknown): boolean {
+  return isRecord(details) && details['erased'] === true;
 }
 
 function hasErased(salts: Uint8Array): boolean {
@@ -33,7 +44,7 @@ function hasErased(salts: Uint8Array): boolean {
 }
 
 /** Of `{ old: { column: value }, new: { column: value } }`. */
-export function changesOf(details: unknown): Change[] {
+function changesOf(details: unknown): Change[] {
   const [before, after] = [valuesIn(details, 'old'), valuesIn(details, 'new')];
   const columns = [...new Set([...Object.keys(before), ...Object.keys(after)])];
   return columns.map((column) => ({ column, before: before[column] ?? null, after: after[column] ?? null }));
@@ -44,7 +55,7 @@ function valuesIn(details: unknown, side: 'old' | 'new'): Readonly<Record<string
   return isRecord(values) ? values : {};
 }
 
-export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -11,7 +11,7 @@ import { readOnly } from '../store/read-only.ts';
 import { checkRows } from './check-rows.ts';
 import { checkStanding } from './check-standing.ts';
 import { faultList } from './faults.ts';
-import { TENANT, writtenLog, type Told } from './testing/written-log.ts';
+import { TENANT, writtenLog, type Told } from '../testing/written-log.ts';
 
 const SET_UP = `
   create table public.patients (id integer primary key, note text, amount numeric(10, 2), seen_at timestamptz, born date, tags text[], wait interval);

@@ -22,7 +22,7 @@ export function databaseReader(client: pg.ClientBase, tenant: string, era: numbe
     const within = rows.filter((row) => row.tile < index + limit);
     return { level, from: index, to: index + limit, tiles: new Map(within.map((row) => [row.tile, row.hashes])) };
   };
-  return async (path) => {
+  const read: TileReader = async (path) => {
     const tile = parseTilePath(path);
     if (tile === undefined || tile.level === 'entries') throw new RangeError(`Not the path of a tile of hashes: ${path}`);
     const { level, index } = tile;
@@ -31,5 +31,12 @@ export function databaseReader(client: pg.ClientBase, tenant: string, era: numbe
     ahead = stretch;
     if (level === 0) last = index;
     return stretch.tiles.get(index);
+  };
+  // A connection answers one question at a time.
+  let before: Promise<unknown> = Promise.resolve();
+  return async (path) => {
+    const answer = before.then(() => read(path));
+    before = answer.catch(() => undefined);
+    return await answer;
   };
 }

@@ -13,7 +13,7 @@ import { keptCheckpoints } from './log-files.ts';
 import { proveEvent } from './prove-event.ts';
 import { continues, entriesOf, judgeLog, judgeProof, readHead } from './testing/independent-verifier.ts';
 import { inFolder } from './testing/small-log.ts';
-import { pseudonymOf, TENANT, writtenLog, type Told } from './testing/written-log.ts';
+import { pseudonymOf, TENANT, writtenLog, type Told } from '../testing/written-log.ts';
 import { verifyDatabase, type VerifyOptions } from './verify-database.ts';
 import { verifyDirectory, verifyProofText } from './verify-files.ts';
 

@@ -1,33 +1,9 @@
 import type pg from 'pg';
+import type { EventRow } from '../../model.ts';
+import { EVENT_COLUMNS } from '../../store/events.ts';
 import type { EventFilter, Place } from '../model.ts';
 
-/** An event as it stands in the database. Times are ISO 8601 with microseconds, UTC. */
-export type EventRow = {
-  readonly era: number;
-  readonly index: number;
-  readonly id: string;
-  readonly at: string;
-  readonly sequencedAt: string;
-  readonly kind: string;
-  readonly action: string;
-  readonly table: string | null;
-  readonly record: string | null;
-  readonly subject: string | null;
-  readonly otherSubjects: readonly string[] | null;
-  readonly actor: string | null;
-  readonly attribution: string;
-  readonly purpose: string | null;
-  readonly request: string | null;
-  readonly columns: readonly string[] | null;
-  readonly details: unknown;
-  /** 16 bytes for each commitment; zeros for what was erased. */
-  readonly salts: Buffer;
-};
-
 const TIME = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
-const COLUMNS = `era, leaf_index::float8 as index, id, pg_catalog.to_char(at at time zone 'UTC', ${TIME}) as at,
-  pg_catalog.to_char(sequenced_at at time zone 'UTC', ${TIME}) as "sequencedAt", kind, action, table_name as "table", record, subject,
-  other_subjects as "otherSubjects", actor, attribution, purpose, request_id as request, columns, details, salts`;
 
 /**
  * The questions that lead to few events by an index are answered in the order of time; all others in the order of the tree,
@@ -52,25 +28,16 @@ export async function findEvents(
     const { at, era, index } = page.after;
     conditions.push(
       byTime
-        ? `(at, era, leaf_index) ${beyond} (${bind(at)}::timestamptz, ${bind(era)}::integer, ${bind(index)}::bigint)`
-        : `(era, leaf_index) ${beyond} (${bind(era)}::integer, ${bind(index)}::bigint)`,
+        ? `(e.at, e.era, e.leaf_index) ${beyond} (${bind(at)}::timestamptz, ${bind(era)}::integer, ${bind(index)}::bigint)`
+        : `(e.era, e.leaf_index) ${beyond} (${bind(era)}::integer, ${bind(index)}::bigint)`,
     );
   }
-  const order = [...(byTime ? ['at'] : []), 'era', 'leaf_index'].map((column) => `${column} ${direction}`).join(', ');
+  const order = [...(byTime ? ['at'] : []), 'era', 'leaf_index'].map((column) => `e.${column} ${direction}`).join(', ');
   const { rows } = await client.query<EventRow>(
-    `select ${COLUMNS} from safekeep.audit_events where ${conditions.join(' and ')} order by ${order} limit ${bind(page.limit)}`,
+    `select ${EVENT_COLUMNS} from safekeep.audit_events as e where ${conditions.join(' and ')} order by ${order} limit ${bind(page.limit)}`,
     values,
   );
   return rows;
-}
-
-/** The event with this id, which is its UUID, or undefined. */
-export async function findEvent(client: pg.ClientBase, tenant: string, id: string): Promise<EventRow | undefined> {
-  const { rows } = await client.query<EventRow>(
-    `select ${COLUMNS} from safekeep.audit_events where tenant_id = $1 and id = $2::uuid limit 1`,
-    [tenant, id],
-  );
-  return rows[0];
 }
 
 /** How many events there are of each kind and action, and by whom. */
@@ -86,7 +53,7 @@ export type ActorTally = {
 export async function tallyEvents(client: pg.ClientBase, tenant: string, filter: EventFilter): Promise<readonly Tally[]> {
   const { conditions, values } = conditionsOf(tenant, filter);
   const { rows } = await client.query<Tally>(
-    `select kind, action, table_name as "table", count(*)::float8 as events from safekeep.audit_events
+    `select kind, action, table_name as "table", count(*)::float8 as events from safekeep.audit_events as e
       where ${conditions.join(' and ')} group by kind, action, table_name order by kind, table_name nulls first, action`,
     values,
   );
@@ -104,7 +71,7 @@ export async function tallyActors(
   const { rows } = await client.query<ActorTally>(
     `select actor, attribution, count(*)::float8 as events,
             pg_catalog.to_char(min(at) at time zone 'UTC', ${TIME}) as first, pg_catalog.to_char(max(at) at time zone 'UTC', ${TIME}) as last
-       from safekeep.audit_events where ${conditions.join(' and ')} group by actor, attribution order by count(*) desc, actor nulls first limit $${values.push(limit)}`,
+       from safekeep.audit_events as e where ${conditions.join(' and ')} group by actor, attribution order by count(*) desc, actor nulls first limit $${values.push(limit)}`,
     values,
   );
   return rows;
@@ -134,7 +101,7 @@ export async function quietTimes(
 export async function newestOf(client: pg.ClientBase, tenant: string, filter: EventFilter): Promise<readonly EventRow[]> {
   const { conditions, values } = conditionsOf(tenant, filter);
   const { rows } = await client.query<EventRow>(
-    `select distinct on (action) ${COLUMNS} from safekeep.audit_events where ${conditions.join(' and ')} order by action, era desc, leaf_index desc`,
+    `select distinct on (e.action) ${EVENT_COLUMNS} from safekeep.audit_events as e where ${conditions.join(' and ')} order by e.action, e.era desc, e.leaf_index desc`,
     values,
   );
   return rows;
@@ -143,24 +110,25 @@ export async function newestOf(client: pg.ClientBase, tenant: string, filter: Ev
 function conditionsOf(tenant: string, filter: EventFilter): { readonly conditions: string[]; readonly values: unknown[] } {
   const values: unknown[] = [];
   const bind = (value: unknown): string => `$${values.push(value)}`;
-  const conditions = [`tenant_id = ${bind(tenant)}`];
+  const conditions = [`e.tenant_id = ${bind(tenant)}`];
   const { table, record, subject, actor, action, kind, purpose, request, from, to, text } = filter;
-  if (table !== undefined) conditions.push(`table_name = ${bind(table)}`);
-  if (record !== undefined) conditions.push(`record = ${bind(record)}`);
-  if (subject !== undefined) conditions.push(`(subject = ${bind(subject)} or other_subjects @> array[${bind(subject)}]::text[])`);
-  if (actor !== undefined) conditions.push(`actor = ${bind(actor)}`);
-  if (action !== undefined) conditions.push(`action = ${bind(action)}`);
-  if (kind !== undefined) conditions.push(`kind = ${bind(kind)}`);
-  if (purpose !== undefined) conditions.push(`purpose = ${bind(purpose)}`);
-  if (request !== undefined) conditions.push(`request_id = ${bind(request)}`);
+  if (table !== undefined) conditions.push(`e.table_name = ${bind(table)}`);
+  if (record !== undefined) conditions.push(`e.record = ${bind(record)}`);
+  if (subject !== undefined)
+    conditions.push(`(e.subject = ${bind(subject)} or e.other_subjects @> array[${bind(subject)}]::text[])`);
+  if (actor !== undefined) conditions.push(`e.actor = ${bind(actor)}`);
+  if (action !== undefined) conditions.push(`e.action = ${bind(action)}`);
+  if (kind !== undefined) conditions.push(`e.kind = ${bind(kind)}`);
+  if (purpose !== undefined) conditions.push(`e.purpose = ${bind(purpose)}`);
+  if (request !== undefined) conditions.push(`e.request_id = ${bind(request)}`);
   // What happened at a time was sequenced later; a day for clocks that were set back. This leaves whole months out.
   if (from !== undefined)
-    conditions.push(`at >= ${bind(from)}::timestamptz and sequenced_at >= ${bind(from)}::timestamptz - interval '1 day'`);
-  if (to !== undefined) conditions.push(`at < ${bind(to)}::timestamptz`);
+    conditions.push(`e.at >= ${bind(from)}::timestamptz and e.sequenced_at >= ${bind(from)}::timestamptz - interval '1 day'`);
+  if (to !== undefined) conditions.push(`e.at < ${bind(to)}::timestamptz`);
   // 'simple' knows no language: names and codes stay as they are. Numbers and words of the details, their keys too.
   if (text !== undefined) {
     conditions.push(
-      `pg_catalog.jsonb_to_tsvector('simple', coalesce(details, 'null'), '["all"]') @@ pg_catalog.websearch_to_tsquery('simple', ${bind(text)})`,
+      `pg_catalog.jsonb_to_tsvector('simple', coalesce(e.details, 'null'), '["all"]') @@ pg_catalog.websearch_to_tsquery('simple', ${bind(text)})`,
     );
   }
   return { conditions, values };

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Capture, EventRow } from '../../model.ts';
 import { jsonOf, keyText } from '../../store/capture-sql.ts';
-import { COLUMNS } from './entries.ts';
+import { EVENT_COLUMNS } from '../../store/events.ts';
 
 /** A row of a captured table as capture would write it now. */
 export type LiveRow = {
@@ -42,9 +42,9 @@ export async function walkEvents(client: pg.ClientBase, { tenant, table }: Captu
   return await walk(
     client,
     'safekeep_events',
-    `select ${COLUMNS} from safekeep.audit_events
+    `select ${EVENT_COLUMNS} from safekeep.audit_events as e
       where tenant_id = ${pg.escapeLiteral(tenant)} and table_name = ${pg.escapeLiteral(table)} and kind = 'change' and record is not null
-      order by record collate "C", audit_events.era desc, audit_events.leaf_index desc`,
+      order by e.record collate "C", e.era desc, e.leaf_index desc`,
   );
 }
 

@@ -3,8 +3,8 @@ import type pg from 'pg';
 import { newId } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem, type Signer } from '@safekeep/crypto';
 import { append, leafHash, parseTilePath, readEdge, signCheckpoint, type Hash } from '@safekeep/tlog';
-import type { Commitment, EventRow } from '../../model.ts';
-import { commit, leafBytes, leafOf, linkBytes, readableBytes, SALT_BYTES, writeCommitments } from '../../rules/leaf.ts';
+import type { Commitment, EventRow } from '../model.ts';
+import { commit, leafBytes, leafOf, linkBytes, readableBytes, SALT_BYTES, writeCommitments } from '../rules/leaf.ts';
 
 export const TENANT = 'default';
 
