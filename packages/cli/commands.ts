@@ -7,6 +7,7 @@ import { jobsOver } from '@safekeep/capabilities/jobs';
 import { ledger } from '@safekeep/capabilities/ledger';
 import { logs } from '@safekeep/capabilities/logs';
 import { columnComments, complianceFields, planCapability, rowSecurity } from '@safekeep/capabilities/plan';
+import { audited } from './audited.ts';
 import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
@@ -53,5 +54,5 @@ export const allCommands: readonly Command[] = [
   doctor,
   ...migrate,
   completion(() => allCommands),
-  ...capabilities.flatMap(({ commands }) => commands),
+  ...audited(capabilities.flatMap(({ commands }) => commands)),
 ];
