@@ -11,7 +11,7 @@ import { entryOf } from './entry.ts';
 import { faultList, type FaultList } from './faults.ts';
 import type { LogVerification, RowValues } from './model.ts';
 import { readEntries, type EntryPlace } from './store/entries.ts';
-import { readCheckpoints, readTrees, type CheckpointRow, type TreeRow } from './store/log.ts';
+import { readCheckpoints, readToldMinimum, readTrees, type CheckpointRow, type TreeRow } from './store/log.ts';
 import { databaseReader } from './tiles-of-database.ts';
 import { openSigned, verdict } from './verify-files.ts';
 
@@ -84,6 +84,7 @@ async function verifyEra(
   }
   const reader = databaseReader(client, tenant, era);
   const { size, root } = checkpoint;
+  if (minimumIndex > 0) await checkMinimum(client, tree, ground);
   const entries = storedEntries(client, { era, minimumIndex, signed: size, written: tree.size }, ground);
   const checked = await checkTree({ size, root, minimumIndex, reader }, entries, {
     faults,
@@ -94,6 +95,17 @@ async function verifyEra(
   });
   await checkPast(reader, { era, minimumIndex, checkpoint, checkpoints }, ground);
   return { checked, checkpoint };
+}
+
+/** That the beginning is gone must be said by the log itself: else moving the minimum index would hide what was deleted. */
+async function checkMinimum(client: pg.ClientBase, { era, minimumIndex }: TreeRow, { tenant, faults }: Ground): Promise<void> {
+  const told = await readToldMinimum(client, tenant, era);
+  if (told >= minimumIndex) return;
+  faults.add(
+    'entry-missing',
+    `Events ${told} to ${minimumIndex - 1} are said to be dropped by policy, and no event of the log tells of it.`,
+    told,
+  );
 }
 
 /** The older checkpoints, and the one kept outside, are the beginnings of this tree: nothing was rewritten or taken back. */

@@ -50,6 +50,16 @@ export async function readTiles(
   return rows;
 }
 
+/** The highest index below which the log itself says that events of this era were dropped by policy; 0 where it says nothing. */
+export async function readToldMinimum(client: pg.ClientBase, tenant: string, era: number): Promise<number> {
+  const { rows } = await client.query<{ minimum: number }>(
+    `select coalesce(max((details ->> 'minimumIndex')::bigint), 0)::float8 as minimum from safekeep.audit_events
+      where tenant_id = $1 and kind = 'retention' and action = 'audit-months-dropped' and details ->> 'era' = $2::integer::text`,
+    [tenant, era],
+  );
+  return rows[0]?.minimum ?? 0;
+}
+
 /** The index of an event of this id. With the time of a UUIDv7 only the months around it are looked into first. */
 export async function findIndex(
   client: pg.ClientBase,
