@@ -8,7 +8,7 @@ export {
 } from './checkpoint.ts';
 export { append, edgeRoot, emptyEdge, readEdge, type ChangedTile, type Edge } from './edge.ts';
 export { TlogError, type TlogErrorCode } from './errors.ts';
-export { emptyRoot, HASH_BYTES, leafHash, nodeHash, sameHash, type Hash } from './hashing.ts';
+export { emptyRoot, HASH_BYTES, leafHash, nodeHash, rootOfFullTree, sameHash, type Hash } from './hashing.ts';
 export { cosignatureTime, noteVerifier, parseVerifierKey, type NoteSigner, type NoteVerifier } from './keys.ts';
 export { addSignatures, openNote, parseNote, signNote, type Note, type SignatureLine } from './note.ts';
 export { formatProof, parseProof, verifyProof, type ProofFile } from './proof-file.ts';

@@ -7,6 +7,8 @@ import { openSequencer } from './actions/open-sequencer.ts';
 import { dropOldPartitions, listPartitions } from './actions/partitions.ts';
 import { newestCheckpoint } from './actions/newest-checkpoint.ts';
 import { sequence } from './actions/sequence.ts';
+import { questionCommands } from './commands/questions.ts';
+import { verificationCommands } from './commands/verification.ts';
 import { ActorKey, Attestation, NoteText, Partitions, Sequenced } from './model.ts';
 
 const NONE = Type.Object({});
@@ -30,7 +32,9 @@ const sequenceCommand = command({
       ? ink.warn('Another sequencer is at work; nothing is left to do here.')
       : [
           `${events} event(s) moved into the log.`,
-          ...(quarantined > 0 ? [ink.warn(`${quarantined} are about people who could not be found; they are sealed under the quarantine key.`)] : []),
+          ...(quarantined > 0
+            ? [ink.warn(`${quarantined} are about people who could not be found; they are sealed under the quarantine key.`)]
+            : []),
           ...(erased > 0 ? [`${erased} are about erased people and say only that something happened.`] : []),
           ...logs.map(({ origin, size, root }) => `${ink.strong(origin)}  ${size} events, root ${root}`),
         ].join('\n'),
@@ -63,7 +67,11 @@ const partitions = command({
   summary: 'list the months of the log and make those that are missing; drop old ones when asked',
   input: Type.Object({
     keepMonths: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: MONTHS_AT_MOST, description: 'drop what is older; refused where a hold concerns that time' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: MONTHS_AT_MOST,
+        description: 'drop what is older; refused where a hold concerns that time',
+      }),
     ),
   }),
   output: Partitions,
@@ -76,7 +84,9 @@ const partitions = command({
   },
   render: ({ partitions: all, made, dropped }, ink) =>
     [
-      ...all.map(({ name, bounds, rows, sizeBytes }) => `${ink.strong(name)}  about ${rows} rows, ${sizeBytes} bytes  ${ink.dim(bounds)}`),
+      ...all.map(
+        ({ name, bounds, rows, sizeBytes }) => `${ink.strong(name)}  about ${rows} rows, ${sizeBytes} bytes  ${ink.dim(bounds)}`,
+      ),
       ...(made.length > 0 ? [`made: ${made.join(', ')}`] : []),
       ...(dropped.length > 0 ? [ink.warn(`dropped: ${dropped.join(', ')}`)] : []),
     ].join('\n'),
@@ -95,7 +105,9 @@ const attestCommand = command({
   render: ({ ok, tables, faults }, ink) =>
     [
       ...faults.map(({ table, object, fault }) => `${ink.bad('fault')} ${table === null ? '' : `${table}: `}${object} ${fault}`),
-      ok ? ink.good(`The capture of ${tables} table(s) stands as applied.`) : 'Apply the map again: `safekeep plan`, then `safekeep apply`.',
+      ok
+        ? ink.good(`The capture of ${tables} table(s) stands as applied.`)
+        : 'Apply the map again: `safekeep plan`, then `safekeep apply`.',
     ].join('\n'),
 });
 
@@ -109,7 +121,17 @@ const actorKey = command({
     await context.confirm('Making a key for actors');
     return { result: await makeActorKey(await context.database(), context.tenant) };
   },
-  render: ({ keyId, secret }) => `key id  ${keyId}\nsecret  ${secret}\nKeep both where your application keeps its secrets; the secret is not shown again.`,
+  render: ({ keyId, secret }) =>
+    `key id  ${keyId}\nsecret  ${secret}\nKeep both where your application keeps its secrets; the secret is not shown again.`,
 });
 
-export const auditCommands: readonly Command[] = [sequenceCommand, checkpoint, vkey, partitions, attestCommand, actorKey];
+export const auditCommands: readonly Command[] = [
+  sequenceCommand,
+  checkpoint,
+  vkey,
+  partitions,
+  attestCommand,
+  actorKey,
+  ...verificationCommands(async (context) => await sequence(await openSequencer(context))),
+  ...questionCommands,
+];

@@ -32,3 +32,24 @@ export {
   type SubjectKeys,
 } from './model.ts';
 export { proveActor, TRANSACTION_OF_ACTOR, type ActorClaim, type ActorSecret } from './rules/actor-proof.ts';
+export {
+  accessLog,
+  actorHistory,
+  recordHistory,
+  searchEvents,
+  subjectHistory,
+  type AccessLine,
+  type Page,
+} from './questions/answer.ts';
+export { exportEvents } from './questions/export-events.ts';
+export type { ExportFormat } from './questions/formats.ts';
+export type { EventFilter, EventView, Place } from './questions/model.ts';
+export { complianceReport, reportMarkdown, type ComplianceReport } from './questions/report.ts';
+export { formatPlace, parsePlace } from './questions/view.ts';
+export { exportTiles } from './verification/export-tiles.ts';
+export { keptCheckpoints } from './verification/log-files.ts';
+export { readLogPath, type LogResource } from './verification/log-paths.ts';
+export type { LogVerification } from './verification/model.ts';
+export { proveEvent } from './verification/prove-event.ts';
+export { verifyDatabase, type VerifyOptions } from './verification/verify-database.ts';
+export { verifyDirectory, verifyProofFile, verifyProofText } from './verification/verify-files.ts';

@@ -365,6 +365,33 @@ export const catalogue = {
     remedy: 'Give a file with `dataset:` and its collections, as `safekeep map export --format fides` writes it.',
   },
 
+  // ---- reading and verifying the audit log -------------------------------------------------------------------------
+  'log-files-unfit': {
+    status: 422,
+    exit: 2,
+    text: '{directory} is not taken as an exported log: {reason}. Nothing in it was changed.',
+    remedy: 'Name a folder that `safekeep audit export --tiles` wrote, or a new one to export to.',
+  },
+  'log-empty': {
+    status: 404,
+    exit: 1,
+    text: 'There is no signed log of tenant {tenant} yet.',
+    remedy: 'Put tables under `audit:` in the map and run `safekeep apply`; the first event opens the log.',
+  },
+  'event-unknown': {
+    status: 404,
+    exit: 1,
+    text: 'The log has no event {event}.',
+    remedy:
+      '`safekeep audit search` lists events with their ids and indexes. One that was just written is there after `safekeep audit sequence --once`.',
+  },
+  'event-pruned': {
+    status: 410,
+    exit: 1,
+    text: 'Event {event} was dropped by policy; the log begins at index {minimum}.',
+    remedy: 'Use a proof that was made before, or an archived export of that month.',
+  },
+
   // ---- developing Safekeep -----------------------------------------------------------------------------------------
   'bench-running': {
     status: 409,

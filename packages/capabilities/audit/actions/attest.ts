@@ -32,7 +32,10 @@ export async function attest(database: Database, tenant: string): Promise<Attest
 }
 
 async function faultsOf(client: pg.ClientBase, capture: Capture): Promise<Attestation['faults']> {
-  const { triggers, functions } = await readStanding(client, capture.functions.map(({ name }) => name));
+  const { triggers, functions } = await readStanding(
+    client,
+    capture.functions.map(({ name }) => name),
+  );
   const table = capture.table;
   const standing = new Map((triggers ?? []).map((trigger) => [trigger.name, trigger]));
   const made = new Map((functions ?? []).map((each) => [each.name, each]));
@@ -45,7 +48,9 @@ async function faultsOf(client: pg.ClientBase, capture: Capture): Promise<Attest
     ...capture.functions.flatMap(({ name, sha256 }) => {
       const found = made.get(name);
       if (found === undefined) return [{ table, object: `function ${name}`, fault: 'is missing' }];
-      return found.sha256 === sha256 && found.definer ? [] : [{ table, object: `function ${name}`, fault: 'is not as it was applied' }];
+      return found.sha256 === sha256 && found.definer
+        ? []
+        : [{ table, object: `function ${name}`, fault: 'is not as it was applied' }];
     }),
   ];
 }

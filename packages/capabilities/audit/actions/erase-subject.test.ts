@@ -60,7 +60,13 @@ test('erasing a person leaves nothing of them readable, and every proof, checkpo
   await bench.sequence();
 
   const after = await bench.events();
-  const dump = JSON.stringify(after) + JSON.stringify((await bench.pool.query('table safekeep.audit_inbox_even union all table safekeep.audit_inbox_odd')).rows.filter((row) => row.keys_only));
+  const dump =
+    JSON.stringify(after) +
+    JSON.stringify(
+      (await bench.pool.query('table safekeep.audit_inbox_even union all table safekeep.audit_inbox_odd')).rows.filter(
+        (row) => row.keys_only,
+      ),
+    );
   for (const secret of ['Ann Secret', 'ann@secret', 'ann@second']) assert.ok(!dump.includes(secret), secret);
   for (const event of after.filter(({ table }) => table === 'public.patients')) {
     if (event.record === '2') continue;
@@ -70,7 +76,10 @@ test('erasing a person leaves nothing of them readable, and every proof, checkpo
   assert.ok(kept);
   assert.deepEqual((await bench.opened(kept))[0]?.new, { note: 'root canal' }, 'what the law keeps is sealed under the other key');
 
-  assert.deepEqual(after.slice(0, before.length).map((event) => leafBytes(leafOf(event)).toString()), before.map((event) => leafBytes(leafOf(event)).toString()));
+  assert.deepEqual(
+    after.slice(0, before.length).map((event) => leafBytes(leafOf(event)).toString()),
+    before.map((event) => leafBytes(leafOf(event)).toString()),
+  );
   assert.deepEqual((await readLog(bench.pool)).faults, []);
   verifyInclusion({ index: first.index, size: old.size, root: old.root, leaf: leafHash(leafBytes(leafOf(first))) }, proof);
   const now = await readLog(bench.pool);
@@ -101,7 +110,14 @@ test('what was written about a person and not sequenced before the erasure loses
   await bench.pool.query(`insert into patients values (1, 'Ann again', 'again@b.c')`);
   assert.equal((await bench.sequence()).erased, 1, 'no key is made for her again');
   const events = await bench.events();
-  assert.deepEqual(events.map(({ record, sealed }) => [record, sealed === null ? null : readSealed(sealed).length]), [[null, 1], [null, null], [null, null]]);
+  assert.deepEqual(
+    events.map(({ record, sealed }) => [record, sealed === null ? null : readSealed(sealed).length]),
+    [
+      [null, 1],
+      [null, null],
+      [null, null],
+    ],
+  );
 });
 
 test('an application can neither switch its changes to keys only nor read an inbox, a key or a secret', async (t) => {
@@ -122,11 +138,20 @@ async function attack(client: pg.ClientBase): Promise<void> {
     await assert.rejects(client.query(statement), /permission denied|row-level security/, statement);
     await client.query('rollback to attempt');
   };
-  await client.query(`begin; select set_config('safekeep.keys_only', 'on', true); insert into public.patients values (1, 'A', 'b'); update public.patients set name = 'Z'`);
+  await client.query(
+    `begin; select set_config('safekeep.keys_only', 'on', true); insert into public.patients values (1, 'A', 'b'); update public.patients set name = 'Z'`,
+  );
   await refused(`select safekeep.capture_keys_only('default', 'patient:1')`);
   await refused(`insert into safekeep.audit_keys_only select 'default', pg_current_xact_id(), 'x'`);
   await refused('select safekeep.is_keys_only()');
-  for (const table of ['audit_inbox_even', 'audit_inbox_odd', 'audit_actor_keys', 'audit_subject_keys', 'audit_sequencer', 'audit_keys_only'])
+  for (const table of [
+    'audit_inbox_even',
+    'audit_inbox_odd',
+    'audit_actor_keys',
+    'audit_subject_keys',
+    'audit_sequencer',
+    'audit_keys_only',
+  ])
     await refused(`select * from safekeep.${table}`);
   for (const table of ['audit_events', 'audit_tiles', 'audit_trees', 'audit_checkpoints', 'audit_captures']) {
     await refused(`delete from safekeep.${table}`);

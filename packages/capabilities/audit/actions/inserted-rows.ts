@@ -30,7 +30,10 @@ export async function findInsertedRows(client: pg.ClientBase, { rows, captureOf,
   const all = new Map([...rows, ...later].map((row) => [row.orderNo, row]));
   const changes = changesOf([...all.values()].toSorted(byOrder), new Set(tables));
   const found = new Map<string, { values: Values; incomplete: boolean; erased: boolean }>();
-  const live = new Map<string, { readonly capture: Capture; readonly waiting: Map<string, { orderNo: string; values: Values }[]> }>();
+  const live = new Map<
+    string,
+    { readonly capture: Capture; readonly waiting: Map<string, { orderNo: string; values: Values }[]> }
+  >();
   for (const insert of inserts) {
     const capture = captureOf(insert);
     const restored = restore(insert, changes);

@@ -4,7 +4,10 @@ import { beginWriting, endWriting } from '../store/record.ts';
 import { recordEventWithin } from './record-event.ts';
 
 /** Makes the secret of an application and says so in the log. */
-export async function makeActorKey(database: Database, tenant: string): Promise<{ readonly keyId: string; readonly secret: string }> {
+export async function makeActorKey(
+  database: Database,
+  tenant: string,
+): Promise<{ readonly keyId: string; readonly secret: string }> {
   return await database.withClient(async (client) => {
     await beginWriting(client);
     const made = await make(client, tenant);

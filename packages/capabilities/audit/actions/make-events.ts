@@ -60,7 +60,9 @@ type Draft = {
 export async function makeEvents(client: pg.ClientBase, rows: readonly InboxRow[], ground: BatchGround): Promise<Prepared> {
   const byTable = new Map([...ground.captures.values()].map((capture) => [capture.table, capture]));
   const captureOf = (row: InboxRow): Capture | undefined =>
-    row.kind === 'change' && row.table !== null ? (ground.captures.get(`${row.tenant} ${row.table}`) ?? byTable.get(row.table)) : undefined;
+    row.kind === 'change' && row.table !== null
+      ? (ground.captures.get(`${row.tenant} ${row.table}`) ?? byTable.get(row.table))
+      : undefined;
   const inserted = await findInsertedRows(client, { rows, captureOf, beyond: ground.beyond });
   const people = await findPeople(client, rows, captureOf);
   const drafts = rows.map((row) => draftOf(row, { capture: captureOf(row), inserted, people }));
@@ -90,7 +92,9 @@ function draftOf(row: InboxRow, { capture, inserted, people }: Found): Draft {
   const restored = inserted.get(row.orderNo);
   const [old, made] = changedOnly(row, restored?.values);
   const parts = partsOf(row, capture, people);
-  const personal = [old, made].some((values) => Object.keys(values ?? {}).some((column) => columnOf(capture, column)?.personal !== false));
+  const personal = [old, made].some((values) =>
+    Object.keys(values ?? {}).some((column) => columnOf(capture, column)?.personal !== false),
+  );
   const plain = { old: readable(old, capture), new: readable(made, capture) };
   const details: Record<string, unknown> = { ...plain };
   if (plain.old === undefined) delete details['old'];
@@ -100,7 +104,10 @@ function draftOf(row: InboxRow, { capture, inserted, people }: Found): Draft {
   const nobody = personal && parts.length === 0;
   if (nobody && capture?.paths.length !== 0) details['quarantined'] = true;
   if (row.actor === null && capture?.actor !== 'off') Object.assign(details, { login: row.login, application: row.application });
-  const columns = row.action === 'update' ? Object.keys(row.keysOnly === true ? (row.new === null ? {} : readValues(row.new)) : (made ?? {})) : null;
+  const columns =
+    row.action === 'update'
+      ? Object.keys(row.keysOnly === true ? (row.new === null ? {} : readValues(row.new)) : (made ?? {}))
+      : null;
   return {
     row,
     capture,
@@ -116,7 +123,11 @@ function draftOf(row: InboxRow, { capture, inserted, people }: Found): Draft {
 
 function ownDraft(row: InboxRow): Draft {
   // Written by record_audit_event and note_truncate.
-  const own = (row.own === null ? {} : JSON.parse(row.own)) as { id?: string; subject?: string | null; details?: Record<string, unknown> | null };
+  const own = (row.own === null ? {} : JSON.parse(row.own)) as {
+    id?: string;
+    subject?: string | null;
+    details?: Record<string, unknown> | null;
+  };
   const subject = own.subject ?? undefined;
   return {
     row,
@@ -136,7 +147,8 @@ function changedOnly(row: InboxRow, inserted: Values | undefined): readonly [Val
   const old = row.old === null ? undefined : readValues(row.old);
   const made = inserted ?? (row.new === null ? undefined : readValues(row.new));
   if (row.action !== 'update' || old === undefined || made === undefined || row.keysOnly === true) return [old, made];
-  const isChanged = (column: string): boolean => !(column in old) || !(column in made) || JSON.stringify(old[column]) !== JSON.stringify(made[column]);
+  const isChanged = (column: string): boolean =>
+    !(column in old) || !(column in made) || JSON.stringify(old[column]) !== JSON.stringify(made[column]);
   // A column that is in both and the same was not changed; keyless tables have all of the old row, to know it by.
   const isWhole = Object.keys(old).length === Object.keys(made).length;
   if (!isWhole) return [old, made];

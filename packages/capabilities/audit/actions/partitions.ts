@@ -39,12 +39,28 @@ export async function dropOldPartitions(database: Database, { tenant, keepMonths
       for (const each of tenants) await refuseHeld(client, { tenant: each, partition: name, period: { from, until } });
       await dropPartition(client, name);
     }
-    if (old.length > 0)
-      await recordEventWithin(client, tenant, { kind: 'retention', action: 'audit-months-dropped', details: { partitions: old.map(({ name }) => name) } });
+    if (old.length > 0) await recordDrops(client, { tenants: [...tenants], partitions: old.map(({ name }) => name) });
     await commit(client);
     return old.map(({ name }) => name);
   });
   return { ...(await listPartitions(database)), dropped };
+}
+
+/** In each tenant's own log, with the index below which its events are gone: a verification compares it with what is missing. */
+async function recordDrops(
+  client: pg.ClientBase,
+  { tenants, partitions }: { readonly tenants: readonly string[]; readonly partitions: readonly string[] },
+): Promise<void> {
+  const trees = await readTrees(client);
+  for (const tenant of tenants) {
+    const tree = trees.find((each) => each.tenant === tenant);
+    const place = tree === undefined ? {} : { era: tree.era, minimumIndex: tree.minimumIndex };
+    await recordEventWithin(client, tenant, {
+      kind: 'retention',
+      action: 'audit-months-dropped',
+      details: { partitions, ...place },
+    });
+  }
 }
 
 type Asked = { readonly tenant: string; readonly partition: string; readonly period: Period };

@@ -58,10 +58,12 @@ async function walk(client: pg.ClientBase, path: CapturedPath, { links, deleted 
     const found = new Map(await readStep(client, { ...hop, next }, wanted));
     const missing = wanted.filter((link) => !found.has(link));
     if (missing.length > 0) addDeleted(found, await deleted(hop.to), { references, next, missing: new Set(missing) });
-    reached = new Map([...reached].flatMap(([link, at]) => {
-      const on = found.get(at);
-      return on === undefined ? [] : [[link, on]];
-    }));
+    reached = new Map(
+      [...reached].flatMap(([link, at]) => {
+        const on = found.get(at);
+        return on === undefined ? [] : [[link, on]];
+      }),
+    );
   }
   return reached;
 }

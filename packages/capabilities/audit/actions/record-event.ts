@@ -38,7 +38,12 @@ export async function recorded<Result>(
   } catch (error) {
     const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'internal';
     try {
-      await recordEvent(database, tenant, { ...event, kind: 'security', action: `${event.action}-refused`, details: { ...event.details, code } });
+      await recordEvent(database, tenant, {
+        ...event,
+        kind: 'security',
+        action: `${event.action}-refused`,
+        details: { ...event.details, code },
+      });
     } catch (cause) {
       throw new AggregateError([error, cause], 'An action was refused, and that could not be recorded', { cause: error });
     }

@@ -17,7 +17,10 @@ const subjects = { patient: { table: 'public.patients', key: 'id' } };
 const TABLES = {
   'public.patients': { columns: { id: plain, name: personal, email: personal, shoe: plain } },
   'public.visits': { of: { patient: 'patient_id' }, columns: { id: plain, patient_id: plain, room: plain, report: personal } },
-  'public.treatments': { of: { patient: 'visit_id -> visits.patient_id' }, columns: { id: plain, visit_id: plain, what: personal } },
+  'public.treatments': {
+    of: { patient: 'visit_id -> visits.patient_id' },
+    columns: { id: plain, visit_id: plain, what: personal },
+  },
   'public.messages': {
     of: { patient: ['sender -> patients.id', 'recipient -> patients.id'] },
     columns: { id: plain, sender: plain, recipient: plain, body: personal },
@@ -56,7 +59,9 @@ for (const server of testServers()) {
     assert.ok(first && update && treatment && message);
     assert.deepEqual(await bench.opened(first), [{ record: '1', subject: 'patient:1', new: { name: 'Ann', email: 'a@b.c' } }]);
     assert.deepEqual(JSON.parse(first.details ?? '')['new'], { id: '1', shoe: '38' });
-    assert.deepEqual(await bench.opened(update), [{ record: '1', subject: 'patient:1', old: { email: 'a@b.c' }, new: { email: 'x@y.z' } }]);
+    assert.deepEqual(await bench.opened(update), [
+      { record: '1', subject: 'patient:1', old: { email: 'a@b.c' }, new: { email: 'x@y.z' } },
+    ]);
     assert.deepEqual((await bench.opened(treatment))[0]?.new, { what: 'crown' });
     assert.equal((await bench.opened(message)).length, 2);
     const log = await readLog(bench.pool);

@@ -104,7 +104,8 @@ async function tryBatch(client: pg.ClientBase, ground: SequencerGround): Promise
   const beyond = isFull || state.target !== null ? state.done : null;
   const totals = await moveRows(client, ground, { rows, at, partition, beyond });
   // An idle call writes nothing: what nobody wrote to since is still all that is done.
-  if (rows.length > 0 || state.target !== null) await writeState(client, nextState(state, { rows, isFull, snapshot }), rows.length > 0 ? at : null);
+  if (rows.length > 0 || state.target !== null)
+    await writeState(client, nextState(state, { rows, isFull, snapshot }), rows.length > 0 ? at : null);
   ground.observe?.('copied');
   await commit(client);
   ground.observe?.('moved');
@@ -115,20 +116,37 @@ async function tryBatch(client: pg.ClientBase, ground: SequencerGround): Promise
  * A batch that was cut short stays at its target: the current snapshot after a limited batch would count as done what was not moved.
  * Only when all that the target shows is moved, the target is what is done.
  */
-function nextState(state: State, { rows, isFull, snapshot }: { readonly rows: readonly InboxRow[]; readonly isFull: boolean; readonly snapshot: string }): State {
+function nextState(
+  state: State,
+  { rows, isFull, snapshot }: { readonly rows: readonly InboxRow[]; readonly isFull: boolean; readonly snapshot: string },
+): State {
   const last = rows.at(-1)?.orderNo ?? state.cursorNo;
   if (isFull) return { ...state, target: state.target ?? snapshot, cursorNo: last };
   return { ...state, done: state.target ?? snapshot, target: null, cursorNo: '0' };
 }
 
-type Move = { readonly rows: readonly InboxRow[]; readonly at: string; readonly partition: boolean; readonly beyond: string | null };
+type Move = {
+  readonly rows: readonly InboxRow[];
+  readonly at: string;
+  readonly partition: boolean;
+  readonly beyond: string | null;
+};
 
-async function moveRows(client: pg.ClientBase, ground: SequencerGround, { rows, at, partition, beyond }: Move): Promise<Omit<Batch, 'isLast'>> {
+async function moveRows(
+  client: pg.ClientBase,
+  ground: SequencerGround,
+  { rows, at, partition, beyond }: Move,
+): Promise<Omit<Batch, 'isLast'>> {
   if (rows.length === 0) return { events: 0, quarantined: 0, erased: 0 };
   // A partition that is missing must not stop anybody; that it was is seen in the health of the log.
   if (!partition) await makePartition(client, at);
   const captures = await readCaptures(client);
-  const { events, quarantined, erased } = await makeEvents(client, rows, { keys: ground.keys, captures, clock: ground.clock, beyond });
+  const { events, quarantined, erased } = await makeEvents(client, rows, {
+    keys: ground.keys,
+    captures,
+    clock: ground.clock,
+    beyond,
+  });
   const trees = await treesFor(client, ground, [...new Set(events.map(({ tenant }) => tenant))]);
   const byTenant = Map.groupBy(events, ({ tenant }) => tenant);
   for (const tree of trees) await appendEvents(client, tree, { events: byTenant.get(tree.tenant) ?? [], at });
@@ -147,12 +165,20 @@ async function treesFor(client: pg.ClientBase, ground: SequencerGround, tenants:
 }
 
 /** Places the events at the end of the tree, in order, and writes events, tiles and root together. */
-async function appendEvents(client: pg.ClientBase, tree: Tree, { events, at }: { readonly events: readonly PreparedEvent[]; readonly at: string }): Promise<void> {
+async function appendEvents(
+  client: pg.ClientBase,
+  tree: Tree,
+  { events, at }: { readonly events: readonly PreparedEvent[]; readonly at: string },
+): Promise<void> {
   const rows = events.map((event, place): EventRow => ({ ...event, sequencedAt: at, era: tree.era, index: tree.size + place }));
   const edge = await readEdge(tileReader(client, tree), tree.size);
   // Appending to hashes that are not those of the root would sign whatever somebody put there.
-  if (!sameHash(edgeRoot(edge), tree.root)) throw new Error(`The tiles of the log of ${tree.tenant} do not make its root: run audit verify`);
-  const grown = append(edge, rows.map((row) => leafHash(leafBytes(leafOf(row)))));
+  if (!sameHash(edgeRoot(edge), tree.root))
+    throw new Error(`The tiles of the log of ${tree.tenant} do not make its root: run audit verify`);
+  const grown = append(
+    edge,
+    rows.map((row) => leafHash(leafBytes(leafOf(row)))),
+  );
   await copyEvents(client, rows);
   await writeTiles(client, tree, grown.tiles);
   await updateTree(client, { ...tree, size: grown.edge.size, root: Buffer.from(grown.root) }, tree.size);
@@ -197,7 +223,11 @@ function eraOf(origin: string): number {
   return Number(/-(\d+)$/.exec(origin.split('/').at(-1) ?? '')?.[1] ?? 1);
 }
 
-async function openEra(client: pg.ClientBase, ground: SequencerGround, { tree, reason }: { readonly tree: Tree; readonly reason: Reason }): Promise<void> {
+async function openEra(
+  client: pg.ClientBase,
+  ground: SequencerGround,
+  { tree, reason }: { readonly tree: Tree; readonly reason: Reason },
+): Promise<void> {
   const signed = await ground.last.read(tree);
   const previous = signed ?? { origin: tree.origin, size: tree.size, root: tree.root };
   const era = Math.max(tree.era, signed === undefined ? 0 : eraOf(signed.origin)) + 1;
@@ -206,14 +236,28 @@ async function openEra(client: pg.ClientBase, ground: SequencerGround, { tree, r
   const { at, partition } = await readMoment(client);
   if (!partition) await makePartition(client, at);
   const [details = null] = await normalised(client, [
-    JSON.stringify({ era, reason, previous: { origin: previous.origin, size: previous.size, root: Buffer.from(previous.root).toString('base64') } }),
+    JSON.stringify({
+      era,
+      reason,
+      previous: { origin: previous.origin, size: previous.size, root: Buffer.from(previous.root).toString('base64') },
+    }),
   ]);
   await insertTree(client, opened);
   await appendEvents(client, opened, { at, events: [ownEvent({ tenant: tree.tenant, action: 'era-opened', details, at })] });
   ground.log.warn('audit-era-opened', { era });
 }
 
-function ownEvent({ tenant, action, details, at }: { readonly tenant: string; readonly action: string; readonly details: string | null; readonly at: string }): PreparedEvent {
+function ownEvent({
+  tenant,
+  action,
+  details,
+  at,
+}: {
+  readonly tenant: string;
+  readonly action: string;
+  readonly details: string | null;
+  readonly at: string;
+}): PreparedEvent {
   const salts = Buffer.from(freshBytes(SALT_BYTES));
   const open = readableBytes({ purpose: null, request: null, details });
   const commitments = open === undefined ? [] : [{ kind: 'r' as const, hash: commitTo(salts, open) }];
@@ -242,7 +286,11 @@ function ownEvent({ tenant, action, details, at }: { readonly tenant: string; re
 }
 
 /** What lies in the inboxes came from another cluster, or was written here since: each row that no event stands for is moved. */
-async function adopt(client: pg.ClientBase, ground: SequencerGround, { state, cluster }: { readonly state: State; readonly cluster: Cluster }): Promise<void> {
+async function adopt(
+  client: pg.ClientBase,
+  ground: SequencerGround,
+  { state, cluster }: { readonly state: State; readonly cluster: Cluster },
+): Promise<void> {
   const { snapshot } = await readMoment(client);
   for (;;) {
     const rows = await readUnsequenced(client, ground.batch ?? BATCH_AT_MOST);
@@ -262,7 +310,8 @@ async function publish(ground: SequencerGround): Promise<Sequenced['logs'] | 'bu
     const trees = await readTrees(client);
     for (const tree of trees) {
       // Looked at again: this transaction may see another tree than the one that was looked at when the call began.
-      if (!(await isContained(client, tree, ground.last))) throw new Error(`The log of ${tree.tenant} does not contain what was signed of it`);
+      if (!(await isContained(client, tree, ground.last)))
+        throw new Error(`The log of ${tree.tenant} does not contain what was signed of it`);
       const signed = await ground.last.read(tree);
       const isNew = signed === undefined || signed.origin !== tree.origin || signed.size !== tree.size;
       const note = isNew ? signCheckpoint({ origin: tree.origin, size: tree.size, root: tree.root }, [ground.signer]) : signed.note;

@@ -19,8 +19,15 @@ for (const server of testServers()) {
   test(`changes of mapped tables reach an inbox with what changed on PostgreSQL ${server.name}`, async (t) => {
     const bench = await workbench(t, { setUp: CLINIC, server });
     const tables = {
-      'public.patients': { audit: { writes: true }, columns: { id: plain, name: personal, email: personal, born: personal, at: plain, note: personal } },
-      'public.visits': { of: { patient: 'patient_id' }, audit: { writes: true }, columns: { id: plain, patient_id: plain, room: plain, report: personal } },
+      'public.patients': {
+        audit: { writes: true },
+        columns: { id: plain, name: personal, email: personal, born: personal, at: plain, note: personal },
+      },
+      'public.visits': {
+        of: { patient: 'patient_id' },
+        audit: { writes: true },
+        columns: { id: plain, patient_id: plain, room: plain, report: personal },
+      },
       'public.letters': { of: 'none', note: 'x', audit: { writes: true }, columns: { a: plain, b: plain, body: personal } },
       'public.notes': { of: { patient: 'patient_id' }, audit: { writes: true }, columns: { patient_id: plain, body: personal } },
     };
@@ -32,7 +39,9 @@ for (const server of testServers()) {
     assert.deepEqual((await bench.plan(intent)).steps, []);
 
     await bench.pool.query(`insert into patients (id, name, email) values (1, 'Ann', 'a@b.c'), (2, 'Bob', null)`);
-    await bench.pool.query(`begin; select safekeep.set_actor('user:7', 'treatment', 'r-1'); update patients set email = 'x@y.z' where id = 1; commit`);
+    await bench.pool.query(
+      `begin; select safekeep.set_actor('user:7', 'treatment', 'r-1'); update patients set email = 'x@y.z' where id = 1; commit`,
+    );
     await bench.pool.query(`update patients set email = email`);
     await bench.pool.query(`insert into visits values (1, 1, 3, 'ok'), (2, 1, 4, 'ok')`);
     await bench.pool.query(`insert into letters values (1, 'a,b', 'hello')`);

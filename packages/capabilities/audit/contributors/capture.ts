@@ -50,7 +50,10 @@ function captureOf(place: Place): Desired {
   const { table, mapped, map } = place;
   const note = (text: string): Note => ({ target: mapped.name, text });
   if (table.kind !== 'table' && table.kind !== 'partitioned-table')
-    return { ...NOTHING, notes: [note('Changes are not captured: only tables have the triggers for it, not views or foreign tables.')] };
+    return {
+      ...NOTHING,
+      notes: [note('Changes are not captured: only tables have the triggers for it, not views or foreign tables.')],
+    };
   const shape = shapeOf(place);
   const lost = mapped.of.length - (shape.paths.length - subjectsOfTable(map, mapped.name).length);
   const notes = [
@@ -109,7 +112,9 @@ function shapeOf(place: Place): CaptureShape {
     table: mapped.name,
     schema: table.schema,
     name: table.name,
-    key: keyColumns(table).flatMap((name) => table.columns.filter((column) => column.name === name)).map((column) => capturedColumn(column, mapped, paths)),
+    key: keyColumns(table)
+      .flatMap((name) => table.columns.filter((column) => column.name === name))
+      .map((column) => capturedColumn(column, mapped, paths)),
     columns,
     paths: paths.map(({ path }) => path),
     fate: mapped.onErasure === null ? 'erasable' : 'kept',
@@ -133,7 +138,10 @@ function pathsOf({ map, catalog, mapped }: Place): readonly NamedPath[] {
     if ('kind' in resolved || key === undefined) return [];
     const hops = resolved.hops.flatMap(({ from, columns, to, references }): readonly CapturedHop[] => {
       const table = findTable(catalog, to);
-      const typed = references.map((name) => ({ name, type: table?.columns.find((column) => column.name === name)?.baseType ?? 'text' }));
+      const typed = references.map((name) => ({
+        name,
+        type: table?.columns.find((column) => column.name === name)?.baseType ?? 'text',
+      }));
       return table === undefined ? [] : [{ from, columns, to, schema: table.schema, name: table.name, references: typed }];
     });
     return [{ path: { subject: edge.subject, hops, key, link: hops[0]?.columns ?? [] }, written: formatPath(edge.path) }];
@@ -155,7 +163,8 @@ function capturedColumn(column: Column, mapped: MappedTable, paths: readonly Nam
   };
 }
 
-const BOUNDED = /^(smallint|integer|bigint|boolean|uuid|real|double precision|interval|time |oid|name|"char"|numeric|inet|cidr|macaddr|money)/;
+const BOUNDED =
+  /^(smallint|integer|bigint|boolean|uuid|real|double precision|interval|time |oid|name|"char"|numeric|inet|cidr|macaddr|money)/;
 const SHORT_TEXT = /^character(?: varying)?\((\d{1,4})\)$/;
 
 function formOf({ baseType, isArray }: Column): ColumnForm {
@@ -171,4 +180,3 @@ function keyColumns(table: Table): readonly string[] {
   const isKnown = (name: string): boolean => table.columns.some((column) => column.name === name && column.notNull);
   return table.primaryKey?.columns ?? table.uniques.find(({ columns }) => columns.every(isKnown))?.columns ?? [];
 }
-

@@ -30,7 +30,11 @@ export function lastCheckpoint(home: string): LastCheckpoint {
         return { ...peekCheckpoint(note), note };
       } catch (error) {
         if (codeOf(error) === 'ENOENT') return undefined;
-        throw new SafekeepError('file-unreadable', { path, reason: error instanceof Error ? error.message : 'unknown' }, { cause: error });
+        throw new SafekeepError(
+          'file-unreadable',
+          { path, reason: error instanceof Error ? error.message : 'unknown' },
+          { cause: error },
+        );
       }
     },
     write: async (log, note) => {
@@ -53,7 +57,11 @@ export function lastCheckpoint(home: string): LastCheckpoint {
           await folder.close();
         }
       } catch (error) {
-        throw new SafekeepError('file-unwritable', { path, reason: error instanceof Error ? error.message : 'unknown' }, { cause: error });
+        throw new SafekeepError(
+          'file-unwritable',
+          { path, reason: error instanceof Error ? error.message : 'unknown' },
+          { cause: error },
+        );
       }
     },
   };

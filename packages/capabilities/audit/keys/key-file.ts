@@ -32,7 +32,8 @@ export async function openAuditKeys(home: string): Promise<AuditKeys> {
   const { mode } = await stat(path);
   if ((mode & OTHERS) !== 0) throw new SafekeepError('key-file-unsafe', { path, mode: (mode & 0o777).toString(8) });
   const root = Buffer.from((await readFile(path, 'utf8')).trim(), 'base64');
-  if (root.length !== KEY_BYTES) throw new SafekeepError('key-file-broken', { path, reason: `it does not hold ${KEY_BYTES} bytes in base64` });
+  if (root.length !== KEY_BYTES)
+    throw new SafekeepError('key-file-broken', { path, reason: `it does not hold ${KEY_BYTES} bytes in base64` });
   const wrapping = derived(root, 'subject keys');
   const naming = derived(root, 'actor pseudonyms');
   return {
@@ -52,7 +53,11 @@ function subjectKeys(wrapping: Buffer, path: string): SubjectKeys {
     try {
       return keyOf(keyId, unseal(wrapping, wrapped, wrapContext(keyId)));
     } catch (cause) {
-      throw new SafekeepError('key-file-broken', { path, reason: 'it is not the one that the keys of this database are sealed under' }, { cause });
+      throw new SafekeepError(
+        'key-file-broken',
+        { path, reason: 'it is not the one that the keys of this database are sealed under' },
+        { cause },
+      );
     }
   };
   return {

@@ -60,7 +60,10 @@ export function commit(salt: Uint8Array, bytes: Uint8Array): Buffer {
 
 /** What the commitment `l` is over. */
 export function linkBytes(row: Pick<EventRow, 'record' | 'subject' | 'otherSubjects'>): Buffer {
-  return Buffer.from(JSON.stringify([row.record, ...(row.subject === null ? [] : [row.subject]), ...(row.otherSubjects ?? [])]), 'utf8');
+  return Buffer.from(
+    JSON.stringify([row.record, ...(row.subject === null ? [] : [row.subject]), ...(row.otherSubjects ?? [])]),
+    'utf8',
+  );
 }
 
 /** What the commitment `r` is over; undefined when nothing is readable. */

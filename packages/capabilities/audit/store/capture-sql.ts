@@ -24,7 +24,10 @@ export type CaptureParts = { readonly functions: readonly CaptureFunction[]; rea
 
 /** Everything that stands for one table. The names of functions follow from the table's, so that two never meet. */
 export function captureParts(shape: CaptureShape): CaptureParts {
-  const stem = createHash('sha256').update(JSON.stringify([shape.tenant, shape.table])).digest('hex').slice(0, 12);
+  const stem = createHash('sha256')
+    .update(JSON.stringify([shape.tenant, shape.table]))
+    .digest('hex')
+    .slice(0, 12);
   const make = (operation: string, body: string): CaptureFunction => {
     const name = `capture_${operation}_${stem}`;
     const statement = `create or replace function safekeep.${name}() returns trigger
@@ -49,16 +52,28 @@ function triggersOf(shape: CaptureShape, { insert, update, remove }: Made): read
   return [
     shape.partitioned
       ? trigger('safekeep_audit_insert', `after insert on ${on} for each row ${call(insert)}`)
-      : trigger('safekeep_audit_insert', `after insert on ${on} referencing new table as safekeep_new for each statement ${call(insert)}`),
+      : trigger(
+          'safekeep_audit_insert',
+          `after insert on ${on} referencing new table as safekeep_new for each statement ${call(insert)}`,
+        ),
     trigger(
       'safekeep_audit_update',
       `after update on ${on} for each row when (old.* operator(pg_catalog.*<>) new.*) ${call(update)}`,
     ),
     shape.partitioned
       ? trigger('safekeep_audit_delete', `after delete on ${on} for each row ${call(remove)}`)
-      : trigger('safekeep_audit_delete', `after delete on ${on} referencing old table as safekeep_old for each statement ${call(remove)}`),
-    trigger('safekeep_audit_count', `before truncate on ${on} for each statement execute function safekeep.count_before_truncate()`),
-    trigger('safekeep_audit_truncate', `after truncate on ${on} for each statement execute function safekeep.note_truncate(${tenant}, ${table})`),
+      : trigger(
+          'safekeep_audit_delete',
+          `after delete on ${on} referencing old table as safekeep_old for each statement ${call(remove)}`,
+        ),
+    trigger(
+      'safekeep_audit_count',
+      `before truncate on ${on} for each statement execute function safekeep.count_before_truncate()`,
+    ),
+    trigger(
+      'safekeep_audit_truncate',
+      `after truncate on ${on} for each statement execute function safekeep.note_truncate(${tenant}, ${table})`,
+    ),
     ...(shape.actor === 'require'
       ? [
           trigger(
@@ -386,7 +401,10 @@ function wholeRow(row: string): string {
 }
 
 function wideKey(shape: CaptureShape, row: string): string {
-  return wideParts(shape.key.map((column) => column.name), row);
+  return wideParts(
+    shape.key.map((column) => column.name),
+    row,
+  );
 }
 
 function wideLinks(shape: CaptureShape, row: string): string {
@@ -403,7 +421,8 @@ function wideParts(names: readonly string[], row: string): string {
 
 /** Settings that the text of a value depends on, where a column's type asks for them: each costs about a microsecond a call. */
 function settingsFor(columns: readonly CapturedColumn[]): string {
-  const plain = /^(smallint|integer|bigint|boolean|uuid|date|numeric|text|character|character varying|timestamp|jsonb|bytea|name|"char"|oid)\b/;
+  const plain =
+    /^(smallint|integer|bigint|boolean|uuid|date|numeric|text|character|character varying|timestamp|jsonb|bytea|name|"char"|oid)\b/;
   const arbitrary = columns.some(({ type, form }) => form !== 'utc' && form !== 'iso' && (!plain.test(type) || type.endsWith(']')));
   if (!arbitrary) return '';
   return `

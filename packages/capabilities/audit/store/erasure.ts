@@ -13,7 +13,12 @@ export async function captureKeysOnly(client: Client, tenant: string, subject: s
  */
 export async function forgetSubject(
   client: Client,
-  { tenant, subject, fates, keyIds }: { readonly tenant: string; readonly subject: string; readonly fates: readonly string[]; readonly keyIds: readonly string[] },
+  {
+    tenant,
+    subject,
+    fates,
+    keyIds,
+  }: { readonly tenant: string; readonly subject: string; readonly fates: readonly string[]; readonly keyIds: readonly string[] },
 ): Promise<number> {
   const { rows } = await client.query<{ forgotten: string }>(
     `with captures as (

@@ -45,7 +45,11 @@ export type Progress = { readonly done: string; readonly target: string | null; 
  * What is committed in the snapshot of this transaction (and in `target`, where one is being emptied) and not in `done`, in the order
  * in which it happened. Not by time or number alone: a transaction that commits late would be passed over for ever.
  */
-export async function readPending(client: pg.ClientBase, { done, target, cursorNo }: Progress, limit: number): Promise<readonly InboxRow[]> {
+export async function readPending(
+  client: pg.ClientBase,
+  { done, target, cursorNo }: Progress,
+  limit: number,
+): Promise<readonly InboxRow[]> {
   const within = target === null ? '' : 'and pg_visible_in_snapshot(i.xid, $3::pg_snapshot) and i.order_no > $4::bigint';
   const { rows } = await client.query<InboxRow>(
     `select ${COLUMNS} from ${BOTH}

@@ -24,7 +24,10 @@ export async function readLiveRows(
     from unnest(${key.map((_, place) => `$${place + 1}::text[]`).join(', ')}) as k (${names.join(', ')})
     join ${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)} as r
       on ${key.map((column, place) => `${equals(column, 'r', `k.k${place}`)}`).join(' and ')}`;
-  const rows = await unlessUnreadable(client, async () => (await client.query<{ record: string; values: Values }>(statement, arrays)).rows);
+  const rows = await unlessUnreadable(
+    client,
+    async () => (await client.query<{ record: string; values: Values }>(statement, arrays)).rows,
+  );
   return rows && new Map(rows.map(({ record, values }) => [record, values]));
 }
 
@@ -52,7 +55,10 @@ export async function readStep(
     from unnest($1::text[], ${references.map((_, place) => `$${place + 2}::text[]`).join(', ')}) as k (link, ${names.join(', ')})
     join ${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)} as r
       on ${references.map((column, place) => equals(column, 'r', `k.k${place}`)).join(' and ')}`;
-  const rows = await unlessUnreadable(client, async () => (await client.query<{ link: string; next: string | null }>(statement, [links, ...arrays])).rows);
+  const rows = await unlessUnreadable(
+    client,
+    async () => (await client.query<{ link: string; next: string | null }>(statement, [links, ...arrays])).rows,
+  );
   return rows && new Map(rows.flatMap(({ link, next: found }) => (found === null ? [] : [[link, found]])));
 }
 

@@ -17,7 +17,10 @@ export async function makePartitions(client: Client): Promise<readonly string[]>
 }
 
 /** Partitions whose whole month lies before `before` (`YYYY-MM-DD`), the oldest first: what is dropped must be the beginning of the trees. */
-export async function readPartitionsBefore(client: Client, before: string): Promise<readonly { readonly name: string; readonly from: Date; readonly until: Date }[]> {
+export async function readPartitionsBefore(
+  client: Client,
+  before: string,
+): Promise<readonly { readonly name: string; readonly from: Date; readonly until: Date }[]> {
   const { rows } = await client.query<{ name: string; from: Date; until: Date }>(
     `select name, month::timestamptz as from, (month + interval '1 month')::timestamptz as until
        from (select name, to_date(right(name, 7), 'YYYY_MM')::timestamp as month from safekeep.audit_partition_health) as p

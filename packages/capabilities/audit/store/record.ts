@@ -7,7 +7,12 @@ export async function setTenant(client: Pick<pg.ClientBase, 'query'>, tenant: st
 }
 
 /** In the caller's transaction, whose tenant it sets. */
-export async function writeEvent(client: Pick<pg.ClientBase, 'query'>, tenant: string, id: EventId, event: NewEvent): Promise<void> {
+export async function writeEvent(
+  client: Pick<pg.ClientBase, 'query'>,
+  tenant: string,
+  id: EventId,
+  event: NewEvent,
+): Promise<void> {
   await setTenant(client, tenant);
   if (event.actor !== undefined) {
     const { name, purpose = null, request = null } = event.actor;

@@ -94,7 +94,9 @@ export async function writeState(client: pg.ClientBase, state: State, movedAt: s
 }
 
 /** The snapshot of this transaction, and an instant for its events: never earlier than that of the events before, whatever the clock does. */
-export async function readMoment(client: pg.ClientBase): Promise<{ readonly snapshot: string; readonly at: string; readonly partition: boolean }> {
+export async function readMoment(
+  client: pg.ClientBase,
+): Promise<{ readonly snapshot: string; readonly at: string; readonly partition: boolean }> {
   const { rows } = await client.query<{ snapshot: string; at: string; partition: boolean }>(
     `select pg_current_snapshot()::text as snapshot, to_char(m.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at,
             to_regclass('safekeep.audit_events_' || to_char(m.at at time zone 'UTC', 'YYYY_MM')) is not null as partition

@@ -30,7 +30,10 @@ export type Workbench = Planned & {
 
 type Blob = { readonly record: string | null; readonly subject?: string; readonly old?: object; readonly new?: object };
 
-export async function workbench(t: Ending, options: { readonly setUp?: string; readonly server?: TestServer } = {}): Promise<Workbench> {
+export async function workbench(
+  t: Ending,
+  options: { readonly setUp?: string; readonly server?: TestServer } = {},
+): Promise<Workbench> {
   const bench = await planned(t, options);
   const home = await mkdtemp(join(tmpdir(), 'safekeep-audit-'));
   t.after(() => rm(home, { recursive: true, force: true }));
@@ -50,7 +53,9 @@ export async function workbench(t: Ending, options: { readonly setUp?: string; r
     home,
     sequencer,
     capture: async (tables, parts = {}) => {
-      const audited = Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, { audit: { writes: true }, ...table }]));
+      const audited = Object.fromEntries(
+        Object.entries(tables).map(([name, table]) => [name, { audit: { writes: true }, ...table }]),
+      );
       await bench.apply(bench.intent(audited, [auditCapture], parts));
     },
     sequence: (more = {}) => sequence({ ...sequencer, ...more }),
@@ -62,7 +67,10 @@ export async function workbench(t: Ending, options: { readonly setUp?: string; r
     },
     opened: async (event) => {
       const blobs = readSealed(event.sealed);
-      const found = await keys.subjectKeys.forOpening(bench.pool, blobs.map(({ keyId }) => keyId));
+      const found = await keys.subjectKeys.forOpening(
+        bench.pool,
+        blobs.map(({ keyId }) => keyId),
+      );
       return blobs.flatMap(({ keyId, bytes }, place) => {
         const key = found.get(keyId);
         if (key === undefined || key === 'erased') return [];
