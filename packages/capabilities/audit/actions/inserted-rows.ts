@@ -23,12 +23,12 @@ export async function findInsertedRows(client: pg.ClientBase, { rows, captureOf,
   const inserts = rows.filter((row) => row.action === 'insert' && row.kind === 'change' && row.new === null && row.record !== null);
   if (inserts.length === 0) return new Map();
   const tables = [...new Set(inserts.flatMap(({ table }) => table ?? []))];
-  const last = rows.at(-1);
+  const [first] = inserts;
+  // From the first INSERT on, not from the end of the batch: what committed after its target has order numbers in between.
   const later =
-    beyond === null || last === undefined
-      ? []
-      : await readLater(client, { done: beyond, tables, afterNo: last.orderNo }, LATER_AT_MOST);
-  const changes = changesOf([...rows, ...later], new Set(tables));
+    beyond === null || first === undefined ? [] : await readLater(client, { done: beyond, tables, afterNo: first.orderNo }, LATER_AT_MOST);
+  const all = new Map([...rows, ...later].map((row) => [row.orderNo, row]));
+  const changes = changesOf([...all.values()].toSorted(byOrder), new Set(tables));
   const found = new Map<string, { values: Values; incomplete: boolean; erased: boolean }>();
   const live = new Map<
     string,
@@ -59,6 +59,10 @@ export async function findInsertedRows(client: pg.ClientBase, { rows, captureOf,
     }
   }
   return found;
+}
+
+function byOrder(one: InboxRow, other: InboxRow): number {
+  return Number(BigInt(one.orderNo) - BigInt(other.orderNo));
 }
 
 /** By table: changes by row, in order, and the numbers of its TRUNCATEs. */
