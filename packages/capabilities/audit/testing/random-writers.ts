@@ -39,14 +39,20 @@ export async function survivesStorm(t: Ending, { seed, writers, transactions, ki
   const expected: Expected = [];
   let writing = true;
   const written = Promise.all(
-    Array.from({ length: writers }, (_, place) => write(bench.pool, { place, transactions, random: mulberry32(seed * 1000 + place), expected })),
+    Array.from({ length: writers }, (_, place) =>
+      write(bench.pool, { place, transactions, random: mulberry32(seed * 1000 + place), expected }),
+    ),
   ).finally(() => {
     writing = false;
   });
   const signer = signingKeyFromPem(pem, 'safekeep-test');
   for (let killed = 0; killed < kills; killed += 1) {
     const fatal = MOMENTS[Math.floor(random() * MOMENTS.length)] ?? 'moved';
-    const child = fork(join(import.meta.dirname, 'sequencer.test-process.ts'), [bench.url.reveal(), bench.home, fatal, String(1 + Math.floor(random() * 6))], { stdio: 'inherit' });
+    const child = fork(
+      join(import.meta.dirname, 'sequencer.test-process.ts'),
+      [bench.url.reveal(), bench.home, fatal, String(1 + Math.floor(random() * 6))],
+      { stdio: 'inherit' },
+    );
     const ended = once(child, 'exit');
     // A moment may never be reached (an inbox is emptied once in ten minutes): then it is killed wherever it stands when the writers are done.
     await Promise.race([ended, written]);
