@@ -1,4 +1,5 @@
 import type { Capability, Command } from '@safekeep/capabilities/capability';
+import { audit, auditCapture } from '@safekeep/capabilities/audit';
 import { datamap } from '@safekeep/capabilities/datamap';
 import { discovery } from '@safekeep/capabilities/discovery';
 import { holds, refuseWhileHeld } from '@safekeep/capabilities/holds';
@@ -7,6 +8,7 @@ import { jobsOver } from '@safekeep/capabilities/jobs';
 import { ledger } from '@safekeep/capabilities/ledger';
 import { logs } from '@safekeep/capabilities/logs';
 import { columnComments, complianceFields, planCapability, rowSecurity } from '@safekeep/capabilities/plan';
+import { audited } from './audited.ts';
 import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
@@ -29,9 +31,11 @@ const doers: readonly Capability[] = [
         const { isolate = false, hideDeleted = false } = map.tables.get(table) ?? {};
         return { isolate, hideDeleted };
       }),
+      auditCapture,
     ],
     guards: [refuseWhileHeld],
   }),
+  audit,
   holds,
   ledger,
   logs,
@@ -52,5 +56,5 @@ export const allCommands: readonly Command[] = [
   doctor,
   ...migrate,
   completion(() => allCommands),
-  ...capabilities.flatMap(({ commands }) => commands),
+  ...audited(capabilities.flatMap(({ commands }) => commands)),
 ];

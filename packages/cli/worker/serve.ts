@@ -1,4 +1,5 @@
 import type { CommandContext } from '@safekeep/capabilities/capability';
+import { keepSequencing, openSequencer } from '@safekeep/capabilities/audit';
 import { prepareJobs, startWorker, type JobKind } from '@safekeep/capabilities/jobs';
 import { SafekeepError, type Secret } from '@safekeep/core';
 import { makeRuntimeLogin, openDatabase, readServerHealth, runtimePassword, type Database } from '@safekeep/postgres';
@@ -22,8 +23,10 @@ export async function serveJobs(context: CommandContext, kinds: readonly JobKind
     await refuseStrongLogin(database);
     const worker = await startWorker({ database, control, kinds, clock: context.clock, log: context.log });
     context.say(`The worker takes jobs (${kinds.map(({ kind }) => kind).join(', ')}). Ctrl-C ends it when its jobs are safe.`);
+    // Beside the jobs, by the login that owns the log: the worker's own may not write into it. Many may run, one is at work.
+    const sequencing = keepSequencing(await openSequencer(context), context.signal);
     await aborted(context.signal);
-    await worker.drain();
+    await Promise.all([worker.drain(), sequencing]);
   } finally {
     await Promise.all([database.close(), control.close()]);
   }

@@ -384,6 +384,33 @@ export const catalogue = {
     remedy: 'Give a file with `dataset:` and its collections, as `safekeep map export --format fides` writes it.',
   },
 
+  // ---- reading and verifying the audit log -------------------------------------------------------------------------
+  'log-files-unfit': {
+    status: 422,
+    exit: 2,
+    text: '{directory} is not taken as an exported log: {reason}. Nothing in it was changed.',
+    remedy: 'Name a folder that `safekeep audit export --tiles` wrote, or a new one to export to.',
+  },
+  'log-empty': {
+    status: 404,
+    exit: 1,
+    text: 'There is no signed log of tenant {tenant} yet.',
+    remedy: 'Put tables under `audit:` in the map and run `safekeep apply`; the first event opens the log.',
+  },
+  'event-unknown': {
+    status: 404,
+    exit: 1,
+    text: 'The log has no event {event}.',
+    remedy:
+      '`safekeep audit search` lists events with their ids and indexes. One that was just written is there after `safekeep audit sequence --once`.',
+  },
+  'event-pruned': {
+    status: 410,
+    exit: 1,
+    text: 'Event {event} was dropped by policy; the log begins at index {minimum}.',
+    remedy: 'Use a proof that was made before, or an archived export of that month.',
+  },
+
   // ---- developing Safekeep -----------------------------------------------------------------------------------------
   'bench-running': {
     status: 409,
@@ -888,6 +915,18 @@ export const catalogue = {
     exit: 1,
     text: 'Your patterns took longer than {seconds} s on one text, at {name}. What came before that text was looked at.',
     remedy: 'Make the pattern smaller (large repetitions cost most), or cut the text into several items.',
+  // ---- the audit log -------------------------------------------------------------------------------------------------
+  'audit-partition-held': {
+    status: 409,
+    exit: 1,
+    text: 'The events of {partition} were not dropped: hold {hold} concerns that time.',
+    remedy: 'Look at it with `safekeep hold history {hold}`. Once it is released, run the command again.',
+  },
+  'audit-log-empty': {
+    status: 404,
+    exit: 1,
+    text: 'The log of {tenant} has no events yet, so there is no checkpoint.',
+    remedy: 'Apply a map that audits writes, change a row, and run `safekeep audit sequence --once`.',
   },
 } as const satisfies Record<string, Entry>;
 

@@ -19,7 +19,8 @@ export type TableTexts = Readonly<Record<string, object>>;
 
 export type Workbench = TestDatabase & {
   readonly ground: Ground;
-  readonly intent: (tables: TableTexts, contributors?: readonly Contributor[]) => Intent;
+  /** `parts`: what else stands in the map. */
+  readonly intent: (tables: TableTexts, contributors?: readonly Contributor[], parts?: object) => Intent;
   readonly plan: (intent: Intent) => Promise<Plan>;
   readonly apply: (intent: Intent, options?: Partial<ApplyOptions> & { readonly observe?: Observer }) => Promise<ApplyText>;
   readonly status: (intent: Intent) => Promise<StatusText>;
@@ -49,7 +50,11 @@ export async function workbench(
   return {
     ...made,
     ground,
-    intent: (tables, contributors = [columnComments]) => ({ tenant: 'default', contributors, read: mapOf({ tables }) }),
+    intent: (tables, contributors = [columnComments], parts = {}) => ({
+      tenant: 'default',
+      contributors,
+      read: mapOf({ ...parts, tables }),
+    }),
     plan: (intent) => planDatabase(database, intent),
     apply: (intent, { observe = ground.observe, ...options } = {}) =>
       applyPlan({ ...ground, observe }, { intent, author: 'Ada', agree: agreed, ...options }),

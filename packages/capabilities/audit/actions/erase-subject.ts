@@ -1,0 +1,45 @@
+import type pg from 'pg';
+import type { Fate } from '../model.ts';
+import { captureKeysOnly, forgetSubject } from '../store/erasure.ts';
+import { lockSequencer } from '../store/sequencer.ts';
+import { sequence, type SequencerGround } from './sequence.ts';
+
+/** Who is erased, and whether what the law keeps goes too (only once no law keeps it any more). */
+export type Erased = { readonly tenant: string; readonly subject: string; readonly fates?: readonly Fate[] };
+
+/** Calls before an erasure gives up: each moves what was committed in the meantime. */
+const DRAINS_AT_MOST = 100;
+
+/**
+ * The log's part of an erasure, in this order:
+ *
+ * 1. {@link drainBeforeErasure}, outside of any transaction;
+ * 2. {@link beginErasure} as the first thing in the erasing transaction (READ COMMITTED);
+ * 3. the erasure itself;
+ * 4. {@link forget}, and the commit. If it is rolled back, nothing was forgotten.
+ */
+export async function drainBeforeErasure(ground: SequencerGround): Promise<void> {
+  for (let call = 0; call < DRAINS_AT_MOST; call += 1) {
+    const { state, events } = await sequence(ground);
+    if (state === 'done' && events === 0) return;
+  }
+}
+
+/**
+ * Keeps the sequencer out until the transaction ends, and lets capture write keys only: the erasure's own triggers would write down what it
+ * erases. What was committed and not sequenced until here is sequenced after it, finds its key destroyed, and loses its values too.
+ */
+export async function beginErasure(client: Pick<pg.ClientBase, 'query'>, { tenant, subject }: Erased): Promise<void> {
+  await lockSequencer(client);
+  await captureKeysOnly(client, tenant, subject);
+}
+
+/** Destroys keys and salts, and empties what points to the person. Every checkpoint, proof and consistency proof stays valid. */
+export async function forget(
+  client: Pick<pg.ClientBase, 'query'>,
+  { keys }: Pick<SequencerGround, 'keys'>,
+  { tenant, subject, fates = ['erasable'] }: Erased,
+): Promise<{ readonly keyIds: readonly string[]; readonly events: number }> {
+  const keyIds = await keys.subjectKeys.destroy(client, { tenant, subject }, fates);
+  return { keyIds, events: await forgetSubject(client, { tenant, subject, fates, keyIds }) };
+}

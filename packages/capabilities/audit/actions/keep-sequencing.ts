@@ -1,0 +1,34 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { sequence, type SequencerGround } from './sequence.ts';
+
+/** From a commit to its signed checkpoint: at most this, what is left of it, and the batch itself. */
+const PAUSE_MS = 200;
+/** Another process works: it is looked after less often whether it still does. */
+const STANDBY_MS = 1000;
+/** After a failure; doubles up to the longest. */
+const FAILED_MS = 500;
+const FAILED_AT_MOST_MS = 30_000;
+/** An inbox that is large to look through is looked through less often: so much longer than that takes. */
+const REST_FACTOR = 2;
+
+/**
+ * Sequences until `signal` is aborted; any number of processes may do so, one of them works at a time. A failure is told in the log and
+ * tried again: events wait in the inbox, where nothing is lost.
+ */
+export async function keepSequencing(ground: SequencerGround, signal: AbortSignal): Promise<void> {
+  let failures = 0;
+  while (!signal.aborted) {
+    const startMs = ground.clock.elapsedMs();
+    let pauseMs: number;
+    try {
+      const { state } = await sequence(ground);
+      failures = 0;
+      pauseMs = state === 'busy' ? STANDBY_MS : Math.max(PAUSE_MS, REST_FACTOR * (ground.clock.elapsedMs() - startMs));
+    } catch (error) {
+      failures += 1;
+      ground.log.error('sequencing-failed', { error });
+      pauseMs = Math.min(FAILED_MS * 2 ** failures, FAILED_AT_MOST_MS);
+    }
+    await wait(pauseMs, undefined, { signal }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,329 @@
+import { hash } from 'node:crypto';
+import type pg from 'pg';
+import { newId, type Clock } from '@safekeep/core';
+import {
+  ownerName,
+  QUARANTINE,
+  type Attribution,
+  type Capture,
+  type CapturedColumn,
+  type Commitment,
+  type EventRow,
+  type KeyOwner,
+  type SealedBlob,
+  type SubjectKey,
+  type Values,
+} from '../model.ts';
+import type { AuditKeys } from '../keys/key-file.ts';
+import { freshBytes } from '../keys/key-file.ts';
+import { actorMessage } from '../rules/actor-proof.ts';
+import { blobContext, commit, linkBytes, readableBytes, SALT_BYTES, writeCommitments, writeSealed } from '../rules/leaf.ts';
+import type { InboxRow } from '../store/inbox.ts';
+import { normalised } from '../store/events.ts';
+import { readActorKeys, type ActorBlocks } from '../store/sequencer.ts';
+import { findInsertedRows, type Inserted } from './inserted-rows.ts';
+import { findPeople, readValues, type People } from './people.ts';
+
+/** Everything of an event but its place in the tree. */
+export type PreparedEvent = Omit<EventRow, 'era' | 'index' | 'sequencedAt'>;
+
+export type Prepared = {
+  readonly events: readonly PreparedEvent[];
+  readonly quarantined: number;
+  readonly erased: number;
+};
+
+export type BatchGround = {
+  readonly keys: AuditKeys;
+  readonly captures: ReadonlyMap<string, Capture>;
+  readonly clock: Clock;
+  /** See {@link findInsertedRows}. */
+  readonly beyond: string | null;
+};
+
+/** A person's part of an event: of a row that passed from one to another, the old values are the one's and the new the other's. */
+type Part = { readonly subject: string; readonly side: 'both' | 'old' | 'new'; readonly paths: Set<number> };
+
+type Draft = {
+  readonly row: InboxRow;
+  readonly capture: Capture | undefined;
+  readonly columns: readonly string[] | null;
+  readonly old: Values | undefined;
+  readonly new: Values | undefined;
+  readonly parts: readonly Part[];
+  readonly personal: boolean;
+  readonly details: Record<string, unknown>;
+  readonly id: string;
+};
+
+/** Makes events of what lies in the inboxes: whose they are, what is readable of them, and the rest under the keys of those people. */
+export async function makeEvents(client: pg.ClientBase, rows: readonly InboxRow[], ground: BatchGround): Promise<Prepared> {
+  const byTable = new Map([...ground.captures.values()].map((capture) => [capture.table, capture]));
+  const captureOf = (row: InboxRow): Capture | undefined =>
+    row.kind === 'change' && row.table !== null
+      ? (ground.captures.get(`${row.tenant} ${row.table}`) ?? byTable.get(row.table))
+      : undefined;
+  const inserted = await findInsertedRows(client, { rows, captureOf, beyond: ground.beyond });
+  const people = await findPeople(client, rows, captureOf);
+  const drafts = rows.map((row) => draftOf(row, { capture: captureOf(row), inserted, people }));
+  const owners = drafts.flatMap((draft) => draft.parts.map((part) => ownerOf(draft, part)));
+  const keys = await ground.keys.subjectKeys.forSealing(client, owners);
+  const settled = drafts.map((draft) => settle(draft, keys));
+  const texts = await normalised(
+    client,
+    settled.flatMap(({ details }) => details ?? []),
+  );
+  const attributionOf = await attributions(client, rows);
+  let text = 0;
+  const events = settled.map((each) => {
+    const details = each.details === undefined ? null : (texts[text++] ?? null);
+    return eventOf(each, { details, attribution: attributionOf(each.draft.row), pseudonymOf: ground.keys.pseudonymOf });
+  });
+  const quarantined = drafts.filter(({ parts, capture }) => capture?.paths.length !== 0 && parts.some(isQuarantine)).length;
+  return { events, quarantined, erased: settled.filter(({ erased }) => erased).length };
+}
+
+const isQuarantine = ({ subject }: Part): boolean => subject === QUARANTINE;
+
+type Found = { readonly capture: Capture | undefined; readonly inserted: Inserted; readonly people: People };
+
+function draftOf(row: InboxRow, { capture, inserted, people }: Found): Draft {
+  if (row.kind !== 'change' || row.action === 'truncate') return ownDraft(row);
+  const restored = inserted.get(row.orderNo);
+  const [old, made] = changedOnly(row, restored?.values);
+  const parts = partsOf(row, capture, people);
+  const personal = [old, made].some((values) =>
+    Object.keys(values ?? {}).some((column) => columnOf(capture, column)?.personal !== false),
+  );
+  const plain = { old: readable(old, capture), new: readable(made, capture) };
+  const details: Record<string, unknown> = { ...plain };
+  if (plain.old === undefined) delete details['old'];
+  if (plain.new === undefined) delete details['new'];
+  if (restored?.incomplete === true) details['incomplete'] = true;
+  if (row.keysOnly === true || restored?.erased === true) details['erased'] = true;
+  const nobody = personal && parts.length === 0;
+  if (nobody && capture?.paths.length !== 0) details['quarantined'] = true;
+  if (row.actor === null && capture?.actor !== 'off') Object.assign(details, { login: row.login, application: row.application });
+  const columns =
+    row.action === 'update'
+      ? Object.keys(row.keysOnly === true ? (row.new === null ? {} : readValues(row.new)) : (made ?? {}))
+      : null;
+  return {
+    row,
+    capture,
+    columns: columns?.toSorted() ?? null,
+    old: row.keysOnly === true ? undefined : old,
+    new: row.keysOnly === true ? undefined : made,
+    parts: nobody ? [{ subject: QUARANTINE, side: 'both', paths: new Set() }] : parts,
+    personal: personal && row.keysOnly !== true,
+    details,
+    id: newId<'audit-event'>(),
+  };
+}
+
+function ownDraft(row: InboxRow): Draft {
+  // Written by record_audit_event and note_truncate.
+  const own = (row.own === null ? {} : JSON.parse(row.own)) as {
+    id?: string;
+    subject?: string | null;
+    details?: Record<string, unknown> | null;
+  };
+  const subject = own.subject ?? undefined;
+  return {
+    row,
+    capture: undefined,
+    columns: null,
+    old: undefined,
+    new: undefined,
+    parts: subject === undefined ? [] : [{ subject, side: 'both', paths: new Set() }],
+    personal: false,
+    details: { ...own.details },
+    id: own.id ?? newId<'audit-event'>(),
+  };
+}
+
+/** Of a row that was captured whole (its table had changed since it was mapped), what did not change says nothing. */
+function changedOnly(row: InboxRow, inserted: Values | undefined): readonly [Values | undefined, Values | undefined] {
+  const old = row.old === null ? undefined : readValues(row.old);
+  const made = inserted ?? (row.new === null ? undefined : readValues(row.new));
+  if (row.action !== 'update' || old === undefined || made === undefined || row.keysOnly === true) return [old, made];
+  const isChanged = (column: string): boolean =>
+    !(column in old) || !(column in made) || JSON.stringify(old[column]) !== JSON.stringify(made[column]);
+  // A column that is in both and the same was not changed; keyless tables have all of the old row, to know it by.
+  const isWhole = Object.keys(old).length === Object.keys(made).length;
+  if (!isWhole) return [old, made];
+  const columns = Object.keys(made).filter(isChanged);
+  return [pick(old, columns), pick(made, columns)];
+}
+
+function pick(values: Values, columns: readonly string[]): Values {
+  return Object.fromEntries(columns.flatMap((column) => (values[column] === undefined ? [] : [[column, values[column]]])));
+}
+
+function readable(values: Values | undefined, capture: Capture | undefined): Values | undefined {
+  if (values === undefined) return undefined;
+  const columns = Object.keys(values).filter((column) => columnOf(capture, column)?.personal === false);
+  return columns.length === 0 ? undefined : pick(values, columns);
+}
+
+const columnsByCapture = new WeakMap<Capture, ReadonlyMap<string, CapturedColumn>>();
+
+/** Undefined for a column that the map did not know when the capture was made: it may hold anything. */
+function columnOf(capture: Capture | undefined, name: string): CapturedColumn | undefined {
+  if (capture === undefined) return undefined;
+  const known = columnsByCapture.get(capture) ?? new Map(capture.columns.map((column) => [column.name, column]));
+  columnsByCapture.set(capture, known);
+  return known.get(name);
+}
+
+function partsOf(row: InboxRow, capture: Capture | undefined, people: People): readonly Part[] {
+  const parts = new Map<string, Part>();
+  const add = (path: number, link: string | null | undefined, side: Part['side']): void => {
+    if (capture === undefined || link === null || link === undefined) return;
+    const key = people(capture, path, link);
+    if (key === undefined) return;
+    const subject = `${capture.paths[path]?.subject}:${key}`;
+    const known = parts.get(subject);
+    const paths = known?.paths ?? new Set<number>();
+    paths.add(path);
+    parts.set(subject, { subject, side: known === undefined || known.side === side ? side : 'both', paths });
+  };
+  capture?.paths.forEach((_, path) => {
+    const [link, before] = [row.links?.[path], row.oldLinks?.[path]];
+    const moved = row.oldLinks !== null && before !== link;
+    add(path, link, moved ? 'new' : 'both');
+    if (moved) add(path, before, 'old');
+  });
+  return [...parts.values()];
+}
+
+function ownerOf({ row, capture }: Draft, { subject }: Part): KeyOwner {
+  return { tenant: row.tenant, subject, fate: capture?.fate ?? 'erasable' };
+}
+
+type Settled = {
+  readonly draft: Draft;
+  readonly subjects: readonly string[];
+  readonly record: string | null;
+  readonly blobs: readonly SealedBlob[];
+  readonly erased: boolean;
+  /** Not yet as PostgreSQL prints it. */
+  readonly details: string | undefined;
+};
+
+/** Seals for those whose keys stand. Of those who are erased nothing is left but that something happened. */
+function settle(draft: Draft, keys: ReadonlyMap<string, SubjectKey | 'erased'>): Settled {
+  const { row, parts, personal } = draft;
+  const standing = parts.flatMap((part) => {
+    const key = keys.get(ownerName(ownerOf(draft, part)));
+    if (key === undefined) throw new Error('A key was asked for and not answered');
+    return key === 'erased' ? [] : [{ part, key }];
+  });
+  const gone = standing.length < parts.length;
+  const erased = gone && standing.length === 0;
+  const blobs = personal
+    ? standing.flatMap(({ part, key }) => {
+        const blob = blobOf(draft, part);
+        return blob === undefined ? [] : [{ key, blob }];
+      })
+    : [];
+  const details = gone ? { ...draft.details, erased: true } : draft.details;
+  // Readable values of a row whose person is gone could be put together with what is known elsewhere.
+  if (erased) for (const name of ['old', 'new']) delete (details as Record<string, unknown>)[name];
+  return {
+    draft,
+    subjects: standing.flatMap(({ part }) => (isQuarantine(part) ? [] : [part.subject])),
+    record: erased ? null : row.record,
+    blobs: blobs.map(({ key, blob }, place) => ({
+      keyId: key.keyId,
+      bytes: key.seal(Buffer.from(blob, 'utf8'), blobContext({ tenant: row.tenant, id: draft.id }, place)),
+    })),
+    erased,
+    details: Object.keys(details).length === 0 ? undefined : JSON.stringify(details),
+  };
+}
+
+function blobOf(draft: Draft, part: Part): string | undefined {
+  const old = part.side === 'new' ? undefined : owned(draft.old, draft.capture, part);
+  const made = part.side === 'old' ? undefined : owned(draft.new, draft.capture, part);
+  if (old === undefined && made === undefined) return undefined;
+  return JSON.stringify({ record: draft.row.record, ...(isQuarantine(part) ? {} : { subject: part.subject }), old, new: made });
+}
+
+/** The personal values that are this person's, or everybody's. */
+function owned(values: Values | undefined, capture: Capture | undefined, { paths }: Part): Values | undefined {
+  if (values === undefined) return undefined;
+  const columns = Object.keys(values).filter((name) => {
+    const column = columnOf(capture, name);
+    if (column === undefined) return true;
+    return column.personal && (column.path === null || paths.size === 0 || paths.has(column.path));
+  });
+  return columns.length === 0 ? undefined : pick(values, columns);
+}
+
+type Rest = { readonly details: string | null; readonly attribution: Attribution; readonly pseudonymOf: AuditKeys['pseudonymOf'] };
+
+function eventOf({ draft, subjects, record, blobs, erased }: Settled, { details, attribution, pseudonymOf }: Rest): PreparedEvent {
+  const { row } = draft;
+  const [subject = null, ...others] = subjects;
+  const otherSubjects = others.length === 0 ? null : others;
+  // The erased as the one who acted: their own name goes too.
+  const actor = erased && draft.parts.some((part) => part.subject === row.actor) ? null : row.actor;
+  const { purpose, request } = row;
+  const made: { kind: Commitment['kind']; bytes: Buffer }[] = [];
+  if (record !== null || subject !== null) made.push({ kind: 'l', bytes: linkBytes({ record, subject, otherSubjects }) });
+  const open = readableBytes({ purpose, request, details });
+  if (open !== undefined) made.push({ kind: 'r', bytes: open });
+  for (const { bytes } of blobs) made.push({ kind: 's', bytes: Buffer.from(bytes) });
+  const salts = Buffer.from(freshBytes(SALT_BYTES * made.length));
+  const commitments = made.map(({ kind, bytes }, place) => ({
+    kind,
+    hash: commit(salts.subarray(place * SALT_BYTES, (place + 1) * SALT_BYTES), bytes),
+  }));
+  return {
+    tenant: row.tenant,
+    id: draft.id,
+    at: row.at,
+    orderNo: row.orderNo,
+    kind: row.kind,
+    action: row.action,
+    table: row.table,
+    columns: draft.columns,
+    record,
+    subject,
+    otherSubjects,
+    actor,
+    actorPseudonym: row.actor === null ? null : pseudonymOf(row.tenant, row.actor),
+    attribution,
+    purpose,
+    request,
+    details,
+    commitments: writeCommitments(commitments),
+    salts,
+    sealed: writeSealed(blobs),
+  };
+}
+
+/** Whether an actor was proven, looked at once for each proof: one transaction may have changed a million rows. */
+async function attributions(client: pg.ClientBase, rows: readonly InboxRow[]): Promise<(row: InboxRow) => Attribution> {
+  const keys: ReadonlyMap<string, ActorBlocks> = rows.some(({ proof }) => proof !== null) ? await readActorKeys(client) : new Map();
+  const known = new Map<string, boolean>();
+  return (row) => {
+    if (row.actor === null) return row.kind === 'change' ? 'none' : 'system';
+    if (row.proof === null) return 'claimed';
+    const name = `${row.tenant}\n${row.proof}\n${row.backend}\n${row.began}\n${row.actor}\n${row.purpose}\n${row.request}`;
+    const proven = known.get(name) ?? isProven(row, keys);
+    known.set(name, proven);
+    return proven ? 'signed' : 'claimed';
+  };
+}
+
+function isProven(row: InboxRow, keys: ReadonlyMap<string, ActorBlocks>): boolean {
+  const [keyId = '', mac = ''] = (row.proof ?? '').split('.');
+  const key = keys.get(keyId);
+  if (key === undefined || row.actor === null || row.backend === null || row.began === null) return false;
+  const { actor, purpose, request, backend, began } = row;
+  const message = Buffer.from(actorMessage({ actor, purpose, request, backend, beganMicros: BigInt(began) }), 'utf8');
+  const inner = hash('sha256', Buffer.concat([key.inner, message]), 'buffer');
+  return hash('sha256', Buffer.concat([key.outer, inner]), 'base64') === mac;
+}

@@ -1,0 +1,72 @@
+import { SafekeepError, type Clock } from '@safekeep/core';
+import type { Database } from '@safekeep/postgres';
+import { heldBy, type Period } from '../../holds/index.ts';
+import type pg from 'pg';
+import type { Partitions } from '../model.ts';
+import { dropPartition, makePartitions, readPartitions, readPartitionsBefore } from '../store/partitions.ts';
+import { beginWriting, endWriting } from '../store/record.ts';
+import { beginSequencing, commit, readTrees } from '../store/sequencer.ts';
+import { setTenant } from '../store/record.ts';
+import { recordEventWithin } from './record-event.ts';
+
+export async function listPartitions(database: Database): Promise<Partitions> {
+  return await database.withClient(async (client) => {
+    await beginWriting(client);
+    const made = await makePartitions(client);
+    const partitions = await readPartitions(client);
+    await endWriting(client);
+    return { partitions: [...partitions], made: [...made], dropped: [] };
+  });
+}
+
+type Drop = { readonly tenant: string; readonly keepMonths: number; readonly clock: Clock };
+
+/**
+ * Drops the months that lie longer back than `keepMonths`. Their events are gone; the trees still cover them, and every checkpoint stays
+ * valid. That they were dropped is an event itself.
+ *
+ * @throws `audit-partition-held` when a hold concerns that time.
+ */
+export async function dropOldPartitions(database: Database, { tenant, keepMonths, clock }: Drop): Promise<Partitions> {
+  const now = clock.now();
+  const before = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - keepMonths, 1)).toISOString().slice(0, 10);
+  const dropped = await database.withClient(async (client) => {
+    await beginSequencing(client, { isolation: 'read committed', wait: true });
+    const old = await readPartitionsBefore(client, before);
+    // A month holds events of every tenant.
+    const tenants = new Set([tenant, ...(await readTrees(client)).map((tree) => tree.tenant)]);
+    for (const { name, from, until } of old) {
+      for (const each of tenants) await refuseHeld(client, { tenant: each, partition: name, period: { from, until } });
+      await dropPartition(client, name);
+    }
+    if (old.length > 0) await recordDrops(client, { tenants: [...tenants], partitions: old.map(({ name }) => name) });
+    await commit(client);
+    return old.map(({ name }) => name);
+  });
+  return { ...(await listPartitions(database)), dropped };
+}
+
+/** In each tenant's own log, with the index below which its events are gone: a verification compares it with what is missing. */
+async function recordDrops(
+  client: pg.ClientBase,
+  { tenants, partitions }: { readonly tenants: readonly string[]; readonly partitions: readonly string[] },
+): Promise<void> {
+  const trees = await readTrees(client);
+  for (const tenant of tenants) {
+    const tree = trees.find((each) => each.tenant === tenant);
+    const place = tree === undefined ? {} : { era: tree.era, minimumIndex: tree.minimumIndex };
+    await recordEventWithin(client, tenant, {
+      kind: 'retention',
+      action: 'audit-months-dropped',
+      details: { partitions, ...place },
+    });
+  }
+}
+
+type Asked = { readonly tenant: string; readonly partition: string; readonly period: Period };
+
+async function refuseHeld(client: pg.ClientBase, { tenant, partition, period }: Asked): Promise<void> {
+  await setTenant(client, tenant);
+  const [hold] = await heldBy(client, tenant, { period });
+  if (hold !== undefined) throw new SafekeepError('audit-partition-held', { partition, hold: hold.id });
+}

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { testServers } from '@safekeep/postgres/testing';
+import { openCheckpoint } from '@safekeep/tlog';
+import { workbench } from '../testing/workbench.ts';
+import { readLog } from '../testing/read-log.ts';
+
+const CLINIC = `
+  create table patients (id integer primary key, name text, email text, shoe integer);
+  create table visits (id integer primary key, patient_id integer not null references patients on delete cascade, room integer, report text);
+  create table treatments (id integer primary key, visit_id integer not null references visits on delete cascade, what text);
+  create table messages (id integer primary key, sender integer not null, recipient integer not null, body text);
+`;
+const personal = { category: 'user.contact.email' };
+const plain = { category: 'none', note: 'looked at' };
+const subjects = { patient: { table: 'public.patients', key: 'id' } };
+const TABLES = {
+  'public.patients': { columns: { id: plain, name: personal, email: personal, shoe: plain } },
+  'public.visits': { of: { patient: 'patient_id' }, columns: { id: plain, patient_id: plain, room: plain, report: personal } },
+  'public.treatments': {
+    of: { patient: 'visit_id -> visits.patient_id' },
+    columns: { id: plain, visit_id: plain, what: personal },
+  },
+  'public.messages': {
+    of: { patient: ['sender -> patients.id', 'recipient -> patients.id'] },
+    columns: { id: plain, sender: plain, recipient: plain, body: personal },
+  },
+};
+
+for (const server of testServers()) {
+  test(`events stand in a signed tree with what they say under the keys of their people on PostgreSQL ${server.name}`, async (t) => {
+    const bench = await workbench(t, { setUp: CLINIC, server });
+    await bench.capture(TABLES, { subjects });
+    await bench.pool.query(`insert into patients values (1, 'Ann', 'a@b.c', 38), (2, 'Bob', 'b@b.c', 44)`);
+    await bench.pool.query(`update patients set email = 'x@y.z' where id = 1`);
+    await bench.pool.query(`insert into visits values (1, 1, 3, 'fine')`);
+    await bench.pool.query(`insert into treatments values (9, 1, 'crown')`);
+    await bench.pool.query(`insert into messages values (5, 1, 2, 'hello')`);
+    await bench.pool.query(`delete from patients where id = 1`);
+    const done = await bench.sequence();
+    assert.equal(done.state, 'done');
+    assert.equal(done.quarantined, 0);
+    const events = await bench.events();
+    assert.deepEqual(
+      events.map(({ action, table, record, subject, otherSubjects }) => [action, table, record, subject, otherSubjects]),
+      [
+        ['insert', 'public.patients', '1', 'patient:1', null],
+        ['insert', 'public.patients', '2', 'patient:2', null],
+        ['update', 'public.patients', '1', 'patient:1', null],
+        ['insert', 'public.visits', '1', 'patient:1', null],
+        ['insert', 'public.treatments', '9', 'patient:1', null],
+        ['insert', 'public.messages', '5', 'patient:1', ['patient:2']],
+        ['delete', 'public.patients', '1', 'patient:1', null],
+        ['delete', 'public.visits', '1', 'patient:1', null],
+        ['delete', 'public.treatments', '9', 'patient:1', null],
+      ],
+    );
+    const [first, , update, , treatment, message] = events;
+    assert.ok(first && update && treatment && message);
+    assert.deepEqual(await bench.opened(first), [{ record: '1', subject: 'patient:1', new: { name: 'Ann', email: 'a@b.c' } }]);
+    assert.deepEqual(JSON.parse(first.details ?? '')['new'], { id: '1', shoe: '38' });
+    assert.deepEqual(await bench.opened(update), [
+      { record: '1', subject: 'patient:1', old: { email: 'a@b.c' }, new: { email: 'x@y.z' } },
+    ]);
+    assert.deepEqual((await bench.opened(treatment))[0]?.new, { what: 'crown' });
+    assert.equal((await bench.opened(message)).length, 2);
+    const log = await readLog(bench.pool);
+    assert.deepEqual(log.faults, []);
+    assert.equal(log.size, events.length);
+    const { rows } = await bench.pool.query<{ note: string }>('select note from safekeep.audit_checkpoints');
+    const checkpoint = openCheckpoint(rows[0]?.note ?? '', { trusted: [bench.sequencer.signer.verifierKey] });
+    assert.equal(checkpoint.size, events.length);
+    assert.equal(Buffer.from(checkpoint.root).toString('base64'), log.root);
+  });
+}

@@ -1,0 +1,353 @@
+import { randomBytes } from 'node:crypto';
+import type pg from 'pg';
+import { newId, type Clock } from '@safekeep/core';
+import type { Signer } from '@safekeep/crypto';
+import type { Log } from '@safekeep/log';
+import type { Database } from '@safekeep/postgres';
+import { append, edgeRoot, emptyEdge, leafHash, readEdge, rootFromTiles, sameHash, signCheckpoint } from '@safekeep/tlog';
+import type { LastCheckpoint } from '../files/last-checkpoint.ts';
+import { freshBytes, type AuditKeys } from '../keys/key-file.ts';
+import type { EventRow, Sequenced } from '../model.ts';
+import { commit as commitTo, leafBytes, leafOf, readableBytes, SALT_BYTES, writeCommitments } from '../rules/leaf.ts';
+import { copyEvents, normalised } from '../store/events.ts';
+import { emptyInbox, lockInbox, readIdleInbox, readPending, readUnsequenced, type InboxRow } from '../store/inbox.ts';
+import {
+  beginSequencing,
+  commit,
+  insertCheckpoint,
+  insertTree,
+  makePartition,
+  readCaptures,
+  readCluster,
+  readMoment,
+  readState,
+  readTrees,
+  rollback,
+  sweepKeysOnly,
+  tileReader,
+  updateTree,
+  writeState,
+  writeTiles,
+  type Cluster,
+  type State,
+  type Tree,
+} from '../store/sequencer.ts';
+import { makeEvents, type PreparedEvent } from './make-events.ts';
+
+/** Events of one transaction: short enough that its rows lie in memory and its lock is soon free, long enough to be quick. */
+export const BATCH_AT_MOST = 20_000;
+/** Tries of a batch that another sequencer was quicker with. */
+const TRIES = 5;
+
+/** For tests: where a sequencer may be killed. */
+export type SequencerMoment = 'copied' | 'moved' | 'signed' | 'written' | 'published' | 'emptied';
+
+export type SequencerGround = {
+  /** A login that may act as the owner of schema safekeep, and read the captured tables. */
+  readonly database: Database;
+  readonly keys: AuditKeys;
+  readonly signer: Signer;
+  readonly last: LastCheckpoint;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly batch?: number;
+  readonly observe?: (moment: SequencerMoment) => void;
+};
+
+/**
+ * Moves what is committed into the trees until nothing is left, and signs them. Any number of processes may call it: one of them works,
+ * the others answer `busy`. Killed anywhere, the next call goes on: each batch is one transaction, and nothing is signed before it.
+ */
+export async function sequence(ground: SequencerGround): Promise<Sequenced> {
+  const totals = { events: 0, quarantined: 0, erased: 0 };
+  if (!(await settleEras(ground))) return { state: 'busy', ...totals, logs: [] };
+  for (;;) {
+    const batch = await moveBatch(ground);
+    if (batch === 'busy') return { state: 'busy', ...totals, logs: [] };
+    totals.events += batch.events;
+    totals.quarantined += batch.quarantined;
+    totals.erased += batch.erased;
+    if (batch.isLast) break;
+  }
+  if (totals.quarantined > 0) ground.log.warn('audit-people-unknown', { count: totals.quarantined });
+  const logs = await publish(ground);
+  if (logs === 'busy') return { state: 'busy', ...totals, logs: [] };
+  await rotate(ground);
+  return { state: 'done', ...totals, logs };
+}
+
+// ---- batches ---------------------------------------------------------------------------------------------------------
+
+type Batch = { readonly events: number; readonly quarantined: number; readonly erased: number; readonly isLast: boolean };
+
+async function moveBatch(ground: SequencerGround): Promise<Batch | 'busy'> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ground.database.withClient((client) => tryBatch(client, ground));
+    } catch (error) {
+      // 40001: another sequencer wrote the state after this transaction began. Nothing of it was kept.
+      const outrun = error instanceof Error && 'code' in error && error.code === '40001';
+      if (!outrun || tries === TRIES) throw error;
+    }
+  }
+}
+
+async function tryBatch(client: pg.ClientBase, ground: SequencerGround): Promise<Batch | 'busy'> {
+  if (!(await beginSequencing(client, { isolation: 'repeatable read' }))) return 'busy';
+  const state = await readState(client, await readCluster(client));
+  const { snapshot, at, partition } = await readMoment(client);
+  const limit = ground.batch ?? BATCH_AT_MOST;
+  // One more than fits tells whether anything is left.
+  const pending = await readPending(client, state, limit + 1);
+  const isFull = pending.length > limit;
+  const rows = isFull ? pending.slice(0, limit) : pending;
+  const beyond = isFull || state.target !== null ? state.done : null;
+  const totals = await moveRows(client, ground, { rows, at, partition, beyond });
+  // An idle call writes nothing: what nobody wrote to since is still all that is done.
+  if (rows.length > 0 || state.target !== null)
+    await writeState(client, nextState(state, { rows, isFull, snapshot }), rows.length > 0 ? at : null);
+  ground.observe?.('copied');
+  await commit(client);
+  ground.observe?.('moved');
+  return { ...totals, isLast: !isFull && state.target === null };
+}
+
+/**
+ * A batch that was cut short stays at its target: the current snapshot after a limited batch would count as done what was not moved.
+ * Only when all that the target shows is moved, the target is what is done.
+ */
+function nextState(
+  state: State,
+  { rows, isFull, snapshot }: { readonly rows: readonly InboxRow[]; readonly isFull: boolean; readonly snapshot: string },
+): State {
+  const last = rows.at(-1)?.orderNo ?? state.cursorNo;
+  if (isFull) return { ...state, target: state.target ?? snapshot, cursorNo: last };
+  return { ...state, done: state.target ?? snapshot, target: null, cursorNo: '0' };
+}
+
+type Move = {
+  readonly rows: readonly InboxRow[];
+  readonly at: string;
+  readonly partition: boolean;
+  readonly beyond: string | null;
+};
+
+async function moveRows(
+  client: pg.ClientBase,
+  ground: SequencerGround,
+  { rows, at, partition, beyond }: Move,
+): Promise<Omit<Batch, 'isLast'>> {
+  if (rows.length === 0) return { events: 0, quarantined: 0, erased: 0 };
+  // A partition that is missing must not stop anybody; that it was is seen in the health of the log.
+  if (!partition) await makePartition(client, at);
+  const captures = await readCaptures(client);
+  const { events, quarantined, erased } = await makeEvents(client, rows, {
+    keys: ground.keys,
+    captures,
+    clock: ground.clock,
+    beyond,
+  });
+  const trees = await treesFor(client, ground, [...new Set(events.map(({ tenant }) => tenant))]);
+  const byTenant = Map.groupBy(events, ({ tenant }) => tenant);
+  for (const tree of trees) await appendEvents(client, tree, { events: byTenant.get(tree.tenant) ?? [], at });
+  return { events: events.length, quarantined, erased };
+}
+
+async function treesFor(client: pg.ClientBase, ground: SequencerGround, tenants: readonly string[]): Promise<readonly Tree[]> {
+  const known = await readTrees(client, tenants);
+  const missing = tenants.filter((tenant) => !known.some((tree) => tree.tenant === tenant));
+  const made = missing.map((tenant): Tree => {
+    const origin = `${ground.signer.keyName}/${tenant.replaceAll(/[^a-z0-9_-]/g, '_')}/${randomBytes(4).toString('hex')}`;
+    return { tenant, era: 1, origin, size: 0, root: Buffer.from(edgeRoot(emptyEdge)), minimumIndex: 0 };
+  });
+  for (const tree of made) await insertTree(client, tree);
+  return [...known, ...made];
+}
+
+/** Places the events at the end of the tree, in order, and writes events, tiles and root together. */
+async function appendEvents(
+  client: pg.ClientBase,
+  tree: Tree,
+  { events, at }: { readonly events: readonly PreparedEvent[]; readonly at: string },
+): Promise<void> {
+  const rows = events.map((event, place): EventRow => ({ ...event, sequencedAt: at, era: tree.era, index: tree.size + place }));
+  const edge = await readEdge(tileReader(client, tree), tree.size);
+  // Appending to hashes that are not those of the root would sign whatever somebody put there.
+  if (!sameHash(edgeRoot(edge), tree.root))
+    throw new Error(`The tiles of the log of ${tree.tenant} do not make its root: run audit verify`);
+  const grown = append(
+    edge,
+    rows.map((row) => leafHash(leafBytes(leafOf(row)))),
+  );
+  await copyEvents(client, rows);
+  await writeTiles(client, tree, grown.tiles);
+  await updateTree(client, { ...tree, size: grown.edge.size, root: Buffer.from(grown.root) }, tree.size);
+}
+
+// ---- eras ------------------------------------------------------------------------------------------------------------
+
+type Reason = 'cluster-changed' | 'rolled-back';
+
+/**
+ * Looks whether this is still the database whose trees were signed. If the cluster is another (restored, promoted, moved), transaction
+ * ids mean nothing any more; if a tree does not contain what was signed of it, it was put back. Then the log goes on as a new era.
+ */
+async function settleEras(ground: SequencerGround): Promise<boolean> {
+  return await ground.database.withClient(async (client) => {
+    if (!(await beginSequencing(client, { isolation: 'repeatable read' }))) return false;
+    const cluster = await readCluster(client);
+    const state = await readState(client, cluster);
+    const changed = state.systemIdentifier !== cluster.systemIdentifier || state.timeline !== cluster.timeline;
+    const trees = await readTrees(client);
+    for (const tree of trees) {
+      const reason = changed ? 'cluster-changed' : (await isContained(client, tree, ground.last)) ? undefined : 'rolled-back';
+      if (reason !== undefined) await openEra(client, ground, { tree, reason });
+    }
+    if (changed) await adopt(client, ground, { state, cluster });
+    await commit(client);
+    return true;
+  });
+}
+
+/** Whether the tree begins with what was signed last. The one question before every signature. */
+async function isContained(client: pg.ClientBase, tree: Tree, last: LastCheckpoint): Promise<boolean> {
+  const signed = await last.read(tree);
+  // Another era's checkpoint: this one has not been signed yet.
+  if (signed === undefined || signed.origin !== tree.origin) return signed === undefined || eraOf(signed.origin) < tree.era;
+  if (signed.size > tree.size) return false;
+  const root = signed.size === tree.size ? tree.root : await rootFromTiles(tileReader(client, tree), signed.size);
+  return sameHash(root, signed.root);
+}
+
+function eraOf(origin: string): number {
+  return Number(/-(\d+)$/.exec(origin.split('/').at(-1) ?? '')?.[1] ?? 1);
+}
+
+async function openEra(
+  client: pg.ClientBase,
+  ground: SequencerGround,
+  { tree, reason }: { readonly tree: Tree; readonly reason: Reason },
+): Promise<void> {
+  const signed = await ground.last.read(tree);
+  const previous = signed ?? { origin: tree.origin, size: tree.size, root: tree.root };
+  const era = Math.max(tree.era, signed === undefined ? 0 : eraOf(signed.origin)) + 1;
+  const origin = `${tree.origin.replace(/-\d+$/, '')}-${era}`;
+  const opened: Tree = { tenant: tree.tenant, era, origin, size: 0, root: Buffer.from(edgeRoot(emptyEdge)), minimumIndex: 0 };
+  const { at, partition } = await readMoment(client);
+  if (!partition) await makePartition(client, at);
+  const [details = null] = await normalised(client, [
+    JSON.stringify({
+      era,
+      reason,
+      previous: { origin: previous.origin, size: previous.size, root: Buffer.from(previous.root).toString('base64') },
+    }),
+  ]);
+  await insertTree(client, opened);
+  await appendEvents(client, opened, { at, events: [ownEvent({ tenant: tree.tenant, action: 'era-opened', details, at })] });
+  ground.log.warn('audit-era-opened', { era });
+}
+
+function ownEvent({
+  tenant,
+  action,
+  details,
+  at,
+}: {
+  readonly tenant: string;
+  readonly action: string;
+  readonly details: string | null;
+  readonly at: string;
+}): PreparedEvent {
+  const salts = Buffer.from(freshBytes(SALT_BYTES));
+  const open = readableBytes({ purpose: null, request: null, details });
+  const commitments = open === undefined ? [] : [{ kind: 'r' as const, hash: commitTo(salts, open) }];
+  return {
+    tenant,
+    id: newId<'audit-event'>(),
+    at,
+    orderNo: '0',
+    kind: 'compliance',
+    action,
+    table: null,
+    columns: null,
+    record: null,
+    subject: null,
+    otherSubjects: null,
+    actor: null,
+    actorPseudonym: null,
+    attribution: 'system',
+    purpose: null,
+    request: null,
+    details,
+    commitments: writeCommitments(commitments),
+    salts: commitments.length === 0 ? Buffer.alloc(0) : salts,
+    sealed: null,
+  };
+}
+
+/** What lies in the inboxes came from another cluster, or was written here since: each row that no event stands for is moved. */
+async function adopt(
+  client: pg.ClientBase,
+  ground: SequencerGround,
+  { state, cluster }: { readonly state: State; readonly cluster: Cluster },
+): Promise<void> {
+  const { snapshot } = await readMoment(client);
+  for (;;) {
+    const rows = await readUnsequenced(client, ground.batch ?? BATCH_AT_MOST);
+    if (rows.length === 0) break;
+    const { at, partition } = await readMoment(client);
+    await moveRows(client, ground, { rows, at, partition, beyond: null });
+  }
+  await writeState(client, { ...state, ...cluster, done: snapshot, target: null, cursorNo: '0' }, (await readMoment(client)).at);
+}
+
+// ---- signatures ------------------------------------------------------------------------------------------------------
+
+/** Signs each tree that grew. On disk in the home before the database knows of it: a kill in between only signs the same again. */
+async function publish(ground: SequencerGround): Promise<Sequenced['logs'] | 'busy'> {
+  return await ground.database.withClient(async (client) => {
+    if (!(await beginSequencing(client, { isolation: 'read committed' }))) return 'busy';
+    const trees = await readTrees(client);
+    for (const tree of trees) {
+      // Looked at again: this transaction may see another tree than the one that was looked at when the call began.
+      if (!(await isContained(client, tree, ground.last)))
+        throw new Error(`The log of ${tree.tenant} does not contain what was signed of it`);
+      const signed = await ground.last.read(tree);
+      const isNew = signed === undefined || signed.origin !== tree.origin || signed.size !== tree.size;
+      const note = isNew ? signCheckpoint({ origin: tree.origin, size: tree.size, root: tree.root }, [ground.signer]) : signed.note;
+      ground.observe?.('signed');
+      if (isNew) await ground.last.write(tree, note);
+      ground.observe?.('written');
+      await insertCheckpoint(client, tree, { note, at: ground.clock.now() });
+    }
+    await commit(client);
+    ground.observe?.('published');
+    return trees.map(({ tenant, era, origin, size, root }) => ({ tenant, era, origin, size, root: root.toString('base64') }));
+  });
+}
+
+// ---- rotation --------------------------------------------------------------------------------------------------------
+
+/** Empties the inbox that nobody writes to, in a transaction of its own. Where it is in use the next call tries again. */
+async function rotate(ground: SequencerGround): Promise<void> {
+  await ground.database.withClient(async (client) => {
+    const inbox = await readIdleInbox(client);
+    if (inbox === undefined) return;
+    if (!(await beginSequencing(client, { isolation: 'read committed' }))) return;
+    const state = await readState(client, await readCluster(client));
+    try {
+      await lockInbox(client, inbox);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === '55P03')) throw error;
+      await rollback(client);
+      return;
+    }
+    if (state.target !== null || !(await emptyInbox(client, inbox, state.done))) {
+      await rollback(client);
+      return;
+    }
+    await sweepKeysOnly(client);
+    await commit(client);
+    ground.observe?.('emptied');
+  });
+}

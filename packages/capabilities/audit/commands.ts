@@ -1,0 +1,137 @@
+import Type from 'typebox';
+import { command, type Command } from '../capability.ts';
+import { attest } from './actions/attest.ts';
+import { keepSequencing } from './actions/keep-sequencing.ts';
+import { makeActorKey } from './actions/make-actor-key.ts';
+import { openSequencer } from './actions/open-sequencer.ts';
+import { dropOldPartitions, listPartitions } from './actions/partitions.ts';
+import { newestCheckpoint } from './actions/newest-checkpoint.ts';
+import { sequence } from './actions/sequence.ts';
+import { questionCommands } from './commands/questions.ts';
+import { verificationCommands } from './commands/verification.ts';
+import { ActorKey, Attestation, NoteText, Partitions, Sequenced } from './model.ts';
+
+const NONE = Type.Object({});
+
+const sequenceCommand = command({
+  name: 'audit sequence',
+  summary: 'move what was captured into the signed log; without --once until stopped',
+  input: Type.Object({ once: Type.Boolean({ default: false, description: 'end as soon as nothing waits any more' }) }),
+  output: Sequenced,
+  example: 'safekeep audit sequence --once',
+  run: async (context, { once }) => {
+    const ground = await openSequencer(context);
+    if (!once) {
+      context.say('Sequencing. Ctrl-C ends it; what waits is safe.');
+      await keepSequencing(ground, context.signal);
+    }
+    return { result: await sequence(ground) };
+  },
+  render: ({ state, events, quarantined, erased, logs }, ink) =>
+    state === 'busy'
+      ? ink.warn('Another sequencer is at work; nothing is left to do here.')
+      : [
+          `${events} event(s) moved into the log.`,
+          ...(quarantined > 0
+            ? [ink.warn(`${quarantined} are about people who could not be found; they are sealed under the quarantine key.`)]
+            : []),
+          ...(erased > 0 ? [`${erased} are about erased people and say only that something happened.`] : []),
+          ...logs.map(({ origin, size, root }) => `${ink.strong(origin)}  ${size} events, root ${root}`),
+        ].join('\n'),
+});
+
+const checkpoint = command({
+  name: 'audit checkpoint',
+  summary: 'print the newest signed checkpoint of the log',
+  input: NONE,
+  output: NoteText,
+  example: 'safekeep audit checkpoint',
+  run: async (context) => ({ result: { text: await newestCheckpoint(await context.database(), context.tenant) } }),
+  render: ({ text }) => text.replace(/\n$/, ''),
+});
+
+const vkey = command({
+  name: 'audit vkey',
+  summary: 'print the verifier key that checkpoints of this home are checked with',
+  input: NONE,
+  output: NoteText,
+  example: 'safekeep audit vkey',
+  run: async (context) => ({ result: { text: (await context.signer()).verifierKey } }),
+  render: ({ text }) => text,
+});
+
+const MONTHS_AT_MOST = 1200;
+
+const partitions = command({
+  name: 'audit partitions',
+  summary: 'list the months of the log and make those that are missing; drop old ones when asked',
+  input: Type.Object({
+    keepMonths: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: MONTHS_AT_MOST,
+        description: 'drop what is older; refused where a hold concerns that time',
+      }),
+    ),
+  }),
+  output: Partitions,
+  example: 'safekeep audit partitions --keep-months 120',
+  run: async (context, { keepMonths }) => {
+    const database = await context.database();
+    if (keepMonths === undefined) return { result: await listPartitions(database) };
+    await context.confirm(`Dropping the events of the log that are older than ${keepMonths} months`);
+    return { result: await dropOldPartitions(database, { tenant: context.tenant, keepMonths, clock: context.clock }) };
+  },
+  render: ({ partitions: all, made, dropped }, ink) =>
+    [
+      ...all.map(
+        ({ name, bounds, rows, sizeBytes }) => `${ink.strong(name)}  about ${rows} rows, ${sizeBytes} bytes  ${ink.dim(bounds)}`,
+      ),
+      ...(made.length > 0 ? [`made: ${made.join(', ')}`] : []),
+      ...(dropped.length > 0 ? [ink.warn(`dropped: ${dropped.join(', ')}`)] : []),
+    ].join('\n'),
+});
+
+const attestCommand = command({
+  name: 'audit attest',
+  summary: 'look whether every trigger and function of the capture stands as applied, and put the answer into the log',
+  input: NONE,
+  output: Attestation,
+  example: 'safekeep audit attest',
+  run: async (context) => {
+    const result = await attest(await context.database(), context.tenant);
+    return { result, ok: result.ok };
+  },
+  render: ({ ok, tables, faults }, ink) =>
+    [
+      ...faults.map(({ table, object, fault }) => `${ink.bad('fault')} ${table === null ? '' : `${table}: `}${object} ${fault}`),
+      ok
+        ? ink.good(`The capture of ${tables} table(s) stands as applied.`)
+        : 'Apply the map again: `safekeep plan`, then `safekeep apply`.',
+    ].join('\n'),
+});
+
+const actorKey = command({
+  name: 'audit actor-key',
+  summary: 'make a secret by which your application proves who acts; it is shown this once',
+  input: NONE,
+  output: ActorKey,
+  example: 'safekeep audit actor-key',
+  run: async (context) => {
+    await context.confirm('Making a key for actors');
+    return { result: await makeActorKey(await context.database(), context.tenant) };
+  },
+  render: ({ keyId, secret }) =>
+    `key id  ${keyId}\nsecret  ${secret}\nKeep both where your application keeps its secrets; the secret is not shown again.`,
+});
+
+export const auditCommands: readonly Command[] = [
+  sequenceCommand,
+  checkpoint,
+  vkey,
+  partitions,
+  attestCommand,
+  actorKey,
+  ...verificationCommands(async (context) => await sequence(await openSequencer(context))),
+  ...questionCommands,
+];

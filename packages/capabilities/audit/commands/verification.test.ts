@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { isSafekeepError } from '@safekeep/core';
+import type { Command, CommandContext } from '../../capability.ts';
+import { beginErasure, drainBeforeErasure, forget } from '../actions/erase-subject.ts';
+import { audit as capability } from '../index.ts';
+import { workbench } from '../testing/workbench.ts';
+import { continues, judgeLog, judgeProof, readHead } from '../verification/testing/independent-verifier.ts';
+
+const plain = (text: string): string => text;
+const INK = { good: plain, bad: plain, warn: plain, dim: plain, strong: plain };
+const CLINIC = `
+  create table patients (id integer primary key, name text, email text, room integer);
+  create table visits (id integer primary key, patient_id integer not null references patients on delete cascade, report text, minutes integer);`;
+const personal = { category: 'user.contact.email' };
+const other = { category: 'none', note: 'looked at' };
+const TABLES = {
+  'public.patients': { columns: { id: other, name: personal, email: personal, room: other } },
+  'public.visits': {
+    of: { patient: 'patient_id' },
+    columns: { id: other, patient_id: other, report: { category: 'user.health_and_medical' }, minutes: other },
+  },
+};
+
+async function bench(t: TestContext) {
+  const made = await workbench(t, { setUp: CLINIC });
+  await made.capture(TABLES, { subjects: { patient: { table: 'public.patients', key: 'id' } } });
+  const said: string[] = [];
+  const streamed: unknown[] = [];
+  // What the commands of audit use of their context.
+  const context = {
+    home: made.home,
+    tenant: 'default',
+    mapFile: join(made.home, 'datamap.yaml'),
+    clock: made.sequencer.clock,
+    log: made.sequencer.log,
+    signal: new AbortController().signal,
+    json: false,
+    database: async () => made.database,
+    signer: async () => made.sequencer.signer,
+    confirm: async () => undefined,
+    progress: () => ({ update: () => undefined, end: () => undefined }),
+    stream: (item: unknown) => void streamed.push(item),
+    say: (line: string) => void said.push(line),
+  } as unknown as CommandContext;
+  const run = async (name: string, input: object = {}, changes: Partial<CommandContext> = {}) => {
+    const command: Command = capability.commands.find((each) => each.name === name) ?? assert.fail(name);
+    const { result, ok } = await command.run({ ...context, ...changes }, input as never);
+    return { result: JSON.parse(JSON.stringify(result)), ok: ok !== false, text: command.render(result as never, INK) };
+  };
+  const verify = async (full = true) => {
+    const { result, ok } = await run('audit verify', { full });
+    assert.equal(ok, result.ok);
+    return result.faults.map(({ code, index }: { code: string; index?: number }) =>
+      index === undefined ? code : `${code} ${index}`,
+    );
+  };
+  await made.pool.query(`insert into patients values (1, 'Ann', 'a@b.c', 3), (2, 'Bob', null, 4);
+    insert into visits values (1, 1, 'fine', 20), (2, 2, 'ill', 30); update patients set email = 'x@y.z', room = 5 where id = 1`);
+  return { ...made, run, verify, said, streamed, vkey: made.sequencer.signer.verifierKey };
+}
+
+test('a workload is captured, sequenced by the verification itself, whole in full, and proven to others by files', async (t) => {
+  const { run, verify, home, vkey, pool } = await bench(t);
+  const { result, text } = await run('audit verify', { full: true });
+  assert.deepEqual([result.ok, result.size, result.checked, result.faults], [true, 5, 5, []]);
+  assert.match(text, /^whole: safekeep-test\/default\/[0-9a-f]{8}, 5 event\(s\), 5 checked/);
+  const older = readHead((await run('audit checkpoint')).result.text, vkey);
+  await pool.query(`update visits set report = 'better' where id = 2`);
+  const directory = join(home, 'exported');
+  const { result: exported } = await run('audit export', { tiles: directory });
+  assert.deepEqual([exported.kind, exported.size, exported.events], ['tiles', 6, 6]);
+  const { head, findings } = judgeLog(directory, vkey);
+  assert.deepEqual(findings, []);
+  assert.ok(older !== undefined && head !== undefined && continues(directory, older, head));
+  const files = await run('audit verify', { dir: directory, vkey });
+  assert.deepEqual([files.ok, files.result.root], [true, exported.root]);
+  const file = join(home, 'event.tlog-proof');
+  await run('audit proof', { event: '5', out: file });
+  assert.equal((await run('audit verify', { proof: file, vkey })).ok, true);
+  const proof = await readFile(file, 'utf8');
+  const { entry } = JSON.parse(Buffer.from(/^extra (.*)$/m.exec(proof)?.[1] ?? '', 'base64').toString());
+  assert.ok(judgeProof(proof, Buffer.from(entry, 'base64'), vkey));
+  assert.deepEqual(await verify(), []);
+});
+
+test('without --vkey, with it in the wrong place, or with two things at once nothing is verified', async (t) => {
+  const { run, vkey } = await bench(t);
+  for (const input of [{ dir: 'x' }, { proof: 'x' }, { vkey }, { dir: 'x', proof: 'y', vkey }]) {
+    await assert.rejects(run('audit verify', input), (error) => isSafekeepError(error, 'usage'), JSON.stringify(input));
+  }
+  for (const input of [{}, { tiles: 'x', format: 'csv' }]) {
+    await assert.rejects(run('audit export', input), (error) => isSafekeepError(error, 'usage'));
+  }
+});
+
+test('rows edited with triggers off are found in full, personal values too', async (t) => {
+  const { verify, pool } = await bench(t);
+  assert.deepEqual(await verify(), []);
+  await pool.query(`begin; set local session_replication_role = replica; update patients set email = 'thief@x.y' where id = 1;
+    delete from visits where id = 2; insert into visits values (9, 1, 'made up', 1); commit`);
+  assert.deepEqual(await verify(false), []);
+  assert.deepEqual(await verify(), ['row-unexplained 3', 'row-unexplained 4', 'row-unexplained']);
+});
+
+test('triggers that were off and functions that were changed are told by the fast verification', async (t) => {
+  const { verify, pool } = await bench(t);
+  await pool.query('alter table patients disable trigger all');
+  const disabled = await verify(false);
+  assert.deepEqual([...new Set(disabled)], ['trigger-disabled']);
+  await pool.query('alter table patients enable trigger all');
+  const { rows } = await pool.query(`select proname as name from pg_proc where proname like 'capture\\_update\\_%' limit 1`);
+  await pool.query(
+    `create or replace function safekeep.${rows[0].name}() returns trigger language plpgsql security definer set search_path = '' as 'begin return null; end'`,
+  );
+  assert.deepEqual(await verify(false), ['function-changed']);
+});
+
+test('edited events are named by their index with what to do, and the sequencer that refuses does not hide it', async (t) => {
+  const { run, verify, pool, said } = await bench(t);
+  await verify(false);
+  await pool.query(`update safekeep.audit_events set action = 'insert' where leaf_index = 4`);
+  const { ok, text } = await run('audit verify');
+  assert.equal(ok, false);
+  assert.match(text, /^NOT whole/);
+  assert.match(text, /The first bad index is 4\.\n {2}entry-changed at 4: .*\n {4}Change nothing, keep a copy/);
+  await pool.query(`update safekeep.audit_events set action = 'update' where leaf_index = 4`);
+  await pool.query(
+    `delete from safekeep.audit_events; delete from safekeep.audit_tiles; delete from safekeep.audit_checkpoints; delete from safekeep.audit_trees`,
+  );
+  const told = await verify(false);
+  assert.ok(told.includes('log-rolled-back'), `${told.join()} ${said.join()}`);
+});
+
+test('what is sealed, or its salt, is not to be exchanged unseen', async (t) => {
+  const { verify, pool } = await bench(t);
+  await verify(false);
+  const attacks: readonly (readonly [string, string])[] = [
+    ['sealed = set_byte(sealed, octet_length(sealed) - 1, get_byte(sealed, octet_length(sealed) - 1) # 1)', 'blob-changed 4'],
+    ['salts = set_byte(salts, 40, get_byte(salts, 40) # 1)', 'blob-changed 4'],
+    ['sealed = null', 'blob-missing 4'],
+  ];
+  for (const [change, told] of attacks) {
+    await pool.query(
+      `create table public.saved as table safekeep.audit_events; update safekeep.audit_events set ${change} where leaf_index = 4`,
+    );
+    assert.deepEqual(await verify(false), []);
+    assert.deepEqual((await verify())[0], told, change);
+    await pool.query(
+      'truncate safekeep.audit_events; insert into safekeep.audit_events table public.saved; drop table public.saved',
+    );
+  }
+  assert.deepEqual(await verify(), []);
+});
+
+test('a person is erased: checkpoints, proofs and consistency stay valid, what was about them is gone', async (t) => {
+  const { run, verify, home, vkey, sequencer, database } = await bench(t);
+  await verify();
+  const older = readHead((await run('audit checkpoint')).result.text, vkey);
+  const file = join(home, 'before.tlog-proof');
+  await run('audit proof', { event: '4', out: file });
+  const { result: before } = await run('audit history', { record: 'patients:1', limit: 10 });
+  assert.deepEqual(before.events[0].changes, [
+    { column: 'room', before: '3', after: '5' },
+    { column: 'email', before: 'a@b.c', after: 'x@y.z' },
+  ]);
+  await drainBeforeErasure(sequencer);
+  const erased = { tenant: 'default', subject: 'patient:1' };
+  await database.withClient(async (client) => {
+    await client.query('begin');
+    await client.query(`select set_config('safekeep.tenant', 'default', true)`);
+    await beginErasure(client, erased);
+    await client.query(`delete from public.patients where id = 1`);
+    await forget(client, sequencer, erased);
+    await client.query('commit');
+  });
+  assert.deepEqual(await verify(), []);
+  const directory = join(home, 'exported');
+  await run('audit export', { tiles: directory });
+  const { head, findings } = judgeLog(directory, vkey);
+  assert.deepEqual(findings, []);
+  assert.ok(older !== undefined && head !== undefined && continues(directory, older, head));
+  assert.equal((await run('audit verify', { proof: file, vkey })).ok, true);
+  const proof = await run('audit proof', { event: '4' });
+  assert.doesNotMatch(Buffer.from(/^extra (.*)$/m.exec(proof.result.text)?.[1] ?? '', 'base64').toString(), /patient:1/);
+  assert.deepEqual((await run('audit search', { subject: 'patient:1', limit: 10 })).result.events, []);
+  const { result: all } = await run('audit search', { limit: 100 });
+  assert.doesNotMatch(JSON.stringify(all), /Ann|a@b\.c|x@y\.z|patient:1"/);
+  assert.ok(all.events.some(({ erased: isErased }: { erased: boolean }) => isErased));
+  const told = await run('audit search', { subject: 'patient:2', limit: 10 });
+  assert.ok(told.result.events.length >= 2);
+});
+
+test('questions are asked from the command line, and that somebody opened a history is in the log itself', async (t) => {
+  const { run, verify, streamed, said, home } = await bench(t);
+  await verify(false);
+  const { result } = await run('audit history', { record: 'public.patients:1', limit: 1 });
+  assert.deepEqual([result.events[0].action, result.events[0].columns], ['update', ['email', 'room']]);
+  await verify(false);
+  const { result: opened, text } = await run('audit search', { kind: 'access', limit: 5 });
+  assert.deepEqual([opened.events[0].action, opened.events[0].record], ['history-opened', '1']);
+  assert.match(text, /history-opened public\.patients:1/);
+  await run('audit search', { table: 'patients', limit: 2 }, { json: true });
+  assert.equal(streamed.length, 2);
+  assert.match(said.at(-1) ?? '', /^more with --cursor /);
+  const { result: log, text: sentences } = await run('subject access-log', { subject: 'patient:1', limit: 10 });
+  assert.ok(log.events.length >= 3);
+  assert.match(sentences, /UTC, somebody whose name was not given changed your entry in patients: email and room\./);
+  const { result: report, text: page } = await run('audit report', { from: '2026-01-01', to: '2099-01-01' });
+  assert.equal(report.events, 6);
+  assert.match(page, /^# Audit log from 2026-01-01T00:00:00.000Z/);
+  const out = join(home, 'events.csv');
+  assert.equal((await run('audit export', { format: 'csv', out })).result.events, 6);
+  assert.equal((await readFile(out, 'utf8')).split('\r\n').length, 8);
+  await assert.rejects(run('audit export', { format: 'csv', out }), (error) => isSafekeepError(error, 'file-exists'));
+  for (const input of [{ from: 'yesterday' }, { to: '2026-02-30' }, { cursor: 'x' }]) {
+    await assert.rejects(
+      run('audit search', { limit: 1, ...input }),
+      (error) => isSafekeepError(error, 'usage'),
+      JSON.stringify(input),
+    );
+  }
+  await assert.rejects(run('audit history', { record: 'patients', limit: 1 }), (error) => isSafekeepError(error, 'usage'));
+  await assert.rejects(run('audit report', { from: '2026-02-01', to: '2026-01-01' }), (error) => isSafekeepError(error, 'usage'));
+  await mkdir(join(home, 'full'));
+  await writeFile(join(home, 'full', 'x'), '');
+  await assert.rejects(run('audit export', { tiles: join(home, 'full') }), (error) => isSafekeepError(error, 'log-files-unfit'));
+});

@@ -1,0 +1,229 @@
+import { dirname, basename, resolve } from 'node:path';
+import Type, { type Static } from 'typebox';
+import { isSafekeepError, SafekeepError } from '@safekeep/core';
+import { loadMap } from '@safekeep/capabilities/datamap';
+import manifest from '../../package.json' with { type: 'json' };
+import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
+import { openAuditKeys } from '../keys/key-file.ts';
+import { NoteText } from '../model.ts';
+import { openChanges } from '../store/event-values.ts';
+import { exportTiles } from '../verification/export-tiles.ts';
+import { keptCheckpoints, writeLogFile } from '../verification/log-files.ts';
+import { LogVerification } from '../verification/model.ts';
+import { proveEvent } from '../verification/prove-event.ts';
+import { verifyDatabase } from '../verification/verify-database.ts';
+import { verifyDirectory, verifyProofFile } from '../verification/verify-files.ts';
+import { exportFilters, exportTo } from './questions.ts';
+
+/** Moves what waits in the inboxes into the tree and signs it; a log that must not be signed any more is refused by throwing. */
+type SequenceFirst = (context: CommandContext) => Promise<unknown>;
+
+/** The commands that verify; `sequenceFirst` is called before the database is looked at, so that nothing waits unsigned. */
+export function verificationCommands(sequenceFirst: SequenceFirst): readonly Command[] {
+  return [verifyCommand(sequenceFirst), proofCommand(sequenceFirst), exportCommand(sequenceFirst)];
+}
+
+function verifyCommand(sequenceFirst: SequenceFirst): Command {
+  return command({
+    name: 'audit verify',
+    summary: 'check that nothing in the log was changed, lost or moved, and that capture is in place',
+    input: Type.Object({
+      full: Type.Optional(
+        Type.Boolean({ description: 'also what stands beside the entries, and every row of the captured tables against the log' }),
+      ),
+      dir: Type.Optional(Type.String({ minLength: 1, description: 'verify an exported log in this folder, without a database' })),
+      proof: Type.Optional(Type.String({ minLength: 1, description: 'verify one event by its proof file, without a database' })),
+      vkey: Type.Optional(Type.String({ minLength: 1, description: 'the verifier key to trust, for --dir and --proof' })),
+    }),
+    output: LogVerification,
+    example: 'safekeep audit verify --full',
+    run: async (context, input) => {
+      const result = await verifyWhat(context, input, sequenceFirst);
+      return { result, ok: result.ok };
+    },
+    render: renderVerification,
+  });
+}
+
+async function verifyWhat(
+  context: CommandContext,
+  {
+    full = false,
+    dir,
+    proof,
+    vkey: key,
+  }: { readonly full?: boolean; readonly dir?: string; readonly proof?: string; readonly vkey?: string },
+  sequenceFirst: SequenceFirst,
+): Promise<LogVerification> {
+  if (dir === undefined && proof === undefined) {
+    if (key !== undefined)
+      throw new SafekeepError('usage', {
+        problem: '--vkey is for --dir and --proof; a database is verified with the key of its home.',
+      });
+    return await verifyOwn(context, full, sequenceFirst);
+  }
+  if (dir !== undefined && proof !== undefined) throw new SafekeepError('usage', { problem: 'Give --dir or --proof, not both.' });
+  if (key === undefined) {
+    throw new SafekeepError('usage', {
+      problem: 'Files are verified with --vkey KEY, which you have from somewhere else: `safekeep audit vkey` prints it.',
+    });
+  }
+  if (proof !== undefined) return await verifyProofFile(resolve(proof), key);
+  return await withProgress(context, 'events', (progress) => verifyDirectory(resolve(dir ?? ''), key, { progress }));
+}
+
+async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: SequenceFirst): Promise<LogVerification> {
+  const database = await context.database();
+  await tried(context, sequenceFirst);
+  const { verifierKey } = await context.signer();
+  const { subjectKeys, pseudonymOf } = await openAuditKeys(context.home);
+  const outside = await keptCheckpoints(context.home, context.tenant);
+  const wanted = await tablesOfMap(context);
+  return await withProgress(context, 'events', (progress) =>
+    verifyDatabase(database, {
+      tenant: context.tenant,
+      verifierKey,
+      outside,
+      wanted,
+      full,
+      pseudonymOf,
+      valuesOf: (client, events) => openChanges(client, subjectKeys, events),
+      signal: context.signal,
+      progress,
+    }),
+  );
+}
+
+/** A log that must not be signed is what is to be verified: why it was not is said, and looked into. */
+async function tried(context: CommandContext, sequenceFirst: SequenceFirst): Promise<void> {
+  try {
+    await sequenceFirst(context);
+  } catch (error) {
+    if (!isSafekeepError(error)) throw error;
+    context.say(`Nothing was signed before: ${error.message}`);
+  }
+}
+
+/** Those that the map wants in the log; without a map there are none. */
+async function tablesOfMap({ mapFile }: CommandContext): Promise<readonly string[]> {
+  try {
+    return [...(await loadMap(mapFile)).map.tables.values()].filter(({ audit }) => audit.writes).map(({ name }) => name);
+  } catch (error) {
+    if (isSafekeepError(error, 'map-missing') || isSafekeepError(error, 'map-invalid')) return [];
+    throw error;
+  }
+}
+
+async function withProgress<Result>(
+  context: CommandContext,
+  unit: string,
+  run: (progress: (done: number, total: number) => void) => Promise<Result>,
+): Promise<Result> {
+  const progress = context.progress('audit', { unit });
+  try {
+    return await run(progress.update);
+  } finally {
+    progress.end();
+  }
+}
+
+function renderVerification(result: Frozen<LogVerification>, ink: Ink): string {
+  const { ok, origin, size, root, checked, faults, faultsFound, minimumIndex, scope, seconds } = result;
+  const head = ok ? ink.good('whole') : ink.bad('NOT whole');
+  const first = faults.find(({ index }) => index !== undefined)?.index;
+  return [
+    `${head}: ${origin === '' ? 'no log' : origin}, ${size} event(s), ${checked} checked in ${seconds.toFixed(1)} s (${scope.join(', ')})`,
+    ...(root === '' ? [] : [ink.dim(`root ${root}`)]),
+    ...(minimumIndex === 0
+      ? []
+      : [ink.warn(`Events below index ${minimumIndex} were dropped by policy and are not there any more.`)]),
+    ...(first === undefined ? [] : [ink.bad(`The first bad index is ${first}.`)]),
+    ...faults.flatMap(({ code, index, detail, remedy }) => [
+      `  ${ink.bad(code)}${index === undefined ? '' : ` at ${index}`}: ${detail}`,
+      ink.dim(`    ${remedy}`),
+    ]),
+    ...(faultsFound > faults.length ? [ink.warn(`… and ${faultsFound - faults.length} more.`)] : []),
+  ].join('\n');
+}
+
+function proofCommand(sequenceFirst: SequenceFirst): Command {
+  return command({
+    name: 'audit proof',
+    summary: 'prove that one event is in the signed log, in a file that needs nothing else',
+    positionals: [{ key: 'event', label: 'ID', description: 'id or index of the event, as `audit search` shows them' }],
+    input: Type.Object({
+      event: Type.String({ minLength: 1, maxLength: 100 }),
+      out: Type.Optional(Type.String({ minLength: 1, description: 'write it to this file (….tlog-proof)' })),
+    }),
+    output: NoteText,
+    example: 'safekeep audit proof 4711 --out event.tlog-proof',
+    run: async (context, { event, out }) => {
+      const database = await context.database();
+      await tried(context, sequenceFirst);
+      const { verifierKey } = await context.signer();
+      const text = await proveEvent(database, { tenant: context.tenant, verifierKey }, event);
+      if (out === undefined) return { result: { text } };
+      const path = resolve(out);
+      await writeLogFile(dirname(path), basename(path), text);
+      context.say(`Written to ${path}.`);
+      return { result: { text }, ...(context.json ? {} : { streamed: true as const }) };
+    },
+    render: ({ text }) => text,
+  });
+}
+
+const Export = Type.Object({
+  /** What was written: tiles, or the name of the format. */
+  kind: Type.String(),
+  place: Type.String(),
+  /** Events in it. */
+  events: Type.Integer(),
+  origin: Type.Optional(Type.String()),
+  size: Type.Optional(Type.Integer()),
+  root: Type.Optional(Type.String()),
+  files: Type.Optional(Type.Integer()),
+  minimumIndex: Type.Optional(Type.Integer()),
+});
+
+function exportCommand(sequenceFirst: SequenceFirst): Command {
+  return command({
+    name: 'audit export',
+    summary: 'write the signed log as files for any verifier, or its events for other programs',
+    input: Type.Object({
+      tiles: Type.Optional(
+        Type.String({ minLength: 1, description: 'folder for checkpoint, tiles and entries (C2SP tlog-tiles)' }),
+      ),
+      format: Type.Optional(
+        Type.Union([Type.Literal('jsonl'), Type.Literal('csv'), Type.Literal('cef'), Type.Literal('ocsf')], {
+          description: 'events as lines of this format',
+        }),
+      ),
+      out: Type.Optional(Type.String({ minLength: 1, description: 'file for --format; stdout unless given' })),
+      ...exportFilters,
+    }),
+    output: Export,
+    example: 'safekeep audit export --tiles log && safekeep audit export --format csv --out events.csv',
+    run: async (context, { tiles, format, out, ...filter }) => {
+      if ((tiles === undefined) === (format === undefined))
+        throw new SafekeepError('usage', { problem: 'Give --tiles DIR or --format FORMAT.' });
+      await context.database();
+      await tried(context, sequenceFirst);
+      if (tiles !== undefined) return { result: await tilesTo(context, resolve(tiles)) };
+      const path = out === undefined ? undefined : resolve(out);
+      const kind = format ?? 'jsonl';
+      const events = await exportTo(context, { format: kind, out: path, filter, version: manifest.version });
+      if (path === undefined) return { result: { kind, place: '-', events }, streamed: true };
+      return { result: { kind, place: path, events } };
+    },
+    render: ({ kind, place, events, files, minimumIndex }, ink) =>
+      `${ink.good('Written')}: ${events} event(s) as ${kind}${files === undefined ? '' : ` in ${files} files`} to ${place}${(minimumIndex ?? 0) === 0 ? '' : ink.warn(`; those below index ${minimumIndex} were dropped by policy`)}`,
+  });
+}
+
+async function tilesTo(context: CommandContext, directory: string): Promise<Static<typeof Export>> {
+  const database = await context.database();
+  const written = await withProgress(context, 'events', (progress) =>
+    exportTiles(database, { tenant: context.tenant, directory, signal: context.signal, progress }),
+  );
+  return { kind: 'tiles', place: directory, events: written.size - written.minimumIndex, ...written };
+}

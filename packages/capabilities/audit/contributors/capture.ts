@@ -1,0 +1,182 @@
+import {
+  COMPLIANCE_FIELDS,
+  formatPath,
+  indexSchema,
+  isPersonalColumn,
+  resolveEdge,
+  subjectsOfTable,
+  type DataMap,
+  type MappedTable,
+} from '@safekeep/core';
+import { findTable, type Catalog, type Column, type Table } from '@safekeep/postgres';
+import type { Contributor, Desired, DesiredObject, Note } from '../../plan/index.ts';
+import type { Capture, CapturedColumn, CapturedHop, CapturedPath, ColumnForm } from '../model.ts';
+import {
+  captureParts,
+  deleteDefinition,
+  dropStatements,
+  dropTriggersStatement,
+  ownStatement,
+  PROBE_CAPTURE,
+  upsertDefinition,
+  type CaptureShape,
+} from '../store/capture-sql.ts';
+
+const NOTHING: Desired = { objects: [], problems: [], notes: [] };
+
+/** What a table's changes come into the log by, for each table of which the map says `audit: { writes: true }`. */
+export const auditCapture: Contributor = ({ map, catalog, tenant }) => {
+  const all = [...map.tables.values()].map((mapped) => {
+    const table = mapped.audit.writes ? findTable(catalog, mapped.name) : undefined;
+    // A table that is not there is the comments' problem to tell.
+    return table === undefined ? NOTHING : captureOf({ map, catalog, tenant, mapped, table });
+  });
+  return {
+    objects: all.flatMap(({ objects }) => objects),
+    problems: all.flatMap(({ problems }) => problems),
+    notes: all.flatMap(({ notes }) => notes),
+  };
+};
+
+type Place = {
+  readonly map: DataMap;
+  readonly catalog: Catalog;
+  readonly tenant: string;
+  readonly mapped: MappedTable;
+  readonly table: Table;
+};
+
+function captureOf(place: Place): Desired {
+  const { table, mapped, map } = place;
+  const note = (text: string): Note => ({ target: mapped.name, text });
+  if (table.kind !== 'table' && table.kind !== 'partitioned-table')
+    return {
+      ...NOTHING,
+      notes: [note('Changes are not captured: only tables have the triggers for it, not views or foreign tables.')],
+    };
+  const shape = shapeOf(place);
+  const lost = mapped.of.length - (shape.paths.length - subjectsOfTable(map, mapped.name).length);
+  const notes = [
+    ...(shape.key.length === 0 ? [note('It has no key: its changes are captured, but there is no history of one row.')] : []),
+    ...(lost > 0 ? [note(`${lost} paths of the map lead nowhere: whose changes these are cannot be told by them.`)] : []),
+  ];
+  return { objects: [objectOf(shape)], problems: [], notes };
+}
+
+function objectOf(shape: CaptureShape): DesiredObject {
+  const { functions, triggers } = captureParts(shape);
+  const { partitioned: _, ...described } = shape;
+  const capture: Capture = {
+    ...described,
+    triggers: triggers.map(({ name }) => name),
+    functions: functions.map(({ name, sha256 }) => ({ name, sha256 })),
+  };
+  const create = [
+    ...functions.map(({ statement }) => statement),
+    ...triggers.map(({ statement }) => statement),
+    // After the triggers, which need the right to execute what they call.
+    ownStatement(functions),
+    upsertDefinition(capture),
+  ];
+  const remove = [dropTriggersStatement(shape), ...dropStatements(functions), deleteDefinition(shape)];
+  return {
+    id: `audit-capture:${shape.table}`,
+    kind: 'audit-capture',
+    target: shape.table,
+    definition: create.join('\n'),
+    create,
+    remove,
+    replace: [...remove, ...create],
+    probe: { sql: PROBE_CAPTURE, key: [shape.tenant, shape.table, ...functions.map(({ name }) => name)] },
+    locks: [{ schema: shape.schema, table: shape.name, mode: 'SHARE ROW EXCLUSIVE' }],
+    rows: 0,
+    rewrites: false,
+    reversible: true,
+    restores: false,
+    runsIn: 'transaction',
+    dependsOn: [],
+  };
+}
+
+function shapeOf(place: Place): CaptureShape {
+  const { map, tenant, mapped, table } = place;
+  const paths = pathsOf(place);
+  const excluded = new Set<string>(mapped.compliance === 'columns' ? COMPLIANCE_FIELDS : []);
+  const columns = table.columns
+    // A generated column follows from the others, and says nothing in a trigger where it is virtual.
+    .filter(({ name, generated }) => generated === null && !excluded.has(name))
+    .map((column) => capturedColumn(column, mapped, paths));
+  const rule = mapped.tenant ?? map.tenant;
+  return {
+    tenant,
+    table: mapped.name,
+    schema: table.schema,
+    name: table.name,
+    key: keyColumns(table)
+      .flatMap((name) => table.columns.filter((column) => column.name === name))
+      .map((column) => capturedColumn(column, mapped, paths)),
+    columns,
+    paths: paths.map(({ path }) => path),
+    fate: mapped.onErasure === null ? 'erasable' : 'kept',
+    actor: mapped.audit.actor,
+    tenantColumn: rule.kind === 'column' && table.columns.some(({ name }) => name === rule.column) ? rule.column : null,
+    partitioned: table.kind === 'partitioned-table' || table.partition !== null || table.inherits.length > 0,
+  };
+}
+
+/** With the path as the map writes it, by which columns name whose they are; null for the persons' own table. */
+type NamedPath = { readonly path: CapturedPath; readonly written: string | null };
+
+function pathsOf({ map, catalog, mapped }: Place): readonly NamedPath[] {
+  const own = subjectsOfTable(map, mapped.name).map((subject): NamedPath => ({
+    path: { subject: subject.name, hops: [], key: subject.key, link: subject.key },
+    written: null,
+  }));
+  const others = mapped.of.flatMap((edge): readonly NamedPath[] => {
+    const resolved = resolveEdge(map, indexSchema(catalog), mapped.name, edge);
+    const key = map.subjects.get(edge.subject)?.key;
+    if ('kind' in resolved || key === undefined) return [];
+    const hops = resolved.hops.flatMap(({ from, columns, to, references }): readonly CapturedHop[] => {
+      const table = findTable(catalog, to);
+      const typed = references.map((name) => ({
+        name,
+        type: table?.columns.find((column) => column.name === name)?.baseType ?? 'text',
+      }));
+      return table === undefined ? [] : [{ from, columns, to, schema: table.schema, name: table.name, references: typed }];
+    });
+    return [{ path: { subject: edge.subject, hops, key, link: hops[0]?.columns ?? [] }, written: formatPath(edge.path) }];
+  });
+  return [...own, ...others];
+}
+
+function capturedColumn(column: Column, mapped: MappedTable, paths: readonly NamedPath[]): CapturedColumn {
+  const of = mapped.columns.get(column.name);
+  const written = of === undefined || of.of === null ? null : formatPath(of.of);
+  const path = written === null ? -1 : paths.findIndex((each) => each.written === written);
+  return {
+    name: column.name,
+    type: column.baseType,
+    form: formOf(column),
+    // Nobody has looked at a column that the map does not know: it may hold anything.
+    personal: of === undefined || of.freeText || isPersonalColumn(of),
+    path: path < 0 ? null : path,
+  };
+}
+
+const BOUNDED =
+  /^(smallint|integer|bigint|boolean|uuid|real|double precision|interval|time |oid|name|"char"|numeric|inet|cidr|macaddr|money)/;
+const SHORT_TEXT = /^character(?: varying)?\((\d{1,4})\)$/;
+
+function formOf({ baseType, isArray }: Column): ColumnForm {
+  if (isArray) return 'large';
+  if (baseType.startsWith('timestamp') && baseType.endsWith('with time zone')) return 'utc';
+  if (baseType.startsWith('timestamp') || baseType === 'date') return 'iso';
+  if (baseType === 'bytea') return 'hex';
+  return BOUNDED.test(baseType) || SHORT_TEXT.test(baseType) ? 'text' : 'large';
+}
+
+/** The primary key, else columns that are unique and never null. */
+function keyColumns(table: Table): readonly string[] {
+  const isKnown = (name: string): boolean => table.columns.some((column) => column.name === name && column.notNull);
+  return table.primaryKey?.columns ?? table.uniques.find(({ columns }) => columns.every(isKnown))?.columns ?? [];
+}

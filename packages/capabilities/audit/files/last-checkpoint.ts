@@ -1,0 +1,74 @@
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SafekeepError } from '@safekeep/core';
+import { peekCheckpoint, type Checkpoint } from '@safekeep/tlog';
+import { codeOf } from '@safekeep/postgres';
+
+/**
+ * The newest signed checkpoint of a log, kept outside of the database that it is about: a database put back to an earlier state brings
+ * its own checkpoints back along, and would sign another history after them.
+ */
+export type LastCheckpoint = {
+  readonly read: (log: LogName) => Promise<(Checkpoint & { readonly note: string }) | undefined>;
+  /** On disk before it returns. Only under the sequencer's lock. */
+  readonly write: (log: LogName, note: string) => Promise<void>;
+};
+
+/** All eras of a log have one file: it holds the newest era's checkpoint. */
+export type LogName = { readonly tenant: string; readonly origin: string };
+
+const SAFE = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+
+export function lastCheckpoint(home: string): LastCheckpoint {
+  const directory = join(home, 'audit');
+  const pathOf = (log: LogName): string => join(directory, `${fileName(log)}.checkpoint`);
+  return {
+    read: async (log) => {
+      const path = pathOf(log);
+      try {
+        const note = await readFile(path, 'utf8');
+        return { ...peekCheckpoint(note), note };
+      } catch (error) {
+        if (codeOf(error) === 'ENOENT') return undefined;
+        throw new SafekeepError(
+          'file-unreadable',
+          { path, reason: error instanceof Error ? error.message : 'unknown' },
+          { cause: error },
+        );
+      }
+    },
+    write: async (log, note) => {
+      const path = pathOf(log);
+      try {
+        await mkdir(directory, { recursive: true, mode: 0o700 });
+        const half = `${path}.new`;
+        const file = await open(half, 'w', 0o600);
+        try {
+          await file.writeFile(note);
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await rename(half, path);
+        const folder = await open(directory, 'r');
+        try {
+          await folder.sync();
+        } finally {
+          await folder.close();
+        }
+      } catch (error) {
+        throw new SafekeepError(
+          'file-unwritable',
+          { path, reason: error instanceof Error ? error.message : 'unknown' },
+          { cause: error },
+        );
+      }
+    },
+  };
+}
+
+/** A tenant's name comes from a row and must not become a path. */
+function fileName({ tenant, origin }: LogName): string {
+  const id = /\/([0-9a-f]{8})(?:-\d+)?$/.exec(origin)?.[1] ?? 'log';
+  return `${SAFE.test(tenant) ? tenant : `x${Buffer.from(tenant).toString('hex').slice(0, 120)}`}-${id}`;
+}

@@ -1,0 +1,55 @@
+// The public face of audit, listed by hand. Other capabilities and the composition roots import from here only.
+import type { Capability } from '../capability.ts';
+import { auditCommands } from './commands.ts';
+import { auditJobs } from './jobs.ts';
+
+/** An immutable log of what was changed, read, refused and decided, which can forget a person. */
+export const audit: Capability = { name: 'audit', commands: auditCommands, jobs: auditJobs };
+
+export { attest } from './actions/attest.ts';
+export { beginErasure, drainBeforeErasure, forget, type Erased } from './actions/erase-subject.ts';
+export { keepSequencing } from './actions/keep-sequencing.ts';
+export { newestCheckpoint } from './actions/newest-checkpoint.ts';
+export { openSequencer } from './actions/open-sequencer.ts';
+export { recordEvent, recordEventWithin, recorded } from './actions/record-event.ts';
+export { sequence, type SequencerGround } from './actions/sequence.ts';
+export { auditCapture } from './contributors/capture.ts';
+export { lastCheckpoint, type LastCheckpoint } from './files/last-checkpoint.ts';
+export { openAuditKeys, type AuditKeys } from './keys/key-file.ts';
+export {
+  ownerName,
+  QUARANTINE,
+  type Attestation,
+  type EventId,
+  type EventKind,
+  type EventRow,
+  type Fate,
+  type KeyOwner,
+  type NewEvent,
+  type Partitions,
+  type Sequenced,
+  type SubjectKey,
+  type SubjectKeys,
+} from './model.ts';
+export { proveActor, TRANSACTION_OF_ACTOR, type ActorClaim, type ActorSecret } from './rules/actor-proof.ts';
+export {
+  accessLog,
+  actorHistory,
+  recordHistory,
+  searchEvents,
+  subjectHistory,
+  type AccessLine,
+  type Page,
+} from './questions/answer.ts';
+export { exportEvents } from './questions/export-events.ts';
+export type { ExportFormat } from './questions/formats.ts';
+export type { EventFilter, EventView, Place } from './questions/model.ts';
+export { complianceReport, reportMarkdown, type ComplianceReport } from './questions/report.ts';
+export { formatPlace, parsePlace } from './questions/view.ts';
+export { exportTiles } from './verification/export-tiles.ts';
+export { keptCheckpoints } from './verification/log-files.ts';
+export { readLogPath, type LogResource } from './verification/log-paths.ts';
+export type { LogVerification } from './verification/model.ts';
+export { proveEvent } from './verification/prove-event.ts';
+export { verifyDatabase, type VerifyOptions } from './verification/verify-database.ts';
+export { verifyDirectory, verifyProofFile, verifyProofText } from './verification/verify-files.ts';

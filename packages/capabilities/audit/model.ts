@@ -1,0 +1,222 @@
+import Type, { type Static } from 'typebox';
+import type { Id } from '@safekeep/core';
+import type { Queryable } from '@safekeep/postgres';
+
+export type EventId = Id<'audit-event'>;
+
+// ---- keys ------------------------------------------------------------------------------------------------------------
+
+/** Whether an erasure destroys what is sealed, or the law keeps it. */
+export type Fate = 'erasable' | 'kept';
+
+/** `patient:42` in a tenant; or {@link QUARANTINE} when nobody can be told. */
+export type KeyOwner = { readonly tenant: string; readonly subject: string; readonly fate: Fate };
+
+/** Owns what is personal and whose person could not be found. No subject is named so: theirs have a colon. */
+export const QUARANTINE = 'quarantine';
+
+export type SubjectKey = {
+  readonly keyId: string;
+  readonly seal: (plain: Uint8Array, context: Uint8Array) => Buffer;
+  /** Throws when `sealed` was changed, or was sealed for another context. */
+  readonly open: (sealed: Uint8Array, context: Uint8Array) => Buffer;
+};
+
+/** Where keys of people come from. `context` binds what is sealed to its place. */
+export type SubjectKeys = {
+  /**
+   * In the transaction `db`; makes missing keys; a shredded one answers 'erased' and is never made again.
+   * Keyed by `${tenant}/${subject}/${fate}`.
+   */
+  readonly forSealing: (db: Queryable, owners: readonly KeyOwner[]) => Promise<ReadonlyMap<string, SubjectKey | 'erased'>>;
+  /** By key id. */
+  readonly forOpening: (db: Queryable, keyIds: readonly string[]) => Promise<ReadonlyMap<string, SubjectKey | 'erased'>>;
+  /** Destroys all keys of the subject with these fates, also such as were never made; answers their key ids. */
+  readonly destroy: (
+    db: Queryable,
+    owner: { readonly tenant: string; readonly subject: string },
+    fates: readonly Fate[],
+  ) => Promise<readonly string[]>;
+};
+
+export function ownerName({ tenant, subject, fate }: KeyOwner): string {
+  return `${tenant}/${subject}/${fate}`;
+}
+
+// ---- capture ---------------------------------------------------------------------------------------------------------
+
+/** A column as capture writes it: text in PostgreSQL's own form, whatever the settings of the session. */
+export type CapturedColumn = {
+  readonly name: string;
+  /** As declared, with its schema where it is not PostgreSQL's own: what a text of it is cast to. */
+  readonly type: string;
+  readonly form: ColumnForm;
+  /** Sealed under the keys of the people whom the row is about; everything else is readable. */
+  readonly personal: boolean;
+  /** Place of the path in `paths` whose person it belongs to; null: everybody's. */
+  readonly path: number | null;
+};
+
+/**
+ * How a value becomes a text: `iso` dates and times by way of JSON, instants at UTC; `hex` bytea; `text` by its output function.
+ * `large`: a value that could be too large for the log is replaced by its hash and size.
+ */
+export type ColumnForm = 'iso' | 'utc' | 'hex' | 'text' | 'large';
+
+export type CapturedHop = {
+  readonly from: string;
+  readonly columns: readonly string[];
+  /** External name of the table that it arrives at, and its parts. */
+  readonly to: string;
+  readonly schema: string;
+  readonly name: string;
+  readonly references: readonly { readonly name: string; readonly type: string }[];
+};
+
+/** A way to a person. Its first step goes by columns of the row itself, whose key capture writes down. */
+export type CapturedPath = {
+  readonly subject: string;
+  readonly hops: readonly CapturedHop[];
+  /** The key columns of the subject's table. */
+  readonly key: readonly string[];
+  /** Of the row's own columns that the first step goes by. */
+  readonly link: readonly string[];
+};
+
+/** What the sequencer and the attestation must know of a table: written by apply, taken out by unapply. */
+export type Capture = {
+  readonly tenant: string;
+  readonly table: string;
+  readonly schema: string;
+  readonly name: string;
+  readonly key: readonly CapturedColumn[];
+  readonly columns: readonly CapturedColumn[];
+  readonly paths: readonly CapturedPath[];
+  readonly fate: Fate;
+  readonly actor: 'off' | 'warn' | 'require';
+  /** The column that names a row's tenant; null where all belong to the one of the apply. */
+  readonly tenantColumn: string | null;
+  /** What stands for it in the database, so that it can be told whether it still does. */
+  readonly triggers: readonly string[];
+  readonly functions: readonly { readonly name: string; readonly sha256: string }[];
+};
+
+// ---- events ----------------------------------------------------------------------------------------------------------
+
+export const eventKinds = ['change', 'access', 'security', 'compliance', 'retention'] as const;
+export type EventKind = (typeof eventKinds)[number];
+
+/** signed: proven by the application; claimed: said by it; system: Safekeep itself. */
+export type Attribution = 'signed' | 'claimed' | 'none' | 'system';
+
+/** Values by column, as texts in PostgreSQL's form; `{sha256, bytes}` for one that is too large for the log. */
+export type Values = Readonly<Record<string, string | null | { readonly sha256: string; readonly bytes: number }>>;
+
+/** What an event says of a change. An INSERT has no `old`, a DELETE no `new`; an UPDATE has the changed columns in both. */
+export type Change = { readonly old?: Values; readonly new?: Values };
+
+/** What is hashed into the tree. Holds nothing personal. */
+export type Leaf = {
+  readonly id: string;
+  /** UTC, microseconds: `2026-11-29T14:30:00.123456Z`. */
+  readonly at: string;
+  readonly sequencedAt: string;
+  readonly kind: EventKind;
+  readonly action: string;
+  readonly table: string | null;
+  readonly columns: readonly string[] | null;
+  readonly actor: Uint8Array | null;
+  readonly attribution: Attribution;
+  readonly commitments: readonly Commitment[];
+};
+
+/** What a commitment is about: `l` record and subject, `r` what is readable, `s` a sealed blob. */
+export type CommitmentKind = 'l' | 'r' | 's';
+export type Commitment = { readonly kind: CommitmentKind; readonly hash: Uint8Array };
+
+/** A blob under one key, as it stands in `sealed`. */
+export type SealedBlob = { readonly keyId: string; readonly bytes: Uint8Array };
+
+/** A row of audit_events, times as texts in UTC with microseconds. */
+export type EventRow = {
+  readonly tenant: string;
+  readonly sequencedAt: string;
+  readonly era: number;
+  readonly index: number;
+  readonly id: string;
+  readonly at: string;
+  readonly orderNo: string;
+  readonly kind: EventKind;
+  readonly action: string;
+  readonly table: string | null;
+  readonly columns: readonly string[] | null;
+  readonly record: string | null;
+  readonly subject: string | null;
+  readonly otherSubjects: readonly string[] | null;
+  readonly actor: string | null;
+  readonly actorPseudonym: Buffer | null;
+  readonly attribution: Attribution;
+  readonly purpose: string | null;
+  readonly request: string | null;
+  /** As jsonb writes it: the text that is committed to. */
+  readonly details: string | null;
+  readonly commitments: Buffer;
+  readonly salts: Buffer;
+  readonly sealed: Buffer | null;
+};
+
+/** An event of Safekeep's own. */
+export type NewEvent = {
+  readonly kind: Exclude<EventKind, 'change'>;
+  /** Kebab-case: `signed-in`, `access-denied`, `plan-applied`. */
+  readonly action: string;
+  /** `patient:42` */
+  readonly subject?: string;
+  /** External name. */
+  readonly table?: string;
+  readonly record?: string;
+  /** Nothing personal: it stays readable for ever. */
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly actor?: { readonly name: string; readonly purpose?: string; readonly request?: string };
+};
+
+// ---- what commands answer --------------------------------------------------------------------------------------------
+
+const Nullable = Type.Union([Type.String(), Type.Null()]);
+
+export const Sequenced = Type.Object({
+  state: Type.Union([Type.Literal('done'), Type.Literal('busy')], { description: 'busy: another sequencer is at work' }),
+  events: Type.Integer({ description: 'moved into the trees by this call' }),
+  quarantined: Type.Integer({ description: 'personal events whose person could not be found' }),
+  erased: Type.Integer({ description: 'events whose person is erased: in the tree without what they said' }),
+  logs: Type.Array(
+    Type.Object({
+      tenant: Type.String(),
+      era: Type.Integer(),
+      origin: Type.String(),
+      size: Type.Integer(),
+      root: Type.String({ description: 'base64' }),
+    }),
+  ),
+});
+export type Sequenced = Static<typeof Sequenced>;
+
+export const Partitions = Type.Object({
+  partitions: Type.Array(
+    Type.Object({ name: Type.String(), bounds: Type.String(), rows: Type.Integer(), sizeBytes: Type.Integer() }),
+  ),
+  made: Type.Array(Type.String()),
+  dropped: Type.Array(Type.String()),
+});
+export type Partitions = Static<typeof Partitions>;
+
+export const Attestation = Type.Object({
+  ok: Type.Boolean(),
+  tables: Type.Integer({ description: 'captured tables that were looked at' }),
+  faults: Type.Array(Type.Object({ table: Nullable, object: Type.String(), fault: Type.String() })),
+});
+export type Attestation = Static<typeof Attestation>;
+
+export const ActorKey = Type.Object({ keyId: Type.String(), secret: Type.String({ description: 'hex; shown this once' }) });
+
+export const NoteText = Type.Object({ text: Type.String() });

@@ -1,0 +1,90 @@
+import type { Database } from '@safekeep/postgres';
+import type { EventRow, SubjectKeys } from '../model.ts';
+import { openChanges } from '../store/event-values.ts';
+import { readOnly } from '../store/read-only.ts';
+import type { EventFilter, EventView, Place } from './model.ts';
+import { accessSentence, isMachine } from './sentences.ts';
+import { findEvents } from './store/events.ts';
+import { eventView, formatPlace, placeOf } from './view.ts';
+
+export type Page<Item> = { readonly events: readonly Item[]; readonly next: string | null };
+
+type Asked = { readonly limit: number; readonly after?: Place; readonly oldestFirst?: boolean };
+
+/** A page of the events that fit, newest first. */
+export async function searchEvents(database: Database, tenant: string, filter: EventFilter, page: Asked): Promise<Page<EventView>> {
+  return pageOf(await read(database, tenant, filter, page), page.limit, (row) => eventView(row));
+}
+
+/**
+ * All that happened to one row, newest first, each with the values before and after; those of people are opened with their keys. Whoever
+ * asks reads personal data: the caller records that.
+ */
+export async function recordHistory(
+  database: Database,
+  { tenant, keys }: { readonly tenant: string; readonly keys: SubjectKeys },
+  filter: EventFilter & { readonly table: string; readonly record: string },
+  page: Asked,
+): Promise<Page<EventView>> {
+  return await readOnly(database, tenant, async (client) => {
+    const rows = await findEvents(client, tenant, filter, { ...page, limit: page.limit + 1 });
+    const opened = await openChanges(client, keys, rows);
+    return pageOf(rows, page.limit, (row) => eventView(row, opened.get(row.id)));
+  });
+}
+
+/** All that the log has about one person, newest first. */
+export async function subjectHistory(database: Database, tenant: string, subject: string, page: Asked): Promise<Page<EventView>> {
+  return await searchEvents(database, tenant, { subject }, page);
+}
+
+/** All that one actor did, newest first. */
+export async function actorHistory(database: Database, tenant: string, actor: string, page: Asked): Promise<Page<EventView>> {
+  return await searchEvents(database, tenant, { actor }, page);
+}
+
+/** What a person is told of an event about them. */
+export type AccessLine = {
+  readonly index: number;
+  readonly id: string;
+  readonly at: string;
+  readonly action: string;
+  readonly actor: string | null;
+  /** A program and not a person. */
+  readonly machine: boolean;
+  readonly sentence: string;
+};
+
+/** Who looked at a person's record and who changed it, newest first, in sentences that need no glossary. */
+export async function accessLog(
+  database: Database,
+  tenant: string,
+  asked: { readonly subject: string; readonly from?: string; readonly to?: string },
+  page: Asked,
+): Promise<Page<AccessLine>> {
+  return pageOf(await read(database, tenant, asked, page), page.limit, (row) => {
+    const event = eventView(row);
+    return {
+      index: event.index,
+      id: event.id,
+      at: event.at,
+      action: event.action,
+      actor: event.actor,
+      machine: isMachine(event),
+      sentence: accessSentence(event),
+    };
+  });
+}
+
+/** One more than is shown tells whether there is another page. */
+async function read(database: Database, tenant: string, filter: EventFilter, page: Asked): Promise<readonly EventRow[]> {
+  return await readOnly(database, tenant, (client) => findEvents(client, tenant, filter, { ...page, limit: page.limit + 1 }));
+}
+
+function pageOf<Item>(rows: readonly EventRow[], limit: number, show: (row: EventRow) => Item): Page<Item> {
+  const last = rows[limit - 1];
+  return {
+    events: rows.slice(0, limit).map(show),
+    next: rows.length > limit && last !== undefined ? formatPlace(placeOf(last)) : null,
+  };
+}

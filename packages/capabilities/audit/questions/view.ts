@@ -1,0 +1,89 @@
+import Type from 'typebox';
+import Value from 'typebox/value';
+import type { EventRow } from '../model.ts';
+import type { OpenedChange } from '../store/event-values.ts';
+import { saltAt, SALT_BYTES } from '../rules/leaf.ts';
+import type { Change, EventView, Place } from './model.ts';
+
+/**
+ * What is shown of an event. Values come from its readable details; what is sealed under a person's key is among them only where it
+ * was `opened`.
+ */
+export function eventView(row: EventRow, opened?: OpenedChange): EventView {
+  const changes = changesOf(typeof opened === 'object' ? opened : detailsOf(row));
+  return {
+    index: row.index,
+    id: row.id,
+    at: row.at,
+    sequencedAt: row.sequencedAt,
+    kind: row.kind,
+    action: row.action,
+    table: row.table,
+    record: row.record,
+    subject: row.subject,
+    actor: row.actor,
+    actorState: row.attribution,
+    purpose: row.purpose,
+    request: row.request,
+    columns: row.columns ?? [],
+    ...(changes.length === 0 ? {} : { changes }),
+    erased: opened === 'erased' || hasErased(row.salts) || isErased(detailsOf(row)),
+  };
+}
+
+function detailsOf({ details }: EventRow): unknown {
+  return details === null ? undefined : JSON.parse(details);
+}
+
+function isErased(details: unknown): boolean {
+  return isRecord(details) && details['erased'] === true;
+}
+
+function hasErased(salts: Uint8Array): boolean {
+  const places = salts.length / SALT_BYTES;
+  return Array.from({ length: places }, (_, place) => place).some((place) => saltAt(salts, place) === undefined);
+}
+
+/** Of `{ old: { column: value }, new: { column: value } }`. */
+function changesOf(details: unknown): Change[] {
+  const [before, after] = [valuesIn(details, 'old'), valuesIn(details, 'new')];
+  const columns = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  return columns.map((column) => ({ column, before: before[column] ?? null, after: after[column] ?? null }));
+}
+
+function valuesIn(details: unknown, side: 'old' | 'new'): Readonly<Record<string, unknown>> {
+  const values: unknown = isRecord(details) ? details[side] : undefined;
+  return isRecord(values) ? values : {};
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A place as text that a person copies from one page to the next. */
+export function formatPlace({ at, era, index }: Place): string {
+  return Buffer.from(JSON.stringify([at, era, index])).toString('base64url');
+}
+
+const PlaceParts = Type.Tuple([
+  Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z$' }),
+  Type.Integer({ minimum: 1, maximum: 2_147_483_647 }),
+  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+]);
+
+/** Undefined where it is none of ours. */
+export function parsePlace(text: string): Place | undefined {
+  try {
+    const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
+    if (!Value.Check(PlaceParts, parts)) return undefined;
+    const [at, era, index] = parts;
+    return { at, era, index };
+  } catch {
+    // No JSON: not a cursor of ours.
+    return undefined;
+  }
+}
+
+export function placeOf({ at, era, index }: EventRow): Place {
+  return { at, era, index };
+}

@@ -1,0 +1,434 @@
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+import type { Capture, CapturedColumn, ColumnForm } from '../model.ts';
+
+// The statements that make a table's changes known. Names are quoted by the library; nothing of a row becomes text of a statement.
+
+/** Longer values, as stored, are hashed: a jsonb string ends at 256 MB, and compression of 255:1 with two digits a byte fits below it. */
+const LARGE_BYTES = 500_000;
+/** A function takes 100 arguments, and a column needs two. */
+const PAIRS_AT_MOST = 45;
+
+const INBOX_COLUMNS = `(tenant_id, xid, order_no, at, kind, action, table_name, record, new_record, links, old_links, old, new, keys_only,
+      actor, purpose, request, proof, backend, began, login, application)`;
+
+export type CaptureShape = Omit<Capture, 'triggers' | 'functions'> & {
+  /** Rows that move between partitions and are written into them by name are seen by row triggers alone. */
+  readonly partitioned: boolean;
+};
+
+export type CaptureFunction = { readonly name: string; readonly statement: string; readonly sha256: string };
+export type CaptureTrigger = { readonly name: string; readonly statement: string };
+
+export type CaptureParts = { readonly functions: readonly CaptureFunction[]; readonly triggers: readonly CaptureTrigger[] };
+
+/** Everything that stands for one table. The names of functions follow from the table's, so that two never meet. */
+export function captureParts(shape: CaptureShape): CaptureParts {
+  const stem = createHash('sha256')
+    .update(JSON.stringify([shape.tenant, shape.table]))
+    .digest('hex')
+    .slice(0, 12);
+  const make = (operation: string, body: string): CaptureFunction => {
+    const name = `capture_${operation}_${stem}`;
+    const statement = `create or replace function safekeep.${name}() returns trigger
+  language plpgsql security definer
+  set search_path = ''${settingsFor(shape.columns)}
+  as ${pg.escapeLiteral(body)}`;
+    return { name, statement, sha256: createHash('sha256').update(body).digest('hex') };
+  };
+  const insert = make('insert', shape.partitioned ? rowInsert(shape) : statementInsert(shape));
+  const update = make('update', rowUpdate(shape));
+  const remove = make('delete', shape.partitioned ? rowDelete(shape) : statementDelete(shape));
+  return { functions: [insert, update, remove], triggers: triggersOf(shape, { insert, update, remove }) };
+}
+
+type Made = { readonly insert: CaptureFunction; readonly update: CaptureFunction; readonly remove: CaptureFunction };
+
+function triggersOf(shape: CaptureShape, { insert, update, remove }: Made): readonly CaptureTrigger[] {
+  const on = `${pg.escapeIdentifier(shape.schema)}.${pg.escapeIdentifier(shape.name)}`;
+  const call = ({ name }: CaptureFunction) => `execute function safekeep.${name}()`;
+  const [tenant, table] = [pg.escapeLiteral(shape.tenant), pg.escapeLiteral(shape.table)];
+  const trigger = (name: string, rest: string): CaptureTrigger => ({ name, statement: `create trigger ${name} ${rest}` });
+  return [
+    shape.partitioned
+      ? trigger('safekeep_audit_insert', `after insert on ${on} for each row ${call(insert)}`)
+      : trigger(
+          'safekeep_audit_insert',
+          `after insert on ${on} referencing new table as safekeep_new for each statement ${call(insert)}`,
+        ),
+    trigger(
+      'safekeep_audit_update',
+      `after update on ${on} for each row when (old.* operator(pg_catalog.*<>) new.*) ${call(update)}`,
+    ),
+    shape.partitioned
+      ? trigger('safekeep_audit_delete', `after delete on ${on} for each row ${call(remove)}`)
+      : trigger(
+          'safekeep_audit_delete',
+          `after delete on ${on} referencing old table as safekeep_old for each statement ${call(remove)}`,
+        ),
+    trigger(
+      'safekeep_audit_count',
+      `before truncate on ${on} for each statement execute function safekeep.count_before_truncate()`,
+    ),
+    trigger(
+      'safekeep_audit_truncate',
+      `after truncate on ${on} for each statement execute function safekeep.note_truncate(${tenant}, ${table})`,
+    ),
+    ...(shape.actor === 'require'
+      ? [
+          trigger(
+            'safekeep_audit_actor',
+            `before insert or update or delete or truncate on ${on} for each statement execute function safekeep.require_actor(${tenant})`,
+          ),
+        ]
+      : []),
+  ];
+}
+
+/** Functions change hands, and are closed to those who would hang them on tables of their own and so write into the log. */
+export function ownStatement(functions: readonly CaptureFunction[]): string {
+  const names = functions.map(({ name }) => pg.escapeLiteral(name)).join(', ');
+  return `do $own$
+declare
+  owner constant name := (select r.rolname from pg_catalog.pg_namespace as n join pg_catalog.pg_roles as r on r.oid = n.nspowner where n.nspname = 'safekeep');
+  made name;
+begin
+  foreach made in array array[${names}]::name[] loop
+    execute pg_catalog.format('alter function safekeep.%I() owner to %I', made, owner);
+    execute pg_catalog.format('revoke all on function safekeep.%I() from public', made);
+  end loop;
+end
+$own$`;
+}
+
+export function dropStatements(functions: readonly CaptureFunction[]): readonly string[] {
+  // Cascade: the triggers go along, also those on a table that was renamed since or hangs as a partition elsewhere.
+  return functions.map(({ name }) => `drop function if exists safekeep.${name}() cascade`);
+}
+
+/** The shared functions' triggers do not go with a function. By number, because the table may bear another name by now. */
+export function dropTriggersStatement(shape: CaptureShape): string {
+  const [tenant, table] = [pg.escapeLiteral(shape.tenant), pg.escapeLiteral(shape.table)];
+  return `do $drop$
+declare
+  found record;
+begin
+  for found in
+    select t.tgname, t.tgrelid::pg_catalog.regclass as relation
+      from pg_catalog.pg_trigger as t
+     where t.tgparentid = 0 and not t.tgisinternal and t.tgname like 'safekeep\\_audit\\_%'
+       and t.tgrelid in (select a.tgrelid from pg_catalog.pg_trigger as a
+                          where a.tgname = 'safekeep_audit_truncate'
+                            and a.tgargs = pg_catalog.convert_to(${tenant}, 'UTF8') || '\\x00' || pg_catalog.convert_to(${table}, 'UTF8') || '\\x00')
+  loop
+    execute pg_catalog.format('drop trigger if exists %I on %s', found.tgname, found.relation);
+  end loop;
+end
+$drop$`;
+}
+
+export function upsertDefinition(capture: Capture): string {
+  const values = [capture.tenant, capture.table, JSON.stringify(capture)].map((text) => pg.escapeLiteral(text)).join(', ');
+  return `insert into safekeep.audit_captures (tenant_id, table_name, definition) values (${values})
+on conflict (tenant_id, table_name) do update set definition = excluded.definition`;
+}
+
+export function deleteDefinition({ tenant, table }: CaptureShape): string {
+  return `delete from safekeep.audit_captures where tenant_id = ${pg.escapeLiteral(tenant)} and table_name = ${pg.escapeLiteral(table)}`;
+}
+
+/** What stands of a capture: each trigger and whether it fires, each function's body and rights, and the definition. */
+export const PROBE_CAPTURE = `
+  select keys.place::integer as place,
+         coalesce(found.triggers, '') || E'\\n' || coalesce(made.functions, '') || E'\\n' || coalesce(kept.definition, '') as state,
+         coalesce(found.disabled, false) as disabled
+    from pg_catalog.jsonb_array_elements($1::pg_catalog.jsonb) with ordinality as keys (parts, place)
+    cross join lateral (
+      select pg_catalog.array_agg(p.oid) as oids,
+             pg_catalog.string_agg(p.proname || ' ' || pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p.prosrc, 'UTF8')), 'hex')
+               || ' ' || p.prosecdef || ' ' || coalesce(p.proconfig::text, ''), E'\\n' order by p.proname) as functions
+        from pg_catalog.pg_proc as p
+        join pg_catalog.pg_namespace as n on n.oid = p.pronamespace and n.nspname = 'safekeep'
+       where p.proname::text in (select pg_catalog.jsonb_array_elements_text(keys.parts) offset 2)
+    ) as made
+    cross join lateral (
+      -- By the functions that they call and not by the table's name: the table may bear another by now.
+      select pg_catalog.string_agg(pg_catalog.pg_get_triggerdef(t.oid), E'\\n' order by t.tgname) as triggers,
+             pg_catalog.bool_or(t.tgenabled not in ('O', 'A')) as disabled
+        from pg_catalog.pg_trigger as t
+       where t.tgname like 'safekeep\\_audit\\_%' and t.tgparentid = 0
+         and t.tgrelid in (select a.tgrelid from pg_catalog.pg_trigger as a where a.tgfoid = any (made.oids) and a.tgparentid = 0)
+    ) as found
+    left join lateral (
+      select pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(c.definition::text, 'UTF8')), 'hex') as definition
+        from safekeep.audit_captures as c
+       where c.tenant_id = keys.parts operator(pg_catalog.->>) 0 and c.table_name = keys.parts operator(pg_catalog.->>) 1
+    ) as kept on true
+   where made.functions is not null`;
+
+// ---- bodies ----------------------------------------------------------------------------------------------------------
+
+function rowUpdate(shape: CaptureShape): string {
+  const keyless = shape.key.length === 0;
+  const changes = shape.columns.map(
+    (column) => `    if pg_catalog.record_image_ne(row(new.${name(column)}), row(old.${name(column)})) then
+      was := was operator(pg_catalog.||) ${pair(column, 'old')};
+      made := made operator(pg_catalog.||) ${pair(column, 'new')};
+    end if;`,
+  );
+  return `
+declare
+  was jsonb := '{}';
+  made jsonb := '{}';
+  old_key text;
+  new_key text;
+  old_links text[];
+  new_links text[];
+  tenant text;
+begin
+  -- What fails here is our reading of the row, never the application's change: then the whole row is written.
+  begin
+    tenant := ${tenantOf(shape, 'new')};
+    old_key := ${keyOf(shape, 'old')};
+    new_key := ${keyOf(shape, 'new')};
+    old_links := ${linksOf(shape, 'old')};
+    new_links := ${linksOf(shape, 'new')};
+${changes.join('\n')}
+${keyless ? `    if made operator(pg_catalog.<>) '{}' then was := ${pairs(shape.columns, 'old')}; end if;` : ''}
+  exception when undefined_column or datatype_mismatch then
+    tenant := ${pg.escapeLiteral(shape.tenant)};
+    was := ${wholeRow('old')};
+    made := ${wholeRow('new')};
+    old_key := ${wideKey(shape, 'old')};
+    new_key := ${wideKey(shape, 'new')};
+    old_links := ${wideLinks(shape, 'old')};
+    new_links := ${wideLinks(shape, 'new')};
+  end;
+  if made operator(pg_catalog.=) '{}' then return null; end if;
+${insertRow(shape, `'update'`, {
+  tenant: 'tenant',
+  record: 'old_key',
+  newRecord: 'case when new_key is distinct from old_key then new_key end',
+  links: 'new_links',
+  oldLinks: 'case when old_links is distinct from new_links then old_links end',
+  old: unlessErasing('was'),
+  new: unlessErasing('made'),
+})}
+  return null;
+end
+`;
+}
+
+function rowInsert(shape: CaptureShape): string {
+  return rowBody(shape, 'new', {
+    action: `'insert'`,
+    values: shape.key.length === 0 ? { old: 'null', new: unlessErasing('made') } : { old: 'null', new: 'null' },
+  });
+}
+
+function rowDelete(shape: CaptureShape): string {
+  return rowBody(shape, 'old', { action: `'delete'`, values: { old: unlessErasing('made'), new: 'null' } });
+}
+
+type Body = { readonly action: string; readonly values: { readonly old: string; readonly new: string } };
+
+function rowBody(shape: CaptureShape, row: 'old' | 'new', { action, values }: Body): string {
+  return `
+declare
+  made jsonb;
+  row_key text;
+  row_links text[];
+  tenant text;
+begin
+  begin
+    tenant := ${tenantOf(shape, row)};
+    row_key := ${keyOf(shape, row)};
+    row_links := ${linksOf(shape, row)};
+    ${values.old === 'null' && values.new === 'null' ? '' : `made := ${pairs(shape.columns, row)};`}
+  exception when undefined_column or datatype_mismatch then
+    tenant := ${pg.escapeLiteral(shape.tenant)};
+    made := ${wholeRow(row)};
+    row_key := ${wideKey(shape, row)};
+    row_links := ${wideLinks(shape, row)};
+  end;
+${insertRow(shape, action, { tenant: 'tenant', record: 'row_key', newRecord: 'null', links: 'row_links', oldLinks: 'null', ...values })}
+  return null;
+end
+`;
+}
+
+function statementInsert(shape: CaptureShape): string {
+  const keyless = shape.key.length === 0;
+  const values = { old: 'null', new: keyless ? unlessErasing(pairs(shape.columns, 'r')) : 'null' };
+  const wide = { old: 'null', new: unlessErasing(wholeRow('r')) };
+  return statementBody(shape, { table: 'safekeep_new', action: `'insert'`, values, wide });
+}
+
+function statementDelete(shape: CaptureShape): string {
+  const values = { old: unlessErasing(pairs(shape.columns, 'r')), new: 'null' };
+  const wide = { old: unlessErasing(wholeRow('r')), new: 'null' };
+  return statementBody(shape, { table: 'safekeep_old', action: `'delete'`, values, wide });
+}
+
+type StatementBody = Body & { readonly table: string; readonly wide: Body['values'] };
+
+function statementBody(shape: CaptureShape, { table, action, values, wide }: StatementBody): string {
+  const columns = [...shape.key, ...shape.columns].map((column) => `r.${name(column)}`);
+  const from = `from ${table} as r`;
+  return `
+declare
+  wide boolean := false;
+begin
+  -- Whether the table is still as it was mapped: what fails here is our reading of it, never the application's change.
+  begin
+    perform 1 from (select ${[...new Set(columns)].join(', ') || '1'} ${from} limit 0) as probe;
+  exception when undefined_column or datatype_mismatch then
+    wide := true;
+  end;
+  if wide then
+${insertRow(shape, action, { tenant: pg.escapeLiteral(shape.tenant), record: wideKey(shape, 'r'), newRecord: 'null', links: wideLinks(shape, 'r'), oldLinks: 'null', ...wide }, from)}
+  else
+${insertRow(shape, action, { tenant: tenantOf(shape, 'r'), record: keyOf(shape, 'r'), newRecord: 'null', links: linksOf(shape, 'r'), oldLinks: 'null', ...values }, from)}
+  end if;
+  return null;
+end
+`;
+}
+
+const IS_ERASING = `(pg_catalog.current_setting('safekeep.keys_only', true) = 'on' and safekeep.is_keys_only())`;
+
+/** In an erasure the names of the columns, and nothing of what stood in them. */
+function unlessErasing(values: string): string {
+  return `case when ${IS_ERASING} then (select pg_catalog.jsonb_object_agg(k.key, null) from pg_catalog.jsonb_object_keys(${values}) as k (key)) else ${values} end`;
+}
+
+type Written = Record<'tenant' | 'record' | 'newRecord' | 'links' | 'oldLinks' | 'old' | 'new', string>;
+
+function insertRow(shape: CaptureShape, action: string, row: Written, from = ''): string {
+  const values = (table: string): string => `    insert into safekeep.${table} ${INBOX_COLUMNS}
+    select ${row.tenant}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', ${action},
+      ${pg.escapeLiteral(shape.table)}, ${row.record}, ${row.newRecord}, ${row.links}, ${row.oldLinks}, ${row.old}, ${row.new},
+      nullif(${IS_ERASING}, false),
+      nullif(pg_catalog.current_setting('safekeep.actor', true), ''), nullif(pg_catalog.current_setting('safekeep.purpose', true), ''),
+      nullif(pg_catalog.current_setting('safekeep.request', true), ''), nullif(pg_catalog.current_setting('safekeep.proof', true), ''),
+      pg_catalog.pg_backend_pid(), pg_catalog.now(), session_user, pg_catalog.current_setting('application_name')
+      ${from};`;
+  return `  if pg_catalog.mod((pg_catalog.date_part('epoch', pg_catalog.now()) / 600)::bigint, 2) = 0 then
+${values('audit_inbox_even')}
+  else
+${values('audit_inbox_odd')}
+  end if;`;
+}
+
+// ---- expressions -----------------------------------------------------------------------------------------------------
+
+function name({ name: column }: Pick<CapturedColumn, 'name'>): string {
+  return pg.escapeIdentifier(column);
+}
+
+/** A value of row `r`, as jsonb text or null. Not by way of the type's own JSON: json may hold what jsonb cannot. */
+export function textOf({ name: column, form }: CapturedColumn, row: string): string {
+  const value = `${row}.${pg.escapeIdentifier(column)}`;
+  const texts: Readonly<Record<ColumnForm, string>> = {
+    iso: `(pg_catalog.to_jsonb(${value}) operator(pg_catalog.#>>) '{}')`,
+    utc: `(pg_catalog.to_jsonb(pg_catalog.timezone('UTC', ${value})) operator(pg_catalog.#>>) '{}')`,
+    hex: `('\\x' || pg_catalog.encode(${value}, 'hex'))`,
+    text: `${value}::pg_catalog.text`,
+    large: `${value}::pg_catalog.text`,
+  };
+  return texts[form];
+}
+
+/** The same as jsonb: a text, null, or hash and size of what is too large. */
+export function jsonOf(column: CapturedColumn, row: string): string {
+  const text = textOf(column, row);
+  if (column.form !== 'large' && column.form !== 'hex') return `pg_catalog.to_jsonb(${text})`;
+  const value = `${row}.${pg.escapeIdentifier(column.name)}`;
+  return `case when pg_catalog.pg_column_size(${value}) > ${LARGE_BYTES} then pg_catalog.jsonb_build_object('sha256', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(${text}, 'UTF8')), 'hex'), 'bytes', pg_catalog.octet_length(${text})) else pg_catalog.to_jsonb(${text}) end`;
+}
+
+function pair(column: CapturedColumn, row: string): string {
+  return `pg_catalog.jsonb_build_object(${pg.escapeLiteral(column.name)}, ${jsonOf(column, row)})`;
+}
+
+export function pairs(columns: readonly CapturedColumn[], row: string): string {
+  const chunks = Array.from({ length: Math.ceil(columns.length / PAIRS_AT_MOST) }, (_, at) =>
+    columns.slice(at * PAIRS_AT_MOST, (at + 1) * PAIRS_AT_MOST),
+  );
+  const objects = chunks.map(
+    (chunk) =>
+      `pg_catalog.jsonb_build_object(${chunk.map((column) => `${pg.escapeLiteral(column.name)}, ${jsonOf(column, row)}`).join(', ')})`,
+  );
+  return objects.length === 0 ? `'{}'::pg_catalog.jsonb` : `(${objects.join(' operator(pg_catalog.||) ')})`;
+}
+
+/** A key as holds and subjects write it: parts joined by commas. */
+export function keyText(columns: readonly CapturedColumn[], row: string): string {
+  if (columns.length === 0) return 'null';
+  return columns.map((column) => `safekeep.key_part(${textOf(column, row)})`).join(` || ',' || `);
+}
+
+function keyOf(shape: CaptureShape, row: string): string {
+  return keyText(shape.key, row);
+}
+
+function linksOf(shape: CaptureShape, row: string): string {
+  if (shape.paths.length === 0) return 'null::pg_catalog.text[]';
+  return `array[${shape.paths.map(({ link }) => keyText(columnsOf(shape, link), row)).join(', ')}]`;
+}
+
+function columnsOf(shape: CaptureShape, names: readonly string[]): readonly CapturedColumn[] {
+  return names.map(
+    (column) =>
+      [...shape.columns, ...shape.key].find((each) => each.name === column) ?? {
+        name: column,
+        type: 'text',
+        form: 'text',
+        personal: true,
+        path: null,
+      },
+  );
+}
+
+function tenantOf(shape: CaptureShape, row: string): string {
+  const own = pg.escapeLiteral(shape.tenant);
+  return shape.tenantColumn === null ? own : `coalesce(${row}.${pg.escapeIdentifier(shape.tenantColumn)}::pg_catalog.text, ${own})`;
+}
+
+/** Of a table that is not as it was mapped any more: every column by the name that it has now. */
+function wholeRow(row: string): string {
+  return `(select coalesce(pg_catalog.jsonb_object_agg(c.key, c.value operator(pg_catalog.#>>) '{}'), '{}') from pg_catalog.jsonb_each(pg_catalog.to_jsonb(${row})) as c)`;
+}
+
+function wideKey(shape: CaptureShape, row: string): string {
+  return wideParts(
+    shape.key.map((column) => column.name),
+    row,
+  );
+}
+
+function wideLinks(shape: CaptureShape, row: string): string {
+  if (shape.paths.length === 0) return 'null::pg_catalog.text[]';
+  return `array[${shape.paths.map(({ link }) => wideParts(link, row)).join(', ')}]`;
+}
+
+function wideParts(names: readonly string[], row: string): string {
+  if (names.length === 0) return 'null';
+  return names
+    .map((column) => `safekeep.key_part(pg_catalog.to_jsonb(${row}) operator(pg_catalog.->>) ${pg.escapeLiteral(column)})`)
+    .join(` || ',' || `);
+}
+
+/** Settings that the text of a value depends on, where a column's type asks for them: each costs about a microsecond a call. */
+function settingsFor(columns: readonly CapturedColumn[]): string {
+  const plain =
+    /^(smallint|integer|bigint|boolean|uuid|date|numeric|text|character|character varying|timestamp|jsonb|bytea|name|"char"|oid)\b/;
+  const arbitrary = columns.some(({ type, form }) => form !== 'utc' && form !== 'iso' && (!plain.test(type) || type.endsWith(']')));
+  if (!arbitrary) return '';
+  return `
+  set timezone = 'UTC'
+  set datestyle = 'ISO, YMD'
+  set intervalstyle = 'iso_8601'
+  set bytea_output = 'hex'
+  set extra_float_digits = 1`;
+}

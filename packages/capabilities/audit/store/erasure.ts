@@ -1,0 +1,48 @@
+import type pg from 'pg';
+
+type Client = Pick<pg.ClientBase, 'query'>;
+
+/** From here to the end of the transaction capture writes keys and names of columns, and no values. */
+export async function captureKeysOnly(client: Client, tenant: string, subject: string): Promise<void> {
+  await client.query('select safekeep.capture_keys_only($1, $2)', [tenant, subject]);
+}
+
+/**
+ * Empties what points to the person, and zeroes the salts of the commitment to it and of the blobs under destroyed keys. Of an event that
+ * is about others too the record stays, which is theirs. Answers how many events that were.
+ */
+export async function forgetSubject(
+  client: Client,
+  {
+    tenant,
+    subject,
+    fates,
+    keyIds,
+  }: { readonly tenant: string; readonly subject: string; readonly fates: readonly string[]; readonly keyIds: readonly string[] },
+): Promise<number> {
+  const { rows } = await client.query<{ forgotten: string }>(
+    `with captures as (
+       select table_name, definition ->> 'fate' as fate from safekeep.audit_captures where tenant_id = $1
+     ), chosen as (
+       select e.tenant_id, e.era, e.leaf_index, e.sequenced_at from safekeep.audit_events as e
+         left join captures as c on c.table_name = e.table_name
+        where e.tenant_id = $1 and (e.subject = $2 or e.other_subjects @> array[$2]) and coalesce(c.fate, 'erasable') = any ($3::text[])
+     ), forgotten as (
+       update safekeep.audit_events as e
+          set subject = case when e.subject = $2 then null else e.subject end,
+              other_subjects = nullif(array_remove(e.other_subjects, $2), '{}'),
+              record = case when e.subject = $2 and e.other_subjects is null then null else e.record end,
+              actor = nullif(e.actor, $2),
+              salts = safekeep.destroy_salts(e.commitments, e.salts, e.sealed, $4::text[])
+         from chosen as c
+        where e.tenant_id = c.tenant_id and e.era = c.era and e.leaf_index = c.leaf_index and e.sequenced_at = c.sequenced_at
+       returning 1
+     ), acted as (
+       update safekeep.audit_events as e set actor = null
+        where e.tenant_id = $1 and e.actor = $2 and (e.subject is distinct from $2) and not coalesce(e.other_subjects @> array[$2], false)
+       returning 1
+     ) select (select count(*) from forgotten) + 0 * (select count(*) from acted) as forgotten`,
+    [tenant, subject, fates, keyIds],
+  );
+  return Number(rows[0]?.forgotten ?? 0);
+}

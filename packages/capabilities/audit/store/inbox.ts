@@ -1,0 +1,129 @@
+import type pg from 'pg';
+import type { EventKind } from '../model.ts';
+
+/** What capture and Safekeep itself wrote, as the sequencer reads it. JSON is text still: most of it is never looked into. */
+export type InboxRow = {
+  readonly tenant: string;
+  readonly orderNo: string;
+  readonly at: string;
+  readonly kind: EventKind;
+  readonly action: string;
+  readonly table: string | null;
+  readonly record: string | null;
+  readonly newRecord: string | null;
+  readonly links: readonly (string | null)[] | null;
+  readonly oldLinks: readonly (string | null)[] | null;
+  readonly old: string | null;
+  readonly new: string | null;
+  readonly keysOnly: boolean | null;
+  readonly actor: string | null;
+  readonly purpose: string | null;
+  readonly request: string | null;
+  readonly proof: string | null;
+  readonly backend: number | null;
+  readonly began: string | null;
+  readonly login: string | null;
+  readonly application: string | null;
+  readonly own: string | null;
+};
+
+const COLUMNS = `i.tenant_id as tenant, i.order_no::text as "orderNo", ${micros('i.at')} as at, i.kind, i.action, i.table_name as "table",
+  i.record, i.new_record as "newRecord", i.links, i.old_links as "oldLinks", i.old::text, i.new::text, i.keys_only as "keysOnly", i.actor,
+  i.purpose, i.request, i.proof, i.backend, ((extract(epoch from i.began) * 1000000)::bigint)::text as began, i.login, i.application,
+  i.own::text`;
+const BOTH = '(select * from safekeep.audit_inbox_even union all select * from safekeep.audit_inbox_odd) as i';
+
+/** An instant as text in UTC with microseconds, whatever the session's settings. */
+export function micros(expression: string): string {
+  return `to_char(${expression} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+}
+
+/** Up to where the inboxes are emptied. Snapshots as PostgreSQL writes them. */
+export type Progress = { readonly done: string; readonly target: string | null; readonly cursorNo: string };
+
+/**
+ * What is committed in the snapshot of this transaction (and in `target`, where one is being emptied) and not in `done`, in the order
+ * in which it happened. Not by time or number alone: a transaction that commits late would be passed over for ever.
+ */
+export async function readPending(
+  client: pg.ClientBase,
+  { done, target, cursorNo }: Progress,
+  limit: number,
+): Promise<readonly InboxRow[]> {
+  const within = target === null ? '' : 'and pg_visible_in_snapshot(i.xid, $3::pg_snapshot) and i.order_no > $4::bigint';
+  const { rows } = await client.query<InboxRow>(
+    `select ${COLUMNS} from ${BOTH}
+      where i.xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(i.xid, $1::pg_snapshot) ${within}
+      order by i.order_no limit $2`,
+    target === null ? [done, limit] : [done, limit, target, cursorNo],
+  );
+  return rows;
+}
+
+/**
+ * What no event stands for, by its order number: where transaction ids cannot be compared any more, because the rows came here from
+ * another cluster. Numbers outlive dump and restore.
+ */
+export async function readUnsequenced(client: pg.ClientBase, limit: number): Promise<readonly InboxRow[]> {
+  const { rows } = await client.query<InboxRow>(
+    `select ${COLUMNS} from ${BOTH}
+      where not exists (select from safekeep.audit_events as e where e.order_no = i.order_no
+                          and e.sequenced_at >= (select coalesce(min(b.at), now()) - interval '2 days' from ${BOTH.replace(' as i', ' as b')}))
+      order by i.order_no limit $1`,
+    [limit],
+  );
+  return rows;
+}
+
+/** Everything that happened to rows of these tables after `afterNo`, as far as this transaction sees it. */
+export async function readLater(
+  client: pg.ClientBase,
+  { done, tables, afterNo }: { readonly done: string; readonly tables: readonly string[]; readonly afterNo: string },
+  limit: number,
+): Promise<readonly InboxRow[]> {
+  const { rows } = await client.query<InboxRow>(
+    `select ${COLUMNS} from ${BOTH}
+      where i.xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(i.xid, $1::pg_snapshot)
+        and i.table_name = any ($2::text[]) and i.order_no > $3::bigint and i.action <> 'insert'
+      order by i.order_no limit $4`,
+    [done, tables, afterNo, limit],
+  );
+  return rows;
+}
+
+/** Rows of these tables that were deleted and are not in the log yet, or only just. */
+export async function readDeleted(client: pg.ClientBase, tables: readonly string[], limit: number): Promise<readonly InboxRow[]> {
+  const { rows } = await client.query<InboxRow>(
+    `select ${COLUMNS} from ${BOTH} where i.table_name = any ($1::text[]) and i.action = 'delete' order by i.order_no desc limit $2`,
+    [tables, limit],
+  );
+  return rows;
+}
+
+export type Inbox = 'audit_inbox_even' | 'audit_inbox_odd';
+
+/** The inbox that no transaction beginning now writes to, if anything lies in it. */
+export async function readIdleInbox(client: pg.ClientBase): Promise<Inbox | undefined> {
+  const { rows } = await client.query<{ name: Inbox; used: boolean }>(
+    `select name, pg_relation_size(('safekeep.' || name)::regclass) > 0 as used
+       from (select case when mod((date_part('epoch', now()) / 600)::bigint, 2) = 0 then 'audit_inbox_odd' else 'audit_inbox_even' end) as idle (name)`,
+  );
+  return rows[0]?.used === true ? rows[0].name : undefined;
+}
+
+/** Takes the inbox for itself, or throws 55P03 after 50 ms: writers must not stand in line behind us. */
+export async function lockInbox(client: pg.ClientBase, inbox: Inbox): Promise<void> {
+  await client.query(`set local lock_timeout = '50ms'`);
+  await client.query(`lock table safekeep.${inbox} in access exclusive mode`);
+}
+
+/** Empties it, unless something lies in it that is not in `done`. Only in READ COMMITTED, where this looks anew after the lock. */
+export async function emptyInbox(client: pg.ClientBase, inbox: Inbox, done: string): Promise<boolean> {
+  const { rows } = await client.query<{ left: boolean }>(
+    `select exists (select from safekeep.${inbox} where xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(xid, $1::pg_snapshot)) as left`,
+    [done],
+  );
+  if (rows[0]?.left !== false) return false;
+  await client.query(`truncate safekeep.${inbox}`);
+  return true;
+}

@@ -1,0 +1,43 @@
+import type pg from 'pg';
+
+type Client = Pick<pg.ClientBase, 'query'>;
+
+export type Partition = { readonly name: string; readonly bounds: string; readonly rows: number; readonly sizeBytes: number };
+
+export async function readPartitions(client: Client): Promise<readonly Partition[]> {
+  const { rows } = await client.query<Partition>(
+    'select name, bounds, rows::float8 as rows, size_bytes::float8 as "sizeBytes" from safekeep.audit_partition_health order by name',
+  );
+  return rows;
+}
+
+export async function makePartitions(client: Client): Promise<readonly string[]> {
+  const { rows } = await client.query<{ made: string[] }>('select safekeep.create_next_month_audit_partitions() as made');
+  return rows[0]?.made ?? [];
+}
+
+/** Partitions whose whole month lies before `before` (`YYYY-MM-DD`), the oldest first: what is dropped must be the beginning of the trees. */
+export async function readPartitionsBefore(
+  client: Client,
+  before: string,
+): Promise<readonly { readonly name: string; readonly from: Date; readonly until: Date }[]> {
+  const { rows } = await client.query<{ name: string; from: Date; until: Date }>(
+    `select name, month::timestamptz as from, (month + interval '1 month')::timestamptz as until
+       from (select name, to_date(right(name, 7), 'YYYY_MM')::timestamp as month from safekeep.audit_partition_health) as p
+      where month + interval '1 month' <= $1::date order by name`,
+    [before],
+  );
+  return rows;
+}
+
+/** Drops a month. The trees still cover its events; their minimum index moves behind them. */
+export async function dropPartition(client: pg.ClientBase, name: string): Promise<number> {
+  const table = `safekeep.${client.escapeIdentifier(name)}`;
+  const { rowCount } = await client.query(
+    `update safekeep.audit_trees as t set minimum_index = greatest(t.minimum_index, p.below)
+       from (select tenant_id, era, max(leaf_index) + 1 as below from ${table} group by 1, 2) as p
+      where t.tenant_id = p.tenant_id and t.era = p.era`,
+  );
+  await client.query(`drop table ${table}`);
+  return rowCount ?? 0;
+}

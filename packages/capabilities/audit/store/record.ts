@@ -1,0 +1,38 @@
+import type pg from 'pg';
+import type { EventId, NewEvent } from '../model.ts';
+
+/** For the rest of the transaction. */
+export async function setTenant(client: Pick<pg.ClientBase, 'query'>, tenant: string): Promise<void> {
+  await client.query("select set_config('safekeep.tenant', $1, true)", [tenant]);
+}
+
+/** In the caller's transaction, whose tenant it sets. */
+export async function writeEvent(
+  client: Pick<pg.ClientBase, 'query'>,
+  tenant: string,
+  id: EventId,
+  event: NewEvent,
+): Promise<void> {
+  await setTenant(client, tenant);
+  if (event.actor !== undefined) {
+    const { name, purpose = null, request = null } = event.actor;
+    await client.query('select safekeep.set_actor($1, $2, $3)', [name, purpose, request]);
+  }
+  await client.query('select safekeep.record_audit_event($1, $2, $3, $4, $5, $6, $7::jsonb)', [
+    id,
+    event.kind,
+    event.action,
+    event.subject ?? null,
+    event.table ?? null,
+    event.record ?? null,
+    event.details === undefined ? null : JSON.stringify(event.details),
+  ]);
+}
+
+export async function beginWriting(client: pg.ClientBase): Promise<void> {
+  await client.query('begin; set local search_path = pg_catalog, pg_temp');
+}
+
+export async function endWriting(client: pg.ClientBase): Promise<void> {
+  await client.query('commit');
+}

@@ -1,0 +1,61 @@
+import { FAULTS_AT_MOST, type Fault, type FaultCode } from './model.ts';
+
+const EVIDENCE = 'Change nothing, keep a copy of the database and of its write-ahead log: this is evidence.';
+
+/** What to do about each, by a person who was called at night. */
+const REMEDIES: Readonly<Record<FaultCode, string>> = {
+  'attestation-missing': 'Run `safekeep audit sequence --once` and look at the scheduled jobs with `safekeep doctor`.',
+  'blob-changed': `${EVIDENCE} The values shown for this event are not the logged ones; restore its row from a backup made before.`,
+  'blob-missing': `${EVIDENCE} Without an erasure that explains it, restore the values of this event from a backup.`,
+  'checkpoint-missing':
+    'Run `safekeep audit sequence --once`; where there was a checkpoint before, restore it from the home or a backup.',
+  'checkpoint-unsigned': `${EVIDENCE} Somebody signed with another key, or the verifier key is not the one of this log: compare it with \`safekeep audit vkey\` of the home.`,
+  'column-changed': `${EVIDENCE} What the columns say is not what was logged; the entry itself is right. Write the columns again from it.`,
+  'entry-changed': `${EVIDENCE} Restore the row of this index from a backup made before, and look for who had superuser rights since.`,
+  'entry-missing': `${EVIDENCE} Restore the missing events from a backup or from exported tiles (\`safekeep audit export --tiles\`).`,
+  'entry-moved': `${EVIDENCE} Two events stand in each other's place; restore their rows from a backup.`,
+  'entry-unreadable': `${EVIDENCE} The entry is in the signed tree but is none that Safekeep wrote: the sequencer or the signing key was abused.`,
+  'entry-unsigned': `${EVIDENCE} The table has rows that the signed tree does not have: they were put there by hand, or the newest checkpoint was lost.`,
+  'event-waiting':
+    'Run `safekeep audit sequence --once`; if it stays, look for a transaction that was left open (pg_stat_activity, pg_prepared_xacts).',
+  'function-changed':
+    'Find out who changed it, then run `safekeep plan` and `safekeep apply`: what was written in between may not be in the log.',
+  'log-rolled-back': `${EVIDENCE} The database stands at an older point than what was signed before. After a restore on purpose, let the sequencer open a new era.`,
+  'proof-wrong': 'Ask for the proof again; if it stays wrong, the entry is not the one that was logged.',
+  'root-wrong': `${EVIDENCE} Compare the checkpoint with the copies outside the database; one of checkpoint and tiles was replaced.`,
+  'row-unexplained':
+    'Look at the row: it was changed with triggers off or before capture was applied. Its history in the log ends earlier.',
+  'tile-changed': `${EVIDENCE} The entries are right where nothing else is named: tiles can be made again from them.`,
+  'tile-missing': 'Restore the tile from a backup or from exported tiles.',
+  'trigger-changed': 'Find out who changed it, then run `safekeep plan` and `safekeep apply`.',
+  'trigger-disabled': 'Find out who disabled it and since when, then run `safekeep apply`: changes since then are not in the log.',
+  'trigger-missing': 'Find out who dropped it and since when, then run `safekeep apply`: changes since then are not in the log.',
+};
+
+/** Collects what is wrong and counts the rest. */
+export type FaultList = {
+  readonly add: (code: FaultCode, detail: string, index?: number) => void;
+  readonly count: () => number;
+  /** Whether any of these was found. */
+  readonly has: (...codes: readonly FaultCode[]) => boolean;
+  /** Lowest index first, then what has none. */
+  readonly list: () => Fault[];
+};
+
+export function faultList(): FaultList {
+  const kept: Fault[] = [];
+  const found = new Set<FaultCode>();
+  let count = 0;
+  return {
+    add: (code, detail, index) => {
+      count += 1;
+      found.add(code);
+      if (kept.length < FAULTS_AT_MOST) {
+        kept.push({ code, detail, remedy: REMEDIES[code], ...(index === undefined ? {} : { index }) });
+      }
+    },
+    count: () => count,
+    has: (...codes) => codes.some((code) => found.has(code)),
+    list: () => kept.toSorted((a, b) => (a.index ?? Number.MAX_SAFE_INTEGER) - (b.index ?? Number.MAX_SAFE_INTEGER)),
+  };
+}

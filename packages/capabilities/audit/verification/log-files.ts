@@ -1,0 +1,118 @@
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { SafekeepError } from '@safekeep/core';
+import { codeOf } from '@safekeep/postgres';
+import { parseTilePath, peekCheckpoint, TlogError, type TileReader } from '@safekeep/tlog';
+
+/** Beyond a full bundle of the longest entries. */
+const FILE_BYTES_AT_MOST = 256 * (65_535 + 2);
+const CHECKPOINT = 'checkpoint';
+/** C2SP tlog-tiles has pruning but no place where a log tells its minimum index; we tell it beside the checkpoint. */
+const MINIMUM_INDEX = 'minimum-index';
+
+/** Reads tiles and bundles below a folder. Anything but their paths is refused, so no path leads out of it. */
+export function directoryReader(directory: string): TileReader {
+  return async (path) => {
+    if (parseTilePath(path) === undefined) throw new RangeError(`Not the path of a tile: ${path}`);
+    return await readWithin(join(directory, path));
+  };
+}
+
+/** The signed note of an exported log. Throws `log-files-unfit`. */
+export async function readCheckpoint(directory: string): Promise<string> {
+  const bytes = await readWithin(join(directory, CHECKPOINT));
+  if (bytes === undefined) throw new SafekeepError('log-files-unfit', { directory, reason: 'it has no file named checkpoint' });
+  return Buffer.from(bytes).toString('utf8');
+}
+
+/** 0 where the export has all events. Throws `log-files-unfit`. */
+export async function readMinimumIndex(directory: string): Promise<number> {
+  const bytes = await readWithin(join(directory, MINIMUM_INDEX));
+  if (bytes === undefined) return 0;
+  const [, text] = /^(0|[1-9]\d{0,15})\n?$/.exec(Buffer.from(bytes).toString('latin1')) ?? [];
+  if (text === undefined) throw new SafekeepError('log-files-unfit', { directory, reason: 'its minimum-index is no number' });
+  return Number(text);
+}
+
+/** A proof, or whatever else of that size a person names. Throws `file-unreadable`. */
+export async function readProofFile(path: string): Promise<string> {
+  try {
+    return Buffer.from((await readWithin(path)) ?? missing(path)).toString('utf8');
+  } catch (error) {
+    if (error instanceof SafekeepError) throw error;
+    throw new SafekeepError('file-unreadable', { path, reason: codeOf(error) ?? 'unknown' }, { cause: error });
+  }
+}
+
+function missing(path: string): never {
+  throw new SafekeepError('file-unreadable', { path, reason: 'ENOENT' });
+}
+
+/** Takes a folder for an export: a new one, an empty one, or one with an older export of a log. */
+export async function takeDirectory(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  const names = await readdir(directory);
+  if (names.length > 0 && !names.includes(CHECKPOINT))
+    throw new SafekeepError('log-files-unfit', { directory, reason: 'it holds other files' });
+}
+
+/** Writes what stands at a path of the log, and only then lets it be seen there: a crash leaves no half file. */
+export async function writeLogFile(directory: string, path: string, bytes: Uint8Array | string): Promise<void> {
+  const target = join(directory, path);
+  await mkdir(dirname(target), { recursive: true });
+  await writeFile(`${target}.new`, bytes);
+  await rename(`${target}.new`, target);
+}
+
+/** The checkpoint comes last: what it promises is there already. */
+export async function writeHead(
+  directory: string,
+  { checkpoint, minimumIndex }: { readonly checkpoint: string; readonly minimumIndex: number },
+): Promise<void> {
+  await writeLogFile(directory, MINIMUM_INDEX, `${minimumIndex}\n`);
+  await writeLogFile(directory, CHECKPOINT, checkpoint);
+}
+
+/** The newest checkpoints that the home has of a tenant's logs, as the sequencer keeps them there. */
+export async function keptCheckpoints(home: string, tenant: string): Promise<readonly string[]> {
+  const directory = join(home, 'audit');
+  const names = await namesIn(directory);
+  const notes = await Promise.all(
+    names.filter((name) => name.endsWith('.checkpoint')).map((name) => readWithin(join(directory, name))),
+  );
+  return notes
+    .filter((bytes) => bytes !== undefined)
+    .map((bytes) => Buffer.from(bytes).toString('utf8'))
+    .filter((note) => tenantOf(note) === tenant);
+}
+
+/** An origin reads `<key name>/<tenant>/<8 hex digits>`. A file that is no checkpoint belongs to nobody. */
+function tenantOf(note: string): string | undefined {
+  try {
+    return /^[^/]+\/(.*)\/[0-9a-f]{8}(?:-\d+)?$/.exec(peekCheckpoint(note).origin)?.[1];
+  } catch (error) {
+    if (error instanceof TlogError) return undefined;
+    throw error;
+  }
+}
+
+async function namesIn(directory: string): Promise<readonly string[]> {
+  try {
+    return await readdir(directory);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+async function readWithin(path: string): Promise<Uint8Array | undefined> {
+  try {
+    const { size } = await stat(path);
+    if (size > FILE_BYTES_AT_MOST)
+      throw new SafekeepError('file-unreadable', { path, reason: `longer than ${FILE_BYTES_AT_MOST} bytes` });
+    return await readFile(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,80 @@
+import pg from 'pg';
+import type { Capture, EventRow } from '../../model.ts';
+import { jsonOf, keyText } from '../../store/capture-sql.ts';
+import { EVENT_COLUMNS } from '../../store/events.ts';
+
+/** A row of a captured table as capture would write it now. */
+export type LiveRow = {
+  readonly record: string;
+  readonly values: Readonly<Record<string, unknown>>;
+  /** Written by a transaction that began after the table was last put under capture. */
+  readonly isNewer: boolean;
+};
+
+/** An ordered walk through the answer of one statement, some rows at a time. Ends with the transaction at the latest. */
+export type Walk<Row> = { readonly next: (count: number) => Promise<readonly Row[]>; readonly end: () => Promise<void> };
+
+/** Rows of a captured table in the byte order of their keys. */
+export async function walkRows(client: pg.ClientBase, capture: Capture): Promise<Walk<LiveRow>> {
+  const key = keyText(capture.key, 'r');
+  const values = capture.columns.map(
+    (column) => `select ${pg.escapeLiteral(column.name)}::text as name, ${jsonOf(column, 'r')} as value`,
+  );
+  const tenant = pg.escapeLiteral(capture.tenant);
+  const own =
+    capture.tenantColumn === null
+      ? ''
+      : ` where coalesce(r.${pg.escapeIdentifier(capture.tenantColumn)}::text, ${tenant}) = ${tenant}`;
+  return await walk(
+    client,
+    'safekeep_rows',
+    `select ${key} as record, (select coalesce(pg_catalog.jsonb_object_agg(c.name, c.value), '{}') from (${values.join(' union all ') || `select ''::text as name, null::jsonb as value where false`}) as c) as values,
+            pg_catalog.age(r.xmin) < (select pg_catalog.age(k.xmin) from safekeep.audit_captures as k where k.tenant_id = ${tenant} and k.table_name = ${pg.escapeLiteral(capture.table)}) as "isNewer"
+       from only_or_all as r${own} order by ${key} collate "C"`.replace(
+      'only_or_all',
+      () => `${pg.escapeIdentifier(capture.schema)}.${pg.escapeIdentifier(capture.name)}`,
+    ),
+  );
+}
+
+/** Events of a table in the byte order of their records, of each record the newest first. */
+export async function walkEvents(client: pg.ClientBase, { tenant, table }: Capture): Promise<Walk<EventRow>> {
+  return await walk(
+    client,
+    'safekeep_events',
+    `select ${EVENT_COLUMNS} from safekeep.audit_events as e
+      where tenant_id = ${pg.escapeLiteral(tenant)} and table_name = ${pg.escapeLiteral(table)} and kind = 'change' and record is not null
+      order by e.record collate "C", e.era desc, e.leaf_index desc`,
+  );
+}
+
+/** Where the table was last emptied by TRUNCATE: what was logged of its rows before is gone from it. */
+export async function lastTruncate(
+  client: pg.ClientBase,
+  { tenant, table }: Capture,
+): Promise<{ readonly era: number; readonly index: number } | undefined> {
+  const { rows } = await client.query<{ era: number; index: number }>(
+    `select era, leaf_index::float8 as index from safekeep.audit_events
+      where tenant_id = $1 and table_name = $2 and kind = 'change' and action = 'truncate'
+      order by audit_events.era desc, audit_events.leaf_index desc limit 1`,
+    [tenant, table],
+  );
+  return rows[0];
+}
+
+/** Whether there is such a table at all. */
+export async function isThere(client: pg.ClientBase, { schema, name }: Capture): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>(
+    `select pg_catalog.to_regclass(pg_catalog.format('%I.%I', $1::text, $2::text)) is not null as there`,
+    [schema, name],
+  );
+  return rows[0]?.there === true;
+}
+
+async function walk<Row extends pg.QueryResultRow>(client: pg.ClientBase, name: string, statement: string): Promise<Walk<Row>> {
+  await client.query(`declare ${name} no scroll cursor for ${statement}`);
+  return {
+    next: async (count) => (await client.query<Row>(`fetch ${Math.trunc(count)} from ${name}`)).rows,
+    end: async () => void (await client.query(`close ${name}`)),
+  };
+}

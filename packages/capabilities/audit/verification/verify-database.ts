@@ -1,0 +1,195 @@
+import type pg from 'pg';
+import type { Database } from '@safekeep/postgres';
+import { peekCheckpoint, rootFromTiles, sameHash, TlogError, type Checkpoint, type TileReader } from '@safekeep/tlog';
+import type { EventRow } from '../model.ts';
+import { readOnly } from '../store/read-only.ts';
+import { checkContents } from './check-contents.ts';
+import { checkRows } from './check-rows.ts';
+import { checkStanding } from './check-standing.ts';
+import { checkTree, type StoredEntry } from './check-tree.ts';
+import { entryOf } from './entry.ts';
+import { faultList, type FaultList } from './faults.ts';
+import type { LogVerification, RowValues } from './model.ts';
+import { readEntries, type EntryPlace } from './store/entries.ts';
+import { readCheckpoints, readToldMinimum, readTrees, type CheckpointRow, type TreeRow } from './store/log.ts';
+import { databaseReader } from './tiles-of-database.ts';
+import { openSigned, verdict } from './verify-files.ts';
+
+/** Rows fetched at once: some megabytes. */
+const BATCH = 5000;
+/** A log that signs each second has very many; the newest ones are held against the tree. */
+const CHECKPOINTS_AT_MOST = 1000;
+
+export type VerifyOptions = {
+  readonly tenant: string;
+  /** Of the home: checkpoints signed by anything else are refused. */
+  readonly verifierKey: string;
+  /** The last checkpoints of the tenant's logs that are kept outside of the database; of this log and of other databases'. */
+  readonly outside: readonly string[];
+  /** Tables that the map wants in the log. */
+  readonly wanted: readonly string[];
+  /** Also what stands beside the entries, and every row of every captured table. */
+  readonly full: boolean;
+  /** What was sealed in an event, opened; needed for `full`. */
+  readonly valuesOf: RowValues;
+  /** As actors stand in entries. */
+  readonly pseudonymOf: (tenant: string, actor: string) => Uint8Array;
+  readonly signal: AbortSignal;
+  readonly progress: (done: number, total: number) => void;
+};
+
+/**
+ * Verifies the tenant's log as the database had it at one moment, era by era; what is told of size and root is the newest's.
+ * A log that was never opened is whole and empty.
+ */
+export async function verifyDatabase(database: Database, options: VerifyOptions): Promise<LogVerification> {
+  const started = performance.now();
+  const faults = faultList();
+  return await readOnly(database, options.tenant, async (client) => {
+    const trees = await readTrees(client, options.tenant);
+    let [checked, newest]: [number, Checkpoint | undefined] = [0, undefined];
+    for (const tree of trees) {
+      const result = await verifyEra(client, { tree, isNewest: tree === trees.at(-1) }, { ...options, faults });
+      checked += result.checked;
+      newest = result.checkpoint;
+    }
+    missingEras(trees, options, faults);
+    await checkStanding(client, options, faults);
+    if (options.full) await checkRows(client, { ...options, faults });
+    const scope = ['signature', 'tree', 'entries', 'checkpoints', 'capture', ...(options.full ? ['contents', 'rows'] : [])];
+    const minimumIndex = trees.at(-1)?.minimumIndex ?? 0;
+    return verdict(faults, { started, ...(newest === undefined ? {} : { checkpoint: newest }), checked, minimumIndex, scope });
+  });
+}
+
+type Ground = VerifyOptions & { readonly faults: FaultList };
+
+async function verifyEra(
+  client: pg.ClientBase,
+  { tree, isNewest }: { readonly tree: TreeRow; readonly isNewest: boolean },
+  ground: Ground,
+): Promise<{ readonly checked: number; readonly checkpoint?: Checkpoint }> {
+  const { tenant, faults, signal } = ground;
+  const { era, minimumIndex } = tree;
+  const checkpoints = await readCheckpoints(client, tenant, { era, limit: CHECKPOINTS_AT_MOST });
+  const [last] = checkpoints;
+  if (last === undefined) {
+    if (tree.size > 0) faults.add('checkpoint-missing', `The log of era ${era} has ${tree.size} events and no checkpoint.`);
+    return { checked: 0 };
+  }
+  const checkpoint = openSigned(last.note, ground.verifierKey, faults);
+  if (checkpoint === undefined) return { checked: 0 };
+  if (checkpoint.origin !== tree.origin) {
+    faults.add('checkpoint-unsigned', `The checkpoint of era ${era} is one of ${checkpoint.origin}, not of ${tree.origin}.`);
+  }
+  const reader = databaseReader(client, tenant, era);
+  const { size, root } = checkpoint;
+  if (minimumIndex > 0) await checkMinimum(client, tree, ground);
+  const entries = storedEntries(client, { era, minimumIndex, signed: size, written: tree.size }, ground);
+  const checked = await checkTree({ size, root, minimumIndex, reader }, entries, {
+    faults,
+    progress: (count) => {
+      signal.throwIfAborted();
+      if (isNewest) ground.progress(count, size);
+    },
+  });
+  await checkPast(reader, { era, minimumIndex, checkpoint, checkpoints }, ground);
+  return { checked, checkpoint };
+}
+
+/** That the beginning is gone must be said by the log itself: else moving the minimum index would hide what was deleted. */
+async function checkMinimum(client: pg.ClientBase, { era, minimumIndex }: TreeRow, { tenant, faults }: Ground): Promise<void> {
+  const told = await readToldMinimum(client, tenant, era);
+  if (told >= minimumIndex) return;
+  faults.add(
+    'entry-missing',
+    `Events ${told} to ${minimumIndex - 1} are said to be dropped by policy, and no event of the log tells of it.`,
+    told,
+  );
+}
+
+/** The older checkpoints, and the one kept outside, are the beginnings of this tree: nothing was rewritten or taken back. */
+async function checkPast(
+  reader: TileReader,
+  past: {
+    readonly era: number;
+    readonly minimumIndex: number;
+    readonly checkpoint: Checkpoint;
+    readonly checkpoints: readonly CheckpointRow[];
+  },
+  { verifierKey, outside, faults }: Ground,
+): Promise<void> {
+  const { era, minimumIndex, checkpoint, checkpoints } = past;
+  // With a tile that is wrong itself nothing older can be told, and it is named already; nor below what was dropped by policy.
+  const tilesAreRight = !faults.has('tile-changed', 'tile-missing');
+  const fits = async (size: number, root: Uint8Array): Promise<boolean> => {
+    if (size > checkpoint.size) return false;
+    if (!tilesAreRight || size < minimumIndex) return true;
+    try {
+      return sameHash(await rootFromTiles(reader, size), root);
+    } catch (error) {
+      if (error instanceof TlogError) return false;
+      throw error;
+    }
+  };
+  for (const { size, root, note } of checkpoints.slice(1)) {
+    const older = openSigned(note, verifierKey, faults);
+    if (older === undefined) continue;
+    const isItself = older.size === size && sameHash(older.root, root);
+    if (!isItself || !(await fits(older.size, older.root))) {
+      faults.add(
+        'root-wrong',
+        `The checkpoint of ${older.size} events (era ${era}) is not the beginning of the one of ${checkpoint.size}.`,
+      );
+    }
+  }
+  for (const known of outside.map(peekCheckpoint).filter(({ origin }) => origin === checkpoint.origin)) {
+    if (await fits(known.size, known.root)) continue;
+    faults.add(
+      'log-rolled-back',
+      `A checkpoint of ${known.size} events (era ${era}) was signed before; the database stands at ${checkpoint.size} and does not continue it.`,
+    );
+  }
+}
+
+/** A log, or an era of it, that was signed once and is not there any more. Logs of other databases have other origins. */
+function missingEras(trees: readonly TreeRow[], { outside }: VerifyOptions, faults: FaultList): void {
+  const own = new Set(trees.map(({ origin }) => withoutEra(origin)));
+  for (const { origin, size } of outside.map(peekCheckpoint)) {
+    const isOther = own.size > 0 && !own.has(withoutEra(origin));
+    if (isOther || trees.some((tree) => tree.origin === origin)) continue;
+    faults.add('log-rolled-back', `The log ${origin}, of which ${size} events were signed, is not in the database.`);
+  }
+}
+
+function withoutEra(origin: string): string {
+  return origin.replace(/-\d+$/, '');
+}
+
+/** In batches. What was written and not signed yet is left to the next time; what is beyond that too is passed on, and is a fault. */
+async function* storedEntries(
+  client: pg.ClientBase,
+  {
+    era,
+    minimumIndex,
+    signed,
+    written,
+  }: { readonly era: number; readonly minimumIndex: number; readonly signed: number; readonly written: number },
+  ground: Ground,
+): AsyncGenerator<readonly StoredEntry[]> {
+  let after: EntryPlace = { index: minimumIndex - 1, sequencedAt: 'infinity' };
+  for (let more = true; more;) {
+    const rows = await readEntries(client, ground.tenant, { era, after, limit: BATCH });
+    yield rows.filter(({ index }) => index < signed || index >= written).map((row) => checkedEntry(row, ground));
+    after = rows.at(-1) ?? after;
+    more = rows.length === BATCH;
+  }
+}
+
+/** The entry of a row. One whose columns make no leaf any more is told, and hashes to something else. */
+function checkedEntry(row: EventRow, { full, pseudonymOf, faults }: Ground): StoredEntry {
+  const entry = entryOf(row);
+  if (entry === undefined) faults.add('entry-unreadable', `The commitments of event ${row.index} are none.`, row.index);
+  else if (full) checkContents(row, { pseudonymOf, faults });
+  return { index: row.index, entry: entry ?? new Uint8Array() };
+}

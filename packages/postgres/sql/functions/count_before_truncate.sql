@@ -1,0 +1,20 @@
+-- needs: 0010
+-- object: function safekeep.count_before_truncate()
+--
+-- BEFORE TRUNCATE, with the rights of who truncates: counts what is about to go, or takes the estimate where counting is not
+-- allowed or would keep everybody waiting behind the lock. AFTER TRUNCATE writes it down.
+create or replace function safekeep.count_before_truncate() returns trigger
+  language plpgsql
+  set search_path = ''
+  as $$
+declare
+  counted bigint;
+begin
+  select c.reltuples into counted from pg_catalog.pg_class as c where c.oid = tg_relid;
+  if counted < 1000000 and pg_catalog.has_table_privilege(tg_relid, 'select') then
+    execute pg_catalog.format('select pg_catalog.count(*) from %I.%I', tg_table_schema, tg_table_name) into counted;
+  end if;
+  perform pg_catalog.set_config('safekeep.truncated', counted::text, true);
+  return null;
+end
+$$;
