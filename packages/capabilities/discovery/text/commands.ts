@@ -48,6 +48,7 @@ export const detect = command({
       for await (const item of readItems(source(input.file, context.signal))) {
         out.add(lineOf(item, options, { redactor, json: context.json }));
         done += 1;
+        await stdoutDrained();
         progress.update(done);
       }
     } finally {
@@ -58,6 +59,21 @@ export const detect = command({
   },
   render: () => '',
 });
+
+/** A slow reader must not make memory grow: what it has not taken yet is waited for. A reader that went away ends the wait too. */
+async function stdoutDrained(): Promise<void> {
+  const { stdout } = process;
+  if (!stdout.writableNeedDrain) return;
+  await new Promise<void>((done) => {
+    const end = (): void => {
+      for (const event of ENDS) stdout.off(event, end);
+      done();
+    };
+    for (const event of ENDS) stdout.once(event, end);
+  });
+}
+
+const ENDS = ['drain', 'close', 'error'] as const;
 
 /** Few writes of many lines: a write for each would take longer than finding. */
 class Batch {
