@@ -1128,7 +1128,6 @@ const rows: readonly Row[] = [
     counterExamples: ['12.531.909-3'],
     chance: 0.091,
     check: 'rut',
-    distinct: true,
   },
   {
     name: 'CO_NIT',

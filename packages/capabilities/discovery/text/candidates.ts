@@ -260,11 +260,10 @@ function number(scan: Scan, start: number, end: number, begins: boolean): boolea
 
 /** Behind a decimal point, a minus, a slash of a path: no number of its own. */
 function partOfLonger(text: string, start: number): boolean {
-  return (
-    /[\w.,:=/\\-]/.test(text[start - 1] ?? ' ') &&
-    /[\d.,/\\]/.test(text[start - 1] ?? ' ') &&
-    /[\w/\\.]/.test(text[start - 2] ?? ' ')
-  );
+  const [last = ' ', before = ' '] = [text[start - 1], text[start - 2]];
+  // -.0511018 and [.5: a fraction without its zero.
+  if (last === '.') return !/\p{L}/u.test(before);
+  return /[\d,/\\]/.test(last) && /[\w/\\.]/.test(before);
 }
 
 function cardAt(scan: Scan, start: number, end: number, value: string): boolean {

@@ -27,16 +27,15 @@ export function scanEntities(scan: Scan, model: Model): void {
   });
 }
 
-function addSpan(scan: Scan, { label, start, end, margin }: Tagged, people: Set<number>, bench: Bench): void {
+function addSpan(scan: Scan, { label, start, end, margin, first }: Tagged, people: Set<number>, bench: Bench): void {
   const score = Math.min(0.97, 1 / (1 + Math.exp(-margin / WEIGHT_SCALE)));
   const validators = label === 'ADR' ? ['tagger', 'street'] : ['tagger'];
   scan.add({ type: TYPES[label], start, end: trimEnd(scan.text, start, end), score, validators, rank: label === 'ADR' ? 1 : 0 });
   if (label !== 'PER' || margin < SURE_MARGIN * WEIGHT_SCALE || people.size > MOST_REMEMBERED) return;
   const { tokens } = bench;
-  for (let at = 0; at < tokens.count; at += 1) {
-    const [from, to] = [tokens.starts[at] ?? 0, tokens.ends[at] ?? 0];
-    if (from >= start && to <= end && to - from > 2 && (tokens.shapes[at] ?? 0) === Shape.capital)
-      people.add(tokens.hashes[at] ?? 0);
+  for (let at = first; at < tokens.count && (tokens.ends[at] ?? 0) <= end; at += 1) {
+    const length = (tokens.ends[at] ?? 0) - (tokens.starts[at] ?? 0);
+    if (length > 2 && tokens.shapes[at] === Shape.capital) people.add(tokens.hashes[at] ?? 0);
   }
 }
 

@@ -38,7 +38,10 @@ export async function readWords(): Promise<Words> {
     collect(rawDefinitions.location?.city_name, towns);
     collect(rawDefinitions.location?.state, regions);
   }
-  const people = await readFile(new URL(import.meta.resolve('@cspell/dict-people-names/dict/people-names.txt')), 'utf8');
+  const people = await readFile(
+    new URL('dict/people-names.txt', import.meta.resolve('@cspell/dict-people-names/cspell-ext.json')),
+    'utf8',
+  );
   for (const line of people.split('\n')) if (/^\p{Lu}[\p{L}'-]{2,}$/u.test(line.trim())) family.add(line.trim());
   for (const { name, population } of cities) if (population >= LEAST_PEOPLE_OF_A_PLACE) towns.add(name);
   const countries = new Set<string>();
