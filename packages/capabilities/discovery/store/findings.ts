@@ -47,9 +47,13 @@ export async function inTenant<Result>(
 
 /** Whether this login keeps findings here: Safekeep's schema stands, and may be written. */
 export async function keepsFindings(db: Queryable): Promise<boolean> {
+  // By the catalogue: to_regclass refuses a login that may not use the schema, and such a login may still scan.
   const { rows } = await db.query(
-    `select case when pg_catalog.to_regclass('safekeep.scan_findings') is null or pg_catalog.pg_is_in_recovery() then false
-                 else pg_catalog.has_table_privilege('safekeep.scan_findings', 'select, insert') end as keeps`,
+    `select not pg_catalog.pg_is_in_recovery() and exists (
+       select from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+        where n.nspname = 'safekeep' and c.relname = 'scan_findings' and pg_catalog.has_schema_privilege(n.oid, 'usage')
+          and pg_catalog.has_table_privilege(c.oid, 'select') and pg_catalog.has_table_privilege(c.oid, 'insert')
+          and pg_catalog.has_table_privilege(c.oid, 'update') and pg_catalog.has_table_privilege(c.oid, 'delete')) as keeps`,
   );
   // The statement above names this column.
   return (rows as readonly { readonly keeps: boolean }[])[0]?.keeps === true;
