@@ -57,7 +57,10 @@ test('any flipped bit, cut or added byte is refused and nothing is shown', () =>
   for (let bit = 0; bit < sealed.length * 8; bit += 1) {
     const changed = Buffer.from(sealed);
     changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-    assert.throws(() => openValue(key, place, changed), (error: unknown) => isSafekeepError(error) && !error.message.includes('Ada'));
+    assert.throws(
+      () => openValue(key, place, changed),
+      (error: unknown) => isSafekeepError(error) && !error.message.includes('Ada'),
+    );
   }
   for (let length = 0; length < sealed.length; length += 1) assert.throws(() => openValue(key, place, sealed.subarray(0, length)));
   assert.throws(() => openValue(key, place, Buffer.concat([sealed, Buffer.of(0)])), code('sealed-tampered'));
@@ -89,9 +92,18 @@ test('what was moved to another column, tenant, row or person does not open, and
 test('a wrong key, an unknown version, unknown flags and plain bytes are told apart', () => {
   const sealed = sealValue(key, place, text('x'));
   assert.throws(() => openValue(newKey(), place, sealed), code('sealed-wrong-key'));
-  assert.throws(() => openValue(key, place, Buffer.concat([sealed.subarray(0, 2), Buffer.of(0x21), sealed.subarray(3)])), code('sealed-unknown-format'));
-  assert.throws(() => openValue(key, place, Buffer.concat([sealed.subarray(0, 3), Buffer.of(0x80), sealed.subarray(4)])), code('sealed-unknown-format'));
-  assert.throws(() => openValue(key, place, Buffer.from('plain text that nobody sealed, long enough to be')), code('sealed-malformed'));
+  assert.throws(
+    () => openValue(key, place, Buffer.concat([sealed.subarray(0, 2), Buffer.of(0x21), sealed.subarray(3)])),
+    code('sealed-unknown-format'),
+  );
+  assert.throws(
+    () => openValue(key, place, Buffer.concat([sealed.subarray(0, 3), Buffer.of(0x80), sealed.subarray(4)])),
+    code('sealed-unknown-format'),
+  );
+  assert.throws(
+    () => openValue(key, place, Buffer.from('plain text that nobody sealed, long enough to be')),
+    code('sealed-malformed'),
+  );
   assert.ok(!isSealed(Buffer.from('ú S', 'utf8')));
 });
 
@@ -124,6 +136,14 @@ test('what PostgreSQL cannot hold is refused before anything is sealed, without 
     { type: 'date', value: '2026-02-29' },
     { type: 'date', value: '0000-01-01' },
     { type: 'date', value: '29.11.2026' },
+    { type: 'date', value: '9999999-01-01' },
+    { type: 'date', value: '5874898-01-01' },
+    { type: 'date', value: '4714-11-23 BC' },
+    { type: 'timestamptz', value: '294277-01-01 00:00:00+00' },
+    { type: 'timestamptz', value: '4714-11-23 23:59:59+00 BC' },
+    { type: 'timestamptz', value: '9999999-01-01 00:00:00+00' },
+    { type: 'numeric', value: `1${'0'.repeat(131_072)}` },
+    { type: 'numeric', value: `0.${'1'.repeat(16_384)}` },
     { type: 'timestamptz', value: '2026-11-29 14:00' },
     { type: 'timestamptz', value: '2026-11-29 25:00+00' },
   ];
@@ -131,9 +151,28 @@ test('what PostgreSQL cannot hold is refused before anything is sealed, without 
   for (const value of unfit)
     assert.throws(
       () => sealValue(key, place, value),
-      (error: unknown) => isSafekeepError(error, 'value-unfit') && (value.value === '' || !error.message.includes(String(value.value))),
+      (error: unknown) =>
+        isSafekeepError(error, 'value-unfit') && (value.value === '' || !error.message.includes(String(value.value))),
     );
   assert.equal(key.seals, before);
+});
+
+test('the first and last date and instant, and the longest number, come back', () => {
+  const extremes: readonly TypedValue[] = [
+    { type: 'date', value: '4714-11-24 BC' },
+    { type: 'date', value: '5874897-12-31' },
+    { type: 'timestamptz', value: '4714-11-24 00:00:00+00 BC' },
+    { type: 'timestamptz', value: '294276-12-31 23:59:59.999999+00' },
+    { type: 'numeric', value: `${'9'.repeat(131_072)}.${'1'.repeat(16_383)}` },
+  ];
+  for (const value of extremes) assert.deepEqual(openValue(key, place, sealValue(key, place, value)), value);
+});
+
+test('a number made to be slow to look at is refused at once', () => {
+  const startedMs = performance.now();
+  assert.throws(() => sealValue(key, place, { type: 'numeric', value: `${'0'.repeat(1_000_000)}x` }), code('value-unfit'));
+  // With two parts of the pattern sharing the zeros this took minutes.
+  assert.ok(performance.now() - startedMs < 2_000);
 });
 
 test('a key warns at 2^30 values and seals nothing more at 2^31', () => {
@@ -148,8 +187,14 @@ test('a key warns at 2^30 values and seals nothing more at 2^31', () => {
 test('no way of printing a key prints it', () => {
   const { id, bytes } = createSealingKey();
   const shown = new SealingKey(id, bytes);
-  const printed = [String(shown), JSON.stringify({ shown }), inspect({ shown }, { showHidden: true, depth: 9 }), `${Object.entries(shown)}`].join();
-  for (const form of [bytes.toString('hex'), bytes.toString('base64'), bytes.toString('latin1')]) assert.ok(!printed.includes(form));
+  const printed = [
+    String(shown),
+    JSON.stringify({ shown }),
+    inspect({ shown }, { showHidden: true, depth: 9 }),
+    JSON.stringify(Object.entries(shown)),
+  ].join();
+  for (const form of [bytes.toString('hex'), bytes.toString('base64'), bytes.toString('latin1')])
+    assert.ok(!printed.includes(form));
   assert.throws(() => new SealingKey(id, bytes.subarray(1)), TypeError);
   assert.throws(() => new SealingKey('short', bytes), TypeError);
 });
