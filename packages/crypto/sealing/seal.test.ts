@@ -57,7 +57,10 @@ test('any flipped bit, cut or added byte is refused and nothing is shown', () =>
   for (let bit = 0; bit < sealed.length * 8; bit += 1) {
     const changed = Buffer.from(sealed);
     changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7));
-    assert.throws(() => openValue(key, place, changed), (error: unknown) => isSafekeepError(error) && !error.message.includes('Ada'));
+    assert.throws(
+      () => openValue(key, place, changed),
+      (error: unknown) => isSafekeepError(error) && !error.message.includes('Ada'),
+    );
   }
   for (let length = 0; length < sealed.length; length += 1) assert.throws(() => openValue(key, place, sealed.subarray(0, length)));
   assert.throws(() => openValue(key, place, Buffer.concat([sealed, Buffer.of(0)])), code('sealed-tampered'));
@@ -89,9 +92,18 @@ test('what was moved to another column, tenant, row or person does not open, and
 test('a wrong key, an unknown version, unknown flags and plain bytes are told apart', () => {
   const sealed = sealValue(key, place, text('x'));
   assert.throws(() => openValue(newKey(), place, sealed), code('sealed-wrong-key'));
-  assert.throws(() => openValue(key, place, Buffer.concat([sealed.subarray(0, 2), Buffer.of(0x21), sealed.subarray(3)])), code('sealed-unknown-format'));
-  assert.throws(() => openValue(key, place, Buffer.concat([sealed.subarray(0, 3), Buffer.of(0x80), sealed.subarray(4)])), code('sealed-unknown-format'));
-  assert.throws(() => openValue(key, place, Buffer.from('plain text that nobody sealed, long enough to be')), code('sealed-malformed'));
+  assert.throws(
+    () => openValue(key, place, Buffer.concat([sealed.subarray(0, 2), Buffer.of(0x21), sealed.subarray(3)])),
+    code('sealed-unknown-format'),
+  );
+  assert.throws(
+    () => openValue(key, place, Buffer.concat([sealed.subarray(0, 3), Buffer.of(0x80), sealed.subarray(4)])),
+    code('sealed-unknown-format'),
+  );
+  assert.throws(
+    () => openValue(key, place, Buffer.from('plain text that nobody sealed, long enough to be')),
+    code('sealed-malformed'),
+  );
   assert.ok(!isSealed(Buffer.from('ú S', 'utf8')));
 });
 
@@ -131,7 +143,8 @@ test('what PostgreSQL cannot hold is refused before anything is sealed, without 
   for (const value of unfit)
     assert.throws(
       () => sealValue(key, place, value),
-      (error: unknown) => isSafekeepError(error, 'value-unfit') && (value.value === '' || !error.message.includes(String(value.value))),
+      (error: unknown) =>
+        isSafekeepError(error, 'value-unfit') && (value.value === '' || !error.message.includes(String(value.value))),
     );
   assert.equal(key.seals, before);
 });
@@ -148,8 +161,14 @@ test('a key warns at 2^30 values and seals nothing more at 2^31', () => {
 test('no way of printing a key prints it', () => {
   const { id, bytes } = createSealingKey();
   const shown = new SealingKey(id, bytes);
-  const printed = [String(shown), JSON.stringify({ shown }), inspect({ shown }, { showHidden: true, depth: 9 }), `${Object.entries(shown)}`].join();
-  for (const form of [bytes.toString('hex'), bytes.toString('base64'), bytes.toString('latin1')]) assert.ok(!printed.includes(form));
+  const printed = [
+    String(shown),
+    JSON.stringify({ shown }),
+    inspect({ shown }, { showHidden: true, depth: 9 }),
+    `${Object.entries(shown)}`,
+  ].join();
+  for (const form of [bytes.toString('hex'), bytes.toString('base64'), bytes.toString('latin1')])
+    assert.ok(!printed.includes(form));
   assert.throws(() => new SealingKey(id, bytes.subarray(1)), TypeError);
   assert.throws(() => new SealingKey('short', bytes), TypeError);
 });

@@ -60,7 +60,16 @@ function wordsOf(typed: TypedValue): string {
   return `${new Date(iso.replace('-000000', '+000000')).toISOString()} ${Number(padded.slice(3))}`;
 }
 
-const TYPES: Readonly<Record<ValueType, number>> = { text: 1, int: 2, numeric: 3, date: 4, timestamptz: 5, bool: 6, json: 7, bytea: 8 };
+const TYPES: Readonly<Record<ValueType, number>> = {
+  text: 1,
+  int: 2,
+  numeric: 3,
+  date: 4,
+  timestamptz: 5,
+  bool: 6,
+  json: 7,
+  bytea: 8,
+};
 
 test('a decoder written from SPEC.md opens what we seal', () => {
   const { id, bytes } = createSealingKey();
@@ -92,7 +101,13 @@ test('the published vectors open, here and by the decoder', () => {
   // Our own file, of the shape above.
   const { sealed: vectors, indexes } = JSON.parse(file) as {
     readonly sealed: readonly Vector[];
-    readonly indexes: readonly { readonly key: string; readonly label: string; readonly form: string; readonly bits: number; readonly index: string }[];
+    readonly indexes: readonly {
+      readonly key: string;
+      readonly label: string;
+      readonly form: string;
+      readonly bits: number;
+      readonly index: string;
+    }[];
   };
   assert.ok(vectors.length >= 16);
   for (const { keyId, key, place, type, value, sealed } of vectors) {

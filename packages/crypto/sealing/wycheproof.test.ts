@@ -9,7 +9,10 @@ import { IndexKey, WrappingKey } from '../index.ts';
 const FOLDER = join(import.meta.dirname, '..', '..', '..', '..', 'shared', 'data', 'vectors');
 const skip = existsSync(FOLDER) ? false : 'skipped: ../shared/data not present';
 
-type Case = Readonly<Record<'key' | 'iv' | 'aad' | 'msg' | 'ct' | 'tag' | 'comment', string>> & { readonly tcId: number; readonly result: string };
+type Case = Readonly<Record<'key' | 'iv' | 'aad' | 'msg' | 'ct' | 'tag' | 'comment', string>> & {
+  readonly tcId: number;
+  readonly result: string;
+};
 type Group = { readonly keySize: number; readonly ivSize: number; readonly tagSize: number; readonly tests: readonly Case[] };
 
 function groups(file: string): readonly Group[] {
@@ -57,7 +60,10 @@ test('HMAC-SHA-256 of the runtime: every vector', { skip }, () => {
   let looked = 0;
   for (const { tagSize, tests } of groups('hmac_sha256.json'))
     for (const { key, msg, tag, result, tcId } of tests) {
-      const made = createHmac('sha256', bytes(key)).update(bytes(msg)).digest().subarray(0, tagSize / 8);
+      const made = createHmac('sha256', bytes(key))
+        .update(bytes(msg))
+        .digest()
+        .subarray(0, tagSize / 8);
       assert.equal(made.equals(bytes(tag)), result === 'valid', String(tcId));
       looked += 1;
     }
@@ -74,7 +80,10 @@ test('RFC 5649, section 6, with a key of 256 bits (NIST KWP): what is wrapped co
     for (let at = 0; at < wrapped.length; at += 1) {
       const changed = Buffer.from(wrapped);
       changed[at] = (changed[at] ?? 0) ^ 1;
-      assert.throws(() => wrapping.unwrap(changed), (error: unknown) => isSafekeepError(error, 'key-unwrap-failed'));
+      assert.throws(
+        () => wrapping.unwrap(changed),
+        (error: unknown) => isSafekeepError(error, 'key-unwrap-failed'),
+      );
     }
   }
   assert.throws(() => wrapping.wrap(Buffer.alloc(0)), TypeError);

@@ -10,7 +10,12 @@ const same = (value: TypedValue, bytes: number): Sample => ({ value, canonical: 
 const utf8 = (value: string): number => Buffer.byteLength(value, 'utf8');
 
 const numerics = fc
-  .tuple(fc.boolean(), fc.integer({ min: 0, max: 3 }), fc.bigInt({ min: 0n, max: 10n ** 40n }), fc.option(fc.stringMatching(/^\d{1,30}$/)))
+  .tuple(
+    fc.boolean(),
+    fc.integer({ min: 0, max: 3 }),
+    fc.bigInt({ min: 0n, max: 10n ** 40n }),
+    fc.option(fc.stringMatching(/^\d{1,30}$/)),
+  )
   .map(([negative, zeros, whole, fraction]): Sample => {
     const magnitude = `${whole}${fraction === null ? '' : `.${fraction}`}`;
     const canonical = `${negative && /[1-9]/.test(magnitude) ? '-' : ''}${magnitude}`;
