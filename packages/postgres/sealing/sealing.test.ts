@@ -29,9 +29,11 @@ type Ground = { readonly client: pg.PoolClient; readonly key: SealingKey; readon
 
 /** A connection in a transaction with one key unlocked. */
 async function unlocked(t: TestContext, server: TestServer, more: readonly UnlockedKey[] = []): Promise<Ground> {
+  let client: pg.PoolClient | undefined;
+  // Before the database: what ends a test runs in the order it was given, and a pool waits for its connections.
+  t.after(() => client?.release(true));
   const { pool } = await testDatabase(t, { migrated: true, server });
-  const client = await pool.connect();
-  t.after(() => client.release());
+  client = await pool.connect();
   const { id, bytes } = createSealingKey();
   const bundle = unlockBundle([{ use: 'seal', id, bytes, ...PLACE }, ...more]);
   await client.query('begin');
@@ -218,14 +220,14 @@ for (const server of testServers()) {
   });
 
   test(`while it is unlocked no one else can see a key on PostgreSQL ${server.name}`, async (t) => {
+    const held: pg.PoolClient[] = [];
+    t.after(() => held.forEach((each) => each.release(true)));
     const { pool } = await testDatabase(t, { migrated: true, server });
     const { id, bytes } = createSealingKey();
     const client = await pool.connect();
+    held.push(client);
     const watcher = await pool.connect();
-    t.after(() => {
-      client.release();
-      watcher.release();
-    });
+    held.push(watcher);
     const forms = [bytes.toString('hex'), bytes.toString('base64'), bytes.toString('hex').toUpperCase()];
     await client.query('begin');
     // Everything is logged but parameters: the strictest of what unlock allows.
