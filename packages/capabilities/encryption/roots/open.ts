@@ -23,8 +23,9 @@ export type RootPlace = {
   readonly onSecretMade: (path: string) => void;
 };
 
-/** Opens roots once each. */
+/** The roots of a home. */
 export type Roots = {
+  readonly place: RootPlace;
   /** The one that wraps; with `make` a root file is made on first use. */
   readonly current: (options?: { readonly make?: boolean }) => Promise<Root>;
   /** The one that wrapped this. Throws `key-root-wrong`. */
@@ -37,9 +38,10 @@ export function openRoots(place: RootPlace): Roots {
     if (!known.includes(root)) known.push(root);
     return root;
   };
-  let current: Root | undefined;
   return {
-    current: async ({ make = false } = {}) => (current ??= keep(await openCurrent(place, make))),
+    place,
+    // Never from memory: another process may have put a new one in its place, and what is wrapped under the old one were lost.
+    current: async ({ make = false } = {}) => keep(await openCurrent(place, make)),
     find: async ({ kind, id }) => {
       const matches = (root: Root): boolean => root.kind === kind && root.id === id;
       const found = known.find(matches);

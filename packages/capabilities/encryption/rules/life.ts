@@ -8,7 +8,7 @@ export const EXPIRY_WARNED_MS = 30 * 86_400_000;
 /** Epochs are rolled weekly: until then a copy of the database and the key file together open what was shredded. */
 export const EPOCH_AGE_MS = 7 * 86_400_000;
 /** So many uses in one batch, and ten times what the key's days before would give, is told as unusual. */
-const UNUSUAL_USES = 10_000;
+export const UNUSUAL_USES = 10_000;
 const UNUSUAL_FACTOR = 10;
 
 const next: Readonly<Record<KeyState, readonly KeyState[]>> = {

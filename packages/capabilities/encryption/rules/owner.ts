@@ -1,4 +1,4 @@
-import { createHmac, type KeyObject } from 'node:crypto';
+import type { IndexKey } from '@safekeep/crypto';
 import type { Fate, KeyOwner } from '../model.ts';
 
 const MARK_BYTES = 16;
@@ -9,6 +9,6 @@ export function ownerName({ tenant, subject, fate }: KeyOwner): string {
 }
 
 /** Says to nobody without the tenant's key whose key it is. */
-export function ownerMark(key: KeyObject, subject: string, fate: Fate): Buffer {
-  return createHmac('sha256', key).update(`safekeep/1 owner ${fate} ${subject}`).digest().subarray(0, MARK_BYTES);
+export function ownerMark(key: IndexKey, subject: string, fate: Fate): Buffer {
+  return key.digest(`safekeep/1 owner ${fate}`, subject).subarray(0, MARK_BYTES);
 }
