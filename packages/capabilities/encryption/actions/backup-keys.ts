@@ -132,7 +132,7 @@ async function inShares(payload: BackupPayload, { shares, threshold }: { readonl
   cipher.setAAD(Buffer.from(payload.id));
   const sealed = Buffer.concat([cipher.update(JSON.stringify(payload), 'utf8'), cipher.final()]);
   const tag = cipher.getAuthTag().toString('base64');
-  const parts = await split(key, shares, threshold);
+  const parts = await split(new Uint8Array(key), shares, threshold);
   key.fill(0);
   const common = { format: 'safekeep-key-share/1', id: payload.id, of: shares, threshold, iv: iv.toString('base64'), tag, payload: sealed.toString('base64') };
   return parts.map((part, number) => `${JSON.stringify({ ...common, share: number + 1, secret: Buffer.from(part).toString('base64') })}\n`);

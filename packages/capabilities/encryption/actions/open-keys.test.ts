@@ -4,7 +4,7 @@ import { isSafekeepError } from '@safekeep/core';
 import { sealBytes } from '@safekeep/crypto';
 import { testServers } from '@safekeep/postgres/testing';
 import type { SubjectKey } from '../model.ts';
-import { CONTEXT, owner, PERSON, workbench } from '../testing/workbench.ts';
+import { CONTEXT, owner, workbench } from '../testing/workbench.ts';
 import { createScope, rotateScope } from './open-keys.ts';
 
 const PLAIN = Buffer.from('blood group 0 negative');
@@ -167,13 +167,13 @@ test('uses are counted in batches, and ten times the usual is told', async (t) =
   await mine.flushUsage();
   assert.equal(await uses(), 5);
   clock.advanceMs(3 * 86_400_000);
+  await mine.flushUsage();
   const again = await mine.dataKey('default', 'user.name');
   for (let count = 0; count < 20_000; count += 1) again.countSeal();
-  clock.advanceMs(1);
+  clock.advanceMs(3_600_000);
   await mine.close();
   assert.equal(await uses(), 20_005);
   const told = events.filter(({ operation }) => operation === 'unusual-use');
-  assert.deepEqual(told.map(({ keyId, rows }) => [keyId, rows]), []);
+  assert.deepEqual(told.map(({ keyId, rows }) => [keyId, rows]), [[again.id, 20_000]]);
   assert.equal(events.filter(({ operation }) => operation === 'use').length, 2);
-  assert.ok(PERSON);
 });
