@@ -43,7 +43,8 @@ export function epochKeys(ground: EpochGround): EpochKeys {
     const known = (await inTenant(database, tenant, (client) => readEpochs(client, tenant))).find((each) => each.epoch === epoch);
     // A copy of the folder may hold it still.
     if (known?.state === 'destroyed') throw new SafekeepError('key-epoch-destroyed', { epoch });
-    if (known !== undefined && known.check.toString('hex') !== kek.check) throw new SafekeepError('key-store-foreign', { path: directory, epoch });
+    if (known !== undefined && known.check.toString('hex') !== kek.check)
+      throw new SafekeepError('key-store-foreign', { path: directory, epoch });
     // The root is asked once only: one that cannot be reached any more does not stop what is open.
     const anew =
       found?.check === kek.check ? found : { key: new WrappingKey(await openKek(ground.roots, kek)), check: kek.check, until: 0 };
@@ -76,12 +77,16 @@ export async function requireKek(directory: string, tenant: string, epoch: numbe
 export async function openKek(roots: Roots, kek: Kek): Promise<Buffer> {
   const root = await roots.find(kek.root);
   const bytes = await root.unwrap(Buffer.from(kek.wrapped, 'base64'));
-  if (bytes.length !== KEY_BYTES || kekCheck(bytes) !== kek.check) throw new SafekeepError('key-root-wrong', { root: `${root.kind} ${root.id}` });
+  if (bytes.length !== KEY_BYTES || kekCheck(bytes) !== kek.check)
+    throw new SafekeepError('key-root-wrong', { root: `${root.kind} ${root.id}` });
   return bytes;
 }
 
 /** A new key of an epoch, wrapped; not yet written. */
-export async function newKek(root: Root, { tenant, epoch, now }: { readonly tenant: string; readonly epoch: number; readonly now: Date }): Promise<Kek> {
+export async function newKek(
+  root: Root,
+  { tenant, epoch, now }: { readonly tenant: string; readonly epoch: number; readonly now: Date },
+): Promise<Kek> {
   return await wrapKek(root, randomBytes(KEY_BYTES), { tenant, epoch, createdAt: now.toISOString() });
 }
 
@@ -93,7 +98,10 @@ export async function wrapKek(
   const wrapped = await root.wrap(key);
   // Read back at once: what a root cannot open again must not come to protect anything.
   if (!Buffer.from(key).equals(await root.unwrap(wrapped)))
-    throw new SafekeepError('key-root-unreachable', { root: `${root.kind} ${root.id}`, reason: 'it does not give back what it was given' });
+    throw new SafekeepError('key-root-unreachable', {
+      root: `${root.kind} ${root.id}`,
+      reason: 'it does not give back what it was given',
+    });
   return {
     format: 'safekeep-kek/1',
     ...named,

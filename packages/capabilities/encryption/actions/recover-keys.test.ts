@@ -29,7 +29,13 @@ test('with everything but the database and enough shares lost, everything opens 
   await assert.rejects(opening(bench, value.id), refused('key-store-missing'));
   const ring = bench.ring({ settings: { passphrase: new Secret('another root altogether') } });
   for (const few of [backup.files.slice(0, 2), [backup.files[0], backup.files[0], backup.files[0]]])
-    await assert.rejects(openBackup(few.map((path) => path ?? ''), undefined), refused('key-backup-unfit'));
+    await assert.rejects(
+      openBackup(
+        few.map((path) => path ?? ''),
+        undefined,
+      ),
+      refused('key-backup-unfit'),
+    );
   const put = await recoverStore(ring, bench.home, await openBackup(backup.files.slice(1, 4), undefined));
   assert.deepEqual([put.epochs, put.files.length], [{ default: [2] }, 2]);
   assert.deepEqual(await tryKeys(ring, 'default'), { keys: 2, closed: 0 });
@@ -42,7 +48,10 @@ test('with everything but the database and enough shares lost, everything opens 
 
 test('a backup for recipients of age opens for each of them and for nobody else', async (t) => {
   const [one, two, stranger] = await Promise.all([generateIdentity(), generateIdentity(), generateIdentity()]);
-  const { bench, value, backup, directory } = await backedUp(t, { kind: 'age', recipients: [await identityToRecipient(one), await identityToRecipient(two)] });
+  const { bench, value, backup, directory } = await backedUp(t, {
+    kind: 'age',
+    recipients: [await identityToRecipient(one), await identityToRecipient(two)],
+  });
   await rm(directory, { recursive: true });
   await assert.rejects(openBackup(backup.files, undefined), refused('key-backup-unfit'));
   await assert.rejects(openBackup(backup.files, new Secret(stranger)), refused('key-backup-unfit'));

@@ -14,25 +14,37 @@ for (const server of testServers()) {
     const { ring, inTenant, pool, directory, clock } = bench;
     const [lives, dies] = [await sealed(bench, 1), await sealed(bench, 2)];
     // What a backup of the database holds.
-    await pool.query('create table public.copy_keys as select * from safekeep.encryption_keys; create table public.copy_epochs as select * from safekeep.encryption_epochs');
+    await pool.query(
+      'create table public.copy_keys as select * from safekeep.encryption_keys; create table public.copy_epochs as select * from safekeep.encryption_epochs',
+    );
     await inTenant((client) => ring().subjectKeys.destroy(client, { tenant: 'default', subject: 'patient:2' }, ['erasable']));
     clock.advanceMs(1000);
     const rolled = await rollEpoch(ring(), 'default');
     assert.deepEqual([rolled.from, rolled.to], [1, 2]);
     assert.equal(rolled.rewrapped, 2, 'the living person’s key and the one that marks owners');
-    assert.deepEqual(await epochsOf(directory, 'default'), [{ epoch: 1, destroyedAt: clock.now() }, { epoch: 2, destroyedAt: null }]);
+    assert.deepEqual(await epochsOf(directory, 'default'), [
+      { epoch: 1, destroyedAt: clock.now() },
+      { epoch: 2, destroyedAt: null },
+    ]);
     assert.deepEqual((await readdir(join(directory, 'kek', 'default'))).toSorted(), ['epoch-000001.destroyed', 'epoch-000002.kek']);
     const key = await opening(bench, lives.id);
     assert.ok(key !== undefined && key !== 'erased');
     assert.deepEqual(key.open(lives.bytes, CONTEXT), PLAIN);
     // The copy comes back.
-    const columns = 'tenant_id, key_id, key_purpose, scope, owner_mark, fate, algorithm, version, state, epoch, wrapped, usage_count, created_at';
+    const columns =
+      'tenant_id, key_id, key_purpose, scope, owner_mark, fate, algorithm, version, state, epoch, wrapped, usage_count, created_at';
     await pool.query(`truncate safekeep.encryption_keys, safekeep.encryption_epochs;
       insert into safekeep.encryption_epochs select * from public.copy_epochs;
       insert into safekeep.encryption_keys (${columns}) select ${columns} from public.copy_keys`);
     await assert.rejects(opening(bench, dies.id), refused('key-epoch-destroyed'));
-    await assert.rejects(inTenant((client) => ring().subjectKeys.forSealing(client, [owner(1)])), refused('key-epoch-destroyed'));
-    await assert.rejects(inTenant((client) => ring().subjectKeys.forSealing(client, [owner(3)])), refused('key-epoch-destroyed'));
+    await assert.rejects(
+      inTenant((client) => ring().subjectKeys.forSealing(client, [owner(1)])),
+      refused('key-epoch-destroyed'),
+    );
+    await assert.rejects(
+      inTenant((client) => ring().subjectKeys.forSealing(client, [owner(3)])),
+      refused('key-epoch-destroyed'),
+    );
     // The newest export brings the living back, and the dead stay dead.
     assert.equal(await restoreTable(ring(), 'default'), 3);
     assert.deepEqual(await tryKeys(ring(), 'default'), { keys: 2, closed: 0 });
@@ -40,7 +52,10 @@ for (const server of testServers()) {
     assert.ok(again !== undefined && again !== 'erased');
     assert.deepEqual(again.open(lives.bytes, CONTEXT), PLAIN);
     assert.equal(await opening(bench, dies.id), 'erased');
-    assert.equal((await inTenant((client) => ring().subjectKeys.forSealing(client, [owner(2)]))).get('default/patient:2/erasable'), 'erased');
+    assert.equal(
+      (await inTenant((client) => ring().subjectKeys.forSealing(client, [owner(2)]))).get('default/patient:2/erasable'),
+      'erased',
+    );
   });
 }
 
@@ -84,14 +99,23 @@ test('an export that is not what was written stops the roll before anything is d
   await sealed(bench, 1);
   const { exported } = await rollEpoch(ring(), 'default');
   const text = await readFile(exported, 'utf8');
-  for (const damaged of [text.slice(0, -10), text.replace('"state":"active"', '"state":"held"'), text.replace(/"wrapped":"../, '"wrapped":"00'), `${text}{}\n`, '']) {
+  for (const damaged of [
+    text.slice(0, -10),
+    text.replace('"state":"active"', '"state":"held"'),
+    text.replace(/"wrapped":"../, '"wrapped":"00'),
+    `${text}{}\n`,
+    '',
+  ]) {
     await writeFile(exported, damaged);
     await assert.rejects(restoreTable(ring(), 'default', exported), refused('key-export-broken'));
   }
   await rm(join(directory, 'exports'), { recursive: true });
   await writeFile(join(directory, 'exports'), 'in the way');
   await assert.rejects(rollEpoch(ring(), 'default'), refused('key-store-unwritable'));
-  assert.deepEqual((await epochsOf(directory, 'default')).map(({ destroyedAt }) => destroyedAt === null), [false, true, true]);
+  assert.deepEqual(
+    (await epochsOf(directory, 'default')).map(({ destroyedAt }) => destroyedAt === null),
+    [false, true, true],
+  );
   await rm(join(directory, 'exports'));
   // It goes on where it stopped.
   const { from, to } = await rollEpoch(ring(), 'default');
@@ -109,7 +133,10 @@ test('key files that are gone, of another home, or half-written are refused, and
   // Another home has keys of its own for this tenant.
   const { ring: strangers } = await workbench(t);
   await strangers().epochs.current('default');
-  await assert.rejects(inTenant((client) => ring({ directory: strangers().ground.directory }).subjectKeys.forOpening(client, [id])), refused('key-store-foreign'));
+  await assert.rejects(
+    inTenant((client) => ring({ directory: strangers().ground.directory }).subjectKeys.forOpening(client, [id])),
+    refused('key-store-foreign'),
+  );
   await assert.rejects(use(strangers().ground.directory), refused('key-store-foreign'));
   const path = join(directory, 'kek', 'default', 'epoch-000001.kek');
   const text = await readFile(path, 'utf8');

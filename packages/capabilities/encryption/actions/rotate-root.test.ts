@@ -17,7 +17,10 @@ test('the root is replaced, by a new one of its kind or of another, and everythi
   const secret = new Secret('a much better passphrase');
   const second = await rotateRoot(ring({ settings: { passphrase: secret } }));
   assert.deepEqual([second.rewrapped, second.before], [2, [first.now]]);
-  assert.deepEqual((await readdir(directory)).filter((name) => name.startsWith('root')), ['root.json']);
+  assert.deepEqual(
+    (await readdir(directory)).filter((name) => name.startsWith('root')),
+    ['root.json'],
+  );
   await assert.rejects(opening(bench, before.id), refused('key-root-wrong'));
   const next = new Secret('an even better passphrase');
   await assert.rejects(rotateRoot(ring({ settings: { passphrase: next } })), refused('key-root-wrong'));
@@ -26,7 +29,11 @@ test('the root is replaced, by a new one of its kind or of another, and everythi
   assert.ok(key !== undefined && key !== 'erased');
   const environment = { kind: 'environment', key: new Secret(Buffer.alloc(32, 7).toString('base64')) } as const;
   await rotateRoot(ring({ settings: { ...environment, passphrase: next } }));
-  assert.deepEqual((await readdir(directory)).filter((name) => name.startsWith('root')), [], 'a file of ours goes');
+  assert.deepEqual(
+    (await readdir(directory)).filter((name) => name.startsWith('root')),
+    [],
+    'a file of ours goes',
+  );
   const last = await opening(bench, before.id, ring({ settings: environment }));
   assert.ok(last !== undefined && last !== 'erased');
   assert.deepEqual(last.open(before.bytes, CONTEXT), PLAIN);
@@ -55,7 +62,10 @@ process.stdout.write(JSON.stringify(answers[asked.operation]));`,
   await writeFile(down, '');
   clock.advanceMs(120_000);
   assert.equal((await made(2)).size, 1);
-  await assert.rejects(bench.inTenant((client) => ring({ settings }).subjectKeys.forSealing(client, [owner(1)])), refused('key-root-unreachable'));
+  await assert.rejects(
+    bench.inTenant((client) => ring({ settings }).subjectKeys.forSealing(client, [owner(1)])),
+    refused('key-root-unreachable'),
+  );
   await assert.rejects(rollEpoch(mine, 'default'), refused('key-root-unreachable'));
   await rm(down);
   assert.equal((await rollEpoch(ring({ settings }), 'default')).to, 2);

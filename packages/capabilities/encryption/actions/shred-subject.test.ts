@@ -18,18 +18,26 @@ const OWNERS = (['erasable', 'kept'] as const).map((fate) => ({ tenant: 'default
 const notes: SealedPlace = {
   name: 'public.notes.text',
   census: async (db) => {
-    const { rows } = await db.query("select encode(substring(sealed from 5 for 8), 'hex') as id, count(*)::int as n from public.notes group by 1", []);
+    const { rows } = await db.query(
+      "select encode(substring(sealed from 5 for 8), 'hex') as id, count(*)::int as n from public.notes group by 1",
+      [],
+    );
     // The statement names these columns.
     return new Map((rows as readonly { id: string; n: number }[]).map(({ id, n }) => [id, n]));
   },
   forget: async (db, _tenant, { key }) => {
-    const { rows } = await db.query('update public.notes set blind = null where patient_id = $1::int and blind is not null returning 1', [key[0]]);
+    const { rows } = await db.query(
+      'update public.notes set blind = null where patient_id = $1::int and blind is not null returning 1',
+      [key[0]],
+    );
     return { 'public.notes': rows.length };
   },
 };
 
 async function ground(bench: Workbench) {
-  await bench.pool.query('create table public.patients (id int primary key); insert into public.patients values (42), (43); create table public.notes (patient_id int, sealed bytea, blind int8)');
+  await bench.pool.query(
+    'create table public.patients (id int primary key); insert into public.patients values (42), (43); create table public.notes (patient_id int, sealed bytea, blind int8)',
+  );
   const ring = bench.ring();
   const keys = await bench.inTenant((client) => ring.subjectKeys.forSealing(client, OWNERS));
   const ids = OWNERS.map(({ fate }) => {
@@ -53,7 +61,10 @@ for (const server of testServers()) {
     assert.deepEqual((await census(ring, 'default', [notes])).values, 4);
     const outcome = await shredSubject(shred, { person: PERSON });
     assert.equal(outcome.state, 'shredded');
-    assert.deepEqual(outcome.state === 'shredded' && [outcome.keyIds, outcome.counts], [[erasable.id], { 'safekeep.encryption_keys': 1, 'public.notes': 2 }]);
+    assert.deepEqual(outcome.state === 'shredded' && [outcome.keyIds, outcome.counts], [
+      [erasable.id],
+      { 'safekeep.encryption_keys': 1, 'public.notes': 2 },
+    ]);
     assert.equal(await state(erasable.id), 'erased');
     const open = await state(kept.id);
     assert.ok(open !== undefined && open !== 'erased');
@@ -64,7 +75,9 @@ for (const server of testServers()) {
     assert.equal((await bench.pool.query('select from public.notes where patient_id = 42 and blind is not null')).rowCount, 0);
     assert.equal((await bench.pool.query('select from public.notes where patient_id = 43 and blind is not null')).rowCount, 2);
     // A restored database has the key again; the ledger destroys it again, once.
-    await bench.pool.query("update safekeep.encryption_keys set state = 'active', wrapped = (select wrapped from safekeep.encryption_keys where key_purpose = 'index' limit 1), destroyed_at = null where state = 'shredded'");
+    await bench.pool.query(
+      "update safekeep.encryption_keys set state = 'active', wrapped = (select wrapped from safekeep.encryption_keys where key_purpose = 'index' limit 1), destroyed_at = null where state = 'shredded'",
+    );
     assert.equal(await replayShreds(shred), 1);
     assert.equal(await state(erasable.id), 'erased');
     assert.equal(await replayShreds(shred), 0);
@@ -77,13 +90,22 @@ test('a held person keeps their keys, works on, and is shredded once the hold is
   const stop = onRelease(shredsAfterRelease);
   t.after(stop);
   const holdGround = { tenant: 'default', clock: bench.clock, subjects: new Map([['patient', SUBJECT]]) };
-  const hold = await placeHold(bench.database, holdGround, { target: { kind: 'subject', person: PERSON }, reason: 'claim', owner: 'legal', reviewBy: '2027-06-30', by: 'ann' });
+  const hold = await placeHold(bench.database, holdGround, {
+    target: { kind: 'subject', person: PERSON },
+    reason: 'claim',
+    owner: 'legal',
+    reviewBy: '2027-06-30',
+    by: 'ann',
+  });
   const outcome = await shredSubject(shred, { person: PERSON, fates: ['erasable', 'kept'] });
   assert.deepEqual(outcome, { state: 'held', holds: [hold.id] });
   assert.notEqual(await state(ids[0]?.id ?? ''), 'erased');
   const keys = await bench.inTenant((client) => ring.subjectKeys.forSealing(client, OWNERS));
   for (const key of keys.values()) assert.ok(key !== 'erased' && key.seal(Buffer.from('new'), CONTEXT).length > 0);
-  const states = async () => (await bench.pool.query("select distinct state from safekeep.encryption_keys where key_purpose = 'subject'")).rows.map(({ state: each }) => each);
+  const states = async () =>
+    (await bench.pool.query("select distinct state from safekeep.encryption_keys where key_purpose = 'subject'")).rows.map(
+      ({ state: each }) => each,
+    );
   assert.deepEqual(await states(), ['held']);
   assert.deepEqual(await workOffShreds(shred), { shredded: 0, held: 1, recovered: { done: [], abandoned: [] } });
   await releaseHold(bench.database, holdGround, { id: hold.id, by: 'ann', reason: 'settled' });
@@ -98,7 +120,8 @@ test('the horizon is known only when every copy is, and passes with the last of 
   const { shred, ring } = await ground(bench);
   const outcome = await shredSubject(shred, { person: PERSON });
   assert.ok(outcome.state === 'shredded');
-  const horizon = (plaintextCopies: Parameters<typeof shredHorizon>[2]['plaintextCopies']) => shredHorizon(ring, 'default', { epochs: outcome.epochs, plaintextCopies });
+  const horizon = (plaintextCopies: Parameters<typeof shredHorizon>[2]['plaintextCopies']) =>
+    shredHorizon(ring, 'default', { epochs: outcome.epochs, plaintextCopies });
   assert.equal((await horizon('unknown')).state, 'unknown');
   assert.equal((await horizon([{ name: 'a dump', until: null }])).state, 'unknown');
   const due = new Date(bench.clock.now().getTime() + 7 * 86_400_000);
@@ -113,7 +136,10 @@ test('the horizon is known only when every copy is, and passes with the last of 
   const other = await workbench(t);
   const second = await ground(other);
   const { directory, roots, clock } = second.ring.ground;
-  await backupKeys({ directory, roots, clock, home: other.home }, { way: { kind: 'shares', shares: 2, threshold: 2 }, out: `${other.home}/out`, keepUntil: null });
+  await backupKeys(
+    { directory, roots, clock, home: other.home },
+    { way: { kind: 'shares', shares: 2, threshold: 2 }, out: `${other.home}/out`, keepUntil: null },
+  );
   const shredded = await shredSubject(second.shred, { person: PERSON });
   assert.ok(shredded.state === 'shredded');
   const unknown = await shredHorizon(second.ring, 'default', { epochs: shredded.epochs, plaintextCopies: [] });

@@ -8,7 +8,15 @@ import { generateIdentity } from 'age-encryption';
 import { isSafekeepError, Secret, type ErrorCode } from '@safekeep/core';
 import { openRoots, type Roots, type RootSettings } from './open.ts';
 
-const NONE: RootSettings = { kind: 'file', passphrase: undefined, ageIdentity: undefined, key: undefined, command: undefined, timeoutMs: 5_000, previous: undefined };
+const NONE: RootSettings = {
+  kind: 'file',
+  passphrase: undefined,
+  ageIdentity: undefined,
+  key: undefined,
+  command: undefined,
+  timeoutMs: 5_000,
+  previous: undefined,
+};
 const KEY = randomBytes(32);
 
 async function folder(t: TestContext) {
@@ -16,7 +24,12 @@ async function folder(t: TestContext) {
   t.after(() => rm(directory, { recursive: true, force: true }));
   const made: string[] = [];
   const open = (settings: Partial<RootSettings>): Roots =>
-    openRoots({ settings: { ...NONE, ...settings }, directory, now: () => new Date('2026-11-21T10:00:00Z'), onSecretMade: (path) => void made.push(path) });
+    openRoots({
+      settings: { ...NONE, ...settings },
+      directory,
+      now: () => new Date('2026-11-21T10:00:00Z'),
+      onSecretMade: (path) => void made.push(path),
+    });
   return { directory, open, made };
 }
 
@@ -91,15 +104,28 @@ test('a root file opens with its passphrase, in any form of Unicode, and with no
   const whole = await readFile(path, 'utf8');
   for (const text of [whole.slice(0, 100), '{}', '']) {
     await writeFile(path, text);
-    await assert.rejects(open({ passphrase: new Secret('Grüße an alle Ämter') }).current({ make: true }), refused('key-file-broken'));
+    await assert.rejects(
+      open({ passphrase: new Secret('Grüße an alle Ämter') }).current({ make: true }),
+      refused('key-file-broken'),
+    );
   }
 });
 
 test('what cannot be a root is refused without telling the secret', async (t) => {
   const { open } = await folder(t);
   const secret = new Secret('canary-not-a-key');
-  for (const settings of [{ kind: 'age' }, { kind: 'environment' }, { kind: 'command' }, { kind: 'command', command: 'kms' }, { kind: 'age', ageIdentity: secret }, { kind: 'environment', key: secret }] as const)
-    await assert.rejects(open(settings).current({ make: true }), (error: unknown) => isSafekeepError(error, 'key-root-unfit') && !error.message.includes('canary'));
+  for (const settings of [
+    { kind: 'age' },
+    { kind: 'environment' },
+    { kind: 'command' },
+    { kind: 'command', command: 'kms' },
+    { kind: 'age', ageIdentity: secret },
+    { kind: 'environment', key: secret },
+  ] as const)
+    await assert.rejects(
+      open(settings).current({ make: true }),
+      (error: unknown) => isSafekeepError(error, 'key-root-unfit') && !error.message.includes('canary'),
+    );
 });
 
 test('a program that is missing, slow, fails, talks nonsense or too much is told, and nothing of what it said', async (t) => {
@@ -115,7 +141,8 @@ test('a program that is missing, slow, fails, talks nonsense or too much is told
     const command = await program(directory, body);
     await assert.rejects(
       open({ kind: 'command', command, timeoutMs: 1_000 }).current(),
-      (error: unknown) => isSafekeepError(error, 'key-root-unreachable') && reason.test(error.message) && !error.message.includes('canary'),
+      (error: unknown) =>
+        isSafekeepError(error, 'key-root-unreachable') && reason.test(error.message) && !error.message.includes('canary'),
     );
   }
   await assert.rejects(open({ kind: 'command', command: join(directory, 'none') }).current(), refused('key-root-unreachable'));

@@ -11,19 +11,26 @@ import { rollEpoch } from '../actions/roll-epoch.ts';
 import { CONTEXT, owner, workbench } from './workbench.ts';
 
 const CHILD = fileURLToPath(new URL('./rotate.test-process.ts', import.meta.url));
-const LONGEST_MS = 500;
+const LONGEST_MS = 700;
 /** More than can be shredded between two kills. */
-const PEOPLE_A_KILL = 60;
+const PEOPLE_A_KILL = 30;
 
 /**
  * Kills processes that roll, rotate and shred at random moments. Each time: whoever was not shredded opens, whoever was does not,
  * no key of a destroyed epoch is left, and nobody has to mend anything.
  */
-export async function killAndLook(t: { readonly after: (run: () => Promise<void>) => void }, kills: number, random: () => number): Promise<void> {
+export async function killAndLook(
+  t: { readonly after: (run: () => Promise<void>) => void },
+  kills: number,
+  random: () => number,
+): Promise<void> {
   const bench = await workbench(t);
   const people = kills * PEOPLE_A_KILL;
   const sealed = await bench.inTenant(async (client) => {
-    const keys = await bench.ring().subjectKeys.forSealing(client, Array.from({ length: people }, (_, person) => owner(person)));
+    const keys = await bench.ring().subjectKeys.forSealing(
+      client,
+      Array.from({ length: people }, (_, person) => owner(person)),
+    );
     return Array.from({ length: people }, (_, person) => {
       const key = keys.get(`default/patient:${person}/erasable`);
       assert.ok(key !== undefined && key !== 'erased');
@@ -46,7 +53,12 @@ export async function killAndLook(t: { readonly after: (run: () => Promise<void>
     const ring = bench.ring();
     await recoverIntents({ database: bench.database, ledger, tenant: 'default' });
     assert.deepEqual(await ledger.openIntents(), []);
-    const opened = await bench.inTenant((client) => ring.subjectKeys.forOpening(client, sealed.map(({ id }) => id)));
+    const opened = await bench.inTenant((client) =>
+      ring.subjectKeys.forOpening(
+        client,
+        sealed.map(({ id }) => id),
+      ),
+    );
     for (const [person, { id, bytes }] of sealed.entries()) {
       const key = opened.get(id);
       assert.ok(key !== undefined, 'no key vanishes');
@@ -55,7 +67,8 @@ export async function killAndLook(t: { readonly after: (run: () => Promise<void>
       else assert.ok(begun.has(person), `${person} was never to be shredded`);
     }
     for (const { epoch, destroyedAt } of await epochsOf(bench.directory, 'default'))
-      if (destroyedAt !== null) assert.equal(await readKek(bench.directory, 'default', epoch), undefined, 'what is destroyed is gone');
+      if (destroyedAt !== null)
+        assert.equal(await readKek(bench.directory, 'default', epoch), undefined, 'what is destroyed is gone');
   }
   // A roll that was cut off is ended by the next one, and its export brings nobody back.
   const { to } = await rollEpoch(bench.ring(), 'default');
@@ -63,7 +76,12 @@ export async function killAndLook(t: { readonly after: (run: () => Promise<void>
   assert.ok(living.some(({ epoch }) => epoch === to));
   const path = await newestExport(bench.directory, 'default');
   await restoreTable(bench.ring(), 'default', path);
-  const after = await bench.inTenant((client) => bench.ring().subjectKeys.forOpening(client, sealed.map(({ id }) => id)));
+  const after = await bench.inTenant((client) =>
+    bench.ring().subjectKeys.forOpening(
+      client,
+      sealed.map(({ id }) => id),
+    ),
+  );
   for (const person of gone) assert.equal(after.get(sealed[person]?.id ?? ''), 'erased');
 }
 
@@ -72,7 +90,7 @@ async function runUntilKilled(args: readonly string[], afterMs: number): Promise
   let told = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (told += text));
   const ended = once(child, 'close');
-  // From the moment it is ready on; starting the process is not what is tested.
+  // From its first work on; starting the process is not what is tested.
   await Promise.race([once(child.stdout, 'data'), ended]);
   await Promise.race([wait(afterMs), ended]);
   child.kill('SIGKILL');

@@ -14,7 +14,15 @@ import { openRoots } from '../roots/open.ts';
 const [url = '', home = '', first = '0'] = process.argv.slice(2);
 const directory = join(home, 'keys');
 const database = await openDatabase(new Secret(url), { applicationName: 'rotates until killed' });
-const settings = { kind: 'file', passphrase: undefined, ageIdentity: undefined, key: undefined, command: undefined, timeoutMs: 1_000, previous: undefined } as const;
+const settings = {
+  kind: 'file',
+  passphrase: undefined,
+  ageIdentity: undefined,
+  key: undefined,
+  command: undefined,
+  timeoutMs: 1_000,
+  previous: undefined,
+} as const;
 const ring = openKeyring({
   database,
   directory,
@@ -30,7 +38,6 @@ const ledger = await openLedger({
 const ground = { ring, ledger, tenant: 'default', places: [] };
 // Synchronous: what was done is told before the kill.
 const say = (line: string): void => void writeSync(1, `${line}\n`);
-say('ready');
 await workOffShreds(ground);
 // Far more than anybody lets it do.
 for (let person = Number(first); person < 1_000_000; person += 1) {
