@@ -49,7 +49,10 @@ async function fill(database: Database, ring: Keyring, size: number): Promise<vo
 }
 
 /** A thousand people's keys for a process that has none of them: with the query, and what of it is not the query. */
-async function fetchCold(database: Database, folder: string): Promise<{ readonly fetchMs: number; readonly coldKeyMicroseconds: number }> {
+async function fetchCold(
+  database: Database,
+  folder: string,
+): Promise<{ readonly fetchMs: number; readonly coldKeyMicroseconds: number }> {
   const ring = open(database, folder);
   const { rows } = await database.withClient((client) =>
     client.query<{ id: string }>(
@@ -114,7 +117,9 @@ async function preparePlain({ fixture, size }: ContenderContext<DatabaseFixture>
   );
   return {
     beforeRun: async () => void (await pool.query('vacuum analyze public.plain_keys')),
-    run: async () => ({ units: (await pool.query("update public.plain_keys set epoch = epoch + 1, wrapped = wrapped || ''")).rowCount ?? 0 }),
+    run: async () => ({
+      units: (await pool.query("update public.plain_keys set epoch = epoch + 1, wrapped = wrapped || ''")).rowCount ?? 0,
+    }),
     close: async () => {
       await pool.query('drop table public.plain_keys');
       await pool.end();

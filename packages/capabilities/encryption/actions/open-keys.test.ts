@@ -177,7 +177,10 @@ test('a scope has versions: the newest seals, the one before opens, one made ahe
   assert.equal((await other.openingKey('default', first.id)).id, first.id);
   assert.ok(sealed.includes(Buffer.from(first.id, 'hex')));
   const both = await Promise.all([rotateScope(ring(), order), rotateScope(ring(), order)]);
-  assert.deepEqual(both.map((each) => each.now.version).toSorted((a, b) => a - b), [3, 4]);
+  assert.deepEqual(
+    both.map((each) => each.now.version).toSorted((a, b) => a - b),
+    [3, 4],
+  );
   await assert.rejects(mine.openingKey('other', first.id), (error) => isSafekeepError(error, 'key-unknown'));
   for (const scope of ['owners', 'root', 'Ünï', 'a b', ''])
     await assert.rejects(mine.dataKey('default', scope), (error) => isSafekeepError(error, 'key-scope-invalid'));
