@@ -311,7 +311,10 @@ export async function pageForExport(
 
 export type RestoredKey = ExportedRow & { readonly wrapped: Buffer | null };
 
-/** Brings keys to what an export says. A key that is shredded here or there is shredded: no export brings one back. */
+/**
+ * Brings keys to what an export says. A key that is shredded here or there is shredded: no export brings one back. The state of one
+ * that is under the export's epoch already is newer here.
+ */
 export async function restoreKeys(client: pg.ClientBase, tenant: string, keys: readonly RestoredKey[]): Promise<number> {
   const { rowCount } = await client.query(
     `insert into safekeep.encryption_keys as k
@@ -319,8 +322,9 @@ export async function restoreKeys(client: pg.ClientBase, tenant: string, keys: r
      select $1, * from unnest($2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::integer[], $9::text[],
               $10::integer[], $11::bytea[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[])
      on conflict (tenant_id, key_id) do update
-       set state = excluded.state, epoch = excluded.epoch, wrapped = excluded.wrapped, destroyed_at = excluded.destroyed_at
-     where k.state <> 'shredded' and (k.epoch, k.state, k.wrapped) is distinct from (excluded.epoch, excluded.state, excluded.wrapped)`,
+       set state = case when k.epoch = excluded.epoch and excluded.state <> 'shredded' then k.state else excluded.state end,
+           epoch = excluded.epoch, wrapped = excluded.wrapped, destroyed_at = excluded.destroyed_at
+     where k.state <> 'shredded' and (k.epoch, k.wrapped) is distinct from (excluded.epoch, excluded.wrapped)`,
     [
       tenant,
       keys.map(({ key_id }) => key_id),
