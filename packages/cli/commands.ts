@@ -2,6 +2,7 @@ import type { Capability, Command } from '@safekeep/capabilities/capability';
 import { audit, auditCapture } from '@safekeep/capabilities/audit';
 import { datamap } from '@safekeep/capabilities/datamap';
 import { discovery } from '@safekeep/capabilities/discovery';
+import { encryptionOver } from '@safekeep/capabilities/encryption';
 import { holds, refuseWhileHeld } from '@safekeep/capabilities/holds';
 import { importCapability } from '@safekeep/capabilities/import';
 import { jobsOver } from '@safekeep/capabilities/jobs';
@@ -37,6 +38,7 @@ const doers: readonly Capability[] = [
   }),
   audit,
   holds,
+  encryptionOver([]),
   ledger,
   logs,
 ];
