@@ -922,6 +922,55 @@ export const catalogue = {
     exit: 1,
     text: 'The query asks of the encrypted {field} what cannot be answered: {reason}. Nothing was run.',
     remedy: '{index}',
+  // ---- sealed values -----------------------------------------------------------------------------------------------
+  'sealed-malformed': {
+    status: 422,
+    exit: 1,
+    text: 'A value that should be sealed cannot be read: {reason}. Nothing was shown.',
+    remedy:
+      'It was cut off, overwritten or never sealed. Take it from a backup, or see `safekeep keys census` for how many there are.',
+  },
+  'sealed-unknown-format': {
+    status: 422,
+    exit: 1,
+    text: 'A sealed value has version {version} and flags {flags}, which this Safekeep does not know.',
+    remedy: 'A newer Safekeep sealed it, or it was changed. Use the version that wrote it.',
+  },
+  'sealed-wrong-key': {
+    status: 422,
+    exit: 1,
+    text: 'A value was sealed under key {needed}; the key given is {given}.',
+    remedy: 'Fetch the key that its header names; `safekeep keys list` shows those that exist.',
+  },
+  'sealed-tampered': {
+    status: 422,
+    exit: 1,
+    text: 'A sealed value does not open: it was changed, or moved here from another column, tenant, person or row. Nothing was shown.',
+    remedy: 'Take the value from a backup, and look in the audit log for who wrote it.',
+  },
+  'sealed-foreign-place': {
+    status: 422,
+    exit: 1,
+    text: 'A sealed value was moved here from another column, tenant, person or row. Nothing was shown.',
+    remedy: 'Put back what belongs here, and look in the audit log for who moved it.',
+  },
+  'value-unfit': {
+    status: 422,
+    exit: 1,
+    text: 'A value cannot be sealed as {type}: it is none, or PostgreSQL could not hold it. Nothing was written.',
+    remedy: 'Check what the application gives: text without NUL and lone surrogates, numbers within range, dates in ISO form.',
+  },
+  'key-spent': {
+    status: 409,
+    exit: 1,
+    text: 'Key {key} has sealed as many values as one key may (NIST SP 800-38D). Nothing was sealed.',
+    remedy: 'Rotate it: `safekeep keys rotate`.',
+  },
+  'key-unwrap-failed': {
+    status: 422,
+    exit: 1,
+    text: 'A wrapped key does not open with the key above it: another wrapped it, or it was changed.',
+    remedy: 'Restore the keys that belong to this database: `safekeep keys recover`.',
   },
 } as const satisfies Record<string, Entry>;
 
