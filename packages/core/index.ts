@@ -93,4 +93,4 @@ export { columnText, eraseText, ofText, subjectText, tableText, writeMap } from 
 
 // ---- encrypted fields ------------------------------------------------------------------------------------------------
 export { cardNumber, cardRuleOf, displayCard, isTrack, type CardRule } from './fields/card.ts';
-export { canonicalForm, PREFIX_LENGTH, searchFits, type SearchedType } from './fields/canonical.ts';
+export { canonicalForm, indexLabel, PREFIX_LENGTH, searchFits, type SearchedType } from './fields/canonical.ts';

@@ -84,3 +84,8 @@ function soundex(value: string): string | null {
   }
   return code.padEnd(LAST, '0');
 }
+
+/** What a blind index is made for: two fields, kinds or versions never give the same number for the same value. */
+export function indexLabel(field: string, kind: SearchKind, version: number): string {
+  return `${field} ${kind} ${version}`;
+}

@@ -22,6 +22,7 @@ create or replace function safekeep.seal_column() returns trigger
     given bytea;
     before bytea;
     sealed bytea;
+    number bigint;
   begin
     -- The engine writes plaintext and ciphertext that belong together, after it compared them.
     if tg_argv[0] in ('replaced', 'keep') and pg_catalog.current_setting('safekeep.engine', true) = 'on' then return new; end if;
@@ -64,10 +65,12 @@ create or replace function safekeep.seal_column() returns trigger
 
     -- Without ciphertext ('cleared', or plaintext from a session without a key) no index may tell of a value.
     for place in 8 .. tg_nargs - 1 by 4 loop
-      changes := changes || pg_catalog.jsonb_build_object(tg_argv[place + 1],
-        case when sealed is not null
-             then safekeep.index_value(tg_argv[3], tg_argv[4]::uuid, tg_argv[place], tg_argv[place + 2]::integer,
-                                       tg_argv[place + 3]::integer, safekeep.search_form(tg_argv[place], plain, tg_argv[7])) end);
+      number := null;
+      if sealed is not null then
+        number := safekeep.index_value(tg_argv[3], tg_argv[4]::uuid, tg_argv[place], tg_argv[place + 2]::integer,
+                                       tg_argv[place + 3]::integer, safekeep.search_form(tg_argv[place], plain, tg_argv[7]));
+      end if;
+      changes := changes || pg_catalog.jsonb_build_object(tg_argv[place + 1], number);
     end loop;
     return pg_catalog.jsonb_populate_record(new, changes);
   end;

@@ -39,8 +39,8 @@ for (const server of testServers()) {
     await assert.rejects(pool.query(`update people set email_encrypted = 'plain' where id = 1`), /violates check constraint/);
     await assert.rejects(pool.query(`update people set email_encrypted = null where id = 1`), /violates check constraint/);
 
-    const { census } = await rotateField(ground, bench.order('public.people.email').column, { agree: agreed, resume: false });
-    assert.deepEqual(census, [{ keyId: '0000000000000002', values: 20_000 }]);
+    const { census, currentKeyId } = await rotateField(ground, bench.order('public.people.email').column, { agree: agreed, resume: false });
+    assert.deepEqual(census, [{ keyId: currentKeyId, values: 20_000 }]);
 
     for (const column of ['email', 'note', 'born'])
       await decryptField(ground, bench.order(`public.people.${column}`).column, agreed);

@@ -69,8 +69,9 @@ function newField(
   const valueType = typeOf(column);
   if (valueType === undefined) throw new Error('A type without encrypted form was let through');
   const { schema, table: tableName } = order.column;
+  const id = newId<'field'>();
   return {
-    id: newId<'field'>(),
+    id,
     tenant,
     table: { schema, table: tableName },
     column: column.name,
@@ -82,7 +83,8 @@ function newField(
     mode: order.mode,
     phase: 'planned',
     direction: 'in',
-    keyScope: formatColumnName(order.column),
+    // The key's row names the field, so that a value can be opened in SQL by the id of its key alone.
+    keyScope: `field.${id}`,
     notNull: column.notNull ? (table.notNulls.find((each) => each.column === column.name)?.name ?? '') : null,
     nextPage: 0,
     done: 0,

@@ -1,6 +1,7 @@
 import { parseColumnName, systemClock, type CardRule, type SearchKind } from '@safekeep/core';
 import { fingerprint, readCatalog } from '@safekeep/postgres';
 import { testDatabase, testServers, type TestDatabase, type TestServer } from '@safekeep/postgres/testing';
+import { fieldKeys, type KeySource } from '../actions/field-keys.ts';
 import type { Ground } from '../actions/ground.ts';
 import type { FieldOrder } from '../actions/plan-field.ts';
 import type { Mode } from '../model.ts';
@@ -11,6 +12,7 @@ type Ending = { readonly after: (run: () => Promise<void>) => void };
 
 export type Workbench = TestDatabase & {
   readonly ground: Ground;
+  readonly keys: KeySource;
   readonly order: (column: string, options?: Partial<Omit<FieldOrder, 'column'>>) => FieldOrder;
   /** Of the user's schemas. */
   readonly fingerprint: () => Promise<string>;
@@ -25,15 +27,17 @@ export async function workbench(
 ): Promise<Workbench> {
   const made = await testDatabase(t, { migrated: true, server });
   if (setUp !== '') await made.pool.query(setUp);
+  const keys = memoryKeys();
   return {
     ...made,
+    keys,
     ground: {
       database: made.database,
       tenant: 'default',
       clock: systemClock,
       signal: new AbortController().signal,
       observe: () => undefined,
-      keys: memoryKeys(),
+      keys: fieldKeys(keys),
       patience: { tries: 40, lockTimeoutMs: 200, pauseMs: 20 },
     },
     order: (column, options = {}) => ({
