@@ -3,7 +3,7 @@ import type { IndexKey } from './blind-index.ts';
 import { parseHeader } from './header.ts';
 import type { SealingKey } from './key.ts';
 import { sealerFor } from './seal.ts';
-import type { TypedValue } from './typed-value.ts';
+import { decodeTyped, encodeTyped, type TypedValue } from './typed-value.ts';
 
 /** Where the keys of fields come from. Whoever implements it keeps what it answers for a minute at most. */
 export type DataKeys = {
@@ -101,4 +101,9 @@ function textOf(typed: TypedValue): string {
     default:
       return typed.value;
   }
+}
+
+/** The text that PostgreSQL would print for a value that a client wrote: `2026-01-01T00:00:00Z` -> `2026-01-01 00:00:00+00`. */
+export function canonicalText(type: SearchedType, text: string): string {
+  return textOf(decodeTyped(encodeTyped(typedOf(type, text))));
 }
