@@ -7,3 +7,4 @@ export { openBytes, openValue, sealBytes, sealerFor, sealValue, type Sealer } fr
 export { TYPE_TAGS, type TypedValue, type ValueType } from './sealing/typed-value.ts';
 export { WrappingKey } from './sealing/wrap.ts';
 export { canonicalText, indexForms, indexTexts, openTexts, sealTexts, type DataKeys, type FieldPlace } from './sealing/field-cipher.ts';
+export { unlockBundle, type UnlockedKey } from './sealing/unlock-bundle.ts';

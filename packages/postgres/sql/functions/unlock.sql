@@ -1,0 +1,70 @@
+-- needs: 0001
+-- object: function safekeep.unlock(bytea)
+--
+-- Makes keys usable by safekeep.seal_value, open_value and index_value until the end of this transaction, and answers how many.
+-- `wrapped` is what the SDK's `unlockBundle` gives, always as a bound parameter. Keys are held in settings that are local to the
+-- transaction: only this session sees them, no view of statistics shows them, and the end of the transaction takes them away.
+--
+-- Refused where the server would write the parameter into its log.
+create or replace function safekeep.unlock(wrapped bytea) returns integer
+  language plpgsql volatile strict parallel unsafe
+  set search_path = ''
+  as $$
+declare
+  at integer := 5;
+  keys integer := 0;
+  kind integer;
+  id text;
+  key bytea;
+  field uuid;
+  tenant text;
+  tenant_bytes integer;
+  bound bytea;
+  logs text := case
+    when current_setting('log_parameter_max_length_on_error') <> '0' then 'log_parameter_max_length_on_error is not 0'
+    when current_setting('pgaudit.log_parameter', true) = 'on' and coalesce(current_setting('pgaudit.log', true), 'none') not in ('', 'none')
+      then 'pgaudit logs parameters'
+    when coalesce(current_setting('auto_explain.log_parameter_max_length', true), '0') <> '0'
+         and coalesce(current_setting('auto_explain.log_min_duration', true), '-1') <> '-1'
+      then 'auto_explain logs parameters'
+    when current_setting('log_parameter_max_length') = '0' then null
+    when current_setting('log_statement') in ('all', 'mod') then 'log_statement is ' || current_setting('log_statement')
+    when current_setting('log_duration') = 'on' then 'log_duration is on'
+    when current_setting('log_min_duration_statement') <> '-1' then 'log_min_duration_statement is set'
+    when current_setting('log_min_duration_sample') <> '-1' then 'log_min_duration_sample is set'
+    when current_setting('log_transaction_sample_rate') <> '0' then 'log_transaction_sample_rate is set'
+  end;
+begin
+  if logs is not null then
+    raise exception 'safekeep: unlock refused, since the server would log the key: %', logs
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'ALTER ROLE … SET log_parameter_max_length = 0 (and log_parameter_max_length_on_error = 0) for the login of the application.';
+  end if;
+  if position(encode(wrapped, 'hex') in lower(current_query())) > 0 then
+    raise exception 'safekeep: unlock refused, since the key stands in the text of the statement'
+      using errcode = 'object_not_in_prerequisite_state',
+            hint = 'Give it as a bound parameter. Whoever saw the statement has seen the key: rotate it.';
+  end if;
+  if substr(wrapped, 1, 4) <> '\x53554b31'::bytea then
+    raise exception 'safekeep: unlock takes what the SDK wraps, and this is something else' using errcode = 'invalid_parameter_value';
+  end if;
+  while at <= octet_length(wrapped) loop
+    kind := get_byte(wrapped, at - 1);
+    id := encode(substr(wrapped, at + 1, 8), 'hex');
+    key := substr(wrapped, at + 9, 32);
+    field := encode(substr(wrapped, at + 41, 16), 'hex')::uuid;
+    tenant_bytes := (get_byte(wrapped, at + 56) << 8) | get_byte(wrapped, at + 57);
+    tenant := convert_from(substr(wrapped, at + 59, tenant_bytes), 'UTF8');
+    at := at + 59 + tenant_bytes;
+    keys := keys + 1;
+    if kind = 3 then
+      perform set_config('safekeep.index_' || replace(field::text, '-', ''), encode(key, 'hex') || tenant, true);
+      continue;
+    end if;
+    bound := safekeep.sk1_bound('\xfa531100'::bytea || decode(id, 'hex'), tenant, field);
+    perform set_config('safekeep.key_' || id, encode(key, 'hex') || lpad(octet_length(bound)::text, 8) || safekeep.gcm_prepare(key, bound), true);
+    if kind = 1 then perform set_config('safekeep.seals_' || replace(field::text, '-', ''), id || tenant, true); end if;
+  end loop;
+  return keys;
+end
+$$;
