@@ -34,10 +34,10 @@ function plainText(type: SearchedType, value: unknown): string | undefined {
   if (value instanceof Date) return dateText(type, value);
   if (value instanceof Uint8Array) return type === 'bytea' ? `\\x${Buffer.from(value).toString('hex')}` : undefined;
   if (type === 'json') return JSON.stringify(value);
-  if (typeof value === 'boolean') return type === 'boolean' ? String(value) : undefined;
-  if (typeof value === 'bigint') return type === 'integer' || type === 'numeric' ? value.toString() : undefined;
+  if (typeof value === 'boolean') return type === 'bool' ? String(value) : undefined;
+  if (typeof value === 'bigint') return type === 'int' || type === 'numeric' ? value.toString() : undefined;
   if (typeof value !== 'number' || !Number.isFinite(value)) return undefined;
-  if (type === 'integer') return Number.isSafeInteger(value) ? String(value) : undefined;
+  if (type === 'int') return Number.isSafeInteger(value) ? String(value) : undefined;
   return type === 'numeric' || type === 'text' ? String(value) : undefined;
 }
 

@@ -5,7 +5,7 @@ export const PREFIX_LENGTH = 3;
 const LAST = 4;
 
 /** What a value is, as far as searching for it goes. */
-export type SearchedType = 'text' | 'integer' | 'numeric' | 'date' | 'timestamptz' | 'boolean' | 'json' | 'bytea';
+export type SearchedType = 'text' | 'int' | 'numeric' | 'date' | 'timestamptz' | 'bool' | 'json' | 'bytea';
 
 /**
  * The form of a value that its blind index is made of: equal for all values that a search of that kind shall find together.
@@ -25,9 +25,9 @@ export function canonicalForm(kind: SearchKind, value: string, type: SearchedTyp
 
 /** Kinds that say something about a type. A search by year of a name would be accepted and never find anything. */
 export function searchFits(kind: SearchKind, type: SearchedType): boolean {
-  if (kind === 'exact') return type !== 'json' && type !== 'boolean';
+  if (kind === 'exact') return type !== 'json' && type !== 'bool';
   if (kind === 'year' || kind === 'month') return type === 'date' || type === 'timestamptz';
-  if (kind === 'last4') return type === 'text' || type === 'integer';
+  if (kind === 'last4') return type === 'text' || type === 'int';
   return type === 'text';
 }
 

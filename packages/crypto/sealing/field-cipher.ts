@@ -77,10 +77,10 @@ export async function indexTexts(
 
 function typedOf(type: SearchedType, text: string): TypedValue {
   switch (type) {
-    case 'integer':
+    case 'int':
       if (!/^-?\d+$/.test(text)) throw new SafekeepError('value-unfit', { type });
       return { type: 'int', value: BigInt(text) };
-    case 'boolean':
+    case 'bool':
       if (text !== 'true' && text !== 'false') throw new SafekeepError('value-unfit', { type });
       return { type: 'bool', value: text === 'true' };
     case 'bytea':

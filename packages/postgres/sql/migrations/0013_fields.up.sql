@@ -9,7 +9,7 @@ create table safekeep.fields (
   column_name      text not null,
   encrypted_column text not null,
   -- What is inside of a value, and what the column takes: text, character varying(80).
-  value_type       text not null check (value_type in ('text', 'integer', 'numeric', 'date', 'timestamptz', 'boolean', 'json', 'bytea')),
+  value_type       text not null check (value_type in ('text', 'int', 'numeric', 'date', 'timestamptz', 'bool', 'json', 'bytea')),
   column_type      text not null,
   length_limit     integer check (length_limit > 0),
   is_card          boolean not null default false,

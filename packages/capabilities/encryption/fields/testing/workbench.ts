@@ -1,18 +1,18 @@
 import { parseColumnName, systemClock, type CardRule, type SearchKind } from '@safekeep/core';
 import { fingerprint, readCatalog } from '@safekeep/postgres';
 import { testDatabase, testServers, type TestDatabase, type TestServer } from '@safekeep/postgres/testing';
-import { fieldKeys, type KeySource } from '../actions/field-keys.ts';
+import { fieldKeys } from '../actions/field-keys.ts';
 import type { Ground } from '../actions/ground.ts';
 import type { FieldOrder } from '../actions/plan-field.ts';
 import type { Mode } from '../model.ts';
-import { memoryKeys } from './keys.ts';
+import { memoryKeys, type MemoryKeys } from './keys.ts';
 
 /** Anything that runs a function at the end of a test: the context of node:test. */
 type Ending = { readonly after: (run: () => Promise<void>) => void };
 
 export type Workbench = TestDatabase & {
   readonly ground: Ground;
-  readonly keys: KeySource;
+  readonly keys: MemoryKeys;
   readonly order: (column: string, options?: Partial<Omit<FieldOrder, 'column'>>) => FieldOrder;
   /** Of the user's schemas. */
   readonly fingerprint: () => Promise<string>;
