@@ -5,7 +5,11 @@ import type { SealedField } from './field.ts';
 /** A result column that the plugin for Kysely added: `email__sealed` belongs to `email`. */
 export const SEALED_SUFFIX = '__sealed';
 
-type Result = pg.QueryResult<Record<string, unknown>>;
+type Rows = pg.QueryResult<Record<string, unknown>>;
+
+/** The tags of commands that Kysely tells apart; pg answers any other as well. */
+type Command = 'COMMIT' | 'DELETE' | 'INSERT' | 'MERGE' | 'ROLLBACK' | 'SELECT' | 'UPDATE';
+type Result = Omit<Rows, 'command'> & { command: Command };
 
 /** A pool as pg's, for promises: results come opened, parameters go sealed. */
 export type SealedPool = {
@@ -18,7 +22,7 @@ export type SealedPool = {
 export type SealedClient = {
   readonly query: (text: string, values?: readonly unknown[]) => Promise<Result>;
   readonly release: (destroy?: boolean) => void;
-  readonly processID: number | undefined;
+  readonly processID?: number;
 };
 
 /**
@@ -32,7 +36,9 @@ export function sealedPool(pool: pg.Pool, sdk: Safekeep): SealedPool {
     const fields = await sdk.fields();
     const sent = await sdk.resolve(values);
     try {
-      return await openResult(sdk, fields, await client.query<Record<string, unknown>>(text, sent));
+      const opened = await openResult(sdk, fields, await client.query<Record<string, unknown>>(text, sent));
+      // Kysely compares the tag and takes any other for none.
+      return opened as Result;
     } catch (error) {
       // undefined_column: the field was moved or taken out within the lease. The caller runs it again, with what is true now.
       if (error instanceof Error && 'code' in error && error.code === '42703') sdk.forget();
@@ -49,7 +55,7 @@ export function sealedPool(pool: pg.Pool, sdk: Safekeep): SealedPool {
         query: (text, values) => run(client, text, values),
         release: (destroy) => client.release(destroy),
         // Undocumented by pg; Kysely asks for it to cancel a query and does without where it is not.
-        processID: 'processID' in client && typeof client.processID === 'number' ? client.processID : undefined,
+        ...('processID' in client && typeof client.processID === 'number' ? { processID: client.processID } : {}),
       };
     },
     end: () => pool.end(),
@@ -59,7 +65,7 @@ export function sealedPool(pool: pg.Pool, sdk: Safekeep): SealedPool {
 
 type Role = { readonly field: SealedField; readonly name: string };
 
-async function openResult(sdk: Safekeep, fields: Fields, result: Result): Promise<Result> {
+async function openResult(sdk: Safekeep, fields: Fields, result: Rows): Promise<Rows> {
   if (result.fields === undefined || result.fields.length === 0 || fields.all.length === 0) return result;
   const plain: Role[] = [];
   const sealed: Role[] = [];
@@ -95,7 +101,7 @@ function takePartner(plain: Role[], field: SealedField, name: string): Role | un
 type Column = { readonly field: SealedField; readonly from: string; readonly to: string };
 
 /** Where there is no ciphertext the plaintext beside it is what counts: written by somebody without a key, on the way. */
-async function openColumn({ keys }: Safekeep, { rows }: Result, { field, from, to }: Column): Promise<void> {
+async function openColumn({ keys }: Safekeep, { rows }: Rows, { field, from, to }: Column): Promise<void> {
   // bytea comes as Buffer unless the application changed pg's parser for it.
   const bytes = rows.map((row) => (row[from] instanceof Uint8Array ? row[from] : null));
   const texts = await openValues(keys, field, bytes);

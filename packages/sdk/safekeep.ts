@@ -19,8 +19,10 @@ export type Safekeep = {
   readonly keys: DataKeys;
   /** Asks the database again once the lease is over. */
   readonly fields: () => Promise<Fields>;
-  /** What was known last, without asking; undefined before the first time. */
-  readonly knownFields: () => Fields | undefined;
+  /** What is known within the lease, without asking. @throws `field-lease-expired`, and asks in the background */
+  readonly knownFields: () => Fields;
+  /** Asks again before each lease ends, until what it answers is called. Keeps no process alive. */
+  readonly keepFresh: () => () => void;
   /** Forgets what is known of the fields, so that it is asked for anew: after an error that a moved field explains. */
   readonly forget: () => void;
   readonly seal: (field: string, value: unknown) => Promise<Buffer | null>;
@@ -69,7 +71,17 @@ export function safekeep(queryable: Connecting, options: SafekeepOptions): Safek
     tenant,
     keys,
     fields,
-    knownFields: () => known?.fields,
+    knownFields: () => {
+      if (known !== undefined && known.untilMs > clock.elapsedMs()) return known.fields;
+      // Told to the next caller, should it fail again.
+      fields().catch(() => undefined);
+      throw new SafekeepError('field-lease-expired');
+    },
+    keepFresh: () => {
+      // A failure leaves what is known to its lease; the query that comes after it is told.
+      const timer = setInterval(() => void ask().catch(() => undefined), leaseMs / 2).unref();
+      return () => clearInterval(timer);
+    },
     forget: () => {
       known = undefined;
     },
@@ -77,7 +89,7 @@ export function safekeep(queryable: Connecting, options: SafekeepOptions): Safek
     openAll,
     seal: async (name, value) => (await sealAll(name, [value]))[0] ?? null,
     open: async (name, sealed) => (await openAll(name, [sealed]))[0] ?? null,
-    index: async (name, kind, value) => await indexValue(keys, await named(name), { kind, value }),
+    index: async (name, kind, value) => await indexValue(keys, await named(name), { as: kind === 'exact' ? 'index' : 'term', kind, value }),
     resolve: (values) => resolve(keys, values),
   };
 }
@@ -121,16 +133,14 @@ export async function openValues(
   return sealed.map((bytes) => (bytes === null ? null : (opened[place++] ?? null)));
 }
 
-async function indexValue(
-  keys: DataKeys,
-  field: SealedField,
-  { kind, value }: { readonly kind: SearchKind; readonly value: unknown },
-): Promise<string | null> {
+type Indexed = { readonly as: 'index' | 'term'; readonly kind: SearchKind; readonly value: unknown };
+
+async function indexValue(keys: DataKeys, field: SealedField, { as, kind, value }: Indexed): Promise<string | null> {
   const index = field.indexes.findLast((each) => each.kind === kind);
   if (index === undefined) throw notServed(field, `it has no index to search it by ${kind}`, kind);
   if (value === null || value === undefined) return null;
   // What is looked for by its last four or its beginning is no whole value, and not checked as one.
-  const text = kind === 'exact' ? textOf(field, value) : String(value);
+  const text = as === 'index' ? textOf(field, value) : String(value);
   const [number = null] = await indexTexts(keys, field, index, [text]);
   return number;
 }
@@ -140,20 +150,22 @@ async function resolve(keys: DataKeys, values: readonly unknown[]): Promise<unkn
   // One call for each field and purpose: an insert of a thousand rows asks for its key once.
   const groups = Map.groupBy(
     values.flatMap((value, place) => (value instanceof SealedParameter ? [{ value, place }] : [])),
-    ({ value: { field, index } }) => `${field.id} ${index ?? ''}`,
+    ({ value: { field, form } }) => `${field.id} ${form.as}`,
   );
   for (const group of groups.values()) {
     const [first] = group;
     if (first === undefined) continue;
-    const { field, index } = first.value;
-    if (index === null) {
+    if (first.value.form.as === 'ciphertext') {
       const sealed = await sealValues(
         keys,
-        field,
+        first.value.field,
         group.map(({ value }) => value.value),
       );
       for (const [order, { place }] of group.entries()) resolved[place] = sealed[order];
-    } else for (const { value, place } of group) resolved[place] = await indexValue(keys, field, { kind: index, value: value.value });
+      continue;
+    }
+    for (const { value: { field, value, form }, place } of group)
+      if (form.as !== 'ciphertext') resolved[place] = await indexValue(keys, field, { ...form, value });
   }
   return resolved;
 }

@@ -809,6 +809,12 @@ export const catalogue = {
     text: 'The value for {field} was refused: {reason}. Nothing was written.',
     remedy: 'Correct the value. The message does not repeat it.',
   },
+  'field-lease-expired': {
+    status: 503,
+    exit: 3,
+    text: 'What was known of the encrypted fields is older than a minute. Nothing was run.',
+    remedy: 'Run the query again: it is being asked for anew. Where it happens often, see that the SDK reaches the database.',
+  },
   'field-not-served': {
     status: 422,
     exit: 1,

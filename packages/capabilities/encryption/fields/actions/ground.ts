@@ -21,7 +21,12 @@ export type Ground = {
   readonly keys: FieldKeys;
   /** How hard to try for a lock; {@link PATIENCE} unless said otherwise. */
   readonly patience?: Patience;
+  /** For how long clients may believe what they knew of a field before; a minute unless said otherwise. */
+  readonly leaseMs?: number;
 };
+
+/** No client of the SDK believes what it was told of fields and keys for longer. */
+export const LEASE_MS = 60_000;
 
 /** While a lock is waited for, everybody who comes later waits behind us: short tries, with pauses between. */
 export type Patience = { readonly tries: number; readonly lockTimeoutMs: number; readonly pauseMs: number };
