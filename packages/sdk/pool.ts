@@ -9,7 +9,7 @@ type Rows = pg.QueryResult<Record<string, unknown>>;
 
 /** The tags of commands that Kysely tells apart; pg answers any other as well. */
 type Command = 'COMMIT' | 'DELETE' | 'INSERT' | 'MERGE' | 'ROLLBACK' | 'SELECT' | 'UPDATE';
-type Result = Omit<Rows, 'command'> & { command: Command };
+type Result = Omit<Rows, 'command' | 'rowCount'> & { command: Command; rowCount: number };
 
 /** A pool as pg's, for promises: results come opened, parameters go sealed. */
 export type SealedPool = {
@@ -37,7 +37,7 @@ export function sealedPool(pool: pg.Pool, sdk: Safekeep): SealedPool {
     const sent = await sdk.resolve(values);
     try {
       const opened = await openResult(sdk, fields, await client.query<Record<string, unknown>>(text, sent));
-      // Kysely compares the tag and takes any other for none.
+      // Kysely compares the tag and takes any other for none; where rows are counted there is a count.
       return opened as Result;
     } catch (error) {
       // undefined_column: the field was moved or taken out within the lease. The caller runs it again, with what is true now.

@@ -6,7 +6,7 @@ import { parseColumnName, systemClock, type SearchKind } from '@safekeep/core';
 import { IndexKey, SealingKey } from '@safekeep/crypto';
 import { testDatabase } from '@safekeep/postgres/testing';
 import { safekeep, sealedPool, type SealedPool, type Safekeep } from '@safekeep/sdk';
-import { sealedKysely } from '@safekeep/sdk/kysely';
+import { kyselyPool, sealedKysely } from '@safekeep/sdk/kysely';
 
 /** Anything that runs a function at the end of a test: the context of node:test. */
 type Ending = { readonly after: (run: () => Promise<void>) => void };
@@ -54,7 +54,7 @@ export async function application<Tables>(t: Ending, setUp: string): Promise<App
   const sdk = safekeep(own, { tenant: 'default', keys });
   const sealed = sealedPool(own, sdk);
   const plugin = await sealedKysely(sdk);
-  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: sealed }), plugins: [plugin] });
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: kyselyPool(sealed) }), plugins: [plugin] });
   t.after(async () => {
     plugin.close();
     await kysely.destroy();

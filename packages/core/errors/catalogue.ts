@@ -809,6 +809,12 @@ export const catalogue = {
     text: 'The value for {field} was refused: {reason}. Nothing was written.',
     remedy: 'Correct the value. The message does not repeat it.',
   },
+  'field-map-behind': {
+    status: 409,
+    exit: 1,
+    text: '{field} is done in the database, but the map could not be written: {reason}',
+    remedy: 'Put protect: {protect} on the column in the map by hand.',
+  },
   'field-lease-expired': {
     status: 503,
     exit: 3,

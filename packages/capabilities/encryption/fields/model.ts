@@ -119,6 +119,12 @@ export const DoneText = Type.Object({
 });
 export type DoneText = Static<typeof DoneText>;
 
+export const RotatedText = Type.Object({
+  ...FieldText.properties,
+  keyId: Type.String({ description: 'the key that all values are under now' }),
+  keys: Type.Array(Type.Object({ keyId: Type.String(), values: Type.Integer() })),
+});
+
 export const StatusText = Type.Object({
   fields: Type.Array(
     Type.Object({

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { SafekeepError, type ColumnRef } from '@safekeep/core';
 import type { Field } from '../model.ts';
 import type { Phase } from '../rules/life.ts';
@@ -13,11 +14,11 @@ import {
   runAll,
   validateChecks,
 } from '../store/definition.ts';
-import { findField, updateField } from '../store/records.ts';
+import { ageOf, findField, updateField } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
 import { copiesOf } from '../store/surroundings.ts';
 import { fresh } from './encrypt-field.ts';
-import { inTransaction, nameOf, reading, requireUnaltered, withLease, type Ground } from './ground.ts';
+import { inTransaction, LEASE_MS, nameOf, reading, requireUnaltered, withLease, type Ground } from './ground.ts';
 import { nulling, sealing, sweep, sweepOnce, walk } from './passes.ts';
 
 export type Finished = { readonly field: Field; readonly residue: readonly string[] };
@@ -67,8 +68,22 @@ const STEPS: Partial<Record<Phase, (ground: Ground, field: Field) => Promise<voi
   },
 };
 
+/**
+ * A client of the SDK that does not know of the field would read NULL for what was nulled. What it knows is as old as the lease
+ * at most, so from a lease after the columns were added nobody is left who does not know.
+ */
+async function untilKnown(ground: Ground, field: Field): Promise<void> {
+  if (field.mode !== 'client') return;
+  const ageMs = await reading(ground, (client) => ageOf(client, field, ground.clock.now()));
+  const leftMs = (ground.leaseMs ?? LEASE_MS) - ageMs;
+  if (leftMs <= 0) return;
+  ground.observe('waiting', field, { done: field.done, total: field.total });
+  await wait(leftMs, undefined, { signal: ground.signal });
+}
+
 /** Under one short lock against writers: nothing is left without ciphertext, and nothing may come without any more. */
 async function refusePlaintext(ground: Ground, field: Field): Promise<void> {
+  await untilKnown(ground, field);
   for (;;) {
     await sweep(ground, field, sealing);
     const total = await reading(ground, (client) => countValues(client, field, 'plain'));

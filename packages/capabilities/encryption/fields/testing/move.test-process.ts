@@ -19,6 +19,7 @@ const ground: Ground = {
   clock: systemClock,
   signal: new AbortController().signal,
   keys: fieldKeys(memoryKeys('test', Number(keyVersion ?? 1))),
+  leaseMs: 0,
   patience: { tries: 100, lockTimeoutMs: 200, pauseMs: 10 },
   observe: () => {
     moments += 1;

@@ -38,6 +38,7 @@ export async function workbench(
       signal: new AbortController().signal,
       observe: () => undefined,
       keys: fieldKeys(keys),
+      leaseMs: 0,
       patience: { tries: 40, lockTimeoutMs: 200, pauseMs: 20 },
     },
     order: (column, options = {}) => ({
