@@ -1,5 +1,6 @@
 import type { Capability, Command } from '@safekeep/capabilities/capability';
 import { datamap } from '@safekeep/capabilities/datamap';
+import { encryptionOver } from '@safekeep/capabilities/encryption';
 import { holds, refuseWhileHeld } from '@safekeep/capabilities/holds';
 import { importCapability } from '@safekeep/capabilities/import';
 import { jobsOver } from '@safekeep/capabilities/jobs';
@@ -31,6 +32,7 @@ const doers: readonly Capability[] = [
     guards: [refuseWhileHeld],
   }),
   holds,
+  encryptionOver([]),
   ledger,
   logs,
 ];

@@ -9,3 +9,42 @@ export type { Ground as FieldGround } from './fields/actions/ground.ts';
 export { planField, type FieldOrder, type FieldPlan } from './fields/actions/plan-field.ts';
 export { fieldCensus, rotateField, type Rotated } from './fields/actions/rotate-field.ts';
 export type { Field, FieldIndex, FieldKeys, Mode } from './fields/model.ts';
+import type { Capability } from '../capability.ts';
+import { keyCommands } from './commands.ts';
+import type { SealedPlace } from './model.ts';
+
+/** Keys: made, replaced, backed up, destroyed. `places`: where sealed values stand, as the capabilities that seal tell. */
+export function encryptionOver(places: readonly SealedPlace[]): Capability {
+  return { name: 'encryption', commands: keyCommands(places) };
+}
+
+export { shredHorizon } from './actions/horizon.ts';
+export { census } from './actions/list-keys.ts';
+export { keysHealth, openKeys, type KeysHealth, type OpenKeysOptions } from './actions/open-context.ts';
+export { createScope, openKeyring, rotateScope, type KeyGround, type Keyring, type ScopeKey } from './actions/open-keys.ts';
+export { restoreTable } from './actions/recover-keys.ts';
+export { rollEpoch, type Rolled, type RollOptions } from './actions/roll-epoch.ts';
+export {
+  replayShreds,
+  shredsAfterRelease,
+  shredSubject,
+  workOffShreds,
+  type ShredGround,
+  type ShredOutcome,
+  type ShredsWorkedOff,
+} from './actions/shred-subject.ts';
+export { LEASE_MS } from './model.ts';
+export type {
+  Fate,
+  Horizon,
+  KeyEvent,
+  KeyOwner,
+  KnownCopy,
+  PersonKey,
+  RecordEvent,
+  SealedPlace,
+  SubjectKey,
+  SubjectKeys,
+} from './model.ts';
+export { openRoots, type RootPlace, type Roots, type RootSettings } from './roots/open.ts';
+export { ownerName } from './rules/owner.ts';

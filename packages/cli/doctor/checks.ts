@@ -2,6 +2,7 @@ import { stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import Type, { type Static } from 'typebox';
 import type { CommandContext } from '@safekeep/capabilities/capability';
+import { keysHealth } from '@safekeep/capabilities/encryption';
 import { isSafekeepError, type Clock, type SafekeepError } from '@safekeep/core';
 import {
   isLocal,
@@ -47,6 +48,7 @@ export async function runChecks(context: CommandContext): Promise<readonly Check
     ...machine,
     ...(await databaseChecks(database, context.clock)),
     await tlsCheck(context, await readServerHealth(database)),
+    await encryptionCheck(context, database),
   ];
 }
 
@@ -65,7 +67,7 @@ export async function databaseChecks(database: Database, clock: Clock): Promise<
 
 /** The checks that need a connection, when there is none. */
 function databaseUnknown(reason: string): readonly Check[] {
-  return ['database', 'privileges', 'tls', 'extensions', 'roles', 'clock', 'schema'].map((name) => notEvaluable(name, reason));
+  return ['database', 'privileges', 'tls', 'extensions', 'roles', 'clock', 'schema', 'encryption'].map((name) => notEvaluable(name, reason));
 }
 
 async function homeCheck(home: string): Promise<Check> {
@@ -104,6 +106,19 @@ async function keysCheck(home: string): Promise<Check> {
   return (found.mode & OTHERS_MAY) === 0
     ? ok('keys', `the signing key is private (mode ${mode})`)
     : { name: 'keys', state: 'fail', detail: `others can read ${path} (mode ${mode}): chmod 600` };
+}
+
+/** Whether the keys of sealed values open: not evaluable before the schema that holds them is there. */
+async function encryptionCheck(context: CommandContext, database: Database): Promise<Check> {
+  const pending = await migrationStatus(database).then(
+    (status) => status.pending.length,
+    (error: unknown) => {
+      if (isSafekeepError(error)) return undefined;
+      throw error;
+    },
+  );
+  if (pending !== 0) return notEvaluable('encryption', pending === undefined ? 'the schema cannot be looked at' : 'the schema has pending migrations');
+  return { name: 'encryption', ...(await keysHealth(context, database)) };
 }
 
 function databaseCheck({ server }: Database, health: ServerHealth): Check {

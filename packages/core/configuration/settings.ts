@@ -115,6 +115,67 @@ export const Settings = Type.Object({
       }),
     ),
   ),
+  keysDirectory: Type.Optional(
+    Type.String(
+      setting({
+        env: 'SAFEKEEP_KEYS_DIR',
+        description:
+          'Where wrapped keys lie. Without it: `keys` in the home. Never inside a backup of the database; machines that share a database share it.',
+      }),
+    ),
+  ),
+  rootKind: Type.Union(
+    [Type.Literal('file'), Type.Literal('age'), Type.Literal('environment'), Type.Literal('command')],
+    setting({
+      env: 'SAFEKEEP_ROOT',
+      default: 'file',
+      description: 'What all other keys are wrapped with at the top: a file, an age identity, a key in the environment, a program.',
+    }),
+  ),
+  rootPassphrase: Type.Optional(
+    Type.String(
+      setting({
+        env: 'SAFEKEEP_ROOT_PASSPHRASE',
+        secret: true,
+        minLength: 12,
+        description: 'Opens the root file. Without it a secret is made that lies beside the file: whoever copies the folder has both.',
+      }),
+    ),
+  ),
+  rootAgeIdentity: Type.Optional(
+    Type.String(
+      setting({ env: 'SAFEKEEP_ROOT_AGE_IDENTITY', secret: true, description: 'The age identity (AGE-SECRET-KEY-1…) of the root `age`.' }),
+    ),
+  ),
+  rootKey: Type.Optional(
+    Type.String(setting({ env: 'SAFEKEEP_ROOT_KEY', secret: true, description: 'The key of the root `environment`: 32 bytes in base64.' })),
+  ),
+  rootCommand: Type.Optional(
+    Type.String(
+      setting({
+        env: 'SAFEKEEP_ROOT_COMMAND',
+        description: 'The program of the root `command`, by its absolute path: it wraps and unwraps over stdin and stdout.',
+      }),
+    ),
+  ),
+  rootTimeoutMs: Type.Integer(
+    setting({
+      env: 'SAFEKEEP_ROOT_TIMEOUT_MS',
+      default: 10_000,
+      minimum: 100,
+      maximum: 600_000,
+      description: 'How long the program of the root `command` may take for one answer.',
+    }),
+  ),
+  rootPrevious: Type.Optional(
+    Type.String(
+      setting({
+        env: 'SAFEKEEP_ROOT_PREVIOUS',
+        secret: true,
+        description: 'While the root is being replaced: the passphrase, age identity, key or program before.',
+      }),
+    ),
+  ),
   runtimeDirectory: Type.String(
     setting({
       env: 'SAFEKEEP_RUNTIME_DIRECTORY',

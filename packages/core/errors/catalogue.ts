@@ -184,6 +184,128 @@ export const catalogue = {
     remedy: 'Do not rely on this document. Ask its issuer for the original and check the verifier key through another channel.',
   },
 
+  // ---- keys: the root, epochs, people's keys -------------------------------------------------------------------------
+  'key-scope-invalid': {
+    status: 400,
+    exit: 2,
+    text: '{scope} is not the name of a type of data.',
+    remedy: 'Names are lower-case words joined by dots, like user.contact.email; `root`, `epoch` and `owners` mean something else.',
+  },
+  'key-root-unfit': {
+    status: 500,
+    exit: 2,
+    text: 'The root of all keys ({root}) cannot be used: {reason}.',
+    remedy: 'Mend the setting; docs/configuration.md lists all that begin with SAFEKEEP_ROOT.',
+  },
+  'key-root-missing': {
+    status: 500,
+    exit: 2,
+    text: '{path} is gone, and without it no key opens. Nothing was made in its place.',
+    remedy: 'Put it back, or rebuild the keys from a backup with `safekeep keys recover`.',
+  },
+  'key-root-wrong': {
+    status: 500,
+    exit: 2,
+    text: 'The root {root} is not opened by what the settings name. Nothing was changed.',
+    remedy: 'Give the passphrase, identity or key that belongs to it, or the one before in SAFEKEEP_ROOT_PREVIOUS.',
+  },
+  'key-root-unreachable': {
+    status: 503,
+    exit: 2,
+    text: 'The program {root} that keeps the root did not do what it was asked: {reason}. Nothing was changed.',
+    remedy: 'Run it by hand, see to what stands behind it, and repeat. What is open already works on until its process ends.',
+  },
+  'key-store-missing': {
+    status: 500,
+    exit: 2,
+    text: 'The database has keys of the tenant {tenant}, but their key files are not in {path}. Nothing was made in their place.',
+    remedy: 'Name the right folder with SAFEKEEP_KEYS_DIR, or rebuild them from a backup with `safekeep keys recover`.',
+  },
+  'key-store-foreign': {
+    status: 409,
+    exit: 2,
+    text: 'The key files in {path} are not those that the keys of this database were wrapped under (epoch {epoch}). Nothing was changed.',
+    remedy: 'Name the folder that belongs to this database with SAFEKEEP_KEYS_DIR. Two homes cannot have one database with keys of their own.',
+  },
+  'key-store-unwritable': {
+    status: 500,
+    exit: 2,
+    text: '{path} cannot be written ({reason}). No key was changed or destroyed.',
+    remedy: 'Free some space or give this user write access, and repeat.',
+  },
+  'key-store-occupied': {
+    status: 409,
+    exit: 2,
+    text: '{path} holds living keys of its own (tenant {tenant}, epoch {epoch}). Nothing was changed.',
+    remedy: 'Recover into an empty folder, named with SAFEKEEP_KEYS_DIR or --home.',
+  },
+  'key-epoch-destroyed': {
+    status: 410,
+    exit: 1,
+    text: 'The keys of this database are wrapped under epoch {epoch}, whose key was destroyed: it is a copy from before.',
+    remedy: 'Bring its key table up to date with `safekeep keys recover`, which takes the newest export. What was shredded stays shredded.',
+  },
+  'key-busy': {
+    status: 423,
+    exit: 1,
+    text: 'Somebody else is rotating, backing up or recovering these keys, or a long transaction is making some. Nothing was changed.',
+    remedy: 'Repeat the command when that has ended.',
+  },
+  'key-unknown': {
+    status: 404,
+    exit: 1,
+    text: 'There is no key {key} here.',
+    remedy: 'Run `safekeep keys list`. A value that names it comes from another tenant or another database.',
+  },
+  'key-exists': {
+    status: 409,
+    exit: 1,
+    text: 'There is a key for {scope} already.',
+    remedy: 'Run `safekeep keys rotate {scope}` for a new version of it.',
+  },
+  'key-erased': {
+    status: 410,
+    exit: 1,
+    text: 'What was sealed under key {key} is erased: the key was destroyed, and nobody can open it any more.',
+    remedy: 'Show it as erased. `safekeep ledger list` tells when and by which request.',
+  },
+  'key-not-active': {
+    status: 409,
+    exit: 1,
+    text: 'Key {key} is {state}: nothing is sealed under it.',
+    remedy: 'Seal under the newest version of its scope.',
+  },
+  'key-lease-expired': {
+    status: 409,
+    exit: 3,
+    text: 'Key {key} was read too long ago to be used: it may have been destroyed since.',
+    remedy: 'Ask the key ring for it again.',
+  },
+  'key-swapped': {
+    status: 500,
+    exit: 1,
+    text: 'Key {key} of the database does not open where it stands: it was changed, or put in the place of another.',
+    remedy: 'Find out who wrote to safekeep.encryption_keys, and bring the table up to date with `safekeep keys recover`.',
+  },
+  'key-export-broken': {
+    status: 500,
+    exit: 1,
+    text: 'The export {path} is not what was written: {reason}. No key was destroyed.',
+    remedy: 'Take an older export, or make a new one with `safekeep keys rotate epoch`.',
+  },
+  'key-export-missing': {
+    status: 404,
+    exit: 1,
+    text: 'There is no export of the key table of the tenant {tenant} in {path}.',
+    remedy: 'Name the folder that belongs to this database with SAFEKEEP_KEYS_DIR, or recover one from a backup of the keys.',
+  },
+  'key-backup-unfit': {
+    status: 400,
+    exit: 2,
+    text: 'This is not a backup of keys that can be used: {reason}. Nothing was changed.',
+    remedy: 'Give all files of one backup: the .age file with its identity, or as many shares as its threshold says.',
+  },
+
   // ---- reaching a database -----------------------------------------------------------------------------------------
   'database-url-invalid': {
     status: 500,

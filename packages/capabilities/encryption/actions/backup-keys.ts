@@ -1,0 +1,202 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join, basename } from 'node:path';
+import { armor, Decrypter, Encrypter } from 'age-encryption';
+import { combine, split } from 'shamir-secret-sharing';
+import Type, { type Static } from 'typebox';
+import Value from 'typebox/value';
+import { newId, SafekeepError, type Clock, type Secret } from '@safekeep/core';
+import { codeOf } from '@safekeep/postgres';
+import { noteBackup } from '../files/backups.ts';
+import { createOnce, makeFolder, readPrivate } from '../files/durable.ts';
+import { epochsOf, readKek, tenantsOf } from '../files/epochs.ts';
+import { newestExport } from '../files/exports.ts';
+import { withStoreLock } from '../files/lock.ts';
+import type { KeyBackup } from '../model.ts';
+import type { Roots } from '../roots/open.ts';
+import { openKek } from './epoch-keys.ts';
+
+// Everything that stands outside of the database and that a restored database needs: the keys of living epochs (open, for the root
+// may be lost too), the newest export of each key table, the keys of ledger and signatures.
+
+const Payload = Type.Object(
+  {
+    format: Type.Literal('safekeep-key-backup/1'),
+    id: Type.String(),
+    at: Type.String(),
+    epochs: Type.Array(
+      Type.Object({ tenant: Type.String(), epoch: Type.Integer({ minimum: 1 }), key: Type.String(), check: Type.String(), createdAt: Type.String() }),
+    ),
+    files: Type.Array(Type.Object({ name: Type.String({ pattern: '^[a-z.]{1,40}$' }), content: Type.String() })),
+    exports: Type.Array(Type.Object({ tenant: Type.String(), name: Type.String({ pattern: '^keys-[0-9TZ-]{1,40}\\.ndjson$' }), content: Type.String() })),
+  },
+  { additionalProperties: false },
+);
+export type BackupPayload = Static<typeof Payload>;
+
+const Share = Type.Object(
+  {
+    format: Type.Literal('safekeep-key-share/1'),
+    id: Type.String(),
+    share: Type.Integer({ minimum: 1 }),
+    of: Type.Integer(),
+    threshold: Type.Integer({ minimum: 2 }),
+    secret: Type.String(),
+    iv: Type.String(),
+    tag: Type.String(),
+    payload: Type.String(),
+  },
+  { additionalProperties: false },
+);
+
+const FILES = ['ledger.key', 'signing.pem', 'signing.vkey'] as const;
+const SHARES_AT_MOST = 16;
+const CIPHER = 'aes-256-gcm';
+
+export type BackupGround = { readonly directory: string; readonly home: string; readonly roots: Roots; readonly clock: Clock };
+
+export type BackupWay =
+  | { readonly kind: 'age'; readonly recipients: readonly string[] }
+  | { readonly kind: 'shares'; readonly shares: number; readonly threshold: number };
+
+/** Writes a backup of all keys of this home into a folder: one file for recipients of age, or one for each share. */
+export async function backupKeys(
+  ground: BackupGround,
+  { way, out, keepUntil }: { readonly way: BackupWay; readonly out: string; readonly keepUntil: Date | null },
+): Promise<KeyBackup> {
+  if (way.kind === 'shares' && (way.threshold < 2 || way.threshold > way.shares || way.shares > SHARES_AT_MOST))
+    throw unfit(`of ${way.shares} shares ${way.threshold} cannot be enough: 2 to ${SHARES_AT_MOST}, and no more than there are`);
+  return await withStoreLock(ground.directory, async () => {
+    const payload = await gather(ground);
+    if (payload.epochs.length === 0) throw unfit('there is no key to back up');
+    await makeFolder(out);
+    const texts = way.kind === 'age' ? [await forRecipients(payload, way.recipients)] : await inShares(payload, way);
+    const files: string[] = [];
+    for (const [number, text] of texts.entries()) {
+      const path = join(out, way.kind === 'age' ? `safekeep-keys-${payload.id}.age` : `safekeep-keys-${payload.id}.share-${number + 1}.json`);
+      await createOnce(path, text);
+      files.push(path);
+    }
+    const epochs: Record<string, number[]> = {};
+    for (const { tenant, epoch } of payload.epochs) (epochs[tenant] ??= []).push(epoch);
+    const note = { id: payload.id, at: payload.at, epochs, keepUntil: keepUntil?.toISOString() ?? null };
+    await noteBackup(ground.directory, note);
+    return { id: note.id, files, epochs, keepUntil: note.keepUntil };
+  });
+}
+
+/** Opens a backup. Throws `key-backup-unfit`, `file-unreadable`. */
+export async function openBackup(paths: readonly string[], identity: Secret | undefined): Promise<BackupPayload> {
+  const texts = await Promise.all(paths.map(readBackup));
+  const [first = ''] = texts;
+  return first.startsWith('-----BEGIN AGE') ? await fromAge(first, identity) : await fromShares(texts);
+}
+
+async function gather({ directory, home, roots, clock }: BackupGround): Promise<BackupPayload> {
+  const epochs: BackupPayload['epochs'] = [];
+  const exports: BackupPayload['exports'] = [];
+  for (const tenant of await tenantsOf(directory)) {
+    for (const { epoch, destroyedAt } of await epochsOf(directory, tenant)) {
+      const kek = destroyedAt === null ? await readKek(directory, tenant, epoch) : undefined;
+      if (kek === undefined) continue;
+      const key = await openKek(roots, kek);
+      epochs.push({ tenant, epoch, key: key.toString('base64'), check: kek.check, createdAt: kek.createdAt });
+      key.fill(0);
+    }
+    const path = await newestExport(directory, tenant);
+    if (path !== undefined) exports.push({ tenant, name: basename(path), content: await readFile(path, 'utf8') });
+  }
+  const files: BackupPayload['files'] = [];
+  for (const name of FILES) {
+    const content = await readPrivate(join(home, 'keys', name));
+    if (content !== undefined) files.push({ name, content });
+  }
+  return { format: 'safekeep-key-backup/1', id: newId<'key-backup'>(), at: clock.now().toISOString(), epochs, files, exports };
+}
+
+async function forRecipients(payload: BackupPayload, recipients: readonly string[]): Promise<string> {
+  const encrypter = new Encrypter();
+  for (const recipient of recipients) {
+    try {
+      encrypter.addRecipient(recipient);
+    } catch (cause) {
+      throw unfit(`${recipient.slice(0, 70)} is no recipient of age`, cause);
+    }
+  }
+  return armor.encode(await encrypter.encrypt(JSON.stringify(payload)));
+}
+
+async function inShares(payload: BackupPayload, { shares, threshold }: { readonly shares: number; readonly threshold: number }): Promise<readonly string[]> {
+  const [key, iv] = [randomBytes(32), randomBytes(12)];
+  const cipher = createCipheriv(CIPHER, key, iv);
+  cipher.setAAD(Buffer.from(payload.id));
+  const sealed = Buffer.concat([cipher.update(JSON.stringify(payload), 'utf8'), cipher.final()]);
+  const tag = cipher.getAuthTag().toString('base64');
+  const parts = await split(key, shares, threshold);
+  key.fill(0);
+  const common = { format: 'safekeep-key-share/1', id: payload.id, of: shares, threshold, iv: iv.toString('base64'), tag, payload: sealed.toString('base64') };
+  return parts.map((part, number) => `${JSON.stringify({ ...common, share: number + 1, secret: Buffer.from(part).toString('base64') })}\n`);
+}
+
+async function fromAge(text: string, identity: Secret | undefined): Promise<BackupPayload> {
+  if (identity === undefined) throw unfit('it is for a recipient of age, and no identity was given');
+  const decrypter = new Decrypter();
+  try {
+    for (const line of identity.reveal().split('\n')) if (line.startsWith('AGE-SECRET-KEY-')) decrypter.addIdentity(line.trim());
+    return parsePayload(await decrypter.decrypt(armor.decode(text), 'text'));
+  } catch (cause) {
+    if (cause instanceof SafekeepError) throw cause;
+    throw unfit('it is not for this identity, or it was changed', cause);
+  }
+}
+
+async function fromShares(texts: readonly string[]): Promise<BackupPayload> {
+  const shares = new Map(texts.map(parseShare).map((share) => [share.share, share]));
+  const [first] = shares.values();
+  if (first === undefined) throw unfit('no file was given');
+  if ([...shares.values()].some(({ id, payload }) => id !== first.id || payload !== first.payload)) throw unfit('the shares are of different backups');
+  if (shares.size < first.threshold) throw unfit(`${first.threshold} shares are needed, and ${shares.size} were given`);
+  const key = await combine([...shares.values()].map(({ secret }) => new Uint8Array(Buffer.from(secret, 'base64'))));
+  try {
+    const decipher = createDecipheriv(CIPHER, key, Buffer.from(first.iv, 'base64'));
+    decipher.setAAD(Buffer.from(first.id));
+    decipher.setAuthTag(Buffer.from(first.tag, 'base64'));
+    return parsePayload(Buffer.concat([decipher.update(Buffer.from(first.payload, 'base64')), decipher.final()]).toString('utf8'));
+  } catch (cause) {
+    if (cause instanceof SafekeepError) throw cause;
+    throw unfit('a share was changed', cause);
+  }
+}
+
+function parseShare(text: string): Static<typeof Share> {
+  const value = parsed(text);
+  if (!Value.Check(Share, value)) throw unfit('a file is neither a share nor a file of age');
+  return value;
+}
+
+function parsePayload(text: string): BackupPayload {
+  const value = parsed(text);
+  if (!Value.Check(Payload, value)) throw unfit('its content has not the form of a backup of keys');
+  return value;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // The parser's message may quote what it read.
+    throw unfit('a file is not whole');
+  }
+}
+
+async function readBackup(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new SafekeepError('file-unreadable', { path, reason: codeOf(cause) ?? 'unknown reason' }, { cause });
+  }
+}
+
+function unfit(reason: string, cause?: unknown): SafekeepError {
+  return new SafekeepError('key-backup-unfit', { reason }, { cause });
+}

@@ -1,0 +1,461 @@
+import { createSealingKey, IndexKey, openBytes, sealBytes, SealingKey } from '@safekeep/crypto';
+import { SafekeepError, type Clock } from '@safekeep/core';
+import type { Database, Queryable } from '@safekeep/postgres';
+import {
+  LEASE_MS,
+  type KeyEvent,
+  type KeyOwner,
+  type KeyPurpose,
+  type KeyState,
+  type RecordEvent,
+  type StoredKey,
+  type SubjectKey,
+  type SubjectKeys,
+} from '../model.ts';
+import type { Roots } from '../roots/open.ts';
+import { isUnusual, seals, UNUSUAL_USES, USES_AT_MOST } from '../rules/life.ts';
+import { ownerMark, ownerName } from '../rules/owner.ts';
+import { OWNERS, requireScope } from '../rules/scope.ts';
+import { unwrapKey, wrapKey } from '../rules/wrapping.ts';
+import { insertLog } from '../store/log.ts';
+import {
+  addUsage,
+  insertKeys,
+  insertTombstones,
+  KEYS_AT_ONCE,
+  listKeys,
+  lockOwners,
+  readKeys,
+  readKeysOf,
+  readOwned,
+  readScope,
+  setState,
+  shredOwners,
+  type NewKey,
+} from '../store/keys.ts';
+import { holdEpoch, inTenant, standingOf, takeScope, tenantsSeen } from '../store/transaction.ts';
+import { epochKeys, type EpochKeys } from './epoch-keys.ts';
+
+export type KeyGround = {
+  readonly database: Database;
+  /** Where the key files lie. */
+  readonly directory: string;
+  readonly roots: Roots;
+  readonly clock: Clock;
+  /** Told beside safekeep.encryption_audit_log. */
+  readonly record?: RecordEvent;
+};
+
+/** The keys of a home, opened. Holds unwrapped keys in memory; `close` writes down how often they were used. */
+export type Keyring = {
+  readonly ground: KeyGround;
+  readonly epochs: EpochKeys;
+  readonly subjectKeys: SubjectKeys;
+  /**
+   * The key that seals a type of data; made on first use. Ask for it again at least every {@link LEASE_MS}: it is answered from
+   * memory until then. Throws `key-erased` when it was destroyed.
+   */
+  readonly dataKey: (tenant: string, scope: string) => Promise<SealingKey>;
+  /** A data key by the id in the header of a value, whatever its version. Throws `key-unknown`, `key-erased`. */
+  readonly openingKey: (tenant: string, keyId: string) => Promise<SealingKey>;
+  /** Computes blind indexes of a scope; opens nothing. Made on first use, never the same as a key that seals. */
+  readonly indexKey: (tenant: string, scope: string) => Promise<IndexKey>;
+  /** Marks that a person's keys stand under, whatever the fate. */
+  readonly marksOf: (tenant: string, subject: string, fates: readonly KeyOwner['fate'][]) => Promise<readonly Buffer[]>;
+  /** Writes down how often keys were used since the last time. Call it between transactions, about once a minute. */
+  readonly flushUsage: () => Promise<void>;
+  readonly log: (event: KeyEvent, db?: Queryable) => Promise<void>;
+  /** Forgets every key in memory. */
+  readonly forget: () => void;
+  readonly close: () => Promise<void>;
+};
+
+/** Unwrapped keys in memory at most: some 70 MB. */
+const CACHED_AT_MOST = 100_000;
+/** Keys whose count is written by one statement. */
+const COUNTS_AT_ONCE = 10_000;
+
+type Cached = { readonly tenant: string; readonly keyId: Buffer; readonly wrapped: Buffer; readonly key: SealingKey; counted: number };
+type Leased<Value> = { readonly value: Value; readonly until: number };
+
+export function openKeyring(ground: KeyGround): Keyring {
+  return new Ring(ground);
+}
+
+class Ring implements Keyring {
+  readonly ground: KeyGround;
+  readonly epochs: EpochKeys;
+  readonly subjectKeys: SubjectKeys;
+  /** By key id. Only as good as the wrapped key that the database has at that moment: what was rolled back is never used. */
+  readonly #cache = new Map<string, Cached>();
+  readonly #data = new Map<string, Leased<SealingKey>>();
+  readonly #index = new Map<string, Leased<IndexKey>>();
+  /** Uses of keys that are not in the cache any more. */
+  readonly #uncounted = new Map<string, { readonly tenant: string; readonly keyId: Buffer; uses: number }>();
+  #flushedAt: number;
+
+  constructor(ground: KeyGround) {
+    this.ground = ground;
+    this.epochs = epochKeys(ground);
+    this.#flushedAt = ground.clock.elapsedMs();
+    this.subjectKeys = {
+      forSealing: (db, owners) => this.#forSealing(db, owners),
+      forOpening: (db, keyIds) => this.#forOpening(db, keyIds),
+      destroy: async (db, { tenant, subject }, fates) => await this.#destroy(db, { tenant, subject, fates }),
+    };
+  }
+
+  async dataKey(tenant: string, scope: string): Promise<SealingKey> {
+    const name = `${tenant}/${requireScope(scope)}`;
+    const found = this.#fresh(this.#data, name);
+    if (found !== undefined && found.seals < USES_AT_MOST) return found;
+    const key = await this.#loadScope(tenant, scope, 'data');
+    this.#lease(this.#data, name, key);
+    return key;
+  }
+
+  async openingKey(tenant: string, keyId: string): Promise<SealingKey> {
+    const name = `${tenant}/#${keyId}`;
+    const found = this.#fresh(this.#data, name);
+    if (found !== undefined) return found;
+    const [stored] = await inTenant(this.ground.database, tenant, (client) => readKeys(client, tenant, [Buffer.from(keyId, 'hex')]));
+    if (stored === undefined) throw new SafekeepError('key-unknown', { key: keyId });
+    const key = await this.#openStored(stored);
+    if (key === 'erased') throw new SafekeepError('key-erased', { key: keyId });
+    this.#lease(this.#data, name, key);
+    return key;
+  }
+
+  async indexKey(tenant: string, scope: string): Promise<IndexKey> {
+    return await this.#indexKey(tenant, requireScope(scope));
+  }
+
+  async marksOf(tenant: string, subject: string, fates: readonly KeyOwner['fate'][]): Promise<readonly Buffer[]> {
+    const owners = await this.#indexKey(tenant, OWNERS);
+    return fates.map((fate) => ownerMark(owners, subject, fate));
+  }
+
+  async flushUsage(): Promise<void> {
+    const { clock, database } = this.ground;
+    const now = clock.now();
+    const sinceMs = clock.elapsedMs() - this.#flushedAt;
+    this.#flushedAt = clock.elapsedMs();
+    for (const cached of this.#cache.values()) this.#count(cached);
+    const counts = [...this.#uncounted.values()];
+    this.#uncounted.clear();
+    for (const [tenant, ofTenant] of Map.groupBy(counts, (each) => each.tenant)) {
+      for (let at = 0; at < ofTenant.length; at += COUNTS_AT_ONCE) {
+        const batch = ofTenant.slice(at, at + COUNTS_AT_ONCE);
+        await inTenant(database, tenant, async (client) => {
+          await this.#tellUnusual(client, { tenant, sinceMs, now, counts: batch });
+          await addUsage(client, tenant, { counts: batch, at: now });
+          await this.log({ operation: 'use', tenant, keyId: null, rows: batch.reduce((sum, { uses }) => sum + uses, 0), error: null }, client);
+        });
+      }
+    }
+  }
+
+  async log(event: KeyEvent, db?: Queryable): Promise<void> {
+    const { database, clock, record } = this.ground;
+    if (db === undefined) await inTenant(database, event.tenant, (client) => insertLog(client, event, clock.now()));
+    else await insertLog(db, event, clock.now());
+    await record?.(event);
+  }
+
+  forget(): void {
+    for (const cached of this.#cache.values()) this.#count(cached);
+    this.#cache.clear();
+    this.#data.clear();
+    this.#index.clear();
+    this.epochs.forget();
+  }
+
+  async close(): Promise<void> {
+    await this.flushUsage();
+    this.forget();
+  }
+
+  // ---- people's keys -------------------------------------------------------------------------------------------------
+
+  async #forSealing(db: Queryable, owners: readonly KeyOwner[]): Promise<ReadonlyMap<string, SubjectKey | 'erased'>> {
+    const answer = new Map<string, SubjectKey | 'erased'>();
+    for (const [tenant, ofTenant] of Map.groupBy(owners, (owner) => owner.tenant)) {
+      const key = await this.#indexKey(tenant, OWNERS);
+      const wanted = new Map(ofTenant.map((owner) => [ownerName(owner), owner]));
+      const marked = [...wanted.values()].map((owner) => ({ owner, mark: ownerMark(key, owner.subject, owner.fate) }));
+      for (let at = 0; at < marked.length; at += KEYS_AT_ONCE) {
+        const found = await this.#findOrMake(db, tenant, marked.slice(at, at + KEYS_AT_ONCE));
+        for (const { owner, mark } of marked.slice(at, at + KEYS_AT_ONCE)) {
+          const stored = found.get(mark.toString('hex'));
+          if (stored === undefined) throw new Error('A key that was made is there');
+          answer.set(ownerName(owner), await this.#handle(stored));
+        }
+      }
+    }
+    return answer;
+  }
+
+  /** By mark in hex. One statement where all are there. */
+  async #findOrMake(db: Queryable, tenant: string, marked: readonly { readonly owner: KeyOwner; readonly mark: Buffer }[]): Promise<ReadonlyMap<string, StoredKey>> {
+    const byMark = (keys: readonly StoredKey[]): [string, StoredKey][] => keys.map((key) => [key.mark?.toString('hex') ?? '', key]);
+    const found = new Map(byMark(await readKeysOf(db, tenant, marked.map(({ mark }) => mark))));
+    const missing = marked.filter(({ mark }) => !found.has(mark.toString('hex')));
+    if (missing.length === 0) return found;
+    const epoch = await this.#epochForMaking(db, tenant);
+    const kek = await this.epochs.open(tenant, epoch);
+    const made = missing.map(({ owner, mark }) => {
+      const { id, bytes } = createSealingKey();
+      const place = { tenant, keyId: Buffer.from(id, 'hex'), purpose: 'subject', scope: null, mark, fate: owner.fate, version: 1 } as const;
+      const key: NewKey = { ...place, state: 'active', epoch, wrapped: wrapKey(kek, place, bytes), algorithm: 'AES-256-GCM', expiresAt: null };
+      bytes.fill(0);
+      return key;
+    });
+    const inserted = await insertKeys(db, tenant, made, this.ground.clock.now());
+    if (inserted === made.length) for (const key of made) found.set(key.mark?.toString('hex') ?? '', { ...key, usageCount: 0 });
+    // Of two who make a key at once one wins, and both use the winner's.
+    else for (const [mark, key] of byMark(await readKeysOf(db, tenant, missing.map(({ mark }) => mark)))) found.set(mark, key);
+    return found;
+  }
+
+  /** The epoch that keys are made under now; until the transaction ends it stays the current one. */
+  async #epochForMaking(db: Queryable, tenant: string): Promise<number> {
+    await holdEpoch(db, tenant);
+    // By a transaction of its own, which sees what was committed since a stricter one began.
+    return await this.epochs.current(tenant);
+  }
+
+  async #forOpening(db: Queryable, keyIds: readonly string[]): Promise<ReadonlyMap<string, SubjectKey | 'erased'>> {
+    const answer = new Map<string, SubjectKey | 'erased'>();
+    const { tenant } = await standingOf(db);
+    const tenants = tenant === null ? await tenantsSeen(db) : [tenant];
+    let wanted = [...new Set(keyIds)];
+    for (const each of tenants) {
+      for (let at = 0; at < wanted.length; at += KEYS_AT_ONCE) {
+        const ids = wanted.slice(at, at + KEYS_AT_ONCE).map((id) => Buffer.from(id, 'hex'));
+        for (const stored of await readKeys(db, each, ids)) answer.set(stored.keyId.toString('hex'), await this.#handle(stored));
+      }
+      wanted = wanted.filter((id) => !answer.has(id));
+    }
+    return answer;
+  }
+
+  async #destroy(
+    db: Queryable,
+    { tenant, subject, fates }: { readonly tenant: string; readonly subject: string; readonly fates: readonly KeyOwner['fate'][] },
+  ): Promise<readonly string[]> {
+    const { clock } = this.ground;
+    const marks = await this.marksOf(tenant, subject, fates);
+    await holdEpoch(db, tenant);
+    const epoch = await this.epochs.current(tenant);
+    // One that was never made is remembered as destroyed: nobody makes it afterwards. Whoever makes it right now is waited for.
+    const tombstones = marks.map((mark, number) => ({ keyId: Buffer.from(createSealingKey().id, 'hex'), mark, fate: fates[number] ?? 'erasable' }));
+    const owned = new Set((await readOwned(db, tenant, marks)).map(({ mark }) => mark.toString('hex')));
+    const unmade = tombstones.filter(({ mark }) => !owned.has(mark.toString('hex')));
+    if (unmade.length > 0) await insertTombstones(db, tenant, { keys: unmade, epoch, at: clock.now() });
+    await lockOwners(db, tenant, marks);
+    await shredOwners(db, tenant, marks, clock.now());
+    const destroyed = (await readOwned(db, tenant, marks)).map(({ keyId }) => keyId.toString('hex'));
+    for (const id of destroyed) this.#evict(id);
+    return destroyed;
+  }
+
+  async #handle(stored: StoredKey): Promise<SubjectKey | 'erased'> {
+    const key = await this.#openStored(stored);
+    return key === 'erased' ? 'erased' : handleOf(key, stored.state, this.ground.clock);
+  }
+
+  // ---- keys of data and of indexes -----------------------------------------------------------------------------------
+
+  async #indexKey(tenant: string, scope: string): Promise<IndexKey> {
+    const name = `${tenant}/${scope}`;
+    const found = this.#fresh(this.#index, name);
+    if (found !== undefined) return found;
+    const stored = await this.#newestOf(tenant, scope, 'index');
+    const bytes = await this.#unwrap(stored);
+    if (bytes === 'erased') throw new SafekeepError('key-erased', { key: stored.keyId.toString('hex') });
+    const key = new IndexKey(bytes);
+    bytes.fill(0);
+    this.#lease(this.#index, name, key);
+    return key;
+  }
+
+  async #loadScope(tenant: string, scope: string, purpose: 'data'): Promise<SealingKey> {
+    let stored = await this.#newestOf(tenant, scope, purpose);
+    if (stored.usageCount >= USES_AT_MOST) {
+      await rotateScope(this, { tenant, scope, purpose, expiresAt: null });
+      stored = await this.#newestOf(tenant, scope, purpose);
+    }
+    const key = await this.#openStored(stored);
+    if (key === 'erased') throw new SafekeepError('key-erased', { key: stored.keyId.toString('hex') });
+    return key;
+  }
+
+  /** Committed by itself, so that no transaction that is rolled back takes with it what others have sealed under it. */
+  async #newestOf(tenant: string, scope: string, purpose: 'data' | 'index'): Promise<StoredKey> {
+    const { database } = this.ground;
+    const find = async (db: Queryable): Promise<StoredKey | undefined> => {
+      const versions = await readScope(db, tenant, { purpose, scope });
+      const newest = versions.find(({ state }) => state !== 'pre-active') ?? versions[0];
+      return newest === undefined ? undefined : (await readKeys(db, tenant, [newest.keyId]))[0];
+    };
+    const found = await inTenant(database, tenant, find);
+    if (found !== undefined) return found;
+    await createScope(this, { tenant, scope, purpose, expiresAt: null, state: 'active' });
+    const made = await inTenant(database, tenant, find);
+    if (made === undefined) throw new Error('A key that was made is there');
+    return made;
+  }
+
+  // ---- opening -------------------------------------------------------------------------------------------------------
+
+  async #openStored(stored: StoredKey): Promise<SealingKey | 'erased'> {
+    const id = stored.keyId.toString('hex');
+    const cached = this.#cache.get(id);
+    if (stored.wrapped === null) {
+      this.#evict(id);
+      return 'erased';
+    }
+    if (cached !== undefined && cached.wrapped.equals(stored.wrapped)) return cached.key;
+    const bytes = await this.#unwrap(stored);
+    if (bytes === 'erased') return bytes;
+    const key = new SealingKey(id, bytes, stored.usageCount);
+    bytes.fill(0);
+    this.#evict(id);
+    this.#cache.set(id, { tenant: stored.tenant, keyId: stored.keyId, wrapped: stored.wrapped, key, counted: key.seals });
+    if (this.#cache.size > CACHED_AT_MOST) for (const oldest of this.#cache.keys()) return this.#evict(oldest), key;
+    return key;
+  }
+
+  async #unwrap(stored: StoredKey): Promise<Buffer | 'erased'> {
+    if (stored.wrapped === null) return 'erased';
+    return unwrapKey(await this.epochs.open(stored.tenant, stored.epoch), stored, stored.wrapped);
+  }
+
+  #evict(id: string): void {
+    const cached = this.#cache.get(id);
+    if (cached === undefined) return;
+    this.#count(cached);
+    this.#cache.delete(id);
+  }
+
+  #count(cached: Cached): void {
+    const uses = cached.key.seals - cached.counted;
+    if (uses === 0) return;
+    cached.counted = cached.key.seals;
+    const known = this.#uncounted.get(cached.key.id);
+    if (known === undefined) this.#uncounted.set(cached.key.id, { tenant: cached.tenant, keyId: cached.keyId, uses });
+    else known.uses += uses;
+  }
+
+  async #tellUnusual(
+    db: Queryable,
+    { tenant, sinceMs, now, counts }: { readonly tenant: string; readonly sinceMs: number; readonly now: Date; readonly counts: readonly { readonly keyId: Buffer; readonly uses: number }[] },
+  ): Promise<void> {
+    const many = counts.filter(({ uses }) => uses >= UNUSUAL_USES);
+    if (many.length === 0) return;
+    const listed = await listKeys(db, tenant, { limit: many.length, ids: many.map(({ keyId }) => keyId) });
+    for (const { keyId, uses: before, createdAt } of listed) {
+      const uses = many.find((each) => each.keyId.equals(keyId))?.uses ?? 0;
+      if (isUnusual({ uses, before, createdAt, sinceMs }, now))
+        await this.log({ operation: 'unusual-use', tenant, keyId: keyId.toString('hex'), rows: uses, error: null }, db);
+    }
+  }
+
+  #fresh<Value>(leases: ReadonlyMap<string, Leased<Value>>, name: string): Value | undefined {
+    const found = leases.get(name);
+    return found !== undefined && this.ground.clock.elapsedMs() < found.until ? found.value : undefined;
+  }
+
+  #lease<Value>(leases: Map<string, Leased<Value>>, name: string, value: Value): void {
+    leases.delete(name);
+    leases.set(name, { value, until: this.ground.clock.elapsedMs() + LEASE_MS });
+    if (leases.size > CACHED_AT_MOST) for (const oldest of leases.keys()) return void leases.delete(oldest);
+  }
+}
+
+/** What others hold of a person's key: it works while it may not have been destroyed for longer than the lease. */
+function handleOf(key: SealingKey, state: KeyState, clock: Clock): SubjectKey {
+  const until = clock.elapsedMs() + LEASE_MS;
+  const refuseOld = (): void => {
+    if (clock.elapsedMs() >= until) throw new SafekeepError('key-lease-expired', { key: key.id });
+  };
+  return {
+    keyId: key.id,
+    seal: (plain, context) => {
+      refuseOld();
+      if (!seals(state)) throw new SafekeepError('key-not-active', { key: key.id, state });
+      return sealBytes(key, context, plain);
+    },
+    open: (sealed, context) => {
+      refuseOld();
+      return openBytes(key, context, sealed);
+    },
+  };
+}
+
+// ---- making and replacing keys of scopes -----------------------------------------------------------------------------
+
+type ScopeOrder = {
+  readonly tenant: string;
+  readonly scope: string;
+  readonly purpose: Exclude<KeyPurpose, 'subject'>;
+  readonly expiresAt: Date | null;
+};
+
+export type ScopeKey = { readonly keyId: string; readonly version: number };
+
+/** The first key of a scope, or a later one that is to become active by the next rotation. False where there is one already. */
+export async function createScope(ring: Keyring, order: ScopeOrder & { readonly state: 'active' | 'pre-active' }): Promise<ScopeKey | undefined> {
+  return await withScope(ring, order, async (db, versions) => {
+    const isWanted = order.state === 'active' ? versions.length === 0 : !versions.some(({ state }) => state === 'pre-active');
+    return isWanted ? await insertVersion(ring, db, { ...order, version: (versions[0]?.version ?? 0) + 1 }) : undefined;
+  });
+}
+
+/** A new version seals from now on, and the one before only opens. What is sealed under that stays as it is until it is sealed anew. */
+export async function rotateScope(ring: Keyring, order: ScopeOrder): Promise<{ readonly now: ScopeKey; readonly before: ScopeKey }> {
+  const { tenant, scope, purpose } = order;
+  return await withScope(ring, order, async (db, versions) => {
+    const active = versions.find(({ state }) => seals(state));
+    if (active === undefined) throw new SafekeepError('key-unknown', { key: scope });
+    const waiting = versions.find(({ state }) => state === 'pre-active');
+    await setState(db, tenant, { ids: [active.keyId], from: ['active', 'held'], to: 'decrypt-only' });
+    if (waiting !== undefined) await setState(db, tenant, { ids: [waiting.keyId], from: ['pre-active'], to: 'active' });
+    const now =
+      waiting === undefined
+        ? await insertVersion(ring, db, { ...order, state: 'active', version: (versions[0]?.version ?? 0) + 1 })
+        : { keyId: waiting.keyId.toString('hex'), version: waiting.version };
+    await ring.log({ operation: `rotate-${purpose}`, tenant, keyId: now.keyId, rows: 1, error: null }, db);
+    return { now, before: { keyId: active.keyId.toString('hex'), version: active.version } };
+  });
+}
+
+async function withScope<Result>(
+  ring: Keyring,
+  { tenant, scope, purpose }: ScopeOrder,
+  action: (db: Queryable, versions: Awaited<ReturnType<typeof readScope>>) => Promise<Result>,
+): Promise<Result> {
+  // Before the transaction, because the first epoch is committed by itself.
+  await ring.epochs.current(tenant);
+  return await inTenant(ring.ground.database, tenant, async (client) => {
+    await takeScope(client, tenant, `${purpose} ${scope}`);
+    await holdEpoch(client, tenant);
+    return await action(client, await readScope(client, tenant, { purpose, scope }));
+  });
+}
+
+async function insertVersion(
+  ring: Keyring,
+  db: Queryable,
+  { tenant, scope, purpose, version, state, expiresAt }: ScopeOrder & { readonly version: number; readonly state: 'active' | 'pre-active' },
+): Promise<ScopeKey> {
+  const { id, bytes } = createSealingKey();
+  const epoch = await ring.epochs.current(tenant);
+  const place = { tenant, keyId: Buffer.from(id, 'hex'), purpose, scope, mark: null, fate: null, version };
+  const wrapped = wrapKey(await ring.epochs.open(tenant, epoch), place, bytes);
+  bytes.fill(0);
+  const algorithm = purpose === 'index' ? 'HMAC-SHA-256' : 'AES-256-GCM';
+  await insertKeys(db, tenant, [{ ...place, state, epoch, wrapped, algorithm, expiresAt }], ring.ground.clock.now());
+  await ring.log({ operation: `create-${purpose}`, tenant, keyId: id, rows: 1, error: null }, db);
+  return { keyId: id, version };
+}

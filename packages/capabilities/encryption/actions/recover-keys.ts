@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import { isSafekeepError, SafekeepError } from '@safekeep/core';
+import { createOnce, makeFolder } from '../files/durable.ts';
+import { createKek, epochsOf, kekCheck, noteDestroyed, tenantsOf } from '../files/epochs.ts';
+import { newestExport, readExport, readHead } from '../files/exports.ts';
+import { withStoreLock } from '../files/lock.ts';
+import type { Recovery, StoredKey } from '../model.ts';
+import { unwrapKey } from '../rules/wrapping.ts';
+import { insertEpoch, markDestroyed, readEpochs, retireCurrent } from '../store/epochs.ts';
+import { pageForExport, readKeys, restoreKeys } from '../store/keys.ts';
+import { inTenant } from '../store/transaction.ts';
+import type { BackupPayload } from './backup-keys.ts';
+import { wrapKek } from './epoch-keys.ts';
+import { placeOf } from './export-keys.ts';
+import type { Keyring } from './open-keys.ts';
+
+const PAGE = 10_000;
+
+type Recovered = Pick<Recovery, 'epochs' | 'files'>;
+
+/**
+ * Puts the keys of a backup into a home that has none, under a new root. What is known to be destroyed, here or by the database, is
+ * not put back. Throws `key-store-occupied`, `key-backup-unfit`.
+ */
+export async function recoverStore(ring: Keyring, home: string, payload: BackupPayload): Promise<Recovered> {
+  const { directory, roots } = ring.ground;
+  return await withStoreLock(directory, async () => {
+    for (const tenant of await tenantsOf(directory)) {
+      const living = (await epochsOf(directory, tenant)).find(({ destroyedAt }) => destroyedAt === null);
+      if (living !== undefined) throw new SafekeepError('key-store-occupied', { path: directory, tenant, epoch: living.epoch });
+    }
+    const root = await roots.current({ make: true });
+    const epochs: Record<string, number[]> = {};
+    for (const { tenant, epoch, key, check, createdAt } of payload.epochs) {
+      if (await isDestroyed(ring, tenant, epoch)) continue;
+      const bytes = Buffer.from(key, 'base64');
+      if (kekCheck(bytes) !== check) throw new SafekeepError('key-backup-unfit', { reason: 'a key in it is not the one that it says' });
+      await createKek(directory, await wrapKek(root, bytes, { tenant, epoch, createdAt }));
+      bytes.fill(0);
+      (epochs[tenant] ??= []).push(epoch);
+    }
+    const files: string[] = [];
+    await makeFolder(join(home, 'keys'));
+    for (const { name, content } of payload.files) if (await createOnce(join(home, 'keys', name), content)) files.push(name);
+    for (const { tenant, name, content } of payload.exports) {
+      const folder = join(directory, 'exports', tenant);
+      await makeFolder(folder);
+      if (await createOnce(join(folder, name), content)) files.push(name);
+    }
+    return { epochs, files };
+  });
+}
+
+/** What the database knows to be destroyed is noted here, so that no later backup brings it back either. */
+async function isDestroyed(ring: Keyring, tenant: string, epoch: number): Promise<boolean> {
+  const { directory, database } = ring.ground;
+  if ((await epochsOf(directory, tenant)).some((file) => file.epoch === epoch && file.destroyedAt !== null)) return true;
+  const at = (await inTenant(database, tenant, (client) => readEpochs(client, tenant))).find((each) => each.epoch === epoch)?.destroyedAt ?? null;
+  if (at !== null) await noteDestroyed(directory, tenant, { epoch, at });
+  return at !== null;
+}
+
+/**
+ * Brings the key table of a restored database to the newest export: what was shredded since stays shredded, what is wrapped under an
+ * epoch that is no more is replaced by what is under the living one. Nothing is written unless the export is whole and opens.
+ *
+ * @throws `key-export-missing`, `key-export-broken`, `key-epoch-destroyed`, `key-swapped`.
+ */
+export async function restoreTable(ring: Keyring, tenant: string, from?: string): Promise<number> {
+  const { directory, database, clock } = ring.ground;
+  const path = from ?? (await newestExport(directory, tenant));
+  if (path === undefined) throw new SafekeepError('key-export-missing', { tenant, path: directory });
+  const head = await readHead(path);
+  if (head.tenant !== tenant) throw new SafekeepError('key-export-broken', { path, reason: 'it is of another tenant' });
+  const kek = await ring.epochs.open(tenant, head.epoch);
+  for await (const batch of readExport(path, PAGE)) for (const row of batch) if (row.wrapped !== null) unwrapKey(kek, placeOf(tenant, row), row.wrapped).fill(0);
+  const destroyed = (await epochsOf(directory, tenant)).filter((file) => file.destroyedAt !== null);
+  const restored = await inTenant(database, tenant, async (client) => {
+    const known = await readEpochs(client, tenant);
+    if (!known.some(({ epoch }) => epoch === head.epoch)) {
+      await retireCurrent(client, tenant, clock.now());
+      await insertEpoch(client, tenant, { epoch: head.epoch, check: Buffer.from(head.check, 'hex'), at: new Date(head.at) });
+    }
+    let count = 0;
+    for await (const batch of readExport(path, PAGE)) count += await restoreKeys(client, tenant, batch);
+    for (const { epoch, destroyedAt } of destroyed) if (destroyedAt !== null) await markDestroyed(client, tenant, { epoch, at: destroyedAt });
+    await ring.log({ operation: 'restore-keys', tenant, keyId: null, rows: count, error: null }, client);
+    return count;
+  });
+  ring.forget();
+  return restored;
+}
+
+/** Tries every living key of the database. */
+export async function tryKeys(ring: Keyring, tenant: string): Promise<{ readonly keys: number; readonly closed: number }> {
+  let keys = 0;
+  let closed = 0;
+  for (let after: Buffer | null = null; ; ) {
+    const { ids, stored: page } = await pageOfKeys(ring, tenant, after);
+    for (const stored of page) {
+      if (stored.wrapped === null) continue;
+      keys += 1;
+      try {
+        unwrapKey(await ring.epochs.open(tenant, stored.epoch), stored, stored.wrapped).fill(0);
+      } catch (error) {
+        if (!isSafekeepError(error)) throw error;
+        closed += 1;
+      }
+    }
+    if (ids.length < PAGE) return { keys, closed };
+    after = ids.at(-1) ?? null;
+  }
+}
+
+async function pageOfKeys(ring: Keyring, tenant: string, after: Buffer | null): Promise<{ readonly ids: readonly Buffer[]; readonly stored: readonly StoredKey[] }> {
+  return await inTenant(ring.ground.database, tenant, async (client) => {
+    const ids = (await pageForExport(client, tenant, { after, limit: PAGE })).map(({ key_id }) => key_id);
+    return { ids, stored: await readKeys(client, tenant, ids) };
+  });
+}

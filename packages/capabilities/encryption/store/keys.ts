@@ -1,0 +1,318 @@
+import type pg from 'pg';
+import type { Queryable } from '@safekeep/postgres';
+import type { Algorithm, Fate, KeyPurpose, KeyState, StoredKey } from '../model.ts';
+
+// With several arguments `unnest` is syntax and not a function that a search path could find elsewhere: it stands without a schema.
+
+/** As many as the functions of the database answer at once. */
+export const KEYS_AT_ONCE = 20_000;
+
+type KeyRow = {
+  readonly key_id: Buffer;
+  readonly key_purpose: KeyPurpose;
+  readonly scope: string | null;
+  readonly owner_mark: Buffer | null;
+  readonly fate: Fate | null;
+  readonly version: number;
+  readonly state: KeyState;
+  readonly epoch: number;
+  readonly wrapped: Buffer | null;
+  readonly usage_count: string;
+};
+
+function keyOf(tenant: string, row: KeyRow): StoredKey {
+  const { key_id, key_purpose, scope, owner_mark, fate, version, state, epoch, wrapped, usage_count } = row;
+  return {
+    tenant,
+    keyId: key_id,
+    purpose: key_purpose,
+    scope,
+    mark: owner_mark,
+    fate,
+    version,
+    state,
+    epoch,
+    wrapped,
+    usageCount: Number(usage_count),
+  };
+}
+
+/** The key that counts of each of these owners; those that have none are missing. */
+export async function readKeysOf(db: Queryable, tenant: string, marks: readonly Buffer[]): Promise<readonly StoredKey[]> {
+  const { rows } = await db.query(
+    `select owner_mark, key_id, fate, version, state, epoch, wrapped, usage_count from safekeep.keys_of_owners($1, $2)`,
+    [tenant, marks],
+  );
+  // The statement names these columns; the rest is the same for all of them.
+  return (rows as readonly Omit<KeyRow, 'key_purpose' | 'scope'>[]).map((row) =>
+    keyOf(tenant, { ...row, key_purpose: 'subject', scope: null }),
+  );
+}
+
+export async function readKeys(db: Queryable, tenant: string, ids: readonly Buffer[]): Promise<readonly StoredKey[]> {
+  const { rows } = await db.query(
+    `select key_id, key_purpose, scope, owner_mark, fate, version, state, epoch, wrapped, usage_count from safekeep.keys_by_id($1, $2)`,
+    [tenant, ids],
+  );
+  return (rows as readonly KeyRow[]).map((row) => keyOf(tenant, row)); // The statement names these columns.
+}
+
+/** Ids of all versions of a scope, newest first. */
+export async function readScope(
+  db: Queryable,
+  tenant: string,
+  { purpose, scope }: { readonly purpose: KeyPurpose; readonly scope: string },
+): Promise<readonly { readonly keyId: Buffer; readonly version: number; readonly state: KeyState }[]> {
+  const { rows } = await db.query(
+    `select key_id, version, state from safekeep.encryption_keys where tenant_id = $1 and key_purpose = $2 and scope = $3 order by version desc`,
+    [tenant, purpose, scope],
+  );
+  // The statement names these columns.
+  return (rows as readonly Pick<KeyRow, 'key_id' | 'version' | 'state'>[]).map(({ key_id, ...rest }) => ({ keyId: key_id, ...rest }));
+}
+
+export type NewKey = Omit<StoredKey, 'usageCount'> & {
+  readonly wrapped: Buffer;
+  readonly algorithm: Algorithm;
+  readonly expiresAt: Date | null;
+};
+
+/** Inserts those that nobody else has made meanwhile; how many. */
+export async function insertKeys(db: Queryable, tenant: string, keys: readonly NewKey[], at: Date): Promise<number> {
+  const { rows } = await db.query(
+    `insert into safekeep.encryption_keys
+       (tenant_id, key_id, key_purpose, scope, owner_mark, fate, algorithm, version, state, epoch, wrapped, created_at, expires_at)
+     select $1, k.key_id, k.key_purpose, k.scope, k.owner_mark, k.fate, k.algorithm, k.version, k.state, k.epoch, k.wrapped, $2, k.expires_at
+       from unnest($3::bytea[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[], $9::integer[], $10::text[], $11::integer[],
+              $12::bytea[], $13::timestamptz[])
+         as k (key_id, key_purpose, scope, owner_mark, fate, algorithm, version, state, epoch, wrapped, expires_at)
+     on conflict do nothing returning 1`,
+    [
+      tenant,
+      at,
+      keys.map(({ keyId }) => keyId),
+      keys.map(({ purpose }) => purpose),
+      keys.map(({ scope }) => scope),
+      keys.map(({ mark }) => mark),
+      keys.map(({ fate }) => fate),
+      keys.map(({ algorithm }) => algorithm),
+      keys.map(({ version }) => version),
+      keys.map(({ state }) => state),
+      keys.map(({ epoch }) => epoch),
+      keys.map(({ wrapped }) => wrapped),
+      keys.map(({ expiresAt }) => expiresAt),
+    ],
+  );
+  return rows.length;
+}
+
+/** Keeps a key that was destroyed from ever being made. */
+export async function insertTombstones(
+  db: Queryable,
+  tenant: string,
+  { keys, epoch, at }: { readonly keys: readonly { readonly keyId: Buffer; readonly mark: Buffer; readonly fate: Fate }[]; readonly epoch: number; readonly at: Date },
+): Promise<void> {
+  await db.query(
+    `insert into safekeep.encryption_keys
+       (tenant_id, key_id, key_purpose, owner_mark, fate, algorithm, version, state, epoch, created_at, destroyed_at)
+     select $1, k.key_id, 'subject', k.owner_mark, k.fate, 'AES-256-GCM', 1, 'shredded', $2, $3, $3
+       from unnest($4::bytea[], $5::bytea[], $6::text[]) as k (key_id, owner_mark, fate)
+     on conflict do nothing`,
+    [tenant, epoch, at, keys.map(({ keyId }) => keyId), keys.map(({ mark }) => mark), keys.map(({ fate }) => fate)],
+  );
+}
+
+/** From here on nobody rotates or destroys them until the transaction ends. */
+export async function lockOwners(db: Queryable, tenant: string, marks: readonly Buffer[]): Promise<void> {
+  await db.query(
+    'select key_id from safekeep.encryption_keys where tenant_id = $1 and owner_mark = any($2::bytea[]) order by key_id for update',
+    [tenant, marks],
+  );
+}
+
+export type DestroyedKey = { readonly keyId: Buffer; readonly epoch: number };
+
+/** Overwrites every version with nothing. A statement of its own after the lock: it sees versions that were made meanwhile. */
+export async function shredOwners(db: Queryable, tenant: string, marks: readonly Buffer[], at: Date): Promise<readonly DestroyedKey[]> {
+  const { rows } = await db.query(
+    `update safekeep.encryption_keys set state = 'shredded', wrapped = null, destroyed_at = $3
+      where tenant_id = $1 and owner_mark = any($2::bytea[]) and state <> 'shredded' returning key_id as "keyId", epoch`,
+    [tenant, marks, at],
+  );
+  return rows as readonly DestroyedKey[]; // The statement names these columns.
+}
+
+export async function shredKeys(db: Queryable, tenant: string, ids: readonly Buffer[], at: Date): Promise<readonly DestroyedKey[]> {
+  const { rows } = await db.query(
+    `update safekeep.encryption_keys set state = 'shredded', wrapped = null, destroyed_at = $3
+      where tenant_id = $1 and key_id = any($2::bytea[]) and state <> 'shredded' returning key_id as "keyId", epoch`,
+    [tenant, ids, at],
+  );
+  return rows as readonly DestroyedKey[]; // The statement names these columns.
+}
+
+/** Where every version of these owners stands. */
+export async function readOwned(
+  db: Queryable,
+  tenant: string,
+  marks: readonly Buffer[],
+): Promise<readonly { readonly keyId: Buffer; readonly mark: Buffer; readonly state: KeyState; readonly epoch: number }[]> {
+  const { rows } = await db.query(
+    `select key_id, owner_mark, state, epoch from safekeep.encryption_keys where tenant_id = $1 and owner_mark = any($2::bytea[]) order by version`,
+    [tenant, marks],
+  );
+  // The statement names these columns.
+  return (rows as readonly (Pick<KeyRow, 'key_id' | 'state' | 'epoch'> & { readonly owner_mark: Buffer })[]).map((row) => ({
+    keyId: row.key_id,
+    mark: row.owner_mark,
+    state: row.state,
+    epoch: row.epoch,
+  }));
+}
+
+/** Changes the state of those that stand in one of `from`. */
+export async function setState(
+  db: Queryable,
+  tenant: string,
+  { ids, from, to }: { readonly ids: readonly Buffer[]; readonly from: readonly KeyState[]; readonly to: KeyState },
+): Promise<number> {
+  const { rows } = await db.query(
+    'update safekeep.encryption_keys set state = $3 where tenant_id = $1 and key_id = any($2::bytea[]) and state = any($4::text[]) returning 1',
+    [tenant, ids, to, from],
+  );
+  return rows.length;
+}
+
+/** A page of living keys of an epoch, by id. */
+export async function pageOfEpoch(
+  db: Queryable,
+  tenant: string,
+  { epoch, after, limit }: { readonly epoch: number; readonly after: Buffer | null; readonly limit: number },
+): Promise<readonly Buffer[]> {
+  const { rows } = await db.query(
+    `select key_id as id from safekeep.encryption_keys
+      where tenant_id = $1 and epoch = $2 and state <> 'shredded' and ($3::bytea is null or key_id > $3) order by key_id limit $4`,
+    [tenant, epoch, after, limit],
+  );
+  return (rows as readonly { readonly id: Buffer }[]).map(({ id }) => id); // As the statement says.
+}
+
+/** Only where the key is still as it was read: one that was destroyed meanwhile stays destroyed. */
+export async function rewrap(
+  db: Queryable,
+  tenant: string,
+  { keys, from, to }: { readonly keys: readonly { readonly keyId: Buffer; readonly wrapped: Buffer }[]; readonly from: number; readonly to: number },
+): Promise<number> {
+  const { rows } = await db.query(
+    `update safekeep.encryption_keys as k set epoch = $3, wrapped = n.wrapped
+       from unnest($4::bytea[], $5::bytea[]) as n (key_id, wrapped)
+      where k.tenant_id = $1 and k.key_id = n.key_id and k.epoch = $2 and k.state <> 'shredded' returning 1`,
+    [tenant, from, to, keys.map(({ keyId }) => keyId), keys.map(({ wrapped }) => wrapped)],
+  );
+  return rows.length;
+}
+
+export async function addUsage(
+  db: Queryable,
+  tenant: string,
+  { counts, at }: { readonly counts: readonly { readonly keyId: Buffer; readonly uses: number }[]; readonly at: Date },
+): Promise<void> {
+  await db.query(
+    `update safekeep.encryption_keys as k set usage_count = k.usage_count + n.uses, last_used_at = $2
+       from unnest($3::bytea[], $4::bigint[]) as n (key_id, uses) where k.tenant_id = $1 and k.key_id = n.key_id`,
+    [tenant, at, counts.map(({ keyId }) => keyId), counts.map(({ uses }) => uses)],
+  );
+}
+
+export type ListedKey = {
+  readonly keyId: Buffer;
+  readonly purpose: KeyPurpose;
+  readonly scope: string | null;
+  readonly fate: Fate | null;
+  readonly algorithm: Algorithm;
+  readonly version: number;
+  readonly state: KeyState;
+  readonly epoch: number;
+  readonly uses: number;
+  readonly lastUsedAt: Date | null;
+  readonly createdAt: Date;
+  readonly expiresAt: Date | null;
+  readonly destroyedAt: Date | null;
+};
+
+type ListedRow = Omit<ListedKey, 'uses'> & { readonly uses: string };
+
+/** Data and index keys before people's, each by id. */
+export async function listKeys(
+  db: Queryable,
+  tenant: string,
+  { after, limit, ids }: { readonly after?: Buffer; readonly limit: number; readonly ids?: readonly Buffer[] },
+): Promise<readonly ListedKey[]> {
+  const { rows } = await db.query(
+    `select key_id as "keyId", key_purpose as purpose, scope, fate, algorithm, version, state, epoch, usage_count as uses,
+            last_used_at as "lastUsedAt", created_at as "createdAt", expires_at as "expiresAt", destroyed_at as "destroyedAt"
+       from safekeep.encryption_keys where tenant_id = $1 and ($2::bytea is null or key_id > $2) and ($4::bytea[] is null or key_id = any($4::bytea[]))
+      order by key_id limit $3`,
+    [tenant, after ?? null, limit, ids ?? null],
+  );
+  // The statement names these columns; a bigint comes as text.
+  return (rows as readonly ListedRow[]).map((row) => ({ ...row, uses: Number(row.uses) }));
+}
+
+/** What an export holds of a key. */
+export type ExportedRow = {
+  readonly key_id: Buffer;
+  readonly key_purpose: KeyPurpose;
+  readonly scope: string | null;
+  readonly owner_mark: Buffer | null;
+  readonly fate: Fate | null;
+  readonly algorithm: Algorithm;
+  readonly version: number;
+  readonly state: KeyState;
+  readonly epoch: number;
+  readonly created_at: Date;
+  readonly expires_at: Date | null;
+  readonly destroyed_at: Date | null;
+};
+
+/** A page of all keys by id, without what is wrapped: that is asked for by id. */
+export async function pageForExport(db: Queryable, tenant: string, { after, limit }: { readonly after: Buffer | null; readonly limit: number }): Promise<readonly ExportedRow[]> {
+  const { rows } = await db.query(
+    `select key_id, key_purpose, scope, owner_mark, fate, algorithm, version, state, epoch, created_at, expires_at, destroyed_at
+       from safekeep.encryption_keys where tenant_id = $1 and ($2::bytea is null or key_id > $2) order by key_id limit $3`,
+    [tenant, after, limit],
+  );
+  return rows as readonly ExportedRow[]; // The statement names these columns.
+}
+
+export type RestoredKey = ExportedRow & { readonly wrapped: Buffer | null };
+
+/** Brings keys to what an export says. A key that is shredded here or there is shredded: no export brings one back. */
+export async function restoreKeys(client: pg.ClientBase, tenant: string, keys: readonly RestoredKey[]): Promise<number> {
+  const { rowCount } = await client.query(
+    `insert into safekeep.encryption_keys as k
+       (tenant_id, key_id, key_purpose, scope, owner_mark, fate, algorithm, version, state, epoch, wrapped, created_at, expires_at, destroyed_at)
+     select $1, * from unnest($2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::integer[], $9::text[],
+              $10::integer[], $11::bytea[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[])
+     on conflict (tenant_id, key_id) do update
+       set state = excluded.state, epoch = excluded.epoch, wrapped = excluded.wrapped, destroyed_at = excluded.destroyed_at
+     where k.state <> 'shredded' and (k.epoch, k.state, k.wrapped) is distinct from (excluded.epoch, excluded.state, excluded.wrapped)`,
+    [
+      tenant,
+      keys.map(({ key_id }) => key_id),
+      keys.map(({ key_purpose }) => key_purpose),
+      keys.map(({ scope }) => scope),
+      keys.map(({ owner_mark }) => owner_mark),
+      keys.map(({ fate }) => fate),
+      keys.map(({ algorithm }) => algorithm),
+      keys.map(({ version }) => version),
+      keys.map(({ state }) => state),
+      keys.map(({ epoch }) => epoch),
+      keys.map(({ wrapped }) => wrapped),
+      keys.map(({ created_at }) => created_at),
+      keys.map(({ expires_at }) => expires_at),
+      keys.map(({ destroyed_at }) => destroyed_at),
+    ],
+  );
+  return rowCount ?? 0;
+}
