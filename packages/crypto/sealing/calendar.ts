@@ -8,11 +8,16 @@ const DATE_INFINITY = 2_147_483_647;
 const DATE_MINUS_INFINITY = -2_147_483_648;
 const INSTANT_INFINITY = 9_223_372_036_854_775_807n;
 const INSTANT_MINUS_INFINITY = -9_223_372_036_854_775_808n;
+// What PostgreSQL holds: 4714-11-24 BC up to, but not including, 5874898-01-01 and 294277-01-01.
+const DATE_FIRST = -2_451_545;
+const DATE_END = 2_145_031_949;
+const INSTANT_FIRST = -211_813_488_000_000_000n;
+const INSTANT_END = 9_223_371_331_200_000_000n;
 const DATE = /^(\d{4,7})-(\d\d)-(\d\d)( BC)?$/;
 const INSTANT =
   /^(\d{4,7}-\d\d-\d\d)[ T]([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d{1,6}))?)?(Z|[+-]\d\d(?::?\d\d(?::?\d\d)?)?)( BC)?$/;
 
-/** Days from 2000-01-01 of `2026-11-29`, `0044-03-15 BC`, `infinity`; undefined for what is no date. */
+/** Days from 2000-01-01 of `2026-11-29`, `0044-03-15 BC`, `infinity`; undefined for what is no date of PostgreSQL. */
 export function dateToDays(text: string): number | undefined {
   if (text === 'infinity') return DATE_INFINITY;
   if (text === '-infinity') return DATE_MINUS_INFINITY;
@@ -22,7 +27,8 @@ export function dateToDays(text: string): number | undefined {
   // There is no year 0: 1 BC is the astronomical year 0.
   const astronomical = bc === undefined ? y : 1 - y;
   if (m < 1 || m > 12 || d < 1 || d > daysInMonth(astronomical, m)) return undefined;
-  return daysFromCivil(astronomical, m, d) - EPOCH_DAYS;
+  const days = daysFromCivil(astronomical, m, d) - EPOCH_DAYS;
+  return days >= DATE_FIRST && days < DATE_END ? days : undefined;
 }
 
 export function daysToDate(days: number): string {
@@ -40,7 +46,8 @@ export function instantToMicroseconds(text: string): bigint | undefined {
   const days = date === '' ? undefined : dateToDays(`${date}${bc}`);
   if (days === undefined) return undefined;
   const seconds = BigInt(hour) * 3_600n + BigInt(minute) * 60n + BigInt(second) - offsetSeconds(offset);
-  return BigInt(days) * DAY_MICROSECONDS + seconds * 1_000_000n + BigInt(fraction.padEnd(6, '0'));
+  const microseconds = BigInt(days) * DAY_MICROSECONDS + seconds * 1_000_000n + BigInt(fraction.padEnd(6, '0'));
+  return microseconds >= INSTANT_FIRST && microseconds < INSTANT_END ? microseconds : undefined;
 }
 
 /** As PostgreSQL prints it in UTC with ISO style: `2026-11-29 14:00:00.5+00`, `0044-03-15 12:00:00+00 BC`. */

@@ -30,7 +30,11 @@ export const TYPE_TAGS: Readonly<Record<ValueType, number>> = {
   bytea: 8,
 };
 
-const NUMERIC = /^(-?)0*(\d+)(\.\d+)?$/;
+// No two parts can match the same digits: a value from outside must not make the match take the square of its length.
+const NUMERIC = /^(-?)(\d+)(?:\.(\d+))?$/;
+/** Digits before and after the point that PostgreSQL holds (manual 8.1.2). */
+const WHOLE_DIGITS_AT_MOST = 131_072;
+const FRACTION_DIGITS_AT_MOST = 16_383;
 const INT_LIMIT = 2n ** 63n;
 
 /** Type tag and canonical bytes. @throws `value-unfit` for what is no value of its type, never with the value. */
@@ -104,9 +108,11 @@ function utf8(bytes: Buffer): string {
 /** As PostgreSQL prints it: no zeros in front, no sign at zero, the digits after the point kept, since 1.0 and 1.00 differ. */
 function canonicalNumeric(text: string): string {
   if (text === 'NaN' || text === 'Infinity' || text === '-Infinity') return text;
-  const [, sign, whole, fraction = ''] = NUMERIC.exec(text) ?? [];
-  if (whole === undefined) throw unfit('numeric');
-  const digits = `${whole}${fraction}`;
+  const [, sign, padded, fraction] = NUMERIC.exec(text) ?? [];
+  const whole = padded?.replace(/^0+(?=\d)/, '');
+  if (whole === undefined || whole.length > WHOLE_DIGITS_AT_MOST || (fraction ?? '').length > FRACTION_DIGITS_AT_MOST)
+    throw unfit('numeric');
+  const digits = fraction === undefined ? whole : `${whole}.${fraction}`;
   return /[1-9]/.test(digits) ? `${sign}${digits}` : digits;
 }
 

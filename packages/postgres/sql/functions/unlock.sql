@@ -24,9 +24,12 @@ declare
     when current_setting('log_parameter_max_length_on_error') <> '0' then 'log_parameter_max_length_on_error is not 0'
     when current_setting('pgaudit.log_parameter', true) = 'on' and coalesce(current_setting('pgaudit.log', true), 'none') not in ('', 'none')
       then 'pgaudit logs parameters'
-    when coalesce(current_setting('auto_explain.log_parameter_max_length', true), '0') <> '0'
-         and coalesce(current_setting('auto_explain.log_min_duration', true), '-1') <> '-1'
-      then 'auto_explain logs parameters'
+    when coalesce(current_setting('auto_explain.log_min_duration', true), '-1') <> '-1'
+         and (coalesce(current_setting('auto_explain.log_parameter_max_length', true), '0') <> '0'
+              -- With the parameter folded into the plan, a verbose plan shows it.
+              or coalesce(current_setting('auto_explain.log_verbose', true), 'off') = 'on')
+      then 'auto_explain logs parameters or verbose plans'
+    when current_setting('debug_print_plan') = 'on' then 'debug_print_plan is on'
     when current_setting('log_parameter_max_length') = '0' then null
     when current_setting('log_statement') in ('all', 'mod') then 'log_statement is ' || current_setting('log_statement')
     when current_setting('log_duration') = 'on' then 'log_duration is on'
@@ -40,15 +43,20 @@ begin
       using errcode = 'object_not_in_prerequisite_state',
             hint = 'ALTER ROLE … SET log_parameter_max_length = 0 (and log_parameter_max_length_on_error = 0) for the login of the application.';
   end if;
+  if substr(wrapped, 1, 4) <> '\x53554b31'::bytea then
+    raise exception 'safekeep: unlock takes what the SDK wraps, and this is something else' using errcode = 'invalid_parameter_value';
+  end if;
   if position(encode(wrapped, 'hex') in lower(current_query())) > 0 then
     raise exception 'safekeep: unlock refused, since the key stands in the text of the statement'
       using errcode = 'object_not_in_prerequisite_state',
             hint = 'Give it as a bound parameter. Whoever saw the statement has seen the key: rotate it.';
   end if;
-  if substr(wrapped, 1, 4) <> '\x53554b31'::bytea then
-    raise exception 'safekeep: unlock takes what the SDK wraps, and this is something else' using errcode = 'invalid_parameter_value';
-  end if;
   while at <= octet_length(wrapped) loop
+    -- Cut off or of another make: no part may be read as what it is not, and no message may quote it.
+    if octet_length(wrapped) < at + 58 or get_byte(wrapped, at - 1) not between 1 and 3
+       or octet_length(wrapped) < at + 58 + ((get_byte(wrapped, at + 56) << 8) | get_byte(wrapped, at + 57)) then
+      raise exception 'safekeep: unlock takes what the SDK wraps, and this is cut off or something else' using errcode = 'invalid_parameter_value';
+    end if;
     kind := get_byte(wrapped, at - 1);
     id := encode(substr(wrapped, at + 1, 8), 'hex');
     key := substr(wrapped, at + 9, 32);

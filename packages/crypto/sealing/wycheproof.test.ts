@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { createDecipheriv, createHmac } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { isSafekeepError } from '@safekeep/core';
+import { IndexKey, WrappingKey } from '../index.ts';
+
+const FOLDER = join(import.meta.dirname, '..', '..', '..', '..', 'shared', 'data', 'vectors');
+const skip = existsSync(FOLDER) ? false : 'skipped: ../shared/data not present';
+
+type Case = Readonly<Record<'key' | 'iv' | 'aad' | 'msg' | 'ct' | 'tag' | 'comment', string>> & {
+  readonly tcId: number;
+  readonly result: string;
+};
+type Group = { readonly keySize: number; readonly ivSize: number; readonly tagSize: number; readonly tests: readonly Case[] };
+
+function groups(file: string): readonly Group[] {
+  // The published schema of these files.
+  return (JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as { readonly testGroups: readonly Group[] }).testGroups;
+}
+const bytes = (hex: string): Buffer => Buffer.from(hex, 'hex');
+
+test('AES-256-GCM of the runtime: every valid vector opens, every invalid one does not', { skip }, () => {
+  const cases = groups('aes_gcm.json')
+    .filter(({ keySize, ivSize, tagSize }) => keySize === 256 && ivSize === 96 && tagSize === 128)
+    .flatMap(({ tests }) => tests);
+  assert.ok(cases.length > 60);
+  for (const { key, iv, aad, msg, ct, tag, result, tcId } of cases) {
+    const open = (): Buffer => {
+      const cipher = createDecipheriv('aes-256-gcm', bytes(key), bytes(iv));
+      cipher.setAAD(bytes(aad));
+      cipher.setAuthTag(bytes(tag));
+      return Buffer.concat([cipher.update(bytes(ct)), cipher.final()]);
+    };
+    if (result === 'valid') assert.deepEqual(open(), bytes(msg), String(tcId));
+    else assert.throws(open, String(tcId));
+  }
+});
+
+test('AES-KWP: every valid vector unwraps and wraps to itself, every invalid one is refused', { skip }, () => {
+  const cases = groups('aes_kwp.json')
+    .filter(({ keySize }) => keySize === 256)
+    .flatMap(({ tests }) => tests);
+  assert.ok(cases.length > 50);
+  for (const { key, msg, ct, result, tcId, comment } of cases) {
+    const wrapping = new WrappingKey(bytes(key));
+    const unwrap = (): Buffer => wrapping.unwrap(bytes(ct));
+    if (result === 'invalid') {
+      assert.throws(unwrap, (error: unknown) => isSafekeepError(error, 'key-unwrap-failed'), `${tcId} ${comment}`);
+      continue;
+    }
+    // "acceptable" are keys of lengths that RFC 5649 allows and some libraries do not.
+    assert.deepEqual(unwrap(), bytes(msg), `${tcId} ${comment}`);
+    assert.deepEqual(wrapping.wrap(bytes(msg)), bytes(ct), `${tcId} ${comment}`);
+  }
+});
+
+test('HMAC-SHA-256 of the runtime: every vector', { skip }, () => {
+  let looked = 0;
+  for (const { tagSize, tests } of groups('hmac_sha256.json'))
+    for (const { key, msg, tag, result, tcId } of tests) {
+      const made = createHmac('sha256', bytes(key))
+        .update(bytes(msg))
+        .digest()
+        .subarray(0, tagSize / 8);
+      assert.equal(made.equals(bytes(tag)), result === 'valid', String(tcId));
+      looked += 1;
+    }
+  assert.ok(looked > 100);
+});
+
+test('RFC 5649, section 6, with a key of 256 bits (NIST KWP): what is wrapped comes back, changed it does not', () => {
+  const wrapping = new WrappingKey(Buffer.alloc(32, 7));
+  for (const length of [1, 8, 31, 32, 33, 64]) {
+    const key = Buffer.alloc(length, length);
+    const wrapped = wrapping.wrap(key);
+    assert.equal(wrapped.length, Math.ceil(length / 8) * 8 + 8);
+    assert.deepEqual(wrapping.unwrap(wrapped), key);
+    for (let at = 0; at < wrapped.length; at += 1) {
+      const changed = Buffer.from(wrapped);
+      changed[at] = (changed[at] ?? 0) ^ 1;
+      assert.throws(
+        () => wrapping.unwrap(changed),
+        (error: unknown) => isSafekeepError(error, 'key-unwrap-failed'),
+      );
+    }
+  }
+  assert.throws(() => wrapping.wrap(Buffer.alloc(0)), TypeError);
+  assert.throws(() => new WrappingKey(Buffer.alloc(16)), TypeError);
+});
+
+// RFC 4231, test case 1, with the key padded to 32 bytes: HMAC pads keys with zeros, so the result is the same.
+test('RFC 4231: a blind index is the front of the HMAC', () => {
+  const key = Buffer.concat([Buffer.alloc(20, 0x0b), Buffer.alloc(12)]);
+  const digest = createHmac('sha256', key).update('Hi There').digest('hex');
+  assert.equal(digest, 'b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7');
+  const index = new IndexKey(key);
+  assert.equal(index.digest('Hi', 'There').toString('hex'), createHmac('sha256', key).update('Hi\0There').digest('hex'));
+  assert.ok(index.index('a', 'b', 63) >= 0n && index.index('a', 'b', 1) <= 1n);
+  assert.throws(() => index.index('a', 'b', 64), RangeError);
+});

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type pg from 'pg';
+import { createSealingKey, unlockBundle } from '@safekeep/crypto';
+import { testDatabase, testServers } from '../testing/index.ts';
+
+const PLACE = { tenant: 'default', field: '01994b0e-7c4a-7000-8000-5f2f6d8b9c10' };
+
+function newBundle() {
+  const { id, bytes } = createSealingKey();
+  return { id, bytes, wrapped: unlockBundle([{ use: 'seal', id, bytes, ...PLACE }]) };
+}
+
+async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  try {
+    await client.query('begin');
+    return await work(client);
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
+}
+
+const message = (error: unknown): string => (error instanceof Error ? JSON.stringify([error.message, { ...error }]) : '');
+
+/** All that the server wrote into its logs. */
+const logsIn = (folder: string): string =>
+  existsSync(folder)
+    ? readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'latin1'))
+        .join('\n')
+    : '';
+
+for (const server of testServers()) {
+  const on = `on PostgreSQL ${server.name}`;
+
+  test(`a bundle cut off at any byte, or of another make, is refused and not quoted ${on}`, async (t) => {
+    const { pool } = await testDatabase(t, { server, migrated: true });
+    const { bytes, wrapped } = newBundle();
+    const foreign = [randomBytes(80), bytes, Buffer.alloc(0), Buffer.concat([wrapped, Buffer.of(9)])];
+    for (const bad of [...Array.from({ length: wrapped.length - 5 }, (_, cut) => wrapped.subarray(0, cut + 5)), ...foreign]) {
+      await inTransaction(pool, async (client) => {
+        await assert.rejects(client.query('select safekeep.unlock($1)', [bad]), (error: unknown) => {
+          const shown = message(error);
+          assert.match(shown, /unlock takes what the SDK wraps/);
+          for (let at = 0; at + 8 <= bytes.length; at += 1)
+            assert.ok(!shown.includes(bytes.subarray(at, at + 8).toString('hex')), 'a part of the key is in the message');
+          return true;
+        });
+      });
+    }
+  });
+
+  test(`unlock is refused wherever the server would write the key down, with what to do about it ${on}`, async (t) => {
+    const { pool } = await testDatabase(t, { server, migrated: true });
+    const { wrapped } = newBundle();
+    const logging: readonly (readonly [string, string])[] = [
+      ['log_statement', 'all'],
+      ['log_statement', 'mod'],
+      ['log_duration', 'on'],
+      ['log_min_duration_statement', '0'],
+      ['log_min_duration_sample', '0'],
+      ['log_transaction_sample_rate', '0.5'],
+      ['log_parameter_max_length_on_error', '-1'],
+      ['debug_print_plan', 'on'],
+    ];
+    for (const [name, value] of logging) {
+      await inTransaction(pool, async (client) => {
+        await client.query("select set_config('log_parameter_max_length', '-1', true)");
+        await client.query('select set_config($1, $2, true)', [name, value]);
+        // No key is needed to be refused, and so none comes near a log here.
+        await assert.rejects(client.query("select safekeep.unlock('\\x00')"), (error: unknown) => {
+          assert.match(message(error), /would log the key.*ALTER ROLE/);
+          return true;
+        });
+      });
+    }
+    // With parameters kept out of the log, statements may be logged as before.
+    await inTransaction(pool, async (client) => {
+      await client.query("select set_config('log_parameter_max_length', '0', true), set_config('log_statement', 'all', true)");
+      const { rows } = await client.query('select safekeep.unlock($1) as keys', [wrapped]);
+      assert.deepEqual(rows, [{ keys: 1 }]);
+    });
+  });
+
+  test(`a key in the text of the statement is refused as known to others ${on}`, async (t) => {
+    const { pool } = await testDatabase(t, { server, migrated: true });
+    const { wrapped } = newBundle();
+    await inTransaction(pool, async (client) => {
+      await client.query("select set_config('log_min_error_statement', 'panic', true)");
+      await assert.rejects(client.query(`select safekeep.unlock('\\x${wrapped.toString('hex')}')`), /stands in the text/);
+    });
+  });
+
+  test(`while values are sealed and opened, nobody else and no log sees the key; afterwards nobody at all ${on}`, async (t) => {
+    const { pool } = await testDatabase(t, { server, migrated: true });
+    const { id, bytes, wrapped } = newBundle();
+    const hex = bytes.toString('hex');
+    const watcher = await pool.connect();
+    const client = await pool.connect();
+    try {
+      await client.query('begin');
+      await client.query("select set_config('log_parameter_max_length', '0', true), set_config('log_statement', 'all', true)");
+      await client.query('select safekeep.unlock($1)', [wrapped]);
+      const running = client.query<{ plain: string }>(
+        "select safekeep.open_value(safekeep.seal_value($1, $2, 'text', 'value ' || number)) as plain from generate_series(1, 400) as number",
+        [PLACE.tenant, PLACE.field],
+      );
+      for (let look = 0; look < 5; look += 1) {
+        const { rows } = await watcher.query<{ seen: string }>(`
+          select string_agg(query, ' ') || (select coalesce(string_agg(name || '=' || setting, ' '), '') from pg_settings)
+                 || (select string_agg(prosrc, ' ') from pg_proc where pronamespace = 'safekeep'::regnamespace)
+                 || coalesce((select string_agg(statement, ' ') from pg_prepared_statements), '') as seen
+          from pg_stat_activity`);
+        const seen = rows[0]?.seen ?? '';
+        assert.ok(seen.includes('safekeep.'), 'the watcher sees what runs');
+        assert.ok(!seen.toLowerCase().includes(hex) && !seen.includes(wrapped.toString('hex')));
+        const { rows: held } = await watcher.query<{ key: string | null }>('select current_setting($1, true) as key', [
+          `safekeep.key_${id}`,
+        ]);
+        assert.equal(held[0]?.key ?? '', '');
+      }
+      const { rows } = await running;
+      assert.deepEqual([rows.length, rows[0]?.plain, rows[399]?.plain], [400, 'value 1', 'value 400']);
+      // What fails inside must not print what it worked with.
+      await client.query('savepoint before');
+      const bad = await client
+        .query("select safekeep.seal_value($1, $2, 'int', 'no number')", [PLACE.tenant, PLACE.field])
+        .catch(message);
+      assert.ok(typeof bad === 'string' && !bad.includes(hex));
+      await client.query('rollback to before');
+      await client.query('commit');
+      const { rows: after } = await client.query<{ key: string | null; sealed: Buffer | null }>(
+        "select current_setting($1, true) as key, safekeep.seal_value($2, $3, 'text', 'x') as sealed",
+        [`safekeep.key_${id}`, PLACE.tenant, PLACE.field],
+      );
+      assert.deepEqual([after[0]?.key ?? '', after[0]?.sealed], ['', null]);
+    } finally {
+      client.release(true);
+      watcher.release(true);
+    }
+    const log = logsIn(server.logDirectory);
+    assert.ok(log.includes('safekeep.unlock($1)'), 'the statement itself was logged');
+    for (const form of [hex, bytes.toString('base64'), wrapped.subarray(0, 20).toString('hex')])
+      assert.ok(!log.toLowerCase().includes(form.toLowerCase()));
+  });
+}
