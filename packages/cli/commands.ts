@@ -1,6 +1,6 @@
 import type { Capability, Command } from '@safekeep/capabilities/capability';
 import { datamap } from '@safekeep/capabilities/datamap';
-import { encryptionOver } from '@safekeep/capabilities/encryption';
+import { encryptedFields, encryptionOver, refuseWhileEncrypted, sealedColumns } from '@safekeep/capabilities/encryption';
 import { holds, refuseWhileHeld } from '@safekeep/capabilities/holds';
 import { importCapability } from '@safekeep/capabilities/import';
 import { jobsOver } from '@safekeep/capabilities/jobs';
@@ -24,15 +24,16 @@ const doers: readonly Capability[] = [
     contributors: [
       columnComments,
       complianceFields((map, table) => map.tables.get(table)?.compliance ?? null),
+      encryptedFields,
       rowSecurity((map, table) => {
         const { isolate = false, hideDeleted = false } = map.tables.get(table) ?? {};
         return { isolate, hideDeleted };
       }),
     ],
-    guards: [refuseWhileHeld],
+    guards: [refuseWhileHeld, refuseWhileEncrypted],
   }),
   holds,
-  encryptionOver([]),
+  encryptionOver([sealedColumns]),
   ledger,
   logs,
 ];

@@ -1,7 +1,7 @@
 import { SafekeepError, type ColumnRef } from '@safekeep/core';
 import type { Census, Field } from '../model.ts';
 import { isAtLeast } from '../rules/life.ts';
-import { findField, listFields, updateField } from '../store/records.ts';
+import { findField, updateField } from '../store/records.ts';
 import { census, countValues } from '../store/rows.ts';
 import { fresh } from './encrypt-field.ts';
 import { inTransaction, nameOf, reading, withLease, type Ground } from './ground.ts';
@@ -43,15 +43,5 @@ export async function rotateField(
       }
       if (pass === PASSES_AT_MOST) throw new SafekeepError('field-key-in-use', { field: nameOf(field) });
     }
-  });
-}
-
-/** Values of all fields of a tenant by the key in their header: before a key dies this must not name it. */
-export async function fieldCensus(ground: Pick<Ground, 'database' | 'tenant'>): Promise<ReadonlyMap<Field, readonly Census[]>> {
-  return await reading(ground, async (client) => {
-    const fields = (await listFields(client, ground.tenant)).filter(({ phase }) => phase !== 'planned');
-    const counted = new Map<Field, readonly Census[]>();
-    for (const field of fields) counted.set(field, await census(client, field));
-    return counted;
   });
 }

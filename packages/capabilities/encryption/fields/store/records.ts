@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { TableRef } from '@safekeep/core';
+import type { Queryable } from '@safekeep/postgres';
 import type { Field, FieldIndex } from '../model.ts';
 import type { Direction, Phase } from '../rules/life.ts';
 
@@ -33,12 +34,13 @@ const COLUMNS = `f.*, coalesce((
              'distinct', i.distinct_count, 'attackGain', i.attack_gain) order by i.kind, i.version)
       from safekeep.field_indexes i where i.tenant_id = f.tenant_id and i.field_id = f.field_id), '[]') as indexes`;
 
-export async function listFields(client: pg.ClientBase, tenant: string): Promise<readonly Field[]> {
-  const { rows } = await client.query<Row>(
+export async function listFields(client: Queryable, tenant: string): Promise<readonly Field[]> {
+  const { rows } = await client.query(
     `select ${COLUMNS} from safekeep.fields f where f.tenant_id = $1 order by f.table_schema, f.table_name, f.column_name`,
     [tenant],
   );
-  return rows.map(fieldOf);
+  // The statement names these columns.
+  return (rows as readonly Row[]).map(fieldOf);
 }
 
 export async function findField(

@@ -1,5 +1,7 @@
 import type pg from 'pg';
+import type { Queryable } from '@safekeep/postgres';
 import type { Census, Field, PageRange } from '../model.ts';
+import { listFields } from './records.ts';
 import { namesOf } from './names.ts';
 
 /** A row as it was read: where it lay and what stood there. */
@@ -213,10 +215,21 @@ export async function writeResealed(
 }
 
 /** By the headers alone. */
-export async function census(client: pg.ClientBase, field: Field): Promise<readonly Census[]> {
+export async function census(client: Queryable, field: Field): Promise<readonly Census[]> {
   const { table, encrypted } = namesOf(field);
-  const { rows } = await client.query<{ keyId: string; values: string }>(
+  const { rows } = await client.query(
     `select pg_catalog.encode(${KEY_ID(encrypted)}, 'hex') as "keyId", count(*) as values from only ${table} where ${encrypted} is not null group by 1 order by 1`,
   );
-  return rows.map(({ keyId, values }) => ({ keyId, values: Number(values) }));
+  // The statement names these columns.
+  return (rows as readonly { keyId: string; values: string }[]).map(({ keyId, values }) => ({ keyId, values: Number(values) }));
+}
+
+/** Values in all columns of a tenant by the id of their key. In the caller's transaction, which has the tenant. */
+export async function censusOf(db: Queryable, tenant: string): Promise<ReadonlyMap<string, number>> {
+  const counted = new Map<string, number>();
+  for (const field of await listFields(db, tenant)) {
+    if (field.phase === 'planned') continue;
+    for (const { keyId, values } of await census(db, field)) counted.set(keyId, (counted.get(keyId) ?? 0) + values);
+  }
+  return counted;
 }
