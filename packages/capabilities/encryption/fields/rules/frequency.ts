@@ -26,30 +26,35 @@ export function frequencyAttack(frequencies: readonly Frequency[], bits: number,
   const total = counts.reduce((sum, { rows, times }) => sum + rows * times, 0);
   if (total === 0) return { guessing: 0, attack: 0, gain: 0 };
   const guessing = (counts[0]?.rows ?? 0) / total;
+  const values = counts.reduce((sum, { times }) => sum + times, 0);
+  const keys = values > MANY_VALUES ? KEYS : KEYS_OF_FEW;
   let recovered = 0;
-  for (let key = 0; key < KEYS; key += 1) recovered += recoveredRows(counts, bits, random);
-  const attack = recovered / KEYS / total;
+  for (let key = 0; key < keys; key += 1) recovered += recoveredRows(counts, bits, random);
+  const attack = recovered / keys / total;
   return { guessing, attack, gain: Math.max(0, attack - guessing) };
 }
 
 const KEYS = 8;
+/** Of few values one more or less is a share that counts: more keys, so that chance does not decide. */
+const KEYS_OF_FEW = 400;
+const MANY_VALUES = 5_000;
 /** Buckets that are matched. The frequencies of values beyond the commonest are so alike that ranks are a guess. */
 const RANKS = 20_000;
 
 function recoveredRows(counts: readonly Frequency[], bits: number, random: () => number): number {
-  const buckets = new Map<number, { rows: number; members: Map<number, number> }>();
+  const buckets = new Map<number, { rows: number; readonly order: number; members: Map<number, number> }>();
   let rank = 0;
   for (const { rows, times } of counts) {
     for (let each = 0; each < times; each += 1, rank += 1) {
       const place = Math.floor(random() * 2 ** bits);
-      const bucket = buckets.get(place) ?? { rows: 0, members: new Map() };
+      const bucket = buckets.get(place) ?? { rows: 0, order: random(), members: new Map() };
       bucket.rows += rows;
       // Only ranks that are guessed at all need to be known.
       if (rank < RANKS) bucket.members.set(rank, rows);
       buckets.set(place, bucket);
     }
   }
-  // Equal counts are in the attacker's order by chance: of the values alike he picks any.
-  const ranked = [...buckets.values()].toSorted((one, other) => other.rows - one.rows).slice(0, RANKS);
+  // Of buckets alike the attacker cannot tell which is which: their order is chance.
+  const ranked = [...buckets.values()].toSorted((one, other) => other.rows - one.rows || one.order - other.order).slice(0, RANKS);
   return ranked.reduce((sum, { members }, guess) => sum + (members.get(guess) ?? 0), 0);
 }
