@@ -28,6 +28,8 @@ function proofOf(
   { actor, purpose = '', request = '' }: Actor,
   { backend, began }: { readonly backend: number; readonly began: string },
 ): string {
-  const message = [actor, purpose, request, String(backend), began].map((field) => `${Buffer.byteLength(field)}:${field}\n`).join('');
+  const message = [actor, purpose, request, String(backend), began]
+    .map((field) => `${Buffer.byteLength(field)}:${field}\n`)
+    .join('');
   return `${keyId}.${createHmac('sha256', secret).update(`safekeep actor 1\n${message}`).digest('base64')}`;
 }

@@ -24,7 +24,8 @@ export function textOf(field: SealedField, value: unknown): string {
     throw new SafekeepError('field-value-refused', { field: field.name, reason });
   };
   const text = canonicalText(field.valueType, plainText(field.valueType, value) ?? refuse(`it is no ${field.valueType}`));
-  if (field.lengthLimit !== null && [...text].length > field.lengthLimit) refuse(`it is longer than ${field.lengthLimit} characters`);
+  if (field.lengthLimit !== null && [...text].length > field.lengthLimit)
+    refuse(`it is longer than ${field.lengthLimit} characters`);
   if (field.isCard && cardNumber(text) === null) refuse('it is no card number (length or check digit)');
   return text;
 }
@@ -57,5 +58,7 @@ function dateText(type: SearchedType, value: Date): string | undefined {
   if (type === 'timestamptz') return value.toISOString();
   if (type !== 'date') return undefined;
   const [year, month, day] = [value.getFullYear(), value.getMonth() + 1, value.getDate()];
-  return year < 1 ? undefined : `${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
+  return year < 1
+    ? undefined
+    : `${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
 }

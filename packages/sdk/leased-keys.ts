@@ -10,7 +10,10 @@ type Leased<Value> = { readonly value: Value; readonly untilMs: number };
  * Asks for each key at most once in a lease, and never uses one beyond it: a key that was destroyed opens nothing anywhere a
  * minute later. Failures are not kept.
  */
-export function leasedKeys(source: DataKeys, { leaseMs = LEASE_MS, clock = monotonic }: { leaseMs?: number; clock?: Clock } = {}): DataKeys {
+export function leasedKeys(
+  source: DataKeys,
+  { leaseMs = LEASE_MS, clock = monotonic }: { leaseMs?: number; clock?: Clock } = {},
+): DataKeys {
   const lease = Math.min(leaseMs, LEASE_MS);
   const current = new Map<string, Leased<Promise<SealingKey>>>();
   const opening = new Map<string, Leased<SealingKey>>();

@@ -105,11 +105,17 @@ async function openColumn({ keys }: Safekeep, { rows }: Rows, { field, from, to 
   // bytea comes as Buffer unless the application changed pg's parser for it.
   const bytes = rows.map((row) => (row[from] instanceof Uint8Array ? row[from] : null));
   const texts = await openValues(keys, field, bytes);
-  // pg answers for every type, with text where it knows none.
-  const parse = pg.types.getTypeParser(field.typeOid, 'text') as (text: string) => unknown;
+  const parse = parserOf(field.typeOid);
   for (const [place, row] of rows.entries()) {
     const text = texts[place] ?? null;
     if (text !== null) row[to] = parse(text);
     else if (to === from) row[to] = null;
   }
+}
+
+/** pg answers for every type, with text as it is where it knows none. */
+function parserOf(typeOid: number): (text: string) => unknown {
+  // Its types list only the numbers of built-in types; it takes any.
+  const parsers = pg.types as { readonly getTypeParser: (oid: number, format: 'text') => (text: string) => unknown };
+  return parsers.getTypeParser(typeOid, 'text');
 }

@@ -89,7 +89,8 @@ export function safekeep(queryable: Connecting, options: SafekeepOptions): Safek
     openAll,
     seal: async (name, value) => (await sealAll(name, [value]))[0] ?? null,
     open: async (name, sealed) => (await openAll(name, [sealed]))[0] ?? null,
-    index: async (name, kind, value) => await indexValue(keys, await named(name), { as: kind === 'exact' ? 'index' : 'term', kind, value }),
+    index: async (name, kind, value) =>
+      await indexValue(keys, await named(name), { as: kind === 'exact' ? 'index' : 'term', kind, value }),
     resolve: (values) => resolve(keys, values),
   };
 }
@@ -108,7 +109,11 @@ function fieldsOf(all: readonly SealedField[]): Fields {
   };
 }
 
-export async function sealValues(keys: DataKeys, field: SealedField, values: readonly unknown[]): Promise<readonly (Buffer | null)[]> {
+export async function sealValues(
+  keys: DataKeys,
+  field: SealedField,
+  values: readonly unknown[],
+): Promise<readonly (Buffer | null)[]> {
   const texts = values.map((value) => (value === null || value === undefined ? null : textOf(field, value)));
   const sealed = await sealTexts(
     keys,
@@ -140,7 +145,7 @@ async function indexValue(keys: DataKeys, field: SealedField, { as, kind, value 
   if (index === undefined) throw notServed(field, `it has no index to search it by ${kind}`, kind);
   if (value === null || value === undefined) return null;
   // What is looked for by its last four or its beginning is no whole value, and not checked as one.
-  const text = as === 'index' ? textOf(field, value) : String(value);
+  const text = as === 'index' || typeof value !== 'string' ? textOf(field, value) : value;
   const [number = null] = await indexTexts(keys, field, index, [text]);
   return number;
 }
@@ -164,7 +169,10 @@ async function resolve(keys: DataKeys, values: readonly unknown[]): Promise<unkn
       for (const [order, { place }] of group.entries()) resolved[place] = sealed[order];
       continue;
     }
-    for (const { value: { field, value, form }, place } of group)
+    for (const {
+      value: { field, value, form },
+      place,
+    } of group)
       if (form.as !== 'ciphertext') resolved[place] = await indexValue(keys, field, { ...form, value });
   }
   return resolved;

@@ -24,14 +24,22 @@ for (const stage of ['switched', 'finished'] as const) {
 
     const one = await kysely.selectFrom('people').select(['id', 'email']).where('email', '=', 'person7@example.org').execute();
     assert.deepEqual(one, [{ id: 7, email: 'person7@example.org' }]);
-    const keysOnly = await kysely.selectFrom('people').select('id').where('email', 'in', ['person7@example.org', 'person9@example.org', 'nobody@example.org']).orderBy('id').execute();
+    const keysOnly = await kysely
+      .selectFrom('people')
+      .select('id')
+      .where('email', 'in', ['person7@example.org', 'person9@example.org', 'nobody@example.org'])
+      .orderBy('id')
+      .execute();
     assert.deepEqual(keysOnly, [{ id: 7 }, { id: 9 }], 'what was looked for need not be selected');
     const all = await kysely.selectFrom('people').selectAll().where('id', '=', 8).executeTakeFirstOrThrow();
     assert.deepEqual(all, { id: 8, name: 'name8', email: 'person8@example.org', born: new Date(1950, 0, 9), note: 'note8' });
 
     const inserted = await kysely
       .insertInto('people')
-      .values([{ name: 'Ann', email: 'ann@example.org', born: '2000-02-29' }, { name: 'Bob', email: null }])
+      .values([
+        { name: 'Ann', email: 'ann@example.org', born: '2000-02-29' },
+        { name: 'Bob', email: null },
+      ])
       .returning(['name', 'email', 'born'])
       .execute();
     assert.deepEqual(inserted, [
@@ -39,16 +47,25 @@ for (const stage of ['switched', 'finished'] as const) {
       { name: 'Bob', email: null, born: null },
     ]);
     await kysely.updateTable('people').set({ email: 'Ann@Example.org' }).where('id', '=', 401).execute();
-    assert.equal((await kysely.selectFrom('people').select('email').where('id', '=', 401).executeTakeFirstOrThrow()).email, 'Ann@Example.org');
+    assert.equal(
+      (await kysely.selectFrom('people').select('email').where('id', '=', 401).executeTakeFirstOrThrow()).email,
+      'Ann@Example.org',
+    );
     assert.equal((await kysely.selectFrom('people').selectAll().where('email', '=', 'ann@example.org').execute()).length, 0);
-    assert.equal((await kysely.selectFrom('people').selectAll().where('email', '=', 'Ann@Example.org').limit(1).execute()).length, 1);
+    assert.equal(
+      (await kysely.selectFrom('people').selectAll().where('email', '=', 'Ann@Example.org').limit(1).execute()).length,
+      1,
+    );
     assert.equal((await kysely.selectFrom('people').selectAll().where('email', 'is', null).execute()).length, 1);
     await kysely
       .insertInto('people')
       .values({ id: 401, name: 'Ann', email: 'upsert@example.org' })
       .onConflict((conflict) => conflict.column('id').doUpdateSet((eb) => ({ email: eb.ref('excluded.email') })))
       .execute();
-    assert.equal((await kysely.selectFrom('people').select('email').where('id', '=', 401).executeTakeFirstOrThrow()).email, 'upsert@example.org');
+    assert.equal(
+      (await kysely.selectFrom('people').select('email').where('id', '=', 401).executeTakeFirstOrThrow()).email,
+      'upsert@example.org',
+    );
     const joined = await kysely
       .selectFrom('visits as v')
       .innerJoin('people as p', 'p.id', 'v.person_id')
@@ -58,9 +75,13 @@ for (const stage of ['switched', 'finished'] as const) {
     assert.deepEqual(joined, [{ at: 'day12', mail: 'person12@example.org' }]);
     await kysely.updateTable('people').set({ email: null }).where('id', '=', 9).execute();
     assert.equal((await kysely.selectFrom('people').select('email').where('id', '=', 9).executeTakeFirstOrThrow()).email, null);
-    const { rows } = await pool.query('select email, email_encrypted is null as empty, email_exact_index as number from people where id = 9');
+    const { rows } = await pool.query(
+      'select email, email_encrypted is null as empty, email_exact_index as number from people where id = 9',
+    );
     assert.deepEqual(rows, [{ email: null, empty: true, number: null }], 'no index outlives its value');
-    const stream = await kysely.transaction().execute((transaction) => transaction.selectFrom('people').select('email').where('id', '=', 3).executeTakeFirst());
+    const stream = await kysely
+      .transaction()
+      .execute((transaction) => transaction.selectFrom('people').select('email').where('id', '=', 3).executeTakeFirst());
     assert.equal(stream?.email, 'person3@example.org');
   });
 }
@@ -72,7 +93,10 @@ test('what would need the plaintext in the database raises and names the index t
   await finish('public.people.email');
   await finish('public.people.note');
   const refused = async (query: { execute: () => Promise<unknown> }, pattern: RegExp) => {
-    await assert.rejects(async () => query.execute(), (error) => isSafekeepError(error, 'field-not-served') && pattern.test(`${error.message} ${error.remedy}`));
+    await assert.rejects(
+      async () => query.execute(),
+      (error) => isSafekeepError(error, 'field-not-served') && pattern.test(`${error.message} ${error.remedy}`),
+    );
   };
   const people = () => kysely.selectFrom('people').select('id');
   await refused(people().where('note', '=', 'note7'), /safekeep encrypt public\.people\.note --search exact/);
@@ -80,18 +104,45 @@ test('what would need the plaintext in the database raises and names the index t
   await refused(people().where('email', '>', 'a'), /operator >/);
   await refused(people().orderBy('email'), /sorted/);
   await refused(people().groupBy('email'), /grouped/);
-  await refused(people().where((eb) => eb.or([eb('email', '=', 'a'), eb('id', '=', 1)])), /compared/);
-  await refused(people().where((eb) => eb.not(eb('email', '=', 'a'))), /compared/);
+  await refused(
+    people().where((eb) => eb.or([eb('email', '=', 'a'), eb('id', '=', 1)])),
+    /compared/,
+  );
+  await refused(
+    people().where((eb) => eb.not(eb('email', '=', 'a'))),
+    /compared/,
+  );
   await refused(kysely.selectFrom('people').innerJoin('visits', 'visits.at', 'people.email').select('people.id'), /joined/);
-  await refused(kysely.selectFrom('people').select((eb) => eb.fn.count('email').as('n')), /computed/);
-  await refused(kysely.selectFrom('people').select((eb) => eb.fn.countAll().as('n')).where('email', '=', 'a'), /counted/);
-  await refused(people().where('id', 'in', (eb) => eb.selectFrom('people as q').select('q.id').where('q.email', '=', 'a')), /compared/);
+  await refused(
+    kysely.selectFrom('people').select((eb) => eb.fn.count('email').as('n')),
+    /computed/,
+  );
+  await refused(
+    kysely
+      .selectFrom('people')
+      .select((eb) => eb.fn.countAll().as('n'))
+      .where('email', '=', 'a'),
+    /counted/,
+  );
+  await refused(
+    people().where('id', 'in', (eb) => eb.selectFrom('people as q').select('q.id').where('q.email', '=', 'a')),
+    /compared/,
+  );
   await refused(kysely.updateTable('people').set({ name: 'x' }).where('email', '=', 'person7@example.org'), /changed/);
   await refused(kysely.deleteFrom('people').where('email', '=', 'person7@example.org'), /changed/);
-  await refused(kysely.updateTable('people').set((eb) => ({ email: eb.fn('lower', ['email']) })).where('id', '=', 1), /computes|computed/);
+  await refused(
+    kysely
+      .updateTable('people')
+      .set((eb) => ({ email: eb.fn('lower', ['email']) }))
+      .where('id', '=', 1),
+    /computes|computed/,
+  );
   await refused({ execute: () => sealed.query('select id, email from people') }, /selects the empty column/);
   await assert.rejects(
-    kysely.insertInto('people').values({ name: 'x', email: `${'x'.repeat(60)}@example.org` }).execute(),
+    kysely
+      .insertInto('people')
+      .values({ name: 'x', email: `${'x'.repeat(60)}@example.org` })
+      .execute(),
     (error) => isSafekeepError(error, 'field-value-refused') && !error.message.includes('xxx'),
   );
 });

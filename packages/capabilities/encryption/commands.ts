@@ -26,7 +26,9 @@ const Purpose = Type.Union([Type.Literal('data'), Type.Literal('index')], {
   default: 'data',
   description: 'data: seals values. index: makes blind indexes, opens nothing',
 });
-const ExpiresDays = Type.Optional(Type.Integer({ minimum: 1, maximum: DAYS_AT_MOST, description: 'told 30 days before; nothing stops working by itself' }));
+const ExpiresDays = Type.Optional(
+  Type.Integer({ minimum: 1, maximum: DAYS_AT_MOST, description: 'told 30 days before; nothing stops working by itself' }),
+);
 
 /** The commands of keys. `places`: where sealed values stand, as the capabilities that seal tell. */
 export function keyCommands(places: readonly SealedPlace[]): readonly Command[] {
@@ -44,16 +46,30 @@ export function keyCommands(places: readonly SealedPlace[]): readonly Command[] 
       await withKeys(context, async (ring) => {
         const { tenant } = context;
         const after = cursor === undefined ? undefined : idOf(cursor);
-        const page = await listRing(ring, tenant, { limit, places: counted ? places : undefined, ...(after === undefined ? {} : { after }) });
+        const page = await listRing(ring, tenant, {
+          limit,
+          places: counted ? places : undefined,
+          ...(after === undefined ? {} : { after }),
+        });
         const root = page.epochs.length === 0 ? undefined : await ring.ground.roots.current();
         return {
-          result: { ...page, root: { kind: context.configuration.rootKind, id: root?.id ?? '', detail: (await root?.describe()) ?? 'made with the first key' } },
+          result: {
+            ...page,
+            root: {
+              kind: context.configuration.rootKind,
+              id: root?.id ?? '',
+              detail: (await root?.describe()) ?? 'made with the first key',
+            },
+          },
         };
       }),
     render: ({ keys, next, root, epochs, alerts }, ink) =>
       [
         `Root: ${root.kind}, ${root.detail}.`,
-        ...epochs.map(({ epoch, state, createdAt, destroyedAt }) => `Epoch ${epoch}: ${state}, made ${createdAt}${destroyedAt === null ? '' : `, destroyed ${destroyedAt}`}.`),
+        ...epochs.map(
+          ({ epoch, state, createdAt, destroyedAt }) =>
+            `Epoch ${epoch}: ${state}, made ${createdAt}${destroyedAt === null ? '' : `, destroyed ${destroyedAt}`}.`,
+        ),
         ...alerts.map((alert) => ink.warn(alert)),
         ...(keys.length === 0 ? ['There are no keys yet.'] : keys.map((key) => describe(key, ink))),
         ...(next === null ? [] : [ink.dim(`more with --cursor ${next}`)]),
@@ -76,7 +92,13 @@ export function keyCommands(places: readonly SealedPlace[]): readonly Command[] 
       await withKeys(context, async (ring) => {
         const { tenant } = context;
         const state = preActive ? 'pre-active' : 'active';
-        const made = await createScope(ring, { tenant, scope: requireScope(scope), purpose, expiresAt: expiry(context, expiresDays), state });
+        const made = await createScope(ring, {
+          tenant,
+          scope: requireScope(scope),
+          purpose,
+          expiresAt: expiry(context, expiresDays),
+          state,
+        });
         if (made === undefined) throw new SafekeepError('key-exists', { scope });
         return { result: { keys: await keysOf(ring, tenant, [made.keyId]) } };
       }),
@@ -91,7 +113,9 @@ export function keyCommands(places: readonly SealedPlace[]): readonly Command[] 
       scope: Type.String(),
       purpose: Purpose,
       expiresDays: ExpiresDays,
-      destroyOld: Type.Optional(Type.Boolean({ description: 'with root: tell the program behind the old one to destroy it; it must serve nobody else' })),
+      destroyOld: Type.Optional(
+        Type.Boolean({ description: 'with root: tell the program behind the old one to destroy it; it must serve nobody else' }),
+      ),
     }),
     output: Rotation,
     example: 'safekeep keys rotate epoch',
@@ -105,7 +129,9 @@ export function keyCommands(places: readonly SealedPlace[]): readonly Command[] 
       [
         `${ink.good(scope)}: ${now}${before === null ? '' : ` in place of ${before}`}, ${rewrapped} key(s) wrapped anew in ${seconds.toFixed(1)} s.`,
         ...(exported === null ? [] : [`The key table was exported and read back: ${exported}.`]),
-        ...(destroyed === null ? [] : [`The old one was destroyed at ${destroyed}. Make a new backup now: "safekeep keys backup".`]),
+        ...(destroyed === null
+          ? []
+          : [`The old one was destroyed at ${destroyed}. Make a new backup now: "safekeep keys backup".`]),
       ].join('\n'),
   });
 
@@ -134,10 +160,14 @@ export function keyCommands(places: readonly SealedPlace[]): readonly Command[] 
     summary: 'write all keys of this home for recipients of age, or in shares of which some are enough',
     input: Type.Object({
       out: Type.String({ description: 'folder for the files; nothing in it is replaced' }),
-      recipient: Type.Optional(Type.Array(Type.String(), { description: 'age1…: whoever holds one of these identities can recover' })),
+      recipient: Type.Optional(
+        Type.Array(Type.String(), { description: 'age1…: whoever holds one of these identities can recover' }),
+      ),
       shares: Type.Optional(Type.Integer({ minimum: 2, maximum: 16, description: 'how many shares; each goes to another person' })),
       threshold: Type.Optional(Type.Integer({ minimum: 2, maximum: 16, description: 'how many of them are enough' })),
-      keepUntil: Type.Optional(Type.String({ description: 'YYYY-MM-DD by which you destroy this backup; without it no shred horizon can be told' })),
+      keepUntil: Type.Optional(
+        Type.String({ description: 'YYYY-MM-DD by which you destroy this backup; without it no shred horizon can be told' }),
+      ),
     }),
     output: KeyBackup,
     example: 'safekeep keys backup --out /media/usb --shares 5 --threshold 3 --keep-until 2027-01-31',
@@ -152,7 +182,9 @@ export function keyCommands(places: readonly SealedPlace[]): readonly Command[] 
       [
         ...files.map((file) => ink.good(file)),
         ...Object.entries(epochs).map(([tenant, numbers]) => `Tenant ${tenant}: epoch ${numbers.join(', ')}.`),
-        keepUntil === null ? ink.warn('No day of its destruction was given: the horizon of what is shredded from now on is unknown.') : `To be destroyed by ${keepUntil}.`,
+        keepUntil === null
+          ? ink.warn('No day of its destruction was given: the horizon of what is shredded from now on is unknown.')
+          : `To be destroyed by ${keepUntil}.`,
         'Try it: "safekeep keys recover" into an empty home.',
       ].join('\n'),
   });
@@ -161,7 +193,11 @@ export function keyCommands(places: readonly SealedPlace[]): readonly Command[] 
     name: 'keys recover',
     summary: 'rebuild the keys from a backup, or bring the key table of a restored database up to date',
     input: Type.Object({
-      from: Type.Optional(Type.Array(Type.String(), { description: 'file of the backup, repeated for each share; without it only the key table is brought up to date' })),
+      from: Type.Optional(
+        Type.Array(Type.String(), {
+          description: 'file of the backup, repeated for each share; without it only the key table is brought up to date',
+        }),
+      ),
       identityFile: Type.Optional(Type.String({ description: 'file with the age identity the backup is for' })),
       export: Type.Optional(Type.String({ description: 'take this export of the key table instead of the newest' })),
     }),
@@ -214,7 +250,12 @@ async function withKeys<Result>(context: CommandContext, action: (ring: Keyring)
   }
 }
 
-type Wish = { readonly scope: string; readonly purpose: 'data' | 'index'; readonly expiresAt: Date | null; readonly destroyOld: boolean };
+type Wish = {
+  readonly scope: string;
+  readonly purpose: 'data' | 'index';
+  readonly expiresAt: Date | null;
+  readonly destroyOld: boolean;
+};
 
 async function rotateWhat(ring: Keyring, context: CommandContext, { scope, purpose, expiresAt, destroyOld }: Wish) {
   const { tenant } = context;
@@ -226,7 +267,10 @@ async function rotateWhat(ring: Keyring, context: CommandContext, { scope, purpo
   if (scope === 'epoch') {
     const bar = context.progress('wrapping keys', { unit: 'keys' });
     try {
-      const { from, to, rewrapped, exported, destroyedAt } = await rollEpoch(ring, tenant, { onProgress: (done) => bar.update(done), signal: context.signal });
+      const { from, to, rewrapped, exported, destroyedAt } = await rollEpoch(ring, tenant, {
+        onProgress: (done) => bar.update(done),
+        signal: context.signal,
+      });
       return { now: String(to), before: String(from), rewrapped, destroyed: destroyedAt.toISOString(), exported };
     } finally {
       bar.end();
@@ -236,12 +280,30 @@ async function rotateWhat(ring: Keyring, context: CommandContext, { scope, purpo
   return { ...nothing, now: now.keyId, before: before.keyId, rewrapped: 0 };
 }
 
-type RecoverInput = { readonly from?: readonly string[] | undefined; readonly identityFile?: string | undefined; readonly export?: string | undefined };
+type RecoverInput = {
+  readonly from?: readonly string[] | undefined;
+  readonly identityFile?: string | undefined;
+  readonly export?: string | undefined;
+};
 
-async function recoverAll(ring: Keyring, context: CommandContext, { from = [], identityFile, export: named }: RecoverInput): Promise<Recovery> {
+async function recoverAll(
+  ring: Keyring,
+  context: CommandContext,
+  { from = [], identityFile, export: named }: RecoverInput,
+): Promise<Recovery> {
   const { tenant, home } = context;
   const identity = identityFile === undefined ? undefined : new Secret(await textOf(identityFile));
-  const put = from.length === 0 ? { epochs: {}, files: [] } : await recoverStore(ring, home, await openBackup(from.map((path) => resolve(path)), identity));
+  const put =
+    from.length === 0
+      ? { epochs: {}, files: [] }
+      : await recoverStore(
+          ring,
+          home,
+          await openBackup(
+            from.map((path) => resolve(path)),
+            identity,
+          ),
+        );
   // Without an export the table can only be as it is: then it is what is tried.
   const path = named ?? (await newestExport(ring.ground.directory, tenant));
   const restored = path === undefined && from.length > 0 ? 0 : await restoreTable(ring, tenant, path);
@@ -252,7 +314,13 @@ async function recoverAll(ring: Keyring, context: CommandContext, { from = [], i
 async function keysOf(ring: Keyring, tenant: string, ids: readonly string[]): Promise<KeyText[]> {
   const before = ids.map((id) => BigInt(`0x${id}`) - 1n);
   const pages = await Promise.all(
-    before.map((id) => listRing(ring, tenant, { limit: 1, places: undefined, ...(id < 0n ? {} : { after: Buffer.from(id.toString(16).padStart(16, '0'), 'hex') }) })),
+    before.map((id) =>
+      listRing(ring, tenant, {
+        limit: 1,
+        places: undefined,
+        ...(id < 0n ? {} : { after: Buffer.from(id.toString(16).padStart(16, '0'), 'hex') }),
+      }),
+    ),
   );
   return pages.flatMap(({ keys }) => [...keys]);
 }
@@ -266,7 +334,8 @@ function wayOf(recipients: readonly string[], shares: number | undefined, thresh
 function dayIn(text: string | undefined): Date | null {
   if (text === undefined) return null;
   const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(`${text}T00:00:00Z`) : undefined;
-  if (day === undefined || Number.isNaN(day.getTime())) throw new SafekeepError('usage', { problem: '--keep-until is a day: YYYY-MM-DD.' });
+  if (day === undefined || Number.isNaN(day.getTime()))
+    throw new SafekeepError('usage', { problem: '--keep-until is a day: YYYY-MM-DD.' });
   return day;
 }
 
@@ -275,7 +344,8 @@ function expiry({ clock }: CommandContext, days: number | undefined): Date | nul
 }
 
 function idOf(text: string): Buffer {
-  if (!/^[0-9a-f]{16}$/.test(text)) throw new SafekeepError('usage', { problem: 'The id of a key is 16 hex digits, as `safekeep keys list` shows it.' });
+  if (!/^[0-9a-f]{16}$/.test(text))
+    throw new SafekeepError('usage', { problem: 'The id of a key is 16 hex digits, as `safekeep keys list` shows it.' });
   return Buffer.from(text, 'hex');
 }
 

@@ -67,7 +67,9 @@ export async function databaseChecks(database: Database, clock: Clock): Promise<
 
 /** The checks that need a connection, when there is none. */
 function databaseUnknown(reason: string): readonly Check[] {
-  return ['database', 'privileges', 'tls', 'extensions', 'roles', 'clock', 'schema', 'encryption'].map((name) => notEvaluable(name, reason));
+  return ['database', 'privileges', 'tls', 'extensions', 'roles', 'clock', 'schema', 'encryption'].map((name) =>
+    notEvaluable(name, reason),
+  );
 }
 
 async function homeCheck(home: string): Promise<Check> {
@@ -117,7 +119,11 @@ async function encryptionCheck(context: CommandContext, database: Database): Pro
       throw error;
     },
   );
-  if (pending !== 0) return notEvaluable('encryption', pending === undefined ? 'the schema cannot be looked at' : 'the schema has pending migrations');
+  if (pending !== 0)
+    return notEvaluable(
+      'encryption',
+      pending === undefined ? 'the schema cannot be looked at' : 'the schema has pending migrations',
+    );
   return { name: 'encryption', ...(await keysHealth(context, database)) };
 }
 

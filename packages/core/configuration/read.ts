@@ -5,14 +5,7 @@ import { factsOf, settingNames, Settings, type SettingName } from './settings.ts
 import { faultOf, fromText, suggestionFor } from './text.ts';
 
 type Plain = Static<typeof Settings>;
-type SecretName =
-  | 'databaseUrl'
-  | 'directUrl'
-  | 'runtimeUrl'
-  | 'rootPassphrase'
-  | 'rootAgeIdentity'
-  | 'rootKey'
-  | 'rootPrevious';
+type SecretName = 'databaseUrl' | 'directUrl' | 'runtimeUrl' | 'rootPassphrase' | 'rootAgeIdentity' | 'rootKey' | 'rootPrevious';
 
 /** The settings in force. Secrets are wrapped: printing a configuration shows none. */
 export type Configuration = { readonly [Name in Exclude<SettingName, SecretName>]: Plain[Name] } & {

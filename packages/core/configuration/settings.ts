@@ -138,17 +138,24 @@ export const Settings = Type.Object({
         env: 'SAFEKEEP_ROOT_PASSPHRASE',
         secret: true,
         minLength: 12,
-        description: 'Opens the root file. Without it a secret is made that lies beside the file: whoever copies the folder has both.',
+        description:
+          'Opens the root file. Without it a secret is made that lies beside the file: whoever copies the folder has both.',
       }),
     ),
   ),
   rootAgeIdentity: Type.Optional(
     Type.String(
-      setting({ env: 'SAFEKEEP_ROOT_AGE_IDENTITY', secret: true, description: 'The age identity (AGE-SECRET-KEY-1…) of the root `age`.' }),
+      setting({
+        env: 'SAFEKEEP_ROOT_AGE_IDENTITY',
+        secret: true,
+        description: 'The age identity (AGE-SECRET-KEY-1…) of the root `age`.',
+      }),
     ),
   ),
   rootKey: Type.Optional(
-    Type.String(setting({ env: 'SAFEKEEP_ROOT_KEY', secret: true, description: 'The key of the root `environment`: 32 bytes in base64.' })),
+    Type.String(
+      setting({ env: 'SAFEKEEP_ROOT_KEY', secret: true, description: 'The key of the root `environment`: 32 bytes in base64.' }),
+    ),
   ),
   rootCommand: Type.Optional(
     Type.String(

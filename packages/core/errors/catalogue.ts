@@ -225,7 +225,8 @@ export const catalogue = {
     status: 409,
     exit: 2,
     text: 'The key files in {path} are not those that the keys of this database were wrapped under (epoch {epoch}). Nothing was changed.',
-    remedy: 'Name the folder that belongs to this database with SAFEKEEP_KEYS_DIR. Two homes cannot have one database with keys of their own.',
+    remedy:
+      'Name the folder that belongs to this database with SAFEKEEP_KEYS_DIR. Two homes cannot have one database with keys of their own.',
   },
   'key-store-unwritable': {
     status: 500,
@@ -243,7 +244,8 @@ export const catalogue = {
     status: 410,
     exit: 1,
     text: 'The keys of this database are wrapped under epoch {epoch}, whose key was destroyed: it is a copy from before.',
-    remedy: 'Bring its key table up to date with `safekeep keys recover`, which takes the newest export. What was shredded stays shredded.',
+    remedy:
+      'Bring its key table up to date with `safekeep keys recover`, which takes the newest export. What was shredded stays shredded.',
   },
   'key-busy': {
     status: 423,

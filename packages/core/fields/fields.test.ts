@@ -16,7 +16,15 @@ test('search forms are equal for what shall be found together', () => {
 
 // https://www.archives.gov/research/census/soundex names these.
 test('soundex is that of the US National Archives', () => {
-  const names = { Washington: 'W252', Lee: 'L000', Gutierrez: 'G362', Pfister: 'P236', Jackson: 'J250', Tymczak: 'T522', Ashcraft: 'A261' };
+  const names = {
+    Washington: 'W252',
+    Lee: 'L000',
+    Gutierrez: 'G362',
+    Pfister: 'P236',
+    Jackson: 'J250',
+    Tymczak: 'T522',
+    Ashcraft: 'A261',
+  };
   for (const [name, code] of Object.entries(names)) assert.equal(canonicalForm('soundex', name, 'text'), code, name);
   assert.equal(canonicalForm('soundex', '123', 'text'), null);
 });

@@ -30,7 +30,8 @@ export async function sealTexts(keys: DataKeys, field: FieldPlace, texts: readon
   const sealer = sealerFor({ tenant: field.tenant, field: field.id });
   return texts.map((text) => {
     // PCI DSS 3.3.1: whatever the column is said to hold.
-    if (isTrack(text)) throw new SafekeepError('field-value-refused', { field: field.keyScope, reason: 'it is the content of a magnetic stripe' });
+    if (isTrack(text))
+      throw new SafekeepError('field-value-refused', { field: field.keyScope, reason: 'it is the content of a magnetic stripe' });
     return sealer.seal(key, typedOf(field.valueType, text));
   });
 }

@@ -1,5 +1,5 @@
 import {
-  AggregateFunctionNode,
+  type AggregateFunctionNode,
   AliasNode,
   ColumnNode,
   ColumnUpdateNode,
@@ -32,7 +32,11 @@ import { fieldOf, Guard, scopeOf, sibling, type Scope } from './scope.ts';
 import { rewriteWhere, type Filter } from './where.ts';
 
 /** What is left to do with the rows of a query once they are opened. */
-type Rest = { readonly filters: readonly (Filter & { readonly name: string })[]; readonly limit: number | null; readonly offset: number };
+type Rest = {
+  readonly filters: readonly (Filter & { readonly name: string })[];
+  readonly limit: number | null;
+  readonly offset: number;
+};
 
 /**
  * Lets Kysely use encrypted columns as if they were none: values are sealed where they are written, opened where they are
@@ -91,7 +95,13 @@ function rewriteSelect(fields: Fields, node: SelectQueryNode): Rewritten {
   const changed = { ...node, selections, ...(where === undefined ? {} : { where }) };
   const [first] = filters;
   if (first === undefined) return { node: changed };
-  if (node.groupBy !== undefined || node.frontModifiers !== undefined || node.distinctOn !== undefined || node.setOperations !== undefined || selections.some(computes))
+  if (
+    node.groupBy !== undefined ||
+    node.frontModifiers !== undefined ||
+    node.distinctOn !== undefined ||
+    node.setOperations !== undefined ||
+    selections.some(computes)
+  )
     throw notServed(first.field, 'an index finds other rows too, and they would be counted; select the rows and count what comes');
   const named = filters.map((filter, place) => ({ ...filter, name: `safekeep_filter_${place}` }));
   const limit = numberOf(node.limit?.limit, first.field);
@@ -146,7 +156,9 @@ function aliased(reference: ReferenceNode, name: string): SelectionNode {
 }
 
 function rewriteReturning(returning: ReturningNode | undefined, within: Within): { returning?: ReturningNode } {
-  return returning === undefined ? {} : { returning: { ...returning, selections: rewriteSelections(returning.selections, within) } };
+  return returning === undefined
+    ? {}
+    : { returning: { ...returning, selections: rewriteSelections(returning.selections, within) } };
 }
 
 function rewriteInsert(fields: Fields, node: InsertQueryNode): InsertQueryNode {
@@ -173,16 +185,22 @@ function rewriteInsert(fields: Fields, node: InsertQueryNode): InsertQueryNode {
   });
   const names = columns.flatMap((column, place) => {
     const field = sealed[place];
-    return field === undefined ? [column] : sealedNodes(field, ValueNode.create(null)).map((each) => ColumnNode.create(each.column));
+    return field === undefined
+      ? [column]
+      : sealedNodes(field, ValueNode.create(null)).map((each) => ColumnNode.create(each.column));
   });
   return { ...node, ...common, columns: names, values: ValuesNode.create(rows) };
 }
 
 /** What is written for one value of a field: the plaintext as long as it is read by others, the ciphertext, its indexes. */
-function sealedNodes(field: SealedField, node: OperationNode): readonly { readonly column: string; readonly value: OperationNode }[] {
+function sealedNodes(
+  field: SealedField,
+  node: OperationNode,
+): readonly { readonly column: string; readonly value: OperationNode }[] {
   const as = (make: (value: unknown) => unknown): OperationNode => {
     if (DefaultInsertValueNode.is(node)) return node;
-    if (!ValueNode.is(node)) throw notServed(field, 'a value that the database computes cannot be sealed by the client; compute it before');
+    if (!ValueNode.is(node))
+      throw notServed(field, 'a value that the database computes cannot be sealed by the client; compute it before');
     return ValueNode.create(node.value === null || node.value === undefined ? node.value : make(node.value));
   };
   return [

@@ -18,14 +18,20 @@ export type Scope = readonly { readonly alias: string; readonly fields: readonly
 
 export function scopeOf(
   fields: Fields,
-  { from, joins = [], tables = [] }: { from?: FromNode | undefined; joins?: readonly JoinNode[] | undefined; tables?: readonly OperationNode[] },
+  {
+    from,
+    joins = [],
+    tables = [],
+  }: { from?: FromNode | undefined; joins?: readonly JoinNode[] | undefined; tables?: readonly OperationNode[] },
 ): Scope {
   return [...(from?.froms ?? []), ...joins.map(({ table }) => table), ...tables].flatMap((node) => {
     const table = AliasNode.is(node) ? node.node : node;
     if (!TableNode.is(table)) return [];
     const { schema, identifier } = table.table;
     const alias = AliasNode.is(node) && IdentifierNode.is(node.alias) ? node.alias.name : identifier.name;
-    const own = fields.all.filter((each) => each.table === identifier.name && (schema === undefined || each.schema === schema.name));
+    const own = fields.all.filter(
+      (each) => each.table === identifier.name && (schema === undefined || each.schema === schema.name),
+    );
     return [{ alias, fields: own }];
   });
 }

@@ -7,8 +7,8 @@ import {
   PrimitiveValueListNode,
   ValueListNode,
   ValueNode,
-  WhereNode,
   type OperationNode,
+  type WhereNode,
 } from 'kysely';
 import { canonicalForm } from '@safekeep/core';
 import { textOf, writesPlaintext, type SealedField } from '../field.ts';
@@ -38,8 +38,7 @@ export function rewriteWhere(where: WhereNode | undefined, setting: Setting): Wh
 
 /** Only what must hold for a row can be filtered afterwards; below OR and NOT nothing is. */
 function rewriteAnd(node: OperationNode, setting: Setting, filters: Filter[]): OperationNode {
-  if (AndNode.is(node))
-    return AndNode.create(rewriteAnd(node.left, setting, filters), rewriteAnd(node.right, setting, filters));
+  if (AndNode.is(node)) return AndNode.create(rewriteAnd(node.left, setting, filters), rewriteAnd(node.right, setting, filters));
   if (ParensNode.is(node)) return ParensNode.create(rewriteAnd(node.node, setting, filters));
   if (!BinaryOperationNode.is(node)) return setting.guard.check(node);
   const field = fieldOf(setting.scope, node.leftOperand);

@@ -25,10 +25,22 @@ const Payload = Type.Object(
     id: Type.String(),
     at: Type.String(),
     epochs: Type.Array(
-      Type.Object({ tenant: Type.String(), epoch: Type.Integer({ minimum: 1 }), key: Type.String(), check: Type.String(), createdAt: Type.String() }),
+      Type.Object({
+        tenant: Type.String(),
+        epoch: Type.Integer({ minimum: 1 }),
+        key: Type.String(),
+        check: Type.String(),
+        createdAt: Type.String(),
+      }),
     ),
     files: Type.Array(Type.Object({ name: Type.String({ pattern: '^[a-z.]{1,40}$' }), content: Type.String() })),
-    exports: Type.Array(Type.Object({ tenant: Type.String(), name: Type.String({ pattern: '^keys-[0-9TZ-]{1,40}\\.ndjson$' }), content: Type.String() })),
+    exports: Type.Array(
+      Type.Object({
+        tenant: Type.String(),
+        name: Type.String({ pattern: '^keys-[0-9TZ-]{1,40}\\.ndjson$' }),
+        content: Type.String(),
+      }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -73,7 +85,10 @@ export async function backupKeys(
     const texts = way.kind === 'age' ? [await forRecipients(payload, way.recipients)] : await inShares(payload, way);
     const files: string[] = [];
     for (const [number, text] of texts.entries()) {
-      const path = join(out, way.kind === 'age' ? `safekeep-keys-${payload.id}.age` : `safekeep-keys-${payload.id}.share-${number + 1}.json`);
+      const path = join(
+        out,
+        way.kind === 'age' ? `safekeep-keys-${payload.id}.age` : `safekeep-keys-${payload.id}.share-${number + 1}.json`,
+      );
       await createOnce(path, text);
       files.push(path);
     }
@@ -126,7 +141,10 @@ async function forRecipients(payload: BackupPayload, recipients: readonly string
   return armor.encode(await encrypter.encrypt(JSON.stringify(payload)));
 }
 
-async function inShares(payload: BackupPayload, { shares, threshold }: { readonly shares: number; readonly threshold: number }): Promise<readonly string[]> {
+async function inShares(
+  payload: BackupPayload,
+  { shares, threshold }: { readonly shares: number; readonly threshold: number },
+): Promise<readonly string[]> {
   const [key, iv] = [randomBytes(32), randomBytes(12)];
   const cipher = createCipheriv(CIPHER, key, iv);
   cipher.setAAD(Buffer.from(payload.id));
@@ -134,8 +152,18 @@ async function inShares(payload: BackupPayload, { shares, threshold }: { readonl
   const tag = cipher.getAuthTag().toString('base64');
   const parts = await split(key, shares, threshold);
   key.fill(0);
-  const common = { format: 'safekeep-key-share/1', id: payload.id, of: shares, threshold, iv: iv.toString('base64'), tag, payload: sealed.toString('base64') };
-  return parts.map((part, number) => `${JSON.stringify({ ...common, share: number + 1, secret: Buffer.from(part).toString('base64') })}\n`);
+  const common = {
+    format: 'safekeep-key-share/1',
+    id: payload.id,
+    of: shares,
+    threshold,
+    iv: iv.toString('base64'),
+    tag,
+    payload: sealed.toString('base64'),
+  };
+  return parts.map(
+    (part, number) => `${JSON.stringify({ ...common, share: number + 1, secret: Buffer.from(part).toString('base64') })}\n`,
+  );
 }
 
 async function fromAge(text: string, identity: Secret | undefined): Promise<BackupPayload> {
@@ -154,7 +182,8 @@ async function fromShares(texts: readonly string[]): Promise<BackupPayload> {
   const shares = new Map(texts.map(parseShare).map((share) => [share.share, share]));
   const [first] = shares.values();
   if (first === undefined) throw unfit('no file was given');
-  if ([...shares.values()].some(({ id, payload }) => id !== first.id || payload !== first.payload)) throw unfit('the shares are of different backups');
+  if ([...shares.values()].some(({ id, payload }) => id !== first.id || payload !== first.payload))
+    throw unfit('the shares are of different backups');
   if (shares.size < first.threshold) throw unfit(`${first.threshold} shares are needed, and ${shares.size} were given`);
   const key = await combine([...shares.values()].map(({ secret }) => new Uint8Array(Buffer.from(secret, 'base64'))));
   try {

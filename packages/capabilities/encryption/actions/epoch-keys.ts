@@ -75,12 +75,16 @@ export async function requireKek(directory: string, tenant: string, epoch: numbe
 export async function openKek(roots: Roots, kek: Kek): Promise<Buffer> {
   const root = await roots.find(kek.root);
   const bytes = await root.unwrap(Buffer.from(kek.wrapped, 'base64'));
-  if (bytes.length !== KEY_BYTES || kekCheck(bytes) !== kek.check) throw new SafekeepError('key-root-wrong', { root: `${root.kind} ${root.id}` });
+  if (bytes.length !== KEY_BYTES || kekCheck(bytes) !== kek.check)
+    throw new SafekeepError('key-root-wrong', { root: `${root.kind} ${root.id}` });
   return bytes;
 }
 
 /** A new key of an epoch, wrapped; not yet written. */
-export async function newKek(root: Root, { tenant, epoch, now }: { readonly tenant: string; readonly epoch: number; readonly now: Date }): Promise<Kek> {
+export async function newKek(
+  root: Root,
+  { tenant, epoch, now }: { readonly tenant: string; readonly epoch: number; readonly now: Date },
+): Promise<Kek> {
   return await wrapKek(root, randomBytes(KEY_BYTES), { tenant, epoch, createdAt: now.toISOString() });
 }
 
@@ -92,7 +96,10 @@ export async function wrapKek(
   const wrapped = await root.wrap(key);
   // Read back at once: what a root cannot open again must not come to protect anything.
   if (!Buffer.from(key).equals(await root.unwrap(wrapped)))
-    throw new SafekeepError('key-root-unreachable', { root: `${root.kind} ${root.id}`, reason: 'it does not give back what it was given' });
+    throw new SafekeepError('key-root-unreachable', {
+      root: `${root.kind} ${root.id}`,
+      reason: 'it does not give back what it was given',
+    });
   return {
     format: 'safekeep-kek/1',
     ...named,

@@ -22,15 +22,29 @@ export async function exportKeys(ring: Keyring, tenant: string): Promise<Exporte
   const { directory, database, clock, roots } = ring.ground;
   const epoch = await ring.epochs.current(tenant);
   const kek = await requireKek(directory, tenant, epoch);
-  const writer = await beginExport(directory, { format: 'safekeep-keys/1', tenant, epoch, check: kek.check, at: clock.now().toISOString() });
+  const writer = await beginExport(directory, {
+    format: 'safekeep-keys/1',
+    tenant,
+    epoch,
+    check: kek.check,
+    at: clock.now().toISOString(),
+  });
   try {
     await inTenant(
       database,
       tenant,
       async (client) => {
-        for (let after: Buffer | null = null; ; ) {
+        for (let after: Buffer | null = null; ;) {
           const page = await pageForExport(client, tenant, { after, limit: PAGE });
-          const wrapped = new Map((await readKeys(client, tenant, page.map(({ key_id }) => key_id))).map((key) => [key.keyId.toString('hex'), key.wrapped]));
+          const wrapped = new Map(
+            (
+              await readKeys(
+                client,
+                tenant,
+                page.map(({ key_id }) => key_id),
+              )
+            ).map((key) => [key.keyId.toString('hex'), key.wrapped]),
+          );
           await writer.write(page.map((row) => ({ ...row, wrapped: wrapped.get(row.key_id.toString('hex')) ?? null })));
           after = page.at(-1)?.key_id ?? null;
           if (page.length < PAGE) break;
@@ -55,7 +69,8 @@ export async function readBack(
   { tenant, epoch, key }: { readonly tenant: string; readonly epoch: number; readonly key: WrappingKey },
 ): Promise<{ readonly keys: number; readonly living: number }> {
   const head = await readHead(path);
-  if (head.tenant !== tenant || head.epoch !== epoch) throw new SafekeepError('key-export-broken', { path, reason: 'it is of another tenant or epoch' });
+  if (head.tenant !== tenant || head.epoch !== epoch)
+    throw new SafekeepError('key-export-broken', { path, reason: 'it is of another tenant or epoch' });
   let keys = 0;
   let living = 0;
   for await (const batch of readExport(path, PAGE)) {

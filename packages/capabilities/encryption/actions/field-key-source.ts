@@ -8,7 +8,8 @@ import { rotateScope, type Keyring } from './open-keys.ts';
 export function fieldKeySource(ring: Keyring): KeySource {
   return {
     current: (tenant, scope) => ring.dataKey(tenant, scope),
-    byId: async (tenant, ids) => new Map(await Promise.all(ids.map(async (id) => [id, await ring.openingKey(tenant, id)] as const))),
+    byId: async (tenant, ids) =>
+      new Map(await Promise.all(ids.map(async (id) => [id, await ring.openingKey(tenant, id)] as const))),
     index: (tenant, scope) => ring.indexKey(tenant, scope),
     prepare: async (tenant, scope) => {
       await ring.dataKey(tenant, scope);

@@ -13,7 +13,12 @@ const UNKNOWN_SHOWN = 100;
 export type Listed = {
   readonly keys: readonly KeyText[];
   readonly next: string | null;
-  readonly epochs: readonly { readonly epoch: number; readonly state: 'current' | 'retiring' | 'destroyed'; readonly createdAt: string; readonly destroyedAt: string | null }[];
+  readonly epochs: readonly {
+    readonly epoch: number;
+    readonly state: 'current' | 'retiring' | 'destroyed';
+    readonly createdAt: string;
+    readonly destroyedAt: string | null;
+  }[];
   readonly alerts: readonly string[];
 };
 
@@ -21,7 +26,11 @@ export type Listed = {
 export async function listRing(
   ring: Keyring,
   tenant: string,
-  { limit, after, places }: { readonly limit: number; readonly after?: Buffer; readonly places: readonly SealedPlace[] | undefined },
+  {
+    limit,
+    after,
+    places,
+  }: { readonly limit: number; readonly after?: Buffer; readonly places: readonly SealedPlace[] | undefined },
 ): Promise<Listed> {
   const { database, clock, directory } = ring.ground;
   const { found, epochs } = await inTenant(database, tenant, async (client) => ({
@@ -37,11 +46,17 @@ export async function listRing(
   if (current !== undefined && now.getTime() - current.createdAt.getTime() >= EPOCH_AGE_MS) alerts.push('epoch-overdue');
   if (epochs.some(({ state }) => state === 'retiring')) alerts.push('roll-unfinished');
   const backups = await readBackups(directory);
-  if (current !== undefined && !backups.some((note) => note.epochs[tenant]?.includes(current.epoch) === true)) alerts.push('no-key-backup-of-this-epoch');
+  if (current !== undefined && !backups.some((note) => note.epochs[tenant]?.includes(current.epoch) === true))
+    alerts.push('no-key-backup-of-this-epoch');
   return {
     keys: shown.map((key) => textOf(key, now, values)),
     next: found.length > limit ? (shown.at(-1)?.keyId.toString('hex') ?? null) : null,
-    epochs: epochs.map(({ epoch, state, createdAt, destroyedAt }) => ({ epoch, state, createdAt: createdAt.toISOString(), destroyedAt: destroyedAt?.toISOString() ?? null })),
+    epochs: epochs.map(({ epoch, state, createdAt, destroyedAt }) => ({
+      epoch,
+      state,
+      createdAt: createdAt.toISOString(),
+      destroyedAt: destroyedAt?.toISOString() ?? null,
+    })),
     alerts,
   };
 }
@@ -53,7 +68,9 @@ export async function census(ring: Keyring, tenant: string, places: readonly Sea
   const keys: Census['keys'] = [];
   for (let at = 0; at < ids.length; at += IDS_AT_ONCE) {
     const batch = ids.slice(at, at + IDS_AT_ONCE).map((id) => Buffer.from(id, 'hex'));
-    const listed = await inTenant(ring.ground.database, tenant, (client) => listKeys(client, tenant, { limit: batch.length, ids: batch }));
+    const listed = await inTenant(ring.ground.database, tenant, (client) =>
+      listKeys(client, tenant, { limit: batch.length, ids: batch }),
+    );
     for (const key of listed) {
       const id = key.keyId.toString('hex');
       keys.push({ id, scope: scopeOf(key), state: key.state, values: byKey.get(id) ?? 0 });

@@ -41,7 +41,13 @@ export async function openKeys(context: CommandContext, { database, record }: Op
         `All keys of this home are opened by a secret that was made for it: ${path}. Whoever copies that folder and the database reads everything. Set SAFEKEEP_ROOT_PASSPHRASE and run "safekeep keys rotate root" to keep the two apart, and "safekeep keys backup" before anything is lost.`,
       ),
   });
-  return openKeyring({ database: database ?? (await context.database()), directory, roots, clock, ...(record === undefined ? {} : { record }) });
+  return openKeyring({
+    database: database ?? (await context.database()),
+    directory,
+    roots,
+    clock,
+    ...(record === undefined ? {} : { record }),
+  });
 }
 
 export type KeysHealth = { readonly state: 'ok' | 'warn' | 'fail' | 'not-evaluable'; readonly detail: string };
@@ -56,7 +62,9 @@ export async function keysHealth(context: CommandContext, database: Database): P
     const epoch = await ring.epochs.current(tenant);
     const { alerts } = await listRing(ring, tenant, { limit: 1, places: undefined });
     const detail = `epoch ${epoch} opens`;
-    return alerts.length === 0 ? { state: 'ok', detail } : { state: 'warn', detail: `${detail}; ${alerts.join(', ')}: safekeep keys list` };
+    return alerts.length === 0
+      ? { state: 'ok', detail }
+      : { state: 'warn', detail: `${detail}; ${alerts.join(', ')}: safekeep keys list` };
   } catch (error) {
     if (isSafekeepError(error)) return { state: 'fail', detail: `${error.message} ${error.remedy}` };
     throw error;

@@ -31,7 +31,10 @@ for (const server of testServers()) {
     assert.equal(opened.size, 1);
     const key = living(opened.get(sealed.id));
     assert.deepEqual(key.open(sealed.bytes, CONTEXT), PLAIN);
-    assert.throws(() => key.open(sealed.bytes, Buffer.from('elsewhere')), (error) => isSafekeepError(error));
+    assert.throws(
+      () => key.open(sealed.bytes, Buffer.from('elsewhere')),
+      (error) => isSafekeepError(error),
+    );
     const again = await inTenant((client) => ring().subjectKeys.forSealing(client, [owner(1)]));
     assert.equal(living(again.get('default/patient:1/erasable')).keyId, sealed.id);
   });
@@ -41,11 +44,15 @@ for (const server of testServers()) {
     const [mine, theirs] = [ring(), ring()];
     const before = await inTenant((client) => theirs.subjectKeys.forSealing(client, [owner(1), owner(1, 'kept')]));
     const id = living(before.get('default/patient:1/erasable')).keyId;
-    const destroyed = await inTenant((client) => mine.subjectKeys.destroy(client, { tenant: 'default', subject: 'patient:1' }, ['erasable']));
+    const destroyed = await inTenant((client) =>
+      mine.subjectKeys.destroy(client, { tenant: 'default', subject: 'patient:1' }, ['erasable']),
+    );
     assert.deepEqual(destroyed, [id]);
     // Never made before it was destroyed.
     await inTenant((client) => mine.subjectKeys.destroy(client, { tenant: 'default', subject: 'patient:9' }, ['erasable', 'kept']));
-    const after = await inTenant((client) => theirs.subjectKeys.forSealing(client, [owner(1), owner(1, 'kept'), owner(9), owner(9, 'kept')]));
+    const after = await inTenant((client) =>
+      theirs.subjectKeys.forSealing(client, [owner(1), owner(1, 'kept'), owner(9), owner(9, 'kept')]),
+    );
     assert.equal(after.get('default/patient:1/erasable'), 'erased');
     assert.equal(after.get('default/patient:9/erasable'), 'erased');
     assert.equal(after.get('default/patient:9/kept'), 'erased');
@@ -62,7 +69,9 @@ for (const server of testServers()) {
     const made = await Promise.all([make(), make(), make(), make()]);
     const ids = made.map((keys) => owners.map(({ subject }) => living(keys.get(`default/${subject}/erasable`)).keyId).join());
     assert.equal(new Set(ids).size, 1);
-    const strict = await inTenant((client) => ring().subjectKeys.forSealing(client, [owner(900)]), { mode: 'isolation level repeatable read' });
+    const strict = await inTenant((client) => ring().subjectKeys.forSealing(client, [owner(900)]), {
+      mode: 'isolation level repeatable read',
+    });
     assert.equal(strict.size, 1);
   });
 
@@ -72,15 +81,30 @@ for (const server of testServers()) {
     const keys = await inTenant((client) => ring().subjectKeys.forSealing(client, [owner(1)]), { role });
     const id = living(keys.get('default/patient:1/erasable')).keyId;
     assert.equal((await inTenant((client) => ring().subjectKeys.forOpening(client, [id]), { role })).size, 1);
-    await assert.rejects(inTenant((client) => client.query('select wrapped from safekeep.encryption_keys'), { role }), /permission denied/);
-    await assert.rejects(inTenant((client) => client.query('delete from safekeep.encryption_keys'), { role }), /permission denied/);
     await assert.rejects(
-      inTenant((client) => client.query("select * from safekeep.keys_by_id('default', $1)", [[Buffer.from(id, 'hex')]]), { role, tenant: 'other' }),
+      inTenant((client) => client.query('select wrapped from safekeep.encryption_keys'), { role }),
+      /permission denied/,
+    );
+    await assert.rejects(
+      inTenant((client) => client.query('delete from safekeep.encryption_keys'), { role }),
+      /permission denied/,
+    );
+    await assert.rejects(
+      inTenant((client) => client.query("select * from safekeep.keys_by_id('default', $1)", [[Buffer.from(id, 'hex')]]), {
+        role,
+        tenant: 'other',
+      }),
       /another tenant/,
     );
     assert.equal((await inTenant((client) => ring().subjectKeys.forOpening(client, [id]), { role, tenant: 'other' })).size, 0);
-    await assert.rejects(inTenant((client) => client.query('select wrapped from safekeep.encryption_keys'), { role: 'safekeep_auditor' }), /permission denied/);
-    await assert.rejects(inTenant((client) => client.query("select * from safekeep.keys_by_id('default', '{}')"), { role: 'safekeep_auditor' }), /permission denied/);
+    await assert.rejects(
+      inTenant((client) => client.query('select wrapped from safekeep.encryption_keys'), { role: 'safekeep_auditor' }),
+      /permission denied/,
+    );
+    await assert.rejects(
+      inTenant((client) => client.query("select * from safekeep.keys_by_id('default', '{}')"), { role: 'safekeep_auditor' }),
+      /permission denied/,
+    );
     // Nobody who reads the table learns whose keys they are.
     const { rows } = await pool.query('select * from safekeep.encryption_keys');
     assert.ok(!JSON.stringify(rows).includes('patient'));
@@ -100,7 +124,9 @@ test('a key whose transaction was rolled back is not used by the next one', asyn
 test('a key in somebody’s hand ends with its lease, and a data key is asked for again after it', async (t) => {
   const { ring, inTenant, clock, pool } = await workbench(t);
   const mine = ring();
-  const key = living((await inTenant((client) => mine.subjectKeys.forSealing(client, [owner(1)]))).get('default/patient:1/erasable'));
+  const key = living(
+    (await inTenant((client) => mine.subjectKeys.forSealing(client, [owner(1)]))).get('default/patient:1/erasable'),
+  );
   const sealed = key.seal(PLAIN, CONTEXT);
   const data = await mine.dataKey('default', 'user.contact.email');
   await pool.query("update safekeep.encryption_keys set state = 'shredded', wrapped = null, destroyed_at = now()");
@@ -108,7 +134,8 @@ test('a key in somebody’s hand ends with its lease, and a data key is asked fo
   assert.deepEqual(key.open(sealed, CONTEXT), PLAIN);
   assert.equal(await mine.dataKey('default', 'user.contact.email'), data);
   clock.advanceMs(1);
-  for (const use of [() => key.open(sealed, CONTEXT), () => key.seal(PLAIN, CONTEXT)]) assert.throws(use, (error) => isSafekeepError(error, 'key-lease-expired'));
+  for (const use of [() => key.open(sealed, CONTEXT), () => key.seal(PLAIN, CONTEXT)])
+    assert.throws(use, (error) => isSafekeepError(error, 'key-lease-expired'));
   await assert.rejects(mine.dataKey('default', 'user.contact.email'), (error) => isSafekeepError(error, 'key-erased'));
 });
 
@@ -116,13 +143,22 @@ test('a wrapped key that was changed, or put in the place of another, does not o
   const { ring, inTenant, pool } = await workbench(t);
   const keys = await inTenant((client) => ring().subjectKeys.forSealing(client, [owner(1), owner(2)]));
   const [first, second] = [...keys.values()].map((key) => living(key).keyId);
-  await pool.query('update safekeep.encryption_keys set wrapped = (select wrapped from safekeep.encryption_keys where key_id = $1) where key_id = $2', [
-    Buffer.from(first ?? '', 'hex'),
-    Buffer.from(second ?? '', 'hex'),
-  ]);
-  await assert.rejects(inTenant((client) => ring().subjectKeys.forOpening(client, [second ?? ''])), (error) => isSafekeepError(error, 'key-swapped'));
-  await pool.query(`update safekeep.encryption_keys set wrapped = set_byte(wrapped, 20, 255 - get_byte(wrapped, 20)) where key_id = $1`, [Buffer.from(first ?? '', 'hex')]);
-  await assert.rejects(inTenant((client) => ring().subjectKeys.forOpening(client, [first ?? ''])), (error) => isSafekeepError(error, 'key-swapped'));
+  await pool.query(
+    'update safekeep.encryption_keys set wrapped = (select wrapped from safekeep.encryption_keys where key_id = $1) where key_id = $2',
+    [Buffer.from(first ?? '', 'hex'), Buffer.from(second ?? '', 'hex')],
+  );
+  await assert.rejects(
+    inTenant((client) => ring().subjectKeys.forOpening(client, [second ?? ''])),
+    (error) => isSafekeepError(error, 'key-swapped'),
+  );
+  await pool.query(
+    `update safekeep.encryption_keys set wrapped = set_byte(wrapped, 20, 255 - get_byte(wrapped, 20)) where key_id = $1`,
+    [Buffer.from(first ?? '', 'hex')],
+  );
+  await assert.rejects(
+    inTenant((client) => ring().subjectKeys.forOpening(client, [first ?? ''])),
+    (error) => isSafekeepError(error, 'key-swapped'),
+  );
 });
 
 test('a scope has versions: the newest seals, the one before opens, one made ahead takes over', async (t) => {
@@ -157,10 +193,13 @@ test('an index key is never the key that seals, and gives the same index in ever
 test('uses are counted in batches, and ten times the usual is told', async (t) => {
   const { ring, inTenant, pool, clock, events } = await workbench(t);
   const mine = ring();
-  const uses = async () => (await pool.query("select usage_count::int as n from safekeep.encryption_keys where key_purpose = 'data'")).rows[0]?.n;
+  const uses = async () =>
+    (await pool.query("select usage_count::int as n from safekeep.encryption_keys where key_purpose = 'data'")).rows[0]?.n;
   const data = await mine.dataKey('default', 'user.name');
   for (let count = 0; count < 5; count += 1) data.countSeal();
-  const key = living((await inTenant((client) => mine.subjectKeys.forSealing(client, [owner(1)]))).get('default/patient:1/erasable'));
+  const key = living(
+    (await inTenant((client) => mine.subjectKeys.forSealing(client, [owner(1)]))).get('default/patient:1/erasable'),
+  );
   key.seal(PLAIN, CONTEXT);
   assert.equal(await uses(), 0);
   await mine.flushUsage();
@@ -173,7 +212,10 @@ test('uses are counted in batches, and ten times the usual is told', async (t) =
   await mine.close();
   assert.equal(await uses(), 20_005);
   const told = events.filter(({ operation }) => operation === 'unusual-use');
-  assert.deepEqual(told.map(({ keyId, rows }) => [keyId, rows]), []);
+  assert.deepEqual(
+    told.map(({ keyId, rows }) => [keyId, rows]),
+    [],
+  );
   assert.equal(events.filter(({ operation }) => operation === 'use').length, 2);
   assert.ok(PERSON);
 });

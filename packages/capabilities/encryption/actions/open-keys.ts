@@ -75,7 +75,13 @@ const CACHED_AT_MOST = 100_000;
 /** Keys whose count is written by one statement. */
 const COUNTS_AT_ONCE = 10_000;
 
-type Cached = { readonly tenant: string; readonly keyId: Buffer; readonly wrapped: Buffer; readonly key: SealingKey; counted: number };
+type Cached = {
+  readonly tenant: string;
+  readonly keyId: Buffer;
+  readonly wrapped: Buffer;
+  readonly key: SealingKey;
+  counted: number;
+};
 type Leased<Value> = { readonly value: Value; readonly until: number };
 
 export function openKeyring(ground: KeyGround): Keyring {
@@ -118,7 +124,9 @@ class Ring implements Keyring {
     const name = `${tenant}/#${keyId}`;
     const found = this.#fresh(this.#data, name);
     if (found !== undefined) return found;
-    const [stored] = await inTenant(this.ground.database, tenant, (client) => readKeys(client, tenant, [Buffer.from(keyId, 'hex')]));
+    const [stored] = await inTenant(this.ground.database, tenant, (client) =>
+      readKeys(client, tenant, [Buffer.from(keyId, 'hex')]),
+    );
     if (stored === undefined) throw new SafekeepError('key-unknown', { key: keyId });
     const key = await this.#openStored(stored);
     if (key === 'erased') throw new SafekeepError('key-erased', { key: keyId });
@@ -149,7 +157,10 @@ class Ring implements Keyring {
         await inTenant(database, tenant, async (client) => {
           await this.#tellUnusual(client, { tenant, sinceMs, now, counts: batch });
           await addUsage(client, tenant, { counts: batch, at: now });
-          await this.log({ operation: 'use', tenant, keyId: null, rows: batch.reduce((sum, { uses }) => sum + uses, 0), error: null }, client);
+          await this.log(
+            { operation: 'use', tenant, keyId: null, rows: batch.reduce((sum, { uses }) => sum + uses, 0), error: null },
+            client,
+          );
         });
       }
     }
@@ -196,24 +207,59 @@ class Ring implements Keyring {
   }
 
   /** By mark in hex. One statement where all are there. */
-  async #findOrMake(db: Queryable, tenant: string, marked: readonly { readonly owner: KeyOwner; readonly mark: Buffer }[]): Promise<ReadonlyMap<string, StoredKey>> {
+  async #findOrMake(
+    db: Queryable,
+    tenant: string,
+    marked: readonly { readonly owner: KeyOwner; readonly mark: Buffer }[],
+  ): Promise<ReadonlyMap<string, StoredKey>> {
     const byMark = (keys: readonly StoredKey[]): [string, StoredKey][] => keys.map((key) => [key.mark?.toString('hex') ?? '', key]);
-    const found = new Map(byMark(await readKeysOf(db, tenant, marked.map(({ mark }) => mark))));
+    const found = new Map(
+      byMark(
+        await readKeysOf(
+          db,
+          tenant,
+          marked.map(({ mark }) => mark),
+        ),
+      ),
+    );
     const missing = marked.filter(({ mark }) => !found.has(mark.toString('hex')));
     if (missing.length === 0) return found;
     const epoch = await this.#epochForMaking(db, tenant);
     const kek = await this.epochs.open(tenant, epoch);
     const made = missing.map(({ owner, mark }) => {
       const { id, bytes } = createSealingKey();
-      const place = { tenant, keyId: Buffer.from(id, 'hex'), purpose: 'subject', scope: null, mark, fate: owner.fate, version: 1 } as const;
-      const key: NewKey = { ...place, state: 'active', epoch, wrapped: wrapKey(kek, place, bytes), algorithm: 'AES-256-GCM', expiresAt: null };
+      const place = {
+        tenant,
+        keyId: Buffer.from(id, 'hex'),
+        purpose: 'subject',
+        scope: null,
+        mark,
+        fate: owner.fate,
+        version: 1,
+      } as const;
+      const key: NewKey = {
+        ...place,
+        state: 'active',
+        epoch,
+        wrapped: wrapKey(kek, place, bytes),
+        algorithm: 'AES-256-GCM',
+        expiresAt: null,
+      };
       bytes.fill(0);
       return key;
     });
     const inserted = await insertKeys(db, tenant, made, this.ground.clock.now());
     if (inserted === made.length) for (const key of made) found.set(key.mark?.toString('hex') ?? '', { ...key, usageCount: 0 });
     // Of two who make a key at once one wins, and both use the winner's.
-    else for (const [mark, key] of byMark(await readKeysOf(db, tenant, missing.map(({ mark }) => mark)))) found.set(mark, key);
+    else
+      for (const [mark, key] of byMark(
+        await readKeysOf(
+          db,
+          tenant,
+          missing.map(({ mark }) => mark),
+        ),
+      ))
+        found.set(mark, key);
     return found;
   }
 
@@ -248,7 +294,11 @@ class Ring implements Keyring {
     await holdEpoch(db, tenant);
     const epoch = await this.epochs.current(tenant);
     // One that was never made is remembered as destroyed: nobody makes it afterwards. Whoever makes it right now is waited for.
-    const tombstones = marks.map((mark, number) => ({ keyId: Buffer.from(createSealingKey().id, 'hex'), mark, fate: fates[number] ?? 'erasable' }));
+    const tombstones = marks.map((mark, number) => ({
+      keyId: Buffer.from(createSealingKey().id, 'hex'),
+      mark,
+      fate: fates[number] ?? 'erasable',
+    }));
     const owned = new Set((await readOwned(db, tenant, marks)).map(({ mark }) => mark.toString('hex')));
     const unmade = tombstones.filter(({ mark }) => !owned.has(mark.toString('hex')));
     if (unmade.length > 0) await insertTombstones(db, tenant, { keys: unmade, epoch, at: clock.now() });
@@ -322,7 +372,7 @@ class Ring implements Keyring {
     bytes.fill(0);
     this.#evict(id);
     this.#cache.set(id, { tenant: stored.tenant, keyId: stored.keyId, wrapped: stored.wrapped, key, counted: key.seals });
-    if (this.#cache.size > CACHED_AT_MOST) for (const oldest of this.#cache.keys()) return this.#evict(oldest), key;
+    if (this.#cache.size > CACHED_AT_MOST) for (const oldest of this.#cache.keys()) return (this.#evict(oldest), key);
     return key;
   }
 
@@ -349,7 +399,17 @@ class Ring implements Keyring {
 
   async #tellUnusual(
     db: Queryable,
-    { tenant, sinceMs, now, counts }: { readonly tenant: string; readonly sinceMs: number; readonly now: Date; readonly counts: readonly { readonly keyId: Buffer; readonly uses: number }[] },
+    {
+      tenant,
+      sinceMs,
+      now,
+      counts,
+    }: {
+      readonly tenant: string;
+      readonly sinceMs: number;
+      readonly now: Date;
+      readonly counts: readonly { readonly keyId: Buffer; readonly uses: number }[];
+    },
   ): Promise<void> {
     const many = counts.filter(({ uses }) => uses >= UNUSUAL_USES);
     if (many.length === 0) return;
@@ -405,7 +465,10 @@ type ScopeOrder = {
 export type ScopeKey = { readonly keyId: string; readonly version: number };
 
 /** The first key of a scope, or a later one that is to become active by the next rotation. False where there is one already. */
-export async function createScope(ring: Keyring, order: ScopeOrder & { readonly state: 'active' | 'pre-active' }): Promise<ScopeKey | undefined> {
+export async function createScope(
+  ring: Keyring,
+  order: ScopeOrder & { readonly state: 'active' | 'pre-active' },
+): Promise<ScopeKey | undefined> {
   return await withScope(ring, order, async (db, versions) => {
     const isWanted = order.state === 'active' ? versions.length === 0 : !versions.some(({ state }) => state === 'pre-active');
     return isWanted ? await insertVersion(ring, db, { ...order, version: (versions[0]?.version ?? 0) + 1 }) : undefined;
@@ -413,7 +476,10 @@ export async function createScope(ring: Keyring, order: ScopeOrder & { readonly 
 }
 
 /** A new version seals from now on, and the one before only opens. What is sealed under that stays as it is until it is sealed anew. */
-export async function rotateScope(ring: Keyring, order: ScopeOrder): Promise<{ readonly now: ScopeKey; readonly before: ScopeKey }> {
+export async function rotateScope(
+  ring: Keyring,
+  order: ScopeOrder,
+): Promise<{ readonly now: ScopeKey; readonly before: ScopeKey }> {
   const { tenant, scope, purpose } = order;
   return await withScope(ring, order, async (db, versions) => {
     const active = versions.find(({ state }) => seals(state));
@@ -447,7 +513,14 @@ async function withScope<Result>(
 async function insertVersion(
   ring: Keyring,
   db: Queryable,
-  { tenant, scope, purpose, version, state, expiresAt }: ScopeOrder & { readonly version: number; readonly state: 'active' | 'pre-active' },
+  {
+    tenant,
+    scope,
+    purpose,
+    version,
+    state,
+    expiresAt,
+  }: ScopeOrder & { readonly version: number; readonly state: 'active' | 'pre-active' },
 ): Promise<ScopeKey> {
   const { id, bytes } = createSealingKey();
   const epoch = await ring.epochs.current(tenant);

@@ -34,7 +34,8 @@ export async function recoverStore(ring: Keyring, home: string, payload: BackupP
     for (const { tenant, epoch, key, check, createdAt } of payload.epochs) {
       if (await isDestroyed(ring, tenant, epoch)) continue;
       const bytes = Buffer.from(key, 'base64');
-      if (kekCheck(bytes) !== check) throw new SafekeepError('key-backup-unfit', { reason: 'a key in it is not the one that it says' });
+      if (kekCheck(bytes) !== check)
+        throw new SafekeepError('key-backup-unfit', { reason: 'a key in it is not the one that it says' });
       await createKek(directory, await wrapKek(root, bytes, { tenant, epoch, createdAt }));
       bytes.fill(0);
       (epochs[tenant] ??= []).push(epoch);
@@ -55,7 +56,9 @@ export async function recoverStore(ring: Keyring, home: string, payload: BackupP
 async function isDestroyed(ring: Keyring, tenant: string, epoch: number): Promise<boolean> {
   const { directory, database } = ring.ground;
   if ((await epochsOf(directory, tenant)).some((file) => file.epoch === epoch && file.destroyedAt !== null)) return true;
-  const at = (await inTenant(database, tenant, (client) => readEpochs(client, tenant))).find((each) => each.epoch === epoch)?.destroyedAt ?? null;
+  const at =
+    (await inTenant(database, tenant, (client) => readEpochs(client, tenant))).find((each) => each.epoch === epoch)?.destroyedAt ??
+    null;
   if (at !== null) await noteDestroyed(directory, tenant, { epoch, at });
   return at !== null;
 }
@@ -73,7 +76,8 @@ export async function restoreTable(ring: Keyring, tenant: string, from?: string)
   const head = await readHead(path);
   if (head.tenant !== tenant) throw new SafekeepError('key-export-broken', { path, reason: 'it is of another tenant' });
   const kek = await ring.epochs.open(tenant, head.epoch);
-  for await (const batch of readExport(path, PAGE)) for (const row of batch) if (row.wrapped !== null) unwrapKey(kek, placeOf(tenant, row), row.wrapped).fill(0);
+  for await (const batch of readExport(path, PAGE))
+    for (const row of batch) if (row.wrapped !== null) unwrapKey(kek, placeOf(tenant, row), row.wrapped).fill(0);
   const destroyed = (await epochsOf(directory, tenant)).filter((file) => file.destroyedAt !== null);
   const restored = await inTenant(database, tenant, async (client) => {
     const known = await readEpochs(client, tenant);
@@ -83,7 +87,8 @@ export async function restoreTable(ring: Keyring, tenant: string, from?: string)
     }
     let count = 0;
     for await (const batch of readExport(path, PAGE)) count += await restoreKeys(client, tenant, batch);
-    for (const { epoch, destroyedAt } of destroyed) if (destroyedAt !== null) await markDestroyed(client, tenant, { epoch, at: destroyedAt });
+    for (const { epoch, destroyedAt } of destroyed)
+      if (destroyedAt !== null) await markDestroyed(client, tenant, { epoch, at: destroyedAt });
     await ring.log({ operation: 'restore-keys', tenant, keyId: null, rows: count, error: null }, client);
     return count;
   });
@@ -95,7 +100,7 @@ export async function restoreTable(ring: Keyring, tenant: string, from?: string)
 export async function tryKeys(ring: Keyring, tenant: string): Promise<{ readonly keys: number; readonly closed: number }> {
   let keys = 0;
   let closed = 0;
-  for (let after: Buffer | null = null; ; ) {
+  for (let after: Buffer | null = null; ;) {
     const { ids, stored: page } = await pageOfKeys(ring, tenant, after);
     for (const stored of page) {
       if (stored.wrapped === null) continue;
@@ -112,7 +117,11 @@ export async function tryKeys(ring: Keyring, tenant: string): Promise<{ readonly
   }
 }
 
-async function pageOfKeys(ring: Keyring, tenant: string, after: Buffer | null): Promise<{ readonly ids: readonly Buffer[]; readonly stored: readonly StoredKey[] }> {
+async function pageOfKeys(
+  ring: Keyring,
+  tenant: string,
+  after: Buffer | null,
+): Promise<{ readonly ids: readonly Buffer[]; readonly stored: readonly StoredKey[] }> {
   return await inTenant(ring.ground.database, tenant, async (client) => {
     const ids = (await pageForExport(client, tenant, { after, limit: PAGE })).map(({ key_id }) => key_id);
     return { ids, stored: await readKeys(client, tenant, ids) };

@@ -56,7 +56,11 @@ export async function rollEpoch(ring: Keyring, tenant: string, options: RollOpti
 }
 
 /** The epoch to leave and the one to go to: those of a roll that was killed, else the current one and a new one. */
-async function beginRoll(ring: Keyring, tenant: string, patienceMs: number): Promise<{ readonly from: number; readonly to: number }> {
+async function beginRoll(
+  ring: Keyring,
+  tenant: string,
+  patienceMs: number,
+): Promise<{ readonly from: number; readonly to: number }> {
   const { database, directory, roots, clock } = ring.ground;
   const epochs = await inTenant(database, tenant, (client) => readEpochs(client, tenant));
   const current = epochs.find(({ state }) => state === 'current')?.epoch;
@@ -65,7 +69,9 @@ async function beginRoll(ring: Keyring, tenant: string, patienceMs: number): Pro
   if (retiring !== undefined) return { from: retiring, to: current };
   const files = await epochsOf(directory, tenant);
   // One that a crash left before the database knew of it is used.
-  const to = files.findLast(({ epoch, destroyedAt }) => epoch > current && destroyedAt === null)?.epoch ?? Math.max(current, files.at(-1)?.epoch ?? 0) + 1;
+  const to =
+    files.findLast(({ epoch, destroyedAt }) => epoch > current && destroyedAt === null)?.epoch ??
+    Math.max(current, files.at(-1)?.epoch ?? 0) + 1;
   const root = await roots.current();
   await createKek(directory, await newKek(root, { tenant, epoch: to, now: clock.now() }));
   const kek = await requireKek(directory, tenant, to);
@@ -90,12 +96,13 @@ async function rewrapAll(ring: Keyring, tenant: string, { from, to, options }: M
     const keks = { old: await ring.epochs.open(tenant, from), next: await ring.epochs.open(tenant, to) };
     // While one page is written, the next one is read and wrapped.
     let writing: Promise<number> = Promise.resolve(0);
-    for (let after: Buffer | null = null; ; ) {
+    for (let after: Buffer | null = null; ;) {
       const { ids, stored } = await readPage(ring, tenant, { epoch: from, after });
       const keys = stored.map((each) => moved(keks, each)).filter((key) => key !== undefined);
       done += await writing;
       options.onProgress?.(done);
-      writing = keys.length === 0 ? Promise.resolve(0) : inTenant(database, tenant, (client) => rewrap(client, tenant, { keys, from, to }));
+      writing =
+        keys.length === 0 ? Promise.resolve(0) : inTenant(database, tenant, (client) => rewrap(client, tenant, { keys, from, to }));
       // A failure is told by the await of the next round or of the end.
       writing.catch(() => undefined);
       if (options.signal?.aborted === true || ids.length < PAGE) break;
@@ -118,7 +125,10 @@ async function readPage(
   });
 }
 
-function moved({ old, next }: { readonly old: WrappingKey; readonly next: WrappingKey }, stored: StoredKey): { readonly keyId: Buffer; readonly wrapped: Buffer } | undefined {
+function moved(
+  { old, next }: { readonly old: WrappingKey; readonly next: WrappingKey },
+  stored: StoredKey,
+): { readonly keyId: Buffer; readonly wrapped: Buffer } | undefined {
   if (stored.wrapped === null) return undefined;
   const bytes = unwrapKey(old, stored, stored.wrapped);
   const wrapped = wrapKey(next, stored, bytes);

@@ -6,7 +6,12 @@ import type { Root } from '../roots/root.ts';
 import { openKek, wrapKek } from './epoch-keys.ts';
 import type { Keyring } from './open-keys.ts';
 
-export type RootRotated = { readonly now: string; readonly before: readonly string[]; readonly rewrapped: number; readonly destruction: Readonly<Record<string, string>> };
+export type RootRotated = {
+  readonly now: string;
+  readonly before: readonly string[];
+  readonly rewrapped: number;
+  readonly destruction: Readonly<Record<string, string>>;
+};
 
 /**
  * Wraps the keys of all epochs of all tenants of this home under a new root: of the kind `file` a new root file, else the one that
@@ -14,11 +19,20 @@ export type RootRotated = { readonly now: string; readonly before: readonly stri
  *
  * @throws `key-busy`, `key-root-wrong`, `key-root-unreachable`, `key-store-unwritable`: then the old root still opens what it did.
  */
-export async function rotateRoot(ring: Keyring, { destroyOld = false }: { readonly destroyOld?: boolean } = {}): Promise<RootRotated> {
+export async function rotateRoot(
+  ring: Keyring,
+  { destroyOld = false }: { readonly destroyOld?: boolean } = {},
+): Promise<RootRotated> {
   const { directory, roots } = ring.ground;
   return await withStoreLock(directory, async () => {
     const { place } = roots;
-    const files: FileRootOptions = { directory, passphrase: place.settings.passphrase, previous: place.settings.previous, now: place.now(), onSecretMade: place.onSecretMade };
+    const files: FileRootOptions = {
+      directory,
+      passphrase: place.settings.passphrase,
+      previous: place.settings.previous,
+      now: place.now(),
+      onSecretMade: place.onSecretMade,
+    };
     const isFile = place.settings.kind === 'file';
     const target = isFile ? await fileRoot(files, { make: true, next: true }) : await roots.current({ make: true });
     const before = new Map<string, Root>();
@@ -44,14 +58,19 @@ export async function rotateRoot(ring: Keyring, { destroyOld = false }: { readon
       const answer = await old.destroy();
       destruction[name] = answer === 'unsupported' ? answer : answer.at.toISOString();
     }
-    for (const tenant of await tenantsOf(directory)) await ring.log({ operation: 'rotate-root', tenant, keyId: null, rows: rewrapped, error: null });
+    for (const tenant of await tenantsOf(directory))
+      await ring.log({ operation: 'rotate-root', tenant, keyId: null, rows: rewrapped, error: null });
     return { now: `${target.kind} ${target.id}`, before: [...before.keys()], rewrapped, destruction };
   });
 }
 
-async function verifyKek(directory: string, root: Root, { tenant, epoch, check }: { readonly tenant: string; readonly epoch: number; readonly check: string }): Promise<void> {
+async function verifyKek(
+  directory: string,
+  root: Root,
+  { tenant, epoch, check }: { readonly tenant: string; readonly epoch: number; readonly check: string },
+): Promise<void> {
   const kek = await readKek(directory, tenant, epoch);
   const bytes = kek === undefined ? undefined : await root.unwrap(Buffer.from(kek.wrapped, 'base64'));
-  if (bytes === undefined || kekCheck(bytes) !== check) throw new SafekeepError('key-root-wrong', { root: `${root.kind} ${root.id}` });
+  if (bytes === undefined || kekCheck(bytes) !== check)
+    throw new SafekeepError('key-root-wrong', { root: `${root.kind} ${root.id}` });
 }
-

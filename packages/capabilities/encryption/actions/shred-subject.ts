@@ -16,7 +16,13 @@ export type ShredGround = {
 };
 
 export type ShredOutcome =
-  | { readonly state: 'shredded'; readonly operation: string; readonly keyIds: readonly string[]; readonly epochs: readonly number[]; readonly counts: Readonly<Record<string, number>> }
+  | {
+      readonly state: 'shredded';
+      readonly operation: string;
+      readonly keyIds: readonly string[];
+      readonly epochs: readonly number[];
+      readonly counts: Readonly<Record<string, number>>;
+    }
   /** Nothing was destroyed; it is queued, and tried again when a hold is released. */
   | { readonly state: 'held'; readonly holds: readonly string[] };
 
@@ -46,7 +52,9 @@ export async function shredSubject(
   const subject = formatPerson(person);
   const marks = await ring.marksOf(tenant, subject, fates);
   const known = await inTenant(database, tenant, (client) => readOwned(client, tenant, marks));
-  const ids = Object.fromEntries(known.slice(0, IDS_AT_MOST).map(({ keyId }, number) => [`key-${number + 1}`, keyId.toString('hex')]));
+  const ids = Object.fromEntries(
+    known.slice(0, IDS_AT_MOST).map(({ keyId }, number) => [`key-${number + 1}`, keyId.toString('hex')]),
+  );
   try {
     const { id, result } = await runRecorded(
       { database, ledger, tenant, clock },
@@ -79,14 +87,27 @@ async function refuseHeld(client: pg.ClientBase, tenant: string, person: PersonK
 async function destroyAll(
   ring: Keyring,
   client: pg.ClientBase,
-  { tenant, subject, person, fates, places }: { readonly tenant: string; readonly subject: string; readonly person: PersonKey; readonly fates: readonly Fate[]; readonly places: readonly SealedPlace[] },
+  {
+    tenant,
+    subject,
+    person,
+    fates,
+    places,
+  }: {
+    readonly tenant: string;
+    readonly subject: string;
+    readonly person: PersonKey;
+    readonly fates: readonly Fate[];
+    readonly places: readonly SealedPlace[];
+  },
 ) {
   const keyIds = await ring.subjectKeys.destroy(client, { tenant, subject }, fates);
   const marks = await ring.marksOf(tenant, subject, fates);
   const epochs = [...new Set((await readOwned(client, tenant, marks)).map(({ epoch }) => epoch))];
   const counts: Record<string, number> = { 'safekeep.encryption_keys': keyIds.length };
   for (const place of places) {
-    for (const [table, rows] of Object.entries((await place.forget?.(client, tenant, person)) ?? {})) counts[table] = (counts[table] ?? 0) + rows;
+    for (const [table, rows] of Object.entries((await place.forget?.(client, tenant, person)) ?? {}))
+      counts[table] = (counts[table] ?? 0) + rows;
   }
   await removeShred(client, tenant, { type: person.type, key: formatKey(person.key), fates });
   await ring.log({ operation: 'shred', tenant, keyId: null, rows: keyIds.length, error: null }, client);
@@ -124,7 +145,9 @@ export async function replayShreds({ ring, ledger, tenant }: Pick<ShredGround, '
   let destroyed = 0;
   for await (const { entry } of ledger.read()) {
     if (entry.kind !== 'done' || entry.operation !== 'shredding' || entry.tenant !== tenant) continue;
-    const ids = Object.entries(entry.ids).filter(([name]) => name.startsWith('key-')).map(([, id]) => Buffer.from(id, 'hex'));
+    const ids = Object.entries(entry.ids)
+      .filter(([name]) => name.startsWith('key-'))
+      .map(([, id]) => Buffer.from(id, 'hex'));
     const again = await inTenant(database, tenant, (client) => shredKeys(client, tenant, ids, clock.now()));
     if (again.length === 0) continue;
     destroyed += again.length;
@@ -139,4 +162,3 @@ export async function replayShreds({ ring, ledger, tenant }: Pick<ShredGround, '
 export const shredsAfterRelease: ReleaseListener = async (client, { tenant, hold }) => {
   await makeDue(client, tenant, hold.person);
 };
-

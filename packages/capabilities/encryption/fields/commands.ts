@@ -74,7 +74,10 @@ function encrypt(open: OpenKeySource): Command {
         const moved =
           input.mode === undefined || field.mode === mode
             ? field
-            : await changeMode(ground, ref, { mode, agree: () => context.confirm(`Changing the mode of ${formatColumnName(ref)}`) });
+            : await changeMode(ground, ref, {
+                mode,
+                agree: () => context.confirm(`Changing the mode of ${formatColumnName(ref)}`),
+              });
         await writeProtection(context, ref, { protect: moved.mode, search: moved.indexes.map(({ kind }) => kind) });
         return { result: { ...fieldText(moved), answers: answers.map(answerText), residue: [] } };
       });
@@ -131,7 +134,10 @@ function rotate(open: OpenKeySource): Command {
     positionals: [column],
     input: Type.Object({
       column: Column,
-      resume: Type.Boolean({ default: false, description: 'go on with a rotation that was interrupted, under the key that is current' }),
+      resume: Type.Boolean({
+        default: false,
+        description: 'go on with a rotation that was interrupted, under the key that is current',
+      }),
     }),
     output: RotatedText,
     example: 'safekeep encrypt rotate public.patients.ssn',
@@ -226,7 +232,10 @@ async function writeProtection(context: CommandContext, ref: ColumnRef, { protec
   }
 }
 
-function describe({ field, mode, phase, direction, done, total, rowsPerSecond }: Frozen<Omit<DoneText, 'answers' | 'residue'>>, ink: Ink): string {
+function describe(
+  { field, mode, phase, direction, done, total, rowsPerSecond }: Frozen<Omit<DoneText, 'answers' | 'residue'>>,
+  ink: Ink,
+): string {
   const way = direction === 'out' ? ink.warn(' (going back)') : '';
   return `${ink.strong(field)}  ${mode}  ${phase}${way}  ${done} of ${total} rows${rowsPerSecond > 0 ? `, ${Math.round(rowsPerSecond)} a second` : ''}`;
 }

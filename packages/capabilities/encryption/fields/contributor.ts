@@ -21,7 +21,10 @@ export const encryptedFields: Contributor = ({ map, catalog }) => {
     for (const { object, breaks, remedy } of answers.filter(({ effect }) => effect === 'stops'))
       problems.push({ target: name, reason: `it cannot be encrypted as it is. ${object}: ${breaks}. What to do: ${remedy}` });
     const upsert = upsertAnswer(table, column);
-    for (const { object, breaks, remedy } of [...answers.filter(({ effect }) => effect === 'changes'), ...(upsert === undefined ? [] : [upsert])])
+    for (const { object, breaks, remedy } of [
+      ...answers.filter(({ effect }) => effect === 'changes'),
+      ...(upsert === undefined ? [] : [upsert]),
+    ])
       notes.push({ target: name, text: `once it is encrypted: ${object}: ${breaks}. What to do: ${remedy}.` });
     notes.push({ target: name, text: `is not encrypted yet. Run: safekeep encrypt ${name}` });
   }

@@ -42,7 +42,8 @@ export async function readBackups(directory: string): Promise<readonly BackupNot
     } catch (cause) {
       throw new SafekeepError('key-file-broken', { path, reason: 'it is not whole' }, { cause });
     }
-    if (!Value.Check(Note, value)) throw new SafekeepError('key-file-broken', { path, reason: 'it has not the form of such a note' });
+    if (!Value.Check(Note, value))
+      throw new SafekeepError('key-file-broken', { path, reason: 'it has not the form of such a note' });
     notes.push(value);
   }
   return notes;

@@ -86,14 +86,22 @@ export async function replaceKek(directory: string, kek: Kek): Promise<void> {
   await replaceFile(pathOf(directory, kek.tenant, kek.epoch), `${JSON.stringify(kek)}\n`);
 }
 
-export async function destroyKek(directory: string, tenant: string, { epoch, at }: { readonly epoch: number; readonly at: Date }): Promise<Date> {
+export async function destroyKek(
+  directory: string,
+  tenant: string,
+  { epoch, at }: { readonly epoch: number; readonly at: Date },
+): Promise<Date> {
   await noteDestroyed(directory, tenant, { epoch, at });
   await destroyFile(pathOf(directory, tenant, epoch));
   return (await destroyedAt(directory, tenant, epoch)) ?? at;
 }
 
 /** From now on no key of this epoch is put back from a backup. */
-export async function noteDestroyed(directory: string, tenant: string, { epoch, at }: { readonly epoch: number; readonly at: Date }): Promise<void> {
+export async function noteDestroyed(
+  directory: string,
+  tenant: string,
+  { epoch, at }: { readonly epoch: number; readonly at: Date },
+): Promise<void> {
   await makeFolder(folderOf(directory, tenant));
   const note = { format: 'safekeep-kek-destroyed/1', tenant, epoch, at: at.toISOString() };
   await createOnce(pathOf(directory, tenant, epoch, 'destroyed'), `${JSON.stringify(note)}\n`);
@@ -112,7 +120,8 @@ function parse<Schema extends typeof Kek | typeof Destroyed>(schema: Schema, tex
   } catch (cause) {
     throw new SafekeepError('key-file-broken', { path, reason: 'it is not whole' }, { cause });
   }
-  if (!Value.Check(schema, value)) throw new SafekeepError('key-file-broken', { path, reason: 'it has not the form of such a file' });
+  if (!Value.Check(schema, value))
+    throw new SafekeepError('key-file-broken', { path, reason: 'it has not the form of such a file' });
   return value;
 }
 

@@ -196,7 +196,11 @@ function rowOf(line: Line): RestoredKey {
   };
 }
 
-function parsed<Schema extends typeof Head | typeof Line | typeof Tail>(schema: Schema, text: string, path: string): Static<Schema> {
+function parsed<Schema extends typeof Head | typeof Line | typeof Tail>(
+  schema: Schema,
+  text: string,
+  path: string,
+): Static<Schema> {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -14,7 +14,10 @@ export async function ageRoot(secret: Secret): Promise<Root> {
     recipient = await identityToRecipient(identity ?? '');
   } catch (cause) {
     // Its message may quote what it was given.
-    throw new SafekeepError('key-root-unfit', { root: 'age', reason: `SAFEKEEP_ROOT_AGE_IDENTITY is no age identity (${nameOf(cause)})` });
+    throw new SafekeepError('key-root-unfit', {
+      root: 'age',
+      reason: `SAFEKEEP_ROOT_AGE_IDENTITY is no age identity (${nameOf(cause)})`,
+    });
   }
   return {
     kind: 'age',

@@ -54,7 +54,11 @@ export async function commandRoot(options: CommandOptions): Promise<Root> {
   };
 }
 
-async function ask<const Answer extends TSchema>(options: CommandOptions, question: object, answer: Answer): Promise<Static<Answer>> {
+async function ask<const Answer extends TSchema>(
+  options: CommandOptions,
+  question: object,
+  answer: Answer,
+): Promise<Static<Answer>> {
   const text = await talk(options, JSON.stringify({ protocol: 'safekeep-root/1', ...question }));
   let value: unknown;
   try {

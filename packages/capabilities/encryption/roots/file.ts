@@ -15,7 +15,12 @@ const RootFile = Type.Object(
     format: Type.Literal('safekeep-root/1'),
     id: Type.String({ pattern: '^[0-9a-f]{16}$' }),
     secret: Type.Union([Type.Literal('passphrase'), Type.Literal('home')]),
-    scrypt: Type.Object({ n: Type.Integer({ minimum: 2 ** 14, maximum: 2 ** 20 }), r: Type.Literal(8), p: Type.Literal(1), salt: Type.String() }),
+    scrypt: Type.Object({
+      n: Type.Integer({ minimum: 2 ** 14, maximum: 2 ** 20 }),
+      r: Type.Literal(8),
+      p: Type.Literal(1),
+      salt: Type.String(),
+    }),
     wrapped: Type.String(),
     createdAt: Type.String(),
   },
@@ -41,7 +46,10 @@ export type FileRootOptions = {
 };
 
 /** Opens the root of a home; with `make` it is made on first use. Throws `key-file-broken`, `key-file-unsafe`, `key-root-wrong`, `key-root-missing`. */
-export async function fileRoot(options: FileRootOptions, { make, next = false }: { readonly make: boolean; readonly next?: boolean }): Promise<Root> {
+export async function fileRoot(
+  options: FileRootOptions,
+  { make, next = false }: { readonly make: boolean; readonly next?: boolean },
+): Promise<Root> {
   const path = join(options.directory, next ? 'root-next.json' : 'root.json');
   let text = await readPrivate(path);
   if (text === undefined) {
@@ -112,14 +120,21 @@ async function rootOf(options: FileRootOptions, { path, file }: { readonly path:
   };
 }
 
-async function openRoot({ directory, passphrase, previous }: FileRootOptions, { path, file }: { readonly path: string; readonly file: RootFile }): Promise<WrappingKey> {
+async function openRoot(
+  { directory, passphrase, previous }: FileRootOptions,
+  { path, file }: { readonly path: string; readonly file: RootFile },
+): Promise<WrappingKey> {
   const { n, salt } = file.scrypt;
   const beside = file.secret === 'home' ? await readPrivate(secretPath(directory, file.id)) : undefined;
-  if (file.secret === 'home' && beside === undefined) throw new SafekeepError('key-root-missing', { path: secretPath(directory, file.id) });
+  if (file.secret === 'home' && beside === undefined)
+    throw new SafekeepError('key-root-missing', { path: secretPath(directory, file.id) });
   const secrets = beside === undefined ? [passphrase, previous] : [new Secret(beside.trim())];
   for (const secret of secrets) {
     if (secret === undefined) continue;
-    const opened = tryUnwrap(await stretched(secret, { n, salt: Buffer.from(salt, 'base64') }), Buffer.from(file.wrapped, 'base64'));
+    const opened = tryUnwrap(
+      await stretched(secret, { n, salt: Buffer.from(salt, 'base64') }),
+      Buffer.from(file.wrapped, 'base64'),
+    );
     if (opened !== undefined) return opened;
   }
   throw new SafekeepError('key-root-wrong', { root: path });
@@ -137,7 +152,9 @@ function tryUnwrap(wrapping: WrappingKey, wrapped: Buffer): WrappingKey | undefi
 async function stretched(secret: Secret, { n, salt }: { readonly n: number; readonly salt: Buffer }): Promise<WrappingKey> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const text = secret.reveal().normalize('NFC');
-  scrypt(text, salt, KEY_BYTES, { N: n, r: 8, p: 1, maxmem: 256 * n * 8 }, (error, key) => (error === null ? resolve(key) : reject(error)));
+  scrypt(text, salt, KEY_BYTES, { N: n, r: 8, p: 1, maxmem: 256 * n * 8 }, (error, key) =>
+    error === null ? resolve(key) : reject(error),
+  );
   return new WrappingKey(await promise);
 }
 

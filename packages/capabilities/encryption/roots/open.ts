@@ -62,7 +62,11 @@ async function openCurrent(place: RootPlace, make: boolean): Promise<Root> {
 }
 
 /** What could be the root of this kind: the one of today, the next one, the one before. */
-function candidates({ settings, directory, now, onSecretMade }: RootPlace, kind: string, make = false): readonly (() => Promise<Root>)[] {
+function candidates(
+  { settings, directory, now, onSecretMade }: RootPlace,
+  kind: string,
+  make = false,
+): readonly (() => Promise<Root>)[] {
   const { passphrase, ageIdentity, key, command, timeoutMs, previous } = settings;
   const both = (secret: Secret | undefined): readonly Secret[] => [secret, previous].filter((each) => each !== undefined);
   if (kind === 'age') return both(ageIdentity).map((each) => () => ageRoot(each));
@@ -73,13 +77,15 @@ function candidates({ settings, directory, now, onSecretMade }: RootPlace, kind:
   }
   if (kind !== 'file') return [];
   const file = { directory, passphrase, previous, now: now(), onSecretMade };
-  return [
-    () => fileRoot(file, { make }),
-    async () => await fileRoot(file, { make: false, next: await hasNextRoot(directory) }),
-  ];
+  return [() => fileRoot(file, { make }), async () => await fileRoot(file, { make: false, next: await hasNextRoot(directory) })];
 }
 
 function unfit(kind: RootKind): SafekeepError {
-  const missing = { file: '', age: 'SAFEKEEP_ROOT_AGE_IDENTITY', environment: 'SAFEKEEP_ROOT_KEY', command: 'SAFEKEEP_ROOT_COMMAND' }[kind];
+  const missing = {
+    file: '',
+    age: 'SAFEKEEP_ROOT_AGE_IDENTITY',
+    environment: 'SAFEKEEP_ROOT_KEY',
+    command: 'SAFEKEEP_ROOT_COMMAND',
+  }[kind];
   return new SafekeepError('key-root-unfit', { root: kind, reason: `${missing} is not set` });
 }

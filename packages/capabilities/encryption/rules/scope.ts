@@ -9,6 +9,7 @@ const WORDS = ['root', 'epoch', OWNERS];
 
 /** Throws `key-scope-invalid`. */
 export function requireScope(text: string): string {
-  if (WORDS.includes(text) || text.length > SCOPE_CHARS || !SCOPE.test(text)) throw new SafekeepError('key-scope-invalid', { scope: text.slice(0, SCOPE_CHARS) });
+  if (WORDS.includes(text) || text.length > SCOPE_CHARS || !SCOPE.test(text))
+    throw new SafekeepError('key-scope-invalid', { scope: text.slice(0, SCOPE_CHARS) });
   return text;
 }

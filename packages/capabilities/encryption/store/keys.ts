@@ -68,7 +68,10 @@ export async function readScope(
     [tenant, purpose, scope],
   );
   // The statement names these columns.
-  return (rows as readonly Pick<KeyRow, 'key_id' | 'version' | 'state'>[]).map(({ key_id, ...rest }) => ({ keyId: key_id, ...rest }));
+  return (rows as readonly Pick<KeyRow, 'key_id' | 'version' | 'state'>[]).map(({ key_id, ...rest }) => ({
+    keyId: key_id,
+    ...rest,
+  }));
 }
 
 export type NewKey = Omit<StoredKey, 'usageCount'> & {
@@ -110,7 +113,15 @@ export async function insertKeys(db: Queryable, tenant: string, keys: readonly N
 export async function insertTombstones(
   db: Queryable,
   tenant: string,
-  { keys, epoch, at }: { readonly keys: readonly { readonly keyId: Buffer; readonly mark: Buffer; readonly fate: Fate }[]; readonly epoch: number; readonly at: Date },
+  {
+    keys,
+    epoch,
+    at,
+  }: {
+    readonly keys: readonly { readonly keyId: Buffer; readonly mark: Buffer; readonly fate: Fate }[];
+    readonly epoch: number;
+    readonly at: Date;
+  },
 ): Promise<void> {
   await db.query(
     `insert into safekeep.encryption_keys
@@ -133,7 +144,12 @@ export async function lockOwners(db: Queryable, tenant: string, marks: readonly 
 export type DestroyedKey = { readonly keyId: Buffer; readonly epoch: number };
 
 /** Overwrites every version with nothing. A statement of its own after the lock: it sees versions that were made meanwhile. */
-export async function shredOwners(db: Queryable, tenant: string, marks: readonly Buffer[], at: Date): Promise<readonly DestroyedKey[]> {
+export async function shredOwners(
+  db: Queryable,
+  tenant: string,
+  marks: readonly Buffer[],
+  at: Date,
+): Promise<readonly DestroyedKey[]> {
   const { rows } = await db.query(
     `update safekeep.encryption_keys set state = 'shredded', wrapped = null, destroyed_at = $3
       where tenant_id = $1 and owner_mark = any($2::bytea[]) and state <> 'shredded' returning key_id as "keyId", epoch`,
@@ -201,7 +217,11 @@ export async function pageOfEpoch(
 export async function rewrap(
   db: Queryable,
   tenant: string,
-  { keys, from, to }: { readonly keys: readonly { readonly keyId: Buffer; readonly wrapped: Buffer }[]; readonly from: number; readonly to: number },
+  {
+    keys,
+    from,
+    to,
+  }: { readonly keys: readonly { readonly keyId: Buffer; readonly wrapped: Buffer }[]; readonly from: number; readonly to: number },
 ): Promise<number> {
   const { rows } = await db.query(
     `update safekeep.encryption_keys as k set epoch = $3, wrapped = n.wrapped
@@ -276,7 +296,11 @@ export type ExportedRow = {
 };
 
 /** A page of all keys by id, without what is wrapped: that is asked for by id. */
-export async function pageForExport(db: Queryable, tenant: string, { after, limit }: { readonly after: Buffer | null; readonly limit: number }): Promise<readonly ExportedRow[]> {
+export async function pageForExport(
+  db: Queryable,
+  tenant: string,
+  { after, limit }: { readonly after: Buffer | null; readonly limit: number },
+): Promise<readonly ExportedRow[]> {
   const { rows } = await db.query(
     `select key_id, key_purpose, scope, owner_mark, fate, algorithm, version, state, epoch, created_at, expires_at, destroyed_at
        from safekeep.encryption_keys where tenant_id = $1 and ($2::bytea is null or key_id > $2) order by key_id limit $3`,

@@ -23,7 +23,11 @@ export async function removeShred(db: Queryable, tenant: string, { type, key, fa
 }
 
 /** After a release; a hold on rows may have been in anybody's way. */
-export async function makeDue(db: Queryable, tenant: string, person: { readonly type: string; readonly key: string } | null): Promise<number> {
+export async function makeDue(
+  db: Queryable,
+  tenant: string,
+  person: { readonly type: string; readonly key: string } | null,
+): Promise<number> {
   const { rows } = await db.query(
     `update safekeep.encryption_shred_queue set due = true
       where tenant_id = $1 and ($2::text is null or (subject_type = $2 and subject_key = $3)) returning 1`,

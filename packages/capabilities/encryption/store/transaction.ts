@@ -59,10 +59,10 @@ export async function takeRotation(client: pg.ClientBase, tenant: string): Promi
 
 /** The versions of one scope are made one after the other. */
 export async function takeScope(client: pg.ClientBase, tenant: string, scope: string): Promise<void> {
-  await client.query("select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('safekeep key scope ' || $1::text || ' ' || $2::text, 0))", [
-    tenant,
-    scope,
-  ]);
+  await client.query(
+    "select pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('safekeep key scope ' || $1::text || ' ' || $2::text, 0))",
+    [tenant, scope],
+  );
 }
 
 export type Standing = { readonly tenant: string | null; readonly isolation: string };

@@ -20,17 +20,35 @@ export type Workbench = TestDatabase & {
   readonly events: KeyEvent[];
   readonly secretsMade: string[];
   /** A ring of its own, as another process would have. Closed at the end of the test. */
-  readonly ring: (options?: { readonly directory?: string; readonly settings?: Partial<RootSettings>; readonly database?: TestDatabase['database'] }) => Keyring;
+  readonly ring: (options?: {
+    readonly directory?: string;
+    readonly settings?: Partial<RootSettings>;
+    readonly database?: TestDatabase['database'];
+  }) => Keyring;
   readonly ledger: () => Promise<Ledger>;
-  readonly inTenant: <Result>(run: (client: pg.PoolClient) => Promise<Result>, options?: { readonly tenant?: string; readonly mode?: string; readonly end?: 'commit' | 'rollback'; readonly role?: string }) => Promise<Result>;
+  readonly inTenant: <Result>(
+    run: (client: pg.PoolClient) => Promise<Result>,
+    options?: { readonly tenant?: string; readonly mode?: string; readonly end?: 'commit' | 'rollback'; readonly role?: string },
+  ) => Promise<Result>;
 };
 
-export const FILE_ROOT: RootSettings = { kind: 'file', passphrase: undefined, ageIdentity: undefined, key: undefined, command: undefined, timeoutMs: 10_000, previous: undefined };
+export const FILE_ROOT: RootSettings = {
+  kind: 'file',
+  passphrase: undefined,
+  ageIdentity: undefined,
+  key: undefined,
+  command: undefined,
+  timeoutMs: 10_000,
+  previous: undefined,
+};
 
 export const PERSON = { type: 'patient', key: ['42'] };
 
 /** A home, a migrated database with two tenants, and rings on them. */
-export async function workbench(t: Ending, { server = testServers()[0] }: { readonly server?: TestServer } = {}): Promise<Workbench> {
+export async function workbench(
+  t: Ending,
+  { server = testServers()[0] }: { readonly server?: TestServer } = {},
+): Promise<Workbench> {
   const made = await testDatabase(t, { migrated: true, server });
   await made.pool.query("insert into safekeep.tenants (tenant_id, name) values ('other', 'Other')");
   const home = await mkdtemp(join(tmpdir(), 'safekeep-keys-'));
@@ -50,7 +68,13 @@ export async function workbench(t: Ending, { server = testServers()[0] }: { read
     clock,
     events,
     secretsMade,
-    ring: (options = {}) => ringOn(options.database ?? made.database, options.directory ?? directory, { clock, settings: { ...FILE_ROOT, ...options.settings }, events, secretsMade }),
+    ring: (options = {}) =>
+      ringOn(options.database ?? made.database, options.directory ?? directory, {
+        clock,
+        settings: { ...FILE_ROOT, ...options.settings },
+        events,
+        secretsMade,
+      }),
     ledger: async () => {
       const ledger = await openLedger({
         directory: join(home, 'ledger'),
@@ -102,4 +126,3 @@ export function owner(number: number, fate: 'erasable' | 'kept' = 'erasable', te
 }
 
 export const CONTEXT = Buffer.from('test context');
-

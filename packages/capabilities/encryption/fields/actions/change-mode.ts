@@ -21,7 +21,8 @@ export async function changeMode(
   const known = await reading(ground, (client) => findField(client, ground.tenant, column));
   if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
   if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
-  if (!isAtLeast(known.phase, 'switched')) throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
+  if (!isAtLeast(known.phase, 'switched'))
+    throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
   if (known.mode === mode) return known;
   await agree(known);
   return await withLease(ground, known, async () => {

@@ -42,7 +42,11 @@ for (const server of testServers()) {
     const { ground, pool, keys } = bench;
     const before = await bench.fingerprint();
     const original = (await pool.query('select * from people order by id')).rows;
-    const { field: email } = await encryptField(ground, bench.order('public.people.email', { mode: 'database', search: ['exact'] }), agreed);
+    const { field: email } = await encryptField(
+      ground,
+      bench.order('public.people.email', { mode: 'database', search: ['exact'] }),
+      agreed,
+    );
     const { field: phone } = await encryptField(ground, bench.order('public.people.phone', { mode: 'database' }), agreed);
     const fields = [email, phone];
     const rowOf = async (client: pg.ClientBase | pg.Pool, id: number) =>
@@ -51,7 +55,7 @@ for (const server of testServers()) {
     // On the way: whoever has no key goes on as before, and what they write is sealed by the next sweep.
     await pool.query(`update people set email = 'loose@example.org' where id = 1`);
     assert.equal((await rowOf(pool, 1))?.email, 'loose@example.org');
-    assert.deepEqual((await rowOf(pool, 2)), { email: null, phone: null, visits: 0 });
+    assert.deepEqual(await rowOf(pool, 2), { email: null, phone: null, visits: 0 });
     await unlocked(bench, fields, async (client) => {
       assert.deepEqual(await rowOf(client, 2), { email: 'person2@example.org', phone: '555-012', visits: 0 });
     });
@@ -59,7 +63,10 @@ for (const server of testServers()) {
     for (const { table, column } of fields) await finishField(ground, { ...table, column }, agreed);
     const { rows: left } = await pool.query('select count(email)::integer as emails, count(phone)::integer as phones from people');
     assert.deepEqual(left, [{ emails: 0, phones: 0 }]);
-    await assert.rejects(pool.query(`insert into people (email) values ('x@example.org')`), /takes no plaintext from a session that has not unlocked/);
+    await assert.rejects(
+      pool.query(`insert into people (email) values ('x@example.org')`),
+      /takes no plaintext from a session that has not unlocked/,
+    );
     await assert.rejects(pool.query(`insert into people_decrypted (email) values ('x@example.org')`), /takes no plaintext/);
     // A default is a value as any other.
     await assert.rejects(pool.query(`insert into people (phone) values (null)`), /takes no plaintext/);
@@ -85,16 +92,28 @@ for (const server of testServers()) {
       assert.equal((await client.query('delete from people_decrypted where id = 5')).rowCount, 1);
       assert.equal((await client.query('delete from people_decrypted where id = 5')).rowCount, 0);
       await client.query(`insert into people (id, email) values (300, 'direct@example.org')`);
-      const number = (await keys.index('default', email.keyScope)).index(`${email.id} exact 1`, 'direct@example.org', email.indexes[0]?.bits ?? 0);
-      const found = await client.query('select id from people_decrypted where email_exact_index = $1 and email = $2', [number.toString(), 'direct@example.org']);
+      const number = (await keys.index('default', email.keyScope)).index(
+        `${email.id} exact 1`,
+        'direct@example.org',
+        email.indexes[0]?.bits ?? 0,
+      );
+      const found = await client.query('select id from people_decrypted where email_exact_index = $1 and email = $2', [
+        number.toString(),
+        'direct@example.org',
+      ]);
       assert.deepEqual(found.rows, [{ id: 300 }], 'the trigger made the index that Node looks for');
     });
     // What a session without a key reads as NULL is not written back by an ORM that updates all columns.
-    await assert.rejects(pool.query('update people set email = null, visits = 1 where id = 6'), /is kept sealed in column email_encrypted/);
+    await assert.rejects(
+      pool.query('update people set email = null, visits = 1 where id = 6'),
+      /is kept sealed in column email_encrypted/,
+    );
     await unlocked(bench, fields, async (client) => {
       await client.query('savepoint upsert');
       await assert.rejects(
-        client.query(`insert into people (id, email) values (6, 'up@example.org') on conflict (id) do update set email = excluded.email`),
+        client.query(
+          `insert into people (id, email) values (6, 'up@example.org') on conflict (id) do update set email = excluded.email`,
+        ),
         /is kept sealed/,
       );
       await client.query('rollback to savepoint upsert');
@@ -125,7 +144,9 @@ for (const server of testServers()) {
 }
 
 test('row security of the table binds whoever reads the view, and a role without the key sees the rows it may see without values', async (t) => {
-  const bench = await workbench(t, { setUp: `${PEOPLE}; alter table people enable row level security; create policy few on people using (id <= 3)` });
+  const bench = await workbench(t, {
+    setUp: `${PEOPLE}; alter table people enable row level security; create policy few on people using (id <= 3)`,
+  });
   const role = `test_${randomBytes(6).toString('hex')}`;
   await bench.pool.query(`create role ${role}; grant select on people to ${role}`);
   await encryptField(bench.ground, bench.order('public.people.email', { mode: 'database' }), agreed);
@@ -133,7 +154,10 @@ test('row security of the table binds whoever reads the view, and a role without
   const client = await bench.pool.connect();
   await client.query(`begin; grant usage on schema safekeep to ${role}; set local role ${role}`);
   const { rows } = await client.query('select id, email from people_decrypted order by id');
-  assert.deepEqual(rows, [1, 2, 3].map((id) => ({ id, email: null })));
+  assert.deepEqual(
+    rows,
+    [1, 2, 3].map((id) => ({ id, email: null })),
+  );
   await client.query('rollback');
   client.release();
   await bench.pool.query(`drop owned by ${role}; drop role ${role}`);
@@ -143,7 +167,7 @@ test('once statement logging is switched on a session unlocks nothing any more',
   const bench = await workbench(t, { setUp: PEOPLE });
   const { field } = await encryptField(bench.ground, bench.order('public.people.phone', { mode: 'database' }), agreed);
   await unlocked(bench, [field], async (client) => {
-    await client.query("set local log_min_duration_statement = 0; set local log_parameter_max_length = -1");
+    await client.query('set local log_min_duration_statement = 0; set local log_parameter_max_length = -1');
     await assert.rejects(client.query('select safekeep.unlock($1)', [bench.keys.bundle(field)]), /unlock refused/);
   }).catch((error: unknown) => assert.match(String(error), /current transaction is aborted/));
 });

@@ -35,13 +35,15 @@ export async function decryptField(ground: Ground, column: ColumnRef, agree: (fi
   await agree(known);
   return await withLease(ground, known, async () => {
     const field = await fresh(ground, known);
-    if (field.phase === 'planned') await inTransaction(ground, field, (client) => deleteField(client, field));
-    else {
-      const loose = await takePlaintextAgain(ground, field);
-      await giveBack(ground, loose);
-      await takeOut(ground, loose);
+    if (field.phase === 'planned') {
+      await inTransaction(ground, field, (client) => deleteField(client, field));
+      return { ...field, direction: 'out' };
     }
-    return { ...field, phase: 'planned', direction: 'out' };
+    const loose = await takePlaintextAgain(ground, field);
+    await giveBack(ground, loose);
+    const counted = await fresh(ground, loose);
+    await takeOut(ground, loose);
+    return { ...counted, phase: 'planned' };
   });
 }
 
@@ -68,12 +70,8 @@ async function giveBack(ground: Ground, field: Field): Promise<void> {
     for (const statement of createLeftIndex(field)) await ground.database.withClient((client) => runAll(client, [statement]));
   await sweep(ground, field, opening);
   if (field.notNull === null) return;
-  await inTransaction(ground, field, (client) => runAll(client, addPresenceCheckUnlessThere(field)));
+  await inTransaction(ground, field, (client) => runAll(client, addPresenceCheck(field)));
   await inTransaction(ground, field, (client) => runAll(client, validatePresence(field)));
-}
-
-function addPresenceCheckUnlessThere(field: Field): readonly string[] {
-  return addPresenceCheck(field);
 }
 
 /** Under one short lock: the last plaintexts are given back, it is proved that none is missing, and all of ours goes. */

@@ -3,14 +3,7 @@ import type { Field } from '../model.ts';
 import type { Phase } from '../rules/life.ts';
 import { mayFollow } from '../rules/life.ts';
 import type { Answer } from '../rules/refusals.ts';
-import {
-  addColumns,
-  createTriggers,
-  currentType,
-  lockAgainstWrites,
-  missingIndexes,
-  runAll,
-} from '../store/definition.ts';
+import { addColumns, createTriggers, currentType, lockAgainstWrites, missingIndexes, runAll } from '../store/definition.ts';
 import { findField, insertField, readField, updateField, type Change } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
 import { createView } from '../store/view.ts';
@@ -66,23 +59,23 @@ export async function fresh(ground: Ground, field: Pick<Field, 'tenant' | 'id' |
 type Step = (ground: Ground, field: Field) => Promise<void>;
 
 const STEPS: Partial<Record<Phase, Step>> = {
-  planned: async (ground, field) => {
+  'planned': async (ground, field) => {
     await enter(ground, field, { to: 'added', statements: addColumns(field) });
   },
-  added: async (ground, field) => {
+  'added': async (ground, field) => {
     await enter(ground, field, { to: 'dual-write', statements: createTriggers(field, { strict: false }) });
   },
   'dual-write': async (ground, field) => {
     const total = await reading(ground, (client) => countValues(client, field, 'plain'));
     await enter(ground, field, { to: 'backfilling', statements: [], change: { total, done: 0, verified: 0, nextPage: 0 } });
   },
-  backfilling: async (ground, field) => {
+  'backfilling': async (ground, field) => {
     await walk(ground, field, sealing);
     await buildIndexes(ground, field);
     await sweep(ground, field, sealing);
     await enter(ground, field, { to: 'verified', statements: [] });
   },
-  verified: async (ground, field) => {
+  'verified': async (ground, field) => {
     await switchReaders(ground, field);
   },
 };
@@ -118,7 +111,8 @@ async function switchReaders(ground: Ground, field: Field): Promise<void> {
     const switched = await inTransaction(ground, field, async (client) => {
       await lockAgainstWrites(client, field);
       ground.observe('locked', field, { done: field.done, total: field.total });
-      if ((await currentType(client, field)) !== field.columnType) throw new SafekeepError('field-changed', { field: nameOf(field) });
+      if ((await currentType(client, field)) !== field.columnType)
+        throw new SafekeepError('field-changed', { field: nameOf(field) });
       const { found, done } = await sweepOnce(client, ground, { field, pass: sealing });
       if (found !== done || (await countLeft(client, field, 'unsealed')) > 0) return false;
       if (field.mode === 'database') await createView(client, field);

@@ -33,7 +33,8 @@ export async function finishField(ground: Ground, column: ColumnRef, agree: (fie
   const known = await reading(ground, (client) => findField(client, ground.tenant, column));
   if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
   if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
-  if (!isAtLeast(known.phase, 'switched')) throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
+  if (!isAtLeast(known.phase, 'switched'))
+    throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
   if (known.phase !== 'finished') await agree(known);
   const field = await withLease(ground, known, async () => {
     for (let at = await fresh(ground, known); ; at = await fresh(ground, at)) {
@@ -43,7 +44,10 @@ export async function finishField(ground: Ground, column: ColumnRef, agree: (fie
       await step(ground, at);
     }
   });
-  return { field, residue: residueOf(await reading(ground, (client) => copiesOf(client, { ...field.table, column: field.column }))) };
+  return {
+    field,
+    residue: residueOf(await reading(ground, (client) => copiesOf(client, { ...field.table, column: field.column }))),
+  };
 }
 
 const STEPS: Partial<Record<Phase, (ground: Ground, field: Field) => Promise<void>>> = {

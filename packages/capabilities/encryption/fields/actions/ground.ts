@@ -8,7 +8,11 @@ import { begin, commit, limitLockWaits, rollback, takeLease } from '../store/ses
 
 /** Told as the work goes on; a test stops or kills it there. */
 export type Moment = 'phase' | 'read' | 'sealed' | 'written' | 'committed' | 'locked' | 'waiting';
-export type Observer = (moment: Moment, field: Pick<Field, 'phase'>, counts: { readonly done: number; readonly total: number }) => void;
+export type Observer = (
+  moment: Moment,
+  field: Pick<Field, 'phase'>,
+  counts: { readonly done: number; readonly total: number },
+) => void;
 
 /** Where, for whom and with which keys fields are moved. */
 export type Ground = {

@@ -39,7 +39,10 @@ for (const server of testServers()) {
     await assert.rejects(pool.query(`update people set email_encrypted = 'plain' where id = 1`), /violates check constraint/);
     await assert.rejects(pool.query(`update people set email_encrypted = null where id = 1`), /violates check constraint/);
 
-    const { census, currentKeyId } = await rotateField(ground, bench.order('public.people.email').column, { agree: agreed, resume: false });
+    const { census, currentKeyId } = await rotateField(ground, bench.order('public.people.email').column, {
+      agree: agreed,
+      resume: false,
+    });
     assert.deepEqual(census, [{ keyId: currentKeyId, values: 4_000 }]);
 
     for (const column of ['email', 'note', 'born'])

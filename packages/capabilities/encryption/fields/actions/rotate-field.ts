@@ -23,16 +23,15 @@ export async function rotateField(
 ): Promise<Rotated> {
   const known = await reading(ground, (client) => findField(client, ground.tenant, column));
   if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
-  if (!isAtLeast(known.phase, 'backfilling')) throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
+  if (!isAtLeast(known.phase, 'backfilling'))
+    throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
   await agree(known);
   return await withLease(ground, known, async () => {
     if (!resume) await ground.keys.rotate(known);
     const keyId = await ground.keys.currentKeyId(known);
     const total = await reading(ground, (client) => countValues(client, known, 'sealed'));
     const at = ground.clock.now();
-    await inTransaction(ground, known, (client) =>
-      updateField(client, known, { nextPage: 0, done: 0, verified: 0, total, at }),
-    );
+    await inTransaction(ground, known, (client) => updateField(client, known, { nextPage: 0, done: 0, verified: 0, total, at }));
     const field = await fresh(ground, known);
     await walk(ground, field, resealing(keyId));
     for (let pass = 1; ; pass += 1) {

@@ -48,7 +48,11 @@ const STRAINED = 4;
 const STRAIN_PAUSE_MS = 1_000;
 
 /** How long to leave the server alone after a batch. */
-export function pauseMs(batch: { readonly tookMs: number; readonly quickestMs: number; readonly lagSeconds: number | null }): number {
+export function pauseMs(batch: {
+  readonly tookMs: number;
+  readonly quickestMs: number;
+  readonly lagSeconds: number | null;
+}): number {
   if (batch.lagSeconds !== null && batch.lagSeconds > LAG_SECONDS) return LAG_PAUSE_MS;
   return batch.tookMs > batch.quickestMs * STRAINED ? Math.min(batch.tookMs, STRAIN_PAUSE_MS) : 0;
 }

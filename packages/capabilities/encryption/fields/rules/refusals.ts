@@ -249,7 +249,8 @@ function aboutTriggers(table: Table, column: Column, { mode }: Asked): readonly 
 
 function aboutViews(catalog: Catalog, table: Table, column: Column): readonly Answer[] {
   return catalog.tables.flatMap((view) => {
-    if (view.view === null) return [];
+    // Ours, for another column of the table.
+    if (view.view === null || (view.schema === table.schema && view.name === `${table.name}_decrypted`)) return [];
     const reads = view.view.reads.filter(({ schema, table: of }) => schema === table.schema && of === table.name);
     if (!reads.some((read) => read.column === column.name)) return [];
     const what = view.kind === 'materialized-view' ? 'materialized view' : 'view';

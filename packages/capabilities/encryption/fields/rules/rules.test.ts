@@ -40,7 +40,10 @@ test('every length that is chosen satisfies both rules, for the column and over 
 test('columns of few values are refused, and large ones get an index that finds few others', () => {
   assert.match(JSON.stringify(indexLength({ rows: 100_000, distinct: 2 }, [])), /too few to hide one among others/);
   assert.match(JSON.stringify(indexLength({ rows: 100_000, distinct: 16 }, [])), /too few/);
-  assert.match(JSON.stringify(indexLength({ rows: 59, distinct: 59 }, [{ bits: 4, distinct: 59 }])), /together the indexes would name single rows/);
+  assert.match(
+    JSON.stringify(indexLength({ rows: 59, distinct: 59 }, [{ bits: 4, distinct: 59 }])),
+    /together the indexes would name single rows/,
+  );
   assert.deepEqual(indexLength({ rows: 1_000_000, distinct: 1_000_000 }, []), { bits: 18 });
 });
 
@@ -74,33 +77,38 @@ test('a field goes in one phase at a time, and back from anywhere', () => {
 
 test('the pages of a table are handed out once each, and what is done is known below the first that is not', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 500 }), fc.integer({ min: 1, max: 60 }), fc.infiniteStream(fc.boolean()), (pages, step, turns) => {
-      const walk = new PageWalk({ from: 0, to: pages }, step);
-      const open: { readonly from: number; readonly to: number }[] = [];
-      let covered = 0;
-      let low = 0;
-      for (;;) {
-        const range = open.length < 3 && turns.next().value === true ? walk.take() : undefined;
-        if (range !== undefined) {
-          assert.equal(range.from, covered);
-          covered = range.to;
-          open.push(range);
-          continue;
+    fc.property(
+      fc.integer({ min: 0, max: 500 }),
+      fc.integer({ min: 1, max: 60 }),
+      fc.infiniteStream(fc.boolean()),
+      (pages, step, turns) => {
+        const walk = new PageWalk({ from: 0, to: pages }, step);
+        const open: { readonly from: number; readonly to: number }[] = [];
+        let covered = 0;
+        let low = 0;
+        for (;;) {
+          const range = open.length < 3 && turns.next().value === true ? walk.take() : undefined;
+          if (range !== undefined) {
+            assert.equal(range.from, covered);
+            covered = range.to;
+            open.push(range);
+            continue;
+          }
+          const [done] = open.splice(turns.next().value === true ? open.length - 1 : 0, 1);
+          if (done === undefined) {
+            const next = walk.take();
+            if (next === undefined) break;
+            covered = next.to;
+            open.push(next);
+            continue;
+          }
+          low = walk.finish(done);
+          for (const { from } of open) assert.ok(low <= from);
         }
-        const [done] = open.splice(turns.next().value === true ? open.length - 1 : 0, 1);
-        if (done === undefined) {
-          const next = walk.take();
-          if (next === undefined) break;
-          covered = next.to;
-          open.push(next);
-          continue;
-        }
-        low = walk.finish(done);
-        for (const { from } of open) assert.ok(low <= from);
-      }
-      assert.equal(covered, pages);
-      assert.equal(low, pages === 0 ? 0 : pages);
-    }),
+        assert.equal(covered, pages);
+        assert.equal(low, pages === 0 ? 0 : pages);
+      },
+    ),
   );
   assert.equal(batchPages({ pages: 0, rows: 0 }), 64);
   assert.equal(batchPages({ pages: 10_000, rows: 1_000_000 }), 50);

@@ -14,8 +14,7 @@ export function parseSearch(text: string): readonly SearchKind[] {
     ...new Set(
       named.map((each) => {
         const kind = KINDS.find((known) => known === each);
-        if (kind === undefined)
-          throw new SafekeepError('usage', { problem: `--search ${each} is none of ${KINDS.join(', ')}.` });
+        if (kind === undefined) throw new SafekeepError('usage', { problem: `--search ${each} is none of ${KINDS.join(', ')}.` });
         return kind;
       }),
     ),

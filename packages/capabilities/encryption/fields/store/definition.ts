@@ -71,7 +71,9 @@ export function createTriggers(field: Field, { strict }: { readonly strict: bool
     if (wanted === null) return [`drop trigger if exists ${trigger} on ${table}`];
     const { event, when, action } = wanted;
     const call = `safekeep.seal_column(${triggerArguments(field, action, strict)})`;
-    return [`create or replace trigger ${trigger} before ${event} on ${table} for each row when (${when}) execute function ${call}`];
+    return [
+      `create or replace trigger ${trigger} before ${event} on ${table} for each row when (${when}) execute function ${call}`,
+    ];
   });
 }
 

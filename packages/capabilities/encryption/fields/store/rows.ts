@@ -33,7 +33,9 @@ export async function countValues(client: pg.ClientBase, field: Field, which: 'p
 /** Plaintext without ciphertext (`unsealed`), or ciphertext without plaintext (`unopened`). */
 export async function countLeft(client: pg.ClientBase, field: Field, which: 'unsealed' | 'unopened'): Promise<number> {
   const { table } = namesOf(field);
-  const { rows } = await client.query<{ count: string }>(`select count(*) as count from only ${table} where ${leftOf(field, which)}`);
+  const { rows } = await client.query<{ count: string }>(
+    `select count(*) as count from only ${table} where ${leftOf(field, which)}`,
+  );
   return Number(rows[0]?.count ?? 0);
 }
 

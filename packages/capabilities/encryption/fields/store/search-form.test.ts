@@ -16,10 +16,20 @@ for (const server of testServers()) {
       'Pfister',
     ].filter((text) => text.isWellFormed() && !text.includes('\0'));
     const cases = [
-      ...(['exact', 'last4', 'prefix', 'soundex'] as const).flatMap((kind) => texts.map((value) => ({ kind, value, type: 'text' as const }))),
-      ...['0', '1.50', '100', '100.00', '-0.10', 'NaN', '1e5'].map((value) => ({ kind: 'exact' as const, value, type: 'numeric' as const })),
+      ...(['exact', 'last4', 'prefix', 'soundex'] as const).flatMap((kind) =>
+        texts.map((value) => ({ kind, value, type: 'text' as const })),
+      ),
+      ...['0', '1.50', '100', '100.00', '-0.10', 'NaN', '1e5'].map((value) => ({
+        kind: 'exact' as const,
+        value,
+        type: 'numeric' as const,
+      })),
       ...(['year', 'month'] as const).flatMap((kind) =>
-        ['1984-07-09', '0044-03-15 BC', '12026-01-01', 'infinity', '-infinity'].map((value) => ({ kind, value, type: 'date' as const })),
+        ['1984-07-09', '0044-03-15 BC', '12026-01-01', 'infinity', '-infinity'].map((value) => ({
+          kind,
+          value,
+          type: 'date' as const,
+        })),
       ),
     ];
     const { rows } = await pool.query<{ form: string | null }>(

@@ -41,8 +41,7 @@ export async function frequencies(
 /** Close enough for counting; the forms themselves are made in canonical.ts. */
 const FORMS: Readonly<Record<SearchKind, (column: string) => string>> = {
   exact: (column) => `${column}::text`,
-  last4: (column) =>
-    `nullif(pg_catalog.right(pg_catalog.regexp_replace(${column}::text, '[^0-9A-Za-z]', '', 'g'), 4), '')`,
+  last4: (column) => `nullif(pg_catalog.right(pg_catalog.regexp_replace(${column}::text, '[^0-9A-Za-z]', '', 'g'), 4), '')`,
   prefix: (column) => `nullif(pg_catalog.left(pg_catalog.ltrim(pg_catalog.lower(${column}::text)), 3), '')`,
   year: (column) => `extract(year from ${column})`,
   month: (column) => `pg_catalog.date_trunc('month', ${column}::timestamptz)`,
@@ -58,7 +57,10 @@ export type Copies = {
   readonly statistics: boolean;
 };
 
-export async function copiesOf(client: pg.ClientBase, { column, ...table }: TableRef & { readonly column: string }): Promise<Copies> {
+export async function copiesOf(
+  client: pg.ClientBase,
+  { column, ...table }: TableRef & { readonly column: string },
+): Promise<Copies> {
   const { rows } = await client.query<{ replicas: number; slots: string[]; archiving: boolean; dead: string; statistics: boolean }>(
     `select (select count(*)::int4 from pg_catalog.pg_stat_replication) as replicas,
             array(select slot_name::text from pg_catalog.pg_replication_slots order by 1 limit 20) as slots,

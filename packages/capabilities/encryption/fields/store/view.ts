@@ -48,7 +48,9 @@ export async function createView(client: pg.ClientBase, field: Field): Promise<v
     encrypted: each.encryptedColumn,
     strict: isAtLeast(each.phase, 'nulled'),
   }));
-  const given = [field.table.schema, field.table.table, JSON.stringify(specification)].map((each) => `'${each.replaceAll("'", "''")}'`);
+  const given = [field.table.schema, field.table.table, JSON.stringify(specification)].map(
+    (each) => `'${each.replaceAll("'", "''")}'`,
+  );
   await client.query(
     `create trigger zz_safekeep_write instead of insert or update or delete on ${view} for each row execute function safekeep.write_decrypted(${given.join(', ')})`,
   );

@@ -17,8 +17,7 @@ export function memoryKeys(seed = 'test', version = 1): MemoryKeys {
     sealing.set(id, known);
     return known;
   };
-  const idOf = (scope: string): string =>
-    `${bytes(scope).toString('hex').slice(0, 14)}${newest.toString(16).padStart(2, '0')}`;
+  const idOf = (scope: string): string => `${bytes(scope).toString('hex').slice(0, 14)}${newest.toString(16).padStart(2, '0')}`;
   return {
     current: async (_tenant, scope) => keyOf(idOf(scope)),
     byId: async (_tenant, ids) => new Map(ids.map((id) => [id, keyOf(id)])),

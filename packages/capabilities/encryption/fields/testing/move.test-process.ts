@@ -10,7 +10,8 @@ import { memoryKeys } from './keys.ts';
 
 // Moves public.people.email one stretch and kills itself, as a power cut would, at the moment of the given number.
 const [url, stretch, fatal, keyVersion] = process.argv.slice(2);
-if (url === undefined || stretch === undefined) throw new Error('It takes a URL, a stretch, a number of moments and a key version.');
+if (url === undefined || stretch === undefined)
+  throw new Error('It takes a URL, a stretch, a number of moments and a key version.');
 const database = await openDatabase(new Secret(url), { applicationName: 'doomed' });
 let moments = 0;
 const ground: Ground = {
