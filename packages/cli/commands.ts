@@ -2,7 +2,7 @@ import type { Capability, Command } from '@safekeep/capabilities/capability';
 import { audit, auditCapture } from '@safekeep/capabilities/audit';
 import { datamap } from '@safekeep/capabilities/datamap';
 import { discovery } from '@safekeep/capabilities/discovery';
-import { encryptionOver } from '@safekeep/capabilities/encryption';
+import { encryptedFields, encryptionOver, refuseWhileEncrypted, sealedColumns } from '@safekeep/capabilities/encryption';
 import { holds, refuseWhileHeld } from '@safekeep/capabilities/holds';
 import { importCapability } from '@safekeep/capabilities/import';
 import { jobsOver } from '@safekeep/capabilities/jobs';
@@ -28,17 +28,18 @@ const doers: readonly Capability[] = [
     contributors: [
       columnComments,
       complianceFields((map, table) => map.tables.get(table)?.compliance ?? null),
+      encryptedFields,
       rowSecurity((map, table) => {
         const { isolate = false, hideDeleted = false } = map.tables.get(table) ?? {};
         return { isolate, hideDeleted };
       }),
       auditCapture,
     ],
-    guards: [refuseWhileHeld],
+    guards: [refuseWhileHeld, refuseWhileEncrypted],
   }),
   audit,
   holds,
-  encryptionOver([]),
+  encryptionOver([sealedColumns]),
   ledger,
   logs,
 ];

@@ -90,3 +90,7 @@ export {
 } from './datamap/schema-facts.ts';
 export type { MapPointer } from './datamap/shape.ts';
 export { columnText, eraseText, ofText, subjectText, tableText, writeMap } from './datamap/write.ts';
+
+// ---- encrypted fields ------------------------------------------------------------------------------------------------
+export { cardNumber, cardRuleOf, displayCard, isTrack, type CardRule } from './fields/card.ts';
+export { canonicalForm, indexLabel, PREFIX_LENGTH, searchFits, type SearchedType } from './fields/canonical.ts';

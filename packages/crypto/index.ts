@@ -6,4 +6,13 @@ export type { Place } from './sealing/place.ts';
 export { openBytes, openValue, sealBytes, sealerFor, sealValue, type Sealer } from './sealing/seal.ts';
 export { TYPE_TAGS, type TypedValue, type ValueType } from './sealing/typed-value.ts';
 export { WrappingKey } from './sealing/wrap.ts';
+export {
+  canonicalText,
+  indexForms,
+  indexTexts,
+  openTexts,
+  sealTexts,
+  type DataKeys,
+  type FieldPlace,
+} from './sealing/field-cipher.ts';
 export { unlockBundle, type UnlockedKey } from './sealing/unlock-bundle.ts';

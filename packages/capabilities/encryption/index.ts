@@ -1,11 +1,14 @@
 // The public face of encryption, listed by hand. Other capabilities and the composition roots import from here only.
+
 import type { Capability } from '../capability.ts';
+import { openKeySource } from './actions/field-key-source.ts';
 import { keyCommands } from './commands.ts';
+import { fieldCommands } from './fields/commands.ts';
 import type { SealedPlace } from './model.ts';
 
-/** Keys: made, replaced, backed up, destroyed. `places`: where sealed values stand, as the capabilities that seal tell. */
+/** Keys: made, replaced, backed up, destroyed; and the columns that are encrypted with them. `places`: where sealed values stand, as the capabilities that seal tell. */
 export function encryptionOver(places: readonly SealedPlace[]): Capability {
-  return { name: 'encryption', commands: keyCommands(places) };
+  return { name: 'encryption', commands: [...keyCommands(places), ...fieldCommands(openKeySource)] };
 }
 
 export { shredHorizon } from './actions/horizon.ts';
@@ -38,3 +41,18 @@ export type {
 } from './model.ts';
 export { openRoots, type RootPlace, type Roots, type RootSettings } from './roots/open.ts';
 export { ownerName } from './rules/owner.ts';
+
+// ---- encrypted fields ------------------------------------------------------------------------------------------------
+export { fieldKeySource } from './actions/field-key-source.ts';
+export { changeMode } from './fields/actions/change-mode.ts';
+export { decryptField } from './fields/actions/decrypt-field.ts';
+export { encryptField, type Encrypted } from './fields/actions/encrypt-field.ts';
+export { fieldKeys, type KeySource } from './fields/actions/field-keys.ts';
+export { fieldStatus } from './fields/actions/field-status.ts';
+export { finishField, type Finished } from './fields/actions/finish-field.ts';
+export type { Ground as FieldGround } from './fields/actions/ground.ts';
+export { planField, type FieldOrder, type FieldPlan } from './fields/actions/plan-field.ts';
+export { rotateField, type Rotated } from './fields/actions/rotate-field.ts';
+export { sealedColumns } from './fields/actions/sealed-columns.ts';
+export { encryptedFields, refuseWhileEncrypted } from './fields/contributor.ts';
+export type { Field, FieldIndex, FieldKeys, Mode } from './fields/model.ts';

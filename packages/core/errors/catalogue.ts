@@ -906,6 +906,98 @@ export const catalogue = {
     remedy: 'Run the Safekeep that made it, or a newer one.',
   },
 
+  // ---- encrypted fields --------------------------------------------------------------------------------------------
+  'field-missing': {
+    status: 404,
+    exit: 2,
+    text: 'There is no column {field}. Nothing was changed.',
+    remedy: 'Name it as schema.table.column; parts with capitals or spaces in double quotes.',
+  },
+  'field-unknown': {
+    status: 404,
+    exit: 2,
+    text: '{field} is not encrypted, and not on its way to be.',
+    remedy: 'See `safekeep encrypt status` for those that are.',
+  },
+  'field-unfit': {
+    status: 409,
+    exit: 1,
+    text: '{field} cannot be encrypted as it is. Nothing was changed.\n{reasons}',
+    remedy: 'Do what is said beside each reason, and run the command again.',
+  },
+  'field-search-unsafe': {
+    status: 409,
+    exit: 1,
+    text: '{field} cannot be given a search by {search}: {reason}. Nothing was changed.',
+    remedy: 'Leave that search out. Where the report is acceptable to whoever answers for the data: --accept-leak.',
+  },
+  'field-busy': {
+    status: 409,
+    exit: 1,
+    text: 'Another run is moving {field}. This one changed nothing.',
+    remedy: 'Wait for it; `safekeep encrypt status` shows how far it is.',
+  },
+  'field-changed': {
+    status: 409,
+    exit: 1,
+    text: '{field} was altered, renamed or dropped since the plan was made. What was running was rolled back, no value was lost.',
+    remedy: 'Put the column back as it was and run the same command again, or go back with `safekeep decrypt`.',
+  },
+  'field-rows-locked': {
+    status: 503,
+    exit: 1,
+    text: 'Other transactions hold rows of {field} and did not let go. What was done stays.',
+    remedy: 'Find them with pg_blocking_pids, then run the same command again: it goes on with the rest.',
+  },
+  'field-not-equal': {
+    status: 500,
+    exit: 3,
+    text: 'A stored value of {field} does not open to what stands beside it. The batch was rolled back, and no plaintext was taken away.',
+    remedy: 'Find who writes the encrypted column by other means than the SDK or the view, and run the command again.',
+  },
+  'field-not-switched': {
+    status: 409,
+    exit: 1,
+    text: '{field} is {phase}: its readers do not take the ciphertext yet. Nothing was changed.',
+    remedy: 'Run `safekeep encrypt` for it first; it goes on from where it is.',
+  },
+  'field-going-back': {
+    status: 409,
+    exit: 1,
+    text: '{field} is on its way back to plaintext. Nothing was changed.',
+    remedy: 'Let `safekeep decrypt` come to its end first.',
+  },
+  'field-key-in-use': {
+    status: 409,
+    exit: 1,
+    text: 'Values of {field} are still being written under the key before. All others are under the new one; the old key stays.',
+    remedy: 'Wait until every client has the new key (a minute), then run the same command with --resume.',
+  },
+  'field-value-refused': {
+    status: 422,
+    exit: 1,
+    text: 'The value for {field} was refused: {reason}. Nothing was written.',
+    remedy: 'Correct the value. The message does not repeat it.',
+  },
+  'field-map-behind': {
+    status: 409,
+    exit: 1,
+    text: '{field} is done in the database, but the map could not be written: {reason}',
+    remedy: 'Put protect: {protect} on the column in the map by hand.',
+  },
+  'field-lease-expired': {
+    status: 503,
+    exit: 3,
+    text: 'What was known of the encrypted fields is older than a minute. Nothing was run.',
+    remedy: 'Run the query again: it is being asked for anew. Where it happens often, see that the SDK reaches the database.',
+  },
+  'field-not-served': {
+    status: 422,
+    exit: 1,
+    text: 'The query asks of the encrypted {field} what cannot be answered: {reason}. Nothing was run.',
+    remedy: '{index}',
+  },
+
   // ---- holds -------------------------------------------------------------------------------------------------------
   'hold-target-invalid': {
     status: 400,

@@ -32,7 +32,7 @@ export type Workbench = TestDatabase & {
   ) => Promise<Result>;
 };
 
-const FILE_ROOT: RootSettings = {
+export const FILE_ROOT: RootSettings = {
   kind: 'file',
   passphrase: undefined,
   ageIdentity: undefined,

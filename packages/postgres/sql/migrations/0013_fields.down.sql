@@ -1,1 +1,2 @@
-select 1;
+drop table safekeep.field_indexes;
+drop table safekeep.fields;

@@ -1,0 +1,46 @@
+import { SafekeepError, type ColumnRef } from '@safekeep/core';
+import type { Field, Mode } from '../model.ts';
+import { isAtLeast, refusesPlaintext } from '../rules/life.ts';
+import { createTriggers, lockAgainstWrites, runAll } from '../store/definition.ts';
+import { findField, listFields, updateField } from '../store/records.ts';
+import { createView, dropView } from '../store/view.ts';
+import { fresh } from './encrypt-field.ts';
+import { inTransaction, nameOf, reading, withLease, type Ground } from './ground.ts';
+
+/**
+ * Hands the key from the application to unlocked sessions, or back. Values stay as they are: both modes have one format. One
+ * short lock, in which triggers and view change.
+ *
+ * @throws `field-unknown`, `field-not-switched`, `field-going-back`, `field-busy`, `lock-timeout`.
+ */
+export async function changeMode(
+  ground: Ground,
+  column: ColumnRef,
+  { mode, agree }: { readonly mode: Mode; readonly agree: (field: Field) => Promise<void> },
+): Promise<Field> {
+  const known = await reading(ground, (client) => findField(client, ground.tenant, column));
+  if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
+  if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
+  if (!isAtLeast(known.phase, 'switched'))
+    throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
+  if (known.mode === mode) return known;
+  await agree(known);
+  return await withLease(ground, known, async () => {
+    const field: Field = { ...(await fresh(ground, known)), mode };
+    await inTransaction(ground, field, async (client) => {
+      await lockAgainstWrites(client, field);
+      await runAll(client, createTriggers(field, { strict: refusesPlaintext(field.phase) }));
+      await updateField(client, field, { mode, at: ground.clock.now() });
+      await dropView(client, field);
+      const [shown] = (await listFields(client, ground.tenant)).filter(
+        (each) =>
+          each.mode === 'database' &&
+          isAtLeast(each.phase, 'switched') &&
+          each.table.schema === field.table.schema &&
+          each.table.table === field.table.table,
+      );
+      if (shown !== undefined) await createView(client, shown);
+    });
+    return await fresh(ground, field);
+  });
+}

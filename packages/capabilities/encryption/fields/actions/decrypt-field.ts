@@ -1,0 +1,109 @@
+import { SafekeepError, type ColumnRef } from '@safekeep/core';
+import type { Field } from '../model.ts';
+import { isAtLeast } from '../rules/life.ts';
+import {
+  addPresenceCheck,
+  createLeftIndex,
+  createTriggers,
+  dropChecks,
+  dropColumns,
+  dropLeftIndex,
+  dropTriggers,
+  lockAgainstWrites,
+  restoreNotNull,
+  runAll,
+  validatePresence,
+  validIndexes,
+} from '../store/definition.ts';
+import { objectName } from '../store/names.ts';
+import { deleteField, findField, listFields, updateField } from '../store/records.ts';
+import { countLeft, countValues } from '../store/rows.ts';
+import { createView, dropView } from '../store/view.ts';
+import { fresh } from './encrypt-field.ts';
+import { inTransaction, nameOf, reading, requireUnaltered, withLease, type Ground } from './ground.ts';
+import { opening, sweep, sweepOnce, walk } from './passes.ts';
+
+/**
+ * All the way back from any phase: plaintext is given back row by row, each compared with what was opened, then everything of
+ * ours goes. The schema is as before the first step. Goes on from wherever an interrupted run came to.
+ *
+ * @throws `field-unknown`, `field-busy`, `field-changed`, `field-rows-locked`, `field-not-equal`, `lock-timeout`.
+ */
+export async function decryptField(ground: Ground, column: ColumnRef, agree: (field: Field) => Promise<void>): Promise<Field> {
+  const known = await reading(ground, (client) => findField(client, ground.tenant, column));
+  if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
+  await agree(known);
+  return await withLease(ground, known, async () => {
+    const field = await fresh(ground, known);
+    if (field.phase === 'planned') {
+      await inTransaction(ground, field, (client) => deleteField(client, field));
+      return { ...field, direction: 'out' };
+    }
+    const loose = await takePlaintextAgain(ground, field);
+    await giveBack(ground, loose);
+    const counted = await fresh(ground, loose);
+    await takeOut(ground, loose);
+    return { ...counted, phase: 'planned' };
+  });
+}
+
+/** Under one short lock: plaintext is taken again, and what is written as ciphertext only is marked as not opened. */
+async function takePlaintextAgain(ground: Ground, field: Field): Promise<Field> {
+  if (field.direction === 'out') return field;
+  const total = await reading(ground, (client) => countValues(client, field, 'sealed'));
+  await inTransaction(ground, field, async (client) => {
+    await lockAgainstWrites(client, field);
+    await requireUnaltered(client, field);
+    await runAll(client, [...dropChecks(field), ...createTriggers(field, { strict: false })]);
+    // Readers go on taking the ciphertext until every plaintext stands; a field that never switched never did.
+    const phase = isAtLeast(field.phase, 'switched') ? 'switched' : 'dual-write';
+    await updateField(client, field, { direction: 'out', phase, nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });
+  });
+  return await fresh(ground, field);
+}
+
+async function giveBack(ground: Ground, field: Field): Promise<void> {
+  ground.observe('phase', field, { done: field.done, total: field.total });
+  await walk(ground, field, opening);
+  const there = await reading(ground, (client) => validIndexes(client, field));
+  if (!there.has(objectName('left', field)))
+    for (const statement of createLeftIndex(field)) await ground.database.withClient((client) => runAll(client, [statement]));
+  await sweep(ground, field, opening);
+  if (field.notNull === null) return;
+  await inTransaction(ground, field, (client) => runAll(client, addPresenceCheck(field)));
+  await inTransaction(ground, field, (client) => runAll(client, validatePresence(field)));
+}
+
+/** Under one short lock: the last plaintexts are given back, it is proved that none is missing, and all of ours goes. */
+async function takeOut(ground: Ground, field: Field): Promise<void> {
+  for (;;) {
+    await sweep(ground, field, opening);
+    const out = await inTransaction(ground, field, async (client) => {
+      await lockAgainstWrites(client, field);
+      await requireUnaltered(client, field);
+      const swept = await sweepOnce(client, ground, { field, pass: opening });
+      if (swept.found !== swept.done || (await countLeft(client, field, 'unopened')) > 0) return false;
+      const others = (await listFields(client, ground.tenant)).filter(
+        ({ id, table, mode, phase }) =>
+          id !== field.id &&
+          mode === 'database' &&
+          isAtLeast(phase, 'switched') &&
+          table.schema === field.table.schema &&
+          table.table === field.table.table,
+      );
+      await dropView(client, field);
+      await runAll(client, [
+        ...dropTriggers(field),
+        ...dropLeftIndex(field),
+        ...dropChecks(field),
+        ...restoreNotNull(field),
+        ...dropColumns(field),
+      ]);
+      await deleteField(client, field);
+      const [other] = others;
+      if (other !== undefined) await createView(client, other);
+      return true;
+    });
+    if (out) return;
+  }
+}

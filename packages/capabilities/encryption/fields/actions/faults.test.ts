@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { isSafekeepError } from '@safekeep/core';
+import { testServers } from '@safekeep/postgres/testing';
+import { agreed, workbench } from '../testing/workbench.ts';
+import { changeMode } from './change-mode.ts';
+import { decryptField } from './decrypt-field.ts';
+import { encryptField } from './encrypt-field.ts';
+import { fieldStatus } from './field-status.ts';
+import { finishField } from './finish-field.ts';
+import type { Ground, Moment } from './ground.ts';
+
+const PEOPLE = `create table people (id integer primary key, email text, visits integer not null default 0);
+  insert into people (id, email) select n, 'person' || n || '@example.org' from generate_series(1, 2000) as n`;
+const EMAIL = 'public.people.email';
+
+/** Runs something once, at the first such moment. */
+function at(ground: Ground, wanted: Moment, run: () => void): Ground {
+  let done = false;
+  return {
+    ...ground,
+    observe: (moment, ...rest) => {
+      if (moment === wanted && !done) {
+        done = true;
+        run();
+      }
+      ground.observe(moment, ...rest);
+    },
+  };
+}
+
+test('of two who move the same field at once one works and the other is refused', async (t) => {
+  const bench = await workbench(t, { setUp: PEOPLE });
+  let second: Promise<unknown> | undefined;
+  const ground = at(bench.ground, 'read', () => {
+    second = encryptField(bench.ground, bench.order(EMAIL), agreed);
+    second.catch(() => undefined);
+  });
+  const { field } = await encryptField(ground, bench.order(EMAIL), agreed);
+  assert.equal(field.phase, 'switched');
+  await assert.rejects(Promise.resolve(second), (error) => isSafekeepError(error, 'field-busy'));
+});
+
+for (const [name, change] of [
+  ['changes its type', 'alter table people alter column email type varchar(200)'],
+  ['is renamed', 'alter table people rename column email to mail'],
+  ['is dropped', 'alter table people drop column email cascade'],
+] as const) {
+  test(`a column that ${name} meanwhile stops the work, and no value is lost`, async (t) => {
+    const bench = await workbench(t, { setUp: PEOPLE });
+    const stop = new AbortController();
+    const stopped = at({ ...bench.ground, signal: stop.signal }, 'committed', () => stop.abort(new Error('stopped here')));
+    await assert.rejects(encryptField(stopped, bench.order(EMAIL), agreed), /stopped here/);
+    if (name !== 'is dropped') await bench.pool.query('delete from people where id > 1000');
+    // A trigger of ours stands on the column: PostgreSQL itself refuses to alter what a trigger’s WHEN reads.
+    const refused = await bench.pool.query(change).then(
+      () => false,
+      () => true,
+    );
+    if (refused) return;
+    await assert.rejects(encryptField(bench.ground, bench.order(EMAIL), agreed), (error) => isSafekeepError(error, 'field-changed'));
+  });
+}
+
+for (const rows of [0, 1]) {
+  test(`a table of ${rows} row(s) goes all the way and back`, async (t) => {
+    const bench = await workbench(t, { setUp: `create table people (id integer primary key, email text)` });
+    if (rows > 0) await bench.pool.query(`insert into people values (1, 'only@example.org')`);
+    const before = await bench.fingerprint();
+    await encryptField(bench.ground, bench.order(EMAIL), agreed);
+    assert.equal((await finishField(bench.ground, bench.order(EMAIL).column, agreed)).field.phase, 'finished');
+    await decryptField(bench.ground, bench.order(EMAIL).column, agreed);
+    assert.equal((await bench.pool.query('select count(email)::integer as n from people')).rows[0].n, rows);
+    assert.equal(await bench.fingerprint(), before);
+  });
+}
+
+test('rows that are locked for long are left and named, and the same command goes on once they are free', async (t) => {
+  const bench = await workbench(t, { setUp: PEOPLE });
+  const ground = { ...bench.ground, patience: { tries: 2, lockTimeoutMs: 50, pauseMs: 5 } };
+  const holder = await bench.pool.connect();
+  const holding = at(ground, 'read', () => undefined);
+  let locked: Promise<unknown> | undefined;
+  const taking = {
+    ...holding,
+    observe: ((moment, field) => {
+      // Before any row is sealed, after the trigger stands.
+      if (moment === 'phase' && field.phase === 'backfilling' && locked === undefined)
+        locked = holder.query('begin; select from people where id in (7, 8) for update');
+    }) satisfies Ground['observe'],
+  };
+  await assert.rejects(encryptField(taking, bench.order(EMAIL), agreed), (error) => isSafekeepError(error, 'field-rows-locked') || isSafekeepError(error, 'lock-timeout'));
+  await locked;
+  const [half] = await fieldStatus(bench.ground);
+  assert.equal(half?.unsealed, 2, 'all but the two that were held');
+  await holder.query('commit');
+  holder.release();
+  const { field } = await encryptField(bench.ground, bench.order(EMAIL), agreed);
+  assert.deepEqual([field.phase, field.verified], ['switched', 2000]);
+});
+
+test('NULL, an empty text and a value that looks like ciphertext stay what they are', async (t) => {
+  const bench = await workbench(t, { setUp: `create table people (id integer primary key, email text)` });
+  const values = [null, '', '\\xfa5311', ' ', '𝒳 ünï', 'x'.repeat(100_000)];
+  await bench.pool.query('insert into people select place, value from unnest($1::text[]) with ordinality as v (value, place)', [values]);
+  await encryptField(bench.ground, bench.order(EMAIL), agreed);
+  await finishField(bench.ground, bench.order(EMAIL).column, agreed);
+  await decryptField(bench.ground, bench.order(EMAIL).column, agreed);
+  assert.deepEqual((await bench.pool.query('select email from people order by id')).rows.map(({ email }) => email), values);
+});
+
+test('every type that has an encrypted form comes back to the byte', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table kinds (id integer primary key, a smallint, b bigint, c numeric, d numeric(10,2), e date, f timestamptz, g boolean, h json, i jsonb, j bytea, k char(8), l varchar(9));
+      insert into kinds values (1, -32768, 9223372036854775807, 'NaN', 12345678.90, '0044-03-15 BC', '2026-11-29 14:00:00.123456+02', true, '{"b": 1, "a":1, "a" : 2}', '{"b":1,"a":[1.50]}', '\\x00ff', 'ab', 'wörter'),
+        (2, 0, 0, 123456789012345678901234567890.000100, 0.00, 'infinity', '-infinity', false, 'null', 'null', '\\x', '', '');`,
+  });
+  const rows = async () => (await bench.pool.query('select kinds::text as row, h::text from kinds order by id')).rows;
+  const before = await rows();
+  const fingerprint = await bench.fingerprint();
+  const columns = [...'abcdefghijkl'].map((name) => `public.kinds.${name}`);
+  for (const column of columns) await encryptField(bench.ground, bench.order(column), agreed);
+  for (const column of columns) await finishField(bench.ground, bench.order(column).column, agreed);
+  for (const column of columns) await decryptField(bench.ground, bench.order(column).column, agreed);
+  assert.deepEqual(await rows(), before);
+  assert.equal(await bench.fingerprint(), fingerprint);
+});
+
+test('the mode changes without a value being sealed anew', async (t) => {
+  const bench = await workbench(t, { setUp: PEOPLE });
+  await encryptField(bench.ground, bench.order(EMAIL, { search: ['exact'] }), agreed);
+  await finishField(bench.ground, bench.order(EMAIL).column, agreed);
+  const sealed = async () => (await bench.pool.query('select id, email_encrypted from people order by id')).rows;
+  const before = await sealed();
+  const { column } = bench.order(EMAIL);
+  const field = await changeMode(bench.ground, column, { mode: 'database', agree: agreed });
+  assert.equal(field.mode, 'database');
+  const client = await bench.pool.connect();
+  await client.query('begin');
+  await client.query('select safekeep.unlock($1)', [bench.keys.bundle(field)]);
+  assert.deepEqual((await client.query('select email from people_decrypted where id = 7')).rows, [{ email: 'person7@example.org' }]);
+  await client.query('rollback');
+  client.release();
+  await changeMode(bench.ground, column, { mode: 'client', agree: agreed });
+  assert.deepEqual(await sealed(), before);
+  await assert.rejects(bench.pool.query('select from people_decrypted'), /does not exist/);
+});
+
+test('what stands in the way is told before anything is touched, each with what to do', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table people (id integer primary key, email text unique, phone text default 'none', boss text references people (email), town text,
+        loud text generated always as (upper(town)) stored, pair integer[], check (phone is not null));
+      create materialized view towns as select town from people;
+      create function read_town() returns text language sql as 'select town from people limit 1';`,
+  });
+  const before = await bench.fingerprint();
+  const refusal = async (column: string, pattern: RegExp) => {
+    await assert.rejects(encryptField(bench.ground, bench.order(`public.people.${column}`), agreed), (error) => isSafekeepError(error, 'field-unfit') && pattern.test(error.message));
+  };
+  await refusal('id', /primary key people_pkey[^]*What to do/);
+  await refusal('email', /unique constraint people_email_key[^]*foreign key people_boss_fkey/);
+  await refusal('boss', /foreign key people_boss_fkey/);
+  await refusal('phone', /default of public\.people\.phone[^]*check people_phone_check/);
+  await refusal('town', /generated column loud[^]*materialized view public\.towns/);
+  await refusal('pair', /have no encrypted form/);
+  await assert.rejects(encryptField(bench.ground, bench.order(EMAIL, { card: 'forbidden' }), agreed), /PCI DSS 3\.3\.1/);
+  await assert.rejects(encryptField(bench.ground, bench.order('public.people.nothing'), agreed), (error) => isSafekeepError(error, 'field-missing'));
+  await assert.rejects(finishField(bench.ground, bench.order(EMAIL).column, agreed), (error) => isSafekeepError(error, 'field-unknown'));
+  assert.equal(await bench.fingerprint(), before);
+  assert.deepEqual((await bench.pool.query('select from safekeep.fields')).rowCount, 0);
+});
+
+test('an index that would give values away is refused, and given only to whoever accepts the report', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table people (id integer primary key, email text); insert into people select n, 'town' || case when n < 900 then n % 3 else n end from generate_series(1, 2000) as n`,
+  });
+  await assert.rejects(
+    encryptField(bench.ground, bench.order(EMAIL, { search: ['exact'] }), agreed),
+    (error) => isSafekeepError(error, 'field-search-unsafe') && error.message.includes('by guessing'),
+  );
+  const { field } = await encryptField(bench.ground, bench.order(EMAIL, { search: ['exact'], acceptLeak: true }), agreed);
+  assert.ok((field.indexes[0]?.attackGain ?? 0) > 0.01);
+});
+
+test('after finish planted plaintext stands in no row, statistic, function or log of the server', async (t) => {
+  const mark = `planted-${randomBytes(6).toString('hex')}`;
+  const server = testServers()[0];
+  const bench = await workbench(t, {
+    server,
+    setUp: `create table people (id integer primary key, email text); insert into people select n, '${mark}-' || n % 20 from generate_series(1, 500) as n; analyze people`,
+  });
+  await encryptField(bench.ground, bench.order(EMAIL, { mode: 'database' }), agreed);
+  await finishField(bench.ground, bench.order(EMAIL).column, agreed);
+  const { rows } = await bench.pool.query(
+    `select 'rows' as place from people where people::text like '%${mark.slice(0, 7)}%'
+     union all select 'statistics' from pg_stats where tablename = 'people' and (most_common_vals::text like '%planted%' or histogram_bounds::text like '%planted%')
+     union all select 'functions' from pg_proc where prosrc like '%planted%'`,
+  );
+  assert.deepEqual(rows, []);
+});

@@ -1,0 +1,105 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { SafekeepError, type ColumnRef } from '@safekeep/core';
+import type { Field } from '../model.ts';
+import type { Phase } from '../rules/life.ts';
+import { isAtLeast } from '../rules/life.ts';
+import { residueOf } from '../rules/residue.ts';
+import {
+  addChecks,
+  createTriggers,
+  dropLeftIndex,
+  dropNotNull,
+  forget,
+  lockAgainstWrites,
+  runAll,
+  validateChecks,
+} from '../store/definition.ts';
+import { ageOf, findField, updateField } from '../store/records.ts';
+import { countLeft, countValues } from '../store/rows.ts';
+import { copiesOf } from '../store/surroundings.ts';
+import { fresh } from './encrypt-field.ts';
+import { inTransaction, LEASE_MS, nameOf, reading, requireUnaltered, withLease, type Ground } from './ground.ts';
+import { nulling, sealing, sweep, sweepOnce, walk } from './passes.ts';
+
+export type Finished = { readonly field: Field; readonly residue: readonly string[] };
+
+/**
+ * Takes the plaintext away: from now on it is refused, and what stands there goes row by row, each only after its ciphertext
+ * was opened and found equal. Then the database proves it by constraints. `decrypt` still brings everything back.
+ *
+ * @throws `field-unknown`, `field-not-switched`, and what encryptField throws.
+ */
+export async function finishField(ground: Ground, column: ColumnRef, agree: (field: Field) => Promise<void>): Promise<Finished> {
+  const known = await reading(ground, (client) => findField(client, ground.tenant, column));
+  if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
+  if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
+  if (!isAtLeast(known.phase, 'switched'))
+    throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
+  if (known.phase !== 'finished') await agree(known);
+  const field = await withLease(ground, known, async () => {
+    for (let at = await fresh(ground, known); ; at = await fresh(ground, at)) {
+      ground.observe('phase', at, { done: at.done, total: at.total });
+      const step = STEPS[at.phase];
+      if (step === undefined) return at;
+      await step(ground, at);
+    }
+  });
+  return {
+    field,
+    residue: residueOf(await reading(ground, (client) => copiesOf(client, { ...field.table, column: field.column }))),
+  };
+}
+
+const STEPS: Partial<Record<Phase, (ground: Ground, field: Field) => Promise<void>>> = {
+  switched: refusePlaintext,
+  nulled: async (ground, field) => {
+    await walk(ground, field, nulling);
+    await sweep(ground, field, nulling);
+    await inTransaction(ground, field, async (client) => {
+      await requireUnaltered(client, field);
+      await runAll(client, addChecks(field));
+      await updateField(client, field, { phase: 'checked', at: ground.clock.now() });
+    });
+  },
+  checked: async (ground, field) => {
+    // Looks at every row, and stops neither reads nor writes.
+    await inTransaction(ground, field, (client) => runAll(client, validateChecks(field)));
+    for (const statement of forget(field)) await ground.database.withClient((client) => runAll(client, [statement]));
+    await inTransaction(ground, field, async (client) => {
+      await runAll(client, dropLeftIndex(field));
+      await updateField(client, field, { phase: 'finished', at: ground.clock.now() });
+    });
+  },
+};
+
+/**
+ * A client of the SDK that does not know of the field would read NULL for what was nulled. What it knows is as old as the lease
+ * at most, so from a lease after the columns were added nobody is left who does not know.
+ */
+async function untilKnown(ground: Ground, field: Field): Promise<void> {
+  if (field.mode !== 'client') return;
+  const ageMs = await reading(ground, (client) => ageOf(client, field, ground.clock.now()));
+  const leftMs = (ground.leaseMs ?? LEASE_MS) - ageMs;
+  if (leftMs <= 0) return;
+  ground.observe('waiting', field, { done: field.done, total: field.total });
+  await wait(leftMs, undefined, { signal: ground.signal });
+}
+
+/** Under one short lock against writers: nothing is left without ciphertext, and nothing may come without any more. */
+async function refusePlaintext(ground: Ground, field: Field): Promise<void> {
+  await untilKnown(ground, field);
+  for (;;) {
+    await sweep(ground, field, sealing);
+    const total = await reading(ground, (client) => countValues(client, field, 'plain'));
+    const done = await inTransaction(ground, field, async (client) => {
+      await lockAgainstWrites(client, field);
+      await requireUnaltered(client, field);
+      const swept = await sweepOnce(client, ground, { field, pass: sealing });
+      if (swept.found !== swept.done || (await countLeft(client, field, 'unsealed')) > 0) return false;
+      await runAll(client, [...createTriggers(field, { strict: true }), ...dropNotNull(field)]);
+      await updateField(client, field, { phase: 'nulled', nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });
+      return true;
+    });
+    if (done) return;
+  }
+}

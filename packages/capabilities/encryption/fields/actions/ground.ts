@@ -1,0 +1,128 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type pg from 'pg';
+import { formatColumnName, SafekeepError, type Clock } from '@safekeep/core';
+import { codeOf, type Database } from '@safekeep/postgres';
+import type { Field, FieldKeys } from '../model.ts';
+import { currentType } from '../store/definition.ts';
+import { begin, commit, limitLockWaits, rollback, takeLease } from '../store/session.ts';
+
+/** Told as the work goes on; a test stops or kills it there. */
+export type Moment = 'phase' | 'read' | 'sealed' | 'written' | 'committed' | 'locked' | 'waiting';
+export type Observer = (
+  moment: Moment,
+  field: Pick<Field, 'phase'>,
+  counts: { readonly done: number; readonly total: number },
+) => void;
+
+/** Where, for whom and with which keys fields are moved. */
+export type Ground = {
+  readonly database: Database;
+  readonly tenant: string;
+  readonly clock: Clock;
+  /** Work stops between transactions, never inside of one. */
+  readonly signal: AbortSignal;
+  readonly observe: Observer;
+  readonly keys: FieldKeys;
+  /** How hard to try for a lock; {@link PATIENCE} unless said otherwise. */
+  readonly patience?: Patience;
+  /** For how long clients may believe what they knew of a field before; a minute unless said otherwise. */
+  readonly leaseMs?: number;
+};
+
+/** No client of the SDK believes what it was told of fields and keys for longer. */
+export const LEASE_MS = 60_000;
+
+/** While a lock is waited for, everybody who comes later waits behind us: short tries, with pauses between. */
+export type Patience = { readonly tries: number; readonly lockTimeoutMs: number; readonly pauseMs: number };
+
+const PATIENCE: Patience = { tries: 20, lockTimeoutMs: 1_000, pauseMs: 200 };
+
+export function patienceOf({ patience = PATIENCE }: Ground): Patience {
+  return patience;
+}
+
+/** lock_not_available, deadlock_detected, serialization_failure: another session stood in the way, and may be gone next time. */
+export function isBlocked(error: unknown): boolean {
+  return ['55P03', '40P01', '40001'].includes(codeOf(error) ?? '');
+}
+
+/** undefined_column, undefined_table, invalid_schema_name, datatype_mismatch, cannot_coerce: it was altered under us. */
+const ALTERED = new Set(['42703', '42P01', '3F000', '42804', '42846']);
+
+/**
+ * A short transaction that may need a lock: tried again while somebody stands in the way. A failure inside throws the
+ * connection away and with it everything that was done here.
+ *
+ * @throws `lock-timeout`, `field-changed`.
+ */
+export async function inTransaction<Result>(
+  ground: Ground,
+  field: Field,
+  run: (client: pg.PoolClient) => Promise<Result>,
+): Promise<Result> {
+  const patience = patienceOf(ground);
+  for (let tries = 1; ; tries += 1) {
+    ground.signal.throwIfAborted();
+    try {
+      return await ground.database.withClient(async (client) => {
+        await begin(client, ground.tenant);
+        await limitLockWaits(client, patience.lockTimeoutMs);
+        const result = await run(client);
+        await commit(client);
+        return result;
+      });
+    } catch (error) {
+      if (!isBlocked(error)) throw fieldFailure(field, error);
+      if (tries === patience.tries) throw new SafekeepError('lock-timeout', { target: nameOf(field), tries }, { cause: error });
+      // Jitter: two that wait for each other must not meet again.
+      await wait(patience.pauseMs * (0.5 + Math.random()), undefined, { signal: ground.signal });
+    }
+  }
+}
+
+/** Reads in a transaction that is rolled back. */
+export async function reading<Result>(
+  { database, tenant }: Pick<Ground, 'database' | 'tenant'>,
+  run: (client: pg.PoolClient) => Promise<Result>,
+): Promise<Result> {
+  return await database.withClient(async (client) => {
+    await begin(client, tenant);
+    const result = await run(client);
+    await rollback(client);
+    return result;
+  });
+}
+
+/** What a person is told when the column is not what it was. The transaction is gone with the connection. */
+export function fieldFailure(field: Field, error: unknown): unknown {
+  if (!ALTERED.has(codeOf(error) ?? '')) return error;
+  return new SafekeepError('field-changed', { field: nameOf(field) }, { cause: error });
+}
+
+/** Inside of a transaction that has the table locked: the column is still the one that was planned for. */
+export async function requireUnaltered(client: pg.ClientBase, field: Field): Promise<void> {
+  if ((await currentType(client, field)) !== field.columnType) throw new SafekeepError('field-changed', { field: nameOf(field) });
+}
+
+/**
+ * Runs with the right to move the field, which nobody else has meanwhile.
+ *
+ * @throws `field-busy`.
+ */
+export async function withLease<Result>(ground: Ground, field: Field, run: () => Promise<Result>): Promise<Result> {
+  return await ground.database.withClient(async (client) => {
+    if (!(await takeLease(client, field))) {
+      await rollback(client);
+      throw new SafekeepError('field-busy', { field: nameOf(field) });
+    }
+    try {
+      return await run();
+    } finally {
+      await rollback(client);
+    }
+  });
+}
+
+export function nameOf({ table, column }: Pick<Field, 'table' | 'column'>): string {
+  return formatColumnName({ ...table, column });
+}

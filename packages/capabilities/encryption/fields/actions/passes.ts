@@ -1,0 +1,305 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type pg from 'pg';
+import { canonicalForm, SafekeepError } from '@safekeep/core';
+import type { Field, PageRange } from '../model.ts';
+import { BATCH_ROWS, batchPages, PageWalk, pauseMs } from '../rules/pace.ts';
+import { countBatch, notePage } from '../store/records.ts';
+import {
+  readBoth,
+  readLeftBoth,
+  readLeftUnopened,
+  readLeftUnsealed,
+  readUnderOtherKeys,
+  readUnopened,
+  readUnsealed,
+  tableSize,
+  writeNulls,
+  writeOpened,
+  writeResealed,
+  writeSealed,
+  type BothRow,
+  type PlainRow,
+  type SealedRow,
+  type SealedWrite,
+  type WriteOptions,
+} from '../store/rows.ts';
+import { begin, commit, limitLockWaits } from '../store/session.ts';
+import { replicaLagSeconds } from '../store/surroundings.ts';
+import { fieldFailure, inTransaction, isBlocked, nameOf, patienceOf, requireUnaltered, type Ground } from './ground.ts';
+
+/** One kind of work over all rows of a table. */
+export type Pass<Row> = {
+  readonly read: (client: pg.ClientBase, field: Field, range: PageRange) => Promise<readonly Row[]>;
+  /** What is left wherever it lies, once the pages were walked. */
+  readonly readLeft: (client: pg.ClientBase, field: Field, limit: number) => Promise<readonly Row[]>;
+  /** Answers how many rows were written and how many of these were held against what the database stored. */
+  readonly write: (client: pg.ClientBase, field: Field, batch: Batch<Row>) => Promise<Written>;
+};
+
+type Batch<Row> = { readonly ground: Ground; readonly rows: readonly Row[]; readonly options: WriteOptions };
+export type Written = { readonly done: number; readonly verified: number };
+
+/** Rows without ciphertext get it; what was stored is opened and compared before the batch is committed. */
+export const sealing: Pass<PlainRow> = {
+  read: readUnsealed,
+  readLeft: readLeftUnsealed,
+  write: async (client, field, { ground, rows, options }) => {
+    const writes = await sealedWrites(ground, field, rows);
+    ground.observe('sealed', field, { done: field.done, total: field.total });
+    const stored = await writeSealed(client, field, writes, options);
+    const opened = await ground.keys.open(
+      field,
+      stored.map(({ sealed }) => sealed),
+    );
+    requireEqual(
+      field,
+      stored.map(({ plain }) => plain),
+      opened,
+    );
+    return { done: stored.length, verified: stored.length };
+  },
+};
+
+/** Rows without plaintext get it back, and what was stored is compared with what was opened. */
+export const opening: Pass<SealedRow> = {
+  read: readUnopened,
+  readLeft: readLeftUnopened,
+  write: async (client, field, { ground, rows, options }) => {
+    const opened = await ground.keys.open(
+      field,
+      rows.map(({ sealed }) => sealed),
+    );
+    const writes = rows.map((row, place): BothRow => ({ ...row, plain: opened[place] ?? '' }));
+    const stored = await writeOpened(client, field, writes, options);
+    const expected = new Map(writes.map(({ place, plain }) => [place, plain]));
+    requireEqual(
+      field,
+      stored.map(({ plain }) => plain),
+      stored.map(({ place }) => expected.get(place)),
+    );
+    return { done: stored.length, verified: stored.length };
+  },
+};
+
+/** Plaintext goes from a row only after its ciphertext was opened and is the same. */
+export const nulling: Pass<BothRow> = {
+  read: readBoth,
+  readLeft: readLeftBoth,
+  write: async (client, field, { ground, rows, options }) => {
+    const opened = await ground.keys.open(
+      field,
+      rows.map(({ sealed }) => sealed),
+    );
+    requireEqual(
+      field,
+      rows.map(({ plain }) => plain),
+      opened,
+    );
+    const done = await writeNulls(client, field, rows, options);
+    return { done, verified: done };
+  },
+};
+
+/** Values under other keys are opened, sealed under the current one, and what was stored is opened again. */
+export function resealing(keyId: string): Pass<SealedRow> {
+  return {
+    read: (client, field, range) => readUnderOtherKeys(client, field, { ...range, keyId }),
+    readLeft: async (client, field) => {
+      const { pages } = await tableSize(client, field);
+      return (await readUnderOtherKeys(client, field, { from: 0, to: pages + 1, keyId })).slice(0, BATCH_ROWS);
+    },
+    write: async (client, field, { ground, rows, options }) => {
+      const opened = await ground.keys.open(
+        field,
+        rows.map(({ sealed }) => sealed),
+      );
+      const resealed = await ground.keys.seal(field, opened);
+      const writes = rows.map((row, place) => ({ ...row, resealed: resealed[place] ?? row.sealed }));
+      const stored = await writeResealed(client, field, writes, options);
+      const again = await ground.keys.open(
+        field,
+        stored.map(({ sealed }) => sealed),
+      );
+      const expected = new Map(rows.map(({ place }, index) => [place, opened[index]]));
+      requireEqual(
+        field,
+        stored.map(({ place }) => expected.get(place)),
+        again,
+      );
+      return { done: stored.length, verified: stored.length };
+    },
+  };
+}
+
+async function sealedWrites(ground: Ground, field: Field, rows: readonly PlainRow[]): Promise<readonly SealedWrite[]> {
+  const values = rows.map(({ plain }) => plain);
+  const sealed = await ground.keys.seal(field, values);
+  const indexes = await Promise.all(
+    field.indexes.map((index) =>
+      ground.keys.index(
+        field,
+        index,
+        values.map((value) => canonicalForm(index.kind, value, field.valueType)),
+      ),
+    ),
+  );
+  return rows.map((row, place) => {
+    const bytes = sealed[place];
+    if (bytes === undefined) throw new Error('Fewer values came back than were to be sealed');
+    return { ...row, sealed: bytes, indexes: indexes.map((each) => each[place] ?? null) };
+  });
+}
+
+/** Ciphertext and plaintext tell different things: nothing of this batch is committed. Neither stands in the message. */
+function requireEqual(field: Field, one: readonly unknown[], other: readonly unknown[]): void {
+  const different = one.findIndex((value, place) => value !== other[place]);
+  if (different >= 0 || one.length !== other.length) throw new SafekeepError('field-not-equal', { field: nameOf(field) });
+}
+
+/** Two connections over page ranges: while one waits for its UPDATE the other seals. More only took the server from the writers. */
+const WORKERS = 2;
+/** The lag is asked for every so many batches. */
+const LAG_EVERY = 8;
+
+/** Walks all pages once, from where an interrupted pass came to. What is locked by others is left for {@link sweep}. */
+export async function walk<Row>(ground: Ground, field: Field, pass: Pass<Row>): Promise<void> {
+  const size = await inTransaction(ground, field, (client) => tableSize(client, field));
+  const range = { from: Math.min(field.nextPage, size.pages), to: size.pages };
+  const state = new WalkState(new PageWalk(range, batchPages(size)), ground, field);
+  const stop = new AbortController();
+  const signal = AbortSignal.any([ground.signal, stop.signal]);
+  const results = await Promise.allSettled(
+    Array.from({ length: WORKERS }, async () => {
+      try {
+        await walkAsOne({ ...ground, signal }, field, { pass, state });
+      } catch (error) {
+        stop.abort(error);
+        throw error;
+      }
+    }),
+  );
+  // The first failure stopped the others; theirs would only say that.
+  ground.signal.throwIfAborted();
+  if (stop.signal.aborted) throw stop.signal.reason;
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+/** What the workers of one walk share. */
+class WalkState {
+  readonly pages: PageWalk;
+  quickestMs = Infinity;
+  batches = 0;
+  lagSeconds: number | null = null;
+  #done: number;
+  readonly #total: number;
+  readonly #startDone: number;
+  readonly #startMs: number;
+  readonly #ground: Ground;
+
+  constructor(pages: PageWalk, ground: Ground, field: Field) {
+    this.pages = pages;
+    this.#ground = ground;
+    this.#done = field.done;
+    this.#startDone = field.done;
+    this.#total = field.total;
+    this.#startMs = ground.clock.elapsedMs();
+  }
+
+  count(rows: number): { readonly done: number; readonly total: number } {
+    this.#done += rows;
+    return { done: this.#done, total: Math.max(this.#total, this.#done) };
+  }
+
+  rowsPerSecond(): number {
+    const seconds = (this.#ground.clock.elapsedMs() - this.#startMs) / 1000;
+    return seconds > 0 ? Math.round((this.#done - this.#startDone) / seconds) : 0;
+  }
+}
+
+type Walking<Row> = { readonly pass: Pass<Row>; readonly state: WalkState };
+
+async function walkAsOne<Row>(ground: Ground, field: Field, { pass, state }: Walking<Row>): Promise<void> {
+  for (let range = state.pages.take(); range !== undefined; range = state.pages.take()) {
+    ground.signal.throwIfAborted();
+    const startMs = ground.clock.elapsedMs();
+    const rows = await writeRange(ground, field, { pass, state, range });
+    const tookMs = ground.clock.elapsedMs() - startMs;
+    if (rows > 0) state.quickestMs = Math.min(state.quickestMs, tookMs);
+    state.batches += 1;
+    if (state.batches % LAG_EVERY === 0) state.lagSeconds = await ground.database.withClient(replicaLagSeconds);
+    const pause = rows === 0 ? 0 : pauseMs({ tookMs, quickestMs: state.quickestMs, lagSeconds: state.lagSeconds });
+    if (pause > 0) await wait(pause, undefined, { signal: ground.signal });
+  }
+}
+
+async function writeRange<Row>(
+  ground: Ground,
+  field: Field,
+  { pass, state, range }: Walking<Row> & { readonly range: PageRange },
+): Promise<number> {
+  const attempt = (skipLocked: boolean) =>
+    ground.database.withClient(async (client) => {
+      await begin(client, ground.tenant);
+      await limitLockWaits(client, patienceOf(ground).lockTimeoutMs);
+      const rows = await pass.read(client, field, range);
+      ground.observe('read', field, { done: field.done, total: field.total });
+      const written = rows.length === 0 ? NOTHING : await pass.write(client, field, { ground, rows, options: { skipLocked } });
+      await requireUnaltered(client, field);
+      if (written.done > 0) await countBatch(client, field, { ...written, at: ground.clock.now() });
+      const counts = state.count(written.done);
+      await notePage(client, field, { page: state.pages.finish(range), rowsPerSecond: state.rowsPerSecond() });
+      ground.observe('written', field, counts);
+      await commit(client);
+      ground.observe('committed', field, counts);
+      return rows.length;
+    });
+  try {
+    return await attempt(false);
+  } catch (error) {
+    if (!isBlocked(error)) throw fieldFailure(field, error);
+  }
+  try {
+    // Rows that somebody holds are left; the sweep comes back to them.
+    return await attempt(true);
+  } catch (error) {
+    if (!isBlocked(error)) throw fieldFailure(field, error);
+    return 0;
+  }
+}
+
+const NOTHING: Written = { done: 0, verified: 0 };
+
+/**
+ * Works off what is left anywhere, until nothing is: rows that were written meanwhile, and those that were locked.
+ *
+ * @throws `field-rows-locked` when others hold the rest for too long; what was done stays, and the same command goes on.
+ */
+export async function sweep<Row>(ground: Ground, field: Field, pass: Pass<Row>): Promise<void> {
+  const { tries, pauseMs: pause } = patienceOf(ground);
+  for (let idle = 0; idle < tries;) {
+    const { found, done } = await inTransaction(ground, field, (client) => sweepOnce(client, ground, { field, pass }));
+    ground.observe('committed', field, { done: field.done, total: field.total });
+    // Less than a batch was there, and all of it was written.
+    if (found === done && found < BATCH_ROWS) return;
+    if (done > 0) idle = 0;
+    else {
+      idle += 1;
+      await wait(pause, undefined, { signal: ground.signal });
+    }
+  }
+  throw new SafekeepError('field-rows-locked', { field: nameOf(field) });
+}
+
+/** One batch of what is left, in the caller's transaction; answers how much was found and how much of it written. */
+export async function sweepOnce<Row>(
+  client: pg.ClientBase,
+  ground: Ground,
+  { field, pass }: { readonly field: Field; readonly pass: Pass<Row> },
+): Promise<{ readonly found: number; readonly done: number }> {
+  const rows = await pass.readLeft(client, field, BATCH_ROWS);
+  if (rows.length === 0) return { found: 0, done: 0 };
+  const written = await pass.write(client, field, { ground, rows, options: { skipLocked: true } });
+  await requireUnaltered(client, field);
+  if (written.done > 0) await countBatch(client, field, { ...written, at: ground.clock.now() });
+  return { found: rows.length, done: written.done };
+}

@@ -1,0 +1,148 @@
+import { formatColumnName, newId, SafekeepError, type CardRule, type ColumnRef, type SearchKind } from '@safekeep/core';
+import { findTable, readCatalog, type Column, type Table } from '@safekeep/postgres';
+import type { Field, FieldIndex, Mode } from '../model.ts';
+import { ACCEPTED_GAIN, frequencyAttack } from '../rules/frequency.ts';
+import { indexLength, type OtherIndex } from '../rules/index-length.ts';
+import { answersFor, mentionsColumn, upsertAnswer, type Answer } from '../rules/refusals.ts';
+import { lengthLimit, typeOf } from '../rules/types.ts';
+import { encryptedName, indexName } from '../store/names.ts';
+import { listFields } from '../store/records.ts';
+import { frequencies, functionsMentioning, userSchemas } from '../store/surroundings.ts';
+import { reading, type Ground } from './ground.ts';
+
+export type FieldOrder = {
+  readonly column: ColumnRef;
+  readonly mode: Mode;
+  readonly search: readonly SearchKind[];
+  readonly card: CardRule;
+  /** A person has seen the report of the frequency attack and takes what it gives away. */
+  readonly acceptLeak: boolean;
+};
+
+export type FieldPlan = { readonly field: Field; readonly answers: readonly Answer[] };
+
+/**
+ * What encrypting a column means, before anything is touched.
+ *
+ * @throws `field-missing`, `field-unfit` with everything that stands in the way and what to do about each,
+ *   `field-search-unsafe` where an index would give the values away.
+ */
+export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, order: FieldOrder): Promise<FieldPlan> {
+  const { column: ref } = order;
+  const name = formatColumnName(ref);
+  return await reading(ground, async (client) => {
+    const catalog = await readCatalog(client, { schemas: await userSchemas(client) });
+    const table = findTable(catalog, ref);
+    const column = table?.columns.find((each) => each.name === ref.column);
+    if (table === undefined || column === undefined) throw new SafekeepError('field-missing', { field: name });
+    const known = await listFields(client, ground.tenant);
+    const sources = await functionsMentioning(client, ref);
+    const upsert = upsertAnswer(table, column);
+    const answers: readonly Answer[] = [
+      ...answersFor(catalog, table, { column, asked: order }),
+      ...takenNames(table, { column, order }),
+      ...sources.filter(({ source }) => mentionsColumn(source, ref.table, ref.column)).map(aboutFunction),
+      ...(upsert === undefined ? [] : [upsert]),
+    ];
+    const stops = answers.filter(({ effect }) => effect === 'stops');
+    if (stops.length > 0) throw new SafekeepError('field-unfit', { field: name, reasons: stops.map(sentence).join('\n') });
+    const others = known.filter(({ table: of }) => of.schema === ref.schema && of.table === ref.table);
+    const indexes: FieldIndex[] = [];
+    for (const kind of order.search) {
+      const counted = await frequencies(client, { ...ref, kind });
+      const beside = [...others.flatMap((field) => field.indexes), ...indexes];
+      indexes.push(chooseIndex(counted, { name, kind, column: ref.column, beside, acceptLeak: order.acceptLeak }));
+    }
+    return { field: newField(ground.tenant, { order, table, column, indexes }), answers };
+  });
+}
+
+function newField(
+  tenant: string,
+  {
+    order,
+    table,
+    column,
+    indexes,
+  }: { readonly order: FieldOrder; readonly table: Table; readonly column: Column; readonly indexes: readonly FieldIndex[] },
+): Field {
+  const valueType = typeOf(column);
+  if (valueType === undefined) throw new Error('A type without encrypted form was let through');
+  const { schema, table: tableName } = order.column;
+  const id = newId<'field'>();
+  return {
+    id,
+    tenant,
+    table: { schema, table: tableName },
+    column: column.name,
+    encryptedColumn: encryptedName(column.name),
+    valueType,
+    columnType: column.type,
+    lengthLimit: lengthLimit(column),
+    isCard: order.card === 'number',
+    mode: order.mode,
+    phase: 'planned',
+    direction: 'in',
+    // The key's row names the field, so that a value can be opened in SQL by the id of its key alone.
+    keyScope: `field.${id}`,
+    notNull: column.notNull ? (table.notNulls.find((each) => each.column === column.name)?.name ?? '') : null,
+    nextPage: 0,
+    done: 0,
+    total: 0,
+    verified: 0,
+    rowsPerSecond: 0,
+    failure: null,
+    indexes,
+  };
+}
+
+function takenNames(table: Table, { column, order }: { readonly column: Column; readonly order: FieldOrder }): readonly Answer[] {
+  const wanted = [encryptedName(column.name), ...order.search.map((kind) => indexName(column.name, kind))];
+  return table.columns
+    .filter(({ name }) => wanted.includes(name))
+    .map(({ name }) => ({
+      object: `column ${name}`,
+      effect: 'stops',
+      breaks: 'it stands where the ciphertext or its index would stand',
+      remedy: 'rename it first',
+    }));
+}
+
+function aboutFunction({ name }: { readonly name: string }): Answer {
+  return {
+    object: `function ${name}`,
+    effect: 'changes',
+    breaks: 'its source names table and column; from finish on it finds NULL there',
+    remedy: 'read it; let it use the view …_decrypted, or get the value from the application',
+  };
+}
+
+type Choice = {
+  readonly name: string;
+  readonly kind: SearchKind;
+  readonly column: string;
+  readonly beside: readonly OtherIndex[];
+  readonly acceptLeak: boolean;
+};
+
+function chooseIndex(counted: Awaited<ReturnType<typeof frequencies>>, choice: Choice): FieldIndex {
+  const { name, kind, column, beside, acceptLeak } = choice;
+  const rows = counted.reduce((sum, each) => sum + each.rows * each.times, 0);
+  const distinct = counted.reduce((sum, each) => sum + each.times, 0);
+  const length = indexLength({ rows, distinct }, beside);
+  if ('refusal' in length) throw new SafekeepError('field-search-unsafe', { field: name, search: kind, reason: length.refusal });
+  const { attack, guessing, gain } = frequencyAttack(counted, length.bits);
+  if (gain > ACCEPTED_GAIN && !acceptLeak) {
+    const reason = `whoever knows how often values occur would name ${percent(attack)} of the rows by the index, instead of ${percent(guessing)} by guessing`;
+    throw new SafekeepError('field-search-unsafe', { field: name, search: kind, reason });
+  }
+  return { kind, column: indexName(column, kind), bits: length.bits, version: 1, rows, distinct, attackGain: gain };
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+function sentence({ object, breaks, remedy }: Answer): string {
+  return `- ${object}: ${breaks}. What to do: ${remedy}.`;
+}

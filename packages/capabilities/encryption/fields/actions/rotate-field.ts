@@ -1,0 +1,46 @@
+import { SafekeepError, type ColumnRef } from '@safekeep/core';
+import type { Census, Field } from '../model.ts';
+import { isAtLeast } from '../rules/life.ts';
+import { findField, updateField } from '../store/records.ts';
+import { census, countValues } from '../store/rows.ts';
+import { fresh } from './encrypt-field.ts';
+import { inTransaction, nameOf, reading, withLease, type Ground } from './ground.ts';
+import { resealing, sweep, walk } from './passes.ts';
+
+export type Rotated = { readonly field: Field; readonly census: readonly Census[]; readonly currentKeyId: string };
+
+/** Passes over the table. Each finds only what was written meanwhile by those who still had the old key. */
+const PASSES_AT_MOST = 10;
+
+/**
+ * Gives the field a new data key and puts every value under it: done only when the headers in the data name no other key.
+ * With `resume` the key that is current now is taken, as after an interrupted rotation.
+ */
+export async function rotateField(
+  ground: Ground,
+  column: ColumnRef,
+  { agree, resume }: { readonly agree: (field: Field) => Promise<void>; readonly resume: boolean },
+): Promise<Rotated> {
+  const known = await reading(ground, (client) => findField(client, ground.tenant, column));
+  if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
+  if (!isAtLeast(known.phase, 'backfilling'))
+    throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
+  await agree(known);
+  return await withLease(ground, known, async () => {
+    if (!resume) await ground.keys.rotate(known);
+    const keyId = await ground.keys.currentKeyId(known);
+    const total = await reading(ground, (client) => countValues(client, known, 'sealed'));
+    const at = ground.clock.now();
+    await inTransaction(ground, known, (client) => updateField(client, known, { nextPage: 0, done: 0, verified: 0, total, at }));
+    const field = await fresh(ground, known);
+    await walk(ground, field, resealing(keyId));
+    for (let pass = 1; ; pass += 1) {
+      await sweep(ground, field, resealing(keyId));
+      const counted = await reading(ground, (client) => census(client, field));
+      if (counted.every((each) => each.keyId === keyId)) {
+        return { field: await fresh(ground, field), census: counted, currentKeyId: keyId };
+      }
+      if (pass === PASSES_AT_MOST) throw new SafekeepError('field-key-in-use', { field: nameOf(field) });
+    }
+  });
+}

@@ -1,0 +1,259 @@
+import Type from 'typebox';
+import {
+  cardRuleOf,
+  formatColumnName,
+  formatTableName,
+  isSafekeepError,
+  parseColumnName,
+  SafekeepError,
+  type ColumnRef,
+  type MappedColumn,
+  type SearchKind,
+} from '@safekeep/core';
+import type { Database } from '@safekeep/postgres';
+import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
+import { editMap, loadMap, saveMap, type MapText } from '../../datamap/index.ts';
+import { changeMode } from './actions/change-mode.ts';
+import { decryptField } from './actions/decrypt-field.ts';
+import { encryptField } from './actions/encrypt-field.ts';
+import { fieldKeys, type KeySource } from './actions/field-keys.ts';
+import { fieldStatus } from './actions/field-status.ts';
+import { finishField } from './actions/finish-field.ts';
+import type { Ground } from './actions/ground.ts';
+import { rotateField } from './actions/rotate-field.ts';
+import { DoneText, RotatedText, StatusText, type Mode } from './model.ts';
+import { answerText, fieldText, parseSearch } from './rules/text.ts';
+
+/** Opens the keys of a home for the length of a command; whoever opens closes. */
+export type OpenKeySource = (
+  context: CommandContext,
+  database: Database,
+) => Promise<{ readonly source: KeySource; readonly close: () => Promise<void> }>;
+
+const column = { key: 'column', label: 'TABLE.COLUMN', description: 'schema.table.column; public. may be left out' };
+const Column = Type.String({ minLength: 1 });
+
+/** The commands of encrypted columns. */
+export function fieldCommands(open: OpenKeySource): readonly Command[] {
+  return [encrypt(open), status, finish(open), rotate(open), decrypt(open)];
+}
+
+function encrypt(open: OpenKeySource): Command {
+  return command({
+    name: 'encrypt',
+    summary: 'encrypt a column while the application uses it, up to where readers take the ciphertext',
+    positionals: [column],
+    input: Type.Object({
+      column: Column,
+      mode: Type.Optional(
+        Type.Union([Type.Literal('client'), Type.Literal('database')], {
+          description: 'who holds the key: the application (client, unless the map says otherwise) or an unlocked session',
+        }),
+      ),
+      search: Type.Optional(
+        Type.String({ description: 'what it is found by, by commas: exact, last4, prefix, year, month, soundex' }),
+      ),
+      acceptLeak: Type.Boolean({
+        default: false,
+        description: 'give it the index although a frequency attack would recover more than 1 % of the rows beyond guessing',
+      }),
+    }),
+    output: DoneText,
+    example: 'safekeep encrypt public.patients.ssn --search exact,last4',
+    run: async (context, input) => {
+      const ref = parseColumnName(input.column);
+      const { mapped } = await mappedColumn(context, ref);
+      const mode: Mode = input.mode ?? (mapped?.protect === 'database' ? 'database' : 'client');
+      const search = input.search === undefined ? (mapped?.search ?? []) : parseSearch(input.search);
+      const order = { column: ref, mode, search, card: cardRuleOf(mapped?.categories ?? []), acceptLeak: input.acceptLeak };
+      return await moving(context, open, async (ground) => {
+        const { field, answers } = await encryptField(ground, order, async ({ answers: told }) => {
+          for (const each of told) context.say(`${each.object}: ${each.breaks}. What to do: ${each.remedy}.`);
+          await context.confirm(`Encrypting ${formatColumnName(ref)}`);
+        });
+        const moved =
+          input.mode === undefined || field.mode === mode
+            ? field
+            : await changeMode(ground, ref, {
+                mode,
+                agree: () => context.confirm(`Changing the mode of ${formatColumnName(ref)}`),
+              });
+        await writeProtection(context, ref, { protect: moved.mode, search: moved.indexes.map(({ kind }) => kind) });
+        return { result: { ...fieldText(moved), answers: answers.map(answerText), residue: [] } };
+      });
+    },
+    render: renderDone,
+  });
+}
+
+const status = command({
+  name: 'encrypt status',
+  summary: 'show how far every encrypted column is, what is not sealed yet, and under which keys its values are',
+  input: Type.Object({}),
+  output: StatusText,
+  example: 'safekeep encrypt status',
+  run: async (context) => {
+    const fields = await fieldStatus({ database: await context.database(), tenant: context.tenant });
+    return { result: { fields: [...fields] } };
+  },
+  render: ({ fields }, ink) =>
+    fields.length === 0
+      ? 'No column is encrypted.'
+      : fields
+          .map(
+            (each) =>
+              `${describe(each, ink)}${each.unsealed === 0 ? '' : ink.warn(`  ${each.unsealed} rows written without a key`)}${each.keys.map(({ keyId, values }) => `\n  key ${keyId}: ${values} values`).join('')}`,
+          )
+          .join('\n'),
+});
+
+function finish(open: OpenKeySource): Command {
+  return command({
+    name: 'encrypt finish',
+    summary: 'take the plaintext away, row by row, each once its ciphertext was opened and found equal',
+    positionals: [column],
+    input: Type.Object({ column: Column }),
+    output: DoneText,
+    example: 'safekeep encrypt finish public.patients.ssn',
+    run: async (context, input) =>
+      await moving(context, open, async (ground) => {
+        const ref = parseColumnName(input.column);
+        const { field, residue } = await finishField(ground, ref, () =>
+          context.confirm(`Taking the plaintext of ${formatColumnName(ref)} away`),
+        );
+        return { result: { ...fieldText(field), answers: [], residue: [...residue] } };
+      }),
+    render: renderDone,
+  });
+}
+
+function rotate(open: OpenKeySource): Command {
+  return command({
+    name: 'encrypt rotate',
+    summary: 'give a column a new key and put every value under it, until the headers in the data name no other',
+    positionals: [column],
+    input: Type.Object({
+      column: Column,
+      resume: Type.Boolean({
+        default: false,
+        description: 'go on with a rotation that was interrupted, under the key that is current',
+      }),
+    }),
+    output: RotatedText,
+    example: 'safekeep encrypt rotate public.patients.ssn',
+    run: async (context, { column: named, resume }) =>
+      await moving(context, open, async (ground) => {
+        const ref = parseColumnName(named);
+        const agree = () => context.confirm(`Putting ${formatColumnName(ref)} under a new key`);
+        const { field, census, currentKeyId } = await rotateField(ground, ref, { agree, resume });
+        return { result: { ...fieldText(field), keyId: currentKeyId, keys: census.map((each) => ({ ...each })) } };
+      }),
+    render: (result, ink) => `${describe(result, ink)}\nAll values are under key ${result.keyId}.`,
+  });
+}
+
+function decrypt(open: OpenKeySource): Command {
+  return command({
+    name: 'decrypt',
+    summary: 'go all the way back: plaintext in every row, and nothing of Safekeep left on the column',
+    positionals: [column],
+    input: Type.Object({ column: Column }),
+    output: DoneText,
+    example: 'safekeep decrypt public.patients.ssn',
+    run: async (context, input) =>
+      await moving(context, open, async (ground) => {
+        const ref = parseColumnName(input.column);
+        const field = await decryptField(ground, ref, () => context.confirm(`Decrypting ${formatColumnName(ref)}`));
+        await writeProtection(context, ref, { protect: 'none', search: [] });
+        return { result: { ...fieldText(field), answers: [], residue: [] } };
+      }),
+    render: (result, ink) => `${ink.good('decrypted')} ${result.field}: ${result.done} values given back, the schema is as before.`,
+  });
+}
+
+/** Runs a move with its progress shown and the keys open, to the end of it however it ends. */
+async function moving<Result>(
+  context: CommandContext,
+  open: OpenKeySource,
+  run: (ground: Ground) => Promise<Result>,
+): Promise<Result> {
+  const database = await context.database();
+  const { source, close } = await open(context, database);
+  const progress = context.progress('encrypting', { unit: 'rows' });
+  try {
+    const { tenant, clock, signal } = context;
+    return await run({
+      database,
+      tenant,
+      clock,
+      signal,
+      keys: fieldKeys(source),
+      observe: (moment, _field, { done, total }) => {
+        if (moment === 'committed') progress.update(done, Math.max(done, total));
+        if (moment === 'waiting') context.say('Waiting until every client knows of the field; that takes a minute at most.');
+      },
+    });
+  } finally {
+    progress.end();
+    await close();
+  }
+}
+
+type Mapped = { readonly map: MapText | undefined; readonly mapped: MappedColumn | undefined };
+
+/** A column can be encrypted without a map; then nothing is written into one. */
+async function mappedColumn(context: CommandContext, ref: ColumnRef): Promise<Mapped> {
+  try {
+    const map = await loadMap(context.mapFile);
+    return { map, mapped: map.map.tables.get(formatTableName(ref))?.columns.get(ref.column) };
+  } catch (error) {
+    if (isSafekeepError(error, 'map-missing')) return { map: undefined, mapped: undefined };
+    throw error;
+  }
+}
+
+type Protected = { readonly protect: Mode | 'none'; readonly search: readonly SearchKind[] };
+
+async function writeProtection(context: CommandContext, ref: ColumnRef, { protect, search }: Protected): Promise<void> {
+  const { map, mapped } = await mappedColumn(context, ref);
+  const name = formatColumnName(ref);
+  if (map === undefined || mapped === undefined) {
+    context.say(`The map does not know ${name}: run safekeep scan --write, and give it protect: ${protect} there.`);
+    return;
+  }
+  const values = { protect, ...(search.length > 0 || mapped.search.length > 0 ? { search: [...search] } : {}) };
+  const text = editMap(map, [{ kind: 'set-column', table: formatTableName(ref), column: ref.column, values }]);
+  try {
+    await saveMap(context.mapFile, text, map.text);
+  } catch (error) {
+    // What was done to the database stands; only the file is behind.
+    if (!isSafekeepError(error)) throw error;
+    throw new SafekeepError('field-map-behind', { field: name, protect, reason: error.message }, { cause: error });
+  }
+}
+
+function describe(
+  { field, mode, phase, direction, done, total, rowsPerSecond }: Frozen<Omit<DoneText, 'answers' | 'residue'>>,
+  ink: Ink,
+): string {
+  const way = direction === 'out' ? ink.warn(' (going back)') : '';
+  return `${ink.strong(field)}  ${mode}  ${phase}${way}  ${done} of ${total} rows${rowsPerSecond > 0 ? `, ${Math.round(rowsPerSecond)} a second` : ''}`;
+}
+
+function renderDone(result: Frozen<DoneText>, ink: Ink): string {
+  const next =
+    result.phase === 'switched'
+      ? `Readers take the ciphertext in ${result.encryptedColumn}; the plaintext still stands. When every application goes through the SDK or the view:\n  safekeep encrypt finish ${result.field}`
+      : '';
+  return [
+    describe(result, ink),
+    `${result.verified} stored values were opened and compared.`,
+    ...result.search.map(({ kind, bits, attackGain }) =>
+      ink.dim(`search by ${kind}: ${bits} bits; a frequency attack gains ${(attackGain * 100).toFixed(2)} % over guessing`),
+    ),
+    ...(result.residue.length === 0 ? [] : ['Plaintext may still be found:', ...result.residue.map((each) => `  - ${each}`)]),
+    next,
+  ]
+    .filter((line) => line !== '')
+    .join('\n');
+}

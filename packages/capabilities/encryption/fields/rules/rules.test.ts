@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { frequencyAttack } from './frequency.ts';
+import { indexLength } from './index-length.ts';
+import { mayFollow, phases } from './life.ts';
+import { batchPages, PageWalk, pauseMs } from './pace.ts';
+import { mentionsColumn } from './refusals.ts';
+import { residueOf } from './residue.ts';
+
+/** A generator that gives the same numbers every time (Mulberry32). */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+test('every length that is chosen satisfies both rules, for the column and over all indexes of the row', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 5_000_000 }), fc.double({ min: 0.0001, max: 1, noNaN: true }), (rows, share) => {
+      const distinct = Math.max(1, Math.floor(rows * share));
+      const first = indexLength({ rows, distinct }, []);
+      if ('refusal' in first) return;
+      const { bits } = first;
+      assert.ok(Math.sqrt(distinct) < 2 ** bits && 2 ** bits < distinct / 2);
+      const alike = rows / 2 ** Math.min(bits, Math.log2(distinct));
+      assert.ok(alike >= 2 && alike <= Math.sqrt(rows));
+      const second = indexLength({ rows, distinct }, [{ bits, distinct }]);
+      if ('refusal' in second) return;
+      const sum = Math.min(bits, Math.log2(distinct)) + Math.min(second.bits, Math.log2(distinct));
+      assert.ok(rows / 2 ** sum >= 2, 'both indexes together leave two rows alike');
+    }),
+  );
+});
+
+test('columns of few values are refused, and large ones get an index that finds few others', () => {
+  assert.match(JSON.stringify(indexLength({ rows: 100_000, distinct: 2 }, [])), /too few to hide one among others/);
+  assert.match(JSON.stringify(indexLength({ rows: 100_000, distinct: 16 }, [])), /too few/);
+  assert.match(
+    JSON.stringify(indexLength({ rows: 59, distinct: 59 }, [{ bits: 4, distinct: 59 }])),
+    /together the indexes would name single rows/,
+  );
+  assert.deepEqual(indexLength({ rows: 1_000_000, distinct: 1_000_000 }, []), { bits: 18 });
+});
+
+test('a frequency attack gains nothing on values that occur alike, and much on a few that stand out', () => {
+  const uniform = frequencyAttack([{ rows: 1, times: 59 }], 4, seeded(1));
+  assert.ok(uniform.gain < 0.01, `${uniform.gain}`);
+  const large = frequencyAttack([{ rows: 1, times: 50_000 }], 14, seeded(2));
+  assert.ok(large.gain < 0.001);
+  // Surnames and towns: some are so common that their bucket shows.
+  const skewed = frequencyAttack(
+    [
+      { rows: 5_000, times: 1 },
+      { rows: 4_000, times: 1 },
+      { rows: 3_000, times: 1 },
+      { rows: 1, times: 3_000 },
+    ],
+    8,
+    seeded(3),
+  );
+  assert.ok(skewed.gain > 0.3 && skewed.attack <= 1, `${skewed.gain}`);
+  assert.deepEqual(frequencyAttack([], 4), { guessing: 0, attack: 0, gain: 0 });
+});
+
+test('a field goes in one phase at a time, and back from anywhere', () => {
+  for (const [place, from] of phases.entries())
+    for (const [other, to] of phases.entries()) {
+      assert.equal(mayFollow(from, to, 'in'), other === place + 1);
+      assert.equal(mayFollow(from, to, 'out'), other < place);
+    }
+});
+
+test('the pages of a table are handed out once each, and what is done is known below the first that is not', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 0, max: 500 }),
+      fc.integer({ min: 1, max: 60 }),
+      fc.infiniteStream(fc.boolean()),
+      (pages, step, turns) => {
+        const walk = new PageWalk({ from: 0, to: pages }, step);
+        const open: { readonly from: number; readonly to: number }[] = [];
+        let covered = 0;
+        let low = 0;
+        for (;;) {
+          const range = open.length < 3 && turns.next().value === true ? walk.take() : undefined;
+          if (range !== undefined) {
+            assert.equal(range.from, covered);
+            covered = range.to;
+            open.push(range);
+            continue;
+          }
+          const [done] = open.splice(turns.next().value === true ? open.length - 1 : 0, 1);
+          if (done === undefined) {
+            const next = walk.take();
+            if (next === undefined) break;
+            covered = next.to;
+            open.push(next);
+            continue;
+          }
+          low = walk.finish(done);
+          for (const { from } of open) assert.ok(low <= from);
+        }
+        assert.equal(covered, pages);
+        assert.equal(low, pages === 0 ? 0 : pages);
+      },
+    ),
+  );
+  assert.equal(batchPages({ pages: 0, rows: 0 }), 64);
+  assert.equal(batchPages({ pages: 10_000, rows: 1_000_000 }), 50);
+});
+
+test('a server that is slow or whose replica is behind is left alone for a while', () => {
+  assert.equal(pauseMs({ tookMs: 100, quickestMs: 90, lagSeconds: null }), 0);
+  assert.equal(pauseMs({ tookMs: 900, quickestMs: 90, lagSeconds: 0.1 }), 900);
+  assert.equal(pauseMs({ tookMs: 100, quickestMs: 90, lagSeconds: 60 }), 1_000);
+});
+
+test('a function counts as a reader of a column when its source names table and column as words', () => {
+  assert.equal(mentionsColumn('select email from people', 'people', 'email'), true);
+  assert.equal(mentionsColumn('select "E-mail" from "People"', 'People', 'E-mail'), true);
+  assert.equal(mentionsColumn('select emails from people', 'people', 'email'), false);
+});
+
+test('the residue names replicas, slots and archives only where there are some, and the log always', () => {
+  const none = residueOf({ replicas: 0, slots: [], archiving: false, deadRows: 0, statistics: false }).join('\n');
+  assert.match(none, /write-ahead log/);
+  assert.doesNotMatch(none, /replica|slot|archived|pg_stats/);
+  const all = residueOf({ replicas: 2, slots: ['cdc'], archiving: true, deadRows: 12, statistics: true }).join('\n');
+  assert.match(all, /2 replica[^]*cdc/);
+  assert.match(all, /archived/);
+  assert.match(all, /pg_stats/);
+  assert.match(all, /12 dead rows/);
+});

@@ -1,0 +1,226 @@
+import pg from 'pg';
+import type { Field } from '../model.ts';
+import { namesOf, objectName, q, qualified } from './names.ts';
+
+/** The first bytes of every sealed value. They are no UTF-8, so no text can pass for one. */
+const MAGIC = `'\\xfa53'::pg_catalog.bytea`;
+
+/** What the database refuses in the ciphertext's column from the first day on: anything that is not sealed. */
+function sealedCheck(field: Field): string {
+  const { encrypted } = namesOf(field);
+  return `check (${encrypted} is null or (pg_catalog.substr(${encrypted}, 1, 2) operator(pg_catalog.=) ${MAGIC} and pg_catalog.octet_length(${encrypted}) operator(pg_catalog.>=) 41))`;
+}
+
+/** One statement, one lock. NOT VALID costs no look at the rows, and there are none yet. */
+export function addColumns(field: Field): readonly string[] {
+  const { table, encrypted, indexes } = namesOf(field);
+  const columns = [`${encrypted} pg_catalog.bytea`, ...indexes.map((index) => `${index} pg_catalog.int8`)];
+  return [
+    `alter table ${table} ${columns.map((column) => `add column ${column}`).join(', ')}, add constraint ${q(objectName('sealed', field))} ${sealedCheck(field)} not valid`,
+  ];
+}
+
+export function dropColumns(field: Field): readonly string[] {
+  const { table, encrypted, indexes } = namesOf(field);
+  return [`alter table ${table} ${[encrypted, ...indexes].map((column) => `drop column if exists ${column}`).join(', ')}`];
+}
+
+const TRIGGERS = ['insert', 'update', 'replaced', 'cleared', 'keep'] as const;
+
+/**
+ * How writes are taken. Loose: plaintext and ciphertext stand side by side; who writes plaintext without a key leaves the row
+ * marked as not sealed (plaintext, no ciphertext), who writes only ciphertext leaves it without plaintext. Strict: plaintext is
+ * sealed or refused, and never stored.
+ */
+export function createTriggers(field: Field, { strict }: { readonly strict: boolean }): readonly string[] {
+  const { table, column, encrypted } = namesOf(field);
+  const plainChanged = `pg_catalog.record_image_ne(row(old.${column}), row(new.${column}))`;
+  const sealedChanged = `pg_catalog.record_image_ne(row(old.${encrypted}), row(new.${encrypted}))`;
+  const made: Record<(typeof TRIGGERS)[number], { readonly event: string; readonly when: string; readonly action: string } | null> =
+    {
+      insert: strict
+        ? { event: 'insert', when: `new.${column} is not null`, action: 'seal' }
+        : field.mode === 'database'
+          ? { event: 'insert', when: `new.${column} is not null and new.${encrypted} is null`, action: 'seal' }
+          : null,
+      update: strict
+        ? { event: 'update', when: `new.${column} is not null and ${plainChanged}`, action: 'seal' }
+        : { event: 'update', when: `${plainChanged} and not (${sealedChanged})`, action: 'seal' },
+      replaced: strict
+        ? null
+        : {
+            event: 'update',
+            when: `${sealedChanged} and old.${encrypted} is not null and new.${encrypted} is not null and new.${column} is not null and not (${plainChanged})`,
+            action: 'replaced',
+          },
+      cleared:
+        field.indexes.length === 0
+          ? null
+          : { event: 'update', when: `${sealedChanged} and new.${encrypted} is null`, action: 'cleared' },
+      keep: strict
+        ? {
+            event: `update of ${column}`,
+            when: `new.${column} is null and old.${encrypted} is not null and not (${sealedChanged})`,
+            action: 'keep',
+          }
+        : null,
+    };
+  return TRIGGERS.flatMap((name) => {
+    const trigger = q(objectName(name, field));
+    const wanted = made[name];
+    if (wanted === null) return [`drop trigger if exists ${trigger} on ${table}`];
+    const { event, when, action } = wanted;
+    const call = `safekeep.seal_column(${triggerArguments(field, action, strict)})`;
+    return [
+      `create or replace trigger ${trigger} before ${event} on ${table} for each row when (${when}) execute function ${call}`,
+    ];
+  });
+}
+
+function triggerArguments(field: Field, action: string, strict: boolean): string {
+  const own = [
+    action,
+    strict ? 'strict' : 'loose',
+    field.mode,
+    field.tenant,
+    field.id,
+    field.column,
+    field.encryptedColumn,
+    field.valueType,
+  ];
+  const indexes = field.indexes.flatMap(({ kind, column, bits, version }) => [kind, column, String(bits), String(version)]);
+  return [...own, ...indexes].map((each) => pg.escapeLiteral(each)).join(', ');
+}
+
+export function dropTriggers(field: Field): readonly string[] {
+  const { table } = namesOf(field);
+  return TRIGGERS.map((name) => `drop trigger if exists ${q(objectName(name, field))} on ${table}`);
+}
+
+/** From `nulled` on no row may have plaintext, and where the plaintext could not be NULL the ciphertext cannot either. */
+export function addChecks(field: Field): readonly string[] {
+  const { table, column, encrypted } = namesOf(field);
+  return [
+    `alter table ${table} add constraint ${q(objectName('empty', field))} check (${column} is null) not valid`,
+    ...(field.notNull === null
+      ? []
+      : [`alter table ${table} add constraint ${q(objectName('present', field))} check (${encrypted} is not null) not valid`]),
+  ];
+}
+
+/** Looks at every row under a lock that stops neither reads nor writes. */
+export function validateChecks(field: Field): readonly string[] {
+  const { table } = namesOf(field);
+  const names = ['sealed', 'empty', ...(field.notNull === null ? [] : ['present'])];
+  return names.map((name) => `alter table ${table} validate constraint ${q(objectName(name, field))}`);
+}
+
+export function dropChecks(field: Field): readonly string[] {
+  const { table } = namesOf(field);
+  return ['empty', 'present'].map((name) => `alter table ${table} drop constraint if exists ${q(objectName(name, field))}`);
+}
+
+export function dropNotNull(field: Field): readonly string[] {
+  const { table, column } = namesOf(field);
+  return field.notNull === null ? [] : [`alter table ${table} alter column ${column} drop not null`];
+}
+
+/** First a constraint that is tested without stopping anybody; with it in place SET NOT NULL need not look at the rows again. */
+export function addPresenceCheck(field: Field): readonly string[] {
+  const { table, column } = namesOf(field);
+  const name = q(objectName('again', field));
+  return [
+    `alter table ${table} drop constraint if exists ${name}`,
+    `alter table ${table} add constraint ${name} check (${column} is not null) not valid`,
+  ];
+}
+
+export function validatePresence(field: Field): readonly string[] {
+  return [`alter table ${namesOf(field).table} validate constraint ${q(objectName('again', field))}`];
+}
+
+export function restoreNotNull(field: Field): readonly string[] {
+  if (field.notNull === null) return [];
+  const { table, column } = namesOf(field);
+  return [
+    // From PostgreSQL 18 on NOT NULL is a constraint with a name, which is part of the schema that must be as before.
+    field.notNull === ''
+      ? `alter table ${table} alter column ${column} set not null`
+      : `alter table ${table} add constraint ${q(field.notNull)} not null ${column}`,
+    `alter table ${table} drop constraint if exists ${q(objectName('again', field))}`,
+  ];
+}
+
+/** Rows that are not sealed (or, on the way back, not opened) yet, found without a look at the others. */
+export function createLeftIndex(field: Field): readonly string[] {
+  const { table, column, encrypted } = namesOf(field);
+  const name = objectName('left', field);
+  return [
+    `drop index if exists ${q(field.table.schema)}.${q(name)}`,
+    `create index concurrently ${q(name)} on ${table} ((true)) where (${column} is null) <> (${encrypted} is null)`,
+  ];
+}
+
+export function dropLeftIndex(field: Field): readonly string[] {
+  return [`drop index if exists ${q(field.table.schema)}.${q(objectName('left', field))}`];
+}
+
+/** One for each blind index. What an interrupted try left is invalid and goes first. */
+export function createSearchIndexes(field: Field): readonly string[] {
+  const { table } = namesOf(field);
+  return field.indexes.flatMap((index) => {
+    const name = searchIndexName(field, index.kind, index.version);
+    return [
+      `drop index if exists ${q(field.table.schema)}.${q(name)}`,
+      `create index concurrently ${q(name)} on ${table} (${q(index.column)})`,
+    ];
+  });
+}
+
+function searchIndexName(field: Field, kind: string, version: number): string {
+  return objectName(`${kind}${version}`, field);
+}
+
+/** Every index of ours on the table that is whole; those that an interrupted try left are not. */
+export async function validIndexes(client: pg.ClientBase, field: Field): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ name: string }>(
+    `select c.relname as name from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
+      where i.indrelid = pg_catalog.to_regclass($1) and i.indisvalid and pg_catalog.starts_with(c.relname, 'zz_safekeep_')`,
+    [qualified(field.table)],
+  );
+  return new Set(rows.map(({ name }) => name));
+}
+
+/** Statements that still have to be run for the indexes to stand, each by itself, since CONCURRENTLY allows no transaction. */
+export async function missingIndexes(client: pg.ClientBase, field: Field): Promise<readonly string[]> {
+  const there = await validIndexes(client, field);
+  const search = field.indexes.every(({ kind, version }) => there.has(searchIndexName(field, kind, version)))
+    ? []
+    : createSearchIndexes(field);
+  return [...(there.has(objectName('left', field)) ? [] : createLeftIndex(field)), ...search];
+}
+
+export async function runAll(client: pg.ClientBase, statements: readonly string[]): Promise<void> {
+  for (const statement of statements) await client.query(statement);
+}
+
+/** Stops writers, not readers. The order is the table's alone: one field is moved at a time. */
+export async function lockAgainstWrites(client: pg.ClientBase, field: Field): Promise<void> {
+  await client.query(`lock table only ${qualified(field.table)} in share row exclusive mode`);
+}
+
+/** Clears what the planner's statistics show of the plaintext, and gives back the dead rows that hold it. */
+export function forget(field: Field): readonly string[] {
+  const { table, column } = namesOf(field);
+  return [`vacuum ${table}`, `analyze ${table} (${column})`];
+}
+
+/** The column's type as it stands now; null when it is gone. A change meanwhile stops the work before it writes anything. */
+export async function currentType(client: pg.ClientBase, field: Pick<Field, 'table' | 'column'>): Promise<string | null> {
+  const { rows } = await client.query<{ type: string }>(
+    `select pg_catalog.format_type(a.atttypid, a.atttypmod) as type from pg_catalog.pg_attribute a
+      where a.attrelid = pg_catalog.to_regclass($1) and a.attname = $2 and not a.attisdropped`,
+    [qualified(field.table), field.column],
+  );
+  return rows[0]?.type ?? null;
+}

@@ -1,0 +1,214 @@
+import type pg from 'pg';
+import type { TableRef } from '@safekeep/core';
+import type { Queryable } from '@safekeep/postgres';
+import type { Field, FieldIndex } from '../model.ts';
+import type { Direction, Phase } from '../rules/life.ts';
+
+type Row = {
+  readonly field_id: Field['id'];
+  readonly tenant_id: string;
+  readonly table_schema: string;
+  readonly table_name: string;
+  readonly column_name: string;
+  readonly encrypted_column: string;
+  readonly value_type: Field['valueType'];
+  readonly column_type: string;
+  readonly length_limit: number | null;
+  readonly is_card: boolean;
+  readonly mode: Field['mode'];
+  readonly phase: Phase;
+  readonly direction: Direction;
+  readonly key_scope: string;
+  readonly not_null: string | null;
+  readonly next_page: string;
+  readonly done: string;
+  readonly total: string;
+  readonly verified: string;
+  readonly rows_per_second: number;
+  readonly failure: string | null;
+  readonly indexes: readonly FieldIndex[];
+};
+
+const COLUMNS = `f.*, coalesce((
+    select jsonb_agg(jsonb_build_object('kind', i.kind, 'column', i.column_name, 'bits', i.bits, 'version', i.version, 'rows', i.row_count,
+             'distinct', i.distinct_count, 'attackGain', i.attack_gain) order by i.kind, i.version)
+      from safekeep.field_indexes i where i.tenant_id = f.tenant_id and i.field_id = f.field_id), '[]') as indexes`;
+
+export async function listFields(client: Queryable, tenant: string): Promise<readonly Field[]> {
+  const { rows } = await client.query(
+    `select ${COLUMNS} from safekeep.fields f where f.tenant_id = $1 order by f.table_schema, f.table_name, f.column_name`,
+    [tenant],
+  );
+  // The statement names these columns.
+  return (rows as readonly Row[]).map(fieldOf);
+}
+
+export async function findField(
+  client: pg.ClientBase,
+  tenant: string,
+  { schema, table, column }: TableRef & { readonly column: string },
+): Promise<Field | undefined> {
+  const { rows } = await client.query<Row>(
+    `select ${COLUMNS} from safekeep.fields f
+      where f.tenant_id = $1 and f.table_schema = $2 and f.table_name = $3 and f.column_name = $4`,
+    [tenant, schema, table, column],
+  );
+  return rows[0] === undefined ? undefined : fieldOf(rows[0]);
+}
+
+export async function readField(client: pg.ClientBase, { tenant, id }: Pick<Field, 'tenant' | 'id'>): Promise<Field | undefined> {
+  const { rows } = await client.query<Row>(`select ${COLUMNS} from safekeep.fields f where f.tenant_id = $1 and f.field_id = $2`, [
+    tenant,
+    id,
+  ]);
+  return rows[0] === undefined ? undefined : fieldOf(rows[0]);
+}
+
+export async function insertField(client: pg.ClientBase, field: Field, at: Date): Promise<void> {
+  await client.query(
+    `insert into safekeep.fields (tenant_id, field_id, table_schema, table_name, column_name, encrypted_column, value_type, column_type,
+       length_limit, is_card, mode, phase, direction, key_scope, not_null, total, created_at, changed_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)`,
+    [
+      field.tenant,
+      field.id,
+      field.table.schema,
+      field.table.table,
+      field.column,
+      field.encryptedColumn,
+      field.valueType,
+      field.columnType,
+      field.lengthLimit,
+      field.isCard,
+      field.mode,
+      field.phase,
+      field.direction,
+      field.keyScope,
+      field.notNull,
+      field.total,
+      at,
+    ],
+  );
+  for (const index of field.indexes) await insertIndex(client, field, { index, at });
+}
+
+export async function insertIndex(
+  client: pg.ClientBase,
+  { tenant, id }: Pick<Field, 'tenant' | 'id'>,
+  { index, at }: { readonly index: FieldIndex; readonly at: Date },
+): Promise<void> {
+  await client.query(
+    `insert into safekeep.field_indexes
+       (tenant_id, field_id, kind, column_name, bits, row_count, distinct_count, attack_gain, version, created_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+    [tenant, id, index.kind, index.column, index.bits, index.rows, index.distinct, index.attackGain, index.version, at],
+  );
+}
+
+/** What changes about a field in one step; what is left out stays. */
+export type Change = {
+  readonly phase?: Phase;
+  readonly direction?: Direction;
+  readonly mode?: Field['mode'];
+  readonly nextPage?: number;
+  readonly done?: number;
+  readonly total?: number;
+  readonly verified?: number;
+  readonly rowsPerSecond?: number;
+  readonly failure?: string | null;
+};
+
+export async function updateField(
+  client: pg.ClientBase,
+  { tenant, id }: Pick<Field, 'tenant' | 'id'>,
+  { at, ...change }: Change & { readonly at: Date },
+): Promise<void> {
+  const { rowCount } = await client.query(
+    `update safekeep.fields set
+       phase = coalesce($3, phase), direction = coalesce($4, direction), mode = coalesce($5, mode), next_page = coalesce($6, next_page),
+       done = coalesce($7, done), total = coalesce($8, total), verified = coalesce($9, verified),
+       rows_per_second = coalesce($10, rows_per_second), failure = case when $11 then $12 else failure end, changed_at = $13
+     where tenant_id = $1 and field_id = $2`,
+    [
+      tenant,
+      id,
+      change.phase,
+      change.direction,
+      change.mode,
+      change.nextPage,
+      change.done,
+      change.total,
+      change.verified,
+      change.rowsPerSecond,
+      change.failure !== undefined,
+      change.failure,
+      at,
+    ],
+  );
+  // It was taken out by somebody else: what was done in this transaction belongs to nothing any more.
+  if (rowCount !== 1) throw new Error('The field is not recorded any more');
+}
+
+/** Counts a batch in the transaction that wrote it: after a kill the figures are what was committed. */
+export async function countBatch(
+  client: pg.ClientBase,
+  { tenant, id }: Pick<Field, 'tenant' | 'id'>,
+  batch: { readonly done: number; readonly verified: number; readonly at: Date },
+): Promise<void> {
+  await client.query(
+    `update safekeep.fields set done = done + $3, total = greatest(total, done + $3), verified = verified + $4, changed_at = $5
+      where tenant_id = $1 and field_id = $2`,
+    [tenant, id, batch.done, batch.verified, batch.at],
+  );
+}
+
+/** Pages below this one need not be looked at again by the running pass. */
+export async function notePage(
+  client: pg.ClientBase,
+  { tenant, id }: Pick<Field, 'tenant' | 'id'>,
+  { page, rowsPerSecond }: { readonly page: number; readonly rowsPerSecond: number },
+): Promise<void> {
+  await client.query(
+    'update safekeep.fields set next_page = greatest(next_page, $3), rows_per_second = $4 where tenant_id = $1 and field_id = $2',
+    [tenant, id, page, rowsPerSecond],
+  );
+}
+
+/** Milliseconds since the field was planned, by the clock that planned it. */
+export async function ageOf(client: pg.ClientBase, { tenant, id }: Pick<Field, 'tenant' | 'id'>, now: Date): Promise<number> {
+  const { rows } = await client.query<{ at: Date }>(
+    'select created_at as at from safekeep.fields where tenant_id = $1 and field_id = $2',
+    [tenant, id],
+  );
+  return now.getTime() - (rows[0]?.at.getTime() ?? now.getTime());
+}
+
+export async function deleteField(client: pg.ClientBase, { tenant, id }: Pick<Field, 'tenant' | 'id'>): Promise<void> {
+  await client.query('delete from safekeep.fields where tenant_id = $1 and field_id = $2', [tenant, id]);
+}
+
+function fieldOf(row: Row): Field {
+  return {
+    id: row.field_id,
+    tenant: row.tenant_id,
+    table: { schema: row.table_schema, table: row.table_name },
+    column: row.column_name,
+    encryptedColumn: row.encrypted_column,
+    valueType: row.value_type,
+    columnType: row.column_type,
+    lengthLimit: row.length_limit,
+    isCard: row.is_card,
+    mode: row.mode,
+    phase: row.phase,
+    direction: row.direction,
+    keyScope: row.key_scope,
+    notNull: row.not_null,
+    nextPage: Number(row.next_page),
+    done: Number(row.done),
+    total: Number(row.total),
+    verified: Number(row.verified),
+    rowsPerSecond: row.rows_per_second,
+    failure: row.failure,
+    indexes: row.indexes,
+  };
+}

@@ -1,0 +1,42 @@
+import type pg from 'pg';
+import type { Field } from '../model.ts';
+
+/**
+ * A transaction of the tenant in which values are read and written as text in one form, and in which our triggers know the
+ * engine by a setting: it says that ciphertext and plaintext that it writes belong together. Whoever sets it by hand can do no
+ * more than with the UPDATE itself.
+ */
+export async function begin(client: pg.ClientBase, tenant: string): Promise<void> {
+  await client.query(
+    `begin; set local search_path = pg_catalog, pg_temp; set local datestyle = 'ISO, YMD'; set local timezone = 'UTC';
+     set local bytea_output = 'hex'; set local extra_float_digits = 1`,
+  );
+  await client.query(`select set_config('safekeep.tenant', $1, true), set_config('safekeep.engine', 'on', true)`, [tenant]);
+}
+
+export async function commit(client: pg.ClientBase): Promise<void> {
+  await client.query('commit');
+}
+
+export async function rollback(client: pg.ClientBase): Promise<void> {
+  await client.query('rollback');
+}
+
+export async function limitLockWaits(client: pg.ClientBase, timeoutMs: number): Promise<void> {
+  await client.query("select set_config('lock_timeout', $1, true)", [`${timeoutMs}ms`]);
+}
+
+/**
+ * The right to move a field, held by a transaction of a connection of its own: it ends with that, whatever ends it, and works
+ * through a pooler in transaction mode. False where somebody else has it.
+ */
+export async function takeLease(client: pg.ClientBase, { tenant, id }: Pick<Field, 'tenant' | 'id'>): Promise<boolean> {
+  await client.query('begin');
+  const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as taken', [
+    `safekeep field ${tenant} ${id}`,
+  ]);
+  // Comes last: a simple query closes the portal of the one with parameters, whose snapshot CREATE INDEX CONCURRENTLY would
+  // otherwise wait for as long as the lease is held, that is for ever.
+  await client.query('set local idle_in_transaction_session_timeout = 0');
+  return rows[0]?.taken === true;
+}

@@ -1,0 +1,110 @@
+import { canonicalForm, indexLabel, isTrack, SafekeepError, type SearchedType, type SearchKind } from '@safekeep/core';
+import type { IndexKey } from './blind-index.ts';
+import { parseHeader } from './header.ts';
+import type { SealingKey } from './key.ts';
+import { sealerFor } from './seal.ts';
+import { decodeTyped, encodeTyped, type TypedValue } from './typed-value.ts';
+
+/** Where the keys of fields come from. Whoever implements it keeps what it answers for a minute at most. */
+export type DataKeys = {
+  /** The key that values of a scope are sealed under now. */
+  readonly current: (tenant: string, scope: string) => Promise<SealingKey>;
+  /** By the ids of headers, in hex. @throws `erased` for one that was destroyed, `key-unknown` for one that is not there. */
+  readonly byId: (tenant: string, ids: readonly string[]) => Promise<ReadonlyMap<string, SealingKey>>;
+  /** What blind indexes of a scope are made with. It opens nothing. */
+  readonly index: (tenant: string, scope: string) => Promise<IndexKey>;
+};
+
+/** What values of a field are bound to, and what is inside of them. */
+export type FieldPlace = {
+  readonly id: string;
+  readonly tenant: string;
+  readonly keyScope: string;
+  readonly valueType: SearchedType;
+};
+
+/** Texts are what PostgreSQL prints under DateStyle ISO, TimeZone UTC and bytea_output hex. */
+export async function sealTexts(keys: DataKeys, field: FieldPlace, texts: readonly string[]): Promise<readonly Buffer[]> {
+  if (texts.length === 0) return [];
+  const key = await keys.current(field.tenant, field.keyScope);
+  const sealer = sealerFor({ tenant: field.tenant, field: field.id });
+  return texts.map((text) => {
+    // PCI DSS 3.3.1: whatever the column is said to hold.
+    if (isTrack(text))
+      throw new SafekeepError('field-value-refused', { field: field.keyScope, reason: 'it is the content of a magnetic stripe' });
+    return sealer.seal(key, typedOf(field.valueType, text));
+  });
+}
+
+export async function openTexts(keys: DataKeys, field: FieldPlace, sealed: readonly Uint8Array[]): Promise<readonly string[]> {
+  if (sealed.length === 0) return [];
+  const ids = sealed.map((bytes) => parseHeader(bytes).keyId);
+  const found = await keys.byId(field.tenant, [...new Set(ids)]);
+  const sealer = sealerFor({ tenant: field.tenant, field: field.id });
+  return sealed.map((bytes, place) => {
+    const id = ids[place] ?? '';
+    const key = found.get(id);
+    if (key === undefined) throw new SafekeepError('sealed-wrong-key', { needed: id, given: 'none' });
+    return textOf(sealer.open(key, bytes));
+  });
+}
+
+/** One blind index value for each search form, as PostgreSQL takes an int8. */
+export async function indexForms(
+  keys: DataKeys,
+  field: FieldPlace,
+  index: { readonly kind: SearchKind; readonly version: number; readonly bits: number },
+  forms: readonly (string | null)[],
+): Promise<readonly (string | null)[]> {
+  const key = await keys.index(field.tenant, field.keyScope);
+  const label = indexLabel(field.id, index.kind, index.version);
+  return forms.map((form) => (form === null ? null : key.index(label, form, index.bits).toString()));
+}
+
+/** The same from the values themselves. */
+export async function indexTexts(
+  keys: DataKeys,
+  field: FieldPlace,
+  index: { readonly kind: SearchKind; readonly version: number; readonly bits: number },
+  texts: readonly string[],
+): Promise<readonly (string | null)[]> {
+  return await indexForms(
+    keys,
+    field,
+    index,
+    texts.map((text) => canonicalForm(index.kind, text, field.valueType)),
+  );
+}
+
+function typedOf(type: SearchedType, text: string): TypedValue {
+  switch (type) {
+    case 'int':
+      if (!/^-?\d+$/.test(text)) throw new SafekeepError('value-unfit', { type });
+      return { type: 'int', value: BigInt(text) };
+    case 'bool':
+      if (text !== 'true' && text !== 'false') throw new SafekeepError('value-unfit', { type });
+      return { type: 'bool', value: text === 'true' };
+    case 'bytea':
+      if (!/^\\x([0-9a-f]{2})*$/.test(text)) throw new SafekeepError('value-unfit', { type });
+      return { type, value: Buffer.from(text.slice(2), 'hex') };
+    default:
+      return { type, value: text };
+  }
+}
+
+function textOf(typed: TypedValue): string {
+  switch (typed.type) {
+    case 'int':
+    case 'bool':
+      return String(typed.value);
+    case 'bytea':
+      return `\\x${Buffer.from(typed.value).toString('hex')}`;
+    default:
+      return typed.value;
+  }
+}
+
+/** The text that PostgreSQL would print for a value that a client wrote: `2026-01-01T00:00:00Z` -> `2026-01-01 00:00:00+00`. */
+export function canonicalText(type: SearchedType, text: string): string {
+  return textOf(decodeTyped(encodeTyped(typedOf(type, text))));
+}

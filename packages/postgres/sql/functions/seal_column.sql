@@ -1,0 +1,77 @@
+-- needs: 0013
+-- object: function safekeep.seal_column()
+--
+-- BEFORE INSERT or UPDATE of a table with an encrypted column. Arguments: what to do, loose or strict, mode, tenant, field,
+-- column, encrypted column, type of the value, and for each blind index its kind, column, bits and version. The WHEN of the
+-- trigger says when it is asked; a value that comes sealed already is left as it is, so nothing is sealed twice.
+--
+-- Runs with the rights of whoever writes: it can do nothing that they could not.
+create or replace function safekeep.seal_column() returns trigger
+  language plpgsql
+  set search_path = ''
+  set datestyle = 'ISO, YMD'
+  set timezone = 'UTC'
+  set bytea_output = 'hex'
+  as $$
+  declare
+    refuses constant boolean := tg_argv[1] = 'strict';
+    col constant text := tg_argv[5];
+    encrypted constant text := tg_argv[6];
+    changes jsonb := '{}';
+    plain text;
+    given bytea;
+    before bytea;
+    sealed bytea;
+    number bigint;
+  begin
+    -- The engine writes plaintext and ciphertext that belong together, after it compared them.
+    if tg_argv[0] in ('replaced', 'keep') and pg_catalog.current_setting('safekeep.engine', true) = 'on' then return new; end if;
+
+    if tg_argv[0] = 'replaced' then
+      -- Somebody wrote ciphertext alone: it is what counts, and the plaintext beside it is old.
+      return pg_catalog.jsonb_populate_record(new, pg_catalog.jsonb_build_object(col, null));
+    end if;
+
+    if tg_argv[0] = 'keep' then
+      -- SET column = NULL comes from an application that read NULL there and writes back what it read, from an upsert whose
+      -- proposed row carries only ciphertext, or from one that means it. The first two would lose the value in silence.
+      raise exception 'safekeep: column % is kept sealed in column %, and setting the empty one to NULL changes nothing there', col, encrypted
+        using errcode = 'integrity_constraint_violation',
+              hint = pg_catalog.format('To erase the value set %1$I = NULL. In an upsert write SET %1$I = EXCLUDED.%1$I.', encrypted);
+    end if;
+
+    if tg_argv[0] = 'seal' then
+      execute pg_catalog.format('select ($1).%I::text, ($1).%I', col, encrypted) into plain, given using new;
+      if tg_op = 'UPDATE' then
+        execute pg_catalog.format('select ($1).%I', encrypted) into before using old;
+      end if;
+      if given is not null and given is distinct from before then
+        -- Both came, as the SDK writes them on the way: the ciphertext counts.
+        return case when refuses then pg_catalog.jsonb_populate_record(new, pg_catalog.jsonb_build_object(col, null)) else new end;
+      end if;
+      if plain is not null and tg_argv[2] = 'database' then
+        sealed := safekeep.seal_value(tg_argv[3], tg_argv[4]::uuid, tg_argv[7], plain);
+      end if;
+      if sealed is null and refuses then
+        raise exception 'safekeep: column % takes no plaintext%', col,
+                        case when tg_argv[2] = 'database' then ' from a session that has not unlocked its key' else '' end
+          using errcode = 'insufficient_privilege',
+                hint = case when tg_argv[2] = 'database' then 'Call safekeep.unlock in this transaction first.'
+                            else 'Write it through the SDK, which seals it.' end;
+      end if;
+      changes := pg_catalog.jsonb_build_object(encrypted, sealed);
+      if refuses then changes := changes || pg_catalog.jsonb_build_object(col, null); end if;
+    end if;
+
+    -- Without ciphertext ('cleared', or plaintext from a session without a key) no index may tell of a value.
+    for place in 8 .. tg_nargs - 1 by 4 loop
+      number := null;
+      if sealed is not null then
+        number := safekeep.index_value(tg_argv[3], tg_argv[4]::uuid, tg_argv[place], tg_argv[place + 2]::integer,
+                                       tg_argv[place + 3]::integer, safekeep.search_form(tg_argv[place], plain, tg_argv[7]));
+      end if;
+      changes := changes || pg_catalog.jsonb_build_object(tg_argv[place + 1], number);
+    end loop;
+    return pg_catalog.jsonb_populate_record(new, changes);
+  end;
+  $$;

@@ -1,0 +1,64 @@
+import { cardNumber, formatColumnName, SafekeepError, type SearchedType } from '@safekeep/core';
+import { canonicalText, type FieldPlace } from '@safekeep/crypto';
+import type { FieldRow } from './store.ts';
+
+export type SealedField = FieldRow & FieldPlace & { readonly name: string };
+
+export function sealedField(row: FieldRow, tenant: string): SealedField {
+  const { schema, table, column } = row;
+  return { ...row, tenant, name: formatColumnName({ schema, table, column }) };
+}
+
+/** From `nulled` on the database takes no plaintext; before, both are written, so that those who read either find it. */
+export function writesPlaintext({ phase }: Pick<SealedField, 'phase'>): boolean {
+  return !['nulled', 'checked', 'finished'].includes(phase);
+}
+
+/**
+ * The text of a value as PostgreSQL would print it, checked as the column would have: the database cannot do that any more.
+ *
+ * @throws `field-value-refused`, `value-unfit`.
+ */
+export function textOf(field: SealedField, value: unknown): string {
+  const refuse = (reason: string): never => {
+    throw new SafekeepError('field-value-refused', { field: field.name, reason });
+  };
+  const text = canonicalText(field.valueType, plainText(field.valueType, value) ?? refuse(`it is no ${field.valueType}`));
+  if (field.lengthLimit !== null && [...text].length > field.lengthLimit)
+    refuse(`it is longer than ${field.lengthLimit} characters`);
+  if (field.isCard && cardNumber(text) === null) refuse('it is no card number (length or check digit)');
+  return text;
+}
+
+function plainText(type: SearchedType, value: unknown): string | undefined {
+  if (typeof value === 'string') return type === 'json' ? checkedJson(value) : value;
+  if (value instanceof Date) return dateText(type, value);
+  if (value instanceof Uint8Array) return type === 'bytea' ? `\\x${Buffer.from(value).toString('hex')}` : undefined;
+  if (type === 'json') return JSON.stringify(value);
+  if (typeof value === 'boolean') return type === 'bool' ? String(value) : undefined;
+  if (typeof value === 'bigint') return type === 'int' || type === 'numeric' ? value.toString() : undefined;
+  if (typeof value !== 'number' || !Number.isFinite(value)) return undefined;
+  if (type === 'int') return Number.isSafeInteger(value) ? String(value) : undefined;
+  return type === 'numeric' || type === 'text' ? String(value) : undefined;
+}
+
+/** A string for a json column is JSON text, as for pg. */
+function checkedJson(text: string): string | undefined {
+  try {
+    JSON.parse(text);
+    return text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** As pg does: a date is the day of this machine's calendar, an instant is one everywhere. */
+function dateText(type: SearchedType, value: Date): string | undefined {
+  if (Number.isNaN(value.getTime())) return undefined;
+  if (type === 'timestamptz') return value.toISOString();
+  if (type !== 'date') return undefined;
+  const [year, month, day] = [value.getFullYear(), value.getMonth() + 1, value.getDate()];
+  return year < 1
+    ? undefined
+    : `${String(year).padStart(4, '0')}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`;
+}

@@ -1,0 +1,8 @@
+// The public face of the SDK, listed by hand. `@safekeep/sdk/kysely` has the plugin for Kysely.
+export { actAs, type Actor, type ActorSecret } from './actor.ts';
+export type { SealedField } from './field.ts';
+export { leasedKeys } from './leased-keys.ts';
+export type { Queryable, SafekeepOptions } from './model.ts';
+export { SealedParameter } from './parameters.ts';
+export { sealedPool, type SealedClient, type SealedPool } from './pool.ts';
+export { safekeep, type Fields, type Safekeep } from './safekeep.ts';

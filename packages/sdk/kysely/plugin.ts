@@ -1,0 +1,252 @@
+import {
+  type AggregateFunctionNode,
+  AliasNode,
+  ColumnNode,
+  ColumnUpdateNode,
+  DefaultInsertValueNode,
+  IdentifierNode,
+  OperationNodeTransformer,
+  PrimitiveValueListNode,
+  ReferenceNode,
+  SelectAllNode,
+  SelectionNode,
+  ValueListNode,
+  ValueNode,
+  ValuesNode,
+  type DeleteQueryNode,
+  type InsertQueryNode,
+  type KyselyPlugin,
+  type OnConflictNode,
+  type OperationNode,
+  type ReturningNode,
+  type RootOperationNode,
+  type SelectQueryNode,
+  type UpdateQueryNode,
+} from 'kysely';
+import { canonicalForm } from '@safekeep/core';
+import { textOf, writesPlaintext, type SealedField } from '../field.ts';
+import { SealedParameter } from '../parameters.ts';
+import { SEALED_SUFFIX } from '../pool.ts';
+import { notServed, type Fields, type Safekeep } from '../safekeep.ts';
+import { fieldOf, Guard, scopeOf, sibling, type Scope } from './scope.ts';
+import { rewriteWhere, type Filter } from './where.ts';
+
+/** What is left to do with the rows of a query once they are opened. */
+type Rest = {
+  readonly filters: readonly (Filter & { readonly name: string })[];
+  readonly limit: number | null;
+  readonly offset: number;
+};
+
+/**
+ * Lets Kysely use encrypted columns as if they were none: values are sealed where they are written, opened where they are
+ * selected, and `=` and `in` go over the blind index, whose false hits are left out afterwards. What would need the plaintext
+ * in the database raises `field-not-served` and names the index that would help. Goes together with {@link sealedPool}.
+ */
+export async function sealedKysely(sdk: Safekeep): Promise<KyselyPlugin & { readonly close: () => void }> {
+  await sdk.fields();
+  const close = sdk.keepFresh();
+  const rests = new WeakMap<object, Rest>();
+  return {
+    close,
+    transformQuery: ({ node, queryId }) => {
+      const { node: rewritten, rest } = rewrite(sdk.knownFields(), node);
+      if (rest !== undefined) rests.set(queryId, rest);
+      return rewritten;
+    },
+    transformResult: async ({ result, queryId }) => {
+      const rest = rests.get(queryId);
+      if (rest === undefined) return result;
+      const kept = result.rows.filter((row) => rest.filters.every((filter) => isHit(filter, row[filter.name])));
+      const page = kept.slice(rest.offset, rest.limit === null ? undefined : rest.offset + rest.limit);
+      for (const row of page) for (const { name } of rest.filters) delete row[name];
+      return { ...result, rows: page };
+    },
+  };
+}
+
+function isHit({ field, forms }: Filter, value: unknown): boolean {
+  if (value === null || value === undefined) return false;
+  const form = canonicalForm('exact', textOf(field, value), field.valueType);
+  return form !== null && forms.has(form);
+}
+
+type Rewritten = { readonly node: RootOperationNode; readonly rest?: Rest | undefined };
+
+function rewrite(fields: Fields, node: RootOperationNode): Rewritten {
+  if (fields.all.length === 0) return { node };
+  if (node.kind === 'SelectQueryNode') return rewriteSelect(fields, node);
+  if (node.kind === 'InsertQueryNode') return { node: rewriteInsert(fields, node) };
+  if (node.kind === 'UpdateQueryNode') return { node: rewriteUpdate(fields, node) };
+  if (node.kind === 'DeleteQueryNode') return { node: rewriteDelete(fields, node) };
+  // sql`…` is the caller's own: the pool opens what comes and refuses the empty column.
+  if (node.kind === 'RawNode') return { node };
+  new Guard(fields, []).check(node);
+  return { node };
+}
+
+function rewriteSelect(fields: Fields, node: SelectQueryNode): Rewritten {
+  const scope = scopeOf(fields, node);
+  const guard = new Guard(fields, scope);
+  for (const each of [...(node.joins ?? []), ...(node.distinctOn ?? []), ...(node.setOperations ?? [])]) guard.check(each);
+  for (const each of [node.groupBy, node.having, node.orderBy, node.with]) guard.check(each);
+  const { node: where, filters } = rewriteWhere(node.where, { scope, guard, mayFilter: true });
+  const selections = rewriteSelections(node.selections ?? [], { scope, guard });
+  const changed = { ...node, selections, ...(where === undefined ? {} : { where }) };
+  const [first] = filters;
+  if (first === undefined) return { node: changed };
+  if (
+    node.groupBy !== undefined ||
+    node.frontModifiers !== undefined ||
+    node.distinctOn !== undefined ||
+    node.setOperations !== undefined ||
+    selections.some(computes)
+  )
+    throw notServed(first.field, 'an index finds other rows too, and they would be counted; select the rows and count what comes');
+  const named = filters.map((filter, place) => ({ ...filter, name: `safekeep_filter_${place}` }));
+  const limit = numberOf(node.limit?.limit, first.field);
+  const offset = numberOf(node.offset?.offset, first.field) ?? 0;
+  const { limit: _limit, offset: _offset, ...unlimited } = changed;
+  const hidden = named.flatMap(({ field, reference, name }) => [
+    aliased(sibling(reference, field.column), name),
+    aliased(sibling(reference, field.encrypted), `${name}${SEALED_SUFFIX}`),
+  ]);
+  return { node: { ...unlimited, selections: [...selections, ...hidden] }, rest: { filters: named, limit, offset } };
+}
+
+/** LIMIT counts hits of the index; it is applied once the false ones are gone. */
+function numberOf(node: OperationNode | undefined, field: SealedField): number | null {
+  if (node === undefined) return null;
+  const value = ValueNode.is(node) ? Number(node.value) : Number.NaN;
+  if (!Number.isInteger(value)) throw notServed(field, 'a limit that is computed cannot be applied after the false hits are gone');
+  return value;
+}
+
+class FindsComputing extends OperationNodeTransformer {
+  found = false;
+
+  protected override transformAggregateFunction(node: AggregateFunctionNode): AggregateFunctionNode {
+    this.found = true;
+    return node;
+  }
+}
+
+function computes(selection: SelectionNode): boolean {
+  const finder = new FindsComputing();
+  finder.transformNode(selection);
+  return finder.found;
+}
+
+type Within = { readonly scope: Scope; readonly guard: Guard };
+
+function rewriteSelections(selections: readonly SelectionNode[], { scope, guard }: Within): readonly SelectionNode[] {
+  return selections.flatMap((node) => {
+    const { selection } = node;
+    if (SelectAllNode.is(selection) || (ReferenceNode.is(selection) && SelectAllNode.is(selection.column))) return [node];
+    const inner = AliasNode.is(selection) ? selection.node : selection;
+    const field = fieldOf(scope, inner);
+    if (field === undefined) return [guard.check(node)];
+    const name = AliasNode.is(selection) && IdentifierNode.is(selection.alias) ? selection.alias.name : field.column;
+    return [node, aliased(sibling(inner, field.encrypted), `${name}${SEALED_SUFFIX}`)];
+  });
+}
+
+function aliased(reference: ReferenceNode, name: string): SelectionNode {
+  return SelectionNode.create(AliasNode.create(reference, IdentifierNode.create(name)));
+}
+
+function rewriteReturning(returning: ReturningNode | undefined, within: Within): { returning?: ReturningNode } {
+  return returning === undefined
+    ? {}
+    : { returning: { ...returning, selections: rewriteSelections(returning.selections, within) } };
+}
+
+function rewriteInsert(fields: Fields, node: InsertQueryNode): InsertQueryNode {
+  if (node.into === undefined) return node;
+  const scope = scopeOf(fields, { tables: [node.into] });
+  const guard = new Guard(fields, scope);
+  guard.check(node.with);
+  const columns = node.columns ?? [];
+  const sealed = columns.map((column) => fieldOf(scope, column));
+  const conflict = node.onConflict === undefined ? {} : { onConflict: rewriteConflict(node.onConflict, { scope, guard }) };
+  const common = { ...conflict, ...rewriteReturning(node.returning, { scope, guard }) };
+  const [first] = sealed.filter((field) => field !== undefined);
+  if (first === undefined) return { ...node, ...common };
+  if (node.values === undefined || !ValuesNode.is(node.values))
+    throw notServed(first, 'rows that come from a query cannot be sealed on the way; select them and insert what comes');
+  const rows = node.values.values.map((row) => {
+    const items = PrimitiveValueListNode.is(row) ? row.values.map((value) => ValueNode.create(value)) : row.values;
+    return ValueListNode.create(
+      items.flatMap((item, place) => {
+        const field = sealed[place];
+        return field === undefined ? [item] : sealedNodes(field, item).map(({ value }) => value);
+      }),
+    );
+  });
+  const names = columns.flatMap((column, place) => {
+    const field = sealed[place];
+    return field === undefined
+      ? [column]
+      : sealedNodes(field, ValueNode.create(null)).map((each) => ColumnNode.create(each.column));
+  });
+  return { ...node, ...common, columns: names, values: ValuesNode.create(rows) };
+}
+
+/** What is written for one value of a field: the plaintext as long as it is read by others, the ciphertext, its indexes. */
+function sealedNodes(
+  field: SealedField,
+  node: OperationNode,
+): readonly { readonly column: string; readonly value: OperationNode }[] {
+  const as = (make: (value: unknown) => unknown): OperationNode => {
+    if (DefaultInsertValueNode.is(node)) return node;
+    if (!ValueNode.is(node))
+      throw notServed(field, 'a value that the database computes cannot be sealed by the client; compute it before');
+    return ValueNode.create(node.value === null || node.value === undefined ? node.value : make(node.value));
+  };
+  return [
+    ...(writesPlaintext(field) ? [{ column: field.column, value: as((value) => value) }] : []),
+    { column: field.encrypted, value: as((value) => new SealedParameter(field, value)) },
+    ...field.indexes.map(({ column, kind }) => ({
+      column,
+      value: as((value) => new SealedParameter(field, value, { as: 'index', kind })),
+    })),
+  ];
+}
+
+function rewriteUpdates(updates: readonly ColumnUpdateNode[], { scope, guard }: Within): readonly ColumnUpdateNode[] {
+  return updates.flatMap((update) => {
+    const field = fieldOf(scope, update.column);
+    if (field === undefined) {
+      guard.check(update.value);
+      return [update];
+    }
+    const proposed = ReferenceNode.is(update.value) && update.value.table?.table.identifier.name === 'excluded';
+    const pairs = proposed
+      ? sealedNodes(field, ValueNode.create(null)).map(({ column }) => ({ column, value: sibling(update.value, column) }))
+      : sealedNodes(field, update.value);
+    return pairs.map(({ column, value }) => ColumnUpdateNode.create(ColumnNode.create(column), value));
+  });
+}
+
+function rewriteConflict(node: OnConflictNode, within: Within): OnConflictNode {
+  for (const column of node.columns ?? []) within.guard.check(column);
+  for (const each of [node.indexExpression, node.indexWhere, node.updateWhere]) within.guard.check(each);
+  return node.updates === undefined ? node : { ...node, updates: rewriteUpdates(node.updates, within) };
+}
+
+function rewriteUpdate(fields: Fields, node: UpdateQueryNode): UpdateQueryNode {
+  const scope = scopeOf(fields, { from: node.from, joins: node.joins, tables: node.table === undefined ? [] : [node.table] });
+  const guard = new Guard(fields, scope);
+  for (const each of [...(node.joins ?? []), node.with, node.orderBy]) guard.check(each);
+  const { node: where } = rewriteWhere(node.where, { scope, guard, mayFilter: false });
+  const updates = rewriteUpdates(node.updates ?? [], { scope, guard });
+  return { ...node, updates, ...(where === undefined ? {} : { where }), ...rewriteReturning(node.returning, { scope, guard }) };
+}
+
+function rewriteDelete(fields: Fields, node: DeleteQueryNode): DeleteQueryNode {
+  const scope = scopeOf(fields, { from: node.from, joins: node.joins });
+  const guard = new Guard(fields, scope);
+  for (const each of [...(node.joins ?? []), node.using, node.with, node.orderBy]) guard.check(each);
+  const { node: where } = rewriteWhere(node.where, { scope, guard, mayFilter: false });
+  return { ...node, ...(where === undefined ? {} : { where }), ...rewriteReturning(node.returning, { scope, guard }) };
+}

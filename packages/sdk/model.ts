@@ -1,0 +1,22 @@
+import type { DataKeys } from '@safekeep/crypto';
+
+/** The part of pg's clients and pools that is needed. */
+export type Queryable = {
+  readonly query: (text: string, values?: readonly unknown[]) => Promise<{ readonly rows: readonly unknown[] }>;
+};
+
+export type Clock = { readonly elapsedMs: () => number };
+
+export type SafekeepOptions = {
+  /** As in the data map; `default` where it names none. */
+  readonly tenant: string;
+  readonly keys: DataKeys;
+  /** For how long what the database says of fields is taken for true: at most a minute, which is also the default. */
+  readonly leaseMs?: number;
+  readonly clock?: Clock;
+};
+
+/** Nothing here is believed for longer than this, in any process: no notice passes a transaction pooler. */
+export const LEASE_MS = 60_000;
+
+export const monotonic: Clock = { elapsedMs: () => performance.now() };

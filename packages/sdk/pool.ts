@@ -1,0 +1,121 @@
+import pg from 'pg';
+import { openValues, notServed, type Fields, type Safekeep } from './safekeep.ts';
+import type { SealedField } from './field.ts';
+
+/** A result column that the plugin for Kysely added: `email__sealed` belongs to `email`. */
+export const SEALED_SUFFIX = '__sealed';
+
+type Rows = pg.QueryResult<Record<string, unknown>>;
+
+/** The tags of commands that Kysely tells apart; pg answers any other as well. */
+type Command = 'COMMIT' | 'DELETE' | 'INSERT' | 'MERGE' | 'ROLLBACK' | 'SELECT' | 'UPDATE';
+type Result = Omit<Rows, 'command' | 'rowCount'> & { command: Command; rowCount: number };
+
+/** A pool as pg's, for promises: results come opened, parameters go sealed. */
+export type SealedPool = {
+  readonly connect: () => Promise<SealedClient>;
+  readonly query: (text: string, values?: readonly unknown[]) => Promise<Result>;
+  readonly end: () => Promise<void>;
+  readonly options: pg.PoolOptions;
+};
+
+export type SealedClient = {
+  readonly query: (text: string, values?: readonly unknown[]) => Promise<Result>;
+  readonly release: (destroy?: boolean) => void;
+  readonly processID?: number;
+};
+
+/**
+ * Wraps a pool of pg. A result column of an encrypted field comes opened under the name of the plaintext's column, wherever the
+ * query selected the ciphertext (`select *` does); its index columns are left out. A query that selects only the empty column
+ * raises instead of giving NULL for every row. Cursors and callbacks are not taken.
+ */
+export function sealedPool(pool: pg.Pool, sdk: Safekeep): SealedPool {
+  const run = async (client: Pick<pg.ClientBase, 'query'>, text: string, values: readonly unknown[] = []): Promise<Result> => {
+    if (typeof text !== 'string') throw new TypeError('A sealed pool takes the text of a query and its values');
+    const fields = await sdk.fields();
+    const sent = await sdk.resolve(values);
+    try {
+      const opened = await openResult(sdk, fields, await client.query<Record<string, unknown>>(text, sent));
+      // Kysely compares the tag and takes any other for none; where rows are counted there is a count.
+      return opened as Result;
+    } catch (error) {
+      // undefined_column: the field was moved or taken out within the lease. The caller runs it again, with what is true now.
+      if (error instanceof Error && 'code' in error && error.code === '42703') sdk.forget();
+      throw error;
+    }
+  };
+  return {
+    query: (text, values) => run(pool, text, values),
+    connect: async () => {
+      // The fields first: within a transaction of the client's they could not be asked for on this connection.
+      await sdk.fields();
+      const client = await pool.connect();
+      return {
+        query: (text, values) => run(client, text, values),
+        release: (destroy) => client.release(destroy),
+        // Undocumented by pg; Kysely asks for it to cancel a query and does without where it is not.
+        ...('processID' in client && typeof client.processID === 'number' ? { processID: client.processID } : {}),
+      };
+    },
+    end: () => pool.end(),
+    options: pool.options,
+  };
+}
+
+type Role = { readonly field: SealedField; readonly name: string };
+
+async function openResult(sdk: Safekeep, fields: Fields, result: Rows): Promise<Rows> {
+  if (result.fields === undefined || result.fields.length === 0 || fields.all.length === 0) return result;
+  const plain: Role[] = [];
+  const sealed: Role[] = [];
+  const surplus: string[] = [];
+  for (const { name, tableID, columnID } of result.fields) {
+    const field = fields.all.find(({ tableOid }) => tableOid === tableID);
+    if (field === undefined) continue;
+    for (const each of fields.all.filter(({ tableOid }) => tableOid === tableID)) {
+      if (columnID === each.columnNumber) plain.push({ field: each, name });
+      else if (columnID === each.encryptedNumber) sealed.push({ field: each, name });
+      else if (each.indexes.some(({ number }) => number === columnID)) surplus.push(name);
+    }
+  }
+  for (const { field, name } of sealed) {
+    const partner = takePartner(plain, field, name);
+    await openColumn(sdk, result, { field, from: name, to: partner?.name ?? name });
+    if (partner !== undefined) surplus.push(name);
+  }
+  const [alone] = plain;
+  if (alone !== undefined)
+    throw notServed(alone.field, `the query selects the empty column and not ${alone.field.encrypted}, which holds the value`);
+  for (const row of result.rows) for (const name of surplus) delete row[name];
+  return { ...result, fields: result.fields.filter(({ name }) => !surplus.includes(name)) };
+}
+
+/** The plaintext's column that belongs to a ciphertext: by the plugin's name for it, else the first of the same field. */
+function takePartner(plain: Role[], field: SealedField, name: string): Role | undefined {
+  const named = plain.findIndex((each) => each.field === field && `${each.name}${SEALED_SUFFIX}` === name);
+  const place = named >= 0 ? named : plain.findIndex((each) => each.field === field);
+  return place < 0 ? undefined : plain.splice(place, 1)[0];
+}
+
+type Column = { readonly field: SealedField; readonly from: string; readonly to: string };
+
+/** Where there is no ciphertext the plaintext beside it is what counts: written by somebody without a key, on the way. */
+async function openColumn({ keys }: Safekeep, { rows }: Rows, { field, from, to }: Column): Promise<void> {
+  // bytea comes as Buffer unless the application changed pg's parser for it.
+  const bytes = rows.map((row) => (row[from] instanceof Uint8Array ? row[from] : null));
+  const texts = await openValues(keys, field, bytes);
+  const parse = parserOf(field.typeOid);
+  for (const [place, row] of rows.entries()) {
+    const text = texts[place] ?? null;
+    if (text !== null) row[to] = parse(text);
+    else if (to === from) row[to] = null;
+  }
+}
+
+/** pg answers for every type, with text as it is where it knows none. */
+function parserOf(typeOid: number): (text: string) => unknown {
+  // Its types list only the numbers of built-in types; it takes any.
+  const parsers = pg.types as { readonly getTypeParser: (oid: number, format: 'text') => (text: string) => unknown };
+  return parsers.getTypeParser(typeOid, 'text');
+}
