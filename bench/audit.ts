@@ -36,11 +36,20 @@ async function measureWrites(url: string, side: Side, { size, folder }: { readon
   const table = `bench_${side}.patients`;
   const pool = new pg.Pool({ connectionString: url, max: 1 });
   try {
-    const insert = await pgbench(url, folder, { size, script: `insert into ${table} (id, full_name, email, phone, born, city, note) values (nextval('bench_${side}.ids'), 'A Name', 'a@example.org', '+49', '1980-01-01', 'Bonn', 'new')` });
-    const update = await pgbench(url, folder, { size, script: `\\set id random(1, ${STANDING})\nupdate ${table} set phone = md5(random()::text), updated_at = now() where id = :id` });
-    const remove = await pgbench(url, folder, { size, script: `delete from ${table} where id = nextval('bench_${side}.gone')` });
+    const insert = await pgbench(url, folder, {
+      size,
+      script: `insert into ${table} (id, full_name, email, phone, born, city, note) values (nextval('bench_${side}.ids'), 'A Name', 'a@example.org', '+49', '1980-01-01', 'Bonn', 'new')`,
+    });
+    const update = await pgbench(url, folder, {
+      size,
+      script: `\\set id random(1, ${STANDING})\nupdate ${table} set phone = md5(random()::text), updated_at = now() where id = :id`,
+    });
+    const remove = await pgbench(url, folder, {
+      size,
+      script: `delete from ${table} where id = (select nextval('bench_${side}.gone'))`,
+    });
     const bulkMs = performance.now();
-    await pool.query(`update ${table} set city = city || '!' where id >= 10000000`);
+    await pool.query(`update ${table} set city = city || '!' where id between 10000000 and ${10_000_000 + BULK - 1}`);
     const bulkSeconds = (performance.now() - bulkMs) / 1000;
     const copyMs = performance.now();
     await pool.query(rowsOf(table, 20_000_000, BULK));
@@ -52,7 +61,11 @@ async function measureWrites(url: string, side: Side, { size, folder }: { readon
 }
 
 /** Transactions a second over 8 clients. */
-async function pgbench(url: string, folder: string, { size, script }: { readonly size: number; readonly script: string }): Promise<number> {
+async function pgbench(
+  url: string,
+  folder: string,
+  { size, script }: { readonly size: number; readonly script: string },
+): Promise<number> {
   const program = await findProgram(PGBENCH);
   if (program === undefined) throw new Error('pgbench was there when the bench began, and is gone.');
   const file = join(folder, 'script.sql');
@@ -60,7 +73,26 @@ async function pgbench(url: string, folder: string, { size, script }: { readonly
   const target = new URL(url);
   const { stdout } = await execute(
     program,
-    ['-n', '-M', 'prepared', '-c', String(CLIENTS), '-j', '2', '-t', String(Math.ceil(size / CLIENTS)), '-f', file, '-h', target.hostname, '-p', target.port, '-U', decodeURIComponent(target.username), target.pathname.slice(1)],
+    [
+      '-n',
+      '-M',
+      'prepared',
+      '-c',
+      String(CLIENTS),
+      '-j',
+      '2',
+      '-t',
+      String(Math.ceil(size / CLIENTS)),
+      '-f',
+      file,
+      '-h',
+      target.hostname,
+      '-p',
+      target.port,
+      '-U',
+      decodeURIComponent(target.username),
+      target.pathname.slice(1),
+    ],
     { env: { ...process.env, PGPASSWORD: decodeURIComponent(target.password) } },
   );
   const tps = /tps = ([\d.]+)/.exec(stdout)?.[1];
@@ -94,12 +126,20 @@ function writes(name: string, side: Side, kind: Contender['kind']): Contender<Da
           const { insert, update, remove, bulkSeconds, copySeconds } = await measureWrites(fixture.url, side, { size, folder });
           return {
             units: 3 * size,
-            extra: { insertPerSecond: insert, updatePerSecond: update, deletePerSecond: remove, bulkUpdateSeconds: bulkSeconds, bulkInsertSeconds: copySeconds },
+            extra: {
+              insertPerSecond: insert,
+              updatePerSecond: update,
+              deletePerSecond: remove,
+              bulkUpdateSeconds: bulkSeconds,
+              bulkInsertSeconds: copySeconds,
+            },
           };
         },
         afterRun: async () => {
           if (side !== 'ours') return;
-          const { rows } = await pool.query<{ events: string }>('select (select count(*) from safekeep.audit_inbox_even) + (select count(*) from safekeep.audit_inbox_odd) as events');
+          const { rows } = await pool.query<{ events: string }>(
+            'select (select count(*) from safekeep.audit_inbox_even) + (select count(*) from safekeep.audit_inbox_odd) as events',
+          );
           const wanted = 3 * Math.ceil(size / CLIENTS) * CLIENTS + 2 * BULK;
           if (Number(rows[0]?.events) !== wanted) throw new Error(`${rows[0]?.events} of ${wanted} events were captured`);
         },
@@ -119,14 +159,23 @@ async function prepareSequencer({ fixture, size }: Context): Promise<Prepared> {
   const database = await openDatabase(new Secret(fixture.url));
   const pool = new pg.Pool({ connectionString: fixture.url, max: 2 });
   const signer = signingKeyFromPem(createSigningKey(), 'bench');
-  const ground: SequencerGround = { database, keys: await openAuditKeys(folder), signer, last: lastCheckpoint(folder), clock: systemClock, log };
+  const ground: SequencerGround = {
+    database,
+    keys: await openAuditKeys(folder),
+    signer,
+    last: lastCheckpoint(folder),
+    clock: systemClock,
+    log,
+  };
   return {
     beforeRun: async () => {
       await sequence(ground);
       await clean(pool, 'ours');
       await pool.query('truncate safekeep.audit_inbox_even, safekeep.audit_inbox_odd, safekeep.audit_events');
       for (let left = 3 * size; left > 0; left -= BULK)
-        await pool.query(`update bench_ours.patients set phone = md5(random()::text) where id between 10000000 and ${10_000_000 + Math.min(left, BULK) - 1}`);
+        await pool.query(
+          `update bench_ours.patients set phone = md5(random()::text) where id between 10000000 and ${10_000_000 + Math.min(left, BULK) - 1}`,
+        );
     },
     run: async () => {
       const startMs = performance.now();
@@ -146,7 +195,10 @@ async function prepareSequencer({ fixture, size }: Context): Promise<Prepared> {
       const p99 = times.toSorted((one, other) => one - other)[98] ?? Number.NaN;
       if (events !== 3 * size) throw new Error(`${events} of ${3 * size} events were sequenced`);
       // 200 ms: how long the sequencer rests at most before it looks again.
-      return { units: 3 * size, extra: { sequencedPerSecond: events / seconds, bytesPerEvent: Number(rows[0]?.bytes) / events, checkpointP99Ms: p99 + 200 } };
+      return {
+        units: 3 * size,
+        extra: { sequencedPerSecond: events / seconds, bytesPerEvent: Number(rows[0]?.bytes) / events, checkpointP99Ms: p99 + 200 },
+      };
     },
     close: async () => {
       await database.close();
@@ -160,7 +212,9 @@ async function prepareSequencer({ fixture, size }: Context): Promise<Prepared> {
 async function stage() {
   const staged = await stageDatabase(async (pool) => {
     for (const side of ['plain', 'ours', 'jsonb'] as const) {
-      await pool.query(`create schema bench_${side}; create table bench_${side}.patients (${columnsOf}); create sequence bench_${side}.ids; create sequence bench_${side}.gone`);
+      await pool.query(
+        `create schema bench_${side}; create table bench_${side}.patients (${columnsOf}); create sequence bench_${side}.ids; create sequence bench_${side}.gone`,
+      );
     }
     await pool.query(`create table bench_jsonb.log (id bigint generated always as identity primary key, at timestamptz not null default now(), table_name text, record text,
         action text, old jsonb, new jsonb);
@@ -193,7 +247,16 @@ async function applyOurs(database: Database): Promise<void> {
     tables: {
       'bench_ours.patients': {
         audit: { writes: true },
-        columns: { id: plain, full_name: personal, email: personal, phone: personal, born: personal, city: personal, note: personal, updated_at: plain },
+        columns: {
+          id: plain,
+          full_name: personal,
+          email: personal,
+          phone: personal,
+          born: personal,
+          city: personal,
+          note: personal,
+          updated_at: plain,
+        },
       },
     },
   };

@@ -26,7 +26,9 @@ export async function findInsertedRows(client: pg.ClientBase, { rows, captureOf,
   const [first] = inserts;
   // From the first INSERT on, not from the end of the batch: what committed after its target has order numbers in between.
   const later =
-    beyond === null || first === undefined ? [] : await readLater(client, { done: beyond, tables, afterNo: first.orderNo }, LATER_AT_MOST);
+    beyond === null || first === undefined
+      ? []
+      : await readLater(client, { done: beyond, tables, afterNo: first.orderNo }, LATER_AT_MOST);
   const all = new Map([...rows, ...later].map((row) => [row.orderNo, row]));
   const changes = changesOf([...all.values()].toSorted(byOrder), new Set(tables));
   const found = new Map<string, { values: Values; incomplete: boolean; erased: boolean }>();
@@ -101,7 +103,8 @@ function restore(insert: InboxRow, changes: Changes): Restored {
 function* laterThan(orderNo: bigint, record: string, table: ReturnType<Changes['get']>): Generator<LaterChange> {
   let current = record;
   let after = orderNo;
-  while (table !== undefined) {
+  if (table === undefined) return;
+  for (;;) {
     const next = table.byRecord.get(current)?.find((change) => change.orderNo > after);
     const truncate = table.truncates.find((change) => change.orderNo > after);
     if (truncate !== undefined && (next === undefined || truncate.orderNo < next.orderNo)) yield truncate;
