@@ -134,6 +134,27 @@ test('edited events are named by their index with what to do, and the sequencer 
   assert.ok(told.includes('log-rolled-back'), `${told.join()} ${said.join()}`);
 });
 
+test('what is sealed, or its salt, is not to be exchanged unseen', async (t) => {
+  const { verify, pool } = await bench(t);
+  await verify(false);
+  const attacks: readonly (readonly [string, string])[] = [
+    ['sealed = set_byte(sealed, octet_length(sealed) - 1, get_byte(sealed, octet_length(sealed) - 1) # 1)', 'blob-changed 4'],
+    ['salts = set_byte(salts, 40, get_byte(salts, 40) # 1)', 'blob-changed 4'],
+    ['sealed = null', 'blob-missing 4'],
+  ];
+  for (const [change, told] of attacks) {
+    await pool.query(
+      `create table public.saved as table safekeep.audit_events; update safekeep.audit_events set ${change} where leaf_index = 4`,
+    );
+    assert.deepEqual(await verify(false), []);
+    assert.deepEqual((await verify())[0], told, change);
+    await pool.query(
+      'truncate safekeep.audit_events; insert into safekeep.audit_events table public.saved; drop table public.saved',
+    );
+  }
+  assert.deepEqual(await verify(), []);
+});
+
 test('a person is erased: checkpoints, proofs and consistency stay valid, what was about them is gone', async (t) => {
   const { run, verify, home, vkey, sequencer, database } = await bench(t);
   await verify();

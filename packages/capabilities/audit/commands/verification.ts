@@ -166,7 +166,7 @@ function proofCommand(sequenceFirst: SequenceFirst): Command {
       const path = resolve(out);
       await writeLogFile(dirname(path), basename(path), text);
       context.say(`Written to ${path}.`);
-      return { result: { text } };
+      return { result: { text }, ...(context.json ? {} : { streamed: true as const }) };
     },
     render: ({ text }) => text,
   });

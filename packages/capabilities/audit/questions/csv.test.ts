@@ -3,12 +3,10 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { csvLine } from './csv.ts';
 
-/** RFC 4180, read back. */
-function parse(line: string): string[] {
-  const cells = line.slice(0, -2).match(/"(?:[^"]|"")*"|[^,]*(?=,|$)/gs) ?? [];
-  return cells
-    .filter((cell, at) => cell !== '' || at === 0 || cells[at - 1] !== '' || true)
-    .map((cell) => (cell.startsWith('"') ? cell.slice(1, -1).replaceAll('""', '"') : cell));
+/** The only cell of a line of RFC 4180, read back. */
+function parse(line: string): string {
+  const cell = line.slice(0, -2);
+  return cell.startsWith('"') ? cell.slice(1, -1).replaceAll('""', '"') : cell;
 }
 
 test('no cell that a person wrote begins a formula', () => {
@@ -17,7 +15,7 @@ test('no cell that a person wrote begins a formula', () => {
   }
   fc.assert(
     fc.property(fc.string(), (text) => {
-      const [cell = ''] = parse(csvLine([text]));
+      const cell = parse(csvLine([text]));
       assert.doesNotMatch(cell, /^\s*[=+\-@]/);
       assert.ok(cell === text || cell === `'${text}`);
     }),

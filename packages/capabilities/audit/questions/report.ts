@@ -74,10 +74,14 @@ export async function complianceReport(
         action,
         index,
         events: counts.filter((each) => each.action === action).reduce((sum, { events }) => sum + events, 0),
-        details: details === null ? null : JSON.parse(details),
+        details: parsed(details),
       })),
     };
   });
+}
+
+function parsed(details: string | null): unknown {
+  return details === null ? null : JSON.parse(details);
 }
 
 /** The same as a page for people. */

@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import Value from 'typebox/value';
-import type { Change as Opened, EventRow } from '../model.ts';
+import type { EventRow } from '../model.ts';
+import type { OpenedChange } from '../store/event-values.ts';
 import { saltAt, SALT_BYTES } from '../rules/leaf.ts';
 import type { Change, EventView, Place } from './model.ts';
 
@@ -8,8 +9,8 @@ import type { Change, EventView, Place } from './model.ts';
  * What is shown of an event. Values come from its readable details; what is sealed under a person's key is among them only where it
  * was `opened`.
  */
-export function eventView(row: EventRow, opened?: Opened | 'erased'): EventView {
-  const changes = changesOf(opened === undefined || opened === 'erased' ? detailsOf(row) : opened);
+export function eventView(row: EventRow, opened?: OpenedChange): EventView {
+  const changes = changesOf(typeof opened === 'object' ? opened : detailsOf(row));
   return {
     index: row.index,
     id: row.id,

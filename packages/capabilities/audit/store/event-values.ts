@@ -1,34 +1,62 @@
 import type pg from 'pg';
-import type { Change, EventRow, SubjectKeys, Values } from '../model.ts';
-import { blobContext, readSealed } from '../rules/leaf.ts';
+import type { Change, EventRow, SealedBlob, SubjectKey, SubjectKeys, Values } from '../model.ts';
+import { blobContext, readCommitments, readSealed } from '../rules/leaf.ts';
 
 type Part = { readonly old?: Values; readonly new?: Values };
 
 /**
  * What changes said: readable values and opened ones together, by the id of the event. `erased` where a key or the values are
- * gone for good. Whoever asks must be allowed to see the values of every person in them.
+ * gone for good; `unreadable` where what is sealed was changed since (a verification names it). Whoever asks must be allowed to see
+ * the values of every person in them.
  */
 export async function openChanges(
   client: pg.ClientBase,
   keys: SubjectKeys,
   events: readonly EventRow[],
-): Promise<ReadonlyMap<string, Change | 'erased'>> {
-  const sealed = events.map((event) => ({ event, blobs: readSealed(event.sealed) }));
-  const ids = [...new Set(sealed.flatMap(({ blobs }) => blobs.map(({ keyId }) => keyId)))];
+): Promise<ReadonlyMap<string, OpenedChange>> {
+  const sealed = events.map((event) => ({ event, blobs: blobsOf(event) }));
+  const ids = [...new Set(sealed.flatMap(({ blobs }) => blobs?.map(({ keyId }) => keyId) ?? []))];
   const known = ids.length === 0 ? new Map<string, never>() : await keys.forOpening(client, ids);
-  return new Map(
-    sealed.map(({ event, blobs }) => {
-      const details: unknown = event.details === null ? {} : JSON.parse(event.details);
-      const parts = [partOf(details)];
-      let isErased = isRecord(details) && details['erased'] === true;
-      for (const [place, { keyId, bytes }] of blobs.entries()) {
-        const key = known.get(keyId);
-        if (key === undefined || key === 'erased') isErased = true;
-        else parts.push(partOf(JSON.parse(key.open(bytes, blobContext(event, place)).toString('utf8'))));
-      }
-      return [event.id, isErased ? 'erased' : merged(parts)];
-    }),
-  );
+  return new Map(sealed.map(({ event, blobs }) => [event.id, blobs === undefined ? 'unreadable' : openEvent(event, blobs, known)]));
+}
+
+export type OpenedChange = Change | 'erased' | 'unreadable';
+
+function openEvent(event: EventRow, blobs: readonly SealedBlob[], keys: ReadonlyMap<string, SubjectKey | 'erased'>): OpenedChange {
+  const details: unknown = event.details === null ? {} : JSON.parse(event.details);
+  const parts = [partOf(details)];
+  let isErased = isRecord(details) && details['erased'] === true;
+  for (const [place, { keyId, bytes }] of blobs.entries()) {
+    const key = keys.get(keyId);
+    if (key === undefined || key === 'erased') {
+      isErased = true;
+      continue;
+    }
+    const part = openBlob(key, bytes, blobContext(event, place));
+    if (part === undefined) return 'unreadable';
+    parts.push(part);
+  }
+  return isErased ? 'erased' : merged(parts);
+}
+
+/** Undefined where the bytes are not those that were sealed for this place: a key throws then, by its contract. */
+function openBlob(key: SubjectKey, bytes: Uint8Array, context: Uint8Array): Part | undefined {
+  try {
+    return partOf(JSON.parse(key.open(bytes, context).toString('utf8')));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined where they are not those that the entry committed to: fewer, cut within one, or commitments that are none. */
+function blobsOf({ sealed, commitments }: EventRow): readonly SealedBlob[] | undefined {
+  try {
+    const blobs = readSealed(sealed);
+    return blobs.length === readCommitments(commitments).filter(({ kind }) => kind === 's').length ? blobs : undefined;
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TypeError) return undefined;
+    throw error;
+  }
 }
 
 function merged(parts: readonly Part[]): Change {

@@ -12,10 +12,10 @@ export async function readOnly<Result>(
   read: (client: pg.ClientBase) => Promise<Result>,
 ): Promise<Result> {
   const outcome = await database.withClient(async (client) => {
-    await client.query('begin transaction isolation level repeatable read read only');
+    // In one message: a question by an index takes less time than three.
+    const begin = `begin transaction isolation level repeatable read read only; ${FORM}; set local safekeep.tenant = ${client.escapeLiteral(tenant)}`;
     try {
-      await client.query(FORM);
-      await client.query("select pg_catalog.set_config('safekeep.tenant', $1, true)", [tenant]);
+      await client.query(begin);
       const result = await read(client);
       await client.query('commit');
       return { result };

@@ -85,7 +85,7 @@ function tileReader(pool: pg.Pool, era: number) {
 }
 
 /** An event with all its commitments. */
-export function eventRow(index: number, era: number, told: Told): EventRow {
+function eventRow(index: number, era: number, told: Told): EventRow {
   const { details, ...rest } = told;
   const row = {
     tenant: TENANT,

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type pg from 'pg';
-import type { Capture, Change, EventRow } from '../model.ts';
+import type { Capture, EventRow } from '../model.ts';
+import type { OpenedChange } from '../store/event-values.ts';
 import type { FaultList } from './faults.ts';
 import type { RowValues } from './model.ts';
 import { isThere, lastTruncate, walkEvents, walkRows, type LiveRow, type Walk } from './store/rows.ts';
@@ -86,7 +87,7 @@ type State = {
 
 function stateOf(
   { events }: History,
-  changes: ReadonlyMap<string, Change | 'erased'>,
+  changes: ReadonlyMap<string, OpenedChange>,
   emptied: { readonly era: number; readonly index: number } | undefined,
 ): State {
   const values = new Map<string, { value: unknown; index: number }>();
@@ -96,7 +97,7 @@ function stateOf(
   for (const event of events) {
     const change = changes.get(event.id);
     if (event.action === 'delete') break;
-    if (change === undefined || change === 'erased') {
+    if (change === undefined || change === 'erased' || change === 'unreadable') {
       // Of what it wrote nothing is known any more, nor of what was written there before.
       for (const column of event.columns ?? []) settled.add(column);
       isWhole = isWhole && (event.columns ?? []).length > 0;

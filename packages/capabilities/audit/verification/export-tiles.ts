@@ -5,7 +5,7 @@ import { readOnly } from '../store/read-only.ts';
 import { entryOf } from './entry.ts';
 import { takeDirectory, writeHead, writeLogFile } from './log-files.ts';
 import { readEntries, type EntryPlace } from './store/entries.ts';
-import { readCheckpoints, readTrees } from './store/log.ts';
+import { readTrees } from './store/log.ts';
 import { databaseReader } from './tiles-of-database.ts';
 
 /** Bundles made from one answer of the database. */
@@ -40,12 +40,11 @@ export async function exportTiles(
   await takeDirectory(directory);
   return await readOnly(database, tenant, async (client) => {
     const tree = (await readTrees(client, tenant)).at(-1);
-    const [last] = tree === undefined ? [] : await readCheckpoints(client, tenant, { era: tree.era, limit: 1 });
-    if (tree === undefined || last === undefined) throw new SafekeepError('log-empty', { tenant });
-    const { era } = tree;
+    if (tree === undefined || tree.note === null) throw new SafekeepError('log-empty', { tenant });
+    const { era, note } = tree;
     // A bundle is there as a whole or not at all: events whose neighbours were dropped cannot be handed out in one.
     const minimumIndex = Math.ceil(tree.minimumIndex / TILE_WIDTH) * TILE_WIDTH;
-    const { origin, size, root } = peekCheckpoint(last.note);
+    const { origin, size, root } = peekCheckpoint(note);
     let files = 2;
     let after: EntryPlace = { index: minimumIndex - 1, sequencedAt: 'infinity' };
     for (let more = true; more;) {
@@ -73,7 +72,7 @@ export async function exportTiles(
       await writeLogFile(directory, tilePath(tile), encodeTile(await readTile(reader, tile)));
       files += 1;
     }
-    const head = { checkpoint: last.note, minimumIndex: Math.min(minimumIndex, size) };
+    const head = { checkpoint: note, minimumIndex: Math.min(minimumIndex, size) };
     await writeHead(directory, head);
     return { origin, size, root: Buffer.from(root).toString('base64'), files, minimumIndex: head.minimumIndex };
   });

@@ -14,7 +14,7 @@ import type pg from 'pg';
 import { readOnly } from '../store/read-only.ts';
 import { entryOf } from './entry.ts';
 import { readEntries } from './store/entries.ts';
-import { readCheckpoints, readTrees, type TreeRow } from './store/log.ts';
+import { readTrees, type TreeRow } from './store/log.ts';
 import { databaseReader } from './tiles-of-database.ts';
 
 /** What a server hands out at a path below `/log/<tenant>/`. */
@@ -34,12 +34,11 @@ export async function readLogPath(database: Database, tenant: string, path: stri
   if (path !== 'checkpoint' && tile === undefined) return undefined;
   return await readOnly(database, tenant, async (client) => {
     const tree = (await readTrees(client, tenant)).at(-1);
-    const [last] = tree === undefined ? [] : await readCheckpoints(client, tenant, { era: tree.era, limit: 1 });
-    if (tree === undefined || last === undefined) return undefined;
+    if (tree === undefined || tree.note === null) return undefined;
     if (tile === undefined) {
-      return { body: Buffer.from(last.note, 'utf8'), contentType: 'text/plain; charset=utf-8', isImmutable: false };
+      return { body: Buffer.from(tree.note, 'utf8'), contentType: 'text/plain; charset=utf-8', isImmutable: false };
     }
-    const { size } = peekCheckpoint(last.note);
+    const { size } = peekCheckpoint(tree.note);
     if (tile.width > tileInTree(tile.level, tile.index, size).width) return undefined;
     const body =
       tile.level === 'entries'

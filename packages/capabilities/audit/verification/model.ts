@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import Type, { type Static } from 'typebox';
-import type { Change, EventRow } from '../model.ts';
+import type { EventRow } from '../model.ts';
+import type { OpenedChange } from '../store/event-values.ts';
 
 /** What can be wrong with a log. Closed: the remedies are by these names. */
 export const faultCodes = [
@@ -67,4 +68,4 @@ export const FAULTS_AT_MOST = 100;
  * What changes said, by the id of the event: readable values and opened ones together. `erased` where some of it is gone for good.
  * Reads keys in the transaction of `client`.
  */
-export type RowValues = (client: pg.ClientBase, events: readonly EventRow[]) => Promise<ReadonlyMap<string, Change | 'erased'>>;
+export type RowValues = (client: pg.ClientBase, events: readonly EventRow[]) => Promise<ReadonlyMap<string, OpenedChange>>;

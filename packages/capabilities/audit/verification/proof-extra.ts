@@ -6,7 +6,7 @@ import Value from 'typebox/value';
  * What a proof file carries beside the proof, so that it needs nothing else: the entry as it was hashed, and what opens its
  * commitments. A salt opens a commitment to whoever has the file, for good: it is given to those who may know the values.
  */
-export const ProofExtra = Type.Object({
+const ProofExtra = Type.Object({
   version: Type.Literal(1),
   /** Base64. */
   entry: Type.String(),

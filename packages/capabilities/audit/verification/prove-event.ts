@@ -6,8 +6,8 @@ import { leafBytes, leafOf, linkBytes, readableBytes, readSealed, saltAt } from 
 import { readOnly } from '../store/read-only.ts';
 import { formatProofExtra, type Opening } from './proof-extra.ts';
 import { readEntries } from './store/entries.ts';
-import { findIndex, readCheckpoints, readTrees } from './store/log.ts';
-import { databaseReader } from './tiles-of-database.ts';
+import { findIndex, readTrees } from './store/log.ts';
+import { proofReader } from './tiles-of-database.ts';
 
 /**
  * A proof of one event by its id, or its index in the newest era, that needs nothing but itself and the verifier key. It opens
@@ -30,11 +30,14 @@ export async function proveEvent(
     const { era, index } = place;
     if (index < tree.minimumIndex) throw new SafekeepError('event-pruned', { event, minimum: tree.minimumIndex });
     const [row] = await readEntries(client, tenant, { era, after: { index: index - 1, sequencedAt: 'infinity' }, limit: 1 });
-    const [last] = await readCheckpoints(client, tenant, { era, limit: 1 });
-    if (row?.index !== index || last === undefined || index >= last.size) throw new SafekeepError('event-unknown', { event });
-    const { size } = openOwn(last.note, verifierKey);
-    const proof = await inclusionProof(databaseReader(client, tenant, era), { index, size, minimumIndex: tree.minimumIndex });
-    return formatProof({ index, proof, checkpoint: last.note, extra: formatProofExtra(leafBytes(leafOf(row)), openingsOf(row)) });
+    const { note } = tree;
+    if (row?.index !== index || note === null) throw new SafekeepError('event-unknown', { event });
+    const { size } = openOwn(note, verifierKey);
+    // Written and not signed yet: there is no proof of it.
+    if (index >= size) throw new SafekeepError('event-unknown', { event });
+    const reader = await proofReader(client, tenant, { era, index, size });
+    const proof = await inclusionProof(reader, { index, size, minimumIndex: tree.minimumIndex });
+    return formatProof({ index, proof, checkpoint: note, extra: formatProofExtra(leafBytes(leafOf(row)), openingsOf(row)) });
   });
 }
 

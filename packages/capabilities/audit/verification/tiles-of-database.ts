@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { parseTilePath, type TileReader } from '@safekeep/tlog';
-import { readTiles } from './store/log.ts';
+import { parseTilePath, TILE_WIDTH, type TileReader } from '@safekeep/tlog';
+import { readTheseTiles, readTiles } from './store/log.ts';
 
 /** Whoever asks for a tile of leaves usually asks for the next one then. */
 const READ_AHEAD = 64;
@@ -38,5 +38,28 @@ export function databaseReader(client: pg.ClientBase, tenant: string, era: numbe
     const answer = before.then(() => read(path));
     before = answer.catch(() => undefined);
     return await answer;
+  };
+}
+
+/**
+ * The same for one proof: a leaf's siblings stand in the tiles above it and in those at the right edge of the tree, a handful, which
+ * are fetched in one answer. Anything else is asked for as it comes.
+ */
+export async function proofReader(
+  client: pg.ClientBase,
+  tenant: string,
+  { era, index, size }: { readonly era: number; readonly index: number; readonly size: number },
+): Promise<TileReader> {
+  const wanted: { level: number; index: number }[] = [];
+  for (let [level, hashes, place] = [0, size, index]; hashes > 0; level += 1) {
+    [hashes, place] = [Math.floor(hashes / TILE_WIDTH), Math.floor(place / TILE_WIDTH)];
+    wanted.push({ level, index: place }, { level, index: hashes });
+  }
+  const rows = await readTheseTiles(client, tenant, { era, tiles: wanted });
+  const known = new Map(rows.map(({ level, tile, hashes }) => [`${level}/${tile}`, hashes]));
+  const others = databaseReader(client, tenant, era);
+  return async (path) => {
+    const tile = parseTilePath(path);
+    return known.get(`${tile?.level}/${tile?.index}`) ?? (await others(path));
   };
 }

@@ -9,7 +9,7 @@ const TIME = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
  * The questions that lead to few events by an index are answered in the order of time; all others in the order of the tree,
  * which needs no sorting of the whole log.
  */
-export function isSelective({ record, subject, actor }: EventFilter): boolean {
+function isSelective({ record, subject, actor }: EventFilter): boolean {
   return record !== undefined || subject !== undefined || actor !== undefined;
 }
 

@@ -7,13 +7,16 @@ export type TreeRow = {
   readonly size: number;
   readonly root: Buffer;
   readonly minimumIndex: number;
+  /** The newest checkpoint: the signed note. Null before the first. */
+  readonly note: string | null;
 };
 
 /** Oldest first. */
 export async function readTrees(client: pg.ClientBase, tenant: string): Promise<readonly TreeRow[]> {
   const { rows } = await client.query<TreeRow>(
-    `select era, origin, size::float8 as size, root, minimum_index::float8 as "minimumIndex"
-       from safekeep.audit_trees where tenant_id = $1 order by era`,
+    `select t.era, t.origin, t.size::float8 as size, t.root, t.minimum_index::float8 as "minimumIndex",
+            (select c.note from safekeep.audit_checkpoints as c where c.tenant_id = t.tenant_id and c.era = t.era order by c.size desc limit 1) as note
+       from safekeep.audit_trees as t where t.tenant_id = $1 order by t.era`,
     [tenant],
   );
   return rows;
@@ -46,6 +49,20 @@ export async function readTiles(
     `select tile::float8 as tile, hashes from safekeep.audit_tiles
       where tenant_id = $1 and era = $2 and level = $3 and audit_tiles.tile >= $4 order by audit_tiles.tile limit $5`,
     [tenant, era, level, first, limit],
+  );
+  return rows;
+}
+
+/** These tiles, in one answer. Those that are not there are left out. */
+export async function readTheseTiles(
+  client: pg.ClientBase,
+  tenant: string,
+  { era, tiles }: { readonly era: number; readonly tiles: readonly { readonly level: number; readonly index: number }[] },
+): Promise<readonly (TileRow & { readonly level: number })[]> {
+  const { rows } = await client.query<TileRow & { level: number }>(
+    `select t.level, t.tile::float8 as tile, t.hashes from rows from (pg_catalog.unnest($3::smallint[]), pg_catalog.unnest($4::bigint[])) as asked (level, tile)
+       join safekeep.audit_tiles as t on t.tenant_id = $1 and t.era = $2 and t.level = asked.level and t.tile = asked.tile`,
+    [tenant, era, tiles.map(({ level }) => level), tiles.map(({ index }) => index)],
   );
   return rows;
 }
