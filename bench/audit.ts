@@ -44,9 +44,12 @@ async function measureWrites(url: string, side: Side, { size, folder }: { readon
       size,
       script: `\\set id random(1, ${STANDING})\nupdate ${table} set phone = md5(random()::text), updated_at = now() where id = :id`,
     });
-    const remove = await pgbench(url, folder, { size, script: `delete from ${table} where id = nextval('bench_${side}.gone')` });
+    const remove = await pgbench(url, folder, {
+      size,
+      script: `delete from ${table} where id = (select nextval('bench_${side}.gone'))`,
+    });
     const bulkMs = performance.now();
-    await pool.query(`update ${table} set city = city || '!' where id >= 10000000`);
+    await pool.query(`update ${table} set city = city || '!' where id between 10000000 and ${10_000_000 + BULK - 1}`);
     const bulkSeconds = (performance.now() - bulkMs) / 1000;
     const copyMs = performance.now();
     await pool.query(rowsOf(table, 20_000_000, BULK));

@@ -11,7 +11,7 @@ export { beginErasure, drainBeforeErasure, forget, type Erased } from './actions
 export { keepSequencing } from './actions/keep-sequencing.ts';
 export { newestCheckpoint } from './actions/newest-checkpoint.ts';
 export { openSequencer } from './actions/open-sequencer.ts';
-export { recordEvent, recordEventWithin, recorded } from './actions/record-event.ts';
+export { recordEvent, recordEventWithin } from './actions/record-event.ts';
 export { sequence, type SequencerGround } from './actions/sequence.ts';
 export { auditCapture } from './contributors/capture.ts';
 export { lastCheckpoint, type LastCheckpoint } from './files/last-checkpoint.ts';
@@ -31,7 +31,8 @@ export {
   type SubjectKey,
   type SubjectKeys,
 } from './model.ts';
-export { proveActor, TRANSACTION_OF_ACTOR, type ActorClaim, type ActorSecret } from './rules/actor-proof.ts';
+export { proveActor, type ActorClaim, type ActorSecret } from './rules/actor-proof.ts';
+export { TRANSACTION_OF_ACTOR } from './store/actor-keys.ts';
 export {
   accessLog,
   actorHistory,

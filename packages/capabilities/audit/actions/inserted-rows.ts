@@ -103,7 +103,8 @@ function restore(insert: InboxRow, changes: Changes): Restored {
 function* laterThan(orderNo: bigint, record: string, table: ReturnType<Changes['get']>): Generator<LaterChange> {
   let current = record;
   let after = orderNo;
-  while (table !== undefined) {
+  if (table === undefined) return;
+  for (;;) {
     const next = table.byRecord.get(current)?.find((change) => change.orderNo > after);
     const truncate = table.truncates.find((change) => change.orderNo > after);
     if (truncate !== undefined && (next === undefined || truncate.orderNo < next.orderNo)) yield truncate;

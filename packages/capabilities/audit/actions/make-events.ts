@@ -229,7 +229,7 @@ function settle(draft: Draft, keys: ReadonlyMap<string, SubjectKey | 'erased'>):
     : [];
   const details = gone ? { ...draft.details, erased: true } : draft.details;
   // Readable values of a row whose person is gone could be put together with what is known elsewhere.
-  if (erased) for (const name of ['old', 'new']) delete (details as Record<string, unknown>)[name];
+  if (erased) for (const name of ['old', 'new']) delete details[name];
   return {
     draft,
     subjects: standing.flatMap(({ part }) => (isQuarantine(part) ? [] : [part.subject])),

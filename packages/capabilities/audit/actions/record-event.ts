@@ -24,29 +24,3 @@ export async function recordEventWithin(client: Pick<pg.ClientBase, 'query'>, te
   await writeEvent(client, tenant, id, event);
   return id;
 }
-
-/** Runs something that may be refused, and puts both ends of it into the log: `apply-done`, or `apply-refused` with the code. */
-export async function recorded<Result>(
-  database: Database,
-  tenant: string,
-  { run, ...event }: NewEvent & { readonly run: () => Promise<Result> },
-): Promise<Result> {
-  try {
-    const result = await run();
-    await recordEvent(database, tenant, { ...event, action: `${event.action}-done` });
-    return result;
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'internal';
-    try {
-      await recordEvent(database, tenant, {
-        ...event,
-        kind: 'security',
-        action: `${event.action}-refused`,
-        details: { ...event.details, code },
-      });
-    } catch (cause) {
-      throw new AggregateError([error, cause], 'An action was refused, and that could not be recorded', { cause: error });
-    }
-    throw error;
-  }
-}

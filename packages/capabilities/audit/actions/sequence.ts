@@ -35,7 +35,7 @@ import {
 import { makeEvents, type PreparedEvent } from './make-events.ts';
 
 /** Events of one transaction: short enough that its rows lie in memory and its lock is soon free, long enough to be quick. */
-export const BATCH_AT_MOST = 20_000;
+const BATCH_AT_MOST = 20_000;
 /** Tries of a batch that another sequencer was quicker with. */
 const TRIES = 5;
 

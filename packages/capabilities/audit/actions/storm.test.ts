@@ -6,6 +6,6 @@ const KILLED = 2;
 
 for (const seed of Array.from({ length: 10 }, (_, place) => place + 1)) {
   test(`nothing is lost and nothing doubled while sequencers are killed, seed ${seed}`, async (t) => {
-    await survivesStorm(t, { seed, writers: 8, transactions: 12, kills: seed <= KILLED ? 2 : 0 });
+    await survivesStorm(t, { seed, writers: 8, transactions: 8, kills: seed <= KILLED ? 2 : 0 });
   });
 }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { testServers } from '@safekeep/postgres/testing';
-import { workbench } from '../../plan/testing/workbench.ts';
-import { auditCapture } from './capture.ts';
+import { workbench } from '../testing/workbench.ts';
 
 const CLINIC = `
   create table patients (id integer primary key, name text, email text, born date, at timestamptz default now(), note text);
@@ -31,8 +30,8 @@ for (const server of testServers()) {
       'public.letters': { of: 'none', note: 'x', audit: { writes: true }, columns: { a: plain, b: plain, body: personal } },
       'public.notes': { of: { patient: 'patient_id' }, audit: { writes: true }, columns: { patient_id: plain, body: personal } },
     };
-    const before = await bench.userState();
-    const intent = bench.intent(tables, [auditCapture], { subjects });
+    const before = await bench.fingerprint();
+    const intent = bench.intent(tables, { subjects });
     const applied = await bench.apply(intent);
     assert.equal(applied.steps.length, 4);
     assert.deepEqual((await bench.status(intent)).drift, []);
@@ -80,6 +79,6 @@ for (const server of testServers()) {
     await bench.unapply();
     await bench.pool.query('alter table persons rename to patients');
     await bench.pool.query('alter table patients rename column mail to email');
-    assert.deepEqual(await bench.userState(), before);
+    assert.deepEqual(await bench.fingerprint(), before);
   });
 }

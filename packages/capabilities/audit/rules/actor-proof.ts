@@ -7,15 +7,11 @@ export type ActorClaim = {
   readonly request?: string | null;
   /** `pg_backend_pid()` of the transaction's connection. */
   readonly backend: number;
-  /** `now()` of the transaction in microseconds since 1970: see {@link TRANSACTION_OF_ACTOR}. */
+  /** `now()` of the transaction in microseconds since 1970: see `TRANSACTION_OF_ACTOR`. */
   readonly beganMicros: bigint;
 };
 
 export type ActorSecret = { readonly keyId: string; readonly secret: Uint8Array };
-
-/** Asked first in the transaction: gives `backend` and `began` for the claim. */
-export const TRANSACTION_OF_ACTOR =
-  'select pg_catalog.pg_backend_pid() as backend, (extract(epoch from pg_catalog.now()) * 1000000)::bigint::text as began';
 
 /**
  * The proof that the application, and not only somebody with its database login, names this actor: HMAC-SHA256 over all

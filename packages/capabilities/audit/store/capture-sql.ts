@@ -327,7 +327,7 @@ function name({ name: column }: Pick<CapturedColumn, 'name'>): string {
 }
 
 /** A value of row `r`, as jsonb text or null. Not by way of the type's own JSON: json may hold what jsonb cannot. */
-export function textOf({ name: column, form }: CapturedColumn, row: string): string {
+function textOf({ name: column, form }: CapturedColumn, row: string): string {
   const value = `${row}.${pg.escapeIdentifier(column)}`;
   const texts: Readonly<Record<ColumnForm, string>> = {
     iso: `(pg_catalog.to_jsonb(${value}) operator(pg_catalog.#>>) '{}')`,

@@ -85,16 +85,3 @@ export async function normalised(client: pg.ClientBase, texts: readonly string[]
   );
   return rows.map((row) => row.text);
 }
-
-/** The events of a tree from `from` on, in order. */
-export async function readEvents(
-  client: Pick<pg.ClientBase, 'query'>,
-  { tenant, era, from, limit }: { readonly tenant: string; readonly era: number; readonly from: number; readonly limit: number },
-): Promise<readonly EventRow[]> {
-  const { rows } = await client.query<EventRow>(
-    `select ${EVENT_COLUMNS} from safekeep.audit_events as e
-      where e.tenant_id = $1 and e.era = $2 and e.leaf_index >= $3 order by e.leaf_index limit $4`,
-    [tenant, era, from, limit],
-  );
-  return rows;
-}

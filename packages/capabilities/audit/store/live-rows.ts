@@ -23,7 +23,7 @@ export async function readLiveRows(
   const statement = `select ${keyText(key, 'r')} as record, ${pairs(capture.columns, 'r')} as values
     from unnest(${key.map((_, place) => `$${place + 1}::text[]`).join(', ')}) as k (${names.join(', ')})
     join ${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)} as r
-      on ${key.map((column, place) => `${equals(column, 'r', `k.k${place}`)}`).join(' and ')}`;
+      on ${key.map((column, place) => equals(column, 'r', `k.k${place}`)).join(' and ')}`;
   const rows = await unlessUnreadable(
     client,
     async () => (await client.query<{ record: string; values: Values }>(statement, arrays)).rows,

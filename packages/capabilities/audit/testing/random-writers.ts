@@ -37,13 +37,13 @@ export async function survivesStorm(t: Ending, { seed, writers, transactions, ki
     'public.parts': { of: 'none', note: 'x', columns: { id: plain, thing_id: plain, value: plain } },
   });
   const expected: Expected = [];
-  let writing = true;
+  const state = { writing: true };
   const written = Promise.all(
     Array.from({ length: writers }, (_, place) =>
       write(bench.pool, { place, transactions, random: mulberry32(seed * 1000 + place), expected }),
     ),
   ).finally(() => {
-    writing = false;
+    state.writing = false;
   });
   const signer = signingKeyFromPem(pem, 'safekeep-test');
   for (let killed = 0; killed < kills; killed += 1) {
@@ -60,12 +60,12 @@ export async function survivesStorm(t: Ending, { seed, writers, transactions, ki
     await ended;
   }
   // Two of them here, in batches that end anywhere.
-  while (writing) await Promise.all([bench.sequence({ signer, batch: 5 }), bench.sequence({ signer, batch: 3 })]);
+  while (state.writing) await Promise.all([bench.sequence({ signer, batch: 17 }), bench.sequence({ signer, batch: 7 })]);
   await written;
   // The server may take a moment to notice that a killed one is gone.
-  for (let state = 'busy', calls = 0; state === 'busy'; calls += 1) {
+  for (let answer = 'busy', calls = 0; answer === 'busy'; calls += 1) {
     assert.ok(calls < CALLS_AT_MOST);
-    ({ state } = await bench.sequence({ signer }));
+    answer = (await bench.sequence({ signer })).state;
   }
   const events = (await bench.events()).filter(({ kind }) => kind === 'change');
   const found = events.map(({ action, table, details }) => {

@@ -26,7 +26,7 @@ const ground = {
   last: lastCheckpoint(home),
   clock: systemClock,
   log,
-  batch: 5,
+  batch: 11,
   observe,
 };
 process.on('message', () => process.exit(0));

@@ -1,11 +1,23 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '@safekeep/core';
+import { readMap, systemClock } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
 import { openLog } from '@safekeep/log';
-import type { TestServer } from '@safekeep/postgres/testing';
-import { workbench as planned, type TableTexts, type Workbench as Planned } from '../../plan/testing/workbench.ts';
+import { fingerprint, readCatalog } from '@safekeep/postgres';
+import { testDatabase, testServers, type TestDatabase, type TestServer } from '@safekeep/postgres/testing';
+import {
+  applyPlan,
+  planDatabase,
+  readStatus,
+  unapply,
+  type ApplyText,
+  type Intent,
+  type Plan,
+  type StatusText,
+  type UnapplyText,
+} from '../../plan/index.ts';
 import { sequence, type SequencerGround } from '../actions/sequence.ts';
 import { auditCapture } from '../contributors/capture.ts';
 import { lastCheckpoint } from '../files/last-checkpoint.ts';
@@ -16,7 +28,17 @@ import { EVENT_COLUMNS } from '../store/events.ts';
 
 type Ending = { readonly after: (run: () => Promise<void>) => void };
 
-export type Workbench = Planned & {
+/** The tables of a map as a file has them. */
+export type TableTexts = Readonly<Record<string, object>>;
+
+export type Workbench = TestDatabase & {
+  readonly intent: (tables: TableTexts, parts?: object) => Intent;
+  readonly plan: (intent: Intent) => Promise<Plan>;
+  readonly status: (intent: Intent) => Promise<StatusText>;
+  readonly apply: (intent: Intent) => Promise<ApplyText>;
+  readonly unapply: () => Promise<UnapplyText>;
+  /** Of schema public. */
+  readonly fingerprint: () => Promise<string>;
   readonly home: string;
   readonly sequencer: SequencerGround;
   /** Brings the map onto the database: what these tables say beside `audit: { writes: true }`. */
@@ -34,7 +56,30 @@ export async function workbench(
   t: Ending,
   options: { readonly setUp?: string; readonly server?: TestServer } = {},
 ): Promise<Workbench> {
-  const bench = await planned(t, options);
+  const { setUp = '', server = testServers()[0] } = options;
+  const made = await testDatabase(t, { migrated: true, server });
+  if (setUp !== '') await made.pool.query(setUp);
+  const applying = {
+    database: made.database,
+    tenant: 'default',
+    clock: systemClock,
+    signal: new AbortController().signal,
+    observe: () => undefined,
+    patience: { tries: 3, lockTimeoutMs: 500, pauseMs: 5 },
+  };
+  const bench = {
+    ...made,
+    intent: (tables: TableTexts, parts: object = {}): Intent => ({
+      tenant: 'default',
+      contributors: [auditCapture],
+      read: mapOf({ ...parts, tables: audited(tables) }),
+    }),
+    plan: (intent: Intent): Promise<Plan> => planDatabase(made.database, intent),
+    status: (intent: Intent): Promise<StatusText> => readStatus(made.database, intent),
+    apply: (intent: Intent): Promise<ApplyText> => applyPlan(applying, { intent, author: 'Ada', agree: agreed }),
+    unapply: (): Promise<UnapplyText> => unapply(applying, { guards: [], agree: agreed }),
+    fingerprint: async (): Promise<string> => fingerprint(await readCatalog(made.pool, { schemas: ['public'] })),
+  };
   const home = await mkdtemp(join(tmpdir(), 'safekeep-audit-'));
   t.after(() => rm(home, { recursive: true, force: true }));
   const keys = await openAuditKeys(home);
@@ -53,10 +98,7 @@ export async function workbench(
     home,
     sequencer,
     capture: async (tables, parts = {}) => {
-      const audited = Object.fromEntries(
-        Object.entries(tables).map(([name, table]) => [name, { audit: { writes: true }, ...table }]),
-      );
-      await bench.apply(bench.intent(audited, [auditCapture], parts));
+      await bench.apply(bench.intent(tables, parts));
     },
     sequence: (more = {}) => sequence({ ...sequencer, ...more }),
     events: async () => {
@@ -80,3 +122,18 @@ export async function workbench(
     },
   };
 }
+
+function audited(tables: TableTexts): TableTexts {
+  return Object.fromEntries(Object.entries(tables).map(([name, table]) => [name, { audit: { writes: true }, ...table }]));
+}
+
+/** A map of these parts, with the hash of its text. */
+function mapOf(parts: object): Intent['read'] {
+  const file = { version: 1, tenant: 'fixed', ...parts };
+  const reading = readMap(file);
+  const text = JSON.stringify(file);
+  if (!('map' in reading)) throw new Error(`The test's map is none: ${JSON.stringify(reading.faults)}`);
+  return { map: reading.map, text, sha256: createHash('sha256').update(text).digest('hex') };
+}
+
+async function agreed(): Promise<void> {}

@@ -19,8 +19,7 @@ export type TableTexts = Readonly<Record<string, object>>;
 
 export type Workbench = TestDatabase & {
   readonly ground: Ground;
-  /** `parts`: what else stands in the map. */
-  readonly intent: (tables: TableTexts, contributors?: readonly Contributor[], parts?: object) => Intent;
+  readonly intent: (tables: TableTexts, contributors?: readonly Contributor[]) => Intent;
   readonly plan: (intent: Intent) => Promise<Plan>;
   readonly apply: (intent: Intent, options?: Partial<ApplyOptions> & { readonly observe?: Observer }) => Promise<ApplyText>;
   readonly status: (intent: Intent) => Promise<StatusText>;
@@ -50,11 +49,7 @@ export async function workbench(
   return {
     ...made,
     ground,
-    intent: (tables, contributors = [columnComments], parts = {}) => ({
-      tenant: 'default',
-      contributors,
-      read: mapOf({ ...parts, tables }),
-    }),
+    intent: (tables, contributors = [columnComments]) => ({ tenant: 'default', contributors, read: mapOf({ tables }) }),
     plan: (intent) => planDatabase(database, intent),
     apply: (intent, { observe = ground.observe, ...options } = {}) =>
       applyPlan({ ...ground, observe }, { intent, author: 'Ada', agree: agreed, ...options }),
