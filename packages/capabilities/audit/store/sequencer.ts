@@ -151,9 +151,10 @@ export async function writeTiles(client: pg.ClientBase, { tenant, era }: Tree, t
   );
 }
 
-/** Tiles of hashes as the tree's paths name them. */
+/** Tiles of hashes as the tree's paths name them. One statement after the other, whatever is asked for at once. */
 export function tileReader(client: Pick<pg.ClientBase, 'query'>, { tenant, era }: Pick<Tree, 'tenant' | 'era'>): TileReader {
-  return async (path) => {
+  let before: Promise<unknown> = Promise.resolve();
+  const read = async (path: string): Promise<Uint8Array | undefined> => {
     const tile = parseTilePath(path);
     if (tile === undefined || tile.level === 'entries') return undefined;
     const { rows } = await client.query<{ hashes: Buffer }>(
@@ -161,6 +162,12 @@ export function tileReader(client: Pick<pg.ClientBase, 'query'>, { tenant, era }
       [tenant, era, tile.level, tile.index],
     );
     return rows[0]?.hashes;
+  };
+  return (path) => {
+    const reading = before.then(() => read(path));
+    // Whoever asked is told of a failure; the next one asks all the same.
+    before = reading.catch(() => undefined);
+    return reading;
   };
 }
 
