@@ -6,6 +6,7 @@ import { jobsOver } from '@safekeep/capabilities/jobs';
 import { ledger } from '@safekeep/capabilities/ledger';
 import { logs } from '@safekeep/capabilities/logs';
 import { columnComments, complianceFields, planCapability, rowSecurity } from '@safekeep/capabilities/plan';
+import { requestsCapability } from '@safekeep/capabilities/requests';
 import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
@@ -32,6 +33,7 @@ const doers: readonly Capability[] = [
   }),
   holds,
   ledger,
+  requestsCapability({ participants: [] }),
   logs,
 ];
 

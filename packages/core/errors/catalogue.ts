@@ -844,6 +844,116 @@ export const catalogue = {
     remedy:
       'The ledger was cut or replaced by an older one: run `safekeep ledger verify`, and put the copy in its place if that one is whole.',
   },
+
+  // ---- people: find, export, erase ---------------------------------------------------------------------------------
+  'subject-invalid': {
+    status: 400,
+    exit: 2,
+    text: 'That names no person: {reason}.',
+    remedy: 'Write type:key as `safekeep subject find` shows it; parts of a key are joined by commas.',
+  },
+  'subject-type-unknown': {
+    status: 404,
+    exit: 2,
+    text: 'The map knows no people of the kind {type}; it knows {known}.',
+    remedy: 'Correct the name, or define the subject in the map.',
+  },
+  'subject-unknown': {
+    status: 404,
+    exit: 1,
+    text: 'There is no {type} with this key. Nothing was changed.',
+    remedy: 'Look for the person with `safekeep subject find`.',
+  },
+  'subject-key-ambiguous': {
+    status: 422,
+    exit: 1,
+    text: 'The key of {subject} does not tell the rows of {table} apart: several have the same. Nothing was changed.',
+    remedy: 'Name the primary key, or columns that are unique together, as key of the subject in the map.',
+  },
+  'subject-too-large': {
+    status: 422,
+    exit: 1,
+    text: 'The paths of the map lead to more than {limit} {what} for one person. Nothing was changed.',
+    remedy: 'Look whether a path of the map is right: it may lead from everybody to everybody.',
+  },
+  'search-unserved': {
+    status: 422,
+    exit: 2,
+    text: 'The encrypted column {column} has no index that this search can use. Nothing was searched there.',
+    remedy: 'Add `search: [exact]` to the column in the map and apply it, or search by another value.',
+  },
+  'map-does-not-fit': {
+    status: 422,
+    exit: 1,
+    text: 'The map does not fit the database: {problems}. Nothing was exported or erased, for it would not be everything.',
+    remedy: 'Mend the map; `safekeep map check` names each place.',
+  },
+  'rows-hidden': {
+    status: 403,
+    exit: 2,
+    text: 'Row security hides rows of {tables} from this login, so what is found there may not be all. Nothing was done.',
+    remedy: 'Use a login that owns the tables or has BYPASSRLS for exports and erasures.',
+  },
+  'isolation-unfit': {
+    status: 500,
+    exit: 2,
+    text: 'Transactions of this login do not start as READ COMMITTED, and an erasure must. Nothing was erased.',
+    remedy: 'Run ALTER ROLE … RESET default_transaction_isolation for the login of Safekeep.',
+  },
+  'erasure-plan-unknown': {
+    status: 404,
+    exit: 1,
+    text: 'There is no plan {hash} for this person. Nothing was erased.',
+    remedy: 'Make one with `safekeep subject erase ID --plan` and look at it before you approve its hash.',
+  },
+  'erasure-plan-changed': {
+    status: 409,
+    exit: 1,
+    text: 'The plan is not what was approved ({approved}): rows, holds or the map have changed since, and it is {now} now. Nothing was erased.',
+    remedy: 'Make a new plan with --plan, look at what is different, and approve that one.',
+  },
+  'erasure-blocked': {
+    status: 409,
+    exit: 1,
+    text: 'The erasure cannot be carried out. Nothing was erased:\n{problems}',
+    remedy: 'Do what stands at each place, then make a new plan.',
+  },
+  'erasure-held': {
+    status: 409,
+    exit: 1,
+    text: 'The person is held ({holds}). Nothing was erased.',
+    remedy: 'When the matter is over, end it with `safekeep hold release`, then make a new plan.',
+  },
+  'erasure-refused': {
+    status: 409,
+    exit: 1,
+    text: 'Erasing was refused at {table}: {what}. Everything was taken back; nothing was erased.',
+    remedy: '{remedy}',
+  },
+  'second-person-needed': {
+    status: 403,
+    exit: 1,
+    text: '{by} made this plan and cannot approve it too. Nothing was erased.',
+    remedy: 'Let another person approve it, with --by, or set SAFEKEEP_ERASURE_APPROVAL=any.',
+  },
+  'export-unwritable': {
+    status: 500,
+    exit: 2,
+    text: 'The export could not be written to {path} ({reason}). The unfinished file was removed.',
+    remedy: 'Check the rights and the space there, then run the command again.',
+  },
+  'export-too-large': {
+    status: 413,
+    exit: 1,
+    text: 'A PDF shows at most {limit} rows, and there are more. Nothing was written.',
+    remedy: 'Export as zip, json or csv.',
+  },
+  'export-broken': {
+    status: 422,
+    exit: 1,
+    text: 'The sealed export {path} cannot be opened: {reason}.',
+    remedy: 'It was changed, cut or made in another home. Make a new one with `safekeep subject export`.',
+  },
 } as const satisfies Record<string, Entry>;
 
 export type ErrorCode = keyof typeof catalogue;
