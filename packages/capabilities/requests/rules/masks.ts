@@ -12,6 +12,7 @@ import {
   type SchemaIndex,
   type TableFacts,
 } from '@safekeep/core';
+import { sampleOfPattern } from './pattern.ts';
 
 /** What a column of an erased row is set to. Values are text, read as the column's type. */
 export type Write =
@@ -131,7 +132,9 @@ function defaultCandidates(place: Place, mapped: MappedColumn, facts: ColumnFact
   const nulls: readonly Write[] = nullable ? [{ column, to: 'null' }] : [];
   if (unique) return [...nulls, ...uniqueMakes(mapped, facts).map((make): Write => ({ column, to: 'unique', make }))];
   const checks = place.table.checks.filter(({ columns }) => columns.includes(column)).map(({ expression }) => expression);
-  const texts = [...plainTexts(mapped, facts), ...literalsOf([...checks, ...(facts.domain?.checks ?? [])], facts)];
+  const [plain, named] = [plainTexts(mapped, facts), literalsOf([...checks, ...(facts.domain?.checks ?? [])], facts)];
+  // What a check names comes early, but after a mask that says what it is.
+  const texts = [...plain.slice(0, 4), ...named, ...plain.slice(4)];
   const limit = lengthOf(facts);
   const fitting = [...new Set(texts)].map((text) => (limit === undefined || !isTextual(facts) ? text : [...text].slice(0, limit).join('')));
   return [...nulls, ...[...new Set(fitting)].slice(0, CANDIDATES_AT_MOST).map((text): Write => ({ column, to: 'value', text }))];
@@ -257,7 +260,10 @@ function plainTexts(mapped: MappedColumn, facts: ColumnFacts): readonly string[]
 function literalsOf(expressions: readonly string[], facts: ColumnFacts): readonly string[] {
   return expressions.flatMap((expression) =>
     isTextual(facts)
-      ? [...expression.matchAll(/'((?:[^']|'')*)'/g)].map(([, text = '']) => text.replaceAll("''", "'")).toReversed()
+      ? [...expression.matchAll(/'((?:[^']|'')*)'/g)]
+          .map(([, text = '']) => text.replaceAll("''", "'"))
+          .flatMap((text) => [sampleOfPattern(text) ?? text, text])
+          .toReversed()
       : [...expression.matchAll(/'?(-?\d[\d.:-]*)'?/g)].flatMap(([, digits = '']) => numberTexts(digits)),
   );
 }
