@@ -1,6 +1,5 @@
 import { userInfo } from 'node:os';
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Type from 'typebox';
 import { SafekeepError } from '@safekeep/core';
@@ -8,11 +7,13 @@ import { command, type Command, type CommandContext, type Frozen, type Ink } fro
 import { loadMap } from '../datamap/index.ts';
 import { ledgerFor } from '../ledger/index.ts';
 import { executeErasure } from './actions/execute-erasure.ts';
+import { exportKey, openExport } from './actions/open-export.ts';
+import { exportSubject } from './actions/export-subject.ts';
 import { findSubjects } from './actions/find-subject.ts';
 import { groundOf, parseSubject, type ErasureGround, type Ground } from './actions/ground.ts';
 import { planErasure } from './actions/plan-erasure.ts';
-import { ErasureDone, ErasurePlan, FoundText, type RequestPorts } from './model.ts';
-import { checkSigned } from './rules/certificate.ts';
+import { verifyFile } from './actions/verify-file.ts';
+import { ErasureDone, ErasurePlan, ExportDone, FoundText, type RequestPorts } from './model.ts';
 
 const FOUND = 20;
 const FOUND_AT_MOST = 200;
@@ -24,7 +25,7 @@ const By = Type.Optional(
 );
 
 export function requestCommands(ports: RequestPorts): readonly Command[] {
-  return [findCommand(ports), eraseCommand(ports), verifyCommand];
+  return [findCommand(ports), exportCommand(ports), openExportCommand, eraseCommand(ports), verifyCommand];
 }
 
 function findCommand(ports: RequestPorts): Command {
@@ -62,6 +63,68 @@ function findCommand(ports: RequestPorts): Command {
   });
 }
 
+function exportCommand(ports: RequestPorts): Command {
+  return command({
+    name: 'subject export',
+    summary: 'write everything about a person to a file, for the person',
+    positionals: [subjectArgument],
+    input: Type.Object({
+      subject: SubjectInput,
+      format: Type.Union([Type.Literal('zip'), Type.Literal('json'), Type.Literal('csv'), Type.Literal('pdf')], {
+        default: 'zip',
+        description: 'zip: JSON, CSV and a signed manifest; csv: a zip of CSV files; json and pdf: one file',
+      }),
+      from: Type.Optional(Type.String({ description: 'only what is dated this day or later (YYYY-MM-DD)' })),
+      to: Type.Optional(Type.String({ description: 'and up to and including this day' })),
+      out: Type.Optional(Type.String({ description: 'the file to write; without it the export is kept sealed in the home' })),
+    }),
+    output: ExportDone,
+    example: 'safekeep subject export patient:42 --out patient-42.zip',
+    run: async (context, { subject: text, format, from, to, out }) => {
+      const ground = await groundFor(context, ports);
+      const { person, subject } = parseSubject(ground.map, text);
+      const window = { from: dayIn(from), to: dayAfter(dayIn(to)) };
+      const key = await exportKey(context.home);
+      const progress = context.progress('exporting', { unit: 'rows' });
+      const exported = await exportSubject(
+        { ...ground, signer: await context.signer(), directory: join(context.home, 'exports'), key },
+        { person, subject, format, window, ...(out === undefined ? {} : { out }) },
+        { onProgress: progress.update, signal: context.signal },
+      ).finally(() => progress.end());
+      context.log.info('subject-exported', { rows: exported.rows, tables: exported.tables.length });
+      return { result: exported };
+    },
+    render: ({ subject, rows, tables, file, sealed, expiresAt, withheld }, ink) =>
+      [
+        `${ink.good('Exported')} ${subject}: ${rows} row(s) of ${tables.length} table(s) to ${file}`,
+        ...(sealed ? [ink.dim(`It is sealed; give it out with subject open-export ${file} --out FILE, before ${expiresAt ?? ''}.`)] : []),
+        ...withheld.map(({ table, column, reason }) => ink.dim(`  left out: ${table}.${column}, ${reason}`)),
+      ].join('\n'),
+  });
+}
+
+const openExportCommand = command({
+  name: 'subject open-export',
+  summary: 'give out an export that was kept sealed in the home',
+  positionals: [{ key: 'file', label: 'FILE', description: 'as `subject export` named it' }],
+  input: Type.Object({ file: Type.String({ minLength: 1 }), out: Type.String({ minLength: 1, description: 'the file to write' }) }),
+  output: Type.Object({ file: Type.String(), sizeBytes: Type.Integer() }),
+  example: 'safekeep subject open-export .safekeep/exports/01994b0e.zip.sealed --out patient-42.zip',
+  run: async (context, { file, out }) => ({ result: await openExport(await exportKey(context.home), file, out) }),
+  render: ({ file, sizeBytes }, ink) => `${ink.good('Opened')}: ${file} (${sizeBytes} bytes)`,
+});
+
+function dayIn(text: string | undefined): Date | null {
+  if (text === undefined) return null;
+  const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(`${text}T00:00:00Z`) : new Date(Number.NaN);
+  if (Number.isNaN(day.getTime()) || !day.toISOString().startsWith(text)) throw new SafekeepError('usage', { problem: '--from and --to are days (YYYY-MM-DD).' });
+  return day;
+}
+
+function dayAfter(day: Date | null): Date | null {
+  return day === null ? null : new Date(day.getTime() + 86_400_000);
+}
+
 function eraseCommand(ports: RequestPorts): Command {
   return command({
     name: 'subject erase',
@@ -96,7 +159,8 @@ function eraseCommand(ports: RequestPorts): Command {
           { hash: approve, by },
           { vacuum, signal: context.signal, onProgress: progress.update },
         ).finally(() => progress.end());
-        context.log.info('subject-erased', { ...done.counts });
+        const { deleted = 0, masked = 0, detached = 0, kept = 0 } = done.counts;
+        context.log.info('subject-erased', { deleted, masked, detached, kept });
         return { result: done, ok: done.state !== 'unfulfilled' };
       });
     },
@@ -153,27 +217,12 @@ const verifyCommand = command({
   output: Verified,
   example: 'safekeep certificate verify erasure-01994b0e.json --vkey safekeep-1f2e3d4c+0a1b2c3d+AQ…',
   run: async (_context, { file, vkey }) => {
-    const parsed = await readJson(file);
-    const { ok, kind, issuedAt, faults } = checkSigned(parsed, vkey);
+    const { ok, kind, issuedAt, faults } = await verifyFile(file, vkey);
     return { result: { ok, kind, issuedAt, faults }, ok };
   },
   render: ({ ok, kind, issuedAt, faults }, ink) =>
     ok ? `${ink.good('genuine')}: ${kind}, issued ${issuedAt ?? 'at an unknown time'}` : `${ink.bad('NOT genuine')}: ${faults.join('; ')}`,
 });
-
-async function readJson(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new SafekeepError('file-unreadable', { path, reason: cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason' }, { cause });
-  }
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new SafekeepError('file-unreadable', { path, reason: 'not JSON' }, { cause });
-  }
-}
 
 /** The map, the live structure and the database of a call. */
 export async function groundFor(context: CommandContext, ports: RequestPorts): Promise<Ground> {

@@ -204,3 +204,16 @@ export type CertificateBody = {
   /** The certificate that this one takes the place of. */
   readonly supersedes: string | null;
 };
+
+export const ExportDone = Type.Object({
+  export: Type.String(),
+  subject: Type.String(),
+  format: Type.Union([Type.Literal('zip'), Type.Literal('json'), Type.Literal('csv'), Type.Literal('pdf')]),
+  file: Type.String(),
+  sealed: Type.Boolean({ description: 'kept in the home under its key; `subject open-export` gives it out' }),
+  expiresAt: Nullable,
+  tables: Type.Array(Type.Object({ table: Type.String(), rows: Type.Integer() })),
+  rows: Type.Integer(),
+  withheld: Type.Array(Type.Object({ table: Type.String(), column: Type.String(), reason: Type.String() })),
+});
+export type ExportDone = Static<typeof ExportDone>;

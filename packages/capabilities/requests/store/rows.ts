@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { intervalOf, type DataMap, type Meaning, type ResolvedPath, resolveEdge, type SchemaIndex } from '@safekeep/core';
+import { formatPath, intervalOf, type DataMap, type Meaning, type ResolvedPath, resolveEdge, type SchemaIndex } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import type { Identity, RowKey } from '../model.ts';
 import type { Node } from '../rules/graph.ts';
@@ -204,4 +204,17 @@ export async function countOfPerson(
   if (statement === undefined) return 0;
   const found = await arrays(client, statement.text, statement.parameters);
   return Number(found[0]?.[0] ?? 0);
+}
+
+/** For each path by which somebody else may stand in a row of this table: how to ask who. Empty where nobody can. */
+export function personsOf(
+  map: DataMap,
+  schema: SchemaIndex,
+  table: string,
+): readonly { readonly type: string; readonly path: string; readonly expression: string }[] {
+  return otherEdges(map, schema, table).map((edge) => ({
+    type: edge.subject,
+    path: edge.path.steps.length === 0 ? '' : formatPath(edge.path),
+    expression: personsBy(map, edge),
+  }));
 }
