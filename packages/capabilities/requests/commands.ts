@@ -11,9 +11,11 @@ import { exportKey, openExport } from './actions/open-export.ts';
 import { exportSubject } from './actions/export-subject.ts';
 import { findSubjects } from './actions/find-subject.ts';
 import { groundOf, parseSubject, type ErasureGround, type Ground } from './actions/ground.ts';
+import { listErasures, runErasures } from './actions/open-erasures.ts';
 import { planErasure } from './actions/plan-erasure.ts';
+import { replayLedger } from './actions/replay-ledger.ts';
 import { verifyFile } from './actions/verify-file.ts';
-import { ErasureDone, ErasurePlan, ExportDone, FoundText, type RequestPorts } from './model.ts';
+import { ErasureDone, ErasurePlan, ErasuresText, ExportDone, FoundText, ReplayText, type RequestPorts } from './model.ts';
 
 const FOUND = 20;
 const FOUND_AT_MOST = 200;
@@ -25,7 +27,7 @@ const By = Type.Optional(
 );
 
 export function requestCommands(ports: RequestPorts): readonly Command[] {
-  return [findCommand(ports), exportCommand(ports), openExportCommand, eraseCommand(ports), verifyCommand];
+  return [findCommand(ports), exportCommand(ports), openExportCommand, eraseCommand(ports), erasuresCommand(ports), replayCommand(ports), verifyCommand];
 }
 
 function findCommand(ports: RequestPorts): Command {
@@ -197,6 +199,64 @@ function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
     ...done.residue.map(({ place, what, count, remedy }) => ink.dim(`  ${place}: ${count} ${what}. ${remedy}`)),
     ...(done.certificate === null ? [] : [`Certificate: ${done.certificate}`]),
   ].join('\n');
+}
+
+function erasuresCommand(ports: RequestPorts): Command {
+  return command({
+    name: 'subject erasures',
+    summary: 'list erasures, or go on with those that are not at their end',
+    input: Type.Object({
+      open: Type.Optional(Type.Boolean({ description: 'only those that are not at their end' })),
+      run: Type.Optional(
+        Type.Boolean({ description: 'go on: chunks, places outside that did not answer, what a released hold had stopped' }),
+      ),
+    }),
+    output: ErasuresText,
+    example: 'safekeep subject erasures --run',
+    run: async (context, { open = false, run = false }) => {
+      if (!run) return { result: await listErasures({ database: await context.database(), tenant: context.tenant }, { open }) };
+      await context.confirm('Going on with erasures');
+      const result = await withLedger(context, ports, (ground) => runErasures(ground, { signal: context.signal }));
+      return { result, ok: result.erasures.every(({ error, state }) => error === null && state !== 'unfulfilled') };
+    },
+    render: ({ erasures }, ink) =>
+      erasures.length === 0
+        ? 'There are no such erasures.'
+        : erasures
+            .map(
+              ({ id, state, mode, startedAt, error }) =>
+                `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${error === null ? '' : `  ${ink.bad(error)}`}`,
+            )
+            .join('\n'),
+  });
+}
+
+function replayCommand(ports: RequestPorts): Command {
+  return command({
+    name: 'ledger replay',
+    summary: 'after a restore: erase those again who had been erased since the copy was made',
+    input: Type.Object({
+      plan: Type.Optional(Type.Boolean({ description: 'only show who it would be; nothing is changed' })),
+      by: By,
+    }),
+    output: ReplayText,
+    example: 'safekeep ledger replay --plan',
+    run: async (context, { plan = false, by = userInfo().username }) => {
+      if (!plan) await context.confirm('Erasing again who was erased before');
+      const result = await withLedger(context, ports, (ground) => replayLedger(ground, { plan, by }));
+      return { result, ok: result.persons.every(({ error }) => error === null) };
+    },
+    render: ({ persons, sequences }, ink) =>
+      persons.length === 0
+        ? `Nobody who was erased is there again.${sequences.length === 0 ? '' : ` Moved on: ${sequences.join(', ')}.`}`
+        : [
+            ...persons.map(
+              ({ subject, erasedAt, rows, state, error }) =>
+                `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${rows} row(s), first erased ${erasedAt}${error === null ? '' : `  ${ink.bad(error)}`}`,
+            ),
+            ...(sequences.length === 0 ? [] : [`Moved on: ${sequences.join(', ')}.`]),
+          ].join('\n'),
+  });
 }
 
 const Verified = Type.Object({

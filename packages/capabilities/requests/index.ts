@@ -8,6 +8,7 @@ export function requestsCapability(ports: RequestPorts): Capability {
   return { name: 'requests', commands: requestCommands(ports) };
 }
 
+export { requeueErasures } from './actions/open-erasures.ts';
 export type {
   AccessLog,
   ErasureMode,

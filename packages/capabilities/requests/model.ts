@@ -217,3 +217,35 @@ export const ExportDone = Type.Object({
   withheld: Type.Array(Type.Object({ table: Type.String(), column: Type.String(), reason: Type.String() })),
 });
 export type ExportDone = Static<typeof ExportDone>;
+
+export const ErasuresText = Type.Object({
+  erasures: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      state: Type.String({ description: 'running, committed, held, due, outside, done, unfulfilled' }),
+      mode: Type.String(),
+      plan: Type.String(),
+      startedAt: Type.String(),
+      finishedAt: Nullable,
+      holds: Type.Array(Type.String()),
+      error: Nullable,
+    }),
+  ),
+});
+export type ErasuresText = Static<typeof ErasuresText>;
+
+export const ReplayText = Type.Object({
+  erasures: Type.Integer({ description: 'marks of people in the ledger who were erased' }),
+  persons: Type.Array(
+    Type.Object({
+      subject: Type.String(),
+      erasedAt: Type.String(),
+      operation: Type.String(),
+      rows: Type.Integer(),
+      state: Type.String({ description: 'planned, done, held, failed, …' }),
+      error: Nullable,
+    }),
+  ),
+  sequences: Type.Array(Type.String({ description: 'moved past numbers that were given out before the restore' })),
+});
+export type ReplayText = Static<typeof ReplayText>;

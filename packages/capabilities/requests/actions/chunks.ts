@@ -12,8 +12,8 @@ import { followPaths, identityOf, tableOf } from '../store/traverse.ts';
 import { carryOut, keysOf, type TableCounts } from './carry-out.ts';
 import { decide, personMark } from './decide.ts';
 import { refuseUnfit, type Approval, type ExecuteOptions } from './execute-erasure.ts';
-import { soundGraph, type ErasureGround } from './ground.ts';
-import { makePlan, ROWS_AT_ONCE, type ErasureOrder } from './plan-erasure.ts';
+import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
+import { makePlan, type ErasureOrder } from './plan-erasure.ts';
 import { policies, type SurveyedTable } from './survey.ts';
 import { SafekeepError } from '@safekeep/core';
 
@@ -64,7 +64,7 @@ async function beginChunks(ground: ErasureGround, order: ErasureOrder, { stored,
   const { tenant, database, schema, clock, ledger } = ground;
   return await inTransaction(database, { tenant }, async (client) => {
     await setLockTimeout(client);
-    const made = await makePlan(client, ground, order, { lock: true, limit: ROWS_AT_ONCE });
+    const made = await makePlan(client, ground, order, { lock: true, limit: rowsAtOnce(ground) });
     refuseUnfit(made, stored.hash);
     const progress: ChunkProgress = {
       erasure: newId<'erasure'>(),
@@ -102,7 +102,7 @@ async function runChunk(ground: ErasureGround, order: ErasureOrder, progress: Ch
   if (table === undefined) return progress;
   const { result } = await runRecorded(
     ground,
-    { operation: 'erasure-chunk', marks: [], counts: { [table]: ROWS_AT_ONCE }, ids: { erasure: progress.erasure, chunk: String(progress.roots.length + 1) } },
+    { operation: 'erasure-chunk', marks: [], counts: { [table]: rowsAtOnce(ground) }, ids: { erasure: progress.erasure, chunk: String(progress.roots.length + 1) } },
     async (client) => {
       await prepareSession(client, tenant);
       await setLockTimeout(client);
@@ -124,11 +124,11 @@ async function chunkWithin(
   const reach = await followPaths(client, { graph: soundGraph(ground, subject), schema, key: person.key }, { lock: true });
   if (reach === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
   const rows = await loadRows(client, { map, reach, person, now: clock.now() }, rowsOf(reach, table, person.key), {
-    limit: ROWS_AT_ONCE,
+    limit: rowsAtOnce(ground),
     lock: true,
     from: progress.after === null ? 'first' : { after: progress.after },
   });
-  const isLast = rows.length < ROWS_AT_ONCE;
+  const isLast = rows.length < rowsAtOnce(ground);
   const surveyed: SurveyedTable = {
     table,
     identity: identityOf(tableOf(schema, table)),

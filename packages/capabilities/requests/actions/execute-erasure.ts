@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { parseId, SafekeepError } from '@safekeep/core';
+import { newId, parseId, SafekeepError } from '@safekeep/core';
 import { codeOf } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
@@ -10,9 +10,9 @@ import { carryOut, keysOf, type CarriedOut, type TableCounts } from './carry-out
 import { runChunks, type ChunkProgress } from './chunks.ts';
 import { personMark } from './decide.ts';
 import { finishErasure } from './finish-erasure.ts';
-import type { ErasureGround } from './ground.ts';
+import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { identityMarks, sequenceIds } from './marks.ts';
-import { makePlan, refusalOf, ROWS_AT_ONCE, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
+import { makePlan, refusalOf, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 
 export type Approval = { readonly hash: string; readonly by: string };
 
@@ -45,10 +45,53 @@ export async function executeErasure(
   if (resumed !== undefined && resumed.state !== 'running') return await finishErasure(ground, resumed, options);
   const stored = await approvedPlan(ground, order, approval, resumed);
   const full: ErasureOrder = { ...order, mode: stored.mode };
-  const isLarge = resumed !== undefined || Object.values(stored.counts).some((rows) => rows > ROWS_AT_ONCE);
-  const progress = isLarge ? await runChunks(ground, full, { stored, approval, resumed, options }) : undefined;
-  const record = await retried(() => runWhole(ground, full, { stored, approval, progress }));
-  return await finishErasure(ground, record, options);
+  const isLarge = resumed !== undefined || Object.values(stored.counts).some((rows) => rows > rowsAtOnce(ground));
+  try {
+    const progress = isLarge ? await retried(() => runChunks(ground, full, { stored, approval, resumed, options })) : undefined;
+    const record = await retried(() => runWhole(ground, full, { stored, approval, progress }));
+    return await finishErasure(ground, record, options);
+  } catch (error) {
+    if (error instanceof WholePersonHeld) await rememberHeld(ground, full, { stored, approval, holds: error.holds });
+    throw error instanceof WholePersonHeld ? error.refusal : error;
+  }
+}
+
+/** The release of one of these holds brings the erasure back. */
+async function rememberHeld(
+  { database, tenant, ledger, clock }: ErasureGround,
+  { person, mode }: ErasureOrder,
+  { stored, approval, holds }: { readonly stored: StoredPlan; readonly approval: Approval; readonly holds: readonly string[] },
+): Promise<void> {
+  await inTransaction(database, { tenant }, (client) =>
+    insertErasure(client, tenant, {
+      id: newId<'erasure'>(),
+      planHash: stored.hash,
+      state: 'held',
+      mode,
+      type: person.type,
+      key: formatKey(person.key),
+      mark: personMark(ledger, tenant, person),
+      holds,
+      progress: null,
+      certificate: null,
+      plannedBy: stored.plannedBy,
+      approvedBy: approval.by,
+      startedAt: clock.now(),
+      finishedAt: null,
+    }),
+  );
+}
+
+/** Nothing was done, and is to be done when the holds have ended. */
+class WholePersonHeld extends Error {
+  readonly holds: readonly string[];
+  readonly refusal: SafekeepError;
+
+  constructor(holds: readonly string[]) {
+    super('The whole person is held');
+    this.holds = holds;
+    this.refusal = new SafekeepError('erasure-held', { holds: holds.join(', ') });
+  }
 }
 
 async function approvedPlan(
@@ -121,7 +164,7 @@ async function eraseWithin(
   await setLockTimeout(client);
   const made = await makePlan(client, ground, order, {
     lock: true,
-    limit: ROWS_AT_ONCE,
+    limit: rowsAtOnce(ground),
     erasure: id,
     ...(progress === undefined ? {} : { without: new Set(progress.tables.map(({ table }) => table)) }),
   });
@@ -163,7 +206,7 @@ async function eraseWithin(
 
 /** Throws where the plan is not the one that was approved, or cannot be carried out. */
 export function refuseUnfit({ plan, decision }: MadePlan, approved: string): void {
-  if (plan.holds.some(({ wholePerson }) => wholePerson)) throw new SafekeepError('erasure-held', { holds: plan.holds.map(({ id }) => id).join(', ') });
+  if (plan.holds.some(({ wholePerson }) => wholePerson)) throw new WholePersonHeld(plan.holds.map(({ id }) => id));
   if (plan.hash !== approved) throw new SafekeepError('erasure-plan-changed', { approved, now: plan.hash });
   if (plan.blocked.length > 0) {
     const problems = plan.blocked.map(({ table, what, remedy }) => `${table ?? 'database'}: ${what}. ${remedy}`).join('\n');

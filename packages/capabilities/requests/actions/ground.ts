@@ -26,7 +26,18 @@ export type ErasureGround = Ground & {
   readonly certificateDirectory: string;
   /** `second-person`: who approves must not be who planned. */
   readonly approval: 'any' | 'second-person';
+  /** Rows of one table that one transaction changes; ROWS_AT_ONCE unless said otherwise. */
+  readonly rowsAtOnce?: number;
 };
+
+/**
+ * Above it a table is worked off in chunks of so many: a transaction of seconds, some hundred megabytes of keys and texts.
+ */
+const ROWS_AT_ONCE = 100_000;
+
+export function rowsAtOnce({ rowsAtOnce: given = ROWS_AT_ONCE }: Pick<ErasureGround, 'rowsAtOnce'>): number {
+  return given;
+}
 
 /** Reads the live structure. */
 export async function groundOf(parts: Omit<Ground, 'catalog' | 'schema'>): Promise<Ground> {

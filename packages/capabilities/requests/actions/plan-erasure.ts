@@ -14,16 +14,14 @@ import type {
 } from '../model.ts';
 import { countsByTable, keptLines, planHash, planLine } from '../rules/plan.ts';
 import { storePlan } from '../store/records.ts';
-import { inTransaction, isReadCommitted } from '../store/session.ts';
+import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
 import { countOfPerson } from '../store/rows.ts';
 import { serverCopies } from '../store/residue.ts';
 import { carryOut, Changed, keysOf, NotKept, Refused } from './carry-out.ts';
 import { decide, type Decision } from './decide.ts';
-import type { ErasureGround } from './ground.ts';
+import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
 
-/** Rows of one table that one transaction changes. Above it, the table is worked off in chunks of so many. */
-export const ROWS_AT_ONCE = 100_000;
 /** Persons of up to so many rows are erased once and taken back, to hear what the database refuses. */
 const REHEARSED_ROWS = 20_000;
 /** What one core does, as measured; for the estimate only. */
@@ -48,7 +46,7 @@ export async function planErasure(ground: ErasureGround, order: ErasureOrder, by
     ground.database,
     { tenant: ground.tenant },
     async (client) => {
-      const draft = await makePlan(client, ground, order, { lock: false, limit: ROWS_AT_ONCE });
+      const draft = await makePlan(client, ground, order, { lock: false, limit: rowsAtOnce(ground) });
       const refused = await rehearse(client, ground, draft);
       return { ...draft.plan, blocked: [...draft.plan.blocked, ...refused], notes: [...draft.plan.notes, ...(await notesOf(client, ground, draft))] };
     },
@@ -99,7 +97,7 @@ export async function makePlan(
   const blocked: readonly Blocked[] = [
     ...decision.blocked,
     ...parts.flatMap(({ plan }) => plan.blocked),
-    ...keylessLarge(found, large),
+    ...keylessLarge(found, large, rowsAtOnce(ground)),
   ];
   const holds = decision.holds.map((hold) => ({
     id: hold.id,
@@ -130,7 +128,7 @@ export async function makePlan(
     holds,
     externalCopies,
     notes: parts.flatMap(({ name, plan: part }) => part.will.map((will) => `${name}: ${will}`)),
-    estimate: { rows, seconds: Math.ceil((rows / ROWS_PER_SECOND) * 10) / 10, chunks: chunksOf(tables, large) },
+    estimate: { rows, seconds: Math.ceil((rows / ROWS_PER_SECOND) * 10) / 10, chunks: chunksOf(tables, large, rowsAtOnce(ground)) },
   };
   return { plan, found, decision, scope, parts, large };
 }
@@ -168,17 +166,17 @@ async function linesOf(
   return [...lines, ...setNull];
 }
 
-function chunksOf(tables: readonly PlanLine[], large: readonly string[]): number {
+function chunksOf(tables: readonly PlanLine[], large: readonly string[], atOnce: number): number {
   const counts = countsByTable(tables);
-  return 1 + large.reduce((sum, table) => sum + Math.ceil((counts[table] ?? 0) / ROWS_AT_ONCE), 0);
+  return 1 + large.reduce((sum, table) => sum + Math.ceil((counts[table] ?? 0) / atOnce), 0);
 }
 
-function keylessLarge(found: Survey, large: readonly string[]): readonly Blocked[] {
+function keylessLarge(found: Survey, large: readonly string[], atOnce: number): readonly Blocked[] {
   return found.tables
     .filter(({ table, identity }) => identity.kind === 'place' && large.includes(table))
     .map(({ table, rows }) => ({
       table,
-      what: `it has no key, and the person has more than ${ROWS_AT_ONCE} rows in it: they cannot be worked off in chunks`,
+      what: `it has no key, and the person has more than ${atOnce} rows in it: they cannot be worked off in chunks`,
       rows: rows.length,
       remedy: 'Give the table a primary key.',
     }));
@@ -213,10 +211,13 @@ async function rehearse(client: pg.ClientBase, ground: ErasureGround, made: Made
   const { found, decision, plan } = made;
   const rows = found.tables.reduce((sum, table) => sum + table.rows.length, 0);
   if (rows > REHEARSED_ROWS || plan.blocked.length > 0) return [];
+  await beginRehearsal(client);
   try {
     await carryOut(client, ground, { found, decision, keys: keysOf(ground.ledger, ground.tenant, newId<'erasure'>()) });
+    await endRehearsal(client);
     return [];
   } catch (error) {
+    await endRehearsal(client);
     const refusal = refusalOf(error);
     if (refusal === undefined) throw error;
     return [refusal];

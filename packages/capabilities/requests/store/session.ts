@@ -62,3 +62,11 @@ export async function setConstraintsNow(client: pg.ClientBase): Promise<void> {
 export async function setLockTimeout(client: pg.ClientBase): Promise<void> {
   await client.query("set local lock_timeout = '10s'");
 }
+
+export async function beginRehearsal(client: pg.ClientBase): Promise<void> {
+  await client.query('savepoint safekeep_rehearsal');
+}
+
+export async function endRehearsal(client: pg.ClientBase): Promise<void> {
+  await client.query('rollback to savepoint safekeep_rehearsal');
+}
