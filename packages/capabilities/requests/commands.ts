@@ -6,6 +6,7 @@ import { SafekeepError } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
 import { loadMap } from '../datamap/index.ts';
 import { ledgerFor } from '../ledger/index.ts';
+import { runCanary } from './actions/canary.ts';
 import { executeErasure } from './actions/execute-erasure.ts';
 import { exportKey, openExport } from './actions/open-export.ts';
 import { exportSubject } from './actions/export-subject.ts';
@@ -15,7 +16,7 @@ import { listErasures, runErasures } from './actions/open-erasures.ts';
 import { planErasure } from './actions/plan-erasure.ts';
 import { replayLedger } from './actions/replay-ledger.ts';
 import { verifyFile } from './actions/verify-file.ts';
-import { ErasureDone, ErasurePlan, ErasuresText, ExportDone, FoundText, ReplayText, type RequestPorts } from './model.ts';
+import { CanaryText, ErasureDone, ErasurePlan, ErasuresText, ExportDone, FoundText, ReplayText, type RequestPorts } from './model.ts';
 
 const FOUND = 20;
 const FOUND_AT_MOST = 200;
@@ -27,14 +28,24 @@ const By = Type.Optional(
 );
 
 export function requestCommands(ports: RequestPorts): readonly Command[] {
-  return [findCommand(ports), exportCommand(ports), openExportCommand, eraseCommand(ports), erasuresCommand(ports), replayCommand(ports), verifyCommand];
+  return [
+    findCommand(ports),
+    exportCommand(ports),
+    openExportCommand,
+    eraseCommand(ports),
+    erasuresCommand(ports),
+    replayCommand(ports),
+    verifyCommand,
+  ];
 }
 
 function findCommand(ports: RequestPorts): Command {
   return command({
     name: 'subject find',
     summary: 'find people by a name, an address, a number or their key',
-    positionals: [{ key: 'query', label: 'QUERY', description: 'the value as a whole, or a part of it of three characters or more' }],
+    positionals: [
+      { key: 'query', label: 'QUERY', description: 'the value as a whole, or a part of it of three characters or more' },
+    ],
     input: Type.Object({
       query: Type.String({ minLength: 1, maxLength: 500 }),
       type: Type.Optional(Type.String({ description: 'only people of this kind: patient' })),
@@ -99,7 +110,9 @@ function exportCommand(ports: RequestPorts): Command {
     render: ({ subject, rows, tables, file, sealed, expiresAt, withheld }, ink) =>
       [
         `${ink.good('Exported')} ${subject}: ${rows} row(s) of ${tables.length} table(s) to ${file}`,
-        ...(sealed ? [ink.dim(`It is sealed; give it out with subject open-export ${file} --out FILE, before ${expiresAt ?? ''}.`)] : []),
+        ...(sealed
+          ? [ink.dim(`It is sealed; give it out with subject open-export ${file} --out FILE, before ${expiresAt ?? ''}.`)]
+          : []),
         ...withheld.map(({ table, column, reason }) => ink.dim(`  left out: ${table}.${column}, ${reason}`)),
       ].join('\n'),
   });
@@ -119,7 +132,8 @@ const openExportCommand = command({
 function dayIn(text: string | undefined): Date | null {
   if (text === undefined) return null;
   const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(`${text}T00:00:00Z`) : new Date(Number.NaN);
-  if (Number.isNaN(day.getTime()) || !day.toISOString().startsWith(text)) throw new SafekeepError('usage', { problem: '--from and --to are days (YYYY-MM-DD).' });
+  if (Number.isNaN(day.getTime()) || !day.toISOString().startsWith(text))
+    throw new SafekeepError('usage', { problem: '--from and --to are days (YYYY-MM-DD).' });
   return day;
 }
 
@@ -135,12 +149,16 @@ function eraseCommand(ports: RequestPorts): Command {
     input: Type.Object({
       subject: SubjectInput,
       plan: Type.Optional(Type.Boolean({ description: 'show the plan and its hash; nothing is changed' })),
-      approve: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$', description: 'the hash of the plan that is to be carried out' })),
+      approve: Type.Optional(
+        Type.String({ pattern: '^[0-9a-f]{64}$', description: 'the hash of the plan that is to be carried out' }),
+      ),
       mode: Type.Union([Type.Literal('anonymise'), Type.Literal('delete')], {
         default: 'anonymise',
         description: 'with --plan: mask what is personal and keep the rows, or delete the rows that die with the person',
       }),
-      vacuum: Type.Optional(Type.Boolean({ description: 'with --approve: VACUUM the tables too, so that old versions of rows are gone' })),
+      vacuum: Type.Optional(
+        Type.Boolean({ description: 'with --approve: VACUUM the tables too, so that old versions of rows are gone' }),
+      ),
       by: By,
     }),
     output: Type.Union([ErasurePlan, ErasureDone]),
@@ -170,7 +188,6 @@ function eraseCommand(ports: RequestPorts): Command {
   });
 }
 
-
 function planText(plan: Frozen<ErasurePlan>, ink: Ink): string {
   const lines = plan.tables.map(({ table, rows, action, reason, basis, until }) => {
     const shown = action === 'delete' ? ink.bad(action) : action === 'keep' ? ink.dim(action) : ink.warn(action);
@@ -180,7 +197,10 @@ function planText(plan: Frozen<ErasurePlan>, ink: Ink): string {
   return [
     `${ink.strong(plan.subject)}: ${plan.estimate.rows} row(s), ${plan.mode}, about ${plan.estimate.seconds} s in ${plan.estimate.chunks} step(s)`,
     ...lines,
-    ...plan.holds.map(({ id, target, rows, wholePerson }) => `  ${ink.bad('held')} ${wholePerson ? 'the whole person' : `${rows} row(s)`} by ${id} (${target})`),
+    ...plan.holds.map(
+      ({ id, target, rows, wholePerson }) =>
+        `  ${ink.bad('held')} ${wholePerson ? 'the whole person' : `${rows} row(s)`} by ${id} (${target})`,
+    ),
     ...plan.blocked.map(({ table, what, remedy }) => `  ${ink.bad('blocked')} ${table ?? ''} ${what}. ${remedy}`),
     ...plan.externalCopies.map(({ place, kind, state, note }) => `  ${ink.warn('outside')} ${place} (${kind}, ${state}): ${note}`),
     ...plan.notes.map((note) => ink.dim(`  ${note}`)),
@@ -191,7 +211,9 @@ function planText(plan: Frozen<ErasurePlan>, ink: Ink): string {
 function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
   const counts = Object.entries(done.counts).map(([name, count]) => `${count} ${name}`);
   const head =
-    done.state === 'unfulfilled' ? ink.bad('NOT fulfilled: something is still there, and no certificate was given') : ink.good('Erased');
+    done.state === 'unfulfilled'
+      ? ink.bad('NOT fulfilled: something is still there, and no certificate was given')
+      : ink.good('Erased');
   return [
     `${head}: ${counts.join(', ')}.`,
     ...(done.state === 'held' ? [ink.warn('Rows that are held stay; they are erased when the hold ends.')] : []),
@@ -228,6 +250,25 @@ function erasuresCommand(ports: RequestPorts): Command {
                 `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${error === null ? '' : `  ${ink.bad(error)}`}`,
             )
             .join('\n'),
+  });
+}
+
+function canaryCommand(ports: RequestPorts): Command {
+  return command({
+    name: 'subject canary',
+    summary: 'make somebody up, export and erase them and look for what is left; all of it is taken back',
+    input: Type.Object({}),
+    output: CanaryText,
+    example: 'safekeep subject canary',
+    run: async (context) => {
+      const result = await runCanary(await groundFor(context, ports));
+      return { result, ok: result.state === 'pass' };
+    },
+    render: ({ state, seeded, exported, faults }, ink) =>
+      [
+        `${state === 'pass' ? ink.good('pass') : state === 'fail' ? ink.bad('FAIL') : ink.warn('not evaluable')}: ${seeded} row(s) made up, ${exported} exported.`,
+        ...faults.map((fault) => `  ${fault}`),
+      ].join('\n'),
   });
 }
 
@@ -281,7 +322,9 @@ const verifyCommand = command({
     return { result: { ok, kind, issuedAt, faults }, ok };
   },
   render: ({ ok, kind, issuedAt, faults }, ink) =>
-    ok ? `${ink.good('genuine')}: ${kind}, issued ${issuedAt ?? 'at an unknown time'}` : `${ink.bad('NOT genuine')}: ${faults.join('; ')}`,
+    ok
+      ? `${ink.good('genuine')}: ${kind}, issued ${issuedAt ?? 'at an unknown time'}`
+      : `${ink.bad('NOT genuine')}: ${faults.join('; ')}`,
 });
 
 /** The map, the live structure and the database of a call. */

@@ -69,11 +69,21 @@ export type SealedValue = { readonly table: string; readonly column: string; rea
 /** Opens what is sealed. */
 export type FieldOpener = {
   /** The plaintexts, by place; null for what was shredded. Throws where one cannot be opened. */
-  readonly open: (db: Queryable, scope: { readonly tenant: string }, values: readonly SealedValue[]) => Promise<readonly (string | null)[]>;
+  readonly open: (
+    db: Queryable,
+    scope: { readonly tenant: string },
+    values: readonly SealedValue[],
+  ) => Promise<readonly (string | null)[]>;
   /** Keys of the rows whose sealed column may hold the value; the caller looks at the plaintext. Null: no index serves it. */
   readonly find: (
     db: Queryable,
-    question: { readonly tenant: string; readonly table: string; readonly column: string; readonly value: string; readonly key: readonly string[] },
+    question: {
+      readonly tenant: string;
+      readonly table: string;
+      readonly column: string;
+      readonly value: string;
+      readonly key: readonly string[];
+    },
   ) => Promise<readonly RowKey[] | null>;
 };
 
@@ -128,12 +138,7 @@ export const FoundText = Type.Object({
 });
 export type FoundText = Static<typeof FoundText>;
 
-const ActionText = Type.Union([
-  Type.Literal('delete'),
-  Type.Literal('mask'),
-  Type.Literal('detach'),
-  Type.Literal('keep'),
-]);
+const ActionText = Type.Union([Type.Literal('delete'), Type.Literal('mask'), Type.Literal('detach'), Type.Literal('keep')]);
 export type Action = Static<typeof ActionText>;
 
 export const PlanLine = Type.Object({
@@ -190,7 +195,14 @@ export type CertificateBody = {
   readonly mode: ErasureMode;
   readonly plannedBy: string;
   readonly approvedBy: string;
-  readonly tables: readonly { readonly table: string; readonly before: number; readonly deleted: number; readonly masked: number; readonly detached: number; readonly kept: number }[];
+  readonly tables: readonly {
+    readonly table: string;
+    readonly before: number;
+    readonly deleted: number;
+    readonly masked: number;
+    readonly detached: number;
+    readonly kept: number;
+  }[];
   readonly rows: { readonly count: number; readonly root: string };
   readonly kept: ErasurePlan['kept'];
   readonly holds: readonly string[];
@@ -249,3 +261,13 @@ export const ReplayText = Type.Object({
   sequences: Type.Array(Type.String({ description: 'moved past numbers that were given out before the restore' })),
 });
 export type ReplayText = Static<typeof ReplayText>;
+
+export const CanaryText = Type.Object({
+  run: Type.String(),
+  at: Type.String(),
+  state: Type.Union([Type.Literal('pass'), Type.Literal('fail'), Type.Literal('not-evaluable')]),
+  seeded: Type.Integer({ description: 'rows that were made up' }),
+  exported: Type.Integer({ description: 'rows that the export found' }),
+  faults: Type.Array(Type.String()),
+});
+export type CanaryText = Static<typeof CanaryText>;

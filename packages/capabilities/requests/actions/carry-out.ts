@@ -1,12 +1,12 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import type pg from 'pg';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf, findTable } from '@safekeep/postgres';
 import type { Ledger } from '../../ledger/index.ts';
 import type { ErasureId } from '../model.ts';
 import { inOrderOfReference } from '../rules/graph.ts';
 import { MerkleTree } from '../rules/merkle.ts';
 import { countRows, countUnlike, deleteRows, updateRows, type Rows, type Written } from '../store/act.ts';
-import { rowsOf, rowTexts } from '../store/rows.ts';
+import { rowsOf } from '../store/rows.ts';
 import { setConstraintsNow } from '../store/session.ts';
 import { arrays } from '../store/traverse.ts';
 import { isOneOf } from '../store/sql.ts';
@@ -44,8 +44,17 @@ function refuserOf(cause: unknown): string | null {
   return /PL\/pgSQL function ([^\s(]+)\(/.exec(where)?.[1] ?? null;
 }
 
+/** The table at which an erasure broke off, where it was the database or a trigger that refused. */
+export function refuserName(error: unknown): string | undefined {
+  return error instanceof Refused || error instanceof Changed || error instanceof NotKept ? error.table : undefined;
+}
+
 /** Keys of one erasure, from the key of the ledger, which never is in the database. */
-export function keysOf(ledger: Pick<Ledger, 'mark'>, tenant: string, erasure: ErasureId): { readonly leaf: KeyObject; readonly hash: KeyObject } {
+export function keysOf(
+  ledger: Pick<Ledger, 'mark'>,
+  tenant: string,
+  erasure: ErasureId,
+): { readonly leaf: KeyObject; readonly hash: KeyObject } {
   const derive = (use: string, of: string): KeyObject =>
     createSecretKey(Buffer.from(ledger.mark({ tenant, table: `safekeep.${use}`, subjectKeyId: of, primaryKey: [] }), 'hex'));
   // The same value has the same hash in every erasure of a tenant: what was counted apart stays countable.
@@ -72,9 +81,10 @@ export async function carryOut(
   },
 ): Promise<CarriedOut> {
   const counts = new Map<string, TableCounts>();
-  for (const { table, rows } of found.tables) counts.set(table, { before: rows.length, deleted: 0, masked: 0, detached: 0, kept: 0 });
+  for (const { table, rows } of found.tables)
+    counts.set(table, { before: rows.length, deleted: 0, masked: 0, detached: 0, kept: 0 });
   const tree = new MerkleTree();
-  for (const group of decision.groups.filter(changes)) await addLeaves(client, group.rows, { tree, key: keys.leaf });
+  addLeaves(found, decision, { tree, key: keys.leaf });
   const processed = new Map<string, Rows[]>();
   const written: Written[] = [];
   for (const group of decision.groups.filter(({ treatment }) => treatment.action !== 'delete')) {
@@ -93,8 +103,9 @@ export async function carryOut(
   }
   await deleteAll(client, ground, decision, { counts, onTable });
   await refusing('', () => setConstraintsNow(client));
-  for (const each of written) if ((await countUnlike(client, each)) > 0) throw new NotKept(each.rows.table);
-  await lookForNew(client, found, processed);
+  for (const each of written)
+    if (canBeUndone(ground, each.rows.table) && (await countUnlike(client, each)) > 0) throw new NotKept(each.rows.table);
+  await lookForNew(client, found, { processed, counts });
   return { counts, tree: { count: tree.size, root: tree.root().toString('base64') } };
 }
 
@@ -122,18 +133,15 @@ function changes({ treatment, writes }: Group): boolean {
   return treatment.action === 'delete' || writes.length > 0;
 }
 
-/** So many rows are read at once to be hashed: about 10 MB. */
-const HASHED_AT_ONCE = 20_000;
-
-async function addLeaves(client: pg.ClientBase, rows: Rows, { tree, key }: { readonly tree: MerkleTree; readonly key: KeyObject }): Promise<void> {
-  for (let start = 0; start < rows.keys.length; start += HASHED_AT_ONCE) {
-    const keys = rows.keys.slice(start, start + HASHED_AT_ONCE);
-    const texts = await rowTexts(client, { ...rows, keys });
-    for (const rowKey of keys) {
-      const name = JSON.stringify(rowKey);
-      const text = texts.get(name);
-      if (text === undefined) throw new Changed(rows.table);
-      tree.add(createHmac('sha256', key).update(`${rows.table} ${name} ${text}`).digest());
+/** Of every row that changes; a rehearsal has not asked for the texts, and needs no proof. */
+function addLeaves(found: Survey, decision: Decision, { tree, key }: { readonly tree: MerkleTree; readonly key: KeyObject }): void {
+  for (const { table, rows } of found.tables) {
+    const changing = new Set(
+      decision.groups.filter((group) => group.rows.table === table && changes(group)).flatMap((group) => group.rows.keys),
+    );
+    for (const { key: rowKey, text } of rows) {
+      if (text === null || !changing.has(rowKey)) continue;
+      tree.add(createHmac('sha256', key).update(`${table} ${JSON.stringify(rowKey)} ${text}`).digest());
     }
   }
 }
@@ -163,14 +171,32 @@ async function deleteAll(
   }
 }
 
-/** Rows of the person that are not among those that were dealt with: somebody added them in the meantime. */
-async function lookForNew(client: pg.ClientBase, found: Survey, processed: ReadonlyMap<string, readonly Rows[]>): Promise<void> {
+/** Only a trigger or a rule can put something else there than was written. */
+function canBeUndone({ catalog }: Ground, table: string): boolean {
+  const found = findTable(catalog, table);
+  return found === undefined || found.triggers.some(({ enabled }) => enabled !== 'disabled') || found.rules.length > 0 || found.kind !== 'table';
+}
+
+type Dealt = { readonly processed: ReadonlyMap<string, readonly Rows[]>; readonly counts: ReadonlyMap<string, TableCounts> };
+
+/**
+ * Counts again: rows of the person that are not among those that were dealt with have been added in the meantime. Where no row
+ * lost its reference the number says it; else they are looked for one by one.
+ */
+async function lookForNew(client: pg.ClientBase, found: Survey, { processed, counts }: Dealt): Promise<void> {
   for (const { table, isCut } of found.tables) {
     if (isCut) continue;
     const asked = rowsOf(found.reach, table, found.person.key);
-    const statement = asked.select('1::text', { tail: '' });
+    const { before = 0, deleted = 0, detached = 0, masked = 0 } = counts.get(table) ?? {};
+    const isCountable = detached === 0 && (masked === 0 || asked.edges.length === 1);
+    const statement = asked.select(isCountable ? 'count(*)::text' : '1::text');
     if (statement === undefined) continue;
     const { text, parameters } = statement;
+    if (isCountable) {
+      const counted = await arrays(client, text, parameters);
+      if (Number(counted[0]?.[0] ?? 0) > before - deleted) throw new Changed(table);
+      continue;
+    }
     const known = (processed.get(table) ?? []).filter(({ keys }) => keys.length > 0);
     const others = known.map((rows) => ` and not coalesce(${isOneOf(rows.identity, 't', rows.keys, parameters)}, false)`).join('');
     const rows = await arrays(client, `${text}${others} limit 1`, parameters);

@@ -102,7 +102,12 @@ async function runChunk(ground: ErasureGround, order: ErasureOrder, progress: Ch
   if (table === undefined) return progress;
   const { result } = await runRecorded(
     ground,
-    { operation: 'erasure-chunk', marks: [], counts: { [table]: rowsAtOnce(ground) }, ids: { erasure: progress.erasure, chunk: String(progress.roots.length + 1) } },
+    {
+      operation: 'erasure-chunk',
+      marks: [],
+      counts: { [table]: rowsAtOnce(ground) },
+      ids: { erasure: progress.erasure, chunk: String(progress.roots.length + 1) },
+    },
     async (client) => {
       await prepareSession(client, tenant);
       await setLockTimeout(client);
@@ -126,6 +131,7 @@ async function chunkWithin(
   const rows = await loadRows(client, { map, reach, person, now: clock.now() }, rowsOf(reach, table, person.key), {
     limit: rowsAtOnce(ground),
     lock: true,
+    withText: true,
     from: progress.after === null ? 'first' : { after: progress.after },
   });
   const isLast = rows.length < rowsAtOnce(ground);
@@ -145,7 +151,9 @@ async function chunkWithin(
   const done = await carryOut(client, ground, { found, decision, keys: keysOf(ground.ledger, ground.tenant, progress.erasure) });
   const counts = done.counts.get(table);
   const kept = keptLines(
-    decision.groups.map(({ rows: { keys }, treatment, writes, until }) => planLine({ table, rows: keys.length, treatment, writes, until })),
+    decision.groups.map(({ rows: { keys }, treatment, writes, until }) =>
+      planLine({ table, rows: keys.length, treatment, writes, until }),
+    ),
   );
   return {
     ...progress,

@@ -58,7 +58,10 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
     for (const same of Map.groupBy(treated, ({ treatment }) => treatmentKey(treatment)).values()) {
       const treatment = same[0]?.treatment;
       if (treatment === undefined) continue;
-      const rows = rowsFor(table, same.map(({ row }) => row.key));
+      const rows = rowsFor(
+        table,
+        same.map(({ row }) => row.key),
+      );
       const { writes, unmaskable } = await chooseWrites(client, rows, treatment.choices);
       problems.push(...unmaskable.map(({ what, columns }) => unmaskableProblem(table.table, rows.keys.length, what, columns)));
       const untils = same.flatMap(({ row }) => row.kept?.until ?? []).toSorted();
@@ -91,7 +94,10 @@ function unmappedColumns({ table, policy, rows }: SurveyedTable, isTouched: bool
   if (!isTouched || mapped === null) return [];
   const keys = new Set([...(facts.primaryKey?.columns ?? []), ...facts.foreignKeys.flatMap(({ columns }) => columns)]);
   const known = (name: string): boolean =>
-    mapped.columns.has(name) || keys.has(name) || (name.endsWith('_encrypted') && mapped.columns.has(name.slice(0, -10))) || OWN_COLUMNS.test(name);
+    mapped.columns.has(name) ||
+    keys.has(name) ||
+    (name.endsWith('_encrypted') && mapped.columns.has(name.slice(0, -10))) ||
+    OWN_COLUMNS.test(name);
   const missing = facts.columns.filter(({ name, generated }) => generated === null && !known(name)).map(({ name }) => name);
   if (missing.length === 0) return [];
   return [
@@ -132,14 +138,20 @@ async function erasedOthers(
   { tables }: Survey,
   ledger: Pick<Ledger, 'mark'>,
 ): Promise<ReadonlySet<string>> {
-  const others = new Map(tables.flatMap(({ rows }) => rows.flatMap((row) => row.others)).map((other) => [formatPerson(other), other]));
+  const others = new Map(
+    tables.flatMap(({ rows }) => rows.flatMap((row) => row.others)).map((other) => [formatPerson(other), other]),
+  );
   if (others.size === 0) return new Set();
   const marks = new Map([...others].map(([text, other]) => [personMark(ledger, tenant, other), text]));
   const erased = await erasedMarks(client, tenant, [...marks.keys()]);
   return new Set(erased.flatMap((mark) => marks.get(mark) ?? []));
 }
 
-type Shells = { readonly shells: ReadonlySet<PersonRow>; readonly blocked: readonly Blocked[]; readonly setNull: Decision['setNull'] };
+type Shells = {
+  readonly shells: ReadonlySet<PersonRow>;
+  readonly blocked: readonly Blocked[];
+  readonly setNull: Decision['setNull'];
+};
 
 /**
  * Rows that cannot go because rows that stay refer to them. Each that stays may keep others, so this goes on until nothing
@@ -166,22 +178,40 @@ async function findShells(
         const facts = ground.schema.byName.get(from);
         if (facts === undefined || !isMappable(facts)) continue;
         const deletedToo = candidates.get(from);
-        const referred = await referredTo(client, rowsFor(table, rows.map(({ key }) => key)), {
-          table: from,
-          columns: foreignKey.columns,
-          references: foreignKey.references.columns,
-          deleted:
-            deletedToo === undefined
-              ? undefined
-              : { table: from, facts, identity: identityOf(tableOf(ground.schema, from)), keys: deletedToo.rows.map(({ key }) => key) },
-        });
+        const referred = await referredTo(
+          client,
+          rowsFor(
+            table,
+            rows.map(({ key }) => key),
+          ),
+          {
+            table: from,
+            columns: foreignKey.columns,
+            references: foreignKey.references.columns,
+            deleted:
+              deletedToo === undefined
+                ? undefined
+                : {
+                    table: from,
+                    facts,
+                    identity: identityOf(tableOf(ground.schema, from)),
+                    keys: deletedToo.rows.map(({ key }) => key),
+                  },
+          },
+        );
         if (referred.length === 0 || detachesAll(found, from, foreignKey.columns, { factsOf, mode })) continue;
         if (foreignKey.onDelete === 'set-null' || foreignKey.onDelete === 'set-default') {
           setNull.set(`${from} ${foreignKey.name}`, { table: from, rows: referred.length, foreignKey: foreignKey.name });
           continue;
         }
         if (!ground.map.tables.has(from)) {
-          blocked.push(unmappedReference(from, table.table, { rows: referred.length, name: foreignKey.name, cascades: foreignKey.onDelete === 'cascade' }));
+          blocked.push(
+            unmappedReference(from, table.table, {
+              rows: referred.length,
+              name: foreignKey.name,
+              cascades: foreignKey.onDelete === 'cascade',
+            }),
+          );
           continue;
         }
         for (const key of referred) {
@@ -222,6 +252,8 @@ function detachesAll(
 ): boolean {
   const surveyed = found.tables.find((each) => each.table === table);
   if (surveyed === undefined || surveyed.isCut) return false;
-  const stays = surveyed.rows.map((row) => treatmentOf(surveyed.policy, { ...factsOf(row), shell: false }, mode)).filter(({ action }) => action !== 'delete');
+  const stays = surveyed.rows
+    .map((row) => treatmentOf(surveyed.policy, { ...factsOf(row), shell: false }, mode))
+    .filter(({ action }) => action !== 'delete');
   return stays.length > 0 && stays.every(({ choices }) => choices.some(({ column, fixed }) => fixed && columns.includes(column)));
 }

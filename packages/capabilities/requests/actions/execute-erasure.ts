@@ -4,7 +4,16 @@ import { codeOf } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
 import type { CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';
-import { dropPlans, findPlan, insertCalls, insertErasure, readErasures, updateErasure, type ErasureRecord, type StoredPlan } from '../store/records.ts';
+import {
+  dropPlans,
+  findPlan,
+  insertCalls,
+  insertErasure,
+  readErasures,
+  updateErasure,
+  type ErasureRecord,
+  type StoredPlan,
+} from '../store/records.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { carryOut, keysOf, type CarriedOut, type TableCounts } from './carry-out.ts';
 import { runChunks, type ChunkProgress } from './chunks.ts';
@@ -19,6 +28,8 @@ export type Approval = { readonly hash: string; readonly by: string };
 export type ExecuteOptions = {
   readonly vacuum?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
+  /** The rows are erased and the ledger says so; statistics, places outside and the certificate follow. */
+  readonly onCommitted?: () => void;
   readonly signal?: AbortSignal;
 };
 
@@ -49,6 +60,7 @@ export async function executeErasure(
   try {
     const progress = isLarge ? await retried(() => runChunks(ground, full, { stored, approval, resumed, options })) : undefined;
     const record = await retried(() => runWhole(ground, full, { stored, approval, progress }));
+    options.onCommitted?.();
     return await finishErasure(ground, record, options);
   } catch (error) {
     if (error instanceof WholePersonHeld) await rememberHeld(ground, full, { stored, approval, holds: error.holds });
@@ -119,10 +131,15 @@ async function retried<Result>(run: () => Promise<Result>): Promise<Result> {
       const isContended = code === '40P01' || code === '40001' || code === '55P03';
       if (isContended && attempt < TRIES) continue;
       if (isContended) throw new SafekeepError('lock-timeout', { target: 'rows of the person', tries: TRIES }, { cause: error });
-      if (code === '57014') throw new SafekeepError('statement-cancelled', { action: 'erasing; nothing was erased' }, { cause: error });
+      if (code === '57014')
+        throw new SafekeepError('statement-cancelled', { action: 'erasing; nothing was erased' }, { cause: error });
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
-      throw new SafekeepError('erasure-refused', { table: refusal.table ?? 'a deferred constraint', what: refusal.what, remedy: refusal.remedy }, { cause: error });
+      throw new SafekeepError(
+        'erasure-refused',
+        { table: refusal.table ?? 'a deferred constraint', what: refusal.what, remedy: refusal.remedy },
+        { cause: error },
+      );
     }
   }
 }
@@ -141,7 +158,13 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, { stored, ap
       operation: 'erasure',
       marks,
       counts: stored.counts,
-      ids: { 'plan': stored.hash, 'mode': stored.mode, 'type': order.person.type.slice(0, 100), ...ids, ...(progress === undefined ? {} : { erasure: progress.erasure }) },
+      ids: {
+        plan: stored.hash,
+        mode: stored.mode,
+        type: order.person.type.slice(0, 100),
+        ...ids,
+        ...(progress === undefined ? {} : { erasure: progress.erasure }),
+      },
     },
     async (client, operation) => {
       const record = await eraseWithin(client, ground, order, { stored, approval, progress, operation });
@@ -194,8 +217,11 @@ async function eraseWithin(
     finishedAt: null,
   };
   if (progress === undefined) await insertErasure(client, tenant, record);
-  else await updateErasure(client, tenant, id, { state: 'committed', progress: null, certificate: record.certificate, holds: held });
-  const calls = made.plan.externalCopies.filter(({ state, kind }) => kind !== 'recipient' && (state === 'will-be-told' || state === 'by-hand'));
+  else
+    await updateErasure(client, tenant, id, { state: 'committed', progress: null, certificate: record.certificate, holds: held });
+  const calls = made.plan.externalCopies.filter(
+    ({ state, kind }) => kind !== 'recipient' && (state === 'will-be-told' || state === 'by-hand'),
+  );
   await insertCalls(client, tenant, {
     erasure: id,
     calls: calls.map(({ place, state }) => ({ place, state: state === 'by-hand' ? 'by-hand' : 'pending' })),
@@ -303,4 +329,3 @@ export function addCounts(into: TableCounts, more: TableCounts): TableCounts {
     kept: into.kept + more.kept,
   };
 }
-

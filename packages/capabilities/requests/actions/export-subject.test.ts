@@ -18,19 +18,31 @@ function exportGround(bench: Workbench): ExportGround {
   return { ...bench.ground, directory: join(bench.folder, 'exports'), key: randomBytes(32) };
 }
 
-async function exported(bench: Workbench, subject: string, more: { readonly format?: ExportFormat; readonly out?: string } = {}): Promise<ExportDone> {
+async function exported(
+  bench: Workbench,
+  subject: string,
+  more: { readonly format?: ExportFormat; readonly out?: string } = {},
+): Promise<ExportDone> {
   const { format = 'zip', out = join(bench.folder, `${subject}.${format}`) } = more;
   return await exportSubject(exportGround(bench), { ...parseSubject(bench.ground.map, subject), format, window: everything, out });
 }
 
 test('an export is a ZIP that other programs read, and its manifest proves every file', async (t) => {
   const bench = await workbench(t, { schema: DIFFICULT, map: DIFFICULT_MAP });
-  await bench.pool.query(`update patients set full_name = '=cmd()' where id = 42; update visits set reason = 'says "hi",\nnew line' where id = 3`);
+  await bench.pool.query(
+    `update patients set full_name = '=cmd()' where id = 42; update visits set reason = 'says "hi",\nnew line' where id = 3`,
+  );
   const { file, rows } = await exported(bench, 'patient:42');
   assert.ok(rows > 20);
   execFileSync('unzip', ['-tq', file]);
   const document = JSON.parse(execFileSync('unzip', ['-p', file, 'data.json'], { encoding: 'utf8' }));
-  assert.equal(document.tables.find((each: { table: string }) => each.table === 'public.patients').rows.find((row: { full_name: string | null }) => row.full_name !== null).full_name, '=cmd()', 'JSON is as it is');
+  assert.equal(
+    document.tables
+      .find((each: { table: string }) => each.table === 'public.patients')
+      .rows.find((row: { full_name: string | null }) => row.full_name !== null).full_name,
+    '=cmd()',
+    'JSON is as it is',
+  );
   const csv = execFileSync('unzip', ['-p', file, 'tables/public.patients.csv'], { encoding: 'utf8' });
   assert.match(csv, /,'=cmd\(\),/, 'a spreadsheet runs no formula');
   assert.match(execFileSync('unzip', ['-p', file, 'tables/public.visits.csv'], { encoding: 'utf8' }), /"says ""hi"",\nnew line"/);
@@ -45,9 +57,16 @@ test('other people in shared rows are left out, and credentials are', async (t) 
   assert.deepEqual(withheld, [{ table: 'public.patients', column: 'code', reason: 'a credential' }]);
   const text = await readFile(file, 'utf8');
   const document = JSON.parse(text);
-  const rowsOf = (table: string): Record<string, unknown>[] => document.tables.find((each: { table: string }) => each.table === table).rows;
-  assert.deepEqual(rowsOf('public.messages').find(({ id }) => id === 1), { id: 1, sender_id: 42, recipient_id: null, sender_name: 'Ada Byron', recipient_name: null, body: 'hello' });
-  assert.ok(!text.includes('Ben Cole') && !text.includes('ben@example.org') && !text.includes('AB12'), 'nobody else, no credential');
+  const rowsOf = (table: string): Record<string, unknown>[] =>
+    document.tables.find((each: { table: string }) => each.table === table).rows;
+  assert.deepEqual(
+    rowsOf('public.messages').find(({ id }) => id === 1),
+    { id: 1, sender_id: 42, recipient_id: null, sender_name: 'Ada Byron', recipient_name: null, body: 'hello' },
+  );
+  assert.ok(
+    !text.includes('Ben Cole') && !text.includes('ben@example.org') && !text.includes('AB12'),
+    'nobody else, no credential',
+  );
   assert.deepEqual((await verifyFile(`${file}.manifest.json`, bench.ground.signer.verifierKey)).faults, []);
 });
 
@@ -72,7 +91,11 @@ test('an export that was changed is found out', async (t) => {
 test('without a file of its own an export is kept sealed, and opens with the key of the home alone', async (t) => {
   const bench = await workbench(t, { schema: DIFFICULT, map: DIFFICULT_MAP });
   const ground = exportGround(bench);
-  const { file, sealed } = await exportSubject(ground, { ...parseSubject(bench.ground.map, 'patient:42'), format: 'json', window: everything });
+  const { file, sealed } = await exportSubject(ground, {
+    ...parseSubject(bench.ground.map, 'patient:42'),
+    format: 'json',
+    window: everything,
+  });
   assert.equal(sealed, true);
   const bytes = await readFile(file);
   assert.ok(!bytes.includes('Ada Byron'));
@@ -83,7 +106,10 @@ test('without a file of its own an export is kept sealed, and opens with the key
   await assert.rejects(async () => {
     for await (const chunk of openSealed(`${file}.cut`, ground.key)) assert.ok(chunk);
   });
-  assert.deepEqual((await readdir(bench.folder)).filter((name) => name.includes('partial')), []);
+  assert.deepEqual(
+    (await readdir(bench.folder)).filter((name) => name.includes('partial')),
+    [],
+  );
 });
 
 test('a place that cannot be written, or a person who is not there, leaves no file behind', async (t) => {
@@ -91,7 +117,10 @@ test('a place that cannot be written, or a person who is not there, leaves no fi
   await writeFile(join(bench.folder, 'file'), '');
   await assert.rejects(exported(bench, 'patient:42', { out: join(bench.folder, 'file', 'x.zip') }), { code: 'export-unwritable' });
   await assert.rejects(exported(bench, 'patient:99'), { code: 'subject-unknown' });
-  assert.deepEqual((await readdir(bench.folder)).filter((name) => name.includes('99')), []);
+  assert.deepEqual(
+    (await readdir(bench.folder)).filter((name) => name.includes('99')),
+    [],
+  );
 });
 
 test('a PDF holds the values of the person', async (t) => {

@@ -71,8 +71,14 @@ export async function exportSubject(ground: ExportGround, order: ExportOrder, op
         'rollback',
       );
       await rename(partial, path);
-      if (order.out !== undefined && (order.format === 'json' || order.format === 'pdf')) await writeManifest(ground, order, { id, path, file: hashed.entry(basename(path)) });
-      return { ...written, file: path, sealed: order.out === undefined, expiresAt: order.out === undefined ? expiry(ground) : null };
+      if (order.out !== undefined && (order.format === 'json' || order.format === 'pdf'))
+        await writeManifest(ground, order, { id, path, file: hashed.entry(basename(path)) });
+      return {
+        ...written,
+        file: path,
+        sealed: order.out === undefined,
+        expiresAt: order.out === undefined ? expiry(ground) : null,
+      };
     } catch (error) {
       await file.abandon();
       await rm(partial, { force: true });
@@ -99,7 +105,8 @@ function expiry({ clock }: ExportGround): string {
 function fileFailure(error: unknown, path: string): unknown {
   const code = codeOf(error);
   if (code === 'ENOSPC' || code === 'EDQUOT') return new SafekeepError('disk-full', { path }, { cause: error });
-  const isOfFiles = code !== undefined && ['EACCES', 'EROFS', 'EPERM', 'ENOENT', 'ENOTDIR', 'EISDIR', 'EEXIST', 'EIO', 'EFBIG'].includes(code);
+  const isOfFiles =
+    code !== undefined && ['EACCES', 'EROFS', 'EPERM', 'ENOENT', 'ENOTDIR', 'EISDIR', 'EEXIST', 'EIO', 'EFBIG'].includes(code);
   return isOfFiles ? new SafekeepError('export-unwritable', { path, reason: code }, { cause: error }) : error;
 }
 
@@ -152,12 +159,16 @@ type Source = {
 };
 
 /** The rows of one table, opened. */
-async function* batches({ client, ground, order, reach, options }: Source, part: Part): AsyncGenerator<readonly (string | null)[][]> {
+async function* batches(
+  { client, ground, order, reach, options }: Source,
+  part: Part,
+): AsyncGenerator<readonly (string | null)[][]> {
   const sealed = part.columns.flatMap((column, place) => (column.sealed ? [{ column, place }] : []));
   for await (const rows of exportRows(client, { map: ground.map, reach, person: order.person }, part, order.window)) {
     options.signal?.throwIfAborted();
     for (const { column, place } of sealed) {
-      const plain = (await ground.ports.opener?.open(client, { tenant: ground.tenant }, sealedValues(part.table, column, place, rows))) ?? [];
+      const plain =
+        (await ground.ports.opener?.open(client, { tenant: ground.tenant }, sealedValues(part.table, column, place, rows))) ?? [];
       let next = 0;
       for (const row of rows) if (row[place] !== null) row[place] = plain[next++] ?? null;
     }
@@ -263,8 +274,14 @@ function jsonWriter({ ground, order }: Source, id: string): JsonWriter {
       `{"format":"safekeep-export/1","id":${JSON.stringify(id)},"exportedAt":${JSON.stringify(ground.clock.now().toISOString())},"subject":${JSON.stringify({ type: order.person.type, key: order.person.key })},"controller":${JSON.stringify(ground.map.controller)},"tables":[`,
     tableHead: (part) => {
       tables += 1;
-      names.set(part.table, part.columns.map(({ name }) => `${JSON.stringify(name)}:`));
-      const columns = part.columns.map(({ name }) => ({ name, categories: ground.map.tables.get(part.table)?.columns.get(name)?.categories ?? [] }));
+      names.set(
+        part.table,
+        part.columns.map(({ name }) => `${JSON.stringify(name)}:`),
+      );
+      const columns = part.columns.map(({ name }) => ({
+        name,
+        categories: ground.map.tables.get(part.table)?.columns.get(name)?.categories ?? [],
+      }));
       return `${tables === 1 ? '' : ','}\n{"table":${JSON.stringify(part.table)},"columns":${JSON.stringify(columns)},"rows":[`;
     },
     rows: (part, rows, before) => {

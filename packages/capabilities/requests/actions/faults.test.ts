@@ -22,7 +22,10 @@ function participant(more: Partial<ErasureParticipant>): ErasureParticipant {
   };
 }
 
-async function difficult(t: Parameters<typeof workbench>[0], more: { readonly map?: object; readonly ports?: readonly ErasureParticipant[] } = {}): Promise<Workbench> {
+async function difficult(
+  t: Parameters<typeof workbench>[0],
+  more: { readonly map?: object; readonly ports?: readonly ErasureParticipant[] } = {},
+): Promise<Workbench> {
   return await workbench(t, { schema: DIFFICULT, map: more.map ?? DIFFICULT_MAP, ports: { participants: more.ports ?? [] } });
 }
 
@@ -31,7 +34,13 @@ async function hold(bench: Workbench, target: string): Promise<HoldId> {
   const placed = await placeHold(
     bench.database,
     { tenant: 'default', clock: bench.clock, subjects },
-    { target: parseTarget(target, undefined, [...subjects.keys()]), reason: 'claim', owner: 'legal', reviewBy: '2027-06-30', by: 'ann' },
+    {
+      target: parseTarget(target, undefined, [...subjects.keys()]),
+      reason: 'claim',
+      owner: 'legal',
+      reviewBy: '2027-06-30',
+      by: 'ann',
+    },
   );
   return placed.id;
 }
@@ -85,7 +94,8 @@ test('a row that came after the approval stops it; so does one that comes while 
 test("a user's trigger that raises is in the plan by name; one that comes later takes everything back", async (t) => {
   const bench = await difficult(t);
   const { hash } = await bench.plan('patient:42');
-  await bench.pool.query(`create function public.refuse() returns trigger language plpgsql as $$ begin raise exception 'no: %', old.body; end $$;
+  await bench.pool
+    .query(`create function public.refuse() returns trigger language plpgsql as $$ begin raise exception 'no: %', old.body; end $$;
     create trigger refuse before update on messages for each row execute function public.refuse()`);
   const before = await whole(bench);
   const failure = await bench.approve('patient:42', hash).catch((error: unknown) => error);
@@ -98,7 +108,8 @@ test("a user's trigger that raises is in the plan by name; one that comes later 
 
 test('a trigger that puts the old value back is found out', async (t) => {
   const bench = await difficult(t);
-  await bench.pool.query(`create function public.put_back() returns trigger language plpgsql as $$ begin new.agent := old.agent; return new; end $$;
+  await bench.pool
+    .query(`create function public.put_back() returns trigger language plpgsql as $$ begin new.agent := old.agent; return new; end $$;
     create trigger put_back before update on clicks for each row execute function public.put_back()`);
   const plan = await bench.plan('patient:42', 'anonymise', await bench.refresh());
   assert.match(plan.blocked[0]?.what ?? '', /does not stay/);
@@ -106,7 +117,9 @@ test('a trigger that puts the old value back is found out', async (t) => {
 
 test('deleting: a table that the map does not know stops it, a kept row leaves an empty shell, a circle goes as one', async (t) => {
   const bench = await difficult(t);
-  await bench.pool.query('create table public.unknown (id bigint primary key, visit integer, tenant integer default 1, foreign key (tenant, visit) references visits (tenant, id)); insert into unknown values (1, 3)');
+  await bench.pool.query(
+    'create table public.unknown (id bigint primary key, visit integer, tenant integer default 1, foreign key (tenant, visit) references visits (tenant, id)); insert into unknown values (1, 3)',
+  );
   const blocked = await bench.plan('patient:42', 'delete', await bench.refresh());
   assert.match(blocked.blocked[0]?.what ?? '', /public\.unknown.*refer/);
   await bench.pool.query('drop table unknown');
@@ -116,7 +129,11 @@ test('deleting: a table that the map does not know stops it, a kept row leaves a
   assert.equal((await bench.rows('visits', 'patient_id = 42')).length, 0);
   assert.equal((await bench.rows('c1', 'id < 3')).length, 0);
   assert.equal((await bench.rows('c1')).length, 1);
-  assert.deepEqual((await bench.rows('patients', 'id = 42 and full_name = $$erased$$')).length, 1, 'invoices that must be kept still point there');
+  assert.deepEqual(
+    (await bench.rows('patients', 'id = 42 and full_name = $$erased$$')).length,
+    1,
+    'invoices that must be kept still point there',
+  );
   assert.ok((await bench.rows('invoices', 'patient_id = 42 and note is null')).length > 0);
 });
 
@@ -142,9 +159,16 @@ test('when a hold ends, what it had stopped is erased with the next run', async 
   const onRow = await hold(bench, 'public.visits:1,3');
   assert.equal((await bench.erase('patient:42')).state, 'held');
   assert.equal((await bench.rows('visits', "id = 3 and reason = 'reason 3'")).length, 1);
-  for (const id of [onPerson, onRow]) await releaseHold(bench.database, { tenant: 'default', clock: bench.clock }, { id, by: 'ann', reason: 'over' });
+  for (const id of [onPerson, onRow])
+    await releaseHold(bench.database, { tenant: 'default', clock: bench.clock }, { id, by: 'ann', reason: 'over' });
   const { erasures } = await runErasures(bench.ground);
-  assert.deepEqual(erasures.map(({ state, error }) => [state, error]), [['done', null], ['done', null]]);
+  assert.deepEqual(
+    erasures.map(({ state, error }) => [state, error]),
+    [
+      ['done', null],
+      ['done', null],
+    ],
+  );
   assert.equal((await bench.rows('visits', "patient_id in (42, 44) and reason <> 'erased'")).length, 0);
   assert.equal((await runErasures(bench.ground)).erasures.length, 0);
 });
@@ -160,10 +184,14 @@ test('a row of two people goes when the second of them is erased too', async (t)
 test('rows that come by a path without a foreign key after they were counted: unfulfilled, and no certificate', async (t) => {
   const late: { pool?: Workbench['pool'] } = {};
   const bench = await difficult(t, {
-    ports: [participant({ within: async (_client, moment) => {
-      if (moment === 'after-rows') await late.pool?.query(`insert into clicks (patient_id, agent) values (42, 'late')`);
-      return nothing;
-    } })],
+    ports: [
+      participant({
+        within: async (_client, moment) => {
+          if (moment === 'after-rows') await late.pool?.query(`insert into clicks (patient_id, agent) values (42, 'late')`);
+          return nothing;
+        },
+      }),
+    ],
   });
   late.pool = bench.pool;
   const done = await bench.erase('patient:42');
@@ -174,10 +202,12 @@ test('rows that come by a path without a foreign key after they were counted: un
 test('a part that fails, or a statement that runs into its time, takes everything back and is noted as abandoned', async (t) => {
   const bench = await difficult(t);
   const before = await whole(bench);
-  const slow = participant({ within: async (client, moment) => {
-    if (moment === 'after-rows') await client.query(`set local statement_timeout = '10ms'; select pg_sleep(5)`);
-    return nothing;
-  } });
+  const slow = participant({
+    within: async (client, moment) => {
+      if (moment === 'after-rows') await client.query(`set local statement_timeout = '10ms'; select pg_sleep(5)`);
+      return nothing;
+    },
+  });
   const ground = await bench.refresh(DIFFICULT_MAP, { participants: [slow] });
   await assert.rejects(bench.erase('patient:42', 'anonymise', ground), { code: 'statement-cancelled' });
   assert.deepEqual(await whole(bench), before);
@@ -212,10 +242,21 @@ test('a place outside that is down is told until it answers; until then the cert
   const bench = await difficult(t, { map: { ...DIFFICULT_MAP, outside } });
   const done = await bench.erase('patient:42');
   assert.equal(done.state, 'outside');
-  assert.deepEqual(done.externalCopies.slice(0, 2).map(({ place, state }) => [place, state]), [['crm', 'pending'], ['script', 'done']]);
+  assert.deepEqual(
+    done.externalCopies.slice(0, 2).map(({ place, state }) => [place, state]),
+    [
+      ['crm', 'pending'],
+      ['script', 'done'],
+    ],
+  );
   isUp = true;
   assert.equal((await runErasures(bench.ground)).erasures[0]?.state, 'done');
-  assert.deepEqual(JSON.parse(told[1] ?? ''), { event: 'subject-erased', erasure: done.erasure, place: 'crm', subject: { type: 'patient', key: ['42'] } });
+  assert.deepEqual(JSON.parse(told[1] ?? ''), {
+    event: 'subject-erased',
+    erasure: done.erasure,
+    place: 'crm',
+    subject: { type: 'patient', key: ['42'] },
+  });
   const { rows } = await bench.pool.query('select certificate, subject_key from safekeep.erasures');
   assert.equal(rows[0].certificate.document.externalCopies[0].state, 'done');
   assert.equal(rows[0].subject_key, null);
@@ -237,9 +278,15 @@ test('after a restore the erased are erased again, and a stranger with the same 
   const stranger = await bench.rows('patients', 'id = 44');
   const ground = await bench.refresh();
   const plan = await replayLedger(ground, { plan: true, by: 'ann' });
-  assert.deepEqual(plan.persons.map(({ subject, state }) => [subject, state]), [['patient:42', 'planned']]);
+  assert.deepEqual(
+    plan.persons.map(({ subject, state }) => [subject, state]),
+    [['patient:42', 'planned']],
+  );
   const done = await replayLedger(ground, { plan: false, by: 'ann' });
-  assert.deepEqual(done.persons.map(({ subject, state, error }) => [subject, state, error]), [['patient:42', 'done', null]]);
+  assert.deepEqual(
+    done.persons.map(({ subject, state, error }) => [subject, state, error]),
+    [['patient:42', 'done', null]],
+  );
   assert.deepEqual(await bench.rows('patients', 'id = 44'), stranger);
   assert.equal((await bench.rows('visits', "patient_id = 42 and reason <> 'erased'")).length, 0);
   assert.deepEqual((await replayLedger(ground, { plan: true, by: 'ann' })).persons, []);
@@ -247,25 +294,38 @@ test('after a restore the erased are erased again, and a stranger with the same 
 
 test('a person of too many rows is worked off in chunks, and an interrupted one goes on', async (t) => {
   const bench = await difficult(t);
-  await bench.pool.query(`insert into visits (id, patient_id, reason) select n, 42, 'r' || n from generate_series(1000, 1249) as n; analyze visits`);
+  await bench.pool.query(
+    `insert into visits (id, patient_id, reason) select n, 42, 'r' || n from generate_series(1000, 1249) as n; analyze visits`,
+  );
   const ground = { ...bench.ground, rowsAtOnce: 60 };
   const plan = await bench.plan('patient:42', 'anonymise', ground);
   assert.ok(plan.estimate.chunks >= 5);
   const stop = new AbortController();
-  await assert.rejects(bench.approve('patient:42', plan.hash, { ground, signal: stop.signal, onProgress: (done) => void (done >= 120 && stop.abort(new Error('stopped'))) }), /stopped/);
+  await assert.rejects(
+    bench.approve('patient:42', plan.hash, {
+      ground,
+      signal: stop.signal,
+      onProgress: (done) => void (done >= 120 && stop.abort(new Error('stopped'))),
+    }),
+    /stopped/,
+  );
   assert.equal((await bench.rows('visits', "patient_id = 42 and reason = 'erased'")).length, 120);
   assert.equal((await bench.rows('patients', "id = 42 and full_name = 'Ada Byron'")).length, 1, 'the person is last');
   const done = await bench.approve('patient:42', plan.hash, { ground });
   assert.equal(done.state, 'done');
   assert.equal((await bench.rows('visits', "patient_id = 42 and reason <> 'erased'")).length, 0);
   const { rows } = await bench.pool.query('select certificate from safekeep.erasures');
-  const before = rows[0].certificate.document.tables.filter((line: { table: string }) => line.table === 'public.visits').reduce((sum: number, line: { before: number }) => sum + line.before, 0);
+  const before = rows[0].certificate.document.tables
+    .filter((line: { table: string }) => line.table === 'public.visits')
+    .reduce((sum: number, line: { before: number }) => sum + line.before, 0);
   assert.equal(before, 254);
 });
 
 test('nothing of the person is left in any column of the database, nor in its statistics', async (t) => {
   const bench = await difficult(t);
-  await bench.pool.query(`insert into visits (id, patient_id, reason) select n, 42, 'canary-reason' from generate_series(1000, 1200) as n; analyze`);
+  await bench.pool.query(
+    `insert into visits (id, patient_id, reason) select n, 42, 'canary-reason' from generate_series(1000, 1200) as n; analyze`,
+  );
   const values = ['Ada Byron', 'ada@example.org', '0123 456', 'canary-reason', '1970-12-10', 'note 3/', 's11', 's31'];
   assert.ok((await hits(bench, 'canary-reason')).length > 1);
   await bench.erase('patient:42');

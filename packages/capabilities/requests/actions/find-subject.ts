@@ -22,7 +22,13 @@ const TOLD_APART = 20;
 /** Shorter ones match half of a table. */
 const PARTIAL_FROM_CHARACTERS = 3;
 
-type Found = { readonly person: Person; readonly subject: Subject; readonly label: string | null; readonly matched: Set<string>; exact: boolean };
+type Found = {
+  readonly person: Person;
+  readonly subject: Subject;
+  readonly label: string | null;
+  readonly matched: Set<string>;
+  exact: boolean;
+};
 
 /**
  * Finds people by any value that the map finds them by: exactly first; where nobody matches exactly, by a part of it. Shows who
@@ -83,7 +89,7 @@ async function search(
   const found = new Map<string, Found>();
   for (const subject of subjects) {
     const table = tableOf(ground.schema, subject.table);
-    for (const column of [...new Set([...subject.findBy, ...(how === 'exact' && subject.key.length === 1 ? subject.key : [])])]) {
+    for (const column of new Set([...subject.findBy, ...(how === 'exact' && subject.key.length === 1 ? subject.key : [])])) {
       const facts = columnOf(table, column);
       const matches =
         facts === undefined
@@ -97,7 +103,12 @@ async function search(
 
 function note(
   found: Map<string, Found>,
-  { subject, column, match, how }: { readonly subject: Subject; readonly column: string; readonly match: Match; readonly how: 'exact' | 'part' },
+  {
+    subject,
+    column,
+    match,
+    how,
+  }: { readonly subject: Subject; readonly column: string; readonly match: Match; readonly how: 'exact' | 'part' },
 ): void {
   const person = { type: subject.name, key: match.key };
   const text = formatPerson(person);
@@ -111,7 +122,12 @@ function note(
 async function sealedMatches(
   client: pg.ClientBase,
   { tenant, ports, schema }: Ground,
-  { subject, column, query, how }: { readonly subject: Subject; readonly column: string; readonly query: string; readonly how: 'exact' | 'part' },
+  {
+    subject,
+    column,
+    query,
+    how,
+  }: { readonly subject: Subject; readonly column: string; readonly query: string; readonly how: 'exact' | 'part' },
 ): Promise<readonly Match[]> {
   const table = tableOf(schema, subject.table);
   const isSealed = columnOf(table, `${column}${SEALED_SUFFIX}`) !== undefined;

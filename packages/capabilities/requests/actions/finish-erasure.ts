@@ -27,13 +27,18 @@ type Draft = { readonly document: CertificateBody; readonly signature?: Signatur
  * What follows the commit: paths without a foreign key are counted again, statistics made anew, places outside told, the
  * certificate signed and written. Can be repeated until it has come to its end; a crash anywhere loses nothing.
  */
-export async function finishErasure(ground: ErasureGround, record: ErasureRecord, options: FinishOptions = {}): Promise<ErasureDone> {
+export async function finishErasure(
+  ground: ErasureGround,
+  record: ErasureRecord,
+  options: FinishOptions = {},
+): Promise<ErasureDone> {
   const { tenant, database } = ground;
   // Written in the erasing transaction.
   const draft = record.certificate as Draft;
   const person = personOf(record);
   const subject = ground.map.subjects.get(record.type);
-  if (subject === undefined) throw new SafekeepError('subject-type-unknown', { type: record.type, known: [...ground.map.subjects.keys()].join(', ') });
+  if (subject === undefined)
+    throw new SafekeepError('subject-type-unknown', { type: record.type, known: [...ground.map.subjects.keys()].join(', ') });
   const scope = scopeOf(tenant, record, person);
   const tables = draft.document.tables.map(({ table }) => table);
   const found = await inTransaction(database, { tenant }, async (client) => [
@@ -57,7 +62,11 @@ export async function finishErasure(ground: ErasureGround, record: ErasureRecord
   const signed: Signed<CertificateBody> = { document, signature: ground.signer.signDocument('erasure-certificate', document) };
   const path = await writeCertificate(ground.certificateDirectory, signed);
   await inTransaction(database, { tenant }, (client) =>
-    updateErasure(client, tenant, record.id, { state, certificate: signed, ...(state === 'done' ? { finishedAt: ground.clock.now() } : {}) }),
+    updateErasure(client, tenant, record.id, {
+      state,
+      certificate: signed,
+      ...(state === 'done' ? { finishedAt: ground.clock.now() } : {}),
+    }),
   );
   return doneText(record, { document, certificate: path, state, found });
 }
@@ -76,9 +85,20 @@ async function endUnfulfilled(
 
 function doneText(
   { id }: ErasureRecord,
-  { document, certificate, state, found }: { readonly document: CertificateBody; readonly certificate: string | null; readonly state: ErasureState; readonly found: readonly Residue[] },
+  {
+    document,
+    certificate,
+    state,
+    found,
+  }: {
+    readonly document: CertificateBody;
+    readonly certificate: string | null;
+    readonly state: ErasureState;
+    readonly found: readonly Residue[];
+  },
 ): ErasureDone {
-  const sum = (name: 'deleted' | 'masked' | 'detached' | 'kept'): number => document.tables.reduce((total, table) => total + table[name], 0);
+  const sum = (name: 'deleted' | 'masked' | 'detached' | 'kept'): number =>
+    document.tables.reduce((total, table) => total + table[name], 0);
   return {
     certificate,
     erasure: id,
@@ -128,15 +148,25 @@ async function newRows(
   const { map, schema, clock } = ground;
   const graph = soundGraph(ground, subject);
   if (graph.unguarded.size === 0) return [];
-  const reach = (await followPaths(client, { graph, schema, key: person.key }, { lock: false })) ?? reachOfKey({ graph, schema, person });
+  const reach =
+    (await followPaths(client, { graph, schema, key: person.key }, { lock: false })) ?? reachOfKey({ graph, schema, person });
   const found: Residue[] = [];
   for (const table of graph.unguarded) {
-    const rows = await loadRows(client, { map, reach, person, now: clock.now() }, rowsOf(reach, table, person.key), { limit: LOOKED_AT, lock: false });
+    const rows = await loadRows(client, { map, reach, person, now: clock.now() }, rowsOf(reach, table, person.key), {
+      limit: LOOKED_AT,
+      lock: false,
+    });
     const policy = policies(ground, table);
     const facts = tableOf(schema, table);
-    const touched = rows.filter((row) => row.kept === null && ['mask', 'delete'].includes(treatmentOf(policy, { ...row, held: false, shell: true }, record.mode).action));
+    const touched = rows.filter(
+      (row) =>
+        row.kept === null &&
+        ['mask', 'delete'].includes(treatmentOf(policy, { ...row, held: false, shell: true }, record.mode).action),
+    );
     if (record.holds.length > 0 && touched.length > 0) continue;
-    const writes = policy.whole.choices.flatMap(({ candidates, fixed }) => candidates.filter(({ to }) => to === 'null' || (fixed && to === 'value')).slice(0, 1));
+    const writes = policy.whole.choices.flatMap(({ candidates, fixed }) =>
+      candidates.filter(({ to }) => to === 'null' || (fixed && to === 'value')).slice(0, 1),
+    );
     const target = { table, facts, identity: identityOf(facts), keys: touched.map(({ key }) => key) };
     const unlike = record.mode === 'delete' ? touched.length : await countUnlike(client, { rows: target, writes, perRow: [] });
     if (unlike > 0)
@@ -158,7 +188,11 @@ function reachOfKey({ graph, schema, person }: Pick<Reach, 'graph' | 'schema'> &
   return { graph, schema, values: new Map([[PERSON, isKnown ? [values.map(String)] : []]]) };
 }
 
-async function freshenStatistics({ database }: ErasureGround, tables: readonly string[], { vacuum = false }: FinishOptions): Promise<void> {
+async function freshenStatistics(
+  { database }: ErasureGround,
+  tables: readonly string[],
+  { vacuum = false }: FinishOptions,
+): Promise<void> {
   await database.withClient(async (client) => {
     try {
       await analyze(client, [...new Set(tables)], { vacuum });

@@ -32,7 +32,11 @@ export async function identityMarks(
 export function marksOf(
   { ledger, tenant }: Pick<ErasureGround, 'ledger' | 'tenant'>,
   { person, subject }: Pick<ErasureOrder, 'person' | 'subject'>,
-  { columns, values, keyIds }: { readonly columns: readonly string[]; readonly values: readonly (string | null)[]; readonly keyIds: readonly string[] },
+  {
+    columns,
+    values,
+    keyIds,
+  }: { readonly columns: readonly string[]; readonly values: readonly (string | null)[]; readonly keyIds: readonly string[] },
 ): string[] {
   const mark = (subjectKeyId: string): string =>
     ledger.mark({ tenant, table: subject.table, subjectKeyId, primaryKey: [person.type, ...person.key] });
@@ -44,7 +48,10 @@ export function marksOf(
 }
 
 /** Names, addresses, numbers, exact times: two people rarely share one. A sex or a town tells nobody apart. */
-export function tellingColumns({ schema, map }: Pick<ErasureGround, 'schema' | 'map'>, subject: ErasureOrder['subject']): readonly string[] {
+export function tellingColumns(
+  { schema, map }: Pick<ErasureGround, 'schema' | 'map'>,
+  subject: ErasureOrder['subject'],
+): readonly string[] {
   const facts = tableOf(schema, subject.table);
   const unique = facts.uniques.filter(({ columns }) => columns.length === 1).flatMap(({ columns }) => columns);
   const times = facts.columns.filter(({ baseType }) => baseType.startsWith('timestamp')).map(({ name }) => name);
@@ -69,7 +76,11 @@ async function telling(
   const where = keyMatch(schema, subject, person.key, parameters);
   if (where === undefined) return undefined;
   const list = columns.length === 0 ? ['null::text'] : columns.map((column) => `t.${quote(column)}::text`);
-  const found = await arrays(client, `select ${list.join(', ')} from ${quoteTable(subject.table)} as t where ${where} limit 1`, parameters);
+  const found = await arrays(
+    client,
+    `select ${list.join(', ')} from ${quoteTable(subject.table)} as t where ${where} limit 1`,
+    parameters,
+  );
   return found[0];
 }
 
@@ -77,7 +88,11 @@ async function telling(
 const SEQUENCES_AT_MOST = 60;
 
 /** How far the sequences of these tables have come: after a restore they are moved past every number that was given out. */
-export async function sequenceIds(client: pg.ClientBase, { catalog }: ErasureGround, tables: readonly string[]): Promise<Record<string, string>> {
+export async function sequenceIds(
+  client: pg.ClientBase,
+  { catalog }: ErasureGround,
+  tables: readonly string[],
+): Promise<Record<string, string>> {
   const touched = new Set(tables);
   const owned = catalog.sequences
     .filter(({ ownedBy }) => ownedBy !== null && touched.has(formatName(ownedBy.schema, ownedBy.table)))
@@ -90,7 +105,9 @@ export async function sequenceIds(client: pg.ClientBase, { catalog }: ErasureGro
 }
 
 /** What {@link sequenceIds} wrote. */
-export function readSequenceIds(ids: Readonly<Record<string, string>>): readonly { readonly name: string; readonly last: string }[] {
+export function readSequenceIds(
+  ids: Readonly<Record<string, string>>,
+): readonly { readonly name: string; readonly last: string }[] {
   return Object.entries(ids).flatMap(([key, value]) => {
     const [, name, last] = /^s\.([A-Za-z0-9_-]+):(\d+)$/.exec(value) ?? [];
     if (!key.startsWith('sequence-') || name === undefined || last === undefined) return [];

@@ -12,13 +12,21 @@ import type { ErasureGround, Ground } from './ground.ts';
 import { planErasure } from './plan-erasure.ts';
 
 /** Called in the transaction of a release: what that hold had stopped is due again, or the hold stands as before. */
-export async function requeueErasures(client: pg.ClientBase, { tenant, hold }: { readonly tenant: string; readonly hold: Hold }): Promise<void> {
+export async function requeueErasures(
+  client: pg.ClientBase,
+  { tenant, hold }: { readonly tenant: string; readonly hold: Hold },
+): Promise<void> {
   await markDue(client, tenant, hold.id);
 }
 
 /** What is known of erasures, newest first. */
-export async function listErasures({ database, tenant }: Pick<Ground, 'database' | 'tenant'>, options: { readonly open: boolean }): Promise<ErasuresText> {
-  const records = await inTransaction(database, { tenant }, (client) => readErasures(client, tenant, options.open ? { open: true } : {}));
+export async function listErasures(
+  { database, tenant }: Pick<Ground, 'database' | 'tenant'>,
+  options: { readonly open: boolean },
+): Promise<ErasuresText> {
+  const records = await inTransaction(database, { tenant }, (client) =>
+    readErasures(client, tenant, options.open ? { open: true } : {}),
+  );
   return { erasures: records.map((record) => textOf(record, null)) };
 }
 
@@ -67,7 +75,10 @@ function orderOf({ map }: Ground, { type, key }: ErasureRecord): Parameters<type
   return { subject, person: { type, key: parts } };
 }
 
-function textOf({ id, state, mode, planHash, startedAt, finishedAt, holds }: ErasureRecord, now: string | null): ErasuresText['erasures'][number] {
+function textOf(
+  { id, state, mode, planHash, startedAt, finishedAt, holds }: ErasureRecord,
+  now: string | null,
+): ErasuresText['erasures'][number] {
   return {
     id,
     state: now ?? state,

@@ -34,7 +34,11 @@ export async function exportKey(home: string): Promise<Buffer> {
 }
 
 /** Writes what a sealed export holds to a file, whole or not at all. Throws `export-broken`, `file-exists`, `export-unwritable`. */
-export async function openExport(key: Buffer, file: string, out: string): Promise<{ readonly file: string; readonly sizeBytes: number }> {
+export async function openExport(
+  key: Buffer,
+  file: string,
+  out: string,
+): Promise<{ readonly file: string; readonly sizeBytes: number }> {
   const target = resolve(out);
   if ((await stat(target).catch(() => undefined)) !== undefined) throw new SafekeepError('file-exists', { path: target });
   const partial = `${target}.${randomBytes(4).toString('hex')}.partial`;
@@ -58,6 +62,10 @@ export async function openExport(key: Buffer, file: string, out: string): Promis
     const code = codeOf(error);
     if (code === 'ENOENT') throw new SafekeepError('file-unreadable', { path: file, reason: code }, { cause: error });
     if (code !== undefined) throw new SafekeepError('export-unwritable', { path: target, reason: code }, { cause: error });
-    throw new SafekeepError('export-broken', { path: file, reason: error instanceof Error ? error.message : 'unreadable' }, { cause: error });
+    throw new SafekeepError(
+      'export-broken',
+      { path: file, reason: error instanceof Error ? error.message : 'unreadable' },
+      { cause: error },
+    );
   }
 }

@@ -89,7 +89,10 @@ async function removeFiles({ at }: OutsidePlace, { person }: Told): Promise<stri
   const isSafe = person.key.every((part) => /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(part));
   if (!isAbsolute(at) || !at.includes('{key}') || !isSafe) return 'path not safe to remove';
   try {
-    await rm(filled(at, person, (text) => text), { recursive: true, force: true });
+    await rm(
+      filled(at, person, (text) => text),
+      { recursive: true, force: true },
+    );
     return null;
   } catch (error) {
     return codeOf(error) ?? 'unknown';

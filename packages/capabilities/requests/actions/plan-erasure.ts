@@ -48,7 +48,11 @@ export async function planErasure(ground: ErasureGround, order: ErasureOrder, by
     async (client) => {
       const draft = await makePlan(client, ground, order, { lock: false, limit: rowsAtOnce(ground) });
       const refused = await rehearse(client, ground, draft);
-      return { ...draft.plan, blocked: [...draft.plan.blocked, ...refused], notes: [...draft.plan.notes, ...(await notesOf(client, ground, draft))] };
+      return {
+        ...draft.plan,
+        blocked: [...draft.plan.blocked, ...refused],
+        notes: [...draft.plan.notes, ...(await notesOf(client, ground, draft))],
+      };
     },
     'rollback',
   );
@@ -123,7 +127,12 @@ export async function makePlan(
     subject: formatPerson(person),
     mode,
     tables: [...tables],
-    kept: [...keptLines(tables), ...parts.flatMap(({ name, plan: part }) => part.keeps.map(({ what, reason, until }) => ({ table: `${name}: ${what}`, rows: 0, reason, basis: null, until })))],
+    kept: [
+      ...keptLines(tables),
+      ...parts.flatMap(({ name, plan: part }) =>
+        part.keeps.map(({ what, reason, until }) => ({ table: `${name}: ${what}`, rows: 0, reason, basis: null, until })),
+      ),
+    ],
     blocked: [...blocked],
     holds,
     externalCopies,
@@ -262,17 +271,22 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
   for (const table of ground.catalog.tables) {
     const name = found.tables.find(({ policy }) => policy.facts === table)?.table;
     if (name !== undefined) {
-      const firing = table.triggers.filter(({ enabled, events }) => enabled !== 'disabled' && (events.includes('update') || events.includes('delete')));
+      const firing = table.triggers.filter(
+        ({ enabled, events }) => enabled !== 'disabled' && (events.includes('update') || events.includes('delete')),
+      );
       for (const trigger of firing) notes.push(`${name}: the trigger ${trigger.name} fires (${trigger.function}).`);
       if (found.tables.some((each) => each.table === name && each.identity.kind === 'place'))
         notes.push(`${name} has no key: its rows are told apart by place, and no hold can name one.`);
     }
     if (table.kind === 'materialized-view' && (table.view?.reads ?? []).some((read) => touched.has(qualified(read))))
-      notes.push(`The materialized view ${qualified({ schema: table.schema, table: table.name })} keeps the old values until it is refreshed.`);
+      notes.push(
+        `The materialized view ${qualified({ schema: table.schema, table: table.name })} keeps the old values until it is refreshed.`,
+      );
   }
   notes.push(...missingIndexes(ground, found));
   for (const table of found.reach.graph.unguarded)
-    if (touched.has(table)) notes.push(`${table} is reached by a path without a foreign key: it is counted again after the commit.`);
+    if (touched.has(table))
+      notes.push(`${table} is reached by a path without a foreign key: it is counted again after the commit.`);
   return [...notes, ...(await serverCopies(client))];
 }
 
@@ -289,7 +303,8 @@ function missingIndexes({ schema }: ErasureGround, { reach }: Survey): readonly 
     const facts = schema.byName.get(table);
     if (hop === null || facts === undefined || !isMappable(facts) || facts.rowEstimate < SMALL_TABLE_ROWS) continue;
     const leads = facts.indexes.some(({ keys, predicate }) => predicate === null && hop.columns.includes(keys[0]?.column ?? ''));
-    if (!leads) missing.add(`${table} has no index that begins with ${hop.columns.join(' or ')}: every erasure reads the whole table.`);
+    if (!leads)
+      missing.add(`${table} has no index that begins with ${hop.columns.join(' or ')}: every erasure reads the whole table.`);
   }
   return [...missing];
 }

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { isSafekeepError, type Subject } from '@safekeep/core';
 import { formatPerson, type Person } from '../../holds/index.ts';
-import type { NewEntry, OperationId } from '../../ledger/index.ts';
+import type { NewEntry } from '../../ledger/index.ts';
 import type { ErasureMode, ReplayText } from '../model.ts';
 import { readErasures } from '../store/records.ts';
 import { advanceSequence } from '../store/residue.ts';
@@ -14,7 +14,13 @@ import { marksOf, readSequenceIds, tellingColumns } from './marks.ts';
 import { planErasure } from './plan-erasure.ts';
 
 /** An erasure that was done, as the ledger knows it. */
-type Past = { readonly operation: string; readonly at: string; readonly type: string; readonly mode: ErasureMode; readonly entry: NewEntry };
+type Past = {
+  readonly operation: string;
+  readonly at: string;
+  readonly type: string;
+  readonly mode: ErasureMode;
+  readonly entry: NewEntry;
+};
 
 type Match = { readonly person: Person; readonly subject: Subject; readonly past: Past };
 
@@ -23,7 +29,10 @@ type Match = { readonly person: Person; readonly subject: Subject; readonly past
  * together with a value of their own (or the id of their encryption key): whoever was given the same number since, matches
  * nothing. Sequences are moved past every number that was given out before.
  */
-export async function replayLedger(ground: ErasureGround, options: { readonly plan: boolean; readonly by: string }): Promise<ReplayText> {
+export async function replayLedger(
+  ground: ErasureGround,
+  options: { readonly plan: boolean; readonly by: string },
+): Promise<ReplayText> {
   const { past, sequences } = await readPast(ground);
   const matches = await findReturned(ground, past);
   const persons: ReplayText['persons'] = [];
@@ -32,7 +41,10 @@ export async function replayLedger(ground: ErasureGround, options: { readonly pl
   if (!options.plan) {
     for (const [name, last] of sequences) {
       const isThere = ground.catalog.sequences.some((sequence) => `${sequence.schema}.${sequence.name}` === name);
-      if (isThere && (await inTransaction(ground.database, { tenant: ground.tenant }, (client) => advanceSequence(client, { name, last }))))
+      if (
+        isThere &&
+        (await inTransaction(ground.database, { tenant: ground.tenant }, (client) => advanceSequence(client, { name, last })))
+      )
         advanced.push(name);
     }
   }
@@ -40,8 +52,14 @@ export async function replayLedger(ground: ErasureGround, options: { readonly pl
 }
 
 /** By mark: which erasure made it. Everything of the ledger that was done, whether or not this database knows it. */
-async function readPast({ ledger, tenant }: ErasureGround): Promise<{ readonly past: ReadonlyMap<string, Past>; readonly sequences: ReadonlyMap<string, string> }> {
-  const intents = new Map<string, { readonly marks: readonly string[]; readonly past: Past; readonly ids: Readonly<Record<string, string>> }>();
+async function readPast({
+  ledger,
+  tenant,
+}: ErasureGround): Promise<{ readonly past: ReadonlyMap<string, Past>; readonly sequences: ReadonlyMap<string, string> }> {
+  const intents = new Map<
+    string,
+    { readonly marks: readonly string[]; readonly past: Past; readonly ids: Readonly<Record<string, string>> }
+  >();
   const past = new Map<string, Past>();
   const sequences = new Map<string, string>();
   for await (const { entry } of ledger.read()) {
@@ -49,9 +67,12 @@ async function readPast({ ledger, tenant }: ErasureGround): Promise<{ readonly p
     if (entry.kind === 'intent') {
       const { id, counts, ids, operation } = entry;
       const mode: ErasureMode = ids['mode'] === 'delete' ? 'delete' : 'anonymise';
-      // An id of an entry was held against its pattern when it was written.
-      const replayed: NewEntry = { kind: 'replayed', id: id as OperationId, tenant, operation, counts, ids };
-      intents.set(id, { marks: entry.marks, ids, past: { operation: id, at: entry.at, type: ids['type'] ?? '', mode, entry: replayed } });
+      const replayed: NewEntry = { kind: 'replayed', id, tenant, operation, counts, ids };
+      intents.set(id, {
+        marks: entry.marks,
+        ids,
+        past: { operation: id, at: entry.at, type: ids['type'] ?? '', mode, entry: replayed },
+      });
     }
     const begun = intents.get(entry.id);
     if (entry.kind !== 'done' || begun === undefined) continue;
@@ -67,23 +88,28 @@ async function readPast({ ledger, tenant }: ErasureGround): Promise<{ readonly p
 async function findReturned(ground: ErasureGround, past: ReadonlyMap<string, Past>): Promise<readonly Match[]> {
   if (past.size === 0) return [];
   const { database, tenant, map, schema } = ground;
-  return await inTransaction(database, { tenant, mode: 'isolation level repeatable read, read only' }, async (client) => {
-    const found: Match[] = [];
-    for (const subject of map.subjects.values()) {
-      const columns = tellingColumns(ground, subject);
-      for await (const people of everyPerson(client, { schema, subject, columns })) {
-        for (const { key, values } of people) {
-          const person = { type: subject.name, key };
-          const keyIds = await keyIdsOf(client, ground, person);
-          const mark = marksOf(ground, { person, subject }, { columns, values, keyIds }).find((each) => past.has(each));
-          const erased = mark === undefined ? undefined : past.get(mark);
-          if (erased === undefined || erased.type !== subject.name || (await isKnownErased(client, ground, person))) continue;
-          found.push({ person, subject, past: erased });
+  return await inTransaction(
+    database,
+    { tenant, mode: 'isolation level repeatable read, read only' },
+    async (client) => {
+      const found: Match[] = [];
+      for (const subject of map.subjects.values()) {
+        const columns = tellingColumns(ground, subject);
+        for await (const people of everyPerson(client, { schema, subject, columns })) {
+          for (const { key, values } of people) {
+            const person = { type: subject.name, key };
+            const keyIds = await keyIdsOf(client, ground, person);
+            const mark = marksOf(ground, { person, subject }, { columns, values, keyIds }).find((each) => past.has(each));
+            const erased = mark === undefined ? undefined : past.get(mark);
+            if (erased === undefined || erased.type !== subject.name || (await isKnownErased(client, ground, person))) continue;
+            found.push({ person, subject, past: erased });
+          }
         }
       }
-    }
-    return found;
-  }, 'rollback');
+      return found;
+    },
+    'rollback',
+  );
 }
 
 async function keyIdsOf(client: pg.ClientBase, { ports, tenant }: ErasureGround, person: Person): Promise<readonly string[]> {

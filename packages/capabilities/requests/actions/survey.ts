@@ -20,7 +20,12 @@ export type SurveyedTable = {
 };
 
 /** Everything of one person, found in one transaction. */
-export type Survey = { readonly person: Person; readonly subject: Subject; readonly reach: Reach; readonly tables: readonly SurveyedTable[] };
+export type Survey = {
+  readonly person: Person;
+  readonly subject: Subject;
+  readonly reach: Reach;
+  readonly tables: readonly SurveyedTable[];
+};
 
 export type SurveyOptions = {
   readonly lock: boolean;
@@ -54,7 +59,7 @@ export async function survey(
     const asked = rowsOf(reach, table, person.key);
     const limit = Number.isFinite(options.limit) ? options.limit + 1 : options.limit;
     const load = { map, reach, person, now: clock.now() };
-    const found = await loadRows(client, load, asked, { limit, lock: options.lock });
+    const found = await loadRows(client, load, asked, { limit, lock: options.lock, withText: options.lock });
     if (found.length === 0) continue;
     const isCut = found.length > options.limit;
     tables.push({
@@ -62,7 +67,7 @@ export async function survey(
       identity: identityOf(tableOf(schema, table)),
       policy: policies(ground, table),
       // Which ones the server gives first is its own affair; those by key are the same every time.
-      rows: isCut ? await loadRows(client, load, asked, { limit: options.limit, lock: options.lock, from: 'first' }) : found,
+      rows: isCut ? await loadRows(client, load, asked, { limit: options.limit, lock: options.lock, withText: options.lock, from: 'first' }) : found,
       isCut,
     });
   }

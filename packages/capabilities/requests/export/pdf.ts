@@ -19,23 +19,36 @@ export async function pdfDocument(
   const document = new PdfDocument({
     size: 'A4',
     margin: 50,
-    info: { Title: `Data of ${heading.subject}`, CreationDate: heading.at, ...(heading.controller === null ? {} : { Author: heading.controller }) },
+    info: {
+      Title: `Data of ${heading.subject}`,
+      CreationDate: heading.at,
+      ...(heading.controller === null ? {} : { Author: heading.controller }),
+    },
   });
   const drain = async (): Promise<void> => {
     for await (const chunk of document as AsyncIterable<Buffer>) await sink.write(chunk);
   };
   const draining = drain();
   document.fontSize(18).text(`Data of ${heading.subject}`);
-  document.fontSize(9).text(`${heading.controller === null ? '' : `${heading.controller}, `}${heading.at.toISOString()}`).moveDown();
+  document
+    .fontSize(9)
+    .text(`${heading.controller === null ? '' : `${heading.controller}, `}${heading.at.toISOString()}`)
+    .moveDown();
   await fill({
     table: (name) => void document.moveDown().fontSize(13).text(name).moveDown(0.3),
     row: async (cells) => {
       for (const { name, value } of cells) {
         if (value === null) continue;
-        document.fontSize(8).font('Helvetica-Bold').text(`${printable(name)}: `, { continued: true }).font('Helvetica').text(printable(value));
+        document
+          .fontSize(8)
+          .font('Helvetica-Bold')
+          .text(`${printable(name)}: `, { continued: true })
+          .font('Helvetica')
+          .text(printable(value));
       }
       document.moveDown(0.5);
-      if (document.readableLength > document.readableHighWaterMark) await Promise.race([once(document, 'drain'), new Promise(setImmediate)]);
+      if (document.readableLength > document.readableHighWaterMark)
+        await Promise.race([once(document, 'drain'), new Promise(setImmediate)]);
     },
   });
   document.end();
@@ -45,5 +58,9 @@ export async function pdfDocument(
 /** The fonts that every reader has know Latin-1 only; what they do not know is written as its code, so that nothing is lost. */
 function printable(text: string): string {
   const cut = text.length > CHARACTERS_AT_MOST ? `${text.slice(0, CHARACTERS_AT_MOST)} […]` : text;
-  return [...cut].map((sign) => ((sign.codePointAt(0) ?? 0) <= 0xff ? sign : `\\u{${(sign.codePointAt(0) ?? 0).toString(16)}}`)).join('') || ' ';
+  return (
+    [...cut]
+      .map((sign) => ((sign.codePointAt(0) ?? 0) <= 0xff ? sign : `\\u{${(sign.codePointAt(0) ?? 0).toString(16)}}`))
+      .join('') || ' '
+  );
 }

@@ -41,7 +41,9 @@ async function writeWhole(file: FileHandle, bytes: Uint8Array): Promise<void> {
 }
 
 /** Passes everything on, and knows afterwards what it was. */
-export function hashingSink(target: Sink): Sink & { readonly entry: (name: string) => { readonly name: string; readonly sizeBytes: number; readonly sha256: string } } {
+export function hashingSink(
+  target: Sink,
+): Sink & { readonly entry: (name: string) => { readonly name: string; readonly sizeBytes: number; readonly sha256: string } } {
   const hash = createHash('sha256');
   let sizeBytes = 0;
   return {
@@ -122,7 +124,11 @@ export async function* openSealed(path: string, key: Buffer): AsyncGenerator<Buf
   }
 }
 
-function openChunk(key: Buffer, sealed: Buffer, { counter, isLast }: { readonly counter: number; readonly isLast: boolean }): Buffer {
+function openChunk(
+  key: Buffer,
+  sealed: Buffer,
+  { counter, isLast }: { readonly counter: number; readonly isLast: boolean },
+): Buffer {
   const decipher = createDecipheriv('aes-256-gcm', key, nonceOf(counter, isLast));
   decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
   try {

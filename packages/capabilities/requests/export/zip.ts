@@ -188,9 +188,16 @@ export async function readZip(path: string): Promise<{ readonly files: readonly 
   try {
     const { size } = await file.stat();
     const tail = await readAt(file, size - 98, 98);
-    if (tail.length < 98 || tail.readUInt32LE(0) !== 0x06064b50 || tail.readUInt32LE(76) !== 0x06054b50) throw new Error('it is no export of Safekeep');
+    if (tail.length < 98 || tail.readUInt32LE(0) !== 0x06064b50 || tail.readUInt32LE(76) !== 0x06054b50)
+      throw new Error('it is no export of Safekeep');
     const [count, sizeBytes, at] = [24, 40, 48].map((place) => Number(tail.readBigUInt64LE(place)));
-    if (count === undefined || sizeBytes === undefined || at === undefined || count > FILES_AT_MOST || sizeBytes > DIRECTORY_BYTES_AT_MOST)
+    if (
+      count === undefined ||
+      sizeBytes === undefined ||
+      at === undefined ||
+      count > FILES_AT_MOST ||
+      sizeBytes > DIRECTORY_BYTES_AT_MOST
+    )
       throw new Error('its directory is too large');
     return { files: directory(file, await readAt(file, at, sizeBytes), count), close: () => file.close() };
   } catch (error) {

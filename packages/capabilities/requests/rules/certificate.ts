@@ -26,14 +26,17 @@ export function checkSigned(parsed: unknown, trustedKey: string): Checked {
   return { ok: faults.length === 0, kind, issuedAt, faults };
 }
 
-function signedOf(parsed: unknown): { readonly document: object; readonly signature: Signature; readonly kind: keyof typeof SIGNED_KINDS } | undefined {
+function signedOf(
+  parsed: unknown,
+): { readonly document: object; readonly signature: Signature; readonly kind: keyof typeof SIGNED_KINDS } | undefined {
   if (!isObject(parsed)) return undefined;
   const { document, signature } = parsed;
   if (!isObject(document) || !isObject(signature)) return undefined;
   const { kind } = document;
   if (kind !== 'erasure' && kind !== 'export') return undefined;
   const { keyName, keyId, algorithm, signature: text } = signature;
-  if (typeof keyName !== 'string' || typeof keyId !== 'string' || algorithm !== 'Ed25519' || typeof text !== 'string') return undefined;
+  if (typeof keyName !== 'string' || typeof keyId !== 'string' || algorithm !== 'Ed25519' || typeof text !== 'string')
+    return undefined;
   return { document, signature: { keyName, keyId, algorithm, signature: text }, kind };
 }
 

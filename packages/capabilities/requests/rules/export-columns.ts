@@ -78,7 +78,9 @@ function isCredential({ categories }: MappedColumn): boolean {
   return categories.some(
     (key) =>
       categoryOf(key)?.pci === 'sad' ||
-      (isWithin(key, 'user.authorization') && !isWithin(key, 'user.authorization.biometric') && !isWithin(key, 'user.authorization.biometrics')),
+      (isWithin(key, 'user.authorization') &&
+        !isWithin(key, 'user.authorization.biometric') &&
+        !isWithin(key, 'user.authorization.biometrics')),
   );
 }
 

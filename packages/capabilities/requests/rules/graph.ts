@@ -1,12 +1,4 @@
-import {
-  formatPath,
-  resolveEdge,
-  type DataMap,
-  type Hop,
-  type Meaning,
-  type SchemaIndex,
-  type Subject,
-} from '@safekeep/core';
+import { formatPath, resolveEdge, type DataMap, type Hop, type Meaning, type SchemaIndex, type Subject } from '@safekeep/core';
 
 /** Rows of one table that a part of a path leads to. Paths with the same end share their nodes. */
 export type Node = {

@@ -56,7 +56,9 @@ export function wholeRowOf({ schema }: Ground, mapped: MappedTable, table: Table
   const keeps: { column: string; reason: string }[] = [];
   const blocked: { what: string; remedy: string }[] = [];
   for (const column of mapped.columns.values()) {
-    const places = [column.name, `${column.name}${SEALED_SUFFIX}`].filter((name) => name === column.name || !mapped.columns.has(name));
+    const places = [column.name, `${column.name}${SEALED_SUFFIX}`].filter(
+      (name) => name === column.name || !mapped.columns.has(name),
+    );
     for (const name of places) {
       const facts = table.columns.find((each) => each.name === name);
       if (facts === undefined) continue;
@@ -136,7 +138,9 @@ function defaultCandidates(place: Place, mapped: MappedColumn, facts: ColumnFact
   // What a check names comes early, but after a mask that says what it is.
   const texts = [...plain.slice(0, 4), ...named, ...plain.slice(4)];
   const limit = lengthOf(facts);
-  const fitting = [...new Set(texts)].map((text) => (limit === undefined || !isTextual(facts) ? text : [...text].slice(0, limit).join('')));
+  const fitting = [...new Set(texts)].map((text) =>
+    limit === undefined || !isTextual(facts) ? text : [...text].slice(0, limit).join(''),
+  );
   return [...nulls, ...[...new Set(fitting)].slice(0, CANDIDATES_AT_MOST).map((text): Write => ({ column, to: 'value', text }))];
 }
 
@@ -146,7 +150,9 @@ const CANDIDATES_AT_MOST = 80;
 function isUnique(table: TableFacts, column: string): boolean {
   return (
     table.uniques.some(({ columns }) => columns.includes(column)) ||
-    table.indexes.some(({ unique, keys }) => unique && keys.some((key) => key.column === column || key.expression?.includes(column) === true))
+    table.indexes.some(
+      ({ unique, keys }) => unique && keys.some((key) => key.column === column || key.expression?.includes(column) === true),
+    )
   );
 }
 
@@ -154,7 +160,9 @@ function isUnique(table: TableFacts, column: string): boolean {
 function isSingleNull(table: TableFacts, column: string): boolean {
   return (
     table.uniques.some(({ columns, nullsNotDistinct }) => nullsNotDistinct && columns.includes(column)) ||
-    table.indexes.some(({ unique, nullsNotDistinct, keys }) => unique && nullsNotDistinct && keys.some((key) => key.column === column))
+    table.indexes.some(
+      ({ unique, nullsNotDistinct, keys }) => unique && nullsNotDistinct && keys.some((key) => key.column === column),
+    )
   );
 }
 

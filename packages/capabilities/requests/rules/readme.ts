@@ -40,7 +40,9 @@ export function readmeText({
     '',
     'A cell of a spreadsheet that would begin with = + - @ has an apostrophe before it, so that it is not run as a formula.',
     'What stands in shared entries about other people has been left out.',
-    ...(withheld.length === 0 ? [] : ['', 'Left out:', ...withheld.map(({ table, column, reason }) => `  ${table}.${column}: ${reason}`)]),
+    ...(withheld.length === 0
+      ? []
+      : ['', 'Left out:', ...withheld.map(({ table, column, reason }) => `  ${table}.${column}: ${reason}`)]),
     '',
   ].join('\n');
 }

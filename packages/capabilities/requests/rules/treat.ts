@@ -1,4 +1,12 @@
-import { formatPath, isPersonalColumn, resolveEdge, type DataMap, type MappedTable, type SchemaIndex, type TableFacts } from '@safekeep/core';
+import {
+  formatPath,
+  isPersonalColumn,
+  resolveEdge,
+  type DataMap,
+  type MappedTable,
+  type SchemaIndex,
+  type TableFacts,
+} from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import type { Action, ErasureMode } from '../model.ts';
 import { valueWrite, wholeRowOf, type ColumnChoice, type WholeRow, type Write } from './masks.ts';
@@ -26,7 +34,14 @@ export type TablePolicy = {
 export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts: TableFacts): TablePolicy {
   const mapped = map.tables.get(table) ?? null;
   if (mapped === null)
-    return { table, facts, mapped, whole: { choices: [], deletes: false, keeps: [], blocked: [] }, own: new Map(), detach: new Map() };
+    return {
+      table,
+      facts,
+      mapped,
+      whole: { choices: [], deletes: false, keeps: [], blocked: [] },
+      own: new Map(),
+      detach: new Map(),
+    };
   const whole = wholeRowOf({ map, schema }, mapped, facts);
   const own = new Map<string, readonly ColumnChoice[]>();
   const detach = new Map<string, readonly ColumnChoice[]>();
@@ -38,13 +53,19 @@ export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts
       if (column === undefined) return false;
       return column.of === null ? isOnly && isPersonalColumn(column) : formatPath(column.of) === path;
     };
-    own.set(path, whole.choices.filter(({ column }) => belongs(column)));
+    own.set(
+      path,
+      whole.choices.filter(({ column }) => belongs(column)),
+    );
     const resolved = resolveEdge(map, schema, table, edge);
     const first = 'kind' in resolved ? undefined : resolved.hops[0];
     const columns = first?.direction === 'forward' ? first.columns : [];
     const nullable = columns.filter((name) => facts.columns.find((column) => column.name === name)?.notNull === false);
     // One null in the key is enough for the reference to be none.
-    detach.set(path, nullable.map((column) => ({ column, candidates: [{ column, to: 'null' }], fixed: true })));
+    detach.set(
+      path,
+      nullable.map((column) => ({ column, candidates: [{ column, to: 'null' }], fixed: true })),
+    );
   }
   return { table, facts, mapped, whole, own, detach };
 }

@@ -9,7 +9,12 @@ import { identityTexts, isOneOf, keysTable, Parameters, quote, quoteTable } from
 import { arrays } from './traverse.ts';
 
 /** A table, and rows of it. */
-export type Rows = { readonly table: string; readonly facts: TableFacts; readonly identity: Identity; readonly keys: readonly RowKey[] };
+export type Rows = {
+  readonly table: string;
+  readonly facts: TableFacts;
+  readonly identity: Identity;
+  readonly keys: readonly RowKey[];
+};
 
 // ---- choosing what to write ----------------------------------------------------------------------------------------------
 
@@ -32,7 +37,8 @@ export async function chooseWrites(
     if (write === undefined) unmaskable.push({ what: `the type of ${choice.column}`, columns: [choice.column] });
     else chosen.set(choice.column, write);
   }
-  const checks = (rows.facts.checks as readonly Check[]).filter(({ enforced = true }) => enforced); // The catalogue's own checks.
+  // The catalogue's own checks.
+  const checks = (rows.facts.checks as readonly Check[]).filter(({ enforced }) => enforced);
   for (const check of checks) {
     const touched = choices.filter(({ column }) => check.columns.includes(column) && chosen.has(column));
     if (touched.length === 0) continue;
@@ -43,7 +49,11 @@ export async function chooseWrites(
 }
 
 /** Types that take whatever the rules offer them need not be asked. */
-async function firstThatFits(client: pg.ClientBase, facts: TableFacts, { column, candidates }: ColumnChoice): Promise<Write | undefined> {
+async function firstThatFits(
+  client: pg.ClientBase,
+  facts: TableFacts,
+  { column, candidates }: ColumnChoice,
+): Promise<Write | undefined> {
   const found = columnOf(facts, column);
   if (found?.domain === null || found === undefined) return candidates[0];
   for (const write of candidates) {
@@ -127,7 +137,9 @@ function sampleOf(write: Write): string {
 function uniqueValue(make: UniqueMake): string {
   if (make.kind === 'uuid') return randomUUID();
   if (make.kind === 'integer') return String(-randomInt(1, 2 ** Math.min(47, make.bits)));
-  return `${make.before}${randomBytes(Math.ceil(make.digits / 2)).toString('hex').slice(0, make.digits)}${make.after}`;
+  return `${make.before}${randomBytes(Math.ceil(make.digits / 2))
+    .toString('hex')
+    .slice(0, make.digits)}${make.after}`;
 }
 
 // ---- writing ---------------------------------------------------------------------------------------------------------------
@@ -180,7 +192,14 @@ async function perRowValues(
   hashKey: KeyObject,
 ): Promise<{ readonly rows: Rows; readonly perRow: readonly (readonly string[])[] }> {
   const hashed = writes.filter((write) => write.to === 'hash');
-  const old = hashed.length === 0 ? undefined : await oldTexts(client, rows, hashed.map(({ column }) => column));
+  const old =
+    hashed.length === 0
+      ? undefined
+      : await oldTexts(
+          client,
+          rows,
+          hashed.map(({ column }) => column),
+        );
   const perRow = writes.flatMap((write) => {
     if (write.to === 'unique') return [rows.keys.map(() => uniqueValue(write.make))];
     if (write.to !== 'hash') return [];
@@ -195,7 +214,11 @@ async function perRowValues(
   return { rows, perRow };
 }
 
-async function oldTexts(client: pg.ClientBase, rows: Rows, columns: readonly string[]): Promise<ReadonlyMap<string, readonly (string | null)[]>> {
+async function oldTexts(
+  client: pg.ClientBase,
+  rows: Rows,
+  columns: readonly string[],
+): Promise<ReadonlyMap<string, readonly (string | null)[]>> {
   const parameters = new Parameters();
   const parts = identityTexts(rows.identity, 't');
   const where = isOneOf(rows.identity, 't', rows.keys, parameters);

@@ -47,16 +47,24 @@ export async function* exportRows(
   if (conditions.length === 0) return;
   const others = personsOf(map, reach.schema, table);
   // A column of bytes is sealed or plain; either way the server's own text of it is what is read.
-  const list = [...columns.map(({ stored }) => `t.${quote(stored)}::text`), ...flags, ...others.map(({ expression }) => expression)];
+  const list = [
+    ...columns.map(({ stored }) => `t.${quote(stored)}::text`),
+    ...flags,
+    ...others.map(({ expression }) => expression),
+  ];
   const bounds = since === null ? '' : windowCondition(since, window, parameters);
   const text = `declare safekeep_export no scroll cursor for select ${list.join(', ')} from ${quoteTable(table)} as t where (${conditions.join(' or ')})${bounds}`;
   await client.query(text, parameters.values);
   const paths = edges.map(({ edge }) => edge?.path ?? '');
   try {
     for (;;) {
-      const { rows } = await client.query<(string | null)[]>({ text: `fetch ${ROWS_AT_ONCE} from safekeep_export`, rowMode: 'array' });
+      const { rows } = await client.query<(string | null)[]>({
+        text: `fetch ${ROWS_AT_ONCE} from safekeep_export`,
+        rowMode: 'array',
+      });
       if (rows.length > 0) {
-        if (flags.length > 0 || others.length > 0) for (const row of rows) hideOthers(row, { columns, edges, paths, others, person, hasFlags: flags.length > 0 });
+        if (flags.length > 0 || others.length > 0)
+          for (const row of rows) hideOthers(row, { columns, edges, paths, others, person, hasFlags: flags.length > 0 });
         yield rows;
       }
       if (rows.length < ROWS_AT_ONCE) return;
@@ -107,10 +115,16 @@ function hideOthers(row: (string | null)[], { columns, edges, paths, others, per
 }
 
 /** The columns of sealed values in a batch, for the opener; `\x…` as the server writes bytes. */
-export function sealedValues(table: string, { name }: ExportColumn, place: number, rows: readonly (readonly (string | null)[])[]): readonly SealedValue[] {
+export function sealedValues(
+  table: string,
+  { name }: ExportColumn,
+  place: number,
+  rows: readonly (readonly (string | null)[])[],
+): readonly SealedValue[] {
   return rows.flatMap((row) => {
     const text = row[place];
-    return text === null || text === undefined ? [] : [{ table, column: name, stored: Buffer.from(text.replace(/^\\x/, ''), 'hex') }];
+    return text === null || text === undefined
+      ? []
+      : [{ table, column: name, stored: Buffer.from(text.replace(/^\\x/, ''), 'hex') }];
   });
 }
-

@@ -14,7 +14,14 @@ const TEXTS: ReadonlySet<string> = new Set(['text', 'character varying', 'charac
  */
 export async function matchValue(
   client: pg.ClientBase,
-  question: { readonly subject: Subject; readonly table: TableFacts; readonly column: string; readonly query: string; readonly how: 'exact' | 'part'; readonly limit: number },
+  question: {
+    readonly subject: Subject;
+    readonly table: TableFacts;
+    readonly column: string;
+    readonly query: string;
+    readonly how: 'exact' | 'part';
+    readonly limit: number;
+  },
 ): Promise<readonly Match[]> {
   const { subject, table, column, query, how, limit } = question;
   const facts = columnOf(table, column);
@@ -33,7 +40,12 @@ export async function matchValue(
 
 async function matches(
   client: pg.ClientBase,
-  { subject, condition, parameters, limit }: { readonly subject: Subject; readonly condition: string; readonly parameters: Parameters; readonly limit: number },
+  {
+    subject,
+    condition,
+    parameters,
+    limit,
+  }: { readonly subject: Subject; readonly condition: string; readonly parameters: Parameters; readonly limit: number },
 ): Promise<readonly Match[]> {
   const key = subject.key.map((column) => `t.${quote(column)}::text`);
   const label = subject.label === null ? 'null::text' : `t.${quote(subject.label)}::text`;
@@ -48,13 +60,22 @@ async function matches(
 /** The stored bytes of a column in these rows of persons. */
 export async function readColumns(
   client: pg.ClientBase,
-  { subject, table, keys, column }: { readonly subject: Subject; readonly table: TableFacts; readonly keys: readonly RowKey[]; readonly column: string },
+  {
+    subject,
+    table,
+    keys,
+    column,
+  }: { readonly subject: Subject; readonly table: TableFacts; readonly keys: readonly RowKey[]; readonly column: string },
 ): Promise<readonly (Match & { readonly value: Buffer | null })[]> {
   if (keys.length === 0) return [];
   const parameters = new Parameters();
-  const where = isAmong({ alias: 't', columns: subject.key, types: subject.key.map((name) => typeOf(table, name)), values: keys }, parameters);
+  const where = isAmong(
+    { alias: 't', columns: subject.key, types: subject.key.map((name) => typeOf(table, name)), values: keys },
+    parameters,
+  );
   const key = subject.key.map((name) => `t.${quote(name)}::text`);
-  const label = subject.label === null || columnOf(table, subject.label) === undefined ? 'null::text' : `t.${quote(subject.label)}::text`;
+  const label =
+    subject.label === null || columnOf(table, subject.label) === undefined ? 'null::text' : `t.${quote(subject.label)}::text`;
   const { rows } = await client.query<(string | Buffer | null)[]>({
     text: `select ${key.join(', ')}, ${label}, t.${quote(column)} from ${quoteTable(subject.table)} as t where ${where}`,
     values: parameters.values,

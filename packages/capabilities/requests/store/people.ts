@@ -18,7 +18,9 @@ export async function* everyPerson(
   const wanted = columns.filter((name) => columnOf(facts, name) !== undefined);
   const list = [...subject.key, ...wanted].map((column) => `t.${quote(column)}::text`);
   const none = new Parameters();
-  await client.query(`declare safekeep_people no scroll cursor for select ${list.join(', ')} from ${quoteTable(subject.table)} as t`);
+  await client.query(
+    `declare safekeep_people no scroll cursor for select ${list.join(', ')} from ${quoteTable(subject.table)} as t`,
+  );
   for (;;) {
     const rows = await arrays(client, `fetch ${PEOPLE_AT_ONCE} from safekeep_people`, none);
     yield rows.map((row) => ({ key: row.slice(0, subject.key.length).map(String), values: row.slice(subject.key.length) }));

@@ -48,8 +48,16 @@ export async function findPlan(client: pg.ClientBase, tenant: string, hash: stri
 }
 
 /** They name the person. */
-export async function dropPlans(client: pg.ClientBase, tenant: string, { type, key }: { readonly type: string; readonly key: string }): Promise<void> {
-  await client.query('delete from safekeep.erasure_plans where tenant_id = $1 and subject_type = $2 and subject_key = $3', [tenant, type, key]);
+export async function dropPlans(
+  client: pg.ClientBase,
+  tenant: string,
+  { type, key }: { readonly type: string; readonly key: string },
+): Promise<void> {
+  await client.query('delete from safekeep.erasure_plans where tenant_id = $1 and subject_type = $2 and subject_key = $3', [
+    tenant,
+    type,
+    key,
+  ]);
 }
 
 export type ErasureState = 'running' | 'committed' | 'held' | 'due' | 'outside' | 'done' | 'unfulfilled';
@@ -108,7 +116,13 @@ export async function updateErasure(
   client: pg.ClientBase,
   tenant: string,
   id: ErasureId,
-  change: { readonly state: ErasureState; readonly progress?: unknown; readonly certificate?: unknown; readonly holds?: readonly string[]; readonly finishedAt?: Date },
+  change: {
+    readonly state: ErasureState;
+    readonly progress?: unknown;
+    readonly certificate?: unknown;
+    readonly holds?: readonly string[];
+    readonly finishedAt?: Date;
+  },
 ): Promise<void> {
   await client.query(
     `update safekeep.erasures
@@ -191,7 +205,13 @@ export async function readCalls(db: Queryable, tenant: string, erasure: ErasureI
 export async function noteCall(
   client: pg.ClientBase,
   tenant: string,
-  call: { readonly erasure: ErasureId; readonly place: string; readonly state: CallRecord['state']; readonly error: string | null; readonly at: Date },
+  call: {
+    readonly erasure: ErasureId;
+    readonly place: string;
+    readonly state: CallRecord['state'];
+    readonly error: string | null;
+    readonly at: Date;
+  },
 ): Promise<void> {
   await client.query(
     `update safekeep.erasure_calls set state = $4, tries = tries + 1, last_tried = $5, last_error = $6

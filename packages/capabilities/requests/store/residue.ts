@@ -22,7 +22,11 @@ export async function serverCopies(client: pg.ClientBase): Promise<readonly stri
 }
 
 /** Statistics with values of a table are made anew: until then old values can be read by SQL in pg_stats. */
-export async function analyze(client: pg.ClientBase, tables: readonly string[], options: { readonly vacuum: boolean }): Promise<void> {
+export async function analyze(
+  client: pg.ClientBase,
+  tables: readonly string[],
+  options: { readonly vacuum: boolean },
+): Promise<void> {
   for (const table of tables) await client.query(`${options.vacuum ? 'vacuum (analyze)' : 'analyze'} ${quoteTable(table)}`);
 }
 
@@ -64,7 +68,10 @@ export async function statisticsWith(
 }
 
 /** The positions of the sequences that number rows of these tables, so that a restore never gives an erased number again. */
-export async function sequencePositions(client: pg.ClientBase, sequences: readonly string[]): Promise<readonly { readonly name: string; readonly last: string }[]> {
+export async function sequencePositions(
+  client: pg.ClientBase,
+  sequences: readonly string[],
+): Promise<readonly { readonly name: string; readonly last: string }[]> {
   const positions: { name: string; last: string }[] = [];
   for (const name of sequences) {
     const { rows } = await client.query<{ last: string }>(`select last_value::text as last from ${quoteTable(name)}`);
@@ -74,7 +81,10 @@ export async function sequencePositions(client: pg.ClientBase, sequences: readon
 }
 
 /** Moves a sequence on to at least this position; never back. Returns whether it moved. */
-export async function advanceSequence(client: pg.ClientBase, { name, last }: { readonly name: string; readonly last: string }): Promise<boolean> {
+export async function advanceSequence(
+  client: pg.ClientBase,
+  { name, last }: { readonly name: string; readonly last: string },
+): Promise<boolean> {
   const { schema, table } = parseTableName(name);
   const qualified = `${quote(schema)}.${quote(table)}`;
   const { rowCount } = await client.query(

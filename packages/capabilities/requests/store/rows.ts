@@ -1,9 +1,17 @@
 import type pg from 'pg';
-import { formatPath, intervalOf, type DataMap, type Meaning, type ResolvedPath, resolveEdge, type SchemaIndex } from '@safekeep/core';
+import {
+  formatPath,
+  intervalOf,
+  type DataMap,
+  type Meaning,
+  type ResolvedPath,
+  resolveEdge,
+  type SchemaIndex,
+} from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import type { Identity, RowKey } from '../model.ts';
 import type { Node } from '../rules/graph.ts';
-import { identityTexts, isOneOf, Parameters, quote, quoteTable } from './sql.ts';
+import { identityTexts, Parameters, quote, quoteTable } from './sql.ts';
 import { arrays, edgeCondition, identityOf, tableOf, type Reach } from './traverse.ts';
 
 /** One row of a person in a table, with all that decides what becomes of it. */
@@ -15,13 +23,18 @@ export type PersonRow = {
   readonly others: readonly Person[];
   /** A duty to keep it goes on; until when, where that is known. */
   readonly kept: { readonly until: string | null } | null;
+  /** The row as the server writes it, where it was asked for: to be hashed. */
+  readonly text: string | null;
 };
 
 export type TableRows = {
   readonly table: string;
   readonly identity: Identity;
   /** The condition by which all rows of the person are found, as `from … where …`, with its parameters. Undefined: none. */
-  readonly select: (list: string, more?: { readonly and?: string; readonly tail?: string }) => { readonly text: string; readonly parameters: Parameters } | undefined;
+  readonly select: (
+    list: string,
+    more?: { readonly and?: string; readonly tail?: string },
+  ) => { readonly text: string; readonly parameters: Parameters } | undefined;
   readonly edges: readonly Node[];
 };
 
@@ -53,6 +66,7 @@ export type LoadOptions = {
   readonly lock: boolean;
   /** In the order of their keys: from the first, or those after this one. */
   readonly from?: 'first' | { readonly after: RowKey };
+  readonly withText?: boolean;
 };
 
 /** The rows of the person in one table, at most `limit`. */
@@ -60,7 +74,7 @@ export async function loadRows(
   client: pg.ClientBase,
   ground: LoadGround,
   rows: TableRows,
-  { limit, lock, from }: LoadOptions,
+  { limit, lock, from, withText = false }: LoadOptions,
 ): Promise<readonly PersonRow[]> {
   const { map, reach, person, now } = ground;
   const parts = identityTexts(rows.identity, 't');
@@ -75,7 +89,7 @@ export async function loadRows(
   const strangers = otherEdges(map, reach.schema, rows.table);
   const others = strangers.map((edge) => personsBy(map, edge));
   const keep = keepColumns(map, rows.table, now, statement);
-  const list = [...parts, ...flags.map((flag) => `(${flag})::text`), ...others, ...keep];
+  const list = [...parts, ...flags.map((flag) => `(${flag})::text`), ...others, ...keep, ...(withText ? ['t::text'] : [])];
   const beyond = from === undefined || from === 'first' ? '' : ` and ${isAfter(rows.identity, from.after, statement)}`;
   const order = from === undefined ? '' : ` order by ${orderOf(rows.identity)}`;
   const most = Number.isFinite(limit) ? ` limit ${limit}` : '';
@@ -84,7 +98,7 @@ export async function loadRows(
     `select ${list.join(', ')} from ${quoteTable(rows.table)} as t where (${conditions.join(' or ')})${beyond}${order}${most}${lock ? ' for update of t' : ''}`,
     statement,
   );
-  return found.map((row) => rowOf(row, { parts: parts.length, edges: rows.edges, strangers, person, hasKeep: keep.length > 0 }));
+  return found.map((row) => rowOf(row, { parts: parts.length, edges: rows.edges, strangers, person, hasKeep: keep.length > 0, withText }));
 }
 
 function rowOf(
@@ -95,12 +109,14 @@ function rowOf(
     strangers,
     person,
     hasKeep,
+    withText,
   }: {
     readonly parts: number;
     readonly edges: readonly Node[];
     readonly strangers: readonly ResolvedPath[];
     readonly person: Person;
     readonly hasKeep: boolean;
+    readonly withText: boolean;
   },
 ): PersonRow {
   const reached = edges.flatMap(({ edge }, place) => (edge !== null && row[parts + place] === 'true' ? [edge] : []));
@@ -119,6 +135,7 @@ function rowOf(
     reached,
     others: [...others.values()],
     kept: hasKeep && row[last] === 'true' ? { until: row[last + 1] ?? null } : null,
+    text: withText ? (row.at(-1) ?? null) : null,
   };
 }
 
@@ -144,7 +161,10 @@ function otherEdges(map: DataMap, schema: SchemaIndex, table: string): readonly 
     const path = resolveEdge(map, schema, table, edge);
     return 'kind' in path ? [] : [path];
   });
-  const isSingle = resolved.length <= 1 && own.length === 0 && resolved.every(({ hops }) => hops.every(({ direction }) => direction === 'forward'));
+  const isSingle =
+    resolved.length <= 1 &&
+    own.length === 0 &&
+    resolved.every(({ hops }) => hops.every(({ direction }) => direction === 'forward'));
   return isSingle ? [] : [...resolved, ...own.map((subject): ResolvedPath => selfPath(subject.name, table))];
 }
 
@@ -180,18 +200,6 @@ function keepColumns(map: DataMap, table: string, now: Date, parameters: Paramet
   if (rule.until === null) return [`'true'`, 'null::text'];
   const end = `(t.${quote(rule.until.column)} + ${parameters.add(intervalOf(rule.until.plus))}::interval)`;
   return [`coalesce(${end} > ${parameters.add(now)}::timestamptz, true)::text`, `(${end})::date::text`];
-}
-
-/** Rows as the server writes them, to be hashed: what is known of a row without being able to read it. */
-export async function rowTexts(
-  client: pg.ClientBase,
-  { table, identity, keys }: { readonly table: string; readonly identity: Identity; readonly keys: readonly RowKey[] },
-): Promise<ReadonlyMap<string, string>> {
-  const parameters = new Parameters();
-  const parts = identityTexts(identity, 't');
-  const where = isOneOf(identity, 't', keys, parameters);
-  const found = await arrays(client, `select ${parts.join(', ')}, t::text from ${quoteTable(table)} as t where ${where}`, parameters);
-  return new Map(found.map((row) => [JSON.stringify(row.slice(0, parts.length)), row[parts.length] ?? '']));
 }
 
 /** How many rows of a table are the person's. */

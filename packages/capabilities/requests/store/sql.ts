@@ -28,12 +28,23 @@ export type TypedColumn = { readonly name: string; readonly type: string };
  * one parameter, so the planner knows how many there are.
  */
 export function isAmong(
-  { alias, columns, types, values }: { readonly alias: string; readonly columns: readonly string[]; readonly types: readonly string[]; readonly values: readonly RowKey[] },
+  {
+    alias,
+    columns,
+    types,
+    values,
+  }: {
+    readonly alias: string;
+    readonly columns: readonly string[];
+    readonly types: readonly string[];
+    readonly values: readonly RowKey[];
+  },
   parameters: Parameters,
 ): string {
   const [column, ...more] = columns;
   const [type, ...otherTypes] = types;
-  if (column === undefined || type === undefined || more.length !== otherTypes.length) throw new Error('Columns and types go in pairs');
+  if (column === undefined || type === undefined || more.length !== otherTypes.length)
+    throw new Error('Columns and types go in pairs');
   if (more.length === 0) {
     const place = parameters.add(values.map(([value]) => value));
     return `${alias}.${quote(column)} = any (${place}::text[]::${type}[])`;
@@ -64,7 +75,11 @@ export function isOneOf(identity: Identity, alias: string, keys: readonly RowKey
 /** These rows as a table `k (k1, k2, …)`, with further texts beside each as `v1, v2, …`, and how it is joined. */
 export function keysTable(
   identity: Identity,
-  { alias, keys, beside }: { readonly alias: string; readonly keys: readonly RowKey[]; readonly beside: readonly (readonly string[])[] },
+  {
+    alias,
+    keys,
+    beside,
+  }: { readonly alias: string; readonly keys: readonly RowKey[]; readonly beside: readonly (readonly string[])[] },
   parameters: Parameters,
 ): { readonly from: string; readonly on: string } {
   const types = identityTypes(identity);

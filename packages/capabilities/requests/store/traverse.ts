@@ -5,7 +5,11 @@ import { PERSON, type Graph, type Node } from '../rules/graph.ts';
 import { isAmong, Parameters, quote, quoteTable } from './sql.ts';
 
 /** What was found on the way: for each node that others ask, the values they ask for. Rows themselves are found by these. */
-export type Reach = { readonly graph: Graph; readonly schema: SchemaIndex; readonly values: ReadonlyMap<string, readonly RowKey[]> };
+export type Reach = {
+  readonly graph: Graph;
+  readonly schema: SchemaIndex;
+  readonly values: ReadonlyMap<string, readonly RowKey[]>;
+};
 
 export type FollowOptions = {
   /** Lock what is passed, so that nothing can be hung on it until the transaction ends. */
@@ -40,7 +44,8 @@ export async function followPaths(
     .filter(({ id }) => id !== PERSON && graph.wanted.has(id))
     .toSorted((a, b) => a.id.length - b.id.length);
   for (let round = 0, isNew = true; isNew; round += 1) {
-    if (round === ROUNDS_AT_MOST) throw new SafekeepError('subject-too-large', { limit: ROUNDS_AT_MOST, what: 'steps in a circle' });
+    if (round === ROUNDS_AT_MOST)
+      throw new SafekeepError('subject-too-large', { limit: ROUNDS_AT_MOST, what: 'steps in a circle' });
     isNew = false;
     for (const node of asked) {
       options.signal?.throwIfAborted();
@@ -133,7 +138,12 @@ function allEnds({ graph, values }: Reach, node: Node): readonly RowKey[] {
 
 async function askNode(
   client: pg.ClientBase,
-  { graph, schema, node, ends }: { readonly graph: Graph; readonly schema: SchemaIndex; readonly node: Node; readonly ends: readonly RowKey[] },
+  {
+    graph,
+    schema,
+    node,
+    ends,
+  }: { readonly graph: Graph; readonly schema: SchemaIndex; readonly node: Node; readonly ends: readonly RowKey[] },
   lock: boolean,
 ): Promise<readonly RowKey[]> {
   const parameters = new Parameters();
@@ -183,7 +193,8 @@ export function tableOf(schema: SchemaIndex, name: string): TableFacts {
 
 export function typeOf(table: TableFacts, column: string): string {
   const facts = columnOf(table, column);
-  if (facts === undefined) throw new SafekeepError('map-does-not-fit', { problems: `there is no column ${column} in ${table.schema}.${table.name}` });
+  if (facts === undefined)
+    throw new SafekeepError('map-does-not-fit', { problems: `there is no column ${column} in ${table.schema}.${table.name}` });
   // The server's own words for the type.
   return facts.baseType;
 }
@@ -193,4 +204,3 @@ export async function arrays(client: pg.ClientBase, text: string, parameters: Pa
   const { rows } = await client.query<(string | null)[]>({ text, values: parameters.values, rowMode: 'array' });
   return rows;
 }
-

@@ -12,12 +12,13 @@ import { mapOf } from './workbench.ts';
 
 const [folder = '', url = '', subject = '', hash = ''] = process.argv.slice(2);
 const text = readFileSync(join(folder, 'map.json'), 'utf8');
+const parsed: unknown = JSON.parse(text);
 const database = await openDatabase(new Secret(url), { poolMax: 3 });
 const signer = signingKeyFromPem(readFileSync(join(folder, 'signing.pem'), 'utf8'), 'home-1');
 const clock = systemClock;
 const ledger = await openLedger({ directory: join(folder, 'ledger'), keyFile: join(folder, 'keys', 'ledger.key'), signer, clock });
 const catalog = await database.withClient((client) => readCatalog(client));
-const map = mapOf(JSON.parse(text));
+const map = mapOf(parsed);
 // Synchronous: what was begun is told before the kill.
 writeSync(1, 'begins\n');
 const done = await executeErasure(

@@ -26,8 +26,13 @@ const MAP = {
   tenant: 'fixed',
   subjects: { person: { table: 'public.people', key: 'id', find_by: ['email', 'name'], label: 'name' } },
   tables: {
-    'public.people': { columns: { id: { category: 'user.unique_id' }, name: { category: 'user.name' }, email: { category: 'user.contact.email' } } },
-    'public.orders': { of: { person: 'person_id' }, columns: { id: { category: 'none' }, person_id: { category: 'none' }, what: { category: 'user.payment' } } },
+    'public.people': {
+      columns: { id: { category: 'user.unique_id' }, name: { category: 'user.name' }, email: { category: 'user.contact.email' } },
+    },
+    'public.orders': {
+      of: { person: 'person_id' },
+      columns: { id: { category: 'none' }, person_id: { category: 'none' }, what: { category: 'user.payment' } },
+    },
   },
 };
 
@@ -58,41 +63,54 @@ export async function killAndLook(t: Parameters<typeof workbench>[0], kills: num
     assert.equal((await bench.ground.ledger.openIntents()).length, 0);
   }
   await assertAgreement(bench, kills);
-  const { rows } = await bench.pool.query(`select count(*)::int as n from orders where person_id > $1 and what not like 'thing %' and what not like 'more %'`, [kills]);
-  assert.equal(rows[0].n, 0, 'nobody else was touched');
+  const { rows } = await bench.pool.query<{ n: number }>(
+    `select count(*)::int as n from orders where person_id > $1 and what not like 'thing %' and what not like 'more %'`,
+    [kills],
+  );
+  assert.equal(rows[0]?.n, 0, 'nobody else was touched');
   return interrupted;
 }
 
 async function maskedOrders({ pool }: Workbench, person: number): Promise<{ readonly left: number; readonly all: number }> {
-  const { rows } = await pool.query(
+  const { rows } = await pool.query<{ left: number; all: number }>(
     `select (select count(*) from orders where person_id = $1 and what is not null)::int + (select count(*) from people where id = $1 and name <> 'erased')::int as left,
             (select count(*) from orders where person_id = $1)::int + 1 as all`,
     [person],
   );
-  return rows[0];
+  const [counts] = rows;
+  assert.ok(counts);
+  return counts;
 }
 
 /** The server may still be ending the transaction of the one that was killed. */
 async function assertWhole(bench: Workbench, person: number): Promise<void> {
   for (;;) {
-    const { rows } = await bench.pool.query(
+    const { rows } = await bench.pool.query<{ n: number }>(
       `select count(*)::int as n from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle' and application_name not like 'test %'`,
     );
-    if (rows[0].n === 0) break;
+    if (rows[0]?.n === 0) break;
   }
   const { left, all } = await maskedOrders(bench, person);
   assert.ok(left === 0 || left === all, `${left} of ${all} rows are left: half an erasure`);
 }
 
 async function assertAgreement({ pool, ground, folder }: Workbench, kills: number): Promise<void> {
-  const { rows } = await pool.query<{ id: string; state: string; certificate: unknown }>(`select erasure_id as id, state, certificate from safekeep.erasures`);
-  assert.deepEqual(rows.map(({ state }) => state), Array.from({ length: kills }, () => 'done'));
+  const { rows } = await pool.query<{ id: string; state: string; certificate: unknown }>(
+    `select erasure_id as id, state, certificate from safekeep.erasures`,
+  );
+  assert.deepEqual(
+    rows.map(({ state }) => state),
+    Array.from({ length: kills }, () => 'done'),
+  );
   const done = new Set<string>();
   for await (const { entry } of ground.ledger.read())
     if (entry.kind === 'done' && entry.operation === 'erasure') done.add(entry.ids['erasure'] ?? entry.id);
   assert.deepEqual([...done].toSorted(), rows.map(({ id }) => id).toSorted(), 'ledger and database name the same erasures');
   const files = await readdir(join(folder, 'certificates'));
-  assert.deepEqual(files.filter((name) => name.endsWith('.json')).toSorted(), rows.map(({ id }) => `erasure-${id}.json`).toSorted());
+  assert.deepEqual(
+    files.filter((name) => name.endsWith('.json')).toSorted(),
+    rows.map(({ id }) => `erasure-${id}.json`).toSorted(),
+  );
   for (const { id, certificate } of rows) {
     const file: unknown = JSON.parse(await readFile(join(folder, 'certificates', `erasure-${id}.json`), 'utf8'));
     assert.deepEqual(file, certificate);

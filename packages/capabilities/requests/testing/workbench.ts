@@ -23,7 +23,11 @@ export type Workbench = TestDatabase & {
   /** The structure as it stands now, with another map perhaps. */
   readonly refresh: (map?: object, ports?: RequestPorts) => Promise<ErasureGround>;
   readonly plan: (subject: string, mode?: ErasureMode, ground?: ErasureGround) => Promise<ErasurePlan>;
-  readonly approve: (subject: string, hash: string, options?: ExecuteOptions & { readonly by?: string; readonly ground?: ErasureGround }) => Promise<ErasureDone>;
+  readonly approve: (
+    subject: string,
+    hash: string,
+    options?: ExecuteOptions & { readonly by?: string; readonly ground?: ErasureGround },
+  ) => Promise<ErasureDone>;
   /** Plans and carries out. */
   readonly erase: (subject: string, mode?: ErasureMode, ground?: ErasureGround) => Promise<ErasureDone>;
   /** Every row of a table as text, sorted. */
@@ -33,7 +37,12 @@ export type Workbench = TestDatabase & {
 /** A database of the given schema and a ground to erase on. */
 export async function workbench(
   t: Ending,
-  { schema, map, server = testServers()[0], ports = { participants: [] } }: { readonly schema: string; readonly map: object; readonly server?: TestServer; readonly ports?: RequestPorts },
+  {
+    schema,
+    map,
+    server = testServers()[0],
+    ports = { participants: [] },
+  }: { readonly schema: string; readonly map: object; readonly server?: TestServer; readonly ports?: RequestPorts },
 ): Promise<Workbench> {
   const made = await testDatabase(t, { migrated: true, server });
   await made.pool.query(schema);
@@ -41,7 +50,12 @@ export async function workbench(
   const pem = createSigningKey();
   const signer = signingKeyFromPem(pem, 'home-1');
   const clock = fixedClock('2026-11-21T10:00:00Z');
-  const ledger = await openLedger({ directory: join(folder, 'ledger'), keyFile: join(folder, 'keys', 'ledger.key'), signer, clock });
+  const ledger = await openLedger({
+    directory: join(folder, 'ledger'),
+    keyFile: join(folder, 'keys', 'ledger.key'),
+    signer,
+    clock,
+  });
   t.after(async () => {
     ledger.close();
     await rm(folder, { recursive: true });
@@ -65,7 +79,8 @@ export async function workbench(
     };
   };
   const ground = await refresh();
-  const plan: Workbench['plan'] = async (subject, mode = 'anonymise', on = ground) => await planErasure(on, { ...parseSubject(on.map, subject), mode }, 'ann');
+  const plan: Workbench['plan'] = async (subject, mode = 'anonymise', on = ground) =>
+    await planErasure(on, { ...parseSubject(on.map, subject), mode }, 'ann');
   const approve: Workbench['approve'] = async (subject, hash, { by = 'ben', ground: on = ground, ...options } = {}) =>
     await executeErasure(on, parseSubject(on.map, subject), { hash, by }, options);
   return {
@@ -77,15 +92,18 @@ export async function workbench(
     refresh,
     plan,
     approve,
-    erase: async (subject, mode = 'anonymise', on = ground) => await approve(subject, (await plan(subject, mode, on)).hash, { ground: on }),
+    erase: async (subject, mode = 'anonymise', on = ground) =>
+      await approve(subject, (await plan(subject, mode, on)).hash, { ground: on }),
     rows: async (table, where = 'true') => {
-      const { rows } = await made.pool.query<{ text: string }>(`select t::text as text from ${table} as t where ${where} order by 1`);
+      const { rows } = await made.pool.query<{ text: string }>(
+        `select t::text as text from ${table} as t where ${where} order by 1`,
+      );
       return rows.map(({ text }) => text);
     },
   };
 }
 
-export function mapOf(map: object): ErasureGround['map'] {
+export function mapOf(map: unknown): ErasureGround['map'] {
   const reading = readMap(map);
   if (!('map' in reading)) throw new Error(`The map is none: ${JSON.stringify(reading.faults)}`);
   return reading.map;
@@ -179,7 +197,13 @@ export const DIFFICULT_MAP = {
     },
     'public.visits': {
       of: { patient: 'patient_id' },
-      columns: { tenant: none, id: none, patient_id: personal('user.unique_id'), reason: personal('user.health_and_medical'), prior: none },
+      columns: {
+        tenant: none,
+        id: none,
+        patient_id: personal('user.unique_id'),
+        reason: personal('user.health_and_medical'),
+        prior: none,
+      },
     },
     'public.notes': {
       of: { patient: '[tenant, visit_id] -> visits.[tenant, id] -> patient_id' },
@@ -188,7 +212,14 @@ export const DIFFICULT_MAP = {
     'public.invoices': {
       of: { patient: 'patient_id' },
       on_erasure: { keep: 'legal_obligation', cite: 'tax code', until: 'issued_at + 10y', replace: { note: null } },
-      columns: { id: none, patient_id: personal('user.unique_id'), amount: none, payer: personal('user.name'), note: personal('user'), issued_at: none },
+      columns: {
+        id: none,
+        patient_id: personal('user.unique_id'),
+        amount: none,
+        payer: personal('user.name'),
+        note: personal('user'),
+        issued_at: none,
+      },
     },
     'public.messages': {
       of: { patient: ['sender_id', 'recipient_id'] },
@@ -215,10 +246,18 @@ export const DIFFICULT_MAP = {
       columns: { id: none, patient_id: none, author_id: none, title: { category: 'user.content.private', of: 'patient_id' } },
     },
     'public.c1': {
-      of: { patient: [{ path: 'patient_id', meaning: 'owns' }, { path: 'c3_id -> c3.c2_id -> c2.c1_id -> c1.patient_id', meaning: 'owns' }] },
+      of: {
+        patient: [
+          { path: 'patient_id', meaning: 'owns' },
+          { path: 'c3_id -> c3.c2_id -> c2.c1_id -> c1.patient_id', meaning: 'owns' },
+        ],
+      },
       columns: { id: none, patient_id: none, c3_id: none, secret: personal('user.content.private') },
     },
-    'public.c2': { of: { patient: { path: 'c1_id -> c1.patient_id', meaning: 'owns' } }, columns: { id: none, c1_id: none, secret: personal('user.content.private') } },
+    'public.c2': {
+      of: { patient: { path: 'c1_id -> c1.patient_id', meaning: 'owns' } },
+      columns: { id: none, c1_id: none, secret: personal('user.content.private') },
+    },
     'public.c3': {
       of: { patient: { path: 'c2_id -> c2.c1_id -> c1.patient_id', meaning: 'owns' } },
       columns: { id: none, c2_id: none, secret: personal('user.content.private') },
