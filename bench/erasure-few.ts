@@ -19,7 +19,12 @@ async function ours({ fixture }: ContenderContext<PeopleFixture>): Promise<Prepa
     run: async () => {
       let committedMs = 0;
       const startedMs = performance.now();
-      const done = await executeErasure(ground, parseSubject(ground.map, `person:${person}`), { hash, by: 'ben' }, { onCommitted: () => void (committedMs = performance.now() - startedMs) });
+      const done = await executeErasure(
+        ground,
+        parseSubject(ground.map, `person:${person}`),
+        { hash, by: 'ben' },
+        { onCommitted: () => void (committedMs = performance.now() - startedMs) },
+      );
       if (done.counts['masked'] !== ROWS) throw new Error(`${done.counts['masked']} rows masked`);
       return { units: ROWS, extra: { committedMs } };
     },
@@ -28,12 +33,21 @@ async function ours({ fixture }: ContenderContext<PeopleFixture>): Promise<Prepa
 }
 
 export const bench = defineBench<PeopleFixture>({
-  question: 'How long does it take to erase an ordinary person of 52 rows, and how much of it until it is committed and in the ledger?',
+  question:
+    'How long does it take to erase an ordinary person of 52 rows, and how much of it until it is committed and in the ledger?',
   unit: 'rows',
   sizes: { small: 200_000, medium: 1_000_000, large: 10_000_000 },
   warmups: 5,
   runs: 15,
   stage: ({ size }) => stagePeople({ rows: size, large: LARGE, each: 100 }),
   contenders: [{ name: 'safekeep', kind: 'ours', isolate: true, available: debianPostgres.available, prepare: ours }],
-  limits: [{ contender: 'safekeep', measure: 'extra.committedMs', relation: 'at-most', bound: 10, source: 'requests.md: 52 rows in at most 10 ms' }],
+  limits: [
+    {
+      contender: 'safekeep',
+      measure: 'extra.committedMs',
+      relation: 'at-most',
+      bound: 10,
+      source: 'requests.md: 52 rows in at most 10 ms',
+    },
+  ],
 });

@@ -14,7 +14,12 @@ async function ours({ fixture, size }: ContenderContext<PeopleFixture>): Promise
   const exporting = { ...ground, directory: folder, key: randomBytes(32) };
   return {
     run: async () => {
-      const { rows } = await exportSubject(exporting, { ...parseSubject(ground.map, 'person:1'), format: 'zip', window: { from: null, to: null }, out });
+      const { rows } = await exportSubject(exporting, {
+        ...parseSubject(ground.map, 'person:1'),
+        format: 'zip',
+        window: { from: null, to: null },
+        out,
+      });
       if (rows !== size + 1) throw new Error(`${rows} rows exported`);
       return { units: rows };
     },
@@ -35,7 +40,19 @@ export const bench = defineBench<PeopleFixture>({
   stage: ({ size }) => stagePeople({ rows: size, large: 1, each: size }),
   contenders: [{ name: 'safekeep', kind: 'ours', isolate: true, available: debianPostgres.available, prepare: ours }],
   limits: [
-    { contender: 'safekeep', measure: 'unitsPerSecond', relation: 'at-least', bound: 50_000, source: 'requests.md: export >= 50,000 rows/s' },
-    { contender: 'safekeep', measure: 'peakRssBytes', relation: 'at-most', bound: 200 * 1024 * 1024, source: 'requests.md: RSS <= 200 MB' },
+    {
+      contender: 'safekeep',
+      measure: 'unitsPerSecond',
+      relation: 'at-least',
+      bound: 50_000,
+      source: 'requests.md: export >= 50,000 rows/s',
+    },
+    {
+      contender: 'safekeep',
+      measure: 'peakRssBytes',
+      relation: 'at-most',
+      bound: 200 * 1024 * 1024,
+      source: 'requests.md: RSS <= 200 MB',
+    },
   ],
 });

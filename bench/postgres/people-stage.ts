@@ -18,7 +18,15 @@ const TABLES = ['bookings', 'treatments', 'invoices', 'messages'] as const;
  * People with rows in five tables on a server that waits for the disk, as an application's does: `rows` in all, most of them
  * those of ordinary people (52 each), and `large` persons with `each` rows. Two paths of the map have two steps.
  */
-export async function stagePeople({ rows, large, each }: { readonly rows: number; readonly large: number; readonly each: number }): Promise<Stage<PeopleFixture>> {
+export async function stagePeople({
+  rows,
+  large,
+  each,
+}: {
+  readonly rows: number;
+  readonly large: number;
+  readonly each: number;
+}): Promise<Stage<PeopleFixture>> {
   const cluster = await debianCluster(await makeFolder());
   await initialise(cluster);
   const url = await start(cluster);
@@ -67,15 +75,30 @@ export const PEOPLE_MAP = {
   subjects: { person: { table: 'public.people', key: 'id', find_by: ['email'], label: 'name' } },
   tables: {
     'public.people': {
-      columns: { id: personal('user.unique_id'), name: personal('user.name'), email: personal('user.contact.email'), phone: personal('user.contact.phone_number'), born: personal('user.demographic.date_of_birth') },
+      columns: {
+        id: personal('user.unique_id'),
+        name: personal('user.name'),
+        email: personal('user.contact.email'),
+        phone: personal('user.contact.phone_number'),
+        born: personal('user.demographic.date_of_birth'),
+      },
     },
-    'public.bookings': { of: { person: 'person_id' }, columns: { id: none, person_id: none, at: none, reason: personal('user.health_and_medical') } },
+    'public.bookings': {
+      of: { person: 'person_id' },
+      columns: { id: none, person_id: none, at: none, reason: personal('user.health_and_medical') },
+    },
     'public.treatments': {
       of: { person: 'booking_id -> bookings.person_id' },
       columns: { id: none, booking_id: none, what: personal('user.health_and_medical'), note: personal('user.health_and_medical') },
     },
-    'public.invoices': { of: { person: 'person_id' }, columns: { id: none, person_id: none, amount: none, payer: personal('user.name') } },
-    'public.messages': { of: { person: 'person_id' }, columns: { id: none, person_id: none, body: personal('user.content.private'), sent_at: none } },
+    'public.invoices': {
+      of: { person: 'person_id' },
+      columns: { id: none, person_id: none, amount: none, payer: personal('user.name') },
+    },
+    'public.messages': {
+      of: { person: 'person_id' },
+      columns: { id: none, person_id: none, body: personal('user.content.private'), sent_at: none },
+    },
   },
 };
 
@@ -86,9 +109,21 @@ export async function erasureGround(url: string): Promise<{ readonly ground: Era
   if (!('map' in reading)) throw new Error('The map is none');
   const folder = await makeFolder();
   const signer = signingKeyFromPem(createSigningKey(), 'bench');
-  const ledger: Ledger = await openLedger({ directory: join(folder, 'ledger'), keyFile: join(folder, 'keys', 'ledger.key'), signer, clock: systemClock });
+  const ledger: Ledger = await openLedger({
+    directory: join(folder, 'ledger'),
+    keyFile: join(folder, 'keys', 'ledger.key'),
+    signer,
+    clock: systemClock,
+  });
   const mapSha256 = createHash('sha256').update(JSON.stringify(PEOPLE_MAP)).digest('hex');
-  const ground = await groundOf({ database, tenant: 'default', clock: systemClock, map: reading.map, mapSha256, ports: { participants: [] } });
+  const ground = await groundOf({
+    database,
+    tenant: 'default',
+    clock: systemClock,
+    map: reading.map,
+    mapSha256,
+    ports: { participants: [] },
+  });
   return {
     ground: { ...ground, ledger, signer, certificateDirectory: join(folder, 'certificates'), approval: 'any' },
     close: async () => {
@@ -105,7 +140,10 @@ export async function idsOfPerson(client: pg.Client, person: number): Promise<Re
   for (const table of TABLES) {
     const where = table === 'treatments' ? 'booking_id in (select id from bookings where person_id = $1)' : 'person_id = $1';
     const { rows } = await client.query<{ id: string }>(`select id::text from ${table} where ${where}`, [person]);
-    found.set(table, rows.map(({ id }) => id));
+    found.set(
+      table,
+      rows.map(({ id }) => id),
+    );
   }
   return found;
 }

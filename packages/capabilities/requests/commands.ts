@@ -16,7 +16,16 @@ import { listErasures, runErasures } from './actions/open-erasures.ts';
 import { planErasure } from './actions/plan-erasure.ts';
 import { replayLedger } from './actions/replay-ledger.ts';
 import { verifyFile } from './actions/verify-file.ts';
-import { CanaryText, ErasureDone, ErasurePlan, ErasuresText, ExportDone, FoundText, ReplayText, type RequestPorts } from './model.ts';
+import {
+  CanaryText,
+  ErasureDone,
+  ErasurePlan,
+  ErasuresText,
+  ExportDone,
+  FoundText,
+  ReplayText,
+  type RequestPorts,
+} from './model.ts';
 
 const FOUND = 20;
 const FOUND_AT_MOST = 200;
@@ -34,6 +43,7 @@ export function requestCommands(ports: RequestPorts): readonly Command[] {
     openExportCommand,
     eraseCommand(ports),
     erasuresCommand(ports),
+    canaryCommand(ports),
     replayCommand(ports),
     verifyCommand,
   ];

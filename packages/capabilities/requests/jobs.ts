@@ -20,7 +20,11 @@ export function requestJobs(ports: RequestPorts): readonly JobKind[] {
         const { map, text } = await loadMap(file);
         const mapSha256 = createHash('sha256').update(text).digest('hex');
         const result = await runCanary(await groundOf({ database, tenant, clock, map, mapSha256, ports }));
-        log[result.state === 'fail' ? 'error' : 'info']('canary-run', { seeded: result.seeded, exported: result.exported, faults: result.faults.length });
+        log[result.state === 'fail' ? 'error' : 'info']('canary-run', {
+          seeded: result.seeded,
+          exported: result.exported,
+          faults: result.faults.length,
+        });
         return result;
       },
     }),

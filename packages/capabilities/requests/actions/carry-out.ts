@@ -141,7 +141,11 @@ function addLeaves(found: Survey, decision: Decision, { tree, key }: { readonly 
     );
     for (const { key: rowKey, text } of rows) {
       if (text === null || !changing.has(rowKey)) continue;
-      tree.add(createHmac('sha256', key).update(`${table} ${JSON.stringify(rowKey)} ${text}`).digest());
+      tree.add(
+        createHmac('sha256', key)
+          .update(`${table} ${JSON.stringify(rowKey)} ${text}`)
+          .digest(),
+      );
     }
   }
 }
@@ -174,7 +178,12 @@ async function deleteAll(
 /** Only a trigger or a rule can put something else there than was written. */
 function canBeUndone({ catalog }: Ground, table: string): boolean {
   const found = findTable(catalog, table);
-  return found === undefined || found.triggers.some(({ enabled }) => enabled !== 'disabled') || found.rules.length > 0 || found.kind !== 'table';
+  return (
+    found === undefined ||
+    found.triggers.some(({ enabled }) => enabled !== 'disabled') ||
+    found.rules.length > 0 ||
+    found.kind !== 'table'
+  );
 }
 
 type Dealt = { readonly processed: ReadonlyMap<string, readonly Rows[]>; readonly counts: ReadonlyMap<string, TableCounts> };

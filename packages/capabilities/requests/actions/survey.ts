@@ -67,7 +67,9 @@ export async function survey(
       identity: identityOf(tableOf(schema, table)),
       policy: policies(ground, table),
       // Which ones the server gives first is its own affair; those by key are the same every time.
-      rows: isCut ? await loadRows(client, load, asked, { limit: options.limit, lock: options.lock, withText: options.lock, from: 'first' }) : found,
+      rows: isCut
+        ? await loadRows(client, load, asked, { limit: options.limit, lock: options.lock, withText: options.lock, from: 'first' })
+        : found,
       isCut,
     });
   }

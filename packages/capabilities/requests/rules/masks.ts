@@ -49,6 +49,8 @@ export type WholeRow = {
 type Ground = { readonly map: DataMap; readonly schema: SchemaIndex };
 type Place = { readonly schema: SchemaIndex; readonly table: TableFacts };
 
+/** Why a column stays that the map says is to stay. */
+export const MAP_KEEPS = 'the map keeps it';
 export const SEALED_SUFFIX = '_encrypted';
 
 export function wholeRowOf({ schema }: Ground, mapped: MappedTable, table: TableFacts): WholeRow {
@@ -78,7 +80,7 @@ type Outcome = ColumnChoice | { readonly reason: string } | { readonly what: str
 function columnOutcome(place: Place, mapped: MappedColumn, facts: ColumnFacts): Outcome {
   const { erase } = mapped;
   const isSealed = facts.name !== mapped.name;
-  if (erase?.kind === 'keep') return { reason: 'the map keeps it' };
+  if (erase?.kind === 'keep') return { reason: MAP_KEEPS };
   if (erase?.kind === 'delete') return undefined;
   if (erase === null && !isPersonalColumn(mapped)) return undefined;
   if (isSealed) return sealedOutcome(facts);
@@ -147,7 +149,7 @@ function defaultCandidates(place: Place, mapped: MappedColumn, facts: ColumnFact
 /** Each is one question to the server when a check refuses those before. */
 const CANDIDATES_AT_MOST = 80;
 
-function isUnique(table: TableFacts, column: string): boolean {
+export function isUnique(table: TableFacts, column: string): boolean {
   return (
     table.uniques.some(({ columns }) => columns.includes(column)) ||
     table.indexes.some(

@@ -112,7 +112,9 @@ function wholeTreatment(
   if (wantsDelete && !row.shell) return { action: 'delete', reason: why, basis: null, choices: [] };
   const reason = row.shell && wantsDelete ? `${why}; an empty row stays, because rows that stay refer to it` : why;
   if (whole.choices.length > 0) return { action: 'mask', reason, basis: null, choices: whole.choices };
-  return { action: 'keep', reason: `${why}; nothing in it is personal`, basis: 'not_personal', choices: [] };
+  const kept = whole.keeps.map(({ column, reason: because }) => `${column}: ${because}`).join(', ');
+  const nothing = kept === '' ? 'nothing in it is personal' : `nothing in it is erased (${kept})`;
+  return { action: 'keep', reason: `${why}; ${nothing}`, basis: kept === '' ? 'not_personal' : 'map', choices: [] };
 }
 
 function partialTreatment(

@@ -13,11 +13,12 @@ export type CopyColumn =
   | { readonly name: string; readonly as: 'kept' | 'default' }
   | { readonly name: string; readonly as: 'value'; readonly text: string | null };
 
-/** Copies one row with some columns changed; returns the values of all its columns as text, or undefined where the database refuses. */
+/** Copies one row with some columns changed, or only tries; returns the values of all its columns as text, or undefined where the database refuses. */
 export async function copyRow(
   client: pg.ClientBase,
   source: Rows,
   columns: readonly CopyColumn[],
+  end: 'keep' | 'try',
 ): Promise<Readonly<Record<string, string | null>> | undefined> {
   const parameters = new Parameters();
   const given = columns.filter(({ as }) => as !== 'default');
@@ -35,12 +36,13 @@ export async function copyRow(
       `insert into ${quoteTable(source.table)} (${given.map(({ name }) => quote(name)).join(', ')}) select ${list.join(', ')} from ${quoteTable(source.table)} as t where ${where} limit 1 returning ${returning}`,
       parameters,
     );
-    await client.query('release savepoint safekeep_copy');
+    await client.query(end === 'keep' ? 'release savepoint safekeep_copy' : 'rollback to savepoint safekeep_copy');
     const [row] = rows;
     return row === undefined ? undefined : Object.fromEntries(names.map((name, place) => [name, row[place] ?? null]));
   } catch (error) {
     await client.query('rollback to savepoint safekeep_copy');
-    if (error instanceof Error && 'code' in error && typeof error.code === 'string' && /^(22|23|P0|428|44)/.test(error.code)) return undefined;
+    if (error instanceof Error && 'code' in error && typeof error.code === 'string' && /^(22|23|P0|428|44)/.test(error.code))
+      return undefined;
     throw error;
   }
 }
@@ -50,7 +52,11 @@ export async function readRow(client: pg.ClientBase, source: Rows): Promise<Read
   const parameters = new Parameters();
   const names = source.facts.columns.map(({ name }) => name);
   const where = isOneOf(source.identity, 't', source.keys, parameters);
-  const rows = await arrays(client, `select ${names.map((name) => `t.${quote(name)}::text`).join(', ')} from ${quoteTable(source.table)} as t where ${where} limit 1`, parameters);
+  const rows = await arrays(
+    client,
+    `select ${names.map((name) => `t.${quote(name)}::text`).join(', ')} from ${quoteTable(source.table)} as t where ${where} limit 1`,
+    parameters,
+  );
   return Object.fromEntries(names.map((name, place) => [name, rows[0]?.[place] ?? null]));
 }
 
@@ -66,7 +72,11 @@ export function tokenFor(facts: TableFacts, column: string, token: string): stri
 
 /** The next number for a key that nobody numbers. */
 export async function nextNumber(client: pg.ClientBase, table: string, column: string): Promise<string> {
-  const rows = await arrays(client, `select (coalesce(max(t.${quote(column)}), 0) + 1)::text from ${quoteTable(table)} as t`, new Parameters());
+  const rows = await arrays(
+    client,
+    `select (coalesce(max(t.${quote(column)}), 0) + 1)::text from ${quoteTable(table)} as t`,
+    new Parameters(),
+  );
   return rows[0]?.[0] ?? '1';
 }
 
@@ -76,16 +86,27 @@ export async function tablesWith(client: pg.ClientBase, tables: readonly string[
   for (const table of tables) {
     const parameters = new Parameters();
     const place = parameters.add(text);
-    const rows = await arrays(client, `select '1'::text from ${quoteTable(table)} as t where strpos(t::text, ${place}) > 0 limit 1`, parameters);
+    const rows = await arrays(
+      client,
+      `select '1'::text from ${quoteTable(table)} as t where strpos(t::text, ${place}) > 0 limit 1`,
+      parameters,
+    );
     if (rows.length > 0) found.push(table);
   }
   return found;
 }
 
 /** The key of some person. */
-export async function anyPerson(client: pg.ClientBase, subject: { readonly table: string; readonly key: readonly string[] }): Promise<RowKey | undefined> {
+export async function anyPerson(
+  client: pg.ClientBase,
+  subject: { readonly table: string; readonly key: readonly string[] },
+): Promise<RowKey | undefined> {
   const list = subject.key.map((column) => `t.${quote(column)}::text`);
-  const rows = await arrays(client, `select ${list.join(', ')} from ${quoteTable(subject.table)} as t order by ${list.join(', ')} limit 1`, new Parameters());
+  const rows = await arrays(
+    client,
+    `select ${list.join(', ')} from ${quoteTable(subject.table)} as t order by ${list.join(', ')} limit 1`,
+    new Parameters(),
+  );
   return rows[0]?.map(String);
 }
 

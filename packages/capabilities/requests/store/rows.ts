@@ -98,7 +98,9 @@ export async function loadRows(
     `select ${list.join(', ')} from ${quoteTable(rows.table)} as t where (${conditions.join(' or ')})${beyond}${order}${most}${lock ? ' for update of t' : ''}`,
     statement,
   );
-  return found.map((row) => rowOf(row, { parts: parts.length, edges: rows.edges, strangers, person, hasKeep: keep.length > 0, withText }));
+  return found.map((row) =>
+    rowOf(row, { parts: parts.length, edges: rows.edges, strangers, person, hasKeep: keep.length > 0, withText }),
+  );
 }
 
 function rowOf(
