@@ -3,13 +3,14 @@ import { audit, auditCapture } from '@safekeep/capabilities/audit';
 import { datamap } from '@safekeep/capabilities/datamap';
 import { discovery } from '@safekeep/capabilities/discovery';
 import { encryptedFields, encryptionOver, refuseWhileEncrypted, sealedColumns } from '@safekeep/capabilities/encryption';
-import { holds, refuseWhileHeld } from '@safekeep/capabilities/holds';
+import { holds, onRelease, refuseWhileHeld } from '@safekeep/capabilities/holds';
 import { importCapability } from '@safekeep/capabilities/import';
 import { jobsOver } from '@safekeep/capabilities/jobs';
 import { ledger } from '@safekeep/capabilities/ledger';
 import { logs } from '@safekeep/capabilities/logs';
 import { columnComments, complianceFields, planCapability, rowSecurity } from '@safekeep/capabilities/plan';
 import { audited } from './audited.ts';
+import { requestsCapability, requeueErasures } from '@safekeep/capabilities/requests';
 import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
@@ -18,6 +19,9 @@ import { demo, start } from './commands/start.ts';
 import { stop } from './commands/stop.ts';
 import { url } from './commands/url.ts';
 import { healthCheck } from './doctor/health-job.ts';
+
+// What a hold had stopped is due again when it ends.
+onRelease(requeueErasures);
 
 /** What Safekeep can do, in the order of the documentation. The one list of capabilities. */
 const doers: readonly Capability[] = [
@@ -41,6 +45,7 @@ const doers: readonly Capability[] = [
   holds,
   encryptionOver([sealedColumns]),
   ledger,
+  requestsCapability({ participants: [] }),
   logs,
 ];
 

@@ -22,7 +22,7 @@ export { dataUses } from './datamap/categories/data-uses.ts';
 export type { GdprClass, HipaaIdentifier, PciClass } from './datamap/categories/facts.ts';
 export { categories, categoryOf, isPersonal, isWithin, suggestCategory, type Category } from './datamap/categories/taxonomy.ts';
 export { checkMap, checkMapAlone } from './datamap/check.ts';
-export { erasureValues, HASH_LENGTH, lengthOf, type ErasureValue } from './datamap/check/erase.ts';
+export { eraseRefusal, erasureValues, HASH_LENGTH, lengthOf, replaceRefusal, type ErasureValue } from './datamap/check/erase.ts';
 export { candidatePaths, type CandidatePath } from './datamap/check/people.ts';
 export { holdsPersonalData, isAboutPeople, isPersonalColumn, purposesOf, subjectsOfTable } from './datamap/check/questions.ts';
 export { COMPLIANCE_FIELDS, ownColumns, type ComplianceField } from './datamap/compliance.ts';

@@ -183,6 +183,14 @@ export const Settings = Type.Object({
       }),
     ),
   ),
+  erasureApproval: Type.Union(
+    [Type.Literal('any'), Type.Literal('second-person')],
+    setting({
+      env: 'SAFEKEEP_ERASURE_APPROVAL',
+      default: 'any',
+      description: 'Who may approve an erasure: anybody, or only somebody else than the one who planned it.',
+    }),
+  ),
   runtimeDirectory: Type.String(
     setting({
       env: 'SAFEKEEP_RUNTIME_DIRECTORY',

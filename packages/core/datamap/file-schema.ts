@@ -203,9 +203,9 @@ const Table = object({
 });
 
 const Outside = object({
-  kind: oneOf(['files', 's3', 'webhook']),
+  kind: oneOf(['files', 's3', 'webhook', 'command']),
   of: text('a subject'),
-  at: text('a path, prefix or address; {key} stands for the key of the person'),
+  at: text('a path, prefix, address, or a program and its arguments; {key} stands for the key of the person'),
   export: Type.Boolean({ description: 'fetch it for the person' }),
   erase: Type.Boolean({ description: 'remove it with the person' }),
   note: Type.Optional(text()),

@@ -197,9 +197,9 @@ export type MappedColumn = {
 /** Data of the same people that lies outside of the database. */
 export type OutsidePlace = {
   readonly name: string;
-  readonly kind: 'files' | 's3' | 'webhook';
+  readonly kind: 'files' | 's3' | 'webhook' | 'command';
   readonly subject: string;
-  /** A path, prefix or address; `{key}` stands for the person's key. */
+  /** A path, prefix, address or program with its arguments; `{key}` stands for the person's key. */
   readonly at: string;
   readonly export: boolean;
   readonly erase: boolean;

@@ -1,0 +1,237 @@
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import type pg from 'pg';
+import { codeOf, findTable } from '@safekeep/postgres';
+import type { Ledger } from '../../ledger/index.ts';
+import type { ErasureId } from '../model.ts';
+import { inOrderOfReference } from '../rules/graph.ts';
+import { MerkleTree } from '../rules/merkle.ts';
+import { countRows, countUnlike, deleteRows, updateRows, type Rows, type Written } from '../store/act.ts';
+import { rowsOf } from '../store/rows.ts';
+import { setConstraintsNow } from '../store/session.ts';
+import { arrays } from '../store/traverse.ts';
+import { isOneOf } from '../store/sql.ts';
+import type { Decision, Group } from './decide.ts';
+import type { Ground } from './ground.ts';
+import type { Survey } from './survey.ts';
+
+export type TableCounts = { before: number; deleted: number; masked: number; detached: number; kept: number };
+
+export type CarriedOut = {
+  readonly counts: ReadonlyMap<string, TableCounts>;
+  readonly tree: { readonly count: number; readonly root: string };
+};
+
+/** The database refused a statement; the transaction is lost. */
+export class Refused extends Error {
+  readonly table: string;
+  readonly sqlState: string;
+  /** Constraint or function that refused, where the server names one. */
+  readonly by: string | null;
+
+  constructor(table: string, cause: unknown) {
+    super('The database refused a statement', { cause });
+    this.table = table;
+    this.sqlState = codeOf(cause) ?? 'unknown';
+    this.by = refuserOf(cause);
+  }
+}
+
+/** Never the server's own words: they may quote a value. */
+function refuserOf(cause: unknown): string | null {
+  if (cause === null || typeof cause !== 'object') return null;
+  if ('constraint' in cause && typeof cause.constraint === 'string') return cause.constraint;
+  const where = 'where' in cause && typeof cause.where === 'string' ? cause.where : '';
+  return /PL\/pgSQL function ([^\s(]+)\(/.exec(where)?.[1] ?? null;
+}
+
+/** The table at which an erasure broke off, where it was the database or a trigger that refused. */
+export function refuserName(error: unknown): string | undefined {
+  return error instanceof Refused || error instanceof Changed || error instanceof NotKept ? error.table : undefined;
+}
+
+/** Keys of one erasure, from the key of the ledger, which never is in the database. */
+export function keysOf(
+  ledger: Pick<Ledger, 'mark'>,
+  tenant: string,
+  erasure: ErasureId,
+): { readonly leaf: KeyObject; readonly hash: KeyObject } {
+  const derive = (use: string, of: string): KeyObject =>
+    createSecretKey(Buffer.from(ledger.mark({ tenant, table: `safekeep.${use}`, subjectKeyId: of, primaryKey: [] }), 'hex'));
+  // The same value has the same hash in every erasure of a tenant: what was counted apart stays countable.
+  return { leaf: derive('erasure_leaf', erasure), hash: derive('erasure_hash', 'all') };
+}
+
+/**
+ * Masks, detaches and deletes what was decided, in sets and in the caller's transaction, and looks that it is so.
+ * Leaf hashes of all rows that change are taken first.
+ */
+export async function carryOut(
+  client: pg.ClientBase,
+  ground: Ground,
+  {
+    found,
+    decision,
+    keys,
+    onTable,
+  }: {
+    readonly found: Survey;
+    readonly decision: Decision;
+    readonly keys: { readonly leaf: KeyObject; readonly hash: KeyObject };
+    readonly onTable?: (table: string) => void;
+  },
+): Promise<CarriedOut> {
+  const counts = new Map<string, TableCounts>();
+  for (const { table, rows } of found.tables)
+    counts.set(table, { before: rows.length, deleted: 0, masked: 0, detached: 0, kept: 0 });
+  const tree = new MerkleTree();
+  addLeaves(found, decision, { tree, key: keys.leaf });
+  const processed = new Map<string, Rows[]>();
+  const written: Written[] = [];
+  for (const group of decision.groups.filter(({ treatment }) => treatment.action !== 'delete')) {
+    onTable?.(group.rows.table);
+    const { rows, treatment, writes } = group;
+    const count = countsOf(counts, rows.table);
+    count[treatment.action === 'mask' ? 'masked' : treatment.action === 'detach' ? 'detached' : 'kept'] += rows.keys.length;
+    if (writes.length === 0) {
+      noteProcessed(processed, rows);
+      continue;
+    }
+    const done = await refusing(rows.table, () => updateRows(client, rows, { writes, hashKey: keys.hash }));
+    if (done.count !== rows.keys.length) throw new Changed(rows.table);
+    written.push(done.written);
+    noteProcessed(processed, done.written.rows);
+  }
+  await deleteAll(client, ground, decision, { counts, onTable });
+  await refusing('', () => setConstraintsNow(client));
+  for (const each of written)
+    if (canBeUndone(ground, each.rows.table) && (await countUnlike(client, each)) > 0) throw new NotKept(each.rows.table);
+  await lookForNew(client, found, { processed, counts });
+  return { counts, tree: { count: tree.size, root: tree.root().toString('base64') } };
+}
+
+/** Rows came or went while the transaction ran. */
+export class Changed extends Error {
+  readonly table: string;
+
+  constructor(table: string) {
+    super('Rows changed under an erasure');
+    this.table = table;
+  }
+}
+
+/** Something, a trigger most likely, wrote another value than the mask. */
+export class NotKept extends Error {
+  readonly table: string;
+
+  constructor(table: string) {
+    super('A mask did not stay');
+    this.table = table;
+  }
+}
+
+function changes({ treatment, writes }: Group): boolean {
+  return treatment.action === 'delete' || writes.length > 0;
+}
+
+/** Of every row that changes; a rehearsal has not asked for the texts, and needs no proof. */
+function addLeaves(found: Survey, decision: Decision, { tree, key }: { readonly tree: MerkleTree; readonly key: KeyObject }): void {
+  for (const { table, rows } of found.tables) {
+    const changing = new Set(
+      decision.groups.filter((group) => group.rows.table === table && changes(group)).flatMap((group) => group.rows.keys),
+    );
+    for (const { key: rowKey, text } of rows) {
+      if (text === null || !changing.has(rowKey)) continue;
+      tree.add(
+        createHmac('sha256', key)
+          .update(`${table} ${JSON.stringify(rowKey)} ${text}`)
+          .digest(),
+      );
+    }
+  }
+}
+
+async function deleteAll(
+  client: pg.ClientBase,
+  ground: Ground,
+  decision: Decision,
+  { counts, onTable }: { readonly counts: Map<string, TableCounts>; readonly onTable: ((table: string) => void) | undefined },
+): Promise<void> {
+  const byTable = Map.groupBy(
+    decision.groups.filter(({ treatment }) => treatment.action === 'delete'),
+    ({ rows }) => rows.table,
+  );
+  for (const circle of inOrderOfReference([...byTable.keys()], ground.schema)) {
+    const group = circle.flatMap((table): Rows[] => {
+      const [first, ...more] = byTable.get(table) ?? [];
+      return first === undefined ? [] : [{ ...first.rows, keys: [first, ...more].flatMap(({ rows }) => rows.keys) }];
+    });
+    for (const { table } of group) onTable?.(table);
+    const deleted = await refusing(circle.join(', '), () => deleteRows(client, group));
+    for (const [place, rows] of group.entries()) {
+      countsOf(counts, rows.table).deleted += deleted[place] ?? 0;
+      // A user's trigger can let a DELETE fall under the table.
+      if (rows.identity.kind === 'key' && (await countRows(client, rows)) > 0) throw new NotKept(rows.table);
+    }
+  }
+}
+
+/** Only a trigger or a rule can put something else there than was written. */
+function canBeUndone({ catalog }: Ground, table: string): boolean {
+  const found = findTable(catalog, table);
+  return (
+    found === undefined ||
+    found.triggers.some(({ enabled }) => enabled !== 'disabled') ||
+    found.rules.length > 0 ||
+    found.kind !== 'table'
+  );
+}
+
+type Dealt = { readonly processed: ReadonlyMap<string, readonly Rows[]>; readonly counts: ReadonlyMap<string, TableCounts> };
+
+/**
+ * Counts again: rows of the person that are not among those that were dealt with have been added in the meantime. Where no row
+ * lost its reference the number says it; else they are looked for one by one.
+ */
+async function lookForNew(client: pg.ClientBase, found: Survey, { processed, counts }: Dealt): Promise<void> {
+  for (const { table, isCut } of found.tables) {
+    if (isCut) continue;
+    const asked = rowsOf(found.reach, table, found.person.key);
+    const { before = 0, deleted = 0, detached = 0, masked = 0 } = counts.get(table) ?? {};
+    const isCountable = detached === 0 && (masked === 0 || asked.edges.length === 1);
+    const statement = asked.select(isCountable ? 'count(*)::text' : '1::text');
+    if (statement === undefined) continue;
+    const { text, parameters } = statement;
+    if (isCountable) {
+      const counted = await arrays(client, text, parameters);
+      if (Number(counted[0]?.[0] ?? 0) > before - deleted) throw new Changed(table);
+      continue;
+    }
+    const known = (processed.get(table) ?? []).filter(({ keys }) => keys.length > 0);
+    const others = known.map((rows) => ` and not coalesce(${isOneOf(rows.identity, 't', rows.keys, parameters)}, false)`).join('');
+    const rows = await arrays(client, `${text}${others} limit 1`, parameters);
+    if (rows.length > 0) throw new Changed(table);
+  }
+}
+
+async function refusing<Result>(table: string, run: () => Promise<Result>): Promise<Result> {
+  try {
+    return await run();
+  } catch (error) {
+    const code = codeOf(error);
+    // Class 22 data, 23 constraints, 42501 rights, P0 raised by a function, 0A not supported, 55000 wrong state.
+    if (code !== undefined && /^(22|23|P0|0A|44)|^42501$|^55000$|^27000$/.test(code)) throw new Refused(table, error);
+    throw error;
+  }
+}
+
+function countsOf(counts: Map<string, TableCounts>, table: string): TableCounts {
+  const known = counts.get(table);
+  if (known === undefined) throw new Error('Every table of a survey has its counts');
+  return known;
+}
+
+function noteProcessed(processed: Map<string, Rows[]>, rows: Rows): void {
+  const known = processed.get(rows.table);
+  if (known === undefined) processed.set(rows.table, [rows]);
+  else known.push(rows);
+}

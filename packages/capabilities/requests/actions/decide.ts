@@ -1,0 +1,259 @@
+import type pg from 'pg';
+import { isMappable } from '@safekeep/core';
+import { formatPerson, heldBy, type AskedRow, type Person, type StandingHold } from '../../holds/index.ts';
+import type { Ledger } from '../../ledger/index.ts';
+import type { Blocked, ErasureMode, RowKey } from '../model.ts';
+import type { Write } from '../rules/masks.ts';
+import { treatmentKey, treatmentOf, type RowFacts, type Treatment } from '../rules/treat.ts';
+import { chooseWrites, referredTo, type Rows } from '../store/act.ts';
+import { erasedMarks, hasStandingHolds } from '../store/records.ts';
+import type { PersonRow } from '../store/rows.ts';
+import { identityOf, tableOf } from '../store/traverse.ts';
+import type { Ground } from './ground.ts';
+import type { Survey, SurveyedTable } from './survey.ts';
+
+/** Rows of one table with which the same is done. */
+export type Group = {
+  readonly rows: Rows;
+  readonly treatment: Treatment;
+  readonly writes: readonly Write[];
+  /** The last day up to which a duty keeps one of them. */
+  readonly until: string | null;
+};
+
+export type Decision = {
+  readonly groups: readonly Group[];
+  readonly holds: readonly StandingHold[];
+  readonly blocked: readonly Blocked[];
+  /** Rows of others that a foreign key sets to null when what they refer to goes. */
+  readonly setNull: readonly { readonly table: string; readonly rows: number; readonly foreignKey: string }[];
+};
+
+export type DecideOptions = { readonly mode: ErasureMode; readonly ledger: Pick<Ledger, 'mark'> };
+
+/** The same person at any time in this home's database; never what a restored row is known by. */
+export function personMark(ledger: Pick<Ledger, 'mark'>, tenant: string, { type, key }: Person): string {
+  return ledger.mark({ tenant, table: 'safekeep.subject', subjectKeyId: type, primaryKey: key });
+}
+
+/** What becomes of each row that was found. Asks for holds, in the transaction that destroys. Changes nothing. */
+export async function decide(client: pg.ClientBase, ground: Ground, found: Survey, options: DecideOptions): Promise<Decision> {
+  const { holds, heldRows } = await askHolds(client, ground.tenant, found);
+  const gone = await erasedOthers(client, ground.tenant, found, options.ledger);
+  const isWholePersonHeld = holds.some(({ people }) => people.length > 0);
+  const factsOf = (row: PersonRow): Omit<RowFacts, 'shell'> => ({
+    reached: row.reached,
+    kept: row.kept,
+    others: row.others.filter((other) => !gone.has(formatPerson(other))),
+    held: isWholePersonHeld || heldRows.has(row),
+  });
+  const { shells, blocked, setNull } = await findShells(client, ground, found, { factsOf, mode: options.mode });
+  const groups: Group[] = [];
+  const problems: Blocked[] = [...blocked];
+  for (const table of found.tables) {
+    const treated = table.rows.map((row) => ({
+      row,
+      treatment: treatmentOf(table.policy, { ...factsOf(row), shell: shells.has(row) }, options.mode),
+    }));
+    for (const same of Map.groupBy(treated, ({ treatment }) => treatmentKey(treatment)).values()) {
+      const treatment = same[0]?.treatment;
+      if (treatment === undefined) continue;
+      const rows = rowsFor(
+        table,
+        same.map(({ row }) => row.key),
+      );
+      const { writes, unmaskable } = await chooseWrites(client, rows, treatment.choices);
+      problems.push(...unmaskable.map(({ what, columns }) => unmaskableProblem(table.table, rows.keys.length, what, columns)));
+      const untils = same.flatMap(({ row }) => row.kept?.until ?? []).toSorted();
+      groups.push({ rows, treatment, writes, until: treatment.basis === 'hold' ? null : (untils.at(-1) ?? null) });
+    }
+    const isTouched = groups.some(({ rows, treatment }) => rows.table === table.table && treatment.action !== 'keep');
+    const whole = isTouched ? table.policy.whole.blocked : [];
+    problems.push(...whole.map(({ what, remedy }) => ({ table: table.table, what, rows: table.rows.length, remedy })));
+    problems.push(...unmappedColumns(table, isTouched));
+  }
+  return { groups, holds, blocked: problems, setNull };
+}
+
+export function rowsFor({ table, policy, identity }: SurveyedTable, keys: readonly RowKey[]): Rows {
+  return { table, facts: policy.facts, identity, keys };
+}
+
+function unmaskableProblem(table: string, rows: number, what: string, columns: readonly string[]): Blocked {
+  return {
+    table,
+    what: `${what} takes none of the masks for ${columns.join(', ')}`,
+    rows,
+    remedy: `Say in the map what erasure writes there: erase: { replace: … } of ${columns.join(', ')}.`,
+  };
+}
+
+/** What nobody has looked at cannot be called erased. */
+function unmappedColumns({ table, policy, rows }: SurveyedTable, isTouched: boolean): readonly Blocked[] {
+  const { mapped, facts } = policy;
+  if (!isTouched || mapped === null) return [];
+  const keys = new Set([...(facts.primaryKey?.columns ?? []), ...facts.foreignKeys.flatMap(({ columns }) => columns)]);
+  const known = (name: string): boolean =>
+    mapped.columns.has(name) ||
+    keys.has(name) ||
+    (name.endsWith('_encrypted') && mapped.columns.has(name.slice(0, -10))) ||
+    OWN_COLUMNS.test(name);
+  const missing = facts.columns.filter(({ name, generated }) => generated === null && !known(name)).map(({ name }) => name);
+  if (missing.length === 0) return [];
+  return [
+    {
+      table,
+      what: `the map says nothing about ${missing.join(', ')}`,
+      rows: rows.length,
+      remedy: 'Classify the columns in the map (`safekeep map check` lists them).',
+    },
+  ];
+}
+
+/** Columns that encryption adds beside a field: blind indexes and the id of the key. */
+const OWN_COLUMNS = /_index(_[a-z0-9]+)?$|^encryption_key_id$|_blind$/;
+
+async function askHolds(
+  client: pg.ClientBase,
+  tenant: string,
+  { person, tables }: Survey,
+): Promise<{ readonly holds: readonly StandingHold[]; readonly heldRows: ReadonlySet<PersonRow> }> {
+  // From here on no hold can be placed until the transaction ends; where none stands, rows need not be asked about.
+  const whole = await heldBy(client, tenant, { people: [person], rows: [] });
+  if (!(await hasStandingHolds(client, tenant))) return { holds: whole, heldRows: new Set() };
+  const asked = new Map<AskedRow, PersonRow>();
+  for (const { table, identity, policy, rows } of tables) {
+    const isKey = identity.kind === 'key' && policy.facts.primaryKey !== null;
+    for (const row of rows) asked.set({ table, key: isKey ? row.key : [], about: [person, ...row.others] }, row);
+  }
+  const holds = await heldBy(client, tenant, { people: [person], rows: [...asked.keys()] });
+  const heldRows = new Set(holds.flatMap((hold) => hold.heldRows.flatMap((row) => asked.get(row) ?? [])));
+  return { holds, heldRows };
+}
+
+/** Those of the others who were erased themselves and whose rows stand there still: nobody stands behind them any more. */
+async function erasedOthers(
+  client: pg.ClientBase,
+  tenant: string,
+  { tables }: Survey,
+  ledger: Pick<Ledger, 'mark'>,
+): Promise<ReadonlySet<string>> {
+  const others = new Map(
+    tables.flatMap(({ rows }) => rows.flatMap((row) => row.others)).map((other) => [formatPerson(other), other]),
+  );
+  if (others.size === 0) return new Set();
+  const marks = new Map([...others].map(([text, other]) => [personMark(ledger, tenant, other), text]));
+  const erased = await erasedMarks(client, tenant, [...marks.keys()]);
+  return new Set(erased.flatMap((mark) => marks.get(mark) ?? []));
+}
+
+type Shells = {
+  readonly shells: ReadonlySet<PersonRow>;
+  readonly blocked: readonly Blocked[];
+  readonly setNull: Decision['setNull'];
+};
+
+/**
+ * Rows that cannot go because rows that stay refer to them. Each that stays may keep others, so this goes on until nothing
+ * changes: at most once for each row that was to be deleted.
+ */
+async function findShells(
+  client: pg.ClientBase,
+  ground: Ground,
+  found: Survey,
+  { factsOf, mode }: { readonly factsOf: (row: PersonRow) => Omit<RowFacts, 'shell'>; readonly mode: ErasureMode },
+): Promise<Shells> {
+  const shells = new Set<PersonRow>();
+  const blocked: Blocked[] = [];
+  const setNull = new Map<string, Decision['setNull'][number]>();
+  const goes = (table: SurveyedTable): readonly PersonRow[] =>
+    table.rows.filter((row) => treatmentOf(table.policy, { ...factsOf(row), shell: shells.has(row) }, mode).action === 'delete');
+  let candidates = new Map(found.tables.map((table) => [table.table, { table, rows: goes(table) }]));
+  for (let isNew = [...candidates.values()].some(({ rows }) => rows.length > 0); isNew;) {
+    isNew = false;
+    for (const { table, rows } of candidates.values()) {
+      if (rows.length === 0) continue;
+      const byKey = new Map(rows.map((row) => [JSON.stringify(row.key), row]));
+      for (const { from, foreignKey } of ground.schema.incoming.get(table.table) ?? []) {
+        const facts = ground.schema.byName.get(from);
+        if (facts === undefined || !isMappable(facts)) continue;
+        const deletedToo = candidates.get(from);
+        const referred = await referredTo(
+          client,
+          rowsFor(
+            table,
+            rows.map(({ key }) => key),
+          ),
+          {
+            table: from,
+            columns: foreignKey.columns,
+            references: foreignKey.references.columns,
+            deleted:
+              deletedToo === undefined
+                ? undefined
+                : {
+                    table: from,
+                    facts,
+                    identity: identityOf(tableOf(ground.schema, from)),
+                    keys: deletedToo.rows.map(({ key }) => key),
+                  },
+          },
+        );
+        if (referred.length === 0 || detachesAll(found, from, foreignKey.columns, { factsOf, mode })) continue;
+        if (foreignKey.onDelete === 'set-null' || foreignKey.onDelete === 'set-default') {
+          setNull.set(`${from} ${foreignKey.name}`, { table: from, rows: referred.length, foreignKey: foreignKey.name });
+          continue;
+        }
+        if (!ground.map.tables.has(from)) {
+          blocked.push(
+            unmappedReference(from, table.table, {
+              rows: referred.length,
+              name: foreignKey.name,
+              cascades: foreignKey.onDelete === 'cascade',
+            }),
+          );
+          continue;
+        }
+        for (const key of referred) {
+          const row = byKey.get(JSON.stringify(key));
+          if (row === undefined || shells.has(row)) continue;
+          shells.add(row);
+          isNew = true;
+        }
+      }
+    }
+    if (isNew) candidates = new Map(found.tables.map((table) => [table.table, { table, rows: goes(table) }]));
+  }
+  const distinct = new Map(blocked.map((each) => [JSON.stringify(each), each]));
+  return { shells, blocked: [...distinct.values()], setNull: [...setNull.values()] };
+}
+
+function unmappedReference(
+  from: string,
+  to: string,
+  { rows, name, cascades }: { readonly rows: number; readonly name: string; readonly cascades: boolean },
+): Blocked {
+  return {
+    table: from,
+    what: cascades
+      ? `rows of ${from} would be deleted with those of ${to} (${name}, ON DELETE CASCADE), and the map does not know that table`
+      : `rows of ${from}, which the map does not know, refer to rows of ${to} and forbid that they go (${name})`,
+    rows,
+    remedy: `Put ${from} into the map with its path, anonymise instead of deleting, or let the foreign key set null.`,
+  };
+}
+
+/** Whether every row of the person in that table loses this very reference before anything is deleted. */
+function detachesAll(
+  found: Survey,
+  table: string,
+  columns: readonly string[],
+  { factsOf, mode }: { readonly factsOf: (row: PersonRow) => Omit<RowFacts, 'shell'>; readonly mode: ErasureMode },
+): boolean {
+  const surveyed = found.tables.find((each) => each.table === table);
+  if (surveyed === undefined || surveyed.isCut) return false;
+  const stays = surveyed.rows
+    .map((row) => treatmentOf(surveyed.policy, { ...factsOf(row), shell: false }, mode))
+    .filter(({ action }) => action !== 'delete');
+  return stays.length > 0 && stays.every(({ choices }) => choices.some(({ column, fixed }) => fixed && columns.includes(column)));
+}

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { testServers } from '@safekeep/postgres/testing';
+import { checkSigned } from '../rules/certificate.ts';
+import { DIFFICULT, DIFFICULT_MAP, workbench } from '../testing/workbench.ts';
+
+for (const server of testServers()) {
+  test(`a person is anonymised over every difficulty of a schema, and nobody else is touched, on PostgreSQL ${server.name}`, async (t) => {
+    const bench = await workbench(t, { schema: DIFFICULT, map: DIFFICULT_MAP, server });
+    const others = {
+      patients: 'id not in (42, 43)',
+      visits: 'patient_id <> 42',
+      invoices: 'patient_id <> 42',
+      messages: 'sender_id <> 42 and recipient_id <> 42',
+      documents: 'patient_id <> 42',
+      clicks: 'patient_id <> 42',
+      c1: 'id = 3',
+    };
+    const before = await Promise.all(Object.entries(others).map(([table, where]) => bench.rows(table, where)));
+    const plan = await bench.plan('patient:42');
+    assert.deepEqual(plan.blocked, []);
+    const done = await bench.approve('patient:42', plan.hash);
+    assert.equal(done.verified, true);
+    const after = await Promise.all(Object.entries(others).map(([table, where]) => bench.rows(table, where)));
+    assert.deepEqual(after, before);
+    const { rows } = await bench.pool.query(
+      'select full_name, email, phone, born::text, sex, code, deleted_at from patients where id = 42',
+    );
+    assert.equal(rows[0].full_name, 'erased');
+    assert.match(rows[0].email, /^[0-9a-f]{24}@erased\.invalid$/);
+    assert.deepEqual([rows[0].phone, rows[0].born], [null, '1900-01-01']);
+    assert.match(rows[0].code, /^[A-Z]{2}[0-9]{2}$/);
+    assert.deepEqual(await bench.rows('messages', 'id in (1, 2, 4)'), [
+      '(1,42,43,,"Ben Cole",hello)',
+      '(2,43,42,"Ben Cole",,hi)',
+      '(4,42,42,,,)',
+    ]);
+    assert.deepEqual(await bench.rows('c1', 'id < 3'), ['(1,42,2,)', '(2,,1,)'], 'round the circle of three tables');
+    assert.equal((await bench.rows('visits_log', 'who is null')).length, 4);
+    assert.equal((await bench.rows('patients', 'id = 43 and guardian_id is null')).length, 1, 'the child stays and is detached');
+    const certificate: unknown = JSON.parse(await readFile(done.certificate ?? '', 'utf8'));
+    assert.deepEqual(checkSigned(certificate, bench.ground.signer.verifierKey).faults, []);
+  });
+}

@@ -1,0 +1,354 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import type pg from 'pg';
+import { columnOf, newId, SafekeepError, type Subject } from '@safekeep/core';
+import type { Signer } from '@safekeep/crypto';
+import { codeOf } from '@safekeep/postgres';
+import { formatPerson, type Person } from '../../holds/index.ts';
+import { fileSink, hashingSink, openSpool, sealingSink, type Sink } from '../export/sink.ts';
+import { csvCell, fileNameOf, jsonKindOf, jsonText, type JsonKind } from '../export/texts.ts';
+import { pdfDocument } from '../export/pdf.ts';
+import { deflate, ZipWriter, type Entry } from '../export/zip.ts';
+import type { ExportDone } from '../model.ts';
+import { exportColumns } from '../rules/export-columns.ts';
+import { readmeText } from '../rules/readme.ts';
+import { exportRows, sealedValues, type ExportTable, type Window } from '../store/export-rows.ts';
+import { countOfPerson } from '../store/rows.ts';
+import { hiddenTables, inTransaction } from '../store/session.ts';
+import { followPaths, tableOf, type Reach } from '../store/traverse.ts';
+import { soundGraph, type Ground } from './ground.ts';
+
+export type ExportFormat = 'zip' | 'json' | 'csv' | 'pdf';
+
+export type ExportOrder = {
+  readonly person: Person;
+  readonly subject: Subject;
+  readonly format: ExportFormat;
+  readonly window: Window;
+  /** Where to write it, open. Without it, it is kept sealed in `directory`. */
+  readonly out?: string;
+};
+
+export type ExportGround = Ground & {
+  readonly signer: Signer;
+  /** Where sealed exports lie. */
+  readonly directory: string;
+  /** 32 bytes that they are sealed with. */
+  readonly key: Buffer;
+};
+
+export type ExportOptions = { readonly onProgress?: (done: number, total?: number) => void; readonly signal?: AbortSignal };
+
+/** Days until a kept export is to be fetched; afterwards `subject exports --expire` removes it. */
+export const KEPT_DAYS = 30;
+/** A PDF is to be read by a person; more than this nobody reads. */
+const PDF_ROWS_AT_MOST = 20_000;
+
+type Part = ExportTable & { readonly kinds: readonly JsonKind[]; readonly withheld: ReturnType<typeof exportColumns>['withheld'] };
+
+/**
+ * Writes everything of a person to a file, as one moment saw it. The rows are those that an erasure would deal with: both ask
+ * the same questions. Memory is bounded by a batch of rows, whatever the person's size. Where it fails no file is left.
+ *
+ * @throws `subject-unknown`, `rows-hidden`, `map-does-not-fit`, `export-unwritable`, `disk-full`, `export-too-large`, `file-exists`
+ */
+export async function exportSubject(ground: ExportGround, order: ExportOrder, options: ExportOptions = {}): Promise<ExportDone> {
+  const id = newId<'export'>();
+  const extension = order.format === 'csv' ? 'zip' : order.format;
+  const path = order.out === undefined ? join(ground.directory, `${id}.${extension}.sealed`) : resolve(order.out);
+  const partial = `${path}.${randomBytes(4).toString('hex')}.partial`;
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    const file = await fileSink(partial);
+    try {
+      const hashed = hashingSink(file);
+      const sink = order.out === undefined ? sealingSink(file, ground.key) : hashed;
+      const written = await inTransaction(
+        ground.database,
+        { tenant: ground.tenant, mode: 'isolation level repeatable read, read only' },
+        (client) => writeExport(client, ground, order, { id, sink, partial, options }),
+        'rollback',
+      );
+      await rename(partial, path);
+      if (order.out !== undefined && (order.format === 'json' || order.format === 'pdf'))
+        await writeManifest(ground, order, { id, path, file: hashed.entry(basename(path)) });
+      return {
+        ...written,
+        file: path,
+        sealed: order.out === undefined,
+        expiresAt: order.out === undefined ? expiry(ground) : null,
+      };
+    } catch (error) {
+      await file.abandon();
+      await rm(partial, { force: true });
+      throw error;
+    }
+  } catch (error) {
+    throw fileFailure(error, path);
+  }
+}
+
+/** Of a single file the signed manifest lies beside it. */
+async function writeManifest(
+  ground: ExportGround,
+  order: ExportOrder,
+  { id, path, file }: { readonly id: string; readonly path: string; readonly file: Entry },
+): Promise<void> {
+  await writeFile(`${path}.manifest.json`, manifestText({ ground, order }, id, [file]), { mode: 0o600 });
+}
+
+function expiry({ clock }: ExportGround): string {
+  return new Date(clock.now().getTime() + KEPT_DAYS * 86_400_000).toISOString();
+}
+
+function fileFailure(error: unknown, path: string): unknown {
+  const code = codeOf(error);
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new SafekeepError('disk-full', { path }, { cause: error });
+  const isOfFiles =
+    code !== undefined && ['EACCES', 'EROFS', 'EPERM', 'ENOENT', 'ENOTDIR', 'EISDIR', 'EEXIST', 'EIO', 'EFBIG'].includes(code);
+  return isOfFiles ? new SafekeepError('export-unwritable', { path, reason: code }, { cause: error }) : error;
+}
+
+type Writing = { readonly id: string; readonly sink: Sink; readonly partial: string; readonly options: ExportOptions };
+type Written = Pick<ExportDone, 'export' | 'subject' | 'format' | 'tables' | 'rows' | 'withheld'>;
+
+async function writeExport(client: pg.ClientBase, ground: ExportGround, order: ExportOrder, writing: Writing): Promise<Written> {
+  const { person, subject, format } = order;
+  const graph = soundGraph(ground, subject);
+  const reach = await followPaths(client, { graph, schema: ground.schema, key: person.key }, { lock: false });
+  if (reach === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
+  const names = [...graph.edgesOf.keys()].toSorted();
+  const hidden = await hiddenTables(client, names);
+  if (hidden.length > 0) throw new SafekeepError('rows-hidden', { tables: hidden.join(', ') });
+  const parts = names.map((table) => partOf(ground, table));
+  const source: Source = { client, ground, order, reach, parts, options: writing.options };
+  const counts =
+    format === 'json'
+      ? await writeJson(source, writing)
+      : format === 'pdf'
+        ? await writePdf(source, writing)
+        : await writeZip(source, writing);
+  return {
+    export: writing.id,
+    subject: formatPerson(person),
+    format,
+    tables: [...counts].map(([table, rows]) => ({ table, rows })),
+    rows: [...counts.values()].reduce((sum, rows) => sum + rows, 0),
+    withheld: parts.flatMap(({ table, withheld }) => withheld.map(({ column, reason }) => ({ table, column, reason }))),
+  };
+}
+
+function partOf({ map, schema, ports }: ExportGround, table: string): Part {
+  const facts = tableOf(schema, table);
+  const { columns, withheld } = exportColumns({ map, schema, canOpen: ports.opener !== undefined }, table, facts);
+  const kinds = columns.map(({ stored, sealed }) => {
+    const column = columnOf(facts, stored);
+    return sealed || column === undefined ? 'string' : jsonKindOf(column.baseType, column.isArray);
+  });
+  return { table, columns, kinds, withheld, since: map.tables.get(table)?.retention?.after ?? null };
+}
+
+type Source = {
+  readonly client: pg.ClientBase;
+  readonly ground: ExportGround;
+  readonly order: ExportOrder;
+  readonly reach: Reach;
+  readonly parts: readonly Part[];
+  readonly options: ExportOptions;
+};
+
+/** The rows of one table, opened. */
+async function* batches(
+  { client, ground, order, reach, options }: Source,
+  part: Part,
+): AsyncGenerator<readonly (string | null)[][]> {
+  const sealed = part.columns.flatMap((column, place) => (column.sealed ? [{ column, place }] : []));
+  for await (const rows of exportRows(client, { map: ground.map, reach, person: order.person }, part, order.window)) {
+    options.signal?.throwIfAborted();
+    for (const { column, place } of sealed) {
+      const plain =
+        (await ground.ports.opener?.open(client, { tenant: ground.tenant }, sealedValues(part.table, column, place, rows))) ?? [];
+      let next = 0;
+      for (const row of rows) if (row[place] !== null) row[place] = plain[next++] ?? null;
+    }
+    yield rows;
+  }
+}
+
+type Write = (bytes: Uint8Array) => Promise<void>;
+
+async function writeZip(source: Source, { id, sink, partial }: Writing): Promise<Map<string, number>> {
+  const { ground, order, parts, options } = source;
+  const zip = new ZipWriter(sink);
+  const entries: Entry[] = [];
+  const counts = new Map<string, number>();
+  const spool = await openSpool(`${partial}.json`, unlink);
+  try {
+    const json = jsonWriter(source, id);
+    const isWhole = order.format === 'zip';
+    const written = await deflate(
+      (bytes) => spool.write(bytes),
+      async (writeJsonBytes) => {
+        if (isWhole) await writeJsonBytes(Buffer.from(json.head()));
+        for (const part of parts) {
+          const name = `tables/${fileNameOf(part.table)}.csv`;
+          entries.push(
+            await zip.file(name, async (writeCsv) => {
+              await writeCsv(Buffer.from(`${part.columns.map((column) => csvCell(column.name, 'string')).join(',')}\r\n`));
+              let count = 0;
+              if (isWhole) await writeJsonBytes(Buffer.from(json.tableHead(part)));
+              for await (const rows of batches(source, part)) {
+                await writeCsv(Buffer.from(csvText(rows, part.kinds)));
+                if (isWhole) await writeJsonBytes(Buffer.from(json.rows(part, rows, count)));
+                count += rows.length;
+                options.onProgress?.([...counts.values()].reduce((sum, each) => sum + each, count));
+              }
+              if (isWhole) await writeJsonBytes(Buffer.from(json.tableTail()));
+              counts.set(part.table, count);
+            }),
+          );
+        }
+        if (isWhole) await writeJsonTail(source, json, writeJsonBytes);
+      },
+    );
+    if (isWhole) entries.push(await zip.packed('data.json', written, spool.read()));
+  } finally {
+    await spool.close();
+  }
+  const readme = readmeText({
+    subject: formatPerson(order.person),
+    at: ground.clock.now().toISOString(),
+    controller: ground.map.controller,
+    tables: [...counts].map(([table, rows]) => ({ table, rows, file: `tables/${fileNameOf(table)}.csv` })),
+    withheld: parts.flatMap(({ table, withheld }) => withheld.map((each) => ({ table, ...each }))),
+    window: order.window,
+    windowed: parts.filter(({ since }) => since !== null).map(({ table }) => table),
+  });
+  entries.push(await zip.file('README.txt', (write) => write(Buffer.from(readme))));
+  await zip.file('manifest.json', (write) => write(Buffer.from(manifestText(source, id, entries))));
+  await zip.end();
+  return counts;
+}
+
+function manifestText({ ground, order }: Pick<Source, 'ground' | 'order'>, id: string, files: readonly Entry[]): string {
+  const document = {
+    format: 'safekeep-export/1',
+    kind: 'export',
+    id,
+    tenant: ground.tenant,
+    issuedAt: ground.clock.now().toISOString(),
+    subject: formatPerson(order.person),
+    from: order.window.from?.toISOString() ?? null,
+    to: order.window.to?.toISOString() ?? null,
+    files,
+  };
+  return `${JSON.stringify({ document, signature: ground.signer.signDocument('export-manifest', document) }, null, 2)}\n`;
+}
+
+function csvText(rows: readonly (readonly (string | null)[])[], kinds: readonly JsonKind[]): string {
+  let text = '';
+  for (const row of rows) {
+    for (let place = 0; place < kinds.length; place += 1) {
+      if (place > 0) text += ',';
+      text += csvCell(row[place] ?? null, kinds[place] ?? 'string');
+    }
+    text += '\r\n';
+  }
+  return text;
+}
+
+type JsonWriter = {
+  readonly head: () => string;
+  readonly tableHead: (part: Part) => string;
+  readonly rows: (part: Part, rows: readonly (readonly (string | null)[])[], before: number) => string;
+  readonly tableTail: () => string;
+};
+
+/** docs/export.md has the schema of what this writes. */
+function jsonWriter({ ground, order }: Source, id: string): JsonWriter {
+  let tables = 0;
+  const names = new Map<string, readonly string[]>();
+  return {
+    head: () =>
+      `{"format":"safekeep-export/1","id":${JSON.stringify(id)},"exportedAt":${JSON.stringify(ground.clock.now().toISOString())},"subject":${JSON.stringify({ type: order.person.type, key: order.person.key })},"controller":${JSON.stringify(ground.map.controller)},"tables":[`,
+    tableHead: (part) => {
+      tables += 1;
+      names.set(
+        part.table,
+        part.columns.map(({ name }) => `${JSON.stringify(name)}:`),
+      );
+      const columns = part.columns.map(({ name }) => ({
+        name,
+        categories: ground.map.tables.get(part.table)?.columns.get(name)?.categories ?? [],
+      }));
+      return `${tables === 1 ? '' : ','}\n{"table":${JSON.stringify(part.table)},"columns":${JSON.stringify(columns)},"rows":[`;
+    },
+    rows: (part, rows, before) => {
+      const keys = names.get(part.table) ?? [];
+      let text = '';
+      for (const [number, row] of rows.entries()) {
+        text += before + number === 0 ? '\n{' : ',\n{';
+        for (let place = 0; place < keys.length; place += 1) {
+          if (place > 0) text += ',';
+          text += keys[place] ?? '';
+          text += jsonText(row[place] ?? null, part.kinds[place] ?? 'string');
+        }
+        text += '}';
+      }
+      return text;
+    },
+    tableTail: () => ']}',
+  };
+}
+
+async function writeJsonTail({ client, ground, order }: Source, _json: JsonWriter, write: Write): Promise<void> {
+  await write(Buffer.from('],"accessLog":['));
+  let count = 0;
+  const scope = { tenant: ground.tenant, person: order.person, from: order.window.from, to: order.window.to };
+  for await (const seen of ground.ports.accessLog?.(client, scope) ?? []) {
+    await write(Buffer.from(`${count === 0 ? '' : ','}\n${JSON.stringify(seen)}`));
+    count += 1;
+  }
+  await write(Buffer.from(']}\n'));
+}
+
+async function writeJson(source: Source, { id, sink }: Writing): Promise<Map<string, number>> {
+  const json = jsonWriter(source, id);
+  const counts = new Map<string, number>();
+  await sink.write(Buffer.from(json.head()));
+  for (const part of source.parts) {
+    await sink.write(Buffer.from(json.tableHead(part)));
+    let count = 0;
+    for await (const rows of batches(source, part)) {
+      await sink.write(Buffer.from(json.rows(part, rows, count)));
+      count += rows.length;
+      source.options.onProgress?.([...counts.values()].reduce((sum, each) => sum + each, count));
+    }
+    await sink.write(Buffer.from(json.tableTail()));
+    counts.set(part.table, count);
+  }
+  await writeJsonTail(source, json, (bytes) => sink.write(bytes));
+  await sink.end();
+  return counts;
+}
+
+async function writePdf(source: Source, { sink }: Writing): Promise<Map<string, number>> {
+  const { client, ground, order, parts, reach } = source;
+  const counts = new Map<string, number>();
+  for (const { table } of parts) counts.set(table, await countOfPerson(client, reach, { table, person: order.person }));
+  const total = [...counts.values()].reduce((sum, rows) => sum + rows, 0);
+  if (total > PDF_ROWS_AT_MOST) throw new SafekeepError('export-too-large', { limit: PDF_ROWS_AT_MOST });
+  const heading = { subject: formatPerson(order.person), at: ground.clock.now(), controller: ground.map.controller?.name ?? null };
+  await pdfDocument(sink, heading, async (page) => {
+    for (const part of parts) {
+      if ((counts.get(part.table) ?? 0) === 0) continue;
+      page.table(part.table);
+      for await (const rows of batches(source, part)) {
+        for (const row of rows) await page.row(part.columns.map(({ name }, place) => ({ name, value: row[place] ?? null })));
+      }
+    }
+  });
+  await sink.end();
+  return counts;
+}

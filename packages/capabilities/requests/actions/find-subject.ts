@@ -1,0 +1,151 @@
+import type pg from 'pg';
+import { columnOf, SafekeepError, type Subject } from '@safekeep/core';
+import { formatPerson, type Person } from '../../holds/index.ts';
+import type { FoundText } from '../model.ts';
+import { SEALED_SUFFIX } from '../rules/masks.ts';
+import { matchValue, readColumns, type Match } from '../store/find.ts';
+import { countOfPerson } from '../store/rows.ts';
+import { inTransaction } from '../store/session.ts';
+import { followPaths, tableOf } from '../store/traverse.ts';
+import { soundGraph, type Ground } from './ground.ts';
+
+export type FindOptions = {
+  /** Only people of this kind. */
+  readonly type?: string;
+  /** Show names in full; initials otherwise. */
+  readonly reveal?: boolean;
+  readonly limit: number;
+};
+
+/** So many people at most are told apart by how many rows they have. */
+const TOLD_APART = 20;
+/** Shorter ones match half of a table. */
+const PARTIAL_FROM_CHARACTERS = 3;
+
+type Found = {
+  readonly person: Person;
+  readonly subject: Subject;
+  readonly label: string | null;
+  readonly matched: Set<string>;
+  exact: boolean;
+};
+
+/**
+ * Finds people by any value that the map finds them by: exactly first; where nobody matches exactly, by a part of it. Shows who
+ * matched and by which column, and of the label no more than initials, unless more is asked for.
+ */
+export async function findSubjects(ground: Ground, query: string, options: FindOptions): Promise<FoundText> {
+  const { database, tenant, map } = ground;
+  const subjects = [...map.subjects.values()].filter(({ name }) => options.type === undefined || name === options.type);
+  if (options.type !== undefined && subjects.length === 0)
+    throw new SafekeepError('subject-type-unknown', { type: options.type, known: [...map.subjects.keys()].join(', ') || 'none' });
+  return await inTransaction(
+    database,
+    { tenant, mode: 'isolation level repeatable read, read only' },
+    async (client) => {
+      const exact = await search(client, ground, { subjects, query, how: 'exact', limit: options.limit + 1 });
+      const isPartial = exact.length === 0 && [...query].length >= PARTIAL_FROM_CHARACTERS;
+      const found = isPartial ? await search(client, ground, { subjects, query, how: 'part', limit: options.limit + 1 }) : exact;
+      const shown = found.slice(0, options.limit);
+      const isAmbiguous = shown.filter((each) => each.exact).length > 1;
+      const matches: FoundText['matches'] = [];
+      for (const each of shown) {
+        const rows = isAmbiguous && matches.length < TOLD_APART ? await countAll(client, ground, each) : null;
+        matches.push({
+          subject: formatPerson(each.person),
+          label: each.label === null ? null : options.reveal === true ? each.label : initials(each.label),
+          matched: [...each.matched].toSorted(),
+          exact: each.exact,
+          rows,
+          erased: each.label !== null && /^erased\b/i.test(each.label),
+        });
+      }
+      return { matches, ambiguous: isAmbiguous, more: found.length > options.limit };
+    },
+    'rollback',
+  );
+}
+
+/** `Ada Lovelace` is `A. L.`: enough to tell whether it is the one who is meant, for who knows the name. */
+export function initials(label: string): string {
+  return label
+    .split(/\s+/)
+    .filter((word) => word !== '')
+    .slice(0, 4)
+    .map((word) => `${[...word][0] ?? ''}.`)
+    .join(' ');
+}
+
+async function search(
+  client: pg.ClientBase,
+  ground: Ground,
+  {
+    subjects,
+    query,
+    how,
+    limit,
+  }: { readonly subjects: readonly Subject[]; readonly query: string; readonly how: 'exact' | 'part'; readonly limit: number },
+): Promise<readonly Found[]> {
+  const found = new Map<string, Found>();
+  for (const subject of subjects) {
+    const table = tableOf(ground.schema, subject.table);
+    for (const column of new Set([...subject.findBy, ...(how === 'exact' && subject.key.length === 1 ? subject.key : [])])) {
+      const facts = columnOf(table, column);
+      const matches =
+        facts === undefined
+          ? await sealedMatches(client, ground, { subject, column, query, how })
+          : await matchValue(client, { subject, table, column, query, how, limit });
+      for (const match of matches) note(found, { subject, column, match, how });
+    }
+  }
+  return [...found.values()].slice(0, limit);
+}
+
+function note(
+  found: Map<string, Found>,
+  {
+    subject,
+    column,
+    match,
+    how,
+  }: { readonly subject: Subject; readonly column: string; readonly match: Match; readonly how: 'exact' | 'part' },
+): void {
+  const person = { type: subject.name, key: match.key };
+  const text = formatPerson(person);
+  const known = found.get(text) ?? { person, subject, label: match.label, matched: new Set<string>(), exact: false };
+  known.matched.add(column);
+  known.exact ||= how === 'exact';
+  found.set(text, known);
+}
+
+/** A column of which only ciphertext is left: by its blind index, and then by the plaintext of what that found. */
+async function sealedMatches(
+  client: pg.ClientBase,
+  { tenant, ports, schema }: Ground,
+  {
+    subject,
+    column,
+    query,
+    how,
+  }: { readonly subject: Subject; readonly column: string; readonly query: string; readonly how: 'exact' | 'part' },
+): Promise<readonly Match[]> {
+  const table = tableOf(schema, subject.table);
+  const isSealed = columnOf(table, `${column}${SEALED_SUFFIX}`) !== undefined;
+  // A part of a value has no index: that is how it should be.
+  if (!isSealed || how === 'part') return [];
+  const keys = await ports.opener?.find(client, { tenant, table: subject.table, column, value: query, key: subject.key });
+  if (keys === undefined || keys === null) throw new SafekeepError('search-unserved', { column: `${subject.table}.${column}` });
+  const rows = await readColumns(client, { subject, table, keys, column: `${column}${SEALED_SUFFIX}` });
+  const values = rows.map(({ value }) => ({ table: subject.table, column, stored: value ?? Buffer.alloc(0) }));
+  const plain = (await ports.opener?.open(client, { tenant }, values)) ?? [];
+  return rows.filter((_row, place) => plain[place] === query).map(({ key, label }) => ({ key, label }));
+}
+
+async function countAll(client: pg.ClientBase, ground: Ground, { person, subject }: Found): Promise<number> {
+  const graph = soundGraph(ground, subject);
+  const reach = await followPaths(client, { graph, schema: ground.schema, key: person.key }, { lock: false });
+  if (reach === undefined) return 0;
+  let total = 0;
+  for (const table of graph.edgesOf.keys()) total += await countOfPerson(client, reach, { table, person });
+  return total;
+}

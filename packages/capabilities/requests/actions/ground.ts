@@ -1,0 +1,71 @@
+import { indexSchema, SafekeepError, type Clock, type DataMap, type SchemaIndex, type Subject } from '@safekeep/core';
+import type { Signer } from '@safekeep/crypto';
+import { readCatalog, type Catalog, type Database } from '@safekeep/postgres';
+import { parseKey, type Person } from '../../holds/index.ts';
+import type { Ledger } from '../../ledger/index.ts';
+import type { RequestPorts } from '../model.ts';
+import { graphOf, type Graph } from '../rules/graph.ts';
+
+/** What finding, exporting and erasing stand on. */
+export type Ground = {
+  readonly database: Database;
+  readonly tenant: string;
+  readonly clock: Clock;
+  readonly map: DataMap;
+  /** Of the text of the map: a plan is one of this map. */
+  readonly mapSha256: string;
+  readonly catalog: Catalog;
+  readonly schema: SchemaIndex;
+  readonly ports: RequestPorts;
+};
+
+export type ErasureGround = Ground & {
+  readonly ledger: Ledger;
+  readonly signer: Signer;
+  /** Where certificates are written. */
+  readonly certificateDirectory: string;
+  /** `second-person`: who approves must not be who planned. */
+  readonly approval: 'any' | 'second-person';
+  /** Rows of one table that one transaction changes; ROWS_AT_ONCE unless said otherwise. */
+  readonly rowsAtOnce?: number;
+};
+
+/**
+ * Above it a table is worked off in chunks of so many: a transaction of seconds, some hundred megabytes of keys and texts.
+ */
+const ROWS_AT_ONCE = 100_000;
+
+export function rowsAtOnce({ rowsAtOnce: given = ROWS_AT_ONCE }: Pick<ErasureGround, 'rowsAtOnce'>): number {
+  return given;
+}
+
+/** Reads the live structure. */
+export async function groundOf(parts: Omit<Ground, 'catalog' | 'schema'>): Promise<Ground> {
+  const catalog = await parts.database.withClient((client) => readCatalog(client));
+  return { ...parts, catalog, schema: indexSchema(catalog) };
+}
+
+/** Reads `patient:42`. Throws `subject-invalid`, `subject-type-unknown`. */
+export function parseSubject(map: DataMap, text: string): { readonly person: Person; readonly subject: Subject } {
+  const colon = text.indexOf(':');
+  if (colon < 1) throw new SafekeepError('subject-invalid', { reason: 'it is written type:key, as patient:42' });
+  const type = text.slice(0, colon);
+  const subject = map.subjects.get(type);
+  if (subject === undefined)
+    throw new SafekeepError('subject-type-unknown', { type, known: [...map.subjects.keys()].join(', ') || 'none' });
+  const key = parseKey(text.slice(colon + 1));
+  if ('fault' in key) throw new SafekeepError('subject-invalid', { reason: key.fault });
+  if (key.length !== subject.key.length)
+    throw new SafekeepError('subject-invalid', { reason: `the key of ${type} has ${subject.key.length} part(s)` });
+  return { person: { type, key }, subject };
+}
+
+/** Throws `map-does-not-fit` where a path leads nowhere: what would be found would not be everything. */
+export function soundGraph({ map, schema }: Pick<Ground, 'map' | 'schema'>, subject: Subject): Graph {
+  const graph = graphOf(map, schema, subject);
+  if (graph.problems.length > 0) {
+    const problems = graph.problems.map(({ table, message }) => `${table}: ${message}`).join('; ');
+    throw new SafekeepError('map-does-not-fit', { problems });
+  }
+  return graph;
+}

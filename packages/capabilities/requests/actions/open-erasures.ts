@@ -1,0 +1,92 @@
+import type pg from 'pg';
+import { isSafekeepError, SafekeepError } from '@safekeep/core';
+import { parseKey } from '../../holds/index.ts';
+import type { Hold } from '../../holds/index.ts';
+import { recoverIntents } from '../../ledger/index.ts';
+import type { ErasuresText } from '../model.ts';
+import { markDue, readErasures, updateErasure, type ErasureRecord } from '../store/records.ts';
+import { inTransaction } from '../store/session.ts';
+import { executeErasure, type ExecuteOptions } from './execute-erasure.ts';
+import { finishErasure } from './finish-erasure.ts';
+import type { ErasureGround, Ground } from './ground.ts';
+import { planErasure } from './plan-erasure.ts';
+
+/** Called in the transaction of a release: what that hold had stopped is due again, or the hold stands as before. */
+export async function requeueErasures(
+  client: pg.ClientBase,
+  { tenant, hold }: { readonly tenant: string; readonly hold: Hold },
+): Promise<void> {
+  await markDue(client, tenant, hold.id);
+}
+
+/** What is known of erasures, newest first. */
+export async function listErasures(
+  { database, tenant }: Pick<Ground, 'database' | 'tenant'>,
+  options: { readonly open: boolean },
+): Promise<ErasuresText> {
+  const records = await inTransaction(database, { tenant }, (client) =>
+    readErasures(client, tenant, options.open ? { open: true } : {}),
+  );
+  return { erasures: records.map((record) => textOf(record, null)) };
+}
+
+/**
+ * Goes on with every erasure that is not at its end: chunks, certificates, places outside, what a released hold had stopped.
+ * One that cannot go on is told with its error, and the others go on.
+ */
+export async function runErasures(ground: ErasureGround, options: ExecuteOptions = {}): Promise<ErasuresText> {
+  const { database, tenant } = ground;
+  await recoverIntents(ground);
+  const records = await inTransaction(database, { tenant }, (client) => readErasures(client, tenant, { open: true }));
+  const erasures: ErasuresText['erasures'] = [];
+  for (const record of records.toReversed()) {
+    options.signal?.throwIfAborted();
+    try {
+      erasures.push(textOf(record, await goOn(ground, record, options)));
+    } catch (error) {
+      if (!isSafekeepError(error)) throw error;
+      erasures.push({ ...textOf(record, null), error: error.code });
+    }
+  }
+  return { erasures };
+}
+
+/** The state in which it is afterwards. */
+async function goOn(ground: ErasureGround, record: ErasureRecord, options: ExecuteOptions): Promise<string> {
+  if (record.state === 'held') return 'held';
+  const order = orderOf(ground, record);
+  if (record.state === 'running')
+    return (await executeErasure(ground, order, { hash: record.planHash, by: record.approvedBy }, options)).state;
+  if (record.state !== 'due') return (await finishErasure(ground, record, options)).state;
+  // What was approved is erased as far as it still stands: the approval was for all of it, and the hold only put it off.
+  const plan = await planErasure(ground, { ...order, mode: record.mode }, record.plannedBy);
+  const done = await executeErasure({ ...ground, approval: 'any' }, order, { hash: plan.hash, by: record.approvedBy }, options);
+  await inTransaction(ground.database, { tenant: ground.tenant }, (client) =>
+    updateErasure(client, ground.tenant, record.id, { state: 'done', finishedAt: ground.clock.now() }),
+  );
+  return done.state;
+}
+
+function orderOf({ map }: Ground, { type, key }: ErasureRecord): Parameters<typeof executeErasure>[1] {
+  const subject = map.subjects.get(type);
+  if (subject === undefined) throw new SafekeepError('subject-type-unknown', { type, known: [...map.subjects.keys()].join(', ') });
+  const parts = parseKey(key ?? '');
+  if ('fault' in parts) throw new Error('A stored key can be read');
+  return { subject, person: { type, key: parts } };
+}
+
+function textOf(
+  { id, state, mode, planHash, startedAt, finishedAt, holds }: ErasureRecord,
+  now: string | null,
+): ErasuresText['erasures'][number] {
+  return {
+    id,
+    state: now ?? state,
+    mode,
+    plan: planHash,
+    startedAt: startedAt.toISOString(),
+    finishedAt: finishedAt?.toISOString() ?? null,
+    holds: [...holds],
+    error: null,
+  };
+}

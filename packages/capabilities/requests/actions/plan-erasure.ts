@@ -1,0 +1,310 @@
+import type pg from 'pg';
+import { isMappable, newId, purposesOf, SafekeepError, type Subject } from '@safekeep/core';
+import { formatKey, formatPerson, type Person } from '../../holds/index.ts';
+import type {
+  Blocked,
+  ErasureId,
+  ErasureMode,
+  ErasurePlan,
+  ErasureScope,
+  ExternalCopy,
+  ParticipantPlan,
+  PlanLine,
+  RowKey,
+} from '../model.ts';
+import { countsByTable, keptLines, planHash, planLine } from '../rules/plan.ts';
+import { storePlan } from '../store/records.ts';
+import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
+import { countOfPerson } from '../store/rows.ts';
+import { serverCopies } from '../store/residue.ts';
+import { carryOut, Changed, keysOf, NotKept, Refused } from './carry-out.ts';
+import { decide, type Decision } from './decide.ts';
+import { rowsAtOnce, type ErasureGround } from './ground.ts';
+import { rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
+
+/** Persons of up to so many rows are erased once and taken back, to hear what the database refuses. */
+const REHEARSED_ROWS = 20_000;
+/** What one core does, as measured; for the estimate only. */
+const ROWS_PER_SECOND = 50_000;
+
+export type ErasureOrder = { readonly person: Person; readonly subject: Subject; readonly mode: ErasureMode };
+
+/** A plan with what it was made from. */
+export type MadePlan = {
+  readonly plan: ErasurePlan;
+  readonly found: Survey;
+  readonly decision: Decision;
+  readonly scope: ErasureScope;
+  readonly parts: readonly { readonly name: string; readonly plan: ParticipantPlan }[];
+  /** Tables too large for one transaction. */
+  readonly large: readonly string[];
+};
+
+/** Shows what erasing a person would do, and remembers the hash. Changes nothing of the user's. */
+export async function planErasure(ground: ErasureGround, order: ErasureOrder, by: string): Promise<ErasurePlan> {
+  const made = await inTransaction(
+    ground.database,
+    { tenant: ground.tenant },
+    async (client) => {
+      const draft = await makePlan(client, ground, order, { lock: false, limit: rowsAtOnce(ground) });
+      const refused = await rehearse(client, ground, draft);
+      return {
+        ...draft.plan,
+        blocked: [...draft.plan.blocked, ...refused],
+        notes: [...draft.plan.notes, ...(await notesOf(client, ground, draft))],
+      };
+    },
+    'rollback',
+  );
+  await inTransaction(ground.database, { tenant: ground.tenant }, (client) =>
+    storePlan(client, ground.tenant, {
+      hash: made.hash,
+      type: order.person.type,
+      key: formatKey(order.person.key),
+      mode: order.mode,
+      counts: countsByTable(made.tables),
+      plannedBy: by,
+      plannedAt: ground.clock.now(),
+    }),
+  );
+  return made;
+}
+
+/**
+ * The plan as this transaction sees it. With `lock` it is the one that is going to be carried out: the person's row is locked
+ * first, then what other rows hang on.
+ */
+export async function makePlan(
+  client: pg.ClientBase,
+  ground: ErasureGround,
+  { person, subject, mode }: ErasureOrder,
+  options: SurveyOptions & { readonly erasure?: ErasureId },
+): Promise<MadePlan> {
+  // Under REPEATABLE READ the snapshot would be older than the locks: rows added in between would survive unseen.
+  if (!(await isReadCommitted(client))) throw new SafekeepError('isolation-unfit');
+  const found = await survey(client, ground, { person, subject, options });
+  const decision = await decide(client, ground, found, { mode, ledger: ground.ledger });
+  const scope: ErasureScope = {
+    tenant: ground.tenant,
+    person,
+    erasure: options.erasure ?? null,
+    mode,
+    rows: keysByTable(decision, (action) => action !== 'keep'),
+    kept: keysByTable(decision, (action) => action === 'keep'),
+  };
+  const parts: { name: string; plan: ParticipantPlan }[] = [];
+  for (const participant of ground.ports.participants)
+    parts.push({ name: participant.name, plan: await participant.plan(client, scope) });
+  const large = found.tables.filter(({ isCut }) => isCut).map(({ table }) => table);
+  const tables = await linesOf(client, { found, decision, person });
+  const externalCopies = [...outsideCopies(ground, person, found), ...parts.flatMap(({ plan }) => plan.externalCopies)];
+  const blocked: readonly Blocked[] = [
+    ...decision.blocked,
+    ...parts.flatMap(({ plan }) => plan.blocked),
+    ...keylessLarge(found, large, rowsAtOnce(ground)),
+  ];
+  const holds = decision.holds.map((hold) => ({
+    id: hold.id,
+    target: hold.target,
+    rows: hold.heldRows.length,
+    wholePerson: hold.people.length > 0,
+  }));
+  const rows = tables.reduce((sum, line) => sum + line.rows, 0);
+  const hash = planHash({
+    tenant: ground.tenant,
+    subject: formatPerson(person),
+    mode,
+    map: ground.mapSha256,
+    tables,
+    blocked,
+    holds: holds.map(({ id }) => id).toSorted(),
+    externalCopies: externalCopies.map(({ place, kind, state }) => ({ place, kind, state })),
+    rows: Object.fromEntries(found.tables.map((table) => [table.table, rowsFingerprint(table)])),
+    participants: parts.map(({ name, plan }) => ({ name, will: plan.will })),
+  });
+  const plan: ErasurePlan = {
+    hash,
+    subject: formatPerson(person),
+    mode,
+    tables: [...tables],
+    kept: [
+      ...keptLines(tables),
+      ...parts.flatMap(({ name, plan: part }) =>
+        part.keeps.map(({ what, reason, until }) => ({ table: `${name}: ${what}`, rows: 0, reason, basis: null, until })),
+      ),
+    ],
+    blocked: [...blocked],
+    holds,
+    externalCopies,
+    notes: parts.flatMap(({ name, plan: part }) => part.will.map((will) => `${name}: ${will}`)),
+    estimate: { rows, seconds: Math.ceil((rows / ROWS_PER_SECOND) * 10) / 10, chunks: chunksOf(tables, large, rowsAtOnce(ground)) },
+  };
+  return { plan, found, decision, scope, parts, large };
+}
+
+function keysByTable(decision: Decision, wanted: (action: string) => boolean): ReadonlyMap<string, readonly RowKey[]> {
+  const keys = new Map<string, RowKey[]>();
+  for (const { rows, treatment } of decision.groups) {
+    if (!wanted(treatment.action)) continue;
+    keys.set(rows.table, [...(keys.get(rows.table) ?? []), ...rows.keys]);
+  }
+  return keys;
+}
+
+async function linesOf(
+  client: pg.ClientBase,
+  { found, decision, person }: { readonly found: Survey; readonly decision: Decision; readonly person: Person },
+): Promise<readonly PlanLine[]> {
+  const lines = decision.groups.map(({ rows, treatment, writes, until }) =>
+    planLine({ table: rows.table, rows: rows.keys.length, treatment, writes, until }),
+  );
+  for (const { table, rows, isCut } of found.tables) {
+    if (!isCut) continue;
+    // Only the first rows were looked at; the rest is counted, and put to what most of the first have in common.
+    const total = await countOfPerson(client, found.reach, { table, person });
+    const most = lines.filter((line) => line.table === table).toSorted((a, b) => b.rows - a.rows)[0];
+    if (most !== undefined) most.rows += total - rows.length;
+  }
+  const setNull = decision.setNull.map(({ table, rows, foreignKey }): PlanLine => ({
+    table,
+    rows,
+    action: 'detach',
+    reason: `the foreign key ${foreignKey} sets to null what refers to deleted rows`,
+    columns: [],
+  }));
+  return [...lines, ...setNull];
+}
+
+function chunksOf(tables: readonly PlanLine[], large: readonly string[], atOnce: number): number {
+  const counts = countsByTable(tables);
+  return 1 + large.reduce((sum, table) => sum + Math.ceil((counts[table] ?? 0) / atOnce), 0);
+}
+
+function keylessLarge(found: Survey, large: readonly string[], atOnce: number): readonly Blocked[] {
+  return found.tables
+    .filter(({ table, identity }) => identity.kind === 'place' && large.includes(table))
+    .map(({ table, rows }) => ({
+      table,
+      what: `it has no key, and the person has more than ${atOnce} rows in it: they cannot be worked off in chunks`,
+      rows: rows.length,
+      remedy: 'Give the table a primary key.',
+    }));
+}
+
+function outsideCopies({ map }: ErasureGround, person: Person, found: Survey): readonly ExternalCopy[] {
+  const places = [...map.outside.values()]
+    .filter(({ subject }) => subject === person.type)
+    .map(({ name, kind, erase, note }): ExternalCopy => ({
+      place: name,
+      kind,
+      state: erase ? (kind === 's3' ? 'by-hand' : 'will-be-told') : 'not-erased',
+      note: note ?? (erase ? 'erased after the commit, tried again until it answers' : 'the map does not have it erased'),
+    }));
+  const recipients = new Set(
+    found.tables.flatMap(({ table }) => {
+      const mapped = map.tables.get(table);
+      return mapped === undefined ? [] : purposesOf(map, mapped).flatMap((name) => map.purposes.get(name)?.recipients ?? []);
+    }),
+  );
+  const told = [...recipients].toSorted().map((recipient): ExternalCopy => ({
+    place: recipient,
+    kind: 'recipient',
+    state: 'by-hand',
+    note: 'was given data of the person and must be told of the erasure (Art. 19 GDPR)',
+  }));
+  return [...places, ...told];
+}
+
+/** Erases within the transaction that is rolled back, and so hears what constraints and triggers have to say. */
+async function rehearse(client: pg.ClientBase, ground: ErasureGround, made: MadePlan): Promise<readonly Blocked[]> {
+  const { found, decision, plan } = made;
+  const rows = found.tables.reduce((sum, table) => sum + table.rows.length, 0);
+  if (rows > REHEARSED_ROWS || plan.blocked.length > 0) return [];
+  await beginRehearsal(client);
+  try {
+    await carryOut(client, ground, { found, decision, keys: keysOf(ground.ledger, ground.tenant, newId<'erasure'>()) });
+    await endRehearsal(client);
+    return [];
+  } catch (error) {
+    await endRehearsal(client);
+    const refusal = refusalOf(error);
+    if (refusal === undefined) throw error;
+    return [refusal];
+  }
+}
+
+/** What the database would not do, for a plan and for a refused erasure. Undefined for other errors. */
+export function refusalOf(error: unknown): Blocked | undefined {
+  if (error instanceof Refused) {
+    const by = error.by === null ? '' : ` by ${error.by}`;
+    return {
+      table: error.table === '' ? null : error.table,
+      what: `the database refuses it${by} (SQLSTATE ${error.sqlState})`,
+      rows: 0,
+      remedy: REMEDIES[error.sqlState] ?? 'Look at the constraint or trigger, and say in the map what erasure writes there.',
+    };
+  }
+  if (error instanceof NotKept)
+    return {
+      table: error.table,
+      what: 'what erasure writes does not stay: a trigger of the table puts something else there',
+      rows: 0,
+      remedy: 'Change the trigger, or say in the map what erasure writes so that both agree.',
+    };
+  if (error instanceof Changed)
+    return { table: error.table, what: 'rows changed while this was looked at', rows: 0, remedy: 'Make a new plan.' };
+  return undefined;
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  '42501': 'Give the login the right to change this table.',
+  'P0001': 'A trigger raises an error: change it so that it lets erasure through, or keep the row with on_erasure.',
+  '23503': 'A row that stays refers to what would be deleted: anonymise instead, or put that table into the map.',
+  '23514': 'Say in the map what erasure writes so that the check takes it: erase: { replace: … }.',
+  '23505': 'The column is unique: leave its erase out, and each row gets a mask of its own.',
+};
+
+/** What a person who approves wants to know beside: triggers that fire, missing indexes, views that keep copies, servers that do. */
+async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: MadePlan): Promise<readonly string[]> {
+  const notes: string[] = [];
+  const touched = new Set(found.tables.map(({ table }) => table));
+  for (const table of ground.catalog.tables) {
+    const name = found.tables.find(({ policy }) => policy.facts === table)?.table;
+    if (name !== undefined) {
+      const firing = table.triggers.filter(
+        ({ enabled, events }) => enabled !== 'disabled' && (events.includes('update') || events.includes('delete')),
+      );
+      for (const trigger of firing) notes.push(`${name}: the trigger ${trigger.name} fires (${trigger.function}).`);
+      if (found.tables.some((each) => each.table === name && each.identity.kind === 'place'))
+        notes.push(`${name} has no key: its rows are told apart by place, and no hold can name one.`);
+    }
+    if (table.kind === 'materialized-view' && (table.view?.reads ?? []).some((read) => touched.has(qualified(read))))
+      notes.push(
+        `The materialized view ${qualified({ schema: table.schema, table: table.name })} keeps the old values until it is refreshed.`,
+      );
+  }
+  notes.push(...missingIndexes(ground, found));
+  for (const table of found.reach.graph.unguarded)
+    if (touched.has(table))
+      notes.push(`${table} is reached by a path without a foreign key: it is counted again after the commit.`);
+  return [...notes, ...(await serverCopies(client))];
+}
+
+function qualified({ schema, table }: { readonly schema: string; readonly table: string }): string {
+  return `${schema}.${table}`;
+}
+
+/** A sequential scan of a small table is quicker than an index. */
+const SMALL_TABLE_ROWS = 10_000;
+
+function missingIndexes({ schema }: ErasureGround, { reach }: Survey): readonly string[] {
+  const missing = new Set<string>();
+  for (const { hop, table } of reach.graph.nodes.values()) {
+    const facts = schema.byName.get(table);
+    if (hop === null || facts === undefined || !isMappable(facts) || facts.rowEstimate < SMALL_TABLE_ROWS) continue;
+    const leads = facts.indexes.some(({ keys, predicate }) => predicate === null && hop.columns.includes(keys[0]?.column ?? ''));
+    if (!leads)
+      missing.add(`${table} has no index that begins with ${hop.columns.join(' or ')}: every erasure reads the whole table.`);
+  }
+  return [...missing];
+}

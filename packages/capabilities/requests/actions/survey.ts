@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto';
+import type pg from 'pg';
+import { SafekeepError, type Subject } from '@safekeep/core';
+import type { Person } from '../../holds/index.ts';
+import { policyOf, type TablePolicy } from '../rules/treat.ts';
+import { followPaths, identityOf, tableOf, type Reach } from '../store/traverse.ts';
+import { loadRows, rowsOf, type PersonRow } from '../store/rows.ts';
+import { hiddenTables } from '../store/session.ts';
+import { soundGraph, type Ground } from './ground.ts';
+import type { Identity } from '../model.ts';
+
+/** A table with rows of one person. */
+export type SurveyedTable = {
+  readonly table: string;
+  readonly identity: Identity;
+  readonly policy: TablePolicy;
+  readonly rows: readonly PersonRow[];
+  /** There are more rows than are looked at at once; these are the first. */
+  readonly isCut: boolean;
+};
+
+/** Everything of one person, found in one transaction. */
+export type Survey = {
+  readonly person: Person;
+  readonly subject: Subject;
+  readonly reach: Reach;
+  readonly tables: readonly SurveyedTable[];
+};
+
+export type SurveyOptions = {
+  readonly lock: boolean;
+  /** Rows of one table at once. */
+  readonly limit: number;
+  readonly signal?: AbortSignal;
+  /** Tables that were worked off before. */
+  readonly without?: ReadonlySet<string>;
+};
+
+/**
+ * Finds every row of a person: the one traversal that export and erasure share.
+ *
+ * @throws `subject-unknown`, `map-does-not-fit`, `rows-hidden` where row security keeps rows from this login, `subject-too-large`
+ */
+export async function survey(
+  client: pg.ClientBase,
+  ground: Ground,
+  { person, subject, options }: { readonly person: Person; readonly subject: Subject; readonly options: SurveyOptions },
+): Promise<Survey> {
+  const { map, schema, clock } = ground;
+  const graph = soundGraph(ground, subject);
+  const reach = await followPaths(client, { graph, schema, key: person.key }, options);
+  if (reach === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
+  const names = [...graph.edgesOf.keys()].filter((table) => options.without?.has(table) !== true).toSorted();
+  const hidden = await hiddenTables(client, names);
+  if (hidden.length > 0) throw new SafekeepError('rows-hidden', { tables: hidden.join(', ') });
+  const tables: SurveyedTable[] = [];
+  for (const table of names) {
+    options.signal?.throwIfAborted();
+    const asked = rowsOf(reach, table, person.key);
+    const limit = Number.isFinite(options.limit) ? options.limit + 1 : options.limit;
+    const load = { map, reach, person, now: clock.now() };
+    const found = await loadRows(client, load, asked, { limit, lock: options.lock, withText: options.lock });
+    if (found.length === 0) continue;
+    const isCut = found.length > options.limit;
+    tables.push({
+      table,
+      identity: identityOf(tableOf(schema, table)),
+      policy: policies(ground, table),
+      // Which ones the server gives first is its own affair; those by key are the same every time.
+      rows: isCut
+        ? await loadRows(client, load, asked, { limit: options.limit, lock: options.lock, withText: options.lock, from: 'first' })
+        : found,
+      isCut,
+    });
+  }
+  return { person, subject, reach, tables };
+}
+
+const known = new WeakMap<Ground['catalog'], Map<string, TablePolicy>>();
+
+/** Worked out once for a map and a structure. */
+export function policies({ catalog, map, schema, mapSha256 }: Ground, table: string): TablePolicy {
+  const ofCatalog = known.get(catalog) ?? new Map<string, TablePolicy>();
+  known.set(catalog, ofCatalog);
+  const key = `${mapSha256} ${table}`;
+  const made = ofCatalog.get(key) ?? policyOf(map, schema, table, tableOf(schema, table));
+  ofCatalog.set(key, made);
+  return made;
+}
+
+/** Which rows, in one text. A row without a key has no name that lasts, so only their number counts. */
+export function rowsFingerprint({ identity, rows, isCut }: SurveyedTable): string {
+  if (identity.kind === 'place' || isCut) return `${rows.length}`;
+  const hash = createHash('sha256');
+  for (const key of rows.map((row) => JSON.stringify(row.key)).toSorted()) hash.update(`${key}\n`);
+  return hash.digest('hex');
+}

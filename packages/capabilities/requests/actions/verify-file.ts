@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { open, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { SafekeepError } from '@safekeep/core';
+import { codeOf } from '@safekeep/postgres';
+import { readZip } from '../export/zip.ts';
+import { checkSigned, type Checked } from '../rules/certificate.ts';
+
+/** A certificate or a manifest is some kilobytes; one that names thousands of tables a few megabytes. */
+const DOCUMENT_BYTES_AT_MOST = 64 * 1024 * 1024;
+
+/** Checks a certificate, a manifest with the files beside it, or a whole export, without a database. Throws `file-unreadable`. */
+export async function verifyFile(path: string, vkey: string): Promise<Checked> {
+  try {
+    return (await isZip(path)) ? await verifyZip(path, vkey) : await verifyDocument(path, vkey);
+  } catch (error) {
+    const code = codeOf(error);
+    if (error instanceof SafekeepError || code === undefined || code.startsWith('ERR_')) throw error;
+    throw new SafekeepError('file-unreadable', { path, reason: code }, { cause: error });
+  }
+}
+
+async function isZip(path: string): Promise<boolean> {
+  const file = await open(path, 'r');
+  try {
+    const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    return buffer.readUInt32LE(0) === 0x04034b50;
+  } finally {
+    await file.close();
+  }
+}
+
+async function verifyDocument(path: string, vkey: string): Promise<Checked> {
+  const { size } = await stat(path);
+  if (size > DOCUMENT_BYTES_AT_MOST) return broken('it is larger than any certificate');
+  const parsed = parse(await readFile(path, 'utf8'));
+  const checked = checkSigned(parsed, vkey);
+  if (!checked.ok || checked.kind !== 'export') return checked;
+  const faults = await compare(filesOf(parsed), async function* (name) {
+    yield* createReadStream(join(dirname(path), name));
+  });
+  return { ...checked, ok: faults.length === 0, faults };
+}
+
+async function verifyZip(path: string, vkey: string): Promise<Checked> {
+  let zip: Awaited<ReturnType<typeof readZip>>;
+  try {
+    zip = await readZip(path);
+  } catch (error) {
+    if (codeOf(error)?.startsWith('E') === true && codeOf(error)?.startsWith('ERR_') === false) throw error;
+    return broken(error instanceof Error ? error.message : 'it cannot be read');
+  }
+  try {
+    const byName = new Map(zip.files.map((file) => [file.name, file]));
+    if (byName.size !== zip.files.length) return broken('a file stands in it twice');
+    const manifest = byName.get('manifest.json');
+    if (manifest === undefined) return broken('it has no manifest');
+    const parsed = parse(await textOf(manifest.read()));
+    const checked = checkSigned(parsed, vkey);
+    if (!checked.ok) return checked;
+    if (checked.kind !== 'export') return { ...checked, ok: false, faults: ['its manifest is none of an export'] };
+    const files = filesOf(parsed);
+    const named = new Set(['manifest.json', ...files.map(({ name }) => name)]);
+    const strangers = zip.files.filter(({ name }) => !named.has(name)).map(({ name }) => `${name} is not in the manifest`);
+    const faults = await compare(files, async function* (name) {
+      const file = byName.get(name);
+      if (file === undefined) throw Object.assign(new Error('missing'), { code: 'ENOENT' });
+      yield* file.read();
+    });
+    return { ...checked, ok: faults.length + strangers.length === 0, faults: [...faults, ...strangers] };
+  } catch (error) {
+    // What does not unpack was changed.
+    if (error instanceof SafekeepError) throw error;
+    return broken(error instanceof Error ? error.message : 'it cannot be read');
+  } finally {
+    await zip.close();
+  }
+}
+
+function broken(fault: string): Checked {
+  return { ok: false, kind: 'unknown', issuedAt: null, faults: [fault] };
+}
+
+type Named = { readonly name: string; readonly sha256: string };
+
+function filesOf(parsed: unknown): readonly Named[] {
+  // Its signature is good, so this code wrote it.
+  const { document } = parsed as { readonly document: { readonly files?: readonly Named[] } };
+  return document.files ?? [];
+}
+
+async function compare(files: readonly Named[], read: (name: string) => AsyncIterable<Uint8Array>): Promise<string[]> {
+  const faults: string[] = [];
+  for (const { name, sha256 } of files) {
+    const hash = createHash('sha256');
+    try {
+      for await (const chunk of read(name)) hash.update(chunk);
+      if (hash.digest('hex') !== sha256) faults.push(`${name} was changed`);
+    } catch (error) {
+      faults.push(`${name} ${codeOf(error) === 'ENOENT' ? 'is missing' : 'does not unpack'}`);
+    }
+  }
+  return faults;
+}
+
+async function textOf(chunks: AsyncIterable<Buffer>): Promise<string> {
+  const gathered: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of chunks) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > DOCUMENT_BYTES_AT_MOST) throw new Error('its manifest is larger than any');
+    gathered.push(chunk);
+  }
+  return Buffer.concat(gathered).toString('utf8');
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

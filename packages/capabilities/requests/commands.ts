@@ -1,0 +1,369 @@
+import { userInfo } from 'node:os';
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import Type from 'typebox';
+import { SafekeepError } from '@safekeep/core';
+import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
+import { loadMap } from '../datamap/index.ts';
+import { ledgerFor } from '../ledger/index.ts';
+import { runCanary } from './actions/canary.ts';
+import { executeErasure } from './actions/execute-erasure.ts';
+import { exportKey, openExport } from './actions/open-export.ts';
+import { exportSubject } from './actions/export-subject.ts';
+import { findSubjects } from './actions/find-subject.ts';
+import { groundOf, parseSubject, type ErasureGround, type Ground } from './actions/ground.ts';
+import { listErasures, runErasures } from './actions/open-erasures.ts';
+import { planErasure } from './actions/plan-erasure.ts';
+import { replayLedger } from './actions/replay-ledger.ts';
+import { verifyFile } from './actions/verify-file.ts';
+import {
+  CanaryText,
+  ErasureDone,
+  ErasurePlan,
+  ErasuresText,
+  ExportDone,
+  FoundText,
+  ReplayText,
+  type RequestPorts,
+} from './model.ts';
+
+const FOUND = 20;
+const FOUND_AT_MOST = 200;
+
+const subjectArgument = { key: 'subject', label: 'ID', description: 'type:key, as `subject find` shows it' };
+const SubjectInput = Type.String({ minLength: 3, maxLength: 2000 });
+const By = Type.Optional(
+  Type.String({ minLength: 1, maxLength: 200, description: 'who decides; the user of this system unless said otherwise' }),
+);
+
+export function requestCommands(ports: RequestPorts): readonly Command[] {
+  return [
+    findCommand(ports),
+    exportCommand(ports),
+    openExportCommand,
+    eraseCommand(ports),
+    erasuresCommand(ports),
+    canaryCommand(ports),
+    replayCommand(ports),
+    verifyCommand,
+  ];
+}
+
+function findCommand(ports: RequestPorts): Command {
+  return command({
+    name: 'subject find',
+    summary: 'find people by a name, an address, a number or their key',
+    positionals: [
+      { key: 'query', label: 'QUERY', description: 'the value as a whole, or a part of it of three characters or more' },
+    ],
+    input: Type.Object({
+      query: Type.String({ minLength: 1, maxLength: 500 }),
+      type: Type.Optional(Type.String({ description: 'only people of this kind: patient' })),
+      reveal: Type.Optional(Type.Boolean({ description: 'show names in full instead of initials' })),
+      limit: Type.Integer({ default: FOUND, minimum: 1, maximum: FOUND_AT_MOST, description: 'people at most' }),
+    }),
+    output: FoundText,
+    example: 'safekeep subject find ada@example.org',
+    run: async (context, { query, type, reveal = false, limit }) => {
+      const found = await findSubjects(await groundFor(context, ports), query, {
+        limit,
+        reveal,
+        ...(type === undefined ? {} : { type }),
+      });
+      return { result: found, ok: found.matches.length > 0 };
+    },
+    render: ({ matches, ambiguous, more }, ink) =>
+      matches.length === 0
+        ? 'Nobody was found.'
+        : [
+            ...matches.map(
+              ({ subject, label, matched, exact, rows, erased }) =>
+                `${ink.strong(subject)}  ${label ?? ''}  ${exact ? '' : ink.dim('a part of ')}${matched.join(', ')}${rows === null ? '' : `  ${rows} row(s)`}${erased ? ink.dim('  erased') : ''}`,
+            ),
+            ...(ambiguous ? [ink.warn('Several people match. Make sure whom you mean before you export or erase anything.')] : []),
+            ...(more ? [ink.dim('There are more; give more of the value.')] : []),
+          ].join('\n'),
+  });
+}
+
+function exportCommand(ports: RequestPorts): Command {
+  return command({
+    name: 'subject export',
+    summary: 'write everything about a person to a file, for the person',
+    positionals: [subjectArgument],
+    input: Type.Object({
+      subject: SubjectInput,
+      format: Type.Union([Type.Literal('zip'), Type.Literal('json'), Type.Literal('csv'), Type.Literal('pdf')], {
+        default: 'zip',
+        description: 'zip: JSON, CSV and a signed manifest; csv: a zip of CSV files; json and pdf: one file',
+      }),
+      from: Type.Optional(Type.String({ description: 'only what is dated this day or later (YYYY-MM-DD)' })),
+      to: Type.Optional(Type.String({ description: 'and up to and including this day' })),
+      out: Type.Optional(Type.String({ description: 'the file to write; without it the export is kept sealed in the home' })),
+    }),
+    output: ExportDone,
+    example: 'safekeep subject export patient:42 --out patient-42.zip',
+    run: async (context, { subject: text, format, from, to, out }) => {
+      const ground = await groundFor(context, ports);
+      const { person, subject } = parseSubject(ground.map, text);
+      const window = { from: dayIn(from), to: dayAfter(dayIn(to)) };
+      const key = await exportKey(context.home);
+      const progress = context.progress('exporting', { unit: 'rows' });
+      const exported = await exportSubject(
+        { ...ground, signer: await context.signer(), directory: join(context.home, 'exports'), key },
+        { person, subject, format, window, ...(out === undefined ? {} : { out }) },
+        { onProgress: progress.update, signal: context.signal },
+      ).finally(() => progress.end());
+      context.log.info('subject-exported', { rows: exported.rows, tables: exported.tables.length });
+      return { result: exported };
+    },
+    render: ({ subject, rows, tables, file, sealed, expiresAt, withheld }, ink) =>
+      [
+        `${ink.good('Exported')} ${subject}: ${rows} row(s) of ${tables.length} table(s) to ${file}`,
+        ...(sealed
+          ? [ink.dim(`It is sealed; give it out with subject open-export ${file} --out FILE, before ${expiresAt ?? ''}.`)]
+          : []),
+        ...withheld.map(({ table, column, reason }) => ink.dim(`  left out: ${table}.${column}, ${reason}`)),
+      ].join('\n'),
+  });
+}
+
+const openExportCommand = command({
+  name: 'subject open-export',
+  summary: 'give out an export that was kept sealed in the home',
+  positionals: [{ key: 'file', label: 'FILE', description: 'as `subject export` named it' }],
+  input: Type.Object({ file: Type.String({ minLength: 1 }), out: Type.String({ minLength: 1, description: 'the file to write' }) }),
+  output: Type.Object({ file: Type.String(), sizeBytes: Type.Integer() }),
+  example: 'safekeep subject open-export .safekeep/exports/01994b0e.zip.sealed --out patient-42.zip',
+  run: async (context, { file, out }) => ({ result: await openExport(await exportKey(context.home), file, out) }),
+  render: ({ file, sizeBytes }, ink) => `${ink.good('Opened')}: ${file} (${sizeBytes} bytes)`,
+});
+
+function dayIn(text: string | undefined): Date | null {
+  if (text === undefined) return null;
+  const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(`${text}T00:00:00Z`) : new Date(Number.NaN);
+  if (Number.isNaN(day.getTime()) || !day.toISOString().startsWith(text))
+    throw new SafekeepError('usage', { problem: '--from and --to are days (YYYY-MM-DD).' });
+  return day;
+}
+
+function dayAfter(day: Date | null): Date | null {
+  return day === null ? null : new Date(day.getTime() + 86_400_000);
+}
+
+function eraseCommand(ports: RequestPorts): Command {
+  return command({
+    name: 'subject erase',
+    summary: 'show what erasing a person would do, or do what was shown and approved',
+    positionals: [subjectArgument],
+    input: Type.Object({
+      subject: SubjectInput,
+      plan: Type.Optional(Type.Boolean({ description: 'show the plan and its hash; nothing is changed' })),
+      approve: Type.Optional(
+        Type.String({ pattern: '^[0-9a-f]{64}$', description: 'the hash of the plan that is to be carried out' }),
+      ),
+      mode: Type.Union([Type.Literal('anonymise'), Type.Literal('delete')], {
+        default: 'anonymise',
+        description: 'with --plan: mask what is personal and keep the rows, or delete the rows that die with the person',
+      }),
+      vacuum: Type.Optional(
+        Type.Boolean({ description: 'with --approve: VACUUM the tables too, so that old versions of rows are gone' }),
+      ),
+      by: By,
+    }),
+    output: Type.Union([ErasurePlan, ErasureDone]),
+    example: 'safekeep subject erase patient:42 --plan',
+    run: async (context, { subject: text, plan = false, approve, mode, vacuum = false, by = userInfo().username }) => {
+      if (plan === (approve !== undefined)) throw new SafekeepError('usage', { problem: 'Give either --plan or --approve HASH.' });
+      return await withLedger(context, ports, async (ground) => {
+        const { person, subject } = parseSubject(ground.map, text);
+        if (approve === undefined) {
+          const made = await planErasure(ground, { person, subject, mode }, by);
+          return { result: made, ok: made.blocked.length === 0 && !made.holds.some(({ wholePerson }) => wholePerson) };
+        }
+        await context.confirm('Erasing a person');
+        const progress = context.progress('erasing', { unit: 'rows' });
+        const done = await executeErasure(
+          ground,
+          { person, subject },
+          { hash: approve, by },
+          { vacuum, signal: context.signal, onProgress: progress.update },
+        ).finally(() => progress.end());
+        const { deleted = 0, masked = 0, detached = 0, kept = 0 } = done.counts;
+        context.log.info('subject-erased', { deleted, masked, detached, kept });
+        return { result: done, ok: done.state !== 'unfulfilled' };
+      });
+    },
+    render: (result, ink) => ('hash' in result ? planText(result, ink) : doneText(result, ink)),
+  });
+}
+
+function planText(plan: Frozen<ErasurePlan>, ink: Ink): string {
+  const lines = plan.tables.map(({ table, rows, action, reason, basis, until }) => {
+    const shown = action === 'delete' ? ink.bad(action) : action === 'keep' ? ink.dim(action) : ink.warn(action);
+    const why = [reason, basis, until === undefined ? undefined : `until ${until}`].filter((word) => word !== undefined).join(', ');
+    return `  ${shown.padEnd(8)} ${String(rows).padStart(8)}  ${ink.strong(table)}  ${why}`;
+  });
+  return [
+    `${ink.strong(plan.subject)}: ${plan.estimate.rows} row(s), ${plan.mode}, about ${plan.estimate.seconds} s in ${plan.estimate.chunks} step(s)`,
+    ...lines,
+    ...plan.holds.map(
+      ({ id, target, rows, wholePerson }) =>
+        `  ${ink.bad('held')} ${wholePerson ? 'the whole person' : `${rows} row(s)`} by ${id} (${target})`,
+    ),
+    ...plan.blocked.map(({ table, what, remedy }) => `  ${ink.bad('blocked')} ${table ?? ''} ${what}. ${remedy}`),
+    ...plan.externalCopies.map(({ place, kind, state, note }) => `  ${ink.warn('outside')} ${place} (${kind}, ${state}): ${note}`),
+    ...plan.notes.map((note) => ink.dim(`  ${note}`)),
+    plan.blocked.length > 0 ? ink.bad('It cannot be carried out as it is.') : `Approve it with --approve ${plan.hash}`,
+  ].join('\n');
+}
+
+function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
+  const counts = Object.entries(done.counts).map(([name, count]) => `${count} ${name}`);
+  const head =
+    done.state === 'unfulfilled'
+      ? ink.bad('NOT fulfilled: something is still there, and no certificate was given')
+      : ink.good('Erased');
+  return [
+    `${head}: ${counts.join(', ')}.`,
+    ...(done.state === 'held' ? [ink.warn('Rows that are held stay; they are erased when the hold ends.')] : []),
+    ...done.externalCopies.map(({ place, state, note }) => `  outside: ${place}, ${state}: ${note}`),
+    ...done.residue.map(({ place, what, count, remedy }) => ink.dim(`  ${place}: ${count} ${what}. ${remedy}`)),
+    ...(done.certificate === null ? [] : [`Certificate: ${done.certificate}`]),
+  ].join('\n');
+}
+
+function erasuresCommand(ports: RequestPorts): Command {
+  return command({
+    name: 'subject erasures',
+    summary: 'list erasures, or go on with those that are not at their end',
+    input: Type.Object({
+      open: Type.Optional(Type.Boolean({ description: 'only those that are not at their end' })),
+      run: Type.Optional(
+        Type.Boolean({ description: 'go on: chunks, places outside that did not answer, what a released hold had stopped' }),
+      ),
+    }),
+    output: ErasuresText,
+    example: 'safekeep subject erasures --run',
+    run: async (context, { open = false, run = false }) => {
+      if (!run) return { result: await listErasures({ database: await context.database(), tenant: context.tenant }, { open }) };
+      await context.confirm('Going on with erasures');
+      const result = await withLedger(context, ports, (ground) => runErasures(ground, { signal: context.signal }));
+      return { result, ok: result.erasures.every(({ error, state }) => error === null && state !== 'unfulfilled') };
+    },
+    render: ({ erasures }, ink) =>
+      erasures.length === 0
+        ? 'There are no such erasures.'
+        : erasures
+            .map(
+              ({ id, state, mode, startedAt, error }) =>
+                `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${error === null ? '' : `  ${ink.bad(error)}`}`,
+            )
+            .join('\n'),
+  });
+}
+
+function canaryCommand(ports: RequestPorts): Command {
+  return command({
+    name: 'subject canary',
+    summary: 'make somebody up, export and erase them and look for what is left; all of it is taken back',
+    input: Type.Object({}),
+    output: CanaryText,
+    example: 'safekeep subject canary',
+    run: async (context) => {
+      const result = await runCanary(await groundFor(context, ports));
+      return { result, ok: result.state === 'pass' };
+    },
+    render: ({ state, seeded, exported, faults }, ink) =>
+      [
+        `${state === 'pass' ? ink.good('pass') : state === 'fail' ? ink.bad('FAIL') : ink.warn('not evaluable')}: ${seeded} row(s) made up, ${exported} exported.`,
+        ...faults.map((fault) => `  ${fault}`),
+      ].join('\n'),
+  });
+}
+
+function replayCommand(ports: RequestPorts): Command {
+  return command({
+    name: 'ledger replay',
+    summary: 'after a restore: erase those again who had been erased since the copy was made',
+    input: Type.Object({
+      plan: Type.Optional(Type.Boolean({ description: 'only show who it would be; nothing is changed' })),
+      by: By,
+    }),
+    output: ReplayText,
+    example: 'safekeep ledger replay --plan',
+    run: async (context, { plan = false, by = userInfo().username }) => {
+      if (!plan) await context.confirm('Erasing again who was erased before');
+      const result = await withLedger(context, ports, (ground) => replayLedger(ground, { plan, by }));
+      return { result, ok: result.persons.every(({ error }) => error === null) };
+    },
+    render: ({ persons, sequences }, ink) =>
+      persons.length === 0
+        ? `Nobody who was erased is there again.${sequences.length === 0 ? '' : ` Moved on: ${sequences.join(', ')}.`}`
+        : [
+            ...persons.map(
+              ({ subject, erasedAt, rows, state, error }) =>
+                `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${rows} row(s), first erased ${erasedAt}${error === null ? '' : `  ${ink.bad(error)}`}`,
+            ),
+            ...(sequences.length === 0 ? [] : [`Moved on: ${sequences.join(', ')}.`]),
+          ].join('\n'),
+  });
+}
+
+const Verified = Type.Object({
+  ok: Type.Boolean(),
+  kind: Type.String(),
+  issuedAt: Type.Union([Type.String(), Type.Null()]),
+  faults: Type.Array(Type.String()),
+});
+
+const verifyCommand = command({
+  name: 'certificate verify',
+  summary: 'check a certificate of erasure or an export against the key of the home that issued it; needs no database',
+  positionals: [{ key: 'file', label: 'FILE', description: 'a certificate, the manifest of an export, or a whole export (zip)' }],
+  input: Type.Object({
+    file: Type.String({ minLength: 1 }),
+    vkey: Type.String({ minLength: 1, description: 'the verifier key, which came to you another way than the file' }),
+  }),
+  output: Verified,
+  example: 'safekeep certificate verify erasure-01994b0e.json --vkey safekeep-1f2e3d4c+0a1b2c3d+AQ…',
+  run: async (_context, { file, vkey }) => {
+    const { ok, kind, issuedAt, faults } = await verifyFile(file, vkey);
+    return { result: { ok, kind, issuedAt, faults }, ok };
+  },
+  render: ({ ok, kind, issuedAt, faults }, ink) =>
+    ok
+      ? `${ink.good('genuine')}: ${kind}, issued ${issuedAt ?? 'at an unknown time'}`
+      : `${ink.bad('NOT genuine')}: ${faults.join('; ')}`,
+});
+
+/** The map, the live structure and the database of a call. */
+export async function groundFor(context: CommandContext, ports: RequestPorts): Promise<Ground> {
+  const database = await context.database();
+  const { map, text } = await loadMap(context.mapFile);
+  return await groundOf({ database, tenant: context.tenant, clock: context.clock, map, mapSha256: sha256(text), ports });
+}
+
+export async function withLedger<Result>(
+  context: CommandContext,
+  ports: RequestPorts,
+  action: (ground: ErasureGround) => Promise<Result>,
+): Promise<Result> {
+  const ground = await groundFor(context, ports);
+  const ledger = await ledgerFor(context);
+  try {
+    return await action({
+      ...ground,
+      ledger,
+      signer: await context.signer(),
+      certificateDirectory: join(context.home, 'certificates'),
+      approval: context.configuration.erasureApproval,
+    });
+  } finally {
+    ledger.close();
+  }
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,38 @@
+/** What a value is in JSON. */
+export type JsonKind = 'number' | 'boolean' | 'json' | 'string';
+
+const NUMBERS = /^(smallint|integer|bigint|real|double precision|numeric(\(.*\))?|oid)$/;
+
+/** By the type of a column, domains looked through. */
+export function jsonKindOf(baseType: string, isArray: boolean): JsonKind {
+  if (isArray) return 'string';
+  if (NUMBERS.test(baseType)) return 'number';
+  if (baseType === 'boolean') return 'boolean';
+  return baseType === 'json' || baseType === 'jsonb' ? 'json' : 'string';
+}
+
+/** A double keeps 15 digits; a longer number would be another one in the reader's program. */
+const SAFE_NUMBER = /^-?(?=.{1,16}$)(0|[1-9]\d*)(\.\d+)?$/;
+
+export function jsonText(value: string | null, kind: JsonKind): string {
+  if (value === null) return 'null';
+  if (kind === 'json') return value;
+  if (kind === 'boolean') return value === 'true' || value === 't' ? 'true' : 'false';
+  return kind === 'number' && SAFE_NUMBER.test(value) ? value : JSON.stringify(value);
+}
+
+/** A cell that begins so is a formula to a spreadsheet: OWASP, CSV injection. */
+const FORMULA = /^[=+\-@\t\r\uFF1D\uFF0B\uFF0D\uFF20]/;
+
+/** One cell of RFC 4180. Nothing is null, `""` an empty text. */
+export function csvCell(value: string | null, kind: JsonKind): string {
+  if (value === null) return '';
+  if (kind === 'number' || kind === 'boolean') return value;
+  const safe = FORMULA.test(value) ? `'${value}` : value;
+  return safe === '' || /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+/** A name that is a file on any system. */
+export function fileNameOf(table: string): string {
+  return table.replaceAll(/[^\p{L}\p{N}._-]+/gu, '_').slice(0, 120);
+}

@@ -1,0 +1,29 @@
+// The public face of requests, listed by hand. Other capabilities and the composition roots import from here only.
+import type { Capability } from '../capability.ts';
+import { requestCommands } from './commands.ts';
+import { requestJobs } from './jobs.ts';
+import type { RequestPorts } from './model.ts';
+
+/** Everything about one person: found, exported, erased, proven. */
+export function requestsCapability(ports: RequestPorts): Capability {
+  return { name: 'requests', commands: requestCommands(ports), jobs: requestJobs(ports) };
+}
+
+export { executeErasure, type Approval, type ExecuteOptions } from './actions/execute-erasure.ts';
+export { exportSubject, type ExportGround, type ExportOrder } from './actions/export-subject.ts';
+export { groundOf, parseSubject, type ErasureGround, type Ground } from './actions/ground.ts';
+export { planErasure, type ErasureOrder } from './actions/plan-erasure.ts';
+export { requeueErasures } from './actions/open-erasures.ts';
+export type {
+  AccessLog,
+  ErasureMode,
+  ErasureParticipant,
+  ErasureScope,
+  FieldOpener,
+  ParticipantEffects,
+  ParticipantPlan,
+  RequestPorts,
+  Residue,
+  RowKey,
+  SealedValue,
+} from './model.ts';

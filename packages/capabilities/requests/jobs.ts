@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+import Type from 'typebox';
+import { job, type JobKind } from '../jobs/index.ts';
+import { loadMap } from '../datamap/index.ts';
+import { runCanary } from './actions/canary.ts';
+import { groundOf } from './actions/ground.ts';
+import type { RequestPorts } from './model.ts';
+
+/** Every night: `safekeep jobs schedule set canary '0 3 * * *'`. */
+export function requestJobs(ports: RequestPorts): readonly JobKind[] {
+  return [
+    job({
+      kind: 'canary',
+      payload: Type.Object({ map: Type.String({ default: 'datamap.yaml', description: 'the data map, as the worker finds it' }) }),
+      version: 1,
+      retry: { limit: 1, backoff: { firstMs: 60_000, maxMs: 600_000 } },
+      timeoutMs: 600_000,
+      concurrency: { perWorker: 1, perTenant: 1 },
+      run: async ({ database, tenant, clock, log }, { map: file }) => {
+        const { map, text } = await loadMap(file);
+        const mapSha256 = createHash('sha256').update(text).digest('hex');
+        const result = await runCanary(await groundOf({ database, tenant, clock, map, mapSha256, ports }));
+        log[result.state === 'fail' ? 'error' : 'info']('canary-run', {
+          seeded: result.seeded,
+          exported: result.exported,
+          faults: result.faults.length,
+        });
+        return result;
+      },
+    }),
+  ];
+}

@@ -1,0 +1,273 @@
+import type pg from 'pg';
+import Type, { type Static } from 'typebox';
+import type { Id, Meaning } from '@safekeep/core';
+import type { Catalog, Queryable } from '@safekeep/postgres';
+import type { Person } from '../holds/index.ts';
+
+export type ErasureId = Id<'erasure'>;
+
+/** Default `anonymise`: rows stay, what is personal in them is masked. `delete`: rows that die with the person are removed. */
+export type ErasureMode = 'anonymise' | 'delete';
+
+/** One row of a person, known by its key or, in a table without one, by its place for the length of a transaction. */
+export type RowKey = readonly string[];
+
+// ---- ports: what other capabilities bring, put together where the program is -------------------------------------------
+
+/** What the parts of an erasure are told. Rows are keys by external name of their table. */
+export type ErasureScope = {
+  readonly tenant: string;
+  readonly person: Person;
+  /** Of this erasure; the same in ledger and certificate. Null while it is only planned. */
+  readonly erasure: ErasureId | null;
+  readonly rows: ReadonlyMap<string, readonly RowKey[]>;
+  /** Rows that a hold or a duty keeps: their keys and ciphertext must survive. */
+  readonly kept: ReadonlyMap<string, readonly RowKey[]>;
+  readonly mode: ErasureMode;
+};
+
+/** What a part will do, for the plan: part of its hash. Counts and names, never a value of a row. */
+export type ParticipantPlan = {
+  readonly will: readonly string[];
+  readonly keeps: readonly { readonly what: string; readonly reason: string; readonly until: string | null }[];
+  readonly externalCopies: readonly ExternalCopy[];
+  /** Why it cannot be done at all. */
+  readonly blocked: readonly Blocked[];
+};
+
+/** What a part did, for the certificate. */
+export type ParticipantEffects = {
+  readonly counts: Readonly<Record<string, number>>;
+  readonly keysDestroyed: readonly string[];
+  /** By when no backup can open what was sealed; null where that is not known. */
+  readonly horizon: string | null;
+};
+
+/**
+ * A capability that takes part in every erasure: it drains and forgets (audit), destroys keys and blind indexes (encryption).
+ * `within` runs in the erasing transaction at two moments; what it throws takes all of it back.
+ */
+export type ErasureParticipant = {
+  readonly name: string;
+  readonly plan: (db: Queryable, scope: ErasureScope) => Promise<ParticipantPlan>;
+  readonly within: (
+    client: pg.ClientBase,
+    moment: 'before-rows' | 'after-rows',
+    scope: ErasureScope,
+  ) => Promise<ParticipantEffects>;
+  /** After the commit; where it fails that is told, and the erasure stands. */
+  readonly after: (db: Queryable, scope: ErasureScope) => Promise<void>;
+  /** What of the person it still finds, in counts and places. */
+  readonly recheck: (db: Queryable, scope: ErasureScope) => Promise<readonly Residue[]>;
+  /** The random id of the person's key, if there is one: what tells them from a stranger who is given their number again. */
+  readonly subjectKeyId?: (db: Queryable, scope: Pick<ErasureScope, 'tenant' | 'person'>) => Promise<string | null>;
+};
+
+/** A stored value of a column, and whose it is. */
+export type SealedValue = { readonly table: string; readonly column: string; readonly stored: Buffer };
+
+/** Opens what is sealed. */
+export type FieldOpener = {
+  /** The plaintexts, by place; null for what was shredded. Throws where one cannot be opened. */
+  readonly open: (
+    db: Queryable,
+    scope: { readonly tenant: string },
+    values: readonly SealedValue[],
+  ) => Promise<readonly (string | null)[]>;
+  /** Keys of the rows whose sealed column may hold the value; the caller looks at the plaintext. Null: no index serves it. */
+  readonly find: (
+    db: Queryable,
+    question: {
+      readonly tenant: string;
+      readonly table: string;
+      readonly column: string;
+      readonly value: string;
+      readonly key: readonly string[];
+    },
+  ) => Promise<readonly RowKey[] | null>;
+};
+
+/** Who looked at a person's data, for the person. */
+export type AccessLog = (
+  db: Queryable,
+  scope: { readonly tenant: string; readonly person: Person; readonly from: Date | null; readonly to: Date | null },
+) => AsyncIterable<Readonly<Record<string, string | null>>>;
+
+/** What the composition root puts together. Everything holds with empty lists too. */
+export type RequestPorts = {
+  readonly participants: readonly ErasureParticipant[];
+  readonly opener?: FieldOpener;
+  readonly accessLog?: AccessLog;
+};
+
+// ---- traversal -----------------------------------------------------------------------------------------------------------
+
+/** How a table's rows are told apart. */
+export type Identity =
+  | { readonly kind: 'key'; readonly columns: readonly { readonly name: string; readonly type: string }[] }
+  /** No key: by place (partition and ctid), good for one transaction. */
+  | { readonly kind: 'place' };
+
+/** One edge by which a row is a person's, and what that means for it. */
+export type Reached = { readonly meaning: Meaning; readonly path: string };
+
+export type Blocked = { readonly table: string | null; readonly what: string; readonly rows: number; readonly remedy: string };
+export type ExternalCopy = { readonly place: string; readonly kind: string; readonly state: string; readonly note: string };
+export type Residue = { readonly place: string; readonly what: string; readonly count: number; readonly remedy: string };
+
+/** The live structure that everything here is done over. */
+export type Surroundings = { readonly catalog: Catalog };
+
+// ---- what commands give --------------------------------------------------------------------------------------------------
+
+const Nullable = Type.Union([Type.String(), Type.Null()]);
+
+export const FoundText = Type.Object({
+  matches: Type.Array(
+    Type.Object({
+      subject: Type.String({ description: 'type:key' }),
+      label: Type.Union([Type.String({ description: 'initials, unless --reveal' }), Type.Null()]),
+      matched: Type.Array(Type.String({ description: 'column that matched' })),
+      exact: Type.Boolean(),
+      rows: Type.Union([Type.Integer({ description: 'rows of theirs, where people are to be told apart' }), Type.Null()]),
+      erased: Type.Boolean(),
+    }),
+  ),
+  ambiguous: Type.Boolean({ description: 'several people match exactly' }),
+  more: Type.Boolean({ description: 'there are more than are shown' }),
+});
+export type FoundText = Static<typeof FoundText>;
+
+const ActionText = Type.Union([Type.Literal('delete'), Type.Literal('mask'), Type.Literal('detach'), Type.Literal('keep')]);
+export type Action = Static<typeof ActionText>;
+
+export const PlanLine = Type.Object({
+  table: Type.String(),
+  rows: Type.Integer(),
+  action: ActionText,
+  reason: Type.String(),
+  basis: Type.Optional(Type.String({ description: 'the ground on which it is kept' })),
+  until: Type.Optional(Type.String({ description: 'the day after the last of these rows need not be kept any more' })),
+  columns: Type.Array(Type.String({ description: 'what is written' })),
+});
+export type PlanLine = Static<typeof PlanLine>;
+
+const BlockedText = Type.Object({ table: Nullable, what: Type.String(), rows: Type.Integer(), remedy: Type.String() });
+const ExternalText = Type.Object({ place: Type.String(), kind: Type.String(), state: Type.String(), note: Type.String() });
+const ResidueText = Type.Object({ place: Type.String(), what: Type.String(), count: Type.Integer(), remedy: Type.String() });
+
+export const ErasurePlan = Type.Object({
+  hash: Type.String(),
+  subject: Type.String(),
+  mode: Type.Union([Type.Literal('anonymise'), Type.Literal('delete')]),
+  tables: Type.Array(PlanLine),
+  kept: Type.Array(
+    Type.Object({ table: Type.String(), rows: Type.Integer(), reason: Type.String(), basis: Nullable, until: Nullable }),
+  ),
+  blocked: Type.Array(BlockedText),
+  holds: Type.Array(Type.Object({ id: Type.String(), target: Type.String(), rows: Type.Integer(), wholePerson: Type.Boolean() })),
+  externalCopies: Type.Array(ExternalText),
+  notes: Type.Array(Type.String()),
+  estimate: Type.Object({ rows: Type.Integer(), seconds: Type.Number(), chunks: Type.Integer() }),
+});
+export type ErasurePlan = Static<typeof ErasurePlan>;
+
+export const ErasureDone = Type.Object({
+  certificate: Nullable,
+  erasure: Type.String(),
+  counts: Type.Record(Type.String(), Type.Integer()),
+  verified: Type.Boolean(),
+  state: Type.String(),
+  residue: Type.Array(ResidueText),
+  externalCopies: Type.Array(ExternalText),
+});
+export type ErasureDone = Static<typeof ErasureDone>;
+
+/** The signed account of an erasure: docs/certificate.md. No place in it for a value of a person. */
+export type CertificateBody = {
+  readonly format: 'safekeep-certificate/1';
+  readonly kind: 'erasure';
+  readonly id: string;
+  readonly tenant: string;
+  readonly issuedAt: string;
+  readonly subject: { readonly type: string; readonly mark: string };
+  readonly plan: string;
+  readonly mode: ErasureMode;
+  readonly plannedBy: string;
+  readonly approvedBy: string;
+  readonly tables: readonly {
+    readonly table: string;
+    readonly before: number;
+    readonly deleted: number;
+    readonly masked: number;
+    readonly detached: number;
+    readonly kept: number;
+  }[];
+  readonly rows: { readonly count: number; readonly root: string };
+  readonly kept: ErasurePlan['kept'];
+  readonly holds: readonly string[];
+  readonly participants: readonly (ParticipantEffects & { readonly name: string })[];
+  readonly keysDestroyed: readonly string[];
+  readonly ledger: { readonly operation: string };
+  readonly externalCopies: readonly ExternalCopy[];
+  /** From when on no backup can hold the person; null: not known to Safekeep. */
+  readonly noBackupAfter: string | null;
+  readonly residue: readonly Residue[];
+  /** The certificate that this one takes the place of. */
+  readonly supersedes: string | null;
+};
+
+export const ExportDone = Type.Object({
+  export: Type.String(),
+  subject: Type.String(),
+  format: Type.Union([Type.Literal('zip'), Type.Literal('json'), Type.Literal('csv'), Type.Literal('pdf')]),
+  file: Type.String(),
+  sealed: Type.Boolean({ description: 'kept in the home under its key; `subject open-export` gives it out' }),
+  expiresAt: Nullable,
+  tables: Type.Array(Type.Object({ table: Type.String(), rows: Type.Integer() })),
+  rows: Type.Integer(),
+  withheld: Type.Array(Type.Object({ table: Type.String(), column: Type.String(), reason: Type.String() })),
+});
+export type ExportDone = Static<typeof ExportDone>;
+
+export const ErasuresText = Type.Object({
+  erasures: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      state: Type.String({ description: 'running, committed, held, due, outside, done, unfulfilled' }),
+      mode: Type.String(),
+      plan: Type.String(),
+      startedAt: Type.String(),
+      finishedAt: Nullable,
+      holds: Type.Array(Type.String()),
+      error: Nullable,
+    }),
+  ),
+});
+export type ErasuresText = Static<typeof ErasuresText>;
+
+export const ReplayText = Type.Object({
+  erasures: Type.Integer({ description: 'marks of people in the ledger who were erased' }),
+  persons: Type.Array(
+    Type.Object({
+      subject: Type.String(),
+      erasedAt: Type.String(),
+      operation: Type.String(),
+      rows: Type.Integer(),
+      state: Type.String({ description: 'planned, done, held, failed, …' }),
+      error: Nullable,
+    }),
+  ),
+  sequences: Type.Array(Type.String({ description: 'moved past numbers that were given out before the restore' })),
+});
+export type ReplayText = Static<typeof ReplayText>;
+
+export const CanaryText = Type.Object({
+  run: Type.String(),
+  at: Type.String(),
+  state: Type.Union([Type.Literal('pass'), Type.Literal('fail'), Type.Literal('not-evaluable')]),
+  seeded: Type.Integer({ description: 'rows that were made up' }),
+  exported: Type.Integer({ description: 'rows that the export found' }),
+  faults: Type.Array(Type.String()),
+});
+export type CanaryText = Static<typeof CanaryText>;

@@ -1,0 +1,57 @@
+import type { Signature } from '@safekeep/crypto';
+import { verify } from '@safekeep/crypto';
+import { isSafekeepError } from '@safekeep/core';
+import type { CertificateBody } from '../model.ts';
+
+/** A document and the signature beside it, as it stands in the file. */
+export type Signed<Body> = { readonly document: Body; readonly signature: Signature };
+
+export const SIGNED_KINDS = { erasure: 'erasure-certificate', export: 'export-manifest' } as const;
+
+export type Checked = { readonly ok: boolean; readonly kind: string; readonly issuedAt: string | null; readonly faults: string[] };
+
+/** Holds a signed document against a key that came by another way. Nothing in the document itself is trusted before. */
+export function checkSigned(parsed: unknown, trustedKey: string): Checked {
+  const found = signedOf(parsed);
+  if (found === undefined) return { ok: false, kind: 'unknown', issuedAt: null, faults: ['it is no signed document of Safekeep'] };
+  const { document, signature, kind } = found;
+  const issuedAt = 'issuedAt' in document && typeof document.issuedAt === 'string' ? document.issuedAt : null;
+  try {
+    verify(SIGNED_KINDS[kind], document, signature, trustedKey);
+  } catch (error) {
+    if (!isSafekeepError(error, 'signature-invalid')) throw error;
+    return { ok: false, kind, issuedAt, faults: [error.message] };
+  }
+  const faults = kind === 'erasure' ? certificateFaults(document) : [];
+  return { ok: faults.length === 0, kind, issuedAt, faults };
+}
+
+function signedOf(
+  parsed: unknown,
+): { readonly document: object; readonly signature: Signature; readonly kind: keyof typeof SIGNED_KINDS } | undefined {
+  if (!isObject(parsed)) return undefined;
+  const { document, signature } = parsed;
+  if (!isObject(document) || !isObject(signature)) return undefined;
+  const { kind } = document;
+  if (kind !== 'erasure' && kind !== 'export') return undefined;
+  const { keyName, keyId, algorithm, signature: text } = signature;
+  if (typeof keyName !== 'string' || typeof keyId !== 'string' || algorithm !== 'Ed25519' || typeof text !== 'string')
+    return undefined;
+  return { document, signature: { keyName, keyId, algorithm, signature: text }, kind };
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+/** What a certificate says must agree with itself, whoever signed it. */
+function certificateFaults(document: object): string[] {
+  // Its signature is good, so it was made by this code; what is read is checked for all that.
+  const { format, tables } = document as Partial<CertificateBody>;
+  const faults: string[] = [];
+  if (format !== 'safekeep-certificate/1') faults.push('its format is not safekeep-certificate/1');
+  for (const { table, before, deleted, masked, detached, kept } of Array.isArray(tables) ? tables : []) {
+    if (before !== deleted + masked + detached + kept) faults.push(`the counts of ${table} do not add up`);
+  }
+  return faults;
+}

@@ -1,0 +1,100 @@
+import {
+  categoryOf,
+  columnOf,
+  formatPath,
+  isPersonalColumn,
+  isWithin,
+  resolveEdge,
+  type DataMap,
+  type MappedColumn,
+  type SchemaIndex,
+  type TableFacts,
+} from '@safekeep/core';
+import { SEALED_SUFFIX } from './masks.ts';
+
+export type ExportColumnRule = {
+  readonly name: string;
+  readonly stored: string;
+  readonly sealed: boolean;
+  readonly of: string | null;
+  readonly refersBy: readonly string[];
+  readonly personal: boolean;
+};
+
+export type ColumnsOfTable = {
+  readonly columns: readonly ExportColumnRule[];
+  readonly withheld: readonly { readonly column: string; readonly reason: string }[];
+};
+
+/** What of a table goes into an export. Whoever holds an export must not be able to sign in or pay with it. */
+export function exportColumns(
+  { map, schema, canOpen }: { readonly map: DataMap; readonly schema: SchemaIndex; readonly canOpen: boolean },
+  table: string,
+  facts: TableFacts,
+): ColumnsOfTable {
+  const mapped = map.tables.get(table);
+  const withheld: { column: string; reason: string }[] = [];
+  const columns: ExportColumnRule[] = [];
+  const refersBy = referring(map, schema, table);
+  for (const { name: stored, baseType } of facts.columns) {
+    const field = fieldOf(stored, facts, (name) => mapped?.columns.get(name));
+    const name = field?.name ?? stored;
+    if (field !== undefined && isCredential(field)) {
+      withheld.push({ column: name, reason: 'a credential' });
+      continue;
+    }
+    if (field === undefined && isMachinery(stored)) {
+      withheld.push({ column: stored, reason: 'an index of encryption' });
+      continue;
+    }
+    const sealed = field !== undefined && stored !== field.name;
+    // The plain column of a field that is being sealed says the same.
+    if (sealed && columnOf(facts, field.name) !== undefined) continue;
+    if (sealed && baseType === 'bytea' && !canOpen) {
+      withheld.push({ column: name, reason: 'sealed, and there is no key here to open it' });
+      continue;
+    }
+    columns.push({
+      name,
+      stored,
+      sealed: sealed && baseType === 'bytea',
+      of: field === undefined || field.of === null ? null : formatPath(field.of),
+      refersBy: refersBy.get(stored) ?? [],
+      personal: field === undefined || isPersonalColumn(field),
+    });
+  }
+  return { columns, withheld };
+}
+
+function fieldOf(stored: string, facts: TableFacts, find: (name: string) => MappedColumn | undefined): MappedColumn | undefined {
+  const own = find(stored);
+  if (own !== undefined || !stored.endsWith(SEALED_SUFFIX)) return own;
+  const plain = stored.slice(0, -SEALED_SUFFIX.length);
+  return columnOf(facts, stored)?.baseType === 'bytea' ? find(plain) : undefined;
+}
+
+/** Passwords, tokens, secrets to sign in with, and what PCI DSS forbids to keep. A fingerprint is the person's own. */
+function isCredential({ categories }: MappedColumn): boolean {
+  return categories.some(
+    (key) =>
+      categoryOf(key)?.pci === 'sad' ||
+      (isWithin(key, 'user.authorization') &&
+        !isWithin(key, 'user.authorization.biometric') &&
+        !isWithin(key, 'user.authorization.biometrics')),
+  );
+}
+
+function isMachinery(column: string): boolean {
+  return /_index(_[a-z0-9]+)?$|_blind$|^encryption_key_id$/.test(column);
+}
+
+/** Columns that name a person, with the paths that begin there. */
+function referring(map: DataMap, schema: SchemaIndex, table: string): ReadonlyMap<string, readonly string[]> {
+  const paths = new Map<string, string[]>();
+  for (const edge of map.tables.get(table)?.of ?? []) {
+    const resolved = resolveEdge(map, schema, table, edge);
+    if ('kind' in resolved || resolved.hops.length !== 1 || resolved.hops[0]?.direction !== 'forward') continue;
+    for (const column of resolved.hops[0].columns) paths.set(column, [...(paths.get(column) ?? []), formatPath(edge.path)]);
+  }
+  return paths;
+}

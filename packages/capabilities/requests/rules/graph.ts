@@ -1,0 +1,143 @@
+import { formatPath, resolveEdge, type DataMap, type Hop, type Meaning, type SchemaIndex, type Subject } from '@safekeep/core';
+
+/** Rows of one table that a part of a path leads to. Paths with the same end share their nodes. */
+export type Node = {
+  readonly id: string;
+  /** External name. */
+  readonly table: string;
+  /** The step from these rows towards the person; null for the person's own row. */
+  readonly hop: Hop | null;
+  /** Nodes whose rows the step arrives at. */
+  readonly sources: ReadonlySet<string>;
+  /** Where the map says that this path makes a row the person's; null where it is only passed. */
+  readonly edge: { readonly meaning: Meaning; readonly path: string } | null;
+};
+
+/** What is followed for one kind of person, by node. */
+export type Graph = {
+  readonly subject: Subject;
+  readonly nodes: ReadonlyMap<string, Node>;
+  /** Nodes that make rows the person's, by table; the table of the persons is always among them. */
+  readonly edgesOf: ReadonlyMap<string, readonly Node[]>;
+  /** Columns whose values other nodes ask for, by node. */
+  readonly wanted: ReadonlyMap<string, readonly string[]>;
+  /** Paths that lead nowhere, in words. Nothing is exported or erased while there are any: it would not be everything. */
+  readonly problems: readonly { readonly table: string; readonly message: string; readonly remedy: string }[];
+  /** Tables with a path that no foreign key stands behind: new rows can appear there unseen. */
+  readonly unguarded: ReadonlySet<string>;
+};
+
+export const PERSON = 'person';
+
+type Draft = Omit<Node, 'sources'> & { readonly sources: Set<string> };
+
+/** The paths of the map to one kind of person, over the live schema. */
+export function graphOf(map: DataMap, schema: SchemaIndex, subject: Subject): Graph {
+  const nodes = new Map<string, Draft>([
+    [PERSON, { id: PERSON, table: subject.table, hop: null, sources: new Set(), edge: { meaning: 'owns', path: '' } }],
+  ]);
+  const problems: { table: string; message: string; remedy: string }[] = [];
+  const unguarded = new Set<string>();
+  for (const table of map.tables.values()) {
+    for (const edge of table.of.filter((each) => each.subject === subject.name && each.meaning !== 'stop')) {
+      const resolved = resolveEdge(map, schema, table.name, edge);
+      if ('kind' in resolved) {
+        problems.push({ table: table.name, message: resolved.message, remedy: resolved.remedy });
+        continue;
+      }
+      if (resolved.hops.some(({ foreignKey }) => foreignKey === null)) unguarded.add(table.name);
+      const path = formatPath(edge.path);
+      addPath(nodes, resolved.hops, { meaning: resolved.meaning, path });
+    }
+  }
+  joinOwned(nodes);
+  return {
+    subject,
+    nodes,
+    edgesOf: Map.groupBy(
+      [...nodes.values()].filter(({ edge }) => edge !== null),
+      ({ table }) => table,
+    ),
+    wanted: wantedColumns(nodes),
+    problems,
+    unguarded,
+  };
+}
+
+/** A node for each end of the path, from the person outwards. */
+function addPath(nodes: Map<string, Draft>, hops: readonly Hop[], edge: NonNullable<Node['edge']>): void {
+  let source = PERSON;
+  for (let start = hops.length - 1; start >= 0; start -= 1) {
+    const hop = hops[start];
+    if (hop === undefined) throw new Error('A place within a list is empty');
+    const id = JSON.stringify(hops.slice(start).map(({ from, columns, to, references }) => [from, columns, to, references]));
+    const isWhole = start === 0;
+    const known = nodes.get(id);
+    const kept = known?.edge ?? null;
+    nodes.set(id, {
+      id,
+      table: hop.from,
+      hop,
+      sources: known?.sources ?? new Set([source]),
+      edge: isWhole ? (kept === null ? edge : { ...kept, meaning: stronger(kept.meaning, edge.meaning) }) : kept,
+    });
+    source = id;
+  }
+}
+
+/**
+ * What hangs on an owned row is the person's whichever way the row came to be theirs: answers to answers to a note, the circle
+ * of three tables. Only among paths that the map, or the schema, calls `owns`; a shared row passes on its own path alone.
+ */
+function joinOwned(nodes: Map<string, Draft>): void {
+  const owned = [...nodes.values()].filter(({ edge }) => edge?.meaning === 'owns');
+  for (const node of owned) {
+    if (node.hop === null || ![...node.sources].some((id) => nodes.get(id)?.edge?.meaning === 'owns')) continue;
+    for (const other of owned) if (other.table === node.hop.to) node.sources.add(other.id);
+  }
+}
+
+function wantedColumns(nodes: ReadonlyMap<string, Draft>): ReadonlyMap<string, readonly string[]> {
+  const wanted = new Map<string, Set<string>>();
+  for (const { hop, sources } of nodes.values()) {
+    for (const source of sources) {
+      const columns = wanted.get(source) ?? new Set<string>();
+      for (const column of hop?.references ?? []) columns.add(column);
+      wanted.set(source, columns);
+    }
+  }
+  return new Map([...wanted].map(([id, columns]) => [id, [...columns].toSorted()]));
+}
+
+const STRENGTH: readonly Meaning[] = ['stop', 'created_by', 'about', 'shared', 'owns'];
+
+export function stronger(a: Meaning, b: Meaning): Meaning {
+  return STRENGTH.indexOf(a) >= STRENGTH.indexOf(b) ? a : b;
+}
+
+/** Groups of tables that refer to each other in a circle (most groups have one), those that refer before those referred to. */
+export function inOrderOfReference(tables: readonly string[], schema: SchemaIndex): readonly (readonly string[])[] {
+  const among = new Set(tables);
+  const index = new Map<string, number>();
+  const low = new Map<string, number>();
+  const stack: string[] = [];
+  const groups: string[][] = [];
+  const visit = (table: string): number => {
+    const place = index.size;
+    index.set(table, place);
+    low.set(table, place);
+    stack.push(table);
+    for (const { to } of schema.outgoing.get(table) ?? []) {
+      if (!among.has(to)) continue;
+      const seen = index.get(to);
+      if (seen === undefined) low.set(table, Math.min(low.get(table) ?? place, visit(to)));
+      else if (stack.includes(to)) low.set(table, Math.min(low.get(table) ?? place, seen));
+    }
+    const lowest = low.get(table) ?? place;
+    if (lowest === place) groups.push(stack.splice(stack.indexOf(table)));
+    return lowest;
+  };
+  for (const table of tables.toSorted()) if (!index.has(table)) visit(table);
+  // Tarjan's algorithm gives what is referred to first.
+  return groups.toReversed();
+}

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import type { Blocked, ErasureMode, ErasurePlan, ExternalCopy, PlanLine } from '../model.ts';
+import { describeWrite, type Write } from './masks.ts';
+import type { Treatment } from './treat.ts';
+
+/** A group of rows as the plan shows it. */
+export function planLine({
+  table,
+  rows,
+  treatment,
+  writes,
+  until,
+}: {
+  readonly table: string;
+  readonly rows: number;
+  readonly treatment: Treatment;
+  readonly writes: readonly Write[];
+  readonly until: string | null;
+}): PlanLine {
+  const { action, reason, basis } = treatment;
+  return {
+    table,
+    rows,
+    action,
+    reason,
+    ...(basis === null ? {} : { basis }),
+    ...(until === null ? {} : { until }),
+    columns: writes.map(describeWrite),
+  };
+}
+
+/** What a plan is a plan of. Two plans with the same material do the same to the same rows. */
+export type PlanMaterial = {
+  readonly tenant: string;
+  readonly subject: string;
+  readonly mode: ErasureMode;
+  /** SHA-256 of the map's text. */
+  readonly map: string;
+  readonly tables: readonly PlanLine[];
+  readonly blocked: readonly Blocked[];
+  readonly holds: readonly string[];
+  readonly externalCopies: readonly Pick<ExternalCopy, 'place' | 'kind' | 'state'>[];
+  /** Which rows, by table: a hash of their keys. */
+  readonly rows: Readonly<Record<string, string>>;
+  readonly participants: readonly { readonly name: string; readonly will: readonly string[] }[];
+};
+
+export function planHash(material: PlanMaterial): string {
+  // In one order, so that the order in which the server found rows does not matter.
+  const tables = material.tables.toSorted((a, b) => compare(canonicalize(a), canonicalize(b)));
+  const text = canonicalize({ format: 'safekeep-erasure-plan/1', ...material, tables });
+  return createHash('sha256')
+    .update(text ?? '')
+    .digest('hex');
+}
+
+function compare(a: string | undefined, b: string | undefined): number {
+  return (a ?? '') < (b ?? '') ? -1 : 1;
+}
+
+export function keptLines(tables: readonly PlanLine[]): ErasurePlan['kept'] {
+  return tables
+    .filter(({ action }) => action === 'keep')
+    .map(({ table, rows, reason, basis = null, until = null }) => ({ table, rows, reason, basis, until }));
+}
+
+export function countsByTable(tables: readonly PlanLine[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { table, rows } of tables) counts[table] = (counts[table] ?? 0) + rows;
+  return counts;
+}

@@ -1,0 +1,298 @@
+import { createHmac, randomBytes, randomInt, randomUUID, type KeyObject } from 'node:crypto';
+import type pg from 'pg';
+import { columnOf, type TableFacts } from '@safekeep/core';
+import type { Check } from '@safekeep/postgres';
+import { codeOf } from '@safekeep/postgres';
+import type { Identity, RowKey } from '../model.ts';
+import type { ColumnChoice, UniqueMake, Write } from '../rules/masks.ts';
+import { identityTexts, isOneOf, keysTable, Parameters, quote, quoteTable } from './sql.ts';
+import { arrays } from './traverse.ts';
+
+/** A table, and rows of it. */
+export type Rows = {
+  readonly table: string;
+  readonly facts: TableFacts;
+  readonly identity: Identity;
+  readonly keys: readonly RowKey[];
+};
+
+// ---- choosing what to write ----------------------------------------------------------------------------------------------
+
+/** What no candidate can satisfy: the name of the check or type, and the columns. */
+export type Unmaskable = { readonly what: string; readonly columns: readonly string[] };
+
+/**
+ * For each column the first candidate that its type and every check of the table takes, looked at on the rows themselves.
+ * Asks nothing where the table has no checks and the columns no domains.
+ */
+export async function chooseWrites(
+  client: pg.ClientBase,
+  rows: Rows,
+  choices: readonly ColumnChoice[],
+): Promise<{ readonly writes: readonly Write[]; readonly unmaskable: readonly Unmaskable[] }> {
+  const chosen = new Map<string, Write>();
+  const unmaskable: Unmaskable[] = [];
+  for (const choice of choices) {
+    const write = await firstThatFits(client, rows.facts, choice);
+    if (write === undefined) unmaskable.push({ what: `the type of ${choice.column}`, columns: [choice.column] });
+    else chosen.set(choice.column, write);
+  }
+  // The catalogue's own checks.
+  const checks = (rows.facts.checks as readonly Check[]).filter(({ enforced }) => enforced);
+  for (const check of checks) {
+    const touched = choices.filter(({ column }) => check.columns.includes(column) && chosen.has(column));
+    if (touched.length === 0) continue;
+    const refused = await findFitting(client, { rows, check, touched }, chosen);
+    if (refused) unmaskable.push({ what: check.name, columns: touched.map(({ column }) => column) });
+  }
+  return { writes: [...chosen.values()], unmaskable };
+}
+
+/** Types that take whatever the rules offer them need not be asked. */
+async function firstThatFits(
+  client: pg.ClientBase,
+  facts: TableFacts,
+  { column, candidates }: ColumnChoice,
+): Promise<Write | undefined> {
+  const found = columnOf(facts, column);
+  if (found?.domain === null || found === undefined) return candidates[0];
+  for (const write of candidates) {
+    if (write.to === 'null' ? !found.domain.notNull : await takes(client, found.type, sampleOf(write))) return write;
+  }
+  return undefined;
+}
+
+async function takes(client: pg.ClientBase, type: string, text: string): Promise<boolean> {
+  return await tried(client, async () => {
+    await client.query(`select ($1::text::${type})::text`, [text]);
+  });
+}
+
+/** False where the server refuses a value (class 22, 23); what was asked leaves no trace. */
+async function tried(client: pg.ClientBase, ask: () => Promise<void>): Promise<boolean> {
+  await client.query('savepoint safekeep_try');
+  try {
+    await ask();
+    await client.query('release savepoint safekeep_try');
+    return true;
+  } catch (error) {
+    await client.query('rollback to savepoint safekeep_try');
+    const code = codeOf(error);
+    if (code?.startsWith('22') === true || code?.startsWith('23') === true) return false;
+    throw error;
+  }
+}
+
+/** Tries the candidates of one column after the other until the check takes them in all rows. True: none does. */
+async function findFitting(
+  client: pg.ClientBase,
+  { rows, check, touched }: { readonly rows: Rows; readonly check: Check; readonly touched: readonly ColumnChoice[] },
+  chosen: Map<string, Write>,
+): Promise<boolean> {
+  if (!(await isRefused(client, { rows, check }, chosen))) return false;
+  for (const { column, candidates, fixed } of touched) {
+    if (fixed) continue;
+    const before = chosen.get(column);
+    for (const write of candidates) {
+      chosen.set(column, write);
+      if (!(await isRefused(client, { rows, check }, chosen))) return false;
+    }
+    if (before !== undefined) chosen.set(column, before);
+  }
+  return true;
+}
+
+async function isRefused(
+  client: pg.ClientBase,
+  { rows, check }: { readonly rows: Rows; readonly check: Check },
+  chosen: ReadonlyMap<string, Write>,
+): Promise<boolean> {
+  const parameters = new Parameters();
+  const columns = check.columns.map((name) => {
+    const write = chosen.get(name);
+    const type = columnOf(rows.facts, name)?.type ?? 'text';
+    if (write === undefined) return `t.${quote(name)}`;
+    return `${write.to === 'null' ? 'null' : parameters.add(sampleOf(write))}::${write.to === 'null' ? '' : 'text::'}${type} as ${quote(name)}`;
+  });
+  const where = isOneOf(rows.identity, 't', rows.keys, parameters);
+  let refused = true;
+  await tried(client, async () => {
+    const found = await arrays(
+      client,
+      // The expression is the server's own, over the bare names of the columns.
+      `select 1::text from (select ${columns.join(', ')} from ${quoteTable(rows.table)} as t where ${where}) as t where (${check.expression}) is false limit 1`,
+      parameters,
+    );
+    refused = found.length > 0;
+  });
+  return refused;
+}
+
+function sampleOf(write: Write): string {
+  if (write.to === 'value') return write.text;
+  if (write.to === 'unique') return uniqueValue(write.make);
+  return write.to === 'hash' ? '0'.repeat(write.length) : '';
+}
+
+function uniqueValue(make: UniqueMake): string {
+  if (make.kind === 'uuid') return randomUUID();
+  if (make.kind === 'integer') return String(-randomInt(1, 2 ** Math.min(47, make.bits)));
+  return `${make.before}${randomBytes(Math.ceil(make.digits / 2))
+    .toString('hex')
+    .slice(0, make.digits)}${make.after}`;
+}
+
+// ---- writing ---------------------------------------------------------------------------------------------------------------
+
+/** What was written, so that it can be looked at afterwards. */
+export type Written = { readonly rows: Rows; readonly writes: readonly Write[]; readonly perRow: readonly (readonly string[])[] };
+
+/** Sets columns of rows in one statement. Returns how many rows it found. */
+export async function updateRows(
+  client: pg.ClientBase,
+  rows: Rows,
+  { writes, hashKey }: { readonly writes: readonly Write[]; readonly hashKey: KeyObject },
+): Promise<{ readonly count: number; readonly written: Written }> {
+  const { rows: found, perRow } = await perRowValues(client, rows, writes, hashKey);
+  const parameters = new Parameters();
+  const sets = assignments(found, writes, parameters);
+  const alias = 't';
+  const target = `update ${quoteTable(rows.table)} as ${alias} set ${sets.join(', ')}`;
+  let text: string;
+  if (perRow.length === 0) {
+    text = `${target} where ${isOneOf(rows.identity, alias, rows.keys, parameters)}`;
+  } else {
+    const { from, on } = keysTable(rows.identity, { alias, keys: rows.keys, beside: perRow }, parameters);
+    text = `${target} from ${from} where ${on}`;
+  }
+  // A row that moves to another partition has another place; rows without a key are returned with the new one.
+  const places = rows.identity.kind === 'place' ? ` returning ${identityTexts(rows.identity, alias).join(', ')}` : '';
+  const result = await client.query<string[]>({ text: `${text}${places}`, values: parameters.values, rowMode: 'array' });
+  const keys = rows.identity.kind === 'place' ? result.rows : rows.keys;
+  return { count: result.rowCount ?? 0, written: { rows: { ...rows, keys }, writes, perRow } };
+}
+
+function assignments(rows: Rows, writes: readonly Write[], parameters: Parameters): readonly string[] {
+  let beside = 0;
+  return writes.map((write) => `${quote(write.column)} = ${valueOf(rows, write, () => (beside += 1), parameters)}`);
+}
+
+function valueOf({ facts }: Rows, write: Write, nextBeside: () => number, parameters: Parameters): string {
+  const type = columnOf(facts, write.column)?.type ?? 'text';
+  if (write.to === 'null') return 'null';
+  if (write.to === 'value') return `${parameters.add(write.text)}::text::${type}`;
+  const text = `k.v${nextBeside()}`;
+  return columnOf(facts, write.column)?.baseType === 'bytea' ? `decode(${text}, 'hex')::${type}` : `${text}::${type}`;
+}
+
+async function perRowValues(
+  client: pg.ClientBase,
+  rows: Rows,
+  writes: readonly Write[],
+  hashKey: KeyObject,
+): Promise<{ readonly rows: Rows; readonly perRow: readonly (readonly string[])[] }> {
+  const hashed = writes.filter((write) => write.to === 'hash');
+  const old =
+    hashed.length === 0
+      ? undefined
+      : await oldTexts(
+          client,
+          rows,
+          hashed.map(({ column }) => column),
+        );
+  const perRow = writes.flatMap((write) => {
+    if (write.to === 'unique') return [rows.keys.map(() => uniqueValue(write.make))];
+    if (write.to !== 'hash') return [];
+    const place = hashed.indexOf(write);
+    return [
+      rows.keys.map((key) => {
+        const text = old?.get(JSON.stringify(key))?.[place] ?? '';
+        return createHmac('sha256', hashKey).update(`${rows.table} ${write.column} ${text}`).digest('hex').slice(0, write.length);
+      }),
+    ];
+  });
+  return { rows, perRow };
+}
+
+async function oldTexts(
+  client: pg.ClientBase,
+  rows: Rows,
+  columns: readonly string[],
+): Promise<ReadonlyMap<string, readonly (string | null)[]>> {
+  const parameters = new Parameters();
+  const parts = identityTexts(rows.identity, 't');
+  const where = isOneOf(rows.identity, 't', rows.keys, parameters);
+  const list = [...parts, ...columns.map((column) => `t.${quote(column)}::text`)];
+  const found = await arrays(client, `select ${list.join(', ')} from ${quoteTable(rows.table)} as t where ${where}`, parameters);
+  return new Map(found.map((row) => [JSON.stringify(row.slice(0, parts.length)), row.slice(parts.length)]));
+}
+
+/** Rows in which something else stands than was written: a trigger put it back. */
+export async function countUnlike(client: pg.ClientBase, { rows, writes, perRow }: Written): Promise<number> {
+  if (writes.length === 0 || rows.keys.length === 0) return 0;
+  const parameters = new Parameters();
+  const { from, on } = keysTable(rows.identity, { alias: 't', keys: rows.keys, beside: perRow }, parameters);
+  let beside = 0;
+  const same = writes.map((write) => {
+    const value = valueOf(rows, write, () => (beside += 1), parameters);
+    const column = `t.${quote(write.column)}::text`;
+    return write.to === 'null' ? `${column} is null` : `${column} is not distinct from (${value})::text`;
+  });
+  const found = await arrays(
+    client,
+    `select count(*)::text from ${quoteTable(rows.table)} as t, ${from} where ${on} and not (${same.join(' and ')})`,
+    parameters,
+  );
+  return Number(found[0]?.[0] ?? 0);
+}
+
+/**
+ * Deletes rows of tables that refer to each other in a circle in one statement, so that their references are checked when all
+ * of them are gone. Returns the counts in the order of the tables.
+ */
+export async function deleteRows(client: pg.ClientBase, group: readonly Rows[]): Promise<readonly number[]> {
+  const parameters = new Parameters();
+  const parts = group.map((rows, place) => {
+    const where = isOneOf(rows.identity, 't', rows.keys, parameters);
+    return `d${place} as (delete from ${quoteTable(rows.table)} as t where ${where} returning 1)`;
+  });
+  const counts = group.map((_, place) => `(select count(*) from d${place})::text`);
+  const found = await arrays(client, `with ${parts.join(', ')} select ${counts.join(', ')}`, parameters);
+  return group.map((_, place) => Number(found[0]?.[place] ?? 0));
+}
+
+/** How many of these rows are still there. */
+export async function countRows(client: pg.ClientBase, rows: Rows): Promise<number> {
+  const parameters = new Parameters();
+  const where = isOneOf(rows.identity, 't', rows.keys, parameters);
+  const found = await arrays(client, `select count(*)::text from ${quoteTable(rows.table)} as t where ${where}`, parameters);
+  return Number(found[0]?.[0] ?? 0);
+}
+
+// ---- who refers to what is deleted -----------------------------------------------------------------------------------------
+
+export type Referring = {
+  readonly table: string;
+  readonly columns: readonly string[];
+  readonly references: readonly string[];
+  /** Rows of that table that are deleted too. */
+  readonly deleted: Rows | undefined;
+};
+
+/** Which of these rows are referred to by rows that stay. */
+export async function referredTo(client: pg.ClientBase, rows: Rows, by: Referring): Promise<readonly RowKey[]> {
+  const parameters = new Parameters();
+  const where = isOneOf(rows.identity, 't', rows.keys, parameters);
+  const pairs = by.columns.map((column, place) => `r.${quote(column)} = t.${quote(by.references[place] ?? '')}`);
+  const stays =
+    by.deleted === undefined || by.deleted.keys.length === 0
+      ? ''
+      : ` and not coalesce(${isOneOf(by.deleted.identity, 'r', by.deleted.keys, parameters)}, false)`;
+  const found = await arrays(
+    client,
+    `select ${identityTexts(rows.identity, 't').join(', ')} from ${quoteTable(rows.table)} as t
+      where ${where} and exists (select from ${quoteTable(by.table)} as r where ${pairs.join(' and ')}${stays})`,
+    parameters,
+  );
+  return found as readonly RowKey[]; // Columns of a key are not null.
+}

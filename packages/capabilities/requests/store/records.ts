@@ -1,0 +1,221 @@
+import type pg from 'pg';
+import type { Queryable } from '@safekeep/postgres';
+import type { ErasureId, ErasureMode } from '../model.ts';
+
+export async function hasStandingHolds(client: pg.ClientBase, tenant: string): Promise<boolean> {
+  const { rows } = await client.query<{ stands: boolean }>(
+    'select exists (select from safekeep.standing_holds where tenant_id = $1) as stands',
+    [tenant],
+  );
+  return rows[0]?.stands === true;
+}
+
+/** Which of these persons were erased and left rows. Of a person who was deleted, rows would name somebody new. */
+export async function erasedMarks(client: pg.ClientBase, tenant: string, marks: readonly string[]): Promise<readonly string[]> {
+  const { rows } = await client.query<{ mark: string }>(
+    `select distinct subject_mark as mark from safekeep.erasures
+      where tenant_id = $1 and subject_mark = any ($2) and mode = 'anonymise' and state not in ('running', 'held', 'due')`,
+    [tenant, marks],
+  );
+  return rows.map(({ mark }) => mark);
+}
+
+export type StoredPlan = {
+  readonly hash: string;
+  readonly type: string;
+  readonly key: string;
+  readonly mode: ErasureMode;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly plannedBy: string;
+  readonly plannedAt: Date;
+};
+
+export async function storePlan(client: pg.ClientBase, tenant: string, plan: StoredPlan): Promise<void> {
+  await client.query(
+    `insert into safekeep.erasure_plans (tenant_id, plan_hash, subject_type, subject_key, mode, counts, planned_by, planned_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (tenant_id, plan_hash) do nothing`,
+    [tenant, plan.hash, plan.type, plan.key, plan.mode, JSON.stringify(plan.counts), plan.plannedBy, plan.plannedAt],
+  );
+}
+
+export async function findPlan(client: pg.ClientBase, tenant: string, hash: string): Promise<StoredPlan | undefined> {
+  const { rows } = await client.query<StoredPlan>(
+    `select plan_hash as hash, subject_type as type, subject_key as key, mode, counts, planned_by as "plannedBy", planned_at as "plannedAt"
+       from safekeep.erasure_plans where tenant_id = $1 and plan_hash = $2`,
+    [tenant, hash],
+  );
+  return rows[0];
+}
+
+/** They name the person. */
+export async function dropPlans(
+  client: pg.ClientBase,
+  tenant: string,
+  { type, key }: { readonly type: string; readonly key: string },
+): Promise<void> {
+  await client.query('delete from safekeep.erasure_plans where tenant_id = $1 and subject_type = $2 and subject_key = $3', [
+    tenant,
+    type,
+    key,
+  ]);
+}
+
+export type ErasureState = 'running' | 'committed' | 'held' | 'due' | 'outside' | 'done' | 'unfulfilled';
+
+export type ErasureRecord = {
+  readonly id: ErasureId;
+  readonly planHash: string;
+  readonly state: ErasureState;
+  readonly mode: ErasureMode;
+  readonly type: string;
+  readonly key: string | null;
+  readonly mark: string;
+  readonly holds: readonly string[];
+  readonly progress: unknown;
+  readonly certificate: unknown;
+  readonly plannedBy: string;
+  readonly approvedBy: string;
+  readonly startedAt: Date;
+  readonly finishedAt: Date | null;
+};
+
+const COLUMNS = `erasure_id as id, plan_hash as "planHash", state, mode, subject_type as type, subject_key as key, subject_mark as mark, holds,
+  progress, certificate, planned_by as "plannedBy", approved_by as "approvedBy", started_at as "startedAt", finished_at as "finishedAt"`;
+
+export async function insertErasure(client: pg.ClientBase, tenant: string, record: ErasureRecord): Promise<void> {
+  await client.query(
+    `insert into safekeep.erasures (tenant_id, erasure_id, plan_hash, state, mode, subject_type, subject_key, subject_mark, holds, progress,
+       certificate, planned_by, approved_by, started_at, finished_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+    [
+      tenant,
+      record.id,
+      record.planHash,
+      record.state,
+      record.mode,
+      record.type,
+      record.key,
+      record.mark,
+      record.holds,
+      json(record.progress),
+      json(record.certificate),
+      record.plannedBy,
+      record.approvedBy,
+      record.startedAt,
+      record.finishedAt,
+    ],
+  );
+}
+
+function json(value: unknown): string | null {
+  return value === null || value === undefined ? null : JSON.stringify(value);
+}
+
+/** Only what is given is changed. A state that ends takes the key of the person away. */
+export async function updateErasure(
+  client: pg.ClientBase,
+  tenant: string,
+  id: ErasureId,
+  change: {
+    readonly state: ErasureState;
+    readonly progress?: unknown;
+    readonly certificate?: unknown;
+    readonly holds?: readonly string[];
+    readonly finishedAt?: Date;
+  },
+): Promise<void> {
+  await client.query(
+    `update safekeep.erasures
+        set state = $3, subject_key = case when $3 in ('done', 'unfulfilled') then null else subject_key end,
+            progress = case when $4::boolean then $5::jsonb else progress end,
+            certificate = coalesce($6::jsonb, certificate), holds = coalesce($7::uuid[], holds), finished_at = coalesce($8, finished_at)
+      where tenant_id = $1 and erasure_id = $2`,
+    [
+      tenant,
+      id,
+      change.state,
+      'progress' in change,
+      json(change.progress),
+      json(change.certificate),
+      change.holds ?? null,
+      change.finishedAt ?? null,
+    ],
+  );
+}
+
+/** A page at most, newest first. */
+const ERASURES_AT_MOST = 1000;
+
+export async function readErasures(
+  db: Queryable,
+  tenant: string,
+  filter: { readonly open?: boolean; readonly id?: string; readonly planHash?: string; readonly mark?: string } = {},
+): Promise<readonly ErasureRecord[]> {
+  const { rows } = await db.query(
+    `select ${COLUMNS} from safekeep.erasures
+      where tenant_id = $1 and ($2::boolean is null or (subject_key is not null) = $2) and ($3::uuid is null or erasure_id = $3)
+        and ($4::text is null or plan_hash = $4) and ($5::text is null or subject_mark = $5)
+      order by erasure_id desc limit ${ERASURES_AT_MOST}`,
+    [tenant, filter.open ?? null, filter.id ?? null, filter.planHash ?? null, filter.mark ?? null],
+  );
+  // The statement above names these columns; their types are those of the migration.
+  return rows as readonly ErasureRecord[];
+}
+
+/** In the transaction of a release: what that hold had stopped is to be done again. */
+export async function markDue(client: pg.ClientBase, tenant: string, hold: string): Promise<number> {
+  const { rowCount } = await client.query(
+    `update safekeep.erasures set state = 'due' where tenant_id = $1 and state = 'held' and $2 = any (holds)`,
+    [tenant, hold],
+  );
+  return rowCount ?? 0;
+}
+
+// ---- places outside --------------------------------------------------------------------------------------------------------
+
+export type CallRecord = {
+  readonly place: string;
+  readonly state: 'pending' | 'done' | 'by-hand';
+  readonly tries: number;
+  readonly lastError: string | null;
+};
+
+export async function insertCalls(
+  client: pg.ClientBase,
+  tenant: string,
+  { erasure, calls }: { readonly erasure: ErasureId; readonly calls: readonly Pick<CallRecord, 'place' | 'state'>[] },
+): Promise<void> {
+  await client.query(
+    `insert into safekeep.erasure_calls (tenant_id, erasure_id, place, state, tries)
+     select $1, $2, call.place, call.state, 0 from unnest($3::text[], $4::text[]) as call (place, state)
+     on conflict (tenant_id, erasure_id, place) do nothing`,
+    [tenant, erasure, calls.map(({ place }) => place), calls.map(({ state }) => state)],
+  );
+}
+
+export async function readCalls(db: Queryable, tenant: string, erasure: ErasureId): Promise<readonly CallRecord[]> {
+  const { rows } = await db.query(
+    `select place, state, tries, last_error as "lastError" from safekeep.erasure_calls where tenant_id = $1 and erasure_id = $2 order by place`,
+    [tenant, erasure],
+  );
+  // The statement above names these columns.
+  return rows as readonly CallRecord[];
+}
+
+export async function noteCall(
+  client: pg.ClientBase,
+  tenant: string,
+  call: {
+    readonly erasure: ErasureId;
+    readonly place: string;
+    readonly state: CallRecord['state'];
+    readonly error: string | null;
+    readonly at: Date;
+  },
+): Promise<void> {
+  await client.query(
+    `update safekeep.erasure_calls set state = $4, tries = tries + 1, last_tried = $5, last_error = $6
+      where tenant_id = $1 and erasure_id = $2 and place = $3`,
+    [tenant, call.erasure, call.place, call.state, call.at, call.error],
+  );
+}

@@ -1,0 +1,95 @@
+import type pg from 'pg';
+import { parseTableName } from '@safekeep/core';
+import type { Residue } from '../model.ts';
+import { quote, quoteTable } from './sql.ts';
+
+/** Servers and slots that hold copies of this database, as far as this login may see. */
+export async function serverCopies(client: pg.ClientBase): Promise<readonly string[]> {
+  const { rows } = await client.query<{ replicas: number; slots: number; archive: string }>(
+    `select (select count(*)::integer from pg_catalog.pg_stat_replication) as replicas,
+            (select count(*)::integer from pg_catalog.pg_replication_slots) as slots,
+            pg_catalog.current_setting('archive_mode') as archive`,
+  );
+  const [found] = rows;
+  if (found === undefined) return [];
+  const { replicas, slots, archive } = found;
+  return [
+    'Backups made before hold the person until they expire; Safekeep does not know of all of them. After a restore: safekeep ledger replay.',
+    ...(replicas > 0 ? [`${replicas} replica(s) receive the erasure with the WAL.`] : []),
+    ...(slots > 0 ? [`${slots} replication slot(s) keep WAL in which old values stand until it is consumed.`] : []),
+    ...(archive === 'off' ? [] : ['WAL is archived: old values stand in the archive until it expires.']),
+  ];
+}
+
+/** Statistics with values of a table are made anew: until then old values can be read by SQL in pg_stats. */
+export async function analyze(
+  client: pg.ClientBase,
+  tables: readonly string[],
+  options: { readonly vacuum: boolean },
+): Promise<void> {
+  for (const table of tables) await client.query(`${options.vacuum ? 'vacuum (analyze)' : 'analyze'} ${quoteTable(table)}`);
+}
+
+/** Old versions of rows that still lie in the heap, by table: gone after VACUUM. */
+export async function deadRows(client: pg.ClientBase, tables: readonly string[]): Promise<readonly Residue[]> {
+  const refs = tables.map((name) => parseTableName(name));
+  const { rows } = await client.query<{ place: number; dead: string }>(
+    `select (asked.place - 1)::integer as place, pg_catalog.pg_stat_get_dead_tuples(c.oid)::text as dead
+       from rows from (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) with ordinality as asked (schema, name, place)
+       join pg_catalog.pg_namespace as n on n.nspname = asked.schema
+       join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = asked.name
+      where c.relkind = 'r'`,
+    [refs.map(({ schema }) => schema), refs.map(({ table }) => table)],
+  );
+  return rows
+    .filter(({ dead }) => Number(dead) > 0)
+    .map(({ place, dead }) => ({
+      place: tables[place] ?? '',
+      what: 'old versions of rows in heap and indexes, readable by whoever reads the files',
+      count: Number(dead),
+      remedy: 'VACUUM (erase with --vacuum), and wait until WAL and backups have expired.',
+    }));
+}
+
+/** Extended statistics and materialized views are not touched by an UPDATE; this names the columns whose statistics hold a value. */
+export async function statisticsWith(
+  client: pg.ClientBase,
+  { table, columns, values }: { readonly table: string; readonly columns: readonly string[]; readonly values: readonly string[] },
+): Promise<readonly string[]> {
+  const { schema, table: name } = parseTableName(table);
+  const { rows } = await client.query<{ column: string }>(
+    `select attname as column from pg_catalog.pg_stats
+      where schemaname = $1 and tablename = $2 and attname = any ($3)
+        and exists (select from unnest($4::text[]) as v (value)
+                     where strpos(coalesce(most_common_vals::text, ''), v.value) > 0 or strpos(coalesce(histogram_bounds::text, ''), v.value) > 0)`,
+    [schema, name, columns, values],
+  );
+  return rows.map(({ column }) => column);
+}
+
+/** The positions of the sequences that number rows of these tables, so that a restore never gives an erased number again. */
+export async function sequencePositions(
+  client: pg.ClientBase,
+  sequences: readonly string[],
+): Promise<readonly { readonly name: string; readonly last: string }[]> {
+  const positions: { name: string; last: string }[] = [];
+  for (const name of sequences) {
+    const { rows } = await client.query<{ last: string }>(`select last_value::text as last from ${quoteTable(name)}`);
+    if (rows[0] !== undefined) positions.push({ name, last: rows[0].last });
+  }
+  return positions;
+}
+
+/** Moves a sequence on to at least this position; never back. Returns whether it moved. */
+export async function advanceSequence(
+  client: pg.ClientBase,
+  { name, last }: { readonly name: string; readonly last: string },
+): Promise<boolean> {
+  const { schema, table } = parseTableName(name);
+  const qualified = `${quote(schema)}.${quote(table)}`;
+  const { rowCount } = await client.query(
+    `select pg_catalog.setval($1::regclass, $2::bigint) from ${qualified} where last_value < $2::bigint`,
+    [qualified, last],
+  );
+  return (rowCount ?? 0) > 0;
+}

@@ -1,0 +1,72 @@
+import type pg from 'pg';
+import { parseTableName } from '@safekeep/core';
+import type { Database } from '@safekeep/postgres';
+
+/** Runs `action` in one transaction of the tenant; a refusal rolls it back and keeps the connection. */
+export async function inTransaction<Result>(
+  database: Database,
+  { tenant, mode = '' }: { readonly tenant: string; readonly mode?: '' | 'isolation level repeatable read, read only' },
+  action: (client: pg.ClientBase) => Promise<Result>,
+  ending: 'commit' | 'rollback' = 'commit',
+): Promise<Result> {
+  const outcome = await database.withClient(async (client) => {
+    await client.query(`begin ${mode}`);
+    try {
+      await prepareSession(client, tenant);
+      const result = await action(client);
+      await client.query(ending);
+      return { result };
+    } catch (error) {
+      await client.query('rollback');
+      return { error };
+    }
+  });
+  if ('error' in outcome) throw outcome.error;
+  return outcome.result;
+}
+
+/** For the rest of the transaction: the tenant, and values written in one form whatever the session's settings. */
+export async function prepareSession(client: pg.ClientBase, tenant: string): Promise<void> {
+  await client.query(
+    `select pg_catalog.set_config('safekeep.tenant', $1, true), pg_catalog.set_config('datestyle', 'ISO, YMD', true),
+            pg_catalog.set_config('timezone', 'UTC', true), pg_catalog.set_config('intervalstyle', 'iso_8601', true),
+            pg_catalog.set_config('bytea_output', 'hex', true), pg_catalog.set_config('extra_float_digits', '1', true)`,
+    [tenant],
+  );
+}
+
+export async function isReadCommitted(client: pg.ClientBase): Promise<boolean> {
+  const { rows } = await client.query<{ level: string }>("select pg_catalog.current_setting('transaction_isolation') as level");
+  return rows[0]?.level === 'read committed';
+}
+
+/** Tables of which row security keeps rows from this login: what would be found there is not all. */
+export async function hiddenTables(client: pg.ClientBase, names: readonly string[]): Promise<readonly string[]> {
+  const refs = names.map((name) => parseTableName(name));
+  const { rows } = await client.query<{ place: number }>(
+    `select (asked.place - 1)::integer as place
+       from rows from (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) with ordinality as asked (schema, name, place)
+       join pg_catalog.pg_namespace as n on n.nspname = asked.schema
+       join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = asked.name
+      where pg_catalog.row_security_active(c.oid)`,
+    [refs.map(({ schema }) => schema), refs.map(({ table }) => table)],
+  );
+  return rows.map(({ place }) => names[place] ?? '');
+}
+
+export async function setConstraintsNow(client: pg.ClientBase): Promise<void> {
+  await client.query('set constraints all immediate');
+}
+
+/** How long an erasure waits for a row that somebody else changes; then it starts again. */
+export async function setLockTimeout(client: pg.ClientBase): Promise<void> {
+  await client.query("set local lock_timeout = '10s'");
+}
+
+export async function beginRehearsal(client: pg.ClientBase): Promise<void> {
+  await client.query('savepoint safekeep_rehearsal');
+}
+
+export async function endRehearsal(client: pg.ClientBase): Promise<void> {
+  await client.query('rollback to savepoint safekeep_rehearsal');
+}

@@ -1,0 +1,206 @@
+import type pg from 'pg';
+import { columnOf, SafekeepError, type SchemaIndex, type TableFacts } from '@safekeep/core';
+import type { Identity, RowKey } from '../model.ts';
+import { PERSON, type Graph, type Node } from '../rules/graph.ts';
+import { isAmong, Parameters, quote, quoteTable } from './sql.ts';
+
+/** What was found on the way: for each node that others ask, the values they ask for. Rows themselves are found by these. */
+export type Reach = {
+  readonly graph: Graph;
+  readonly schema: SchemaIndex;
+  readonly values: ReadonlyMap<string, readonly RowKey[]>;
+};
+
+export type FollowOptions = {
+  /** Lock what is passed, so that nothing can be hung on it until the transaction ends. */
+  readonly lock: boolean;
+  readonly onProgress?: (values: number) => void;
+  readonly signal?: AbortSignal;
+};
+
+/**
+ * Rows that other rows hang on are held in memory by the columns that tie them; rows that nothing hangs on never are. Two
+ * million bookings of one person fit into 200 MB; whoever has more has something else in that table.
+ */
+const VALUES_AT_MOST = 2_000_000;
+/** Each round goes one step along a circle; a circle over all of a person's rows ends with its last row. */
+const ROUNDS_AT_MOST = 10_000;
+
+/**
+ * Follows every path of the map from one person outwards until nothing new is found. Undefined where there is no such person.
+ * The person's own row is locked first where `lock` is asked for.
+ */
+export async function followPaths(
+  client: pg.ClientBase,
+  { graph, schema, key }: { readonly graph: Graph; readonly schema: SchemaIndex; readonly key: RowKey },
+  options: FollowOptions,
+): Promise<Reach | undefined> {
+  const person = await personRow(client, { graph, schema, key }, options.lock);
+  if (person === undefined) return undefined;
+  const found = new Map<string, Found>([...graph.nodes.keys()].map((id) => [id, { seen: new Set(), rows: [], taken: new Map() }]));
+  add(found, PERSON, [person]);
+  // Shorter paths first: without circles one round finds everything, and the second sees that there is nothing more.
+  const asked = [...graph.nodes.values()]
+    .filter(({ id }) => id !== PERSON && graph.wanted.has(id))
+    .toSorted((a, b) => a.id.length - b.id.length);
+  for (let round = 0, isNew = true; isNew; round += 1) {
+    if (round === ROUNDS_AT_MOST)
+      throw new SafekeepError('subject-too-large', { limit: ROUNDS_AT_MOST, what: 'steps in a circle' });
+    isNew = false;
+    for (const node of asked) {
+      options.signal?.throwIfAborted();
+      const ends = [...node.sources].flatMap((source) => endsAt(graph, node, source, untaken(found, node, source)));
+      if (ends.length === 0) continue;
+      isNew = true;
+      add(found, node.id, await askNode(client, { graph, schema, node, ends }, options.lock));
+      const total = [...found.values()].reduce((sum, { rows }) => sum + rows.length, 0);
+      if (total > VALUES_AT_MOST)
+        throw new SafekeepError('subject-too-large', { limit: VALUES_AT_MOST, what: 'rows that others hang on' });
+      options.onProgress?.(total);
+    }
+  }
+  return { graph, schema, values: new Map([...found].map(([id, { rows }]) => [id, rows])) };
+}
+
+/** What a node has found, and how much of what its sources found it has asked with. */
+type Found = { readonly seen: Set<string>; readonly rows: RowKey[]; readonly taken: Map<string, number> };
+
+function add(found: ReadonlyMap<string, Found>, id: string, rows: readonly RowKey[]): void {
+  const known = foundBy(found, id);
+  for (const row of rows) {
+    const text = row.length === 1 ? String(row[0]) : JSON.stringify(row);
+    if (known.seen.has(text)) continue;
+    known.seen.add(text);
+    known.rows.push(row);
+  }
+}
+
+function untaken(found: ReadonlyMap<string, Found>, { id }: Node, source: string): readonly RowKey[] {
+  const { taken } = foundBy(found, id);
+  const { rows } = foundBy(found, source);
+  const from = taken.get(source) ?? 0;
+  taken.set(source, rows.length);
+  return rows.slice(from);
+}
+
+function foundBy(found: ReadonlyMap<string, Found>, id: string): Found {
+  const known = found.get(id);
+  if (known === undefined) throw new Error('Every node has its place');
+  return known;
+}
+
+async function personRow(
+  client: pg.ClientBase,
+  { graph, schema, key }: { readonly graph: Graph; readonly schema: SchemaIndex; readonly key: RowKey },
+  lock: boolean,
+): Promise<RowKey | undefined> {
+  const { subject } = graph;
+  const wanted = graph.wanted.get(PERSON) ?? [];
+  const parameters = new Parameters();
+  const texts = [...subject.key, ...wanted].map((column) => `t.${quote(column)}::text`);
+  const where = keyMatch(schema, subject, key, parameters);
+  if (where === undefined) return undefined;
+  const rows = await arrays(
+    client,
+    `select ${texts.join(', ')} from ${quoteTable(subject.table)} as t where ${where} limit 2${lock ? ' for update' : ''}`,
+    parameters,
+  );
+  if (rows.length > 1) throw new SafekeepError('subject-key-ambiguous', { subject: subject.name, table: subject.table });
+  return rows[0]?.slice(subject.key.length) as RowKey | undefined; // Null values are filtered where they are asked for.
+}
+
+/** That a row is the person's own. Undefined for a key of another number of parts. */
+export function keyMatch(
+  schema: SchemaIndex,
+  subject: { readonly table: string; readonly key: readonly string[] },
+  key: RowKey,
+  parameters: Parameters,
+): string | undefined {
+  if (key.length !== subject.key.length) return undefined;
+  const table = tableOf(schema, subject.table);
+  return subject.key
+    .map((column, place) => `t.${quote(column)} = ${parameters.add(key[place])}::text::${typeOf(table, column)}`)
+    .join(' and ');
+}
+
+/** The values that a step arrives at, out of what a source found. A null leads nowhere. */
+function endsAt(graph: Graph, node: Node, source: string, rows: readonly RowKey[]): readonly RowKey[] {
+  const wanted = graph.wanted.get(source) ?? [];
+  const places = (node.hop?.references ?? []).map((column) => wanted.indexOf(column));
+  return rows
+    .map((row) => places.map((place) => row[place]))
+    .filter((values): values is string[] => values.every((value) => value !== null && value !== undefined));
+}
+
+function allEnds({ graph, values }: Reach, node: Node): readonly RowKey[] {
+  return [...node.sources].flatMap((source) => endsAt(graph, node, source, values.get(source) ?? []));
+}
+
+async function askNode(
+  client: pg.ClientBase,
+  {
+    graph,
+    schema,
+    node,
+    ends,
+  }: { readonly graph: Graph; readonly schema: SchemaIndex; readonly node: Node; readonly ends: readonly RowKey[] },
+  lock: boolean,
+): Promise<readonly RowKey[]> {
+  const parameters = new Parameters();
+  const texts = (graph.wanted.get(node.id) ?? []).map((column) => `t.${quote(column)}::text`);
+  const where = matchEnds(schema, node, ends, parameters);
+  const rows = await arrays(
+    client,
+    `select ${texts.join(', ')} from ${quoteTable(node.table)} as t where ${where}${lock ? ' for update' : ''}`,
+    parameters,
+  );
+  return rows as readonly RowKey[]; // As above.
+}
+
+function matchEnds(schema: SchemaIndex, { hop }: Node, ends: readonly RowKey[], parameters: Parameters): string {
+  if (hop === null) throw new Error('The person has no step');
+  const to = tableOf(schema, hop.to);
+  return isAmong(
+    { alias: 't', columns: hop.columns, types: hop.references.map((column) => typeOf(to, column)), values: ends },
+    parameters,
+  );
+}
+
+/** The condition by which a path makes rows of its table the person's; undefined where it leads to none. */
+export function edgeCondition(
+  reach: Reach,
+  { node, key }: { readonly node: Node; readonly key: RowKey },
+  parameters: Parameters,
+): string | undefined {
+  if (node.id === PERSON) return keyMatch(reach.schema, reach.graph.subject, key, parameters);
+  const ends = allEnds(reach, node);
+  return ends.length === 0 ? undefined : matchEnds(reach.schema, node, ends, parameters);
+}
+
+/** How rows of a table are told apart: primary key, else a key without nulls, else by place. */
+export function identityOf(table: TableFacts): Identity {
+  const isSolid = (columns: readonly string[]): boolean => columns.every((name) => columnOf(table, name)?.notNull === true);
+  const key = table.primaryKey ?? table.uniques.find(({ columns }) => isSolid(columns));
+  if (key === undefined || key === null) return { kind: 'place' };
+  return { kind: 'key', columns: key.columns.map((name) => ({ name, type: typeOf(table, name) })) };
+}
+
+export function tableOf(schema: SchemaIndex, name: string): TableFacts {
+  const table = schema.byName.get(name);
+  if (table === undefined) throw new SafekeepError('map-does-not-fit', { problems: `there is no table ${name}` });
+  return table;
+}
+
+export function typeOf(table: TableFacts, column: string): string {
+  const facts = columnOf(table, column);
+  if (facts === undefined)
+    throw new SafekeepError('map-does-not-fit', { problems: `there is no column ${column} in ${table.schema}.${table.name}` });
+  // The server's own words for the type.
+  return facts.baseType;
+}
+
+/** Rows as arrays of text. */
+export async function arrays(client: pg.ClientBase, text: string, parameters: Parameters): Promise<(string | null)[][]> {
+  const { rows } = await client.query<(string | null)[]>({ text, values: parameters.values, rowMode: 'array' });
+  return rows;
+}
