@@ -184,130 +184,6 @@ export const catalogue = {
     remedy: 'Do not rely on this document. Ask its issuer for the original and check the verifier key through another channel.',
   },
 
-  // ---- keys: the root, epochs, people's keys -------------------------------------------------------------------------
-  'key-scope-invalid': {
-    status: 400,
-    exit: 2,
-    text: '{scope} is not the name of a type of data.',
-    remedy: 'Names are lower-case words joined by dots, like user.contact.email; `root`, `epoch` and `owners` mean something else.',
-  },
-  'key-root-unfit': {
-    status: 500,
-    exit: 2,
-    text: 'The root of all keys ({root}) cannot be used: {reason}.',
-    remedy: 'Mend the setting; docs/configuration.md lists all that begin with SAFEKEEP_ROOT.',
-  },
-  'key-root-missing': {
-    status: 500,
-    exit: 2,
-    text: '{path} is gone, and without it no key opens. Nothing was made in its place.',
-    remedy: 'Put it back, or rebuild the keys from a backup with `safekeep keys recover`.',
-  },
-  'key-root-wrong': {
-    status: 500,
-    exit: 2,
-    text: 'The root {root} is not opened by what the settings name. Nothing was changed.',
-    remedy: 'Give the passphrase, identity or key that belongs to it, or the one before in SAFEKEEP_ROOT_PREVIOUS.',
-  },
-  'key-root-unreachable': {
-    status: 503,
-    exit: 2,
-    text: 'The program {root} that keeps the root did not do what it was asked: {reason}. Nothing was changed.',
-    remedy: 'Run it by hand, see to what stands behind it, and repeat. What is open already works on until its process ends.',
-  },
-  'key-store-missing': {
-    status: 500,
-    exit: 2,
-    text: 'The database has keys of the tenant {tenant}, but their key files are not in {path}. Nothing was made in their place.',
-    remedy: 'Name the right folder with SAFEKEEP_KEYS_DIR, or rebuild them from a backup with `safekeep keys recover`.',
-  },
-  'key-store-foreign': {
-    status: 409,
-    exit: 2,
-    text: 'The key files in {path} are not those that the keys of this database were wrapped under (epoch {epoch}). Nothing was changed.',
-    remedy:
-      'Name the folder that belongs to this database with SAFEKEEP_KEYS_DIR. Two homes cannot have one database with keys of their own.',
-  },
-  'key-store-unwritable': {
-    status: 500,
-    exit: 2,
-    text: '{path} cannot be written ({reason}). No key was changed or destroyed.',
-    remedy: 'Free some space or give this user write access, and repeat.',
-  },
-  'key-store-occupied': {
-    status: 409,
-    exit: 2,
-    text: '{path} holds living keys of its own (tenant {tenant}, epoch {epoch}). Nothing was changed.',
-    remedy: 'Recover into an empty folder, named with SAFEKEEP_KEYS_DIR or --home.',
-  },
-  'key-epoch-destroyed': {
-    status: 410,
-    exit: 1,
-    text: 'The keys of this database are wrapped under epoch {epoch}, whose key was destroyed: it is a copy from before.',
-    remedy:
-      'Bring its key table up to date with `safekeep keys recover`, which takes the newest export. What was shredded stays shredded.',
-  },
-  'key-busy': {
-    status: 423,
-    exit: 1,
-    text: 'Somebody else is rotating, backing up or recovering these keys, or a long transaction is making some. Nothing was changed.',
-    remedy: 'Repeat the command when that has ended.',
-  },
-  'key-unknown': {
-    status: 404,
-    exit: 1,
-    text: 'There is no key {key} here.',
-    remedy: 'Run `safekeep keys list`. A value that names it comes from another tenant or another database.',
-  },
-  'key-exists': {
-    status: 409,
-    exit: 1,
-    text: 'There is a key for {scope} already.',
-    remedy: 'Run `safekeep keys rotate {scope}` for a new version of it.',
-  },
-  'key-erased': {
-    status: 410,
-    exit: 1,
-    text: 'What was sealed under key {key} is erased: the key was destroyed, and nobody can open it any more.',
-    remedy: 'Show it as erased. `safekeep ledger list` tells when and by which request.',
-  },
-  'key-not-active': {
-    status: 409,
-    exit: 1,
-    text: 'Key {key} is {state}: nothing is sealed under it.',
-    remedy: 'Seal under the newest version of its scope.',
-  },
-  'key-lease-expired': {
-    status: 409,
-    exit: 3,
-    text: 'Key {key} was read too long ago to be used: it may have been destroyed since.',
-    remedy: 'Ask the key ring for it again.',
-  },
-  'key-swapped': {
-    status: 500,
-    exit: 1,
-    text: 'Key {key} of the database does not open where it stands: it was changed, or put in the place of another.',
-    remedy: 'Find out who wrote to safekeep.encryption_keys, and bring the table up to date with `safekeep keys recover`.',
-  },
-  'key-export-broken': {
-    status: 500,
-    exit: 1,
-    text: 'The export {path} is not what was written: {reason}. No key was destroyed.',
-    remedy: 'Take an older export, or make a new one with `safekeep keys rotate epoch`.',
-  },
-  'key-export-missing': {
-    status: 404,
-    exit: 1,
-    text: 'There is no export of the key table of the tenant {tenant} in {path}.',
-    remedy: 'Name the folder that belongs to this database with SAFEKEEP_KEYS_DIR, or recover one from a backup of the keys.',
-  },
-  'key-backup-unfit': {
-    status: 400,
-    exit: 2,
-    text: 'This is not a backup of keys that can be used: {reason}. Nothing was changed.',
-    remedy: 'Give all files of one backup: the .age file with its identity, or as many shares as its threshold says.',
-  },
-
   // ---- reaching a database -----------------------------------------------------------------------------------------
   'database-url-invalid': {
     status: 500,
@@ -476,25 +352,6 @@ export const catalogue = {
     text: '{file} was changed by somebody else in the meantime. It was left as it is.',
     remedy: 'Look at their change, then run the command again.',
   },
-  'verdicts-invalid': {
-    status: 400,
-    exit: 2,
-    text: '{path} is no file of verdicts: {reason}. Nothing was recorded.',
-    remedy:
-      'Write a list `verdicts` whose entries have column, category and, if you like, note; docs/guides/find-personal-data.md has an example.',
-  },
-  'text-column-unfit': {
-    status: 422,
-    exit: 2,
-    text: 'The texts of {column} cannot be looked at: {reason}. Nothing was changed.',
-    remedy: 'Name a column of a table with a primary key, as `safekeep scan --json` names it.',
-  },
-  'verdict-unfit': {
-    status: 422,
-    exit: 2,
-    text: 'The verdict on {column} does not fit: {reason}. Nothing was recorded.',
-    remedy: 'Name the column as `safekeep scan --json` does, and a key of the taxonomy (docs/categories.md) or none.',
-  },
   'map-version-unknown': {
     status: 404,
     exit: 2,
@@ -506,33 +363,6 @@ export const catalogue = {
     exit: 2,
     text: '{file} is no fides dataset: {reason}. Nothing was written.',
     remedy: 'Give a file with `dataset:` and its collections, as `safekeep map export --format fides` writes it.',
-  },
-
-  // ---- reading and verifying the audit log -------------------------------------------------------------------------
-  'log-files-unfit': {
-    status: 422,
-    exit: 2,
-    text: '{directory} is not taken as an exported log: {reason}. Nothing in it was changed.',
-    remedy: 'Name a folder that `safekeep audit export --tiles` wrote, or a new one to export to.',
-  },
-  'log-empty': {
-    status: 404,
-    exit: 1,
-    text: 'There is no signed log of tenant {tenant} yet.',
-    remedy: 'Put tables under `audit:` in the map and run `safekeep apply`; the first event opens the log.',
-  },
-  'event-unknown': {
-    status: 404,
-    exit: 1,
-    text: 'The log has no event {event}.',
-    remedy:
-      '`safekeep audit search` lists events with their ids and indexes. One that was just written is there after `safekeep audit sequence --once`.',
-  },
-  'event-pruned': {
-    status: 410,
-    exit: 1,
-    text: 'Event {event} was dropped by policy; the log begins at index {minimum}.',
-    remedy: 'Use a proof that was made before, or an archived export of that month.',
   },
 
   // ---- developing Safekeep -----------------------------------------------------------------------------------------
@@ -906,98 +736,6 @@ export const catalogue = {
     remedy: 'Run the Safekeep that made it, or a newer one.',
   },
 
-  // ---- encrypted fields --------------------------------------------------------------------------------------------
-  'field-missing': {
-    status: 404,
-    exit: 2,
-    text: 'There is no column {field}. Nothing was changed.',
-    remedy: 'Name it as schema.table.column; parts with capitals or spaces in double quotes.',
-  },
-  'field-unknown': {
-    status: 404,
-    exit: 2,
-    text: '{field} is not encrypted, and not on its way to be.',
-    remedy: 'See `safekeep encrypt status` for those that are.',
-  },
-  'field-unfit': {
-    status: 409,
-    exit: 1,
-    text: '{field} cannot be encrypted as it is. Nothing was changed.\n{reasons}',
-    remedy: 'Do what is said beside each reason, and run the command again.',
-  },
-  'field-search-unsafe': {
-    status: 409,
-    exit: 1,
-    text: '{field} cannot be given a search by {search}: {reason}. Nothing was changed.',
-    remedy: 'Leave that search out. Where the report is acceptable to whoever answers for the data: --accept-leak.',
-  },
-  'field-busy': {
-    status: 409,
-    exit: 1,
-    text: 'Another run is moving {field}. This one changed nothing.',
-    remedy: 'Wait for it; `safekeep encrypt status` shows how far it is.',
-  },
-  'field-changed': {
-    status: 409,
-    exit: 1,
-    text: '{field} was altered, renamed or dropped since the plan was made. What was running was rolled back, no value was lost.',
-    remedy: 'Put the column back as it was and run the same command again, or go back with `safekeep decrypt`.',
-  },
-  'field-rows-locked': {
-    status: 503,
-    exit: 1,
-    text: 'Other transactions hold rows of {field} and did not let go. What was done stays.',
-    remedy: 'Find them with pg_blocking_pids, then run the same command again: it goes on with the rest.',
-  },
-  'field-not-equal': {
-    status: 500,
-    exit: 3,
-    text: 'A stored value of {field} does not open to what stands beside it. The batch was rolled back, and no plaintext was taken away.',
-    remedy: 'Find who writes the encrypted column by other means than the SDK or the view, and run the command again.',
-  },
-  'field-not-switched': {
-    status: 409,
-    exit: 1,
-    text: '{field} is {phase}: its readers do not take the ciphertext yet. Nothing was changed.',
-    remedy: 'Run `safekeep encrypt` for it first; it goes on from where it is.',
-  },
-  'field-going-back': {
-    status: 409,
-    exit: 1,
-    text: '{field} is on its way back to plaintext. Nothing was changed.',
-    remedy: 'Let `safekeep decrypt` come to its end first.',
-  },
-  'field-key-in-use': {
-    status: 409,
-    exit: 1,
-    text: 'Values of {field} are still being written under the key before. All others are under the new one; the old key stays.',
-    remedy: 'Wait until every client has the new key (a minute), then run the same command with --resume.',
-  },
-  'field-value-refused': {
-    status: 422,
-    exit: 1,
-    text: 'The value for {field} was refused: {reason}. Nothing was written.',
-    remedy: 'Correct the value. The message does not repeat it.',
-  },
-  'field-map-behind': {
-    status: 409,
-    exit: 1,
-    text: '{field} is done in the database, but the map could not be written: {reason}',
-    remedy: 'Put protect: {protect} on the column in the map by hand.',
-  },
-  'field-lease-expired': {
-    status: 503,
-    exit: 3,
-    text: 'What was known of the encrypted fields is older than a minute. Nothing was run.',
-    remedy: 'Run the query again: it is being asked for anew. Where it happens often, see that the SDK reaches the database.',
-  },
-  'field-not-served': {
-    status: 422,
-    exit: 1,
-    text: 'The query asks of the encrypted {field} what cannot be answered: {reason}. Nothing was run.',
-    remedy: '{index}',
-  },
-
   // ---- holds -------------------------------------------------------------------------------------------------------
   'hold-target-invalid': {
     status: 400,
@@ -1106,6 +844,25 @@ export const catalogue = {
     remedy:
       'The ledger was cut or replaced by an older one: run `safekeep ledger verify`, and put the copy in its place if that one is whole.',
   },
+  'verdicts-invalid': {
+    status: 400,
+    exit: 2,
+    text: '{path} is no file of verdicts: {reason}. Nothing was recorded.',
+    remedy:
+      'Write a list `verdicts` whose entries have column, category and, if you like, note; docs/guides/find-personal-data.md has an example.',
+  },
+  'text-column-unfit': {
+    status: 422,
+    exit: 2,
+    text: 'The texts of {column} cannot be looked at: {reason}. Nothing was changed.',
+    remedy: 'Name a column of a table with a primary key, as `safekeep scan --json` names it.',
+  },
+  'verdict-unfit': {
+    status: 422,
+    exit: 2,
+    text: 'The verdict on {column} does not fit: {reason}. Nothing was recorded.',
+    remedy: 'Name the column as `safekeep scan --json` does, and a key of the taxonomy (docs/categories.md) or none.',
+  },
 
   // ---- text of discovery -------------------------------------------------------------------------------------------
   'text-malformed': {
@@ -1131,18 +888,8 @@ export const catalogue = {
     exit: 1,
     text: 'Your patterns took longer than {seconds} s on one text, at {name}. What came before that text was looked at.',
     remedy: 'Make the pattern smaller (large repetitions cost most), or cut the text into several items.',
-  // ---- the audit log -------------------------------------------------------------------------------------------------
-  'audit-partition-held': {
-    status: 409,
-    exit: 1,
-    text: 'The events of {partition} were not dropped: hold {hold} concerns that time.',
-    remedy: 'Look at it with `safekeep hold history {hold}`. Once it is released, run the command again.',
   },
-  'audit-log-empty': {
-    status: 404,
-    exit: 1,
-    text: 'The log of {tenant} has no events yet, so there is no checkpoint.',
-    remedy: 'Apply a map that audits writes, change a row, and run `safekeep audit sequence --once`.',
+
   // ---- sealed values -----------------------------------------------------------------------------------------------
   'sealed-malformed': {
     status: 422,
@@ -1192,6 +939,265 @@ export const catalogue = {
     exit: 1,
     text: 'A wrapped key does not open with the key above it: another wrapped it, or it was changed.',
     remedy: 'Restore the keys that belong to this database: `safekeep keys recover`.',
+  },
+
+  // ---- keys: the root, epochs, people's keys -------------------------------------------------------------------------
+  'key-scope-invalid': {
+    status: 400,
+    exit: 2,
+    text: '{scope} is not the name of a type of data.',
+    remedy: 'Names are lower-case words joined by dots, like user.contact.email; `root`, `epoch` and `owners` mean something else.',
+  },
+  'key-root-unfit': {
+    status: 500,
+    exit: 2,
+    text: 'The root of all keys ({root}) cannot be used: {reason}.',
+    remedy: 'Mend the setting; docs/configuration.md lists all that begin with SAFEKEEP_ROOT.',
+  },
+  'key-root-missing': {
+    status: 500,
+    exit: 2,
+    text: '{path} is gone, and without it no key opens. Nothing was made in its place.',
+    remedy: 'Put it back, or rebuild the keys from a backup with `safekeep keys recover`.',
+  },
+  'key-root-wrong': {
+    status: 500,
+    exit: 2,
+    text: 'The root {root} is not opened by what the settings name. Nothing was changed.',
+    remedy: 'Give the passphrase, identity or key that belongs to it, or the one before in SAFEKEEP_ROOT_PREVIOUS.',
+  },
+  'key-root-unreachable': {
+    status: 503,
+    exit: 2,
+    text: 'The program {root} that keeps the root did not do what it was asked: {reason}. Nothing was changed.',
+    remedy: 'Run it by hand, see to what stands behind it, and repeat. What is open already works on until its process ends.',
+  },
+  'key-store-missing': {
+    status: 500,
+    exit: 2,
+    text: 'The database has keys of the tenant {tenant}, but their key files are not in {path}. Nothing was made in their place.',
+    remedy: 'Name the right folder with SAFEKEEP_KEYS_DIR, or rebuild them from a backup with `safekeep keys recover`.',
+  },
+  'key-store-foreign': {
+    status: 409,
+    exit: 2,
+    text: 'The key files in {path} are not those that the keys of this database were wrapped under (epoch {epoch}). Nothing was changed.',
+    remedy:
+      'Name the folder that belongs to this database with SAFEKEEP_KEYS_DIR. Two homes cannot have one database with keys of their own.',
+  },
+  'key-store-unwritable': {
+    status: 500,
+    exit: 2,
+    text: '{path} cannot be written ({reason}). No key was changed or destroyed.',
+    remedy: 'Free some space or give this user write access, and repeat.',
+  },
+  'key-store-occupied': {
+    status: 409,
+    exit: 2,
+    text: '{path} holds living keys of its own (tenant {tenant}, epoch {epoch}). Nothing was changed.',
+    remedy: 'Recover into an empty folder, named with SAFEKEEP_KEYS_DIR or --home.',
+  },
+  'key-epoch-destroyed': {
+    status: 410,
+    exit: 1,
+    text: 'The keys of this database are wrapped under epoch {epoch}, whose key was destroyed: it is a copy from before.',
+    remedy:
+      'Bring its key table up to date with `safekeep keys recover`, which takes the newest export. What was shredded stays shredded.',
+  },
+  'key-busy': {
+    status: 423,
+    exit: 1,
+    text: 'Somebody else is rotating, backing up or recovering these keys, or a long transaction is making some. Nothing was changed.',
+    remedy: 'Repeat the command when that has ended.',
+  },
+  'key-unknown': {
+    status: 404,
+    exit: 1,
+    text: 'There is no key {key} here.',
+    remedy: 'Run `safekeep keys list`. A value that names it comes from another tenant or another database.',
+  },
+  'key-exists': {
+    status: 409,
+    exit: 1,
+    text: 'There is a key for {scope} already.',
+    remedy: 'Run `safekeep keys rotate {scope}` for a new version of it.',
+  },
+  'key-erased': {
+    status: 410,
+    exit: 1,
+    text: 'What was sealed under key {key} is erased: the key was destroyed, and nobody can open it any more.',
+    remedy: 'Show it as erased. `safekeep ledger list` tells when and by which request.',
+  },
+  'key-not-active': {
+    status: 409,
+    exit: 1,
+    text: 'Key {key} is {state}: nothing is sealed under it.',
+    remedy: 'Seal under the newest version of its scope.',
+  },
+  'key-lease-expired': {
+    status: 409,
+    exit: 3,
+    text: 'Key {key} was read too long ago to be used: it may have been destroyed since.',
+    remedy: 'Ask the key ring for it again.',
+  },
+  'key-swapped': {
+    status: 500,
+    exit: 1,
+    text: 'Key {key} of the database does not open where it stands: it was changed, or put in the place of another.',
+    remedy: 'Find out who wrote to safekeep.encryption_keys, and bring the table up to date with `safekeep keys recover`.',
+  },
+  'key-export-broken': {
+    status: 500,
+    exit: 1,
+    text: 'The export {path} is not what was written: {reason}. No key was destroyed.',
+    remedy: 'Take an older export, or make a new one with `safekeep keys rotate epoch`.',
+  },
+  'key-export-missing': {
+    status: 404,
+    exit: 1,
+    text: 'There is no export of the key table of the tenant {tenant} in {path}.',
+    remedy: 'Name the folder that belongs to this database with SAFEKEEP_KEYS_DIR, or recover one from a backup of the keys.',
+  },
+  'key-backup-unfit': {
+    status: 400,
+    exit: 2,
+    text: 'This is not a backup of keys that can be used: {reason}. Nothing was changed.',
+    remedy: 'Give all files of one backup: the .age file with its identity, or as many shares as its threshold says.',
+  },
+
+  // ---- encrypted fields --------------------------------------------------------------------------------------------
+  'field-missing': {
+    status: 404,
+    exit: 2,
+    text: 'There is no column {field}. Nothing was changed.',
+    remedy: 'Name it as schema.table.column; parts with capitals or spaces in double quotes.',
+  },
+  'field-unknown': {
+    status: 404,
+    exit: 2,
+    text: '{field} is not encrypted, and not on its way to be.',
+    remedy: 'See `safekeep encrypt status` for those that are.',
+  },
+  'field-unfit': {
+    status: 409,
+    exit: 1,
+    text: '{field} cannot be encrypted as it is. Nothing was changed.\n{reasons}',
+    remedy: 'Do what is said beside each reason, and run the command again.',
+  },
+  'field-search-unsafe': {
+    status: 409,
+    exit: 1,
+    text: '{field} cannot be given a search by {search}: {reason}. Nothing was changed.',
+    remedy: 'Leave that search out. Where the report is acceptable to whoever answers for the data: --accept-leak.',
+  },
+  'field-busy': {
+    status: 409,
+    exit: 1,
+    text: 'Another run is moving {field}. This one changed nothing.',
+    remedy: 'Wait for it; `safekeep encrypt status` shows how far it is.',
+  },
+  'field-changed': {
+    status: 409,
+    exit: 1,
+    text: '{field} was altered, renamed or dropped since the plan was made. What was running was rolled back, no value was lost.',
+    remedy: 'Put the column back as it was and run the same command again, or go back with `safekeep decrypt`.',
+  },
+  'field-rows-locked': {
+    status: 503,
+    exit: 1,
+    text: 'Other transactions hold rows of {field} and did not let go. What was done stays.',
+    remedy: 'Find them with pg_blocking_pids, then run the same command again: it goes on with the rest.',
+  },
+  'field-not-equal': {
+    status: 500,
+    exit: 3,
+    text: 'A stored value of {field} does not open to what stands beside it. The batch was rolled back, and no plaintext was taken away.',
+    remedy: 'Find who writes the encrypted column by other means than the SDK or the view, and run the command again.',
+  },
+  'field-not-switched': {
+    status: 409,
+    exit: 1,
+    text: '{field} is {phase}: its readers do not take the ciphertext yet. Nothing was changed.',
+    remedy: 'Run `safekeep encrypt` for it first; it goes on from where it is.',
+  },
+  'field-going-back': {
+    status: 409,
+    exit: 1,
+    text: '{field} is on its way back to plaintext. Nothing was changed.',
+    remedy: 'Let `safekeep decrypt` come to its end first.',
+  },
+  'field-key-in-use': {
+    status: 409,
+    exit: 1,
+    text: 'Values of {field} are still being written under the key before. All others are under the new one; the old key stays.',
+    remedy: 'Wait until every client has the new key (a minute), then run the same command with --resume.',
+  },
+  'field-value-refused': {
+    status: 422,
+    exit: 1,
+    text: 'The value for {field} was refused: {reason}. Nothing was written.',
+    remedy: 'Correct the value. The message does not repeat it.',
+  },
+  'field-map-behind': {
+    status: 409,
+    exit: 1,
+    text: '{field} is done in the database, but the map could not be written: {reason}',
+    remedy: 'Put protect: {protect} on the column in the map by hand.',
+  },
+  'field-lease-expired': {
+    status: 503,
+    exit: 3,
+    text: 'What was known of the encrypted fields is older than a minute. Nothing was run.',
+    remedy: 'Run the query again: it is being asked for anew. Where it happens often, see that the SDK reaches the database.',
+  },
+  'field-not-served': {
+    status: 422,
+    exit: 1,
+    text: 'The query asks of the encrypted {field} what cannot be answered: {reason}. Nothing was run.',
+    remedy: '{index}',
+  },
+
+  // ---- reading and verifying the audit log -------------------------------------------------------------------------
+  'log-files-unfit': {
+    status: 422,
+    exit: 2,
+    text: '{directory} is not taken as an exported log: {reason}. Nothing in it was changed.',
+    remedy: 'Name a folder that `safekeep audit export --tiles` wrote, or a new one to export to.',
+  },
+  'log-empty': {
+    status: 404,
+    exit: 1,
+    text: 'There is no signed log of tenant {tenant} yet.',
+    remedy: 'Put tables under `audit:` in the map and run `safekeep apply`; the first event opens the log.',
+  },
+  'event-unknown': {
+    status: 404,
+    exit: 1,
+    text: 'The log has no event {event}.',
+    remedy:
+      '`safekeep audit search` lists events with their ids and indexes. One that was just written is there after `safekeep audit sequence --once`.',
+  },
+  'event-pruned': {
+    status: 410,
+    exit: 1,
+    text: 'Event {event} was dropped by policy; the log begins at index {minimum}.',
+    remedy: 'Use a proof that was made before, or an archived export of that month.',
+  },
+
+  // ---- the audit log -------------------------------------------------------------------------------------------------
+  'audit-partition-held': {
+    status: 409,
+    exit: 1,
+    text: 'The events of {partition} were not dropped: hold {hold} concerns that time.',
+    remedy: 'Look at it with `safekeep hold history {hold}`. Once it is released, run the command again.',
+  },
+  'audit-log-empty': {
+    status: 404,
+    exit: 1,
+    text: 'The log of {tenant} has no events yet, so there is no checkpoint.',
+    remedy: 'Apply a map that audits writes, change a row, and run `safekeep audit sequence --once`.',
+  },
+
   // ---- people: find, export, erase ---------------------------------------------------------------------------------
   'subject-invalid': {
     status: 400,
