@@ -24,10 +24,13 @@ const PEOPLE_AT_ONCE = 20_000;
 
 /** A captured table whose changes were sequenced: `size` events about a tenth as many people, signed. */
 export async function stageLog(size: number): Promise<Stage<LogFixture>> {
+  await using made = new AsyncDisposableStack();
   const stage = await stageDatabase(async (pool) => {
     await pool.query('create table patients (id integer primary key, full_name text, phone text, room integer)');
   });
+  made.defer(stage.close);
   const home = await mkdtemp(join(tmpdir(), 'safekeep-bench-audit-'));
+  made.defer(() => rm(home, { recursive: true }));
   const signingKey = createSigningKey();
   const people = Math.ceil(size / EVENTS_EACH);
   const database = await openDatabase(new Secret(stage.fixture.url), { poolMax: 2, applicationName: 'bench audit' });
@@ -43,13 +46,11 @@ export async function stageLog(size: number): Promise<Stage<LogFixture>> {
   } finally {
     await database.close();
   }
+  const kept = made.move();
   return {
     ...stage,
     fixture: { ...stage.fixture, home, signingKey, people, events: people * EVENTS_EACH },
-    close: async () => {
-      await stage.close();
-      await rm(home, { recursive: true });
-    },
+    close: () => kept.disposeAsync(),
   };
 }
 
