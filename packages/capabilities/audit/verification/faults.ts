@@ -4,7 +4,6 @@ const EVIDENCE = 'Change nothing, keep a copy of the database and of its write-a
 
 /** What to do about each, by a person who was called at night. */
 const REMEDIES: Readonly<Record<FaultCode, string>> = {
-  'attestation-missing': 'Run `safekeep audit sequence --once` and look at the scheduled jobs with `safekeep doctor`.',
   'blob-changed': `${EVIDENCE} The values shown for this event are not the logged ones; restore its row from a backup made before.`,
   'blob-missing': `${EVIDENCE} Without an erasure that explains it, restore the values of this event from a backup.`,
   'checkpoint-missing':
@@ -14,10 +13,8 @@ const REMEDIES: Readonly<Record<FaultCode, string>> = {
   'entry-changed': `${EVIDENCE} Restore the row of this index from a backup made before, and look for who had superuser rights since.`,
   'entry-missing': `${EVIDENCE} Restore the missing events from a backup or from exported tiles (\`safekeep audit export --tiles\`).`,
   'entry-moved': `${EVIDENCE} Two events stand in each other's place; restore their rows from a backup.`,
-  'entry-unreadable': `${EVIDENCE} The entry is in the signed tree but is none that Safekeep wrote: the sequencer or the signing key was abused.`,
+  'entry-unreadable': `${EVIDENCE} What stands there makes no entry any more. Restore the row of this index from a backup made before.`,
   'entry-unsigned': `${EVIDENCE} The table has rows that the signed tree does not have: they were put there by hand, or the newest checkpoint was lost.`,
-  'event-waiting':
-    'Run `safekeep audit sequence --once`; if it stays, look for a transaction that was left open (pg_stat_activity, pg_prepared_xacts).',
   'function-changed':
     'Find out who changed it, then run `safekeep plan` and `safekeep apply`: what was written in between may not be in the log.',
   'log-rolled-back': `${EVIDENCE} The database stands at an older point than what was signed before. After a restore on purpose, let the sequencer open a new era.`,

@@ -5,7 +5,6 @@ import type { OpenedChange } from '../store/event-values.ts';
 
 /** What can be wrong with a log. Closed: the remedies are by these names. */
 export const faultCodes = [
-  'attestation-missing',
   'blob-changed',
   'blob-missing',
   'checkpoint-missing',
@@ -16,7 +15,6 @@ export const faultCodes = [
   'entry-moved',
   'entry-unreadable',
   'entry-unsigned',
-  'event-waiting',
   'function-changed',
   'log-rolled-back',
   'proof-wrong',
