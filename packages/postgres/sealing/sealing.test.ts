@@ -16,7 +16,7 @@ import {
   type TypedValue,
   type UnlockedKey,
 } from '@safekeep/crypto';
-import { typedValues } from '../../crypto/sealing/testing/typed-values.ts';
+import { typedValues } from '@safekeep/crypto/testing';
 import { testDatabase, testServers, type TestServer } from '../testing/index.ts';
 
 // The same format in SQL as in packages/crypto: what one seals the other opens.
@@ -29,11 +29,12 @@ type Ground = { readonly client: pg.PoolClient; readonly key: SealingKey; readon
 
 /** A connection in a transaction with one key unlocked. */
 async function unlocked(t: TestContext, server: TestServer, more: readonly UnlockedKey[] = []): Promise<Ground> {
-  let client: pg.PoolClient | undefined;
+  const connected: pg.PoolClient[] = [];
   // Before the database: what ends a test runs in the order it was given, and a pool waits for its connections.
-  t.after(() => client?.release(true));
+  t.after(() => connected.forEach((each) => each.release(true)));
   const { pool } = await testDatabase(t, { migrated: true, server });
-  client = await pool.connect();
+  const client = await pool.connect();
+  connected.push(client);
   const { id, bytes } = createSealingKey();
   const bundle = unlockBundle([{ use: 'seal', id, bytes, ...PLACE }, ...more]);
   await client.query('begin');
