@@ -47,7 +47,11 @@ export type ExportHead = Static<typeof Head>;
 const Tail = Type.Object({ keys: Type.Integer(), sha256: Hex(32) }, { additionalProperties: false });
 
 // Compiled: an export has a line for each key, and millions of them are read back.
-const [headCheck, lineCheck, tailCheck] = [Compile(Head), Compile(Line), Compile(Tail)];
+const checks = new Map<unknown, { readonly Check: (value: unknown) => boolean }>([
+  [Head, Compile(Head)],
+  [Line, Compile(Line)],
+  [Tail, Compile(Tail)],
+]);
 
 const NAME = /^keys-\d{6}-\d{8}T\d{9}Z\.ndjson$/;
 const LINE_BYTES_AT_MOST = 4_096;
@@ -108,7 +112,7 @@ export async function pruneExports(directory: string, tenant: string): Promise<v
 }
 
 export async function readHead(path: string): Promise<ExportHead> {
-  for await (const line of linesOf(path)) return parsed<ExportHead>(headCheck, line, path);
+  for await (const line of linesOf(path)) return parsed(Head, line, path);
   throw broken(path, 'it is empty');
 }
 
@@ -122,13 +126,13 @@ export async function* readExport(path: string, batch: number): AsyncGenerator<r
   for await (const line of linesOf(path)) {
     if (tail !== undefined) throw broken(path, 'it goes on after its end');
     if (line.startsWith('{"keys":')) {
-      tail = parsed<Static<typeof Tail>>(tailCheck, line, path);
+      tail = parsed(Tail, line, path);
       continue;
     }
     hash.update(`${line}\n`);
-    if (head === undefined) head = parsed<ExportHead>(headCheck, line, path);
+    if (head === undefined) head = parsed(Head, line, path);
     else {
-      keys.push(rowOf(parsed<Line>(lineCheck, line, path)));
+      keys.push(rowOf(parsed(Line, line, path)));
       count += 1;
     }
     if (keys.length < batch) continue;
@@ -199,16 +203,20 @@ function rowOf(line: Line): RestoredKey {
   };
 }
 
-function parsed<Content>(check: { readonly Check: (value: unknown) => boolean }, text: string, path: string): Content {
+function parsed<Schema extends typeof Head | typeof Line | typeof Tail>(
+  schema: Schema,
+  text: string,
+  path: string,
+): Static<Schema> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw broken(path, 'a line is not whole', cause);
   }
-  if (!check.Check(value)) throw broken(path, 'a line has not the form of an export');
+  if (checks.get(schema)?.Check(value) !== true) throw broken(path, 'a line has not the form of an export');
   // Checked on the line above against the schema of which this is the type.
-  return value as Content;
+  return value as Static<Schema>;
 }
 
 function broken(path: string, reason: string, cause?: unknown): SafekeepError {
