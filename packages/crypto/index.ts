@@ -12,7 +12,8 @@ export {
   indexTexts,
   openTexts,
   sealTexts,
-  type DataKeys,
+  unlockFields,
+type DataKeys,
   type FieldPlace,
 } from './sealing/field-cipher.ts';
 export { unlockBundle, type UnlockedKey } from './sealing/unlock-bundle.ts';

@@ -20,7 +20,7 @@ import { deleteField, findField, listFields, updateField } from '../store/record
 import { countLeft, countValues } from '../store/rows.ts';
 import { createView, dropView } from '../store/view.ts';
 import { fresh } from './encrypt-field.ts';
-import { inTransaction, nameOf, reading, requireUnaltered, withLease, type Ground } from './ground.ts';
+import { inTransaction, nameOf, NotYet, reading, requireUnaltered, unlessTooEarly, withLease, type Ground } from './ground.ts';
 import { opening, sweep, sweepOnce, walk } from './passes.ts';
 
 /**
@@ -78,11 +78,13 @@ async function giveBack(ground: Ground, field: Field): Promise<void> {
 async function takeOut(ground: Ground, field: Field): Promise<void> {
   for (;;) {
     await sweep(ground, field, opening);
-    const out = await inTransaction(ground, field, async (client) => {
+    const out = await unlessTooEarly(() => inTransaction(ground, field, async (client) => {
+      // First the view, then the table, as those who use the view take their locks.
+      await dropView(client, field);
       await lockAgainstWrites(client, field);
       await requireUnaltered(client, field);
       const swept = await sweepOnce(client, ground, { field, pass: opening });
-      if (swept.found !== swept.done || (await countLeft(client, field, 'unopened')) > 0) return false;
+      if (swept.found !== swept.done || (await countLeft(client, field, 'unopened')) > 0) throw new NotYet();
       const others = (await listFields(client, ground.tenant)).filter(
         ({ id, table, mode, phase }) =>
           id !== field.id &&
@@ -91,7 +93,6 @@ async function takeOut(ground: Ground, field: Field): Promise<void> {
           table.schema === field.table.schema &&
           table.table === field.table.table,
       );
-      await dropView(client, field);
       await runAll(client, [
         ...dropTriggers(field),
         ...dropLeftIndex(field),
@@ -102,8 +103,7 @@ async function takeOut(ground: Ground, field: Field): Promise<void> {
       await deleteField(client, field);
       const [other] = others;
       if (other !== undefined) await createView(client, other);
-      return true;
-    });
+    }));
     if (out) return;
   }
 }

@@ -46,13 +46,12 @@ export function createTriggers(field: Field, { strict }: { readonly strict: bool
       update: strict
         ? { event: 'update', when: `new.${column} is not null and ${plainChanged}`, action: 'seal' }
         : { event: 'update', when: `${plainChanged} and not (${sealedChanged})`, action: 'seal' },
-      replaced: strict
-        ? null
-        : {
-            event: 'update',
-            when: `${sealedChanged} and old.${encrypted} is not null and new.${encrypted} is not null and new.${column} is not null and not (${plainChanged})`,
-            action: 'replaced',
-          },
+      // Ciphertext alone was written, or taken away: it is what counts, and the plaintext beside it is old.
+      replaced: {
+        event: 'update',
+        when: `${sealedChanged} and old.${encrypted} is not null and new.${column} is not null and not (${plainChanged})`,
+        action: 'replaced',
+      },
       cleared:
         field.indexes.length === 0
           ? null
