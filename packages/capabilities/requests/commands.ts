@@ -338,13 +338,13 @@ const verifyCommand = command({
 });
 
 /** The map, the live structure and the database of a call. */
-export async function groundFor(context: CommandContext, ports: RequestPorts): Promise<Ground> {
+async function groundFor(context: CommandContext, ports: RequestPorts): Promise<Ground> {
   const database = await context.database();
   const { map, text } = await loadMap(context.mapFile);
   return await groundOf({ database, tenant: context.tenant, clock: context.clock, map, mapSha256: sha256(text), ports });
 }
 
-export async function withLedger<Result>(
+async function withLedger<Result>(
   context: CommandContext,
   ports: RequestPorts,
   action: (ground: ErasureGround) => Promise<Result>,

@@ -15,7 +15,7 @@ import {
   type StoredPlan,
 } from '../store/records.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
-import { carryOut, keysOf, type CarriedOut, type TableCounts } from './carry-out.ts';
+import { carryOut, keysOf, type CarriedOut } from './carry-out.ts';
 import { runChunks, type ChunkProgress } from './chunks.ts';
 import { personMark } from './decide.ts';
 import { finishErasure } from './finish-erasure.ts';
@@ -241,7 +241,7 @@ export function refuseUnfit({ plan, decision }: MadePlan, approved: string): voi
   if (decision.groups.length === 0) throw new Error('The row of the person belongs to no group');
 }
 
-export function erasureIdOf(text: string): ErasureId {
+function erasureIdOf(text: string): ErasureId {
   const id = parseId<'erasure'>(text);
   if (id === undefined) throw new Error('An erasure is named by the UUID of its operation');
   return id;
@@ -318,14 +318,4 @@ function recordCounts({ certificate }: ErasureRecord): [string, number][] {
   // Written by eraseWithin a moment ago.
   const { document } = certificate as { readonly document: CertificateBody };
   return document.tables.map(({ table, before }): [string, number] => [table, before]);
-}
-
-export function addCounts(into: TableCounts, more: TableCounts): TableCounts {
-  return {
-    before: into.before + more.before,
-    deleted: into.deleted + more.deleted,
-    masked: into.masked + more.masked,
-    detached: into.detached + more.detached,
-    kept: into.kept + more.kept,
-  };
 }

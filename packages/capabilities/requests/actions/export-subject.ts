@@ -40,8 +40,8 @@ export type ExportGround = Ground & {
 
 export type ExportOptions = { readonly onProgress?: (done: number, total?: number) => void; readonly signal?: AbortSignal };
 
-/** Days until a kept export is to be fetched; afterwards `subject exports --expire` removes it. */
-export const KEPT_DAYS = 30;
+/** Days until a kept export is to be fetched: the link that is given out for it ends then. */
+const KEPT_DAYS = 30;
 /** A PDF is to be read by a person; more than this nobody reads. */
 const PDF_ROWS_AT_MOST = 20_000;
 

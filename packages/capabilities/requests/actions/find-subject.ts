@@ -67,7 +67,7 @@ export async function findSubjects(ground: Ground, query: string, options: FindO
 }
 
 /** `Ada Lovelace` is `A. L.`: enough to tell whether it is the one who is meant, for who knows the name. */
-export function initials(label: string): string {
+function initials(label: string): string {
   return label
     .split(/\s+/)
     .filter((word) => word !== '')

@@ -111,7 +111,7 @@ function wantedColumns(nodes: ReadonlyMap<string, Draft>): ReadonlyMap<string, r
 
 const STRENGTH: readonly Meaning[] = ['stop', 'created_by', 'about', 'shared', 'owns'];
 
-export function stronger(a: Meaning, b: Meaning): Meaning {
+function stronger(a: Meaning, b: Meaning): Meaning {
   return STRENGTH.indexOf(a) >= STRENGTH.indexOf(b) ? a : b;
 }
 

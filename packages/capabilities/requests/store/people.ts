@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { columnOf, type SchemaIndex, type Subject } from '@safekeep/core';
 import type { RowKey } from '../model.ts';
 import { Parameters, quote, quoteTable } from './sql.ts';
-import { arrays, tableOf } from './traverse.ts';
+import { arrays, keyMatch, tableOf } from './traverse.ts';
 
 /** So many people travel at once. */
 const PEOPLE_AT_ONCE = 2000;
@@ -27,4 +27,26 @@ export async function* everyPerson(
     if (rows.length < PEOPLE_AT_ONCE) break;
   }
   await client.query('close safekeep_people');
+}
+
+/** Some columns of one person as text. */
+export async function onePerson(
+  client: pg.ClientBase,
+  {
+    schema,
+    subject,
+    key,
+    columns,
+  }: { readonly schema: SchemaIndex; readonly subject: Subject; readonly key: RowKey; readonly columns: readonly string[] },
+): Promise<readonly (string | null)[] | undefined> {
+  const parameters = new Parameters();
+  const where = keyMatch(schema, subject, key, parameters);
+  if (where === undefined) return undefined;
+  const list = columns.length === 0 ? ['null::text'] : columns.map((column) => `t.${quote(column)}::text`);
+  const found = await arrays(
+    client,
+    `select ${list.join(', ')} from ${quoteTable(subject.table)} as t where ${where} limit 1`,
+    parameters,
+  );
+  return found[0];
 }
