@@ -57,8 +57,8 @@ const capabilities = [...doers, jobsOver(kinds)];
 /** The house's own commands first, then each capability's. */
 export const allCommands: readonly Command[] = [
   init,
-  start(kinds),
-  demo,
+  start(kinds, () => allCommands),
+  demo(() => allCommands),
   stop,
   url,
   doctor,

@@ -11,6 +11,7 @@ export function requestsCapability(ports: RequestPorts): Capability {
 
 export { executeErasure, type Approval, type ExecuteOptions } from './actions/execute-erasure.ts';
 export { exportSubject, type ExportGround, type ExportOrder } from './actions/export-subject.ts';
+export { firstPeople } from './actions/first-people.ts';
 export { groundOf, parseSubject, type ErasureGround, type Ground } from './actions/ground.ts';
 export { planErasure, type ErasureOrder } from './actions/plan-erasure.ts';
 export { requeueErasures } from './actions/open-erasures.ts';

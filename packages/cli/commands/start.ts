@@ -3,7 +3,8 @@ import Type, { type Static } from 'typebox';
 import { command, type Command, type CommandContext, type Frozen, type Ink, type Outcome } from '@safekeep/capabilities/capability';
 import type { JobKind } from '@safekeep/capabilities/jobs';
 import { runMainJob } from '../main-job/run.ts';
-import { StepReport } from '../main-job/step.ts';
+import { performer } from '../main-job/perform.ts';
+import { StepReport, type MainJob } from '../main-job/step.ts';
 import { duration } from '../terminal/progress.ts';
 import { serveJobs } from '../worker/serve.ts';
 
@@ -11,17 +12,22 @@ const Report = Type.Object({
   steps: Type.Array(StepReport),
   seconds: Type.Number(),
   home: Type.String(),
+  files: Type.Record(Type.String(), Type.String(), { description: 'where what was made lies, by what it is' }),
 });
 
 const sqlite = Type.Optional(Type.String({ description: 'your own SQLite file instead of the generated sample practice' }));
+const erase = Type.Optional(
+  Type.String({ description: 'the person to erase (type:key); in a database of yours nobody is erased unless named here' }),
+);
 
-/** `kinds` is what a worker takes up. */
-export const start = (kinds: readonly JobKind[]): Command =>
+/** `kinds` is what a worker takes up, `all` the finished list of commands, by which the main job goes. */
+export const start = (kinds: readonly JobKind[], all: () => readonly Command[]): Command =>
   command({
     name: 'start',
     summary: 'do the main job on a real database file and end with its report; with a role, stay and work',
     input: Type.Object({
       sqlite,
+      erase,
       serve: Type.Boolean({ default: true, description: 'end after the report, whatever the role' }),
       port: Type.Optional(
         Type.Integer({
@@ -39,7 +45,7 @@ export const start = (kinds: readonly JobKind[]): Command =>
     output: Report,
     example: 'safekeep start --role worker',
     run: async (context, input) => {
-      const outcome = input.role === 'worker' ? nothingDone(context) : await doMainJob(context, input);
+      const outcome = input.role === 'worker' ? nothingDone(context) : await doMainJob(context, input, all());
       if (input.role === undefined || !input.serve) return outcome;
       await serveJobs(context, kinds);
       return outcome;
@@ -47,42 +53,60 @@ export const start = (kinds: readonly JobKind[]): Command =>
     render: (report, ink) => (report.steps.length === 0 ? 'The worker has ended; its jobs are safe.' : renderReport(report, ink)),
   });
 
-export const demo = command({
-  name: 'demo',
-  summary: 'do the main job and end with its report',
-  input: Type.Object({ sqlite }),
-  output: Report,
-  example: 'safekeep demo --json',
-  run: doMainJob,
-  render: renderReport,
-});
+export const demo = (all: () => readonly Command[]): Command =>
+  command({
+    name: 'demo',
+    summary: 'do the main job and end with its report',
+    input: Type.Object({ sqlite, erase }),
+    output: Report,
+    example: 'safekeep demo --json',
+    run: async (context, input) => await doMainJob(context, input, all()),
+    render: renderReport,
+  });
 
 function nothingDone({ home }: CommandContext): Outcome<Frozen<Static<typeof Report>>> {
-  return { result: { steps: [], seconds: 0, home } };
+  return { result: { steps: [], seconds: 0, home, files: {} } };
 }
 
 async function doMainJob(
   context: CommandContext,
-  input: { readonly sqlite?: string },
+  input: { readonly sqlite?: string; readonly erase?: string },
+  commands: readonly Command[],
 ): Promise<Outcome<Frozen<Static<typeof Report>>>> {
   const startedMs = context.clock.elapsedMs();
   const sqliteFile = input.sqlite === undefined ? undefined : resolve(input.sqlite);
-  const steps = await runMainJob({ context, sqliteFile }, ({ name, detail, seconds }) =>
+  const job: MainJob = {
+    context,
+    perform: performer(commands, context),
+    sqliteFile,
+    erase: input.erase,
+    isSample: sqliteFile === undefined && context.configuration.databaseUrl === undefined,
+    files: new Map(),
+  };
+  const steps = await runMainJob(job, ({ name, detail, seconds }) =>
     context.say(`${name.padEnd(10)} ${detail} (${duration(seconds * 1_000)})`),
   );
   const seconds = Math.round(context.clock.elapsedMs() - startedMs) / 1_000;
-  return { result: { steps, seconds, home: context.home } };
+  return { result: { steps, seconds, home: context.home, files: Object.fromEntries(job.files) } };
 }
 
-function renderReport(report: Frozen<Static<typeof Report>>, ink: Ink): string {
+function renderReport({ seconds, home, files }: Frozen<Static<typeof Report>>, ink: Ink): string {
+  const shown = Object.entries({ ...files, keys: `${home}/keys` });
+  const width = Math.max(...shown.map(([what]) => what.length));
   return [
     '',
-    ink.strong(`Safekeep is ready (${duration(report.seconds * 1_000)}).`),
-    `Your files lie in ${report.home}; the database as told above. Deleting both forgets everything.`,
+    ink.strong(`Safekeep is ready (${duration(seconds * 1_000)}).`),
+    '',
+    'What was made:',
+    ...shown.map(([what, path]) => `  ${what.padEnd(width)}  ${path}`),
     '',
     'Next:',
-    '  npx safekeep import list       what was moved, and its proof',
-    '  npx safekeep doctor            what is well and what is not',
-    '  npx safekeep url               connect with your own tools',
+    '  npx safekeep map show          whose data is where, as it was found; datamap.yaml is yours to correct',
+    '  npx safekeep status            whether everything that was applied still stands',
+    '  npx safekeep audit search      what was changed, by whom, and why',
+    '  npx safekeep keys backup       before anything is lost: without the keys nobody opens what is sealed',
+    '  npx safekeep unapply           take all of it out again',
+    '',
+    ink.dim(`Everything of ours lies in ${home}; the database as told above.`),
   ].join('\n');
 }

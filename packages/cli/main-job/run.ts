@@ -1,8 +1,25 @@
 import type { MainJob, Step, StepReport } from './step.ts';
-import { checkHealth, migrateSchema, importSource, reachServer } from './steps.ts';
+import { answerAccess, answerErasure, workAsApplication } from './answer.ts';
+import { checkHealth, importSource, migrateSchema, reachServer } from './prepare.ts';
+import { checkMap, encryptSensitive, findPersonalData, planAndApply } from './protect.ts';
+import { verifyCertificate, verifyLog } from './prove.ts';
 
-/** The main job as far as it exists; a capability that works adds its step here. */
-const steps: readonly Step[] = [reachServer, migrateSchema, importSource, checkHealth];
+/** From a database to proven protection. Done steps are found done when it is run again. */
+const steps: readonly Step[] = [
+  reachServer,
+  migrateSchema,
+  importSource,
+  findPersonalData,
+  checkMap,
+  planAndApply,
+  encryptSensitive,
+  workAsApplication,
+  answerAccess,
+  answerErasure,
+  verifyCertificate,
+  verifyLog,
+  checkHealth,
+];
 
 /** Runs every step, telling each as it ends. Stops between steps when the person interrupts; done steps stand. */
 export async function runMainJob(job: MainJob, tell: (report: StepReport) => void): Promise<readonly StepReport[]> {

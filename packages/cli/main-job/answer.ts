@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadMap } from '@safekeep/capabilities/datamap';
+import { firstPeople, groundOf } from '@safekeep/capabilities/requests';
+import { count } from '../terminal/progress.ts';
+import type { MainJob, Step } from './step.ts';
+import { workAtTheDesk } from './practice-desk.ts';
+
+/** What a main job before this one did to whom: somebody is erased once, not at every start. */
+type Remembered = { readonly erased: string; readonly certificate: string };
+
+export const workAsApplication: Step = {
+  name: 'work',
+  run: async ({ context, isSample }) => {
+    if (!isSample) return 'your application goes on as before; what it changes is in the log from now on';
+    const { changed, opened } = await workAtTheDesk(context);
+    return `an application changed ${changed} records through the SDK and read ${opened} encrypted values in clear`;
+  },
+};
+
+type Exported = { readonly subject: string; readonly rows: number; readonly tables: readonly unknown[]; readonly file: string };
+
+export const answerAccess: Step = {
+  name: 'export',
+  run: async (job) => {
+    const [, person] = await somePeople(job);
+    if (person === undefined) return 'there is nobody in this database whom the map knows';
+    const out = join(await folder(job, 'exports'), `${fileNameOf(person)}.zip`);
+    const { result } = await job.perform<Exported>('subject export', { subject: person, out });
+    job.files.set('export', result.file);
+    return `${person}: ${count(result.rows)} row(s) of ${result.tables.length} table(s), signed, in ${result.file}`;
+  },
+};
+
+type ErasurePlan = {
+  readonly hash: string;
+  readonly tables: readonly { readonly rows: number }[];
+  readonly kept: readonly unknown[];
+  readonly blocked: readonly unknown[];
+};
+type Erased = {
+  readonly certificate: string | null;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly verified: boolean;
+};
+
+export const answerErasure: Step = {
+  name: 'erase',
+  run: async (job) => {
+    const before = await remembered(job);
+    if (before !== undefined && job.erase === undefined) {
+      job.files.set('certificate', before.certificate);
+      return `${before.erased} was erased before; the certificate lies in ${before.certificate}`;
+    }
+    const [first] = await somePeople(job);
+    const person = job.erase ?? first;
+    if (person === undefined) return 'there is nobody in this database whom the map knows';
+    const { result: plan } = await job.perform<ErasurePlan>('subject erase', { subject: person, plan: true });
+    const rows = plan.tables.reduce((sum, table) => sum + table.rows, 0);
+    const planned = `${person}: ${count(rows)} row(s) of ${plan.tables.length} table(s)`;
+    if (plan.blocked.length > 0)
+      return `${planned}; ${plan.blocked.length} thing(s) stand in the way: \`npx safekeep subject erase ${person} --plan\``;
+    if (job.erase === undefined && !job.isSample)
+      return `${planned}, planned only. To carry it out: \`npx safekeep subject erase ${person} --approve ${plan.hash}\``;
+    const { result } = await job.perform<Erased>('subject erase', { subject: person, approve: plan.hash });
+    if (result.certificate === null) return `${planned} erased, and something of them was found again: there is no certificate`;
+    job.files.set('certificate', result.certificate);
+    await remember(job, { erased: person, certificate: result.certificate });
+    return `${planned} erased in one transaction, counted again; certificate in ${result.certificate}`;
+  },
+};
+
+/** Somebody to erase and somebody to inform: of the kind that the map names first and that anybody is of. */
+async function somePeople({ context }: MainJob): Promise<readonly string[]> {
+  const { map, text } = await loadMap(context.mapFile);
+  const { tenant, clock } = context;
+  const mapSha256 = createHash('sha256').update(text).digest('hex');
+  const database = await context.database();
+  const ground = await groundOf({ database, tenant, clock, map, mapSha256, ports: { participants: [] } });
+  for (const subject of map.subjects.values()) {
+    const people = await firstPeople(ground, subject, 2);
+    if (people.length > 0) return people;
+  }
+  return [];
+}
+
+function noteFile({ context }: MainJob): string {
+  return join(context.home, 'main-job.json');
+}
+
+async function remembered(job: MainJob): Promise<Remembered | undefined> {
+  const path = noteFile(job);
+  if (!existsSync(path)) return undefined;
+  // Written by `remember` below.
+  const note = JSON.parse(await readFile(path, 'utf8')) as Remembered;
+  return existsSync(note.certificate) ? note : undefined;
+}
+
+async function remember(job: MainJob, note: Remembered): Promise<void> {
+  await writeFile(noteFile(job), `${JSON.stringify(note)}\n`, { mode: 0o600 });
+}
+
+async function folder({ context }: MainJob, name: string): Promise<string> {
+  const path = join(context.home, name);
+  await mkdir(path, { recursive: true, mode: 0o700 });
+  return path;
+}
+
+function fileNameOf(person: string): string {
+  return person.replaceAll(/[^\w-]+/g, '-');
+}
