@@ -51,9 +51,14 @@ async function main() {
   if (!installed()) await install();
   const command = [path.join(root, entry[0]), ...entry.slice(1), ...args];
   for (const runtime of runtimes()) {
-    if (await runToEnd(runtime, command, { cwd: root, env: process.env })) return;
+    if (await runToEnd(runtime, command, { cwd: root, env: environment() })) return;
   }
   throw noRuntime();
+}
+
+/** Node keeps what it compiled, by content, so that a command starts in half the time: https://nodejs.org/api/module.html#module-compile-cache */
+function environment() {
+  return { NODE_COMPILE_CACHE: path.join(root, 'node_modules', '.cache', 'compiled'), ...process.env };
 }
 
 function installed() {

@@ -1,3 +1,4 @@
+import './program/small-nursery.ts';
 import { allCommands } from './commands.ts';
 import { run } from './program/run.ts';
 import { version } from './version.ts';

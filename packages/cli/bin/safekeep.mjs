@@ -3,6 +3,7 @@
 // must be able to read this file, to say what is missing or to hand over to the Node that npm installed beside us.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import * as nodeModule from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -27,6 +28,10 @@ function nodeBeside() {
 }
 
 if (isFit(process.versions.node)) {
+  // Half of the time of a short command is reading its own code. Where the folder cannot be written, nothing is kept.
+  const modules = join(here, '..', '..', '..', 'node_modules');
+  if (process.env.NODE_COMPILE_CACHE === undefined && existsSync(modules))
+    nodeModule.enableCompileCache?.(join(modules, '.cache', 'compiled'));
   const main = join(here, '..', 'main.ts');
   await import(existsSync(main) ? main : join(here, '..', 'main.js'));
 } else {

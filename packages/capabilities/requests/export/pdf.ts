@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import PdfDocument from 'pdfkit';
 import type { Sink } from './sink.ts';
 
 export type PdfPage = {
@@ -16,6 +15,8 @@ export async function pdfDocument(
   heading: { readonly subject: string; readonly at: Date; readonly controller: string | null },
   fill: (page: PdfPage) => Promise<void>,
 ): Promise<void> {
+  // Loaded when a PDF is asked for: it takes as long as the start of a short command.
+  const { default: PdfDocument } = await import('pdfkit');
   const document = new PdfDocument({
     size: 'A4',
     margin: 50,
