@@ -49,12 +49,16 @@ export async function executeErasure(
   approval: Approval,
   options: ExecuteOptions = {},
 ): Promise<ErasureDone> {
-  await recoverIntents(ground);
   const { tenant, database } = ground;
-  const taken = await inTransaction(database, { tenant }, (client) => readErasures(client, tenant, { planHash: approval.hash }));
+  const { taken, plan } = await inTransaction(database, { tenant }, async (client) => ({
+    taken: await readErasures(client, tenant, { planHash: approval.hash }),
+    plan: await findPlan(client, tenant, approval.hash),
+  }));
   const resumed = taken.find(({ state }) => state === 'running' || state === 'committed' || state === 'outside');
+  // Somebody has begun this before: a crash may have left its intent open.
+  if (resumed !== undefined) await recoverIntents(ground);
   if (resumed !== undefined && resumed.state !== 'running') return await finishErasure(ground, resumed, options);
-  const stored = await approvedPlan(ground, order, approval, resumed);
+  const stored = approvedPlan(ground, order, { approval, plan, resumed });
   const full: ErasureOrder = { ...order, mode: stored.mode };
   const isLarge = resumed !== undefined || Object.values(stored.counts).some((rows) => rows > rowsAtOnce(ground));
   try {
@@ -106,14 +110,13 @@ class WholePersonHeld extends Error {
   }
 }
 
-async function approvedPlan(
+type Found = { readonly approval: Approval; readonly plan: StoredPlan | undefined; readonly resumed: ErasureRecord | undefined };
+
+function approvedPlan(
   ground: ErasureGround,
   { person }: Omit<ErasureOrder, 'mode'>,
-  { hash, by }: Approval,
-  resumed: ErasureRecord | undefined,
-): Promise<StoredPlan> {
-  const { tenant, database } = ground;
-  const plan = await inTransaction(database, { tenant }, (client) => findPlan(client, tenant, hash));
+  { approval: { hash, by }, plan, resumed }: Found,
+): StoredPlan {
   const isTheirs = plan?.type === person.type && plan.key === formatKey(person.key);
   if (plan === undefined || !isTheirs) throw new SafekeepError('erasure-plan-unknown', { hash });
   if (ground.approval === 'second-person' && plan.plannedBy === by && resumed === undefined)

@@ -116,7 +116,11 @@ type Written = Pick<ExportDone, 'export' | 'subject' | 'format' | 'tables' | 'ro
 async function writeExport(client: pg.ClientBase, ground: ExportGround, order: ExportOrder, writing: Writing): Promise<Written> {
   const { person, subject, format } = order;
   const graph = soundGraph(ground, subject);
-  const reach = await followPaths(client, { graph, schema: ground.schema, key: person.key }, { lock: false });
+  const reach = await followPaths(
+    client,
+    { graph, schema: ground.schema, key: person.key, tenant: ground.tenant },
+    { lock: false },
+  );
   if (reach === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
   const names = [...graph.edgesOf.keys()].toSorted();
   const hidden = await hiddenTables(client, names);

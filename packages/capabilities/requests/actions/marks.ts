@@ -4,6 +4,7 @@ import { formatName } from '@safekeep/core';
 import type { ErasureOrder } from './plan-erasure.ts';
 import type { ErasureGround } from './ground.ts';
 import { sequencePositions } from '../store/residue.ts';
+import { tenantColumnOf } from '../rules/graph.ts';
 import { onePerson } from '../store/people.ts';
 import { tableOf } from '../store/traverse.ts';
 
@@ -19,7 +20,13 @@ export async function identityMarks(
 ): Promise<string[]> {
   const { subject, person } = order;
   const columns = tellingColumns(ground, subject);
-  const row = await onePerson(client, { schema: ground.schema, subject, key: person.key, columns });
+  const row = await onePerson(client, {
+    schema: ground.schema,
+    subject,
+    key: person.key,
+    columns,
+    tenancy: { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant },
+  });
   if (row === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
   const keyIds: string[] = [];
   for (const { subjectKeyId } of ground.ports.participants) {
