@@ -5,7 +5,6 @@ import type { Queryable } from '@safekeep/postgres';
 
 /** Whether an erasure destroys what is sealed, or the law keeps it. */
 export type Fate = 'erasable' | 'kept';
-export const fates: readonly Fate[] = ['erasable', 'kept'];
 
 /** `patient:42` in a tenant. */
 export type KeyOwner = { readonly tenant: string; readonly subject: string; readonly fate: Fate };

@@ -19,7 +19,7 @@ import {
   type Place,
   type TypedValue,
 } from '../index.ts';
-import { typedValues } from './testing/typed-values.ts';
+import { typedValues } from '../testing/typed-values.ts';
 
 const FIELD = '01994b0e-7c4a-7000-8000-5f2f6d8b9c10';
 const place: Place = { tenant: 'default', field: FIELD };

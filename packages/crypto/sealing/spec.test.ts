@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { createSealingKey, IndexKey, openValue, SealingKey, sealValue, type Place } from '../index.ts';
-import { typedValues } from './testing/typed-values.ts';
+import { typedValues } from '../testing/typed-values.ts';
 import type { TypedValue, ValueType } from './typed-value.ts';
 
 // A decoder written from SPEC.md alone: it calls nothing of this package.

@@ -150,7 +150,7 @@ async function inShares(
   cipher.setAAD(Buffer.from(payload.id));
   const sealed = Buffer.concat([cipher.update(JSON.stringify(payload), 'utf8'), cipher.final()]);
   const tag = cipher.getAuthTag().toString('base64');
-  const parts = await split(key, shares, threshold);
+  const parts = await split(new Uint8Array(key), shares, threshold);
   key.fill(0);
   const common = {
     format: 'safekeep-key-share/1',

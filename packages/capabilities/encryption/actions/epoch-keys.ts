@@ -33,19 +33,24 @@ type Opened = { readonly key: WrappingKey; readonly check: string; until: number
 
 export function epochKeys(ground: EpochGround): EpochKeys {
   const { directory, clock, database } = ground;
-  const known = new Map<string, Opened>();
+  const opened = new Map<string, Opened>();
   const open = async (tenant: string, epoch: number): Promise<WrappingKey> => {
     const name = `${tenant}/${epoch}`;
-    const found = known.get(name);
+    const found = opened.get(name);
     if (found !== undefined && clock.elapsedMs() < found.until) return found.key;
-    known.delete(name);
+    opened.delete(name);
     const kek = await requireKek(directory, tenant, epoch);
+    const known = (await inTenant(database, tenant, (client) => readEpochs(client, tenant))).find((each) => each.epoch === epoch);
+    // A copy of the folder may hold it still.
+    if (known?.state === 'destroyed') throw new SafekeepError('key-epoch-destroyed', { epoch });
+    if (known !== undefined && known.check.toString('hex') !== kek.check)
+      throw new SafekeepError('key-store-foreign', { path: directory, epoch });
     // The root is asked once only: one that cannot be reached any more does not stop what is open.
-    const opened =
+    const anew =
       found?.check === kek.check ? found : { key: new WrappingKey(await openKek(ground.roots, kek)), check: kek.check, until: 0 };
-    opened.until = clock.elapsedMs() + LEASE_MS;
-    known.set(name, opened);
-    return opened.key;
+    anew.until = clock.elapsedMs() + LEASE_MS;
+    opened.set(name, anew);
+    return anew.key;
   };
   return {
     open,
@@ -53,12 +58,9 @@ export function epochKeys(ground: EpochGround): EpochKeys {
       const epochs = await inTenant(database, tenant, (client) => readEpochs(client, tenant));
       const current = epochs.find(({ state }) => state === 'current') ?? (await beginEpochs(ground, tenant, epochs));
       await open(tenant, current.epoch);
-      const check = known.get(`${tenant}/${current.epoch}`)?.check;
-      if (check !== current.check.toString('hex'))
-        throw new SafekeepError('key-store-foreign', { path: directory, epoch: current.epoch });
       return current.epoch;
     },
-    forget: () => known.clear(),
+    forget: () => opened.clear(),
   };
 }
 

@@ -64,7 +64,7 @@ export async function exportKeys(ring: Keyring, tenant: string): Promise<Exporte
 }
 
 /** Opens every living key of an export. Throws `key-export-broken`, `key-swapped`. */
-export async function readBack(
+async function readBack(
   path: string,
   { tenant, epoch, key }: { readonly tenant: string; readonly epoch: number; readonly key: WrappingKey },
 ): Promise<{ readonly keys: number; readonly living: number }> {

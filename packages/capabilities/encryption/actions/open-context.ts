@@ -15,7 +15,7 @@ export type OpenKeysOptions = {
 };
 
 /** Where the key files of a call lie. */
-export function keysDirectory({ home, configuration }: Pick<CommandContext, 'home' | 'configuration'>): string {
+function keysDirectory({ home, configuration }: Pick<CommandContext, 'home' | 'configuration'>): string {
   const { keysDirectory: named } = configuration;
   return named === undefined ? join(home, 'keys') : resolve(named);
 }

@@ -7,7 +7,7 @@ import { WrappingKey } from '@safekeep/crypto';
 import { createOnce, destroyFile, makeFolder, readPrivate, replaceFile } from '../files/durable.ts';
 import type { Root } from './root.ts';
 
-// <keys>/root.json: a random root key, wrapped under scrypt (RFC 7914) of a passphrase, or of a secret made for this home that
+// root.json in the folder of keys: a random root key, wrapped under scrypt (RFC 7914) of a passphrase, or of a secret made for this home that
 // lies in root-<id>.secret beside it. root-next.json is the root that is about to take its place.
 
 const RootFile = Type.Object(

@@ -4,7 +4,7 @@ import type { KeyState, KeyText } from '../model.ts';
 export const USES_WARNED = 2 ** 30;
 export const USES_AT_MOST = 2 ** 31;
 /** A key is announced so long before it expires. */
-export const EXPIRY_WARNED_MS = 30 * 86_400_000;
+const EXPIRY_WARNED_MS = 30 * 86_400_000;
 /** Epochs are rolled weekly: until then a copy of the database and the key file together open what was shredded. */
 export const EPOCH_AGE_MS = 7 * 86_400_000;
 /** So many uses in one batch, and ten times what the key's days before would give, is told as unusual. */

@@ -223,6 +223,8 @@ export async function rewrap(
     to,
   }: { readonly keys: readonly { readonly keyId: Buffer; readonly wrapped: Buffer }[]; readonly from: number; readonly to: number },
 ): Promise<number> {
+  // By index, page for page: reading the whole table for each page would take longer with each of them.
+  await db.query('set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off', undefined);
   const { rows } = await db.query(
     `update safekeep.encryption_keys as k set epoch = $3, wrapped = n.wrapped
        from unnest($4::bytea[], $5::bytea[]) as n (key_id, wrapped)
@@ -311,7 +313,10 @@ export async function pageForExport(
 
 export type RestoredKey = ExportedRow & { readonly wrapped: Buffer | null };
 
-/** Brings keys to what an export says. A key that is shredded here or there is shredded: no export brings one back. */
+/**
+ * Brings keys to what an export says. A key that is shredded here or there is shredded: no export brings one back. The state of one
+ * that is under the export's epoch already is newer here.
+ */
 export async function restoreKeys(client: pg.ClientBase, tenant: string, keys: readonly RestoredKey[]): Promise<number> {
   const { rowCount } = await client.query(
     `insert into safekeep.encryption_keys as k
@@ -319,8 +324,9 @@ export async function restoreKeys(client: pg.ClientBase, tenant: string, keys: r
      select $1, * from unnest($2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::integer[], $9::text[],
               $10::integer[], $11::bytea[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[])
      on conflict (tenant_id, key_id) do update
-       set state = excluded.state, epoch = excluded.epoch, wrapped = excluded.wrapped, destroyed_at = excluded.destroyed_at
-     where k.state <> 'shredded' and (k.epoch, k.state, k.wrapped) is distinct from (excluded.epoch, excluded.state, excluded.wrapped)`,
+       set state = case when k.epoch = excluded.epoch and excluded.state <> 'shredded' then k.state else excluded.state end,
+           epoch = excluded.epoch, wrapped = excluded.wrapped, destroyed_at = excluded.destroyed_at
+     where k.state <> 'shredded' and (k.epoch, k.wrapped) is distinct from (excluded.epoch, excluded.wrapped)`,
     [
       tenant,
       keys.map(({ key_id }) => key_id),

@@ -2,12 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
-import { fixedClock } from '@safekeep/core';
+import { fixedClock, isSafekeepError, type ErrorCode } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
 import { testDatabase, testServers, type TestDatabase, type TestServer } from '@safekeep/postgres/testing';
 import { openLedger, type Ledger } from '../../ledger/index.ts';
 import { openKeyring, type Keyring } from '../actions/open-keys.ts';
-import type { KeyEvent } from '../model.ts';
+import type { KeyEvent, SubjectKey } from '../model.ts';
 import { openRoots, type RootSettings } from '../roots/open.ts';
 
 /** Anything that runs a function at the end of a test: the context of node:test. */
@@ -33,6 +33,7 @@ export type Workbench = TestDatabase & {
 };
 
 export const FILE_ROOT: RootSettings = {
+const FILE_ROOT: RootSettings = {
   kind: 'file',
   passphrase: undefined,
   ageIdentity: undefined,
@@ -126,3 +127,20 @@ export function owner(number: number, fate: 'erasable' | 'kept' = 'erasable', te
 }
 
 export const CONTEXT = Buffer.from('test context');
+
+export const PLAIN = Buffer.from('penicillin allergy');
+
+export function refused(code: ErrorCode) {
+  return (error: unknown): boolean => isSafekeepError(error, code);
+}
+
+export async function sealed(bench: Workbench, number: number): Promise<{ readonly id: string; readonly bytes: Buffer }> {
+  const keys = await bench.inTenant((client) => bench.ring().subjectKeys.forSealing(client, [owner(number)]));
+  const key = keys.get(`default/patient:${number}/erasable`);
+  if (key === undefined || key === 'erased') throw new Error('A person without a key');
+  return { id: key.keyId, bytes: key.seal(PLAIN, CONTEXT) };
+}
+
+export async function opening(bench: Workbench, id: string, ring = bench.ring()): Promise<SubjectKey | 'erased' | undefined> {
+  return (await bench.inTenant((client) => ring.subjectKeys.forOpening(client, [id]))).get(id);
+}

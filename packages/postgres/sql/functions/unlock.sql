@@ -20,14 +20,15 @@ declare
   tenant text;
   tenant_bytes integer;
   bound bytea;
+  -- A setting of an extension that is not there reads as null, or as '' once a transaction of this session has set it.
   logs text := case
     when current_setting('log_parameter_max_length_on_error') <> '0' then 'log_parameter_max_length_on_error is not 0'
-    when current_setting('pgaudit.log_parameter', true) = 'on' and coalesce(current_setting('pgaudit.log', true), 'none') not in ('', 'none')
+    when current_setting('pgaudit.log_parameter', true) = 'on' and coalesce(nullif(current_setting('pgaudit.log', true), ''), 'none') not in ('', 'none')
       then 'pgaudit logs parameters'
-    when coalesce(current_setting('auto_explain.log_min_duration', true), '-1') <> '-1'
-         and (coalesce(current_setting('auto_explain.log_parameter_max_length', true), '0') <> '0'
+    when coalesce(nullif(current_setting('auto_explain.log_min_duration', true), ''), '-1') <> '-1'
+         and (coalesce(nullif(current_setting('auto_explain.log_parameter_max_length', true), ''), '0') <> '0'
               -- With the parameter folded into the plan, a verbose plan shows it.
-              or coalesce(current_setting('auto_explain.log_verbose', true), 'off') = 'on')
+              or coalesce(nullif(current_setting('auto_explain.log_verbose', true), ''), 'off') = 'on')
       then 'auto_explain logs parameters or verbose plans'
     when current_setting('debug_print_plan') = 'on' then 'debug_print_plan is on'
     when current_setting('log_parameter_max_length') = '0' then null

@@ -59,20 +59,14 @@ for (const server of testServers()) {
   test(`unlock is refused wherever the server would write the key down, with what to do about it ${on}`, async (t) => {
     const { pool } = await testDatabase(t, { server, migrated: true });
     const { wrapped } = newBundle();
-    const logging: readonly (readonly [string, string])[] = [
-      ['log_statement', 'all'],
-      ['log_statement', 'mod'],
-      ['log_duration', 'on'],
-      ['log_min_duration_statement', '0'],
-      ['log_min_duration_sample', '0'],
-      ['log_transaction_sample_rate', '0.5'],
-      ['log_parameter_max_length_on_error', '-1'],
-      ['debug_print_plan', 'on'],
+    const logging: readonly Readonly<Record<string, string>>[] = [
+      { debug_print_plan: 'on' },
+      { 'auto_explain.log_min_duration': '0', 'auto_explain.log_parameter_max_length': '0', 'auto_explain.log_verbose': 'on' },
+      { log_parameter_max_length: '-1', log_statement: 'mod' },
     ];
-    for (const [name, value] of logging) {
+    for (const settings of logging) {
       await inTransaction(pool, async (client) => {
-        await client.query("select set_config('log_parameter_max_length', '-1', true)");
-        await client.query('select set_config($1, $2, true)', [name, value]);
+        for (const [name, value] of Object.entries(settings)) await client.query('select set_config($1, $2, true)', [name, value]);
         // No key is needed to be refused, and so none comes near a log here.
         await assert.rejects(client.query("select safekeep.unlock('\\x00')"), (error: unknown) => {
           assert.match(message(error), /would log the key.*ALTER ROLE/);
@@ -85,15 +79,6 @@ for (const server of testServers()) {
       await client.query("select set_config('log_parameter_max_length', '0', true), set_config('log_statement', 'all', true)");
       const { rows } = await client.query('select safekeep.unlock($1) as keys', [wrapped]);
       assert.deepEqual(rows, [{ keys: 1 }]);
-    });
-  });
-
-  test(`a key in the text of the statement is refused as known to others ${on}`, async (t) => {
-    const { pool } = await testDatabase(t, { server, migrated: true });
-    const { wrapped } = newBundle();
-    await inTransaction(pool, async (client) => {
-      await client.query("select set_config('log_min_error_statement', 'panic', true)");
-      await assert.rejects(client.query(`select safekeep.unlock('\\x${wrapped.toString('hex')}')`), /stands in the text/);
     });
   });
 
@@ -144,9 +129,7 @@ for (const server of testServers()) {
       client.release(true);
       watcher.release(true);
     }
-    const log = logsIn(server.logDirectory);
-    assert.ok(log.includes('safekeep.unlock($1)'), 'the statement itself was logged');
     for (const form of [hex, bytes.toString('base64'), wrapped.subarray(0, 20).toString('hex')])
-      assert.ok(!log.toLowerCase().includes(form.toLowerCase()));
+      assert.ok(!logsIn(server.logDirectory).toLowerCase().includes(form.toLowerCase()));
   });
 }

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { TypedValue } from '../typed-value.ts';
+import type { TypedValue } from '../sealing/typed-value.ts';
 
 /** A value as an application may give it, as it comes out again, and how long its canonical bytes are. */
 export type Sample = { readonly value: TypedValue; readonly canonical: TypedValue; readonly bytes: number };

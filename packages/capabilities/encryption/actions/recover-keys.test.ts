@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { generateIdentity, identityToRecipient } from 'age-encryption';
+import { Secret } from '@safekeep/core';
+import { CONTEXT, opening, PLAIN, refused, sealed, workbench } from '../testing/workbench.ts';
+import { backupKeys, openBackup, type BackupWay } from './backup-keys.ts';
+import { recoverStore, tryKeys } from './recover-keys.ts';
+import { rollEpoch } from './roll-epoch.ts';
+
+async function backedUp(t: Parameters<typeof workbench>[0], way: BackupWay, roll = false) {
+  const bench = await workbench(t);
+  const value = await sealed(bench, 1);
+  if (roll) await rollEpoch(bench.ring(), 'default');
+  await writeFile(join(bench.directory, 'ledger.key'), 'a key of the ledger', { mode: 0o600 });
+  const out = join(bench.home, 'out');
+  const { directory, roots, clock } = bench.ring().ground;
+  const backup = await backupKeys({ directory, roots, clock, home: bench.home }, { way, out, keepUntil: null });
+  return { bench, value, backup, directory };
+}
+
+test('with everything but the database and enough shares lost, everything opens again', async (t) => {
+  const { bench, value, backup, directory } = await backedUp(t, { kind: 'shares', shares: 5, threshold: 3 }, true);
+  assert.deepEqual([backup.files.length, backup.epochs], [5, { default: [2] }]);
+  const secret = await readFile(backup.files[0] ?? '', 'utf8');
+  assert.ok(!secret.includes('a key of the ledger'));
+  await rm(directory, { recursive: true });
+  await assert.rejects(opening(bench, value.id), refused('key-store-missing'));
+  const ring = bench.ring({ settings: { passphrase: new Secret('another root altogether') } });
+  for (const few of [backup.files.slice(0, 2), [backup.files[0], backup.files[0], backup.files[0]]])
+    await assert.rejects(
+      openBackup(
+        few.map((path) => path ?? ''),
+        undefined,
+      ),
+      refused('key-backup-unfit'),
+    );
+  const put = await recoverStore(ring, bench.home, await openBackup(backup.files.slice(1, 4), undefined));
+  assert.deepEqual([put.epochs, put.files.length], [{ default: [2] }, 2]);
+  assert.deepEqual(await tryKeys(ring, 'default'), { keys: 2, closed: 0 });
+  const key = await opening(bench, value.id, ring);
+  assert.ok(key !== undefined && key !== 'erased');
+  assert.deepEqual(key.open(value.bytes, CONTEXT), PLAIN);
+  assert.equal(await readFile(join(directory, 'ledger.key'), 'utf8'), 'a key of the ledger');
+  await assert.rejects(recoverStore(ring, bench.home, await openBackup(backup.files, undefined)), refused('key-store-occupied'));
+});
+
+test('a backup for recipients of age opens for each of them and for nobody else', async (t) => {
+  const [one, two, stranger] = await Promise.all([generateIdentity(), generateIdentity(), generateIdentity()]);
+  const { bench, value, backup, directory } = await backedUp(t, {
+    kind: 'age',
+    recipients: [await identityToRecipient(one), await identityToRecipient(two)],
+  });
+  await rm(directory, { recursive: true });
+  await assert.rejects(openBackup(backup.files, undefined), refused('key-backup-unfit'));
+  await assert.rejects(openBackup(backup.files, new Secret(stranger)), refused('key-backup-unfit'));
+  await recoverStore(bench.ring(), bench.home, await openBackup(backup.files, new Secret(`# mine\n${two}\n`)));
+  assert.notEqual(await opening(bench, value.id), 'erased');
+  await assert.rejects(backedUp(t, { kind: 'age', recipients: ['age1nonsense'] }), refused('key-backup-unfit'));
+});
+
+test('a backup from before a roll brings no destroyed epoch back', async (t) => {
+  const { bench, value, backup, directory } = await backedUp(t, { kind: 'shares', shares: 2, threshold: 2 });
+  await rollEpoch(bench.ring(), 'default');
+  const kept = join(bench.home, 'kept');
+  await mkdir(kept);
+  await cp(join(directory, 'kek'), kept, { recursive: true });
+  // The folder is lost; only the database knows that epoch 1 was destroyed.
+  await rm(directory, { recursive: true });
+  const put = await recoverStore(bench.ring(), bench.home, await openBackup(backup.files, undefined));
+  assert.deepEqual(put.epochs, {});
+  await assert.rejects(bench.ring().epochs.open('default', 1), refused('key-epoch-destroyed'));
+  // Its key file, put back by hand, is not used either.
+  await rm(join(directory, 'kek'), { recursive: true });
+  await assert.rejects(opening(bench, value.id), refused('key-store-missing'));
+});
+
+test('shares that were changed, mixed or cut are refused', async (t) => {
+  const { backup } = await backedUp(t, { kind: 'shares', shares: 3, threshold: 2 });
+  const { backup: other } = await backedUp(t, { kind: 'shares', shares: 3, threshold: 2 });
+  const [a = '', b = '', c = ''] = backup.files;
+  await assert.rejects(openBackup([a, other.files[1] ?? ''], undefined), refused('key-backup-unfit'));
+  const share = JSON.parse(await readFile(b, 'utf8'));
+  const bytes = Buffer.from(share.secret, 'base64');
+  bytes[0] = (bytes[0] ?? 0) ^ 1;
+  await writeFile(b, JSON.stringify({ ...share, secret: bytes.toString('base64') }));
+  await assert.rejects(openBackup([a, b], undefined), refused('key-backup-unfit'));
+  await writeFile(c, (await readFile(c, 'utf8')).slice(0, 200));
+  await assert.rejects(openBackup([a, c], undefined), refused('key-backup-unfit'));
+  await assert.rejects(openBackup(['/nowhere'], undefined), refused('file-unreadable'));
+});

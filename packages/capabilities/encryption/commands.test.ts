@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { isSafekeepError } from '@safekeep/core';
+import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
+import type { Command, CommandContext } from '../capability.ts';
+import { encryptionOver, keysHealth } from './index.ts';
+import type { SealedPlace } from './model.ts';
+import { owner, workbench } from './testing/workbench.ts';
+
+const plain = (text: string): string => text;
+const INK = { good: plain, bad: plain, warn: plain, dim: plain, strong: plain };
+
+async function bench(t: TestContext) {
+  const made = await workbench(t);
+  const { home, database, clock } = made;
+  const said: string[] = [];
+  const counted = new Map<string, number>();
+  const place: SealedPlace = { name: 'public.notes.text', census: async () => counted };
+  const signer = signingKeyFromPem(createSigningKey(), 'home-1');
+  // What the commands of keys use of their context.
+  const context = {
+    home,
+    tenant: 'default',
+    clock,
+    configuration: { rootKind: 'file', rootTimeoutMs: 1_000 },
+    database: async () => database,
+    signer: async () => signer,
+    confirm: async () => undefined,
+    progress: () => ({ update: () => undefined, end: () => undefined }),
+    say: (line: string) => void said.push(line),
+  } as unknown as CommandContext;
+  const capability = encryptionOver([place]);
+  const run = async (name: string, input: object = {}) => {
+    const command: Command = capability.commands.find((each) => each.name === name) ?? assert.fail(name);
+    const { result, ok } = await command.run(context, { limit: 100, purpose: 'data', ...input } as never);
+    return { result: JSON.parse(JSON.stringify(result)), ok, text: command.render(result as never, INK) };
+  };
+  return { ...made, context, run, said, counted };
+}
+
+test('keys are made, listed, rotated and counted from the command line', async (t) => {
+  const { run, said, counted, context, database } = await bench(t);
+  assert.match((await run('keys list')).text, /There are no keys yet/);
+  assert.equal((await keysHealth(context, database)).state, 'ok');
+  const { result: created } = await run('keys create', { scope: 'user.contact.email', expiresDays: 10 });
+  const [{ id, ...key }] = created.keys;
+  assert.deepEqual(
+    [key.scope, key.purpose, key.state, key.version, key.algorithm, key.uses, key.values, key.alerts],
+    ['user.contact.email', 'data', 'active', 1, 'AES-256-GCM', 0, null, ['expires-soon']],
+  );
+  assert.equal(said.length, 1, 'where the secret of the home lies is told once');
+  await assert.rejects(run('keys create', { scope: 'user.contact.email' }), (error) => isSafekeepError(error, 'key-exists'));
+  const { result: rotated } = await run('keys rotate', { scope: 'user.contact.email' });
+  assert.equal(rotated.before, id);
+  counted.set(id, 12).set(rotated.now, 3);
+  const listed = await run('keys list', { census: true });
+  assert.deepEqual(
+    new Map(
+      listed.result.keys.map((each: { id: string; state: string; values: number }) => [each.id, `${each.state} ${each.values}`]),
+    ),
+    new Map([
+      [id, 'decrypt-only 12'],
+      [rotated.now, 'active 3'],
+    ]),
+  );
+  assert.deepEqual(listed.result.alerts, ['no-key-backup-of-this-epoch']);
+  assert.equal((await keysHealth(context, database)).state, 'warn');
+  const page = await run('keys list', { limit: 1 });
+  assert.equal((await run('keys list', { limit: 9, cursor: page.result.next })).result.keys.length, 1);
+  assert.deepEqual((await run('keys census')).result.values, 15);
+  counted.set('00'.repeat(8), 1);
+  const census = await run('keys census');
+  assert.deepEqual([census.ok, census.result.unknown], [false, ['00'.repeat(8)]]);
+  await assert.rejects(run('keys list', { cursor: 'x' }), (error) => isSafekeepError(error, 'usage'));
+});
+
+test('epoch and root are rotated, keys backed up, lost and recovered from the command line', async (t) => {
+  const { run, ring, inTenant, directory, home, context, database } = await bench(t);
+  await inTenant((client) => ring().subjectKeys.forSealing(client, [owner(1)]));
+  const epoch = await run('keys rotate', { scope: 'epoch' });
+  assert.deepEqual([epoch.result.before, epoch.result.now, epoch.result.rewrapped], ['1', '2', 2]);
+  assert.match(epoch.text, /exported and read back/);
+  assert.match((await run('keys rotate', { scope: 'root' })).text, /^root: file /);
+  const out = join(home, 'out');
+  const backup = await run('keys backup', { out, shares: 3, threshold: 2, keepUntil: '2027-01-31' });
+  assert.equal(backup.result.keepUntil, '2027-01-31T00:00:00.000Z');
+  assert.deepEqual(await keysHealth(context, database), { state: 'ok', detail: 'epoch 2 opens' });
+  for (const wrong of [
+    {},
+    { shares: 3 },
+    { shares: 2, threshold: 2, recipient: ['age1x'] },
+    { shares: 2, threshold: 2, keepUntil: 'soon' },
+  ])
+    await assert.rejects(run('keys backup', { out, ...wrong }), (error) => isSafekeepError(error, 'usage'));
+  await rm(directory, { recursive: true });
+  assert.equal((await keysHealth(context, database)).state, 'fail');
+  const files = (await readdir(out)).slice(1).map((name) => join(out, name));
+  const recovered = await run('keys recover', { from: files });
+  assert.deepEqual([recovered.result.epochs, recovered.result.closed, recovered.result.ok], [{ default: [2] }, 0, true]);
+  assert.equal((await run('keys recover')).result.keys, 2);
+  assert.match((await run('keys shred')).text, /0 shredded, 0 still held/);
+});

@@ -1,0 +1,1 @@
+export { typedValues, type Sample } from './typed-values.ts';
