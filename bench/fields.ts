@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
-import { decryptField, encryptField, fieldKeys, finishField, rotateField, type FieldGround, type KeySource } from '@safekeep/capabilities/encryption';
+import {
+  decryptField,
+  encryptField,
+  fieldKeys,
+  finishField,
+  rotateField,
+  type FieldGround,
+  type KeySource,
+} from '@safekeep/capabilities/encryption';
 import { Secret, systemClock } from '@safekeep/core';
 import { IndexKey, SealingKey, unlockFields } from '@safekeep/crypto';
 import { migrateUp, openDatabase } from '@safekeep/postgres';
@@ -101,7 +109,7 @@ function statement(name: string, sql: (rows: number) => readonly string[]) {
     const { size } = context;
     return {
       beforeRun: async () => {
-        await pool.query("create extension if not exists pgcrypto schema public");
+        await pool.query('create extension if not exists pgcrypto schema public');
         await fill(pool, name, size);
         await pool.query(`alter table ${name} add column email_encrypted bytea`);
       },
@@ -177,7 +185,13 @@ async function prepareRead(context: ContenderContext<DatabaseFixture>, by: 'plai
       } else {
         const client = await mine.pool.connect();
         await client.query('begin');
-        const fields = rows.map(({ id, scope }) => ({ id, tenant: 'default', keyScope: scope, valueType: 'text' as const, earlier: [] }));
+        const fields = rows.map(({ id, scope }) => ({
+          id,
+          tenant: 'default',
+          keyScope: scope,
+          valueType: 'text' as const,
+          earlier: [],
+        }));
         await client.query('select safekeep.unlock($1)', [await unlockFields(mine.keys, fields)]);
         const found = await client.query(`select id, email, last from ${table}_decrypted`);
         await client.query('commit');
@@ -206,7 +220,9 @@ async function prepareSearch(context: ContenderContext<DatabaseFixture>): Promis
         const wanted = `person${1 + Math.floor(Math.random() * context.size)}@example.org`;
         const startedMs = performance.now();
         const number = await sdk.index('public.searched.email', 'exact', wanted);
-        const { rows } = await reader.query('select id, email, email_encrypted from searched where email_exact_index = $1', [number]);
+        const { rows } = await reader.query('select id, email, email_encrypted from searched where email_exact_index = $1', [
+          number,
+        ]);
         const hits = rows.filter((row) => row['email'] === wanted);
         times.push(performance.now() - startedMs);
         if (hits.length !== 1) throw new Error(`${hits.length} rows were found`);
@@ -234,7 +250,9 @@ async function prepareWriters(context: ContenderContext<DatabaseFixture>, beside
       const startedMs = performance.now();
       const writers = Array.from({ length: WRITERS }, async () => {
         while (!over) {
-          await mine.pool.query(`update ${table} set visits = visits + 1, email = 'w' || $1 where id = $1`, [1 + Math.floor(Math.random() * rows)]);
+          await mine.pool.query(`update ${table} set visits = visits + 1, email = 'w' || $1 where id = $1`, [
+            1 + Math.floor(Math.random() * rows),
+          ]);
           writes += 1;
         }
       });
@@ -272,7 +290,10 @@ export const bench = defineBench<DatabaseFixture>({
       name: 'row by row',
       kind: 'rival',
       prepare: statement('rows', (rows) =>
-        Array.from({ length: rows }, (_, id) => `update rows set email_encrypted = decode(rpad(md5(email), 124, 'ab'), 'hex') where id = ${id + 1}`),
+        Array.from(
+          { length: rows },
+          (_, id) => `update rows set email_encrypted = decode(rpad(md5(email), 124, 'ab'), 'hex') where id = ${id + 1}`,
+        ),
       ),
     },
     { name: 'rotate', kind: 'ours', prepare: (context) => prepareWay(context, 'rotate') },
@@ -286,12 +307,26 @@ export const bench = defineBench<DatabaseFixture>({
   ],
   limits: [
     { contender: 'backfill', measure: 'seconds', relation: 'at-most', bound: 1.25, against: 'plain UPDATE', source: 'issue 9' },
-    { contender: 'backfill', measure: 'extra.walBytes', relation: 'at-most', bound: 1.06, against: 'plain UPDATE', source: 'issue 9' },
+    {
+      contender: 'backfill',
+      measure: 'extra.walBytes',
+      relation: 'at-most',
+      bound: 1.06,
+      against: 'plain UPDATE',
+      source: 'issue 9',
+    },
     { contender: 'rotate', measure: 'seconds', relation: 'at-most', bound: 1.5, against: 'plain UPDATE', source: 'issue 9' },
     { contender: 'decrypt', measure: 'seconds', relation: 'at-most', bound: 1.5, against: 'plain UPDATE', source: 'issue 9' },
     { contender: 'read by SDK', measure: 'seconds', relation: 'at-most', bound: 5, against: 'read plain', source: 'issue 9' },
     { contender: 'read by view', measure: 'seconds', relation: 'at-most', bound: 10, against: 'read plain', source: 'issue 9' },
     { contender: 'search', measure: 'extra.p95Ms', relation: 'at-most', bound: 2, source: 'issue 9' },
-    { contender: 'writers beside', measure: 'extra.writesPerSecond', relation: 'at-least', bound: 0.7, against: 'writers alone', source: 'issue 9' },
+    {
+      contender: 'writers beside',
+      measure: 'extra.writesPerSecond',
+      relation: 'at-least',
+      bound: 0.7,
+      against: 'writers alone',
+      source: 'issue 9',
+    },
   ],
 });

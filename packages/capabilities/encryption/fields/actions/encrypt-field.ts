@@ -108,18 +108,20 @@ export async function buildIndexes(ground: Ground, field: Field): Promise<void> 
 async function switchReaders(ground: Ground, field: Field): Promise<void> {
   for (;;) {
     await sweep(ground, field, sealing);
-    const switched = await unlessTooEarly(() => inTransaction(ground, field, async (client) => {
-      // First the view, then the table, as those who use the view take their locks.
-      if (field.mode === 'database') await dropView(client, field);
-      await lockAgainstWrites(client, field);
-      ground.observe('locked', field, { done: field.done, total: field.total });
-      if ((await currentType(client, field)) !== field.columnType)
-        throw new SafekeepError('field-changed', { field: nameOf(field) });
-      const { found, done } = await sweepOnce(client, ground, { field, pass: sealing });
-      if (found !== done || (await countLeft(client, field, 'unsealed')) > 0) throw new NotYet();
-      if (field.mode === 'database') await createView(client, field);
-      await updateField(client, field, { phase: 'switched', at: ground.clock.now() });
-    }));
+    const switched = await unlessTooEarly(() =>
+      inTransaction(ground, field, async (client) => {
+        // First the view, then the table, as those who use the view take their locks.
+        if (field.mode === 'database') await dropView(client, field);
+        await lockAgainstWrites(client, field);
+        ground.observe('locked', field, { done: field.done, total: field.total });
+        if ((await currentType(client, field)) !== field.columnType)
+          throw new SafekeepError('field-changed', { field: nameOf(field) });
+        const { found, done } = await sweepOnce(client, ground, { field, pass: sealing });
+        if (found !== done || (await countLeft(client, field, 'unsealed')) > 0) throw new NotYet();
+        if (field.mode === 'database') await createView(client, field);
+        await updateField(client, field, { phase: 'switched', at: ground.clock.now() });
+      }),
+    );
     if (switched) return;
   }
 }

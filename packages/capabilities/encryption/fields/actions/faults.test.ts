@@ -59,7 +59,9 @@ for (const [name, change] of [
       () => true,
     );
     if (refused) return;
-    await assert.rejects(encryptField(bench.ground, bench.order(EMAIL), agreed), (error) => isSafekeepError(error, 'field-changed'));
+    await assert.rejects(encryptField(bench.ground, bench.order(EMAIL), agreed), (error) =>
+      isSafekeepError(error, 'field-changed'),
+    );
   });
 }
 
@@ -90,7 +92,10 @@ test('rows that are locked for long are left and named, and the same command goe
         locked = holder.query('begin; select from people where id in (7, 8) for update');
     }) satisfies Ground['observe'],
   };
-  await assert.rejects(encryptField(taking, bench.order(EMAIL), agreed), (error) => isSafekeepError(error, 'field-rows-locked') || isSafekeepError(error, 'lock-timeout'));
+  await assert.rejects(
+    encryptField(taking, bench.order(EMAIL), agreed),
+    (error) => isSafekeepError(error, 'field-rows-locked') || isSafekeepError(error, 'lock-timeout'),
+  );
   await locked;
   const [half] = await fieldStatus(bench.ground);
   assert.equal(half?.unsealed, 2, 'all but the two that were held');
@@ -103,11 +108,16 @@ test('rows that are locked for long are left and named, and the same command goe
 test('NULL, an empty text and a value that looks like ciphertext stay what they are', async (t) => {
   const bench = await workbench(t, { setUp: `create table people (id integer primary key, email text)` });
   const values = [null, '', '\\xfa5311', ' ', '𝒳 ünï', 'x'.repeat(100_000)];
-  await bench.pool.query('insert into people select place, value from unnest($1::text[]) with ordinality as v (value, place)', [values]);
+  await bench.pool.query('insert into people select place, value from unnest($1::text[]) with ordinality as v (value, place)', [
+    values,
+  ]);
   await encryptField(bench.ground, bench.order(EMAIL), agreed);
   await finishField(bench.ground, bench.order(EMAIL).column, agreed);
   await decryptField(bench.ground, bench.order(EMAIL).column, agreed);
-  assert.deepEqual((await bench.pool.query('select email from people order by id')).rows.map(({ email }) => email), values);
+  assert.deepEqual(
+    (await bench.pool.query('select email from people order by id')).rows.map(({ email }) => email),
+    values,
+  );
 });
 
 test('every type that has an encrypted form comes back to the byte', async (t) => {
@@ -139,7 +149,9 @@ test('the mode changes without a value being sealed anew', async (t) => {
   const client = await bench.pool.connect();
   await client.query('begin');
   await client.query('select safekeep.unlock($1)', [bench.keys.bundle(field)]);
-  assert.deepEqual((await client.query('select email from people_decrypted where id = 7')).rows, [{ email: 'person7@example.org' }]);
+  assert.deepEqual((await client.query('select email from people_decrypted where id = 7')).rows, [
+    { email: 'person7@example.org' },
+  ]);
   await client.query('rollback');
   client.release();
   await changeMode(bench.ground, column, { mode: 'client', agree: agreed });
@@ -156,7 +168,10 @@ test('what stands in the way is told before anything is touched, each with what 
   });
   const before = await bench.fingerprint();
   const refusal = async (column: string, pattern: RegExp) => {
-    await assert.rejects(encryptField(bench.ground, bench.order(`public.people.${column}`), agreed), (error) => isSafekeepError(error, 'field-unfit') && pattern.test(error.message));
+    await assert.rejects(
+      encryptField(bench.ground, bench.order(`public.people.${column}`), agreed),
+      (error) => isSafekeepError(error, 'field-unfit') && pattern.test(error.message),
+    );
   };
   await refusal('id', /primary key people_pkey[^]*What to do/);
   await refusal('email', /unique constraint people_email_key[^]*foreign key people_boss_fkey/);
@@ -165,8 +180,12 @@ test('what stands in the way is told before anything is touched, each with what 
   await refusal('town', /generated column loud[^]*materialized view public\.towns/);
   await refusal('pair', /have no encrypted form/);
   await assert.rejects(encryptField(bench.ground, bench.order(EMAIL, { card: 'forbidden' }), agreed), /PCI DSS 3\.3\.1/);
-  await assert.rejects(encryptField(bench.ground, bench.order('public.people.nothing'), agreed), (error) => isSafekeepError(error, 'field-missing'));
-  await assert.rejects(finishField(bench.ground, bench.order(EMAIL).column, agreed), (error) => isSafekeepError(error, 'field-unknown'));
+  await assert.rejects(encryptField(bench.ground, bench.order('public.people.nothing'), agreed), (error) =>
+    isSafekeepError(error, 'field-missing'),
+  );
+  await assert.rejects(finishField(bench.ground, bench.order(EMAIL).column, agreed), (error) =>
+    isSafekeepError(error, 'field-unknown'),
+  );
   assert.equal(await bench.fingerprint(), before);
   assert.deepEqual((await bench.pool.query('select from safekeep.fields')).rowCount, 0);
 });
