@@ -33,6 +33,7 @@ export type Workbench = TestDatabase & {
 };
 
 export const FILE_ROOT: RootSettings = {
+const FILE_ROOT: RootSettings = {
   kind: 'file',
   passphrase: undefined,
   ageIdentity: undefined,

@@ -25,7 +25,7 @@ create or replace function safekeep.seal_column() returns trigger
     number bigint;
   begin
     -- The engine writes plaintext and ciphertext that belong together, after it compared them.
-    if tg_argv[0] in ('replaced', 'keep') and pg_catalog.current_setting('safekeep.engine', true) = 'on' then return new; end if;
+    if pg_catalog.current_setting('safekeep.engine', true) = 'on' then return new; end if;
 
     if tg_argv[0] = 'replaced' then
       -- Somebody wrote or erased ciphertext alone: it is what counts, and the plaintext beside it is old.

@@ -1,6 +1,6 @@
 import { SafekeepError, type ColumnRef } from '@safekeep/core';
 import type { Field } from '../model.ts';
-import { isAtLeast } from '../rules/life.ts';
+import { isAtLeast, refusesPlaintext } from '../rules/life.ts';
 import {
   addPresenceCheck,
   createLeftIndex,
@@ -54,7 +54,10 @@ async function takePlaintextAgain(ground: Ground, field: Field): Promise<Field> 
   await inTransaction(ground, field, async (client) => {
     await lockAgainstWrites(client, field);
     await requireUnaltered(client, field);
-    await runAll(client, [...dropChecks(field), ...createTriggers(field, { strict: false })]);
+    await runAll(client, [
+      ...dropChecks(field),
+      ...createTriggers(field, { strict: false, wasStrict: refusesPlaintext(field.phase) }),
+    ]);
     // Readers go on taking the ciphertext until every plaintext stands; a field that never switched never did.
     const phase = isAtLeast(field.phase, 'switched') ? 'switched' : 'dual-write';
     await updateField(client, field, { direction: 'out', phase, nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });
