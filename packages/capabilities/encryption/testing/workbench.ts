@@ -32,7 +32,6 @@ export type Workbench = TestDatabase & {
   ) => Promise<Result>;
 };
 
-export const FILE_ROOT: RootSettings = {
 const FILE_ROOT: RootSettings = {
   kind: 'file',
   passphrase: undefined,
