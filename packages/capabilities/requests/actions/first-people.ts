@@ -1,5 +1,6 @@
 import type { Subject } from '@safekeep/core';
 import { formatPerson } from '../../holds/index.ts';
+import { tenantColumnOf } from '../rules/graph.ts';
 import { everyPerson } from '../store/people.ts';
 import { inTransaction } from '../store/session.ts';
 import type { Ground } from './ground.ts';
@@ -15,7 +16,8 @@ export async function firstPeople(
     { tenant, mode: 'isolation level repeatable read, read only' },
     async (client) => {
       const people: string[] = [];
-      for await (const batch of everyPerson(client, { schema, subject, columns: [] })) {
+      const tenancy = { column: tenantColumnOf(map, subject), tenant };
+      for await (const batch of everyPerson(client, { schema, subject, columns: [], tenancy })) {
         people.push(...batch.map(({ key }) => formatPerson({ type: subject.name, key })));
         if (people.length >= count) break;
       }
