@@ -1,7 +1,9 @@
-import './program/small-nursery.ts';
 import { allCommands } from './commands.ts';
 import { run } from './program/run.ts';
+import { keepNurserySmall } from './program/small-nursery.ts';
 import { version } from './version.ts';
+
+keepNurserySmall();
 
 // Other users can read the process list: a URL given with --db does not stay in it.
 process.title = 'safekeep';

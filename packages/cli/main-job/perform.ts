@@ -11,12 +11,13 @@ export type Performed<Result> = { readonly result: Result; readonly ok: boolean 
 export type Perform = <Result>(name: string, input?: Readonly<Record<string, unknown>>) => Promise<Performed<Result>>;
 
 export function performer(commands: readonly Command[], context: CommandContext): Perform {
-  return async <Result>(name: string, input: Readonly<Record<string, unknown>> = {}) => {
+  const perform = async (name: string, input: Readonly<Record<string, unknown>> = {}): Promise<Performed<unknown>> => {
     const command = commands.find((each) => each.name === name);
     if (command === undefined) throw new Error(`There is no command ${name}`);
     // Defaults of the schema, as for what is typed; the schema is the command's own.
     const { result, ok = true } = await command.run(context, Value.Default(command.input, { ...input }) as never);
-    // The caller names the type that the command declares as its output.
-    return { result: result as Result, ok };
+    return { result, ok };
   };
+  // The caller names the type that the command declares as its output.
+  return perform as Perform;
 }

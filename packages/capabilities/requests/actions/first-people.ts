@@ -7,7 +7,7 @@ import type { Ground } from './ground.ts';
 
 /** Some people of a kind, as `type:key`, for whoever wants to try something on real ones. Their keys and nothing else is read. */
 export async function firstPeople(
-  { database, tenant, schema }: Ground,
+  { database, tenant, schema, map }: Ground,
   subject: Subject,
   count: number,
 ): Promise<readonly string[]> {
