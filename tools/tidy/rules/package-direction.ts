@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   sdk: ['core', 'crypto'],
   server: ['core', 'crypto', 'tlog', 'log', 'postgres', 'capabilities'],
   portal: ['core', 'crypto', 'tlog', 'log', 'postgres', 'capabilities'],
-  cli: ['core', 'crypto', 'tlog', 'log', 'postgres', 'capabilities', 'server', 'portal', 'sample'],
+  cli: ['core', 'crypto', 'tlog', 'log', 'postgres', 'capabilities', 'server', 'portal', 'sample', 'sdk'],
   console: [],
 };
 
