@@ -15,21 +15,16 @@ export { recordEvent, recordEventWithin } from './actions/record-event.ts';
 export { sequence, type SequencerGround } from './actions/sequence.ts';
 export { auditCapture } from './contributors/capture.ts';
 export { lastCheckpoint, type LastCheckpoint } from './files/last-checkpoint.ts';
-export { openAuditKeys, type AuditKeys } from './keys/key-file.ts';
+export { auditKeys, openAuditKeys, type AuditKeys } from './keys/audit-keys.ts';
 export {
-  ownerName,
   QUARANTINE,
   type Attestation,
   type EventId,
   type EventKind,
   type EventRow,
-  type Fate,
-  type KeyOwner,
   type NewEvent,
   type Partitions,
   type Sequenced,
-  type SubjectKey,
-  type SubjectKeys,
 } from './model.ts';
 export { proveActor, type ActorClaim, type ActorSecret } from './rules/actor-proof.ts';
 export { TRANSACTION_OF_ACTOR } from './store/actor-keys.ts';

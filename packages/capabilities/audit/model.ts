@@ -1,47 +1,13 @@
 import Type, { type Static } from 'typebox';
 import type { Id } from '@safekeep/core';
-import type { Queryable } from '@safekeep/postgres';
+import type { Fate } from '../encryption/index.ts';
 
 export type EventId = Id<'audit-event'>;
 
 // ---- keys ------------------------------------------------------------------------------------------------------------
 
-/** Whether an erasure destroys what is sealed, or the law keeps it. */
-export type Fate = 'erasable' | 'kept';
-
-/** `patient:42` in a tenant; or {@link QUARANTINE} when nobody can be told. */
-export type KeyOwner = { readonly tenant: string; readonly subject: string; readonly fate: Fate };
-
 /** Owns what is personal and whose person could not be found. No subject is named so: theirs have a colon. */
 export const QUARANTINE = 'quarantine';
-
-export type SubjectKey = {
-  readonly keyId: string;
-  readonly seal: (plain: Uint8Array, context: Uint8Array) => Buffer;
-  /** Throws when `sealed` was changed, or was sealed for another context. */
-  readonly open: (sealed: Uint8Array, context: Uint8Array) => Buffer;
-};
-
-/** Where keys of people come from. `context` binds what is sealed to its place. */
-export type SubjectKeys = {
-  /**
-   * In the transaction `db`; makes missing keys; a shredded one answers 'erased' and is never made again.
-   * Keyed by `${tenant}/${subject}/${fate}`.
-   */
-  readonly forSealing: (db: Queryable, owners: readonly KeyOwner[]) => Promise<ReadonlyMap<string, SubjectKey | 'erased'>>;
-  /** By key id. */
-  readonly forOpening: (db: Queryable, keyIds: readonly string[]) => Promise<ReadonlyMap<string, SubjectKey | 'erased'>>;
-  /** Destroys all keys of the subject with these fates, also such as were never made; answers their key ids. */
-  readonly destroy: (
-    db: Queryable,
-    owner: { readonly tenant: string; readonly subject: string },
-    fates: readonly Fate[],
-  ) => Promise<readonly string[]>;
-};
-
-export function ownerName({ tenant, subject, fate }: KeyOwner): string {
-  return `${tenant}/${subject}/${fate}`;
-}
 
 // ---- capture ---------------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Fate } from '../model.ts';
+import type { Fate } from '../../encryption/index.ts';
 import { captureKeysOnly, forgetSubject } from '../store/erasure.ts';
 import { lockSequencer } from '../store/sequencer.ts';
 import { sequence, type SequencerGround } from './sequence.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { testServers } from '@safekeep/postgres/testing';
@@ -300,7 +300,7 @@ test('another cluster with the same database: what is left is moved, nothing twi
   assert.equal((await bench.sequence()).events, 1);
 });
 
-test('tiles that somebody exchanged are not appended to, and a key file of another home opens nothing', async (t) => {
+test('tiles that somebody exchanged are not appended to, and nothing is sealed under new keys where the old ones are gone', async (t) => {
   const bench = await workbench(t, { setUp: 'create table things (id integer primary key, v text)' });
   await bench.capture({ 'public.things': { ...nobody, columns: { id: plain, v: personal } } });
   await bench.pool.query(`insert into things values (1, 'a')`);
@@ -308,12 +308,9 @@ test('tiles that somebody exchanged are not appended to, and a key file of anoth
   await bench.pool.query(`update safekeep.audit_tiles set hashes = decode(repeat('00', 32), 'hex')`);
   await bench.pool.query(`insert into things values (2, 'b')`);
   await assert.rejects(bench.sequence(), /do not make its root/);
-  await writeFile(join(bench.home, 'keys', 'audit.key'), `${Buffer.alloc(32, 7).toString('base64')}\n`, { mode: 0o600 });
-  const { openAuditKeys } = await import('../keys/key-file.ts');
-  const { subjectKeys } = await openAuditKeys(bench.home);
-  await assert.rejects(subjectKeys.forSealing(bench.pool, [{ tenant: 'default', subject: 'quarantine', fate: 'erasable' }]), {
-    code: 'key-file-broken',
-  });
+  await rename(join(bench.home, 'keys', 'kek'), join(bench.home, 'keys', 'gone'));
+  bench.forgetKeys();
+  await assert.rejects(bench.sequence(), { code: 'key-store-missing' });
 });
 
 test('a partition that is missing is made; the inbox that nobody writes to is emptied; a clock set back does not turn the log back', async (t) => {
