@@ -1,7 +1,6 @@
-import { join } from 'node:path';
 import pg from 'pg';
 import { rollEpoch, type Keyring } from '@safekeep/capabilities/encryption';
-import { Secret, systemClock } from '@safekeep/core';
+import { Secret } from '@safekeep/core';
 import { migrateUp, openDatabase, type Database } from '@safekeep/postgres';
 import { defineBench, type ContenderContext, type Prepared } from './measure/bench.ts';
 import { stageDatabase, type DatabaseFixture } from './postgres/database-stage.ts';

@@ -108,7 +108,7 @@ const attestCommand = command({
   },
   render: ({ ok, tables, faults }, ink) =>
     [
-      ...faults.map(({ table, object, fault }) => `${ink.bad('fault')} ${table === null ? '' : `${table}: `}${object} ${fault}`),
+      ...faults.map(({ code, detail }) => `${ink.bad(code)} ${detail}`),
       ok
         ? ink.good(`The capture of ${tables} table(s) stands as applied.`)
         : 'Apply the map again: `safekeep plan`, then `safekeep apply`.',

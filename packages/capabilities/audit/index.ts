@@ -7,15 +7,16 @@ import { auditJobs } from './jobs.ts';
 export const audit: Capability = { name: 'audit', commands: auditCommands, jobs: auditJobs };
 
 export { attest } from './actions/attest.ts';
-export { beginErasure, drainBeforeErasure, forget, type Erased } from './actions/erase-subject.ts';
+export { beginErasure, drainBeforeErasure, forget, rehearseErasure, stillNamed, type Erased } from './actions/erase-subject.ts';
 export { keepSequencing } from './actions/keep-sequencing.ts';
 export { newestCheckpoint } from './actions/newest-checkpoint.ts';
 export { openSequencer } from './actions/open-sequencer.ts';
-export { recordEvent, recordEventWithin } from './actions/record-event.ts';
+export { actWithin, recordEvent, recordEventWithin } from './actions/record-event.ts';
 export { sequence, type SequencerGround } from './actions/sequence.ts';
 export { auditCapture } from './contributors/capture.ts';
 export { lastCheckpoint, type LastCheckpoint } from './files/last-checkpoint.ts';
-export { auditKeys, openAuditKeys, type AuditKeys } from './keys/audit-keys.ts';
+export { auditKeys, type AuditKeys } from './keys/audit-keys.ts';
+export { sealedEvents } from './store/sealed-events.ts';
 export {
   QUARANTINE,
   type Attestation,

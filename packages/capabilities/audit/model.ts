@@ -148,8 +148,6 @@ export type NewEvent = {
 
 // ---- what commands answer --------------------------------------------------------------------------------------------
 
-const Nullable = Type.Union([Type.String(), Type.Null()]);
-
 export const Sequenced = Type.Object({
   state: Type.Union([Type.Literal('done'), Type.Literal('busy')], { description: 'busy: another sequencer is at work' }),
   events: Type.Integer({ description: 'moved into the trees by this call' }),
@@ -179,7 +177,7 @@ export type Partitions = Static<typeof Partitions>;
 export const Attestation = Type.Object({
   ok: Type.Boolean(),
   tables: Type.Integer({ description: 'captured tables that were looked at' }),
-  faults: Type.Array(Type.Object({ table: Nullable, object: Type.String(), fault: Type.String() })),
+  faults: Type.Array(Type.Object({ code: Type.String(), detail: Type.String() })),
 });
 export type Attestation = Static<typeof Attestation>;
 

@@ -1,6 +1,5 @@
-import type { Database } from '@safekeep/postgres';
 import type { CommandContext } from '../../capability.ts';
-import { openKeys, type Keyring, type RecordEvent, type SubjectKeys } from '../../encryption/index.ts';
+import { openKeys, type Keyring, type SubjectKeys } from '../../encryption/index.ts';
 import { openPseudonyms, type PseudonymOf } from './key-file.ts';
 
 /** What the log seals with, and what it calls actors by. */
@@ -23,17 +22,9 @@ export async function auditKeys(home: string, ring: Keyring): Promise<AuditKeys>
   };
 }
 
-/** For a command, which closes them. */
-export async function openAuditKeys(
-  context: CommandContext,
-  options: { readonly database?: Database; readonly record?: RecordEvent } = {},
-): Promise<AuditKeys> {
-  return await auditKeys(context.home, await openKeys(context, options));
-}
-
-/** The same for the length of an action. */
+/** For the length of an action of a command. */
 export async function withAuditKeys<Result>(context: CommandContext, action: (keys: AuditKeys) => Promise<Result>): Promise<Result> {
-  const keys = await openAuditKeys(context);
+  const keys = await auditKeys(context.home, await openKeys(context));
   try {
     return await action(keys);
   } finally {

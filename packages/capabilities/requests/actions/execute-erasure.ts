@@ -50,6 +50,7 @@ export async function executeErasure(
   options: ExecuteOptions = {},
 ): Promise<ErasureDone> {
   await recoverIntents(ground);
+  for (const { before } of ground.ports.participants) await before?.({ tenant: ground.tenant, person: order.person });
   const { tenant, database } = ground;
   const taken = await inTransaction(database, { tenant }, (client) => readErasures(client, tenant, { planHash: approval.hash }));
   const resumed = taken.find(({ state }) => state === 'running' || state === 'committed' || state === 'outside');
@@ -247,7 +248,7 @@ export function erasureIdOf(text: string): ErasureId {
   return id;
 }
 
-async function effectsAt(
+export async function effectsAt(
   client: pg.ClientBase,
   { ports }: ErasureGround,
   moment: 'before-rows' | 'after-rows',
