@@ -1,9 +1,10 @@
 import { Secret } from '@safekeep/core';
 import { signingKeyFromPem } from '@safekeep/crypto';
-import { openAuditKeys, proveEvent, recordHistory, searchEvents, subjectHistory } from '@safekeep/capabilities/audit';
+import { auditKeys, proveEvent, recordHistory, searchEvents, subjectHistory } from '@safekeep/capabilities/audit';
 import { openDatabase, type Database } from '@safekeep/postgres';
 import { defineBench, type ContenderContext, type Prepared } from './measure/bench.ts';
 import { stageLog, type LogFixture } from './postgres/audited-log.ts';
+import { fileRing } from './postgres/file-ring.ts';
 
 /** Questions of a run. */
 const QUESTIONS = 500;
@@ -13,10 +14,10 @@ const STRIDE = 7919;
 
 type Ask = (database: Database, question: number) => Promise<number>;
 
-function asking(make: (fixture: LogFixture) => Promise<Ask>) {
+function asking(make: (fixture: LogFixture, database: Database) => Promise<Ask>) {
   return async ({ fixture }: ContenderContext<LogFixture>): Promise<Prepared> => {
-    const database = await openDatabase(new Secret(fixture.url), { poolMax: 1, applicationName: 'bench audit-queries' });
-    const ask = await make(fixture);
+    const database = await openDatabase(new Secret(fixture.url), { poolMax: 2, applicationName: 'bench audit-queries' });
+    const ask = await make(fixture, database);
     let question = 0;
     return {
       run: async () => {
@@ -43,8 +44,8 @@ const proof = asking(async ({ signingKey, events }) => {
     (await proveEvent(database, { tenant: TENANT, verifierKey }, String(question % events))).length;
 });
 
-const record = asking(async ({ home, people }) => {
-  const { subjectKeys: keys } = await openAuditKeys(home);
+const record = asking(async ({ home, people }, opened) => {
+  const { subjectKeys: keys } = await auditKeys(home, fileRing(opened, home));
   return async (database, question) => {
     const row = { table: 'public.patients', record: String((question % people) + 1) };
     return (await recordHistory(database, { tenant: TENANT, keys }, row, { limit: 100 })).events.length;

@@ -1,14 +1,15 @@
 import pg from 'pg';
 import { Secret } from '@safekeep/core';
 import { signingKeyFromPem } from '@safekeep/crypto';
-import { keptCheckpoints, openAuditKeys, verifyDatabase } from '@safekeep/capabilities/audit';
+import { auditKeys, keptCheckpoints, verifyDatabase } from '@safekeep/capabilities/audit';
 import { openDatabase } from '@safekeep/postgres';
 import { defineBench, type ContenderContext, type Prepared } from './measure/bench.ts';
 import { stageLog, type LogFixture } from './postgres/audited-log.ts';
+import { fileRing } from './postgres/file-ring.ts';
 
 async function verifying({ fixture }: ContenderContext<LogFixture>): Promise<Prepared> {
   const database = await openDatabase(new Secret(fixture.url), { poolMax: 1, applicationName: 'bench audit-verify' });
-  const { pseudonymOf } = await openAuditKeys(fixture.home);
+  const { pseudonymOf } = await auditKeys(fixture.home, fileRing(database, fixture.home));
   const { verifierKey } = signingKeyFromPem(fixture.signingKey, 'safekeep');
   const outside = await keptCheckpoints(fixture.home, 'default');
   return {

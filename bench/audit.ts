@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { auditCapture, lastCheckpoint, openAuditKeys, sequence, type SequencerGround } from '@safekeep/capabilities/audit';
+import { auditCapture, auditKeys, lastCheckpoint, sequence, type SequencerGround } from '@safekeep/capabilities/audit';
 import { applyPlan } from '@safekeep/capabilities/plan';
 import { readMap, Secret, systemClock } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
@@ -13,6 +13,7 @@ import { migrateUp, openDatabase, type Database } from '@safekeep/postgres';
 import { defineBench, type Contender, type ContenderContext, type Prepared } from './measure/bench.ts';
 import { findProgram, programAvailable } from './measure/program.ts';
 import { stageDatabase, type DatabaseFixture } from './postgres/database-stage.ts';
+import { fileRing } from './postgres/file-ring.ts';
 import { makeFolder, removeFolder } from './postgres/folder.ts';
 
 // The same writes on the same table three times in one database: as it is, with a trigger that writes whole rows as jsonb into an indexed
@@ -161,7 +162,7 @@ async function prepareSequencer({ fixture, size }: Context): Promise<Prepared> {
   const signer = signingKeyFromPem(createSigningKey(), 'bench');
   const ground: SequencerGround = {
     database,
-    keys: await openAuditKeys(folder),
+    keys: await auditKeys(folder, fileRing(database, folder)),
     signer,
     last: lastCheckpoint(folder),
     clock: systemClock,

@@ -1,31 +1,16 @@
-import { join } from 'node:path';
 import pg from 'pg';
-import { openKeyring, openRoots, rollEpoch, type Keyring } from '@safekeep/capabilities/encryption';
-import { Secret, systemClock } from '@safekeep/core';
+import { rollEpoch, type Keyring } from '@safekeep/capabilities/encryption';
+import { Secret } from '@safekeep/core';
 import { migrateUp, openDatabase, type Database } from '@safekeep/postgres';
 import { defineBench, type ContenderContext, type Prepared } from './measure/bench.ts';
 import { stageDatabase, type DatabaseFixture } from './postgres/database-stage.ts';
+import { fileRing } from './postgres/file-ring.ts';
 import { makeFolder, removeFolder } from './postgres/folder.ts';
 
 const TENANT = 'default';
 const BATCH = 20_000;
 const FETCHED = 1_000;
 const TEN_MILLION = 10_000_000;
-
-function open(database: Database, folder: string): Keyring {
-  const directory = join(folder, 'keys');
-  const settings = {
-    kind: 'file',
-    passphrase: undefined,
-    ageIdentity: undefined,
-    key: undefined,
-    command: undefined,
-    timeoutMs: 10_000,
-    previous: undefined,
-  } as const;
-  const roots = openRoots({ settings, directory, now: () => new Date(), onSecretMade: () => undefined });
-  return openKeyring({ database, directory, clock: systemClock, roots });
-}
 
 async function inTransaction<Result>(database: Database, action: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
   return await database.withClient(async (client) => {
@@ -53,7 +38,7 @@ async function fetchCold(
   database: Database,
   folder: string,
 ): Promise<{ readonly fetchMs: number; readonly coldKeyMicroseconds: number }> {
-  const ring = open(database, folder);
+  const ring = fileRing(database, folder);
   const { rows } = await database.withClient((client) =>
     client.query<{ id: string }>(
       "select encode(key_id, 'hex') as id from safekeep.encryption_keys where key_purpose = 'subject' order by key_id limit $1",
@@ -78,7 +63,7 @@ async function prepareRoll({ fixture, size }: ContenderContext<DatabaseFixture>)
   const folder = await makeFolder();
   const database = await openDatabase(new Secret(fixture.url));
   await migrateUp(database);
-  const ring = open(database, folder);
+  const ring = fileRing(database, folder);
   const began = performance.now();
   await fill(database, ring, size);
   const madePerSecond = (size * 1_000) / (performance.now() - began);

@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readMap, Secret, systemClock } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
-import { auditCapture, lastCheckpoint, openAuditKeys, sequence } from '@safekeep/capabilities/audit';
+import { auditCapture, auditKeys, lastCheckpoint, sequence } from '@safekeep/capabilities/audit';
 import { applyPlan } from '@safekeep/capabilities/plan';
 import { openLog } from '@safekeep/log';
 import { migrateUp, openDatabase, type Database } from '@safekeep/postgres';
 import type { Stage } from '../measure/bench.ts';
 import { stageDatabase, type DatabaseFixture } from './database-stage.ts';
+import { fileRing } from './file-ring.ts';
 
 export type LogFixture = DatabaseFixture & {
   readonly home: string;
@@ -40,7 +41,9 @@ export async function stageLog(size: number): Promise<Stage<LogFixture>> {
     await work(database, people);
     const log = openLog({ directory: join(home, 'log'), level: 'info', clock: systemClock, component: 'bench', environment: {} });
     const signer = signingKeyFromPem(signingKey, 'safekeep');
-    await sequence({ database, keys: await openAuditKeys(home), signer, last: lastCheckpoint(home), clock: systemClock, log });
+    const keys = await auditKeys(home, fileRing(database, home));
+    await sequence({ database, keys, signer, last: lastCheckpoint(home), clock: systemClock, log });
+    await keys.close();
     log.close();
     await database.withClient((client) => client.query('vacuum analyze'));
   } finally {

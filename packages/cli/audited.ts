@@ -1,44 +1,127 @@
 import { userInfo } from 'node:os';
-import { recordEvent, type NewEvent } from '@safekeep/capabilities/audit';
-import type { Command, CommandContext } from '@safekeep/capabilities/capability';
-import { isSafekeepError } from '@safekeep/core';
+import { recordEvent, recordEventWithin, type NewEvent } from '@safekeep/capabilities/audit';
+import type { Command, CommandContext, Outcome } from '@safekeep/capabilities/capability';
+import type { RecordEvent } from '@safekeep/capabilities/encryption';
+import { isSafekeepError, type SafekeepError } from '@safekeep/core';
 
-type Audited = Pick<NewEvent, 'kind' | 'action'>;
+type Input = Readonly<Record<string, unknown>>;
+type Audited = {
+  readonly kind: NewEvent['kind'];
+  /** How a call that was only to show something ends; null: that is no event. */
+  readonly planned?: string | null;
+  /** Names of parts of the result that tell which one it was. Ids, never a value. */
+  readonly tells?: readonly string[];
+  /** Whether the person of the input is whom a done event is about. One who is erased is not named again. */
+  readonly names?: boolean;
+};
 
-/** What changes a protection or lifts it, by the name of its command. Here and not in those capabilities, which know nothing of the log. */
+/** What changes a protection or lifts it, or gives out what is protected, by the name of its command. Here and not in those capabilities, which know nothing of the log. */
 const AUDITED: ReadonlyMap<string, Audited> = new Map<string, Audited>([
-  ['apply', { kind: 'compliance', action: 'apply' }],
-  ['unapply', { kind: 'compliance', action: 'unapply' }],
-  ['hold place', { kind: 'retention', action: 'hold-place' }],
-  ['hold release', { kind: 'retention', action: 'hold-release' }],
-  ['hold review', { kind: 'retention', action: 'hold-review' }],
+  ['apply', { kind: 'compliance' }],
+  ['unapply', { kind: 'compliance' }],
+  ['hold place', { kind: 'retention' }],
+  ['hold release', { kind: 'retention' }],
+  ['hold review', { kind: 'retention' }],
+  ['subject export', { kind: 'access', tells: ['export'], names: true }],
+  ['subject open-export', { kind: 'access' }],
+  ['subject erase', { kind: 'compliance', planned: 'planned', tells: ['erasure', 'state'] }],
+  ['ledger replay', { kind: 'compliance', planned: null }],
+  ['keys create', { kind: 'compliance' }],
+  ['keys rotate', { kind: 'compliance', tells: ['now', 'before'] }],
+  ['keys backup', { kind: 'compliance', tells: ['id'] }],
+  ['keys recover', { kind: 'compliance' }],
+  ['keys shred', { kind: 'compliance' }],
+  ['encrypt', { kind: 'compliance', tells: ['field'] }],
+  ['encrypt finish', { kind: 'compliance', tells: ['field'] }],
+  ['encrypt rotate', { kind: 'compliance', tells: ['field'] }],
+  ['decrypt', { kind: 'compliance', tells: ['field'] }],
+  ['import sqlite', { kind: 'compliance', planned: null, tells: ['runId', 'state'] }],
+  ['import rollback', { kind: 'compliance', tells: ['runId'] }],
+  ['import cut-over', { kind: 'compliance', tells: ['runId'] }],
 ]);
 
 /** The same commands, those of the list with both of their ends in the log: done, or refused and why. */
 export function audited(commands: readonly Command[]): readonly Command[] {
   return commands.map((command) => {
     const event = AUDITED.get(command.name);
-    return event === undefined ? command : { ...command, run: inLog(command.run, event) };
+    return event === undefined ? command : { ...command, run: inLog(command, event) };
   });
 }
 
-function inLog(run: Command['run'], { kind, action }: Audited): Command['run'] {
+function inLog({ name, run }: Command, audit: Audited): Command['run'] {
+  const action = name.replaceAll(' ', '-');
   return async (context, input) => {
     // A rehearsal on a copy changes nothing.
-    if ('onCopy' in (input as Record<string, unknown>) && input['onCopy']) return await run(context, input);
+    if (flag(input, 'onCopy')) return await run(context, input);
+    const isPlan = flag(input, 'plan');
     try {
       const outcome = await run(context, input);
-      await record(context, { kind, action: `${action}-done` });
+      const ending = isPlan && audit.planned !== undefined ? audit.planned : 'done';
+      if (ending !== null)
+        await record(context, {
+          kind: audit.kind,
+          action: `${action}-${ending}`,
+          ...(isPlan || audit.names === true ? subjectOf(input) : {}),
+          ...detailsOf(outcome, audit),
+        });
       return outcome;
     } catch (error) {
       // A refusal is in the log although all of it was rolled back. A wrong call or a database out of reach is no event.
       if (isSafekeepError(error) && error.exit === 1)
-        await record(context, { kind: 'security', action: `${action}-refused`, details: { code: error.code } });
+        await record(context, {
+          kind: 'security',
+          action: `${action}-refused`,
+          ...(isAboutNobody(error) ? {} : subjectOf(input)),
+          details: { code: error.code },
+        });
       throw error;
     }
   };
 }
 
+function flag(input: Input, name: string): boolean {
+  return input[name] === true;
+}
+
+/** Of persons as `type:key`, which the command has understood. */
+function subjectOf({ subject }: Input): { readonly subject?: string } {
+  return typeof subject === 'string' ? { subject } : {};
+}
+
+/** What was typed is no person of the map: it can be anything, a name even. */
+function isAboutNobody({ code }: SafekeepError): boolean {
+  return code.startsWith('subject-') || code === 'map-missing' || code === 'map-invalid';
+}
+
+function detailsOf({ result, ok }: Outcome<unknown>, { tells = [] }: Audited): { readonly details?: Record<string, unknown> } {
+  const told = typeof result === 'object' && result !== null ? Object.entries(result) : [];
+  const details = Object.fromEntries(
+    told.filter(([name, value]) => tells.includes(name) && (typeof value === 'string' || typeof value === 'number')),
+  );
+  if (ok === false) details['ok'] = false;
+  return Object.keys(details).length === 0 ? {} : { details };
+}
+
+/** Who calls: the user of this system. */
+export function operator(): string {
+  return `login:${userInfo().username}`;
+}
+
 async function record(context: CommandContext, event: Omit<NewEvent, 'actor'>): Promise<void> {
-  await recordEvent(await context.database(), context.tenant, { ...event, actor: { name: `login:${userInfo().username}` } });
+  await recordEvent(await context.database(), context.tenant, { ...event, actor: { name: operator() } });
+}
+
+/** What is done with keys, in the transaction in which it is done. How often they are used is counted in their own log. */
+export function keyEvents(context: CommandContext): RecordEvent {
+  return async ({ operation, tenant, keyId, rows, error }, db) => {
+    if (operation === 'use') return;
+    const event: NewEvent = {
+      kind: error === null ? 'compliance' : 'security',
+      action: `key-${operation}`,
+      details: { rows, ...(keyId === null ? {} : { key: keyId }), ...(error === null ? {} : { code: error }) },
+    };
+    if (db === undefined) await recordEvent(await context.database(), tenant, { ...event, actor: { name: operator() } });
+    // The transaction says itself who acts.
+    else await recordEventWithin(db, tenant, event);
+  };
 }

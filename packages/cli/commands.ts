@@ -1,5 +1,5 @@
 import type { Capability, Command } from '@safekeep/capabilities/capability';
-import { audit, auditCapture } from '@safekeep/capabilities/audit';
+import { audit, auditCapture, sealedEvents } from '@safekeep/capabilities/audit';
 import { datamap } from '@safekeep/capabilities/datamap';
 import { discovery } from '@safekeep/capabilities/discovery';
 import { encryptedFields, encryptionOver, refuseWhileEncrypted, sealedColumns } from '@safekeep/capabilities/encryption';
@@ -9,8 +9,8 @@ import { jobsOver } from '@safekeep/capabilities/jobs';
 import { ledger } from '@safekeep/capabilities/ledger';
 import { logs } from '@safekeep/capabilities/logs';
 import { columnComments, complianceFields, planCapability, rowSecurity } from '@safekeep/capabilities/plan';
-import { audited } from './audited.ts';
 import { requestsCapability, requeueErasures } from '@safekeep/capabilities/requests';
+import { audited, keyEvents } from './audited.ts';
 import { completion } from './commands/completion.ts';
 import { doctor } from './commands/doctor.ts';
 import { init } from './commands/init.ts';
@@ -19,9 +19,13 @@ import { demo, start } from './commands/start.ts';
 import { stop } from './commands/stop.ts';
 import { url } from './commands/url.ts';
 import { healthCheck } from './doctor/health-job.ts';
+import { requestPorts } from './request-ports.ts';
 
 // What a hold had stopped is due again when it ends.
 onRelease(requeueErasures);
+
+/** Where values stand that are sealed under keys. */
+const sealed = [sealedColumns, sealedEvents];
 
 /** What Safekeep can do, in the order of the documentation. The one list of capabilities. */
 const doers: readonly Capability[] = [
@@ -43,9 +47,9 @@ const doers: readonly Capability[] = [
   }),
   audit,
   holds,
-  encryptionOver([sealedColumns]),
+  encryptionOver({ places: sealed, record: keyEvents }),
   ledger,
-  requestsCapability({ participants: [] }),
+  requestsCapability(requestPorts(sealed)),
   logs,
 ];
 

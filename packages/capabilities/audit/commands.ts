@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { command, type Command } from '../capability.ts';
+import { command, type Command, type CommandContext } from '../capability.ts';
 import { attest } from './actions/attest.ts';
 import { keepSequencing } from './actions/keep-sequencing.ts';
 import { makeActorKey } from './actions/make-actor-key.ts';
@@ -21,11 +21,15 @@ const sequenceCommand = command({
   example: 'safekeep audit sequence --once',
   run: async (context, { once }) => {
     const ground = await openSequencer(context);
-    if (!once) {
-      context.say('Sequencing. Ctrl-C ends it; what waits is safe.');
-      await keepSequencing(ground, context.signal);
+    try {
+      if (!once) {
+        context.say('Sequencing. Ctrl-C ends it; what waits is safe.');
+        await keepSequencing(ground, context.signal);
+      }
+      return { result: await sequence(ground) };
+    } finally {
+      await ground.keys.close();
     }
-    return { result: await sequence(ground) };
   },
   render: ({ state, events, quarantined, erased, logs }, ink) =>
     state === 'busy'
@@ -104,7 +108,7 @@ const attestCommand = command({
   },
   render: ({ ok, tables, faults }, ink) =>
     [
-      ...faults.map(({ table, object, fault }) => `${ink.bad('fault')} ${table === null ? '' : `${table}: `}${object} ${fault}`),
+      ...faults.map(({ code, detail }) => `${ink.bad(code)} ${detail}`),
       ok
         ? ink.good(`The capture of ${tables} table(s) stands as applied.`)
         : 'Apply the map again: `safekeep plan`, then `safekeep apply`.',
@@ -125,6 +129,15 @@ const actorKey = command({
     `key id  ${keyId}\nsecret  ${secret}\nKeep both where your application keeps its secrets; the secret is not shown again.`,
 });
 
+async function sequenceOnce(context: CommandContext): Promise<void> {
+  const ground = await openSequencer(context);
+  try {
+    await sequence(ground);
+  } finally {
+    await ground.keys.close();
+  }
+}
+
 export const auditCommands: readonly Command[] = [
   sequenceCommand,
   checkpoint,
@@ -132,6 +145,6 @@ export const auditCommands: readonly Command[] = [
   partitions,
   attestCommand,
   actorKey,
-  ...verificationCommands(async (context) => await sequence(await openSequencer(context))),
+  ...verificationCommands(sequenceOnce),
   ...questionCommands,
 ];

@@ -7,29 +7,25 @@ import { auditJobs } from './jobs.ts';
 export const audit: Capability = { name: 'audit', commands: auditCommands, jobs: auditJobs };
 
 export { attest } from './actions/attest.ts';
-export { beginErasure, drainBeforeErasure, forget, type Erased } from './actions/erase-subject.ts';
+export { beginErasure, drainBeforeErasure, forget, rehearseErasure, stillNamed, type Erased } from './actions/erase-subject.ts';
 export { keepSequencing } from './actions/keep-sequencing.ts';
 export { newestCheckpoint } from './actions/newest-checkpoint.ts';
 export { openSequencer } from './actions/open-sequencer.ts';
-export { recordEvent, recordEventWithin } from './actions/record-event.ts';
+export { actWithin, recordEvent, recordEventWithin } from './actions/record-event.ts';
 export { sequence, type SequencerGround } from './actions/sequence.ts';
 export { auditCapture } from './contributors/capture.ts';
 export { lastCheckpoint, type LastCheckpoint } from './files/last-checkpoint.ts';
-export { openAuditKeys, type AuditKeys } from './keys/key-file.ts';
+export { auditKeys, type AuditKeys } from './keys/audit-keys.ts';
+export { sealedEvents } from './store/sealed-events.ts';
 export {
-  ownerName,
   QUARANTINE,
   type Attestation,
   type EventId,
   type EventKind,
   type EventRow,
-  type Fate,
-  type KeyOwner,
   type NewEvent,
   type Partitions,
   type Sequenced,
-  type SubjectKey,
-  type SubjectKeys,
 } from './model.ts';
 export { proveActor, type ActorClaim, type ActorSecret } from './rules/actor-proof.ts';
 export { TRANSACTION_OF_ACTOR } from './store/actor-keys.ts';

@@ -1,47 +1,13 @@
 import Type, { type Static } from 'typebox';
 import type { Id } from '@safekeep/core';
-import type { Queryable } from '@safekeep/postgres';
+import type { Fate } from '../encryption/index.ts';
 
 export type EventId = Id<'audit-event'>;
 
 // ---- keys ------------------------------------------------------------------------------------------------------------
 
-/** Whether an erasure destroys what is sealed, or the law keeps it. */
-export type Fate = 'erasable' | 'kept';
-
-/** `patient:42` in a tenant; or {@link QUARANTINE} when nobody can be told. */
-export type KeyOwner = { readonly tenant: string; readonly subject: string; readonly fate: Fate };
-
 /** Owns what is personal and whose person could not be found. No subject is named so: theirs have a colon. */
 export const QUARANTINE = 'quarantine';
-
-export type SubjectKey = {
-  readonly keyId: string;
-  readonly seal: (plain: Uint8Array, context: Uint8Array) => Buffer;
-  /** Throws when `sealed` was changed, or was sealed for another context. */
-  readonly open: (sealed: Uint8Array, context: Uint8Array) => Buffer;
-};
-
-/** Where keys of people come from. `context` binds what is sealed to its place. */
-export type SubjectKeys = {
-  /**
-   * In the transaction `db`; makes missing keys; a shredded one answers 'erased' and is never made again.
-   * Keyed by `${tenant}/${subject}/${fate}`.
-   */
-  readonly forSealing: (db: Queryable, owners: readonly KeyOwner[]) => Promise<ReadonlyMap<string, SubjectKey | 'erased'>>;
-  /** By key id. */
-  readonly forOpening: (db: Queryable, keyIds: readonly string[]) => Promise<ReadonlyMap<string, SubjectKey | 'erased'>>;
-  /** Destroys all keys of the subject with these fates, also such as were never made; answers their key ids. */
-  readonly destroy: (
-    db: Queryable,
-    owner: { readonly tenant: string; readonly subject: string },
-    fates: readonly Fate[],
-  ) => Promise<readonly string[]>;
-};
-
-export function ownerName({ tenant, subject, fate }: KeyOwner): string {
-  return `${tenant}/${subject}/${fate}`;
-}
 
 // ---- capture ---------------------------------------------------------------------------------------------------------
 
@@ -182,8 +148,6 @@ export type NewEvent = {
 
 // ---- what commands answer --------------------------------------------------------------------------------------------
 
-const Nullable = Type.Union([Type.String(), Type.Null()]);
-
 export const Sequenced = Type.Object({
   state: Type.Union([Type.Literal('done'), Type.Literal('busy')], { description: 'busy: another sequencer is at work' }),
   events: Type.Integer({ description: 'moved into the trees by this call' }),
@@ -213,7 +177,7 @@ export type Partitions = Static<typeof Partitions>;
 export const Attestation = Type.Object({
   ok: Type.Boolean(),
   tables: Type.Integer({ description: 'captured tables that were looked at' }),
-  faults: Type.Array(Type.Object({ table: Nullable, object: Type.String(), fault: Type.String() })),
+  faults: Type.Array(Type.Object({ code: Type.String(), detail: Type.String() })),
 });
 export type Attestation = Static<typeof Attestation>;
 

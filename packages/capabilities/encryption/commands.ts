@@ -7,7 +7,7 @@ import { command, type Command, type CommandContext, type Frozen, type Ink } fro
 import { ledgerFor } from '../ledger/index.ts';
 import { backupKeys, openBackup, type BackupWay } from './actions/backup-keys.ts';
 import { census, listRing } from './actions/list-keys.ts';
-import { openKeys } from './actions/open-context.ts';
+import { openKeys, type RecordFor } from './actions/open-context.ts';
 import { createScope, rotateScope, type Keyring } from './actions/open-keys.ts';
 import { recoverStore, restoreTable, tryKeys } from './actions/recover-keys.ts';
 import { rollEpoch } from './actions/roll-epoch.ts';
@@ -30,8 +30,23 @@ const ExpiresDays = Type.Optional(
   Type.Integer({ minimum: 1, maximum: DAYS_AT_MOST, description: 'told 30 days before; nothing stops working by itself' }),
 );
 
-/** The commands of keys. `places`: where sealed values stand, as the capabilities that seal tell. */
-export function keyCommands(places: readonly SealedPlace[]): readonly Command[] {
+/** What the commands of keys are put together with. */
+export type KeyPorts = {
+  /** Where sealed values stand, as the capabilities that seal tell. */
+  readonly places: readonly SealedPlace[];
+  readonly record?: RecordFor;
+};
+
+export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
+  const withKeys: WithKeys = async (context, action) => {
+    const told = record?.(context);
+    const ring = await openKeys(context, told === undefined ? {} : { record: told });
+    try {
+      return await action(ring);
+    } finally {
+      await ring.close();
+    }
+  };
   const list = command({
     name: 'keys list',
     summary: 'list keys, their states and uses, and what is to be done about them',
@@ -241,14 +256,7 @@ export function keyCommands(places: readonly SealedPlace[]): readonly Command[] 
   return [list, create, rotate, count, backup, recover, shred];
 }
 
-async function withKeys<Result>(context: CommandContext, action: (ring: Keyring) => Promise<Result>): Promise<Result> {
-  const ring = await openKeys(context);
-  try {
-    return await action(ring);
-  } finally {
-    await ring.close();
-  }
-}
+type WithKeys = <Result>(context: CommandContext, action: (ring: Keyring) => Promise<Result>) => Promise<Result>;
 
 type Wish = {
   readonly scope: string;

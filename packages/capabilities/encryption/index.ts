@@ -1,14 +1,13 @@
 // The public face of encryption, listed by hand. Other capabilities and the composition roots import from here only.
 
 import type { Capability } from '../capability.ts';
-import { openKeySource } from './actions/field-key-source.ts';
-import { keyCommands } from './commands.ts';
+import { keySourceOpener } from './actions/field-key-source.ts';
+import { keyCommands, type KeyPorts } from './commands.ts';
 import { fieldCommands } from './fields/commands.ts';
-import type { SealedPlace } from './model.ts';
 
-/** Keys: made, replaced, backed up, destroyed; and the columns that are encrypted with them. `places`: where sealed values stand, as the capabilities that seal tell. */
-export function encryptionOver(places: readonly SealedPlace[]): Capability {
-  return { name: 'encryption', commands: [...keyCommands(places), ...fieldCommands(openKeySource)] };
+/** Keys: made, replaced, backed up, destroyed; and the columns that are encrypted with them. */
+export function encryptionOver(ports: KeyPorts): Capability {
+  return { name: 'encryption', commands: [...keyCommands(ports), ...fieldCommands(keySourceOpener(ports.record))] };
 }
 
 export { shredHorizon } from './actions/horizon.ts';
@@ -18,6 +17,8 @@ export { createScope, openKeyring, rotateScope, type KeyGround, type Keyring, ty
 export { restoreTable } from './actions/recover-keys.ts';
 export { rollEpoch, type Rolled, type RollOptions } from './actions/roll-epoch.ts';
 export {
+  endShred,
+  livingKeyOf,
   replayShreds,
   shredsAfterRelease,
   shredSubject,
@@ -48,6 +49,7 @@ export { changeMode } from './fields/actions/change-mode.ts';
 export { decryptField } from './fields/actions/decrypt-field.ts';
 export { encryptField, type Encrypted } from './fields/actions/encrypt-field.ts';
 export { fieldKeys, type KeySource } from './fields/actions/field-keys.ts';
+export { findStored, openStored } from './fields/actions/open-stored.ts';
 export { fieldStatus } from './fields/actions/field-status.ts';
 export { finishField, type Finished } from './fields/actions/finish-field.ts';
 export type { Ground as FieldGround } from './fields/actions/ground.ts';

@@ -92,7 +92,7 @@ export type SealedPlace = {
   readonly forget?: (db: Queryable, tenant: string, person: PersonKey) => Promise<Readonly<Record<string, number>>>;
 };
 
-/** Told of what is done with keys, for the log. Never a key, a person or a value. */
+/** Told of what is done with keys, for the log, in the transaction `db` where it is done in one. Never a key, a person or a value. */
 export type KeyEvent = {
   readonly operation: string;
   readonly tenant: string;
@@ -102,7 +102,7 @@ export type KeyEvent = {
   /** Code of the refusal; null when it was done. */
   readonly error: string | null;
 };
-export type RecordEvent = (event: KeyEvent) => Promise<void>;
+export type RecordEvent = (event: KeyEvent, db?: Queryable) => Promise<void>;
 
 /** A copy of data or of keys that lives outside: a backup, a replica, archived WAL. `until` null: nobody knows how long. */
 export type KnownCopy = { readonly name: string; readonly until: Date | null };

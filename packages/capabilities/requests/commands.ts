@@ -24,7 +24,7 @@ import {
   ExportDone,
   FoundText,
   ReplayText,
-  type RequestPorts,
+  type OpenPorts,
 } from './model.ts';
 
 const FOUND = 20;
@@ -36,20 +36,20 @@ const By = Type.Optional(
   Type.String({ minLength: 1, maxLength: 200, description: 'who decides; the user of this system unless said otherwise' }),
 );
 
-export function requestCommands(ports: RequestPorts): readonly Command[] {
+export function requestCommands(openPorts: OpenPorts): readonly Command[] {
   return [
-    findCommand(ports),
-    exportCommand(ports),
+    findCommand(openPorts),
+    exportCommand(openPorts),
     openExportCommand,
-    eraseCommand(ports),
-    erasuresCommand(ports),
-    canaryCommand(ports),
-    replayCommand(ports),
+    eraseCommand(openPorts),
+    erasuresCommand(openPorts),
+    canaryCommand(openPorts),
+    replayCommand(openPorts),
     verifyCommand,
   ];
 }
 
-function findCommand(ports: RequestPorts): Command {
+function findCommand(openPorts: OpenPorts): Command {
   return command({
     name: 'subject find',
     summary: 'find people by a name, an address, a number or their key',
@@ -65,11 +65,8 @@ function findCommand(ports: RequestPorts): Command {
     output: FoundText,
     example: 'safekeep subject find ada@example.org',
     run: async (context, { query, type, reveal = false, limit }) => {
-      const found = await findSubjects(await groundFor(context, ports), query, {
-        limit,
-        reveal,
-        ...(type === undefined ? {} : { type }),
-      });
+      const order = { limit, reveal, ...(type === undefined ? {} : { type }) };
+      const found = await withGround(context, openPorts, (ground) => findSubjects(ground, query, order));
       return { result: found, ok: found.matches.length > 0 };
     },
     render: ({ matches, ambiguous, more }, ink) =>
@@ -86,7 +83,7 @@ function findCommand(ports: RequestPorts): Command {
   });
 }
 
-function exportCommand(ports: RequestPorts): Command {
+function exportCommand(openPorts: OpenPorts): Command {
   return command({
     name: 'subject export',
     summary: 'write everything about a person to a file, for the person',
@@ -104,16 +101,17 @@ function exportCommand(ports: RequestPorts): Command {
     output: ExportDone,
     example: 'safekeep subject export patient:42 --out patient-42.zip',
     run: async (context, { subject: text, format, from, to, out }) => {
-      const ground = await groundFor(context, ports);
-      const { person, subject } = parseSubject(ground.map, text);
       const window = { from: dayIn(from), to: dayAfter(dayIn(to)) };
-      const key = await exportKey(context.home);
-      const progress = context.progress('exporting', { unit: 'rows' });
-      const exported = await exportSubject(
-        { ...ground, signer: await context.signer(), directory: join(context.home, 'exports'), key },
-        { person, subject, format, window, ...(out === undefined ? {} : { out }) },
-        { onProgress: progress.update, signal: context.signal },
-      ).finally(() => progress.end());
+      const exported = await withGround(context, openPorts, async (ground) => {
+        const { person, subject } = parseSubject(ground.map, text);
+        const key = await exportKey(context.home);
+        const progress = context.progress('exporting', { unit: 'rows' });
+        return await exportSubject(
+          { ...ground, signer: await context.signer(), directory: join(context.home, 'exports'), key },
+          { person, subject, format, window, ...(out === undefined ? {} : { out }) },
+          { onProgress: progress.update, signal: context.signal },
+        ).finally(() => progress.end());
+      });
       context.log.info('subject-exported', { rows: exported.rows, tables: exported.tables.length });
       return { result: exported };
     },
@@ -151,7 +149,7 @@ function dayAfter(day: Date | null): Date | null {
   return day === null ? null : new Date(day.getTime() + 86_400_000);
 }
 
-function eraseCommand(ports: RequestPorts): Command {
+function eraseCommand(openPorts: OpenPorts): Command {
   return command({
     name: 'subject erase',
     summary: 'show what erasing a person would do, or do what was shown and approved',
@@ -175,7 +173,7 @@ function eraseCommand(ports: RequestPorts): Command {
     example: 'safekeep subject erase patient:42 --plan',
     run: async (context, { subject: text, plan = false, approve, mode, vacuum = false, by = userInfo().username }) => {
       if (plan === (approve !== undefined)) throw new SafekeepError('usage', { problem: 'Give either --plan or --approve HASH.' });
-      return await withLedger(context, ports, async (ground) => {
+      return await withLedger(context, openPorts, async (ground) => {
         const { person, subject } = parseSubject(ground.map, text);
         if (approve === undefined) {
           const made = await planErasure(ground, { person, subject, mode }, by);
@@ -233,7 +231,7 @@ function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
   ].join('\n');
 }
 
-function erasuresCommand(ports: RequestPorts): Command {
+function erasuresCommand(openPorts: OpenPorts): Command {
   return command({
     name: 'subject erasures',
     summary: 'list erasures, or go on with those that are not at their end',
@@ -248,7 +246,7 @@ function erasuresCommand(ports: RequestPorts): Command {
     run: async (context, { open = false, run = false }) => {
       if (!run) return { result: await listErasures({ database: await context.database(), tenant: context.tenant }, { open }) };
       await context.confirm('Going on with erasures');
-      const result = await withLedger(context, ports, (ground) => runErasures(ground, { signal: context.signal }));
+      const result = await withLedger(context, openPorts, (ground) => runErasures(ground, { signal: context.signal }));
       return { result, ok: result.erasures.every(({ error, state }) => error === null && state !== 'unfulfilled') };
     },
     render: ({ erasures }, ink) =>
@@ -263,7 +261,7 @@ function erasuresCommand(ports: RequestPorts): Command {
   });
 }
 
-function canaryCommand(ports: RequestPorts): Command {
+function canaryCommand(openPorts: OpenPorts): Command {
   return command({
     name: 'subject canary',
     summary: 'make somebody up, export and erase them and look for what is left; all of it is taken back',
@@ -271,7 +269,7 @@ function canaryCommand(ports: RequestPorts): Command {
     output: CanaryText,
     example: 'safekeep subject canary',
     run: async (context) => {
-      const result = await runCanary(await groundFor(context, ports));
+      const result = await withGround(context, openPorts, runCanary);
       return { result, ok: result.state === 'pass' };
     },
     render: ({ state, seeded, exported, faults }, ink) =>
@@ -282,7 +280,7 @@ function canaryCommand(ports: RequestPorts): Command {
   });
 }
 
-function replayCommand(ports: RequestPorts): Command {
+function replayCommand(openPorts: OpenPorts): Command {
   return command({
     name: 'ledger replay',
     summary: 'after a restore: erase those again who had been erased since the copy was made',
@@ -294,7 +292,7 @@ function replayCommand(ports: RequestPorts): Command {
     example: 'safekeep ledger replay --plan',
     run: async (context, { plan = false, by = userInfo().username }) => {
       if (!plan) await context.confirm('Erasing again who was erased before');
-      const result = await withLedger(context, ports, (ground) => replayLedger(ground, { plan, by }));
+      const result = await withLedger(context, openPorts, (ground) => replayLedger(ground, { plan, by }));
       return { result, ok: result.persons.every(({ error }) => error === null) };
     },
     render: ({ persons, sequences }, ink) =>
@@ -337,31 +335,42 @@ const verifyCommand = command({
       : `${ink.bad('NOT genuine')}: ${faults.join('; ')}`,
 });
 
-/** The map, the live structure and the database of a call. */
-async function groundFor(context: CommandContext, ports: RequestPorts): Promise<Ground> {
+/** The map, the live structure, the database and the ports of a call; the one place that opens ports, and closes them. */
+async function withGround<Result>(
+  context: CommandContext,
+  openPorts: OpenPorts,
+  action: (ground: Ground) => Promise<Result>,
+): Promise<Result> {
   const database = await context.database();
   const { map, text } = await loadMap(context.mapFile);
-  return await groundOf({ database, tenant: context.tenant, clock: context.clock, map, mapSha256: sha256(text), ports });
+  const ports = await openPorts(context);
+  try {
+    const { tenant, clock } = context;
+    return await action(await groundOf({ database, tenant, clock, map, mapSha256: sha256(text), ports }));
+  } finally {
+    await ports.close?.();
+  }
 }
 
 async function withLedger<Result>(
   context: CommandContext,
-  ports: RequestPorts,
+  openPorts: OpenPorts,
   action: (ground: ErasureGround) => Promise<Result>,
 ): Promise<Result> {
-  const ground = await groundFor(context, ports);
-  const ledger = await ledgerFor(context);
-  try {
-    return await action({
-      ...ground,
-      ledger,
-      signer: await context.signer(),
-      certificateDirectory: join(context.home, 'certificates'),
-      approval: context.configuration.erasureApproval,
-    });
-  } finally {
-    ledger.close();
-  }
+  return await withGround(context, openPorts, async (ground) => {
+    const ledger = await ledgerFor(context);
+    try {
+      return await action({
+        ...ground,
+        ledger,
+        signer: await context.signer(),
+        certificateDirectory: join(context.home, 'certificates'),
+        approval: context.configuration.erasureApproval,
+      });
+    } finally {
+      ledger.close();
+    }
+  });
 }
 
 function sha256(text: string): string {

@@ -2,11 +2,11 @@
 import type { Capability } from '../capability.ts';
 import { requestCommands } from './commands.ts';
 import { requestJobs } from './jobs.ts';
-import type { RequestPorts } from './model.ts';
+import type { OpenPorts } from './model.ts';
 
 /** Everything about one person: found, exported, erased, proven. */
-export function requestsCapability(ports: RequestPorts): Capability {
-  return { name: 'requests', commands: requestCommands(ports), jobs: requestJobs(ports) };
+export function requestsCapability(openPorts: OpenPorts): Capability {
+  return { name: 'requests', commands: requestCommands(openPorts), jobs: requestJobs };
 }
 
 export { executeErasure, type Approval, type ExecuteOptions } from './actions/execute-erasure.ts';
@@ -21,6 +21,7 @@ export type {
   ErasureParticipant,
   ErasureScope,
   FieldOpener,
+  OpenPorts,
   ParticipantEffects,
   ParticipantPlan,
   RequestPorts,

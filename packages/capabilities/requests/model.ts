@@ -2,6 +2,7 @@ import type pg from 'pg';
 import Type, { type Static } from 'typebox';
 import type { Id } from '@safekeep/core';
 import type { Queryable } from '@safekeep/postgres';
+import type { CommandContext } from '../capability.ts';
 import type { Person } from '../holds/index.ts';
 
 export type ErasureId = Id<'erasure'>;
@@ -24,6 +25,8 @@ export type ErasureScope = {
   /** Rows that a hold or a duty keeps: their keys and ciphertext must survive. */
   readonly kept: ReadonlyMap<string, readonly RowKey[]>;
   readonly mode: ErasureMode;
+  /** Holds that keep rows: what the keys of the person open must stay open until they end, and the erasure then comes again. */
+  readonly holds: readonly string[];
 };
 
 /** What a part will do, for the plan: part of its hash. Counts and names, never a value of a row. */
@@ -45,10 +48,14 @@ export type ParticipantEffects = {
 
 /**
  * A capability that takes part in every erasure: it drains and forgets (audit), destroys keys and blind indexes (encryption).
- * `within` runs in the erasing transaction at two moments; what it throws takes all of it back.
+ * `within` runs in the erasing transaction: `before-rows` first thing, also in each chunk of a large one, `after-rows` at the end of
+ * the last. What it throws takes all of that transaction back.
  */
 export type ErasureParticipant = {
   readonly name: string;
+  /** Outside of any transaction, before the first that erases. May be called again. */
+  readonly before?: (scope: Pick<ErasureScope, 'tenant' | 'person'>) => Promise<void>;
+  /** In the transaction that plans, before it rehearses; the same again at the beginning of one that erases. */
   readonly plan: (db: Queryable, scope: ErasureScope) => Promise<ParticipantPlan>;
   readonly within: (
     client: pg.ClientBase,
@@ -93,12 +100,16 @@ export type AccessLog = (
   scope: { readonly tenant: string; readonly person: Person; readonly from: Date | null; readonly to: Date | null },
 ) => AsyncIterable<Readonly<Record<string, string | null>>>;
 
-/** What the composition root puts together. Everything holds with empty lists too. */
+/** What the composition root opens for a command. Everything holds with empty lists too. */
 export type RequestPorts = {
   readonly participants: readonly ErasureParticipant[];
   readonly opener?: FieldOpener;
   readonly accessLog?: AccessLog;
+  readonly close?: () => Promise<void>;
 };
+
+/** Opens the ports of a command; they are closed at its end. */
+export type OpenPorts = (context: CommandContext) => Promise<RequestPorts>;
 
 // ---- traversal -----------------------------------------------------------------------------------------------------------
 

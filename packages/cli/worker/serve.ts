@@ -24,9 +24,14 @@ export async function serveJobs(context: CommandContext, kinds: readonly JobKind
     const worker = await startWorker({ database, control, kinds, clock: context.clock, log: context.log });
     context.say(`The worker takes jobs (${kinds.map(({ kind }) => kind).join(', ')}). Ctrl-C ends it when its jobs are safe.`);
     // Beside the jobs, by the login that owns the log: the worker's own may not write into it. Many may run, one is at work.
-    const sequencing = keepSequencing(await openSequencer(context), context.signal);
-    await aborted(context.signal);
-    await Promise.all([worker.drain(), sequencing]);
+    const sequencer = await openSequencer(context);
+    try {
+      const sequencing = keepSequencing(sequencer, context.signal);
+      await aborted(context.signal);
+      await Promise.all([worker.drain(), sequencing]);
+    } finally {
+      await sequencer.keys.close();
+    }
   } finally {
     await Promise.all([database.close(), control.close()]);
   }

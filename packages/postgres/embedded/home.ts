@@ -44,7 +44,19 @@ const RUNTIME_DIRECTORY = '/var/lib/safekeep';
 const DATABASE = 'safekeep';
 const BACKGROUND = 'background';
 // What Safekeep itself puts into a home, some of it before the server's first start.
-const OURS = new Set(['.gitignore', 'embedded', 'keys', 'ledger', 'log', 'reports', 'runtime', 'sample']);
+const OURS = new Set([
+  '.gitignore',
+  'audit',
+  'certificates',
+  'embedded',
+  'exports',
+  'keys',
+  'ledger',
+  'log',
+  'reports',
+  'runtime',
+  'sample',
+]);
 // A disk of its own for the home is as good as an empty folder.
 const DISK = 'lost+found';
 const LOG_SETTINGS = {

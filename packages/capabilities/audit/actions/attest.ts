@@ -1,9 +1,9 @@
 import type { Database } from '@safekeep/postgres';
-import type pg from 'pg';
-import type { Attestation, Capture } from '../model.ts';
-import { readMissingFunctions, readReplicaSettings, readStanding } from '../store/attestation.ts';
-import { readCaptures } from '../store/sequencer.ts';
+import type { Attestation } from '../model.ts';
+import { readMissingFunctions } from '../store/attestation.ts';
 import { beginWriting, endWriting, setTenant } from '../store/record.ts';
+import { checkStanding } from '../verification/check-standing.ts';
+import { faultList } from '../verification/faults.ts';
 import { recordEventWithin } from './record-event.ts';
 
 /**
@@ -14,13 +14,11 @@ export async function attest(database: Database, tenant: string): Promise<Attest
   return await database.withClient(async (client) => {
     await beginWriting(client);
     await setTenant(client, tenant);
-    const captures = [...(await readCaptures(client)).values()].filter((capture) => capture.tenant === tenant);
-    const faults: Attestation['faults'] = [];
-    for (const capture of captures) faults.push(...(await faultsOf(client, capture)));
-    for (const name of await readReplicaSettings(client))
-      faults.push({ table: null, object: name, fault: 'works as a replica: its changes fire no trigger' });
-    for (const name of await readMissingFunctions(client)) faults.push({ table: null, object: name, fault: 'is missing' });
-    const result = { ok: faults.length === 0, tables: captures.length, faults };
+    const found = faultList();
+    const tables = await checkStanding(client, { tenant, wanted: [] }, found);
+    const faults = found.list().map(({ code, detail }) => ({ code, detail }));
+    for (const name of await readMissingFunctions(client)) faults.push({ code: 'function-changed', detail: `${name} is not there.` });
+    const result = { ok: faults.length === 0, tables, faults };
     await recordEventWithin(client, tenant, {
       kind: result.ok ? 'compliance' : 'security',
       action: result.ok ? 'attested' : 'capture-broken',
@@ -29,28 +27,4 @@ export async function attest(database: Database, tenant: string): Promise<Attest
     await endWriting(client);
     return result;
   });
-}
-
-async function faultsOf(client: pg.ClientBase, capture: Capture): Promise<Attestation['faults']> {
-  const { triggers, functions } = await readStanding(
-    client,
-    capture.functions.map(({ name }) => name),
-  );
-  const table = capture.table;
-  const standing = new Map((triggers ?? []).map((trigger) => [trigger.name, trigger]));
-  const made = new Map((functions ?? []).map((each) => [each.name, each]));
-  return [
-    ...capture.triggers.flatMap((name) => {
-      const trigger = standing.get(name);
-      if (trigger === undefined) return [{ table, object: `trigger ${name}`, fault: 'is missing' }];
-      return trigger.firing === 'O' || trigger.firing === 'A' ? [] : [{ table, object: `trigger ${name}`, fault: 'is disabled' }];
-    }),
-    ...capture.functions.flatMap(({ name, sha256 }) => {
-      const found = made.get(name);
-      if (found === undefined) return [{ table, object: `function ${name}`, fault: 'is missing' }];
-      return found.sha256 === sha256 && found.definer
-        ? []
-        : [{ table, object: `function ${name}`, fault: 'is not as it was applied' }];
-    }),
-  ];
 }

@@ -148,7 +148,6 @@ async function attack(client: pg.ClientBase): Promise<void> {
     'audit_inbox_even',
     'audit_inbox_odd',
     'audit_actor_keys',
-    'audit_subject_keys',
     'audit_sequencer',
     'audit_keys_only',
   ])

@@ -1,6 +1,7 @@
 import type pg from 'pg';
-import type { Fate } from '../model.ts';
-import { captureKeysOnly, forgetSubject } from '../store/erasure.ts';
+import type { Queryable } from '@safekeep/postgres';
+import type { Fate } from '../../encryption/index.ts';
+import { captureKeysOnly, countNamed, forgetSubject } from '../store/erasure.ts';
 import { lockSequencer } from '../store/sequencer.ts';
 import { sequence, type SequencerGround } from './sequence.ts';
 
@@ -34,6 +35,11 @@ export async function beginErasure(client: Pick<pg.ClientBase, 'query'>, { tenan
   await captureKeysOnly(client, tenant, subject);
 }
 
+/** For a transaction that only tries an erasure and is rolled back: capture writes keys only, and no lock is taken. */
+export async function rehearseErasure(client: Queryable, { tenant, subject }: Erased): Promise<void> {
+  await captureKeysOnly(client, tenant, subject);
+}
+
 /** Destroys keys and salts, and empties what points to the person. Every checkpoint, proof and consistency proof stays valid. */
 export async function forget(
   client: Pick<pg.ClientBase, 'query'>,
@@ -42,4 +48,9 @@ export async function forget(
 ): Promise<{ readonly keyIds: readonly string[]; readonly events: number }> {
   const keyIds = await keys.subjectKeys.destroy(client, { tenant, subject }, fates);
   return { keyIds, events: await forgetSubject(client, { tenant, subject, fates, keyIds }) };
+}
+
+/** How many events still name the person whom an erasure should have emptied: none, or it is not done. */
+export async function stillNamed(db: Queryable, { tenant, subject, fates = ['erasable'] }: Erased): Promise<number> {
+  return await countNamed(db, { tenant, subject, fates });
 }

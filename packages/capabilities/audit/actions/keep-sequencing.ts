@@ -8,6 +8,8 @@ const STANDBY_MS = 1000;
 /** After a failure; doubles up to the longest. */
 const FAILED_MS = 500;
 const FAILED_AT_MOST_MS = 30_000;
+/** How often the use of keys is written down. */
+const FLUSH_MS = 60_000;
 /** An inbox that is large to look through is looked through less often: so much longer than that takes. */
 const REST_FACTOR = 2;
 
@@ -17,11 +19,16 @@ const REST_FACTOR = 2;
  */
 export async function keepSequencing(ground: SequencerGround, signal: AbortSignal): Promise<void> {
   let failures = 0;
+  let flushedMs = ground.clock.elapsedMs();
   while (!signal.aborted) {
     const startMs = ground.clock.elapsedMs();
     let pauseMs: number;
     try {
       const { state } = await sequence(ground);
+      if (startMs - flushedMs >= FLUSH_MS) {
+        await ground.keys.flushUsage();
+        flushedMs = startMs;
+      }
       failures = 0;
       pauseMs = state === 'busy' ? STANDBY_MS : Math.max(PAUSE_MS, REST_FACTOR * (ground.clock.elapsedMs() - startMs));
     } catch (error) {

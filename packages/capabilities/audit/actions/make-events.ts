@@ -1,26 +1,24 @@
 import { hash } from 'node:crypto';
 import type pg from 'pg';
 import { newId, type Clock } from '@safekeep/core';
+import { ownerName, type KeyOwner, type SubjectKey } from '../../encryption/index.ts';
 import {
-  ownerName,
   QUARANTINE,
   type Attribution,
   type Capture,
   type CapturedColumn,
   type Commitment,
   type EventRow,
-  type KeyOwner,
   type SealedBlob,
-  type SubjectKey,
   type Values,
 } from '../model.ts';
-import type { AuditKeys } from '../keys/key-file.ts';
+import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
 import { actorMessage } from '../rules/actor-proof.ts';
 import { blobContext, commit, linkBytes, readableBytes, SALT_BYTES, writeCommitments, writeSealed } from '../rules/leaf.ts';
 import type { InboxRow } from '../store/inbox.ts';
 import { normalised } from '../store/events.ts';
-import { readActorKeys, type ActorBlocks } from '../store/sequencer.ts';
+import { readActorKeys, readTenants, type ActorBlocks } from '../store/sequencer.ts';
 import { findInsertedRows, type Inserted } from './inserted-rows.ts';
 import { findPeople, readValues, type People } from './people.ts';
 
@@ -34,7 +32,7 @@ export type Prepared = {
 };
 
 export type BatchGround = {
-  readonly keys: AuditKeys;
+  readonly keys: Pick<AuditKeys, 'subjectKeys' | 'pseudonymOf'>;
   readonly captures: ReadonlyMap<string, Capture>;
   readonly clock: Clock;
   /** See {@link findInsertedRows}. */
@@ -66,9 +64,13 @@ export async function makeEvents(client: pg.ClientBase, rows: readonly InboxRow[
   const inserted = await findInsertedRows(client, { rows, captureOf, beyond: ground.beyond });
   const people = await findPeople(client, rows, captureOf);
   const drafts = rows.map((row) => draftOf(row, { capture: captureOf(row), inserted, people }));
-  const owners = drafts.flatMap((draft) => draft.parts.map((part) => ownerOf(draft, part)));
+  const known = await readTenants(client, [...new Set(rows.map(({ tenant }) => tenant))]);
+  const owners = drafts.flatMap((draft) => draft.parts.flatMap((part) => ownerOf(draft, part, known) ?? []));
   const keys = await ground.keys.subjectKeys.forSealing(client, owners);
-  const settled = drafts.map((draft) => settle(draft, keys));
+  const settled = drafts.map((draft) => settle(draft, (part) => {
+    const owner = ownerOf(draft, part, known);
+    return owner === undefined ? undefined : keys.get(ownerName(owner));
+  }));
   const texts = await normalised(
     client,
     settled.flatMap(({ details }) => details ?? []),
@@ -197,8 +199,13 @@ function partsOf(row: InboxRow, capture: Capture | undefined, people: People): r
   return [...parts.values()];
 }
 
-function ownerOf({ row, capture }: Draft, { subject }: Part): KeyOwner {
-  return { tenant: row.tenant, subject, fate: capture?.fate ?? 'erasable' };
+/**
+ * A tenant column can say anything. Of a tenant that Safekeep does not know, whoever applied the capture holds the keys: otherwise one
+ * row would stop the log of all. Undefined for an event of nobody's capture: nothing of it is sealed.
+ */
+function ownerOf({ row, capture }: Draft, { subject }: Part, known: ReadonlySet<string>): KeyOwner | undefined {
+  const tenant = known.has(row.tenant) ? row.tenant : capture?.tenant;
+  return tenant === undefined ? undefined : { tenant, subject, fate: capture?.fate ?? 'erasable' };
 }
 
 type Settled = {
@@ -212,11 +219,10 @@ type Settled = {
 };
 
 /** Seals for those whose keys stand. Of those who are erased nothing is left but that something happened. */
-function settle(draft: Draft, keys: ReadonlyMap<string, SubjectKey | 'erased'>): Settled {
+function settle(draft: Draft, keyOf: (part: Part) => SubjectKey | 'erased' | undefined): Settled {
   const { row, parts, personal } = draft;
   const standing = parts.flatMap((part) => {
-    const key = keys.get(ownerName(ownerOf(draft, part)));
-    if (key === undefined) throw new Error('A key was asked for and not answered');
+    const key = keyOf(part);
     return key === 'erased' ? [] : [{ part, key }];
   });
   const gone = standing.length < parts.length;
@@ -224,7 +230,9 @@ function settle(draft: Draft, keys: ReadonlyMap<string, SubjectKey | 'erased'>):
   const blobs = personal
     ? standing.flatMap(({ part, key }) => {
         const blob = blobOf(draft, part);
-        return blob === undefined ? [] : [{ key, blob }];
+        if (blob === undefined) return [];
+        if (key === undefined) throw new Error('A key was asked for and not answered');
+        return [{ key, blob }];
       })
     : [];
   const details = gone ? { ...draft.details, erased: true } : draft.details;

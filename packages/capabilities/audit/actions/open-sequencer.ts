@@ -1,14 +1,18 @@
 import type { CommandContext } from '../../capability.ts';
 import { lastCheckpoint } from '../files/last-checkpoint.ts';
-import { openAuditKeys } from '../keys/key-file.ts';
+import { openKeys, type Keyring } from '../../encryption/index.ts';
+import { auditKeys } from '../keys/audit-keys.ts';
 import type { SequencerGround } from './sequence.ts';
 
-/** What a sequencer of this home works with. Where `--home` is another, so are the keys: events then cannot be opened here. */
-export async function openSequencer(context: CommandContext): Promise<SequencerGround> {
+/**
+ * What a sequencer of this home works with; whoever opens it closes `keys`. Where `--home` is another, so are the keys: events then
+ * cannot be opened here.
+ */
+export async function openSequencer(context: CommandContext, ring?: Keyring): Promise<SequencerGround> {
   const signer = await context.signer();
   return {
     database: await context.database(),
-    keys: await openAuditKeys(context.home),
+    keys: await auditKeys(context.home, ring ?? (await openKeys(context))),
     signer,
     last: lastCheckpoint(context.home),
     clock: context.clock,

@@ -5,7 +5,7 @@ import { formatTableName, parseTableName, SafekeepError } from '@safekeep/core';
 import { codeOf } from '@safekeep/postgres';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
 import { recordEvent } from '../actions/record-event.ts';
-import { openAuditKeys } from '../keys/key-file.ts';
+import { withAuditKeys } from '../keys/audit-keys.ts';
 import { accessLog, recordHistory, searchEvents, type Page } from '../questions/answer.ts';
 import { exportEvents } from '../questions/export-events.ts';
 import type { ExportFormat } from '../questions/formats.ts';
@@ -76,10 +76,11 @@ const history = command({
       ...row,
       actor: { name: userInfo().username },
     });
-    const { subjectKeys: keys } = await openAuditKeys(context.home);
-    return tell(
-      context,
-      await recordHistory(database, { tenant: context.tenant, keys }, { ...filterOf(input), ...row }, pageOf(input)),
+    return await withAuditKeys(context, async ({ subjectKeys: keys }) =>
+      tell(
+        context,
+        await recordHistory(database, { tenant: context.tenant, keys }, { ...filterOf(input), ...row }, pageOf(input)),
+      ),
     );
   },
   render: renderPage,

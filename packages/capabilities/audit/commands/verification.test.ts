@@ -34,6 +34,7 @@ async function bench(t: TestContext) {
     home: made.home,
     tenant: 'default',
     mapFile: join(made.home, 'datamap.yaml'),
+    configuration: { rootKind: 'file', rootTimeoutMs: 10_000 },
     clock: made.sequencer.clock,
     log: made.sequencer.log,
     signal: new AbortController().signal,

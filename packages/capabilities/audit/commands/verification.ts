@@ -4,7 +4,7 @@ import { isSafekeepError, SafekeepError } from '@safekeep/core';
 import { loadMap } from '@safekeep/capabilities/datamap';
 import manifest from '../../package.json' with { type: 'json' };
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
-import { openAuditKeys } from '../keys/key-file.ts';
+import { withAuditKeys } from '../keys/audit-keys.ts';
 import { NoteText } from '../model.ts';
 import { openChanges } from '../store/event-values.ts';
 import { exportTiles } from '../verification/export-tiles.ts';
@@ -76,21 +76,22 @@ async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: 
   const database = await context.database();
   await tried(context, sequenceFirst);
   const { verifierKey } = await context.signer();
-  const { subjectKeys, pseudonymOf } = await openAuditKeys(context.home);
   const outside = await keptCheckpoints(context.home, context.tenant);
   const wanted = await tablesOfMap(context);
-  return await withProgress(context, 'events', (progress) =>
-    verifyDatabase(database, {
-      tenant: context.tenant,
-      verifierKey,
-      outside,
-      wanted,
-      full,
-      pseudonymOf,
-      valuesOf: (client, events) => openChanges(client, subjectKeys, events),
-      signal: context.signal,
-      progress,
-    }),
+  return await withAuditKeys(context, ({ subjectKeys, pseudonymOf }) =>
+    withProgress(context, 'events', (progress) =>
+      verifyDatabase(database, {
+        tenant: context.tenant,
+        verifierKey,
+        outside,
+        wanted,
+        full,
+        pseudonymOf,
+        valuesOf: (client, events) => openChanges(client, subjectKeys, events),
+        signal: context.signal,
+        progress,
+      }),
+    ),
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Database } from '@safekeep/postgres';
-import type { EventRow, SubjectKeys } from '../model.ts';
+import type { SubjectKeys } from '../../encryption/index.ts';
+import type { EventRow } from '../model.ts';
 import { openChanges } from '../store/event-values.ts';
 import { readOnly } from '../store/read-only.ts';
 import type { EventFilter, EventView, Place } from './model.ts';

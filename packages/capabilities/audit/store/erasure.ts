@@ -1,9 +1,10 @@
 import type pg from 'pg';
+import type { Queryable } from '@safekeep/postgres';
 
 type Client = Pick<pg.ClientBase, 'query'>;
 
 /** From here to the end of the transaction capture writes keys and names of columns, and no values. */
-export async function captureKeysOnly(client: Client, tenant: string, subject: string): Promise<void> {
+export async function captureKeysOnly(client: Queryable, tenant: string, subject: string): Promise<void> {
   await client.query('select safekeep.capture_keys_only($1, $2)', [tenant, subject]);
 }
 
@@ -45,4 +46,19 @@ export async function forgetSubject(
     [tenant, subject, fates, keyIds],
   );
   return Number(rows[0]?.forgotten ?? 0);
+}
+
+/** Events of tables with these fates that name the person. */
+export async function countNamed(
+  db: Queryable,
+  { tenant, subject, fates }: { readonly tenant: string; readonly subject: string; readonly fates: readonly string[] },
+): Promise<number> {
+  const { rows } = await db.query(
+    `select count(*)::float8 as events from safekeep.audit_events as e
+       left join safekeep.audit_captures as c on c.tenant_id = e.tenant_id and c.table_name = e.table_name
+      where e.tenant_id = $1 and (e.subject = $2 or e.other_subjects @> array[$2]) and coalesce(c.definition ->> 'fate', 'erasable') = any ($3::text[])`,
+    [tenant, subject, fates],
+  );
+  // The statement names this column.
+  return (rows as readonly { readonly events: number }[])[0]?.events ?? 0;
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import type { Change, EventRow, SealedBlob, SubjectKey, SubjectKeys, Values } from '../model.ts';
+import type { SubjectKey, SubjectKeys } from '../../encryption/index.ts';
+import type { Change, EventRow, SealedBlob, Values } from '../model.ts';
 import { blobContext, readCommitments, readSealed } from '../rules/leaf.ts';
 
 type Part = { readonly old?: Values; readonly new?: Values };

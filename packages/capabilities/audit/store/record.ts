@@ -1,23 +1,27 @@
 import type pg from 'pg';
+import type { Queryable } from '@safekeep/postgres';
 import type { EventId, NewEvent } from '../model.ts';
 
+type Actor = { readonly name: string; readonly purpose?: string | null; readonly request?: string | null };
+
 /** For the rest of the transaction. */
-export async function setTenant(client: Pick<pg.ClientBase, 'query'>, tenant: string): Promise<void> {
+export async function setTenant(client: Queryable, tenant: string): Promise<void> {
   await client.query("select set_config('safekeep.tenant', $1, true)", [tenant]);
+}
+
+export async function setActor(client: Queryable, { name, purpose = null, request = null }: Actor): Promise<void> {
+  await client.query('select safekeep.set_actor($1, $2, $3)', [name, purpose, request]);
 }
 
 /** In the caller's transaction, whose tenant it sets. */
 export async function writeEvent(
-  client: Pick<pg.ClientBase, 'query'>,
+  client: Queryable,
   tenant: string,
   id: EventId,
   event: NewEvent,
 ): Promise<void> {
   await setTenant(client, tenant);
-  if (event.actor !== undefined) {
-    const { name, purpose = null, request = null } = event.actor;
-    await client.query('select safekeep.set_actor($1, $2, $3)', [name, purpose, request]);
-  }
+  if (event.actor !== undefined) await setActor(client, event.actor);
   await client.query('select safekeep.record_audit_event($1, $2, $3, $4, $5, $6, $7::jsonb)', [
     id,
     event.kind,

@@ -115,6 +115,15 @@ export async function sweepKeysOnly(client: pg.ClientBase): Promise<void> {
   await client.query('delete from safekeep.audit_keys_only');
 }
 
+/** Those of the names that are tenants of Safekeep. */
+export async function readTenants(client: pg.ClientBase, names: readonly string[]): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ tenant: string }>(
+    'select tenant_id as tenant from safekeep.tenants where tenant_id = any ($1::text[])',
+    [names],
+  );
+  return new Set(rows.map(({ tenant }) => tenant));
+}
+
 // ---- trees -----------------------------------------------------------------------------------------------------------
 
 /** The newest era of each tenant that has a log. */

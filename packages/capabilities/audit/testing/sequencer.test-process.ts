@@ -6,7 +6,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sequence, type SequencerMoment } from '../actions/sequence.ts';
 import { lastCheckpoint } from '../files/last-checkpoint.ts';
-import { openAuditKeys } from '../keys/key-file.ts';
+import { fileRing } from '../../encryption/testing/file-ring.ts';
+import { auditKeys } from '../keys/audit-keys.ts';
 
 // Sequences in small batches and kills itself, as a power cut would, when it comes to a moment for the nth time.
 const [url, home, fatal, nth] = process.argv.slice(2);
@@ -21,7 +22,7 @@ const observe = (moment: SequencerMoment): void => {
 };
 const ground = {
   database,
-  keys: await openAuditKeys(home),
+  keys: await auditKeys(home, fileRing({ database, home, clock: systemClock })),
   signer: signingKeyFromPem(await readFile(join(home, 'signing.pem'), 'utf8'), 'safekeep-test'),
   last: lastCheckpoint(home),
   clock: systemClock,

@@ -21,7 +21,8 @@ import {
 import { sequence, type SequencerGround } from '../actions/sequence.ts';
 import { auditCapture } from '../contributors/capture.ts';
 import { lastCheckpoint } from '../files/last-checkpoint.ts';
-import { openAuditKeys } from '../keys/key-file.ts';
+import { fileRing } from '../../encryption/testing/file-ring.ts';
+import { auditKeys } from '../keys/audit-keys.ts';
 import type { EventRow, Sequenced } from '../model.ts';
 import { blobContext, readSealed } from '../rules/leaf.ts';
 import { EVENT_COLUMNS } from '../store/events.ts';
@@ -43,6 +44,8 @@ export type Workbench = TestDatabase & {
   readonly sequencer: SequencerGround;
   /** Brings the map onto the database: what these tables say beside `audit: { writes: true }`. */
   readonly capture: (tables: TableTexts, parts?: object) => Promise<void>;
+  /** As another process would begin. */
+  readonly forgetKeys: () => void;
   readonly sequence: (options?: Partial<SequencerGround>) => Promise<Sequenced>;
   /** All events of the default tenant in the order of the tree. */
   readonly events: () => Promise<readonly EventRow[]>;
@@ -82,7 +85,9 @@ export async function workbench(
   };
   const home = await mkdtemp(join(tmpdir(), 'safekeep-audit-'));
   t.after(() => rm(home, { recursive: true, force: true }));
-  const keys = await openAuditKeys(home);
+  const ring = fileRing({ database: made.database, home, clock: systemClock });
+  t.after(async () => ring.forget());
+  const keys = await auditKeys(home, ring);
   const log = openLog({ directory: join(home, 'log'), level: 'info', clock: systemClock, component: 'test', environment: {} });
   t.after(async () => log.close());
   const sequencer: SequencerGround = {
@@ -100,6 +105,7 @@ export async function workbench(
     capture: async (tables, parts = {}) => {
       await bench.apply(bench.intent(tables, parts));
     },
+    forgetKeys: () => ring.forget(),
     sequence: (more = {}) => sequence({ ...sequencer, ...more }),
     events: async () => {
       const { rows } = await bench.pool.query<EventRow>(

@@ -5,7 +5,7 @@ import { readMap, systemClock } from '@safekeep/core';
 import { testDatabase, testServers } from '@safekeep/postgres/testing';
 import { applyPlan } from '@safekeep/capabilities/plan';
 import { auditCapture } from '../contributors/capture.ts';
-import type { SubjectKeys } from '../model.ts';
+import type { SubjectKeys } from '../../encryption/index.ts';
 import { openChanges } from '../store/event-values.ts';
 import { readOnly } from '../store/read-only.ts';
 import { checkRows } from './check-rows.ts';

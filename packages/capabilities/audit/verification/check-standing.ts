@@ -16,13 +16,14 @@ const ANY_CHANGE = /WHEN \(\(+old\.\* (?:\*<>|OPERATOR\(pg_catalog\.\*<>\)) new\
 
 /**
  * Whether what writes the log still does: each trigger is there, fires, always, and calls the function it was made with, whose
- * body is the one that apply wrote. `wanted` are tables that the map wants captured; one that was once must still be.
+ * body is the one that apply wrote. `wanted` are tables that the map wants captured; one that was once must still be. Answers how
+ * many tables are captured.
  */
 export async function checkStanding(
   client: pg.ClientBase,
   { tenant, wanted }: { readonly tenant: string; readonly wanted: readonly string[] },
   faults: FaultList,
-): Promise<void> {
+): Promise<number> {
   const captures = await readCaptures(client, tenant);
   for (const capture of captures) {
     const triggers = await readTriggers(client, capture);
@@ -42,6 +43,7 @@ export async function checkStanding(
   for (const place of await readReplicaSettings(client)) {
     faults.add('trigger-disabled', `session_replication_role is replica for ${place}: no trigger fires there.`);
   }
+  return captures.length;
 }
 
 function namesOf({ functions }: Capture): string[] {

@@ -1,7 +1,6 @@
-import type { CommandContext } from '../../capability.ts';
-import type { Database } from '@safekeep/postgres';
 import type { KeySource } from '../fields/actions/field-keys.ts';
-import { openKeys } from './open-context.ts';
+import type { OpenKeySource } from '../fields/commands.ts';
+import { openKeys, type RecordFor } from './open-context.ts';
 import { rotateScope, type Keyring } from './open-keys.ts';
 
 /** The keys of fields from a key ring: what the engine and the SDK ask for. */
@@ -24,10 +23,10 @@ export function fieldKeySource(ring: Keyring): KeySource {
 }
 
 /** For the commands of fields. */
-export async function openKeySource(
-  context: CommandContext,
-  database: Database,
-): Promise<{ readonly source: KeySource; readonly close: () => Promise<void> }> {
-  const ring = await openKeys(context, { database });
-  return { source: fieldKeySource(ring), close: () => ring.close() };
+export function keySourceOpener(recordFor: RecordFor | undefined): OpenKeySource {
+  return async (context, database) => {
+    const record = recordFor?.(context);
+    const ring = await openKeys(context, { database, ...(record === undefined ? {} : { record }) });
+    return { source: fieldKeySource(ring), close: () => ring.close() };
+  };
 }

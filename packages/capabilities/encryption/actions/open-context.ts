@@ -9,6 +9,9 @@ import { inTenant } from '../store/transaction.ts';
 import { listRing } from './list-keys.ts';
 import { openKeyring, type Keyring } from './open-keys.ts';
 
+/** Who puts into the log what the keys of a command do. */
+export type RecordFor = (context: CommandContext) => RecordEvent;
+
 export type OpenKeysOptions = {
   readonly database?: Database;
   readonly record?: RecordEvent;

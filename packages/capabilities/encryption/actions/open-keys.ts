@@ -170,7 +170,7 @@ class Ring implements Keyring {
     const { database, clock, record } = this.ground;
     if (db === undefined) await inTenant(database, event.tenant, (client) => insertLog(client, event, clock.now()));
     else await insertLog(db, event, clock.now());
-    await record?.(event);
+    await record?.(event, db);
   }
 
   forget(): void {

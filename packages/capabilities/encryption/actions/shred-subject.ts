@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { Queryable } from '@safekeep/postgres';
 import { formatPerson, formatKey, heldBy, parseKey, type ReleaseListener } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type Ledger } from '../../ledger/index.ts';
 import { type Fate, type PersonKey, type SealedPlace } from '../model.ts';
@@ -102,16 +103,47 @@ async function destroyAll(
   },
 ) {
   const keyIds = await ring.subjectKeys.destroy(client, { tenant, subject }, fates);
-  const marks = await ring.marksOf(tenant, subject, fates);
-  const epochs = [...new Set((await readOwned(client, tenant, marks)).map(({ epoch }) => epoch))];
-  const counts: Record<string, number> = { 'safekeep.encryption_keys': keyIds.length };
+  const { epochs, counts: beside } = await endShred(ring, client, { tenant, person, fates, places });
+  const counts = { 'safekeep.encryption_keys': keyIds.length, ...beside };
+  return { result: { keyIds, epochs, counts }, counts };
+}
+
+/**
+ * What belongs to the end of a person's keys, in the transaction that destroyed them: what would outlive them is nulled, nobody is to
+ * shred them again, the log of keys says so. Answers the epochs that they were under, for the horizon.
+ */
+export async function endShred(
+  ring: Keyring,
+  client: pg.ClientBase,
+  {
+    tenant,
+    person,
+    fates,
+    places,
+  }: {
+    readonly tenant: string;
+    readonly person: PersonKey;
+    readonly fates: readonly Fate[];
+    readonly places: readonly SealedPlace[];
+  },
+): Promise<{ readonly epochs: readonly number[]; readonly counts: Readonly<Record<string, number>> }> {
+  const marks = await ring.marksOf(tenant, formatPerson(person), fates);
+  const owned = await readOwned(client, tenant, marks);
+  const counts: Record<string, number> = {};
   for (const place of places) {
     for (const [table, rows] of Object.entries((await place.forget?.(client, tenant, person)) ?? {}))
       counts[table] = (counts[table] ?? 0) + rows;
   }
   await removeShred(client, tenant, { type: person.type, key: formatKey(person.key), fates });
-  await ring.log({ operation: 'shred', tenant, keyId: null, rows: keyIds.length, error: null }, client);
-  return { result: { keyIds, epochs, counts }, counts };
+  await ring.log({ operation: 'shred', tenant, keyId: null, rows: owned.length, error: null }, client);
+  return { epochs: [...new Set(owned.map(({ epoch }) => epoch))], counts };
+}
+
+/** The id of the person's erasable key, in hex; null where they have none, or it was destroyed. */
+export async function livingKeyOf(ring: Keyring, db: Queryable, tenant: string, person: PersonKey): Promise<string | null> {
+  const marks = await ring.marksOf(tenant, formatPerson(person), ['erasable']);
+  const living = (await readOwned(db, tenant, marks)).find(({ state }) => state !== 'shredded');
+  return living === undefined ? null : living.keyId.toString('hex');
 }
 
 export type ShredsWorkedOff = {

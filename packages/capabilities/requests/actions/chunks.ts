@@ -11,7 +11,7 @@ import { inTransaction, prepareSession, setLockTimeout } from '../store/session.
 import { followPaths, identityOf, tableOf } from '../store/traverse.ts';
 import { carryOut, keysOf, type TableCounts } from './carry-out.ts';
 import { decide, personMark } from './decide.ts';
-import { refuseUnfit, type Approval, type ExecuteOptions } from './execute-erasure.ts';
+import { effectsAt, refuseUnfit, type Approval, type ExecuteOptions } from './execute-erasure.ts';
 import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
 import { makePlan, type ErasureOrder } from './plan-erasure.ts';
 import { policies, type SurveyedTable } from './survey.ts';
@@ -152,6 +152,15 @@ async function chunkWithin(
     const problems = decision.blocked.map(({ what, remedy }) => `${table}: ${what}. ${remedy}`).join('\n');
     throw new SafekeepError('erasure-blocked', { problems });
   }
+  await effectsAt(client, ground, 'before-rows', {
+    tenant: ground.tenant,
+    person,
+    erasure: progress.erasure,
+    mode,
+    holds: [],
+    rows: new Map(),
+    kept: new Map(),
+  });
   const done = await carryOut(client, ground, { found, decision, keys: keysOf(ground.ledger, ground.tenant, progress.erasure) });
   const counts = done.counts.get(table);
   const kept = keptLines(

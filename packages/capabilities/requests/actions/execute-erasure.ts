@@ -49,6 +49,7 @@ export async function executeErasure(
   approval: Approval,
   options: ExecuteOptions = {},
 ): Promise<ErasureDone> {
+  for (const { before } of ground.ports.participants) await before?.({ tenant: ground.tenant, person: order.person });
   const { tenant, database } = ground;
   const { taken, plan } = await inTransaction(database, { tenant }, async (client) => ({
     taken: await readErasures(client, tenant, { planHash: approval.hash }),
@@ -250,7 +251,7 @@ function erasureIdOf(text: string): ErasureId {
   return id;
 }
 
-async function effectsAt(
+export async function effectsAt(
   client: pg.ClientBase,
   { ports }: ErasureGround,
   moment: 'before-rows' | 'after-rows',

@@ -123,8 +123,8 @@ function personOf({ type, key }: ErasureRecord): Person {
   return { type, key: parts };
 }
 
-function scopeOf(tenant: string, { id, mode }: ErasureRecord, person: Person): ErasureScope {
-  return { tenant, person, erasure: id, mode, rows: new Map(), kept: new Map() };
+function scopeOf(tenant: string, { id, mode, holds }: ErasureRecord, person: Person): ErasureScope {
+  return { tenant, person, erasure: id, mode, holds, rows: new Map(), kept: new Map() };
 }
 
 async function recheckParts(client: pg.ClientBase, { ports }: ErasureGround, scope: ErasureScope): Promise<readonly Residue[]> {

@@ -89,6 +89,7 @@ export async function makePlan(
     person,
     erasure: options.erasure ?? null,
     mode,
+    holds: decision.holds.filter(({ heldRows }) => heldRows.length > 0).map(({ id }) => id),
     rows: keysByTable(decision, (action) => action !== 'keep'),
     kept: keysByTable(decision, (action) => action === 'keep'),
   };

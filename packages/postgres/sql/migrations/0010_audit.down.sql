@@ -11,7 +11,7 @@ end
 $$;
 drop view safekeep.audit_index_health, safekeep.audit_table_health, safekeep.audit_partition_health,
   safekeep.audit_retention, safekeep.audit_compliance, safekeep.audit_security_events, safekeep.audit_data_access;
-drop table safekeep.audit_keys_only, safekeep.audit_actor_keys, safekeep.audit_subject_keys, safekeep.audit_events,
+drop table safekeep.audit_keys_only, safekeep.audit_actor_keys, safekeep.audit_events,
   safekeep.audit_checkpoints, safekeep.audit_tiles, safekeep.audit_trees, safekeep.audit_sequencer, safekeep.audit_captures,
   safekeep.audit_inbox_odd, safekeep.audit_inbox_even;
 drop function safekeep.make_audit_partition(date);

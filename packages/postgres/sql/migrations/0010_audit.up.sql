@@ -166,21 +166,6 @@ revoke execute on function safekeep.make_audit_partition(date) from public;
 select safekeep.make_audit_partition((pg_catalog.date_trunc('month', pg_catalog.now() at time zone 'UTC') + ahead * interval '1 month')::date)
   from pg_catalog.generate_series(0, 3) as ahead;
 
--- Keys of people for what is sealed in events, themselves sealed by the root key of the home. `wrapped` is null once destroyed,
--- and the row stays, so that no key is made for that person again.
-create table safekeep.audit_subject_keys (
-  tenant_id    text not null,
-  subject      text not null,
-  fate         text not null check (fate in ('erasable', 'kept')),
-  key_id       text not null,
-  wrapped      bytea,
-  made_at      timestamptz not null,
-  destroyed_at timestamptz,
-  primary key (tenant_id, subject, fate),
-  unique (tenant_id, key_id),
-  check ((wrapped is null) = (destroyed_at is not null))
-);
-
 -- What a tenant's application proves its actors with. Read by definer functions and the owner alone.
 create table safekeep.audit_actor_keys (
   tenant_id text not null,
@@ -241,7 +226,6 @@ alter table safekeep.audit_sequencer enable row level security;
 alter table safekeep.audit_trees enable row level security;
 alter table safekeep.audit_tiles enable row level security;
 alter table safekeep.audit_checkpoints enable row level security;
-alter table safekeep.audit_subject_keys enable row level security;
 alter table safekeep.audit_actor_keys enable row level security;
 alter table safekeep.audit_keys_only enable row level security;
 create policy tenant_isolation on safekeep.audit_captures
@@ -251,8 +235,6 @@ create policy tenant_isolation on safekeep.audit_trees
 create policy tenant_isolation on safekeep.audit_tiles
   using (tenant_id = safekeep.current_tenant()) with check (tenant_id = safekeep.current_tenant());
 create policy tenant_isolation on safekeep.audit_checkpoints
-  using (tenant_id = safekeep.current_tenant()) with check (tenant_id = safekeep.current_tenant());
-create policy tenant_isolation on safekeep.audit_subject_keys
   using (tenant_id = safekeep.current_tenant()) with check (tenant_id = safekeep.current_tenant());
 -- The others have no policy: nobody but the owner of the schema sees or writes a row of them.
 

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
-import type { Census, Field, PageRange } from '../model.ts';
+import type { Census, Field, FieldIndex, PageRange } from '../model.ts';
 import { listFields } from './records.ts';
-import { namesOf } from './names.ts';
+import { namesOf, q } from './names.ts';
 
 /** A row as it was read: where it lay and what stood there. */
 export type PlainRow = { readonly place: string; readonly plain: string };
@@ -234,4 +234,24 @@ export async function censusOf(db: Queryable, tenant: string): Promise<ReadonlyM
     for (const { keyId, values } of await census(db, field)) counted.set(keyId, (counted.get(keyId) ?? 0) + values);
   }
   return counted;
+}
+
+/** The texts of these columns of rows whose blind index is this number. */
+export async function keysByIndex(
+  db: Queryable,
+  field: Field,
+  {
+    index,
+    number,
+    key,
+    limit,
+  }: { readonly index: FieldIndex; readonly number: string; readonly key: readonly string[]; readonly limit: number },
+): Promise<readonly (readonly string[])[]> {
+  const { rows } = await db.query(
+    `select array[${key.map((column) => `${q(column)}::text`).join(', ')}] as key from ${namesOf(field).table}
+      where ${q(index.column)} = $1::bigint order by 1 limit $2`,
+    [number, limit],
+  );
+  // The statement names this column.
+  return (rows as readonly { readonly key: readonly string[] }[]).map((row) => row.key);
 }

@@ -1,0 +1,168 @@
+import {
+  accessLog,
+  actWithin,
+  beginErasure,
+  drainBeforeErasure,
+  forget,
+  openSequencer,
+  parsePlace,
+  rehearseErasure,
+  stillNamed,
+  type SequencerGround,
+} from '@safekeep/capabilities/audit';
+import {
+  endShred,
+  fieldKeys,
+  fieldKeySource,
+  findStored,
+  livingKeyOf,
+  openKeys,
+  openStored,
+  shredHorizon,
+  type Fate,
+  type Keyring,
+  type SealedPlace,
+} from '@safekeep/capabilities/encryption';
+import { formatPerson } from '@safekeep/capabilities/holds';
+import type {
+  AccessLog,
+  ErasureParticipant,
+  ErasureScope,
+  FieldOpener,
+  OpenPorts,
+  ParticipantEffects,
+} from '@safekeep/capabilities/requests';
+import { keyEvents, operator } from './audited.ts';
+
+/**
+ * What the log and the keys bring to finding, exporting and erasing people: the one place where these three meet. One ring serves them
+ * all. The log's part destroys the person's keys, and the keys' part ends what hangs on them.
+ *
+ * Locks of an erasure: the rows of the person, then the sequencer, then keys. A sequencer takes its own before keys and no row at all.
+ */
+export function requestPorts(places: readonly SealedPlace[]): OpenPorts {
+  return async (context) => {
+    const ring = await openKeys(context, { record: keyEvents(context) });
+    const sequencer = await openSequencer(context, ring);
+    return {
+      participants: [logPart(sequencer), keysPart(ring, places)],
+      opener: openerOf(ring),
+      accessLog: accessLogOf(sequencer),
+      close: () => ring.close(),
+    };
+  };
+}
+
+const NOTHING: ParticipantEffects = { counts: {}, keysDestroyed: [], horizon: null };
+
+/**
+ * A hold on single rows keeps all that the person's keys open: the history of those rows is sealed under the same key as that of the
+ * others. When it ends the erasure comes again.
+ */
+function isHeld({ holds }: ErasureScope): boolean {
+  return holds.length > 0;
+}
+
+/** What the law keeps stays readable as long as rows of it are kept. */
+function fatesOf({ kept }: ErasureScope): readonly Fate[] {
+  return [...kept.values()].some((rows) => rows.length > 0) ? ['erasable'] : ['erasable', 'kept'];
+}
+
+function logPart(sequencer: SequencerGround): ErasureParticipant {
+  return {
+    name: 'audit',
+    before: () => drainBeforeErasure(sequencer),
+    plan: async (db, scope) => {
+      await actWithin(db, operator());
+      await rehearseErasure(db, { tenant: scope.tenant, subject: formatPerson(scope.person) });
+      const history = 'what the log has about the person';
+      if (isHeld(scope))
+        return {
+          will: [],
+          keeps: [{ what: history, reason: `held by ${scope.holds.join(', ')}`, until: null }],
+          externalCopies: [],
+          blocked: [],
+        };
+      const isAll = fatesOf(scope).includes('kept');
+      return {
+        will: ['destroys the keys of what it has about the person, and what names them: that something happened stays, and can be proven'],
+        keeps: isAll ? [] : [{ what: `${history} in tables that must be kept`, reason: 'the same as of those rows', until: null }],
+        externalCopies: [],
+        blocked: [],
+      };
+    },
+    within: async (client, moment, scope) => {
+      const erased = { tenant: scope.tenant, subject: formatPerson(scope.person), fates: fatesOf(scope) };
+      if (moment === 'before-rows') {
+        await actWithin(client, operator());
+        await beginErasure(client, erased);
+        return NOTHING;
+      }
+      if (isHeld(scope)) return NOTHING;
+      const { keyIds, events } = await forget(client, sequencer, erased);
+      return { counts: { 'safekeep.audit_events': events }, keysDestroyed: keyIds, horizon: null };
+    },
+    // What the erasure itself left in the inboxes.
+    after: () => drainBeforeErasure(sequencer),
+    recheck: async (db, scope) => {
+      const count = isHeld(scope) ? 0 : await stillNamed(db, { tenant: scope.tenant, subject: formatPerson(scope.person) });
+      const remedy = 'Run `safekeep audit sequence --once`, make a new plan and erase again.';
+      return count === 0 ? [] : [{ place: 'safekeep.audit_events', what: 'events that name the person', count, remedy }];
+    },
+  };
+}
+
+function keysPart(ring: Keyring, places: readonly SealedPlace[]): ErasureParticipant {
+  return {
+    name: 'encryption',
+    plan: async (_db, scope) => ({
+      will: isHeld(scope) ? [] : ['ends what hangs on the keys of the person, so that nothing is ever sealed for them again'],
+      keeps: [],
+      externalCopies: [],
+      blocked: [],
+    }),
+    within: async (client, moment, scope) => {
+      if (moment === 'before-rows' || isHeld(scope)) return NOTHING;
+      const { tenant, person } = scope;
+      const { epochs, counts } = await endShred(ring, client, { tenant, person, fates: fatesOf(scope), places });
+      // Of backups, WAL and replicas nobody has told yet.
+      const { at } = await shredHorizon(ring, tenant, { epochs, plaintextCopies: 'unknown' });
+      return { counts, keysDestroyed: [], horizon: at === null ? null : at.toISOString() };
+    },
+    after: async () => undefined,
+    recheck: async (db, scope) => {
+      if (isHeld(scope) || (await livingKeyOf(ring, db, scope.tenant, scope.person)) === null) return [];
+      const remedy = 'Make a new plan and erase again; where it stays so, the key table was restored.';
+      return [{ place: 'safekeep.encryption_keys', what: 'key of the person that was not destroyed', count: 1, remedy }];
+    },
+    subjectKeyId: (db, { tenant, person }) => livingKeyOf(ring, db, tenant, person),
+  };
+}
+
+function openerOf(ring: Keyring): FieldOpener {
+  const keys = fieldKeys(fieldKeySource(ring));
+  return {
+    open: (db, { tenant }, values) => openStored(db, keys, tenant, values),
+    find: (db, question) => findStored(db, keys, question),
+  };
+}
+
+/** Lines of the log that are read at once. */
+const LINES = 1_000;
+
+function accessLogOf({ database }: SequencerGround): AccessLog {
+  return async function* lines(_db, { tenant, person, from, to }) {
+    const asked = {
+      subject: formatPerson(person),
+      ...(from === null ? {} : { from: from.toISOString() }),
+      ...(to === null ? {} : { to: to.toISOString() }),
+    };
+    let page = await accessLog(database, tenant, asked, { limit: LINES });
+    for (;;) {
+      for (const { at, action, actor, sentence } of page.events) yield { at, action, actor, sentence };
+      const after = page.next === null ? undefined : parsePlace(page.next);
+      if (after === undefined) return;
+      page = await accessLog(database, tenant, asked, { limit: LINES, after });
+    }
+  };
+}
