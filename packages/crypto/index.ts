@@ -13,7 +13,7 @@ export {
   openTexts,
   sealTexts,
   unlockFields,
-type DataKeys,
+  type DataKeys,
   type FieldPlace,
 } from './sealing/field-cipher.ts';
 export { unlockBundle, type UnlockedKey } from './sealing/unlock-bundle.ts';
