@@ -133,7 +133,7 @@ async function prepareBackfill(context: ContenderContext<DatabaseFixture>): Prom
   const mine = await own(context, 'ours');
   return {
     beforeRun: async () => {
-      await mine.pool.query('delete from safekeep.fields');
+      await mine.pool.query("delete from safekeep.fields where table_name = 'ours'");
       await fill(mine.pool, 'ours', context.size);
     },
     run: async () => {
@@ -245,7 +245,7 @@ async function prepareSearch(context: ContenderContext<DatabaseFixture>): Promis
 async function prepareWriters(context: ContenderContext<DatabaseFixture>, beside: boolean): Promise<Prepared> {
   const table = beside ? 'written_beside' : 'written';
   const mine = await own(context, table);
-  const rows = Math.max(context.size, 200_000);
+  const rows = Math.max(context.size, 100_000);
   return {
     beforeRun: async () => {
       await mine.pool.query('delete from safekeep.fields where table_name = $1', [table]);
@@ -276,7 +276,7 @@ async function prepareWriters(context: ContenderContext<DatabaseFixture>, beside
 export const bench = defineBench<DatabaseFixture>({
   question: 'What does encrypting a column of a table in use cost, and reading, searching and writing it afterwards?',
   unit: 'rows',
-  sizes: { small: 50_000, medium: 200_000, large: 1_000_000 },
+  sizes: { small: 20_000, medium: 200_000, large: 1_000_000 },
   runs: 5,
   spreadLimit: 0.25,
   stage: () => stageDatabase(async () => undefined),
