@@ -57,7 +57,7 @@ class Application {
   #stop = false;
   compared = 0;
   writes = 0;
-  failure: unknown;
+  failure: Error | undefined;
 
   constructor(rows: readonly Customer[], access: Access) {
     this.known = new Map(rows.map(({ CustomerId, Email, Phone }) => [CustomerId, { Email, Phone }]));
@@ -67,7 +67,7 @@ class Application {
   start(): void {
     this.#running = this.#run();
     this.#running.catch((error: unknown) => {
-      this.failure = error;
+      this.failure = error instanceof Error ? error : new Error(String(error));
     });
   }
 

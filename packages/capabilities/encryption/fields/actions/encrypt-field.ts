@@ -96,7 +96,7 @@ async function enter(ground: Ground, field: Field, { to, statements, change = {}
 }
 
 /** CREATE INDEX CONCURRENTLY wants no transaction around it. */
-export async function buildIndexes(ground: Ground, field: Field): Promise<void> {
+async function buildIndexes(ground: Ground, field: Field): Promise<void> {
   const statements = await reading(ground, (client) => missingIndexes(client, field));
   for (const statement of statements) await ground.database.withClient((client) => runAll(client, [statement]));
 }

@@ -174,7 +174,7 @@ export function dropLeftIndex(field: Field): readonly string[] {
 }
 
 /** One for each blind index. What an interrupted try left is invalid and goes first. */
-export function createSearchIndexes(field: Field): readonly string[] {
+function createSearchIndexes(field: Field): readonly string[] {
   const { table } = namesOf(field);
   return field.indexes.flatMap((index) => {
     const name = searchIndexName(field, index.kind, index.version);
