@@ -174,17 +174,17 @@ test('two people who share rows are erased at once while a sequencer and an appl
     plans.push({ subject, hash: (await done('subject', 'erase', subject, '--plan')).result.hash });
   const sequencer = start('audit', 'sequence');
   await sequencer.begun;
-  let isOver = false;
+  const ending = new AbortController();
   const application = (async () => {
     let writes = 0;
-    for (; !isOver; writes += 1)
+    for (; !ending.signal.aborted; writes += 1)
       await pool.query(`update patients set ward = 'ward ' || $1 where id between 1001 and 1100`, [writes]);
     return writes;
   })();
   const erasures = await Promise.all(
     plans.map(({ subject, hash }) => call('subject', 'erase', subject, '--approve', hash, '--yes')),
   );
-  isOver = true;
+  ending.abort();
   const writes = await application;
   for (const { result, stderr } of erasures) assert.deepEqual([result?.state, result?.verified], ['done', true], stderr);
   sequencer.stop();
@@ -202,7 +202,7 @@ test('two people who share rows are erased at once while a sequencer and an appl
 
 /** Undefined where lines were streamed. */
 function documentOf(stdout: string) {
-  return /^\{\n/.test(stdout) ? JSON.parse(stdout) : undefined;
+  return stdout.startsWith('{\n') ? JSON.parse(stdout) : undefined;
 }
 
 /** Every column of every table of the database whose text or bytes hold one of these. */

@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sequence, type SequencerMoment } from '../actions/sequence.ts';
 import { lastCheckpoint } from '../files/last-checkpoint.ts';
-import { fileRing } from '../../encryption/testing/file-ring.ts';
+import { fileRing } from '../../encryption/index.ts';
 import { auditKeys } from '../keys/audit-keys.ts';
 
 // Sequences in small batches and kills itself, as a power cut would, when it comes to a moment for the nth time.

@@ -21,7 +21,7 @@ import {
 import { sequence, type SequencerGround } from '../actions/sequence.ts';
 import { auditCapture } from '../contributors/capture.ts';
 import { lastCheckpoint } from '../files/last-checkpoint.ts';
-import { fileRing } from '../../encryption/testing/file-ring.ts';
+import { fileRing } from '../../encryption/index.ts';
 import { auditKeys } from '../keys/audit-keys.ts';
 import type { EventRow, Sequenced } from '../model.ts';
 import { blobContext, readSealed } from '../rules/leaf.ts';

@@ -9,7 +9,7 @@ import { openLedger, type Ledger } from '../../ledger/index.ts';
 import { openKeyring, type Keyring } from '../actions/open-keys.ts';
 import type { KeyEvent, SubjectKey } from '../model.ts';
 import { openRoots, type RootSettings } from '../roots/open.ts';
-import { FILE_ROOT } from './file-ring.ts';
+import { FILE_ROOT } from '../actions/file-ring.ts';
 
 /** Anything that runs a function at the end of a test: the context of node:test. */
 type Ending = { readonly after: (run: () => Promise<void>) => void };

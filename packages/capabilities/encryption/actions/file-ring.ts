@@ -1,7 +1,7 @@
 import type { Clock } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
 import { join } from 'node:path';
-import { openKeyring, type Keyring } from '../actions/open-keys.ts';
+import { openKeyring, type Keyring } from './open-keys.ts';
 import { openRoots, type RootSettings } from '../roots/open.ts';
 
 export const FILE_ROOT: RootSettings = {
