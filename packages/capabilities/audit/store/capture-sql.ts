@@ -185,6 +185,7 @@ declare
   old_links text[];
   new_links text[];
   tenant text;
+  keys_only boolean;
 begin
   -- What fails here is our reading of the row, never the application's change: then the whole row is written.
   begin
@@ -205,14 +206,16 @@ ${keyless ? `    if made operator(pg_catalog.<>) '{}' then was := ${pairs(shape.
     new_links := ${wideLinks(shape, 'new')};
   end;
   if made operator(pg_catalog.=) '{}' then return null; end if;
+${eraseValues(['was', 'made'])}
 ${insertRow(shape, `'update'`, {
   tenant: 'tenant',
   record: 'old_key',
   newRecord: 'case when new_key is distinct from old_key then new_key end',
   links: 'new_links',
   oldLinks: 'case when old_links is distinct from new_links then old_links end',
-  old: unlessErasing('was'),
-  new: unlessErasing('made'),
+  old: 'was',
+  new: 'made',
+  keysOnly: 'keys_only',
 })}
   return null;
 end
@@ -222,12 +225,12 @@ end
 function rowInsert(shape: CaptureShape): string {
   return rowBody(shape, 'new', {
     action: `'insert'`,
-    values: shape.key.length === 0 ? { old: 'null', new: unlessErasing('made') } : { old: 'null', new: 'null' },
+    values: shape.key.length === 0 ? { old: 'null', new: 'made' } : { old: 'null', new: 'null' },
   });
 }
 
 function rowDelete(shape: CaptureShape): string {
-  return rowBody(shape, 'old', { action: `'delete'`, values: { old: unlessErasing('made'), new: 'null' } });
+  return rowBody(shape, 'old', { action: `'delete'`, values: { old: 'made', new: 'null' } });
 }
 
 type Body = { readonly action: string; readonly values: { readonly old: string; readonly new: string } };
@@ -239,6 +242,7 @@ declare
   row_key text;
   row_links text[];
   tenant text;
+  keys_only boolean;
 begin
   begin
     tenant := ${tenantOf(shape, row)};
@@ -251,7 +255,8 @@ begin
     row_key := ${wideKey(shape, row)};
     row_links := ${wideLinks(shape, row)};
   end;
-${insertRow(shape, action, { tenant: 'tenant', record: 'row_key', newRecord: 'null', links: 'row_links', oldLinks: 'null', ...values })}
+${eraseValues(['made'])}
+${insertRow(shape, action, { tenant: 'tenant', record: 'row_key', newRecord: 'null', links: 'row_links', oldLinks: 'null', ...values, keysOnly: 'keys_only' })}
   return null;
 end
 `;
@@ -295,20 +300,31 @@ end
 `;
 }
 
-const IS_ERASING = `(pg_catalog.current_setting('safekeep.keys_only', true) = 'on' and safekeep.is_keys_only())`;
+/** Before the INSERT, whose plan would else have a part for it that is begun anew for every row. */
+function eraseValues(names: readonly string[]): string {
+  return `  if ${IS_ERASING} then
+    keys_only := true;
+${names.map((name) => `    ${name} := (select pg_catalog.jsonb_object_agg(k.key, null) from pg_catalog.jsonb_object_keys(${name}) as k (key));`).join('\n')}
+  end if;`;
+}
+
+// Never null: NULL AND f() calls the function for every row.
+const IS_ERASING = `(coalesce(pg_catalog.current_setting('safekeep.keys_only', true), '') = 'on' and safekeep.is_keys_only())`;
 
 /** In an erasure the names of the columns, and nothing of what stood in them. */
 function unlessErasing(values: string): string {
   return `case when ${IS_ERASING} then (select pg_catalog.jsonb_object_agg(k.key, null) from pg_catalog.jsonb_object_keys(${values}) as k (key)) else ${values} end`;
 }
 
-type Written = Record<'tenant' | 'record' | 'newRecord' | 'links' | 'oldLinks' | 'old' | 'new', string>;
+type Written = Record<'tenant' | 'record' | 'newRecord' | 'links' | 'oldLinks' | 'old' | 'new', string> & {
+  readonly keysOnly?: string;
+};
 
 function insertRow(shape: CaptureShape, action: string, row: Written, from = ''): string {
   const values = (table: string): string => `    insert into safekeep.${table} ${INBOX_COLUMNS}
     select ${row.tenant}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', ${action},
       ${pg.escapeLiteral(shape.table)}, ${row.record}, ${row.newRecord}, ${row.links}, ${row.oldLinks}, ${row.old}, ${row.new},
-      nullif(${IS_ERASING}, false),
+      ${row.keysOnly ?? `nullif(${IS_ERASING}, false)`},
       nullif(pg_catalog.current_setting('safekeep.actor', true), ''), nullif(pg_catalog.current_setting('safekeep.purpose', true), ''),
       nullif(pg_catalog.current_setting('safekeep.request', true), ''), nullif(pg_catalog.current_setting('safekeep.proof', true), ''),
       pg_catalog.pg_backend_pid(), pg_catalog.now(), session_user, pg_catalog.current_setting('application_name')
