@@ -6,6 +6,8 @@
 create or replace function safekeep.keys_of_owners(tenant text, marks bytea[])
   returns table (owner_mark bytea, key_id bytea, fate text, version integer, state text, epoch integer, wrapped bytea, usage_count bigint)
   language plpgsql stable security definer
+  -- The plan is kept: one made while the table was small must not read all of it for every key when it is large.
+  set enable_seqscan = off
   set search_path = ''
   as $$
 begin
