@@ -12,6 +12,7 @@ export {
   indexTexts,
   openTexts,
   sealTexts,
+  unlockFields,
   type DataKeys,
   type FieldPlace,
 } from './sealing/field-cipher.ts';

@@ -6,3 +6,4 @@ export type { Queryable, SafekeepOptions } from './model.ts';
 export { SealedParameter } from './parameters.ts';
 export { sealedPool, type SealedClient, type SealedPool } from './pool.ts';
 export { safekeep, type Fields, type Safekeep } from './safekeep.ts';
+export { unlock } from './unlock.ts';

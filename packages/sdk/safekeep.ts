@@ -109,11 +109,7 @@ function fieldsOf(all: readonly SealedField[]): Fields {
   };
 }
 
-export async function sealValues(
-  keys: DataKeys,
-  field: SealedField,
-  values: readonly unknown[],
-): Promise<readonly (Buffer | null)[]> {
+async function sealValues(keys: DataKeys, field: SealedField, values: readonly unknown[]): Promise<readonly (Buffer | null)[]> {
   const texts = values.map((value) => (value === null || value === undefined ? null : textOf(field, value)));
   const sealed = await sealTexts(
     keys,

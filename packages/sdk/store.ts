@@ -43,9 +43,13 @@ const FIELDS = `
     join pg_catalog.pg_class c on c.relnamespace = s.oid and c.relname = f.table_name
     join pg_catalog.pg_attribute p on p.attrelid = c.oid and p.attname = f.column_name and not p.attisdropped
     join pg_catalog.pg_attribute e on e.attrelid = c.oid and e.attname = f.encrypted_column and not e.attisdropped
-   where f.tenant_id = $1 and f.mode = 'client' and f.phase <> 'planned'`;
+   where f.tenant_id = $1 and f.mode = 'client' and f.phase not in ('planned', 'added')`;
 
-/** All client-mode fields of a tenant. In a transaction of its own, since row security asks for the tenant of the transaction. */
+/**
+ * All client-mode fields of a tenant whose triggers stand: before, ciphertext that we wrote would not be taken away by others who
+ * write plaintext only, and would be taken for true. In a transaction of its own, since row security asks for the
+ * tenant of the transaction.
+ */
 export async function readFields(client: Queryable, tenant: string): Promise<readonly FieldRow[]> {
   await client.query('begin read only');
   try {
@@ -72,4 +76,26 @@ export async function setActor(
   values: readonly [actor: string, purpose: string | null, request: string | null, proof: string | null],
 ): Promise<void> {
   await client.query('select safekeep.set_actor($1, $2, $3, $4)', values);
+}
+
+/** A field that sessions unlock, with the ids of all keys that its values may be under. */
+export type UnlockableField = Pick<FieldRow, 'id' | 'valueType' | 'keyScope'> & { readonly earlier: readonly string[] };
+
+/** In the caller's transaction, which is of this tenant from here on. */
+export async function readUnlockable(client: Queryable, tenant: string): Promise<readonly UnlockableField[]> {
+  await client.query(`select pg_catalog.set_config('safekeep.tenant', $1, true)`, [tenant]);
+  const { rows } = await client.query(
+    `select f.field_id as id, f.value_type as "valueType", f.key_scope as "keyScope",
+            array(select pg_catalog.encode(k.key_id, 'hex') from safekeep.encryption_keys k
+                   where k.tenant_id = f.tenant_id and k.key_purpose = 'data' and k.scope = f.key_scope and k.state <> 'shredded'
+                   order by k.version desc limit 20) as earlier
+       from safekeep.fields f where f.tenant_id = $1 and f.mode = 'database'`,
+    [tenant],
+  );
+  // The statement names these columns.
+  return rows as readonly UnlockableField[];
+}
+
+export async function unlockWith(client: Queryable, bundle: Uint8Array): Promise<void> {
+  await client.query('select safekeep.unlock($1)', [bundle]);
 }

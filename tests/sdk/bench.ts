@@ -12,7 +12,7 @@ import { kyselyPool, sealedKysely } from '@safekeep/sdk/kysely';
 type Ending = { readonly after: (run: () => Promise<void>) => void };
 
 /** The keys of fields in memory; what `safekeep keys` keeps in files. */
-export function memoryKeys(): KeySource {
+function memoryKeys(): KeySource {
   const bytes = (name: string): Buffer => createHash('sha256').update(`sdk ${name}`).digest();
   const keyOf = (id: string): SealingKey => new SealingKey(id, bytes(id));
   const idOf = (scope: string): string => bytes(scope).toString('hex').slice(0, 16);

@@ -13,6 +13,11 @@ export class IndexKey {
     this.#key = createSecretKey(bytes);
   }
 
+  /** For what unlocks a database session. */
+  get keyObject(): KeyObject {
+    return this.#key;
+  }
+
   /**
    * The first `bits` (1 to 63) of HMAC-SHA-256 (RFC 2104) over `label`, a zero byte and the canonical form, as a number of
    * PostgreSQL's bigint. `label` says which field and which kind of search: two indexes must not be comparable.

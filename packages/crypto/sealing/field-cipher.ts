@@ -4,6 +4,7 @@ import { parseHeader } from './header.ts';
 import type { SealingKey } from './key.ts';
 import { sealerFor } from './seal.ts';
 import { decodeTyped, encodeTyped, type TypedValue } from './typed-value.ts';
+import { unlockBundle, type UnlockedKey } from './unlock-bundle.ts';
 
 /** Where the keys of fields come from. Whoever implements it keeps what it answers for a minute at most. */
 export type DataKeys = {
@@ -107,4 +108,25 @@ function textOf(typed: TypedValue): string {
 /** The text that PostgreSQL would print for a value that a client wrote: `2026-01-01T00:00:00Z` -> `2026-01-01 00:00:00+00`. */
 export function canonicalText(type: SearchedType, text: string): string {
   return textOf(decodeTyped(encodeTyped(typedOf(type, text))));
+}
+
+/**
+ * What `safekeep.unlock` takes to seal, open and index values of these fields: the keys themselves, to be given as a bound
+ * parameter and kept nowhere. `earlier`: ids of keys that values may still be under.
+ */
+export async function unlockFields(
+  keys: DataKeys,
+  fields: readonly (FieldPlace & { readonly earlier: readonly string[] })[],
+): Promise<Buffer> {
+  const entries: UnlockedKey[] = [];
+  for (const { id: field, tenant, keyScope, earlier } of fields) {
+    const current = await keys.current(tenant, keyScope);
+    entries.push({ use: 'seal', id: current.id, bytes: current.keyObject.export(), field, tenant });
+    const others = earlier.filter((id) => id !== current.id);
+    for (const [id, key] of others.length === 0 ? [] : await keys.byId(tenant, others))
+      entries.push({ use: 'open', id, bytes: key.keyObject.export(), field, tenant });
+    const index = await keys.index(tenant, keyScope);
+    entries.push({ use: 'index', id: '0'.repeat(16), bytes: index.keyObject.export(), field, tenant });
+  }
+  return unlockBundle(entries);
 }

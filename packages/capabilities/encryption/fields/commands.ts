@@ -1,3 +1,5 @@
+import { writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import Type from 'typebox';
 import {
   cardRuleOf,
@@ -14,6 +16,7 @@ import type { Database } from '@safekeep/postgres';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
 import { editMap, loadMap, saveMap, type MapText } from '../../datamap/index.ts';
 import { changeMode } from './actions/change-mode.ts';
+import { declaredColumns } from './actions/declared-columns.ts';
 import { decryptField } from './actions/decrypt-field.ts';
 import { encryptField } from './actions/encrypt-field.ts';
 import { fieldKeys, type KeySource } from './actions/field-keys.ts';
@@ -22,6 +25,7 @@ import { finishField } from './actions/finish-field.ts';
 import type { Ground } from './actions/ground.ts';
 import { rotateField } from './actions/rotate-field.ts';
 import { DoneText, RotatedText, StatusText, type Mode } from './model.ts';
+import { declarationsOf } from './rules/declarations.ts';
 import { answerText, fieldText, parseSearch } from './rules/text.ts';
 
 /** Opens the keys of a home for the length of a command; whoever opens closes. */
@@ -35,7 +39,7 @@ const Column = Type.String({ minLength: 1 });
 
 /** The commands of encrypted columns. */
 export function fieldCommands(open: OpenKeySource): readonly Command[] {
-  return [encrypt(open), status, finish(open), rotate(open), decrypt(open)];
+  return [encrypt(open), status, finish(open), rotate(open), decrypt(open), types];
 }
 
 function encrypt(open: OpenKeySource): Command {
@@ -105,6 +109,22 @@ const status = command({
               `${describe(each, ink)}${each.unsealed === 0 ? '' : ink.warn(`  ${each.unsealed} rows written without a key`)}${each.keys.map(({ keyId, values }) => `\n  key ${keyId}: ${values} values`).join('')}`,
           )
           .join('\n'),
+});
+
+const types = command({
+  name: 'map types',
+  summary: 'write TypeScript declarations of the encrypted columns of the map',
+  input: Type.Object({ out: Type.String({ default: 'safekeep-fields.d.ts', minLength: 1, description: 'the file to write' }) }),
+  output: Type.Object({ file: Type.String(), columns: Type.Integer() }),
+  example: 'safekeep map types --out src/safekeep-fields.d.ts',
+  run: async (context, { out }) => {
+    const { map } = await loadMap(context.mapFile);
+    const columns = await declaredColumns(await context.database({ migrate: false }), map);
+    const file = resolve(out);
+    await writeFile(file, declarationsOf(columns));
+    return { result: { file, columns: columns.length } };
+  },
+  render: ({ file, columns }) => `${columns} encrypted columns declared in ${file}`,
 });
 
 function finish(open: OpenKeySource): Command {

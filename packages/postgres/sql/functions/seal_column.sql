@@ -25,10 +25,10 @@ create or replace function safekeep.seal_column() returns trigger
     number bigint;
   begin
     -- The engine writes plaintext and ciphertext that belong together, after it compared them.
-    if tg_argv[0] in ('replaced', 'keep') and pg_catalog.current_setting('safekeep.engine', true) = 'on' then return new; end if;
+    if pg_catalog.current_setting('safekeep.engine', true) = 'on' then return new; end if;
 
     if tg_argv[0] = 'replaced' then
-      -- Somebody wrote ciphertext alone: it is what counts, and the plaintext beside it is old.
+      -- Somebody wrote or erased ciphertext alone: it is what counts, and the plaintext beside it is old.
       return pg_catalog.jsonb_populate_record(new, pg_catalog.jsonb_build_object(col, null));
     end if;
 

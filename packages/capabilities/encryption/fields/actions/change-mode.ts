@@ -28,10 +28,11 @@ export async function changeMode(
   return await withLease(ground, known, async () => {
     const field: Field = { ...(await fresh(ground, known)), mode };
     await inTransaction(ground, field, async (client) => {
+      // First the view, then the table, as those who use the view take their locks.
+      await dropView(client, field);
       await lockAgainstWrites(client, field);
       await runAll(client, createTriggers(field, { strict: refusesPlaintext(field.phase) }));
       await updateField(client, field, { mode, at: ground.clock.now() });
-      await dropView(client, field);
       const [shown] = (await listFields(client, ground.tenant)).filter(
         (each) =>
           each.mode === 'database' &&

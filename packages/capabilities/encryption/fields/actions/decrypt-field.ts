@@ -1,6 +1,6 @@
 import { SafekeepError, type ColumnRef } from '@safekeep/core';
 import type { Field } from '../model.ts';
-import { isAtLeast } from '../rules/life.ts';
+import { isAtLeast, refusesPlaintext } from '../rules/life.ts';
 import {
   addPresenceCheck,
   createLeftIndex,
@@ -20,7 +20,7 @@ import { deleteField, findField, listFields, updateField } from '../store/record
 import { countLeft, countValues } from '../store/rows.ts';
 import { createView, dropView } from '../store/view.ts';
 import { fresh } from './encrypt-field.ts';
-import { inTransaction, nameOf, reading, requireUnaltered, withLease, type Ground } from './ground.ts';
+import { inTransaction, nameOf, NotYet, reading, requireUnaltered, unlessTooEarly, withLease, type Ground } from './ground.ts';
 import { opening, sweep, sweepOnce, walk } from './passes.ts';
 
 /**
@@ -54,7 +54,10 @@ async function takePlaintextAgain(ground: Ground, field: Field): Promise<Field> 
   await inTransaction(ground, field, async (client) => {
     await lockAgainstWrites(client, field);
     await requireUnaltered(client, field);
-    await runAll(client, [...dropChecks(field), ...createTriggers(field, { strict: false })]);
+    await runAll(client, [
+      ...dropChecks(field),
+      ...createTriggers(field, { strict: false, wasStrict: refusesPlaintext(field.phase) }),
+    ]);
     // Readers go on taking the ciphertext until every plaintext stands; a field that never switched never did.
     const phase = isAtLeast(field.phase, 'switched') ? 'switched' : 'dual-write';
     await updateField(client, field, { direction: 'out', phase, nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });
@@ -78,32 +81,34 @@ async function giveBack(ground: Ground, field: Field): Promise<void> {
 async function takeOut(ground: Ground, field: Field): Promise<void> {
   for (;;) {
     await sweep(ground, field, opening);
-    const out = await inTransaction(ground, field, async (client) => {
-      await lockAgainstWrites(client, field);
-      await requireUnaltered(client, field);
-      const swept = await sweepOnce(client, ground, { field, pass: opening });
-      if (swept.found !== swept.done || (await countLeft(client, field, 'unopened')) > 0) return false;
-      const others = (await listFields(client, ground.tenant)).filter(
-        ({ id, table, mode, phase }) =>
-          id !== field.id &&
-          mode === 'database' &&
-          isAtLeast(phase, 'switched') &&
-          table.schema === field.table.schema &&
-          table.table === field.table.table,
-      );
-      await dropView(client, field);
-      await runAll(client, [
-        ...dropTriggers(field),
-        ...dropLeftIndex(field),
-        ...dropChecks(field),
-        ...restoreNotNull(field),
-        ...dropColumns(field),
-      ]);
-      await deleteField(client, field);
-      const [other] = others;
-      if (other !== undefined) await createView(client, other);
-      return true;
-    });
+    const out = await unlessTooEarly(() =>
+      inTransaction(ground, field, async (client) => {
+        // First the view, then the table, as those who use the view take their locks.
+        await dropView(client, field);
+        await lockAgainstWrites(client, field);
+        await requireUnaltered(client, field);
+        const swept = await sweepOnce(client, ground, { field, pass: opening });
+        if (swept.found !== swept.done || (await countLeft(client, field, 'unopened')) > 0) throw new NotYet();
+        const others = (await listFields(client, ground.tenant)).filter(
+          ({ id, table, mode, phase }) =>
+            id !== field.id &&
+            mode === 'database' &&
+            isAtLeast(phase, 'switched') &&
+            table.schema === field.table.schema &&
+            table.table === field.table.table,
+        );
+        await runAll(client, [
+          ...dropTriggers(field),
+          ...dropLeftIndex(field),
+          ...dropChecks(field),
+          ...restoreNotNull(field),
+          ...dropColumns(field),
+        ]);
+        await deleteField(client, field);
+        const [other] = others;
+        if (other !== undefined) await createView(client, other);
+      }),
+    );
     if (out) return;
   }
 }

@@ -6,8 +6,8 @@ import type { Answer } from '../rules/refusals.ts';
 import { addColumns, createTriggers, currentType, lockAgainstWrites, missingIndexes, runAll } from '../store/definition.ts';
 import { findField, insertField, readField, updateField, type Change } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
-import { createView } from '../store/view.ts';
-import { inTransaction, nameOf, reading, requireUnaltered, withLease, type Ground } from './ground.ts';
+import { createView, dropView } from '../store/view.ts';
+import { inTransaction, nameOf, NotYet, reading, requireUnaltered, unlessTooEarly, withLease, type Ground } from './ground.ts';
 import { sealing, sweep, sweepOnce, walk } from './passes.ts';
 import { planField, type FieldOrder, type FieldPlan } from './plan-field.ts';
 
@@ -96,7 +96,7 @@ async function enter(ground: Ground, field: Field, { to, statements, change = {}
 }
 
 /** CREATE INDEX CONCURRENTLY wants no transaction around it. */
-export async function buildIndexes(ground: Ground, field: Field): Promise<void> {
+async function buildIndexes(ground: Ground, field: Field): Promise<void> {
   const statements = await reading(ground, (client) => missingIndexes(client, field));
   for (const statement of statements) await ground.database.withClient((client) => runAll(client, [statement]));
 }
@@ -108,17 +108,20 @@ export async function buildIndexes(ground: Ground, field: Field): Promise<void> 
 async function switchReaders(ground: Ground, field: Field): Promise<void> {
   for (;;) {
     await sweep(ground, field, sealing);
-    const switched = await inTransaction(ground, field, async (client) => {
-      await lockAgainstWrites(client, field);
-      ground.observe('locked', field, { done: field.done, total: field.total });
-      if ((await currentType(client, field)) !== field.columnType)
-        throw new SafekeepError('field-changed', { field: nameOf(field) });
-      const { found, done } = await sweepOnce(client, ground, { field, pass: sealing });
-      if (found !== done || (await countLeft(client, field, 'unsealed')) > 0) return false;
-      if (field.mode === 'database') await createView(client, field);
-      await updateField(client, field, { phase: 'switched', at: ground.clock.now() });
-      return true;
-    });
+    const switched = await unlessTooEarly(() =>
+      inTransaction(ground, field, async (client) => {
+        // First the view, then the table, as those who use the view take their locks.
+        if (field.mode === 'database') await dropView(client, field);
+        await lockAgainstWrites(client, field);
+        ground.observe('locked', field, { done: field.done, total: field.total });
+        if ((await currentType(client, field)) !== field.columnType)
+          throw new SafekeepError('field-changed', { field: nameOf(field) });
+        const { found, done } = await sweepOnce(client, ground, { field, pass: sealing });
+        if (found !== done || (await countLeft(client, field, 'unsealed')) > 0) throw new NotYet();
+        if (field.mode === 'database') await createView(client, field);
+        await updateField(client, field, { phase: 'switched', at: ground.clock.now() });
+      }),
+    );
     if (switched) return;
   }
 }

@@ -218,3 +218,29 @@ test('after finish planted plaintext stands in no row, statistic, function or lo
   );
   assert.deepEqual(rows, []);
 });
+
+test('a client that still writes ciphertext alone on the way back loses nothing, whether it sets a value or none', async (t) => {
+  const bench = await workbench(t, { setUp: PEOPLE });
+  const { column } = bench.order(EMAIL);
+  const { field } = await encryptField(bench.ground, bench.order(EMAIL), agreed);
+  await finishField(bench.ground, column, agreed);
+  const [sealed] = await bench.ground.keys.seal(field, ['late@example.org']);
+  const writes: Promise<unknown>[] = [];
+  const late = {
+    ...bench.ground,
+    observe: ((moment, at) => {
+      // After the first batch was given back, before the last lock.
+      if (moment !== 'committed' || at.phase !== 'switched' || writes.length > 0) return;
+      writes.push(bench.pool.query('update people set email_encrypted = $1 where id = 1', [sealed]));
+      writes.push(bench.pool.query('update people set email_encrypted = null where id = 2'));
+    }) satisfies Ground['observe'],
+  };
+  await decryptField(late, column, agreed);
+  // A write that came after the last lock was refused, since the column was gone, and its client was told.
+  const [first, second] = await Promise.allSettled(writes);
+  assert.deepEqual((await bench.pool.query('select id, email from people where id < 4 order by id')).rows, [
+    { id: 1, email: first?.status === 'fulfilled' ? 'late@example.org' : 'person1@example.org' },
+    { id: 2, email: second?.status === 'fulfilled' ? null : 'person2@example.org' },
+    { id: 3, email: 'person3@example.org' },
+  ]);
+});

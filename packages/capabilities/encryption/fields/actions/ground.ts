@@ -32,10 +32,13 @@ export type Ground = {
 /** No client of the SDK believes what it was told of fields and keys for longer. */
 export const LEASE_MS = 60_000;
 
-/** While a lock is waited for, everybody who comes later waits behind us: short tries, with pauses between. */
+/**
+ * While a lock is waited for, everybody who comes later waits behind us: short tries, with pauses between. Shorter than the
+ * server's deadlock_timeout (1 s): in a deadlock we give way, and the application never learns of it.
+ */
 export type Patience = { readonly tries: number; readonly lockTimeoutMs: number; readonly pauseMs: number };
 
-const PATIENCE: Patience = { tries: 20, lockTimeoutMs: 1_000, pauseMs: 200 };
+const PATIENCE: Patience = { tries: 40, lockTimeoutMs: 500, pauseMs: 200 };
 
 export function patienceOf({ patience = PATIENCE }: Ground): Patience {
   return patience;
@@ -125,4 +128,18 @@ export async function withLease<Result>(ground: Ground, field: Field, run: () =>
 
 export function nameOf({ table, column }: Pick<Field, 'table' | 'column'>): string {
   return formatColumnName({ ...table, column });
+}
+
+/** More is left than fits under a short lock: the transaction is taken back whole, and the sweep goes on outside of it. */
+export class NotYet extends Error {}
+
+/** False where it was {@link NotYet}. */
+export async function unlessTooEarly(run: () => Promise<void>): Promise<boolean> {
+  try {
+    await run();
+    return true;
+  } catch (error) {
+    if (error instanceof NotYet) return false;
+    throw error;
+  }
 }

@@ -41,8 +41,3 @@ export function mayFollow(from: Phase, to: Phase, direction: Direction): boolean
 export function refusesPlaintext(phase: Phase): boolean {
   return isAtLeast(phase, 'nulled');
 }
-
-/** Readers open the ciphertext from here on; before, the plaintext beside it is what counts. */
-export function readsCiphertext(phase: Phase): boolean {
-  return isAtLeast(phase, 'switched');
-}

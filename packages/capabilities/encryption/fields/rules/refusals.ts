@@ -65,7 +65,7 @@ function aboutTable(table: Table): readonly Answer[] {
       stops(
         'row security that is forced',
         'rows that its owner cannot see would stay readable',
-        'ALTER TABLE … NO FORCE ROW LEVEL SECURITY',
+        'take FORCE off the table (NO FORCE ROW LEVEL SECURITY)',
       ),
     );
   }
@@ -309,7 +309,7 @@ function mentions(expression: string, column: string): boolean {
 }
 
 /** Sorts behind nearly everything: BEFORE triggers run in the order of their names. */
-export const SEALING_TRIGGER = 'zz_safekeep_seal';
+const SEALING_TRIGGER = 'zz_safekeep_seal';
 
 function stops(object: string, breaks: string, remedy: string): Answer {
   return { object, effect: 'stops', breaks, remedy };

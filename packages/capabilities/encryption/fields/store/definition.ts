@@ -25,6 +25,12 @@ export function dropColumns(field: Field): readonly string[] {
   return [`alter table ${table} ${[encrypted, ...indexes].map((column) => `drop column if exists ${column}`).join(', ')}`];
 }
 
+export type Strictness = {
+  readonly strict: boolean;
+  /** Clients may still write ciphertext alone, as they had to. */
+  readonly wasStrict?: boolean;
+};
+
 const TRIGGERS = ['insert', 'update', 'replaced', 'cleared', 'keep'] as const;
 
 /**
@@ -32,7 +38,7 @@ const TRIGGERS = ['insert', 'update', 'replaced', 'cleared', 'keep'] as const;
  * marked as not sealed (plaintext, no ciphertext), who writes only ciphertext leaves it without plaintext. Strict: plaintext is
  * sealed or refused, and never stored.
  */
-export function createTriggers(field: Field, { strict }: { readonly strict: boolean }): readonly string[] {
+export function createTriggers(field: Field, { strict, wasStrict = strict }: Strictness): readonly string[] {
   const { table, column, encrypted } = namesOf(field);
   const plainChanged = `pg_catalog.record_image_ne(row(old.${column}), row(new.${column}))`;
   const sealedChanged = `pg_catalog.record_image_ne(row(old.${encrypted}), row(new.${encrypted}))`;
@@ -46,13 +52,15 @@ export function createTriggers(field: Field, { strict }: { readonly strict: bool
       update: strict
         ? { event: 'update', when: `new.${column} is not null and ${plainChanged}`, action: 'seal' }
         : { event: 'update', when: `${plainChanged} and not (${sealedChanged})`, action: 'seal' },
-      replaced: strict
-        ? null
-        : {
+      // Ciphertext alone was written, or taken away: it is what counts, and the plaintext beside it is old. Before plaintext was
+      // ever refused everybody writes both, and a value that is written again as it was must not lose its plaintext.
+      replaced: wasStrict
+        ? {
             event: 'update',
-            when: `${sealedChanged} and old.${encrypted} is not null and new.${encrypted} is not null and new.${column} is not null and not (${plainChanged})`,
+            when: `${sealedChanged} and old.${encrypted} is not null and new.${column} is not null and not (${plainChanged})`,
             action: 'replaced',
-          },
+          }
+        : null,
       cleared:
         field.indexes.length === 0
           ? null
@@ -166,7 +174,7 @@ export function dropLeftIndex(field: Field): readonly string[] {
 }
 
 /** One for each blind index. What an interrupted try left is invalid and goes first. */
-export function createSearchIndexes(field: Field): readonly string[] {
+function createSearchIndexes(field: Field): readonly string[] {
   const { table } = namesOf(field);
   return field.indexes.flatMap((index) => {
     const name = searchIndexName(field, index.kind, index.version);

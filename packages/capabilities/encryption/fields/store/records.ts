@@ -92,7 +92,7 @@ export async function insertField(client: pg.ClientBase, field: Field, at: Date)
   for (const index of field.indexes) await insertIndex(client, field, { index, at });
 }
 
-export async function insertIndex(
+async function insertIndex(
   client: pg.ClientBase,
   { tenant, id }: Pick<Field, 'tenant' | 'id'>,
   { index, at }: { readonly index: FieldIndex; readonly at: Date },

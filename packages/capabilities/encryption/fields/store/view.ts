@@ -5,7 +5,7 @@ import { q, qualified } from './names.ts';
 import { listFields } from './records.ts';
 
 /** `patients` is read in the clear as `patients_decrypted`. */
-export function viewName({ table }: Pick<Field, 'table'>): string {
+function viewName({ table }: Pick<Field, 'table'>): string {
   let kept = table.table;
   while (Buffer.byteLength(kept) > 63 - '_decrypted'.length) kept = [...kept].slice(0, -1).join('');
   return `${kept}_decrypted`;

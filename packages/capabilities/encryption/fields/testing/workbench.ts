@@ -1,10 +1,9 @@
-import { parseColumnName, systemClock, type CardRule, type SearchKind } from '@safekeep/core';
+import { parseColumnName, systemClock } from '@safekeep/core';
 import { fingerprint, readCatalog } from '@safekeep/postgres';
 import { testDatabase, testServers, type TestDatabase, type TestServer } from '@safekeep/postgres/testing';
 import { fieldKeys } from '../actions/field-keys.ts';
 import type { Ground } from '../actions/ground.ts';
 import type { FieldOrder } from '../actions/plan-field.ts';
-import type { Mode } from '../model.ts';
 import { memoryKeys, type MemoryKeys } from './keys.ts';
 
 /** Anything that runs a function at the end of a test: the context of node:test. */
@@ -17,8 +16,6 @@ export type Workbench = TestDatabase & {
   /** Of the user's schemas. */
   readonly fingerprint: () => Promise<string>;
 };
-
-export type OrderOptions = { readonly mode?: Mode; readonly search?: readonly SearchKind[]; readonly card?: CardRule };
 
 /** A database with Safekeep's schema, these tables of a user's, and keys in memory. */
 export async function workbench(

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { isSafekeepError, systemClock } from '@safekeep/core';
+import type { CommandContext } from '../../capability.ts';
+import { fieldCommands } from './commands.ts';
+import { workbench } from './testing/workbench.ts';
+
+const plain = (text: string): string => text;
+const INK = { good: plain, bad: plain, warn: plain, dim: plain, strong: plain };
+const MAP = `version: 1
+tenant: fixed
+tables:
+  public.people:
+    columns:
+      email: { category: user.contact.email } # where we write to
+      phone: { category: user.contact.phone_number, protect: database }
+`;
+
+test('a column is encrypted, shown, finished, rotated and decrypted from the command line, and the map says so', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table people (id integer primary key, email text, phone text);
+      insert into people select n, 'person' || n || '@example.org', '555-' || n from generate_series(1, 300) as n`,
+  });
+  const folder = await mkdtemp(join(tmpdir(), 'safekeep-fields-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const mapFile = join(folder, 'datamap.yaml');
+  await writeFile(mapFile, MAP);
+  const asked: string[] = [];
+  const said: string[] = [];
+  const commands = fieldCommands(async () => ({ source: bench.keys, close: async () => undefined }));
+  const run = async (name: string, input: object) => {
+    const command = commands.find((each) => each.name === name) ?? assert.fail(name);
+    // What the commands of fields use of their context. The lease of clients is over: the clock has gone on.
+    const context = {
+      tenant: 'default',
+      clock: { ...systemClock, now: () => new Date(Date.now() + asked.length * 60_000) },
+      mapFile,
+      signal: new AbortController().signal,
+      database: async () => bench.database,
+      confirm: async (action: string) => void asked.push(action),
+      say: (line: string) => void said.push(line),
+      progress: () => ({ update: () => undefined, end: () => undefined }),
+    } as unknown as CommandContext;
+    const { result } = await command.run(context, input as never);
+    return { result: JSON.parse(JSON.stringify(result)), text: command.render(result as never, INK) };
+  };
+
+  const { result, text } = await run('encrypt', { column: 'people.email', search: 'exact', acceptLeak: false });
+  assert.deepEqual(
+    [result.field, result.mode, result.phase, result.done, result.total, result.verified, result.search[0].kind],
+    ['public.people.email', 'client', 'switched', 300, 300, 300, 'exact'],
+  );
+  assert.match(text, /safekeep encrypt finish public\.people\.email/);
+  assert.match(said.join('\n'), /ON CONFLICT/);
+  assert.match(
+    await readFile(mapFile, 'utf8'),
+    /email: \{ category: user\.contact\.email, protect: client, search: \[ exact \] \} # where we write to/,
+  );
+  assert.equal((await run('encrypt', { column: 'people.phone', acceptLeak: false })).result.mode, 'database', 'as the map says');
+
+  const { result: status } = await run('encrypt status', {});
+  assert.deepEqual(
+    status.fields.map((each: { field: string; unsealed: number; keys: unknown[] }) => [
+      each.field,
+      each.unsealed,
+      each.keys.length,
+    ]),
+    [
+      ['public.people.email', 0, 1],
+      ['public.people.phone', 0, 1],
+    ],
+  );
+  const { result: finished, text: told } = await run('encrypt finish', { column: 'public.people.email' });
+  assert.deepEqual([finished.phase, finished.residue.length > 0], ['finished', true]);
+  assert.match(told, /Plaintext may still be found/);
+  const { result: rotated } = await run('encrypt rotate', { column: 'people.email', resume: false });
+  assert.deepEqual(rotated.keys, [{ keyId: rotated.keyId, values: 300 }]);
+  assert.equal((await run('encrypt', { column: 'people.email', mode: 'database', acceptLeak: false })).result.mode, 'database');
+  const out = join(folder, 'fields.d.ts');
+  assert.equal((await run('map types', { out })).result.columns, 2);
+  assert.match(await readFile(out, 'utf8'), /"public\.people\.email"/);
+
+  assert.equal((await run('decrypt', { column: 'people.email' })).result.done, 300);
+  // Its plaintext never went.
+  assert.equal((await run('decrypt', { column: 'people.phone' })).result.done, 0);
+  assert.match(await readFile(mapFile, 'utf8'), /email: \{ category: user\.contact\.email, protect: none/);
+  assert.equal((await run('encrypt status', {})).text, 'No column is encrypted.');
+  assert.equal(asked.length, 7);
+  await assert.rejects(run('encrypt', { column: 'people.email', search: 'colour', acceptLeak: false }), (error) =>
+    isSafekeepError(error, 'usage'),
+  );
+  await assert.rejects(run('decrypt', { column: 'people.email' }), (error) => isSafekeepError(error, 'field-unknown'));
+});
