@@ -69,7 +69,7 @@ export async function stagePeople({
 const personal = (category: string): object => ({ category });
 const none = { category: 'none' };
 
-export const PEOPLE_MAP = {
+const PEOPLE_MAP = {
   version: 1,
   tenant: 'fixed',
   subjects: { person: { table: 'public.people', key: 'id', find_by: ['email'], label: 'name' } },

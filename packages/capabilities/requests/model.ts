@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import Type, { type Static } from 'typebox';
-import type { Id, Meaning } from '@safekeep/core';
-import type { Catalog, Queryable } from '@safekeep/postgres';
+import type { Id } from '@safekeep/core';
+import type { Queryable } from '@safekeep/postgres';
 import type { CommandContext } from '../capability.ts';
 import type { Person } from '../holds/index.ts';
 
@@ -119,15 +119,9 @@ export type Identity =
   /** No key: by place (partition and ctid), good for one transaction. */
   | { readonly kind: 'place' };
 
-/** One edge by which a row is a person's, and what that means for it. */
-export type Reached = { readonly meaning: Meaning; readonly path: string };
-
 export type Blocked = { readonly table: string | null; readonly what: string; readonly rows: number; readonly remedy: string };
 export type ExternalCopy = { readonly place: string; readonly kind: string; readonly state: string; readonly note: string };
 export type Residue = { readonly place: string; readonly what: string; readonly count: number; readonly remedy: string };
-
-/** The live structure that everything here is done over. */
-export type Surroundings = { readonly catalog: Catalog };
 
 // ---- what commands give --------------------------------------------------------------------------------------------------
 

@@ -126,7 +126,11 @@ async function chunkWithin(
   { table, progress }: { readonly table: string; readonly progress: ChunkProgress },
 ): Promise<ChunkProgress> {
   const { map, schema, clock } = ground;
-  const reach = await followPaths(client, { graph: soundGraph(ground, subject), schema, key: person.key }, { lock: true });
+  const reach = await followPaths(
+    client,
+    { graph: soundGraph(ground, subject), schema, key: person.key, tenant: ground.tenant },
+    { lock: true },
+  );
   if (reach === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
   const rows = await loadRows(client, { map, reach, person, now: clock.now() }, rowsOf(reach, table, person.key), {
     limit: rowsAtOnce(ground),

@@ -75,7 +75,7 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
   return { groups, holds, blocked: problems, setNull };
 }
 
-export function rowsFor({ table, policy, identity }: SurveyedTable, keys: readonly RowKey[]): Rows {
+function rowsFor({ table, policy, identity }: SurveyedTable, keys: readonly RowKey[]): Rows {
   return { table, facts: policy.facts, identity, keys };
 }
 

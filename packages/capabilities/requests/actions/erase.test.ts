@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { testServers } from '@safekeep/postgres/testing';
 import { checkSigned } from '../rules/certificate.ts';
 import { DIFFICULT, DIFFICULT_MAP, workbench } from '../testing/workbench.ts';
+import { findSubjects } from './find-subject.ts';
 
 for (const server of testServers()) {
   test(`a person is anonymised over every difficulty of a schema, and nobody else is touched, on PostgreSQL ${server.name}`, async (t) => {
@@ -43,3 +44,44 @@ for (const server of testServers()) {
     assert.deepEqual(checkSigned(certificate, bench.ground.signer.verifierKey).faults, []);
   });
 }
+
+test('a person of another tenant with the same number is nobody', async (t) => {
+  const bench = await workbench(t, {
+    schema: `create table people (org text not null, id bigint not null, name text, email text, primary key (org, id));
+      create table orders (org text not null, id bigint primary key, person bigint not null, what text, foreign key (org, person) references people (org, id));
+      insert into people values ('default', 1, 'Ada Byron', 'a@example.org'), ('rival', 1, 'Ben Cole', 'b@example.org'), ('rival', 2, 'Cy Dunn', 'a@example.org');
+      insert into orders values ('default', 1, 1, 'tea'), ('rival', 2, 1, 'coffee')`,
+    map: {
+      version: 1,
+      tenant: { column: 'org' },
+      subjects: { person: { table: 'public.people', key: 'id', find_by: ['email', 'name'], label: 'name' } },
+      tables: {
+        'public.people': {
+          columns: {
+            org: { category: 'none' },
+            id: { category: 'user.unique_id' },
+            name: { category: 'user.name' },
+            email: { category: 'user.contact.email' },
+          },
+        },
+        'public.orders': {
+          of: { person: '[org, person] -> people.[org, id] -> id' },
+          columns: {
+            org: { category: 'none' },
+            id: { category: 'none' },
+            person: { category: 'none' },
+            what: { category: 'user.payment' },
+          },
+        },
+      },
+    },
+  });
+  const others = [await bench.rows('people', "org = 'rival'"), await bench.rows('orders', "org = 'rival'")];
+  assert.deepEqual(
+    (await findSubjects(bench.ground, 'a@example.org', { limit: 5 })).matches.map(({ subject }) => subject),
+    ['person:1'],
+  );
+  await assert.rejects(bench.plan('person:2'), { code: 'subject-unknown' });
+  assert.equal((await bench.erase('person:1')).counts['masked'], 2);
+  assert.deepEqual([await bench.rows('people', "org = 'rival'"), await bench.rows('orders', "org = 'rival'")], others);
+});

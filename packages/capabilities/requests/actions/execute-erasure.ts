@@ -15,7 +15,7 @@ import {
   type StoredPlan,
 } from '../store/records.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
-import { carryOut, keysOf, type CarriedOut, type TableCounts } from './carry-out.ts';
+import { carryOut, keysOf, type CarriedOut } from './carry-out.ts';
 import { runChunks, type ChunkProgress } from './chunks.ts';
 import { personMark } from './decide.ts';
 import { finishErasure } from './finish-erasure.ts';
@@ -49,13 +49,17 @@ export async function executeErasure(
   approval: Approval,
   options: ExecuteOptions = {},
 ): Promise<ErasureDone> {
-  await recoverIntents(ground);
-  for (const { before } of ground.ports.participants) await before?.({ tenant: ground.tenant, person: order.person });
   const { tenant, database } = ground;
-  const taken = await inTransaction(database, { tenant }, (client) => readErasures(client, tenant, { planHash: approval.hash }));
+  const { taken, plan } = await inTransaction(database, { tenant }, async (client) => ({
+    taken: await readErasures(client, tenant, { planHash: approval.hash }),
+    plan: await findPlan(client, tenant, approval.hash),
+  }));
   const resumed = taken.find(({ state }) => state === 'running' || state === 'committed' || state === 'outside');
+  // Somebody has begun this before: a crash may have left its intent open.
+  if (resumed !== undefined) await recoverIntents(ground);
   if (resumed !== undefined && resumed.state !== 'running') return await finishErasure(ground, resumed, options);
-  const stored = await approvedPlan(ground, order, approval, resumed);
+  const stored = approvedPlan(ground, order, { approval, plan, resumed });
+  for (const { before } of ground.ports.participants) await before?.({ tenant, person: order.person });
   const full: ErasureOrder = { ...order, mode: stored.mode };
   const isLarge = resumed !== undefined || Object.values(stored.counts).some((rows) => rows > rowsAtOnce(ground));
   try {
@@ -107,14 +111,13 @@ class WholePersonHeld extends Error {
   }
 }
 
-async function approvedPlan(
+type Found = { readonly approval: Approval; readonly plan: StoredPlan | undefined; readonly resumed: ErasureRecord | undefined };
+
+function approvedPlan(
   ground: ErasureGround,
   { person }: Omit<ErasureOrder, 'mode'>,
-  { hash, by }: Approval,
-  resumed: ErasureRecord | undefined,
-): Promise<StoredPlan> {
-  const { tenant, database } = ground;
-  const plan = await inTransaction(database, { tenant }, (client) => findPlan(client, tenant, hash));
+  { approval: { hash, by }, plan, resumed }: Found,
+): StoredPlan {
   const isTheirs = plan?.type === person.type && plan.key === formatKey(person.key);
   if (plan === undefined || !isTheirs) throw new SafekeepError('erasure-plan-unknown', { hash });
   if (ground.approval === 'second-person' && plan.plannedBy === by && resumed === undefined)
@@ -242,7 +245,7 @@ export function refuseUnfit({ plan, decision }: MadePlan, approved: string): voi
   if (decision.groups.length === 0) throw new Error('The row of the person belongs to no group');
 }
 
-export function erasureIdOf(text: string): ErasureId {
+function erasureIdOf(text: string): ErasureId {
   const id = parseId<'erasure'>(text);
   if (id === undefined) throw new Error('An erasure is named by the UUID of its operation');
   return id;
@@ -319,14 +322,4 @@ function recordCounts({ certificate }: ErasureRecord): [string, number][] {
   // Written by eraseWithin a moment ago.
   const { document } = certificate as { readonly document: CertificateBody };
   return document.tables.map(({ table, before }): [string, number] => [table, before]);
-}
-
-export function addCounts(into: TableCounts, more: TableCounts): TableCounts {
-  return {
-    before: into.before + more.before,
-    deleted: into.deleted + more.deleted,
-    masked: into.masked + more.masked,
-    detached: into.detached + more.detached,
-    kept: into.kept + more.kept,
-  };
 }

@@ -40,8 +40,8 @@ export type ExportGround = Ground & {
 
 export type ExportOptions = { readonly onProgress?: (done: number, total?: number) => void; readonly signal?: AbortSignal };
 
-/** Days until a kept export is to be fetched; afterwards `subject exports --expire` removes it. */
-export const KEPT_DAYS = 30;
+/** Days until a kept export is to be fetched: the link that is given out for it ends then. */
+const KEPT_DAYS = 30;
 /** A PDF is to be read by a person; more than this nobody reads. */
 const PDF_ROWS_AT_MOST = 20_000;
 
@@ -116,7 +116,11 @@ type Written = Pick<ExportDone, 'export' | 'subject' | 'format' | 'tables' | 'ro
 async function writeExport(client: pg.ClientBase, ground: ExportGround, order: ExportOrder, writing: Writing): Promise<Written> {
   const { person, subject, format } = order;
   const graph = soundGraph(ground, subject);
-  const reach = await followPaths(client, { graph, schema: ground.schema, key: person.key }, { lock: false });
+  const reach = await followPaths(
+    client,
+    { graph, schema: ground.schema, key: person.key, tenant: ground.tenant },
+    { lock: false },
+  );
   if (reach === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
   const names = [...graph.edgesOf.keys()].toSorted();
   const hidden = await hiddenTables(client, names);

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { columnOf, SafekeepError, type Subject } from '@safekeep/core';
 import { formatPerson, type Person } from '../../holds/index.ts';
 import type { FoundText } from '../model.ts';
+import { tenantColumnOf } from '../rules/graph.ts';
 import { SEALED_SUFFIX } from '../rules/masks.ts';
 import { matchValue, readColumns, type Match } from '../store/find.ts';
 import { countOfPerson } from '../store/rows.ts';
@@ -67,7 +68,7 @@ export async function findSubjects(ground: Ground, query: string, options: FindO
 }
 
 /** `Ada Lovelace` is `A. L.`: enough to tell whether it is the one who is meant, for who knows the name. */
-export function initials(label: string): string {
+function initials(label: string): string {
   return label
     .split(/\s+/)
     .filter((word) => word !== '')
@@ -94,7 +95,15 @@ async function search(
       const matches =
         facts === undefined
           ? await sealedMatches(client, ground, { subject, column, query, how })
-          : await matchValue(client, { subject, table, column, query, how, limit });
+          : await matchValue(client, {
+              subject,
+              table,
+              column,
+              query,
+              how,
+              limit,
+              tenancy: { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant },
+            });
       for (const match of matches) note(found, { subject, column, match, how });
     }
   }
@@ -143,7 +152,11 @@ async function sealedMatches(
 
 async function countAll(client: pg.ClientBase, ground: Ground, { person, subject }: Found): Promise<number> {
   const graph = soundGraph(ground, subject);
-  const reach = await followPaths(client, { graph, schema: ground.schema, key: person.key }, { lock: false });
+  const reach = await followPaths(
+    client,
+    { graph, schema: ground.schema, key: person.key, tenant: ground.tenant },
+    { lock: false },
+  );
   if (reach === undefined) return 0;
   let total = 0;
   for (const table of graph.edgesOf.keys()) total += await countOfPerson(client, reach, { table, person });

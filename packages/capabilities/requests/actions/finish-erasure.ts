@@ -149,7 +149,8 @@ async function newRows(
   const graph = soundGraph(ground, subject);
   if (graph.unguarded.size === 0) return [];
   const reach =
-    (await followPaths(client, { graph, schema, key: person.key }, { lock: false })) ?? reachOfKey({ graph, schema, person });
+    (await followPaths(client, { graph, schema, key: person.key, tenant: ground.tenant }, { lock: false })) ??
+    reachOfKey({ graph, schema, person, tenant: ground.tenant });
   const found: Residue[] = [];
   for (const table of graph.unguarded) {
     const rows = await loadRows(client, { map, reach, person, now: clock.now() }, rowsOf(reach, table, person.key), {
@@ -180,12 +181,17 @@ async function newRows(
   return found;
 }
 
-function reachOfKey({ graph, schema, person }: Pick<Reach, 'graph' | 'schema'> & { readonly person: Person }): Reach {
+function reachOfKey({
+  graph,
+  schema,
+  person,
+  tenant,
+}: Pick<Reach, 'graph' | 'schema' | 'tenant'> & { readonly person: Person }): Reach {
   const wanted = graph.wanted.get(PERSON) ?? [];
   const values = wanted.map((column) => person.key[graph.subject.key.indexOf(column)]);
   const isKnown = values.every((value) => value !== undefined);
   // What is not known stands for no row.
-  return { graph, schema, values: new Map([[PERSON, isKnown ? [values.map(String)] : []]]) };
+  return { graph, schema, tenant, values: new Map([[PERSON, isKnown ? [values.map(String)] : []]]) };
 }
 
 async function freshenStatistics(

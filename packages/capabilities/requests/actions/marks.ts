@@ -4,8 +4,9 @@ import { formatName } from '@safekeep/core';
 import type { ErasureOrder } from './plan-erasure.ts';
 import type { ErasureGround } from './ground.ts';
 import { sequencePositions } from '../store/residue.ts';
-import { arrays, keyMatch, tableOf } from '../store/traverse.ts';
-import { Parameters, quote, quoteTable } from '../store/sql.ts';
+import { tenantColumnOf } from '../rules/graph.ts';
+import { onePerson } from '../store/people.ts';
+import { tableOf } from '../store/traverse.ts';
 
 /**
  * What the person's row is known again by after a restore: their key together with the random id of their encryption key,
@@ -19,7 +20,13 @@ export async function identityMarks(
 ): Promise<string[]> {
   const { subject, person } = order;
   const columns = tellingColumns(ground, subject);
-  const row = await telling(client, ground, order, columns);
+  const row = await onePerson(client, {
+    schema: ground.schema,
+    subject,
+    key: person.key,
+    columns,
+    tenancy: { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant },
+  });
   if (row === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
   const keyIds: string[] = [];
   for (const { subjectKeyId } of ground.ports.participants) {
@@ -64,24 +71,6 @@ export function tellingColumns(
 function personalColumns(facts: TableFacts, mapped: Iterable<string>): readonly string[] {
   const names = new Set(mapped);
   return facts.columns.map(({ name }) => name).filter((name) => names.has(name));
-}
-
-async function telling(
-  client: pg.ClientBase,
-  { schema }: ErasureGround,
-  { subject, person }: Pick<ErasureOrder, 'person' | 'subject'>,
-  columns: readonly string[],
-): Promise<readonly (string | null)[] | undefined> {
-  const parameters = new Parameters();
-  const where = keyMatch(schema, subject, person.key, parameters);
-  if (where === undefined) return undefined;
-  const list = columns.length === 0 ? ['null::text'] : columns.map((column) => `t.${quote(column)}::text`);
-  const found = await arrays(
-    client,
-    `select ${list.join(', ')} from ${quoteTable(subject.table)} as t where ${where} limit 1`,
-    parameters,
-  );
-  return found[0];
 }
 
 /** Entries of the ledger hold at most so many ids, and other things stand there too. */

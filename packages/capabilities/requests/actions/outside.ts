@@ -99,6 +99,6 @@ async function removeFiles({ at }: OutsidePlace, { person }: Told): Promise<stri
   }
 }
 
-export function filled(text: string, { key }: Person, escape: (text: string) => string): string {
+function filled(text: string, { key }: Person, escape: (text: string) => string): string {
   return text.replaceAll('{key}', () => escape(formatKey(key)));
 }

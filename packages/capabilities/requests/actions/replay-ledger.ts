@@ -3,6 +3,7 @@ import { isSafekeepError, type Subject } from '@safekeep/core';
 import { formatPerson, type Person } from '../../holds/index.ts';
 import type { NewEntry } from '../../ledger/index.ts';
 import type { ErasureMode, ReplayText } from '../model.ts';
+import { tenantColumnOf } from '../rules/graph.ts';
 import { readErasures } from '../store/records.ts';
 import { advanceSequence } from '../store/residue.ts';
 import { inTransaction } from '../store/session.ts';
@@ -95,7 +96,12 @@ async function findReturned(ground: ErasureGround, past: ReadonlyMap<string, Pas
       const found: Match[] = [];
       for (const subject of map.subjects.values()) {
         const columns = tellingColumns(ground, subject);
-        for await (const people of everyPerson(client, { schema, subject, columns })) {
+        for await (const people of everyPerson(client, {
+          schema,
+          subject,
+          columns,
+          tenancy: { column: tenantColumnOf(map, subject), tenant },
+        })) {
           for (const { key, values } of people) {
             const person = { type: subject.name, key };
             const keyIds = await keyIdsOf(client, ground, person);

@@ -48,7 +48,7 @@ export async function survey(
 ): Promise<Survey> {
   const { map, schema, clock } = ground;
   const graph = soundGraph(ground, subject);
-  const reach = await followPaths(client, { graph, schema, key: person.key }, options);
+  const reach = await followPaths(client, { graph, schema, key: person.key, tenant: ground.tenant }, options);
   if (reach === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
   const names = [...graph.edgesOf.keys()].filter((table) => options.without?.has(table) !== true).toSorted();
   const hidden = await hiddenTables(client, names);

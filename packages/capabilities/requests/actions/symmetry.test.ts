@@ -134,7 +134,7 @@ test(
           for (const end of endings) await end();
         }
       }),
-      { numRuns: 12 },
+      { numRuns: 8 },
     );
     assert.ok(t.name);
   },

@@ -26,6 +26,7 @@ export async function pdfDocument(
     },
   });
   const drain = async (): Promise<void> => {
+    // A PDF document is a stream of bytes; its types say so of any value.
     for await (const chunk of document as AsyncIterable<Buffer>) await sink.write(chunk);
   };
   const draining = drain();

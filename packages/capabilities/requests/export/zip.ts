@@ -91,6 +91,7 @@ export async function deflate(
     }
   };
   const drain = async (): Promise<void> => {
+    // zlib gives Buffers.
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       packedBytes += chunk.length;
       await into(chunk);
@@ -228,6 +229,7 @@ async function* inflated(file: FileHandle, at: number, sizeBytes: number): Async
   // What goes wrong is thrown where the stream is read.
   pipeline(Readable.from(packedChunks(file, at, sizeBytes)), stream, () => undefined);
   let plainBytes = 0;
+  // zlib gives Buffers.
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     plainBytes += chunk.length;
     if (plainBytes > PLAIN_BYTES_AT_MOST) throw new Error('it unpacks to more than it may');

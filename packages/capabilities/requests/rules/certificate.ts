@@ -6,7 +6,7 @@ import type { CertificateBody } from '../model.ts';
 /** A document and the signature beside it, as it stands in the file. */
 export type Signed<Body> = { readonly document: Body; readonly signature: Signature };
 
-export const SIGNED_KINDS = { erasure: 'erasure-certificate', export: 'export-manifest' } as const;
+const SIGNED_KINDS = { erasure: 'erasure-certificate', export: 'export-manifest' } as const;
 
 export type Checked = { readonly ok: boolean; readonly kind: string; readonly issuedAt: string | null; readonly faults: string[] };
 

@@ -23,6 +23,8 @@ export type Graph = {
   readonly wanted: ReadonlyMap<string, readonly string[]>;
   /** Paths that lead nowhere, in words. Nothing is exported or erased while there are any: it would not be everything. */
   readonly problems: readonly { readonly table: string; readonly message: string; readonly remedy: string }[];
+  /** Where rows of several tenants stand in one table: the column that says whose they are, by table. */
+  readonly tenantColumns: ReadonlyMap<string, string>;
   /** Tables with a path that no foreign key stands behind: new rows can appear there unseen. */
   readonly unguarded: ReadonlySet<string>;
 };
@@ -60,8 +62,25 @@ export function graphOf(map: DataMap, schema: SchemaIndex, subject: Subject): Gr
     ),
     wanted: wantedColumns(nodes),
     problems,
+    tenantColumns: tenantColumns(map, schema, nodes),
     unguarded,
   };
+}
+
+function tenantColumns(map: DataMap, schema: SchemaIndex, nodes: ReadonlyMap<string, Draft>): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const { table } of nodes.values()) {
+    const rule = map.tables.get(table)?.tenant ?? map.tenant;
+    const isThere = rule.kind === 'column' && schema.byName.get(table)?.columns.some(({ name }) => name === rule.column) === true;
+    if (isThere) found.set(table, rule.column);
+  }
+  return found;
+}
+
+/** Null where all people of a table belong to the one tenant that Safekeep runs for. */
+export function tenantColumnOf(map: DataMap, subject: Subject): string | null {
+  const rule = map.tables.get(subject.table)?.tenant ?? map.tenant;
+  return rule.kind === 'column' ? rule.column : null;
 }
 
 /** A node for each end of the path, from the person outwards. */
@@ -111,7 +130,7 @@ function wantedColumns(nodes: ReadonlyMap<string, Draft>): ReadonlyMap<string, r
 
 const STRENGTH: readonly Meaning[] = ['stop', 'created_by', 'about', 'shared', 'owns'];
 
-export function stronger(a: Meaning, b: Meaning): Meaning {
+function stronger(a: Meaning, b: Meaning): Meaning {
   return STRENGTH.indexOf(a) >= STRENGTH.indexOf(b) ? a : b;
 }
 

@@ -9,7 +9,7 @@ import {
 } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import type { Action, ErasureMode } from '../model.ts';
-import { valueWrite, wholeRowOf, type ColumnChoice, type WholeRow, type Write } from './masks.ts';
+import { valueWrite, wholeRowOf, type ColumnChoice, type WholeRow } from './masks.ts';
 
 /** What becomes of a group of rows of one table, and why. Rows with the same treatment are changed by one statement. */
 export type Treatment = {
@@ -45,9 +45,13 @@ export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts
   const whole = wholeRowOf({ map, schema }, mapped, facts);
   const own = new Map<string, readonly ColumnChoice[]>();
   const detach = new Map<string, readonly ColumnChoice[]>();
-  for (const edge of mapped.of) {
+  const resolvedEdges = mapped.of.map((edge) => ({ edge, resolved: resolveEdge(map, schema, table, edge) }));
+  // Whoever only wrote a row is nobody whom its columns could be about.
+  const isAbout = (resolved: ReturnType<typeof resolveEdge>): boolean => 'kind' in resolved || resolved.meaning !== 'created_by';
+  const abouts = resolvedEdges.filter(({ resolved }) => isAbout(resolved)).length;
+  for (const { edge, resolved } of resolvedEdges) {
     const path = formatPath(edge.path);
-    const isOnly = mapped.of.length === 1;
+    const isOnly = abouts === 1 && isAbout(resolved);
     const belongs = (name: string): boolean => {
       const column = [...mapped.columns.values()].find((each) => each.name === name || `${each.name}_encrypted` === name);
       if (column === undefined) return false;
@@ -57,7 +61,6 @@ export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts
       path,
       whole.choices.filter(({ column }) => belongs(column)),
     );
-    const resolved = resolveEdge(map, schema, table, edge);
     const first = 'kind' in resolved ? undefined : resolved.hops[0];
     const columns = first?.direction === 'forward' ? first.columns : [];
     const nullable = columns.filter((name) => facts.columns.find((column) => column.name === name)?.notNull === false);
@@ -146,5 +149,3 @@ function partialTreatment(
 export function treatmentKey({ action, reason, basis, choices }: Treatment): string {
   return JSON.stringify([action, reason, basis, choices.map(({ column }) => column)]);
 }
-
-export type ChosenWrites = readonly Write[];

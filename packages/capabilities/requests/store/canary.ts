@@ -3,7 +3,7 @@ import { bareType, columnOf, lengthOf, type TableFacts } from '@safekeep/core';
 import type { RowKey } from '../model.ts';
 import type { Rows } from './act.ts';
 import { isOneOf, Parameters, quote, quoteTable } from './sql.ts';
-import { arrays } from './traverse.ts';
+import { arrays, ofTenant, type Tenancy } from './traverse.ts';
 
 /** A text that stands nowhere by chance, as long as the column lets it be. */
 const TOKEN_LEAST = 8;
@@ -100,12 +100,14 @@ export async function tablesWith(client: pg.ClientBase, tables: readonly string[
 export async function anyPerson(
   client: pg.ClientBase,
   subject: { readonly table: string; readonly key: readonly string[] },
+  tenancy: Tenancy,
 ): Promise<RowKey | undefined> {
+  const parameters = new Parameters();
   const list = subject.key.map((column) => `t.${quote(column)}::text`);
   const rows = await arrays(
     client,
-    `select ${list.join(', ')} from ${quoteTable(subject.table)} as t order by ${list.join(', ')} limit 1`,
-    new Parameters(),
+    `select ${list.join(', ')} from ${quoteTable(subject.table)} as t where true${ofTenant(tenancy.column, tenancy.tenant, parameters)} order by ${list.join(', ')} limit 1`,
+    parameters,
   );
   return rows[0]?.map(String);
 }

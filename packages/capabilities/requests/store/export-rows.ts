@@ -24,8 +24,8 @@ export type ExportTable = { readonly table: string; readonly columns: readonly E
 
 export type Window = { readonly from: Date | null; readonly to: Date | null };
 
-/** So many rows travel at once: some megabytes at most of ordinary rows. */
-const ROWS_AT_ONCE = 2000;
+/** So many rows travel at once: some hundred kilobytes of ordinary rows, so that memory stays flat. */
+const ROWS_AT_ONCE = 500;
 
 /** The rows of the person in one table, in batches, as arrays of text in the order of the columns; what is others' is null. */
 export async function* exportRows(

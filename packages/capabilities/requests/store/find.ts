@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { bareType, columnOf, type Subject, type TableFacts } from '@safekeep/core';
 import type { RowKey } from '../model.ts';
 import { isAmong, Parameters, quote, quoteTable } from './sql.ts';
-import { arrays, typeOf } from './traverse.ts';
+import { arrays, ofTenant, typeOf, type Tenancy } from './traverse.ts';
 
 export type Match = { readonly key: RowKey; readonly label: string | null };
 
@@ -19,11 +19,13 @@ export async function matchValue(
     readonly table: TableFacts;
     readonly column: string;
     readonly query: string;
+    /** Only people of this tenant, where the table has those of several. */
+    readonly tenancy: Tenancy;
     readonly how: 'exact' | 'part';
     readonly limit: number;
   },
 ): Promise<readonly Match[]> {
-  const { subject, table, column, query, how, limit } = question;
+  const { subject, table, column, query, how, limit, tenancy } = question;
   const facts = columnOf(table, column);
   const isText = facts !== undefined && !facts.isArray && (TEXTS.has(bareType(facts)) || bareType(facts).endsWith('citext'));
   if (how === 'part' && !isText) return [];
@@ -35,7 +37,8 @@ export async function matchValue(
     : how === 'exact'
       ? `(${name} = ${value} or lower(${name}::text) = lower(${value}))`
       : `strpos(lower(${name}::text), lower(${value})) > 0`;
-  return await matches(client, { subject, condition, parameters, limit });
+  const ours = ofTenant(tenancy.column, tenancy.tenant, parameters);
+  return await matches(client, { subject, condition: `${condition}${ours}`, parameters, limit });
 }
 
 async function matches(

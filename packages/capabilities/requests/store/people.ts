@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { columnOf, type SchemaIndex, type Subject } from '@safekeep/core';
 import type { RowKey } from '../model.ts';
 import { Parameters, quote, quoteTable } from './sql.ts';
-import { arrays, tableOf } from './traverse.ts';
+import { arrays, keyMatch, ofTenant, tableOf, type Tenancy } from './traverse.ts';
 
 /** So many people travel at once. */
 const PEOPLE_AT_ONCE = 2000;
@@ -12,14 +12,20 @@ export type PersonValues = { readonly key: RowKey; readonly values: readonly (st
 /** Every person of a kind, with some of their columns as text, in batches. */
 export async function* everyPerson(
   client: pg.ClientBase,
-  { schema, subject, columns }: { readonly schema: SchemaIndex; readonly subject: Subject; readonly columns: readonly string[] },
+  {
+    schema,
+    subject,
+    columns,
+    tenancy,
+  }: { readonly schema: SchemaIndex; readonly subject: Subject; readonly columns: readonly string[]; readonly tenancy: Tenancy },
 ): AsyncGenerator<readonly PersonValues[]> {
   const facts = tableOf(schema, subject.table);
   const wanted = columns.filter((name) => columnOf(facts, name) !== undefined);
   const list = [...subject.key, ...wanted].map((column) => `t.${quote(column)}::text`);
-  const none = new Parameters();
+  const [none, ours] = [new Parameters(), new Parameters()];
   await client.query(
-    `declare safekeep_people no scroll cursor for select ${list.join(', ')} from ${quoteTable(subject.table)} as t`,
+    `declare safekeep_people no scroll cursor for select ${list.join(', ')} from ${quoteTable(subject.table)} as t where true${ofTenant(tenancy.column, tenancy.tenant, ours)}`,
+    ours.values,
   );
   for (;;) {
     const rows = await arrays(client, `fetch ${PEOPLE_AT_ONCE} from safekeep_people`, none);
@@ -27,4 +33,33 @@ export async function* everyPerson(
     if (rows.length < PEOPLE_AT_ONCE) break;
   }
   await client.query('close safekeep_people');
+}
+
+/** Some columns of one person as text. */
+export async function onePerson(
+  client: pg.ClientBase,
+  {
+    schema,
+    subject,
+    key,
+    columns,
+    tenancy,
+  }: {
+    readonly schema: SchemaIndex;
+    readonly subject: Subject;
+    readonly key: RowKey;
+    readonly columns: readonly string[];
+    readonly tenancy: Tenancy;
+  },
+): Promise<readonly (string | null)[] | undefined> {
+  const parameters = new Parameters();
+  const where = keyMatch(schema, subject, key, parameters);
+  if (where === undefined) return undefined;
+  const list = columns.length === 0 ? ['null::text'] : columns.map((column) => `t.${quote(column)}::text`);
+  const found = await arrays(
+    client,
+    `select ${list.join(', ')} from ${quoteTable(subject.table)} as t where ${where}${ofTenant(tenancy.column, tenancy.tenant, parameters)} limit 1`,
+    parameters,
+  );
+  return found[0];
 }

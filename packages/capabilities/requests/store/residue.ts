@@ -51,22 +51,6 @@ export async function deadRows(client: pg.ClientBase, tables: readonly string[])
     }));
 }
 
-/** Extended statistics and materialized views are not touched by an UPDATE; this names the columns whose statistics hold a value. */
-export async function statisticsWith(
-  client: pg.ClientBase,
-  { table, columns, values }: { readonly table: string; readonly columns: readonly string[]; readonly values: readonly string[] },
-): Promise<readonly string[]> {
-  const { schema, table: name } = parseTableName(table);
-  const { rows } = await client.query<{ column: string }>(
-    `select attname as column from pg_catalog.pg_stats
-      where schemaname = $1 and tablename = $2 and attname = any ($3)
-        and exists (select from unnest($4::text[]) as v (value)
-                     where strpos(coalesce(most_common_vals::text, ''), v.value) > 0 or strpos(coalesce(histogram_bounds::text, ''), v.value) > 0)`,
-    [schema, name, columns, values],
-  );
-  return rows.map(({ column }) => column);
-}
-
 /** The positions of the sequences that number rows of these tables, so that a restore never gives an erased number again. */
 export async function sequencePositions(
   client: pg.ClientBase,

@@ -21,8 +21,6 @@ export class Parameters {
   }
 }
 
-export type TypedColumn = { readonly name: string; readonly type: string };
-
 /**
  * That columns of a row have one of these values, all together. Values are text as PostgreSQL writes them; an array travels as
  * one parameter, so the planner knows how many there are.
@@ -59,7 +57,7 @@ export function identityTexts(identity: Identity, alias: string): readonly strin
   return identity.columns.map(({ name }) => `${alias}.${quote(name)}::text`);
 }
 
-export function identityTypes(identity: Identity): readonly string[] {
+function identityTypes(identity: Identity): readonly string[] {
   return identity.kind === 'place' ? ['oid', 'tid'] : identity.columns.map(({ type }) => type);
 }
 

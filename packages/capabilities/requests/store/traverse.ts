@@ -6,9 +6,18 @@ import { isAmong, Parameters, quote, quoteTable } from './sql.ts';
 
 /** What was found on the way: for each node that others ask, the values they ask for. Rows themselves are found by these. */
 export type Reach = {
+  readonly tenant: string;
   readonly graph: Graph;
   readonly schema: SchemaIndex;
   readonly values: ReadonlyMap<string, readonly RowKey[]>;
+};
+
+type Start = {
+  readonly graph: Graph;
+  readonly schema: SchemaIndex;
+  readonly key: RowKey;
+  /** A person of another tenant is nobody. */
+  readonly tenant: string;
 };
 
 export type FollowOptions = {
@@ -32,10 +41,10 @@ const ROUNDS_AT_MOST = 10_000;
  */
 export async function followPaths(
   client: pg.ClientBase,
-  { graph, schema, key }: { readonly graph: Graph; readonly schema: SchemaIndex; readonly key: RowKey },
+  { graph, schema, key, tenant }: Start,
   options: FollowOptions,
 ): Promise<Reach | undefined> {
-  const person = await personRow(client, { graph, schema, key }, options.lock);
+  const person = await personRow(client, { graph, schema, key, tenant }, options.lock);
   if (person === undefined) return undefined;
   const found = new Map<string, Found>([...graph.nodes.keys()].map((id) => [id, { seen: new Set(), rows: [], taken: new Map() }]));
   add(found, PERSON, [person]);
@@ -52,14 +61,14 @@ export async function followPaths(
       const ends = [...node.sources].flatMap((source) => endsAt(graph, node, source, untaken(found, node, source)));
       if (ends.length === 0) continue;
       isNew = true;
-      add(found, node.id, await askNode(client, { graph, schema, node, ends }, options.lock));
+      add(found, node.id, await askNode(client, { graph, schema, tenant, node, ends }, options.lock));
       const total = [...found.values()].reduce((sum, { rows }) => sum + rows.length, 0);
       if (total > VALUES_AT_MOST)
         throw new SafekeepError('subject-too-large', { limit: VALUES_AT_MOST, what: 'rows that others hang on' });
       options.onProgress?.(total);
     }
   }
-  return { graph, schema, values: new Map([...found].map(([id, { rows }]) => [id, rows])) };
+  return { graph, schema, tenant, values: new Map([...found].map(([id, { rows }]) => [id, rows])) };
 }
 
 /** What a node has found, and how much of what its sources found it has asked with. */
@@ -89,11 +98,7 @@ function foundBy(found: ReadonlyMap<string, Found>, id: string): Found {
   return known;
 }
 
-async function personRow(
-  client: pg.ClientBase,
-  { graph, schema, key }: { readonly graph: Graph; readonly schema: SchemaIndex; readonly key: RowKey },
-  lock: boolean,
-): Promise<RowKey | undefined> {
+async function personRow(client: pg.ClientBase, { graph, schema, key, tenant }: Start, lock: boolean): Promise<RowKey | undefined> {
   const { subject } = graph;
   const wanted = graph.wanted.get(PERSON) ?? [];
   const parameters = new Parameters();
@@ -102,11 +107,19 @@ async function personRow(
   if (where === undefined) return undefined;
   const rows = await arrays(
     client,
-    `select ${texts.join(', ')} from ${quoteTable(subject.table)} as t where ${where} limit 2${lock ? ' for update' : ''}`,
+    `select ${texts.join(', ')} from ${quoteTable(subject.table)} as t where ${where}${ofTenant(graph.tenantColumns.get(graph.subject.table) ?? null, tenant, parameters)} limit 2${lock ? ' for update' : ''}`,
     parameters,
   );
   if (rows.length > 1) throw new SafekeepError('subject-key-ambiguous', { subject: subject.name, table: subject.table });
   return rows[0]?.slice(subject.key.length) as RowKey | undefined; // Null values are filtered where they are asked for.
+}
+
+/** Which tenant, and the column that says it; null where a table has the people of one tenant only. */
+export type Tenancy = { readonly column: string | null; readonly tenant: string };
+
+/** The condition that rows of people are this tenant's, to go on with; empty where a table has those of one tenant only. */
+export function ofTenant(column: string | null, tenant: string, parameters: Parameters): string {
+  return column === null ? '' : ` and t.${quote(column)}::text = ${parameters.add(tenant)}`;
 }
 
 /** That a row is the person's own. Undefined for a key of another number of parts. */
@@ -138,17 +151,12 @@ function allEnds({ graph, values }: Reach, node: Node): readonly RowKey[] {
 
 async function askNode(
   client: pg.ClientBase,
-  {
-    graph,
-    schema,
-    node,
-    ends,
-  }: { readonly graph: Graph; readonly schema: SchemaIndex; readonly node: Node; readonly ends: readonly RowKey[] },
+  { graph, schema, tenant, node, ends }: Omit<Start, 'key'> & { readonly node: Node; readonly ends: readonly RowKey[] },
   lock: boolean,
 ): Promise<readonly RowKey[]> {
   const parameters = new Parameters();
   const texts = (graph.wanted.get(node.id) ?? []).map((column) => `t.${quote(column)}::text`);
-  const where = matchEnds(schema, node, ends, parameters);
+  const where = matchEnds({ graph, schema, tenant }, { node, ends }, parameters);
   const rows = await arrays(
     client,
     `select ${texts.join(', ')} from ${quoteTable(node.table)} as t where ${where}${lock ? ' for update' : ''}`,
@@ -157,13 +165,20 @@ async function askNode(
   return rows as readonly RowKey[]; // As above.
 }
 
-function matchEnds(schema: SchemaIndex, { hop }: Node, ends: readonly RowKey[], parameters: Parameters): string {
+function matchEnds(
+  { graph, schema, tenant }: Omit<Start, 'key'>,
+  { node, ends }: { readonly node: Node; readonly ends: readonly RowKey[] },
+  parameters: Parameters,
+): string {
+  const { hop, table } = node;
   if (hop === null) throw new Error('The person has no step');
   const to = tableOf(schema, hop.to);
-  return isAmong(
+  const among = isAmong(
     { alias: 't', columns: hop.columns, types: hop.references.map((column) => typeOf(to, column)), values: ends },
     parameters,
   );
+  // A path by a number alone would lead to another tenant's row of the same number.
+  return `(${among}${ofTenant(graph.tenantColumns.get(table) ?? null, tenant, parameters)})`;
 }
 
 /** The condition by which a path makes rows of its table the person's; undefined where it leads to none. */
@@ -172,9 +187,14 @@ export function edgeCondition(
   { node, key }: { readonly node: Node; readonly key: RowKey },
   parameters: Parameters,
 ): string | undefined {
-  if (node.id === PERSON) return keyMatch(reach.schema, reach.graph.subject, key, parameters);
+  if (node.id === PERSON) {
+    const match = keyMatch(reach.schema, reach.graph.subject, key, parameters);
+    return match === undefined
+      ? undefined
+      : `(${match}${ofTenant(reach.graph.tenantColumns.get(node.table) ?? null, reach.tenant, parameters)})`;
+  }
   const ends = allEnds(reach, node);
-  return ends.length === 0 ? undefined : matchEnds(reach.schema, node, ends, parameters);
+  return ends.length === 0 ? undefined : matchEnds(reach, { node, ends }, parameters);
 }
 
 /** How rows of a table are told apart: primary key, else a key without nulls, else by place. */

@@ -60,7 +60,8 @@ export async function killAndLook(t: Parameters<typeof workbench>[0], kills: num
     // What was never begun is begun now; what was begun has ended.
     if ((await maskedOrders(bench, person)).left > 0) assert.equal((await bench.approve(subject, hash, { ground })).state, 'done');
     assert.equal((await maskedOrders(bench, person)).left, 0);
-    assert.equal((await bench.ground.ledger.openIntents()).length, 0);
+    // As long as the server has not ended the transaction of the one that was killed, its intent counts as being carried out.
+    while ((await bench.ground.ledger.openIntents()).length > 0) await runErasures(ground);
   }
   await assertAgreement(bench, kills);
   const { rows } = await bench.pool.query<{ n: number }>(
