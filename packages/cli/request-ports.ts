@@ -85,7 +85,9 @@ function logPart(sequencer: SequencerGround): ErasureParticipant {
         };
       const isAll = fatesOf(scope).includes('kept');
       return {
-        will: ['destroys the keys of what it has about the person, and what names them: that something happened stays, and can be proven'],
+        will: [
+          'destroys the keys of what it has about the person, and what names them: that something happened stays, and can be proven',
+        ],
         keeps: isAll ? [] : [{ what: `${history} in tables that must be kept`, reason: 'the same as of those rows', until: null }],
         externalCopies: [],
         blocked: [],

@@ -61,7 +61,16 @@ async function workplace(t: TestContext) {
   await pool.query(CLINIC);
   await writeFile(mapFile, MAP);
   // The result is what a script would get: JSON without a type; the test holds the parts that it looks at against values.
-  const all = (args: readonly string[]) => [...args, '--db', url.reveal(), '--home', join(folder, 'home'), '--map', mapFile, '--json'];
+  const all = (args: readonly string[]) => [
+    ...args,
+    '--db',
+    url.reveal(),
+    '--home',
+    join(folder, 'home'),
+    '--map',
+    mapFile,
+    '--json',
+  ];
   const call = async (...args: string[]) => {
     const { code, stdout, stderr } = await safekeep(all(args));
     return { code, stdout, stderr, result: documentOf(stdout) };
@@ -139,7 +148,8 @@ test('a person is exported and erased: from tables, encrypted columns, the log a
   const kept = await done('audit', 'history', 'public.invoices:1');
   assert.ok(kept.stdout.includes('Ada M. Quennell'), 'what must be kept keeps its history');
   const own = (await done('audit', 'search', '--kind', 'compliance')).stdout;
-  for (const action of ['subject-erase-planned', 'subject-erase-done', 'encrypt-finish-done', 'key-shred']) assert.ok(own.includes(action), action);
+  for (const action of ['subject-erase-planned', 'subject-erase-done', 'encrypt-finish-done', 'key-shred'])
+    assert.ok(own.includes(action), action);
 
   const refused = await call('subject', 'erase', 'patient:41', '--approve', '0'.repeat(64), '--yes');
   assert.equal(refused.code === 0, false);
@@ -151,22 +161,26 @@ test('two people are erased at once while a sequencer and an application work: n
   const { pool, call, done, start } = await workplace(t);
   await done('apply', '--yes');
   const plans = [];
-  for (const subject of ['patient:41', 'patient:42']) plans.push({ subject, hash: (await done('subject', 'erase', subject, '--plan')).result.hash });
+  for (const subject of ['patient:41', 'patient:42'])
+    plans.push({ subject, hash: (await done('subject', 'erase', subject, '--plan')).result.hash });
   const sequencer = start('audit', 'sequence');
   await sequencer.begun;
-  let isOver = false;
+  const over = new AbortController();
   t.after(async () => {
-    isOver = true;
+    over.abort();
     sequencer.stop();
     await sequencer.ended;
   });
   const application = (async () => {
     let writes = 0;
-    for (; !isOver; writes += 1) await pool.query(`update patients set ward = 'ward ' || $1 where id between 1001 and 1100`, [writes]);
+    for (; !over.signal.aborted; writes += 1)
+      await pool.query(`update patients set ward = 'ward ' || $1 where id between 1001 and 1100`, [writes]);
     return writes;
   })();
-  const erasures = await Promise.all(plans.map(({ subject, hash }) => call('subject', 'erase', subject, '--approve', hash, '--yes')));
-  isOver = true;
+  const erasures = await Promise.all(
+    plans.map(({ subject, hash }) => call('subject', 'erase', subject, '--approve', hash, '--yes')),
+  );
+  over.abort();
   const writes = await application;
   for (const { result, stderr } of erasures) assert.deepEqual([result?.state, result?.verified], ['done', true], stderr);
   sequencer.stop();
@@ -184,7 +198,7 @@ test('two people are erased at once while a sequencer and an application work: n
 
 /** Undefined where lines were streamed. */
 function documentOf(stdout: string) {
-  return /^\{\n/.test(stdout) ? JSON.parse(stdout) : undefined;
+  return stdout.startsWith('{\n') ? JSON.parse(stdout) : undefined;
 }
 
 /** Every column of every table of the database whose text or bytes hold one of these. */

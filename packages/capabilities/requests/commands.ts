@@ -16,16 +16,7 @@ import { listErasures, runErasures } from './actions/open-erasures.ts';
 import { planErasure } from './actions/plan-erasure.ts';
 import { replayLedger } from './actions/replay-ledger.ts';
 import { verifyFile } from './actions/verify-file.ts';
-import {
-  CanaryText,
-  ErasureDone,
-  ErasurePlan,
-  ErasuresText,
-  ExportDone,
-  FoundText,
-  ReplayText,
-  type OpenPorts,
-} from './model.ts';
+import { CanaryText, ErasureDone, ErasurePlan, ErasuresText, ExportDone, FoundText, ReplayText, type OpenPorts } from './model.ts';
 
 const FOUND = 20;
 const FOUND_AT_MOST = 200;

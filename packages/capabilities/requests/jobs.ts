@@ -10,23 +10,23 @@ import { groundOf } from './actions/ground.ts';
  * takes back anyway: whoever was made up a moment ago has neither keys nor events.
  */
 export const requestJobs: readonly JobKind[] = [
-    job({
-      kind: 'canary',
-      payload: Type.Object({ map: Type.String({ default: 'datamap.yaml', description: 'the data map, as the worker finds it' }) }),
-      version: 1,
-      retry: { limit: 1, backoff: { firstMs: 60_000, maxMs: 600_000 } },
-      timeoutMs: 600_000,
-      concurrency: { perWorker: 1, perTenant: 1 },
-      run: async ({ database, tenant, clock, log }, { map: file }) => {
-        const { map, text } = await loadMap(file);
-        const mapSha256 = createHash('sha256').update(text).digest('hex');
-        const result = await runCanary(await groundOf({ database, tenant, clock, map, mapSha256, ports: { participants: [] } }));
-        log[result.state === 'fail' ? 'error' : 'info']('canary-run', {
-          seeded: result.seeded,
-          exported: result.exported,
-          faults: result.faults.length,
-        });
-        return result;
-      },
-    }),
+  job({
+    kind: 'canary',
+    payload: Type.Object({ map: Type.String({ default: 'datamap.yaml', description: 'the data map, as the worker finds it' }) }),
+    version: 1,
+    retry: { limit: 1, backoff: { firstMs: 60_000, maxMs: 600_000 } },
+    timeoutMs: 600_000,
+    concurrency: { perWorker: 1, perTenant: 1 },
+    run: async ({ database, tenant, clock, log }, { map: file }) => {
+      const { map, text } = await loadMap(file);
+      const mapSha256 = createHash('sha256').update(text).digest('hex');
+      const result = await runCanary(await groundOf({ database, tenant, clock, map, mapSha256, ports: { participants: [] } }));
+      log[result.state === 'fail' ? 'error' : 'info']('canary-run', {
+        seeded: result.seeded,
+        exported: result.exported,
+        faults: result.faults.length,
+      });
+      return result;
+    },
+  }),
 ];

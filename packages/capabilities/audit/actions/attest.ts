@@ -17,7 +17,8 @@ export async function attest(database: Database, tenant: string): Promise<Attest
     const found = faultList();
     const tables = await checkStanding(client, { tenant, wanted: [] }, found);
     const faults = found.list().map(({ code, detail }) => ({ code, detail }));
-    for (const name of await readMissingFunctions(client)) faults.push({ code: 'function-changed', detail: `${name} is not there.` });
+    for (const name of await readMissingFunctions(client))
+      faults.push({ code: 'function-changed', detail: `${name} is not there.` });
     const result = { ok: faults.length === 0, tables, faults };
     await recordEventWithin(client, tenant, {
       kind: result.ok ? 'compliance' : 'security',

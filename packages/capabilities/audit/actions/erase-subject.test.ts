@@ -144,13 +144,7 @@ async function attack(client: pg.ClientBase): Promise<void> {
   await refused(`select safekeep.capture_keys_only('default', 'patient:1')`);
   await refused(`insert into safekeep.audit_keys_only select 'default', pg_current_xact_id(), 'x'`);
   await refused('select safekeep.is_keys_only()');
-  for (const table of [
-    'audit_inbox_even',
-    'audit_inbox_odd',
-    'audit_actor_keys',
-    'audit_sequencer',
-    'audit_keys_only',
-  ])
+  for (const table of ['audit_inbox_even', 'audit_inbox_odd', 'audit_actor_keys', 'audit_sequencer', 'audit_keys_only'])
     await refused(`select * from safekeep.${table}`);
   for (const table of ['audit_events', 'audit_tiles', 'audit_trees', 'audit_checkpoints', 'audit_captures']) {
     await refused(`delete from safekeep.${table}`);

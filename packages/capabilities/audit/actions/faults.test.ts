@@ -145,10 +145,9 @@ test('a column that was renamed, and a table that was dropped, stop nobody and l
   assert.ok(update);
   // Nobody has looked at a column of this name: it is sealed.
   assert.deepEqual((await bench.opened(update))[0]?.new, { w: 'b' });
-  assert.deepEqual(
-    (await attest(bench.database, 'default')).faults.slice(0, 1),
-    [{ code: 'trigger-missing', detail: 'public.gone is gone or has another name; nothing captures it.' }],
-  );
+  assert.deepEqual((await attest(bench.database, 'default')).faults.slice(0, 1), [
+    { code: 'trigger-missing', detail: 'public.gone is gone or has another name; nothing captures it.' },
+  ]);
 });
 
 test('a disabled trigger, a changed function and a login that works as a replica are found, and the answer is in the log', async (t) => {

@@ -67,10 +67,12 @@ export async function makeEvents(client: pg.ClientBase, rows: readonly InboxRow[
   const known = await readTenants(client, [...new Set(rows.map(({ tenant }) => tenant))]);
   const owners = drafts.flatMap((draft) => draft.parts.flatMap((part) => ownerOf(draft, part, known) ?? []));
   const keys = await ground.keys.subjectKeys.forSealing(client, owners);
-  const settled = drafts.map((draft) => settle(draft, (part) => {
-    const owner = ownerOf(draft, part, known);
-    return owner === undefined ? undefined : keys.get(ownerName(owner));
-  }));
+  const settled = drafts.map((draft) =>
+    settle(draft, (part) => {
+      const owner = ownerOf(draft, part, known);
+      return owner === undefined ? undefined : keys.get(ownerName(owner));
+    }),
+  );
   const texts = await normalised(
     client,
     settled.flatMap(({ details }) => details ?? []),

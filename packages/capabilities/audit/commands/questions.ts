@@ -77,10 +77,7 @@ const history = command({
       actor: { name: userInfo().username },
     });
     return await withAuditKeys(context, async ({ subjectKeys: keys }) =>
-      tell(
-        context,
-        await recordHistory(database, { tenant: context.tenant, keys }, { ...filterOf(input), ...row }, pageOf(input)),
-      ),
+      tell(context, await recordHistory(database, { tenant: context.tenant, keys }, { ...filterOf(input), ...row }, pageOf(input))),
     );
   },
   render: renderPage,

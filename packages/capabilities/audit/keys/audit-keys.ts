@@ -23,7 +23,10 @@ export async function auditKeys(home: string, ring: Keyring): Promise<AuditKeys>
 }
 
 /** For the length of an action of a command. */
-export async function withAuditKeys<Result>(context: CommandContext, action: (keys: AuditKeys) => Promise<Result>): Promise<Result> {
+export async function withAuditKeys<Result>(
+  context: CommandContext,
+  action: (keys: AuditKeys) => Promise<Result>,
+): Promise<Result> {
   const keys = await auditKeys(context.home, await openKeys(context));
   try {
     return await action(keys);

@@ -14,12 +14,7 @@ export async function setActor(client: Queryable, { name, purpose = null, reques
 }
 
 /** In the caller's transaction, whose tenant it sets. */
-export async function writeEvent(
-  client: Queryable,
-  tenant: string,
-  id: EventId,
-  event: NewEvent,
-): Promise<void> {
+export async function writeEvent(client: Queryable, tenant: string, id: EventId, event: NewEvent): Promise<void> {
   await setTenant(client, tenant);
   if (event.actor !== undefined) await setActor(client, event.actor);
   await client.query('select safekeep.record_audit_event($1, $2, $3, $4, $5, $6, $7::jsonb)', [

@@ -49,11 +49,7 @@ export async function* exportRows(
   if (conditions.length === 0) return;
   const others = personsOf(map, reach.schema, table);
   // A column of bytes is sealed or plain; either way the server's own text of it is what is read.
-  const list = [
-    ...columns.map(textOf),
-    ...flags,
-    ...others.map(({ expression }) => expression),
-  ];
+  const list = [...columns.map(textOf), ...flags, ...others.map(({ expression }) => expression)];
   const bounds = since === null ? '' : windowCondition(since, window, parameters);
   const text = `declare safekeep_export no scroll cursor for select ${list.join(', ')} from ${quoteTable(table)} as t where (${conditions.join(' or ')})${bounds}`;
   await client.query(text, parameters.values);

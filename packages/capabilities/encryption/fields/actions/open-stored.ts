@@ -12,7 +12,12 @@ export type Stored = { readonly table: string; readonly column: string; readonly
  *
  * @throws `field-unknown`, and what says why a value does not open; never with the value.
  */
-export async function openStored(db: Queryable, keys: FieldKeys, tenant: string, values: readonly Stored[]): Promise<readonly string[]> {
+export async function openStored(
+  db: Queryable,
+  keys: FieldKeys,
+  tenant: string,
+  values: readonly Stored[],
+): Promise<readonly string[]> {
   if (values.length === 0) return [];
   const fields = new Map((await listFields(db, tenant)).map((field) => [nameOf(field), field]));
   const placed = values.map((value, place) => ({ ...value, place }));

@@ -1,10 +1,9 @@
 import type { Clock } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
 import { join } from 'node:path';
-import { openKeyring, type Keyring } from '../actions/open-keys.ts';
-import { openRoots, type RootSettings } from '../roots/open.ts';
+import { openKeyring, openRoots, type Keyring, type RootSettings } from '../../encryption/index.ts';
 
-export const FILE_ROOT: RootSettings = {
+const FILE_ROOT: RootSettings = {
   kind: 'file',
   passphrase: undefined,
   ageIdentity: undefined,
