@@ -10,7 +10,6 @@ export function encryptionOver(ports: KeyPorts): Capability {
   return { name: 'encryption', commands: [...keyCommands(ports), ...fieldCommands(keySourceOpener(ports.record))] };
 }
 
-export { fileRing } from './actions/file-ring.ts';
 export { shredHorizon } from './actions/horizon.ts';
 export { census } from './actions/list-keys.ts';
 export { keysHealth, openKeys, type KeysHealth, type OpenKeysOptions } from './actions/open-context.ts';

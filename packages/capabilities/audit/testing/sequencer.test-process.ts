@@ -6,8 +6,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sequence, type SequencerMoment } from '../actions/sequence.ts';
 import { lastCheckpoint } from '../files/last-checkpoint.ts';
-import { fileRing } from '../../encryption/index.ts';
 import { auditKeys } from '../keys/audit-keys.ts';
+import { fileRing } from './file-ring.ts';
 
 // Sequences in small batches and kills itself, as a power cut would, when it comes to a moment for the nth time.
 const [url, home, fatal, nth] = process.argv.slice(2);

@@ -21,8 +21,8 @@ import {
 import { sequence, type SequencerGround } from '../actions/sequence.ts';
 import { auditCapture } from '../contributors/capture.ts';
 import { lastCheckpoint } from '../files/last-checkpoint.ts';
-import { fileRing } from '../../encryption/index.ts';
 import { auditKeys } from '../keys/audit-keys.ts';
+import { fileRing } from './file-ring.ts';
 import type { EventRow, Sequenced } from '../model.ts';
 import { blobContext, readSealed } from '../rules/leaf.ts';
 import { EVENT_COLUMNS } from '../store/events.ts';

@@ -9,7 +9,6 @@ import { openLedger, type Ledger } from '../../ledger/index.ts';
 import { openKeyring, type Keyring } from '../actions/open-keys.ts';
 import type { KeyEvent, SubjectKey } from '../model.ts';
 import { openRoots, type RootSettings } from '../roots/open.ts';
-import { FILE_ROOT } from '../actions/file-ring.ts';
 
 /** Anything that runs a function at the end of a test: the context of node:test. */
 type Ending = { readonly after: (run: () => Promise<void>) => void };
@@ -31,6 +30,16 @@ export type Workbench = TestDatabase & {
     run: (client: pg.PoolClient) => Promise<Result>,
     options?: { readonly tenant?: string; readonly mode?: string; readonly end?: 'commit' | 'rollback'; readonly role?: string },
   ) => Promise<Result>;
+};
+
+const FILE_ROOT: RootSettings = {
+  kind: 'file',
+  passphrase: undefined,
+  ageIdentity: undefined,
+  key: undefined,
+  command: undefined,
+  timeoutMs: 10_000,
+  previous: undefined,
 };
 
 export const PERSON = { type: 'patient', key: ['42'] };

@@ -49,7 +49,6 @@ export async function executeErasure(
   approval: Approval,
   options: ExecuteOptions = {},
 ): Promise<ErasureDone> {
-  for (const { before } of ground.ports.participants) await before?.({ tenant: ground.tenant, person: order.person });
   const { tenant, database } = ground;
   const { taken, plan } = await inTransaction(database, { tenant }, async (client) => ({
     taken: await readErasures(client, tenant, { planHash: approval.hash }),
@@ -60,6 +59,7 @@ export async function executeErasure(
   if (resumed !== undefined) await recoverIntents(ground);
   if (resumed !== undefined && resumed.state !== 'running') return await finishErasure(ground, resumed, options);
   const stored = approvedPlan(ground, order, { approval, plan, resumed });
+  for (const { before } of ground.ports.participants) await before?.({ tenant, person: order.person });
   const full: ErasureOrder = { ...order, mode: stored.mode };
   const isLarge = resumed !== undefined || Object.values(stored.counts).some((rows) => rows > rowsAtOnce(ground));
   try {

@@ -174,7 +174,9 @@ async function* batches(
       const plain =
         (await ground.ports.opener?.open(client, { tenant: ground.tenant }, sealedValues(part.table, column, place, rows))) ?? [];
       let next = 0;
-      for (const row of rows) if (row[place] !== null) row[place] = plain[next++] ?? null;
+      for (const row of rows)
+        row[place] =
+          row[place]?.startsWith('p') === true ? row[place].slice(1) : row[place] === null ? null : (plain[next++] ?? null);
     }
     yield rows;
   }

@@ -92,9 +92,10 @@ async function search(
     const table = tableOf(ground.schema, subject.table);
     for (const column of new Set([...subject.findBy, ...(how === 'exact' && subject.key.length === 1 ? subject.key : [])])) {
       const facts = columnOf(table, column);
-      const matches =
+      const sealed = await sealedMatches(client, ground, { subject, column, query, how });
+      const plain =
         facts === undefined
-          ? await sealedMatches(client, ground, { subject, column, query, how })
+          ? []
           : await matchValue(client, {
               subject,
               table,
@@ -104,7 +105,7 @@ async function search(
               limit,
               tenancy: { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant },
             });
-      for (const match of matches) note(found, { subject, column, match, how });
+      for (const match of [...plain, ...sealed]) note(found, { subject, column, match, how });
     }
   }
   return [...found.values()].slice(0, limit);
@@ -127,7 +128,10 @@ function note(
   found.set(text, known);
 }
 
-/** A column of which only ciphertext is left: by its blind index, and then by the plaintext of what that found. */
+/**
+ * A column of ciphertext: by its blind index, and then by the plaintext of what that found. Without an index nobody is found by it;
+ * that is refused where no plain column is left beside it.
+ */
 async function sealedMatches(
   client: pg.ClientBase,
   { tenant, ports, schema }: Ground,
@@ -143,6 +147,7 @@ async function sealedMatches(
   // A part of a value has no index: that is how it should be.
   if (!isSealed || how === 'part') return [];
   const keys = await ports.opener?.find(client, { tenant, table: subject.table, column, value: query, key: subject.key });
+  if ((keys === undefined || keys === null) && columnOf(table, column) !== undefined) return [];
   if (keys === undefined || keys === null) throw new SafekeepError('search-unserved', { column: `${subject.table}.${column}` });
   const rows = await readColumns(client, { subject, table, keys, column: `${column}${SEALED_SUFFIX}` });
   const values = rows.map(({ value }) => ({ table: subject.table, column, stored: value ?? Buffer.alloc(0) }));

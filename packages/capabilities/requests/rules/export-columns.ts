@@ -16,6 +16,8 @@ export type ExportColumnRule = {
   readonly name: string;
   readonly stored: string;
   readonly sealed: boolean;
+  /** Of a sealed column the plain one beside it, which has the values that are not sealed yet. */
+  readonly plain: string | null;
   readonly of: string | null;
   readonly refersBy: readonly string[];
   readonly personal: boolean;
@@ -48,8 +50,10 @@ export function exportColumns(
       continue;
     }
     const sealed = field !== undefined && stored !== field.name;
-    // The plain column of a field that is being sealed says the same.
-    if (sealed && columnOf(facts, field.name) !== undefined) continue;
+    // Of a field and its sealed column one is given: the sealed one where it can be opened, for the other is emptied in the end.
+    const twin = sealed ? columnOf(facts, field.name) : columnOf(facts, `${stored}${SEALED_SUFFIX}`);
+    const isOpened = canOpen && (sealed ? baseType : twin?.baseType) === 'bytea';
+    if (field !== undefined && twin !== undefined && sealed !== isOpened) continue;
     if (sealed && baseType === 'bytea' && !canOpen) {
       withheld.push({ column: name, reason: 'sealed, and there is no key here to open it' });
       continue;
@@ -58,6 +62,7 @@ export function exportColumns(
       name,
       stored,
       sealed: sealed && baseType === 'bytea',
+      plain: sealed && twin !== undefined ? field.name : null,
       of: field === undefined || field.of === null ? null : formatPath(field.of),
       refersBy: refersBy.get(stored) ?? [],
       personal: field === undefined || isPersonalColumn(field),

@@ -13,6 +13,8 @@ export type ExportColumn = {
   /** As it stands in the database. */
   readonly stored: string;
   readonly sealed: boolean;
+  /** The plain column beside a sealed one. */
+  readonly plain: string | null;
   /** The paths whose person it is about alone; null for everybody's. Other people's are left empty. */
   readonly of: string | null;
   /** It names another person where a row has several. */
@@ -47,11 +49,7 @@ export async function* exportRows(
   if (conditions.length === 0) return;
   const others = personsOf(map, reach.schema, table);
   // A column of bytes is sealed or plain; either way the server's own text of it is what is read.
-  const list = [
-    ...columns.map(({ stored }) => `t.${quote(stored)}::text`),
-    ...flags,
-    ...others.map(({ expression }) => expression),
-  ];
+  const list = [...columns.map(textOf), ...flags, ...others.map(({ expression }) => expression)];
   const bounds = since === null ? '' : windowCondition(since, window, parameters);
   const text = `declare safekeep_export no scroll cursor for select ${list.join(', ')} from ${quoteTable(table)} as t where (${conditions.join(' or ')})${bounds}`;
   await client.query(text, parameters.values);
@@ -114,7 +112,14 @@ function hideOthers(row: (string | null)[], { columns, edges, paths, others, per
   }
 }
 
-/** The columns of sealed values in a batch, for the opener; `\x…` as the server writes bytes. */
+/** Of a sealed column `s` and the bytes, or `p` and the value where it is not sealed yet. */
+function textOf({ stored, sealed, plain }: ExportColumn): string {
+  const text = `t.${quote(stored)}::text`;
+  if (!sealed) return text;
+  return plain === null ? `'s' || ${text}` : `coalesce('p' || t.${quote(plain)}::text, 's' || ${text})`;
+}
+
+/** The sealed values of a column in a batch, for the opener; `\x…` as the server writes bytes. */
 export function sealedValues(
   table: string,
   { name }: ExportColumn,
@@ -123,8 +128,8 @@ export function sealedValues(
 ): readonly SealedValue[] {
   return rows.flatMap((row) => {
     const text = row[place];
-    return text === null || text === undefined
+    return text === null || text === undefined || !text.startsWith('s')
       ? []
-      : [{ table, column: name, stored: Buffer.from(text.replace(/^\\x/, ''), 'hex') }];
+      : [{ table, column: name, stored: Buffer.from(text.replace(/^s\\x/, ''), 'hex') }];
   });
 }
