@@ -1,12 +1,7 @@
 import type { Clock } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
 import { join } from 'node:path';
-<<<<<<<< HEAD:packages/capabilities/encryption/actions/file-ring.ts
-import { openKeyring, type Keyring } from './open-keys.ts';
-import { openRoots, type RootSettings } from '../roots/open.ts';
-========
 import { openKeyring, openRoots, type Keyring, type RootSettings } from '../../encryption/index.ts';
->>>>>>>> join:packages/capabilities/audit/testing/file-ring.ts
 
 const FILE_ROOT: RootSettings = {
   kind: 'file',
