@@ -55,6 +55,11 @@ test('erasing a person leaves nothing of them readable, and every proof, checkpo
   const proof = await inclusionProof(reader, { index: first.index, size: old.size });
 
   const done = await erase(bench, 1);
+  const { rows: waiting } = await bench.pool.query<{ text: string }>(
+    `select coalesce(string_agg(i::text, ' '), '') as text
+       from (select * from safekeep.audit_inbox_even union all select * from safekeep.audit_inbox_odd) as i`,
+  );
+  assert.doesNotMatch(waiting[0]?.text ?? '', /secret|second/i, 'nor in what waits to be emptied');
   assert.equal(done.events, 2);
   assert.equal(done.keyIds.length, 1);
   await bench.sequence();

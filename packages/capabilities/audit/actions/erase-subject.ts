@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
 import type { Fate } from '../../encryption/index.ts';
-import { captureKeysOnly, countNamed, forgetSubject } from '../store/erasure.ts';
+import { captureKeysOnly, countNamed, forgetSubject, removeSequenced } from '../store/erasure.ts';
 import { lockSequencer } from '../store/sequencer.ts';
 import { sequence, type SequencerGround } from './sequence.ts';
 
@@ -46,6 +46,7 @@ export async function forget(
   { keys }: Pick<SequencerGround, 'keys'>,
   { tenant, subject, fates = ['erasable'] }: Erased,
 ): Promise<{ readonly keyIds: readonly string[]; readonly events: number }> {
+  await removeSequenced(client);
   const keyIds = await keys.subjectKeys.destroy(client, { tenant, subject }, fates);
   return { keyIds, events: await forgetSubject(client, { tenant, subject, fates, keyIds }) };
 }

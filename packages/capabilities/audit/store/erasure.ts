@@ -62,3 +62,15 @@ export async function countNamed(
   // The statement names this column.
   return (rows as readonly { readonly events: number }[])[0]?.events ?? 0;
 }
+
+/**
+ * Removes from the inboxes what the log has already: the plaintext of changes would stand there until the inbox that is written to is
+ * emptied, ten minutes and more. Only under the lock of the sequencer. What was committed and not yet moved stays, and is moved next.
+ */
+export async function removeSequenced(client: Client): Promise<void> {
+  for (const inbox of ['audit_inbox_even', 'audit_inbox_odd'])
+    await client.query(
+      `delete from safekeep.${inbox} as i using safekeep.audit_sequencer as s
+        where s.tenant_id = '*' and pg_catalog.pg_visible_in_snapshot(i.xid, s.done)`,
+    );
+}
