@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test, type TestContext } from 'node:test';
+import { safekeep, temporaryHome } from 'safekeep/testing';
+
+type Report = {
+  readonly steps: readonly { readonly name: string; readonly detail: string }[];
+  readonly files: Readonly<Record<string, string>>;
+};
+
+async function workplace(t: TestContext) {
+  const folder = await temporaryHome(t);
+  const home = join(folder, 'home');
+  // What `demo --json` prints, whose schema its own command declares.
+  const demo = async (...args: string[]): Promise<Report> => {
+    const { code, stdout, stderr } = await safekeep([
+      'demo',
+      ...args,
+      '--home',
+      home,
+      '--map',
+      join(folder, 'datamap.yaml'),
+      '--json',
+    ]);
+    assert.equal(code, 0, stderr);
+    return JSON.parse(stdout) as Report;
+  };
+  return { folder, demo };
+}
+
+function told({ steps }: Report): Readonly<Record<string, string>> {
+  return Object.fromEntries(steps.map(({ name, detail }) => [name, detail]));
+}
+
+test('the main job goes from a file to proven protection, and is found done when it is run again', async (t) => {
+  const { demo } = await workplace(t);
+  const first = await demo();
+  assert.deepEqual(
+    first.steps.map(({ name }) => name),
+    ['database', 'schema', 'import', 'scan', 'map', 'apply', 'encrypt', 'work', 'export', 'erase', 'proof', 'log', 'doctor'],
+  );
+  const said = told(first);
+  assert.match(said['map'] ?? '', /every column is classified/);
+  assert.match(said['encrypt'] ?? '', /public\.patients\.ssn/);
+  assert.match(said['work'] ?? '', /changed 20 records through the SDK and read \d+ encrypted values/);
+  assert.match(said['erase'] ?? '', /erased in one transaction/);
+  assert.match(said['proof'] ?? '', /2 signed paper/);
+  assert.match(said['log'] ?? '', /no fault/);
+  assert.deepEqual(Object.keys(first.files).toSorted(), ['certificate', 'checkpoint', 'export', 'map']);
+  for (const file of Object.values(first.files)) assert.ok(existsSync(file), file);
+
+  const second = told(await demo());
+  assert.match(second['import'] ?? '', /came over before/);
+  assert.match(second['erase'] ?? '', /was erased before/);
+  assert.match(second['log'] ?? '', /no fault/);
+});
+
+test('of a file of somebody’s own nobody is erased unasked, and whoever is named is', async (t) => {
+  const { folder, demo } = await workplace(t);
+  const shop = join(folder, 'shop.db');
+  const database = new DatabaseSync(shop);
+  database.exec(`CREATE TABLE customers (id INTEGER PRIMARY KEY, full_name TEXT NOT NULL, email TEXT, phone TEXT);
+    INSERT INTO customers VALUES (1, 'Ada Quennell', 'ada.quennell@example.org', '+44 20 7946 0001'), (2, 'Bo Lindqvist', 'bo@example.org', NULL);
+    CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers (id), note TEXT);
+    INSERT INTO orders VALUES (1, 1, 'by the door'), (2, 2, NULL)`);
+  database.close();
+  assert.match(told(await demo('--sqlite', shop))['erase'] ?? '', /planned only/);
+  assert.match(
+    told(await demo('--sqlite', shop, '--erase', 'customer:1'))['erase'] ?? '',
+    /^customer:1: .*erased in one transaction/,
+  );
+});
