@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import { job } from '@safekeep/capabilities/jobs';
 import { classifyColumn } from './actions/classify-text.ts';
+import { refuseUnasked } from './actions/refuse-unasked.ts';
 import { scanDatabase } from './actions/scan.ts';
 
 /**
@@ -45,17 +46,31 @@ const NAMED_AT_MOST = 1000;
 /** A job of this many rows is done in minutes; the next one goes on behind it. */
 const ROWS_A_JOB = 50_000;
 
-/** Looks at what was written into a column of free text since the last run, and counts the kinds that stand in it. */
+/**
+ * Looks at what was written into a column of free text since the last run, and counts the kinds that stand in it. With `redact` it
+ * also takes them out of the rows it reads: only where the map says `free_text: true`, and only with `agreed` beside it, since what
+ * is redacted is gone for good.
+ */
 export const classifyFreeText = job({
   kind: 'classify-text',
-  payload: Type.Object({ column: Type.String({ minLength: 1, description: 'schema.table.column' }) }),
+  payload: Type.Object({
+    column: Type.String({ minLength: 1, description: 'schema.table.column' }),
+    redact: Type.Optional(Type.Boolean({ description: 'put the redacted text in the place of what was read' })),
+    agreed: Type.Optional(Type.Boolean({ description: 'a person agrees that the redacted values are gone for good' })),
+    map: Type.Optional(Type.String({ description: 'the data map, as the worker finds it; datamap.yaml unless said otherwise' })),
+  }),
   version: 1,
   retry: { limit: 3, backoff: { firstMs: 2_000, maxMs: 60_000 } },
   timeoutMs: 3_600_000,
   concurrency: { perWorker: 1, perTenant: 2 },
-  run: async ({ database, tenant, clock, signal, progress, log }, { column }) => {
-    const found = await classifyColumn(database, { tenant, clock, signal, column, rowsAtMost: ROWS_A_JOB, onProgress: progress });
-    log.info('text-classified', { rows: found.rows, flagged: found.flagged, done: found.done });
-    return { rows: found.rows, flagged: found.flagged, kinds: { ...found.kinds }, done: found.done };
+  run: async (
+    { database, tenant, clock, signal, progress, log },
+    { column, redact = false, agreed = false, map = 'datamap.yaml' },
+  ) => {
+    if (redact) await refuseUnasked({ column, agreed, map });
+    const order = { tenant, clock, signal, column, redact, rowsAtMost: ROWS_A_JOB, onProgress: progress };
+    const found = await classifyColumn(database, order);
+    log.info('text-classified', { rows: found.rows, flagged: found.flagged, redacted: found.redacted, done: found.done });
+    return { rows: found.rows, flagged: found.flagged, redacted: found.redacted, kinds: { ...found.kinds }, done: found.done };
   },
 });

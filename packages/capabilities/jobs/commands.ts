@@ -100,6 +100,7 @@ function scheduleCommands(kinds: readonly JobKind[]): readonly Command[] {
         kind: Type.String(),
         cron: Type.String(),
         timeZone: Type.String({ default: 'UTC', description: 'IANA name of the zone whose hours these are' }),
+        payload: Type.Optional(Type.String({ description: 'what the job is given, as a JSON object' })),
       }),
       output: Schedules,
       example: 'safekeep jobs schedule set retention-run "30 3 * * *" --time-zone Europe/Berlin',
@@ -112,7 +113,7 @@ function scheduleCommands(kinds: readonly JobKind[]): readonly Command[] {
           tenant: context.tenant,
           cron,
           timeZone,
-          payload: {},
+          payload: payloadOf(found, input.payload),
         });
         return { result: { schedules: [scheduled] } };
       },
@@ -178,4 +179,15 @@ function progressOf({ progress: { done, total, rowsPerSecond, etaSeconds } }: Fr
   if (rowsPerSecond !== undefined) parts.push(`${rowsPerSecond}/s`);
   if (etaSeconds !== undefined) parts.push(`${etaSeconds} s left`);
   return parts.join(', ');
+}
+
+/** What an object must hold is for the kind to say. */
+function payloadOf({ kind, version }: JobKind, text = '{}'): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+  } catch (cause) {
+    throw new SafekeepError('job-payload-invalid', { kind, version, places: 'the whole: it is no JSON' }, { cause });
+  }
+  throw new SafekeepError('job-payload-invalid', { kind, version, places: 'the whole: it is no object' });
 }

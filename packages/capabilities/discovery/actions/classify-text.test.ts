@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isSafekeepError, systemClock } from '@safekeep/core';
 import { testDatabase } from '@safekeep/postgres/testing';
+import { placeHold } from '../../holds/index.ts';
 import { classifyColumn, classifyText, type ClassifyOrder } from './classify-text.ts';
 
 const ORDER: ClassifyOrder = {
@@ -65,4 +66,45 @@ test('a column without a key to go on by, or that is not there, is refused', asy
   await pool.query('create table notes (body text); create table keyed (id int primary key)');
   for (const column of ['public.notes.body', 'public.keyed.body', 'public.gone.body'])
     await assert.rejects(classifyColumn(database, { ...ORDER, column }), (error) => isSafekeepError(error, 'text-column-unfit'));
+});
+
+test('with redact what was found is taken out of the rows, and everything else stays to the letter', async (t) => {
+  const { database, pool } = await testDatabase(t, { migrated: true });
+  await pool.query(`create table notes (id int primary key, body text);
+    insert into notes values (1, 'mail ann@example.org'), (2, 'nothing of note'), (3, null), (4, 'x@example.org' || repeat(' ', 100000))`);
+  const found = await classifyColumn(database, { ...ORDER, redact: true });
+  assert.deepEqual([found.rows, found.flagged, found.redacted], [4, 2, 1]);
+  const { rows } = await pool.query('select body from notes order by id');
+  assert.doesNotMatch(rows[0].body, /ann@example/);
+  assert.deepEqual([rows[1].body, rows[2].body, rows[3].body.slice(0, 13)], ['nothing of note', null, 'x@example.org']);
+});
+
+test('a row that was changed since it was read keeps what its writer put there', async (t) => {
+  const { database, pool } = await testDatabase(t, { migrated: true });
+  await pool.query(`create table notes (id int primary key, body text); insert into notes values (1, 'now bob@example.org')`);
+  const source: ClassifyOrder['source'] = async () => [{ key: ['1'], text: 'then ann@example.org' }];
+  assert.equal((await classifyColumn(database, { ...ORDER, redact: true, source })).redacted, 0);
+  assert.deepEqual((await pool.query('select body from notes')).rows, [{ body: 'now bob@example.org' }]);
+});
+
+test('nothing is redacted while a hold stands, nor in what is no text, and the rows count as not read', async (t) => {
+  const { database, pool } = await testDatabase(t, { migrated: true });
+  await pool.query(`create table notes (id int primary key, body text, papers jsonb);
+    insert into notes values (1, 'ann@example.org', '{"a": "ann@example.org"}')`);
+  const papers = { ...ORDER, column: 'public.notes.papers', redact: true };
+  await assert.rejects(classifyColumn(database, papers), (error) => isSafekeepError(error, 'text-column-unfit'));
+  await placeHold(
+    database,
+    { tenant: 'default', clock: systemClock, subjects: new Map() },
+    {
+      target: { kind: 'row', table: 'public.notes', key: ['1'] },
+      reason: 'claim',
+      owner: 'legal',
+      reviewBy: '2999-06-30',
+      by: 'ann',
+    },
+  );
+  await assert.rejects(classifyColumn(database, { ...ORDER, redact: true }), /a hold stands/);
+  assert.deepEqual((await pool.query('select body from notes')).rows, [{ body: 'ann@example.org' }]);
+  assert.equal((await pool.query('select from safekeep.text_findings')).rowCount, 0);
 });

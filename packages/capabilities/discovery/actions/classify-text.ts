@@ -2,8 +2,17 @@ import type pg from 'pg';
 import { parseColumnName, type Clock } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
 import { inTenant } from '../store/findings.ts';
-import { lockTextFinding, readTextFinding, readTextRows, writeTextFinding, type TextRow } from '../store/text-rows.ts';
+import {
+  lockTextFinding,
+  readTextFinding,
+  readTextRows,
+  writeRedactions,
+  writeTextFinding,
+  type Redaction,
+  type TextRow,
+} from '../store/text-rows.ts';
 import { detectText } from '../text/detect.ts';
+import { redactText } from '../text/redact.ts';
 
 /** What was found in one text: how often each kind, in no order and without a place. */
 export type TextClasses = Readonly<Record<string, number>>;
@@ -19,10 +28,17 @@ export function classifyText(text: string, options: { readonly depth?: 'structur
 const TEXT_LETTERS = 100_000;
 const ROWS_A_PAGE = 200;
 
-/** Where rows come from: by their keys, in order, from after the last one that was read. The feed of changes is another such source. */
+/** Where rows come from: by their keys, in order, from after the last one that was read. */
 export type RowSource = (after: readonly string[] | null, limit: number) => Promise<readonly TextRow[]>;
 
-export type Classified = { readonly rows: number; readonly flagged: number; readonly kinds: TextClasses; readonly done: boolean };
+export type Classified = {
+  readonly rows: number;
+  readonly flagged: number;
+  readonly kinds: TextClasses;
+  readonly done: boolean;
+  /** Rows whose text was replaced. Those that somebody changed since they were read, and texts too long to be read whole, are not. */
+  readonly redacted: number;
+};
 
 export type ClassifyOrder = {
   readonly tenant: string;
@@ -34,20 +50,24 @@ export type ClassifyOrder = {
   readonly rowsAtMost: number;
   /** Instead of the table itself. */
   readonly source?: RowSource;
+  /** Writes the redacted text in the place of what was read. The caller has made sure that the map and a person want that. */
+  readonly redact?: boolean;
   readonly onProgress?: (rows: number) => void;
 };
 
 /**
  * Looks at the rows of a column of free text that were added since the last call, by ranges of the primary key. How far it came is
  * written together with what was found, so that after a crash no row is counted twice and none left out. Rows that change behind
- * the cursor come again through the source of changes.
+ * the cursor are not seen again, unless another source brings them.
  *
- * Throws `text-column-unfit` for a table without a primary key, or a column that is not there.
+ * Throws `text-column-unfit` for a table without a primary key, or a column that is not there; with `redact` also for one that is
+ * no text or may not be written, and while a hold stands. The page that could not be redacted counts as not read.
  */
 export async function classifyColumn(database: Database, order: ClassifyOrder): Promise<Classified> {
   const ref = parseColumnName(order.column);
   let rows = 0;
   let flagged = 0;
+  let redacted = 0;
   const kinds: Record<string, number> = {};
   while (rows < order.rowsAtMost) {
     order.signal.throwIfAborted();
@@ -60,16 +80,21 @@ export async function classifyColumn(database: Database, order: ClassifyOrder): 
     );
     rows += page.rows;
     flagged += page.flagged;
+    redacted += page.redacted;
     for (const [kind, count] of Object.entries(page.kinds)) kinds[kind] = (kinds[kind] ?? 0) + count;
     order.onProgress?.(rows);
-    if (page.rows < ROWS_A_PAGE) return { rows, flagged, kinds, done: true };
+    if (page.rows < ROWS_A_PAGE) return { rows, flagged, kinds, done: true, redacted };
   }
-  return { rows, flagged, kinds, done: false };
+  return { rows, flagged, kinds, done: false, redacted };
 }
 
-type Page = { readonly rows: number; readonly flagged: number; readonly kinds: TextClasses };
+type Page = Omit<Classified, 'done'>;
 
-async function onePage(client: pg.PoolClient, { tenant, clock, column }: ClassifyOrder, source: RowSource): Promise<Page> {
+async function onePage(
+  client: pg.PoolClient,
+  { tenant, clock, column, redact = false }: ClassifyOrder,
+  source: RowSource,
+): Promise<Page> {
   // Two workers at the same column would read the same rows and count them twice.
   await lockTextFinding(client, tenant, column);
   const before = await readTextFinding(client, tenant, column);
@@ -95,5 +120,15 @@ async function onePage(client: pg.PoolClient, { tenant, clock, column }: Classif
       kinds,
       at: clock.now(),
     });
-  return { rows: found.length, flagged, kinds: fresh };
+  const redacted = redact
+    ? await writeRedactions(client, parseColumnName(column), { tenant, redactions: found.flatMap(redactionOf) })
+    : 0;
+  return { rows: found.length, flagged, kinds: fresh, redacted };
+}
+
+/** A text that was cut cannot be put back whole. */
+function redactionOf({ key, text }: TextRow): readonly Redaction[] {
+  if (text === null || text.length >= TEXT_LETTERS) return [];
+  const { redacted } = redactText(text);
+  return redacted === text ? [] : [{ key, read: text, redacted }];
 }

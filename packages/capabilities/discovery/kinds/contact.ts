@@ -1,4 +1,5 @@
-import { isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max';
+import { createRequire } from 'node:module';
+import type * as PhoneNumbers from 'libphonenumber-js/max';
 import { digitsOf, isDay, isRepeated, isSequence } from './check-digits.ts';
 import type { KindFacts } from './model.ts';
 
@@ -9,10 +10,20 @@ const EMAIL =
 /** Countries whose national formats are tried where a number has no country code. Europe and America first. */
 const NATIONAL_FORMATS = ['US', 'GB', 'DE', 'FR', 'NL', 'IT', 'ES', 'AU', 'IN', 'BR', 'SE', 'CH', 'AT', 'DK', 'PL'] as const;
 
+let loaded: typeof PhoneNumbers | undefined;
+
+/** Loaded with the first number that is checked: its tables are of no use to most commands. */
+function library(): typeof PhoneNumbers {
+  // What a package exports is known to the compiler by its types, which are named here.
+  loaded ??= createRequire(import.meta.url)('libphonenumber-js/max') as typeof PhoneNumbers;
+  return loaded;
+}
+
 /** How sure a telephone number is. Without `+` or 00 it is tried as a number of the given country, else of the most common ones. */
 export function phoneSureness(value: string, country?: string): number {
   const digits = digitsOf(value);
   if (digits.length < 6 || digits.length > 20 || isRepeated(digits) || isSequence(digits)) return 0;
+  const { isSupportedCountry, parsePhoneNumberFromString } = library();
   const bare = value.replace(/\s*(?:x|ext\.?|extension)\s*\d{1,6}$/i, '').replace(/^\s*00(?=[1-9])/, '+');
   if (bare.trimStart().startsWith('+')) return parsePhoneNumberFromString(bare)?.isValid() === true ? 0.95 : 0.5;
   const asked = country?.toUpperCase();

@@ -1,4 +1,5 @@
-import { stdnum } from 'stdnum';
+import { createRequire } from 'node:module';
+import type * as Stdnum from 'stdnum';
 import { digitsOf, isDay, isRepeated, isSequence, luhn, verhoeff, weighted } from './check-digits.ts';
 import type { KindFacts } from './model.ts';
 
@@ -21,11 +22,22 @@ type Row = {
   readonly category?: string;
 };
 
+let loaded: typeof Stdnum.stdnum | undefined;
+
+/** Loaded with the first number that is checked: it is a tenth of a second of start that most commands have no use for. */
+function library(): typeof Stdnum.stdnum {
+  // What a package exports is known to the compiler by its types, which are named here.
+  loaded ??= (createRequire(import.meta.url)('stdnum') as typeof Stdnum).stdnum;
+  return loaded;
+}
+
 /** stdnum's validator `key` of a country. A key that is not there is a fault of this table, found by its test. */
 function standard(country: string, key: string): (value: string) => boolean {
-  const validator = stdnum[country]?.[key];
-  if (validator === undefined) throw new Error(`stdnum knows no ${country}.${key}`);
-  return (value) => validator.validate(value).isValid || validator.validate(value.replace(/[\s./()-]/g, '')).isValid;
+  return (value) => {
+    const validator = library()[country]?.[key];
+    if (validator === undefined) throw new Error(`stdnum knows no ${country}.${key}`);
+    return validator.validate(value).isValid || validator.validate(value.replace(/[\s./()-]/g, '')).isValid;
+  };
 }
 
 const CERTAIN = 0.95;
