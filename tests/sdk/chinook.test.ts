@@ -112,7 +112,7 @@ async function clientAccess(own: pg.Pool, keys: KeySource): Promise<Access> {
           error instanceof Error &&
           'code' in error &&
           ['field-lease-expired', '42703', 'field-not-served'].includes(String(error.code));
-        if (!passing || tries === 20) throw error;
+        if (!passing || tries === 200) throw error;
       }
     }
   };
@@ -144,7 +144,7 @@ function databaseAccess(own: pg.Pool, keys: KeySource): Access {
         // The view went or came in between.
         const passing =
           error instanceof Error && 'code' in error && ['42P01', '42703', '55000', 'XX000', '42809'].includes(String(error.code));
-        if (!passing || tries === 20) throw error;
+        if (!passing || tries === 200) throw error;
       } finally {
         client.release();
       }
@@ -204,7 +204,7 @@ for (const mode of ['client', 'database'] as const) {
         signal: new AbortController().signal,
         observe: () => undefined,
         keys: fieldKeys(keys),
-        leaseMs: 100,
+        leaseMs: 1_500,
       };
       const agree = async (): Promise<void> => undefined;
       const own = new pg.Pool({ connectionString: made.url.reveal(), max: 2 });
