@@ -99,7 +99,7 @@ function objectOf(shape: CaptureShape): DesiredObject {
 }
 
 function shapeOf(place: Place): CaptureShape {
-  const { map, tenant, mapped, table } = place;
+  const { map, catalog, tenant, mapped, table } = place;
   const paths = pathsOf(place);
   const excluded = new Set<string>(mapped.compliance === 'columns' ? COMPLIANCE_FIELDS : []);
   const columns = table.columns
@@ -120,7 +120,11 @@ function shapeOf(place: Place): CaptureShape {
     fate: mapped.onErasure === null ? 'erasable' : 'kept',
     actor: mapped.audit.actor,
     tenantColumn: rule.kind === 'column' && table.columns.some(({ name }) => name === rule.column) ? rule.column : null,
-    partitioned: table.kind === 'partitioned-table' || table.partition !== null || table.inherits.length > 0,
+    partitioned:
+      table.kind === 'partitioned-table' ||
+      table.partition !== null ||
+      table.inherits.length > 0 ||
+      catalog.tables.some(({ inherits }) => inherits.some(({ schema, table: parent }) => schema === table.schema && parent === table.name)),
   };
 }
 

@@ -13,7 +13,7 @@ const INBOX_COLUMNS = `(tenant_id, xid, order_no, at, kind, action, table_name, 
       actor, purpose, request, proof, backend, began, login, application)`;
 
 export type CaptureShape = Omit<Capture, 'triggers' | 'functions'> & {
-  /** Rows that move between partitions and are written into them by name are seen by row triggers alone. */
+  /** Partitions and tables of an inheritance: what is written into one by the name of another is seen by row triggers alone. */
   readonly partitioned: boolean;
 };
 
@@ -37,7 +37,7 @@ export function captureParts(shape: CaptureShape): CaptureParts {
     return { name, statement, sha256: createHash('sha256').update(body).digest('hex') };
   };
   const insert = make('insert', shape.partitioned ? rowInsert(shape) : statementInsert(shape));
-  const update = make('update', rowUpdate(shape));
+  const update = make('update', shape.partitioned ? rowUpdate(shape) : statementUpdate(shape));
   const remove = make('delete', shape.partitioned ? rowDelete(shape) : statementDelete(shape));
   return { functions: [insert, update, remove], triggers: triggersOf(shape, { insert, update, remove }) };
 }
@@ -56,10 +56,15 @@ function triggersOf(shape: CaptureShape, { insert, update, remove }: Made): read
           'safekeep_audit_insert',
           `after insert on ${on} referencing new table as safekeep_new for each statement ${call(insert)}`,
         ),
-    trigger(
-      'safekeep_audit_update',
-      `after update on ${on} for each row when (old.* operator(pg_catalog.*<>) new.*) ${call(update)}`,
-    ),
+    shape.partitioned
+      ? trigger(
+          'safekeep_audit_update',
+          `after update on ${on} for each row when (old.* operator(pg_catalog.*<>) new.*) ${call(update)}`,
+        )
+      : trigger(
+          'safekeep_audit_update',
+          `after update on ${on} referencing old table as safekeep_old new table as safekeep_new for each statement ${call(update)}`,
+        ),
     shape.partitioned
       ? trigger('safekeep_audit_delete', `after delete on ${on} for each row ${call(remove)}`)
       : trigger(
@@ -168,58 +173,178 @@ export const PROBE_CAPTURE = `
 
 // ---- bodies ----------------------------------------------------------------------------------------------------------
 
+/** What our reading of a row fails with where the table is not as it was mapped any more. */
+const NOT_AS_MAPPED = 'undefined_column or datatype_mismatch or undefined_function or cannot_coerce';
+
 function rowUpdate(shape: CaptureShape): string {
-  const keyless = shape.key.length === 0;
-  const changes = shape.columns.map(
-    (column) => `    if pg_catalog.record_image_ne(row(new.${name(column)}), row(old.${name(column)})) then
-      was := was operator(pg_catalog.||) ${pair(column, 'old')};
-      made := made operator(pg_catalog.||) ${pair(column, 'new')};
-    end if;`,
-  );
   return `
 declare
-  was jsonb := '{}';
-  made jsonb := '{}';
+${CHANGE_VARIABLES}
+begin
+  -- What fails here is our reading of the row, never the application's change: then the whole row is written.
+  begin
+${readChange(shape, 'old', 'new')}
+  exception when ${NOT_AS_MAPPED} then
+    tenant := ${pg.escapeLiteral(shape.tenant)};
+    was := '';
+    made := ',';
+    old_values := ${wholeRow('old')};
+    new_values := ${wholeRow('new')};
+    old_key := ${wideKey(shape, 'old')};
+    new_key := ${wideKey(shape, 'new')};
+    new_links := ${wideLinks(shape, 'new')};
+    old_links := ${wideLinks(shape, 'old')};
+  end;
+${writeChange(shape)}
+  return null;
+end
+`;
+}
+
+/**
+ * One row, which most statements change, goes through variables: PostgreSQL begins a large statement anew each time, and an expression of
+ * PL/pgSQL only when it comes to it. Many rows go through one INSERT. Both tables of a transition are written row by row together
+ * (AfterTriggerSaveEvent), so that what stands at the same place in them is the same row, also where its key changed or it has none.
+ * The full join rules out a nested loop, which a plan made for few rows would have.
+ */
+function statementUpdate(shape: CaptureShape): string {
+  const columns = readColumns(shape);
+  const place = (column: string): number => columns.findIndex((each) => each.name === column);
+  const fields = columns.map((column, at) => `o.${name(column)} as o${at}, n.${name(column)} as n${at}`);
+  const listed = columns.map((column) => `, t.${name(column)}`).join('');
+  const both = (what: string): string =>
+    `(select pg_catalog.row_number() over () as safekeep_place${what} from safekeep_old as t) as o
+          full join (select pg_catalog.row_number() over () as safekeep_place${what} from safekeep_new as t) as n using (safekeep_place)`;
+  const changed = (side: string): string =>
+    `pg_catalog.concat(${shape.columns
+      .map(
+        (column) =>
+          `case when ${isChanged(column, 'o', 'n')} then ',' || ${jsonKey(column)} || ${jsonText(column, side, { large: 'either' })} end`,
+      )
+      .join(', ')})`;
+  const whole = { old: wholeRow('o.safekeep_row'), new: wholeRow('n.safekeep_row') };
+  const many = `(select ${tenantOf(shape, 'n')} as tenant, ${keyOf(shape, 'o')} as old_key, ${keyOf(shape, 'n')} as new_key,
+          ${linksOf(shape, 'o')} as old_links, ${linksOf(shape, 'n')} as new_links,
+          ${shape.key.length === 0 ? pairs(shape.columns, 'o') : `${asObject(changed('o'))}`} as was, ${changed('n')} as made
+        from ${both(listed)} offset 0) as c
+      where c.made <> ''`;
+  const wide = `(select ${pg.escapeLiteral(shape.tenant)} as tenant, ${wideKey(shape, 'o.safekeep_row')} as old_key, ${wideKey(shape, 'n.safekeep_row')} as new_key,
+          ${wideLinks(shape, 'o.safekeep_row')} as old_links, ${wideLinks(shape, 'n.safekeep_row')} as new_links, ${whole.old} as was, ${whole.new} as made
+        from ${both(', t as safekeep_row')}
+       where o.safekeep_row operator(pg_catalog.*<>) n.safekeep_row offset 0) as c`;
+  const row = {
+    tenant: 'c.tenant',
+    record: 'c.old_key',
+    newRecord: 'case when c.new_key is distinct from c.old_key then c.new_key end',
+    links: 'c.new_links',
+    oldLinks: 'case when c.old_links is distinct from c.new_links then c.old_links end',
+  };
+  const kept = (values: string): string =>
+    `case when keys_only then (select pg_catalog.jsonb_object_agg(k.key, null) from pg_catalog.jsonb_object_keys(${values}) as k (key)) else ${values} end`;
+  return `
+declare
+${CHANGE_VARIABLES}
+  one record;
+  many boolean := false;
+${SESSION_VARIABLES}
+begin
+  -- What fails here is our reading of the rows, never the application's change: then whole rows are written.
+  begin
+    select ${[...fields, 'exists (select from safekeep_old offset 1) as many'].join(', ')} into one
+      from safekeep_old as o, safekeep_new as n limit 1;
+    if not found then return null; end if;
+    if one.many then
+      many := true;
+${readSession()}
+${insertRow(shape, `'update'`, { ...row, old: kept('c.was'), new: kept(asObject('c.made')), session: 'variables' }, `from ${many}`)}
+    else
+${readChange(
+  shape,
+  (column) => `one.o${place(column)}`,
+  (column) => `one.n${place(column)}`,
+)}
+    end if;
+  exception when ${NOT_AS_MAPPED} then
+    many := true;
+${readSession()}
+${insertRow(shape, `'update'`, { ...row, old: kept('c.was'), new: kept('c.made'), session: 'variables' }, `from ${wide}`)}
+  end;
+  if many then return null; end if;
+${writeChange(shape)}
+  return null;
+end
+`;
+}
+
+const CHANGE_VARIABLES = `  was text := '';
+  made text := '';
+  old_values jsonb;
+  new_values jsonb;
   old_key text;
   new_key text;
   old_links text[];
   new_links text[];
   tenant text;
-  keys_only boolean;
-begin
-  -- What fails here is our reading of the row, never the application's change: then the whole row is written.
-  begin
-    tenant := ${tenantOf(shape, 'new')};
-    old_key := ${keyOf(shape, 'old')};
-    new_key := ${keyOf(shape, 'new')};
-    old_links := ${linksOf(shape, 'old')};
-    new_links := ${linksOf(shape, 'new')};
-${changes.join('\n')}
-${keyless ? `    if made operator(pg_catalog.<>) '{}' then was := ${pairs(shape.columns, 'old')}; end if;` : ''}
-  exception when undefined_column or datatype_mismatch then
-    tenant := ${pg.escapeLiteral(shape.tenant)};
-    was := ${wholeRow('old')};
-    made := ${wholeRow('new')};
-    old_key := ${wideKey(shape, 'old')};
-    new_key := ${wideKey(shape, 'new')};
-    old_links := ${wideLinks(shape, 'old')};
-    new_links := ${wideLinks(shape, 'new')};
-  end;
-  if made operator(pg_catalog.=) '{}' then return null; end if;
-${eraseValues(['was', 'made'])}
+  keys_only boolean;`;
+
+/** Of one row: what changed of it as the inside of a JSON object, and its keys and links. */
+function readChange(shape: CaptureShape, old: Row, made: Row): string {
+  const add = (column: CapturedColumn, large: 'either' | 'never'): string =>
+    `was := was || ',' || ${jsonKey(column)} || ${jsonText(column, old, { large })};
+      made := made || ',' || ${jsonKey(column)} || ${jsonText(column, made, { large })};`;
+  const size = (column: CapturedColumn, row: Row): string => `pg_catalog.pg_column_size(${field(row, column)}) > ${LARGE_BYTES}`;
+  const changes = shape.columns.map((column) => {
+    const body = canBeLarge(column)
+      ? `if ${size(column, old)} or ${size(column, made)} then
+      ${add(column, 'either')}
+      else
+      ${add(column, 'never')}
+      end if;`
+      : add(column, 'never');
+    return `    if ${isChanged(column, old, made)} then
+      ${body}
+    end if;`;
+  });
+  const named = [...shape.key.map((column) => column.name), ...shape.paths.flatMap(({ link }) => link)];
+  const moving = readColumns(shape).filter((column) => named.includes(column.name));
+  return `${changes.join('\n')}
+    if made <> '' then
+      tenant := ${tenantOf(shape, made)};
+      old_key := ${keyOf(shape, old)};
+      new_links := ${linksOf(shape, made)};
+      if ${moving.map((column) => isChanged(column, old, made)).join(' or ') || 'false'} then
+        new_key := ${keyOf(shape, made)};
+        old_links := ${linksOf(shape, old)};
+      else
+        new_key := old_key;
+        old_links := new_links;
+      end if;
+      ${shape.key.length === 0 ? `old_values := ${pairs(shape.columns, old)};` : ''}
+    end if;`;
+}
+
+function writeChange(shape: CaptureShape): string {
+  return `  if made = '' then return null; end if;
+  if ${IS_ERASING} then
+    keys_only := true;
+    old_values := (select pg_catalog.jsonb_object_agg(k.key, null) from pg_catalog.jsonb_object_keys(coalesce(old_values, ${asObject('was')})) as k (key));
+    new_values := (select pg_catalog.jsonb_object_agg(k.key, null) from pg_catalog.jsonb_object_keys(coalesce(new_values, ${asObject('made')})) as k (key));
+  end if;
 ${insertRow(shape, `'update'`, {
   tenant: 'tenant',
   record: 'old_key',
   newRecord: 'case when new_key is distinct from old_key then new_key end',
   links: 'new_links',
   oldLinks: 'case when old_links is distinct from new_links then old_links end',
-  old: 'was',
-  new: 'made',
+  old: `coalesce(old_values, ${asObject('was')})`,
+  new: `coalesce(new_values, ${asObject('made')})`,
   keysOnly: 'keys_only',
-})}
-  return null;
-end
-`;
+})}`;
+}
+
+/** From `,"a":"b"`. */
+function asObject(inside: string): string {
+  return `('{' || pg_catalog.substr(${inside}, 2) || '}')::pg_catalog.jsonb`;
 }
 
 function rowInsert(shape: CaptureShape): string {
@@ -283,17 +408,21 @@ function statementBody(shape: CaptureShape, { table, action, values, wide }: Sta
   return `
 declare
   wide boolean := false;
+  keys_only boolean;
+${SESSION_VARIABLES}
 begin
   -- Whether the table is still as it was mapped: what fails here is our reading of it, never the application's change.
   begin
-    perform 1 from (select ${[...new Set(columns)].join(', ') || '1'} ${from} limit 0) as probe;
+    perform 1 from (select ${[...new Set(columns)].join(', ') || '1'} ${from} limit 1) as probe;
+    if not found then return null; end if;
   exception when undefined_column or datatype_mismatch then
     wide := true;
   end;
+${readSession()}
   if wide then
-${insertRow(shape, action, { tenant: pg.escapeLiteral(shape.tenant), record: wideKey(shape, 'r'), newRecord: 'null', links: wideLinks(shape, 'r'), oldLinks: 'null', ...wide }, from)}
+${insertRow(shape, action, { tenant: pg.escapeLiteral(shape.tenant), record: wideKey(shape, 'r'), newRecord: 'null', links: wideLinks(shape, 'r'), oldLinks: 'null', ...wide, session: 'variables' }, from)}
   else
-${insertRow(shape, action, { tenant: tenantOf(shape, 'r'), record: keyOf(shape, 'r'), newRecord: 'null', links: linksOf(shape, 'r'), oldLinks: 'null', ...values }, from)}
+${insertRow(shape, action, { tenant: tenantOf(shape, 'r'), record: keyOf(shape, 'r'), newRecord: 'null', links: linksOf(shape, 'r'), oldLinks: 'null', ...values, session: 'variables' }, from)}
   end if;
   return null;
 end
@@ -313,21 +442,58 @@ const IS_ERASING = `(coalesce(pg_catalog.current_setting('safekeep.keys_only', t
 
 /** In an erasure the names of the columns, and nothing of what stood in them. */
 function unlessErasing(values: string): string {
-  return `case when ${IS_ERASING} then (select pg_catalog.jsonb_object_agg(k.key, null) from pg_catalog.jsonb_object_keys(${values}) as k (key)) else ${values} end`;
+  return `case when keys_only then (select pg_catalog.jsonb_object_agg(k.key, null) from pg_catalog.jsonb_object_keys(${values}) as k (key)) else ${values} end`;
 }
 
 type Written = Record<'tenant' | 'record' | 'newRecord' | 'links' | 'oldLinks' | 'old' | 'new', string> & {
   readonly keysOnly?: string;
+  /** For many rows what is the same for all of them is read once. */
+  readonly session?: 'variables';
 };
 
+// Whose login it was is asked where nobody was named, and the rest of a proof where there is one.
+const SESSION_VARIABLES = `  change_xid xid8;
+  actor text;
+  purpose text;
+  request text;
+  proof text;
+  backend integer;
+  began timestamptz;
+  login name;
+  application text;`;
+
+function readSession(): string {
+  return `      keys_only := nullif(${IS_ERASING}, false);
+      change_xid := pg_catalog.pg_current_xact_id();
+      actor := nullif(pg_catalog.current_setting('safekeep.actor', true), '');
+      purpose := nullif(pg_catalog.current_setting('safekeep.purpose', true), '');
+      request := nullif(pg_catalog.current_setting('safekeep.request', true), '');
+      proof := nullif(pg_catalog.current_setting('safekeep.proof', true), '');
+      if proof is not null then
+        backend := pg_catalog.pg_backend_pid();
+        began := pg_catalog.now();
+      end if;
+      if actor is null then
+        login := session_user;
+        application := pg_catalog.current_setting('application_name');
+      end if;`;
+}
+
 function insertRow(shape: CaptureShape, action: string, row: Written, from = ''): string {
-  const values = (table: string): string => `    insert into safekeep.${table} ${INBOX_COLUMNS}
-    select ${row.tenant}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', ${action},
-      ${pg.escapeLiteral(shape.table)}, ${row.record}, ${row.newRecord}, ${row.links}, ${row.oldLinks}, ${row.old}, ${row.new},
-      ${row.keysOnly ?? `nullif(${IS_ERASING}, false)`},
+  const [xid, session] =
+    row.session === 'variables'
+      ? ['change_xid', 'keys_only, actor, purpose, request, proof, backend, began, login, application']
+      : [
+          'pg_catalog.pg_current_xact_id()',
+          `${row.keysOnly ?? `nullif(${IS_ERASING}, false)`},
       nullif(pg_catalog.current_setting('safekeep.actor', true), ''), nullif(pg_catalog.current_setting('safekeep.purpose', true), ''),
       nullif(pg_catalog.current_setting('safekeep.request', true), ''), nullif(pg_catalog.current_setting('safekeep.proof', true), ''),
-      pg_catalog.pg_backend_pid(), pg_catalog.now(), session_user, pg_catalog.current_setting('application_name')
+      pg_catalog.pg_backend_pid(), pg_catalog.now(), session_user, pg_catalog.current_setting('application_name')`,
+        ];
+  const values = (table: string): string => `    insert into safekeep.${table} ${INBOX_COLUMNS}
+    select ${row.tenant}, ${xid}, pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', ${action},
+      ${pg.escapeLiteral(shape.table)}, ${row.record}, ${row.newRecord}, ${row.links}, ${row.oldLinks}, ${row.old}, ${row.new},
+      ${session}
       ${from};`;
   return `  if pg_catalog.mod((pg_catalog.date_part('epoch', pg_catalog.now()) / 600)::bigint, 2) = 0 then
 ${values('audit_inbox_even')}
@@ -342,9 +508,59 @@ function name({ name: column }: Pick<CapturedColumn, 'name'>): string {
   return pg.escapeIdentifier(column);
 }
 
+/** What a row is called in a statement, or how its columns are. */
+type Row = string | ((column: string) => string);
+
+function field(row: Row, { name: column }: Pick<CapturedColumn, 'name'>): string {
+  return typeof row === 'string' ? `${row}.${pg.escapeIdentifier(column)}` : row(column);
+}
+
+/** All that is read of a row, each once. */
+function readColumns({ key, columns, paths, tenantColumn }: CaptureShape): readonly Pick<CapturedColumn, 'name' | 'type'>[] {
+  const known = new Map<string, Pick<CapturedColumn, 'name' | 'type'>>([...key, ...columns].map((column) => [column.name, column]));
+  for (const each of [...paths.flatMap(({ link }) => link), ...(tenantColumn === null ? [] : [tenantColumn])])
+    if (!known.has(each)) known.set(each, { name: each, type: 'unknown' });
+  return [...known.values()];
+}
+
+/** Types whose `=` says no to the slightest difference of two values: the others may call 1.0 and 1.00 equal, or have no `=`. */
+const EXACT =
+  /^(?:smallint|integer|bigint|oid|boolean|uuid|date|bytea|"char"|(?:timestamp|time)(?:\(\d\))? with(?:out)? time zone|text|character varying(?:\(\d+\))?)$/;
+const EXACT_TEXT = /^(?:text|character varying)/;
+
+/** Whether the column is not to the byte what it was, NULL included. */
+function isChanged(column: Pick<CapturedColumn, 'name' | 'type'>, old: Row, made: Row): string {
+  const [before, after] = [field(old, column), field(made, column)];
+  if (!EXACT.test(column.type)) return `pg_catalog.record_image_ne(row(${after}), row(${before}))`;
+  // A collation may call two texts equal that differ.
+  return `${EXACT_TEXT.test(column.type) ? `${before} collate pg_catalog."C"` : before} is distinct from ${after}`;
+}
+
+function canBeLarge({ form }: CapturedColumn): boolean {
+  return form === 'large' || form === 'hex';
+}
+
+/** `"column":`, as a literal. */
+function jsonKey({ name: column }: Pick<CapturedColumn, 'name'>): string {
+  return pg.escapeLiteral(`${JSON.stringify(column)}:`);
+}
+
+/** A value as the text of JSON; `never` where it was seen that it is not large. */
+function jsonText(column: CapturedColumn, row: Row, { large }: { readonly large: 'either' | 'never' }): string {
+  const text = textOf(column, row);
+  const short = `coalesce(pg_catalog.to_json(${text})::pg_catalog.text, 'null')`;
+  return large === 'either' && canBeLarge(column)
+    ? `case when pg_catalog.pg_column_size(${field(row, column)}) > ${LARGE_BYTES} then ${hashOf(text)}::pg_catalog.text else ${short} end`
+    : short;
+}
+
+function hashOf(text: string): string {
+  return `pg_catalog.jsonb_build_object('sha256', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(${text}, 'UTF8')), 'hex'), 'bytes', pg_catalog.octet_length(${text}))`;
+}
+
 /** A value of row `r`, as jsonb text or null. Not by way of the type's own JSON: json may hold what jsonb cannot. */
-function textOf({ name: column, form }: CapturedColumn, row: string): string {
-  const value = `${row}.${pg.escapeIdentifier(column)}`;
+function textOf(column: CapturedColumn, row: Row): string {
+  const value = field(row, column);
   const texts: Readonly<Record<ColumnForm, string>> = {
     iso: `(pg_catalog.to_jsonb(${value}) operator(pg_catalog.#>>) '{}')`,
     utc: `(pg_catalog.to_jsonb(pg_catalog.timezone('UTC', ${value})) operator(pg_catalog.#>>) '{}')`,
@@ -352,22 +568,17 @@ function textOf({ name: column, form }: CapturedColumn, row: string): string {
     text: `${value}::pg_catalog.text`,
     large: `${value}::pg_catalog.text`,
   };
-  return texts[form];
+  return texts[column.form];
 }
 
 /** The same as jsonb: a text, null, or hash and size of what is too large. */
-export function jsonOf(column: CapturedColumn, row: string): string {
+export function jsonOf(column: CapturedColumn, row: Row): string {
   const text = textOf(column, row);
-  if (column.form !== 'large' && column.form !== 'hex') return `pg_catalog.to_jsonb(${text})`;
-  const value = `${row}.${pg.escapeIdentifier(column.name)}`;
-  return `case when pg_catalog.pg_column_size(${value}) > ${LARGE_BYTES} then pg_catalog.jsonb_build_object('sha256', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(${text}, 'UTF8')), 'hex'), 'bytes', pg_catalog.octet_length(${text})) else pg_catalog.to_jsonb(${text}) end`;
+  if (!canBeLarge(column)) return `pg_catalog.to_jsonb(${text})`;
+  return `case when pg_catalog.pg_column_size(${field(row, column)}) > ${LARGE_BYTES} then ${hashOf(text)} else pg_catalog.to_jsonb(${text}) end`;
 }
 
-function pair(column: CapturedColumn, row: string): string {
-  return `pg_catalog.jsonb_build_object(${pg.escapeLiteral(column.name)}, ${jsonOf(column, row)})`;
-}
-
-export function pairs(columns: readonly CapturedColumn[], row: string): string {
+export function pairs(columns: readonly CapturedColumn[], row: Row): string {
   const chunks = Array.from({ length: Math.ceil(columns.length / PAIRS_AT_MOST) }, (_, at) =>
     columns.slice(at * PAIRS_AT_MOST, (at + 1) * PAIRS_AT_MOST),
   );
@@ -379,16 +590,21 @@ export function pairs(columns: readonly CapturedColumn[], row: string): string {
 }
 
 /** A key as holds and subjects write it: parts joined by commas. */
-export function keyText(columns: readonly CapturedColumn[], row: string): string {
+export function keyText(columns: readonly CapturedColumn[], row: Row): string {
   if (columns.length === 0) return 'null';
-  return columns.map((column) => `safekeep.key_part(${textOf(column, row)})`).join(` || ',' || `);
+  return columns
+    .map((column) => (PLAIN_KEY.test(column.type) ? textOf(column, row) : `safekeep.key_part(${textOf(column, row)})`))
+    .join(` || ',' || `);
 }
 
-function keyOf(shape: CaptureShape, row: string): string {
+/** Has neither comma nor backslash. */
+const PLAIN_KEY = /^(?:smallint|integer|bigint|uuid)$/;
+
+function keyOf(shape: CaptureShape, row: Row): string {
   return keyText(shape.key, row);
 }
 
-function linksOf(shape: CaptureShape, row: string): string {
+function linksOf(shape: CaptureShape, row: Row): string {
   if (shape.paths.length === 0) return 'null::pg_catalog.text[]';
   return `array[${shape.paths.map(({ link }) => keyText(columnsOf(shape, link), row)).join(', ')}]`;
 }
@@ -406,9 +622,9 @@ function columnsOf(shape: CaptureShape, names: readonly string[]): readonly Capt
   );
 }
 
-function tenantOf(shape: CaptureShape, row: string): string {
+function tenantOf(shape: CaptureShape, row: Row): string {
   const own = pg.escapeLiteral(shape.tenant);
-  return shape.tenantColumn === null ? own : `coalesce(${row}.${pg.escapeIdentifier(shape.tenantColumn)}::pg_catalog.text, ${own})`;
+  return shape.tenantColumn === null ? own : `coalesce(${field(row, { name: shape.tenantColumn })}::pg_catalog.text, ${own})`;
 }
 
 /** Of a table that is not as it was mapped any more: every column by the name that it has now. */
