@@ -124,7 +124,9 @@ function shapeOf(place: Place): CaptureShape {
       table.kind === 'partitioned-table' ||
       table.partition !== null ||
       table.inherits.length > 0 ||
-      catalog.tables.some(({ inherits }) => inherits.some(({ schema, table: parent }) => schema === table.schema && parent === table.name)),
+      catalog.tables.some(({ inherits }) =>
+        inherits.some(({ schema, table: parent }) => schema === table.schema && parent === table.name),
+      ),
   };
 }
 

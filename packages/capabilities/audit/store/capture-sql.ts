@@ -186,7 +186,6 @@ begin
 ${readChange(shape, 'old', 'new')}
   exception when ${NOT_AS_MAPPED} then
     tenant := ${pg.escapeLiteral(shape.tenant)};
-    was := '';
     made := ',';
     old_values := ${wholeRow('old')};
     new_values := ${wholeRow('new')};
@@ -219,7 +218,7 @@ function statementUpdate(shape: CaptureShape): string {
     `pg_catalog.concat(${shape.columns
       .map(
         (column) =>
-          `case when ${isChanged(column, 'o', 'n')} then ',' || ${jsonKey(column)} || ${jsonText(column, side, { large: 'either' })} end`,
+          `case when ${isChanged(column, 'o', 'n')} then ${jsonKey(column)} || ${jsonText(column, side, { large: 'either' })} end`,
       )
       .join(', ')})`;
   const whole = { old: wholeRow('o.safekeep_row'), new: wholeRow('n.safekeep_row') };
@@ -245,7 +244,7 @@ function statementUpdate(shape: CaptureShape): string {
 declare
 ${CHANGE_VARIABLES}
   one record;
-  many boolean := false;
+  many boolean;
 ${SESSION_VARIABLES}
 begin
   -- What fails here is our reading of the rows, never the application's change: then whole rows are written.
@@ -276,8 +275,8 @@ end
 `;
 }
 
-const CHANGE_VARIABLES = `  was text := '';
-  made text := '';
+const CHANGE_VARIABLES = `  was text;
+  made text;
   old_values jsonb;
   new_values jsonb;
   old_key text;
@@ -290,8 +289,8 @@ const CHANGE_VARIABLES = `  was text := '';
 /** Of one row: what changed of it as the inside of a JSON object, and its keys and links. */
 function readChange(shape: CaptureShape, old: Row, made: Row): string {
   const add = (column: CapturedColumn, large: 'either' | 'never'): string =>
-    `was := was || ',' || ${jsonKey(column)} || ${jsonText(column, old, { large })};
-      made := made || ',' || ${jsonKey(column)} || ${jsonText(column, made, { large })};`;
+    `was := pg_catalog.concat(was, ${jsonKey(column)}, ${jsonText(column, old, { large })});
+      made := pg_catalog.concat(made, ${jsonKey(column)}, ${jsonText(column, made, { large })});`;
   const size = (column: CapturedColumn, row: Row): string => `pg_catalog.pg_column_size(${field(row, column)}) > ${LARGE_BYTES}`;
   const changes = shape.columns.map((column) => {
     const body = canBeLarge(column)
@@ -308,7 +307,7 @@ function readChange(shape: CaptureShape, old: Row, made: Row): string {
   const named = [...shape.key.map((column) => column.name), ...shape.paths.flatMap(({ link }) => link)];
   const moving = readColumns(shape).filter((column) => named.includes(column.name));
   return `${changes.join('\n')}
-    if made <> '' then
+    if made is not null then
       tenant := ${tenantOf(shape, made)};
       old_key := ${keyOf(shape, old)};
       new_links := ${linksOf(shape, made)};
@@ -324,7 +323,7 @@ function readChange(shape: CaptureShape, old: Row, made: Row): string {
 }
 
 function writeChange(shape: CaptureShape): string {
-  return `  if made = '' then return null; end if;
+  return `  if made is null then return null; end if;
   if ${IS_ERASING} then
     keys_only := true;
     old_values := (select pg_catalog.jsonb_object_agg(k.key, null) from pg_catalog.jsonb_object_keys(coalesce(old_values, ${asObject('was')})) as k (key));
@@ -388,41 +387,65 @@ end
 }
 
 function statementInsert(shape: CaptureShape): string {
-  const keyless = shape.key.length === 0;
-  const values = { old: 'null', new: keyless ? unlessErasing(pairs(shape.columns, 'r')) : 'null' };
-  const wide = { old: 'null', new: unlessErasing(wholeRow('r')) };
-  return statementBody(shape, { table: 'safekeep_new', action: `'insert'`, values, wide });
+  const has = shape.key.length === 0;
+  return statementBody(shape, { table: 'safekeep_new', action: `'insert'`, side: 'new', has });
 }
 
 function statementDelete(shape: CaptureShape): string {
-  const values = { old: unlessErasing(pairs(shape.columns, 'r')), new: 'null' };
-  const wide = { old: unlessErasing(wholeRow('r')), new: 'null' };
-  return statementBody(shape, { table: 'safekeep_old', action: `'delete'`, values, wide });
+  return statementBody(shape, { table: 'safekeep_old', action: `'delete'`, side: 'old', has: true });
 }
 
-type StatementBody = Body & { readonly table: string; readonly wide: Body['values'] };
+/** `has`: whether the values are written down, too. */
+type StatementBody = { readonly table: string; readonly action: string; readonly side: 'old' | 'new'; readonly has: boolean };
 
-function statementBody(shape: CaptureShape, { table, action, values, wide }: StatementBody): string {
-  const columns = [...shape.key, ...shape.columns].map((column) => `r.${name(column)}`);
+/** One row and many, as {@link statementUpdate} has it. */
+function statementBody(shape: CaptureShape, { table, action, side, has }: StatementBody): string {
+  const columns = readColumns(shape);
+  const one: Row = (column) => `one.c${columns.findIndex((each) => each.name === column)}`;
+  const fields = columns.map((column, at) => `r.${name(column)} as c${at}`);
+  const large = shape.columns
+    .filter(canBeLarge)
+    .map((column) => `pg_catalog.pg_column_size(${field(one, column)}) > ${LARGE_BYTES}`);
   const from = `from ${table} as r`;
+  const values = (written: string): Pick<Written, 'old' | 'new'> =>
+    side === 'old' ? { old: written, new: 'null' } : { old: 'null', new: written };
+  const row = { newRecord: 'null', oldLinks: 'null' };
   return `
 declare
-  wide boolean := false;
+  one record;
+  many boolean;
+  wide boolean;
+  tenant text;
+  row_key text;
+  row_links text[];
+  made jsonb;
   keys_only boolean;
 ${SESSION_VARIABLES}
 begin
   -- Whether the table is still as it was mapped: what fails here is our reading of it, never the application's change.
   begin
-    perform 1 from (select ${[...new Set(columns)].join(', ') || '1'} ${from} limit 1) as probe;
+    select ${[...fields, `exists (select from ${table} offset 1) as many`].join(', ')} into one ${from} limit 1;
     if not found then return null; end if;
-  exception when undefined_column or datatype_mismatch then
+    many := one.many;
+    if not many then
+      tenant := ${tenantOf(shape, one)};
+      row_key := ${keyOf(shape, one)};
+      row_links := ${linksOf(shape, one)};
+      ${has ? `if ${large.join(' or ') || 'false'} then made := ${pairs(shape.columns, one)}; else made := ${pairs(shape.columns, one, 'small')}; end if;` : ''}
+    end if;
+  exception when ${NOT_AS_MAPPED} then
     wide := true;
   end;
+  if not many and wide is null then
+${eraseValues(['made'])}
+${insertRow(shape, action, { ...row, tenant: 'tenant', record: 'row_key', links: 'row_links', ...values('made'), keysOnly: 'keys_only' })}
+    return null;
+  end if;
 ${readSession()}
   if wide then
-${insertRow(shape, action, { tenant: pg.escapeLiteral(shape.tenant), record: wideKey(shape, 'r'), newRecord: 'null', links: wideLinks(shape, 'r'), oldLinks: 'null', ...wide, session: 'variables' }, from)}
+${insertRow(shape, action, { ...row, tenant: pg.escapeLiteral(shape.tenant), record: wideKey(shape, 'r'), links: wideLinks(shape, 'r'), ...values(unlessErasing(wholeRow('r'))), session: 'variables' }, from)}
   else
-${insertRow(shape, action, { tenant: tenantOf(shape, 'r'), record: keyOf(shape, 'r'), newRecord: 'null', links: linksOf(shape, 'r'), oldLinks: 'null', ...values, session: 'variables' }, from)}
+${insertRow(shape, action, { ...row, tenant: tenantOf(shape, 'r'), record: keyOf(shape, 'r'), links: linksOf(shape, 'r'), ...values(has ? unlessErasing(pairs(shape.columns, 'r')) : 'null'), session: 'variables' }, from)}
   end if;
   return null;
 end
@@ -540,18 +563,25 @@ function canBeLarge({ form }: CapturedColumn): boolean {
   return form === 'large' || form === 'hex';
 }
 
-/** `"column":`, as a literal. */
+/** `,"column":`, as a literal. */
 function jsonKey({ name: column }: Pick<CapturedColumn, 'name'>): string {
-  return pg.escapeLiteral(`${JSON.stringify(column)}:`);
+  return pg.escapeLiteral(`,${JSON.stringify(column)}:`);
 }
 
 /** A value as the text of JSON; `never` where it was seen that it is not large. */
 function jsonText(column: CapturedColumn, row: Row, { large }: { readonly large: 'either' | 'never' }): string {
   const text = textOf(column, row);
-  const short = `coalesce(pg_catalog.to_json(${text})::pg_catalog.text, 'null')`;
+  const short = `coalesce(pg_catalog.to_json(${jsonValue(column, row)})::pg_catalog.text, 'null')`;
   return large === 'either' && canBeLarge(column)
     ? `case when pg_catalog.pg_column_size(${field(row, column)}) > ${LARGE_BYTES} then ${hashOf(text)}::pg_catalog.text else ${short} end`
     : short;
+}
+
+/** What JSON makes the value's text of: dates and times are written by it, everything else by its own type. */
+function jsonValue(column: CapturedColumn, row: Row): string {
+  const value = field(row, column);
+  if (column.form === 'iso') return value;
+  return column.form === 'utc' ? `pg_catalog.timezone('UTC', ${value})` : textOf(column, row);
 }
 
 function hashOf(text: string): string {
@@ -578,13 +608,14 @@ export function jsonOf(column: CapturedColumn, row: Row): string {
   return `case when pg_catalog.pg_column_size(${field(row, column)}) > ${LARGE_BYTES} then ${hashOf(text)} else pg_catalog.to_jsonb(${text}) end`;
 }
 
-export function pairs(columns: readonly CapturedColumn[], row: Row): string {
+/** `small` where it was seen that no value is large: a text needs no conversion of its own then. */
+export function pairs(columns: readonly CapturedColumn[], row: Row, size: 'any' | 'small' = 'any'): string {
   const chunks = Array.from({ length: Math.ceil(columns.length / PAIRS_AT_MOST) }, (_, at) =>
     columns.slice(at * PAIRS_AT_MOST, (at + 1) * PAIRS_AT_MOST),
   );
   const objects = chunks.map(
     (chunk) =>
-      `pg_catalog.jsonb_build_object(${chunk.map((column) => `${pg.escapeLiteral(column.name)}, ${jsonOf(column, row)}`).join(', ')})`,
+      `pg_catalog.jsonb_build_object(${chunk.map((column) => `${pg.escapeLiteral(column.name)}, ${size === 'any' ? jsonOf(column, row) : jsonValue(column, row)}`).join(', ')})`,
   );
   return objects.length === 0 ? `'{}'::pg_catalog.jsonb` : `(${objects.join(' operator(pg_catalog.||) ')})`;
 }
