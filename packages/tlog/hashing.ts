@@ -7,11 +7,15 @@ export type Hash = Uint8Array;
 
 const LEAF = Buffer.of(0x00);
 // One buffer for all: hashing waits for nothing, and a new one for each node would take as long as the hash.
+// The same for leaves that are not large; its first byte stays 0x00.
+const leaf = Buffer.alloc(4096);
 const node = Buffer.alloc(1 + 2 * HASH_BYTES, 0x01);
 
 /** RFC 6962, 2.1: MTH({d}) = SHA-256(0x00 || d). */
 export function leafHash(entry: Uint8Array): Hash {
-  return hash('sha256', Buffer.concat([LEAF, entry]), 'buffer');
+  if (entry.length >= leaf.length) return hash('sha256', Buffer.concat([LEAF, entry]), 'buffer');
+  leaf.set(entry, 1);
+  return hash('sha256', leaf.subarray(0, 1 + entry.length), 'buffer');
 }
 
 /** RFC 6962, 2.1: SHA-256(0x01 || left || right). */

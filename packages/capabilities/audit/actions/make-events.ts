@@ -157,7 +157,13 @@ function changedOnly(row: InboxRow, inserted: Values | undefined): readonly [Val
 }
 
 function pick(values: Values, columns: readonly string[]): Values {
-  return Object.fromEntries(columns.flatMap((column) => (values[column] === undefined ? [] : [[column, values[column]]])));
+  // Entries, and not properties one by one: a column may be called __proto__.
+  const picked: [string, Values[string]][] = [];
+  for (const column of columns) {
+    const value = values[column];
+    if (value !== undefined) picked.push([column, value]);
+  }
+  return Object.fromEntries(picked);
 }
 
 function readable(values: Values | undefined, capture: Capture | undefined): Values | undefined {
@@ -270,11 +276,11 @@ function eventOf({ draft, subjects, record, blobs, erased }: Settled, { details,
   // The erased as the one who acted: their own name goes too.
   const actor = erased && draft.parts.some((part) => part.subject === row.actor) ? null : row.actor;
   const { purpose, request } = row;
-  const made: { kind: Commitment['kind']; bytes: Buffer }[] = [];
+  const made: { kind: Commitment['kind']; bytes: Uint8Array }[] = [];
   if (record !== null || subject !== null) made.push({ kind: 'l', bytes: linkBytes({ record, subject, otherSubjects }) });
   const open = readableBytes({ purpose, request, details });
   if (open !== undefined) made.push({ kind: 'r', bytes: open });
-  for (const { bytes } of blobs) made.push({ kind: 's', bytes: Buffer.from(bytes) });
+  for (const { bytes } of blobs) made.push({ kind: 's', bytes });
   const salts = Buffer.from(freshBytes(SALT_BYTES * made.length));
   const commitments = made.map(({ kind, bytes }, place) => ({
     kind,

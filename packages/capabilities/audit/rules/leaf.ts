@@ -22,11 +22,11 @@ function encode(leaf: Leaf, columns: readonly string[] | null): Buffer {
   return Buffer.from(
     JSON.stringify({
       action: leaf.action,
-      actor: leaf.actor === null ? null : Buffer.from(leaf.actor).toString('base64'),
+      actor: leaf.actor === null ? null : base64(leaf.actor),
       at: leaf.at,
       attribution: leaf.attribution,
       columns,
-      commitments: leaf.commitments.map(({ kind, hash: made }) => `${kind}:${Buffer.from(made).toString('base64')}`),
+      commitments: leaf.commitments.map(({ kind, hash: made }) => `${kind}:${base64(made)}`),
       id: leaf.id,
       kind: leaf.kind,
       sequenced_at: leaf.sequencedAt,
@@ -35,6 +35,11 @@ function encode(leaf: Leaf, columns: readonly string[] | null): Buffer {
     }),
     'utf8',
   );
+}
+
+/** Without a copy of the bytes: there are three of them in every event. */
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }
 
 /** The leaf that a stored event stands for. */
@@ -53,9 +58,16 @@ export function leafOf(row: EventRow): Leaf {
   };
 }
 
+// One buffer for all that is not large: hashing waits for nothing, and a new one each time would take as long as the hash.
+const scratch = Buffer.alloc(4096);
+
 /** `SHA-256(salt || bytes)`. */
 export function commit(salt: Uint8Array, bytes: Uint8Array): Buffer {
-  return hash('sha256', Buffer.concat([salt, bytes]), 'buffer');
+  const length = salt.length + bytes.length;
+  if (length > scratch.length) return hash('sha256', Buffer.concat([salt, bytes]), 'buffer');
+  scratch.set(salt, 0);
+  scratch.set(bytes, salt.length);
+  return hash('sha256', scratch.subarray(0, length), 'buffer');
 }
 
 /** What the commitment `l` is over. */
@@ -78,7 +90,13 @@ export function blobContext(event: { readonly tenant: string; readonly id: strin
 }
 
 export function writeCommitments(commitments: readonly Commitment[]): Buffer {
-  return Buffer.concat(commitments.flatMap(({ kind, hash: made }) => [Buffer.from(kind, 'latin1'), made]));
+  const bytes = Buffer.allocUnsafe(commitments.length * COMMITMENT_BYTES);
+  for (const [place, { kind, hash: made }] of commitments.entries()) {
+    if (made.length !== HASH_BYTES) throw new RangeError('A commitment is a hash of 32 bytes');
+    bytes.write(kind, place * COMMITMENT_BYTES, 'latin1');
+    bytes.set(made, place * COMMITMENT_BYTES + 1);
+  }
+  return bytes;
 }
 
 export function readCommitments(bytes: Uint8Array): readonly Commitment[] {
@@ -103,16 +121,16 @@ export function saltAt(salts: Uint8Array, place: number): Buffer | undefined {
 /** Blobs one after the other: length of the key's id (1 byte), the id, length of the blob (4, big-endian), the blob. */
 export function writeSealed(blobs: readonly SealedBlob[]): Buffer | null {
   if (blobs.length === 0) return null;
-  return Buffer.concat(
-    blobs.flatMap(({ keyId, bytes }) => {
-      const id = Buffer.from(keyId, 'utf8');
-      const header = Buffer.alloc(1 + id.length + 4);
-      header.writeUInt8(id.length, 0);
-      id.copy(header, 1);
-      header.writeUInt32BE(bytes.length, 1 + id.length);
-      return [header, bytes];
-    }),
-  );
+  const sealed = Buffer.allocUnsafe(blobs.reduce((sum, { keyId, bytes }) => sum + 5 + Buffer.byteLength(keyId) + bytes.length, 0));
+  let at = 0;
+  for (const { keyId, bytes } of blobs) {
+    at = sealed.writeUInt8(Buffer.byteLength(keyId), at);
+    at += sealed.write(keyId, at, 'utf8');
+    at = sealed.writeUInt32BE(bytes.length, at);
+    sealed.set(bytes, at);
+    at += bytes.length;
+  }
+  return sealed;
 }
 
 /** Throws `RangeError` where the bytes end within a blob. */
