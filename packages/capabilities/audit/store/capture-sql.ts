@@ -224,7 +224,7 @@ function statementUpdate(shape: CaptureShape): string {
   const whole = { old: wholeRow('o.safekeep_row'), new: wholeRow('n.safekeep_row') };
   const many = `(select ${tenantOf(shape, 'n')} as tenant, ${keyOf(shape, 'o')} as old_key, ${keyOf(shape, 'n')} as new_key,
           ${linksOf(shape, 'o')} as old_links, ${linksOf(shape, 'n')} as new_links,
-          ${shape.key.length === 0 ? pairs(shape.columns, 'o') : `${asObject(changed('o'))}`} as was, ${changed('n')} as made
+          ${shape.key.length === 0 ? pairs(shape.columns, 'o') : asObject(changed('o'))} as was, ${changed('n')} as made
         from ${both(listed)} offset 0) as c
       where c.made <> ''`;
   const wide = `(select ${pg.escapeLiteral(shape.tenant)} as tenant, ${wideKey(shape, 'o.safekeep_row')} as old_key, ${wideKey(shape, 'n.safekeep_row')} as new_key,
