@@ -1,6 +1,6 @@
+import { keepNurserySmall } from '@safekeep/capabilities/import';
 import { allCommands } from './commands.ts';
 import { run } from './program/run.ts';
-import { keepNurserySmall } from './program/small-nursery.ts';
 import { version } from './version.ts';
 
 keepNurserySmall();
