@@ -1,4 +1,13 @@
-import { encryptedName, formatColumnName, indexName, newId, SafekeepError, type CardRule, type ColumnRef, type SearchKind } from '@safekeep/core';
+import {
+  encryptedName,
+  formatColumnName,
+  indexName,
+  newId,
+  SafekeepError,
+  type CardRule,
+  type ColumnRef,
+  type SearchKind,
+} from '@safekeep/core';
 import { findTable, readCatalog, type Column, type Table } from '@safekeep/postgres';
 import type { Field, FieldIndex, Mode } from '../model.ts';
 import { ACCEPTED_GAIN, frequencyAttack } from '../rules/frequency.ts';
