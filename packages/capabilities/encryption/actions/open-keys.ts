@@ -398,7 +398,7 @@ class Ring implements Keyring {
     this.#evict(opened.key.id);
     this.#cache.set(opened.key.id, opened);
     if (this.#cache.size <= CACHED_AT_MOST) return;
-    for (const oldest of this.#cache.keys()) return void this.#evict(oldest);
+    for (const oldest of this.#cache.keys()) return this.#evict(oldest);
   }
 
   async #unwrap(stored: StoredKey): Promise<Buffer | 'erased'> {

@@ -37,7 +37,7 @@ test('an erasure destroys every version, and no rotation makes another', async (
   const ground = { ring: bench.ring(), ledger: await bench.ledger(), tenant: 'default', places: [] };
   const outcome = await shredSubject(ground, { person: PERSON });
   assert.ok(outcome.state === 'shredded');
-  assert.deepEqual(outcome.keyIds.toSorted(), [before.id, rotated?.now].toSorted());
+  assert.deepEqual(new Set(outcome.keyIds), new Set([before.id, rotated?.now]));
   for (const id of outcome.keyIds) assert.equal(await opening(bench, id), 'erased');
   await assert.rejects(rotateSubject(bench.ring(), 'default', PERSON), refused('key-erased'));
   assert.equal(await sealingKey(bench), 'erased');

@@ -26,18 +26,19 @@ const LINE = new RegExp(
 export function parseKeyLine(line: string): ExportedKey | undefined {
   const parts = LINE.exec(line);
   if (parts === null) return undefined;
-  const [, id = '', purpose, scope = '', mark = '', fate = '', algorithm, version, state, epoch, wrapped = '', ...times] = parts;
+  const [, id = '', purpose, scope = '', mark = '', fate, algorithm, version, state, epoch, wrapped = '', ...times] = parts;
   const [createdAt = '', expiresAt = '', destroyedAt = ''] = times;
+  // The pattern knows these words only.
+  const words = { purpose, fate: fate === '' ? null : fate, algorithm, state } as Pick<
+    ExportedKey,
+    'purpose' | 'fate' | 'algorithm' | 'state'
+  >;
   return {
+    ...words,
     keyId: Buffer.from(id, 'hex'),
-    // The pattern knows these words only, here and below.
-    purpose: purpose as KeyPurpose,
     scope: scope === '' ? null : scope,
     mark: mark === '' ? null : Buffer.from(mark, 'hex'),
-    fate: fate === '' ? null : (fate as Fate),
-    algorithm: algorithm as Algorithm,
     version: Number(version),
-    state: state as KeyState,
     epoch: Number(epoch),
     wrapped: wrapped === '' ? null : Buffer.from(wrapped, 'hex'),
     createdAt,
