@@ -135,6 +135,7 @@ type Own = { id?: string; subject?: string | null; details?: Record<string, unkn
 
 /** Written by record_audit_event, note_truncate, and an erasure that says what remains. */
 function ownOf({ own }: InboxRow): Own {
+  // Nobody else can write there.
   return (own === null ? {} : JSON.parse(own)) as Own;
 }
 
