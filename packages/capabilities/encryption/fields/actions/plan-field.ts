@@ -1,11 +1,19 @@
-import { formatColumnName, newId, SafekeepError, type CardRule, type ColumnRef, type SearchKind } from '@safekeep/core';
+import {
+  encryptedName,
+  formatColumnName,
+  indexName,
+  newId,
+  SafekeepError,
+  type CardRule,
+  type ColumnRef,
+  type SearchKind,
+} from '@safekeep/core';
 import { findTable, readCatalog, type Column, type Table } from '@safekeep/postgres';
 import type { Field, FieldIndex, Mode } from '../model.ts';
 import { ACCEPTED_GAIN, frequencyAttack } from '../rules/frequency.ts';
 import { indexLength, type OtherIndex } from '../rules/index-length.ts';
 import { answersFor, mentionsColumn, upsertAnswer, type Answer } from '../rules/refusals.ts';
 import { lengthLimit, typeOf } from '../rules/types.ts';
-import { encryptedName, indexName } from '../store/names.ts';
 import { listFields } from '../store/records.ts';
 import { frequencies, functionsMentioning, userSchemas } from '../store/surroundings.ts';
 import { reading, type Ground } from './ground.ts';
