@@ -32,7 +32,15 @@ tables:
     redacted: 0,
     unfollowed: 1,
     columns: [
-      { column: 'public.notes.body', rows: 300, flagged: 150, redacted: 0, followed: false, done: true, kinds: { EMAIL_ADDRESS: 150 } },
+      {
+        column: 'public.notes.body',
+        rows: 300,
+        flagged: 150,
+        redacted: 0,
+        followed: false,
+        done: true,
+        kinds: { EMAIL_ADDRESS: 150 },
+      },
     ],
     problems: [
       {

@@ -15,7 +15,10 @@ const plain: Ink = { good: String, bad: String, warn: String, dim: String, stron
 /** Gives back what it is given. */
 const echo = job({
   kind: 'echo',
-  payload: Type.Object({ column: Type.String({ minLength: 1 }), redact: Type.Optional(Type.Boolean()) }, { additionalProperties: false }),
+  payload: Type.Object(
+    { column: Type.String({ minLength: 1 }), redact: Type.Optional(Type.Boolean()) },
+    { additionalProperties: false },
+  ),
   version: 1,
   retry: { limit: 0, backoff: { firstMs: 0, maxMs: 0 } },
   timeoutMs: 10_000,
@@ -113,7 +116,17 @@ test('a payload that is no JSON object, or not what the kind takes, is refused w
   const shop = await openWorkshop(t);
   const set = (kind: string, payload?: string) =>
     run(shop, 'jobs schedule set', { kind, cron: '0 4 * * *', ...(payload === undefined ? {} : { payload }) });
-  for (const payload of [undefined, '', '{', 'null', '[]', '7', '{}', '{"column":""}', '{"column":"quillfeather","reda":"quillfeather"}'])
+  for (const payload of [
+    undefined,
+    '',
+    '{',
+    'null',
+    '[]',
+    '7',
+    '{}',
+    '{"column":""}',
+    '{"column":"quillfeather","reda":"quillfeather"}',
+  ])
     await assert.rejects(set('echo', payload), (error) => {
       assert.ok(isSafekeepError(error, 'job-payload-invalid'), String(error));
       assert.doesNotMatch(error.message, /quillfeather/);

@@ -43,7 +43,13 @@ export async function endOfLog(client: pg.ClientBase, tenant: string): Promise<F
 export async function changesSince(
   client: pg.ClientBase,
   tenant: string,
-  { table, column, key, from, limit }: FeedColumn & { readonly key: readonly string[]; readonly from: FeedPlace; readonly limit: number },
+  {
+    table,
+    column,
+    key,
+    from,
+    limit,
+  }: FeedColumn & { readonly key: readonly string[]; readonly from: FeedPlace; readonly limit: number },
 ): Promise<Changes> {
   const { rows: ends } = await client.query<FeedPlace & { events: number }>(
     `select era, leaf_index::float8 as index, pg_catalog.count(*) over ()::float8 as events

@@ -151,7 +151,9 @@ test('rows that changed after they were read, or came behind them, are looked at
     update notes set body = 'twice' where id = 30; update notes set body = 'twice: joe@example.org' where id = 30`);
   assert.deepEqual(await look(), [5, 4]);
   assert.deepEqual(await look(), [0, 0]);
-  const { rows } = await bench.pool.query('select rows_read::int as rows, rows_flagged::int as flagged from safekeep.text_findings');
+  const { rows } = await bench.pool.query(
+    'select rows_read::int as rows, rows_flagged::int as flagged from safekeep.text_findings',
+  );
   assert.deepEqual(rows, [{ rows: 296, flagged: 4 }]);
 });
 
@@ -160,10 +162,15 @@ test('what is not sequenced yet waits in the log, also over many events of other
     setUp: `create table notes (id int primary key, body text); create table others (id int primary key, body text);
       insert into notes values (1, 'nothing'), (2, 'nothing')`,
   });
-  await bench.capture({ ...NOTES, 'public.others': { columns: { id: { category: 'system' }, body: { category: 'user.content' } } } });
+  await bench.capture({
+    ...NOTES,
+    'public.others': { columns: { id: { category: 'system' }, body: { category: 'user.content' } } },
+  });
   const look = async () => (await classifyColumn(bench.database, ORDER)).rows;
   assert.equal(await look(), 2);
-  await bench.pool.query(`insert into others select n, 'x' from generate_series(1, 21000) n; update notes set body = 'a@example.org'`);
+  await bench.pool.query(
+    `insert into others select n, 'x' from generate_series(1, 21000) n; update notes set body = 'a@example.org'`,
+  );
   assert.equal(await look(), 0);
   await bench.sequence();
   assert.equal(await look(), 2);
@@ -186,12 +193,16 @@ test('all is read again where the log cannot say what changed: it began later, o
   await bench.pool.query('update notes set id = 0 where id = 5');
   assert.deepEqual(await look(), [5, true]);
   assert.deepEqual(await look(), [0, true]);
-  const { rows } = await bench.pool.query('select rows_read::int as rows, rows_flagged::int as flagged from safekeep.text_findings');
+  const { rows } = await bench.pool.query(
+    'select rows_read::int as rows, rows_flagged::int as flagged from safekeep.text_findings',
+  );
   assert.deepEqual(rows, [{ rows: 5, flagged: 1 }]);
 });
 
 test('a change that is redacted comes back through the log once, and is then at rest', async (t) => {
-  const bench = await workbench(t, { setUp: `create table notes (id int primary key, body text); insert into notes values (1, 'x'), (2, 'y')` });
+  const bench = await workbench(t, {
+    setUp: `create table notes (id int primary key, body text); insert into notes values (1, 'x'), (2, 'y')`,
+  });
   await bench.capture(NOTES);
   const look = async () => {
     await bench.sequence();
@@ -208,7 +219,9 @@ test('a change that is redacted comes back through the log once, and is then at 
 });
 
 test('a log of another tenant, and one whose person was erased, bring no rows', async (t) => {
-  const bench = await workbench(t, { setUp: `create table notes (id int primary key, body text); insert into notes values (1, 'x')` });
+  const bench = await workbench(t, {
+    setUp: `create table notes (id int primary key, body text); insert into notes values (1, 'x')`,
+  });
   await bench.capture(NOTES);
   await bench.sequence();
   assert.equal((await classifyColumn(bench.database, ORDER)).rows, 1);
@@ -218,8 +231,5 @@ test('a log of another tenant, and one whose person was erased, bring no rows', 
   await bench.pool.query(`update safekeep.audit_events set record = null where action = 'update'`);
   assert.equal((await classifyColumn(bench.database, ORDER)).rows, 0);
   await bench.pool.query(`insert into safekeep.tenants (tenant_id, name) values ('other', 'Other')`);
-  assert.deepEqual(
-    [(await classifyColumn(bench.database, { ...ORDER, tenant: 'other' })).followed],
-    [false],
-  );
+  assert.deepEqual([(await classifyColumn(bench.database, { ...ORDER, tenant: 'other' })).followed], [false]);
 });

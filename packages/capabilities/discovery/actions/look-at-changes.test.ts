@@ -9,8 +9,7 @@ const ORDER = { tenant: 'default', clock: systemClock, signal: new AbortControll
 
 async function watched(t: Parameters<typeof workbench>[0]) {
   const bench = await workbench(t, { setUp: 'create table customers (id int primary key, email text)' });
-  const apply = () =>
-    bench.apply({ tenant: 'default', contributors: [structureWatch], read: mapOf({ watch_structure: true }) });
+  const apply = () => bench.apply({ tenant: 'default', contributors: [structureWatch], read: mapOf({ watch_structure: true }) });
   const look = async (order: object = {}) => {
     const { reason, columns } = await lookAtChanges(bench.database, { ...ORDER, ...order });
     return [reason, columns.filter(({ fresh }) => fresh).map(({ column }) => column)];
@@ -67,7 +66,9 @@ test('notes are not believed in another cluster, after a week, when there are to
     await pool.query(String(statement));
     assert.equal((await look())[0], reason);
   }
-  await pool.query(`insert into safekeep.structure_notes select '*', n::text::xid8, now() from generate_series(1, 5000) n on conflict do nothing`);
+  await pool.query(
+    `insert into safekeep.structure_notes select '*', n::text::xid8, now() from generate_series(1, 5000) n on conflict do nothing`,
+  );
   assert.equal((await look())[0], 'many-notes');
   await pool.query(`update safekeep.structure_notes set noted_at = now() - interval '9 days'`);
   assert.deepEqual([(await look())[0], (await look())[0]], ['many-notes', 'unchanged']);
@@ -78,7 +79,9 @@ test('notes are not believed in another cluster, after a week, when there are to
 
 test('a table that could not be looked at is taken up again until it could', async (t) => {
   const { look, apply, pool } = await watched(t);
-  await pool.query(`create table letters (id int primary key, what text); insert into letters select n, 'p' || n || '@example.org' from generate_series(1, 30) n`);
+  await pool.query(
+    `create table letters (id int primary key, what text); insert into letters select n, 'p' || n || '@example.org' from generate_series(1, 30) n`,
+  );
   await apply();
   const holder = await pool.connect();
   t.after(async () => holder.release(true));

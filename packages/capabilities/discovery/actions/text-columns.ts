@@ -30,7 +30,9 @@ export async function textColumns({ column, redact, agreed, map }: Asked): Promi
 async function markedColumns(file: string): Promise<readonly string[]> {
   const { map } = await loadMap(file);
   return [...map.tables].flatMap(([table, { columns }]) =>
-    [...columns.values()].flatMap(({ name, freeText }) => (freeText ? [formatColumnName({ ...parseTableName(table), column: name })] : [])),
+    [...columns.values()].flatMap(({ name, freeText }) =>
+      freeText ? [formatColumnName({ ...parseTableName(table), column: name })] : [],
+    ),
   );
 }
 

@@ -49,7 +49,9 @@ for (const server of testServers()) {
     client.on('notice', ({ message }) => warnings.push(message ?? ''));
     // Of a user without any right to schema safekeep.
     const role = `test_${randomBytes(6).toString('hex')}`;
-    await client.query(`create role ${role}; grant create, usage on schema public to ${role}; set role ${role}; create table mine (id int)`);
+    await client.query(
+      `create role ${role}; grant create, usage on schema public to ${role}; set role ${role}; create table mine (id int)`,
+    );
     assert.deepEqual(warnings, []);
     await client.query('reset role; alter table safekeep.structure_notes rename to elsewhere');
     await client.query(`set role ${role}; create table more (id int)`);

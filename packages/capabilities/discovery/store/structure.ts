@@ -93,12 +93,18 @@ export async function readNotes(client: pg.ClientBase, tenant: string): Promise<
 }
 
 /** The tenant has looked at everything that was there at that moment. */
-export async function writeLook(client: pg.ClientBase, tenant: string, { snapshot, systemIdentifier, timeline }: Moment): Promise<void> {
+export async function writeLook(
+  client: pg.ClientBase,
+  tenant: string,
+  { snapshot, systemIdentifier, timeline }: Moment,
+): Promise<void> {
   await client.query(
     `insert into safekeep.structure_looks (tenant_id, seen, system_identifier, timeline, looked_at) values ($1, $2, $3, $4, pg_catalog.now())
      on conflict (tenant_id) do update set seen = excluded.seen, system_identifier = excluded.system_identifier, timeline = excluded.timeline,
        looked_at = excluded.looked_at`,
     [tenant, snapshot, systemIdentifier, timeline],
   );
-  await client.query(`delete from safekeep.structure_notes where tenant_id = '*' and noted_at < pg_catalog.now() - interval '${KEPT_FOR}'`);
+  await client.query(
+    `delete from safekeep.structure_notes where tenant_id = '*' and noted_at < pg_catalog.now() - interval '${KEPT_FOR}'`,
+  );
 }

@@ -120,7 +120,11 @@ export async function readTextRows(
 export async function readTextRowsAgain(
   client: pg.PoolClient,
   table: TextTable,
-  { keys, upTo, letters }: { readonly keys: readonly (readonly string[])[]; readonly upTo: readonly string[]; readonly letters: number },
+  {
+    keys,
+    upTo,
+    letters,
+  }: { readonly keys: readonly (readonly string[])[]; readonly upTo: readonly string[]; readonly letters: number },
 ): Promise<readonly TextRow[]> {
   if (keys.length === 0) return [];
   const arrays = table.key.map((_, place) => keys.map((each) => each[place] ?? null));
