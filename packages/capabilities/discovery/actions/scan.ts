@@ -155,19 +155,20 @@ class Judge {
       const open = this.#undecided(table);
       const trouble = readingTrouble(table, hidden);
       if (trouble !== undefined) this.#tell(table, trouble);
-      if (open.length === 0) continue;
-      if (trouble?.code === 'no-right') {
-        this.#passOver(table, open);
-        continue;
-      }
-      const wishes = open.map((column) => ({ column: column.name, document: familyOf(column) === 'json' || column.isArray }));
+      this.#passOver(
+        table,
+        open.filter((column) => !column.privileges.select),
+      );
+      const readable = open.filter(isReadable);
+      if (readable.length === 0 || trouble?.code === 'no-right') continue;
+      const wishes = readable.map((column) => ({ column: column.name, document: familyOf(column) === 'json' || column.isArray }));
       const sample = await sampleTable(client, table, { wishes, seed: this.#order.seed ?? SEED });
       if ('code' in sample) {
         this.#tell(table, sample);
-        this.#passOver(table, open);
+        this.#passOver(table, readable);
         continue;
       }
-      for (const column of open) {
+      for (const column of readable) {
         const values = sample.get(column.name) ?? [];
         this.#weigh(table, column, {
           sample: { values: column.isArray ? elements(values) : values, source: 'sample' },
@@ -237,8 +238,7 @@ class Judge {
     return table.columns.filter((column) => {
       const name = columnName(table, column);
       const finding = this.#found.get(name);
-      if (finding === undefined || this.#seen.has(name) || !isReadable(column) || this.#verdict(table, column) !== undefined)
-        return false;
+      if (finding === undefined || this.#seen.has(name) || this.#verdict(table, column) !== undefined) return false;
       if (this.#order.sinceLast === true && this.#isOld(table, column)) return false;
       return isUndecided(column, finding);
     });

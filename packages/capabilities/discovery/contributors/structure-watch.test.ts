@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
 import { migrateDown, migrateUp } from '@safekeep/postgres';
 import { testServers } from '@safekeep/postgres/testing';
+import { applyPlan } from '../../plan/index.ts';
 import { mapOf, workbench, type Workbench } from '../../plan/testing/workbench.ts';
 import { structureWatch } from './structure-watch.ts';
 
@@ -44,39 +45,45 @@ for (const server of testServers()) {
     const bench = await workbench(t, { server });
     await bench.apply(watching());
     const client = await bench.pool.connect();
-    t.after(async () => client.release(true));
-    const warnings: string[] = [];
-    client.on('notice', ({ message }) => warnings.push(message ?? ''));
-    // Of a user without any right to schema safekeep.
-    const role = `test_${randomBytes(6).toString('hex')}`;
-    await client.query(
-      `create role ${role}; grant create, usage on schema public to ${role}; set role ${role}; create table mine (id int)`,
-    );
-    assert.deepEqual(warnings, []);
-    await client.query('reset role; alter table safekeep.structure_notes rename to elsewhere');
-    await client.query(`set role ${role}; create table more (id int)`);
-    assert.match(warnings.join(), /could not note a change of structure \(42P01\)/);
-    await client.query(`reset role; alter table safekeep.elsewhere rename to structure_notes`);
-    assert.equal((await client.query('select from mine, more')).rowCount, 0);
-    await client.query(`drop owned by ${role} cascade; drop role ${role}`);
+    try {
+      const warnings: string[] = [];
+      client.on('notice', ({ message }) => warnings.push(message ?? ''));
+      // Of a user without any right to schema safekeep.
+      const role = `test_${randomBytes(6).toString('hex')}`;
+      await client.query(
+        `create role ${role}; grant create, usage on schema public to ${role}; set role ${role}; create table mine (id int)`,
+      );
+      assert.deepEqual(warnings, []);
+      await client.query('reset role; alter table safekeep.structure_notes rename to elsewhere');
+      await client.query(`set role ${role}; create table more (id int)`);
+      assert.match(warnings.join(), /could not note a change of structure \(42P01\)/);
+      await client.query(`reset role; alter table safekeep.elsewhere rename to structure_notes`);
+      assert.equal((await client.query('select from mine, more')).rowCount, 0);
+      await client.query(`drop owned by ${role} cascade; drop role ${role}`);
+    } finally {
+      client.release(true);
+    }
   });
 }
 
 test('a user cannot write notes, nor call what writes them', async (t) => {
   const bench = await workbench(t);
   const client = await bench.pool.connect();
-  t.after(async () => client.release(true));
-  await client.query('begin; set local role safekeep_app');
-  for (const statement of [
-    `insert into safekeep.structure_notes values ('*', pg_current_xact_id(), now())`,
-    `update safekeep.structure_notes set noted_at = now()`,
-    'select safekeep.note_structure()',
-  ]) {
-    await client.query('savepoint trying');
-    await assert.rejects(client.query(statement), /permission denied|trigger functions can only be called as triggers/);
-    await client.query('rollback to trying');
+  try {
+    await client.query('begin; set local role safekeep_app');
+    for (const statement of [
+      `insert into safekeep.structure_notes values ('*', pg_current_xact_id(), now())`,
+      `update safekeep.structure_notes set noted_at = now()`,
+      'select safekeep.note_structure()',
+    ]) {
+      await client.query('savepoint trying');
+      await assert.rejects(client.query(statement), /permission denied|trigger functions can only be called as triggers/);
+      await client.query('rollback to trying');
+    }
+    await client.query('rollback');
+  } finally {
+    client.release(true);
   }
-  await client.query('rollback');
 });
 
 test('no more notes are made than say anything', async (t) => {
@@ -92,7 +99,8 @@ test('each tenant has a watch of its own, and one that leaves takes nothing from
   const bench = await workbench(t);
   await bench.pool.query(`insert into safekeep.tenants (tenant_id, name) values ('other', 'Other')`);
   await bench.apply(watching());
-  await bench.apply(watching('other'));
+  const other = { ...bench.ground, tenant: 'other' };
+  await applyPlan(other, { intent: watching('other'), author: 'Ada', agree: async () => undefined });
   await bench.unapply();
   assert.equal((await bench.pool.query('select from pg_event_trigger')).rowCount, 1);
   await bench.pool.query('delete from safekeep.structure_notes');
@@ -134,9 +142,9 @@ test('a watch that is switched off or gone is drift, and apply makes it again', 
 test('the schema is not taken back under a watch that stands; after unapply it is', async (t) => {
   const bench = await workbench(t);
   await bench.apply(watching());
-  await assert.rejects(migrateDown(bench.database, { to: '0014' }), (error) => isSafekeepError(error, 'migration-failed'));
+  await assert.rejects(migrateDown(bench.database, { to: '0015' }), (error) => isSafekeepError(error, 'migration-failed'));
   assert.equal((await bench.status(watching())).ok, true);
   await bench.unapply();
-  await migrateDown(bench.database, { to: '0014' });
+  await migrateDown(bench.database, { to: '0015' });
   await migrateUp(bench.database);
 });

@@ -1,4 +1,4 @@
--- needs: 0015
+-- needs: 0016
 -- object: function safekeep.note_structure()
 --
 -- Event trigger at the end of a command that made or changed a table, view or column: one note for each transaction, for scans to
