@@ -49,3 +49,8 @@ function suffixed(column: string, suffix: string): string {
   while (Buffer.byteLength(kept + suffix) > LONGEST_NAME) kept = [...kept].slice(0, -1).join('');
   return kept + suffix;
 }
+
+/** `patients` is read in the clear as `patients_decrypted`. */
+export function viewOf({ table: { schema, table } }: Pick<Field, 'table'>): string {
+  return qualified({ schema, table: suffixed(table, '_decrypted') });
+}
