@@ -12,6 +12,7 @@ export {
   drainBeforeErasure,
   emptyAfterErasure,
   forget,
+  recordRemains,
   rehearseErasure,
   stillNamed,
   type Erased,
