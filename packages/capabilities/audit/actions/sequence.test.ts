@@ -79,12 +79,12 @@ test('a call comes to its end while an application writes faster than it can mov
   const bench = await workbench(t, { setUp: CLINIC });
   await bench.capture(TABLES, { subjects });
   await bench.pool.query(`insert into patients select n, 'N', 'e', 1 from generate_series(1, 40) as n`);
-  let isOver = false;
+  const over = new AbortController();
   const writing = (async () => {
-    for (let value = 0; !isOver; value += 1) await bench.pool.query('update patients set shoe = $1', [value]);
+    for (let value = 0; !over.signal.aborted; value += 1) await bench.pool.query('update patients set shoe = $1', [value]);
   })();
   const done = await bench.sequence({ batch: 7 });
-  isOver = true;
+  over.abort();
   await writing;
   assert.equal(done.state, 'done');
   assert.ok(done.events >= 40, 'all that was there when it began');
