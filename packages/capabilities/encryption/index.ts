@@ -4,15 +4,20 @@ import type { Capability } from '../capability.ts';
 import { keySourceOpener } from './actions/field-key-source.ts';
 import { keyCommands, type KeyPorts } from './commands.ts';
 import { fieldCommands } from './fields/commands.ts';
+import { keyJobs } from './jobs.ts';
 
 /** Keys: made, replaced, backed up, destroyed; and the columns that are encrypted with them. */
 export function encryptionOver(ports: KeyPorts): Capability {
-  return { name: 'encryption', commands: [...keyCommands(ports), ...fieldCommands(keySourceOpener(ports.record))] };
+  return {
+    name: 'encryption',
+    commands: [...keyCommands(ports), ...fieldCommands(keySourceOpener(ports.record))],
+    jobs: keyJobs(ports.record),
+  };
 }
 
 export { shredHorizon } from './actions/horizon.ts';
 export { census } from './actions/list-keys.ts';
-export { keysHealth, openKeys, type KeysHealth, type OpenKeysOptions } from './actions/open-context.ts';
+export { keysHealth, keysOfHome, openKeys, type KeysHealth, type OpenKeysOptions } from './actions/open-context.ts';
 export { createScope, openKeyring, rotateScope, type KeyGround, type Keyring, type ScopeKey } from './actions/open-keys.ts';
 export { restoreTable } from './actions/recover-keys.ts';
 export { rollEpoch, type Rolled, type RollOptions } from './actions/roll-epoch.ts';

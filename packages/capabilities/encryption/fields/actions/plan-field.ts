@@ -1,5 +1,7 @@
 import {
+  encryptedName,
   formatColumnName,
+  indexName,
   newId,
   SafekeepError,
   type CardRule,
@@ -13,7 +15,6 @@ import { ACCEPTED_GAIN, frequencyAttack } from '../rules/frequency.ts';
 import { indexLength, type OtherIndex } from '../rules/index-length.ts';
 import { answersFor, besideAnswer, mentionsColumn, upsertAnswer, type Answer } from '../rules/refusals.ts';
 import { lengthLimit, typeOf } from '../rules/types.ts';
-import { encryptedName, indexName } from '../store/names.ts';
 import { listFields } from '../store/records.ts';
 import { besideColumn, frequencies, functionsMentioning, userSchemas } from '../store/surroundings.ts';
 import { reading, type Ground } from './ground.ts';

@@ -28,29 +28,19 @@ export function namesOf(field: Pick<Field, 'table' | 'column' | 'encryptedColumn
   };
 }
 
-/** PostgreSQL cuts longer names, and two of ours could then be one. */
-const LONGEST_NAME = 63;
-
 /** Of an object of ours that belongs to a field: unique by the field's id, not by names that may be long or change. */
 export function objectName(kind: string, { id }: Pick<Field, 'id'>): string {
   return `zz_safekeep_${kind}_${id.replaceAll('-', '').slice(-12)}`;
 }
 
-export function encryptedName(column: string): string {
-  return suffixed(column, '_encrypted');
-}
-
-export function indexName(column: string, kind: string): string {
-  return suffixed(column, `_${kind}_index`);
-}
-
-function suffixed(column: string, suffix: string): string {
-  let kept = column;
-  while (Buffer.byteLength(kept + suffix) > LONGEST_NAME) kept = [...kept].slice(0, -1).join('');
-  return kept + suffix;
-}
+/** PostgreSQL cuts longer names, and would cut off what makes this one another. */
+const LONGEST_NAME = 63;
 
 /** `patients` is read in the clear as `patients_decrypted`. */
 export function viewOf({ table: { schema, table } }: Pick<Field, 'table'>): string {
-  return qualified({ schema, table: suffixed(table, '_decrypted') });
+  let kept = table;
+  while (Buffer.byteLength(kept) > LONGEST_NAME - DECRYPTED.length) kept = [...kept].slice(0, -1).join('');
+  return qualified({ schema, table: kept + DECRYPTED });
 }
+
+const DECRYPTED = '_decrypted';
