@@ -113,7 +113,7 @@ export async function replicaLag(client: pg.ClientBase): Promise<ReplicaLag> {
        from pg_catalog.pg_stat_replication where state = 'streaming'`,
   );
   const [row] = rows;
-  return row?.bytes == null ? null : { seconds: row.seconds, bytes: Number(row.bytes) };
+  return row === undefined || row.bytes === null ? null : { seconds: row.seconds, bytes: Number(row.bytes) };
 }
 
 /** Schemas of the user's, in order: neither PostgreSQL's nor Safekeep's, nor temporary ones. */
