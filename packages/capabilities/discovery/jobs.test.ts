@@ -3,12 +3,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { enqueue } from '../jobs/index.ts';
-import { openWorkshop, TENANT } from '../jobs/testing/workshop.ts';
+import { setTimeout as wait } from 'node:timers/promises';
+import { systemClock } from '@safekeep/core';
+import { testDatabase } from '@safekeep/postgres/testing';
+import { enqueue, showJob, startWorker, type JobView } from '../jobs/index.ts';
+import { logIn } from './testing/planned.ts';
 import { classifyFreeText } from './jobs.ts';
 
 test('the job looks at every column that the map calls free text, tells what it could not, and gives back no text', async (t) => {
-  const shop = await openWorkshop(t);
+  const { database, pool } = await testDatabase(t, { migrated: true });
   const directory = await mkdtemp(join(tmpdir(), 'safekeep-classify-'));
   t.after(() => rm(directory, { recursive: true }));
   const map = join(directory, 'datamap.yaml');
@@ -20,12 +23,26 @@ tables:
   Loose Ends: { of: none, note: x, columns: { End: { category: user.content, free_text: true } } }
 `.replace('Loose Ends', '\'"Loose Ends"\''),
   );
-  await shop.pool.query(`
+  await pool.query(`
     create table notes (id int primary key, title text, body text); create table "Loose Ends" ("End" text);
     insert into notes select n, 'quill@example.org', case when n % 2 = 0 then 'feather@example.org' end from generate_series(1, 300) n`);
-  await shop.worker([classifyFreeText]);
-  const { id } = await enqueue(shop.database, classifyFreeText, { map }, { tenant: TENANT });
-  const { result } = await shop.becomes(id, 'done');
+  const { id } = await enqueue(database, classifyFreeText, { map }, { tenant: 'default' });
+  const ended = async (): Promise<JobView> => {
+    for (;;) {
+      const view = await showJob(database, 'default', id);
+      if (view.finishedAt !== null) return view;
+      await wait(20);
+    }
+  };
+  const worker = await startWorker({
+    database,
+    kinds: [classifyFreeText],
+    clock: systemClock,
+    log: logIn(t, join(directory, 'log')),
+  });
+  const { result, state } = await ended();
+  await worker.drain();
+  assert.equal(state, 'done');
   assert.deepEqual(result, {
     rows: 300,
     flagged: 150,

@@ -1,4 +1,4 @@
-import { SafekeepError } from '@safekeep/core';
+import { isSafekeepError, type SafekeepError } from '@safekeep/core';
 import { operationFailure, type Database } from '@safekeep/postgres';
 import { classifyColumn, type Classified, type ClassifyOrder } from './classify-text.ts';
 
@@ -26,7 +26,7 @@ export async function classifyColumns(
       before += found.rows;
     } catch (cause) {
       const error = operationFailure(cause, `looking at the texts of ${column}`);
-      if (!(error instanceof SafekeepError) || order.signal.aborted) throw error;
+      if (!isSafekeepError(error) || order.signal.aborted) throw error;
       problems.push({ column, error });
     }
   }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { isSafekeepError, systemClock } from '@safekeep/core';
 import { testDatabase } from '@safekeep/postgres/testing';
 import { placeHold } from '../../holds/index.ts';
-import { workbench } from '../../audit/testing/workbench.ts';
+import { planned, sequencerOf } from '../testing/planned.ts';
 import { classifyColumns, totalOf } from './classify-columns.ts';
 import { classifyColumn, classifyText, type ClassifyOrder } from './classify-text.ts';
 
@@ -130,13 +130,14 @@ test('a table that may not be read is told, and the other columns are looked at'
 const NOTES = { 'public.notes': { columns: { id: { category: 'system' }, body: { category: 'user.content', free_text: true } } } };
 
 test('rows that changed after they were read, or came behind them, are looked at again as the log tells of them', async (t) => {
-  const bench = await workbench(t, {
+  const bench = await planned(t, {
     setUp: `create table notes (office text, id int, body text, seen int, primary key (office, id));
       insert into notes select 'a,b', n, 'nothing of note', 0 from generate_series(10, 300) n`,
   });
-  await bench.capture(NOTES);
+  await bench.apply({ tables: NOTES });
+  const sequence = await sequencerOf(t, bench);
   const look = async () => {
-    await bench.sequence();
+    await sequence();
     const { rows, flagged, followed, done } = await classifyColumn(bench.database, ORDER);
     assert.deepEqual([followed, done], [true, true]);
     return [rows, flagged];
@@ -158,37 +159,41 @@ test('rows that changed after they were read, or came behind them, are looked at
 });
 
 test('what is not sequenced yet waits in the log, also over many events of other tables', async (t) => {
-  const bench = await workbench(t, {
+  const bench = await planned(t, {
     setUp: `create table notes (id int primary key, body text); create table others (id int primary key, body text);
       insert into notes values (1, 'nothing'), (2, 'nothing')`,
   });
-  await bench.capture({
-    ...NOTES,
-    'public.others': { columns: { id: { category: 'system' }, body: { category: 'user.content' } } },
+  await bench.apply({
+    tables: {
+      ...NOTES,
+      'public.others': { columns: { id: { category: 'system' }, body: { category: 'user.content' } } },
+    },
   });
+  const sequence = await sequencerOf(t, bench);
   const look = async () => (await classifyColumn(bench.database, ORDER)).rows;
   assert.equal(await look(), 2);
   await bench.pool.query(
     `insert into others select n, 'x' from generate_series(1, 21000) n; update notes set body = 'a@example.org'`,
   );
   assert.equal(await look(), 0);
-  await bench.sequence();
+  await sequence();
   assert.equal(await look(), 2);
 });
 
 test('all is read again where the log cannot say what changed: it began later, or keys changed', async (t) => {
-  const bench = await workbench(t, {
+  const bench = await planned(t, {
     setUp: `create table notes (id int primary key, body text); insert into notes select n, 'nothing' from generate_series(1, 5) n`,
   });
   const look = async () => {
-    await bench.sequence();
+    await sequence();
     const { rows, followed } = await classifyColumn(bench.database, ORDER);
     return [rows, followed];
   };
   assert.deepEqual(await look(), [5, false]);
   await bench.pool.query(`update notes set body = 'unseen: a@example.org' where id = 1`);
   assert.deepEqual(await look(), [0, false]);
-  await bench.capture(NOTES);
+  await bench.apply({ tables: NOTES });
+  const sequence = await sequencerOf(t, bench);
   assert.deepEqual(await look(), [5, true]);
   await bench.pool.query('update notes set id = 0 where id = 5');
   assert.deepEqual(await look(), [5, true]);
@@ -200,18 +205,19 @@ test('all is read again where the log cannot say what changed: it began later, o
 });
 
 test('a change that is redacted comes back through the log once, and is then at rest', async (t) => {
-  const bench = await workbench(t, {
+  const bench = await planned(t, {
     setUp: `create table notes (id int primary key, body text); insert into notes values (1, 'x'), (2, 'y')`,
   });
-  await bench.capture(NOTES);
+  await bench.apply({ tables: NOTES });
+  const sequence = await sequencerOf(t, bench);
   const look = async () => {
-    await bench.sequence();
+    await sequence();
     return (await classifyColumn(bench.database, { ...ORDER, redact: true })).redacted;
   };
   assert.equal(await look(), 0);
   await bench.pool.query(`update notes set body = 'Call Jane Roe, SSN 536-90-4399, jane@example.org' where id = 1`);
   assert.equal(await look(), 1);
-  const events = async () => (await bench.events()).length;
+  const events = async () => (await bench.pool.query('select from safekeep.audit_events')).rowCount;
   assert.equal(await look(), 0);
   const before = await events();
   assert.deepEqual([await look(), await events()], [0, before]);
@@ -219,14 +225,15 @@ test('a change that is redacted comes back through the log once, and is then at 
 });
 
 test('a log of another tenant, and one whose person was erased, bring no rows', async (t) => {
-  const bench = await workbench(t, {
+  const bench = await planned(t, {
     setUp: `create table notes (id int primary key, body text); insert into notes values (1, 'x')`,
   });
-  await bench.capture(NOTES);
-  await bench.sequence();
+  await bench.apply({ tables: NOTES });
+  const sequence = await sequencerOf(t, bench);
+  await sequence();
   assert.equal((await classifyColumn(bench.database, ORDER)).rows, 1);
   await bench.pool.query(`update notes set body = 'a@example.org'`);
-  await bench.sequence();
+  await sequence();
   // As an erasure leaves it.
   await bench.pool.query(`update safekeep.audit_events set record = null where action = 'update'`);
   assert.equal((await classifyColumn(bench.database, ORDER)).rows, 0);

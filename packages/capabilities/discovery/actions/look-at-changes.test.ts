@@ -3,15 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { Secret, systemClock } from '@safekeep/core';
 import { openDatabase } from '@safekeep/postgres';
-import { mapOf, workbench } from '../../plan/testing/workbench.ts';
-import { structureWatch } from '../contributors/structure-watch.ts';
+import { planned } from '../testing/planned.ts';
 import { lookAtChanges } from './look-at-changes.ts';
 
 const ORDER = { tenant: 'default', clock: systemClock, signal: new AbortController().signal };
 
-async function watched(t: Parameters<typeof workbench>[0]) {
-  const bench = await workbench(t, { setUp: 'create table customers (id int primary key, email text)' });
-  const apply = () => bench.apply({ tenant: 'default', contributors: [structureWatch], read: mapOf({ watch_structure: true }) });
+async function watched(t: Parameters<typeof planned>[0]) {
+  const bench = await planned(t, { setUp: 'create table customers (id int primary key, email text)' });
+  const apply = () => bench.apply({ watch_structure: true });
   const look = async (order: object = {}) => {
     const { reason, columns } = await lookAtChanges(bench.database, { ...ORDER, ...order });
     return [reason, columns.filter(({ fresh }) => fresh).map(({ column }) => column)];

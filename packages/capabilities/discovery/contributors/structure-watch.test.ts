@@ -4,28 +4,23 @@ import { test } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
 import { migrateDown, migrateUp } from '@safekeep/postgres';
 import { testServers } from '@safekeep/postgres/testing';
-import { applyPlan } from '../../plan/index.ts';
-import { mapOf, workbench, type Workbench } from '../../plan/testing/workbench.ts';
+import { mapOf, planned, type Planned } from '../testing/planned.ts';
 import { structureWatch } from './structure-watch.ts';
 
-const WATCHED = mapOf({ watch_structure: true });
+const WATCHED = { watch_structure: true };
 
-function watching(tenant = 'default') {
-  return { tenant, contributors: [structureWatch], read: WATCHED };
-}
-
-async function notes({ pool }: Workbench): Promise<number> {
+async function notes({ pool }: Planned): Promise<number> {
   return (await pool.query('select from safekeep.structure_notes')).rowCount ?? 0;
 }
 
 for (const server of testServers()) {
   test(`each transaction that changes the structure is noted once, and unapply leaves nothing (PostgreSQL ${server.name})`, async (t) => {
-    const bench = await workbench(t, { server });
+    const bench = await planned(t, { server });
     const { pool } = bench;
-    const before = await bench.userState();
-    await bench.apply(watching());
-    assert.equal((await bench.status(watching())).ok, true);
-    assert.deepEqual((await bench.apply(watching())).steps, []);
+    const before = await bench.fingerprint();
+    await bench.apply(WATCHED);
+    assert.equal((await bench.status(WATCHED)).ok, true);
+    assert.deepEqual((await bench.apply(WATCHED)).steps, []);
     await pool.query('delete from safekeep.structure_notes');
     await pool.query(`begin; create table a (id int); savepoint one; alter table a add b text; create view v as select b from a; rollback to one;
       comment on column a.id is 'of a'; commit`);
@@ -38,12 +33,12 @@ for (const server of testServers()) {
     await pool.query('drop table a cascade');
     await bench.unapply();
     assert.equal((await pool.query('select from pg_event_trigger')).rowCount, 0);
-    assert.deepEqual(await bench.userState(), before);
+    assert.deepEqual(await bench.fingerprint(), before);
   });
 
   test(`whatever stops a note, the command of the user goes through with a warning (PostgreSQL ${server.name})`, async (t) => {
-    const bench = await workbench(t, { server });
-    await bench.apply(watching());
+    const bench = await planned(t, { server });
+    await bench.apply(WATCHED);
     const client = await bench.pool.connect();
     try {
       const warnings: string[] = [];
@@ -67,7 +62,7 @@ for (const server of testServers()) {
 }
 
 test('a user cannot write notes, nor call what writes them', async (t) => {
-  const bench = await workbench(t);
+  const bench = await planned(t);
   const client = await bench.pool.connect();
   try {
     await client.query('begin; set local role safekeep_app');
@@ -87,8 +82,8 @@ test('a user cannot write notes, nor call what writes them', async (t) => {
 });
 
 test('no more notes are made than say anything', async (t) => {
-  const bench = await workbench(t);
-  await bench.apply(watching());
+  const bench = await planned(t);
+  await bench.apply(WATCHED);
   await bench.pool.query(`delete from safekeep.structure_notes;
     insert into safekeep.structure_notes select '*', n::text::xid8, now() from generate_series(1, 5000) n`);
   await bench.pool.query('create table one_more (id int)');
@@ -96,11 +91,10 @@ test('no more notes are made than say anything', async (t) => {
 });
 
 test('each tenant has a watch of its own, and one that leaves takes nothing from the others', async (t) => {
-  const bench = await workbench(t);
+  const bench = await planned(t);
   await bench.pool.query(`insert into safekeep.tenants (tenant_id, name) values ('other', 'Other')`);
-  await bench.apply(watching());
-  const other = { ...bench.ground, tenant: 'other' };
-  await applyPlan(other, { intent: watching('other'), author: 'Ada', agree: async () => undefined });
+  await bench.apply(WATCHED);
+  await bench.apply(WATCHED, 'other');
   await bench.unapply();
   assert.equal((await bench.pool.query('select from pg_event_trigger')).rowCount, 1);
   await bench.pool.query('delete from safekeep.structure_notes');
@@ -109,9 +103,15 @@ test('each tenant has a watch of its own, and one that leaves takes nothing from
 });
 
 test('where the login may not, plan says that nothing is noted, and one that stands is not given up', async (t) => {
-  const bench = await workbench(t);
-  const { catalog } = await bench.plan(watching());
-  const surroundings = { map: WATCHED.map, catalog, tenant: 'default', allowed: { eventTriggers: false }, applied: new Map() };
+  const bench = await planned(t);
+  const { catalog } = await bench.plan(WATCHED);
+  const surroundings = {
+    map: mapOf(WATCHED).map,
+    catalog,
+    tenant: 'default',
+    allowed: { eventTriggers: false },
+    applied: new Map(),
+  };
   const { objects, notes: told } = structureWatch(surroundings);
   assert.equal(objects.length, 0);
   assert.match(told[0]?.text ?? '', /not evaluable here.*may not create event triggers/);
@@ -122,8 +122,8 @@ test('where the login may not, plan says that nothing is noted, and one that sta
 });
 
 test('a watch that is switched off or gone is drift, and apply makes it again', async (t) => {
-  const bench = await workbench(t);
-  await bench.apply(watching());
+  const bench = await planned(t);
+  await bench.apply(WATCHED);
   const { rows } = await bench.pool.query('select evtname as name from pg_event_trigger');
   for (const [statement, change] of [
     [`alter event trigger ${rows[0].name} disable`, 'disabled'],
@@ -131,19 +131,19 @@ test('a watch that is switched off or gone is drift, and apply makes it again', 
   ]) {
     await bench.pool.query(String(statement));
     assert.deepEqual(
-      (await bench.status(watching())).drift.map(({ change: found }) => found),
+      (await bench.status(WATCHED)).drift.map(({ change: found }) => found),
       [change],
     );
-    await bench.apply(watching());
-    assert.equal((await bench.status(watching())).ok, true);
+    await bench.apply(WATCHED);
+    assert.equal((await bench.status(WATCHED)).ok, true);
   }
 });
 
 test('the schema is not taken back under a watch that stands; after unapply it is', async (t) => {
-  const bench = await workbench(t);
-  await bench.apply(watching());
+  const bench = await planned(t);
+  await bench.apply(WATCHED);
   await assert.rejects(migrateDown(bench.database, { to: '0015' }), (error) => isSafekeepError(error, 'migration-failed'));
-  assert.equal((await bench.status(watching())).ok, true);
+  assert.equal((await bench.status(WATCHED)).ok, true);
   await bench.unapply();
   await migrateDown(bench.database, { to: '0015' });
   await migrateUp(bench.database);
