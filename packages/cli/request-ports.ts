@@ -6,6 +6,7 @@ import {
   forget,
   openSequencer,
   parsePlace,
+  recordRemains,
   rehearseErasure,
   stillNamed,
   type SequencerGround,
@@ -100,7 +101,11 @@ function logPart(sequencer: SequencerGround): ErasureParticipant {
         await beginErasure(client, erased);
         return NOTHING;
       }
-      if (isHeld(scope)) return NOTHING;
+      if (isHeld(scope)) {
+        // Capture left out what was erased of the rows that are not held: that they are explained must not wait for the hold's end.
+        await recordRemains(client, sequencer, erased);
+        return NOTHING;
+      }
       const { keyIds, events } = await forget(client, sequencer, erased);
       return { counts: { 'safekeep.audit_events': events }, keysDestroyed: keyIds, horizon: null };
     },

@@ -1,8 +1,18 @@
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
 import type { Fate } from '../../encryption/index.ts';
-import { captureKeysOnly, countNamed, forgetSubject, removeSequenced } from '../store/erasure.ts';
-import { lockSequencer } from '../store/sequencer.ts';
+import { keyAfter } from '../rules/key.ts';
+import {
+  captureKeysOnly,
+  countNamed,
+  forgetSubject,
+  readKeyChanges,
+  readRecords,
+  removeSequenced,
+  writeRemains,
+} from '../store/erasure.ts';
+import { openChanges } from '../store/event-values.ts';
+import { lockSequencer, readCaptures } from '../store/sequencer.ts';
 import { sequence, type SequencerGround } from './sequence.ts';
 
 /** Who is erased, and whether what the law keeps goes too (only once no law keeps it any more). */
@@ -17,7 +27,7 @@ const DRAINS_AT_MOST = 100;
  * 1. {@link drainBeforeErasure}, outside of any transaction;
  * 2. {@link beginErasure} as the first thing in the erasing transaction (READ COMMITTED);
  * 3. the erasure itself;
- * 4. {@link forget}, and the commit. If it is rolled back, nothing was forgotten.
+ * 4. {@link forget}, or where the person's keys must stay {@link recordRemains}; and the commit. If it is rolled back, nothing was forgotten.
  */
 export async function drainBeforeErasure(ground: SequencerGround): Promise<void> {
   for (let call = 0; call < DRAINS_AT_MOST; call += 1) {
@@ -40,13 +50,43 @@ export async function rehearseErasure(client: Queryable, { tenant, subject }: Er
   await captureKeysOnly(client, tenant, subject);
 }
 
+/** Rows that one statement writes down. */
+const REMAINS_AT_ONCE = 5000;
+
+/**
+ * Says of each row of the person that is still there how it stands now. Their history ends here: without this a later edit of such a row,
+ * with triggers off, would be seen by nobody. What is left of it holds nothing personal, is kept under the key that the law keeps, or is
+ * another person's.
+ */
+export async function recordRemains(
+  client: pg.ClientBase,
+  { keys }: Pick<SequencerGround, 'keys'>,
+  { tenant, subject }: Erased,
+): Promise<void> {
+  const captures = await readCaptures(client);
+  for (const [table, known] of await readRecords(client, { tenant, subject })) {
+    const capture = captures.get(`${tenant} ${table}`);
+    if (capture === undefined || capture.key.length === 0) continue;
+    const changes = await readKeyChanges(client, { tenant, subject }, capture);
+    const opened = await openChanges(client, keys.subjectKeys, changes);
+    const moved = changes.flatMap(({ id, record }) => {
+      const change = opened.get(id);
+      return record === null || typeof change !== 'object' ? [] : [keyAfter(record, capture.key, change.new ?? {})];
+    });
+    const records = [...new Set([...known, ...moved])];
+    for (let from = 0; from < records.length; from += REMAINS_AT_ONCE)
+      await writeRemains(client, capture, { subject, records: records.slice(from, from + REMAINS_AT_ONCE) });
+  }
+}
+
 /** Destroys keys and salts, and empties what points to the person. Every checkpoint, proof and consistency proof stays valid. */
 export async function forget(
-  client: Pick<pg.ClientBase, 'query'>,
+  client: pg.ClientBase,
   { keys }: Pick<SequencerGround, 'keys'>,
   { tenant, subject, fates = ['erasable'] }: Erased,
 ): Promise<{ readonly keyIds: readonly string[]; readonly events: number }> {
   await removeSequenced(client);
+  await recordRemains(client, { keys }, { tenant, subject });
   const keyIds = await keys.subjectKeys.destroy(client, { tenant, subject }, fates);
   return { keyIds, events: await forgetSubject(client, { tenant, subject, fates, keyIds }) };
 }
