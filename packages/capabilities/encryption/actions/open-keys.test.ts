@@ -105,6 +105,23 @@ for (const server of testServers()) {
       inTenant((client) => client.query("select * from safekeep.keys_by_id('default', '{}')"), { role: 'safekeep_auditor' }),
       /permission denied/,
     );
+    // The cursor over all of them is their tenant's too, and gives wrapped keys only.
+    const lines = await inTenant(
+      async (client) => {
+        await client.query("select safekeep.open_keys('default', null)");
+        return (await client.query<{ line: string }>('fetch all from safekeep_keys')).rows;
+      },
+      { role },
+    );
+    assert.equal(lines.filter(({ line }) => line.startsWith(id)).length, 1);
+    for (const refusal of [
+      { tenant: 'other', role, error: /another tenant/ },
+      { tenant: 'default', role: 'safekeep_auditor', error: /permission denied/ },
+    ])
+      await assert.rejects(
+        inTenant((client) => client.query("select safekeep.open_keys('default', null)"), refusal),
+        refusal.error,
+      );
     // Nobody who reads the table learns whose keys they are.
     const { rows } = await pool.query('select * from safekeep.encryption_keys');
     assert.ok(!JSON.stringify(rows).includes('patient'));
