@@ -224,7 +224,7 @@ export async function* linesOfKeys(
   };
   // The server prepares the next ones while these are worked on.
   for (let next: Promise<readonly string[]> | undefined = fetch(); next !== undefined;) {
-    const lines = await next;
+    const lines: readonly string[] = await next;
     next = lines.length < batch ? undefined : fetch();
     // Told by the await of the next round; nobody waits for it when the reader has stopped.
     next?.catch(() => undefined);
