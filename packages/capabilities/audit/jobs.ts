@@ -41,9 +41,8 @@ const partitions = job({
     if (host === undefined) return { made: (await listPartitions(database)).made.length };
     const order = { tenant, clock, signal, ...(keepMonths === undefined ? {} : { keepMonths }) };
     const { made, dropped, indexed } = await keepPartitions(await host.database(), order);
-    const counts = { made: made.length, dropped: dropped.length, indexed: indexed.length };
-    log.info('audit-months-kept', counts);
-    return counts;
+    log.info('audit-months-kept', { made: made.length, dropped: dropped.length, indexed: indexed.length });
+    return { made: made.length, dropped: dropped.length, indexed: indexed.length };
   },
 });
 

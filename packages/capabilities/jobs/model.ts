@@ -42,7 +42,7 @@ export type JobKind = {
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
   readonly concurrency: Concurrency;
-  /** When it runs by itself, five fields of cron at UTC: a worker puts it on schedule where its tenant has no schedule of it. */
+  /** When it runs by itself, five fields of cron at UTC: a worker puts it on schedule, with an empty payload, where its tenant has none of it. */
   readonly schedule?: string;
   readonly run: (context: JobContext, payload: never) => Promise<Json | void>;
 };

@@ -1,7 +1,6 @@
 import type { Static, TObject } from 'typebox';
 import { SafekeepError } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
-import Value from 'typebox/value';
 import type { JobKind, Json, ScheduleView, TypedJobKind } from '../model.ts';
 import { validPayload } from '../rules.ts';
 import { openQueue } from '../store/schema.ts';
@@ -50,11 +49,9 @@ export async function installSchedules(
   const known = new Set((await listSchedules(database, tenant)).map(({ kind }) => kind));
   const added: ScheduleView[] = [];
   for (const kind of kinds) {
-    const { schedule: cron, payload } = kind;
+    const { schedule: cron } = kind;
     if (cron === undefined || known.has(kind.kind)) continue;
-    // Made of the schema that decides about it in the next line.
-    const plain = Value.Create(payload) as Json;
-    added.push(await setSchedule(database, kind, { tenant, cron, timeZone: 'UTC', payload: plain as Record<string, unknown> }));
+    added.push(await setSchedule(database, kind, { tenant, cron, timeZone: 'UTC', payload: {} }));
   }
   return added;
 }
