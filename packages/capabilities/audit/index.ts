@@ -10,6 +10,7 @@ export { attest } from './actions/attest.ts';
 export {
   beginErasure,
   drainBeforeErasure,
+  emptyAfterErasure,
   forget,
   recordRemains,
   rehearseErasure,
