@@ -6,22 +6,11 @@ import { clinic } from './lived-in.ts';
 
 // Quotes, a statement, a comment, a backslash, a dollar quote, a line break, letters that turn the direction, and a lookalike.
 const NASTY = `x"; drop table victims; --'$$\\ \n\u202e\u0430`;
-const VALUES = [
-  `'; drop table victims; --`,
-  '"quoted"',
-  '$$dollar$$',
-  '\u202eevil',
-  'a\\b',
-  '%_',
-  '=cmd|/c',
-  '<script>',
-  '\ud83d\ude00',
-  'patient:1,2',
-];
+const VALUES = [`'; drop table victims; --`, '"quoted" $$dollar$$', '\u202eevil', 'a\\b,%_', '=cmd|/c <script>'];
 
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-test('tables, columns and people with names that are statements are only names, all the way', async (t) => {
+test('tables, columns and people with names that are statements are only names, all the way', { timeout: 600_000 }, async (t) => {
   const setUp = `
     create table victims (id integer primary key); insert into victims values (1);
     create table ${quoted(NASTY)} (${quoted(`id${NASTY}`)} text primary key, ${quoted(`mail${NASTY}`)} text, ${quoted(`ssn${NASTY}`)} text);
