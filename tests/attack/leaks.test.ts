@@ -13,12 +13,12 @@ function watch(url: string, secrets: readonly string[]) {
   const look = (where: string, text: string): void => {
     for (const secret of secrets) if (text.includes(secret)) seen.add(`${where}: ${secret.slice(0, 8)}`);
   };
-  let going = true;
+  const over = new AbortController();
   let looks = 0;
   const looking = (async () => {
     const client = new pg.Client({ connectionString: url, application_name: 'onlooker' });
     await client.connect();
-    while (going) {
+    while (!over.signal.aborted) {
       const { rows } = await client.query<{ query: string; name: string }>(
         `select query, application_name as name from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`,
       );
@@ -30,7 +30,7 @@ function watch(url: string, secrets: readonly string[]) {
   })();
   return {
     end: async () => {
-      going = false;
+      over.abort();
       await looking;
       assert.ok(looks > 10, 'it looked often enough to see something');
       return [...seen];

@@ -51,7 +51,8 @@ export async function clinic(t: Ending, setUp = ''): Promise<LivedIn> {
     done: async (...args) => {
       const { code, stdout, stderr } = await cli([...args, '--json']);
       assert.equal(code, 0, `${args.join(' ')}: ${stderr}${stdout}`);
-      return JSON.parse(stdout);
+      const result: unknown = JSON.parse(stdout);
+      return result;
     },
     loginOf: async (role) => {
       const login = `thief_${randomBytes(5).toString('hex')}`;

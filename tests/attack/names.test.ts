@@ -89,7 +89,7 @@ test('tables, columns and people with names that are statements are only names, 
 test('a NUL, a lone surrogate and a text without end in an argument are refused or found nowhere', async (t) => {
   const { done, cli, pool } = await clinic(t);
   await done('apply');
-  for (const query of ['\ud800', `${'x'.repeat(100_000)}`, `' or 1=1 --`, '%', '\\']) {
+  for (const query of ['\ud800', 'x'.repeat(100_000), `' or 1=1 --`, '%', '\\']) {
     const { code, stdout } = await cli(['subject', 'find', query, '--json']);
     assert.ok(code === 0 || code === 1 || code === 2, stdout);
     if (code === 0) assert.deepEqual(JSON.parse(stdout).matches, [], query.slice(0, 20));

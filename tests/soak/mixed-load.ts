@@ -46,7 +46,8 @@ export async function soak(
   const call: Soaked['call'] = async (...args) => {
     const { code, stdout, stderr } = await safekeep([...args, '--json'], { environment, cwd: folder });
     // `audit search` and the like print lines; nothing here asks them.
-    return { code, result: stdout === '' ? {} : JSON.parse(stdout), stderr };
+    // An object, as every command's output is declared.
+    return { code, result: JSON.parse(stdout === '' ? '{}' : stdout) as Record<string, unknown>, stderr };
   };
   const done = async (...args: string[]) => {
     const { code, result, stderr } = await call(...args);
