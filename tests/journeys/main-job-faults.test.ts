@@ -105,8 +105,9 @@ test('a database where an older Safekeep is applied is taken on; one of a newer 
   const first = await demo('--db', url.reveal());
   assert.equal(first.code, 0, first.stderr);
   assert.equal((await call('status', '--db', url.reveal())).code, 0);
-  await pool.query(`insert into safekeep.migration_history select (jsonb_populate_record(h, '{"version":"9999","name":"of_tomorrow"}')).*
-    from safekeep.migration_history h order by version desc limit 1`);
+  await pool.query(`insert into safekeep.migration_history
+    select (jsonb_populate_record(h, jsonb_build_object('id', gen_random_uuid(), 'step', h.step + 1, 'version', '9999', 'name', 'of_tomorrow'))).*
+      from safekeep.migration_history h order by step desc limit 1`);
   const { rows: before } = await pool.query(STRUCTURE);
   const second = await demo('--db', url.reveal());
   assert.equal(second.code, 2);
