@@ -17,6 +17,7 @@ export {
   stillNamed,
   type Erased,
 } from './actions/erase-subject.ts';
+export { logHealth } from './actions/log-health.ts';
 export { keepSequencing } from './actions/keep-sequencing.ts';
 export { newestCheckpoint } from './actions/newest-checkpoint.ts';
 export { openSequencer } from './actions/open-sequencer.ts';
