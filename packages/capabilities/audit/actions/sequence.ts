@@ -98,10 +98,7 @@ async function tryBatch(client: pg.ClientBase, ground: SequencerGround): Promise
   const state = await readState(client, await readCluster(client));
   const { snapshot, at, partition } = await readMoment(client);
   const limit = ground.batch ?? BATCH_AT_MOST;
-  // One more than fits tells whether anything is left.
-  const pending = await readPending(client, state, limit + 1);
-  const isFull = pending.length > limit;
-  const rows = isFull ? pending.slice(0, limit) : pending;
+  const { rows, isFull } = await readPending(client, state, limit);
   const beyond = isFull || state.target !== null ? state.done : null;
   const totals = await moveRows(client, ground, { rows, at, partition, beyond });
   // An idle call writes nothing: what nobody wrote to since is still all that is done.
