@@ -114,10 +114,7 @@ function draftOf(row: InboxRow, { capture, inserted, people }: Found): Draft {
   const nobody = personal && parts.length === 0;
   if (nobody && capture?.paths.length !== 0) details['quarantined'] = true;
   if (row.actor === null && capture?.actor !== 'off') Object.assign(details, { login: row.login, application: row.application });
-  const columns =
-    row.action === 'update'
-      ? Object.keys((row.keysOnly === true ? row.new : made) ?? {})
-      : null;
+  const columns = row.action === 'update' ? Object.keys((row.keysOnly === true ? row.new : made) ?? {}) : null;
   return {
     row,
     capture,

@@ -80,3 +80,48 @@ for (const server of testServers()) {
     assert.deepEqual(await bench.fingerprint(), before);
   });
 }
+
+for (const server of testServers()) {
+  test(`rows before and after a statement are paired by their key, also where it moves, on PostgreSQL ${server.name}`, async (t) => {
+    const setUp = `create table things (id integer primary key, v text);
+      create function push() returns trigger language plpgsql as 'begin new.id := new.id + 1000; return new; end';`;
+    const bench = await workbench(t, { setUp, server });
+    const tables = { 'public.things': { of: 'none', note: 'x', audit: { writes: true }, columns: { id: plain, v: plain } } };
+    await bench.apply(bench.intent(tables));
+    // What a caller puts in front of pg_catalog must not be found by the capture.
+    await bench.pool.query(
+      `create schema hostile; create function hostile.array_agg(anyarray) returns text[] language sql as 'select null::text[]'`,
+    );
+    const changes = async (statement: string): Promise<readonly object[]> => {
+      const before = new Set((await read()).map(({ orderNo }) => orderNo));
+      await bench.pool.query(`begin; set local search_path = hostile, pg_catalog, public; ${statement}; commit`);
+      return (await read())
+        .filter(({ orderNo }) => !before.has(orderNo))
+        .map(({ action, record, newRecord, old, new: made }) => ({ action, record, newRecord, old, made }));
+    };
+    const read = () => bench.database.withClient((client) => readUnsequenced(client, 10_000));
+
+    await changes(`insert into things select n, 'v' || n from generate_series(1, 600) as n`);
+    const all = await changes(`update things set v = v || '!' where id <= 520`);
+    assert.equal(all.length, 520);
+    assert.deepEqual(
+      all.find((change) => 'record' in change && change.record === '300'),
+      { action: 'update', record: '300', newRecord: null, old: { v: 'v300' }, made: { v: 'v300!' } },
+    );
+    assert.deepEqual(await changes(`update things set v = v where id = 1`), []);
+    assert.deepEqual(await changes(`update things set id = 2000, v = null where id = 1`), [
+      { action: 'update', record: '1', newRecord: '2000', old: { id: '1', v: 'v1!' }, made: { id: '2000', v: null } },
+    ]);
+    const swapped = await changes(`update things set id = case id when 599 then 3000 else 3001 end where id in (599, 600)`);
+    assert.deepEqual(swapped.map((change) => ('action' in change ? change.action : '')).toSorted(), [
+      'delete',
+      'delete',
+      'insert',
+      'insert',
+    ]);
+    await bench.pool.query('create trigger push before update on things for each row execute function push()');
+    assert.deepEqual(await changes(`update things set v = 'w' where id = 2`), [
+      { action: 'update', record: '2', newRecord: '1002', old: { id: '2', v: 'v2!' }, made: { id: '1002', v: 'w' } },
+    ]);
+  });
+}

@@ -197,5 +197,5 @@ function namesOneRow(table: Table): boolean {
 
 /** Their rows come with those of the parent, and their keys are their own. */
 function hasChildren(catalog: Catalog, { schema, name }: Table): boolean {
-  return catalog.tables.some(({ inherits }) => inherits.some((parent) => parent.schema === schema && parent.name === name));
+  return catalog.tables.some(({ inherits }) => inherits.some((parent) => parent.schema === schema && parent.table === name));
 }

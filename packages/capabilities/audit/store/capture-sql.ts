@@ -416,7 +416,9 @@ ${insertBatches(shape, { ...batch, action: 'insert', row: [keyOf(shape, 'r'), ..
 /** Of a table that is not as it was mapped: whole rows, paired by the primary key that it has now. */
 function wideUpdate(shape: CaptureShape): string {
   const [old, made] = ['old', 'new'].map(
-    (side) => `(select t as whole, (select pg_catalog.jsonb_agg(pg_catalog.to_jsonb(t) operator(pg_catalog.->) a.attname order by a.attnum)
+    (
+      side,
+    ) => `(select t as whole, (select pg_catalog.jsonb_agg(pg_catalog.to_jsonb(t) operator(pg_catalog.->) a.attname order by a.attnum)
           from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
          where i.indrelid = tg_relid and i.indisprimary) as key from safekeep_${side} as t)`,
   );
@@ -474,7 +476,13 @@ function insertBatches(shape: CaptureShape, { action, row, tenant, from, sizes, 
   if (source === null) return all;
   const single = action === 'delete' ? 'safekeep_old' : 'safekeep_new';
   const where = source.includes(' where ') ? 'and' : 'where';
-  const one = { action, tenant, many: `array[${event}]`, events: '1', from: `${source} ${where} not exists (select from ${single} offset 1)` };
+  const one = {
+    action,
+    tenant,
+    many: `array[${event}]`,
+    events: '1',
+    from: `${source} ${where} not exists (select from ${single} offset 1)`,
+  };
   return `${insertMany(shape, one)}
   if not found then
 ${before}
@@ -487,7 +495,9 @@ type Many = Readonly<Record<'action' | 'tenant' | 'many' | 'events' | 'from', st
 function insertMany(shape: CaptureShape, { action, tenant, many, events, from }: Many): string {
   const names = `array[${shape.columns.map((column) => pg.escapeLiteral(column.name)).join(', ')}]::pg_catalog.text[]`;
   return bothInboxes(
-    (table) => `    insert into safekeep.${table} (tenant_id, xid, order_no, at, kind, action, table_name, names, many, events, keys_only,
+    (
+      table,
+    ) => `    insert into safekeep.${table} (tenant_id, xid, order_no, at, kind, action, table_name, names, many, events, keys_only,
       actor, purpose, request, proof, backend, began, login, application)
     select ${tenant}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', '${action}',
       ${pg.escapeLiteral(shape.table)}, ${names}, ${many}, ${events}, nullif(erasing, false), ${SESSION}

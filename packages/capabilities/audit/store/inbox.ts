@@ -47,22 +47,21 @@ export type Progress = { readonly done: string; readonly target: string | null; 
  * What is committed in the snapshot of this transaction (and in `target`, where one is being emptied) and not in `done`, in the order
  * in which it happened. Not by time or number alone: a transaction that commits late would be passed over for ever.
  */
-export async function readPending(
-  client: pg.ClientBase,
-  { done, target, cursorNo }: Progress,
-  limit: number,
-): Promise<Pending> {
+export async function readPending(client: pg.ClientBase, { done, target, cursorNo }: Progress, limit: number): Promise<Pending> {
   const within = target === null ? '' : 'and pg_visible_in_snapshot(i.xid, $3::pg_snapshot) and i.order_no > $4::bigint';
   const { rows } = await client.query<StoredRow & { found: number }>(
-    `select ${COLUMNS}, i.found::float8 as found
-       from (select f.*, count(*) over () as found, sum(coalesce(f.events, 1)) over (order by f.order_no) - coalesce(f.events, 1) as before
-               from (select * from ${BOTH}
-                      where i.xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(i.xid, $1::pg_snapshot) ${within}
-                      order by i.order_no limit $2 + 1) as f) as i
-      where i.before < $2 order by i.order_no`,
+    atMost('$2', `i.xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(i.xid, $1::pg_snapshot) ${within}`),
     target === null ? [done, limit] : [done, limit, target, cursorNo],
   );
   return { rows: rows.flatMap(eventsOf), isFull: rows.length < (rows[0]?.found ?? 0) };
+}
+
+/** Rows until so many events are reached: a row can be a batch of them. One row more than fits tells whether anything is left. */
+function atMost(limit: string, where: string, order = ''): string {
+  return `select ${COLUMNS}, i.found::float8 as found
+       from (select f.*, count(*) over () as found, sum(coalesce(f.events, 1)) over (order by f.order_no ${order}) - coalesce(f.events, 1) as before
+               from (select * from ${BOTH} where ${where} order by i.order_no ${order} limit ${limit}::bigint + 1) as f) as i
+      where i.before < ${limit}::bigint order by i.order_no ${order}`;
 }
 
 /** `isFull`: there is more than was asked for. */
@@ -139,10 +138,11 @@ function hashed(entry: string): Values[string] {
  */
 export async function readUnsequenced(client: pg.ClientBase, limit: number): Promise<readonly InboxRow[]> {
   const { rows } = await client.query<StoredRow>(
-    `select ${COLUMNS} from ${BOTH}
-      where not exists (select from safekeep.audit_events as e where e.order_no = i.order_no
-                          and e.sequenced_at >= (select coalesce(min(b.at), now()) - interval '2 days' from ${BOTH.replace(' as i', ' as b')}))
-      order by i.order_no limit $1`,
+    atMost(
+      '$1',
+      `not exists (select from safekeep.audit_events as e where e.order_no = i.order_no
+                          and e.sequenced_at >= (select coalesce(min(b.at), now()) - interval '2 days' from ${BOTH.replace(' as i', ' as b')}))`,
+    ),
     [limit],
   );
   return rows.flatMap(eventsOf);
@@ -155,10 +155,11 @@ export async function readLater(
   limit: number,
 ): Promise<readonly InboxRow[]> {
   const { rows } = await client.query<StoredRow>(
-    `select ${COLUMNS} from ${BOTH}
-      where i.xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(i.xid, $1::pg_snapshot)
-        and i.table_name = any ($2::text[]) and i.order_no > $3::bigint and i.action <> 'insert'
-      order by i.order_no limit $4`,
+    atMost(
+      '$4',
+      `i.xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(i.xid, $1::pg_snapshot)
+        and i.table_name = any ($2::text[]) and i.order_no > $3::bigint and i.action <> 'insert'`,
+    ),
     [done, tables, afterNo, limit],
   );
   return rows.flatMap(eventsOf);
@@ -166,10 +167,10 @@ export async function readLater(
 
 /** Rows of these tables that were deleted and are not in the log yet, or only just. */
 export async function readDeleted(client: pg.ClientBase, tables: readonly string[], limit: number): Promise<readonly InboxRow[]> {
-  const { rows } = await client.query<StoredRow>(
-    `select ${COLUMNS} from ${BOTH} where i.table_name = any ($1::text[]) and i.action = 'delete' order by i.order_no desc limit $2`,
-    [tables, limit],
-  );
+  const { rows } = await client.query<StoredRow>(atMost('$2', `i.table_name = any ($1::text[]) and i.action = 'delete'`, 'desc'), [
+    tables,
+    limit,
+  ]);
   return rows.flatMap(eventsOf);
 }
 
