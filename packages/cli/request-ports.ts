@@ -3,6 +3,7 @@ import {
   actWithin,
   beginErasure,
   drainBeforeErasure,
+  emptyAfterErasure,
   forget,
   openSequencer,
   parsePlace,
@@ -109,8 +110,9 @@ function logPart(sequencer: SequencerGround): ErasureParticipant {
       const { keyIds, events } = await forget(client, sequencer, erased);
       return { counts: { 'safekeep.audit_events': events }, keysDestroyed: keyIds, horizon: null };
     },
-    // What the erasure itself left in the inboxes.
-    after: () => drainBeforeErasure(sequencer),
+    // What the erasure itself and changes before it left in the inboxes.
+    after: () => emptyAfterErasure(sequencer),
+    tables: ['safekeep.audit_inbox_even', 'safekeep.audit_inbox_odd', 'safekeep.audit_events'],
     recheck: async (db, scope) => {
       const count = isHeld(scope) ? 0 : await stillNamed(db, { tenant: scope.tenant, subject: formatPerson(scope.person) });
       const remedy = 'Run `safekeep audit sequence --once`, make a new plan and erase again.';
@@ -137,6 +139,7 @@ function keysPart(ring: Keyring, places: readonly SealedPlace[]): ErasurePartici
       return { counts, keysDestroyed: [], horizon: at === null ? null : at.toISOString() };
     },
     after: async () => undefined,
+    tables: ['safekeep.encryption_keys'],
     recheck: async (db, scope) => {
       if (isHeld(scope) || (await livingKeyOf(ring, db, scope.tenant, scope.person)) === null) return [];
       const remedy = 'Make a new plan and erase again; where it stays so, the key table was restored.';

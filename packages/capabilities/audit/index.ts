@@ -10,12 +10,14 @@ export { attest } from './actions/attest.ts';
 export {
   beginErasure,
   drainBeforeErasure,
+  emptyAfterErasure,
   forget,
   recordRemains,
   rehearseErasure,
   stillNamed,
   type Erased,
 } from './actions/erase-subject.ts';
+export { logHealth } from './actions/log-health.ts';
 export { keepSequencing } from './actions/keep-sequencing.ts';
 export { newestCheckpoint } from './actions/newest-checkpoint.ts';
 export { openSequencer } from './actions/open-sequencer.ts';
@@ -24,6 +26,7 @@ export { sequence, type SequencerGround } from './actions/sequence.ts';
 export { auditCapture } from './contributors/capture.ts';
 export { lastCheckpoint, type LastCheckpoint } from './files/last-checkpoint.ts';
 export { auditKeys, type AuditKeys } from './keys/audit-keys.ts';
+export { changesSince, endOfLog, isFollowed, type FeedPlace } from './store/changes.ts';
 export { sealedEvents } from './store/sealed-events.ts';
 export {
   QUARANTINE,

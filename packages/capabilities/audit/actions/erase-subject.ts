@@ -12,28 +12,46 @@ import {
   writeRemains,
 } from '../store/erasure.ts';
 import { openChanges } from '../store/event-values.ts';
-import { lockSequencer, readCaptures } from '../store/sequencer.ts';
+import { beginSequencing, commit, lockSequencer, logBusy, readCaptures, sweepKeysOnly } from '../store/sequencer.ts';
 import { sequence, type SequencerGround } from './sequence.ts';
 
 /** Who is erased, and whether what the law keeps goes too (only once no law keeps it any more). */
 export type Erased = { readonly tenant: string; readonly subject: string; readonly fates?: readonly Fate[] };
 
-/** Calls before an erasure gives up: each moves what was committed in the meantime. */
-const DRAINS_AT_MOST = 100;
-
 /**
  * The log's part of an erasure, in this order:
  *
  * 1. {@link drainBeforeErasure}, outside of any transaction;
- * 2. {@link beginErasure} as the first thing in the erasing transaction (READ COMMITTED);
+ * 2. {@link beginErasure} as the first thing in the erasing transaction (READ COMMITTED) after the rows of the person are locked;
  * 3. the erasure itself;
- * 4. {@link forget}, or where the person's keys must stay {@link recordRemains}; and the commit. If it is rolled back, nothing was forgotten.
+ * 4. {@link forget}, or where the person's keys must stay {@link recordRemains}; and the commit. If it is rolled back, nothing was
+ *    forgotten;
+ * 5. {@link emptyAfterErasure}, outside of any transaction.
+ *
+ * Locks are taken in one order everywhere: rows of the person, the sequencer, keys. A sequencer locks no row of a user's table, so
+ * nobody waits in a circle; two erasures wait for each other's rows at most, which the server ends (40P01) and the erasure repeats.
  */
 export async function drainBeforeErasure(ground: SequencerGround): Promise<void> {
-  for (let call = 0; call < DRAINS_AT_MOST; call += 1) {
-    const { state, events } = await sequence(ground);
-    if (state === 'done' && events === 0) return;
-  }
+  const { state } = await sequence(ground, { wait: true });
+  if (state === 'busy') throw logBusy();
+}
+
+/**
+ * Moves what was committed up to here into the log, the keyless traces of the erasure among it, and takes out of the inboxes what the log
+ * has: the plaintext of changes would stand there until the inbox that is written to is emptied, ten minutes and more. After it no
+ * inbox shows anything that was committed before the erasure; dead rows lie in its file until then.
+ *
+ * @throws `lock-timeout` where another does not let the log go for a minute; it can be called again.
+ */
+export async function emptyAfterErasure(ground: SequencerGround): Promise<void> {
+  await drainBeforeErasure(ground);
+  await ground.database.withClient(async (client) => {
+    if (!(await beginSequencing(client, { isolation: 'read committed', wait: true }))) throw logBusy();
+    await removeSequenced(client);
+    // Names the person, and was for the transaction that has ended.
+    await sweepKeysOnly(client);
+    await commit(client);
+  });
 }
 
 /**
@@ -85,7 +103,6 @@ export async function forget(
   { keys }: Pick<SequencerGround, 'keys'>,
   { tenant, subject, fates = ['erasable'] }: Erased,
 ): Promise<{ readonly keyIds: readonly string[]; readonly events: number }> {
-  await removeSequenced(client);
   await recordRemains(client, { keys }, { tenant, subject });
   const keyIds = await keys.subjectKeys.destroy(client, { tenant, subject }, fates);
   return { keyIds, events: await forgetSubject(client, { tenant, subject, fates, keyIds }) };

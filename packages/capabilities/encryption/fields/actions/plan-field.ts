@@ -7,15 +7,16 @@ import {
   type CardRule,
   type ColumnRef,
   type SearchKind,
+  type TenantRule,
 } from '@safekeep/core';
 import { findTable, readCatalog, type Column, type Table } from '@safekeep/postgres';
 import type { Field, FieldIndex, Mode } from '../model.ts';
 import { ACCEPTED_GAIN, frequencyAttack } from '../rules/frequency.ts';
 import { indexLength, type OtherIndex } from '../rules/index-length.ts';
-import { answersFor, mentionsColumn, upsertAnswer, type Answer } from '../rules/refusals.ts';
+import { answersFor, besideAnswer, mentionsColumn, upsertAnswer, type Answer } from '../rules/refusals.ts';
 import { lengthLimit, typeOf } from '../rules/types.ts';
 import { listFields } from '../store/records.ts';
-import { frequencies, functionsMentioning, userSchemas } from '../store/surroundings.ts';
+import { besideColumn, frequencies, functionsMentioning, userSchemas } from '../store/surroundings.ts';
 import { reading, type Ground } from './ground.ts';
 
 export type FieldOrder = {
@@ -23,8 +24,12 @@ export type FieldOrder = {
   readonly mode: Mode;
   readonly search: readonly SearchKind[];
   readonly card: CardRule;
+  /** How the map finds the tenant of a row; undefined without a map. */
+  readonly tenantBy?: TenantRule['kind'] | undefined;
   /** A person has seen the report of the frequency attack and takes what it gives away. */
   readonly acceptLeak: boolean;
+  /** Where to stop: columns and triggers stand, and what was there before is sealed by somebody else. */
+  readonly until?: 'dual-write';
 };
 
 export type FieldPlan = { readonly field: Field; readonly answers: readonly Answer[] };
@@ -47,8 +52,9 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
     const sources = await functionsMentioning(client, ref);
     const upsert = upsertAnswer(table, column);
     const answers: readonly Answer[] = [
-      ...answersFor(catalog, table, { column, asked: order }),
+      ...answersFor(catalog, table, { column, asked: { ...order, tenant: order.tenantBy } }),
       ...takenNames(table, { column, order }),
+      ...(await besideColumn(client, ref)).map((each) => besideAnswer(each, encryptedName(column.name))),
       ...sources.filter(({ source }) => mentionsColumn(source, ref.table, ref.column)).map(aboutFunction),
       ...(upsert === undefined ? [] : [upsert]),
     ];

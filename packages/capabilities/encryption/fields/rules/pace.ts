@@ -40,19 +40,50 @@ export class PageWalk {
   }
 }
 
-/** Replicas further behind than this are waited for. */
+/** How far the slowest replica is behind; null where there is none, or where this login may not see it. */
+export type ReplicaLag = { readonly seconds: number | null; readonly bytes: number } | null;
+
+/**
+ * Replicas further behind than this are given time: a batch a second, so that one that is behind by intent (delayed replay) slows
+ * the work and does not stop it. Time is what the server measured last; of a replica that has stopped replaying it hears nothing
+ * new, and only the bytes tell.
+ */
 const LAG_SECONDS = 10;
+const LAG_BYTES = 128 * 1_048_576;
 const LAG_PAUSE_MS = 1_000;
+
+export function isBehind(lag: ReplicaLag): boolean {
+  return lag !== null && ((lag.seconds ?? 0) > LAG_SECONDS || lag.bytes > LAG_BYTES);
+}
 /** A batch that takes so many times the quickest one shows that others need the server. */
 const STRAINED = 4;
 const STRAIN_PAUSE_MS = 1_000;
 
-/** How long to leave the server alone after a batch. */
-export function pauseMs(batch: {
+/** Transactions of others in the database, a second, from which on it counts as in use. Our own are about ten. */
+const BUSY_COMMITS = 50;
+/** So many times as long as a batch took we leave the server alone while others use it: they keep most of it. */
+const BUSY_PAUSES = 2;
+
+/** What the server's counters said at a moment; each session adds its own about once a second. */
+export type Commits = { readonly count: number; readonly atMs: number };
+export const COMMITS_EVERY_MS = 1_000;
+
+export function isBusy(before: Commits, now: Commits): boolean {
+  const seconds = (now.atMs - before.atMs) / 1_000;
+  return seconds > 0 && (now.count - before.count) / seconds > BUSY_COMMITS;
+}
+
+export type BatchPace = {
   readonly tookMs: number;
   readonly quickestMs: number;
-  readonly lagSeconds: number | null;
-}): number {
-  if (batch.lagSeconds !== null && batch.lagSeconds > LAG_SECONDS) return LAG_PAUSE_MS;
-  return batch.tookMs > batch.quickestMs * STRAINED ? Math.min(batch.tookMs, STRAIN_PAUSE_MS) : 0;
+  readonly lag: ReplicaLag;
+  /** Others use the database. */
+  readonly busy: boolean;
+};
+
+/** How long to leave the server alone after a batch. */
+export function pauseMs({ tookMs, quickestMs, lag, busy }: BatchPace): number {
+  if (isBehind(lag)) return LAG_PAUSE_MS;
+  if (busy) return Math.min(tookMs * BUSY_PAUSES, STRAIN_PAUSE_MS);
+  return tookMs > quickestMs * STRAINED ? Math.min(tookMs, STRAIN_PAUSE_MS) : 0;
 }

@@ -32,3 +32,15 @@ export function namesOf(field: Pick<Field, 'table' | 'column' | 'encryptedColumn
 export function objectName(kind: string, { id }: Pick<Field, 'id'>): string {
   return `zz_safekeep_${kind}_${id.replaceAll('-', '').slice(-12)}`;
 }
+
+/** PostgreSQL cuts longer names, and would cut off what makes this one another. */
+const LONGEST_NAME = 63;
+
+/** `patients` is read in the clear as `patients_decrypted`. */
+export function viewOf({ table: { schema, table } }: Pick<Field, 'table'>): string {
+  let kept = table;
+  while (Buffer.byteLength(kept) > LONGEST_NAME - DECRYPTED.length) kept = [...kept].slice(0, -1).join('');
+  return qualified({ schema, table: kept + DECRYPTED });
+}
+
+const DECRYPTED = '_decrypted';
