@@ -113,12 +113,8 @@ for (const server of testServers()) {
       { action: 'update', record: '1', newRecord: '2000', old: { id: '1', v: 'v1!' }, made: { id: '2000', v: null } },
     ]);
     const swapped = await changes(`update things set id = case id when 599 then 3000 else 3001 end where id in (599, 600)`);
-    assert.deepEqual(swapped.map((change) => ('action' in change ? change.action : '')).toSorted(), [
-      'delete',
-      'delete',
-      'insert',
-      'insert',
-    ]);
+    const counted = (action: string): number => swapped.filter((change) => 'action' in change && change.action === action).length;
+    assert.deepEqual([swapped.length, counted('delete'), counted('insert')], [4, 2, 2]);
     await bench.pool.query('create trigger push before update on things for each row execute function push()');
     assert.deepEqual(await changes(`update things set v = 'w' where id = 2`), [
       { action: 'update', record: '2', newRecord: '1002', old: { id: '2', v: 'v2!' }, made: { id: '1002', v: 'w' } },
