@@ -1,5 +1,5 @@
 import { createHash, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 // A witness written from the texts of C2SP tlog-witness, tlog-cosignature and signed-note and RFC 6962 alone: it shares no code with the log.
@@ -37,13 +37,13 @@ export async function witnessServer(logKey: string): Promise<WitnessServer> {
     stamp.writeBigUInt64BE(BigInt(time));
     return { status: 200, body: `\u2014 ${name} ${Buffer.concat([id, stamp, signature]).toString('base64')}\n` };
   };
-  const server = createServer((request, response) => {
-    void bodyOf(request).then((body) => {
-      const isRight = request.method === 'POST' && request.url === '/prefix/add-checkpoint';
-      const { status, body: text, type = 'text/plain' } = isRight ? answer(body) : { status: 404, body: '' };
-      response.writeHead(status, { 'content-type': type }).end(text);
-    });
-  });
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await bodyOf(request);
+    const isRight = request.method === 'POST' && request.url === '/prefix/add-checkpoint';
+    const { status, body: text, type = 'text/plain' } = isRight ? answer(body) : { status: 404, body: '' };
+    response.writeHead(status, { 'content-type': type }).end(text);
+  };
+  const server = createServer((request, response) => void serve(request, response));
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   // An address of TCP, since it listens on one.
   const { port } = server.address() as AddressInfo;
