@@ -27,6 +27,7 @@ export { sequence, type SequencerGround } from './actions/sequence.ts';
 export { auditCapture } from './contributors/capture.ts';
 export { lastCheckpoint, type LastCheckpoint } from './files/last-checkpoint.ts';
 export { auditKeys, type AuditKeys } from './keys/audit-keys.ts';
+export { changesSince, endOfLog, isFollowed, type FeedPlace } from './store/changes.ts';
 export { sealedEvents } from './store/sealed-events.ts';
 export {
   QUARANTINE,

@@ -237,8 +237,9 @@ export const catalogue = {
   'database-busy': {
     status: 503,
     exit: 2,
-    text: 'The server has no connection left for us ({reason}).',
-    remedy: 'Raise max_connections, lower SAFEKEEP_POOL_MAX, or put pgBouncer in front.',
+    text: 'There is no connection to the database left for us ({reason}).',
+    remedy:
+      'Where it is the server: raise max_connections, lower SAFEKEEP_POOL_MAX, or put pgBouncer in front. Where it is this process: raise SAFEKEEP_POOL_MAX, 2 at least; keys are made on a second connection beside the caller’s.',
   },
   'extension-missing': {
     status: 503,
