@@ -118,7 +118,9 @@ function addressOf(url: string): URL {
 async function limited(response: Response): Promise<string> {
   const pieces: Uint8Array[] = [];
   let bytes = 0;
-  for await (const piece of response.body ?? []) {
+  for await (const sent of response.body ?? []) {
+    const piece: unknown = sent;
+    if (!(piece instanceof Uint8Array)) throw new TypeError('The body of an answer is made of bytes');
     bytes += piece.length;
     if (bytes > ANSWER_BYTES_AT_MOST) throw new TlogError('witness-refused', 'The answer of the witness is too long.');
     pieces.push(piece);

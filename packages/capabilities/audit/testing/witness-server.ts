@@ -1,6 +1,7 @@
 import { createHash, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 
 // A witness written from the texts of C2SP tlog-witness, tlog-cosignature and signed-note and RFC 6962 alone: it shares no code with the log.
 
@@ -38,10 +39,10 @@ export async function witnessServer(logKey: string): Promise<WitnessServer> {
     return { status: 200, body: `\u2014 ${name} ${Buffer.concat([id, stamp, signature]).toString('base64')}\n` };
   };
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const body = await bodyOf(request);
+    const body = await text(request);
     const isRight = request.method === 'POST' && request.url === '/prefix/add-checkpoint';
-    const { status, body: text, type = 'text/plain' } = isRight ? answer(body) : { status: 404, body: '' };
-    response.writeHead(status, { 'content-type': type }).end(text);
+    const { status, body: lines, type = 'text/plain' } = isRight ? answer(body) : { status: 404, body: '' };
+    response.writeHead(status, { 'content-type': type }).end(lines);
   };
   const server = createServer((request, response) => void serve(request, response));
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
@@ -56,12 +57,6 @@ export async function witnessServer(logKey: string): Promise<WitnessServer> {
       await new Promise((closed) => server.close(closed));
     },
   };
-}
-
-async function bodyOf(request: IncomingMessage): Promise<string> {
-  const pieces: Buffer[] = [];
-  for await (const piece of request) pieces.push(Buffer.from(piece));
-  return Buffer.concat(pieces).toString('utf8');
 }
 
 /** The parts of a request, or the status that refuses it: 400 malformed, 403 not signed by the log. */
