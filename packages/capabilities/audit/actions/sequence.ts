@@ -20,6 +20,7 @@ import {
   makePartition,
   readCaptures,
   readCluster,
+  readDatabaseId,
   readMoment,
   readState,
   readTrees,
@@ -333,7 +334,7 @@ async function publish(ground: SequencerGround, wait: boolean): Promise<Sequence
       const isNew = signed === undefined || signed.origin !== tree.origin || signed.size !== tree.size;
       const note = isNew ? signCheckpoint({ origin: tree.origin, size: tree.size, root: tree.root }, [ground.signer]) : signed.note;
       ground.observe?.('signed');
-      if (isNew) await ground.last.write(tree, note);
+      if (isNew) await ground.last.write(tree, note, await readDatabaseId(client));
       ground.observe?.('written');
       await insertCheckpoint(client, tree, { note, at: ground.clock.now() });
     }
