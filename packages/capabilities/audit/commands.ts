@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import { command, type Command, type CommandContext } from '../capability.ts';
+import { askWitness, Witnessed } from './actions/ask-witness.ts';
 import { attest } from './actions/attest.ts';
 import { keepSequencing } from './actions/keep-sequencing.ts';
 import { makeActorKey } from './actions/make-actor-key.ts';
@@ -52,6 +53,30 @@ const checkpoint = command({
   example: 'safekeep audit checkpoint',
   run: async (context) => ({ result: { text: await newestCheckpoint(await context.database(), context.tenant) } }),
   render: ({ text }) => text.replace(/\n$/, ''),
+});
+
+const witness = command({
+  name: 'audit witness',
+  summary: 'let a witness countersign the newest checkpoint, and keep what it signed',
+  positionals: [{ key: 'url', label: 'URL', description: 'https address of the witness, what /add-checkpoint is put behind' }],
+  input: Type.Object({
+    url: Type.String({ minLength: 1, maxLength: 2000 }),
+    vkey: Type.String({
+      minLength: 1,
+      maxLength: 1000,
+      description: 'verifier key of the witness, from somewhere else than the witness',
+    }),
+  }),
+  output: Witnessed,
+  example: 'safekeep audit witness https://witness.example --vkey witness.example+…',
+  run: async (context, { url, vkey: witnessKey }) => {
+    const { tenant, home, signal } = context;
+    const database = await context.database();
+    await sequenceOnce(context);
+    return { result: await askWitness(database, { tenant, home, signal, url, witnessKey }) };
+  },
+  render: ({ origin, size, witness: name, at, file }, ink) =>
+    `${ink.good('Countersigned')} by ${name} at ${at}: ${origin}, ${size} event(s)\n${ink.dim(file)}`,
 });
 
 const vkey = command({
@@ -142,6 +167,7 @@ export const auditCommands: readonly Command[] = [
   sequenceCommand,
   checkpoint,
   vkey,
+  witness,
   partitions,
   attestCommand,
   actorKey,

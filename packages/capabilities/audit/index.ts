@@ -6,6 +6,7 @@ import { auditJobs } from './jobs.ts';
 /** An immutable log of what was changed, read, refused and decided, which can forget a person. */
 export const audit: Capability = { name: 'audit', commands: auditCommands, jobs: auditJobs };
 
+export { askWitness, type Witnessed, type WitnessOrder } from './actions/ask-witness.ts';
 export { attest } from './actions/attest.ts';
 export {
   beginErasure,
@@ -38,7 +39,6 @@ export {
   type Partitions,
   type Sequenced,
 } from './model.ts';
-export { proveActor, type ActorClaim, type ActorSecret } from './rules/actor-proof.ts';
 export { TRANSACTION_OF_ACTOR } from './store/actor-keys.ts';
 export {
   accessLog,

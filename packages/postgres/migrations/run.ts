@@ -67,6 +67,17 @@ async function readStatus(client: pg.ClientBase): Promise<readonly HistoryEntry[
   return state.hasHistory ? await readHistory(client) : [];
 }
 
+/**
+ * For whoever is about to work with the schema: what a newer Safekeep has made of it, this one does not know.
+ *
+ * @throws `migration-newer`.
+ */
+export function refuseNewerSchema({ history }: Pick<MigrationStatus, 'history'>): void {
+  const known = loadMigrations().map(({ version }) => version);
+  const found = standingVersions(history).find((version) => !known.includes(version));
+  if (found !== undefined) throw new SafekeepError('migration-newer', { found, newest: known.at(-1) ?? NONE });
+}
+
 /** The versions whose last step went up, oldest first. */
 function standingVersions(history: readonly HistoryEntry[]): readonly string[] {
   const last = new Map(history.map(({ version, direction }) => [version, direction]));
