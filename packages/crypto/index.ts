@@ -1,3 +1,4 @@
+export { actorMessage, proveActor, type ActorClaim, type ActorSecret } from './actor-proof.ts';
 export { createSigningKey, signingKeyFromPem, verify, verifierKey, type Signature, type Signer } from './signing.ts';
 export { IndexKey } from './sealing/blind-index.ts';
 export { FLAG_BYTES, FLAG_ROW, FLAG_SUBJECT, isSealed, OVERHEAD_BYTES, parseHeader, type Header } from './sealing/header.ts';
@@ -8,6 +9,7 @@ export { TYPE_TAGS, type TypedValue, type ValueType } from './sealing/typed-valu
 export { WrappingKey } from './sealing/wrap.ts';
 export {
   canonicalText,
+  FOUND_BY_NOTHING,
   indexForms,
   indexTexts,
   openTexts,
@@ -16,4 +18,4 @@ export {
   type DataKeys,
   type FieldPlace,
 } from './sealing/field-cipher.ts';
-export { unlockBundle, type UnlockedKey } from './sealing/unlock-bundle.ts';
+export { indexKeyId, unlockBundle, type UnlockedKey } from './sealing/unlock-bundle.ts';

@@ -27,7 +27,6 @@ export {
   type Partitions,
   type Sequenced,
 } from './model.ts';
-export { proveActor, type ActorClaim, type ActorSecret } from './rules/actor-proof.ts';
 export { TRANSACTION_OF_ACTOR } from './store/actor-keys.ts';
 export {
   accessLog,

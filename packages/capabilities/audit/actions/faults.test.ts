@@ -3,7 +3,7 @@ import { readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { testServers } from '@safekeep/postgres/testing';
-import { proveActor } from '../rules/actor-proof.ts';
+import { proveActor } from '@safekeep/crypto';
 import { TRANSACTION_OF_ACTOR } from '../store/actor-keys.ts';
 import { readLog } from '../testing/read-log.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';

@@ -14,7 +14,7 @@ import {
 } from '../model.ts';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
-import { actorMessage } from '../rules/actor-proof.ts';
+import { actorMessage } from '@safekeep/crypto';
 import { blobContext, commit, linkBytes, readableBytes, SALT_BYTES, writeCommitments, writeSealed } from '../rules/leaf.ts';
 import type { InboxRow } from '../store/inbox.ts';
 import { normalised } from '../store/events.ts';

@@ -1,6 +1,6 @@
 import pg from 'pg';
-import type { TableRef } from '@safekeep/core';
-import type { Field } from '../model.ts';
+import { FIRST_INDEX_VERSION, type TableRef } from '@safekeep/core';
+import type { Field, FieldIndex } from '../model.ts';
 
 export const q = pg.escapeIdentifier;
 
@@ -40,8 +40,13 @@ export function encryptedName(column: string): string {
   return suffixed(column, '_encrypted');
 }
 
-export function indexName(column: string, kind: string): string {
-  return suffixed(column, `_${kind}_index`);
+export function indexName(column: string, kind: string, version = FIRST_INDEX_VERSION): string {
+  return suffixed(column, `_${kind}_index${version === FIRST_INDEX_VERSION ? '' : `_${version}`}`);
+}
+
+/** `unique` keeps the whole hash. */
+export function indexColumnType({ kind }: Pick<FieldIndex, 'kind'>): string {
+  return kind === 'unique' ? 'pg_catalog.bytea' : 'pg_catalog.int8';
 }
 
 function suffixed(column: string, suffix: string): string {

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
 import type { Census, Field, FieldIndex, PageRange } from '../model.ts';
 import { listFields } from './records.ts';
-import { namesOf, q } from './names.ts';
+import { indexColumnType, namesOf, q } from './names.ts';
 
 /** A row as it was read: where it lay and what stood there. */
 export type PlainRow = { readonly place: string; readonly plain: string };
@@ -11,6 +11,9 @@ export type BothRow = PlainRow & SealedRow;
 
 /** `indexes` pairs with the indexes of the field. */
 export type SealedWrite = BothRow & { readonly indexes: readonly (string | null)[] };
+
+/** `numbers` pairs with the indexes that are filled in. */
+export type IndexedRow = SealedRow & { readonly numbers: readonly (string | null)[] };
 
 export async function tableSize(client: pg.ClientBase, field: Field): Promise<{ readonly pages: number; readonly rows: number }> {
   const { table } = namesOf(field);
@@ -83,7 +86,7 @@ export async function writeSealed(
   { skipLocked }: WriteOptions,
 ): Promise<readonly BothRow[]> {
   const { table, column, encrypted, type, indexes } = namesOf(field);
-  const given = indexes.map((_, place) => `$${place + 4}::pg_catalog.int8[]`);
+  const given = field.indexes.map((index, place) => `$${place + 4}::${indexColumnType(index)}[]`);
   const names = indexes.map((_, place) => `i${place}`);
   const sets = [`${encrypted} = s.sealed`, ...indexes.map((index, place) => `${index} = s.i${place}`)];
   const { rows: stored } = await client.query<BothRow>(
@@ -214,6 +217,69 @@ export async function writeResealed(
     [rows.map(({ place }) => place), rows.map(({ sealed }) => sealed), rows.map(({ resealed }) => resealed)],
   );
   return stored;
+}
+
+/** Sealed values that one of these indexes says nothing of yet. */
+export async function readUnindexed(
+  client: pg.ClientBase,
+  field: Field,
+  { from, to, indexes }: PageRange & { readonly indexes: readonly FieldIndex[] },
+): Promise<readonly SealedRow[]> {
+  const { table, encrypted } = namesOf(field);
+  const { rows } = await client.query<SealedRow>(
+    `select ctid::text as place, ${encrypted} as sealed from only ${table} where ${RANGE} and ${encrypted} is not null and (${missing(indexes)})`,
+    [from, to],
+  );
+  return rows;
+}
+
+/** Wherever they lie. */
+export async function readLeftUnindexed(
+  client: pg.ClientBase,
+  field: Field,
+  { indexes, limit }: { readonly indexes: readonly FieldIndex[]; readonly limit: number },
+): Promise<readonly SealedRow[]> {
+  const { table, encrypted } = namesOf(field);
+  const { rows } = await client.query<SealedRow>(
+    `select ctid::text as place, ${encrypted} as sealed from only ${table} where ${encrypted} is not null and (${missing(indexes)}) limit $1`,
+    [limit],
+  );
+  return rows;
+}
+
+function missing(indexes: readonly FieldIndex[]): string {
+  return indexes.map(({ column }) => `${q(column)} is null`).join(' or ');
+}
+
+/** Fills indexes in where the ciphertext still is the one that was opened. Answers how many rows were written. */
+export async function writeIndexes(
+  client: pg.ClientBase,
+  field: Field,
+  { rows, indexes, skipLocked }: WriteOptions & { readonly indexes: readonly FieldIndex[]; readonly rows: readonly IndexedRow[] },
+): Promise<number> {
+  const { table, encrypted } = namesOf(field);
+  const given = indexes.map((index, place) => `, $${place + 3}::${indexColumnType(index)}[]`).join('');
+  const { rowCount } = await client.query(
+    `update only ${table} as t set ${indexes.map(({ column }, place) => `${q(column)} = s.i${place}`).join(', ')}
+       from unnest($1::pg_catalog.tid[], $2::pg_catalog.bytea[]${given}) as s (place, sealed${indexes.map((_, place) => `, i${place}`).join('')})
+      where t.ctid = s.place and t.${encrypted} operator(pg_catalog.=) s.sealed${skipLocked ? unlockedOnly(table) : ''}`,
+    [
+      rows.map(({ place }) => place),
+      rows.map(({ sealed }) => sealed),
+      ...indexes.map((_, place) => rows.map((row) => row.numbers[place] ?? null)),
+    ],
+  );
+  return rowCount ?? 0;
+}
+
+/** All sealed values of a stretch of pages. */
+export async function readSealed(client: pg.ClientBase, field: Field, { from, to }: PageRange): Promise<readonly Buffer[]> {
+  const { table, encrypted } = namesOf(field);
+  const { rows } = await client.query<{ sealed: Buffer }>(
+    `select ${encrypted} as sealed from only ${table} where ${RANGE} and ${encrypted} is not null`,
+    [from, to],
+  );
+  return rows.map(({ sealed }) => sealed);
 }
 
 /** By the headers alone. */

@@ -4,8 +4,10 @@ import type { Field } from '../model.ts';
 import { q, qualified } from './names.ts';
 import { listFields } from './records.ts';
 
+export const VIEW_TRIGGER = 'zz_safekeep_write';
+
 /** `patients` is read in the clear as `patients_decrypted`. */
-function viewName({ table }: Pick<Field, 'table'>): string {
+export function viewName({ table }: Pick<Field, 'table'>): string {
   let kept = table.table;
   while (Buffer.byteLength(kept) > 63 - '_decrypted'.length) kept = [...kept].slice(0, -1).join('');
   return `${kept}_decrypted`;
@@ -52,14 +54,20 @@ export async function createView(client: pg.ClientBase, field: Field): Promise<v
     (each) => `'${each.replaceAll("'", "''")}'`,
   );
   await client.query(
-    `create trigger zz_safekeep_write instead of insert or update or delete on ${view} for each row execute function safekeep.write_decrypted(${given.join(', ')})`,
+    `create trigger ${VIEW_TRIGGER} instead of insert or update or delete on ${view} for each row execute function safekeep.write_decrypted(${given.join(', ')})`,
   );
   await copyDefaults(client, field);
   await copyGrants(client, field);
 }
 
+/** Only ours: a view of the user's that has the name stays, and is told of when it is in the way. */
 export async function dropView(client: pg.ClientBase, field: Pick<Field, 'table'>): Promise<void> {
-  await client.query(`drop view if exists ${viewOf(field)}`);
+  const view = viewOf(field);
+  const { rows } = await client.query(
+    `select from pg_catalog.pg_trigger where tgrelid = pg_catalog.to_regclass($1) and tgname = $2`,
+    [view, VIEW_TRIGGER],
+  );
+  if (rows.length > 0) await client.query(`drop view ${view}`);
 }
 
 /** Plaintext that is still there beside no ciphertext was written without a key, and is what counts. */
