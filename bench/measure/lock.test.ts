@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
 import { takeLock } from './lock.ts';
@@ -43,4 +43,22 @@ test('another program on the port is named as that', async (t) => {
     takeLock(port, 'catalog'),
     (error) => isSafekeepError(error, 'bench-running') && error.message.includes(`another program on port ${port}`),
   );
+});
+
+test('a program that says nothing, or hangs up, is not waited for', async (t) => {
+  const sockets = new Set<Socket>();
+  const silent = await listen(
+    t,
+    createServer((socket) => void sockets.add(socket)),
+  );
+  t.after(() => sockets.forEach((socket) => socket.destroy()));
+  const closing = await listen(
+    t,
+    createServer((socket) => socket.end()),
+  );
+  for (const port of [silent, closing])
+    await assert.rejects(
+      takeLock(port, 'catalog'),
+      (error) => isSafekeepError(error, 'bench-running') && error.message.includes(`another program on port ${port}`),
+    );
 });

@@ -32,9 +32,11 @@ export async function takeLock(port: number, doing: string): Promise<BenchLock> 
 
 async function holderOf(port: number): Promise<string> {
   const socket = connect({ port, host: '127.0.0.1', timeout: GREETING_LIMIT_MS });
-  socket.on('timeout', () => socket.destroy());
+  // Closing raises no error: without the signal whoever waits for a word would wait for ever.
+  const over = new AbortController();
+  socket.on('timeout', () => socket.destroy()).on('close', () => over.abort());
   try {
-    const text = String(await once(socket, 'data')).trim();
+    const text = String(await once(socket, 'data', { signal: over.signal })).trim();
     return text.startsWith(GREETING) ? text : `another program on port ${port}`;
   } catch {
     // It closed or never spoke: it is no bench of ours, or it ended this moment.

@@ -106,8 +106,11 @@ export type CommandContext = {
   readonly confirm: (action: string) => Promise<void>;
   /** Shows progress on stderr: a bar on a terminal, a line every few seconds otherwise. */
   readonly progress: (label: string, options?: { readonly total?: number; readonly unit?: string }) => Progress;
-  /** One line of NDJSON on stdout (with `--json`), or the line as text: for output that has no end. */
-  readonly stream: (item: object | string) => void;
+  /**
+   * One line of NDJSON on stdout (with `--json`), or the line as text: for output that has no end. Wait for it before the next: it is done
+   * when the reader has room again, so that a slow one makes no memory grow, or is gone.
+   */
+  readonly stream: (item: object | string) => Promise<void>;
   /** One line on stderr for a person. Never a personal value. */
   readonly say: (line: string) => void;
 };

@@ -2,7 +2,7 @@ import { globSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { UsageError } from './options.ts';
 
-const PLACES = ['packages', 'tools', 'tests', 'bench'];
+const PLACES = ['packages', 'tools', 'tests', 'bench', 'examples'];
 
 export type Selection = {
   readonly root: string;

@@ -4,9 +4,9 @@ export type Dependency = { readonly name: string; readonly version: string; read
 
 const DEPENDENCY_GROUPS = ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies'];
 
-/** The package.json of the root and of each package; those of test fixtures lie deeper. */
+/** The package.json of the root, of each package and of each example; those of test fixtures lie deeper. */
 export function isManifest({ path }: RepositoryFile): boolean {
-  return /^(packages\/[^/]+\/)?package\.json$/.test(path);
+  return /^((packages|examples)\/[^/]+\/)?package\.json$/.test(path);
 }
 
 export function dependenciesIn(manifest: RepositoryFile): Dependency[] {

@@ -12,7 +12,7 @@ export function encryptionOver(ports: KeyPorts): Capability {
 
 export { shredHorizon } from './actions/horizon.ts';
 export { census } from './actions/list-keys.ts';
-export { keysHealth, openKeys, type KeysHealth, type OpenKeysOptions } from './actions/open-context.ts';
+export { keysHealth, keysOfHome, openKeys, type KeysHealth, type OpenKeysOptions } from './actions/open-context.ts';
 export { createScope, openKeyring, rotateScope, type KeyGround, type Keyring, type ScopeKey } from './actions/open-keys.ts';
 export { restoreTable } from './actions/recover-keys.ts';
 export { rollEpoch, type Rolled, type RollOptions } from './actions/roll-epoch.ts';

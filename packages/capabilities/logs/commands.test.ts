@@ -98,7 +98,7 @@ test('following shows the last lines, then new ones through rotations, until it 
   const interruption = new AbortController();
   const seen: unknown[] = [];
   // Each line that is seen causes the next: none is missed, none comes twice.
-  const stream = (item: object | string): void => {
+  const stream = async (item: object | string): Promise<void> => {
     const { count } = item as LogLine;
     seen.push(count);
     if (count === 20) interruption.abort();
@@ -117,7 +117,7 @@ test('for a person, followed lines are text', async (t) => {
   given.log.error('counted', { count: 1 });
   const interruption = new AbortController();
   const seen: unknown[] = [];
-  const stream = (item: object | string): void => {
+  const stream = async (item: object | string): Promise<void> => {
     seen.push(item);
     interruption.abort();
   };

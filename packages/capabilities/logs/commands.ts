@@ -24,8 +24,8 @@ export const tail = command({
     const directory = join(context.home, 'log');
     const filter = filterOf(input, context.clock.now());
     if (input.follow !== true) return { result: await tailLog(directory, filter, input.lines) };
-    const onLines = (lines: readonly LogLine[]): void => {
-      for (const line of lines) context.stream(context.json ? line : renderLine(line, PLAIN_INK));
+    const onLines = async (lines: readonly LogLine[]): Promise<void> => {
+      for (const line of lines) await context.stream(context.json ? line : renderLine(line, PLAIN_INK));
     };
     const { malformed } = await followLog(directory, { filter, count: input.lines }, { signal: context.signal, onLines });
     return { result: { lines: [], malformed }, streamed: true };

@@ -15,6 +15,7 @@ import {
   type Database,
 } from '@safekeep/postgres';
 import { openSigningKey } from '../home/signing-key.ts';
+import { writeLine } from '../terminal/write-line.ts';
 import { startProgress } from '../terminal/progress.ts';
 
 export type Invocation = {
@@ -78,7 +79,7 @@ export function openContext(invocation: Invocation): OpenContext {
     signer: () => (signing ??= homeReady().then(() => openSigningKey(join(home, 'keys')))),
     confirm,
     progress: (label, options) => startProgress(process.stderr, systemClock, { label, ...options }),
-    stream: (item) => void process.stdout.write(`${typeof item === 'string' ? item : JSON.stringify(item)}\n`),
+    stream: (item) => writeLine(process.stdout, typeof item === 'string' ? item : JSON.stringify(item)),
     say: (line) => void process.stderr.write(`${line}\n`),
   };
   return {

@@ -78,6 +78,26 @@ test('a column that was added by hand is unclassified, and one that was dropped 
   );
 });
 
+test('what stands beside an encrypted column needs no entry, whatever holds plaintext under such a name does', () => {
+  const beside = (baseType: string) => ({
+    ...patients,
+    columns: [
+      ...patients.columns,
+      column({ name: 'email_encrypted', baseType }),
+      column({ name: 'email_exact_index', baseType: 'bigint' }),
+    ],
+  });
+  const asked = withColumn('email', { protect: 'client', search: ['exact'] });
+  assert.deepEqual(problemsOf(asked, beside('bytea'), bookings), []);
+  const unclassified = (map: MapFile, tables: TableFacts) =>
+    problemsOf(map, tables, bookings).map(({ code, column: name }) => [code, name]);
+  assert.deepEqual(unclassified(asked, beside('text')), [['unclassified-column', 'email_encrypted']]);
+  assert.deepEqual(unclassified(withColumn('email', { protect: 'client' }), beside('bytea')), [
+    ['unclassified-column', 'email_exact_index'],
+  ]);
+  assert.equal(unclassified(file, beside('bytea')).length, 2, 'nobody asked for it');
+});
+
 test('compliance fields that the map asked for as columns need no entry; without that, or incomplete, they are unclassified', () => {
   const asked = withTable('bookings', { compliance: 'columns' });
   const fields = COMPLIANCE_FIELDS.map((name) => column({ name, baseType: 'text' }));

@@ -1,3 +1,4 @@
+import { isCompanion } from './companions.ts';
 import type { MappedTable } from './model.ts';
 import type { ColumnFacts, TableFacts } from './schema-facts.ts';
 
@@ -18,12 +19,13 @@ export const COMPLIANCE_FIELDS = [
 export type ComplianceField = (typeof COMPLIANCE_FIELDS)[number];
 
 /**
- * Columns of a table that hold what its users put there, so that somebody must say what that is. The compliance fields are ours
- * where the map asked for them as columns. They come and go together: one of those names without the others is the user's own.
+ * Columns of a table that hold what its users put there, so that somebody must say what that is. Ours are what stands beside an
+ * encrypted column, and the compliance fields where the map asked for them as columns. Those come and go together: one of their
+ * names without the others is the user's own.
  */
 export function ownColumns(table: TableFacts, mapped: MappedTable | undefined): readonly ColumnFacts[] {
   const fields: ReadonlySet<string> = new Set(COMPLIANCE_FIELDS);
   const standing = table.columns.filter(({ name }) => fields.has(name));
-  if (mapped?.compliance !== 'columns' || standing.length < fields.size) return table.columns;
-  return table.columns.filter(({ name }) => !fields.has(name));
+  const areFieldsOurs = mapped?.compliance === 'columns' && standing.length === fields.size;
+  return table.columns.filter((column) => !(areFieldsOurs && fields.has(column.name)) && !isCompanion(column, mapped));
 }

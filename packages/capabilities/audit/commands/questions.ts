@@ -162,7 +162,7 @@ export async function exportTo(
   const asked = { filter: filterOf(filter), format };
   if (out === undefined) {
     // A pipe is written to at the pace of its reader.
-    return await exportEvents(database, ground, asked, async (text) => context.stream(text.replace(/\n$/, '')));
+    return await exportEvents(database, ground, asked, (text) => context.stream(text.replace(/\n$/, '')));
   }
   const file = await create(out);
   try {
@@ -187,9 +187,9 @@ async function create(path: string) {
 export const exportFilters = filters;
 
 /** With `--json` a line for each event, so that a page of any length can be read as it comes. */
-function tell(context: CommandContext, page: Page<EventView>): { result: Page<EventView>; streamed?: true } {
+async function tell(context: CommandContext, page: Page<EventView>): Promise<{ result: Page<EventView>; streamed?: true }> {
   if (!context.json) return { result: page };
-  for (const event of page.events) context.stream(event);
+  for (const event of page.events) await context.stream(event);
   if (page.next !== null) context.say(`more with --cursor ${page.next}`);
   return { result: page, streamed: true };
 }

@@ -43,7 +43,7 @@ async function bench(t: TestContext) {
     signer: async () => made.sequencer.signer,
     confirm: async () => undefined,
     progress: () => ({ update: () => undefined, end: () => undefined }),
-    stream: (item: unknown) => void streamed.push(item),
+    stream: async (item: unknown) => void streamed.push(item),
     say: (line: string) => void said.push(line),
   } as unknown as CommandContext;
   const run = async (name: string, input: object = {}, changes: Partial<CommandContext> = {}) => {

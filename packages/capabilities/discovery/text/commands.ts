@@ -46,34 +46,20 @@ export const detect = command({
     let done = 0;
     try {
       for await (const item of readItems(source(input.file, context.signal))) {
-        out.add(lineOf(item, options, { redactor, json: context.json }));
+        const line = lineOf(item, options, { redactor, json: context.json });
+        // Waiting costs a turn of the loop: only where something was written.
+        if (line !== undefined && out.add(line)) await out.flush();
         done += 1;
-        await stdoutDrained();
         progress.update(done);
       }
     } finally {
-      out.flush();
+      await out.flush();
       progress.end();
     }
     return { result: { id: done, entities: [] }, streamed: true };
   },
   render: () => '',
 });
-
-/** A slow reader must not make memory grow: what it has not taken yet is waited for. A reader that went away ends the wait too. */
-async function stdoutDrained(): Promise<void> {
-  const { stdout } = process;
-  if (!stdout.writableNeedDrain) return;
-  await new Promise<void>((done) => {
-    const end = (): void => {
-      for (const event of ENDS) stdout.off(event, end);
-      done();
-    };
-    for (const event of ENDS) stdout.once(event, end);
-  });
-}
-
-const ENDS = ['drain', 'close', 'error'] as const;
 
 /** Few writes of many lines: a write for each would take longer than finding. */
 class Batch {
@@ -85,17 +71,18 @@ class Batch {
     this.#context = context;
   }
 
-  add(line: string | undefined): void {
-    if (line === undefined) return;
+  /** Whether it is time to write. */
+  add(line: string): boolean {
     this.#lines.push(line);
     this.#size += line.length;
-    if (this.#size > BATCH) this.flush();
+    return this.#size > BATCH;
   }
 
-  flush(): void {
-    if (this.#lines.length > 0) this.#context.stream(this.#lines.join('\n'));
+  async flush(): Promise<void> {
+    const lines = this.#lines;
     this.#lines = [];
     this.#size = 0;
+    if (lines.length > 0) await this.#context.stream(lines.join('\n'));
   }
 }
 

@@ -25,6 +25,15 @@ function keysDirectory({ home, configuration }: Pick<CommandContext, 'home' | 'c
 
 /** The key ring of a home. Nothing is read or made before a key is asked for. Whoever opens it closes it. */
 export async function openKeys(context: CommandContext, { database, record }: OpenKeysOptions = {}): Promise<Keyring> {
+  return keysOfHome(context, database ?? (await context.database()), record);
+}
+
+/** The same for an application, which has no command around it. `say` is told once, when a secret is made for the home. */
+export function keysOfHome(
+  context: Pick<CommandContext, 'home' | 'configuration' | 'clock' | 'say'>,
+  database: Database,
+  record?: RecordEvent,
+): Keyring {
   const { configuration, clock } = context;
   const directory = keysDirectory(context);
   const roots = openRoots({
@@ -45,7 +54,7 @@ export async function openKeys(context: CommandContext, { database, record }: Op
       ),
   });
   return openKeyring({
-    database: database ?? (await context.database()),
+    database,
     directory,
     roots,
     clock,

@@ -1,8 +1,7 @@
-import { cardRuleOf, formatColumnName, formatTableName, type DataMap } from '@safekeep/core';
+import { cardRuleOf, encryptedName, formatColumnName, formatTableName, type DataMap } from '@safekeep/core';
 import { findTable, type Column, type Database, type Table } from '@safekeep/postgres';
 import type { Contributor, Note, Problem, Refusal } from '../../plan/index.ts';
 import { answersFor, upsertAnswer } from './rules/refusals.ts';
-import { encryptedName } from './store/names.ts';
 import { listFields } from './store/records.ts';
 import { begin, rollback } from './store/session.ts';
 

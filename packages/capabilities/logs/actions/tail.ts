@@ -6,8 +6,8 @@ export type Tail = { readonly lines: readonly LogLine[]; readonly malformed: num
 
 type Following = {
   readonly signal: AbortSignal;
-  /** Called with each batch of new lines that match. */
-  readonly onLines: (lines: readonly LogLine[]) => void;
+  /** Called with each batch of new lines that match; nothing is read on before it is done. */
+  readonly onLines: (lines: readonly LogLine[]) => Promise<void>;
 };
 
 // As soon as a person would notice, and rare enough to cost nothing.
@@ -31,9 +31,9 @@ export async function followLog(
 ): Promise<{ readonly malformed: number }> {
   const reader = openLogReader(directory);
   try {
-    onLines((await readLast(reader, filter, count)).lines);
+    await onLines((await readLast(reader, filter, count)).lines);
     while (!signal.aborted) {
-      for await (const lines of reader.read()) onLines(lines.filter((line) => matches(line, filter)));
+      for await (const lines of reader.read()) await onLines(lines.filter((line) => matches(line, filter)));
       await pause(signal);
     }
     return { malformed: reader.malformed() };

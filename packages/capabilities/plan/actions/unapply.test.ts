@@ -54,6 +54,27 @@ test('a column added by hand stays drift until the map names it, whatever else i
   assert.equal((await bench.status(classified)).ok, true);
 });
 
+test('what encryption puts beside a column is neither drift nor known to the next apply; plaintext under such a name is drift', async (t) => {
+  const bench = await workbench(t, { setUp: PATIENTS });
+  const { id } = MAP['public.patients'].columns;
+  const name = { category: 'user.name', protect: 'client', search: ['exact'] };
+  const intent = bench.intent({ 'public.patients': { columns: { id, name } } });
+  await bench.apply(intent);
+  await bench.pool.query('alter table patients add column name_encrypted bytea, add column name_exact_index bigint');
+  assert.deepEqual((await bench.status(intent)).drift, []);
+  await bench.apply(bench.intent({ 'public.patients': { columns: { id, name: { ...name, note: 'as encrypted' } } } }));
+  await bench.pool.query('alter table patients drop column name_encrypted, drop column name_exact_index');
+  assert.deepEqual((await bench.status(intent)).drift, [], 'decrypted again');
+  await bench.pool.query('alter table patients add column name_encrypted text, add column name_year_index bigint');
+  assert.deepEqual(
+    (await bench.status(intent)).drift.map(({ object, change }) => [object, change]),
+    [
+      ['column public.patients.name_encrypted', 'added'],
+      ['column public.patients.name_year_index', 'added'],
+    ],
+  );
+});
+
 test('a table that is dropped or renamed is drift', async (t) => {
   const bench = await workbench(t, { setUp: PATIENTS });
   await bench.apply(bench.intent(MAP));

@@ -1,4 +1,4 @@
-import { type DataMap, formatColumnName } from '@safekeep/core';
+import { type DataMap, formatColumnName, ownColumns } from '@safekeep/core';
 import { findTable, nameOf, type Catalog, type Table } from '@safekeep/postgres';
 import type { Applied, AppliedObject, Drift, KnownColumns, LiveState, LiveStates } from '../model.ts';
 import { hasDrifted } from './steps.ts';
@@ -34,7 +34,7 @@ export function columnsToKnow(
     const familiar = known.get(name);
     // Not there before, and the table was locked meanwhile: we made it.
     const stood = new Set(findTable(before, name)?.columns.map((column) => column.name));
-    const counted = table.columns.filter(
+    const counted = ownColumns(table, map.tables.get(name)).filter(
       (column) => familiar === undefined || familiar.has(column.name) || columns.has(column.name) || !stood.has(column.name),
     );
     return [[name, new Map(counted.map((column) => [column.name, column.type]))] as const];
@@ -74,9 +74,10 @@ function driftOfTable({ table: name, columns }: KnownTable, map: DataMap, catalo
     return [{ object: `table ${name}`, kind: 'table', target: name, change: 'vanished', expected: name, found: null, remedy }];
   }
   const live = new Map(table.columns.map((column) => [column.name, column.type]));
-  return [...new Set([...live.keys(), ...columns.keys()])].flatMap((column) =>
-    driftOfColumn(table, column, { expected: columns.get(column), found: live.get(column) }),
-  );
+  const own = new Set(ownColumns(table, map.tables.get(name)).map((column) => column.name));
+  const isOurs = (column: string): boolean => live.has(column) && !own.has(column);
+  const names = [...new Set([...live.keys(), ...columns.keys()])].filter((column) => !isOurs(column));
+  return names.flatMap((column) => driftOfColumn(table, column, { expected: columns.get(column), found: live.get(column) }));
 }
 
 type Types = { readonly expected: string | undefined; readonly found: string | undefined };

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { canonicalForm, formatColumnName, SafekeepError, searchFits, type ColumnRef, type SearchKind } from '@safekeep/core';
+import { canonicalForm, formatColumnName, indexName, SafekeepError, searchFits, type ColumnRef, type SearchKind } from '@safekeep/core';
 import { codeOf, findTable, readCatalog } from '@safekeep/postgres';
 import type { Field, FieldIndex } from '../model.ts';
 import { chooseIndex } from '../rules/choose-index.ts';
@@ -9,7 +9,6 @@ import { batchPages } from '../rules/pace.ts';
 import { searchAnswers, type Answer } from '../rules/refusals.ts';
 import { createTriggers, lockAgainstWrites, runAll, validIndexes } from '../store/definition.ts';
 import { addIndexColumns, createSearchIndexes, dropIndexColumn } from '../store/index-definition.ts';
-import { indexName } from '../store/names.ts';
 import { ageOfIndex, deleteIndex, findField, insertIndex, listFields, readField, setIndexState, updateField } from '../store/records.ts';
 import { countValues, readSealed, tableSize } from '../store/rows.ts';
 import { createView, dropView } from '../store/view.ts';

@@ -1,6 +1,8 @@
 import {
+  encryptedName,
   FIRST_INDEX_VERSION,
   formatColumnName,
+  indexName,
   newId,
   SafekeepError,
   type CardRule,
@@ -12,7 +14,6 @@ import type { Field, FieldIndex, Mode } from '../model.ts';
 import { chooseIndex } from '../rules/choose-index.ts';
 import { answersFor, mentionsColumn, upsertAnswer, type Answer } from '../rules/refusals.ts';
 import { lengthLimit, typeOf } from '../rules/types.ts';
-import { encryptedName, indexName } from '../store/names.ts';
 import { listFields } from '../store/records.ts';
 import { frequencies, functionsMentioning, userSchemas } from '../store/surroundings.ts';
 import { VIEW_TRIGGER, viewName } from '../store/view.ts';

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { FIRST_INDEX_VERSION, type TableRef } from '@safekeep/core';
+import type { TableRef } from '@safekeep/core';
 import type { Field, FieldIndex } from '../model.ts';
 
 export const q = pg.escapeIdentifier;
@@ -28,29 +28,12 @@ export function namesOf(field: Pick<Field, 'table' | 'column' | 'encryptedColumn
   };
 }
 
-/** PostgreSQL cuts longer names, and two of ours could then be one. */
-const LONGEST_NAME = 63;
-
 /** Of an object of ours that belongs to a field: unique by the field's id, not by names that may be long or change. */
 export function objectName(kind: string, { id }: Pick<Field, 'id'>): string {
   return `zz_safekeep_${kind}_${id.replaceAll('-', '').slice(-12)}`;
 }
 
-export function encryptedName(column: string): string {
-  return suffixed(column, '_encrypted');
-}
-
-export function indexName(column: string, kind: string, version = FIRST_INDEX_VERSION): string {
-  return suffixed(column, `_${kind}_index${version === FIRST_INDEX_VERSION ? '' : `_${version}`}`);
-}
-
 /** `unique` keeps the whole hash. */
 export function indexColumnType({ kind }: Pick<FieldIndex, 'kind'>): string {
   return kind === 'unique' ? 'pg_catalog.bytea' : 'pg_catalog.int8';
-}
-
-function suffixed(column: string, suffix: string): string {
-  let kept = column;
-  while (Buffer.byteLength(kept + suffix) > LONGEST_NAME) kept = [...kept].slice(0, -1).join('');
-  return kept + suffix;
 }
