@@ -103,6 +103,7 @@ function nearestSearch(
 function presence(field: SealedField, reference: OperationNode, operator: 'is' | 'is not'): OperationNode {
   const test = (column: string): OperationNode =>
     BinaryOperationNode.create(sibling(reference, column), OperatorNode.create(operator), ValueNode.createImmediate(null));
+  if (!writesPlaintext(field)) return test(field.encrypted);
   const [one, other] = [test(field.encrypted), test(field.column)];
   return ParensNode.create(operator === 'is' ? AndNode.create(one, other) : OrNode.create(one, other));
 }

@@ -76,11 +76,11 @@ for (const server of testServers()) {
     assert.deepEqual(there, [{ attname: 'name_exact_index_2' }], 'the one before is gone');
     const asNumber = async (index: IndexLike): Promise<string> =>
       (await indexForms(keys, anew, index, ['Person B1']))[0] ?? assert.fail();
-    assert.notEqual(await asNumber({ ...anew.indexes[0]!, version: 1 }), await asNumber(anew.indexes[0]!));
 
     // A writer that knows the index writes both; one that does not is told, instead of a value that nobody finds.
     const [index] = anew.indexes;
     assert.ok(index);
+    assert.notEqual(await asNumber({ ...index, version: 1 }), await asNumber(index), 'under a key of its own');
     const [sealed] = await sealTexts(keys, anew, ['Person B1']);
     const [number] = await indexForms(keys, anew, index, ['Person B1']);
     await assert.rejects(pool.query('update people set name_encrypted = $1 where id = 5', [sealed]), /written without name_exact_index_2/);
