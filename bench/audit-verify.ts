@@ -9,7 +9,7 @@ import { fileRing } from './postgres/file-ring.ts';
 
 async function verifying({ fixture }: ContenderContext<LogFixture>): Promise<Prepared> {
   const database = await openDatabase(new Secret(fixture.url), { poolMax: 1, applicationName: 'bench audit-verify' });
-  const { pseudonymOf } = await auditKeys(fixture.home, fileRing(database, fixture.home));
+  const { pseudonymOf, markOf } = await auditKeys(fixture.home, fileRing(database, fixture.home));
   const { verifierKey } = signingKeyFromPem(fixture.signingKey, 'safekeep');
   const outside = await keptCheckpoints(fixture.home, 'default');
   return {
@@ -21,6 +21,7 @@ async function verifying({ fixture }: ContenderContext<LogFixture>): Promise<Pre
         wanted: ['public.patients'],
         full: false,
         pseudonymOf,
+        markOf,
         valuesOf: async () => new Map(),
         signal: new AbortController().signal,
         progress: () => undefined,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { keepNurserySmall } from '@safekeep/capabilities/import';
 import { exportSubject, parseSubject } from '@safekeep/capabilities/requests';
 import { defineBench, type ContenderContext, type Prepared } from './measure/bench.ts';
 import { debianPostgres } from './postgres/debian-cluster.ts';
@@ -8,6 +9,8 @@ import { makeFolder, removeFolder } from './postgres/folder.ts';
 import { erasureGround, stagePeople, type PeopleFixture } from './postgres/people-stage.ts';
 
 async function ours({ fixture, size }: ContenderContext<PeopleFixture>): Promise<Prepared> {
+  // As the CLI does at its start.
+  keepNurserySmall();
   const { ground, close } = await erasureGround(fixture.url);
   const folder = await makeFolder();
   const out = join(folder, 'export.zip');

@@ -3,9 +3,11 @@ import {
   actWithin,
   beginErasure,
   drainBeforeErasure,
+  emptyAfterErasure,
   forget,
   openSequencer,
   parsePlace,
+  recordRemains,
   rehearseErasure,
   stillNamed,
   type SequencerGround,
@@ -100,12 +102,17 @@ function logPart(sequencer: SequencerGround): ErasureParticipant {
         await beginErasure(client, erased);
         return NOTHING;
       }
-      if (isHeld(scope)) return NOTHING;
+      if (isHeld(scope)) {
+        // Capture left out what was erased of the rows that are not held: that they are explained must not wait for the hold's end.
+        await recordRemains(client, sequencer, erased);
+        return NOTHING;
+      }
       const { keyIds, events } = await forget(client, sequencer, erased);
       return { counts: { 'safekeep.audit_events': events }, keysDestroyed: keyIds, horizon: null };
     },
-    // What the erasure itself left in the inboxes.
-    after: () => drainBeforeErasure(sequencer),
+    // What the erasure itself and changes before it left in the inboxes.
+    after: () => emptyAfterErasure(sequencer),
+    tables: ['safekeep.audit_inbox_even', 'safekeep.audit_inbox_odd', 'safekeep.audit_events'],
     recheck: async (db, scope) => {
       const count = isHeld(scope) ? 0 : await stillNamed(db, { tenant: scope.tenant, subject: formatPerson(scope.person) });
       const remedy = 'Run `safekeep audit sequence --once`, make a new plan and erase again.';
@@ -132,6 +139,7 @@ function keysPart(ring: Keyring, places: readonly SealedPlace[]): ErasurePartici
       return { counts, keysDestroyed: [], horizon: at === null ? null : at.toISOString() };
     },
     after: async () => undefined,
+    tables: ['safekeep.encryption_keys'],
     recheck: async (db, scope) => {
       if (isHeld(scope) || (await livingKeyOf(ring, db, scope.tenant, scope.person)) === null) return [];
       const remedy = 'Make a new plan and erase again; where it stays so, the key table was restored.';

@@ -7,7 +7,16 @@ import { auditJobs } from './jobs.ts';
 export const audit: Capability = { name: 'audit', commands: auditCommands, jobs: auditJobs };
 
 export { attest } from './actions/attest.ts';
-export { beginErasure, drainBeforeErasure, forget, rehearseErasure, stillNamed, type Erased } from './actions/erase-subject.ts';
+export {
+  beginErasure,
+  drainBeforeErasure,
+  emptyAfterErasure,
+  forget,
+  recordRemains,
+  rehearseErasure,
+  stillNamed,
+  type Erased,
+} from './actions/erase-subject.ts';
 export { keepSequencing } from './actions/keep-sequencing.ts';
 export { newestCheckpoint } from './actions/newest-checkpoint.ts';
 export { openSequencer } from './actions/open-sequencer.ts';

@@ -9,6 +9,12 @@ export type EventId = Id<'audit-event'>;
 /** Owns what is personal and whose person could not be found. No subject is named so: theirs have a colon. */
 export const QUARANTINE = 'quarantine';
 
+/**
+ * The action of an event by which an erasure says how a row stands after it: what the log had of the row is gone with the person's key, and
+ * a later edit of the row must be found all the same.
+ */
+export const REMAIN = 'remain';
+
 // ---- capture ---------------------------------------------------------------------------------------------------------
 
 /** A column as capture writes it: text in PostgreSQL's own form, whatever the settings of the session. */
@@ -77,6 +83,9 @@ export type Attribution = 'signed' | 'claimed' | 'none' | 'system';
 
 /** Values by column, as texts in PostgreSQL's form; `{sha256, bytes}` for one that is too large for the log. */
 export type Values = Readonly<Record<string, string | null | { readonly sha256: string; readonly bytes: number }>>;
+
+/** What stands for values that the log may not know, by column. See `MarkOf`. */
+export type Marks = Readonly<Record<string, string>>;
 
 /** What an event says of a change. An INSERT has no `old`, a DELETE no `new`; an UPDATE has the changed columns in both. */
 export type Change = { readonly old?: Values; readonly new?: Values };

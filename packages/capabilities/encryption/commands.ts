@@ -4,6 +4,7 @@ import Type from 'typebox';
 import { SafekeepError, Secret } from '@safekeep/core';
 import { codeOf } from '@safekeep/postgres';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
+import { parseKey } from '../holds/index.ts';
 import { ledgerFor } from '../ledger/index.ts';
 import { backupKeys, openBackup, type BackupWay } from './actions/backup-keys.ts';
 import { census, listRing } from './actions/list-keys.ts';
@@ -12,8 +13,9 @@ import { createScope, rotateScope, type Keyring } from './actions/open-keys.ts';
 import { recoverStore, restoreTable, tryKeys } from './actions/recover-keys.ts';
 import { rollEpoch } from './actions/roll-epoch.ts';
 import { rotateRoot } from './actions/rotate-root.ts';
+import { rotateSubject } from './actions/rotate-subject.ts';
 import { workOffShreds } from './actions/shred-subject.ts';
-import { Census, KeyBackup, KeyPage, KeyText, Recovery, Rotation, Shreds, type SealedPlace } from './model.ts';
+import { Census, KeyBackup, KeyPage, KeyText, Recovery, Rotation, Shreds, type PersonKey, type SealedPlace } from './model.ts';
 import { newestExport } from './files/exports.ts';
 import { requireScope } from './rules/scope.ts';
 
@@ -122,8 +124,10 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
 
   const rotate = command({
     name: 'keys rotate',
-    summary: 'replace the root, the epoch, or the key of a type of data',
-    positionals: [{ key: 'scope', label: 'SCOPE', description: 'root, epoch, or a type of data: user.contact.email' }],
+    summary: 'replace the root, the epoch, the key of a type of data, or the keys of a person',
+    positionals: [
+      { key: 'scope', label: 'SCOPE', description: 'root, epoch, a type of data (user.contact.email) or a person (patient:42)' },
+    ],
     input: Type.Object({
       scope: Type.String(),
       purpose: Purpose,
@@ -284,8 +288,23 @@ async function rotateWhat(ring: Keyring, context: CommandContext, { scope, purpo
       bar.end();
     }
   }
+  const person = personIn(scope);
+  if (person !== undefined) {
+    const rotated = await rotateSubject(ring, tenant, person);
+    const list = (of: 'now' | 'before'): string => rotated.map((each) => `${each[of]} (${each.fate})`).join(', ');
+    return { ...nothing, now: list('now'), before: list('before'), rewrapped: 0 };
+  }
   const { now, before } = await rotateScope(ring, { tenant, scope: requireScope(scope), purpose, expiresAt });
   return { ...nothing, now: now.keyId, before: before.keyId, rewrapped: 0 };
+}
+
+/** `patient:42`. Whether there is such a type only its keys tell. Throws `subject-invalid`. */
+function personIn(text: string): PersonKey | undefined {
+  const colon = text.indexOf(':');
+  if (colon < 1) return undefined;
+  const key = parseKey(text.slice(colon + 1));
+  if ('fault' in key) throw new SafekeepError('subject-invalid', { reason: key.fault });
+  return { type: text.slice(0, colon), key };
 }
 
 type RecoverInput = {

@@ -4,10 +4,15 @@ import type { Capability } from '../capability.ts';
 import { keySourceOpener } from './actions/field-key-source.ts';
 import { keyCommands, type KeyPorts } from './commands.ts';
 import { fieldCommands } from './fields/commands.ts';
+import { keyJobs } from './jobs.ts';
 
 /** Keys: made, replaced, backed up, destroyed; and the columns that are encrypted with them. */
 export function encryptionOver(ports: KeyPorts): Capability {
-  return { name: 'encryption', commands: [...keyCommands(ports), ...fieldCommands(keySourceOpener(ports.record))] };
+  return {
+    name: 'encryption',
+    commands: [...keyCommands(ports), ...fieldCommands(keySourceOpener(ports.record))],
+    jobs: keyJobs(ports.record),
+  };
 }
 
 export { shredHorizon } from './actions/horizon.ts';

@@ -4,6 +4,7 @@ import Type, { type Static, type TObject } from 'typebox';
 import type { Clock, Id } from '@safekeep/core';
 import type { Log } from '@safekeep/log';
 import type { Database } from '@safekeep/postgres';
+import type { CommandContext } from '../capability.ts';
 
 export type JobId = Id<'job'>;
 
@@ -61,6 +62,8 @@ export type JobContext = {
   readonly database: Database;
   /** Every line carries the id of the job. */
   readonly log: Log;
+  /** The command that serves, for work that needs the home: its keys, its configuration. Absent where no command does. */
+  readonly host?: CommandContext;
   /**
    * Where to go on. `write` with the handler's own transaction commits the point together with the work up to it; it locks
    * the job's row until then, so it belongs at the end of the transaction.

@@ -7,6 +7,7 @@ import { command, type Command, type CommandContext, type Frozen, type Ink } fro
 import { loadMap } from '../datamap/index.ts';
 import { ledgerFor } from '../ledger/index.ts';
 import { runCanary } from './actions/canary.ts';
+import { exportsPart } from './actions/delete-exports.ts';
 import { executeErasure } from './actions/execute-erasure.ts';
 import { exportKey, openExport } from './actions/open-export.ts';
 import { exportSubject } from './actions/export-subject.ts';
@@ -16,6 +17,7 @@ import { listErasures, runErasures } from './actions/open-erasures.ts';
 import { planErasure } from './actions/plan-erasure.ts';
 import { replayLedger } from './actions/replay-ledger.ts';
 import { verifyFile } from './actions/verify-file.ts';
+import { deleteExpired } from './export/kept.ts';
 import { CanaryText, ErasureDone, ErasurePlan, ErasuresText, ExportDone, FoundText, ReplayText, type OpenPorts } from './model.ts';
 
 const FOUND = 20;
@@ -32,6 +34,7 @@ export function requestCommands(openPorts: OpenPorts): readonly Command[] {
     findCommand(openPorts),
     exportCommand(openPorts),
     openExportCommand,
+    expireExportsCommand,
     eraseCommand(openPorts),
     erasuresCommand(openPorts),
     canaryCommand(openPorts),
@@ -98,7 +101,7 @@ function exportCommand(openPorts: OpenPorts): Command {
         const key = await exportKey(context.home);
         const progress = context.progress('exporting', { unit: 'rows' });
         return await exportSubject(
-          { ...ground, signer: await context.signer(), directory: join(context.home, 'exports'), key },
+          { ...ground, signer: await context.signer(), directory: exportsOf(context), key },
           { person, subject, format, window, ...(out === undefined ? {} : { out }) },
           { onProgress: progress.update, signal: context.signal },
         ).finally(() => progress.end());
@@ -127,6 +130,20 @@ const openExportCommand = command({
   run: async (context, { file, out }) => ({ result: await openExport(await exportKey(context.home), file, out) }),
   render: ({ file, sizeBytes }, ink) => `${ink.good('Opened')}: ${file} (${sizeBytes} bytes)`,
 });
+
+const expireExportsCommand = command({
+  name: 'subject expire-exports',
+  summary: 'delete exports that were kept sealed for 30 days and that nobody fetched',
+  input: Type.Object({}),
+  output: Type.Object({ expired: Type.Integer() }),
+  example: 'safekeep subject expire-exports',
+  run: async (context) => ({ result: { expired: await deleteExpired(exportsOf(context), context.clock.now()) } }),
+  render: ({ expired }) => `${expired} export(s) deleted.`,
+});
+
+function exportsOf({ home }: CommandContext): string {
+  return join(home, 'exports');
+}
 
 function dayIn(text: string | undefined): Date | null {
   if (text === undefined) return null;
@@ -353,6 +370,10 @@ async function withLedger<Result>(
     try {
       return await action({
         ...ground,
+        ports: {
+          ...ground.ports,
+          participants: [...ground.ports.participants, exportsPart(exportsOf(context), () => exportKey(context.home))],
+        },
         ledger,
         signer: await context.signer(),
         certificateDirectory: join(context.home, 'certificates'),

@@ -62,8 +62,10 @@ export type ErasureParticipant = {
     moment: 'before-rows' | 'after-rows',
     scope: ErasureScope,
   ) => Promise<ParticipantEffects>;
-  /** After the commit; where it fails that is told, and the erasure stands. */
+  /** After the commit and before `recheck`; where it fails that is told, and the erasure stands. May be called again. */
   readonly after: (db: Queryable, scope: ErasureScope) => Promise<void>;
+  /** Tables of its own in which the person stood: statistics are made anew, and what lies dead in their files is told. */
+  readonly tables?: readonly string[];
   /** What of the person it still finds, in counts and places. */
   readonly recheck: (db: Queryable, scope: ErasureScope) => Promise<readonly Residue[]>;
   /** The random id of the person's key, if there is one: what tells them from a stranger who is given their number again. */
@@ -229,6 +231,7 @@ export const ExportDone = Type.Object({
   file: Type.String(),
   sealed: Type.Boolean({ description: 'kept in the home under its key; `subject open-export` gives it out' }),
   expiresAt: Nullable,
+  expired: Type.Integer({ description: 'kept exports that nobody fetched in time and that were deleted' }),
   tables: Type.Array(Type.Object({ table: Type.String(), rows: Type.Integer() })),
   rows: Type.Integer(),
   withheld: Type.Array(Type.Object({ table: Type.String(), column: Type.String(), reason: Type.String() })),

@@ -21,7 +21,7 @@ export async function serveJobs(context: CommandContext, kinds: readonly JobKind
   });
   try {
     await refuseStrongLogin(database);
-    const worker = await startWorker({ database, control, kinds, clock: context.clock, log: context.log });
+    const worker = await startWorker({ database, control, kinds, clock: context.clock, log: context.log, host: context });
     context.say(`The worker takes jobs (${kinds.map(({ kind }) => kind).join(', ')}). Ctrl-C ends it when its jobs are safe.`);
     // Beside the jobs, by the login that owns the log: the worker's own may not write into it. Many may run, one is at work.
     const sequencer = await openSequencer(context);

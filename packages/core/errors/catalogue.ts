@@ -691,6 +691,12 @@ export const catalogue = {
     text: 'The job {job} is no longer held by this worker: it was cancelled or taken over by another. Nothing of this attempt was committed since its last checkpoint.',
     remedy: '`safekeep jobs show {job}` tells where it stands.',
   },
+  'job-needs-home': {
+    status: 503,
+    exit: 1,
+    text: 'The job {kind} works on the keys of the home, and this worker was started without one. Nothing was changed.',
+    remedy: 'Let a worker take it that `safekeep start --role worker` has started, in the home with the keys.',
+  },
   'job-timed-out': {
     status: 504,
     exit: 1,

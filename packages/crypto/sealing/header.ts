@@ -35,9 +35,7 @@ export function parseHeader(sealed: Uint8Array): Header {
   return { flags, keyId: Buffer.from(sealed.subarray(4, HEADER_BYTES)).toString('hex') };
 }
 
-export function writeHeader(target: Buffer, flags: number, keyId: Uint8Array): void {
-  target.writeUInt16BE(MAGIC, 0);
-  target[2] = VERSION_AND_SUITE;
-  target[3] = flags;
-  target.set(keyId, 4);
+/** {@link HEADER_BYTES} of them. */
+export function makeHeader(flags: number, keyId: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.of(MAGIC >> 8, MAGIC & 0xff, VERSION_AND_SUITE, flags), keyId]);
 }

@@ -1,4 +1,5 @@
-import { FLAG_ROW, FLAG_SUBJECT, HEADER_BYTES } from './header.ts';
+import { FLAG_BYTES, FLAG_ROW, FLAG_SUBJECT, makeHeader } from './header.ts';
+import type { SealingKey } from './key.ts';
 
 /**
  * Where a value belongs. It opens there and nowhere else: cut out and put into another column, tenant, person or row it is as
@@ -20,34 +21,35 @@ const FIELD_BYTES = 16;
 /** Both lengths are written in four bytes; a name or key near that is no name or key. */
 const PART_BYTES_AT_MOST = 65_535;
 
-export function flagsOf({ subject = false, row }: Place): number {
+function flagsOf({ subject = false, row }: Place): number {
   return (subject ? FLAG_SUBJECT : 0) | (row === undefined ? 0 : FLAG_ROW);
 }
 
-/** Makes the authenticated data of values of one place: all of it but the header is the same for all of them. */
-export function placeBinder(place: Place): (sealed: Uint8Array) => Buffer {
+/** What is the same for all values of one key at one place: their first 12 bytes, and the authenticated data that has them in it. */
+export type Bound = { readonly key: SealingKey; readonly header: Buffer; readonly data: Buffer };
+
+/** Works it out for a key; the last one is remembered, for most values of a place are under one. */
+export type Binder = (key: SealingKey) => Bound;
+
+export function placeBinder(place: Place): Binder {
   if (!UUID.test(place.field)) throw new TypeError('The field of a place is a UUID');
-  const tenant = part(place.tenant);
   const row = place.row === undefined ? Buffer.alloc(0) : part(place.row);
-  const data = Buffer.concat([
-    DOMAIN,
-    Buffer.alloc(HEADER_BYTES),
-    tenant,
-    Buffer.from(place.field.replaceAll('-', ''), 'hex').subarray(0, FIELD_BYTES),
-    row,
-  ]);
-  return (sealed) => {
-    data.set(sealed.subarray(0, HEADER_BYTES), DOMAIN.length);
-    return data;
-  };
+  const field = Buffer.from(place.field.replaceAll('-', ''), 'hex').subarray(0, FIELD_BYTES);
+  return binder(flagsOf(place), Buffer.concat([part(place.tenant), field, row]));
 }
 
 /** For bytes that are not the value of a field: `context` says what they are and where they belong. */
-export function contextBinder(context: Uint8Array): (sealed: Uint8Array) => Buffer {
-  const data = Buffer.concat([DOMAIN, Buffer.alloc(HEADER_BYTES), context]);
-  return (sealed) => {
-    data.set(sealed.subarray(0, HEADER_BYTES), DOMAIN.length);
-    return data;
+export function contextBinder(context: Uint8Array): Binder {
+  return binder(FLAG_BYTES, context);
+}
+
+function binder(flags: number, rest: Uint8Array): Binder {
+  let last: Bound | undefined;
+  return (key) => {
+    if (last?.key === key) return last;
+    const header = makeHeader(flags, key.idBytes);
+    last = { key, header, data: Buffer.concat([DOMAIN, header, rest]) };
+    return last;
   };
 }
 

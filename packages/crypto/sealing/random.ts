@@ -6,12 +6,12 @@ const POOL_BYTES = 12 * 1024;
 const pool = Buffer.alloc(POOL_BYTES);
 let used = POOL_BYTES;
 
-/** Random bytes into `target` at `offset`; never given out twice. */
-export function fillRandom(target: Buffer, offset: number, bytes: number): void {
-  if (used + bytes > POOL_BYTES) {
+/** Random bytes into all of `target`; never given out twice. */
+export function fillRandom(target: Buffer): void {
+  if (used + target.length > POOL_BYTES) {
     randomFillSync(pool);
     used = 0;
   }
-  pool.copy(target, offset, used, used + bytes);
-  used += bytes;
+  pool.copy(target, 0, used, used + target.length);
+  used += target.length;
 }

@@ -1,8 +1,8 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { SafekeepError } from '@safekeep/core';
-import { FLAG_BYTES, HEADER_BYTES, IV_BYTES, parseHeader, TAG_BYTES, writeHeader } from './header.ts';
+import { HEADER_BYTES, IV_BYTES, OVERHEAD_BYTES, parseHeader, TAG_BYTES } from './header.ts';
 import type { SealingKey } from './key.ts';
-import { contextBinder, flagsOf, placeBinder, type Place } from './place.ts';
+import { contextBinder, placeBinder, type Bound, type Place } from './place.ts';
 import { fillRandom } from './random.ts';
 import { decodeTyped, encodeTyped, type TypedValue } from './typed-value.ts';
 
@@ -13,7 +13,9 @@ const BODY_AT = HEADER_BYTES + IV_BYTES;
 /** GCM itself ends at 64 GiB, a bytea of PostgreSQL at 1 GB. */
 const PLAINTEXT_BYTES_AT_MOST = 2 ** 30 - 64;
 
-type Binder = (sealed: Uint8Array) => Buffer;
+// The ciphers copy both before they return; nothing else happens in between.
+const iv = Buffer.alloc(IV_BYTES);
+const tag = Buffer.alloc(TAG_BYTES);
 
 /** Seals values of one place, or opens them: what depends on the place alone is made once. */
 export type Sealer = {
@@ -25,10 +27,9 @@ export type Sealer = {
 
 export function sealerFor(place: Place): Sealer {
   const bind = placeBinder(place);
-  const flags = flagsOf(place);
   return {
-    seal: (key, value) => sealWith(key, bind, { flags, plaintext: encodeTyped(value) }),
-    open: (key, sealed) => decodeTyped(openWith(key, bind, { flags, sealed })),
+    seal: (key, value) => sealWith(bind(key), encodeTyped(value)),
+    open: (key, sealed) => decodeTyped(openWith(bind(key), sealed)),
   };
 }
 
@@ -57,26 +58,23 @@ export function openValue(key: SealingKey, place: Place, sealed: Uint8Array, sus
 
 /** Seals bytes that are no value of a field; `context` says what they are and where they belong, and is needed to open them. */
 export function sealBytes(key: SealingKey, context: Uint8Array, plaintext: Uint8Array): Buffer {
-  return sealWith(key, contextBinder(context), { flags: FLAG_BYTES, plaintext });
+  return sealWith(contextBinder(context)(key), plaintext);
 }
 
 /** @throws what {@link openValue} throws */
 export function openBytes(key: SealingKey, context: Uint8Array, sealed: Uint8Array): Buffer {
-  return openWith(key, contextBinder(context), { flags: FLAG_BYTES, sealed });
+  return openWith(contextBinder(context)(key), sealed);
 }
 
-function sealWith(
-  key: SealingKey,
-  bind: Binder,
-  { flags, plaintext }: { readonly flags: number; readonly plaintext: Uint8Array },
-): Buffer {
+function sealWith({ key, header, data }: Bound, plaintext: Uint8Array): Buffer {
   if (key.budget === 'spent') throw new SafekeepError('key-spent', { key: key.id });
   if (plaintext.length > PLAINTEXT_BYTES_AT_MOST) throw new SafekeepError('value-unfit', { type: 'sealed value (over 1 GB)' });
   const sealed = Buffer.allocUnsafe(BODY_AT + plaintext.length + TAG_BYTES);
-  writeHeader(sealed, flags, key.idBytes);
-  fillRandom(sealed, HEADER_BYTES, IV_BYTES);
-  const cipher = createCipheriv(CIPHER, key.keyObject, sealed.subarray(HEADER_BYTES, BODY_AT));
-  cipher.setAAD(bind(sealed));
+  header.copy(sealed);
+  fillRandom(iv);
+  iv.copy(sealed, HEADER_BYTES);
+  const cipher = createCipheriv(CIPHER, key.keyObject, iv);
+  cipher.setAAD(data);
   sealed.set(cipher.update(plaintext), BODY_AT);
   cipher.final();
   sealed.set(cipher.getAuthTag(), BODY_AT + plaintext.length);
@@ -84,25 +82,39 @@ function sealWith(
   return sealed;
 }
 
-function openWith(
-  key: SealingKey,
-  bind: Binder,
-  { flags, sealed }: { readonly flags: number; readonly sealed: Uint8Array },
-): Buffer {
-  const header = parseHeader(sealed);
-  if (header.keyId !== key.id) throw new SafekeepError('sealed-wrong-key', { needed: header.keyId, given: key.id });
-  // The header is authenticated, but bound data of another shape must not even be tried.
-  if (header.flags !== flags) throw new SafekeepError('sealed-foreign-place');
-  const decipher = createDecipheriv(CIPHER, key.keyObject, sealed.subarray(HEADER_BYTES, BODY_AT));
-  decipher.setAAD(bind(sealed));
-  decipher.setAuthTag(sealed.subarray(sealed.length - TAG_BYTES));
-  const plaintext = decipher.update(sealed.subarray(BODY_AT, sealed.length - TAG_BYTES));
+function openWith({ key, header, data }: Bound, sealed: Uint8Array): Buffer {
+  if (!beginsWith(sealed, header) || sealed.length < OVERHEAD_BYTES - 1) refuse(sealed, key);
+  const tagAt = sealed.length - TAG_BYTES;
+  take(sealed, HEADER_BYTES, iv);
+  take(sealed, tagAt, tag);
+  const decipher = createDecipheriv(CIPHER, key.keyObject, iv);
+  decipher.setAAD(data);
+  decipher.setAuthTag(tag);
+  const plaintext = decipher.update(sealed.subarray(BODY_AT, tagAt));
   try {
     decipher.final();
   } catch (cause) {
     throw new SafekeepError('sealed-tampered', {}, { cause });
   }
   return plaintext;
+}
+
+/** For what is this short, byte by byte is faster than a view. */
+function take(from: Uint8Array, at: number, into: Buffer): void {
+  for (let place = 0; place < into.length; place += 1) into[place] = from[at + place] ?? 0;
+}
+
+function beginsWith(sealed: Uint8Array, header: Buffer): boolean {
+  for (let at = 0; at < HEADER_BYTES; at += 1) if (sealed[at] !== header[at]) return false;
+  return true;
+}
+
+/** Why a value that does not begin as those of this key and place do is not even tried. */
+function refuse(sealed: Uint8Array, key: SealingKey): never {
+  const { keyId } = parseHeader(sealed);
+  if (keyId !== key.id) throw new SafekeepError('sealed-wrong-key', { needed: keyId, given: key.id });
+  // The flags are authenticated, but bound data of another shape must not even be tried.
+  throw new SafekeepError('sealed-foreign-place');
 }
 
 function opensAt(key: SealingKey, place: Place, sealed: Uint8Array): boolean {

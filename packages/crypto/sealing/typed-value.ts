@@ -30,6 +30,9 @@ export const TYPE_TAGS: Readonly<Record<ValueType, number>> = {
   bytea: 8,
 };
 
+type Text = Extract<TypedValue, { readonly type: 'text' | 'json' }>;
+const TEXT_FRONTS = { text: String.fromCharCode(TYPE_TAGS.text), json: String.fromCharCode(TYPE_TAGS.json) };
+
 // No two parts can match the same digits: a value from outside must not make the match take the square of its length.
 const NUMERIC = /^(-?)(\d+)(?:\.(\d+))?$/;
 /** Digits before and after the point that PostgreSQL holds (manual 8.1.2). */
@@ -39,6 +42,8 @@ const INT_LIMIT = 2n ** 63n;
 
 /** Type tag and canonical bytes. @throws `value-unfit` for what is no value of its type, never with the value. */
 export function encodeTyped(value: TypedValue): Buffer {
+  // A tag is a byte of ASCII: with the text behind it both are written at once.
+  if (value.type === 'text' || value.type === 'json') return Buffer.from(TEXT_FRONTS[value.type] + wellFormed(value), 'utf8');
   const body = encodeBody(value);
   const bytes = Buffer.allocUnsafe(1 + body.length);
   bytes[0] = TYPE_TAGS[value.type];
@@ -46,13 +51,14 @@ export function encodeTyped(value: TypedValue): Buffer {
   return bytes;
 }
 
-function encodeBody(typed: TypedValue): Uint8Array {
+/** PostgreSQL takes neither half of a surrogate pair nor NUL; Buffer would write U+FFFD and the value were lost. */
+function wellFormed({ type, value }: Text): string {
+  if (!value.isWellFormed() || value.includes('\0')) throw unfit(type);
+  return value;
+}
+
+function encodeBody(typed: Exclude<TypedValue, Text>): Uint8Array {
   switch (typed.type) {
-    case 'text':
-    case 'json':
-      // PostgreSQL takes neither half of a surrogate pair nor NUL; Buffer would write U+FFFD and the value were lost.
-      if (!typed.value.isWellFormed() || typed.value.includes('\0')) throw unfit(typed.type);
-      return Buffer.from(typed.value, 'utf8');
     case 'int':
       return int64(typed.value, typed.type);
     case 'numeric':
@@ -70,13 +76,14 @@ function encodeBody(typed: TypedValue): Uint8Array {
 
 /** @throws `sealed-malformed` for bytes that no encoder made: they opened, so whoever sealed them had the key and a fault. */
 export function decodeTyped(bytes: Buffer): TypedValue {
+  // Most values are texts; the tag is a byte of ASCII and so is UTF-8 too.
+  if (bytes[0] === TYPE_TAGS.text) return { type: 'text', value: utf8(bytes) };
+  if (bytes[0] === TYPE_TAGS.json) return { type: 'json', value: utf8(bytes) };
   const body = bytes.subarray(1);
   const length = (wanted: number): void => {
     if (body.length !== wanted) throw malformed('its content has not the length of its type');
   };
   switch (bytes[0]) {
-    case TYPE_TAGS.text:
-      return { type: 'text', value: utf8(body) };
     case TYPE_TAGS.int:
       length(8);
       return { type: 'int', value: body.readBigInt64BE() };
@@ -91,8 +98,6 @@ export function decodeTyped(bytes: Buffer): TypedValue {
     case TYPE_TAGS.bool:
       length(1);
       return { type: 'bool', value: body[0] !== 0 };
-    case TYPE_TAGS.json:
-      return { type: 'json', value: utf8(body) };
     case TYPE_TAGS.bytea:
       return { type: 'bytea', value: Buffer.from(body) };
     default:
@@ -100,9 +105,10 @@ export function decodeTyped(bytes: Buffer): TypedValue {
   }
 }
 
-function utf8(bytes: Buffer): string {
-  if (!isUtf8(bytes)) throw malformed('its text is no UTF-8');
-  return bytes.toString('utf8');
+/** What stands behind the tag. */
+function utf8(content: Buffer): string {
+  if (!isUtf8(content)) throw malformed('its text is no UTF-8');
+  return content.toString('utf8', 1);
 }
 
 /** As PostgreSQL prints it: no zeros in front, no sign at zero, the digits after the point kept, since 1.0 and 1.00 differ. */

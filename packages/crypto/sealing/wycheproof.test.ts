@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createDecipheriv, createHmac } from 'node:crypto';
+import { createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -88,6 +88,45 @@ test('RFC 5649, section 6, with a key of 256 bits (NIST KWP): what is wrapped co
   }
   assert.throws(() => wrapping.wrap(Buffer.alloc(0)), TypeError);
   assert.throws(() => new WrappingKey(Buffer.alloc(16)), TypeError);
+});
+
+test('many keys wrapped together are each what OpenSSL makes of one by itself, and one that is changed refuses all', () => {
+  const wrapping = new WrappingKey(randomBytes(32));
+  for (const [count, bytesEach] of [
+    [0, 40],
+    [1, 16],
+    [3, 24],
+    [7, 32],
+    [5000, 40],
+    [2, 128],
+  ] as const) {
+    const keys = randomBytes(count * bytesEach);
+    const wrapped = wrapping.wrapMany(keys, bytesEach);
+    for (let key = 0; key < count; key += 1)
+      assert.ok(
+        wrapping
+          .wrap(keys.subarray(key * bytesEach, (key + 1) * bytesEach))
+          .equals(wrapped.subarray(key * (bytesEach + 8), (key + 1) * (bytesEach + 8))),
+      );
+    assert.ok(wrapping.unwrapMany(wrapped, bytesEach).equals(keys));
+  }
+  const wrapped = wrapping.wrapMany(randomBytes(3 * 40), 40);
+  for (let at = 0; at < wrapped.length; at += 1) {
+    const changed = Buffer.from(wrapped);
+    changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8));
+    assert.throws(
+      () => wrapping.unwrapMany(changed, 40),
+      (error: unknown) => isSafekeepError(error, 'key-unwrap-failed'),
+    );
+  }
+  for (const [keys, bytesEach] of [
+    [41, 40],
+    [12, 12],
+    [8, 8],
+    [136, 136],
+  ] as const)
+    assert.throws(() => wrapping.wrapMany(Buffer.alloc(keys), bytesEach), TypeError);
+  assert.throws(() => wrapping.unwrapMany(Buffer.alloc(40), 40), TypeError);
 });
 
 // RFC 4231, test case 1, with the key padded to 32 bytes: HMAC pads keys with zeros, so the result is the same.

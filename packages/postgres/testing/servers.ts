@@ -22,12 +22,15 @@ const DEBIAN_15 = '/usr/lib/postgresql/15/bin';
 
 // Durability is of no use to a server that is thrown away. Its log is as quiet as that of the product's own server.
 const SETTINGS = {
-  fsync: 'off',
-  synchronous_commit: 'off',
-  full_page_writes: 'off',
-  max_connections: '300',
-  max_prepared_transactions: '20',
-  shared_buffers: '256MB',
+  'fsync': 'off',
+  'synchronous_commit': 'off',
+  'full_page_writes': 'off',
+  'max_connections': '300',
+  'max_prepared_transactions': '20',
+  'shared_buffers': '256MB',
+  // As most servers of users have it: whatever it keeps of a statement must hold no key.
+  'shared_preload_libraries': 'pg_stat_statements',
+  'pg_stat_statements.track': 'all',
   ...quietServerLog,
 };
 

@@ -6,7 +6,7 @@ import { leafBytes, leafOf, readSealed } from '../rules/leaf.ts';
 import { tileReader } from '../store/sequencer.ts';
 import { readLog } from '../testing/read-log.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
-import { beginErasure, drainBeforeErasure, forget } from './erase-subject.ts';
+import { beginErasure, drainBeforeErasure, emptyAfterErasure, forget } from './erase-subject.ts';
 
 const CLINIC = `
   create table patients (id integer primary key, name text, email text);
@@ -55,6 +55,7 @@ test('erasing a person leaves nothing of them readable, and every proof, checkpo
   const proof = await inclusionProof(reader, { index: first.index, size: old.size });
 
   const done = await erase(bench, 1);
+  await emptyAfterErasure(bench.sequencer);
   const { rows: waiting } = await bench.pool.query<{ text: string }>(
     `select coalesce(string_agg(i::text, ' '), '') as text
        from (select * from safekeep.audit_inbox_even union all select * from safekeep.audit_inbox_odd) as i`,
@@ -134,6 +135,38 @@ test('an application can neither switch its changes to keys only nor read an inb
   const update = (await bench.events()).find(({ action }) => action === 'update');
   assert.ok(update);
   assert.deepEqual((await bench.opened(update))[0]?.new, { name: 'Z' }, 'the setting alone does nothing');
+});
+
+test('whoever drains stands in line behind a sequencer that works, and does not go on without the log', async (t) => {
+  const bench = await workbench(t, { setUp: CLINIC });
+  await bench.capture(TABLES, { subjects });
+  await bench.pool.query(`insert into patients values (1, 'Ann', 'a@b.c')`);
+  const other = await bench.pool.connect();
+  await other.query('begin; lock table safekeep.audit_sequencer in exclusive mode');
+  const draining = drainBeforeErasure(bench.sequencer);
+  for (let waiting = 0; waiting === 0;) {
+    const { rows } = await bench.pool.query<{ n: number }>('select count(*)::int as n from pg_locks where not granted');
+    waiting = rows[0]?.n ?? 0;
+  }
+  assert.equal((await bench.events()).length, 0);
+  await other.query('commit');
+  other.release();
+  await draining;
+  assert.equal((await bench.events()).length, 1);
+});
+
+test('statistics never hold what stands in an inbox', async (t) => {
+  const bench = await workbench(t, { setUp: CLINIC });
+  await bench.capture(TABLES, { subjects });
+  await bench.pool.query(`insert into patients select n, 'Ann Secret', 'ann@secret.example' from generate_series(1, 50) as n`);
+  await bench.pool.query(
+    `update patients set name = 'Ann Second' where id < 40; analyze safekeep.audit_inbox_even, safekeep.audit_inbox_odd`,
+  );
+  const { rows } = await bench.pool.query<{ told: string }>(
+    `select coalesce(string_agg(s::text, ' '), '') as told from pg_stats as s where tablename like 'audit_inbox%'`,
+  );
+  assert.match(rows[0]?.told ?? '', /order_no/);
+  assert.doesNotMatch(rows[0]?.told ?? '', /Ann|secret/);
 });
 
 async function attack(client: pg.ClientBase): Promise<void> {

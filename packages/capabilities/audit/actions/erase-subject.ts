@@ -1,29 +1,57 @@
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
 import type { Fate } from '../../encryption/index.ts';
-import { captureKeysOnly, countNamed, forgetSubject, removeSequenced } from '../store/erasure.ts';
-import { lockSequencer } from '../store/sequencer.ts';
+import { keyAfter } from '../rules/key.ts';
+import {
+  captureKeysOnly,
+  countNamed,
+  forgetSubject,
+  readKeyChanges,
+  readRecords,
+  removeSequenced,
+  writeRemains,
+} from '../store/erasure.ts';
+import { openChanges } from '../store/event-values.ts';
+import { beginSequencing, commit, lockSequencer, logBusy, readCaptures, sweepKeysOnly } from '../store/sequencer.ts';
 import { sequence, type SequencerGround } from './sequence.ts';
 
 /** Who is erased, and whether what the law keeps goes too (only once no law keeps it any more). */
 export type Erased = { readonly tenant: string; readonly subject: string; readonly fates?: readonly Fate[] };
 
-/** Calls before an erasure gives up: each moves what was committed in the meantime. */
-const DRAINS_AT_MOST = 100;
-
 /**
  * The log's part of an erasure, in this order:
  *
  * 1. {@link drainBeforeErasure}, outside of any transaction;
- * 2. {@link beginErasure} as the first thing in the erasing transaction (READ COMMITTED);
+ * 2. {@link beginErasure} as the first thing in the erasing transaction (READ COMMITTED) after the rows of the person are locked;
  * 3. the erasure itself;
- * 4. {@link forget}, and the commit. If it is rolled back, nothing was forgotten.
+ * 4. {@link forget}, or where the person's keys must stay {@link recordRemains}; and the commit. If it is rolled back, nothing was
+ *    forgotten;
+ * 5. {@link emptyAfterErasure}, outside of any transaction.
+ *
+ * Locks are taken in one order everywhere: rows of the person, the sequencer, keys. A sequencer locks no row of a user's table, so
+ * nobody waits in a circle; two erasures wait for each other's rows at most, which the server ends (40P01) and the erasure repeats.
  */
 export async function drainBeforeErasure(ground: SequencerGround): Promise<void> {
-  for (let call = 0; call < DRAINS_AT_MOST; call += 1) {
-    const { state, events } = await sequence(ground);
-    if (state === 'done' && events === 0) return;
-  }
+  const { state } = await sequence(ground, { wait: true });
+  if (state === 'busy') throw logBusy();
+}
+
+/**
+ * Moves what was committed up to here into the log, the keyless traces of the erasure among it, and takes out of the inboxes what the log
+ * has: the plaintext of changes would stand there until the inbox that is written to is emptied, ten minutes and more. After it no
+ * inbox shows anything that was committed before the erasure; dead rows lie in its file until then.
+ *
+ * @throws `lock-timeout` where another does not let the log go for a minute; it can be called again.
+ */
+export async function emptyAfterErasure(ground: SequencerGround): Promise<void> {
+  await drainBeforeErasure(ground);
+  await ground.database.withClient(async (client) => {
+    if (!(await beginSequencing(client, { isolation: 'read committed', wait: true }))) throw logBusy();
+    await removeSequenced(client);
+    // Names the person, and was for the transaction that has ended.
+    await sweepKeysOnly(client);
+    await commit(client);
+  });
 }
 
 /**
@@ -40,13 +68,42 @@ export async function rehearseErasure(client: Queryable, { tenant, subject }: Er
   await captureKeysOnly(client, tenant, subject);
 }
 
+/** Rows that one statement writes down. */
+const REMAINS_AT_ONCE = 5000;
+
+/**
+ * Says of each row of the person that is still there how it stands now. Their history ends here: without this a later edit of such a row,
+ * with triggers off, would be seen by nobody. What is left of it holds nothing personal, is kept under the key that the law keeps, or is
+ * another person's.
+ */
+export async function recordRemains(
+  client: pg.ClientBase,
+  { keys }: Pick<SequencerGround, 'keys'>,
+  { tenant, subject }: Erased,
+): Promise<void> {
+  const captures = await readCaptures(client);
+  for (const [table, known] of await readRecords(client, { tenant, subject })) {
+    const capture = captures.get(`${tenant} ${table}`);
+    if (capture === undefined || capture.key.length === 0) continue;
+    const changes = await readKeyChanges(client, { tenant, subject }, capture);
+    const opened = await openChanges(client, keys.subjectKeys, changes);
+    const moved = changes.flatMap(({ id, record }) => {
+      const change = opened.get(id);
+      return record === null || typeof change !== 'object' ? [] : [keyAfter(record, capture.key, change.new ?? {})];
+    });
+    const records = [...new Set([...known, ...moved])];
+    for (let from = 0; from < records.length; from += REMAINS_AT_ONCE)
+      await writeRemains(client, capture, { subject, records: records.slice(from, from + REMAINS_AT_ONCE) });
+  }
+}
+
 /** Destroys keys and salts, and empties what points to the person. Every checkpoint, proof and consistency proof stays valid. */
 export async function forget(
-  client: Pick<pg.ClientBase, 'query'>,
+  client: pg.ClientBase,
   { keys }: Pick<SequencerGround, 'keys'>,
   { tenant, subject, fates = ['erasable'] }: Erased,
 ): Promise<{ readonly keyIds: readonly string[]; readonly events: number }> {
-  await removeSequenced(client);
+  await recordRemains(client, { keys }, { tenant, subject });
   const keyIds = await keys.subjectKeys.destroy(client, { tenant, subject }, fates);
   return { keyIds, events: await forgetSubject(client, { tenant, subject, fates, keyIds }) };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { sequence, type SequencerGround } from './sequence.ts';
+import { BATCH_AT_MOST, sequence, type SequencerGround } from './sequence.ts';
 
 /** From a commit to its signed checkpoint: at most this, what is left of it, and the batch itself. */
 const PAUSE_MS = 200;
@@ -13,8 +13,13 @@ const FLUSH_MS = 60_000;
 /** An inbox that is large to look through is looked through less often: so much longer than that takes. */
 const REST_FACTOR = 2;
 
+/** After more than fits into a batch there is no time to rest: as many will have come meanwhile. */
+function restAfter(events: number, tookMs: number): number {
+  return events >= BATCH_AT_MOST ? 0 : Math.max(PAUSE_MS, REST_FACTOR * tookMs);
+}
+
 /**
- * Sequences until `signal` is aborted; any number of processes may do so, one of them works at a time. A failure is told in the log and
+ * Sequences until `signal` is aborted, at the latest after the batch that is being moved; any number of processes may do so, one of them works at a time. A failure is told in the log and
  * tried again: events wait in the inbox, where nothing is lost.
  */
 export async function keepSequencing(ground: SequencerGround, signal: AbortSignal): Promise<void> {
@@ -24,13 +29,13 @@ export async function keepSequencing(ground: SequencerGround, signal: AbortSigna
     const startMs = ground.clock.elapsedMs();
     let pauseMs: number;
     try {
-      const { state } = await sequence(ground);
+      const { state, events } = await sequence(ground, { signal });
       if (startMs - flushedMs >= FLUSH_MS) {
         await ground.keys.flushUsage();
         flushedMs = startMs;
       }
       failures = 0;
-      pauseMs = state === 'busy' ? STANDBY_MS : Math.max(PAUSE_MS, REST_FACTOR * (ground.clock.elapsedMs() - startMs));
+      pauseMs = state === 'busy' ? STANDBY_MS : restAfter(events, ground.clock.elapsedMs() - startMs);
     } catch (error) {
       failures += 1;
       ground.log.error('sequencing-failed', { error });

@@ -4,6 +4,7 @@ import { newId, type Clock } from '@safekeep/core';
 import { ownerName, type KeyOwner, type SubjectKey } from '../../encryption/index.ts';
 import {
   QUARANTINE,
+  REMAIN,
   type Attribution,
   type Capture,
   type CapturedColumn,
@@ -32,7 +33,7 @@ export type Prepared = {
 };
 
 export type BatchGround = {
-  readonly keys: Pick<AuditKeys, 'subjectKeys' | 'pseudonymOf'>;
+  readonly keys: Pick<AuditKeys, 'subjectKeys' | 'pseudonymOf' | 'markOf'>;
   readonly captures: ReadonlyMap<string, Capture>;
   readonly clock: Clock;
   /** See {@link findInsertedRows}. */
@@ -68,9 +69,12 @@ export async function makeEvents(client: pg.ClientBase, rows: readonly InboxRow[
   const owners = drafts.flatMap((draft) => draft.parts.flatMap((part) => ownerOf(draft, part, known) ?? []));
   const keys = await ground.keys.subjectKeys.forSealing(client, owners);
   const settled = drafts.map((draft) =>
-    settle(draft, (part) => {
-      const owner = ownerOf(draft, part, known);
-      return owner === undefined ? undefined : keys.get(ownerName(owner));
+    settle(draft, {
+      markOf: ground.keys.markOf,
+      keyOf: (part) => {
+        const owner = ownerOf(draft, part, known);
+        return owner === undefined ? undefined : keys.get(ownerName(owner));
+      },
     }),
   );
   const texts = await normalised(
@@ -95,7 +99,7 @@ function draftOf(row: InboxRow, { capture, inserted, people }: Found): Draft {
   if (row.kind !== 'change' || row.action === 'truncate') return ownDraft(row);
   const restored = inserted.get(row.orderNo);
   const [old, made] = changedOnly(row, restored?.values);
-  const parts = partsOf(row, capture, people);
+  const parts = withErased(partsOf(row, capture, people), row);
   const personal = [old, made].some((values) =>
     Object.keys(values ?? {}).some((column) => columnOf(capture, column)?.personal !== false),
   );
@@ -105,6 +109,8 @@ function draftOf(row: InboxRow, { capture, inserted, people }: Found): Draft {
   if (plain.new === undefined) delete details['new'];
   if (restored?.incomplete === true) details['incomplete'] = true;
   if (row.keysOnly === true || restored?.erased === true) details['erased'] = true;
+  // How the row stands afterwards must be said by an event of its own: see REMAIN.
+  if (row.keysOnly === true) details['withheld'] = true;
   const nobody = personal && parts.length === 0;
   if (nobody && capture?.paths.length !== 0) details['quarantined'] = true;
   if (row.actor === null && capture?.actor !== 'off') Object.assign(details, { login: row.login, application: row.application });
@@ -125,13 +131,23 @@ function draftOf(row: InboxRow, { capture, inserted, people }: Found): Draft {
   };
 }
 
+type Own = { id?: string; subject?: string | null; details?: Record<string, unknown> | null };
+
+/** Written by record_audit_event, note_truncate, and an erasure that says what remains. */
+function ownOf({ own }: InboxRow): Own {
+  // Nobody else can write there.
+  return (own === null ? {} : JSON.parse(own)) as Own;
+}
+
+/** What remains of an erased person's row is theirs, also where it was detached from them: what the law keeps of it goes with their key. */
+function withErased(parts: readonly Part[], row: InboxRow): readonly Part[] {
+  const subject = row.action === REMAIN ? ownOf(row).subject : undefined;
+  if (subject === undefined || subject === null || parts.some((part) => part.subject === subject)) return parts;
+  return [...parts, { subject, side: 'both', paths: new Set() }];
+}
+
 function ownDraft(row: InboxRow): Draft {
-  // Written by record_audit_event and note_truncate.
-  const own = (row.own === null ? {} : JSON.parse(row.own)) as {
-    id?: string;
-    subject?: string | null;
-    details?: Record<string, unknown> | null;
-  };
+  const own = ownOf(row);
   const subject = own.subject ?? undefined;
   return {
     row,
@@ -220,8 +236,13 @@ type Settled = {
   readonly details: string | undefined;
 };
 
-/** Seals for those whose keys stand. Of those who are erased nothing is left but that something happened. */
-function settle(draft: Draft, keyOf: (part: Part) => SubjectKey | 'erased' | undefined): Settled {
+type Settling = {
+  readonly keyOf: (part: Part) => SubjectKey | 'erased' | undefined;
+  readonly markOf: AuditKeys['markOf'];
+};
+
+/** Seals for those whose keys stand. Of those who are erased nothing is left but that something happened, and marks of their row. */
+function settle(draft: Draft, { keyOf, markOf }: Settling): Settled {
   const { row, parts, personal } = draft;
   const standing = parts.flatMap((part) => {
     const key = keyOf(part);
@@ -237,9 +258,10 @@ function settle(draft: Draft, keyOf: (part: Part) => SubjectKey | 'erased' | und
         return [{ key, blob }];
       })
     : [];
-  const details = gone ? { ...draft.details, erased: true } : draft.details;
+  const details: Record<string, unknown> = gone ? { ...draft.details, erased: true } : draft.details;
   // Readable values of a row whose person is gone could be put together with what is known elsewhere.
   if (erased) for (const name of ['old', 'new']) delete details[name];
+  if (gone) Object.assign(details, marksOf(draft, { standing: standing.map(({ part }) => part), markOf }));
   return {
     draft,
     subjects: standing.flatMap(({ part }) => (isQuarantine(part) ? [] : [part.subject])),
@@ -250,6 +272,36 @@ function settle(draft: Draft, keyOf: (part: Part) => SubjectKey | 'erased' | und
     })),
     erased,
     details: Object.keys(details).length === 0 ? undefined : JSON.stringify(details),
+  };
+}
+
+/**
+ * By what a verification finds the row again and sees that it is as the log left it, and by what nobody else can tell a thing: marks under
+ * the home's key. Of personal values only what the erasure itself left there has one: others could be guessed by whoever has the key.
+ */
+function marksOf(
+  draft: Draft,
+  { standing, markOf }: { readonly standing: readonly Part[]; readonly markOf: Settling['markOf'] },
+): Record<string, unknown> {
+  const { row, capture } = draft;
+  if (row.kind !== 'change' || row.record === null) return {};
+  const names = [row.tenant, row.table, row.record];
+  const told = new Set(standing.flatMap((part) => Object.keys(owned(draft.new, capture, part) ?? {})));
+  const isMarked = ([column, value]: readonly [string, unknown]): boolean => {
+    const isPlain = columnOf(capture, column)?.personal === false;
+    if (told.has(column) || (isPlain && standing.length > 0)) return false;
+    return isPlain || value === null || row.action === REMAIN;
+  };
+  // Under the key that the row has from then on.
+  const key = row.newRecord ?? row.record;
+  const marks = Object.entries(draft.new ?? {})
+    .filter(isMarked)
+    .map(([column, value]) => [column, markOf([row.tenant, row.table, key, column, value])]);
+  return {
+    // Where others own the row too, its key stays readable.
+    ...(standing.length > 0 ? {} : { row: markOf(names) }),
+    ...(standing.length > 0 || row.newRecord === null ? {} : { movedTo: markOf([row.tenant, row.table, row.newRecord]) }),
+    ...(marks.length === 0 ? {} : { marks: Object.fromEntries(marks) }),
   };
 }
 

@@ -5,7 +5,7 @@ import type pg from 'pg';
 import type { Partitions } from '../model.ts';
 import { dropPartition, makePartitions, readPartitions, readPartitionsBefore } from '../store/partitions.ts';
 import { beginWriting, endWriting } from '../store/record.ts';
-import { beginSequencing, commit, readTrees } from '../store/sequencer.ts';
+import { beginSequencing, commit, logBusy, readTrees } from '../store/sequencer.ts';
 import { setTenant } from '../store/record.ts';
 import { recordEventWithin } from './record-event.ts';
 
@@ -25,13 +25,13 @@ type Drop = { readonly tenant: string; readonly keepMonths: number; readonly clo
  * Drops the months that lie longer back than `keepMonths`. Their events are gone; the trees still cover them, and every checkpoint stays
  * valid. That they were dropped is an event itself.
  *
- * @throws `audit-partition-held` when a hold concerns that time.
+ * @throws `audit-partition-held` when a hold concerns that time; `lock-timeout` where a sequencer does not let the log go.
  */
 export async function dropOldPartitions(database: Database, { tenant, keepMonths, clock }: Drop): Promise<Partitions> {
   const now = clock.now();
   const before = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - keepMonths, 1)).toISOString().slice(0, 10);
   const dropped = await database.withClient(async (client) => {
-    await beginSequencing(client, { isolation: 'read committed', wait: true });
+    if (!(await beginSequencing(client, { isolation: 'read committed', wait: true }))) throw logBusy();
     const old = await readPartitionsBefore(client, before);
     // A month holds events of every tenant.
     const tenants = new Set([tenant, ...(await readTrees(client)).map((tree) => tree.tenant)]);

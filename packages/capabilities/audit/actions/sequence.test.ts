@@ -4,6 +4,7 @@ import { testServers } from '@safekeep/postgres/testing';
 import { openCheckpoint } from '@safekeep/tlog';
 import { workbench } from '../testing/workbench.ts';
 import { readLog } from '../testing/read-log.ts';
+import { sequence } from './sequence.ts';
 
 const CLINIC = `
   create table patients (id integer primary key, name text, email text, shoe integer);
@@ -73,3 +74,30 @@ for (const server of testServers()) {
     assert.equal(Buffer.from(checkpoint.root).toString('base64'), log.root);
   });
 }
+
+test('a call comes to its end while an application writes faster than it can move, and signs what it moved', async (t) => {
+  const bench = await workbench(t, { setUp: CLINIC });
+  await bench.capture(TABLES, { subjects });
+  await bench.pool.query(`insert into patients select n, 'N', 'e', 1 from generate_series(1, 40) as n`);
+  const over = new AbortController();
+  const writing = (async () => {
+    for (let value = 0; !over.signal.aborted; value += 1) await bench.pool.query('update patients set shoe = $1', [value]);
+  })();
+  const done = await bench.sequence({ batch: 7 });
+  over.abort();
+  await writing;
+  assert.equal(done.state, 'done');
+  assert.ok(done.events >= 40, 'all that was there when it began');
+  assert.equal(done.logs[0]?.size, done.events);
+  await bench.sequence();
+  assert.deepEqual((await readLog(bench.pool)).faults, []);
+});
+
+test('one that is stopped ends after its batch and signs it', async (t) => {
+  const bench = await workbench(t, { setUp: CLINIC });
+  await bench.capture(TABLES, { subjects });
+  await bench.pool.query(`insert into patients select n, 'N', 'e', 1 from generate_series(1, 40) as n`);
+  const stopped = await sequence({ ...bench.sequencer, batch: 10 }, { signal: AbortSignal.abort() });
+  assert.deepEqual([stopped.state, stopped.events, stopped.logs[0]?.size], ['done', 10, 10]);
+  assert.equal((await bench.sequence()).events, 30);
+});

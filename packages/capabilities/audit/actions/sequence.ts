@@ -36,7 +36,7 @@ import {
 import { makeEvents, type PreparedEvent } from './make-events.ts';
 
 /** Events of one transaction: short enough that its rows lie in memory and its lock is soon free, long enough to be quick. */
-const BATCH_AT_MOST = 20_000;
+export const BATCH_AT_MOST = 20_000;
 /** Tries of a batch that another sequencer was quicker with. */
 const TRIES = 5;
 
@@ -55,23 +55,34 @@ export type SequencerGround = {
   readonly observe?: (moment: SequencerMoment) => void;
 };
 
+export type SequenceOptions = {
+  /** Stand in line for the lock instead of answering `busy` when another works; `busy` then means that it did not come in a minute. */
+  readonly wait?: boolean;
+  /** Between two batches; what was moved until then is signed. */
+  readonly signal?: AbortSignal;
+};
+
 /**
- * Moves what is committed into the trees until nothing is left, and signs them. Any number of processes may call it: one of them works,
- * the others answer `busy`. Killed anywhere, the next call goes on: each batch is one transaction, and nothing is signed before it.
+ * Moves into the trees all that is committed when it is called, and signs them: it comes to its end whatever is written meanwhile. Any
+ * number of processes may call it: one of them works, the others answer `busy`. Killed anywhere, the next call goes on: each batch is
+ * one transaction, and nothing is signed before it.
  */
-export async function sequence(ground: SequencerGround): Promise<Sequenced> {
+export async function sequence(ground: SequencerGround, options: SequenceOptions = {}): Promise<Sequenced> {
   const totals = { events: 0, quarantined: 0, erased: 0 };
-  if (!(await settleEras(ground))) return { state: 'busy', ...totals, logs: [] };
-  for (;;) {
-    const batch = await moveBatch(ground);
+  const wait = options.wait ?? false;
+  if (!(await settleEras(ground, wait))) return { state: 'busy', ...totals, logs: [] };
+  // A target from before this call says nothing of what was committed since; one of a batch of this call is newer than the call.
+  for (let isOwnTarget = false; ;) {
+    const batch = await moveBatch(ground, wait);
     if (batch === 'busy') return { state: 'busy', ...totals, logs: [] };
     totals.events += batch.events;
     totals.quarantined += batch.quarantined;
     totals.erased += batch.erased;
-    if (batch.isLast) break;
+    if (options.signal?.aborted === true || (!batch.isFull && (batch.isNewest || isOwnTarget))) break;
+    isOwnTarget ||= batch.isNewest;
   }
   if (totals.quarantined > 0) ground.log.warn('audit-people-unknown', { count: totals.quarantined });
-  const logs = await publish(ground);
+  const logs = await publish(ground, wait);
   if (logs === 'busy') return { state: 'busy', ...totals, logs: [] };
   await rotate(ground);
   return { state: 'done', ...totals, logs };
@@ -79,12 +90,20 @@ export async function sequence(ground: SequencerGround): Promise<Sequenced> {
 
 // ---- batches ---------------------------------------------------------------------------------------------------------
 
-type Batch = { readonly events: number; readonly quarantined: number; readonly erased: number; readonly isLast: boolean };
+type Batch = {
+  readonly events: number;
+  readonly quarantined: number;
+  readonly erased: number;
+  /** There was more than fits. */
+  readonly isFull: boolean;
+  /** It took from all that was committed when it began, and not from what an older target shows. */
+  readonly isNewest: boolean;
+};
 
-async function moveBatch(ground: SequencerGround): Promise<Batch | 'busy'> {
+async function moveBatch(ground: SequencerGround, wait: boolean): Promise<Batch | 'busy'> {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await ground.database.withClient((client) => tryBatch(client, ground));
+      return await ground.database.withClient((client) => tryBatch(client, ground, wait));
     } catch (error) {
       // 40001: another sequencer wrote the state after this transaction began. Nothing of it was kept.
       const outrun = error instanceof Error && 'code' in error && error.code === '40001';
@@ -93,8 +112,8 @@ async function moveBatch(ground: SequencerGround): Promise<Batch | 'busy'> {
   }
 }
 
-async function tryBatch(client: pg.ClientBase, ground: SequencerGround): Promise<Batch | 'busy'> {
-  if (!(await beginSequencing(client, { isolation: 'repeatable read' }))) return 'busy';
+async function tryBatch(client: pg.ClientBase, ground: SequencerGround, wait: boolean): Promise<Batch | 'busy'> {
+  if (!(await beginSequencing(client, { isolation: 'repeatable read', wait }))) return 'busy';
   const state = await readState(client, await readCluster(client));
   const { snapshot, at, partition } = await readMoment(client);
   const limit = ground.batch ?? BATCH_AT_MOST;
@@ -110,7 +129,7 @@ async function tryBatch(client: pg.ClientBase, ground: SequencerGround): Promise
   ground.observe?.('copied');
   await commit(client);
   ground.observe?.('moved');
-  return { ...totals, isLast: !isFull && state.target === null };
+  return { ...totals, isFull, isNewest: state.target === null };
 }
 
 /**
@@ -137,7 +156,7 @@ async function moveRows(
   client: pg.ClientBase,
   ground: SequencerGround,
   { rows, at, partition, beyond }: Move,
-): Promise<Omit<Batch, 'isLast'>> {
+): Promise<Pick<Batch, 'events' | 'quarantined' | 'erased'>> {
   if (rows.length === 0) return { events: 0, quarantined: 0, erased: 0 };
   // A partition that is missing must not stop anybody; that it was is seen in the health of the log.
   if (!partition) await makePartition(client, at);
@@ -193,9 +212,9 @@ type Reason = 'cluster-changed' | 'rolled-back';
  * Looks whether this is still the database whose trees were signed. If the cluster is another (restored, promoted, moved), transaction
  * ids mean nothing any more; if a tree does not contain what was signed of it, it was put back. Then the log goes on as a new era.
  */
-async function settleEras(ground: SequencerGround): Promise<boolean> {
+async function settleEras(ground: SequencerGround, wait: boolean): Promise<boolean> {
   return await ground.database.withClient(async (client) => {
-    if (!(await beginSequencing(client, { isolation: 'repeatable read' }))) return false;
+    if (!(await beginSequencing(client, { isolation: 'repeatable read', wait }))) return false;
     const cluster = await readCluster(client);
     const state = await readState(client, cluster);
     const changed = state.systemIdentifier !== cluster.systemIdentifier || state.timeline !== cluster.timeline;
@@ -305,9 +324,9 @@ async function adopt(
 // ---- signatures ------------------------------------------------------------------------------------------------------
 
 /** Signs each tree that grew. On disk in the home before the database knows of it: a kill in between only signs the same again. */
-async function publish(ground: SequencerGround): Promise<Sequenced['logs'] | 'busy'> {
+async function publish(ground: SequencerGround, wait: boolean): Promise<Sequenced['logs'] | 'busy'> {
   return await ground.database.withClient(async (client) => {
-    if (!(await beginSequencing(client, { isolation: 'read committed' }))) return 'busy';
+    if (!(await beginSequencing(client, { isolation: 'read committed', wait }))) return 'busy';
     const trees = await readTrees(client);
     for (const tree of trees) {
       // Looked at again: this transaction may see another tree than the one that was looked at when the call began.

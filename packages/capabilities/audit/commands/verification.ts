@@ -6,7 +6,7 @@ import manifest from '../../package.json' with { type: 'json' };
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
 import { withAuditKeys } from '../keys/audit-keys.ts';
 import { NoteText } from '../model.ts';
-import { openChanges } from '../store/event-values.ts';
+import { openEvents } from '../store/event-values.ts';
 import { exportTiles } from '../verification/export-tiles.ts';
 import { keptCheckpoints, writeLogFile } from '../verification/log-files.ts';
 import { LogVerification } from '../verification/model.ts';
@@ -78,7 +78,7 @@ async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: 
   const { verifierKey } = await context.signer();
   const outside = await keptCheckpoints(context.home, context.tenant);
   const wanted = await tablesOfMap(context);
-  return await withAuditKeys(context, ({ subjectKeys, pseudonymOf }) =>
+  return await withAuditKeys(context, ({ subjectKeys, pseudonymOf, markOf }) =>
     withProgress(context, 'events', (progress) =>
       verifyDatabase(database, {
         tenant: context.tenant,
@@ -87,7 +87,8 @@ async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: 
         wanted,
         full,
         pseudonymOf,
-        valuesOf: (client, events) => openChanges(client, subjectKeys, events),
+        markOf,
+        valuesOf: (client, events) => openEvents(client, subjectKeys, events),
         signal: context.signal,
         progress,
       }),

@@ -1,22 +1,21 @@
 import type { CommandContext } from '../../capability.ts';
 import { openKeys, type Keyring, type SubjectKeys } from '../../encryption/index.ts';
-import { openPseudonyms, type PseudonymOf } from './key-file.ts';
+import { openHomeKey, type HomeKey } from './key-file.ts';
 
-/** What the log seals with, and what it calls actors by. */
-export type AuditKeys = {
+/** What the log seals with, and what it calls actors and rows of erased people by. */
+export type AuditKeys = HomeKey & {
   readonly subjectKeys: SubjectKeys;
-  readonly pseudonymOf: PseudonymOf;
   /** Writes down how often keys were used; about once a minute, between transactions. */
   readonly flushUsage: () => Promise<void>;
   /** The same, and forgets them. */
   readonly close: () => Promise<void>;
 };
 
-/** People's keys are those of the ring. Throws what {@link openPseudonyms} throws. */
+/** People's keys are those of the ring. Throws what {@link openHomeKey} throws. */
 export async function auditKeys(home: string, ring: Keyring): Promise<AuditKeys> {
   return {
     subjectKeys: ring.subjectKeys,
-    pseudonymOf: await openPseudonyms(home),
+    ...(await openHomeKey(home)),
     flushUsage: () => ring.flushUsage(),
     close: () => ring.close(),
   };

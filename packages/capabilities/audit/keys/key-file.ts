@@ -13,11 +13,19 @@ const POOL_BYTES = 4096;
 export type PseudonymOf = (tenant: string, actor: string) => Buffer;
 
 /**
- * Pseudonyms of actors, by a key file of the home that is made on first use.
+ * Stands for a row of an erased person, or for a value that the erasure left in it: base64 of 16 bytes. Whoever has the database and
+ * not the home's key can neither tell what it stands for nor make one for something else.
+ */
+export type MarkOf = (parts: readonly unknown[]) => string;
+
+export type HomeKey = { readonly pseudonymOf: PseudonymOf; readonly markOf: MarkOf };
+
+/**
+ * Pseudonyms of actors and marks of rows, by a key file of the home that is made on first use.
  *
  * @throws `key-file-unsafe`, `key-file-broken`, `file-unwritable`.
  */
-export async function openPseudonyms(home: string): Promise<PseudonymOf> {
+export async function openHomeKey(home: string): Promise<HomeKey> {
   const path = join(home, 'keys', 'audit.key');
   await createOnce(path, `${randomBytes(KEY_BYTES).toString('base64')}\n`);
   const { mode } = await stat(path);
@@ -25,8 +33,13 @@ export async function openPseudonyms(home: string): Promise<PseudonymOf> {
   const root = Buffer.from((await readFile(path, 'utf8')).trim(), 'base64');
   if (root.length !== KEY_BYTES)
     throw new SafekeepError('key-file-broken', { path, reason: `it does not hold ${KEY_BYTES} bytes in base64` });
-  const naming = Buffer.from(hkdfSync('sha256', root, '', 'safekeep audit 1 actor pseudonyms', KEY_BYTES));
-  return (tenant, actor) => createHmac('sha256', naming).update(`${tenant}\n${actor}`).digest().subarray(0, PSEUDONYM_BYTES);
+  const keyFor = (use: string): Buffer => Buffer.from(hkdfSync('sha256', root, '', `safekeep audit 1 ${use}`, KEY_BYTES));
+  const [naming, marking] = [keyFor('actor pseudonyms'), keyFor('row marks')];
+  const code = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest().subarray(0, PSEUDONYM_BYTES);
+  return {
+    pseudonymOf: (tenant, actor) => code(naming, `${tenant}\n${actor}`),
+    markOf: (parts) => code(marking, JSON.stringify(parts)).toString('base64'),
+  };
 }
 
 let pool = Buffer.alloc(0);

@@ -25,6 +25,7 @@ const DID: Readonly<Record<string, string>> = {
   access: 'looked at',
   export: 'exported',
   erase: 'erased',
+  remain: 'noted the state of',
   denied: 'tried to look at, and was refused,',
 };
 

@@ -11,3 +11,18 @@ export function splitKey(text: string): readonly string[] {
 export function joinKey(parts: readonly string[]): string {
   return parts.map((part) => part.replaceAll('\\', '\\\\').replaceAll(',', '\\,')).join(',');
 }
+
+/** The key that a row has after a change that wrote these values; an UPDATE names the parts that it changed alone. */
+export function keyAfter(
+  record: string,
+  key: readonly { readonly name: string }[],
+  values: Readonly<Record<string, unknown>>,
+): string {
+  const parts = splitKey(record);
+  return joinKey(
+    key.map(({ name }, place) => {
+      const written = values[name];
+      return typeof written === 'string' ? written : (parts[place] ?? '');
+    }),
+  );
+}

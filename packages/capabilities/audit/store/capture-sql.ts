@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
-import type { Capture, CapturedColumn, ColumnForm } from '../model.ts';
+import { REMAIN, type Capture, type CapturedColumn, type ColumnForm } from '../model.ts';
 
 // The statements that make a table's changes known. Names are quoted by the library; nothing of a row becomes text of a statement.
 
@@ -409,6 +409,21 @@ function columnsOf(shape: CaptureShape, names: readonly string[]): readonly Capt
 function tenantOf(shape: CaptureShape, row: string): string {
   const own = pg.escapeLiteral(shape.tenant);
   return shape.tenantColumn === null ? own : `coalesce(${row}.${pg.escapeIdentifier(shape.tenantColumn)}::pg_catalog.text, ${own})`;
+}
+
+/** An event of how each of these rows stands, into the inbox. $1 the event's own part, then an array of texts for each column of the key. */
+export function remainStatement(capture: Capture): string {
+  const shape = { ...capture, partitioned: false };
+  const keys = capture.key.map((_, place) => `k${place}`);
+  const equal = capture.key.map((column, place) => `r.${name(column)} = k.k${place}::${column.type}`);
+  return `insert into safekeep.audit_inbox_even ${INBOX_COLUMNS.replace(')', ', own)')}
+    select ${tenantOf(shape, 'r')}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', '${REMAIN}',
+      ${pg.escapeLiteral(capture.table)}, ${keyOf(shape, 'r')}, null, ${linksOf(shape, 'r')}, null, null, ${pairs(capture.columns, 'r')}, null,
+      nullif(pg_catalog.current_setting('safekeep.actor', true), ''), nullif(pg_catalog.current_setting('safekeep.purpose', true), ''),
+      nullif(pg_catalog.current_setting('safekeep.request', true), ''), nullif(pg_catalog.current_setting('safekeep.proof', true), ''),
+      pg_catalog.pg_backend_pid(), pg_catalog.now(), session_user, pg_catalog.current_setting('application_name'), $1::pg_catalog.jsonb
+      from rows from (${keys.map((_, place) => `pg_catalog.unnest($${place + 2}::pg_catalog.text[])`).join(', ')}) as k (${keys.join(', ')})
+      join ${pg.escapeIdentifier(capture.schema)}.${pg.escapeIdentifier(capture.name)} as r on ${equal.join(' and ')}`;
 }
 
 /** Of a table that is not as it was mapped any more: every column by the name that it has now. */

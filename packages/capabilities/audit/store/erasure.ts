@@ -1,5 +1,10 @@
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
+import type { Capture, EventRow } from '../model.ts';
+import { splitKey } from '../rules/key.ts';
+import { remainStatement } from './capture-sql.ts';
+import { EVENT_COLUMNS } from './events.ts';
+import { unlessUnreadable } from './live-rows.ts';
 
 type Client = Pick<pg.ClientBase, 'query'>;
 
@@ -46,6 +51,54 @@ export async function forgetSubject(
     [tenant, subject, fates, keyIds],
   );
   return Number(rows[0]?.forgotten ?? 0);
+}
+
+/** By table the keys of rows that the log may know as the person's, or of which an erasure that is not sequenced yet left values out. */
+export async function readRecords(
+  client: Client,
+  { tenant, subject }: { readonly tenant: string; readonly subject: string },
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const { rows } = await client.query<{ table: string; records: string[] }>(
+    `select r.table_name as "table", array_agg(distinct r.record) as records from (
+       select e.table_name, e.record from safekeep.audit_events as e
+        where e.tenant_id = $1 and e.subject = $2 and e.kind = 'change' and e.record is not null
+       union all
+       select e.table_name, e.record from safekeep.audit_events as e
+        where e.tenant_id = $1 and e.other_subjects @> array[$2] and e.kind = 'change' and e.record is not null
+       union all
+       select i.table_name, coalesce(i.new_record, i.record)
+         from (select * from safekeep.audit_inbox_even union all select * from safekeep.audit_inbox_odd) as i
+        where i.tenant_id = $1 and i.keys_only and i.action <> 'delete' and i.record is not null) as r
+      group by r.table_name`,
+    [tenant, subject],
+  );
+  return new Map(rows.map(({ table, records }) => [table, records]));
+}
+
+/** The person's events in which a key of the table's rows was written: the row may have another key by now than the event names. */
+export async function readKeyChanges(
+  client: Client,
+  { tenant, subject }: { readonly tenant: string; readonly subject: string },
+  { table, key }: Pick<Capture, 'table' | 'key'>,
+): Promise<readonly EventRow[]> {
+  const { rows } = await client.query<EventRow>(
+    `select ${EVENT_COLUMNS} from safekeep.audit_events as e
+      where e.tenant_id = $1 and (e.subject = $2 or e.other_subjects @> array[$2]) and e.kind = 'change' and e.table_name = $3
+        and e.columns && $4::text[] and e.record is not null`,
+    [tenant, subject, table, key.map(({ name }) => name)],
+  );
+  return rows;
+}
+
+/** Writes down how these rows stand now. Those that are not there any more say nothing; nor does a table that cannot be read. */
+export async function writeRemains(
+  client: Client,
+  capture: Capture,
+  { subject, records }: { readonly subject: string; readonly records: readonly string[] },
+): Promise<void> {
+  const parts = records.map(splitKey);
+  const arrays = capture.key.map((_, place) => parts.map((each) => each[place] ?? null));
+  await unlessUnreadable(client, () => client.query(remainStatement(capture), [JSON.stringify({ subject }), ...arrays]));
 }
 
 /** Events of tables with these fates that name the person. */

@@ -1,9 +1,17 @@
 import type pg from 'pg';
 import type { SubjectKey, SubjectKeys } from '../../encryption/index.ts';
-import type { Change, EventRow, SealedBlob, Values } from '../model.ts';
+import type { Change, EventRow, Marks, SealedBlob, Values } from '../model.ts';
 import { blobContext, readCommitments, readSealed } from '../rules/leaf.ts';
 
 type Part = { readonly old?: Values; readonly new?: Values };
+
+/** What is left to read of a change. */
+export type OpenedEvent = {
+  readonly change: Change;
+  readonly marks: Marks;
+  /** What became of the rest: nothing is missing; an erasure left it out when it was sequenced; it was taken since; it was altered since. */
+  readonly rest: 'none' | 'left-out' | 'taken' | 'unreadable';
+};
 
 /**
  * What changes said: readable values and opened ones together, by the id of the event. `erased` where a key or the values are
@@ -15,35 +23,63 @@ export async function openChanges(
   keys: SubjectKeys,
   events: readonly EventRow[],
 ): Promise<ReadonlyMap<string, OpenedChange>> {
+  const opened = await openEvents(client, keys, events);
+  return new Map(
+    [...opened].map(([id, { change, rest }]) => [id, rest === 'none' ? change : rest === 'unreadable' ? 'unreadable' : 'erased']),
+  );
+}
+
+/** The same, and of what is erased or altered all that can be read of it still. */
+export async function openEvents(
+  client: pg.ClientBase,
+  keys: SubjectKeys,
+  events: readonly EventRow[],
+): Promise<ReadonlyMap<string, OpenedEvent>> {
   const sealed = events.map((event) => ({ event, blobs: blobsOf(event) }));
   const ids = [...new Set(sealed.flatMap(({ blobs }) => blobs?.map(({ keyId }) => keyId) ?? []))];
   const known = ids.length === 0 ? new Map<string, never>() : await keys.forOpening(client, ids);
-  return new Map(sealed.map(({ event, blobs }) => [event.id, blobs === undefined ? 'unreadable' : openEvent(event, blobs, known)]));
+  return new Map(sealed.map(({ event, blobs }) => [event.id, openEvent(event, blobs, known)]));
 }
 
 export type OpenedChange = Change | 'erased' | 'unreadable';
 
-function openEvent(event: EventRow, blobs: readonly SealedBlob[], keys: ReadonlyMap<string, SubjectKey | 'erased'>): OpenedChange {
+function openEvent(
+  event: EventRow,
+  blobs: readonly SealedBlob[] | undefined,
+  keys: ReadonlyMap<string, SubjectKey | 'erased'>,
+): OpenedEvent {
   const details: unknown = event.details === null ? {} : JSON.parse(event.details);
+  const said = isRecord(details) ? details : {};
   const parts = [partOf(details)];
-  let isErased = isRecord(details) && details['erased'] === true;
-  for (const [place, { keyId, bytes }] of blobs.entries()) {
+  // Written by the sequencer: texts by column.
+  const marks = isRecord(said['marks']) ? (said['marks'] as Marks) : {};
+  let rest: OpenedEvent['rest'] = blobs === undefined ? 'unreadable' : said['erased'] === true ? 'left-out' : 'none';
+  for (const [place, { keyId, bytes }] of (blobs ?? []).entries()) {
     const key = keys.get(keyId);
     if (key === undefined || key === 'erased') {
-      isErased = true;
+      if (rest !== 'unreadable') rest = 'taken';
       continue;
     }
-    const part = openBlob(key, bytes, blobContext(event, place));
-    if (part === undefined) return 'unreadable';
-    parts.push(part);
+    const part = openBlob(key, bytes, { event, place });
+    if (part === undefined) rest = 'unreadable';
+    else parts.push(part);
   }
-  return isErased ? 'erased' : merged(parts);
+  return { change: merged(parts), marks, rest };
 }
 
-/** Undefined where the bytes are not those that were sealed for this place: a key throws then, by its contract. */
-function openBlob(key: SubjectKey, bytes: Uint8Array, context: Uint8Array): Part | undefined {
+/**
+ * Undefined where the bytes are not those that were sealed for this place (a key throws then, by its contract), or the event names another
+ * row than they do: once the salt of its owner is destroyed, only they tell whose values these are.
+ */
+function openBlob(
+  key: SubjectKey,
+  bytes: Uint8Array,
+  { event, place }: { readonly event: EventRow; readonly place: number },
+): Part | undefined {
   try {
-    return partOf(JSON.parse(key.open(bytes, context).toString('utf8')));
+    const opened: unknown = JSON.parse(key.open(bytes, blobContext(event, place)).toString('utf8'));
+    const isOfRow = event.record === null || (isRecord(opened) && opened['record'] === event.record);
+    return isOfRow ? partOf(opened) : undefined;
   } catch {
     return undefined;
   }

@@ -67,7 +67,11 @@ function equals(column: Pick<CapturedColumn, 'name' | 'type'>, row: string, text
   return `${row}.${pg.escapeIdentifier(column.name)} = ${text}::${column.type}`;
 }
 
-async function unlessUnreadable<Result>(client: pg.ClientBase, read: () => Promise<Result>): Promise<Result | undefined> {
+/** Undefined where the table cannot be read; the transaction goes on. */
+export async function unlessUnreadable<Result>(
+  client: Pick<pg.ClientBase, 'query'>,
+  read: () => Promise<Result>,
+): Promise<Result | undefined> {
   await client.query('savepoint reading');
   try {
     const result = await read();

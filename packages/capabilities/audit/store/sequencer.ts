@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { SafekeepError } from '@safekeep/core';
 import type { TileReader } from '@safekeep/tlog';
 import { parseTilePath, type ChangedTile } from '@safekeep/tlog';
 import type { Capture } from '../model.ts';
@@ -20,15 +21,18 @@ const SETTINGS = `set local search_path = pg_catalog, pg_temp; set local timezon
   set local idle_in_transaction_session_timeout = '5min'; set local datestyle = 'ISO, YMD'; set local intervalstyle = 'iso_8601';
   set local bytea_output = 'hex'; set local extra_float_digits = 1`;
 
+/** In line for the lock: a batch takes seconds, an erasure of many rows too. */
+const IN_LINE = '60s';
+
 /**
- * Opens a transaction and takes the one lock that makes a sequencer the only one; false where another has it. The lock comes before
+ * Opens a transaction and takes the one lock that makes a sequencer the only one; false where another has it (with `wait`: for a minute). The lock comes before
  * the first look at anything, so that what is then seen is newer than everything the other did.
  */
 export async function beginSequencing(
   client: pg.ClientBase,
   { isolation, wait = false }: { readonly isolation: 'repeatable read' | 'read committed'; readonly wait?: boolean },
 ): Promise<boolean> {
-  await client.query(`begin isolation level ${isolation}; ${SETTINGS}`);
+  await client.query(`begin isolation level ${isolation}; ${SETTINGS}; set local lock_timeout = '${IN_LINE}'`);
   try {
     await client.query(`lock table safekeep.audit_sequencer in exclusive mode ${wait ? '' : 'nowait'}`);
     return true;
@@ -37,6 +41,11 @@ export async function beginSequencing(
     await client.query('rollback');
     return false;
   }
+}
+
+/** Where a wait came to its end. */
+export function logBusy(cause?: unknown): SafekeepError {
+  return new SafekeepError('lock-timeout', { target: 'the log, at which a sequencer or an erasure works,', tries: 1 }, { cause });
 }
 
 function isLocked(error: unknown): boolean {

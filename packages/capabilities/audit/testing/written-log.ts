@@ -126,6 +126,11 @@ export function pseudonymOf(tenant: string, actor: string): Buffer {
   return createHash('sha256').update(`${tenant}\n${actor}`).digest().subarray(0, 16);
 }
 
+/** As for pseudonyms. */
+export function markOf(parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest().subarray(0, 16).toString('base64');
+}
+
 function microseconds(ms: number): string {
   return new Date(ms).toISOString().replace('Z', '000Z');
 }

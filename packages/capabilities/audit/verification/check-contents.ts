@@ -23,7 +23,11 @@ export function checkContents(
     const bytes = kind === 'l' ? linkBytes(event) : kind === 'r' ? readable : sealed.shift();
     if (salt === undefined) {
       // A salt is destroyed together with what it opened; sealed bytes may stay, for nobody can open them.
-      const stays = kind === 'r' ? readable !== undefined : kind === 'l' && event.record !== null;
+      // The record of a row that others share stays theirs: what is sealed for them names it too.
+      const stays =
+        kind === 'r'
+          ? readable !== undefined
+          : kind === 'l' && event.record !== null && event.subject === null && event.otherSubjects === null;
       if (stays) changed(event, `${NAMES[kind]} has no salt any more, and stands there all the same`, faults);
       continue;
     }

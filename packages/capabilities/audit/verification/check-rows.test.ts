@@ -6,12 +6,12 @@ import { testDatabase, testServers } from '@safekeep/postgres/testing';
 import { applyPlan } from '@safekeep/capabilities/plan';
 import { auditCapture } from '../contributors/capture.ts';
 import type { SubjectKeys } from '../../encryption/index.ts';
-import { openChanges } from '../store/event-values.ts';
+import { openEvents } from '../store/event-values.ts';
 import { readOnly } from '../store/read-only.ts';
 import { checkRows } from './check-rows.ts';
 import { checkStanding } from './check-standing.ts';
 import { faultList } from './faults.ts';
-import { TENANT, writtenLog, type Told } from '../testing/written-log.ts';
+import { markOf, TENANT, writtenLog, type Told } from '../testing/written-log.ts';
 
 const SET_UP = `
   create table public.patients (id integer primary key, note text, amount numeric(10, 2), seen_at timestamptz, born date, tags text[], wait interval);
@@ -56,7 +56,7 @@ async function bench(t: TestContext, server = testServers()[0]) {
     const faults = faultList();
     const signal = new AbortController().signal;
     await readOnly(made.database, TENANT, (client) =>
-      checkRows(client, { tenant: TENANT, signal, faults, valuesOf: (db, events) => openChanges(db, noKeys, events) }),
+      checkRows(client, { tenant: TENANT, signal, faults, markOf, valuesOf: (db, events) => openEvents(db, noKeys, events) }),
     );
     return faults.list().map(({ code, index, detail }) => `${code} ${index ?? ''} ${detail}`);
   };

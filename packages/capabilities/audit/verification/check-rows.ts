@@ -1,9 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type pg from 'pg';
+import type { MarkOf } from '../keys/key-file.ts';
 import type { Capture, EventRow } from '../model.ts';
-import type { OpenedChange } from '../store/event-values.ts';
+import { readLiveRows } from '../store/live-rows.ts';
 import type { FaultList } from './faults.ts';
 import type { RowValues } from './model.ts';
+import { readMarked, type Marked } from './marked-rows.ts';
+import { newestFirst, saidBy, stateOf, type Emptied, type Said } from './row-state.ts';
 import { isThere, lastTruncate, walkEvents, walkRows, type LiveRow, type Walk } from './store/rows.ts';
 import { readCaptures } from './store/standing.ts';
 
@@ -13,6 +16,7 @@ const BATCH = 1000;
 type Ground = {
   readonly tenant: string;
   readonly valuesOf: RowValues;
+  readonly markOf: MarkOf;
   readonly signal: AbortSignal;
   readonly faults: FaultList;
 };
@@ -20,7 +24,7 @@ type Ground = {
 /**
  * Holds every row of every captured table against what the log says of it last: a value that no event explains was written with
  * triggers off. Of columns that were never written since capture began the log knows nothing, and nothing is said of them; of a
- * row without any event only whether it was written since.
+ * row without any event only whether it was written since. Of a row of an erased person the log knows what the erasure said of it.
  */
 export async function checkRows(client: pg.ClientBase, ground: Ground): Promise<void> {
   for (const capture of await readCaptures(client, ground.tenant)) {
@@ -29,138 +33,202 @@ export async function checkRows(client: pg.ClientBase, ground: Ground): Promise<
   }
 }
 
-async function checkTable(client: pg.ClientBase, capture: Capture, ground: Ground): Promise<void> {
-  const emptied = await lastTruncate(client, capture);
-  const rows = await walkRows(client, capture);
-  const events = await walkEvents(client, capture);
-  const live = peekable(rows);
-  const unexplained: LiveRow[] = [];
-  const movedTo = new Set<string>();
-  for await (const histories of batchesOf(historiesOf(events))) {
-    ground.signal.throwIfAborted();
-    const values = await ground.valuesOf(
-      client,
-      histories.flatMap((history) => history.events),
-    );
-    for (const history of histories) {
-      await skipTo(live, history.record, unexplained);
-      const row = (await live.peek())?.record === history.record ? await live.take() : undefined;
-      const known = stateOf(history, values, emptied);
-      for (const key of known.movedTo(capture)) movedTo.add(key);
-      compare(capture, { history, row, known }, ground.faults);
-    }
-  }
-  await skipTo(live, undefined, unexplained);
-  for (const { record } of unexplained.filter((row) => !movedTo.has(row.record))) {
-    ground.faults.add(
-      'row-unexplained',
-      `${capture.table}: the row ${record} was written since capture began, and the log has no event of it.`,
-    );
-  }
-  await rows.end();
-  await events.end();
-}
-
-/** Rows below `record` have no event. Those written since capture began should have one. */
-async function skipTo(live: Peekable<LiveRow>, record: string | undefined, unexplained: LiveRow[]): Promise<void> {
-  const isNext = (row: LiveRow | undefined): row is LiveRow =>
-    row !== undefined && (record === undefined || isBelow(row.record, record));
-  for (let row = await live.peek(); isNext(row); row = await live.peek()) {
-    if (row.isNewer && unexplained.length < UNEXPLAINED_AT_MOST) unexplained.push(row);
-    await live.take();
-  }
-}
+type Table = {
+  readonly capture: Capture;
+  readonly emptied: Emptied | undefined;
+  /** What is said of rows that the log may not name; those that were met are taken out. */
+  readonly marked: Marked;
+  /** By the key that a row has since: what is said of it under the key before. */
+  readonly moved: Map<string, readonly Said[]>;
+  /** Rows without any event that were written since capture began. */
+  readonly unexplained: LiveRow[];
+  readonly ground: Ground;
+};
 
 /** More than are told anyway. */
 const UNEXPLAINED_AT_MOST = 10_000;
 
-type History = { readonly record: string; readonly events: readonly EventRow[] };
+async function checkTable(client: pg.ClientBase, capture: Capture, ground: Ground): Promise<void> {
+  const emptied = await lastTruncate(client, capture);
+  const table: Table = {
+    capture,
+    emptied,
+    marked: await readMarked(client, capture, ground),
+    moved: new Map(),
+    unexplained: [],
+    ground,
+  };
+  const rows = await walkRows(client, capture);
+  const events = await walkEvents(client, capture);
+  const live = peekable(rows);
+  for await (const histories of batchesOf(historiesOf(events))) {
+    ground.signal.throwIfAborted();
+    const opened = await ground.valuesOf(
+      client,
+      histories.flatMap((history) => history.events),
+    );
+    for (const { record, events: own } of histories) {
+      await skipTo(live, record, table);
+      const row = (await live.peek())?.record === record ? await live.take() : undefined;
+      const said = own.map((event) => saidBy(event, opened.get(event.id), capture));
+      for (const [place, { movesTo }] of said.entries()) if (movesTo !== undefined) table.moved.set(movesTo, said.slice(place));
+      compare(table, { record, row, said: newestFirst([...said, ...takeMarked(table, record)]) });
+    }
+  }
+  await skipTo(live, undefined, table);
+  await rows.end();
+  await events.end();
+  await checkMoved(client, table);
+  checkMissing(table);
+  for (const { record } of table.unexplained.filter((row) => !table.moved.has(row.record)))
+    ground.faults.add(
+      'row-unexplained',
+      `${named(table, record)} was written since capture began, and the log has no event of it.`,
+    );
+}
 
-/** What the log says of a row now. */
-type State = {
-  /** Undefined where it cannot be said: its key was changed, or its table was emptied. */
-  readonly exists: boolean | undefined;
-  /** By column; a column that is not in it is not known. */
-  readonly values: ReadonlyMap<string, { readonly value: unknown; readonly index: number }>;
-  readonly movedTo: (capture: Capture) => readonly string[];
+function takeMarked({ marked, capture: { tenant, table }, ground }: Table, record: string): readonly Said[] {
+  if (marked.size === 0) return [];
+  const mark = ground.markOf([tenant, table, record]);
+  const said = marked.get(mark) ?? [];
+  marked.delete(mark);
+  return said;
+}
+
+/** Rows below `record` have no event that names them. Those written since capture began should have one, or one with their mark. */
+async function skipTo(live: Peekable<LiveRow>, record: string | undefined, table: Table): Promise<void> {
+  const isNext = (row: LiveRow | undefined): row is LiveRow =>
+    row !== undefined && (record === undefined || isBelow(row.record, record));
+  for (let row = await live.peek(); isNext(row); row = await live.peek()) {
+    await live.take();
+    const said = takeMarked(table, row.record);
+    if (said.length > 0) compare(table, { record: row.record, row, said });
+    else if (row.isNewer && table.unexplained.length < UNEXPLAINED_AT_MOST) table.unexplained.push(row);
+  }
+}
+
+type Comparison = {
+  readonly record: string;
+  readonly row: Pick<LiveRow, 'values'> | undefined;
+  /** The newest first. */
+  readonly said: readonly Said[];
 };
 
-function stateOf(
-  { events }: History,
-  changes: ReadonlyMap<string, OpenedChange>,
-  emptied: { readonly era: number; readonly index: number } | undefined,
-): State {
-  const values = new Map<string, { value: unknown; index: number }>();
-  const settled = new Set<string>();
-  const made: Readonly<Record<string, unknown>>[] = [];
-  let isWhole = true;
-  for (const event of events) {
-    const change = changes.get(event.id);
-    if (event.action === 'delete') break;
-    if (change === undefined || change === 'erased' || change === 'unreadable') {
-      // Of what it wrote nothing is known any more, nor of what was written there before.
-      for (const column of event.columns ?? []) settled.add(column);
-      isWhole = isWhole && (event.columns ?? []).length > 0;
-      continue;
-    }
-    if (change.new !== undefined) made.push(change.new);
-    for (const [column, value] of Object.entries(change.new ?? {})) {
-      if (!settled.has(column) && isWhole) values.set(column, { value, index: event.index });
-      settled.add(column);
-    }
-  }
-  const [newest] = events;
-  const wasEmptied = emptied !== undefined && newest !== undefined && isBefore(newest, emptied);
-  return {
-    exists: newest === undefined ? undefined : newest.action !== 'delete' && !wasEmptied,
-    values: wasEmptied ? new Map() : values,
-    movedTo: ({ key }) =>
-      made.flatMap((written) => (key.every(({ name }) => name in written) ? [keyOf(key.map(({ name }) => written[name]))] : [])),
-  };
-}
-
-function isBefore(event: EventRow, { era, index }: { readonly era: number; readonly index: number }): boolean {
-  return event.era < era || (event.era === era && event.index < index);
-}
-
-/** As safekeep.key_part joins it. */
-function keyOf(parts: readonly unknown[]): string {
-  return parts.map((part) => String(part).replaceAll('\\', '\\\\').replaceAll(',', '\\,')).join(',');
-}
-
-function compare(
-  capture: Capture,
-  { history, row, known }: { readonly history: History; readonly row: LiveRow | undefined; readonly known: State },
-  faults: FaultList,
-): void {
-  const newest = history.events[0]?.index;
-  const of = `${capture.table}: the row ${history.record}`;
+function compare(table: Table, { record, row, said }: Comparison): void {
+  const { faults } = table.ground;
+  const state = stateOf(said, table.emptied);
+  const newest = said[0]?.index;
   if (row === undefined) {
-    const moved = known.movedTo(capture).some((key) => key !== history.record);
-    if (known.exists === true && !moved)
-      faults.add('row-unexplained', `${of} is gone, and the log has it last as changed, not as deleted.`, newest);
+    if (state.exists === true)
+      faults.add('row-unexplained', `${named(table, record)} is gone, and the log has it last as changed, not as deleted.`, newest);
     return;
   }
-  if (known.exists === false) {
-    faults.add('row-unexplained', `${of} is there, and the log has it last as deleted.`, newest);
+  if (state.exists === false) {
+    faults.add('row-unexplained', `${named(table, record)} is there, and the log has it last as deleted.`, newest);
     return;
   }
-  const different = [...known.values].filter(
-    ([column, { value }]) => column in row.values && !isDeepStrictEqual(row.values[column] ?? null, value ?? null),
+  const different = [...state.values].filter(
+    ([column, known]) => column in row.values && !isAs(table, { record, column, known }, row),
   );
-  if (different.length === 0) return;
-  const names = different.map(([column]) => column).join(', ');
-  faults.add(
-    'row-unexplained',
-    `${of} has other values in ${names} than event ${different[0]?.[1].index} left there.`,
-    different[0]?.[1].index,
-  );
+  if (different.length > 0) {
+    const [names, index] = [different.map(([column]) => column).join(', '), different[0]?.[1].index];
+    faults.add('row-unexplained', `${named(table, record)} has other values in ${names} than event ${index} left there.`, index);
+  } else if (state.untold !== undefined) {
+    faults.add(
+      'row-unexplained',
+      `${named(table, record)}: the values of event ${state.untold} were taken out of the log, and no erasure says how the row stands since.`,
+      state.untold,
+    );
+  }
+}
+
+type Asked = {
+  readonly record: string;
+  readonly column: string;
+  readonly known: { readonly value: unknown } | { readonly mark: string };
+};
+
+function isAs({ capture, ground }: Table, { record, column, known }: Asked, { values }: Pick<LiveRow, 'values'>): boolean {
+  const value = values[column] ?? null;
+  return 'mark' in known
+    ? ground.markOf([capture.tenant, capture.table, record, column, value]) === known.mark
+    : isDeepStrictEqual(value, known.value ?? null);
+}
+
+function named({ capture }: Table, record: string): string {
+  return `${capture.table}: the row ${record}`;
+}
+
+/** What was said of a row under the key before is held against it too. What is said of it under the key of today was compared already. */
+async function checkMoved(client: pg.ClientBase, table: Table): Promise<void> {
+  const all = [...table.moved].filter(([, said]) => table.emptied === undefined || !isAllBefore(said, table.emptied));
+  for (let from = 0; from < all.length; from += BATCH) {
+    const batch = all.slice(from, from + BATCH);
+    const records = batch.map(([record]) => record);
+    const rows = await readLiveRows(client, table.capture, records);
+    const since = await eventsOf(client, table, records);
+    for (const [record, said] of batch) {
+      const values = rows?.get(record);
+      const own = since.get(record) ?? [];
+      const [move, ...before] = said;
+      if (move === undefined || (own.length > 0 && values === undefined)) continue;
+      // A row that was deleted or moved on since is another one now.
+      if (own.some(({ action, movesTo }) => action !== 'update' || movesTo !== undefined)) continue;
+      const written = new Set(own.flatMap(({ columns }) => columns ?? []));
+      const kept = [{ ...move, movesTo: undefined }, ...before].map((each) => without(each, written));
+      compare(table, { record, row: values && { values }, said: kept });
+    }
+  }
+}
+
+function isAllBefore(said: readonly Said[], { era, index }: Emptied): boolean {
+  return said.every((each) => each.era < era || (each.era === era && each.index < index));
+}
+
+function without(said: Said, columns: ReadonlySet<string>): Said {
+  const rest = <Value>(values: Readonly<Record<string, Value>>): Record<string, Value> =>
+    Object.fromEntries(Object.entries(values).filter(([column]) => !columns.has(column)));
+  return { ...said, values: rest(said.values), marks: rest(said.marks) };
+}
+
+async function eventsOf(
+  client: pg.ClientBase,
+  { capture, ground }: Table,
+  records: readonly string[],
+): Promise<ReadonlyMap<string, readonly Said[]>> {
+  const events = await walkEvents(client, capture, records);
+  const said = new Map<string, readonly Said[]>();
+  for await (const histories of batchesOf(historiesOf(events))) {
+    const opened = await ground.valuesOf(
+      client,
+      histories.flatMap((history) => history.events),
+    );
+    for (const { record, events: own } of histories)
+      said.set(
+        record,
+        own.map((event) => saidBy(event, opened.get(event.id), capture)),
+      );
+  }
+  await events.end();
+  return said;
+}
+
+/** Rows that an erasure said of how they stand, and that are not there: the log cannot name them, only the event. */
+function checkMissing({ marked, emptied, capture, ground }: Table): void {
+  for (const said of marked.values()) {
+    const [newest] = said;
+    if (stateOf(said, emptied).exists !== true) continue;
+    const detail = `${capture.table}: the row of an erased person of which event ${newest?.index} said how it stands is gone, and the log has no deletion of it.`;
+    ground.faults.add('row-unexplained', detail, newest?.index);
+  }
 }
 
 /** Byte order, as the database sorted them by. */
 function isBelow(left: string, right: string): boolean {
   return Buffer.compare(Buffer.from(left, 'utf8'), Buffer.from(right, 'utf8')) < 0;
 }
+
+type History = { readonly record: string; readonly events: readonly EventRow[] };
 
 async function* historiesOf(walk: Walk<EventRow>): AsyncGenerator<History> {
   let current: { record: string; events: EventRow[] } | undefined;

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import Type, { type Static } from 'typebox';
 import type { EventRow } from '../model.ts';
-import type { OpenedChange } from '../store/event-values.ts';
+import type { OpenedEvent } from '../store/event-values.ts';
 
 /** What can be wrong with a log. Closed: the remedies are by these names. */
 export const faultCodes = [
@@ -62,8 +62,5 @@ export type LogVerification = Static<typeof LogVerification>;
 /** One changed table can break a million events; the first ones say all there is to know. */
 export const FAULTS_AT_MOST = 100;
 
-/**
- * What changes said, by the id of the event: readable values and opened ones together. `erased` where some of it is gone for good.
- * Reads keys in the transaction of `client`.
- */
-export type RowValues = (client: pg.ClientBase, events: readonly EventRow[]) => Promise<ReadonlyMap<string, OpenedChange>>;
+/** What changes said, by the id of the event: what is left to read of them. Reads keys in the transaction of `client`. */
+export type RowValues = (client: pg.ClientBase, events: readonly EventRow[]) => Promise<ReadonlyMap<string, OpenedEvent>>;

@@ -13,7 +13,7 @@ import { keptCheckpoints } from './log-files.ts';
 import { proveEvent } from './prove-event.ts';
 import { continues, entriesOf, judgeLog, judgeProof, readHead } from './testing/independent-verifier.ts';
 import { inFolder } from './testing/small-log.ts';
-import { pseudonymOf, TENANT, writtenLog, type Told } from '../testing/written-log.ts';
+import { markOf, pseudonymOf, TENANT, writtenLog, type Told } from '../testing/written-log.ts';
 import { verifyDatabase, type VerifyOptions } from './verify-database.ts';
 import { verifyDirectory, verifyProofText } from './verify-files.ts';
 
@@ -40,6 +40,7 @@ async function bench(t: TestContext, server = testServers()[0]) {
       wanted: [],
       full: false,
       valuesOf: async () => new Map(),
+      markOf,
       pseudonymOf,
       signal: new AbortController().signal,
       progress: () => undefined,
@@ -80,6 +81,7 @@ test('a database without a log has nothing to find fault with', async (t) => {
   const { ok, size } = await verifyDatabase(database, {
     ...options,
     valuesOf: async () => new Map(),
+    markOf,
     pseudonymOf,
     signal: new AbortController().signal,
     progress: () => undefined,

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { Database } from '@safekeep/postgres';
 import { peekCheckpoint, rootFromTiles, sameHash, TlogError, type Checkpoint, type TileReader } from '@safekeep/tlog';
+import type { MarkOf } from '../keys/key-file.ts';
 import type { EventRow } from '../model.ts';
 import { readOnly } from '../store/read-only.ts';
 import { checkContents } from './check-contents.ts';
@@ -34,6 +35,8 @@ export type VerifyOptions = {
   readonly valuesOf: RowValues;
   /** As actors stand in entries. */
   readonly pseudonymOf: (tenant: string, actor: string) => Uint8Array;
+  /** As rows of erased people stand in events. */
+  readonly markOf: MarkOf;
   readonly signal: AbortSignal;
   readonly progress: (done: number, total: number) => void;
 };

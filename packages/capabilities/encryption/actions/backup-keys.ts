@@ -37,7 +37,7 @@ const Payload = Type.Object(
     exports: Type.Array(
       Type.Object({
         tenant: Type.String(),
-        name: Type.String({ pattern: '^keys-[0-9TZ-]{1,40}\\.ndjson$' }),
+        name: Type.String({ pattern: '^keys-[0-9TZ-]{1,40}\\.txt$' }),
         content: Type.String(),
       }),
     ),

@@ -1,9 +1,9 @@
 import { SafekeepError } from '@safekeep/core';
 import { WrappingKey } from '@safekeep/crypto';
 import { beginExport, pruneExports, readExport, readHead } from '../files/exports.ts';
-import type { StoredKey } from '../model.ts';
-import { unwrapKey } from '../rules/wrapping.ts';
-import { pageForExport, readKeys, type RestoredKey } from '../store/keys.ts';
+import type { ExportedKey } from '../rules/key-line.ts';
+import { tryKeysWith } from '../rules/wrapping.ts';
+import { linesOfKeys } from '../store/keys.ts';
 import { inTenant } from '../store/transaction.ts';
 import { openKek, requireKek } from './epoch-keys.ts';
 import type { Keyring } from './open-keys.ts';
@@ -30,28 +30,9 @@ export async function exportKeys(ring: Keyring, tenant: string): Promise<Exporte
     at: clock.now().toISOString(),
   });
   try {
-    await inTenant(
-      database,
-      tenant,
-      async (client) => {
-        for (let after: Buffer | null = null; ;) {
-          const page = await pageForExport(client, tenant, { after, limit: PAGE });
-          const wrapped = new Map(
-            (
-              await readKeys(
-                client,
-                tenant,
-                page.map(({ key_id }) => key_id),
-              )
-            ).map((key) => [key.keyId.toString('hex'), key.wrapped]),
-          );
-          await writer.write(page.map((row) => ({ ...row, wrapped: wrapped.get(row.key_id.toString('hex')) ?? null })));
-          after = page.at(-1)?.key_id ?? null;
-          if (page.length < PAGE) break;
-        }
-      },
-      { snapshot: true },
-    );
+    await inTenant(database, tenant, async (client) => {
+      for await (const lines of linesOfKeys(client, tenant, { under: null, batch: PAGE })) await writer.write(lines);
+    });
     await writer.finish();
   } catch (error) {
     await writer.abandon();
@@ -74,28 +55,16 @@ async function readBack(
   let keys = 0;
   let living = 0;
   for await (const batch of readExport(path, PAGE)) {
-    for (const row of batch) {
-      keys += 1;
-      if (row.wrapped === null) continue;
-      if (row.epoch !== epoch) throw new SafekeepError('key-export-broken', { path, reason: 'it holds keys under another epoch' });
-      unwrapKey(key, placeOf(tenant, row), row.wrapped).fill(0);
-      living += 1;
-    }
+    const wrapped = batch.filter(isLiving);
+    if (wrapped.some((row) => row.epoch !== epoch))
+      throw new SafekeepError('key-export-broken', { path, reason: 'it holds keys under another epoch' });
+    tryKeysWith(key, tenant, wrapped);
+    keys += batch.length;
+    living += wrapped.length;
   }
   return { keys, living };
 }
 
-export function placeOf(tenant: string, row: RestoredKey): Omit<StoredKey, 'usageCount'> {
-  return {
-    tenant,
-    keyId: row.key_id,
-    purpose: row.key_purpose,
-    scope: row.scope,
-    mark: row.owner_mark,
-    fate: row.fate,
-    version: row.version,
-    state: row.state,
-    epoch: row.epoch,
-    wrapped: row.wrapped,
-  };
+export function isLiving(key: ExportedKey): key is ExportedKey & { readonly wrapped: Buffer } {
+  return key.wrapped !== null;
 }

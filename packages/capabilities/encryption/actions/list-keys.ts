@@ -1,6 +1,6 @@
 import { readBackups } from '../files/backups.ts';
 import type { Census, KeyText, SealedPlace } from '../model.ts';
-import { alertsOf, EPOCH_AGE_MS } from '../rules/life.ts';
+import { alertsOf, EPOCH_OVERDUE_MS } from '../rules/life.ts';
 import { readEpochs } from '../store/epochs.ts';
 import { listKeys, type ListedKey } from '../store/keys.ts';
 import { inTenant } from '../store/transaction.ts';
@@ -43,7 +43,7 @@ export async function listRing(
   const now = clock.now();
   const current = epochs.find(({ state }) => state === 'current');
   const alerts: string[] = [];
-  if (current !== undefined && now.getTime() - current.createdAt.getTime() >= EPOCH_AGE_MS) alerts.push('epoch-overdue');
+  if (current !== undefined && now.getTime() - current.createdAt.getTime() >= EPOCH_OVERDUE_MS) alerts.push('epoch-overdue');
   if (epochs.some(({ state }) => state === 'retiring')) alerts.push('roll-unfinished');
   const backups = await readBackups(directory);
   if (current !== undefined && !backups.some((note) => note.epochs[tenant]?.includes(current.epoch) === true))

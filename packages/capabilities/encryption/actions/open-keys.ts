@@ -1,4 +1,5 @@
-import { createSealingKey, IndexKey, openBytes, sealBytes, SealingKey } from '@safekeep/crypto';
+import { randomBytes } from 'node:crypto';
+import { createSealingKey, IndexKey, KEY_BYTES, KEY_ID_BYTES, openBytes, sealBytes, SealingKey } from '@safekeep/crypto';
 import { SafekeepError, type Clock } from '@safekeep/core';
 import type { Database, Queryable } from '@safekeep/postgres';
 import {
@@ -16,7 +17,7 @@ import type { Roots } from '../roots/open.ts';
 import { isUnusual, seals, UNUSUAL_USES, USES_AT_MOST } from '../rules/life.ts';
 import { ownerMark, ownerName } from '../rules/owner.ts';
 import { OWNERS, requireScope } from '../rules/scope.ts';
-import { unwrapKey, wrapKey } from '../rules/wrapping.ts';
+import { unwrapKey, unwrapKeys, wrapKey, wrapKeys, WRAPPED_BYTES } from '../rules/wrapping.ts';
 import { insertLog } from '../store/log.ts';
 import {
   addUsage,
@@ -196,10 +197,11 @@ class Ring implements Keyring {
       const marked = [...wanted.values()].map((owner) => ({ owner, mark: ownerMark(key, owner.subject, owner.fate) }));
       for (let at = 0; at < marked.length; at += KEYS_AT_ONCE) {
         const found = await this.#findOrMake(db, tenant, marked.slice(at, at + KEYS_AT_ONCE));
+        const handles = await this.#handles(tenant, [...found.values()]);
         for (const { owner, mark } of marked.slice(at, at + KEYS_AT_ONCE)) {
-          const stored = found.get(mark.toString('hex'));
-          if (stored === undefined) throw new Error('A key that was made is there');
-          answer.set(ownerName(owner), await this.#handle(stored));
+          const handle = handles.get(found.get(mark.toString('hex'))?.keyId.toString('hex') ?? '');
+          if (handle === undefined) throw new Error('A key that was made is there');
+          answer.set(ownerName(owner), handle);
         }
       }
     }
@@ -226,28 +228,26 @@ class Ring implements Keyring {
     if (missing.length === 0) return found;
     const epoch = await this.#epochForMaking(db, tenant);
     const kek = await this.epochs.open(tenant, epoch);
-    const made = missing.map(({ owner, mark }) => {
-      const { id, bytes } = createSealingKey();
-      const place = {
-        tenant,
-        keyId: Buffer.from(id, 'hex'),
-        purpose: 'subject',
-        scope: null,
-        mark,
-        fate: owner.fate,
-        version: 1,
-      } as const;
-      const key: NewKey = {
-        ...place,
-        state: 'active',
-        epoch,
-        wrapped: wrapKey(kek, place, bytes),
-        algorithm: 'AES-256-GCM',
-        expiresAt: null,
-      };
-      bytes.fill(0);
-      return key;
-    });
+    const bytes = randomBytes(missing.length * KEY_BYTES);
+    const places = missing.map(({ owner, mark }) => ({
+      keyId: randomBytes(KEY_ID_BYTES),
+      purpose: 'subject' as const,
+      scope: null,
+      mark,
+      fate: owner.fate,
+      version: 1,
+    }));
+    const wrapped = wrapKeys(kek, tenant, places, bytes);
+    bytes.fill(0);
+    const made = places.map((place, number): NewKey => ({
+      ...place,
+      tenant,
+      state: 'active',
+      epoch,
+      wrapped: wrapped.subarray(number * WRAPPED_BYTES, (number + 1) * WRAPPED_BYTES),
+      algorithm: 'AES-256-GCM',
+      expiresAt: null,
+    }));
     const inserted = await insertKeys(db, tenant, made, this.ground.clock.now());
     if (inserted === made.length) for (const key of made) found.set(key.mark?.toString('hex') ?? '', { ...key, usageCount: 0 });
     // Of two who make a key at once one wins, and both use the winner's.
@@ -278,7 +278,7 @@ class Ring implements Keyring {
     for (const each of tenants) {
       for (let at = 0; at < wanted.length; at += KEYS_AT_ONCE) {
         const ids = wanted.slice(at, at + KEYS_AT_ONCE).map((id) => Buffer.from(id, 'hex'));
-        for (const stored of await readKeys(db, each, ids)) answer.set(stored.keyId.toString('hex'), await this.#handle(stored));
+        for (const [id, handle] of await this.#handles(each, await readKeys(db, each, ids))) answer.set(id, handle);
       }
       wanted = wanted.filter((id) => !answer.has(id));
     }
@@ -309,9 +309,16 @@ class Ring implements Keyring {
     return destroyed;
   }
 
-  async #handle(stored: StoredKey): Promise<SubjectKey | 'erased'> {
-    const key = await this.#openStored(stored);
-    return key === 'erased' ? 'erased' : handleOf(key, stored.state, this.ground.clock);
+  /** By key id. */
+  async #handles(tenant: string, stored: readonly StoredKey[]): Promise<ReadonlyMap<string, SubjectKey | 'erased'>> {
+    const keys = await this.#openAll(tenant, stored);
+    return new Map(
+      stored.map(({ keyId, state }) => {
+        const id = keyId.toString('hex');
+        const key = keys.get(id) ?? 'erased';
+        return [id, key === 'erased' ? key : handleOf(key, state, this.ground.clock)];
+      }),
+    );
   }
 
   // ---- keys of data and of indexes -----------------------------------------------------------------------------------
@@ -359,21 +366,39 @@ class Ring implements Keyring {
   // ---- opening -------------------------------------------------------------------------------------------------------
 
   async #openStored(stored: StoredKey): Promise<SealingKey | 'erased'> {
-    const id = stored.keyId.toString('hex');
-    const cached = this.#cache.get(id);
-    if (stored.wrapped === null) {
-      this.#evict(id);
-      return 'erased';
+    return (await this.#openAll(stored.tenant, [stored])).get(stored.keyId.toString('hex')) ?? 'erased';
+  }
+
+  /** By key id; all that are not in memory are unwrapped together. */
+  async #openAll(tenant: string, stored: readonly StoredKey[]): Promise<ReadonlyMap<string, SealingKey | 'erased'>> {
+    const answer = new Map<string, SealingKey | 'erased'>();
+    const closed: (StoredKey & { readonly wrapped: Buffer })[] = [];
+    for (const each of stored) {
+      const id = each.keyId.toString('hex');
+      const cached = this.#cache.get(id);
+      if (each.wrapped === null) {
+        this.#evict(id);
+        answer.set(id, 'erased');
+      } else if (cached !== undefined && cached.wrapped.equals(each.wrapped)) answer.set(id, cached.key);
+      else closed.push({ ...each, wrapped: each.wrapped });
     }
-    if (cached !== undefined && cached.wrapped.equals(stored.wrapped)) return cached.key;
-    const bytes = await this.#unwrap(stored);
-    if (bytes === 'erased') return bytes;
-    const key = new SealingKey(id, bytes, stored.usageCount);
-    bytes.fill(0);
-    this.#evict(id);
-    this.#cache.set(id, { tenant: stored.tenant, keyId: stored.keyId, wrapped: stored.wrapped, key, counted: key.seals });
-    if (this.#cache.size > CACHED_AT_MOST) for (const oldest of this.#cache.keys()) return (this.#evict(oldest), key);
-    return key;
+    for (const [epoch, ofEpoch] of Map.groupBy(closed, (each) => each.epoch)) {
+      const bytes = unwrapKeys(await this.epochs.open(tenant, epoch), tenant, ofEpoch);
+      ofEpoch.forEach(({ keyId, wrapped, usageCount }, number) => {
+        const key = new SealingKey(keyId.toString('hex'), bytes.subarray(number * KEY_BYTES, (number + 1) * KEY_BYTES), usageCount);
+        this.#remember({ tenant, keyId, wrapped, key, counted: key.seals });
+        answer.set(key.id, key);
+      });
+      bytes.fill(0);
+    }
+    return answer;
+  }
+
+  #remember(opened: Cached): void {
+    this.#evict(opened.key.id);
+    this.#cache.set(opened.key.id, opened);
+    if (this.#cache.size <= CACHED_AT_MOST) return;
+    for (const oldest of this.#cache.keys()) return this.#evict(oldest);
   }
 
   async #unwrap(stored: StoredKey): Promise<Buffer | 'erased'> {

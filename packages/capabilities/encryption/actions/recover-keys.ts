@@ -4,14 +4,15 @@ import { createOnce, makeFolder } from '../files/durable.ts';
 import { createKek, epochsOf, kekCheck, noteDestroyed, tenantsOf } from '../files/epochs.ts';
 import { newestExport, readExport, readHead } from '../files/exports.ts';
 import { withStoreLock } from '../files/lock.ts';
-import type { Recovery, StoredKey } from '../model.ts';
-import { unwrapKey } from '../rules/wrapping.ts';
+import type { Recovery } from '../model.ts';
+import { requireKeyLine } from '../rules/key-line.ts';
+import { tryKeysWith, type WrappedKey } from '../rules/wrapping.ts';
 import { insertEpoch, markDestroyed, readEpochs, retireCurrent } from '../store/epochs.ts';
-import { pageForExport, readKeys, restoreKeys } from '../store/keys.ts';
+import { linesOfKeys, restoreKeys } from '../store/keys.ts';
 import { inTenant } from '../store/transaction.ts';
 import type { BackupPayload } from './backup-keys.ts';
 import { wrapKek } from './epoch-keys.ts';
-import { placeOf } from './export-keys.ts';
+import { isLiving } from './export-keys.ts';
 import type { Keyring } from './open-keys.ts';
 
 const PAGE = 10_000;
@@ -76,8 +77,7 @@ export async function restoreTable(ring: Keyring, tenant: string, from?: string)
   const head = await readHead(path);
   if (head.tenant !== tenant) throw new SafekeepError('key-export-broken', { path, reason: 'it is of another tenant' });
   const kek = await ring.epochs.open(tenant, head.epoch);
-  for await (const batch of readExport(path, PAGE))
-    for (const row of batch) if (row.wrapped !== null) unwrapKey(kek, placeOf(tenant, row), row.wrapped).fill(0);
+  for await (const batch of readExport(path, PAGE)) tryKeysWith(kek, tenant, batch.filter(isLiving));
   const destroyed = (await epochsOf(directory, tenant)).filter((file) => file.destroyedAt !== null);
   const restored = await inTenant(database, tenant, async (client) => {
     const known = await readEpochs(client, tenant);
@@ -100,30 +100,28 @@ export async function restoreTable(ring: Keyring, tenant: string, from?: string)
 export async function tryKeys(ring: Keyring, tenant: string): Promise<{ readonly keys: number; readonly closed: number }> {
   let keys = 0;
   let closed = 0;
-  for (let after: Buffer | null = null; ;) {
-    const { ids, stored: page } = await pageOfKeys(ring, tenant, after);
-    for (const stored of page) {
-      if (stored.wrapped === null) continue;
-      keys += 1;
-      try {
-        unwrapKey(await ring.epochs.open(tenant, stored.epoch), stored, stored.wrapped).fill(0);
-      } catch (error) {
-        if (!isSafekeepError(error)) throw error;
-        closed += 1;
-      }
+  await inTenant(ring.ground.database, tenant, async (client) => {
+    for await (const lines of linesOfKeys(client, tenant, { under: null, batch: PAGE })) {
+      const living = lines.map((line) => requireKeyLine(line)).filter(isLiving);
+      keys += living.length;
+      for (const [epoch, ofEpoch] of Map.groupBy(living, (key) => key.epoch))
+        closed += await countClosed(ring, tenant, epoch, ofEpoch);
     }
-    if (ids.length < PAGE) return { keys, closed };
-    after = ids.at(-1) ?? null;
-  }
+  });
+  return { keys, closed };
 }
 
-async function pageOfKeys(
-  ring: Keyring,
-  tenant: string,
-  after: Buffer | null,
-): Promise<{ readonly ids: readonly Buffer[]; readonly stored: readonly StoredKey[] }> {
-  return await inTenant(ring.ground.database, tenant, async (client) => {
-    const ids = (await pageForExport(client, tenant, { after, limit: PAGE })).map(({ key_id }) => key_id);
-    return { ids, stored: await readKeys(client, tenant, ids) };
-  });
+async function countClosed(ring: Keyring, tenant: string, epoch: number, keys: readonly WrappedKey[]): Promise<number> {
+  try {
+    tryKeysWith(await ring.epochs.open(tenant, epoch), tenant, keys);
+    return 0;
+  } catch (error) {
+    if (!isSafekeepError(error)) throw error;
+    // How many it is, halves tell; one that cannot be halved is one.
+    const half = keys.length >> 1;
+    if (half === 0 || error.code !== 'key-swapped') return keys.length;
+    return (
+      (await countClosed(ring, tenant, epoch, keys.slice(0, half))) + (await countClosed(ring, tenant, epoch, keys.slice(half)))
+    );
+  }
 }

@@ -101,8 +101,8 @@ test('an export that is not what was written stops the roll before anything is d
   const text = await readFile(exported, 'utf8');
   for (const damaged of [
     text.slice(0, -10),
-    text.replace('"state":"active"', '"state":"held"'),
-    text.replace(/"wrapped":"../, '"wrapped":"00'),
+    text.replace('\tactive\t', '\theld\t'),
+    text.replace(/\t[0-9a-f]{2}([0-9a-f]{94})\t/, '\t00$1\t'),
     `${text}{}\n`,
     '',
   ]) {

@@ -1,15 +1,14 @@
 import type pg from 'pg';
 import { SafekeepError } from '@safekeep/core';
-import type { WrappingKey } from '@safekeep/crypto';
 import { createKek, destroyKek, epochsOf } from '../files/epochs.ts';
 import { withStoreLock } from '../files/lock.ts';
-import type { StoredKey } from '../model.ts';
-import { unwrapKey, wrapKey } from '../rules/wrapping.ts';
+import { requireKeyLine } from '../rules/key-line.ts';
+import { rewrapKeys } from '../rules/wrapping.ts';
 import { countUnder, insertEpoch, markDestroyed, readEpochs, retireCurrent } from '../store/epochs.ts';
-import { KEYS_AT_ONCE, pageOfEpoch, readKeys, rewrap } from '../store/keys.ts';
+import { linesOfKeys, rewrap } from '../store/keys.ts';
 import { inTenant, takeEpoch, takeRotation } from '../store/transaction.ts';
 import { newKek, requireKek } from './epoch-keys.ts';
-import { exportKeys } from './export-keys.ts';
+import { exportKeys, isLiving } from './export-keys.ts';
 import type { Keyring } from './open-keys.ts';
 
 export type Rolled = {
@@ -28,7 +27,7 @@ export type RollOptions = {
 };
 
 const PATIENCE_MS = 30_000;
-const PAGE = KEYS_AT_ONCE / 2;
+const PAGE = 10_000;
 /** Each round finds what was missed by the one before; nothing new comes under an old epoch, so two are enough. */
 const ROUNDS_AT_MOST = 10;
 
@@ -47,7 +46,7 @@ export async function rollEpoch(ring: Keyring, tenant: string, options: RollOpti
     inTenant(database, tenant, async (client) => {
       await takeRotation(client, tenant);
       const { from, to } = await beginRoll(ring, tenant, options.patienceMs ?? PATIENCE_MS);
-      const rewrapped = await rewrapAll(ring, tenant, { from, to, options });
+      const rewrapped = await rewrapAll(ring, client, tenant, { from, to, options });
       const { path } = await exportKeys(ring, tenant);
       const destroyedAt = await destroyOld(ring, tenant, from);
       return { from, to, rewrapped, exported: path, destroyedAt };
@@ -88,52 +87,30 @@ async function beginRoll(
 
 type Moved = { readonly from: number; readonly to: number; readonly options: RollOptions };
 
-async function rewrapAll(ring: Keyring, tenant: string, { from, to, options }: Moved): Promise<number> {
+/** `client` holds the rotation, and the cursor. */
+async function rewrapAll(ring: Keyring, client: pg.ClientBase, tenant: string, { from, to, options }: Moved): Promise<number> {
   const { database } = ring.ground;
   let done = 0;
   for (let round = 0; round < ROUNDS_AT_MOST; round += 1) {
-    if ((await inTenant(database, tenant, (client) => countUnder(client, tenant, from))) === 0) return done;
+    if ((await inTenant(database, tenant, (other) => countUnder(other, tenant, from))) === 0) return done;
     const keks = { old: await ring.epochs.open(tenant, from), next: await ring.epochs.open(tenant, to) };
     // While one page is written, the next one is read and wrapped.
     let writing: Promise<number> = Promise.resolve(0);
-    for (let after: Buffer | null = null; ;) {
-      const { ids, stored } = await readPage(ring, tenant, { epoch: from, after });
-      const keys = stored.map((each) => moved(keks, each)).filter((key) => key !== undefined);
+    for await (const lines of linesOfKeys(client, tenant, { under: from, batch: PAGE })) {
+      const keys = lines.map((line) => requireKeyLine(line)).filter(isLiving);
+      const wrapped = rewrapKeys(keks, tenant, keys);
+      const keyIds = keys.map(({ keyId }) => keyId);
       done += await writing;
       options.onProgress?.(done);
-      writing =
-        keys.length === 0 ? Promise.resolve(0) : inTenant(database, tenant, (client) => rewrap(client, tenant, { keys, from, to }));
+      writing = inTenant(database, tenant, (other) => rewrap(other, tenant, { keyIds, wrapped, from, to }));
       // A failure is told by the await of the next round or of the end.
       writing.catch(() => undefined);
-      if (options.signal?.aborted === true || ids.length < PAGE) break;
-      after = ids.at(-1) ?? null;
+      if (options.signal?.aborted === true) break;
     }
     done += await writing;
     options.signal?.throwIfAborted();
   }
   throw new SafekeepError('key-busy');
-}
-
-async function readPage(
-  ring: Keyring,
-  tenant: string,
-  { epoch, after }: { readonly epoch: number; readonly after: Buffer | null },
-): Promise<{ readonly ids: readonly Buffer[]; readonly stored: readonly StoredKey[] }> {
-  return await inTenant(ring.ground.database, tenant, async (client: pg.ClientBase) => {
-    const ids = await pageOfEpoch(client, tenant, { epoch, after, limit: PAGE });
-    return { ids, stored: await readKeys(client, tenant, ids) };
-  });
-}
-
-function moved(
-  { old, next }: { readonly old: WrappingKey; readonly next: WrappingKey },
-  stored: StoredKey,
-): { readonly keyId: Buffer; readonly wrapped: Buffer } | undefined {
-  if (stored.wrapped === null) return undefined;
-  const bytes = unwrapKey(old, stored, stored.wrapped);
-  const wrapped = wrapKey(next, stored, bytes);
-  bytes.fill(0);
-  return { keyId: stored.keyId, wrapped };
 }
 
 async function destroyOld(ring: Keyring, tenant: string, epoch: number): Promise<Date> {

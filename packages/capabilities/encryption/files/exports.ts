@@ -2,43 +2,18 @@ import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import Type, { type Static } from 'typebox';
-import { Compile } from 'typebox/compile';
+import Value from 'typebox/value';
 import { SafekeepError } from '@safekeep/core';
 import { codeOf } from '@safekeep/postgres';
-import type { RestoredKey } from '../store/keys.ts';
+import { parseKeyLine, type ExportedKey } from '../rules/key-line.ts';
 import { makeFolder, syncFolder, writing } from './durable.ts';
 
-// <keys>/exports/<tenant>/keys-<epoch>-<time>.ndjson: the key table of a tenant under the key of one epoch. Wrapped keys only: it
-// opens nothing without the key files, and after a restore it says which keys live. The last line counts and hashes the others.
+// <keys>/exports/<tenant>/keys-<epoch>-<time>.txt: the key table of a tenant under the key of one epoch. Wrapped keys only: it opens
+// nothing without the key files, and after a restore it says which keys live. The first line is about the whole and the last one
+// counts and hashes the others, both in JSON; each line in between is a key, its parts by tabs (rules/key-line.ts).
 
 const Hex = (bytes: number) => Type.String({ pattern: `^[0-9a-f]{${2 * bytes}}$` });
-const Line = Type.Object(
-  {
-    id: Hex(8),
-    purpose: Type.Union([Type.Literal('subject'), Type.Literal('data'), Type.Literal('index')]),
-    scope: Type.Union([Type.String(), Type.Null()]),
-    mark: Type.Union([Hex(16), Type.Null()]),
-    fate: Type.Union([Type.Literal('erasable'), Type.Literal('kept'), Type.Null()]),
-    algorithm: Type.Union([Type.Literal('AES-256-GCM'), Type.Literal('HMAC-SHA-256')]),
-    version: Type.Integer(),
-    state: Type.Union([
-      Type.Literal('pre-active'),
-      Type.Literal('active'),
-      Type.Literal('decrypt-only'),
-      Type.Literal('held'),
-      Type.Literal('shredded'),
-    ]),
-    epoch: Type.Integer(),
-    wrapped: Type.Union([Hex(48), Type.Null()]),
-    createdAt: Type.String(),
-    expiresAt: Type.Union([Type.String(), Type.Null()]),
-    destroyedAt: Type.Union([Type.String(), Type.Null()]),
-  },
-  { additionalProperties: false },
-);
-type Line = Static<typeof Line>;
 const Head = Type.Object(
   { format: Type.Literal('safekeep-keys/1'), tenant: Type.String(), epoch: Type.Integer(), check: Hex(8), at: Type.String() },
   { additionalProperties: false },
@@ -46,21 +21,17 @@ const Head = Type.Object(
 export type ExportHead = Static<typeof Head>;
 const Tail = Type.Object({ keys: Type.Integer(), sha256: Hex(32) }, { additionalProperties: false });
 
-// Compiled: an export has a line for each key, and millions of them are read back.
-const checks = new Map<unknown, { readonly Check: (value: unknown) => boolean }>([
-  [Head, Compile(Head)],
-  [Line, Compile(Line)],
-  [Tail, Compile(Tail)],
-]);
-
-const NAME = /^keys-\d{6}-\d{8}T\d{9}Z\.ndjson$/;
-const LINE_BYTES_AT_MOST = 4_096;
+const NAME = /^keys-\d{6}-\d{8}T\d{9}Z\.txt$/;
+const LINE_CHARS_AT_MOST = 4_096;
+/** Read at once. */
+const PIECE_BYTES = 2 ** 20;
 /** Older ones hold keys under epochs that are no more. */
 const KEPT = 3;
 
 export type ExportWriter = {
   readonly path: string;
-  readonly write: (keys: readonly RestoredKey[]) => Promise<void>;
+  /** Lines of `safekeep.open_keys`. */
+  readonly write: (keys: readonly string[]) => Promise<void>;
   /** Closes it, on disk. Until then it does not exist under its name. */
   readonly finish: () => Promise<void>;
   readonly abandon: () => Promise<void>;
@@ -69,7 +40,7 @@ export type ExportWriter = {
 export async function beginExport(directory: string, head: ExportHead): Promise<ExportWriter> {
   const folder = folderOf(directory, head.tenant);
   await makeFolder(folder);
-  const path = join(folder, `keys-${String(head.epoch).padStart(6, '0')}-${head.at.replaceAll(/[-:.]/g, '')}.ndjson`);
+  const path = join(folder, `keys-${String(head.epoch).padStart(6, '0')}-${head.at.replaceAll(/[-:.]/g, '')}.txt`);
   const half = `${path}.half`;
   return await writing(path, async () => {
     const file = await open(half, 'w', 0o600);
@@ -78,9 +49,9 @@ export async function beginExport(directory: string, head: ExportHead): Promise<
     let keys = 0;
     return {
       path,
-      write: async (rows) => {
-        keys += rows.length;
-        await writing(path, () => append(file, hash, rows.map((row) => `${JSON.stringify(lineOf(row))}\n`).join('')));
+      write: async (lines) => {
+        keys += lines.length;
+        await writing(path, () => append(file, hash, `${lines.join('\n')}\n`));
       },
       finish: () =>
         writing(path, async () => {
@@ -112,52 +83,61 @@ export async function pruneExports(directory: string, tenant: string): Promise<v
 }
 
 export async function readHead(path: string): Promise<ExportHead> {
-  for await (const line of linesOf(path)) return parsed(Head, line, path);
+  for await (const [line = ''] of linesOf(path)) return parsed(Head, line, path);
   throw broken(path, 'it is empty');
 }
 
 /** All keys in batches; only when everything was read is it known to be whole, so look at it before acting upon it. Throws `key-export-broken`. */
-export async function* readExport(path: string, batch: number): AsyncGenerator<readonly RestoredKey[]> {
+export async function* readExport(path: string, batch: number): AsyncGenerator<readonly ExportedKey[]> {
   const hash = createHash('sha256');
-  let keys: RestoredKey[] = [];
+  let keys: ExportedKey[] = [];
   let count = 0;
   let head: ExportHead | undefined;
   let tail: Static<typeof Tail> | undefined;
-  for await (const line of linesOf(path)) {
-    if (tail !== undefined) throw broken(path, 'it goes on after its end');
-    if (line.startsWith('{"keys":')) {
-      tail = parsed(Tail, line, path);
-      continue;
+  for await (const lines of linesOf(path)) {
+    for (const line of lines) {
+      if (tail !== undefined) throw broken(path, 'it goes on after its end');
+      if (head === undefined) head = parsed(Head, line, path);
+      else if (line.startsWith('{')) tail = parsed(Tail, line, path);
+      else keys.push(parseKeyLine(line) ?? refuseLine(path));
     }
-    hash.update(`${line}\n`);
-    if (head === undefined) head = parsed(Head, line, path);
-    else {
-      keys.push(rowOf(parsed(Line, line, path)));
-      count += 1;
-    }
+    hash.update(hashed(lines, tail !== undefined));
     if (keys.length < batch) continue;
+    count += keys.length;
     yield keys;
     keys = [];
   }
+  count += keys.length;
   if (tail === undefined) throw broken(path, 'its end is missing');
   if (tail.keys !== count || tail.sha256 !== hash.digest('hex')) throw broken(path, 'it was changed');
   if (keys.length > 0) yield keys;
 }
 
-async function* linesOf(path: string): AsyncGenerator<string> {
+/** All lines but the last one of the file, which holds the hash. */
+function hashed(lines: readonly string[], isEnd: boolean): string {
+  const covered = isEnd ? lines.slice(0, -1) : lines;
+  return covered.length === 0 ? '' : `${covered.join('\n')}\n`;
+}
+
+/** The lines of a file, piece by piece. What is not UTF-8 becomes something that no line has. */
+async function* linesOf(path: string): AsyncGenerator<readonly string[]> {
   const facts = await stat(path).catch((cause: unknown) => {
     throw new SafekeepError('file-unreadable', { path, reason: codeOf(cause) ?? 'unknown reason' }, { cause });
   });
   if (!facts.isFile()) throw broken(path, 'it is no file');
-  const input = createReadStream(path);
+  const input = createReadStream(path, { highWaterMark: PIECE_BYTES, encoding: 'utf8' });
+  let rest = '';
   try {
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-      if (line.length > LINE_BYTES_AT_MOST) throw broken(path, 'a line is too long');
-      yield line;
+    for await (const piece of input) {
+      const lines = `${rest}${String(piece)}`.split('\n');
+      rest = lines.pop() ?? '';
+      if (rest.length > LINE_CHARS_AT_MOST) throw broken(path, 'a line is too long');
+      if (lines.length > 0) yield lines;
     }
   } finally {
     input.destroy();
   }
+  if (rest !== '') yield [rest];
 }
 
 async function append(file: FileHandle, hash: Hash, text: string): Promise<void> {
@@ -165,58 +145,19 @@ async function append(file: FileHandle, hash: Hash, text: string): Promise<void>
   await file.appendFile(text);
 }
 
-function lineOf(row: RestoredKey): Line {
-  return {
-    id: row.key_id.toString('hex'),
-    purpose: row.key_purpose,
-    scope: row.scope,
-    mark: row.owner_mark?.toString('hex') ?? null,
-    fate: row.fate,
-    algorithm: row.algorithm,
-    version: row.version,
-    state: row.state,
-    epoch: row.epoch,
-    wrapped: row.wrapped?.toString('hex') ?? null,
-    createdAt: row.created_at.toISOString(),
-    expiresAt: row.expires_at?.toISOString() ?? null,
-    destroyedAt: row.destroyed_at?.toISOString() ?? null,
-  };
+function refuseLine(path: string): never {
+  throw broken(path, 'a line has not the form of an export');
 }
 
-function rowOf(line: Line): RestoredKey {
-  const bytes = (hex: string | null): Buffer | null => (hex === null ? null : Buffer.from(hex, 'hex'));
-  const day = (text: string | null): Date | null => (text === null ? null : new Date(text));
-  return {
-    key_id: Buffer.from(line.id, 'hex'),
-    key_purpose: line.purpose,
-    scope: line.scope,
-    owner_mark: bytes(line.mark),
-    fate: line.fate,
-    algorithm: line.algorithm,
-    version: line.version,
-    state: line.state,
-    epoch: line.epoch,
-    wrapped: bytes(line.wrapped),
-    created_at: new Date(line.createdAt),
-    expires_at: day(line.expiresAt),
-    destroyed_at: day(line.destroyedAt),
-  };
-}
-
-function parsed<Schema extends typeof Head | typeof Line | typeof Tail>(
-  schema: Schema,
-  text: string,
-  path: string,
-): Static<Schema> {
+function parsed<Schema extends typeof Head | typeof Tail>(schema: Schema, text: string, path: string): Static<Schema> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw broken(path, 'a line is not whole', cause);
   }
-  if (checks.get(schema)?.Check(value) !== true) throw broken(path, 'a line has not the form of an export');
-  // Checked on the line above against the schema of which this is the type.
-  return value as Static<Schema>;
+  if (!Value.Check(schema, value)) throw broken(path, 'a line has not the form of an export');
+  return value;
 }
 
 function broken(path: string, reason: string, cause?: unknown): SafekeepError {

@@ -7,6 +7,8 @@ export const USES_AT_MOST = 2 ** 31;
 const EXPIRY_WARNED_MS = 30 * 86_400_000;
 /** Epochs are rolled weekly: until then a copy of the database and the key file together open what was shredded. */
 export const EPOCH_AGE_MS = 7 * 86_400_000;
+/** The weekly job that comes at its hour is not late; one that did not come for a day is. */
+export const EPOCH_OVERDUE_MS = EPOCH_AGE_MS + 86_400_000;
 /** So many uses in one batch, and ten times what the key's days before would give, is told as unusual. */
 export const UNUSUAL_USES = 10_000;
 const UNUSUAL_FACTOR = 10;

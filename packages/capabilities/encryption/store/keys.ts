@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
 import type { Algorithm, Fate, KeyPurpose, KeyState, StoredKey } from '../model.ts';
+import type { ExportedKey } from '../rules/key-line.ts';
 
 // With several arguments `unnest` is syntax and not a function that a search path could find elsewhere: it stands without a schema.
 
@@ -167,23 +168,30 @@ export async function shredKeys(db: Queryable, tenant: string, ids: readonly Buf
   return rows as readonly DestroyedKey[]; // The statement names these columns.
 }
 
-/** Where every version of these owners stands. */
-export async function readOwned(
-  db: Queryable,
-  tenant: string,
-  marks: readonly Buffer[],
-): Promise<readonly { readonly keyId: Buffer; readonly mark: Buffer; readonly state: KeyState; readonly epoch: number }[]> {
+export type OwnedKey = {
+  readonly keyId: Buffer;
+  readonly mark: Buffer;
+  readonly version: number;
+  readonly state: KeyState;
+  readonly epoch: number;
+};
+
+/** Where every version of these owners stands, oldest first. */
+export async function readOwned(db: Queryable, tenant: string, marks: readonly Buffer[]): Promise<readonly OwnedKey[]> {
   const { rows } = await db.query(
-    `select key_id, owner_mark, state, epoch from safekeep.encryption_keys where tenant_id = $1 and owner_mark = any($2::bytea[]) order by version`,
+    `select key_id, owner_mark, version, state, epoch from safekeep.encryption_keys where tenant_id = $1 and owner_mark = any($2::bytea[]) order by version`,
     [tenant, marks],
   );
   // The statement names these columns.
-  return (rows as readonly (Pick<KeyRow, 'key_id' | 'state' | 'epoch'> & { readonly owner_mark: Buffer })[]).map((row) => ({
-    keyId: row.key_id,
-    mark: row.owner_mark,
-    state: row.state,
-    epoch: row.epoch,
-  }));
+  return (rows as readonly (Pick<KeyRow, 'key_id' | 'version' | 'state' | 'epoch'> & { readonly owner_mark: Buffer })[]).map(
+    (row) => ({
+      keyId: row.key_id,
+      mark: row.owner_mark,
+      version: row.version,
+      state: row.state,
+      epoch: row.epoch,
+    }),
+  );
 }
 
 /** Changes the state of those that stand in one of `from`. */
@@ -199,39 +207,49 @@ export async function setState(
   return rows.length;
 }
 
-/** A page of living keys of an epoch, by id. */
-export async function pageOfEpoch(
-  db: Queryable,
+/**
+ * Keys as they are at one moment, in batches of lines as `parseKeyLine` reads them: the living ones under an epoch, or all. In the
+ * order they lie in. One at a time in a transaction, which has to last until the last batch.
+ */
+export async function* linesOfKeys(
+  client: pg.ClientBase,
   tenant: string,
-  { epoch, after, limit }: { readonly epoch: number; readonly after: Buffer | null; readonly limit: number },
-): Promise<readonly Buffer[]> {
-  const { rows } = await db.query(
-    `select key_id as id from safekeep.encryption_keys
-      where tenant_id = $1 and epoch = $2 and state <> 'shredded' and ($3::bytea is null or key_id > $3) order by key_id limit $4`,
-    [tenant, epoch, after, limit],
-  );
-  return (rows as readonly { readonly id: Buffer }[]).map(({ id }) => id); // As the statement says.
+  { under, batch }: { readonly under: number | null; readonly batch: number },
+): AsyncGenerator<readonly string[]> {
+  await client.query('select safekeep.open_keys($1, $2)', [tenant, under]);
+  for (;;) {
+    const { rows } = await client.query<[string]>({
+      text: `fetch forward ${Math.trunc(batch)} from safekeep_keys`,
+      rowMode: 'array',
+    });
+    if (rows.length > 0) yield rows.map(([line]) => line);
+    if (rows.length < batch) break;
+  }
+  await client.query('close safekeep_keys');
 }
 
-/** Only where the key is still as it was read: one that was destroyed meanwhile stays destroyed. */
+/** Only where the key is still as it was read: one that was destroyed meanwhile stays destroyed. `wrapped`: 48 bytes each. */
 export async function rewrap(
-  db: Queryable,
+  client: pg.ClientBase,
   tenant: string,
   {
-    keys,
+    keyIds,
+    wrapped,
     from,
     to,
-  }: { readonly keys: readonly { readonly keyId: Buffer; readonly wrapped: Buffer }[]; readonly from: number; readonly to: number },
+  }: { readonly keyIds: readonly Buffer[]; readonly wrapped: Buffer; readonly from: number; readonly to: number },
 ): Promise<number> {
   // By index, page for page: reading the whole table for each page would take longer with each of them.
-  await db.query('set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off', undefined);
-  const { rows } = await db.query(
+  await client.query('set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off');
+  // As one string of bytes each: arrays of thousands of them take longer to write and to read than the update itself.
+  const { rowCount } = await client.query(
     `update safekeep.encryption_keys as k set epoch = $3, wrapped = n.wrapped
-       from unnest($4::bytea[], $5::bytea[]) as n (key_id, wrapped)
-      where k.tenant_id = $1 and k.key_id = n.key_id and k.epoch = $2 and k.state <> 'shredded' returning 1`,
-    [tenant, from, to, keys.map(({ keyId }) => keyId), keys.map(({ wrapped }) => wrapped)],
+       from (select pg_catalog.substr($4::bytea, number * 8 + 1, 8) as key_id, pg_catalog.substr($5::bytea, number * 48 + 1, 48) as wrapped
+               from pg_catalog.generate_series(0, $6::integer - 1) as number) as n
+      where k.tenant_id = $1 and k.key_id = n.key_id and k.epoch = $2 and k.state <> 'shredded'`,
+    [tenant, from, to, Buffer.concat(keyIds), wrapped, keyIds.length],
   );
-  return rows.length;
+  return rowCount ?? 0;
 }
 
 export async function addUsage(
@@ -281,43 +299,11 @@ export async function listKeys(
   return (rows as readonly ListedRow[]).map((row) => ({ ...row, uses: Number(row.uses) }));
 }
 
-/** What an export holds of a key. */
-export type ExportedRow = {
-  readonly key_id: Buffer;
-  readonly key_purpose: KeyPurpose;
-  readonly scope: string | null;
-  readonly owner_mark: Buffer | null;
-  readonly fate: Fate | null;
-  readonly algorithm: Algorithm;
-  readonly version: number;
-  readonly state: KeyState;
-  readonly epoch: number;
-  readonly created_at: Date;
-  readonly expires_at: Date | null;
-  readonly destroyed_at: Date | null;
-};
-
-/** A page of all keys by id, without what is wrapped: that is asked for by id. */
-export async function pageForExport(
-  db: Queryable,
-  tenant: string,
-  { after, limit }: { readonly after: Buffer | null; readonly limit: number },
-): Promise<readonly ExportedRow[]> {
-  const { rows } = await db.query(
-    `select key_id, key_purpose, scope, owner_mark, fate, algorithm, version, state, epoch, created_at, expires_at, destroyed_at
-       from safekeep.encryption_keys where tenant_id = $1 and ($2::bytea is null or key_id > $2) order by key_id limit $3`,
-    [tenant, after, limit],
-  );
-  return rows as readonly ExportedRow[]; // The statement names these columns.
-}
-
-export type RestoredKey = ExportedRow & { readonly wrapped: Buffer | null };
-
 /**
  * Brings keys to what an export says. A key that is shredded here or there is shredded: no export brings one back. The state of one
  * that is under the export's epoch already is newer here.
  */
-export async function restoreKeys(client: pg.ClientBase, tenant: string, keys: readonly RestoredKey[]): Promise<number> {
+export async function restoreKeys(client: pg.ClientBase, tenant: string, keys: readonly ExportedKey[]): Promise<number> {
   const { rowCount } = await client.query(
     `insert into safekeep.encryption_keys as k
        (tenant_id, key_id, key_purpose, scope, owner_mark, fate, algorithm, version, state, epoch, wrapped, created_at, expires_at, destroyed_at)
@@ -329,19 +315,19 @@ export async function restoreKeys(client: pg.ClientBase, tenant: string, keys: r
      where k.state <> 'shredded' and (k.epoch, k.wrapped) is distinct from (excluded.epoch, excluded.wrapped)`,
     [
       tenant,
-      keys.map(({ key_id }) => key_id),
-      keys.map(({ key_purpose }) => key_purpose),
+      keys.map(({ keyId }) => keyId),
+      keys.map(({ purpose }) => purpose),
       keys.map(({ scope }) => scope),
-      keys.map(({ owner_mark }) => owner_mark),
+      keys.map(({ mark }) => mark),
       keys.map(({ fate }) => fate),
       keys.map(({ algorithm }) => algorithm),
       keys.map(({ version }) => version),
       keys.map(({ state }) => state),
       keys.map(({ epoch }) => epoch),
       keys.map(({ wrapped }) => wrapped),
-      keys.map(({ created_at }) => created_at),
-      keys.map(({ expires_at }) => expires_at),
-      keys.map(({ destroyed_at }) => destroyed_at),
+      keys.map(({ createdAt }) => createdAt),
+      keys.map(({ expiresAt }) => expiresAt),
+      keys.map(({ destroyedAt }) => destroyedAt),
     ],
   );
   return rowCount ?? 0;

@@ -70,7 +70,7 @@ function endingOfError(signal: AbortSignal, error: unknown): Ending {
 
 function contextOf(office: Office, desk: Desk): JobContext {
   const { job, abort } = desk;
-  const { clock, handlerDatabase: database, log } = office;
+  const { clock, handlerDatabase: database, log, host } = office;
   return {
     id: job.id,
     tenant: job.tenant,
@@ -79,6 +79,7 @@ function contextOf(office: Office, desk: Desk): JobContext {
     clock,
     database,
     log: log.child({ job: job.id, attempt: job.attempt }),
+    ...(host === undefined ? {} : { host }),
     checkpoint: {
       read: () => desk.checkpoint,
       write: (value, options) => checkpoint(office, desk, value, options?.transaction),

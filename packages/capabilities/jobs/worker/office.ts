@@ -3,6 +3,7 @@ import type { PgBoss } from 'pg-boss';
 import type { Clock } from '@safekeep/core';
 import type { Log } from '@safekeep/log';
 import type { Database } from '@safekeep/postgres';
+import type { CommandContext } from '../../capability.ts';
 import type { JobKind, Json, ProgressReport, StartedJob } from '../model.ts';
 import type { ProgressSample } from '../rules.ts';
 import { PAUSE_AFTER_ERROR_MS, type Timing } from './timing.ts';
@@ -29,6 +30,7 @@ export type Office = {
   /** For the worker's own questions. */
   readonly database: Database;
   readonly handlerDatabase: Database;
+  readonly host: CommandContext | undefined;
   readonly queue: PgBoss;
   readonly kinds: ReadonlyMap<string, JobKind>;
   readonly clock: Clock;

@@ -2,6 +2,7 @@ import type { PgBoss } from 'pg-boss';
 import { catalogName, type Log } from '@safekeep/log';
 import { SafekeepError, type Clock } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
+import type { CommandContext } from '../../capability.ts';
 import type { JobKind } from '../model.ts';
 import { makeQueue } from '../store/queue.ts';
 import { openSupervisor, prepareQueueSchema } from '../store/schema.ts';
@@ -32,6 +33,8 @@ export type WorkerOptions = {
   /** Drains the worker when it is aborted. */
   readonly signal?: AbortSignal;
   readonly timing?: Partial<Timing>;
+  /** What handlers are given that work on the home. */
+  readonly host?: CommandContext;
 };
 
 export type Worker = {
@@ -50,7 +53,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 
 /** Starts a worker. Any number of them may run, in one process or on many machines. */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
-  const { database, control = database, kinds, clock, log, signal } = options;
+  const { database, control = database, kinds, clock, log, signal, host } = options;
   const timing = { ...defaultTiming, ...options.timing };
   const queue = await openQueueOf(control, { kinds, clock, log, timing });
   const [closing, closed] = [new AbortController(), new AbortController()];
@@ -66,6 +69,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     tenants: new Set(),
     closing: closing.signal,
     closed: closed.signal,
+    host,
   };
   const loops = startLoops(office, options.concurrency ?? CONCURRENCY);
   let draining: Promise<void> | undefined;

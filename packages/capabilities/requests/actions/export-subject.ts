@@ -4,9 +4,9 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type pg from 'pg';
 import { columnOf, newId, SafekeepError, type Subject } from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
-import { codeOf } from '@safekeep/postgres';
 import { formatPerson, type Person } from '../../holds/index.ts';
-import { fileSink, hashingSink, openSpool, sealingSink, type Sink } from '../export/sink.ts';
+import { deleteExpired, expiryOf, keptName } from '../export/kept.ts';
+import { fileFailure, fileSink, hashingSink, openSpool, sealingSink, type Sink } from '../export/sink.ts';
 import { csvCell, fileNameOf, jsonKindOf, jsonText, type JsonKind } from '../export/texts.ts';
 import { pdfDocument } from '../export/pdf.ts';
 import { deflate, ZipWriter, type Entry } from '../export/zip.ts';
@@ -40,8 +40,6 @@ export type ExportGround = Ground & {
 
 export type ExportOptions = { readonly onProgress?: (done: number, total?: number) => void; readonly signal?: AbortSignal };
 
-/** Days until a kept export is to be fetched: the link that is given out for it ends then. */
-const KEPT_DAYS = 30;
 /** A PDF is to be read by a person; more than this nobody reads. */
 const PDF_ROWS_AT_MOST = 20_000;
 
@@ -56,9 +54,12 @@ type Part = ExportTable & { readonly kinds: readonly JsonKind[]; readonly withhe
 export async function exportSubject(ground: ExportGround, order: ExportOrder, options: ExportOptions = {}): Promise<ExportDone> {
   const id = newId<'export'>();
   const extension = order.format === 'csv' ? 'zip' : order.format;
-  const path = order.out === undefined ? join(ground.directory, `${id}.${extension}.sealed`) : resolve(order.out);
+  const { tenant } = ground;
+  const kept = keptName(ground.key, { tenant, person: order.person }, { id, extension });
+  const path = order.out === undefined ? join(ground.directory, kept) : resolve(order.out);
   const partial = `${path}.${randomBytes(4).toString('hex')}.partial`;
   try {
+    const expired = await deleteExpired(ground.directory, ground.clock.now());
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const file = await fileSink(partial);
     try {
@@ -66,7 +67,7 @@ export async function exportSubject(ground: ExportGround, order: ExportOrder, op
       const sink = order.out === undefined ? sealingSink(file, ground.key) : hashed;
       const written = await inTransaction(
         ground.database,
-        { tenant: ground.tenant, mode: 'isolation level repeatable read, read only' },
+        { tenant, mode: 'isolation level repeatable read, read only' },
         (client) => writeExport(client, ground, order, { id, sink, partial, options }),
         'rollback',
       );
@@ -77,7 +78,8 @@ export async function exportSubject(ground: ExportGround, order: ExportOrder, op
         ...written,
         file: path,
         sealed: order.out === undefined,
-        expiresAt: order.out === undefined ? expiry(ground) : null,
+        expiresAt: order.out === undefined ? expiryOf(ground.clock.now()).toISOString() : null,
+        expired,
       };
     } catch (error) {
       await file.abandon();
@@ -96,18 +98,6 @@ async function writeManifest(
   { id, path, file }: { readonly id: string; readonly path: string; readonly file: Entry },
 ): Promise<void> {
   await writeFile(`${path}.manifest.json`, manifestText({ ground, order }, id, [file]), { mode: 0o600 });
-}
-
-function expiry({ clock }: ExportGround): string {
-  return new Date(clock.now().getTime() + KEPT_DAYS * 86_400_000).toISOString();
-}
-
-function fileFailure(error: unknown, path: string): unknown {
-  const code = codeOf(error);
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new SafekeepError('disk-full', { path }, { cause: error });
-  const isOfFiles =
-    code !== undefined && ['EACCES', 'EROFS', 'EPERM', 'ENOENT', 'ENOTDIR', 'EISDIR', 'EEXIST', 'EIO', 'EFBIG'].includes(code);
-  return isOfFiles ? new SafekeepError('export-unwritable', { path, reason: code }, { cause: error }) : error;
 }
 
 type Writing = { readonly id: string; readonly sink: Sink; readonly partial: string; readonly options: ExportOptions };

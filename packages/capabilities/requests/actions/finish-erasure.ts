@@ -24,7 +24,7 @@ export type FinishOptions = { readonly vacuum?: boolean };
 type Draft = { readonly document: CertificateBody; readonly signature?: Signature };
 
 /**
- * What follows the commit: paths without a foreign key are counted again, statistics made anew, places outside told, the
+ * What follows the commit: the parts clear up, paths without a foreign key are counted again, statistics made anew, places outside told, the
  * certificate signed and written. Can be repeated until it has come to its end; a crash anywhere loses nothing.
  */
 export async function finishErasure(
@@ -40,14 +40,14 @@ export async function finishErasure(
   if (subject === undefined)
     throw new SafekeepError('subject-type-unknown', { type: record.type, known: [...ground.map.subjects.keys()].join(', ') });
   const scope = scopeOf(tenant, record, person);
-  const tables = draft.document.tables.map(({ table }) => table);
+  const { participants } = ground.ports;
+  const tables = [...draft.document.tables.map(({ table }) => table), ...participants.flatMap(({ tables: own = [] }) => own)];
+  for (const participant of participants) await database.withClient(async (client) => await participant.after(client, scope));
   const found = await inTransaction(database, { tenant }, async (client) => [
     ...(await newRows(client, ground, { person, subject, record })),
     ...(await recheckParts(client, ground, scope)),
   ]);
   await freshenStatistics(ground, tables, options);
-  for (const participant of ground.ports.participants)
-    await database.withClient(async (client) => await participant.after(client, scope));
   const externalCopies = await tellOutside(ground, { record, person, copies: draft.document.externalCopies });
   const dead = await inTransaction(database, { tenant }, (client) => deadRows(client, tables));
   const state = stateOf(record, found, externalCopies);

@@ -3,7 +3,7 @@ import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/prom
 import { join, resolve } from 'node:path';
 import { SafekeepError } from '@safekeep/core';
 import { codeOf } from '@safekeep/postgres';
-import { fileSink, openSealed } from '../export/sink.ts';
+import { fileFailure, fileSink, openSealed } from '../export/sink.ts';
 
 const KEY_FILE = /^([0-9a-f]{64})\n$/;
 const OTHERS = 0o077;
@@ -61,7 +61,7 @@ export async function openExport(
     await rm(partial, { force: true });
     const code = codeOf(error);
     if (code === 'ENOENT') throw new SafekeepError('file-unreadable', { path: file, reason: code }, { cause: error });
-    if (code !== undefined) throw new SafekeepError('export-unwritable', { path: target, reason: code }, { cause: error });
+    if (code !== undefined) throw fileFailure(error, target);
     throw new SafekeepError(
       'export-broken',
       { path: file, reason: error instanceof Error ? error.message : 'unreadable' },

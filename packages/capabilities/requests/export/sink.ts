@@ -1,5 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
+import { SafekeepError } from '@safekeep/core';
+import { codeOf } from '@safekeep/postgres';
 
 /** Where bytes go, in order. */
 export type Sink = { readonly write: (bytes: Uint8Array) => Promise<void>; readonly end: () => Promise<void> };
@@ -31,6 +33,15 @@ export async function fileSink(path: string): Promise<Sink & { readonly abandon:
     // Closing twice does no harm.
     abandon: async () => await file.close(),
   };
+}
+
+/** What the system says of a file, as one of ours; every other error as it is. */
+export function fileFailure(error: unknown, path: string): unknown {
+  const code = codeOf(error);
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new SafekeepError('disk-full', { path }, { cause: error });
+  const isOfFiles =
+    code !== undefined && ['EACCES', 'EROFS', 'EPERM', 'ENOENT', 'ENOTDIR', 'EISDIR', 'EEXIST', 'EIO', 'EFBIG'].includes(code);
+  return isOfFiles ? new SafekeepError('export-unwritable', { path, reason: code }, { cause: error }) : error;
 }
 
 async function writeWhole(file: FileHandle, bytes: Uint8Array): Promise<void> {

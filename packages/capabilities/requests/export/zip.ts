@@ -68,27 +68,25 @@ export class ZipWriter {
   }
 }
 
-/** Compresses what `fill` writes. */
+/** Compresses what `fill` writes. Where either side fails both have ended when it throws what failed first. */
 export async function deflate(
   into: (bytes: Uint8Array) => Promise<void>,
   fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>,
 ): Promise<Deflated> {
   const stream = createDeflateRaw({ level: LEVEL });
   const hash = createHash('sha256');
+  const over = new AbortController();
   let [crc, plainBytes, packedBytes] = [0, 0, 0];
   const feed = async (): Promise<void> => {
-    try {
-      await fill(async (bytes) => {
-        crc = crc32(bytes, crc);
-        hash.update(bytes);
-        plainBytes += bytes.length;
-        if (!stream.write(bytes)) await once(stream, 'drain');
-      });
-      stream.end();
-    } catch (error) {
-      stream.destroy(error instanceof Error ? error : new Error(String(error)));
-      throw error;
-    }
+    await fill(async (bytes) => {
+      over.signal.throwIfAborted();
+      crc = crc32(bytes, crc);
+      hash.update(bytes);
+      plainBytes += bytes.length;
+      // Nobody empties a stream whose other side has failed: `drain` would never come.
+      if (!stream.write(bytes)) await once(stream, 'drain', { signal: over.signal });
+    });
+    stream.end();
   };
   const drain = async (): Promise<void> => {
     // zlib gives Buffers.
@@ -97,7 +95,13 @@ export async function deflate(
       await into(chunk);
     }
   };
-  await Promise.all([feed(), drain()]);
+  const stop = (error: unknown): void => {
+    over.abort(error);
+    stream.destroy();
+  };
+  const both = [feed(), drain()].map((side) => side.catch(stop));
+  await Promise.all(both);
+  over.signal.throwIfAborted();
   return { crc, plainBytes, packedBytes, sha256: hash.digest('hex') };
 }
 

@@ -1,8 +1,7 @@
 -- needs: 0011
 -- object: function safekeep.keys_by_id(text, bytea[])
 --
--- These keys, wrapped keys included. For the tenant of the transaction; where none is set, for those who may take on the owner of
--- the schema anyway.
+-- These keys, wrapped keys included.
 create or replace function safekeep.keys_by_id(tenant text, ids bytea[])
   returns table (key_id bytea, key_purpose text, scope text, owner_mark bytea, fate text, version integer, state text, epoch integer, wrapped bytea, usage_count bigint)
   language plpgsql stable security definer
@@ -11,13 +10,7 @@ create or replace function safekeep.keys_by_id(tenant text, ids bytea[])
   set search_path = ''
   as $$
 begin
-  if pg_catalog.cardinality(ids) > 20000 then
-    raise exception 'At most 20000 keys are answered at once.' using errcode = 'program_limit_exceeded';
-  end if;
-  if safekeep.current_tenant() <> tenant
-    or (safekeep.current_tenant() is null and not pg_catalog.pg_has_role(session_user, current_user, 'member')) then
-    raise exception 'The keys of another tenant are not answered.' using errcode = 'insufficient_privilege';
-  end if;
+  perform safekeep.refuse_keys_of_others(tenant, pg_catalog.cardinality(ids));
   return query
     select found.key_id, found.key_purpose, found.scope, found.owner_mark, found.fate, found.version, found.state, found.epoch, found.wrapped, found.usage_count
       from pg_catalog.unnest(ids) as asked (id)

@@ -1,8 +1,7 @@
 -- needs: 0011
 -- object: function safekeep.keys_of_owners(text, bytea[])
 --
--- The newest keys of these owners, wrapped keys included; one that was destroyed hides the others of its owner. For the tenant of
--- the transaction; where none is set, for those who may take on the owner of the schema anyway.
+-- The newest keys of these owners, wrapped keys included; one that was destroyed hides the others of its owner.
 create or replace function safekeep.keys_of_owners(tenant text, marks bytea[])
   returns table (owner_mark bytea, key_id bytea, fate text, version integer, state text, epoch integer, wrapped bytea, usage_count bigint)
   language plpgsql stable security definer
@@ -11,13 +10,7 @@ create or replace function safekeep.keys_of_owners(tenant text, marks bytea[])
   set search_path = ''
   as $$
 begin
-  if pg_catalog.cardinality(marks) > 20000 then
-    raise exception 'At most 20000 keys are answered at once.' using errcode = 'program_limit_exceeded';
-  end if;
-  if safekeep.current_tenant() <> tenant
-    or (safekeep.current_tenant() is null and not pg_catalog.pg_has_role(session_user, current_user, 'member')) then
-    raise exception 'The keys of another tenant are not answered.' using errcode = 'insufficient_privilege';
-  end if;
+  perform safekeep.refuse_keys_of_others(tenant, pg_catalog.cardinality(marks));
   return query
     select found.owner_mark, found.key_id, found.fate, found.version, found.state, found.epoch, found.wrapped, found.usage_count
       from pg_catalog.unnest(marks) as asked (mark)

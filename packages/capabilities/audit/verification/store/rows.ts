@@ -37,14 +37,44 @@ export async function walkRows(client: pg.ClientBase, capture: Capture): Promise
   );
 }
 
-/** Events of a table in the byte order of their records, of each record the newest first. */
-export async function walkEvents(client: pg.ClientBase, { tenant, table }: Capture): Promise<Walk<EventRow>> {
+/** Events of a table, or of these rows of it, in the byte order of their records, of each record the newest first. */
+export async function walkEvents(
+  client: pg.ClientBase,
+  { tenant, table }: Capture,
+  records?: readonly string[],
+): Promise<Walk<EventRow>> {
+  const these = records === undefined ? 'is not null' : `in (${records.map((record) => pg.escapeLiteral(record)).join(', ')})`;
   return await walk(
     client,
     'safekeep_events',
     `select ${EVENT_COLUMNS} from safekeep.audit_events as e
-      where tenant_id = ${pg.escapeLiteral(tenant)} and table_name = ${pg.escapeLiteral(table)} and kind = 'change' and record is not null
+      where tenant_id = ${pg.escapeLiteral(tenant)} and table_name = ${pg.escapeLiteral(table)} and kind = 'change' and record ${these}
       order by e.record collate "C", e.era desc, e.leaf_index desc`,
+  );
+}
+
+/** An event of a row of an erased person, which it names by a mark alone. */
+export type MarkedEvent = {
+  readonly era: number;
+  readonly index: number;
+  readonly action: string;
+  readonly columns: readonly string[] | null;
+  readonly row: string;
+  readonly movedTo: string | null;
+  readonly marks: Readonly<Record<string, string>> | null;
+  readonly withheld: boolean;
+};
+
+/** The newest first. */
+export async function walkMarked(client: pg.ClientBase, { tenant, table }: Capture): Promise<Walk<MarkedEvent>> {
+  return await walk(
+    client,
+    'safekeep_marked',
+    `select era, leaf_index::float8 as index, action, columns, details ->> 'row' as row, details ->> 'movedTo' as "movedTo", details -> 'marks' as marks,
+            coalesce((details ->> 'withheld')::boolean, false) as withheld
+       from safekeep.audit_events as e
+      where tenant_id = ${pg.escapeLiteral(tenant)} and table_name = ${pg.escapeLiteral(table)} and kind = 'change' and record is null and details ? 'row'
+      order by e.era desc, e.leaf_index desc`,
   );
 }
 

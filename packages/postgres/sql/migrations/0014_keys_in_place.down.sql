@@ -1,0 +1,1 @@
+alter table safekeep.encryption_keys reset (fillfactor);
