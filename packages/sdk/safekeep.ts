@@ -37,7 +37,11 @@ export type Safekeep = {
   readonly sealRow: (field: string, value: unknown) => Promise<SealedRow>;
   readonly sealRows: (field: string, values: readonly unknown[]) => Promise<readonly SealedRow[]>;
   /** What to look for, and in which column; null where the term has nothing to be found by. @throws `field-not-served` without such an index */
-  readonly search: (field: string, kind: SearchKind, term: unknown) => Promise<{ readonly column: string; readonly number: string } | null>;
+  readonly search: (
+    field: string,
+    kind: SearchKind,
+    term: unknown,
+  ) => Promise<{ readonly column: string; readonly number: string } | null>;
   /** Parameters as they are sent: what was to be sealed is. */
   readonly resolve: (values: readonly unknown[]) => Promise<unknown[]>;
 };

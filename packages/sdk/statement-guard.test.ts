@@ -76,7 +76,8 @@ test('SQL that compares, sorts or computes by a column whose plaintext is gone i
   for (const text of REFUSED)
     assert.throws(
       () => guardStatement(text, [field('finished')]),
-      (error) => isSafekeepError(error, 'field-not-served') && error.remedy.includes('safekeep encrypt public.people.email --search exact'),
+      (error) =>
+        isSafekeepError(error, 'field-not-served') && error.remedy.includes('safekeep encrypt public.people.email --search exact'),
       text,
     );
   for (const text of TAKEN) assert.doesNotThrow(() => guardStatement(text, [field('finished')]), text);

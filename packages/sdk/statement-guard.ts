@@ -88,12 +88,28 @@ function aliasesOf(words: readonly Word[], table: string): ReadonlySet<string> {
     if (name !== table) continue;
     const next = words[place + 1];
     const alias = next?.text === 'as' ? words[place + 2] : next;
-    if (alias?.name !== undefined && !(alias.text !== '"' && (CLAUSES.has(alias.text) || JOINS.has(alias.text)))) aliases.add(alias.name);
+    if (alias?.name !== undefined && !(alias.text !== '"' && (CLAUSES.has(alias.text) || JOINS.has(alias.text))))
+      aliases.add(alias.name);
   }
   return aliases;
 }
 
-const JOINS = new Set(['join', 'inner', 'left', 'right', 'full', 'cross', 'natural', 'as', 'union', 'intersect', 'except', 'for', 'offset', 'default']);
+const JOINS = new Set([
+  'join',
+  'inner',
+  'left',
+  'right',
+  'full',
+  'cross',
+  'natural',
+  'as',
+  'union',
+  'intersect',
+  'except',
+  'for',
+  'offset',
+  'default',
+]);
 
 /** `… as email`: what a result is called. */
 function isLabel(words: readonly Word[], place: number): boolean {
@@ -106,7 +122,8 @@ function mayStand(words: readonly Word[], place: number, isQualified: boolean): 
   const [before, after] = [words[start - 1]?.text, words[place + 1]?.text];
   const clause = clauseOf(words, start, word?.depth ?? 0);
   if (clause === 'into') return true;
-  if (clause === 'set') return (before === 'set' || before === ',' || before === '(') && (after === '=' || after === ',' || after === ')');
+  if (clause === 'set')
+    return (before === 'set' || before === ',' || before === '(') && (after === '=' || after === ',' || after === ')');
   if (clause !== 'select' && clause !== 'returning') return false;
   return (
     (before === 'select' || before === 'returning' || before === ',' || before === 'all') &&

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
-import { changeIndexes, encryptField, fieldKeys, finishField, type FieldGround, type KeySource } from '@safekeep/capabilities/encryption';
+import {
+  changeIndexes,
+  encryptField,
+  fieldKeys,
+  finishField,
+  type FieldGround,
+  type KeySource,
+} from '@safekeep/capabilities/encryption';
 import { parseColumnName, systemClock, type SearchKind } from '@safekeep/core';
 import { IndexKey, SealingKey } from '@safekeep/crypto';
 import { testDatabase } from '@safekeep/postgres/testing';

@@ -80,7 +80,11 @@ test('while clients write with what they knew a lease ago, indexes are added, ma
   assert.ok(writers.every(({ writes }) => writes > 20));
   await own.refresh();
   for (const [id, value] of writers.flatMap(({ values }) => [...values])) {
-    const rows = await own.kysely.selectFrom('people').select(['id', 'email']).where('email', '=', value ?? 'nobody').execute();
+    const rows = await own.kysely
+      .selectFrom('people')
+      .select(['id', 'email'])
+      .where('email', '=', value ?? 'nobody')
+      .execute();
     assert.deepEqual(rows, value === null ? [] : [{ id, email: value }]);
   }
   const { rows } = await own.pool.query(
@@ -106,9 +110,10 @@ for (const stage of ['switched', 'finished'] as const) {
       .values({ name: 'Upserted', email: 'person7@example.org' })
       .onConflict((conflict) => conflict.column('email').doUpdateSet((eb) => ({ name: eb.ref('excluded.name') })))
       .execute();
-    assert.deepEqual(await kysely.selectFrom('people').select(['id', 'name']).where('email', '=', 'person7@example.org').execute(), [
-      { id: 7, name: 'Upserted' },
-    ]);
+    assert.deepEqual(
+      await kysely.selectFrom('people').select(['id', 'name']).where('email', '=', 'person7@example.org').execute(),
+      [{ id: 7, name: 'Upserted' }],
+    );
     const either = await kysely
       .selectFrom('people')
       .select('id')
@@ -122,11 +127,18 @@ for (const stage of ['switched', 'finished'] as const) {
       .where((eb) => eb.not(eb('email', 'in', ['person8@example.org', 'person9@example.org'])))
       .executeTakeFirstOrThrow();
     assert.equal(Number(n), ROWS - 2);
-    const changed = await kysely.updateTable('people').set({ name: 'By value' }).where('email', '=', 'person9@example.org').executeTakeFirst();
+    const changed = await kysely
+      .updateTable('people')
+      .set({ name: 'By value' })
+      .where('email', '=', 'person9@example.org')
+      .executeTakeFirst();
     assert.equal(changed.numUpdatedRows, 1n);
     const gone = await kysely.deleteFrom('people').where('email', '=', 'person9@example.org').executeTakeFirst();
     assert.equal(gone.numDeletedRows, 1n);
-    await kysely.insertInto('people').values([{ email: null }, { email: null }]).execute();
+    await kysely
+      .insertInto('people')
+      .values([{ email: null }, { email: null }])
+      .execute();
     const { rows: plan } = await own.pool.query(
       `explain select id from people where email_unique_index = '\\x00' and email_encrypted is not null`,
     );
@@ -135,7 +147,10 @@ for (const stage of ['switched', 'finished'] as const) {
 }
 
 test('a column with doubles, or of few values, is refused its index with the figures', async (t) => {
-  const own = await application<Tables>(t, `${SET_UP}; alter table people drop constraint people_email_key; update people set email = 'same@example.org' where id <= 3; update people set name = 'N' || id % 7`);
+  const own = await application<Tables>(
+    t,
+    `${SET_UP}; alter table people drop constraint people_email_key; update people set email = 'same@example.org' where id <= 3; update people set name = 'N' || id % 7`,
+  );
   await assert.rejects(
     own.encrypt('public.people.email', ['unique']),
     (error) => isSafekeepError(error, 'field-search-unsafe') && error.message.includes('900 rows have 898 different values'),

@@ -162,7 +162,8 @@ const Column = object({
   search: Type.Optional(
     Type.Array(oneOf(searchKinds), {
       maxItems: searchKinds.length,
-      description: 'what encrypted values can be searched by; unique: kept unique by a whole hash, which shows equal values to be equal',
+      description:
+        'what encrypted values can be searched by; unique: kept unique by a whole hash, which shows equal values to be equal',
     }),
   ),
   erase: Type.Optional(Erase),

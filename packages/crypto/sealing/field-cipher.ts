@@ -1,4 +1,12 @@
-import { canonicalForm, indexKeyScope, indexLabel, isTrack, SafekeepError, type SearchedType, type SearchKind } from '@safekeep/core';
+import {
+  canonicalForm,
+  indexKeyScope,
+  indexLabel,
+  isTrack,
+  SafekeepError,
+  type SearchedType,
+  type SearchKind,
+} from '@safekeep/core';
 import type { IndexKey } from './blind-index.ts';
 import { parseHeader } from './header.ts';
 import type { SealingKey } from './key.ts';

@@ -164,7 +164,11 @@ for (const server of testServers()) {
 
   test(`a blind index is the same number in SQL and in Node on PostgreSQL ${server.name}`, async (t) => {
     const bytes = randomBytes(32);
-    const { client } = await unlocked(t, server, VERSIONS.map((version) => ({ use: 'index', id: indexKeyId(version), bytes, ...PLACE })));
+    const { client } = await unlocked(
+      t,
+      server,
+      VERSIONS.map((version) => ({ use: 'index', id: indexKeyId(version), bytes, ...PLACE })),
+    );
     const index = new IndexKey(bytes);
     await fc.assert(
       fc.asyncProperty(

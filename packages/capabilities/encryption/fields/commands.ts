@@ -74,7 +74,13 @@ function encrypt(open: OpenKeySource): Command {
       const { mapped } = await mappedColumn(context, ref);
       const mode: Mode = input.mode ?? (mapped?.protect === 'database' ? 'database' : 'client');
       const search = input.search === undefined ? mapped?.search : parseSearch(input.search);
-      const order = { column: ref, mode, search: search ?? [], card: cardRuleOf(mapped?.categories ?? []), acceptLeak: input.acceptLeak };
+      const order = {
+        column: ref,
+        mode,
+        search: search ?? [],
+        card: cardRuleOf(mapped?.categories ?? []),
+        acceptLeak: input.acceptLeak,
+      };
       return await moving(context, open, async (ground) => {
         const { field, answers } = await encryptField(ground, order, async ({ answers: told }) => {
           for (const each of told) context.say(`${each.object}: ${each.breaks}. What to do: ${each.remedy}.`);
@@ -88,7 +94,8 @@ function encrypt(open: OpenKeySource): Command {
                 agree: () => context.confirm(`Changing the mode of ${formatColumnName(ref)}`),
               });
         // Without a word about searches there or here those that stand stay.
-        const searched = search === undefined ? moved : await searchedBy(context, ground, { ref, search, acceptLeak: input.acceptLeak });
+        const searched =
+          search === undefined ? moved : await searchedBy(context, ground, { ref, search, acceptLeak: input.acceptLeak });
         await writeProtection(context, ref, { protect: searched.mode, search: kindsOf(searched) });
         return { result: { ...fieldText(searched), answers: answers.map(answerText), residue: [] } };
       });
@@ -187,7 +194,8 @@ function rotate(open: OpenKeySource): Command {
 function reindex(open: OpenKeySource): Command {
   return command({
     name: 'encrypt reindex',
-    summary: 'make indexes of an encrypted column anew, each under a key of its own, and drop the ones before once nobody searches by them',
+    summary:
+      'make indexes of an encrypted column anew, each under a key of its own, and drop the ones before once nobody searches by them',
     positionals: [column],
     input: Type.Object({
       column: Column,

@@ -1,4 +1,4 @@
--- needs: 0014
+-- needs: 0016
 -- object: function safekeep.keep_indexes()
 --
 -- BEFORE INSERT or UPDATE of a table with an encrypted column that can be searched: ciphertext is never stored beside the index of

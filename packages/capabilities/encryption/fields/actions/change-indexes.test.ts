@@ -54,7 +54,10 @@ for (const server of testServers()) {
     const order = { acceptLeak: false, agree: agreed };
     const added = await changeIndexes(ground, column, { ...order, search: ['exact', 'soundex'] }).catch((error: unknown) => {
       // Soundex of these names has one of 26 forms: the refusal has the figures.
-      assert.ok(isSafekeepError(error, 'field-search-unsafe') && /\d+ rows have \d+ different values/.test(error.message), String(error));
+      assert.ok(
+        isSafekeepError(error, 'field-search-unsafe') && /\d+ rows have \d+ different values/.test(error.message),
+        String(error),
+      );
     });
     assert.equal(added, undefined);
     const exact = await changeIndexes(ground, column, { ...order, search: ['exact'] });
@@ -83,7 +86,10 @@ for (const server of testServers()) {
     assert.notEqual(await asNumber({ ...index, version: 1 }), await asNumber(index), 'under a key of its own');
     const [sealed] = await sealTexts(keys, anew, ['Person B1']);
     const [number] = await indexForms(keys, anew, index, ['Person B1']);
-    await assert.rejects(pool.query('update people set name_encrypted = $1 where id = 5', [sealed]), /written without name_exact_index_2/);
+    await assert.rejects(
+      pool.query('update people set name_encrypted = $1 where id = 5', [sealed]),
+      /written without name_exact_index_2/,
+    );
     await assert.rejects(pool.query('insert into people (id, name_encrypted) values (9001, $1)', [sealed]), /written without/);
     await pool.query('update people set name_encrypted = $1, name_exact_index_2 = $2 where id = 5', [sealed, number]);
     const [again] = await sealTexts(keys, anew, ['Person B1']);

@@ -1,5 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { canonicalForm, formatColumnName, indexName, SafekeepError, searchFits, type ColumnRef, type SearchKind } from '@safekeep/core';
+import {
+  canonicalForm,
+  formatColumnName,
+  indexName,
+  SafekeepError,
+  searchFits,
+  type ColumnRef,
+  type SearchKind,
+} from '@safekeep/core';
 import { codeOf, findTable, readCatalog } from '@safekeep/postgres';
 import type { Field, FieldIndex } from '../model.ts';
 import { chooseIndex } from '../rules/choose-index.ts';
@@ -9,11 +17,30 @@ import { batchPages } from '../rules/pace.ts';
 import { searchAnswers, type Answer } from '../rules/refusals.ts';
 import { createTriggers, lockAgainstWrites, runAll, validIndexes } from '../store/definition.ts';
 import { addIndexColumns, createSearchIndexes, dropIndexColumn } from '../store/index-definition.ts';
-import { ageOfIndex, deleteIndex, findField, insertIndex, listFields, readField, setIndexState, updateField } from '../store/records.ts';
+import {
+  ageOfIndex,
+  deleteIndex,
+  findField,
+  insertIndex,
+  listFields,
+  readField,
+  setIndexState,
+  updateField,
+} from '../store/records.ts';
 import { countValues, readSealed, tableSize } from '../store/rows.ts';
 import { createView, dropView } from '../store/view.ts';
 import { fresh } from './encrypt-field.ts';
-import { inTransaction, LEASE_MS, nameOf, reading, requireUnaltered, unlessTooEarly, NotYet, withLease, type Ground } from './ground.ts';
+import {
+  inTransaction,
+  LEASE_MS,
+  nameOf,
+  reading,
+  requireUnaltered,
+  unlessTooEarly,
+  NotYet,
+  withLease,
+  type Ground,
+} from './ground.ts';
 import { indexing, sweep, sweepOnce, walk } from './passes.ts';
 
 export type IndexOrder = {
@@ -62,7 +89,11 @@ export async function changeIndexes(
   });
 }
 
-async function planIndexes(ground: Ground, field: Field, { search: asked, renew = [], acceptLeak }: IndexOrder): Promise<IndexPlan> {
+async function planIndexes(
+  ground: Ground,
+  field: Field,
+  { search: asked, renew = [], acceptLeak }: IndexOrder,
+): Promise<IndexPlan> {
   const current = field.indexes.filter(({ state }) => state === 'building' || state === 'serving');
   const search = asked ?? [...new Set(current.map(({ kind }) => kind))];
   const taken = current.filter(({ kind }) => !search.includes(kind));
@@ -105,7 +136,9 @@ async function refuseUnfit(
     .filter((name) => columns.some((column) => column.name === name) && !ours.has(name));
   const reasons = [
     ...absent.map((kind) => `- search ${kind}: it has none that could be made anew. What to do: leave it out.`),
-    ...refused.map((kind) => `- search ${kind}: values of type ${field.columnType} cannot be found that way. What to do: leave it out.`),
+    ...refused.map(
+      (kind) => `- search ${kind}: values of type ${field.columnType} cannot be found that way. What to do: leave it out.`,
+    ),
     ...taken.map((name) => `- column ${name}: it stands where the index would stand. What to do: rename it first.`),
   ];
   if (reasons.length > 0) throw new SafekeepError('field-unfit', { field: nameOf(field), reasons: reasons.join('\n') });
@@ -190,7 +223,9 @@ async function advance(ground: Ground, known: Field): Promise<Field> {
     if (building.length > 0) await build(ground, field, building);
     else if (leaving.length > 0) {
       await untilKnown(ground, field, leaving);
-      await redefine(ground, field, (client) => setStates(client, field, { indexes: leaving, state: 'left', at: ground.clock.now() }));
+      await redefine(ground, field, (client) =>
+        setStates(client, field, { indexes: leaving, state: 'left', at: ground.clock.now() }),
+      );
     } else if (left.length > 0) {
       await untilKnown(ground, field, left);
       await redefine(ground, field, async (client) => {
@@ -221,7 +256,8 @@ async function build(ground: Ground, known: Field, indexes: readonly FieldIndex[
     await inTransaction(ground, known, (client) => updateField(client, known, { total, at: ground.clock.now() }));
     await walk(ground, await fresh(ground, known), pass);
     const there = await reading(ground, (client) => validIndexes(client, known));
-    for (const statement of createSearchIndexes(known, there)) await ground.database.withClient((client) => runAll(client, [statement]));
+    for (const statement of createSearchIndexes(known, there))
+      await ground.database.withClient((client) => runAll(client, [statement]));
     await untilKnown(ground, known, indexes);
     for (;;) {
       await sweep(ground, known, pass);

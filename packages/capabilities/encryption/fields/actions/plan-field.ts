@@ -122,7 +122,9 @@ function takenNames(table: Table, wanted: readonly string[]): readonly Answer[] 
 function takenViews(catalog: Catalog, table: Table): readonly Answer[] {
   const name = viewName({ table: { schema: table.schema, table: table.name } });
   return catalog.tables
-    .filter((each) => each.schema === table.schema && each.name === name && !each.triggers.some(({ name: of }) => of === VIEW_TRIGGER))
+    .filter(
+      (each) => each.schema === table.schema && each.name === name && !each.triggers.some(({ name: of }) => of === VIEW_TRIGGER),
+    )
     .map(({ kind }) => ({
       object: `${kind} ${name}`,
       effect: 'stops',

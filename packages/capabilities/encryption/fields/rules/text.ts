@@ -12,7 +12,8 @@ export function parseSearch(text: string): readonly SearchKind[] {
     ...new Set(
       named.map((each) => {
         const kind = searchKinds.find((known) => known === each);
-        if (kind === undefined) throw new SafekeepError('usage', { problem: `--search ${each} is none of ${searchKinds.join(', ')}.` });
+        if (kind === undefined)
+          throw new SafekeepError('usage', { problem: `--search ${each} is none of ${searchKinds.join(', ')}.` });
         return kind;
       }),
     ),

@@ -15,7 +15,10 @@ function sealedCheck(field: Field): string {
 /** One statement, one lock. NOT VALID costs no look at the rows, and there are none yet. */
 export function addColumns(field: Field): readonly string[] {
   const { table, encrypted } = namesOf(field);
-  const columns = [`${encrypted} pg_catalog.bytea`, ...field.indexes.map((index) => `${q(index.column)} ${indexColumnType(index)}`)];
+  const columns = [
+    `${encrypted} pg_catalog.bytea`,
+    ...field.indexes.map((index) => `${q(index.column)} ${indexColumnType(index)}`),
+  ];
   return [
     `alter table ${table} ${columns.map((column) => `add column ${column}`).join(', ')}, add constraint ${q(objectName('sealed', field))} ${sealedCheck(field)} not valid`,
   ];
@@ -103,7 +106,10 @@ function triggerArguments(field: Field, action: string, strict: boolean): string
 
 export function dropTriggers(field: Field): readonly string[] {
   const { table } = namesOf(field);
-  return [...TRIGGERS.map((name) => `drop trigger if exists ${q(objectName(name, field))} on ${table}`), ...dropIndexTriggers(field)];
+  return [
+    ...TRIGGERS.map((name) => `drop trigger if exists ${q(objectName(name, field))} on ${table}`),
+    ...dropIndexTriggers(field),
+  ];
 }
 
 /** From `nulled` on no row may have plaintext, and where the plaintext could not be NULL the ciphertext cannot either. */

@@ -74,7 +74,11 @@ type Made = {
 
 export function dropIndexTriggers(field: Field): readonly string[] {
   const { table } = namesOf(field);
-  const names = [...field.indexes.map((index) => givenTrigger(field, index)), objectName('stale', field), objectName('fresh', field)];
+  const names = [
+    ...field.indexes.map((index) => givenTrigger(field, index)),
+    objectName('stale', field),
+    objectName('fresh', field),
+  ];
   return names.map((name) => `drop trigger if exists ${q(name)} on ${table}`);
 }
 
@@ -98,5 +102,7 @@ export function indexArguments(indexes: readonly FieldIndex[]): readonly string[
 
 function keepArguments(field: Field, action: string, indexes: readonly FieldIndex[]): string {
   const of = indexArguments(indexes);
-  return [action, field.mode, field.tenant, field.id, field.encryptedColumn, field.valueType, ...of].map((each) => pg.escapeLiteral(each)).join(', ');
+  return [action, field.mode, field.tenant, field.id, field.encryptedColumn, field.valueType, ...of]
+    .map((each) => pg.escapeLiteral(each))
+    .join(', ');
 }

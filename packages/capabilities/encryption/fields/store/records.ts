@@ -101,7 +101,19 @@ export async function insertIndex(
     `insert into safekeep.field_indexes
        (tenant_id, field_id, kind, column_name, bits, row_count, distinct_count, attack_gain, version, state, created_at, changed_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)`,
-    [tenant, id, index.kind, index.column, index.bits, index.rows, index.distinct, index.attackGain, index.version, index.state, at],
+    [
+      tenant,
+      id,
+      index.kind,
+      index.column,
+      index.bits,
+      index.rows,
+      index.distinct,
+      index.attackGain,
+      index.version,
+      index.state,
+      at,
+    ],
   );
 }
 
