@@ -141,12 +141,9 @@ function databaseAccess(own: pg.Pool, keys: KeySource): Access {
         return result;
       } catch (error) {
         await client.query('rollback');
-        // The view went or came in between. Our locks are to give way before the server looks for deadlocks (a second): on a machine so
-        // busy that they do not, the application runs its transaction again as after any deadlock, and no value may be lost by it.
+        // The view went or came in between. A deadlock (40P01) is never to be the application's: our locks give way.
         const passing =
-          error instanceof Error &&
-          'code' in error &&
-          ['42P01', '42703', '55000', 'XX000', '42809', '40P01'].includes(String(error.code));
+          error instanceof Error && 'code' in error && ['42P01', '42703', '55000', 'XX000', '42809'].includes(String(error.code));
         if (!passing || tries === 200) throw error;
       } finally {
         client.release();

@@ -243,4 +243,9 @@ export const UnapplyText = Type.Object({
 export type UnapplyText = Static<typeof UnapplyText>;
 
 /** Why something that the user asked for must not be done now: what is held, and by whom or what. */
-export type Refusal = { readonly target: string; readonly reason: string };
+export type Refusal = {
+  readonly target: string;
+  readonly reason: string;
+  /** What to do where it is no hold that stands in the way. */
+  readonly remedy?: string;
+};

@@ -408,7 +408,7 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'Protection cannot be taken out while something is held: {holds}. Nothing was changed.',
-    remedy: 'Release what is held first (`safekeep hold list`), or leave Safekeep in place.',
+    remedy: '{remedies} Then run unapply again, or leave Safekeep in place.',
   },
   'unapply-drifted': {
     status: 409,

@@ -25,6 +25,7 @@ import { fieldKeys, type KeySource } from './actions/field-keys.ts';
 import { fieldStatus } from './actions/field-status.ts';
 import { finishField } from './actions/finish-field.ts';
 import type { Ground } from './actions/ground.ts';
+import type { FieldOrder } from './actions/plan-field.ts';
 import { rotateField } from './actions/rotate-field.ts';
 import { DoneText, RotatedText, StatusText, type Field, type Mode } from './model.ts';
 import { declarationsOf } from './rules/declarations.ts';
@@ -66,20 +67,26 @@ function encrypt(open: OpenKeySource): Command {
         }),
       ),
       acceptLeak: AcceptLeak,
+      prepare: Type.Boolean({
+        default: false,
+        description: 'stop once columns and triggers stand: the rows are sealed from SQL (safekeep.migrate_plaintext_to_encrypted)',
+      }),
     }),
     output: DoneText,
     example: 'safekeep encrypt public.patients.ssn --search exact,last4',
     run: async (context, input) => {
       const ref = parseColumnName(input.column);
-      const { mapped } = await mappedColumn(context, ref);
+      const { map, mapped } = await mappedColumn(context, ref);
       const mode: Mode = input.mode ?? (mapped?.protect === 'database' ? 'database' : 'client');
       const search = input.search === undefined ? mapped?.search : parseSearch(input.search);
-      const order = {
+      const order: FieldOrder = {
         column: ref,
         mode,
         search: search ?? [],
         card: cardRuleOf(mapped?.categories ?? []),
+        tenantBy: map === undefined ? undefined : (map.map.tables.get(formatTableName(ref))?.tenant ?? map.map.tenant).kind,
         acceptLeak: input.acceptLeak,
+        ...(input.prepare ? { until: 'dual-write' } : {}),
       };
       return await moving(context, open, async (ground) => {
         const { field, answers } = await encryptField(ground, order, async ({ answers: told }) => {
@@ -334,7 +341,9 @@ function renderDone(result: Frozen<DoneText>, ink: Ink): string {
   const next =
     result.phase === 'switched'
       ? `Readers take the ciphertext in ${result.encryptedColumn}; the plaintext still stands. When every application goes through the SDK or the view:\n  safekeep encrypt finish ${result.field}`
-      : '';
+      : result.phase === 'dual-write'
+        ? `Columns and triggers stand. Seal the rows from SQL, or run the same command without --prepare.`
+        : '';
   return [
     describe(result, ink),
     `${result.verified} stored values were opened and compared.`,

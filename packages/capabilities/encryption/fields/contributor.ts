@@ -1,4 +1,4 @@
-import { cardRuleOf, encryptedName, formatColumnName, formatTableName, type DataMap } from '@safekeep/core';
+import { cardRuleOf, encryptedName, formatColumnName, formatTableName, type DataMap, type TenantRule } from '@safekeep/core';
 import { findTable, type Column, type Database, type Table } from '@safekeep/postgres';
 import type { Contributor, Note, Problem, Refusal } from '../../plan/index.ts';
 import { answersFor, upsertAnswer } from './rules/refusals.ts';
@@ -13,10 +13,12 @@ import { begin, rollback } from './store/session.ts';
 export const encryptedFields: Contributor = ({ map, catalog }) => {
   const problems: Problem[] = [];
   const notes: Note[] = [];
-  for (const { table, column, name, mode, search, categories } of protectedColumns(map, (each) => findTable(catalog, each))) {
+  for (const { table, column, name, mode, search, categories, tenant } of protectedColumns(map, (each) =>
+    findTable(catalog, each),
+  )) {
     const isBegun = table.columns.some((each) => each.name === encryptedName(column.name));
     if (isBegun) continue;
-    const answers = answersFor(catalog, table, { column, asked: { mode, search, card: cardRuleOf(categories) } });
+    const answers = answersFor(catalog, table, { column, asked: { mode, search, card: cardRuleOf(categories), tenant } });
     for (const { object, breaks, remedy } of answers.filter(({ effect }) => effect === 'stops'))
       problems.push({ target: name, reason: `it cannot be encrypted as it is. ${object}: ${breaks}. What to do: ${remedy}` });
     const upsert = upsertAnswer(table, column);
@@ -37,6 +39,7 @@ type Protected = {
   readonly mode: 'client' | 'database';
   readonly search: Parameters<typeof answersFor>[2]['asked']['search'];
   readonly categories: readonly string[];
+  readonly tenant: TenantRule['kind'];
 };
 
 function protectedColumns(map: DataMap, find: (name: string) => Table | undefined): readonly Protected[] {
@@ -47,7 +50,8 @@ function protectedColumns(map: DataMap, find: (name: string) => Table | undefine
       // What is not there is the comments' problem to tell.
       if (protect === 'none' || table === undefined || column === undefined) return [];
       const full = formatColumnName({ schema: table.schema, table: table.name, column: name });
-      return [{ table, column, name: full, mode: protect, search, categories }];
+      const tenant = (mapped.tenant ?? map.tenant).kind;
+      return [{ table, column, name: full, mode: protect, search, categories, tenant }];
     });
   });
 }
@@ -60,7 +64,11 @@ export async function refuseWhileEncrypted(database: Database, tenant: string): 
     await rollback(client);
     return fields.map(({ table, column }) => {
       const name = formatColumnName({ ...table, column });
-      return { target: formatTableName(table), reason: `${name} is encrypted; run safekeep decrypt ${name} first` };
+      return {
+        target: formatTableName(table),
+        reason: `${name} is encrypted`,
+        remedy: `Bring its plaintext back: \`safekeep decrypt ${name}\`.`,
+      };
     });
   });
 }

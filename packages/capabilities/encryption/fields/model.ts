@@ -77,6 +77,9 @@ export type PageRange = { readonly from: number; readonly to: number };
 /** Values of a field by the key that they are sealed under: what the header says, no value is opened. */
 export type Census = { readonly keyId: string; readonly values: number };
 
+/** What names a column from beside its table. */
+export type Beside = { readonly kind: 'column-grant' | 'publication' | 'statistics'; readonly name: string };
+
 const PhaseText = Type.Union([
   Type.Literal('planned'),
   Type.Literal('added'),

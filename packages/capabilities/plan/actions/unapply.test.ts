@@ -116,6 +116,11 @@ test('while something is held nothing is taken out', async (t) => {
   const applied = await bench.userState();
   const held = async () => [{ target: 'patient:42', reason: 'lawsuit' }];
   await assert.rejects(bench.unapply(held), refused('unapply-held', 'patient:42 (lawsuit)'));
+  const sealed = async () => [{ target: 'public.patients', reason: 'sealed', remedy: 'Decrypt it.' }];
+  await assert.rejects(
+    bench.unapply(sealed),
+    (error) => isSafekeepError(error, 'unapply-held') && error.remedy.startsWith('Decrypt it. Then'),
+  );
   let asked = 0;
   const late = async () => ((asked += 1) === 2 ? [{ target: 'patient:43', reason: 'placed in between' }] : []);
   await assert.rejects(bench.unapply(late), refused('unapply-held', 'patient:43'));

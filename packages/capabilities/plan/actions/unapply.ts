@@ -58,10 +58,14 @@ export async function unapply(ground: Ground, { guards, agree }: UnapplyOptions)
   return { ...result, steps: plan.steps.map(stepText), seconds: secondsSince(ground, startMs) };
 }
 
+const RELEASE = 'Release what is held (`safekeep hold list`).';
+
 async function refuseHeld(guards: readonly Guard[], { database, tenant }: Ground): Promise<void> {
   const refusals = (await Promise.all(guards.map((guard) => guard(database, tenant)))).flat();
   if (refusals.length === 0) return;
-  throw new SafekeepError('unapply-held', { holds: refusals.map(({ target, reason }) => `${target} (${reason})`).join(', ') });
+  const holds = refusals.map(({ target, reason }) => `${target} (${reason})`).join(', ');
+  const remedies = [...new Set(refusals.map(({ remedy = RELEASE }) => remedy))];
+  throw new SafekeepError('unapply-held', { holds, remedies: remedies.join(' ') });
 }
 
 /** What we would put back is older than what somebody made of it since. What vanished may only have been renamed, and our part with it. */

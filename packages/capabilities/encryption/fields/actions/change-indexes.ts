@@ -15,7 +15,7 @@ import type { Frequency } from '../rules/frequency.ts';
 import { isAtLeast, refusesPlaintext } from '../rules/life.ts';
 import { batchPages } from '../rules/pace.ts';
 import { searchAnswers, type Answer } from '../rules/refusals.ts';
-import { createTriggers, lockAgainstWrites, runAll, validIndexes } from '../store/definition.ts';
+import { createTriggers, lockToAlter, runAll, validIndexes } from '../store/definition.ts';
 import { addIndexColumns, createSearchIndexes, dropIndexColumn } from '../store/index-definition.ts';
 import {
   ageOfIndex,
@@ -193,9 +193,8 @@ async function redefine(
 ): Promise<void> {
   const known = await fresh(ground, { id, tenant, table, column });
   await inTransaction(ground, known, async (client) => {
-    // First the view, then the table, as those who use the view take their locks.
+    await lockToAlter(client, known);
     await dropView(client, known);
-    await lockAgainstWrites(client, known);
     await requireUnaltered(client, known);
     await change(client, known);
     const changed = await readField(client, known);

@@ -1,7 +1,7 @@
 import { SafekeepError, type ColumnRef } from '@safekeep/core';
 import type { Field, Mode } from '../model.ts';
 import { isAtLeast, refusesPlaintext } from '../rules/life.ts';
-import { createTriggers, lockAgainstWrites, runAll } from '../store/definition.ts';
+import { createTriggers, lockToAlter, runAll } from '../store/definition.ts';
 import { findField, listFields, updateField } from '../store/records.ts';
 import { createView, dropView } from '../store/view.ts';
 import { fresh } from './encrypt-field.ts';
@@ -28,9 +28,8 @@ export async function changeMode(
   return await withLease(ground, known, async () => {
     const field: Field = { ...(await fresh(ground, known)), mode };
     await inTransaction(ground, field, async (client) => {
-      // First the view, then the table, as those who use the view take their locks.
+      await lockToAlter(client, field);
       await dropView(client, field);
-      await lockAgainstWrites(client, field);
       await runAll(client, createTriggers(field, { strict: refusesPlaintext(field.phase) }));
       await updateField(client, field, { mode, at: ground.clock.now() });
       const [shown] = (await listFields(client, ground.tenant)).filter(

@@ -9,7 +9,7 @@ import {
   dropColumns,
   dropLeftIndex,
   dropTriggers,
-  lockAgainstWrites,
+  lockToAlter,
   restoreNotNull,
   runAll,
   validatePresence,
@@ -21,7 +21,7 @@ import { countLeft, countValues } from '../store/rows.ts';
 import { createView, dropView } from '../store/view.ts';
 import { fresh } from './encrypt-field.ts';
 import { inTransaction, nameOf, NotYet, reading, requireUnaltered, unlessTooEarly, withLease, type Ground } from './ground.ts';
-import { opening, sweep, sweepOnce, walk } from './passes.ts';
+import { LOCKED_ROWS, opening, sweep, sweepOnce, walk } from './passes.ts';
 
 /**
  * All the way back from any phase: plaintext is given back row by row, each compared with what was opened, then everything of
@@ -52,7 +52,7 @@ async function takePlaintextAgain(ground: Ground, field: Field): Promise<Field> 
   if (field.direction === 'out') return field;
   const total = await reading(ground, (client) => countValues(client, field, 'sealed'));
   await inTransaction(ground, field, async (client) => {
-    await lockAgainstWrites(client, field);
+    await lockToAlter(client, field);
     await requireUnaltered(client, field);
     await runAll(client, [
       ...dropChecks(field),
@@ -83,11 +83,10 @@ async function takeOut(ground: Ground, field: Field): Promise<void> {
     await sweep(ground, field, opening);
     const out = await unlessTooEarly(() =>
       inTransaction(ground, field, async (client) => {
-        // First the view, then the table, as those who use the view take their locks.
+        await lockToAlter(client, field);
         await dropView(client, field);
-        await lockAgainstWrites(client, field);
         await requireUnaltered(client, field);
-        const swept = await sweepOnce(client, ground, { field, pass: opening });
+        const swept = await sweepOnce(client, ground, { field, pass: opening, atMost: LOCKED_ROWS });
         if (swept.found !== swept.done || (await countLeft(client, field, 'unopened')) > 0) throw new NotYet();
         const others = (await listFields(client, ground.tenant)).filter(
           ({ id, table, mode, phase }) =>

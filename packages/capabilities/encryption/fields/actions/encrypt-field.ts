@@ -3,12 +3,12 @@ import type { Field } from '../model.ts';
 import type { Phase } from '../rules/life.ts';
 import { mayFollow } from '../rules/life.ts';
 import type { Answer } from '../rules/refusals.ts';
-import { addColumns, createTriggers, currentType, lockAgainstWrites, missingIndexes, runAll } from '../store/definition.ts';
+import { addColumns, createTriggers, lockAgainstWrites, lockToAlter, missingIndexes, runAll } from '../store/definition.ts';
 import { findField, insertField, readField, updateField, type Change } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
-import { createView, dropView } from '../store/view.ts';
+import { createView } from '../store/view.ts';
 import { inTransaction, nameOf, NotYet, reading, requireUnaltered, unlessTooEarly, withLease, type Ground } from './ground.ts';
-import { sealing, sweep, sweepOnce, walk } from './passes.ts';
+import { LOCKED_ROWS, sealing, sweep, sweepOnce, walk } from './passes.ts';
 import { planField, type FieldOrder, type FieldPlan } from './plan-field.ts';
 
 export type Encrypted = { readonly field: Field; readonly answers: readonly Answer[] };
@@ -28,7 +28,7 @@ export async function encryptField(
   const known = await reading(ground, (client) => findField(client, ground.tenant, order.column));
   if (known !== undefined) {
     if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
-    return { field: await withLease(ground, known, () => advance(ground, known)), answers: [] };
+    return { field: await withLease(ground, known, () => advance(ground, known, order.until)), answers: [] };
   }
   const plan = await planField(ground, order);
   await agree(plan);
@@ -37,15 +37,15 @@ export async function encryptField(
     await insertField(client, plan.field, ground.clock.now());
     return plan.field;
   });
-  return { field: await withLease(ground, field, () => advance(ground, field)), answers: plan.answers };
+  return { field: await withLease(ground, field, () => advance(ground, field, order.until)), answers: plan.answers };
 }
 
 /** One committed step after the other. Each reads the record anew: what it says is what was committed. */
-async function advance(ground: Ground, known: Field): Promise<Field> {
+async function advance(ground: Ground, known: Field, until: Phase | undefined): Promise<Field> {
   for (let field = await fresh(ground, known); ; field = await fresh(ground, field)) {
     ground.observe('phase', field, { done: field.done, total: field.total });
     const step = STEPS[field.phase];
-    if (step === undefined) return field;
+    if (step === undefined || field.phase === until) return field;
     await step(ground, field);
   }
 }
@@ -87,7 +87,7 @@ async function enter(ground: Ground, field: Field, { to, statements, change = {}
   if (!mayFollow(field.phase, to, 'in')) throw new Error(`A field does not go from ${field.phase} to ${to}`);
   await inTransaction(ground, field, async (client) => {
     if (statements.length > 0) {
-      await lockAgainstWrites(client, field);
+      await lockToAlter(client, field);
       await requireUnaltered(client, field);
     }
     await runAll(client, statements);
@@ -110,13 +110,10 @@ async function switchReaders(ground: Ground, field: Field): Promise<void> {
     await sweep(ground, field, sealing);
     const switched = await unlessTooEarly(() =>
       inTransaction(ground, field, async (client) => {
-        // First the view, then the table, as those who use the view take their locks.
-        if (field.mode === 'database') await dropView(client, field);
-        await lockAgainstWrites(client, field);
+        await (field.mode === 'database' ? lockToAlter : lockAgainstWrites)(client, field);
         ground.observe('locked', field, { done: field.done, total: field.total });
-        if ((await currentType(client, field)) !== field.columnType)
-          throw new SafekeepError('field-changed', { field: nameOf(field) });
-        const { found, done } = await sweepOnce(client, ground, { field, pass: sealing });
+        await requireUnaltered(client, field);
+        const { found, done } = await sweepOnce(client, ground, { field, pass: sealing, atMost: LOCKED_ROWS });
         if (found !== done || (await countLeft(client, field, 'unsealed')) > 0) throw new NotYet();
         if (field.mode === 'database') await createView(client, field);
         await updateField(client, field, { phase: 'switched', at: ground.clock.now() });

@@ -10,7 +10,7 @@ import {
   dropLeftIndex,
   dropNotNull,
   forget,
-  lockAgainstWrites,
+  lockToAlter,
   runAll,
   validateChecks,
 } from '../store/definition.ts';
@@ -19,7 +19,7 @@ import { countLeft, countValues } from '../store/rows.ts';
 import { copiesOf } from '../store/surroundings.ts';
 import { fresh } from './encrypt-field.ts';
 import { inTransaction, LEASE_MS, nameOf, reading, requireUnaltered, withLease, type Ground } from './ground.ts';
-import { nulling, sealing, sweep, sweepOnce, walk } from './passes.ts';
+import { LOCKED_ROWS, nulling, sealing, sweep, sweepOnce, walk } from './passes.ts';
 
 export type Finished = { readonly field: Field; readonly residue: readonly string[] };
 
@@ -56,6 +56,7 @@ const STEPS: Partial<Record<Phase, (ground: Ground, field: Field) => Promise<voi
     await walk(ground, field, nulling);
     await sweep(ground, field, nulling);
     await inTransaction(ground, field, async (client) => {
+      await lockToAlter(client, field);
       await requireUnaltered(client, field);
       await runAll(client, addChecks(field));
       await updateField(client, field, { phase: 'checked', at: ground.clock.now() });
@@ -92,9 +93,9 @@ async function refusePlaintext(ground: Ground, field: Field): Promise<void> {
     await sweep(ground, field, sealing);
     const total = await reading(ground, (client) => countValues(client, field, 'plain'));
     const done = await inTransaction(ground, field, async (client) => {
-      await lockAgainstWrites(client, field);
+      await lockToAlter(client, field);
       await requireUnaltered(client, field);
-      const swept = await sweepOnce(client, ground, { field, pass: sealing });
+      const swept = await sweepOnce(client, ground, { field, pass: sealing, atMost: LOCKED_ROWS });
       if (swept.found !== swept.done || (await countLeft(client, field, 'unsealed')) > 0) return false;
       await runAll(client, [...createTriggers(field, { strict: true }), ...dropNotNull(field)]);
       await updateField(client, field, { phase: 'nulled', nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });

@@ -4,7 +4,7 @@ import { formatColumnName, SafekeepError, type Clock } from '@safekeep/core';
 import { codeOf, type Database } from '@safekeep/postgres';
 import type { Field, FieldKeys } from '../model.ts';
 import { currentType } from '../store/definition.ts';
-import { begin, commit, limitLockWaits, rollback, takeLease } from '../store/session.ts';
+import { begin, commit, rollback, takeLease } from '../store/session.ts';
 
 /** Told as the work goes on; a test stops or kills it there. */
 export type Moment = 'phase' | 'read' | 'sealed' | 'written' | 'committed' | 'locked' | 'waiting';
@@ -33,12 +33,18 @@ export type Ground = {
 export const LEASE_MS = 60_000;
 
 /**
- * While a lock is waited for, everybody who comes later waits behind us: short tries, with pauses between. Shorter than the
+ * While a lock is waited for, everybody who comes later waits behind us: short tries, with pauses between. Far below the
  * server's deadlock_timeout (1 s): in a deadlock we give way, and the application never learns of it.
  */
 export type Patience = { readonly tries: number; readonly lockTimeoutMs: number; readonly pauseMs: number };
 
-const PATIENCE: Patience = { tries: 40, lockTimeoutMs: 500, pauseMs: 200 };
+const PATIENCE: Patience = { tries: 100, lockTimeoutMs: 250, pauseMs: 200 };
+
+/**
+ * For a row that somebody else has, while a batch of rows is ours and others may wait for those: as good as not at all. The second
+ * try leaves such rows out.
+ */
+export const ROW_PATIENCE_MS = 20;
 
 export function patienceOf({ patience = PATIENCE }: Ground): Patience {
   return patience;
@@ -68,8 +74,7 @@ export async function inTransaction<Result>(
     ground.signal.throwIfAborted();
     try {
       return await ground.database.withClient(async (client) => {
-        await begin(client, ground.tenant);
-        await limitLockWaits(client, patience.lockTimeoutMs);
+        await begin(client, ground.tenant, patience.lockTimeoutMs);
         const result = await run(client);
         await commit(client);
         return result;

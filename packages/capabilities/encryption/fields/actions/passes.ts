@@ -2,14 +2,15 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
 import { canonicalForm, SafekeepError } from '@safekeep/core';
 import type { Field, FieldIndex, PageRange } from '../model.ts';
-import { BATCH_ROWS, batchPages, PageWalk, pauseMs } from '../rules/pace.ts';
-import { countBatch, notePage } from '../store/records.ts';
+import { BATCH_ROWS, batchPages, isBehind, PageWalk, pauseMs, type ReplicaLag } from '../rules/pace.ts';
+import { countBatch } from '../store/records.ts';
 import {
   readBoth,
   readLeftBoth,
   readLeftUnindexed,
   readLeftUnopened,
   readLeftUnsealed,
+  readLeftUnderOtherKeys,
   readUnderOtherKeys,
   readUnindexed,
   readUnopened,
@@ -24,11 +25,21 @@ import {
   type PlainRow,
   type SealedRow,
   type SealedWrite,
+  type Stored,
   type WriteOptions,
 } from '../store/rows.ts';
 import { begin, commit, limitLockWaits } from '../store/session.ts';
-import { replicaLagSeconds } from '../store/surroundings.ts';
-import { fieldFailure, inTransaction, isBlocked, nameOf, patienceOf, requireUnaltered, type Ground } from './ground.ts';
+import { replicaLag } from '../store/surroundings.ts';
+import {
+  fieldFailure,
+  inTransaction,
+  isBlocked,
+  nameOf,
+  patienceOf,
+  requireUnaltered,
+  ROW_PATIENCE_MS,
+  type Ground,
+} from './ground.ts';
 
 /** One kind of work over all rows of a table. */
 export type Pass<Row> = {
@@ -42,45 +53,30 @@ export type Pass<Row> = {
 type Batch<Row> = { readonly ground: Ground; readonly rows: readonly Row[]; readonly options: WriteOptions };
 export type Written = { readonly done: number; readonly verified: number };
 
-/** Rows without ciphertext get it; what was stored is opened and compared before the batch is committed. */
+/**
+ * Rows without ciphertext get it. Before a batch is committed its ciphertext was opened and compared with the plaintext, and the
+ * server has said of every row that it stands as it was given.
+ */
 export const sealing: Pass<PlainRow> = {
   read: readUnsealed,
   readLeft: readLeftUnsealed,
   write: async (client, field, { ground, rows, options }) => {
     const writes = await sealedWrites(ground, field, rows);
+    const plains = rows.map(({ plain }) => plain);
+    requireEqual(field, plains, await openedOf(ground, field, writes));
     ground.observe('sealed', field, { done: field.done, total: field.total });
-    const stored = await writeSealed(client, field, writes, options);
-    const opened = await ground.keys.open(
-      field,
-      stored.map(({ sealed }) => sealed),
-    );
-    requireEqual(
-      field,
-      stored.map(({ plain }) => plain),
-      opened,
-    );
-    return { done: stored.length, verified: stored.length };
+    return requireStored(field, await writeSealed(client, field, writes, options));
   },
 };
 
-/** Rows without plaintext get it back, and what was stored is compared with what was opened. */
+/** Rows without plaintext get it back, and what is stored prints as what was opened. */
 export const opening: Pass<SealedRow> = {
   read: readUnopened,
   readLeft: readLeftUnopened,
   write: async (client, field, { ground, rows, options }) => {
-    const opened = await ground.keys.open(
-      field,
-      rows.map(({ sealed }) => sealed),
-    );
+    const opened = await openedOf(ground, field, rows);
     const writes = rows.map((row, place): BothRow => ({ ...row, plain: opened[place] ?? '' }));
-    const stored = await writeOpened(client, field, writes, options);
-    const expected = new Map(writes.map(({ place, plain }) => [place, plain]));
-    requireEqual(
-      field,
-      stored.map(({ plain }) => plain),
-      stored.map(({ place }) => expected.get(place)),
-    );
-    return { done: stored.length, verified: stored.length };
+    return requireStored(field, await writeOpened(client, field, writes, options));
   },
 };
 
@@ -89,49 +85,38 @@ export const nulling: Pass<BothRow> = {
   read: readBoth,
   readLeft: readLeftBoth,
   write: async (client, field, { ground, rows, options }) => {
-    const opened = await ground.keys.open(
-      field,
-      rows.map(({ sealed }) => sealed),
-    );
-    requireEqual(
-      field,
-      rows.map(({ plain }) => plain),
-      opened,
-    );
-    const done = await writeNulls(client, field, rows, options);
-    return { done, verified: done };
+    const plains = rows.map(({ plain }) => plain);
+    requireEqual(field, plains, await openedOf(ground, field, rows));
+    return requireStored(field, await writeNulls(client, field, rows, options));
   },
 };
 
-/** Values under other keys are opened, sealed under the current one, and what was stored is opened again. */
+/** Values under other keys are opened, sealed under the current one, and what is stored was opened again. */
 export function resealing(keyId: string): Pass<SealedRow> {
   return {
     read: (client, field, range) => readUnderOtherKeys(client, field, { ...range, keyId }),
-    readLeft: async (client, field) => {
-      const { pages } = await tableSize(client, field);
-      return (await readUnderOtherKeys(client, field, { from: 0, to: pages + 1, keyId })).slice(0, BATCH_ROWS);
-    },
+    readLeft: (client, field, limit) => readLeftUnderOtherKeys(client, field, { keyId, limit }),
     write: async (client, field, { ground, rows, options }) => {
-      const opened = await ground.keys.open(
-        field,
-        rows.map(({ sealed }) => sealed),
-      );
+      const opened = await openedOf(ground, field, rows);
       const resealed = await ground.keys.seal(field, opened);
+      requireEqual(field, opened, await ground.keys.open(field, resealed));
       const writes = rows.map((row, place) => ({ ...row, resealed: resealed[place] ?? row.sealed }));
-      const stored = await writeResealed(client, field, writes, options);
-      const again = await ground.keys.open(
-        field,
-        stored.map(({ sealed }) => sealed),
-      );
-      const expected = new Map(rows.map(({ place }, index) => [place, opened[index]]));
-      requireEqual(
-        field,
-        stored.map(({ place }) => expected.get(place)),
-        again,
-      );
-      return { done: stored.length, verified: stored.length };
+      return requireStored(field, await writeResealed(client, field, writes, options));
     },
   };
+}
+
+async function openedOf(ground: Ground, field: Field, rows: readonly { readonly sealed: Buffer }[]): Promise<readonly string[]> {
+  return await ground.keys.open(
+    field,
+    rows.map(({ sealed }) => sealed),
+  );
+}
+
+/** A row that stands otherwise than it was given was changed by a trigger of the user's: nothing of this batch is committed. */
+function requireStored(field: Field, { done, differing }: Stored): Written {
+  if (differing > 0) throw new SafekeepError('field-not-equal', { field: nameOf(field) });
+  return { done, verified: done };
 }
 
 /** Fills indexes in for values that stand there. */
@@ -140,13 +125,9 @@ export function indexing(indexes: readonly FieldIndex[]): Pass<SealedRow> {
     read: (client, field, range) => readUnindexed(client, field, { ...range, indexes }),
     readLeft: (client, field, limit) => readLeftUnindexed(client, field, { limit, indexes }),
     write: async (client, field, { ground, rows, options }) => {
-      const opened = await ground.keys.open(
-        field,
-        rows.map(({ sealed }) => sealed),
-      );
-      const numbers = await indexNumbers(ground, field, { indexes, values: opened });
+      const numbers = await indexNumbers(ground, field, { indexes, values: await openedOf(ground, field, rows) });
       const writes = rows.map((row, place) => ({ ...row, numbers: numbers.map((each) => each[place] ?? null) }));
-      return { done: await writeIndexes(client, field, { rows: writes, indexes, ...options }), verified: 0 };
+      return requireStored(field, await writeIndexes(client, field, { rows: writes, indexes, options }));
     },
   };
 }
@@ -218,7 +199,7 @@ class WalkState {
   readonly pages: PageWalk;
   quickestMs = Infinity;
   batches = 0;
-  lagSeconds: number | null = null;
+  lag: ReplicaLag = null;
   #done: number;
   readonly #total: number;
   readonly #startDone: number;
@@ -255,8 +236,8 @@ async function walkAsOne<Row>(ground: Ground, field: Field, { pass, state }: Wal
     const tookMs = ground.clock.elapsedMs() - startMs;
     if (rows > 0) state.quickestMs = Math.min(state.quickestMs, tookMs);
     state.batches += 1;
-    if (state.batches % LAG_EVERY === 0) state.lagSeconds = await ground.database.withClient(replicaLagSeconds);
-    const pause = rows === 0 ? 0 : pauseMs({ tookMs, quickestMs: state.quickestMs, lagSeconds: state.lagSeconds });
+    if (state.batches % LAG_EVERY === 0 || isBehind(state.lag)) state.lag = await ground.database.withClient(replicaLag);
+    const pause = rows === 0 ? 0 : pauseMs({ tookMs, quickestMs: state.quickestMs, lag: state.lag });
     if (pause > 0) await wait(pause, undefined, { signal: ground.signal });
   }
 }
@@ -268,15 +249,17 @@ async function writeRange<Row>(
 ): Promise<number> {
   const attempt = (skipLocked: boolean) =>
     ground.database.withClient(async (client) => {
-      await begin(client, ground.tenant);
-      await limitLockWaits(client, patienceOf(ground).lockTimeoutMs);
+      await begin(client, ground.tenant, skipLocked ? patienceOf(ground).lockTimeoutMs : ROW_PATIENCE_MS);
       const rows = await pass.read(client, field, range);
       ground.observe('read', field, { done: field.done, total: field.total });
-      const written = rows.length === 0 ? NOTHING : await pass.write(client, field, { ground, rows, options: { skipLocked } });
+      const options = { skipLocked, range };
+      const written = rows.length === 0 ? NOTHING : await pass.write(client, field, { ground, rows, options });
       await requireUnaltered(client, field);
-      if (written.done > 0) await countBatch(client, field, { ...written, at: ground.clock.now() });
       const counts = state.count(written.done);
-      await notePage(client, field, { page: state.pages.finish(range), rowsPerSecond: state.rowsPerSecond() });
+      const page = state.pages.finish(range);
+      // The other worker may be about to commit its own.
+      await limitLockWaits(client, patienceOf(ground).lockTimeoutMs);
+      await countBatch(client, field, { ...written, page, rowsPerSecond: state.rowsPerSecond(), at: ground.clock.now() });
       ground.observe('written', field, counts);
       await commit(client);
       ground.observe('committed', field, counts);
@@ -319,13 +302,16 @@ export async function sweep<Row>(ground: Ground, field: Field, pass: Pass<Row>):
   throw new SafekeepError('field-rows-locked', { field: nameOf(field) });
 }
 
+/** While everybody waits for our lock no more than this is written: what is left beyond it is swept outside of the lock. */
+export const LOCKED_ROWS = 500;
+
 /** One batch of what is left, in the caller's transaction; answers how much was found and how much of it written. */
 export async function sweepOnce<Row>(
   client: pg.ClientBase,
   ground: Ground,
-  { field, pass }: { readonly field: Field; readonly pass: Pass<Row> },
+  { field, pass, atMost = BATCH_ROWS }: { readonly field: Field; readonly pass: Pass<Row>; readonly atMost?: number },
 ): Promise<{ readonly found: number; readonly done: number }> {
-  const rows = await pass.readLeft(client, field, BATCH_ROWS);
+  const rows = await pass.readLeft(client, field, atMost);
   if (rows.length === 0) return { found: 0, done: 0 };
   const written = await pass.write(client, field, { ground, rows, options: { skipLocked: true } });
   await requireUnaltered(client, field);

@@ -8,15 +8,17 @@ import {
   type CardRule,
   type ColumnRef,
   type SearchKind,
+  type TenantRule,
 } from '@safekeep/core';
 import { findTable, readCatalog, type Catalog, type Column, type Table } from '@safekeep/postgres';
 import type { Field, FieldIndex, Mode } from '../model.ts';
 import { chooseIndex } from '../rules/choose-index.ts';
-import { answersFor, mentionsColumn, upsertAnswer, type Answer } from '../rules/refusals.ts';
+import { answersFor, besideAnswer, mentionsColumn, upsertAnswer, type Answer } from '../rules/refusals.ts';
 import { lengthLimit, typeOf } from '../rules/types.ts';
+import { viewName } from '../store/names.ts';
 import { listFields } from '../store/records.ts';
-import { frequencies, functionsMentioning, userSchemas } from '../store/surroundings.ts';
-import { VIEW_TRIGGER, viewName } from '../store/view.ts';
+import { besideColumn, frequencies, functionsMentioning, userSchemas } from '../store/surroundings.ts';
+import { VIEW_TRIGGER } from '../store/view.ts';
 import { reading, type Ground } from './ground.ts';
 
 export type FieldOrder = {
@@ -24,8 +26,12 @@ export type FieldOrder = {
   readonly mode: Mode;
   readonly search: readonly SearchKind[];
   readonly card: CardRule;
+  /** How the map finds the tenant of a row; undefined without a map. */
+  readonly tenantBy?: TenantRule['kind'] | undefined;
   /** A person has seen the report of the frequency attack and takes what it gives away. */
   readonly acceptLeak: boolean;
+  /** Where to stop: columns and triggers stand, and what was there before is sealed by somebody else. */
+  readonly until?: 'dual-write';
 };
 
 export type FieldPlan = { readonly field: Field; readonly answers: readonly Answer[] };
@@ -48,9 +54,10 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
     const sources = await functionsMentioning(client, ref);
     const upsert = upsertAnswer(table, column);
     const answers: readonly Answer[] = [
-      ...answersFor(catalog, table, { column, asked: order }),
+      ...answersFor(catalog, table, { column, asked: { ...order, tenant: order.tenantBy } }),
       ...(order.mode === 'database' ? takenViews(catalog, table) : []),
       ...takenNames(table, [encryptedName(column.name), ...order.search.map((kind) => indexName(column.name, kind))]),
+      ...(await besideColumn(client, ref)).map((each) => besideAnswer(each, encryptedName(column.name))),
       ...sources.filter(({ source }) => mentionsColumn(source, ref.table, ref.column)).map(aboutFunction),
       ...(upsert === undefined ? [] : [upsert]),
     ];
@@ -120,7 +127,7 @@ function takenNames(table: Table, wanted: readonly string[]): readonly Answer[] 
 }
 
 function takenViews(catalog: Catalog, table: Table): readonly Answer[] {
-  const name = viewName({ table: { schema: table.schema, table: table.name } });
+  const name = viewName({ table: table.name });
   return catalog.tables
     .filter(
       (each) => each.schema === table.schema && each.name === name && !each.triggers.some(({ name: of }) => of === VIEW_TRIGGER),

@@ -40,19 +40,27 @@ export class PageWalk {
   }
 }
 
-/** Replicas further behind than this are waited for. */
+/** How far the slowest replica is behind; null where there is none, or where this login may not see it. */
+export type ReplicaLag = { readonly seconds: number | null; readonly bytes: number } | null;
+
+/**
+ * Replicas further behind than this are given time: a batch a second, so that one that is behind by intent (delayed replay) slows
+ * the work and does not stop it. Time is what the server measured last; of a replica that has stopped replaying it hears nothing
+ * new, and only the bytes tell.
+ */
 const LAG_SECONDS = 10;
+const LAG_BYTES = 128 * 1_048_576;
 const LAG_PAUSE_MS = 1_000;
+
+export function isBehind(lag: ReplicaLag): boolean {
+  return lag !== null && ((lag.seconds ?? 0) > LAG_SECONDS || lag.bytes > LAG_BYTES);
+}
 /** A batch that takes so many times the quickest one shows that others need the server. */
 const STRAINED = 4;
 const STRAIN_PAUSE_MS = 1_000;
 
 /** How long to leave the server alone after a batch. */
-export function pauseMs(batch: {
-  readonly tookMs: number;
-  readonly quickestMs: number;
-  readonly lagSeconds: number | null;
-}): number {
-  if (batch.lagSeconds !== null && batch.lagSeconds > LAG_SECONDS) return LAG_PAUSE_MS;
+export function pauseMs(batch: { readonly tookMs: number; readonly quickestMs: number; readonly lag: ReplicaLag }): number {
+  if (isBehind(batch.lag)) return LAG_PAUSE_MS;
   return batch.tookMs > batch.quickestMs * STRAINED ? Math.min(batch.tookMs, STRAIN_PAUSE_MS) : 0;
 }

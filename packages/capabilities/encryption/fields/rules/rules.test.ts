@@ -115,9 +115,11 @@ test('the pages of a table are handed out once each, and what is done is known b
 });
 
 test('a server that is slow or whose replica is behind is left alone for a while', () => {
-  assert.equal(pauseMs({ tookMs: 100, quickestMs: 90, lagSeconds: null }), 0);
-  assert.equal(pauseMs({ tookMs: 900, quickestMs: 90, lagSeconds: 0.1 }), 900);
-  assert.equal(pauseMs({ tookMs: 100, quickestMs: 90, lagSeconds: 60 }), 1_000);
+  assert.equal(pauseMs({ tookMs: 100, quickestMs: 90, lag: null }), 0);
+  assert.equal(pauseMs({ tookMs: 900, quickestMs: 90, lag: { seconds: 0.1, bytes: 1_000 } }), 900);
+  assert.equal(pauseMs({ tookMs: 100, quickestMs: 90, lag: { seconds: 60, bytes: 1_000 } }), 1_000);
+  // It has stopped replaying, and of the time nothing new is heard.
+  assert.equal(pauseMs({ tookMs: 100, quickestMs: 90, lag: { seconds: null, bytes: 2 ** 30 } }), 1_000);
 });
 
 test('a function counts as a reader of a column when its source names table and column as words', () => {

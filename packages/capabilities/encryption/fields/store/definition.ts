@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Field } from '../model.ts';
 import { createIndexTriggers, createSearchIndexes, dropIndexTriggers, indexArguments } from './index-definition.ts';
-import { indexColumnType, namesOf, objectName, q, qualified } from './names.ts';
+import { indexColumnType, namesOf, objectName, q, qualified, viewOf } from './names.ts';
 
 /** The first bytes of every sealed value. They are no UTF-8, so no text can pass for one. */
 const MAGIC = `'\\xfa53'::pg_catalog.bytea`;
@@ -200,9 +200,27 @@ export async function runAll(client: pg.ClientBase, statements: readonly string[
   for (const statement of statements) await client.query(statement);
 }
 
-/** Stops writers, not readers. The order is the table's alone: one field is moved at a time. */
+/**
+ * Stops writers, not readers: for a step that proves something about the rows and alters nothing of the table. A transaction that
+ * alters it takes {@link lockToAlter}: from here it would wait for readers while writers wait for it, a deadlock of our making.
+ */
 export async function lockAgainstWrites(client: pg.ClientBase, field: Field): Promise<void> {
   await client.query(`lock table only ${qualified(field.table)} in share row exclusive mode`);
+}
+
+/**
+ * All that the transaction will need of the table and its view, at once and first, in the order of those who use the view: the
+ * view, then the table (LOCK TABLE of a view goes on to what it reads). Nothing is waited for afterwards, so the only deadlock
+ * left is one with a transaction that has the table and comes to the view, and in that our wait for the table, which begins as
+ * soon as we have the view, ends before theirs is looked at: {@link Patience} keeps it far below deadlock_timeout.
+ */
+export async function lockToAlter(client: pg.ClientBase, field: Field): Promise<void> {
+  const { rows } = await client.query<{ there: boolean }>(
+    `select exists (select from pg_catalog.pg_class where oid = pg_catalog.to_regclass($1) and relkind = 'v') as there`,
+    [viewOf(field)],
+  );
+  if (rows[0]?.there === true) await client.query(`lock table ${viewOf(field)} in access exclusive mode`);
+  await client.query(`lock table only ${qualified(field.table)} in access exclusive mode`);
 }
 
 /** Clears what the planner's statistics show of the plaintext, and gives back the dead rows that hold it. */

@@ -37,3 +37,19 @@ export function objectName(kind: string, { id }: Pick<Field, 'id'>): string {
 export function indexColumnType({ kind }: Pick<FieldIndex, 'kind'>): string {
   return kind === 'unique' ? 'pg_catalog.bytea' : 'pg_catalog.int8';
 }
+
+/** PostgreSQL cuts longer names, and would cut off what makes this one another. */
+const LONGEST_NAME = 63;
+
+/** `patients` is read in the clear as `patients_decrypted`. */
+export function viewName({ table }: Pick<TableRef, 'table'>): string {
+  let kept = table;
+  while (Buffer.byteLength(kept) > LONGEST_NAME - DECRYPTED.length) kept = [...kept].slice(0, -1).join('');
+  return kept + DECRYPTED;
+}
+
+export function viewOf({ table }: Pick<Field, 'table'>): string {
+  return qualified({ schema: table.schema, table: viewName(table) });
+}
+
+const DECRYPTED = '_decrypted';

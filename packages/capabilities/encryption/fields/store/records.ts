@@ -201,28 +201,26 @@ export async function updateField(
   if (rowCount !== 1) throw new Error('The field is not recorded any more');
 }
 
-/** Counts a batch in the transaction that wrote it: after a kill the figures are what was committed. */
+/** A batch, counted in the transaction that wrote it: after a kill the figures are what was committed. */
+export type BatchCount = {
+  readonly done: number;
+  readonly verified: number;
+  /** Pages below this one need not be looked at again by the running pass. */
+  readonly page?: number;
+  readonly rowsPerSecond?: number;
+  readonly at: Date;
+};
+
 export async function countBatch(
   client: pg.ClientBase,
   { tenant, id }: Pick<Field, 'tenant' | 'id'>,
-  batch: { readonly done: number; readonly verified: number; readonly at: Date },
+  { done, verified, page = 0, rowsPerSecond, at }: BatchCount,
 ): Promise<void> {
   await client.query(
-    `update safekeep.fields set done = done + $3, total = greatest(total, done + $3), verified = verified + $4, changed_at = $5
+    `update safekeep.fields set done = done + $3, total = greatest(total, done + $3), verified = verified + $4,
+       next_page = greatest(next_page, $5), rows_per_second = coalesce($6, rows_per_second), changed_at = $7
       where tenant_id = $1 and field_id = $2`,
-    [tenant, id, batch.done, batch.verified, batch.at],
-  );
-}
-
-/** Pages below this one need not be looked at again by the running pass. */
-export async function notePage(
-  client: pg.ClientBase,
-  { tenant, id }: Pick<Field, 'tenant' | 'id'>,
-  { page, rowsPerSecond }: { readonly page: number; readonly rowsPerSecond: number },
-): Promise<void> {
-  await client.query(
-    'update safekeep.fields set next_page = greatest(next_page, $3), rows_per_second = $4 where tenant_id = $1 and field_id = $2',
-    [tenant, id, page, rowsPerSecond],
+    [tenant, id, done, verified, page, rowsPerSecond, at],
   );
 }
 

@@ -2,7 +2,8 @@ import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
 import type { Census, Field, FieldIndex, PageRange } from '../model.ts';
 import { listFields } from './records.ts';
-import { indexColumnType, namesOf, q } from './names.ts';
+import { byteaArray, int8Array, textArray, tidArray } from './arrays.ts';
+import { namesOf, q, type FieldNames } from './names.ts';
 
 /** A row as it was read: where it lay and what stood there. */
 export type PlainRow = { readonly place: string; readonly plain: string };
@@ -49,7 +50,12 @@ function leftOf(field: Field, which: 'unsealed' | 'unopened'): string {
   return `((${column} is null) <> (${encrypted} is null)) and ${own}`;
 }
 
-const RANGE = `ctid >= pg_catalog.format('(%s,0)', $1::int8)::pg_catalog.tid and ctid < pg_catalog.format('(%s,0)', $2::int8)::pg_catalog.tid`;
+/** Pages from and to, as the two parameters of this number and the next. */
+function rangeOf(alias: string, first: number): string {
+  return `${alias}ctid >= pg_catalog.format('(%s,0)', $${first}::int8)::pg_catalog.tid and ${alias}ctid < pg_catalog.format('(%s,0)', $${first + 1}::int8)::pg_catalog.tid`;
+}
+
+const RANGE = rangeOf('', 1);
 
 export async function readUnsealed(client: pg.ClientBase, field: Field, { from, to }: PageRange): Promise<readonly PlainRow[]> {
   const { table, column, encrypted } = namesOf(field);
@@ -73,36 +79,109 @@ export async function readLeftUnsealed(client: pg.ClientBase, field: Field, limi
 export type WriteOptions = {
   /** Rows that others have locked are left for a later pass instead of waited for. */
   readonly skipLocked: boolean;
+  /** The pages that all rows lie in, where that is known: they are looked at once and in order. */
+  readonly range?: PageRange;
 };
 
+/** How many rows were written, and how many of those stand in the table otherwise than they were given (a trigger of the user's). */
+export type Stored = { readonly done: number; readonly differing: number };
+
+type Writing = {
+  readonly sets: readonly string[];
+  /** By name, the arrays that are joined by place: `plain: pg_catalog.text[]`. */
+  readonly arrays: readonly { readonly name: string; readonly type: string; readonly bytes: Buffer }[];
+  /** The row is still as it was read. */
+  readonly guard: string;
+  /** It stands as it was given. */
+  readonly same: string;
+};
+
+/** One UPDATE for a batch: rows by their place, values as binary arrays, and only counts come back. */
+async function writeRows(
+  client: pg.ClientBase,
+  field: Field,
+  rows: readonly { readonly place: string }[],
+  { writing: { sets, arrays, guard, same }, options }: { readonly writing: Writing; readonly options: WriteOptions },
+): Promise<Stored> {
+  const { table } = namesOf(field);
+  const { skipLocked, range } = options;
+  const given = arrays.map(({ type }, place) => `$${place + 2}::pg_catalog.${type}[]`);
+  const within = range === undefined ? '' : ` and ${rangeOf('t.', arrays.length + 2)}`;
+  const { rows: counted } = await client.query<Stored>(
+    `with written as (
+       update only ${table} as t set ${sets.join(', ')}
+         from unnest($1::pg_catalog.tid[], ${given.join(', ')}) as s (place, ${arrays.map(({ name }) => name).join(', ')})
+        where t.ctid = s.place${within} and ${guard}${skipLocked ? unlockedOnly(table) : ''}
+       returning ${same} as same)
+     select count(*)::int4 as done, count(*) filter (where same is not true)::int4 as differing from written`,
+    [
+      tidArray(rows.map(({ place }) => place)),
+      ...arrays.map(({ bytes }) => bytes),
+      ...(range === undefined ? [] : [range.from, range.to]),
+    ],
+  );
+  return counted[0] ?? { done: 0, differing: 0 };
+}
+
 /**
- * Stores ciphertext for rows that still are as they were read: the guard by image sees any change of the plaintext, to the
- * byte, even one that the type calls equal. What it leaves out comes with the next pass. Answers what is stored now.
+ * The guard by image sees any change of the plaintext, to the byte, even one that the type calls equal. Where another session
+ * changed the row after it was read, the server looks at the new one with this (manual 13.2.1).
  */
+function unchanged({ column, type }: FieldNames): string {
+  return `not (pg_catalog.record_image_ne(row(t.${column}), row(s.plain::${type})))`;
+}
+
+/** What is printed, byte by byte, whatever the column's collation calls equal. */
+function samePlain({ column }: FieldNames): string {
+  return `t.${column}::text = s.plain collate "C"`;
+}
+
+/** Stores ciphertext for rows that still are as they were read. What it leaves out comes with the next pass. */
 export async function writeSealed(
   client: pg.ClientBase,
   field: Field,
   rows: readonly SealedWrite[],
-  { skipLocked }: WriteOptions,
-): Promise<readonly BothRow[]> {
-  const { table, column, encrypted, type, indexes } = namesOf(field);
-  const given = field.indexes.map((index, place) => `$${place + 4}::${indexColumnType(index)}[]`);
-  const names = indexes.map((_, place) => `i${place}`);
-  const sets = [`${encrypted} = s.sealed`, ...indexes.map((index, place) => `${index} = s.i${place}`)];
-  const { rows: stored } = await client.query<BothRow>(
-    `update only ${table} as t set ${sets.join(', ')}
-       from unnest($1::pg_catalog.tid[], $2::pg_catalog.text[], $3::pg_catalog.bytea[]${given.map((each) => `, ${each}`).join('')}) as s (${['place', 'plain', 'sealed', ...names].join(', ')})
-      where t.ctid = s.place and t.${encrypted} is null
-        and not (pg_catalog.record_image_ne(row(t.${column}), row(s.plain::${type})))${skipLocked ? unlockedOnly(table) : ''}
-      returning s.place::text as place, t.${column}::text as plain, t.${encrypted} as sealed`,
-    [
-      rows.map(({ place }) => place),
-      rows.map(({ plain }) => plain),
-      rows.map(({ sealed }) => sealed),
-      ...indexes.map((_, place) => rows.map((row) => row.indexes[place] ?? null)),
-    ],
+  options: WriteOptions,
+): Promise<Stored> {
+  const names = namesOf(field);
+  const { encrypted, indexes } = names;
+  const numbers = numbersOf(
+    field.indexes,
+    rows.map((row) => row.indexes),
   );
-  return stored;
+  const writing: Writing = {
+    sets: [`${encrypted} = s.sealed`, ...indexes.map((index, place) => `${index} = s.i${place}`)],
+    arrays: [plainsOf(rows), sealedOf(rows), ...numbers],
+    guard: `t.${encrypted} is null and ${unchanged(names)}`,
+    same: [
+      samePlain(names),
+      `t.${encrypted} = s.sealed`,
+      ...indexes.map((index, place) => `t.${index} is not distinct from s.i${place}`),
+    ].join(' and '),
+  };
+  return await writeRows(client, field, rows, { writing, options });
+}
+
+/** The numbers of rows, index by index; of `unique` the whole hash, which comes as bytea in hex. */
+function numbersOf(indexes: readonly FieldIndex[], rows: readonly (readonly (string | null)[])[]): Writing['arrays'] {
+  return indexes.map(({ kind }, place) => {
+    const numbers = rows.map((row) => row[place] ?? null);
+    return kind === 'unique'
+      ? {
+          name: `i${place}`,
+          type: 'bytea',
+          bytes: byteaArray(numbers.map((each) => (each === null ? null : Buffer.from(each.slice(2), 'hex')))),
+        }
+      : { name: `i${place}`, type: 'int8', bytes: int8Array(numbers) };
+  });
+}
+
+function plainsOf(rows: readonly PlainRow[]): Writing['arrays'][number] {
+  return { name: 'plain', type: 'text', bytes: textArray(rows.map(({ plain }) => plain)) };
+}
+
+function sealedOf(rows: readonly SealedRow[]): Writing['arrays'][number] {
+  return { name: 'sealed', type: 'bytea', bytes: byteaArray(rows.map(({ sealed }) => sealed)) };
 }
 
 /** PostgreSQL manual, 13.3.2: FOR NO KEY UPDATE is what an UPDATE of these columns takes anyway. */
@@ -128,22 +207,22 @@ export async function readLeftUnopened(client: pg.ClientBase, field: Field, limi
   return rows;
 }
 
-/** Gives rows their plaintext back, if the ciphertext is still the one that was opened. Answers what is stored now. */
+/** Gives rows their plaintext back, if the ciphertext is still the one that was opened. */
 export async function writeOpened(
   client: pg.ClientBase,
   field: Field,
   rows: readonly BothRow[],
-  { skipLocked }: WriteOptions,
-): Promise<readonly PlainRow[]> {
-  const { table, column, encrypted, type } = namesOf(field);
-  const { rows: stored } = await client.query<PlainRow>(
-    `update only ${table} as t set ${column} = s.plain::${type}
-       from unnest($1::pg_catalog.tid[], $2::pg_catalog.text[], $3::pg_catalog.bytea[]) as s (place, plain, sealed)
-      where t.ctid = s.place and t.${column} is null and t.${encrypted} operator(pg_catalog.=) s.sealed${skipLocked ? unlockedOnly(table) : ''}
-      returning s.place::text as place, t.${column}::text as plain`,
-    [rows.map(({ place }) => place), rows.map(({ plain }) => plain), rows.map(({ sealed }) => sealed)],
-  );
-  return stored;
+  options: WriteOptions,
+): Promise<Stored> {
+  const names = namesOf(field);
+  const { column, encrypted, type } = names;
+  const writing: Writing = {
+    sets: [`${column} = s.plain::${type}`],
+    arrays: [plainsOf(rows), sealedOf(rows)],
+    guard: `t.${column} is null and t.${encrypted} = s.sealed`,
+    same: samePlain(names),
+  };
+  return await writeRows(client, field, rows, { writing, options });
 }
 
 export async function readBoth(client: pg.ClientBase, field: Field, { from, to }: PageRange): Promise<readonly BothRow[]> {
@@ -166,22 +245,22 @@ export async function readLeftBoth(client: pg.ClientBase, field: Field, limit: n
   return rows;
 }
 
-/** Takes plaintext away from rows in which both still are as they were compared. Answers how many. */
+/** Takes plaintext away from rows in which both still are as they were compared. */
 export async function writeNulls(
   client: pg.ClientBase,
   field: Field,
   rows: readonly BothRow[],
-  { skipLocked }: WriteOptions,
-): Promise<number> {
-  const { table, column, encrypted, type } = namesOf(field);
-  const { rowCount } = await client.query(
-    `update only ${table} as t set ${column} = null
-       from unnest($1::pg_catalog.tid[], $2::pg_catalog.text[], $3::pg_catalog.bytea[]) as s (place, plain, sealed)
-      where t.ctid = s.place and t.${encrypted} operator(pg_catalog.=) s.sealed
-        and not (pg_catalog.record_image_ne(row(t.${column}), row(s.plain::${type})))${skipLocked ? unlockedOnly(table) : ''}`,
-    [rows.map(({ place }) => place), rows.map(({ plain }) => plain), rows.map(({ sealed }) => sealed)],
-  );
-  return rowCount ?? 0;
+  options: WriteOptions,
+): Promise<Stored> {
+  const names = namesOf(field);
+  const { column, encrypted } = names;
+  const writing: Writing = {
+    sets: [`${column} = null`],
+    arrays: [plainsOf(rows), sealedOf(rows)],
+    guard: `t.${encrypted} = s.sealed and ${unchanged(names)}`,
+    same: `t.${column} is null and t.${encrypted} = s.sealed`,
+  };
+  return await writeRows(client, field, rows, { writing, options });
 }
 
 /** Bytes 5 to 12 of a sealed value: the id of its key. */
@@ -201,22 +280,36 @@ export async function readUnderOtherKeys(
   return rows;
 }
 
-/** Puts ciphertext under another key in the place of the one that was opened. Answers what is stored now. */
+/** Wherever they lie. */
+export async function readLeftUnderOtherKeys(
+  client: pg.ClientBase,
+  field: Field,
+  { keyId, limit }: { readonly keyId: string; readonly limit: number },
+): Promise<readonly SealedRow[]> {
+  const { table, encrypted } = namesOf(field);
+  const { rows } = await client.query<SealedRow>(
+    `select ctid::text as place, ${encrypted} as sealed from only ${table}
+      where ${encrypted} is not null and ${KEY_ID(encrypted)} operator(pg_catalog.<>) pg_catalog.decode($1, 'hex') limit $2`,
+    [keyId, limit],
+  );
+  return rows;
+}
+
+/** Puts ciphertext under another key in the place of the one that was opened. */
 export async function writeResealed(
   client: pg.ClientBase,
   field: Field,
   rows: readonly (SealedRow & { readonly resealed: Buffer })[],
-  { skipLocked }: WriteOptions,
-): Promise<readonly SealedRow[]> {
-  const { table, encrypted } = namesOf(field);
-  const { rows: stored } = await client.query<SealedRow>(
-    `update only ${table} as t set ${encrypted} = s.resealed
-       from unnest($1::pg_catalog.tid[], $2::pg_catalog.bytea[], $3::pg_catalog.bytea[]) as s (place, sealed, resealed)
-      where t.ctid = s.place and t.${encrypted} operator(pg_catalog.=) s.sealed${skipLocked ? unlockedOnly(table) : ''}
-      returning s.place::text as place, t.${encrypted} as sealed`,
-    [rows.map(({ place }) => place), rows.map(({ sealed }) => sealed), rows.map(({ resealed }) => resealed)],
-  );
-  return stored;
+  options: WriteOptions,
+): Promise<Stored> {
+  const { encrypted } = namesOf(field);
+  const writing: Writing = {
+    sets: [`${encrypted} = s.resealed`],
+    arrays: [sealedOf(rows), { name: 'resealed', type: 'bytea', bytes: byteaArray(rows.map(({ resealed }) => resealed)) }],
+    guard: `t.${encrypted} = s.sealed`,
+    same: `t.${encrypted} = s.resealed`,
+  };
+  return await writeRows(client, field, rows, { writing, options });
 }
 
 /** Sealed values that one of these indexes says nothing of yet. */
@@ -251,25 +344,28 @@ function missing(indexes: readonly FieldIndex[]): string {
   return indexes.map(({ column }) => `${q(column)} is null`).join(' or ');
 }
 
-/** Fills indexes in where the ciphertext still is the one that was opened. Answers how many rows were written. */
+/** Fills indexes in where the ciphertext still is the one that was opened. */
 export async function writeIndexes(
   client: pg.ClientBase,
   field: Field,
-  { rows, indexes, skipLocked }: WriteOptions & { readonly indexes: readonly FieldIndex[]; readonly rows: readonly IndexedRow[] },
-): Promise<number> {
-  const { table, encrypted } = namesOf(field);
-  const given = indexes.map((index, place) => `, $${place + 3}::${indexColumnType(index)}[]`).join('');
-  const { rowCount } = await client.query(
-    `update only ${table} as t set ${indexes.map(({ column }, place) => `${q(column)} = s.i${place}`).join(', ')}
-       from unnest($1::pg_catalog.tid[], $2::pg_catalog.bytea[]${given}) as s (place, sealed${indexes.map((_, place) => `, i${place}`).join('')})
-      where t.ctid = s.place and t.${encrypted} operator(pg_catalog.=) s.sealed${skipLocked ? unlockedOnly(table) : ''}`,
-    [
-      rows.map(({ place }) => place),
-      rows.map(({ sealed }) => sealed),
-      ...indexes.map((_, place) => rows.map((row) => row.numbers[place] ?? null)),
-    ],
+  {
+    rows,
+    indexes,
+    options,
+  }: { readonly options: WriteOptions; readonly indexes: readonly FieldIndex[]; readonly rows: readonly IndexedRow[] },
+): Promise<Stored> {
+  const columns = indexes.map(({ column }) => q(column));
+  const numbers = numbersOf(
+    indexes,
+    rows.map((row) => row.numbers),
   );
-  return rowCount ?? 0;
+  const writing: Writing = {
+    sets: columns.map((column, place) => `${column} = s.i${place}`),
+    arrays: [sealedOf(rows), ...numbers],
+    guard: `t.${namesOf(field).encrypted} = s.sealed`,
+    same: columns.map((column, place) => `t.${column} is not distinct from s.i${place}`).join(' and '),
+  };
+  return await writeRows(client, field, rows, { writing, options });
 }
 
 /** All sealed values of a stretch of pages. */

@@ -4,14 +4,17 @@ import type { Field } from '../model.ts';
 /**
  * A transaction of the tenant in which values are read and written as text in one form, and in which our triggers know the
  * engine by a setting: it says that ciphertext and plaintext that it writes belong together. Whoever sets it by hand can do no
- * more than with the UPDATE itself.
+ * more than with the UPDATE itself. Without `lockTimeoutMs` it waits for locks as long as it takes.
  */
-export async function begin(client: pg.ClientBase, tenant: string): Promise<void> {
+export async function begin(client: pg.ClientBase, tenant: string, lockTimeoutMs = 0): Promise<void> {
   await client.query(
     `begin; set local search_path = pg_catalog, pg_temp; set local datestyle = 'ISO, YMD'; set local timezone = 'UTC';
      set local bytea_output = 'hex'; set local extra_float_digits = 1`,
   );
-  await client.query(`select set_config('safekeep.tenant', $1, true), set_config('safekeep.engine', 'on', true)`, [tenant]);
+  await client.query(
+    `select set_config('safekeep.tenant', $1, true), set_config('safekeep.engine', 'on', true), set_config('lock_timeout', $2, true)`,
+    [tenant, `${lockTimeoutMs}ms`],
+  );
 }
 
 export async function commit(client: pg.ClientBase): Promise<void> {

@@ -1,6 +1,8 @@
 import type pg from 'pg';
 import type { SearchKind, TableRef } from '@safekeep/core';
 import type { Frequency } from '../rules/frequency.ts';
+import type { ReplicaLag } from '../rules/pace.ts';
+import type { Beside } from '../model.ts';
 import { q, qualified } from './names.ts';
 
 export type FunctionSource = { readonly name: string; readonly source: string };
@@ -18,6 +20,28 @@ export async function functionsMentioning(
         and pg_catalog.strpos(coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc), $2) > 0
       order by 1 limit 100`,
     [table, column],
+  );
+  return rows;
+}
+
+/** What names the column beside its table: grants on it alone, publications with a list of columns, extended statistics. */
+export async function besideColumn(
+  client: pg.ClientBase,
+  { column, ...table }: TableRef & { readonly column: string },
+): Promise<readonly Beside[]> {
+  const { rows } = await client.query<Beside>(
+    `with named as (select a.attrelid, a.attnum, a.attacl from pg_catalog.pg_attribute a
+                     where a.attrelid = pg_catalog.to_regclass($1) and a.attname = $2)
+     select 'column-grant' as kind, case when g.grantee = 0 then 'public' else pg_catalog.pg_get_userbyid(g.grantee)::text end as name
+       from named, pg_catalog.aclexplode(named.attacl) as g
+     union select 'publication', p.pubname::text
+       from named join pg_catalog.pg_publication_rel r on r.prrelid = named.attrelid join pg_catalog.pg_publication p on p.oid = r.prpubid
+      where r.prattrs is not null and named.attnum = any (r.prattrs::pg_catalog.int2[])
+     union select 'statistics', s.stxname::text
+       from named join pg_catalog.pg_statistic_ext s on s.stxrelid = named.attrelid
+      where named.attnum = any (s.stxkeys::pg_catalog.int2[])
+     order by 1, 2 limit 100`,
+    [qualified(table), column],
   );
   return rows;
 }
@@ -82,12 +106,15 @@ export async function copiesOf(
   };
 }
 
-/** Seconds that the slowest replica is behind; null where there is none, or where this login may not see it. */
-export async function replicaLagSeconds(client: pg.ClientBase): Promise<number | null> {
-  const { rows } = await client.query<{ seconds: number | null }>(
-    'select max(extract(epoch from replay_lag))::float8 as seconds from pg_catalog.pg_stat_replication',
+/** How far the slowest replica is behind in replaying. Statistics of replication are shown to pg_monitor only; others see no lag. */
+export async function replicaLag(client: pg.ClientBase): Promise<ReplicaLag> {
+  const { rows } = await client.query<{ seconds: number | null; bytes: string | null }>(
+    `select max(extract(epoch from replay_lag))::float8 as seconds,
+            max(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), replay_lsn)) as bytes
+       from pg_catalog.pg_stat_replication where state = 'streaming'`,
   );
-  return rows[0]?.seconds ?? null;
+  const [row] = rows;
+  return row === undefined || row.bytes === null ? null : { seconds: row.seconds, bytes: Number(row.bytes) };
 }
 
 /** Schemas of the user's, in order: neither PostgreSQL's nor Safekeep's, nor temporary ones. */

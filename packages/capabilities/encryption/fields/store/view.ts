@@ -1,21 +1,10 @@
 import type pg from 'pg';
 import { isAtLeast } from '../rules/life.ts';
 import type { Field } from '../model.ts';
-import { q, qualified } from './names.ts';
+import { q, qualified, viewOf } from './names.ts';
 import { listFields } from './records.ts';
 
 export const VIEW_TRIGGER = 'zz_safekeep_write';
-
-/** `patients` is read in the clear as `patients_decrypted`. */
-export function viewName({ table }: Pick<Field, 'table'>): string {
-  let kept = table.table;
-  while (Buffer.byteLength(kept) > 63 - '_decrypted'.length) kept = [...kept].slice(0, -1).join('');
-  return `${kept}_decrypted`;
-}
-
-function viewOf(field: Pick<Field, 'table'>): string {
-  return qualified({ schema: field.table.schema, table: viewName(field) });
-}
 
 /**
  * The table in the clear, for sessions that unlocked the key: plaintext under the column's own name and place, beside the
