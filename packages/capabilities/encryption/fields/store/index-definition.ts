@@ -5,7 +5,7 @@ import { indexColumnType, namesOf, objectName, q } from './names.ts';
 type Named = Pick<FieldIndex, 'kind' | 'version'>;
 
 /** The index of the database over the column of a blind index. */
-export function searchIndexName(field: Field, { kind, version }: Named): string {
+function searchIndexName(field: Field, { kind, version }: Named): string {
   return objectName(`${kind}${version}`, field);
 }
 
