@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { newId, SafekeepError, Secret } from '@safekeep/core';
 import { quietServerLog } from '@safekeep/log';
 import { codeOf } from '../connect/failures.ts';
+import { operationFailure } from '../connect/failures.ts';
 import { openDatabase } from '../connect/open.ts';
 import { findBinaries } from './binaries.ts';
 import {
@@ -244,7 +245,7 @@ async function ensureRunning(home: string, cluster: Cluster): Promise<{ readonly
   } catch (error) {
     // On a full disk, for one. Nobody is written down as its user yet, so nobody would stop it.
     await stop(cluster);
-    throw error;
+    throw operationFailure(error, 'making the database of the home');
   }
   return { port, started: running === undefined };
 }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type pg from 'pg';
 import { newId, type Clock } from '@safekeep/core';
+import { actorMessage } from '@safekeep/crypto';
 import { ownerName, type KeyOwner, type SubjectKey } from '../../encryption/index.ts';
 import {
   QUARANTINE,
@@ -15,7 +16,6 @@ import {
 } from '../model.ts';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
-import { actorMessage } from '@safekeep/crypto';
 import { blobContext, commit, linkBytes, readableBytes, SALT_BYTES, writeCommitments, writeSealed } from '../rules/leaf.ts';
 import type { InboxRow } from '../store/inbox.ts';
 import { normalised } from '../store/events.ts';

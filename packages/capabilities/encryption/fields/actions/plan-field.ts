@@ -2,6 +2,7 @@ import {
   encryptedName,
   FIRST_INDEX_VERSION,
   formatColumnName,
+  formatName,
   indexName,
   newId,
   SafekeepError,
@@ -57,7 +58,7 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
       ...answersFor(catalog, table, { column, asked: { ...order, tenant: order.tenantBy } }),
       ...(order.mode === 'database' ? takenViews(catalog, table) : []),
       ...takenNames(table, [encryptedName(column.name), ...order.search.map((kind) => indexName(column.name, kind))]),
-      ...(await besideColumn(client, ref)).map((each) => besideAnswer(each, encryptedName(column.name))),
+      ...(await besideColumn(client, ref)).map((each) => besideAnswer(each, formatName(encryptedName(column.name)))),
       ...sources.filter(({ source }) => mentionsColumn(source, ref.table, ref.column)).map(aboutFunction),
       ...(upsert === undefined ? [] : [upsert]),
     ];
