@@ -11,7 +11,7 @@ import {
   type FieldGround,
   type KeySource,
 } from '@safekeep/capabilities/encryption';
-import { Secret, systemClock } from '@safekeep/core';
+import { FIRST_INDEX_VERSION, Secret, systemClock } from '@safekeep/core';
 import { IndexKey, SealingKey, unlockFields } from '@safekeep/crypto';
 import { migrateUp, openDatabase } from '@safekeep/postgres';
 import { safekeep, sealedPool } from '@safekeep/sdk';
@@ -200,6 +200,7 @@ async function prepareRead(context: ContenderContext<DatabaseFixture>, by: 'plai
           keyScope: scope,
           valueType: 'text' as const,
           earlier: [],
+          indexVersions: [FIRST_INDEX_VERSION],
         }));
         await client.query('select safekeep.unlock($1)', [await unlockFields(mine.keys, fields)]);
         const found = await client.query<{ email: string | null }>(`select id, email, last from ${table}_decrypted`);
@@ -228,9 +229,9 @@ async function prepareSearch(context: ContenderContext<DatabaseFixture>): Promis
       for (let search = 0; search < SEARCHES; search += 1) {
         const wanted = `person${1 + Math.floor(Math.random() * context.size)}@example.org`;
         const startedMs = performance.now();
-        const number = await sdk.index('public.searched.email', 'exact', wanted);
+        const found = await sdk.search('public.searched.email', 'exact', wanted);
         const { rows } = await reader.query('select id, email, email_encrypted from searched where email_exact_index = $1', [
-          number,
+          found?.number,
         ]);
         const hits = rows.filter((row) => row['email'] === wanted);
         times.push(performance.now() - startedMs);

@@ -40,6 +40,7 @@ export {
   type TableText,
 } from './datamap/file-schema.ts';
 export { shortestPaths } from './datamap/find-paths.ts';
+export { searchKinds } from './datamap/model.ts';
 export type {
   AuditSettings,
   ComplianceForm,
@@ -94,4 +95,12 @@ export { columnText, eraseText, ofText, subjectText, tableText, writeMap } from 
 
 // ---- encrypted fields ------------------------------------------------------------------------------------------------
 export { cardNumber, cardRuleOf, displayCard, isTrack, type CardRule } from './fields/card.ts';
-export { canonicalForm, indexLabel, PREFIX_LENGTH, searchFits, type SearchedType } from './fields/canonical.ts';
+export {
+  canonicalForm,
+  FIRST_INDEX_VERSION,
+  indexKeyScope,
+  indexLabel,
+  PREFIX_LENGTH,
+  searchFits,
+  type SearchedType,
+} from './fields/canonical.ts';

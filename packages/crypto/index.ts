@@ -9,6 +9,7 @@ export { TYPE_TAGS, type TypedValue, type ValueType } from './sealing/typed-valu
 export { WrappingKey } from './sealing/wrap.ts';
 export {
   canonicalText,
+  FOUND_BY_NOTHING,
   indexForms,
   indexTexts,
   openTexts,
@@ -17,4 +18,4 @@ export {
   type DataKeys,
   type FieldPlace,
 } from './sealing/field-cipher.ts';
-export { unlockBundle, type UnlockedKey } from './sealing/unlock-bundle.ts';
+export { indexKeyId, unlockBundle, type UnlockedKey } from './sealing/unlock-bundle.ts';

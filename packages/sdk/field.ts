@@ -1,12 +1,22 @@
-import { cardNumber, formatColumnName, SafekeepError, type SearchedType } from '@safekeep/core';
+import { cardNumber, formatColumnName, SafekeepError, type SearchedType, type SearchKind } from '@safekeep/core';
 import { canonicalText, type FieldPlace } from '@safekeep/crypto';
-import type { FieldRow } from './store.ts';
+import type { FieldRow, IndexRow } from './store.ts';
 
 export type SealedField = FieldRow & FieldPlace & { readonly name: string };
 
 export function sealedField(row: FieldRow, tenant: string): SealedField {
   const { schema, table, column } = row;
   return { ...row, tenant, name: formatColumnName({ schema, table, column }) };
+}
+
+/** The index to search by: the newest that stands whole for every value. */
+export function searchedBy({ indexes }: Pick<SealedField, 'indexes'>, kind: SearchKind): IndexRow | undefined {
+  return indexes.findLast((each) => each.kind === kind && each.state === 'serving');
+}
+
+/** What is written beside a ciphertext, so that no search passes it over: also what is not searched yet, or no more by all. */
+export function writtenIndexes({ indexes }: Pick<SealedField, 'indexes'>): readonly IndexRow[] {
+  return indexes.filter(({ state }) => state !== 'left');
 }
 
 /** From `nulled` on the database takes no plaintext; before, both are written, so that those who read either find it. */

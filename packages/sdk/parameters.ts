@@ -1,8 +1,8 @@
-import type { SearchKind } from '@safekeep/core';
 import type { SealedField } from './field.ts';
+import type { IndexRow } from './store.ts';
 
-/** What of a value goes out: its ciphertext, the index of a whole value that is written or looked for, or that of a search term. */
-export type SealedAs = { readonly as: 'ciphertext' } | { readonly as: 'index' | 'term'; readonly kind: SearchKind };
+/** What of a value goes out: its ciphertext, or one of its indexes. */
+export type SealedAs = { readonly as: 'ciphertext' } | { readonly as: 'index'; readonly index: IndexRow };
 
 /** A value that stands in a query's parameters until it is sent: what goes out is its ciphertext or its blind index. */
 export class SealedParameter {

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { openValues, notServed, type Fields, type Safekeep } from './safekeep.ts';
 import type { SealedField } from './field.ts';
+import { guardStatement } from './statement-guard.ts';
 
 /** A result column that the plugin for Kysely added: `email__sealed` belongs to `email`. */
 export const SEALED_SUFFIX = '__sealed';
@@ -28,12 +29,14 @@ export type SealedClient = {
 /**
  * Wraps a pool of pg. A result column of an encrypted field comes opened under the name of the plaintext's column, wherever the
  * query selected the ciphertext (`select *` does); its index columns are left out. A query that selects only the empty column
- * raises instead of giving NULL for every row. Cursors and callbacks are not taken.
+ * raises instead of giving NULL for every row, and so does SQL that compares, sorts or computes by it: see {@link guardStatement}.
+ * Cursors and callbacks are not taken.
  */
 export function sealedPool(pool: pg.Pool, sdk: Safekeep): SealedPool {
   const run = async (client: Pick<pg.ClientBase, 'query'>, text: string, values: readonly unknown[] = []): Promise<Result> => {
     if (typeof text !== 'string') throw new TypeError('A sealed pool takes the text of a query and its values');
     const fields = await sdk.fields();
+    guardStatement(text, fields.all);
     const sent = await sdk.resolve(values);
     try {
       const opened = await openResult(sdk, fields, await client.query<Record<string, unknown>>(text, sent));

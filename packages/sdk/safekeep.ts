@@ -1,10 +1,10 @@
 import { formatColumnName, parseColumnName, SafekeepError, type SearchKind } from '@safekeep/core';
-import { indexTexts, openTexts, sealTexts, type DataKeys } from '@safekeep/crypto';
-import { sealedField, textOf, type SealedField } from './field.ts';
+import { FOUND_BY_NOTHING, indexTexts, openTexts, sealTexts, type DataKeys } from '@safekeep/crypto';
+import { searchedBy, sealedField, textOf, writesPlaintext, writtenIndexes, type SealedField } from './field.ts';
 import { leasedKeys } from './leased-keys.ts';
 import { LEASE_MS, monotonic, type Queryable, type SafekeepOptions } from './model.ts';
 import { SealedParameter } from './parameters.ts';
-import { readFields } from './store.ts';
+import { readFields, type IndexRow } from './store.ts';
 
 /** What is known of the encrypted fields of a database, for a minute at most. */
 export type Fields = {
@@ -12,6 +12,9 @@ export type Fields = {
   /** By `schema.table.column`, as an outsider writes it. @throws `field-unknown` */
   readonly named: (name: string) => SealedField;
 };
+
+/** Columns and what to write into them. */
+export type SealedRow = Readonly<Record<string, unknown>>;
 
 /** The SDK over one database and tenant. */
 export type Safekeep = {
@@ -30,8 +33,15 @@ export type Safekeep = {
   /** The text that PostgreSQL would print. @throws `sealed-tampered`, `sealed-wrong-key`, `erased` and the like */
   readonly open: (field: string, sealed: Uint8Array | null) => Promise<string | null>;
   readonly openAll: (field: string, sealed: readonly (Uint8Array | null)[]) => Promise<readonly (string | null)[]>;
-  /** The number to look for in the index column of that kind. @throws `field-not-served` where there is none */
-  readonly index: (field: string, kind: SearchKind, value: unknown) => Promise<string | null>;
+  /** All columns to write for a value, by name: its ciphertext, its indexes, and the plaintext as long as others read that. */
+  readonly sealRow: (field: string, value: unknown) => Promise<SealedRow>;
+  readonly sealRows: (field: string, values: readonly unknown[]) => Promise<readonly SealedRow[]>;
+  /** What to look for, and in which column; null where the term has nothing to be found by. @throws `field-not-served` without such an index */
+  readonly search: (
+    field: string,
+    kind: SearchKind,
+    term: unknown,
+  ) => Promise<{ readonly column: string; readonly number: string } | null>;
   /** Parameters as they are sent: what was to be sealed is. */
   readonly resolve: (values: readonly unknown[]) => Promise<unknown[]>;
 };
@@ -66,6 +76,16 @@ export function safekeep(queryable: Connecting, options: SafekeepOptions): Safek
     await sealValues(keys, await named(name), values);
   const openAll = async (name: string, sealed: readonly (Uint8Array | null)[]): Promise<readonly (string | null)[]> =>
     await openValues(keys, await named(name), sealed);
+  const sealRows = async (name: string, values: readonly unknown[]): Promise<readonly SealedRow[]> => {
+    const field = await named(name);
+    const sealed = await sealValues(keys, field, values);
+    const numbers = await Promise.all(writtenIndexes(field).map((index) => indexValues(keys, field, { index, values })));
+    return values.map((value, place) => ({
+      ...(writesPlaintext(field) ? { [field.column]: value } : {}),
+      [field.encrypted]: sealed[place] ?? null,
+      ...Object.fromEntries(writtenIndexes(field).map(({ column }, at) => [column, numbers[at]?.[place] ?? null])),
+    }));
+  };
 
   return {
     tenant,
@@ -89,8 +109,9 @@ export function safekeep(queryable: Connecting, options: SafekeepOptions): Safek
     openAll,
     seal: async (name, value) => (await sealAll(name, [value]))[0] ?? null,
     open: async (name, sealed) => (await openAll(name, [sealed]))[0] ?? null,
-    index: async (name, kind, value) =>
-      await indexValue(keys, await named(name), { as: kind === 'exact' ? 'index' : 'term', kind, value }),
+    sealRows,
+    sealRow: async (name, value) => (await sealRows(name, [value]))[0] ?? {},
+    search: async (name, kind, term) => await searchTerm(keys, await named(name), { kind, term }),
     resolve: (values) => resolve(keys, values),
   };
 }
@@ -134,16 +155,29 @@ export async function openValues(
   return sealed.map((bytes) => (bytes === null ? null : (opened[place++] ?? null)));
 }
 
-type Indexed = { readonly as: 'index' | 'term'; readonly kind: SearchKind; readonly value: unknown };
+type Indexing = { readonly index: IndexRow; readonly values: readonly unknown[] };
 
-async function indexValue(keys: DataKeys, field: SealedField, { as, kind, value }: Indexed): Promise<string | null> {
-  const index = field.indexes.findLast((each) => each.kind === kind);
+/** One for each value; null where there is none. */
+async function indexValues(keys: DataKeys, field: SealedField, { index, values }: Indexing): Promise<readonly (string | null)[]> {
+  const texts = values.map((value) => (value === null || value === undefined ? null : textOf(field, value)));
+  const present = texts.filter((text) => text !== null);
+  const numbers = present.length === 0 ? [] : await indexTexts(keys, field, index, present);
+  let place = 0;
+  return texts.map((text) => (text === null ? null : (numbers[place++] ?? null)));
+}
+
+async function searchTerm(
+  keys: DataKeys,
+  field: SealedField,
+  { kind, term }: { readonly kind: SearchKind; readonly term: unknown },
+): Promise<{ readonly column: string; readonly number: string } | null> {
+  const index = searchedBy(field, kind);
   if (index === undefined) throw notServed(field, `it has no index to search it by ${kind}`, kind);
-  if (value === null || value === undefined) return null;
+  if (term === null || term === undefined) return null;
   // What is looked for by its last four or its beginning is no whole value, and not checked as one.
-  const text = as === 'index' || typeof value !== 'string' ? textOf(field, value) : value;
-  const [number = null] = await indexTexts(keys, field, index, [text]);
-  return number;
+  const isWhole = kind === 'exact' || kind === 'unique' || typeof term !== 'string';
+  const [number = FOUND_BY_NOTHING] = await indexTexts(keys, field, index, [isWhole ? textOf(field, term) : term]);
+  return number === FOUND_BY_NOTHING ? null : { column: index.column, number };
 }
 
 async function resolve(keys: DataKeys, values: readonly unknown[]): Promise<unknown[]> {
@@ -151,25 +185,16 @@ async function resolve(keys: DataKeys, values: readonly unknown[]): Promise<unkn
   // One call for each field and purpose: an insert of a thousand rows asks for its key once.
   const groups = Map.groupBy(
     values.flatMap((value, place) => (value instanceof SealedParameter ? [{ value, place }] : [])),
-    ({ value: { field, form } }) => `${field.id} ${form.as}`,
+    ({ value: { field, form } }) => `${field.id} ${form.as === 'index' ? form.index.column : ''}`,
   );
   for (const group of groups.values()) {
     const [first] = group;
     if (first === undefined) continue;
-    if (first.value.form.as === 'ciphertext') {
-      const sealed = await sealValues(
-        keys,
-        first.value.field,
-        group.map(({ value }) => value.value),
-      );
-      for (const [order, { place }] of group.entries()) resolved[place] = sealed[order];
-      continue;
-    }
-    for (const {
-      value: { field, value, form },
-      place,
-    } of group)
-      if (form.as !== 'ciphertext') resolved[place] = await indexValue(keys, field, { ...form, value });
+    const { field, form } = first.value;
+    const own = group.map(({ value }) => value.value);
+    const sent =
+      form.as === 'index' ? await indexValues(keys, field, { index: form.index, values: own }) : await sealValues(keys, field, own);
+    for (const [order, { place }] of group.entries()) resolved[place] = sent[order];
   }
   return resolved;
 }
@@ -179,6 +204,8 @@ export function notServed(field: SealedField, reason: string, kind?: SearchKind)
   const index =
     kind === undefined
       ? 'Read the rows by something else and filter after decryption.'
-      : `Add the index: safekeep encrypt ${field.name} --search ${[...field.indexes.map((each) => each.kind), kind].join(',')}`;
+      : searchedBy(field, kind) === undefined
+        ? `Add the index: safekeep encrypt ${field.name} --search ${[...new Set([...writtenIndexes(field).map((each) => each.kind), kind])].join(',')}`
+        : `Ask its index: sdk.search('${field.name}', '${kind}', term) says what to look for in which column; compare the opened values.`;
   return new SafekeepError('field-not-served', { field: field.name, reason, index });
 }

@@ -1,4 +1,5 @@
 import type { SearchedType, SearchKind } from '@safekeep/core';
+import type { ActorClaim } from '@safekeep/crypto';
 import type { Queryable } from './model.ts';
 
 /** A field as the database describes it, with the numbers by which results name its columns. */
@@ -19,13 +20,18 @@ export type FieldRow = {
   readonly columnNumber: number;
   readonly typeOid: number;
   readonly encryptedNumber: number;
-  readonly indexes: readonly {
-    readonly kind: SearchKind;
-    readonly column: string;
-    readonly bits: number;
-    readonly version: number;
-    readonly number: number;
-  }[];
+  readonly indexes: readonly IndexRow[];
+};
+
+export type IndexRow = {
+  readonly kind: SearchKind;
+  readonly column: string;
+  readonly bits: number;
+  readonly version: number;
+  /** Only one that serves is searched; one that has `left` is written no more. */
+  readonly state: 'building' | 'serving' | 'leaving' | 'left';
+  /** By which results name the column. */
+  readonly number: number;
 };
 
 const FIELDS = `
@@ -34,7 +40,7 @@ const FIELDS = `
          f.key_scope as "keyScope", c.oid::int8::float8 as "tableOid", p.attnum::int4 as "columnNumber",
          p.atttypid::int8::float8 as "typeOid", e.attnum::int4 as "encryptedNumber",
          coalesce((select jsonb_agg(jsonb_build_object('kind', i.kind, 'column', i.column_name, 'bits', i.bits, 'version', i.version,
-                     'number', n.attnum) order by i.kind, i.version)
+                     'state', i.state, 'number', n.attnum) order by i.kind, i.version)
                      from safekeep.field_indexes i
                      join pg_catalog.pg_attribute n on n.attrelid = c.oid and n.attname = i.column_name and not n.attisdropped
                     where i.tenant_id = f.tenant_id and i.field_id = f.field_id), '[]') as indexes
@@ -63,12 +69,13 @@ export async function readFields(client: Queryable, tenant: string): Promise<rea
 }
 
 /** Which transaction this is, for a proof that holds in no other. */
-export async function readTransaction(client: Queryable): Promise<{ readonly backend: number; readonly began: string }> {
+export async function readTransaction(client: Queryable): Promise<Pick<ActorClaim, 'backend' | 'beganMicros'>> {
   const { rows } = await client.query(
     'select pg_catalog.pg_backend_pid() as backend, (extract(epoch from pg_catalog.now()) * 1000000)::bigint::text as began',
   );
   // One row, whose columns the statement names.
-  return rows[0] as { readonly backend: number; readonly began: string };
+  const { backend, began } = rows[0] as { readonly backend: number; readonly began: string };
+  return { backend, beganMicros: BigInt(began) };
 }
 
 export async function setActor(
@@ -79,7 +86,10 @@ export async function setActor(
 }
 
 /** A field that sessions unlock, with the ids of all keys that its values may be under. */
-export type UnlockableField = Pick<FieldRow, 'id' | 'valueType' | 'keyScope'> & { readonly earlier: readonly string[] };
+export type UnlockableField = Pick<FieldRow, 'id' | 'valueType' | 'keyScope'> & {
+  readonly earlier: readonly string[];
+  readonly indexVersions: readonly number[];
+};
 
 /** In the caller's transaction, which is of this tenant from here on. */
 export async function readUnlockable(client: Queryable, tenant: string): Promise<readonly UnlockableField[]> {
@@ -88,7 +98,9 @@ export async function readUnlockable(client: Queryable, tenant: string): Promise
     `select f.field_id as id, f.value_type as "valueType", f.key_scope as "keyScope",
             array(select pg_catalog.encode(k.key_id, 'hex') from safekeep.encryption_keys k
                    where k.tenant_id = f.tenant_id and k.key_purpose = 'data' and k.scope = f.key_scope and k.state <> 'shredded'
-                   order by k.version desc limit 20) as earlier
+                   order by k.version desc limit 20) as earlier,
+            array(select distinct i.version from safekeep.field_indexes i
+                   where i.tenant_id = f.tenant_id and i.field_id = f.field_id and i.state <> 'left') as "indexVersions"
        from safekeep.fields f where f.tenant_id = $1 and f.mode = 'database'`,
     [tenant],
   );

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
-import { encryptField, fieldKeys, finishField, type FieldGround, type KeySource } from '@safekeep/capabilities/encryption';
+import {
+  changeIndexes,
+  encryptField,
+  fieldKeys,
+  finishField,
+  type FieldGround,
+  type KeySource,
+} from '@safekeep/capabilities/encryption';
 import { parseColumnName, systemClock, type SearchKind } from '@safekeep/core';
 import { IndexKey, SealingKey } from '@safekeep/crypto';
 import { testDatabase } from '@safekeep/postgres/testing';
@@ -25,18 +32,31 @@ function memoryKeys(): KeySource {
   };
 }
 
-export type Application<Tables> = {
-  /** As somebody who knows nothing of keys sees the database. */
-  readonly pool: pg.Pool;
+/** One that uses the SDK over a database, with what it knows by itself. */
+type Client<Tables> = {
   readonly sealed: SealedPool;
   readonly sdk: Safekeep;
   readonly kysely: Kysely<Tables>;
-  readonly encrypt: (column: string, search?: readonly SearchKind[], card?: 'number') => Promise<void>;
-  readonly finish: (column: string) => Promise<void>;
 };
 
-/** An application of the SDK's over a database with these tables. `leaseMs` 0: the fields are asked for before every query. */
-export async function application<Tables>(t: Ending, setUp: string): Promise<Application<Tables>> {
+export type Application<Tables> = Client<Tables> & {
+  /** As somebody who knows nothing of keys sees the database. */
+  readonly pool: pg.Pool;
+  readonly encrypt: (column: string, search?: readonly SearchKind[], card?: 'number') => Promise<void>;
+  readonly finish: (column: string) => Promise<void>;
+  readonly indexes: (column: string, order: { search?: readonly SearchKind[]; renew?: readonly SearchKind[] }) => Promise<void>;
+  /** Another process of the same application. */
+  readonly another: () => Promise<Application<Tables>>;
+  /** Learns at once what has changed. */
+  readonly refresh: () => Promise<void>;
+};
+
+/** An application of the SDK's over a database with these tables. It believes what it knows for `leaseMs`. */
+export async function application<Tables>(
+  t: Ending,
+  setUp: string,
+  { leaseMs }: { readonly leaseMs?: number } = {},
+): Promise<Application<Tables>> {
   const made = await testDatabase(undefined, { migrated: true });
   await made.pool.query(setUp);
   const keys = memoryKeys();
@@ -47,37 +67,51 @@ export async function application<Tables>(t: Ending, setUp: string): Promise<App
     signal: new AbortController().signal,
     observe: () => undefined,
     keys: fieldKeys(keys),
-    leaseMs: 0,
+    leaseMs: leaseMs ?? 0,
   };
   const agree = async (): Promise<void> => undefined;
-  const own = new pg.Pool({ connectionString: made.url.reveal(), max: 3 });
-  const sdk = safekeep(own, { tenant: 'default', keys });
-  const sealed = sealedPool(own, sdk);
-  const plugin = await sealedKysely(sdk);
-  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: kyselyPool(sealed) }), plugins: [plugin] });
+  const closing: (() => Promise<void>)[] = [];
   t.after(async () => {
-    plugin.close();
-    await kysely.destroy();
+    for (const close of closing) await close();
     await made[Symbol.asyncDispose]();
   });
-  return {
-    pool: made.pool,
-    sealed,
-    sdk,
-    kysely,
-    encrypt: async (column, search = [], card) => {
-      await encryptField(
-        ground,
-        { column: parseColumnName(column), mode: 'client', search, card: card ?? null, acceptLeak: true },
-        agree,
-      );
+  const client = async (): Promise<Application<Tables>> => {
+    const own = new pg.Pool({ connectionString: made.url.reveal(), max: 3 });
+    const sdk = safekeep(own, { tenant: 'default', keys, ...(leaseMs === undefined ? {} : { leaseMs }) });
+    const sealed = sealedPool(own, sdk);
+    const plugin = await sealedKysely(sdk);
+    const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: kyselyPool(sealed) }), plugins: [plugin] });
+    closing.push(async () => {
+      plugin.close();
+      await kysely.destroy();
+      // Kysely ends only a pool that it has used.
+      if (!own.ended) await own.end();
+    });
+    const refresh = async (): Promise<void> => {
       sdk.forget();
       await sdk.fields();
-    },
-    finish: async (column) => {
-      await finishField(ground, parseColumnName(column), agree);
-      sdk.forget();
-      await sdk.fields();
-    },
+    };
+    return {
+      pool: made.pool,
+      sealed,
+      sdk,
+      kysely,
+      another: client,
+      refresh,
+      encrypt: async (column, search = [], card) => {
+        const order = { column: parseColumnName(column), mode: 'client', search, card: card ?? null, acceptLeak: true } as const;
+        await encryptField(ground, order, agree);
+        await refresh();
+      },
+      finish: async (column) => {
+        await finishField(ground, parseColumnName(column), agree);
+        await refresh();
+      },
+      indexes: async (column, order) => {
+        await changeIndexes(ground, parseColumnName(column), { ...order, acceptLeak: false, agree });
+        await refresh();
+      },
+    };
   };
+  return await client();
 }

@@ -51,6 +51,7 @@ export { ownerName } from './rules/owner.ts';
 
 // ---- encrypted fields ------------------------------------------------------------------------------------------------
 export { fieldKeySource } from './actions/field-key-source.ts';
+export { changeIndexes, type IndexOrder, type IndexPlan } from './fields/actions/change-indexes.ts';
 export { changeMode } from './fields/actions/change-mode.ts';
 export { decryptField } from './fields/actions/decrypt-field.ts';
 export { encryptField, type Encrypted } from './fields/actions/encrypt-field.ts';

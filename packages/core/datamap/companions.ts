@@ -1,3 +1,4 @@
+import { FIRST_INDEX_VERSION } from '../fields/canonical.ts';
 import type { MappedTable, SearchKind } from './model.ts';
 import type { ColumnFacts } from './schema-facts.ts';
 
@@ -9,22 +10,27 @@ export function encryptedName(column: string): string {
   return suffixed(column, '_encrypted');
 }
 
-/** Of the column that holds a blind index of a column. */
-export function indexName(column: string, kind: SearchKind): string {
-  return suffixed(column, `_${kind}_index`);
+/** Of the column that holds a blind index of a column. One that was made anew stands beside the one before until that goes. */
+export function indexName(column: string, kind: SearchKind, version = FIRST_INDEX_VERSION): string {
+  return suffixed(column, `_${kind}_index${version === FIRST_INDEX_VERSION ? '' : `_${version}`}`);
 }
 
 /**
  * Whether a column was put beside a protected one by `safekeep encrypt`: by the name that the map gives it, and by a type that
- * holds no plaintext (bytea for the ciphertext, int8 for a blind index). One that is called so and holds text is the user's own.
+ * holds no plaintext (bytea for the ciphertext and for a whole hash, int8 for a blind index). One that is called so and holds text is the user's own.
  */
 export function isCompanion({ name, baseType }: ColumnFacts, mapped: MappedTable | undefined): boolean {
   const beside = [...(mapped?.columns.values() ?? [])].filter(({ protect }) => protect !== 'none');
   return beside.some(
     (column) =>
       (baseType === 'bytea' && name === encryptedName(column.name)) ||
-      (baseType === 'bigint' && column.search.some((kind) => name === indexName(column.name, kind))),
+      column.search.some((kind) => baseType === (kind === 'unique' ? 'bytea' : 'bigint') && isIndexOf(name, column.name, kind)),
   );
+}
+
+function isIndexOf(name: string, column: string, kind: SearchKind): boolean {
+  const version = Number(/_(\d{1,9})$/.exec(name)?.[1] ?? FIRST_INDEX_VERSION);
+  return name === indexName(column, kind, version);
 }
 
 function suffixed(column: string, suffix: string): string {

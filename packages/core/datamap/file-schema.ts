@@ -2,6 +2,7 @@
 // is written all come from here. What it means once it is read is in model.ts.
 import Type, { type Static, type TEnum, type TSchema } from 'typebox';
 import { DURATION } from './duration.ts';
+import { searchKinds } from './model.ts';
 
 /** Tables, columns, subjects, purposes. A limit that no real database comes near, so that a hostile file is refused early. */
 const ENTRIES_AT_MOST = 100_000;
@@ -159,9 +160,10 @@ const Column = object({
   category: oneOrMore(text(), 'a key of the taxonomy, such as user.contact.email; none: looked at, not personal'),
   protect: Type.Optional(oneOf(['none', 'client', 'database'], 'where values are encrypted')),
   search: Type.Optional(
-    Type.Array(oneOf(['exact', 'last4', 'prefix', 'year', 'month', 'soundex']), {
-      maxItems: 6,
-      description: 'what encrypted values can be searched by',
+    Type.Array(oneOf(searchKinds), {
+      maxItems: searchKinds.length,
+      description:
+        'what encrypted values can be searched by; unique: kept unique by a whole hash, which shows equal values to be equal',
     }),
   ),
   erase: Type.Optional(Erase),

@@ -170,8 +170,12 @@ export type Scalar = string | number | boolean | null;
 
 export type Protection = 'none' | 'client' | 'database';
 
-/** What encrypted values can be searched by. */
-export type SearchKind = 'exact' | 'last4' | 'prefix' | 'year' | 'month' | 'soundex';
+/**
+ * What encrypted values can be searched by. All but `unique` keep a few bits, so that one number stands for several values;
+ * `unique` keeps the whole hash, so that the database refuses a value that is there already: equal values are seen to be equal.
+ */
+export const searchKinds = ['exact', 'unique', 'last4', 'prefix', 'year', 'month', 'soundex'] as const;
+export type SearchKind = (typeof searchKinds)[number];
 
 export type EraseAction =
   | { readonly kind: 'delete' }

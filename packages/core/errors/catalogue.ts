@@ -1139,6 +1139,12 @@ export const catalogue = {
     text: 'Values of {field} are still being written under the key before. All others are under the new one; the old key stays.',
     remedy: 'Wait until every client has the new key (a minute), then run the same command with --resume.',
   },
+  'field-values-doubled': {
+    status: 409,
+    exit: 1,
+    text: 'Two rows of {field} have one value, so it cannot be kept unique. Nothing was lost; the index is not searched yet.',
+    remedy: 'Give one of them another value and run the command again, or run it without `unique`.',
+  },
   'field-value-refused': {
     status: 422,
     exit: 1,

@@ -14,7 +14,7 @@ export type SearchedType = 'text' | 'int' | 'numeric' | 'date' | 'timestamptz' |
  * here may depend on a collation, a locale or a version of Unicode.
  */
 export function canonicalForm(kind: SearchKind, value: string, type: SearchedType): string | null {
-  if (kind === 'exact') return type === 'numeric' ? trimScale(value) : value;
+  if (kind === 'exact' || kind === 'unique') return type === 'numeric' ? trimScale(value) : value;
   if (kind === 'last4') return presentOrNull(lowerAscii(value.replaceAll(/[^0-9A-Za-z]/g, '')).slice(-LAST));
   if (kind === 'prefix') return presentOrNull(lowerAscii([...value.replace(/^[ \t\n\r]+/, '')].slice(0, PREFIX_LENGTH).join('')));
   if (kind === 'soundex') return soundex(value);
@@ -25,7 +25,7 @@ export function canonicalForm(kind: SearchKind, value: string, type: SearchedTyp
 
 /** Kinds that say something about a type. A search by year of a name would be accepted and never find anything. */
 export function searchFits(kind: SearchKind, type: SearchedType): boolean {
-  if (kind === 'exact') return type !== 'json' && type !== 'bool';
+  if (kind === 'exact' || kind === 'unique') return type !== 'json' && type !== 'bool';
   if (kind === 'year' || kind === 'month') return type === 'date' || type === 'timestamptz';
   if (kind === 'last4') return type === 'text' || type === 'int';
   return type === 'text';
@@ -83,6 +83,14 @@ function soundex(value: string): string | null {
     if (code.length === LAST) break;
   }
   return code.padEnd(LAST, '0');
+}
+
+/** The version that every field's first index of a kind has; an index that is made anew has the next one, and a key of its own. */
+export const FIRST_INDEX_VERSION = 1;
+
+/** Names the key of an index. Each version has its own: what somebody found out about the one before says nothing of it. */
+export function indexKeyScope(keyScope: string, version: number): string {
+  return version === FIRST_INDEX_VERSION ? keyScope : `${keyScope}.index.${version}`;
 }
 
 /** What a blind index is made for: two fields, kinds or versions never give the same number for the same value. */

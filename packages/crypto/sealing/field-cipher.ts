@@ -1,10 +1,18 @@
-import { canonicalForm, indexLabel, isTrack, SafekeepError, type SearchedType, type SearchKind } from '@safekeep/core';
+import {
+  canonicalForm,
+  indexKeyScope,
+  indexLabel,
+  isTrack,
+  SafekeepError,
+  type SearchedType,
+  type SearchKind,
+} from '@safekeep/core';
 import type { IndexKey } from './blind-index.ts';
 import { parseHeader } from './header.ts';
 import type { SealingKey } from './key.ts';
 import { sealerFor } from './seal.ts';
 import { decodeTyped, encodeTyped, type TypedValue } from './typed-value.ts';
-import { unlockBundle, type UnlockedKey } from './unlock-bundle.ts';
+import { indexKeyId, unlockBundle, type UnlockedKey } from './unlock-bundle.ts';
 
 /** Where the keys of fields come from. Whoever implements it keeps what it answers for a minute at most. */
 export type DataKeys = {
@@ -50,16 +58,21 @@ export async function openTexts(keys: DataKeys, field: FieldPlace, sealed: reado
   });
 }
 
-/** One blind index value for each search form, as PostgreSQL takes an int8. */
+/** What the index of a value is that has nothing to be found by: it is indexed, and no search gives this number. */
+export const FOUND_BY_NOTHING = '-1';
+
+/** One blind index value for each search form, as PostgreSQL takes it: an int8, or the whole hash as bytea for `unique`. */
 export async function indexForms(
   keys: DataKeys,
   field: FieldPlace,
   index: { readonly kind: SearchKind; readonly version: number; readonly bits: number },
   forms: readonly (string | null)[],
-): Promise<readonly (string | null)[]> {
-  const key = await keys.index(field.tenant, field.keyScope);
+): Promise<readonly string[]> {
+  const key = await keys.index(field.tenant, indexKeyScope(field.keyScope, index.version));
   const label = indexLabel(field.id, index.kind, index.version);
-  return forms.map((form) => (form === null ? null : key.index(label, form, index.bits).toString()));
+  const valueOf = (form: string): string =>
+    index.kind === 'unique' ? `\\x${key.digest(label, form).toString('hex')}` : key.index(label, form, index.bits).toString();
+  return forms.map((form) => (form === null ? FOUND_BY_NOTHING : valueOf(form)));
 }
 
 /** The same from the values themselves. */
@@ -68,7 +81,7 @@ export async function indexTexts(
   field: FieldPlace,
   index: { readonly kind: SearchKind; readonly version: number; readonly bits: number },
   texts: readonly string[],
-): Promise<readonly (string | null)[]> {
+): Promise<readonly string[]> {
   return await indexForms(
     keys,
     field,
@@ -112,21 +125,23 @@ export function canonicalText(type: SearchedType, text: string): string {
 
 /**
  * What `safekeep.unlock` takes to seal, open and index values of these fields: the keys themselves, to be given as a bound
- * parameter and kept nowhere. `earlier`: ids of keys that values may still be under.
+ * parameter and kept nowhere. `earlier`: ids of keys that values may still be under; `indexVersions`: of its indexes.
  */
 export async function unlockFields(
   keys: DataKeys,
-  fields: readonly (FieldPlace & { readonly earlier: readonly string[] })[],
+  fields: readonly (FieldPlace & { readonly earlier: readonly string[]; readonly indexVersions: readonly number[] })[],
 ): Promise<Buffer> {
   const entries: UnlockedKey[] = [];
-  for (const { id: field, tenant, keyScope, earlier } of fields) {
+  for (const { id: field, tenant, keyScope, earlier, indexVersions } of fields) {
     const current = await keys.current(tenant, keyScope);
     entries.push({ use: 'seal', id: current.id, bytes: current.keyObject.export(), field, tenant });
     const others = earlier.filter((id) => id !== current.id);
     for (const [id, key] of others.length === 0 ? [] : await keys.byId(tenant, others))
       entries.push({ use: 'open', id, bytes: key.keyObject.export(), field, tenant });
-    const index = await keys.index(tenant, keyScope);
-    entries.push({ use: 'index', id: '0'.repeat(16), bytes: index.keyObject.export(), field, tenant });
+    for (const version of indexVersions) {
+      const index = await keys.index(tenant, indexKeyScope(keyScope, version));
+      entries.push({ use: 'index', id: indexKeyId(version), bytes: index.keyObject.export(), field, tenant });
+    }
   }
   return unlockBundle(entries);
 }

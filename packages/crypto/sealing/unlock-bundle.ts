@@ -4,12 +4,17 @@ import { KEY_BYTES, KEY_ID_BYTES } from './key.ts';
 export type UnlockedKey = {
   /** `seal`: the current key of its field, which also opens · `open`: an earlier one · `index`: of its blind indexes. */
   readonly use: 'seal' | 'open' | 'index';
-  /** 16 hex digits; any for an index key. */
+  /** 16 hex digits; of an index key {@link indexKeyId}. */
   readonly id: string;
   readonly bytes: Uint8Array;
   readonly field: string;
   readonly tenant: string;
 };
+
+/** An index key is known by the version of its index. */
+export function indexKeyId(version: number): string {
+  return version.toString(16).padStart(16, '0');
+}
 
 const MAGIC = Buffer.from('SUK1', 'latin1');
 const USES = { seal: 1, open: 2, index: 3 } as const;

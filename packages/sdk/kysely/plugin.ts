@@ -24,7 +24,7 @@ import {
   type UpdateQueryNode,
 } from 'kysely';
 import { canonicalForm } from '@safekeep/core';
-import { textOf, writesPlaintext, type SealedField } from '../field.ts';
+import { searchedBy, textOf, writesPlaintext, writtenIndexes, type SealedField } from '../field.ts';
 import { SealedParameter } from '../parameters.ts';
 import { SEALED_SUFFIX } from '../pool.ts';
 import { notServed, type Fields, type Safekeep } from '../safekeep.ts';
@@ -206,9 +206,9 @@ function sealedNodes(
   return [
     ...(writesPlaintext(field) ? [{ column: field.column, value: as((value) => value) }] : []),
     { column: field.encrypted, value: as((value) => new SealedParameter(field, value)) },
-    ...field.indexes.map(({ column, kind }) => ({
-      column,
-      value: as((value) => new SealedParameter(field, value, { as: 'index', kind })),
+    ...writtenIndexes(field).map((index) => ({
+      column: index.column,
+      value: as((value) => new SealedParameter(field, value, { as: 'index', index })),
     })),
   ];
 }
@@ -229,9 +229,18 @@ function rewriteUpdates(updates: readonly ColumnUpdateNode[], { scope, guard }: 
 }
 
 function rewriteConflict(node: OnConflictNode, within: Within): OnConflictNode {
-  for (const column of node.columns ?? []) within.guard.check(column);
+  const columns = (node.columns ?? []).map((column) => conflictColumn(column, within));
   for (const each of [node.indexExpression, node.indexWhere, node.updateWhere]) within.guard.check(each);
-  return node.updates === undefined ? node : { ...node, updates: rewriteUpdates(node.updates, within) };
+  const changed = node.columns === undefined ? node : { ...node, columns };
+  return node.updates === undefined ? changed : { ...changed, updates: rewriteUpdates(node.updates, within) };
+}
+
+/** What the plaintext's unique constraint says as long as there is plaintext, the index over the whole hash says afterwards. */
+function conflictColumn(column: ColumnNode, { scope, guard }: Within): ColumnNode {
+  const field = fieldOf(scope, column);
+  const unique = field === undefined ? undefined : searchedBy(field, 'unique');
+  if (field === undefined || unique === undefined) return guard.check(column);
+  return writesPlaintext(field) ? column : ColumnNode.create(unique.column);
 }
 
 function rewriteUpdate(fields: Fields, node: UpdateQueryNode): UpdateQueryNode {

@@ -5,15 +5,17 @@ import {
   OrNode,
   ParensNode,
   PrimitiveValueListNode,
+  UnaryOperationNode,
   ValueListNode,
   ValueNode,
   type OperationNode,
   type WhereNode,
 } from 'kysely';
-import { canonicalForm } from '@safekeep/core';
-import { textOf, writesPlaintext, type SealedField } from '../field.ts';
+import { canonicalForm, type SearchKind } from '@safekeep/core';
+import { searchedBy, textOf, writesPlaintext, type SealedField } from '../field.ts';
 import { SealedParameter } from '../parameters.ts';
 import { notServed } from '../safekeep.ts';
+import type { IndexRow } from '../store.ts';
 import { fieldOf, sibling, type Guard, type Scope } from './scope.ts';
 
 /** Rows that an index found are kept only if the opened value is one of these: an index value stands for several. */
@@ -24,22 +26,34 @@ export type Where = { readonly node: WhereNode | undefined; readonly filters: re
 type Setting = {
   readonly scope: Scope;
   readonly guard: Guard;
-  /** False for what changes rows: an index finds false ones too, and they would be changed. */
-  readonly mayFilter: boolean;
+  /** Why false hits could not be left out afterwards; null where they can. */
+  readonly unfiltered: string | null;
 };
 
+const CHANGED = 'an index finds other rows too, and they would be changed; select the keys first and change by key';
+const COMPARED = 'it is compared below OR or NOT, where other rows that an index finds cannot be left out afterwards';
+
 /** Conditions on encrypted fields become conditions on their indexes; everything else on them is refused. */
-export function rewriteWhere(where: WhereNode | undefined, setting: Setting): Where {
+export function rewriteWhere(
+  where: WhereNode | undefined,
+  { mayFilter, ...setting }: Omit<Setting, 'unfiltered'> & { readonly mayFilter: boolean },
+): Where {
   if (where === undefined) return { node: undefined, filters: [] };
   const filters: Filter[] = [];
-  const rewritten = rewriteAnd(where.where, setting, filters);
+  const rewritten = rewriteCondition(where.where, { ...setting, unfiltered: mayFilter ? null : CHANGED }, filters);
   return { node: { ...where, where: rewritten }, filters };
 }
 
-/** Only what must hold for a row can be filtered afterwards; below OR and NOT nothing is. */
-function rewriteAnd(node: OperationNode, setting: Setting, filters: Filter[]): OperationNode {
-  if (AndNode.is(node)) return AndNode.create(rewriteAnd(node.left, setting, filters), rewriteAnd(node.right, setting, filters));
-  if (ParensNode.is(node)) return ParensNode.create(rewriteAnd(node.node, setting, filters));
+/** Only what must hold for a row can be filtered afterwards: below OR and NOT only a search that finds nothing else is served. */
+function rewriteCondition(node: OperationNode, setting: Setting, filters: Filter[]): OperationNode {
+  const below: Setting = { ...setting, unfiltered: setting.unfiltered ?? COMPARED };
+  if (AndNode.is(node))
+    return AndNode.create(rewriteCondition(node.left, setting, filters), rewriteCondition(node.right, setting, filters));
+  if (OrNode.is(node))
+    return OrNode.create(rewriteCondition(node.left, below, filters), rewriteCondition(node.right, below, filters));
+  if (ParensNode.is(node)) return ParensNode.create(rewriteCondition(node.node, setting, filters));
+  if (UnaryOperationNode.is(node) && OperatorNode.is(node.operator) && node.operator.operator === 'not')
+    return UnaryOperationNode.create(node.operator, rewriteCondition(node.operand, below, filters));
   if (!BinaryOperationNode.is(node)) return setting.guard.check(node);
   const field = fieldOf(setting.scope, node.leftOperand);
   if (field === undefined || !OperatorNode.is(node.operator)) return setting.guard.check(node);
@@ -49,39 +63,60 @@ function rewriteAnd(node: OperationNode, setting: Setting, filters: Filter[]): O
     return presence(field, reference, operator);
   const values = valuesOf(right);
   const isEquality = (operator === '=' && ValueNode.is(right)) || operator === 'in';
-  if (!isEquality || values === undefined) throw notServed(field, `the operator ${operator} needs the plaintext`, 'exact');
-  if (!setting.mayFilter)
-    throw notServed(field, 'an index finds other rows too, and they would be changed; select the keys first and change by key');
+  if (!isEquality || values === undefined)
+    throw notServed(field, `the operator ${operator} needs the plaintext`, nearestSearch(field, { operator, right }));
+  return equality({ field, reference, values, original: node }, setting, filters);
+}
+
+type Equality = {
+  readonly field: SealedField;
+  readonly reference: OperationNode;
+  readonly values: readonly unknown[];
+  readonly original: OperationNode;
+};
+
+function equality({ field, reference, values, original }: Equality, setting: Setting, filters: Filter[]): OperationNode {
   const known = values.filter((value) => value !== null && value !== undefined);
-  const index = field.indexes.findLast(({ kind }) => kind === 'exact');
+  const whole = searchedBy(field, 'unique');
+  if (whole !== undefined) return found({ field, reference, index: whole, values: known, original });
+  if (setting.unfiltered !== null) throw notServed(field, setting.unfiltered, 'unique');
+  const index = searchedBy(field, 'exact');
   if (index === undefined) throw notServed(field, 'it has no index to find equal values by', 'exact');
   const forms = known.map((value) => canonicalForm('exact', textOf(field, value), field.valueType));
   filters.push({ field, reference, forms: new Set(forms.filter((form) => form !== null)) });
-  return found({ field, reference, column: index.column, values: known, original: node });
+  return found({ field, reference, index, values: known, original });
+}
+
+/** The search that comes nearest to what was asked. None keeps an order, and none finds what stands in the middle. */
+function nearestSearch(
+  { valueType }: SealedField,
+  { operator, right }: { readonly operator: string; readonly right: OperationNode },
+): SearchKind | undefined {
+  if (valueType === 'date' || valueType === 'timestamptz')
+    return ['<', '<=', '>', '>=', 'between'].includes(operator) ? 'month' : undefined;
+  const pattern = ['like', 'ilike'].includes(operator) && ValueNode.is(right) ? right.value : undefined;
+  if (typeof pattern !== 'string') return undefined;
+  if (/^[^%_]{3,}%$/.test(pattern)) return 'prefix';
+  return /^%[^%_]{4,}$/.test(pattern) ? 'last4' : undefined;
 }
 
 function presence(field: SealedField, reference: OperationNode, operator: 'is' | 'is not'): OperationNode {
   const test = (column: string): OperationNode =>
     BinaryOperationNode.create(sibling(reference, column), OperatorNode.create(operator), ValueNode.createImmediate(null));
+  if (!writesPlaintext(field)) return test(field.encrypted);
   const [one, other] = [test(field.encrypted), test(field.column)];
   return ParensNode.create(operator === 'is' ? AndNode.create(one, other) : OrNode.create(one, other));
 }
 
-type Found = {
-  readonly field: SealedField;
-  readonly reference: OperationNode;
-  readonly column: string;
-  readonly values: readonly unknown[];
-  readonly original: OperationNode;
-};
+type Found = Equality & { readonly index: IndexRow };
 
-function found({ field, reference, column, values, original }: Found): OperationNode {
+function found({ field, reference, index, values, original }: Found): OperationNode {
   const numbers = ValueListNode.create(
-    values.map((value) => ValueNode.create(new SealedParameter(field, value, { as: 'index', kind: 'exact' }))),
+    values.map((value) => ValueNode.create(new SealedParameter(field, value, { as: 'index', index }))),
   );
   // IN () is no SQL; what is equal to nothing is nothing.
   const list = values.length === 0 ? ValueListNode.create([ValueNode.createImmediate(null)]) : numbers;
-  const byIndex = BinaryOperationNode.create(sibling(reference, column), OperatorNode.create('in'), list);
+  const byIndex = BinaryOperationNode.create(sibling(reference, index.column), OperatorNode.create('in'), list);
   if (!writesPlaintext(field)) return byIndex;
   // On the way there may be rows without ciphertext, and so without index: written by somebody without a key.
   const unsealed = BinaryOperationNode.create(

@@ -8,6 +8,7 @@ import {
   isSafekeepError,
   parseColumnName,
   SafekeepError,
+  searchKinds,
   type ColumnRef,
   type MappedColumn,
   type SearchKind,
@@ -15,6 +16,7 @@ import {
 import type { Database } from '@safekeep/postgres';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
 import { editMap, loadMap, saveMap, type MapText } from '../../datamap/index.ts';
+import { changeIndexes, type IndexPlan } from './actions/change-indexes.ts';
 import { changeMode } from './actions/change-mode.ts';
 import { declaredColumns } from './actions/declared-columns.ts';
 import { decryptField } from './actions/decrypt-field.ts';
@@ -25,7 +27,7 @@ import { finishField } from './actions/finish-field.ts';
 import type { Ground } from './actions/ground.ts';
 import type { FieldOrder } from './actions/plan-field.ts';
 import { rotateField } from './actions/rotate-field.ts';
-import { DoneText, RotatedText, StatusText, type Mode } from './model.ts';
+import { DoneText, RotatedText, StatusText, type Field, type Mode } from './model.ts';
 import { declarationsOf } from './rules/declarations.ts';
 import { answerText, fieldText, parseSearch } from './rules/text.ts';
 
@@ -37,10 +39,14 @@ export type OpenKeySource = (
 
 const column = { key: 'column', label: 'TABLE.COLUMN', description: 'schema.table.column; public. may be left out' };
 const Column = Type.String({ minLength: 1 });
+const AcceptLeak = Type.Boolean({
+  default: false,
+  description: 'give it the index although a frequency attack would recover more than 1 % of the rows beyond guessing',
+});
 
 /** The commands of encrypted columns. */
 export function fieldCommands(open: OpenKeySource): readonly Command[] {
-  return [encrypt(open), status, finish(open), rotate(open), decrypt(open), types];
+  return [encrypt(open), status, finish(open), rotate(open), reindex(open), decrypt(open), types];
 }
 
 function encrypt(open: OpenKeySource): Command {
@@ -56,12 +62,11 @@ function encrypt(open: OpenKeySource): Command {
         }),
       ),
       search: Type.Optional(
-        Type.String({ description: 'what it is found by, by commas: exact, last4, prefix, year, month, soundex' }),
+        Type.String({
+          description: `what it is found by, by commas: ${searchKinds.join(', ')}; of a column that is encrypted already the others go`,
+        }),
       ),
-      acceptLeak: Type.Boolean({
-        default: false,
-        description: 'give it the index although a frequency attack would recover more than 1 % of the rows beyond guessing',
-      }),
+      acceptLeak: AcceptLeak,
       prepare: Type.Boolean({
         default: false,
         description: 'stop once columns and triggers stand: the rows are sealed from SQL (safekeep.migrate_plaintext_to_encrypted)',
@@ -73,11 +78,11 @@ function encrypt(open: OpenKeySource): Command {
       const ref = parseColumnName(input.column);
       const { map, mapped } = await mappedColumn(context, ref);
       const mode: Mode = input.mode ?? (mapped?.protect === 'database' ? 'database' : 'client');
-      const search = input.search === undefined ? (mapped?.search ?? []) : parseSearch(input.search);
+      const search = input.search === undefined ? mapped?.search : parseSearch(input.search);
       const order: FieldOrder = {
         column: ref,
         mode,
-        search,
+        search: search ?? [],
         card: cardRuleOf(mapped?.categories ?? []),
         tenantBy: map === undefined ? undefined : (map.map.tables.get(formatTableName(ref))?.tenant ?? map.map.tenant).kind,
         acceptLeak: input.acceptLeak,
@@ -95,8 +100,11 @@ function encrypt(open: OpenKeySource): Command {
                 mode,
                 agree: () => context.confirm(`Changing the mode of ${formatColumnName(ref)}`),
               });
-        await writeProtection(context, ref, { protect: moved.mode, search: moved.indexes.map(({ kind }) => kind) });
-        return { result: { ...fieldText(moved), answers: answers.map(answerText), residue: [] } };
+        // Without a word about searches there or here those that stand stay.
+        const searched =
+          search === undefined ? moved : await searchedBy(context, ground, { ref, search, acceptLeak: input.acceptLeak });
+        await writeProtection(context, ref, { protect: searched.mode, search: kindsOf(searched) });
+        return { result: { ...fieldText(searched), answers: answers.map(answerText), residue: [] } };
       });
     },
     render: renderDone,
@@ -190,6 +198,30 @@ function rotate(open: OpenKeySource): Command {
   });
 }
 
+function reindex(open: OpenKeySource): Command {
+  return command({
+    name: 'encrypt reindex',
+    summary:
+      'make indexes of an encrypted column anew, each under a key of its own, and drop the ones before once nobody searches by them',
+    positionals: [column],
+    input: Type.Object({
+      column: Column,
+      search: Type.String({ description: 'which of its searches, by commas' }),
+      acceptLeak: AcceptLeak,
+    }),
+    output: DoneText,
+    example: 'safekeep encrypt reindex public.patients.ssn --search exact',
+    run: async (context, { column: named, search, acceptLeak }) =>
+      await moving(context, open, async (ground) => {
+        const ref = parseColumnName(named);
+        const agree = (plan: IndexPlan): Promise<void> => agreeToIndexes(context, ref, plan);
+        const field = await changeIndexes(ground, ref, { renew: parseSearch(search), acceptLeak, agree });
+        return { result: { ...fieldText(field), answers: [], residue: [] } };
+      }),
+    render: renderDone,
+  });
+}
+
 function decrypt(open: OpenKeySource): Command {
   return command({
     name: 'decrypt',
@@ -207,6 +239,23 @@ function decrypt(open: OpenKeySource): Command {
       }),
     render: (result, ink) => `${ink.good('decrypted')} ${result.field}: ${result.done} values given back, the schema is as before.`,
   });
+}
+
+function kindsOf({ indexes }: Field): readonly SearchKind[] {
+  return indexes.filter(({ state }) => state === 'serving').map(({ kind }) => kind);
+}
+
+type Searched = { readonly ref: ColumnRef; readonly search: readonly SearchKind[]; readonly acceptLeak: boolean };
+
+async function searchedBy(context: CommandContext, ground: Ground, { ref, search, acceptLeak }: Searched): Promise<Field> {
+  return await changeIndexes(ground, ref, { search, acceptLeak, agree: (plan) => agreeToIndexes(context, ref, plan) });
+}
+
+async function agreeToIndexes(context: CommandContext, ref: ColumnRef, { made, taken, answers }: IndexPlan): Promise<void> {
+  for (const { object, breaks, remedy } of answers) context.say(`${object}: ${breaks}. What to do: ${remedy}.`);
+  for (const { kind, column } of taken) context.say(`The search by ${kind} goes, and with it column ${column}.`);
+  const what = [...made.map(({ column }) => `making ${column}`), ...taken.map(({ column }) => `dropping ${column}`)].join(', ');
+  await context.confirm(`Changing what ${formatColumnName(ref)} is searched by: ${what}`);
 }
 
 /** Runs a move with its progress shown and the keys open, to the end of it however it ends. */
@@ -278,6 +327,16 @@ function describe(
   return `${ink.strong(field)}  ${mode}  ${phase}${way}  ${done} of ${total} rows${rowsPerSecond > 0 ? `, ${Math.round(rowsPerSecond)} a second` : ''}`;
 }
 
+function searches({ search }: Frozen<Pick<DoneText, 'search'>>, ink: Ink): readonly string[] {
+  return search.map(({ kind, column, bits, attackGain, state }) =>
+    ink.dim(
+      kind === 'unique'
+        ? `kept unique in ${column} by the whole hash, which shows equal values to be equal (${state})`
+        : `search by ${kind} in ${column}: ${bits} bits; a frequency attack gains ${(attackGain * 100).toFixed(2)} % over guessing (${state})`,
+    ),
+  );
+}
+
 function renderDone(result: Frozen<DoneText>, ink: Ink): string {
   const next =
     result.phase === 'switched'
@@ -288,9 +347,7 @@ function renderDone(result: Frozen<DoneText>, ink: Ink): string {
   return [
     describe(result, ink),
     `${result.verified} stored values were opened and compared.`,
-    ...result.search.map(({ kind, bits, attackGain }) =>
-      ink.dim(`search by ${kind}: ${bits} bits; a frequency attack gains ${(attackGain * 100).toFixed(2)} % over guessing`),
-    ),
+    ...searches(result, ink),
     ...(result.residue.length === 0 ? [] : ['Plaintext may still be found:', ...result.residue.map((each) => `  - ${each}`)]),
     next,
   ]

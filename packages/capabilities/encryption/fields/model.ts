@@ -5,9 +5,16 @@ import type { Direction, Phase } from './rules/life.ts';
 export type FieldId = Id<'field'>;
 export type Mode = Exclude<Protection, 'none'>;
 
-/** A blind index of a field: an int8 column beside the ciphertext. */
+/**
+ * building: written and filled in, not searched yet · serving · leaving: still written, since clients search by it for a lease ·
+ * left: clients are told to write it no more, and the column goes when each has heard of it
+ */
+export type IndexState = 'building' | 'serving' | 'leaving' | 'left';
+
+/** A blind index of a field, in a column beside the ciphertext: an int8, or the whole hash as bytea for `unique`. */
 export type FieldIndex = {
   readonly kind: SearchKind;
+  readonly state: IndexState;
   readonly column: string;
   readonly bits: number;
   readonly version: number;
@@ -108,6 +115,7 @@ export const FieldText = Type.Object({
       column: Type.String(),
       bits: Type.Integer(),
       attackGain: Type.Number({ description: 'rows that a frequency attack names beyond guessing, as a share' }),
+      state: Type.String({ description: 'building, serving, leaving, left: only a serving index is searched' }),
     }),
   ),
   failure: Type.Union([Type.String(), Type.Null()]),

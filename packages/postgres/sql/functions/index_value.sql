@@ -7,10 +7,8 @@ create or replace function safekeep.index_value(tenant text, field uuid, kind te
   set search_path = ''
   as $$
 declare
-  held constant text := current_setting('safekeep.index_' || replace(field::text, '-', ''), true);
+  digest constant bytea := safekeep.index_digest(tenant, field, kind, version, form);
 begin
-  if coalesce(held, '') = '' or substr(held, 65) <> tenant then return null; end if;
-  return (('x' || encode(substr(safekeep.hmac_sha256(convert_to(field::text || ' ' || kind || ' ' || version, 'UTF8') || '\x00'::bytea || convert_to(form, 'UTF8'),
-                                                     decode(substr(held, 1, 64), 'hex')), 1, 8), 'hex'))::bit(64) >> (64 - bits))::bigint;
+  return (('x' || encode(substr(digest, 1, 8), 'hex'))::bit(64) >> (64 - bits))::bigint;
 end
 $$;

@@ -2,7 +2,8 @@
 -- object: function safekeep.seal_column()
 --
 -- BEFORE INSERT or UPDATE of a table with an encrypted column. Arguments: what to do, loose or strict, mode, tenant, field,
--- column, encrypted column, type of the value, and for each blind index its kind, column, bits and version. The WHEN of the
+-- column, encrypted column, type of the value, and for each blind index its kind, column, bits,
+-- version and `strict` or `loose` (see keep_indexes). The WHEN of the
 -- trigger says when it is asked; a value that comes sealed already is left as it is, so nothing is sealed twice.
 --
 -- Runs with the rights of whoever writes: it can do nothing that they could not.
@@ -22,7 +23,7 @@ create or replace function safekeep.seal_column() returns trigger
     given bytea;
     before bytea;
     sealed bytea;
-    number bigint;
+    number text;
   begin
     -- The engine writes plaintext and ciphertext that belong together, after it compared them.
     if pg_catalog.current_setting('safekeep.engine', true) = 'on' then return new; end if;
@@ -64,11 +65,16 @@ create or replace function safekeep.seal_column() returns trigger
     end if;
 
     -- Without ciphertext ('cleared', or plaintext from a session without a key) no index may tell of a value.
-    for place in 8 .. tg_nargs - 1 by 4 loop
+    for place in 8 .. tg_nargs - 1 by 5 loop
       number := null;
       if sealed is not null then
-        number := safekeep.index_value(tg_argv[3], tg_argv[4]::uuid, tg_argv[place], tg_argv[place + 2]::integer,
-                                       tg_argv[place + 3]::integer, safekeep.search_form(tg_argv[place], plain, tg_argv[7]));
+        number := safekeep.index_text(tg_argv[3], tg_argv[4]::uuid, tg_argv[place], tg_argv[place + 2]::integer, tg_argv[place + 3]::integer,
+                                      safekeep.search_form(tg_argv[place], plain, tg_argv[7]));
+        if number is null and tg_argv[place + 4] = 'strict' then
+          -- Unlocked before the index was there: stored without it, the value would not be found.
+          raise exception 'safekeep: the session has not unlocked the key of the index in column %', tg_argv[place + 1]
+            using errcode = 'object_not_in_prerequisite_state', hint = 'Run the transaction again.';
+        end if;
       end if;
       changes := changes || pg_catalog.jsonb_build_object(tg_argv[place + 1], number);
     end loop;

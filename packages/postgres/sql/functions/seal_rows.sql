@@ -22,6 +22,7 @@ declare
   before constant text := coalesce(pg_catalog.current_setting('safekeep.engine', true), '');
   short_id text;
   indexes text;
+  is_locked boolean;
   written bigint;
   differing bigint;
 begin
@@ -46,11 +47,13 @@ begin
           hint = 'Call safekeep.unlock in this transaction first.';
   end if;
   select pg_catalog.string_agg(
-           pg_catalog.format(', %I = safekeep.index_value($2, $3, %L, %s, %s, safekeep.search_form(%L, t.%I::text, $4))',
-                             i.column_name, i.kind, i.bits, i.version, i.kind, of_column), '')
-    into indexes
-    from safekeep.field_indexes as i where i.tenant_id = field.tenant and i.field_id = field.id;
-  if indexes is not null and coalesce(pg_catalog.current_setting('safekeep.index_' || short_id, true), '') = '' then
+           pg_catalog.format(', %I = safekeep.index_text($2, $3, %L, %s, %s, safekeep.search_form(%L, t.%I::text, $4))::%s',
+                             i.column_name, i.kind, i.bits, i.version, i.kind, of_column,
+                             case when i.kind = 'unique' then 'pg_catalog.bytea' else 'pg_catalog.int8' end), ''),
+         pg_catalog.bool_or(coalesce(pg_catalog.current_setting('safekeep.index_' || short_id || '_' || i.version, true), '') = '')
+    into indexes, is_locked
+    from safekeep.field_indexes as i where i.tenant_id = field.tenant and i.field_id = field.id and i.state <> 'left';
+  if is_locked then
     raise exception 'safekeep: the index key of column % is not unlocked, and without it no search would find its rows', of_column
       using errcode = 'insufficient_privilege', hint = 'Give safekeep.unlock what the SDK''s unlockFields makes of the field.';
   end if;

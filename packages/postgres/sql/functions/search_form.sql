@@ -16,7 +16,7 @@ create or replace function safekeep.search_form(kind text, value text, value_typ
     previous text;
   begin
     case kind
-      when 'exact' then
+      when 'exact', 'unique' then
         if value_type = 'numeric' and pg_catalog.strpos(value, '.') > 0 then
           return pg_catalog.rtrim(pg_catalog.rtrim(value, '0'), '.');
         end if;

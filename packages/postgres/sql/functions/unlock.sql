@@ -67,7 +67,7 @@ begin
     at := at + 59 + tenant_bytes;
     keys := keys + 1;
     if kind = 3 then
-      perform set_config('safekeep.index_' || replace(field::text, '-', ''), encode(key, 'hex') || tenant, true);
+      perform set_config('safekeep.index_' || replace(field::text, '-', '') || '_' || ('x' || id)::bit(64)::bigint, encode(key, 'hex') || tenant, true);
       continue;
     end if;
     bound := safekeep.sk1_bound('\xfa531100'::bytea || decode(id, 'hex'), tenant, field);

@@ -56,7 +56,7 @@ export async function findStored(
   },
 ): Promise<readonly (readonly string[])[] | null> {
   const field = (await listFields(db, tenant)).find((each) => nameOf(each) === `${table}.${column}`);
-  const index = field?.indexes.findLast(({ kind }) => kind === 'exact');
+  const index = field?.indexes.findLast(({ kind, state }) => kind === 'exact' && state === 'serving');
   if (field === undefined || index === undefined) return null;
   const [number] = await keys.index(field, index, [canonicalForm('exact', value, field.valueType)]);
   return number === null || number === undefined ? [] : await keysByIndex(db, field, { index, number, key, limit: ROWS_AT_MOST });

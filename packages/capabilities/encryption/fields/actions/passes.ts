@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
 import { canonicalForm, SafekeepError } from '@safekeep/core';
-import type { Field, PageRange } from '../model.ts';
+import type { Field, FieldIndex, PageRange } from '../model.ts';
 import {
   BATCH_ROWS,
   batchPages,
@@ -17,13 +17,16 @@ import { countBatch } from '../store/records.ts';
 import {
   readBoth,
   readLeftBoth,
+  readLeftUnindexed,
   readLeftUnopened,
   readLeftUnsealed,
   readLeftUnderOtherKeys,
   readUnderOtherKeys,
+  readUnindexed,
   readUnopened,
   readUnsealed,
   tableSize,
+  writeIndexes,
   writeNulls,
   writeOpened,
   writeResealed,
@@ -126,11 +129,27 @@ function requireStored(field: Field, { done, differing }: Stored): Written {
   return { done, verified: done };
 }
 
-async function sealedWrites(ground: Ground, field: Field, rows: readonly PlainRow[]): Promise<readonly SealedWrite[]> {
-  const values = rows.map(({ plain }) => plain);
-  const sealed = await ground.keys.seal(field, values);
-  const indexes = await Promise.all(
-    field.indexes.map((index) =>
+/** Fills indexes in for values that stand there. */
+export function indexing(indexes: readonly FieldIndex[]): Pass<SealedRow> {
+  return {
+    read: (client, field, range) => readUnindexed(client, field, { ...range, indexes }),
+    readLeft: (client, field, limit) => readLeftUnindexed(client, field, { limit, indexes }),
+    write: async (client, field, { ground, rows, options }) => {
+      const numbers = await indexNumbers(ground, field, { indexes, values: await openedOf(ground, field, rows) });
+      const writes = rows.map((row, place) => ({ ...row, numbers: numbers.map((each) => each[place] ?? null) }));
+      return requireStored(field, await writeIndexes(client, field, { rows: writes, indexes, options }));
+    },
+  };
+}
+
+/** For each index its number of each value. */
+async function indexNumbers(
+  ground: Ground,
+  field: Field,
+  { indexes, values }: { readonly indexes: readonly FieldIndex[]; readonly values: readonly string[] },
+): Promise<readonly (readonly (string | null)[])[]> {
+  return await Promise.all(
+    indexes.map((index) =>
       ground.keys.index(
         field,
         index,
@@ -138,6 +157,12 @@ async function sealedWrites(ground: Ground, field: Field, rows: readonly PlainRo
       ),
     ),
   );
+}
+
+async function sealedWrites(ground: Ground, field: Field, rows: readonly PlainRow[]): Promise<readonly SealedWrite[]> {
+  const values = rows.map(({ plain }) => plain);
+  const sealed = await ground.keys.seal(field, values);
+  const indexes = await indexNumbers(ground, field, { indexes: field.indexes, values });
   return rows.map((row, place) => {
     const bytes = sealed[place];
     if (bytes === undefined) throw new Error('Fewer values came back than were to be sealed');

@@ -1,5 +1,6 @@
 import {
   encryptedName,
+  FIRST_INDEX_VERSION,
   formatColumnName,
   formatName,
   indexName,
@@ -10,14 +11,15 @@ import {
   type SearchKind,
   type TenantRule,
 } from '@safekeep/core';
-import { findTable, readCatalog, type Column, type Table } from '@safekeep/postgres';
+import { findTable, readCatalog, type Catalog, type Column, type Table } from '@safekeep/postgres';
 import type { Field, FieldIndex, Mode } from '../model.ts';
-import { ACCEPTED_GAIN, frequencyAttack } from '../rules/frequency.ts';
-import { indexLength, type OtherIndex } from '../rules/index-length.ts';
+import { chooseIndex } from '../rules/choose-index.ts';
 import { answersFor, besideAnswer, mentionsColumn, upsertAnswer, type Answer } from '../rules/refusals.ts';
 import { lengthLimit, typeOf } from '../rules/types.ts';
+import { viewName } from '../store/names.ts';
 import { listFields } from '../store/records.ts';
 import { besideColumn, frequencies, functionsMentioning, userSchemas } from '../store/surroundings.ts';
+import { VIEW_TRIGGER } from '../store/view.ts';
 import { reading, type Ground } from './ground.ts';
 
 export type FieldOrder = {
@@ -54,7 +56,8 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
     const upsert = upsertAnswer(table, column);
     const answers: readonly Answer[] = [
       ...answersFor(catalog, table, { column, asked: { ...order, tenant: order.tenantBy } }),
-      ...takenNames(table, { column, order }),
+      ...(order.mode === 'database' ? takenViews(catalog, table) : []),
+      ...takenNames(table, [encryptedName(column.name), ...order.search.map((kind) => indexName(column.name, kind))]),
       ...(await besideColumn(client, ref)).map((each) => besideAnswer(each, formatName(encryptedName(column.name)))),
       ...sources.filter(({ source }) => mentionsColumn(source, ref.table, ref.column)).map(aboutFunction),
       ...(upsert === undefined ? [] : [upsert]),
@@ -66,7 +69,9 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
     for (const kind of order.search) {
       const counted = await frequencies(client, { ...ref, kind });
       const beside = [...others.flatMap((field) => field.indexes), ...indexes];
-      indexes.push(chooseIndex(counted, { name, kind, column: ref.column, beside, acceptLeak: order.acceptLeak }));
+      const chosen = chooseIndex(counted, { name, kind, beside, acceptLeak: order.acceptLeak });
+      // It stands before anybody can search by it, and grows with the ciphertext.
+      indexes.push({ ...chosen, column: indexName(ref.column, kind), version: FIRST_INDEX_VERSION, state: 'serving' });
     }
     return { field: newField(ground.tenant, { order, table, column, indexes }), answers };
   });
@@ -111,14 +116,27 @@ function newField(
   };
 }
 
-function takenNames(table: Table, { column, order }: { readonly column: Column; readonly order: FieldOrder }): readonly Answer[] {
-  const wanted = [encryptedName(column.name), ...order.search.map((kind) => indexName(column.name, kind))];
+function takenNames(table: Table, wanted: readonly string[]): readonly Answer[] {
   return table.columns
     .filter(({ name }) => wanted.includes(name))
     .map(({ name }) => ({
       object: `column ${name}`,
       effect: 'stops',
       breaks: 'it stands where the ciphertext or its index would stand',
+      remedy: 'rename it first',
+    }));
+}
+
+function takenViews(catalog: Catalog, table: Table): readonly Answer[] {
+  const name = viewName({ table: table.name });
+  return catalog.tables
+    .filter(
+      (each) => each.schema === table.schema && each.name === name && !each.triggers.some(({ name: of }) => of === VIEW_TRIGGER),
+    )
+    .map(({ kind }) => ({
+      object: `${kind} ${name}`,
+      effect: 'stops',
+      breaks: 'it stands where the view of the opened values would stand',
       remedy: 'rename it first',
     }));
 }
@@ -130,32 +148,6 @@ function aboutFunction({ name }: { readonly name: string }): Answer {
     breaks: 'its source names table and column; from finish on it finds NULL there',
     remedy: 'read it; let it use the view …_decrypted, or get the value from the application',
   };
-}
-
-type Choice = {
-  readonly name: string;
-  readonly kind: SearchKind;
-  readonly column: string;
-  readonly beside: readonly OtherIndex[];
-  readonly acceptLeak: boolean;
-};
-
-function chooseIndex(counted: Awaited<ReturnType<typeof frequencies>>, choice: Choice): FieldIndex {
-  const { name, kind, column, beside, acceptLeak } = choice;
-  const rows = counted.reduce((sum, each) => sum + each.rows * each.times, 0);
-  const distinct = counted.reduce((sum, each) => sum + each.times, 0);
-  const length = indexLength({ rows, distinct }, beside);
-  if ('refusal' in length) throw new SafekeepError('field-search-unsafe', { field: name, search: kind, reason: length.refusal });
-  const { attack, guessing, gain } = frequencyAttack(counted, length.bits);
-  if (gain > ACCEPTED_GAIN && !acceptLeak) {
-    const reason = `whoever knows how often values occur would name ${percent(attack)} of the rows by the index, instead of ${percent(guessing)} by guessing`;
-    throw new SafekeepError('field-search-unsafe', { field: name, search: kind, reason });
-  }
-  return { kind, column: indexName(column, kind), bits: length.bits, version: 1, rows, distinct, attackGain: gain };
-}
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
 }
 
 function sentence({ object, breaks, remedy }: Answer): string {

@@ -31,7 +31,7 @@ export function indexLength({ rows, distinct }: ColumnStatistics, others: readon
   const possible = Array.from({ length: LONGEST }, (_, place) => place + 1).some((bits) => fits(bits, distinct));
   if (!possible)
     return {
-      refusal: `it has ${distinct} different values, too few to hide one among others; leave the search out and filter after decryption`,
+      refusal: `${rows} rows have ${distinct} different values, too few to hide one among others; leave the search out and filter after decryption`,
     };
   return {
     refusal: `${rows} rows with ${others.length} other index(es) are too few: together the indexes would name single rows; leave the search out`,

@@ -44,14 +44,15 @@ export function answersFor(catalog: Catalog, table: Table, { column, asked }: { 
     ...aboutTenant(table, asked),
     ...aboutRowsFound(table, asked),
     ...aboutColumn(table, column, asked),
-    ...aboutKeys(catalog, table, column),
+    ...aboutKeys(catalog, table, { column, asked }),
     ...aboutChecks(table, column, asked),
-    ...aboutIndexes(table, column),
+    ...aboutIndexes(table, { column, asked }),
     ...aboutTriggers(table, column, asked),
     ...aboutViews(catalog, table, column),
     ...aboutRules(table),
     ...aboutPolicies(table, column),
     ...aboutSearch(column, asked),
+    ...searchAnswers(column.name, asked.search),
   ];
 }
 
@@ -198,7 +199,9 @@ function aboutColumn(table: Table, column: Column, { mode, card }: Asked): reado
   return answers;
 }
 
-function aboutKeys(catalog: Catalog, table: Table, column: Column): readonly Answer[] {
+type Asking = { readonly column: Column; readonly asked: Asked };
+
+function aboutKeys(catalog: Catalog, table: Table, { column, asked: { search } }: Asking): readonly Answer[] {
   const has = ({ columns }: { readonly columns: readonly string[] }): boolean => columns.includes(column.name);
   const answers: Answer[] = [];
   if (table.primaryKey !== null && has(table.primaryKey)) {
@@ -211,12 +214,21 @@ function aboutKeys(catalog: Catalog, table: Table, column: Column): readonly Ans
     );
   }
   for (const unique of table.uniques.filter(has)) {
+    const kept = search.includes('unique') && unique.columns.length === 1 && !unique.nullsNotDistinct;
     answers.push(
-      stops(
-        `unique constraint ${unique.name}`,
-        'encrypted values never equal each other, so it would hold for anything; an upsert on it would insert doubles',
-        'drop the constraint first, or leave the column as it is',
-      ),
+      kept
+        ? changes(
+            `unique constraint ${unique.name}`,
+            'from finish on it holds for anything, and the unique index over the whole hash says it instead',
+            `write ON CONFLICT (${column.name}_unique_index) in an upsert; the SDK does`,
+          )
+        : stops(
+            `unique constraint ${unique.name}`,
+            'encrypted values never equal each other, so it would hold for anything; an upsert on it would insert doubles',
+            unique.columns.length === 1
+              ? 'add unique to its searches, which keeps it by a hash (the plan says what that gives away), or drop the constraint first'
+              : 'drop the constraint first, or leave the column as it is',
+          ),
     );
   }
   for (const foreignKey of table.foreignKeys.filter(has)) {
@@ -260,7 +272,7 @@ function aboutChecks(table: Table, column: Column, { mode }: Asked): readonly An
     );
 }
 
-function aboutIndexes(table: Table, column: Column): readonly Answer[] {
+function aboutIndexes(table: Table, { column, asked: { search } }: Asking): readonly Answer[] {
   return table.indexes
     .filter(({ primary }) => !primary)
     .flatMap((index): Answer[] => {
@@ -271,6 +283,16 @@ function aboutIndexes(table: Table, column: Column): readonly Answer[] {
         index.included.includes(column.name) ||
         (index.predicate !== null && mentions(index.predicate, column.name));
       if (!reads || table.uniques.some(({ index: behind }) => behind === index.name)) return [];
+      const [only] = index.keys;
+      if (search.includes('unique') && isUniqueAlone(index) && only?.column === column.name) {
+        return [
+          changes(
+            `unique index ${index.name}`,
+            'from finish on it holds for anything, and the unique index over the whole hash says it instead',
+            `write ON CONFLICT (${column.name}_unique_index) in an upsert; the SDK does`,
+          ),
+        ];
+      }
       if (index.unique) {
         return [
           stops(
@@ -288,6 +310,10 @@ function aboutIndexes(table: Table, column: Column): readonly Answer[] {
         ),
       ];
     });
+}
+
+function isUniqueAlone({ unique, keys, predicate, nullsNotDistinct }: Table['indexes'][number]): boolean {
+  return unique && keys.length === 1 && predicate === null && !nullsNotDistinct;
 }
 
 /** BEFORE triggers run in the order of their names; ours must see what they leave. */
@@ -372,10 +398,32 @@ function aboutPolicies(table: Table, column: Column): readonly Answer[] {
 function aboutSearch(column: Column, { search }: Asked): readonly Answer[] {
   const type = typeOf(column);
   if (type === undefined) return [];
+  if (search.includes('unique') && /\bcitext$/.test(column.baseType)) {
+    return [
+      stops(
+        'search unique',
+        `${column.type} takes Ann and ann for one, and a hash for two`,
+        'change its type to text and let the application write one case',
+      ),
+    ];
+  }
   return search
     .filter((kind) => !searchFits(kind, type))
     .map((kind) =>
       stops(`search ${kind}`, `values of type ${column.type} cannot be found that way`, 'leave it out, or choose another kind'),
+    );
+}
+
+/** What each search means, told before anything is made. */
+export function searchAnswers(column: string, search: readonly SearchKind[]): readonly Answer[] {
+  return search
+    .filter((kind) => kind === 'unique')
+    .map((kind) =>
+      changes(
+        `search ${kind}`,
+        `the whole keyed hash of ${column} stands beside it: whoever reads the table sees which values are the same here, in old backups and after an erasure and return, and whoever has the index key can test a guess`,
+        'take it only where the database must keep the value unique; exact finds values and tells less',
+      ),
     );
 }
 

@@ -1,8 +1,6 @@
-import { formatColumnName, SafekeepError, type SearchKind } from '@safekeep/core';
+import { formatColumnName, SafekeepError, searchKinds, type SearchKind } from '@safekeep/core';
 import type { DoneText, Field, FieldText } from '../model.ts';
 import type { Answer } from './refusals.ts';
-
-const KINDS: readonly SearchKind[] = ['exact', 'last4', 'prefix', 'year', 'month', 'soundex'];
 
 /** `exact,last4`, each once. */
 export function parseSearch(text: string): readonly SearchKind[] {
@@ -13,8 +11,9 @@ export function parseSearch(text: string): readonly SearchKind[] {
   return [
     ...new Set(
       named.map((each) => {
-        const kind = KINDS.find((known) => known === each);
-        if (kind === undefined) throw new SafekeepError('usage', { problem: `--search ${each} is none of ${KINDS.join(', ')}.` });
+        const kind = searchKinds.find((known) => known === each);
+        if (kind === undefined)
+          throw new SafekeepError('usage', { problem: `--search ${each} is none of ${searchKinds.join(', ')}.` });
         return kind;
       }),
     ),
@@ -32,7 +31,7 @@ export function fieldText(field: Field): FieldText {
     rowsPerSecond: field.rowsPerSecond,
     verified: field.verified,
     encryptedColumn: field.encryptedColumn,
-    search: field.indexes.map(({ kind, column, bits, attackGain }) => ({ kind, column, bits, attackGain })),
+    search: field.indexes.map(({ kind, column, bits, attackGain, state }) => ({ kind, column, bits, attackGain, state })),
     failure: field.failure,
   };
 }

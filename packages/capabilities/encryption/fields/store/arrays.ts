@@ -9,7 +9,7 @@ const OID = { bytea: 17, int8: 20, text: 25, tid: 27 } as const;
 const HEADER_BYTES = 20;
 const ABSENT = -1;
 
-export function byteaArray(values: readonly Uint8Array[]): Buffer {
+export function byteaArray(values: readonly (Uint8Array | null)[]): Buffer {
   return encode(OID.bytea, values);
 }
 

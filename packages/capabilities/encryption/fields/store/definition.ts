@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Field } from '../model.ts';
-import { namesOf, objectName, q, qualified, viewOf } from './names.ts';
+import { createIndexTriggers, createSearchIndexes, dropIndexTriggers, indexArguments } from './index-definition.ts';
+import { indexColumnType, namesOf, objectName, q, qualified, viewOf } from './names.ts';
 
 /** The first bytes of every sealed value. They are no UTF-8, so no text can pass for one. */
 const MAGIC = `'\\xfa53'::pg_catalog.bytea`;
@@ -13,8 +14,11 @@ function sealedCheck(field: Field): string {
 
 /** One statement, one lock. NOT VALID costs no look at the rows, and there are none yet. */
 export function addColumns(field: Field): readonly string[] {
-  const { table, encrypted, indexes } = namesOf(field);
-  const columns = [`${encrypted} pg_catalog.bytea`, ...indexes.map((index) => `${index} pg_catalog.int8`)];
+  const { table, encrypted } = namesOf(field);
+  const columns = [
+    `${encrypted} pg_catalog.bytea`,
+    ...field.indexes.map((index) => `${q(index.column)} ${indexColumnType(index)}`),
+  ];
   return [
     `alter table ${table} ${columns.map((column) => `add column ${column}`).join(', ')}, add constraint ${q(objectName('sealed', field))} ${sealedCheck(field)} not valid`,
   ];
@@ -73,7 +77,7 @@ export function createTriggers(field: Field, { strict, wasStrict = strict }: Str
           }
         : null,
     };
-  return TRIGGERS.flatMap((name) => {
+  const own = TRIGGERS.flatMap((name) => {
     const trigger = q(objectName(name, field));
     const wanted = made[name];
     if (wanted === null) return [`drop trigger if exists ${trigger} on ${table}`];
@@ -83,6 +87,7 @@ export function createTriggers(field: Field, { strict, wasStrict = strict }: Str
       `create or replace trigger ${trigger} before ${event} on ${table} for each row when (${when}) execute function ${call}`,
     ];
   });
+  return [...own, ...createIndexTriggers(field)];
 }
 
 function triggerArguments(field: Field, action: string, strict: boolean): string {
@@ -96,13 +101,15 @@ function triggerArguments(field: Field, action: string, strict: boolean): string
     field.encryptedColumn,
     field.valueType,
   ];
-  const indexes = field.indexes.flatMap(({ kind, column, bits, version }) => [kind, column, String(bits), String(version)]);
-  return [...own, ...indexes].map((each) => pg.escapeLiteral(each)).join(', ');
+  return [...own, ...indexArguments(field.indexes)].map((each) => pg.escapeLiteral(each)).join(', ');
 }
 
 export function dropTriggers(field: Field): readonly string[] {
   const { table } = namesOf(field);
-  return TRIGGERS.map((name) => `drop trigger if exists ${q(objectName(name, field))} on ${table}`);
+  return [
+    ...TRIGGERS.map((name) => `drop trigger if exists ${q(objectName(name, field))} on ${table}`),
+    ...dropIndexTriggers(field),
+  ];
 }
 
 /** From `nulled` on no row may have plaintext, and where the plaintext could not be NULL the ciphertext cannot either. */
@@ -173,22 +180,6 @@ export function dropLeftIndex(field: Field): readonly string[] {
   return [`drop index if exists ${q(field.table.schema)}.${q(objectName('left', field))}`];
 }
 
-/** One for each blind index. What an interrupted try left is invalid and goes first. */
-function createSearchIndexes(field: Field): readonly string[] {
-  const { table } = namesOf(field);
-  return field.indexes.flatMap((index) => {
-    const name = searchIndexName(field, index.kind, index.version);
-    return [
-      `drop index if exists ${q(field.table.schema)}.${q(name)}`,
-      `create index concurrently ${q(name)} on ${table} (${q(index.column)})`,
-    ];
-  });
-}
-
-function searchIndexName(field: Field, kind: string, version: number): string {
-  return objectName(`${kind}${version}`, field);
-}
-
 /** Every index of ours on the table that is whole; those that an interrupted try left are not. */
 export async function validIndexes(client: pg.ClientBase, field: Field): Promise<ReadonlySet<string>> {
   const { rows } = await client.query<{ name: string }>(
@@ -202,10 +193,7 @@ export async function validIndexes(client: pg.ClientBase, field: Field): Promise
 /** Statements that still have to be run for the indexes to stand, each by itself, since CONCURRENTLY allows no transaction. */
 export async function missingIndexes(client: pg.ClientBase, field: Field): Promise<readonly string[]> {
   const there = await validIndexes(client, field);
-  const search = field.indexes.every(({ kind, version }) => there.has(searchIndexName(field, kind, version)))
-    ? []
-    : createSearchIndexes(field);
-  return [...(there.has(objectName('left', field)) ? [] : createLeftIndex(field)), ...search];
+  return [...(there.has(objectName('left', field)) ? [] : createLeftIndex(field)), ...createSearchIndexes(field, there)];
 }
 
 export async function runAll(client: pg.ClientBase, statements: readonly string[]): Promise<void> {

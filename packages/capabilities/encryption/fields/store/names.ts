@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { TableRef } from '@safekeep/core';
-import type { Field } from '../model.ts';
+import type { Field, FieldIndex } from '../model.ts';
 
 export const q = pg.escapeIdentifier;
 
@@ -33,14 +33,23 @@ export function objectName(kind: string, { id }: Pick<Field, 'id'>): string {
   return `zz_safekeep_${kind}_${id.replaceAll('-', '').slice(-12)}`;
 }
 
+/** `unique` keeps the whole hash. */
+export function indexColumnType({ kind }: Pick<FieldIndex, 'kind'>): string {
+  return kind === 'unique' ? 'pg_catalog.bytea' : 'pg_catalog.int8';
+}
+
 /** PostgreSQL cuts longer names, and would cut off what makes this one another. */
 const LONGEST_NAME = 63;
 
 /** `patients` is read in the clear as `patients_decrypted`. */
-export function viewOf({ table: { schema, table } }: Pick<Field, 'table'>): string {
+export function viewName({ table }: Pick<TableRef, 'table'>): string {
   let kept = table;
   while (Buffer.byteLength(kept) > LONGEST_NAME - DECRYPTED.length) kept = [...kept].slice(0, -1).join('');
-  return qualified({ schema, table: kept + DECRYPTED });
+  return kept + DECRYPTED;
+}
+
+export function viewOf({ table }: Pick<Field, 'table'>): string {
+  return qualified({ schema: table.schema, table: viewName(table) });
 }
 
 const DECRYPTED = '_decrypted';

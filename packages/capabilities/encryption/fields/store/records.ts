@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { TableRef } from '@safekeep/core';
 import type { Queryable } from '@safekeep/postgres';
-import type { Field, FieldIndex } from '../model.ts';
+import type { Field, FieldIndex, IndexState } from '../model.ts';
 import type { Direction, Phase } from '../rules/life.ts';
 
 type Row = {
@@ -30,7 +30,7 @@ type Row = {
 };
 
 const COLUMNS = `f.*, coalesce((
-    select jsonb_agg(jsonb_build_object('kind', i.kind, 'column', i.column_name, 'bits', i.bits, 'version', i.version, 'rows', i.row_count,
+    select jsonb_agg(jsonb_build_object('kind', i.kind, 'state', i.state, 'column', i.column_name, 'bits', i.bits, 'version', i.version, 'rows', i.row_count,
              'distinct', i.distinct_count, 'attackGain', i.attack_gain) order by i.kind, i.version)
       from safekeep.field_indexes i where i.tenant_id = f.tenant_id and i.field_id = f.field_id), '[]') as indexes`;
 
@@ -92,17 +92,69 @@ export async function insertField(client: pg.ClientBase, field: Field, at: Date)
   for (const index of field.indexes) await insertIndex(client, field, { index, at });
 }
 
-async function insertIndex(
+export async function insertIndex(
   client: pg.ClientBase,
   { tenant, id }: Pick<Field, 'tenant' | 'id'>,
   { index, at }: { readonly index: FieldIndex; readonly at: Date },
 ): Promise<void> {
   await client.query(
     `insert into safekeep.field_indexes
-       (tenant_id, field_id, kind, column_name, bits, row_count, distinct_count, attack_gain, version, created_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-    [tenant, id, index.kind, index.column, index.bits, index.rows, index.distinct, index.attackGain, index.version, at],
+       (tenant_id, field_id, kind, column_name, bits, row_count, distinct_count, attack_gain, version, state, created_at, changed_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)`,
+    [
+      tenant,
+      id,
+      index.kind,
+      index.column,
+      index.bits,
+      index.rows,
+      index.distinct,
+      index.attackGain,
+      index.version,
+      index.state,
+      at,
+    ],
   );
+}
+
+type IndexName = Pick<FieldIndex, 'kind' | 'version'>;
+
+export async function setIndexState(
+  client: pg.ClientBase,
+  { tenant, id }: Pick<Field, 'tenant' | 'id'>,
+  { kind, version, state, at }: IndexName & { readonly state: IndexState; readonly at: Date },
+): Promise<void> {
+  await client.query(
+    `update safekeep.field_indexes set state = $5, changed_at = $6
+      where tenant_id = $1 and field_id = $2 and kind = $3 and version = $4 and state <> $5`,
+    [tenant, id, kind, version, state, at],
+  );
+}
+
+export async function deleteIndex(
+  client: pg.ClientBase,
+  { tenant, id }: Pick<Field, 'tenant' | 'id'>,
+  { kind, version }: IndexName,
+): Promise<void> {
+  await client.query('delete from safekeep.field_indexes where tenant_id = $1 and field_id = $2 and kind = $3 and version = $4', [
+    tenant,
+    id,
+    kind,
+    version,
+  ]);
+}
+
+/** Milliseconds since an index came to its state, by the clock that brought it there. */
+export async function ageOfIndex(
+  client: pg.ClientBase,
+  { tenant, id }: Pick<Field, 'tenant' | 'id'>,
+  { kind, version, now }: IndexName & { readonly now: Date },
+): Promise<number> {
+  const { rows } = await client.query<{ at: Date }>(
+    'select changed_at as at from safekeep.field_indexes where tenant_id = $1 and field_id = $2 and kind = $3 and version = $4',
+    [tenant, id, kind, version],
+  );
+  return now.getTime() - (rows[0]?.at.getTime() ?? now.getTime());
 }
 
 /** What changes about a field in one step; what is left out stays. */

@@ -13,6 +13,9 @@ export type BothRow = PlainRow & SealedRow;
 /** `indexes` pairs with the indexes of the field. */
 export type SealedWrite = BothRow & { readonly indexes: readonly (string | null)[] };
 
+/** `numbers` pairs with the indexes that are filled in. */
+export type IndexedRow = SealedRow & { readonly numbers: readonly (string | null)[] };
+
 export async function tableSize(client: pg.ClientBase, field: Field): Promise<{ readonly pages: number; readonly rows: number }> {
   const { table } = namesOf(field);
   const { rows } = await client.query<{ pages: string; rows: string }>(
@@ -142,11 +145,10 @@ export async function writeSealed(
 ): Promise<Stored> {
   const names = namesOf(field);
   const { encrypted, indexes } = names;
-  const numbers = indexes.map((_, place) => ({
-    name: `i${place}`,
-    type: 'int8',
-    bytes: int8Array(rows.map((row) => row.indexes[place] ?? null)),
-  }));
+  const numbers = numbersOf(
+    field.indexes,
+    rows.map((row) => row.indexes),
+  );
   const writing: Writing = {
     sets: [`${encrypted} = s.sealed`, ...indexes.map((index, place) => `${index} = s.i${place}`)],
     arrays: [plainsOf(rows), sealedOf(rows), ...numbers],
@@ -158,6 +160,20 @@ export async function writeSealed(
     ].join(' and '),
   };
   return await writeRows(client, field, rows, { writing, options });
+}
+
+/** The numbers of rows, index by index; of `unique` the whole hash, which comes as bytea in hex. */
+function numbersOf(indexes: readonly FieldIndex[], rows: readonly (readonly (string | null)[])[]): Writing['arrays'] {
+  return indexes.map(({ kind }, place) => {
+    const numbers = rows.map((row) => row[place] ?? null);
+    return kind === 'unique'
+      ? {
+          name: `i${place}`,
+          type: 'bytea',
+          bytes: byteaArray(numbers.map((each) => (each === null ? null : Buffer.from(each.slice(2), 'hex')))),
+        }
+      : { name: `i${place}`, type: 'int8', bytes: int8Array(numbers) };
+  });
 }
 
 function plainsOf(rows: readonly PlainRow[]): Writing['arrays'][number] {
@@ -294,6 +310,72 @@ export async function writeResealed(
     same: `t.${encrypted} = s.resealed`,
   };
   return await writeRows(client, field, rows, { writing, options });
+}
+
+/** Sealed values that one of these indexes says nothing of yet. */
+export async function readUnindexed(
+  client: pg.ClientBase,
+  field: Field,
+  { from, to, indexes }: PageRange & { readonly indexes: readonly FieldIndex[] },
+): Promise<readonly SealedRow[]> {
+  const { table, encrypted } = namesOf(field);
+  const { rows } = await client.query<SealedRow>(
+    `select ctid::text as place, ${encrypted} as sealed from only ${table} where ${RANGE} and ${encrypted} is not null and (${missing(indexes)})`,
+    [from, to],
+  );
+  return rows;
+}
+
+/** Wherever they lie. */
+export async function readLeftUnindexed(
+  client: pg.ClientBase,
+  field: Field,
+  { indexes, limit }: { readonly indexes: readonly FieldIndex[]; readonly limit: number },
+): Promise<readonly SealedRow[]> {
+  const { table, encrypted } = namesOf(field);
+  const { rows } = await client.query<SealedRow>(
+    `select ctid::text as place, ${encrypted} as sealed from only ${table} where ${encrypted} is not null and (${missing(indexes)}) limit $1`,
+    [limit],
+  );
+  return rows;
+}
+
+function missing(indexes: readonly FieldIndex[]): string {
+  return indexes.map(({ column }) => `${q(column)} is null`).join(' or ');
+}
+
+/** Fills indexes in where the ciphertext still is the one that was opened. */
+export async function writeIndexes(
+  client: pg.ClientBase,
+  field: Field,
+  {
+    rows,
+    indexes,
+    options,
+  }: { readonly options: WriteOptions; readonly indexes: readonly FieldIndex[]; readonly rows: readonly IndexedRow[] },
+): Promise<Stored> {
+  const columns = indexes.map(({ column }) => q(column));
+  const numbers = numbersOf(
+    indexes,
+    rows.map((row) => row.numbers),
+  );
+  const writing: Writing = {
+    sets: columns.map((column, place) => `${column} = s.i${place}`),
+    arrays: [sealedOf(rows), ...numbers],
+    guard: `t.${namesOf(field).encrypted} = s.sealed`,
+    same: columns.map((column, place) => `t.${column} is not distinct from s.i${place}`).join(' and '),
+  };
+  return await writeRows(client, field, rows, { writing, options });
+}
+
+/** All sealed values of a stretch of pages. */
+export async function readSealed(client: pg.ClientBase, field: Field, { from, to }: PageRange): Promise<readonly Buffer[]> {
+  const { table, encrypted } = namesOf(field);
+  const { rows } = await client.query<{ sealed: Buffer }>(
+    `select ${encrypted} as sealed from only ${table} where ${RANGE} and ${encrypted} is not null`,
+    [from, to],
+  );
+  return rows.map(({ sealed }) => sealed);
 }
 
 /** By the headers alone. */

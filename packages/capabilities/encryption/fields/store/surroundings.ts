@@ -65,6 +65,7 @@ export async function frequencies(
 /** Close enough for counting; the forms themselves are made in canonical.ts. */
 const FORMS: Readonly<Record<SearchKind, (column: string) => string>> = {
   exact: (column) => `${column}::text`,
+  unique: (column) => `${column}::text`,
   last4: (column) => `nullif(pg_catalog.right(pg_catalog.regexp_replace(${column}::text, '[^0-9A-Za-z]', '', 'g'), 4), '')`,
   prefix: (column) => `nullif(pg_catalog.left(pg_catalog.ltrim(pg_catalog.lower(${column}::text)), 3), '')`,
   year: (column) => `extract(year from ${column})`,

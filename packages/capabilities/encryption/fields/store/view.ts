@@ -4,6 +4,8 @@ import type { Field } from '../model.ts';
 import { q, qualified, viewOf } from './names.ts';
 import { listFields } from './records.ts';
 
+export const VIEW_TRIGGER = 'zz_safekeep_write';
+
 /**
  * The table in the clear, for sessions that unlocked the key: plaintext under the column's own name and place, beside the
  * ciphertext and the id of its key. `security_invoker`: row security of the table binds whoever reads the view.
@@ -41,14 +43,20 @@ export async function createView(client: pg.ClientBase, field: Field): Promise<v
     (each) => `'${each.replaceAll("'", "''")}'`,
   );
   await client.query(
-    `create trigger zz_safekeep_write instead of insert or update or delete on ${view} for each row execute function safekeep.write_decrypted(${given.join(', ')})`,
+    `create trigger ${VIEW_TRIGGER} instead of insert or update or delete on ${view} for each row execute function safekeep.write_decrypted(${given.join(', ')})`,
   );
   await copyDefaults(client, field);
   await copyGrants(client, field);
 }
 
+/** Only ours: a view of the user's that has the name stays, and is told of when it is in the way. */
 export async function dropView(client: pg.ClientBase, field: Pick<Field, 'table'>): Promise<void> {
-  await client.query(`drop view if exists ${viewOf(field)}`);
+  const view = viewOf(field);
+  const { rows } = await client.query(
+    `select from pg_catalog.pg_trigger where tgrelid = pg_catalog.to_regclass($1) and tgname = $2`,
+    [view, VIEW_TRIGGER],
+  );
+  if (rows.length > 0) await client.query(`drop view ${view}`);
 }
 
 /** Plaintext that is still there beside no ciphertext was written without a key, and is what counts. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { IndexKey, SealingKey, unlockBundle, type FieldPlace } from '@safekeep/crypto';
+import { FIRST_INDEX_VERSION } from '@safekeep/core';
+import { IndexKey, indexKeyId, SealingKey, unlockBundle, type FieldPlace } from '@safekeep/crypto';
 import type { KeySource } from '../actions/field-keys.ts';
 
 export type MemoryKeys = KeySource & {
@@ -27,7 +28,7 @@ export function memoryKeys(seed = 'test', version = 1): MemoryKeys {
     bundle: ({ id: field, tenant, keyScope }) =>
       unlockBundle([
         { use: 'seal', id: idOf(keyScope), bytes: bytes(idOf(keyScope)), field, tenant },
-        { use: 'index', id: '0000000000000000', bytes: bytes(`index ${keyScope}`), field, tenant },
+        { use: 'index', id: indexKeyId(FIRST_INDEX_VERSION), bytes: bytes(`index ${keyScope}`), field, tenant },
       ]),
   };
 }

@@ -1,0 +1,297 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import {
+  canonicalForm,
+  formatColumnName,
+  indexName,
+  SafekeepError,
+  searchFits,
+  type ColumnRef,
+  type SearchKind,
+} from '@safekeep/core';
+import { codeOf, findTable, readCatalog } from '@safekeep/postgres';
+import type { Field, FieldIndex } from '../model.ts';
+import { chooseIndex } from '../rules/choose-index.ts';
+import type { Frequency } from '../rules/frequency.ts';
+import { isAtLeast, refusesPlaintext } from '../rules/life.ts';
+import { batchPages } from '../rules/pace.ts';
+import { searchAnswers, type Answer } from '../rules/refusals.ts';
+import { createTriggers, lockToAlter, runAll, validIndexes } from '../store/definition.ts';
+import { addIndexColumns, createSearchIndexes, dropIndexColumn } from '../store/index-definition.ts';
+import {
+  ageOfIndex,
+  deleteIndex,
+  findField,
+  insertIndex,
+  listFields,
+  readField,
+  setIndexState,
+  updateField,
+} from '../store/records.ts';
+import { countValues, readSealed, tableSize } from '../store/rows.ts';
+import { createView, dropView } from '../store/view.ts';
+import { fresh } from './encrypt-field.ts';
+import {
+  inTransaction,
+  LEASE_MS,
+  nameOf,
+  reading,
+  requireUnaltered,
+  unlessTooEarly,
+  NotYet,
+  withLease,
+  type Ground,
+} from './ground.ts';
+import { indexing, sweep, sweepOnce, walk } from './passes.ts';
+
+export type IndexOrder = {
+  /** All that it shall be searched by: what is missing is made, what is there beside goes. Those that stand, where it is left out. */
+  readonly search?: readonly SearchKind[];
+  /** Those that stand and are to be made anew under a key of their own. */
+  readonly renew?: readonly SearchKind[];
+  readonly acceptLeak: boolean;
+};
+
+export type IndexPlan = {
+  readonly made: readonly FieldIndex[];
+  /** Taken away at once, without another that takes its place. */
+  readonly taken: readonly FieldIndex[];
+  readonly answers: readonly Answer[];
+};
+
+/**
+ * Gives an encrypted column the indexes that it shall be searched by, while the application goes on: a new one is written by everybody
+ * from the moment that its column stands, filled in for what stands there, and searched only when every client knows of it and no
+ * value is without; one that was made anew takes the place of the one before in the same step. What goes is first searched no more,
+ * then written no more, then dropped. Goes on from wherever an interrupted run came to.
+ *
+ * @throws `field-unknown`, `field-not-switched`, `field-going-back`, `field-search-unsafe`, `field-unfit`, `field-values-doubled`,
+ *   `field-busy`, `field-changed`, `field-rows-locked`, `lock-timeout`.
+ */
+export async function changeIndexes(
+  ground: Ground,
+  column: ColumnRef,
+  { agree, ...order }: IndexOrder & { readonly agree: (plan: IndexPlan) => Promise<void> },
+): Promise<Field> {
+  const known = await reading(ground, (client) => findField(client, ground.tenant, column));
+  if (known === undefined) throw new SafekeepError('field-unknown', { field: formatColumnName(column) });
+  if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
+  // In between `finish` changes the same triggers.
+  if (!['switched', 'finished'].includes(known.phase))
+    throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
+  return await withLease(ground, known, async () => {
+    const field = await fresh(ground, known);
+    const plan = await planIndexes(ground, field, order);
+    if (plan.made.length + plan.taken.length > 0) {
+      await agree(plan);
+      await begin(ground, field, plan);
+    }
+    return await advance(ground, field);
+  });
+}
+
+async function planIndexes(
+  ground: Ground,
+  field: Field,
+  { search: asked, renew = [], acceptLeak }: IndexOrder,
+): Promise<IndexPlan> {
+  const current = field.indexes.filter(({ state }) => state === 'building' || state === 'serving');
+  const search = asked ?? [...new Set(current.map(({ kind }) => kind))];
+  const taken = current.filter(({ kind }) => !search.includes(kind));
+  // A renewal that was interrupted goes on instead of beginning again.
+  const renewed = renew.filter((kind) => !current.some((each) => each.kind === kind && each.state === 'building'));
+  const wanted = search.filter((kind) => renewed.includes(kind) || !current.some((each) => each.kind === kind));
+  const absent = renew.filter((kind) => !current.some((each) => each.kind === kind));
+  if (wanted.length + absent.length > 0) await refuseUnfit(ground, field, { wanted, absent });
+  const counted = wanted.length === 0 ? new Map<SearchKind, readonly Frequency[]>() : await frequenciesOf(ground, field, wanted);
+  const others = await reading(ground, (client) => listFields(client, ground.tenant));
+  const beside = others
+    .filter(({ id, table }) => id !== field.id && table.schema === field.table.schema && table.table === field.table.table)
+    .flatMap(({ indexes }) => indexes);
+  const staying = current.filter(({ kind }) => search.includes(kind) && !wanted.includes(kind));
+  const made: FieldIndex[] = [];
+  for (const kind of wanted) {
+    const chosen = chooseIndex(counted.get(kind) ?? [], {
+      name: nameOf(field),
+      kind,
+      beside: [...beside, ...staying, ...made],
+      acceptLeak,
+    });
+    const version = 1 + Math.max(0, ...field.indexes.filter((each) => each.kind === kind).map((each) => each.version));
+    made.push({ ...chosen, version, column: indexName(field.column, kind, version), state: 'building' });
+  }
+  return { made, taken, answers: searchAnswers(field.column, wanted) };
+}
+
+async function refuseUnfit(
+  ground: Ground,
+  field: Field,
+  { wanted, absent }: { readonly wanted: readonly SearchKind[]; readonly absent: readonly SearchKind[] },
+): Promise<void> {
+  const refused = wanted.filter((kind) => !searchFits(kind, field.valueType));
+  const catalog = await reading(ground, (client) => readCatalog(client, { schemas: [field.table.schema] }));
+  const columns = findTable(catalog, field.table)?.columns ?? [];
+  const ours = new Set(field.indexes.map(({ column }) => column));
+  const taken = wanted
+    .map((kind) => indexName(field.column, kind))
+    .filter((name) => columns.some((column) => column.name === name) && !ours.has(name));
+  const reasons = [
+    ...absent.map((kind) => `- search ${kind}: it has none that could be made anew. What to do: leave it out.`),
+    ...refused.map(
+      (kind) => `- search ${kind}: values of type ${field.columnType} cannot be found that way. What to do: leave it out.`,
+    ),
+    ...taken.map((name) => `- column ${name}: it stands where the index would stand. What to do: rename it first.`),
+  ];
+  if (reasons.length > 0) throw new SafekeepError('field-unfit', { field: nameOf(field), reasons: reasons.join('\n') });
+}
+
+/** Values that are counted at most: a Map of JavaScript holds no more than 2^24. Of fewer values an index comes out shorter, never longer. */
+const COUNTED_AT_MOST = 10_000_000;
+
+/** How often the search forms of what is sealed occur. The values are opened here, and only counts are kept. */
+async function frequenciesOf(
+  ground: Ground,
+  field: Field,
+  kinds: readonly SearchKind[],
+): Promise<ReadonlyMap<SearchKind, readonly Frequency[]>> {
+  const counts = new Map(kinds.map((kind) => [kind, new Map<string, number>()]));
+  const size = await inTransaction(ground, field, (client) => tableSize(client, field));
+  const step = batchPages(size);
+  let values = 0;
+  for (let from = 0; from < size.pages && values < COUNTED_AT_MOST; from += step) {
+    const sealed = await inTransaction(ground, field, (client) => readSealed(client, field, { from, to: from + step }));
+    values += sealed.length;
+    for (const value of await ground.keys.open(field, sealed))
+      for (const [kind, seen] of counts) {
+        const form = canonicalForm(kind, value, field.valueType);
+        if (form !== null) seen.set(form, (seen.get(form) ?? 0) + 1);
+      }
+  }
+  return new Map(
+    [...counts].map(([kind, seen]) => {
+      const times = new Map<number, number>();
+      for (const rows of seen.values()) times.set(rows, (times.get(rows) ?? 0) + 1);
+      return [kind, [...times].map(([rows, each]) => ({ rows, times: each }))];
+    }),
+  );
+}
+
+async function begin(ground: Ground, field: Field, { made, taken }: IndexPlan): Promise<void> {
+  const at = ground.clock.now();
+  await redefine(ground, field, async (client) => {
+    await runAll(client, addIndexColumns(field, made));
+    for (const index of made) await insertIndex(client, field, { index, at });
+    for (const index of taken) await setIndexState(client, field, { ...index, state: 'leaving', at });
+    await updateField(client, field, { nextPage: 0, done: 0, at });
+  });
+}
+
+/** One short lock, in which columns, records, triggers and view change together. */
+async function redefine(
+  ground: Ground,
+  { id, tenant, table, column }: Field,
+  change: (client: Parameters<Parameters<typeof inTransaction>[2]>[0], field: Field) => Promise<void>,
+): Promise<void> {
+  const known = await fresh(ground, { id, tenant, table, column });
+  await inTransaction(ground, known, async (client) => {
+    await lockToAlter(client, known);
+    await dropView(client, known);
+    await requireUnaltered(client, known);
+    await change(client, known);
+    const changed = await readField(client, known);
+    if (changed === undefined) throw new Error('The field is not recorded any more');
+    await runAll(client, createTriggers(changed, { strict: refusesPlaintext(changed.phase) }));
+    const shown = (await listFields(client, tenant)).find(
+      (each) =>
+        each.mode === 'database' &&
+        isAtLeast(each.phase, 'switched') &&
+        each.table.schema === table.schema &&
+        each.table.table === table.table,
+    );
+    if (shown !== undefined) await createView(client, shown);
+  });
+}
+
+/** One committed step after the other, until every index serves and none is left over. */
+async function advance(ground: Ground, known: Field): Promise<Field> {
+  for (;;) {
+    const field = await fresh(ground, known);
+    ground.observe('phase', field, { done: field.done, total: field.total });
+    const building = field.indexes.filter(({ state }) => state === 'building');
+    const leaving = field.indexes.filter(({ state }) => state === 'leaving');
+    const left = field.indexes.filter(({ state }) => state === 'left');
+    if (building.length > 0) await build(ground, field, building);
+    else if (leaving.length > 0) {
+      await untilKnown(ground, field, leaving);
+      await redefine(ground, field, (client) =>
+        setStates(client, field, { indexes: leaving, state: 'left', at: ground.clock.now() }),
+      );
+    } else if (left.length > 0) {
+      await untilKnown(ground, field, left);
+      await redefine(ground, field, async (client) => {
+        for (const index of left) {
+          await runAll(client, dropIndexColumn(field, index));
+          await deleteIndex(client, field, index);
+        }
+      });
+    } else return field;
+  }
+}
+
+type Client = Parameters<typeof setIndexState>[0];
+
+async function setStates(
+  client: Client,
+  field: Field,
+  { indexes, state, at }: { readonly indexes: readonly FieldIndex[]; readonly state: FieldIndex['state']; readonly at: Date },
+): Promise<void> {
+  for (const index of indexes) await setIndexState(client, field, { ...index, state, at });
+}
+
+/** Filled in and proved whole; from then on it is searched, and the ones before are not. */
+async function build(ground: Ground, known: Field, indexes: readonly FieldIndex[]): Promise<void> {
+  const pass = indexing(indexes);
+  try {
+    const total = await reading(ground, (client) => countValues(client, known, 'sealed'));
+    await inTransaction(ground, known, (client) => updateField(client, known, { total, at: ground.clock.now() }));
+    await walk(ground, await fresh(ground, known), pass);
+    const there = await reading(ground, (client) => validIndexes(client, known));
+    for (const statement of createSearchIndexes(known, there))
+      await ground.database.withClient((client) => runAll(client, [statement]));
+    await untilKnown(ground, known, indexes);
+    for (;;) {
+      await sweep(ground, known, pass);
+      const serves = await unlessTooEarly(() =>
+        redefine(ground, known, async (client, field) => {
+          const { found, done } = await sweepOnce(client, ground, { field, pass });
+          if (found > 0 && (found !== done || (await sweepOnce(client, ground, { field, pass })).found > 0)) throw new NotYet();
+          const before = field.indexes.filter(
+            ({ kind, state }) => state === 'serving' && indexes.some((index) => index.kind === kind),
+          );
+          const at = ground.clock.now();
+          await setStates(client, field, { indexes, state: 'serving', at });
+          await setStates(client, field, { indexes: before, state: 'leaving', at });
+        }),
+      );
+      if (serves) return;
+    }
+  } catch (error) {
+    // unique_violation: two rows have one value, written since it was planned.
+    if (codeOf(error) === '23505') throw new SafekeepError('field-values-doubled', { field: nameOf(known) }, { cause: error });
+    throw error;
+  }
+}
+
+/**
+ * What clients of the SDK know is as old as the lease at most: after that nobody searches by, or writes without, what they did not
+ * know of. Sessions of the database mode know nothing for longer than a transaction.
+ */
+async function untilKnown(ground: Ground, field: Field, indexes: readonly FieldIndex[]): Promise<void> {
+  if (field.mode !== 'client') return;
+  for (const index of indexes) {
+    const ageMs = await reading(ground, (client) => ageOfIndex(client, field, { ...index, now: ground.clock.now() }));
+    const leftMs = (ground.leaseMs ?? LEASE_MS) - ageMs;
+    if (leftMs <= 0) continue;
+    ground.observe('waiting', field, { done: field.done, total: field.total });
+    await wait(leftMs, undefined, { signal: ground.signal });
+  }
+}

@@ -1,0 +1,108 @@
+import pg from 'pg';
+import type { Field, FieldIndex } from '../model.ts';
+import { indexColumnType, namesOf, objectName, q } from './names.ts';
+
+type Named = Pick<FieldIndex, 'kind' | 'version'>;
+
+/** The index of the database over the column of a blind index. */
+function searchIndexName(field: Field, { kind, version }: Named): string {
+  return objectName(`${kind}${version}`, field);
+}
+
+/** Statements for those that do not stand yet. What an interrupted try left is invalid and goes first. */
+export function createSearchIndexes(field: Field, there: ReadonlySet<string>): readonly string[] {
+  const { table } = namesOf(field);
+  return field.indexes
+    .filter((index) => !there.has(searchIndexName(field, index)))
+    .flatMap((index) => {
+      const name = searchIndexName(field, index);
+      const kind = index.kind === 'unique' ? 'unique index' : 'index';
+      return [
+        `drop index if exists ${q(field.table.schema)}.${q(name)}`,
+        `create ${kind} concurrently ${q(name)} on ${table} (${q(index.column)})`,
+      ];
+    });
+}
+
+export function addIndexColumns(field: Field, indexes: readonly FieldIndex[]): readonly string[] {
+  const columns = indexes.map((index) => `add column ${q(index.column)} ${indexColumnType(index)}`);
+  return columns.length === 0 ? [] : [`alter table ${namesOf(field).table} ${columns.join(', ')}`];
+}
+
+/** Takes its triggers and its column, and with that the index over it. */
+export function dropIndexColumn(field: Field, index: FieldIndex): readonly string[] {
+  const { table } = namesOf(field);
+  return [
+    `drop trigger if exists ${q(givenTrigger(field, index))} on ${table}`,
+    `alter table ${table} drop column if exists ${q(index.column)}`,
+  ];
+}
+
+/**
+ * That ciphertext never stands beside the index of another value: see safekeep.keep_indexes. They come before the triggers that
+ * seal (in the order of their names), which make the indexes of what they seal themselves.
+ */
+export function createIndexTriggers(field: Field): readonly string[] {
+  const { table, encrypted } = namesOf(field);
+  const written = field.indexes.filter(({ state }) => state !== 'left');
+  if (written.length === 0) return dropIndexTriggers(field);
+  const changed = `pg_catalog.record_image_ne(row(old.${encrypted}), row(new.${encrypted})) and new.${encrypted} is not null`;
+  const make = ({ name, event, when, action, of = written }: Made): string =>
+    `create or replace trigger ${q(name)} before ${event} on ${table} for each row when (${when}) execute function safekeep.keep_indexes(${keepArguments(field, action, of)})`;
+  return [
+    ...written.map((index) =>
+      make({
+        name: givenTrigger(field, index),
+        event: `update of ${q(index.column)}`,
+        when: `${changed} and not pg_catalog.record_image_ne(row(old.${q(index.column)}), row(new.${q(index.column)}))`,
+        action: 'given',
+        of: [index],
+      }),
+    ),
+    make({ name: objectName('stale', field), event: `update of ${encrypted}`, when: changed, action: 'stale' }),
+    make({ name: objectName('fresh', field), event: 'insert', when: `new.${encrypted} is not null`, action: 'stale' }),
+  ];
+}
+
+type Made = {
+  readonly name: string;
+  readonly event: string;
+  readonly when: string;
+  readonly action: string;
+  readonly of?: readonly FieldIndex[];
+};
+
+export function dropIndexTriggers(field: Field): readonly string[] {
+  const { table } = namesOf(field);
+  const names = [
+    ...field.indexes.map((index) => givenTrigger(field, index)),
+    objectName('stale', field),
+    objectName('fresh', field),
+  ];
+  return names.map((name) => `drop trigger if exists ${q(name)} on ${table}`);
+}
+
+function givenTrigger(field: Field, { kind, version }: Named): string {
+  return objectName(`given_${kind}${version}`, field);
+}
+
+/** Five for each index, as the functions of the triggers take them. Nothing is written into one any more that goes in a moment. */
+export function indexArguments(indexes: readonly FieldIndex[]): readonly string[] {
+  return indexes
+    .filter(({ state }) => state !== 'left')
+    .flatMap(({ kind, column, bits, version, state }) => [
+      kind,
+      column,
+      String(bits),
+      String(version),
+      // Clients have heard of it, and must write it, once it is searched.
+      state === 'building' ? 'loose' : 'strict',
+    ]);
+}
+
+function keepArguments(field: Field, action: string, indexes: readonly FieldIndex[]): string {
+  const of = indexArguments(indexes);
+  return [action, field.mode, field.tenant, field.id, field.encryptedColumn, field.valueType, ...of]
+    .map((each) => pg.escapeLiteral(each))
+    .join(', ');
+}
