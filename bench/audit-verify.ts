@@ -18,6 +18,7 @@ async function verifying({ fixture }: ContenderContext<LogFixture>): Promise<Pre
         tenant: 'default',
         verifierKey,
         outside,
+        owners: new Map(),
         wanted: ['public.patients'],
         full: false,
         pseudonymOf,

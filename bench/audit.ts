@@ -139,7 +139,8 @@ function writes(name: string, side: Side, kind: Contender['kind']): Contender<Da
         afterRun: async () => {
           if (side !== 'ours') return;
           const { rows } = await pool.query<{ events: string }>(
-            'select (select count(*) from safekeep.audit_inbox_even) + (select count(*) from safekeep.audit_inbox_odd) as events',
+            `select sum(coalesce(events, 1)) as events
+               from (select events from safekeep.audit_inbox_even union all select events from safekeep.audit_inbox_odd) as i`,
           );
           const wanted = 3 * Math.ceil(size / CLIENTS) * CLIENTS + 2 * BULK;
           if (Number(rows[0]?.events) !== wanted) throw new Error(`${rows[0]?.events} of ${wanted} events were captured`);

@@ -24,6 +24,9 @@ function working({ statement, second }: Side) {
     await connection.connect();
     const { rows } = await connection.query<{ pid: number }>('select pg_backend_pid() as pid');
     for (const { pid } of rows) watch(pid);
+    // Where pgcrypto lies, so that the rival is found.
+    await connection.query(`select pg_catalog.set_config('search_path', pg_catalog.format('public, %I', n.nspname), false)
+      from pg_catalog.pg_extension as e join pg_catalog.pg_namespace as n on n.oid = e.extnamespace where e.extname = 'pgcrypto'`);
     const { id, bytes } = createSealingKey();
     const wrapped = unlockBundle([{ use: 'seal', id, bytes, ...PLACE }]);
     return {

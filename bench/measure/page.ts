@@ -1,6 +1,6 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { report } from './report.ts';
+import { report, summary } from './report.ts';
 import type { BenchResult } from './result.ts';
 
 /** Where results are kept; both are committed. */
@@ -11,11 +11,20 @@ export type Records = {
   readonly results: string;
 };
 
-/** Keeps a result as JSON, and as its own section of the page; everything else of the page stays as it is. */
+/** Keeps a result as JSON, as its own section of the page and in the summary; everything else of the page stays as it is. */
 export async function record(result: BenchResult, { page, results }: Records): Promise<void> {
   await mkdir(results, { recursive: true });
   await replaceFile(join(results, `${result.bench}.${result.scale}.json`), `${JSON.stringify(result, null, 2)}\n`);
   await replaceFile(page, withSection(await readFile(page, 'utf8'), `${result.bench} ${result.scale}`, report(result)));
+  await replaceFile(page, await summarised({ page, results }));
+}
+
+/** The page with its summary as the kept results have it. */
+export async function summarised({ page, results }: Records): Promise<string> {
+  const files = (await readdir(results)).filter((file) => file.endsWith('.json')).toSorted();
+  // Written by `record`.
+  const read = async (file: string): Promise<BenchResult> => JSON.parse(await readFile(join(results, file), 'utf8')) as BenchResult;
+  return withSection(await readFile(page, 'utf8'), 'summary', summary(await Promise.all(files.map(read))));
 }
 
 /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openPromises, report } from './report.ts';
+import { openPromises, report, summary } from './report.ts';
 import type { BenchResult } from './result.ts';
 
 const result: BenchResult = {
@@ -94,4 +94,19 @@ How fast?
 
 test('open promises are those not met, in one line each', () => {
   assert.deepEqual(openPromises(result), ['import (large): ours: peak RSS ≤ 250 MB: **missed** by 20 %']);
+});
+
+test('the summary names what is missed first, over all benches, and counts all of it', () => {
+  const [limit] = result.limits;
+  assert.ok(limit !== undefined);
+  const met = { ...result, bench: 'audit', limits: [{ ...limit, state: 'met' as const, detail: '' }] };
+  const missed = { ...result, limits: [{ ...limit, state: 'missed' as const, detail: 'by 3 %' }] };
+  const text = summary([met, missed]);
+  assert.match(text, /Of 2 promises: 1 met, 0 not measured, 0 too wide to conclude, 1 missed\./);
+  const rows = text.split('\n').filter((line) => /^\| (audit|import) /.test(line));
+  assert.deepEqual(
+    rows.map((row) => row.split('|')[1]?.trim()),
+    ['import (large)', 'audit (large)'],
+  );
+  assert.match(rows[0] ?? '', /\*\*missed\*\* by 3 %/);
 });

@@ -21,6 +21,26 @@ export function openPromises(result: BenchResult): readonly string[] {
     .map((limit) => `${result.bench} (${result.scale}): ${promise(limit)}: ${verdict(limit)}`);
 }
 
+/** Every promise of all benches in one table, the broken ones first: what stands at the top of docs/performance.md. */
+export function summary(results: readonly BenchResult[]): string {
+  const rows = results
+    .flatMap((result) => result.limits.map((limit) => ({ ...limit, bench: `${result.bench} (${result.scale})` })))
+    .toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || a.bench.localeCompare(b.bench));
+  const counted = ORDER.map((state) => `${rows.filter((row) => row.state === state).length} ${WORDS[state]}`).toReversed();
+  const bench = { head: 'bench', cell: (row: (typeof rows)[number]) => row.bench };
+  return [`## All promises`, `Of ${rows.length} promises: ${counted.join(', ')}.`, table([bench, ...limitColumns], rows)].join(
+    '\n\n',
+  );
+}
+
+const ORDER: readonly LimitResult['state'][] = ['missed', 'too-wide', 'not-measured', 'met'];
+const WORDS: Readonly<Record<LimitResult['state'], string>> = {
+  'met': 'met',
+  'missed': 'missed',
+  'too-wide': 'too wide to conclude',
+  'not-measured': 'not measured',
+};
+
 type Column<Row> = { readonly head: string; readonly cell: (row: Row) => string };
 
 function contenderColumns(result: BenchResult): readonly Column<ContenderResult>[] {

@@ -82,6 +82,7 @@ test('a bench runs through: figures of a process of its own, verdicts, the JSON 
   const text = await readFile(page, 'utf8');
   assert.match(text, /^# Performance\n\n<!-- bench sound small: begin -->\n\n## sound \(small: 1 steps\)\n/);
   assert.match(text, /rival is not installed/);
+  assert.match(text, /<!-- bench summary: begin -->[^]*Of 3 promises: 1 met, 1 not measured, 0 too wide to conclude, 1 missed\./);
   assert.match(text, /Stage 1/);
   const output = printed.join('\n');
   assert.match(output, /1 of 3 promises met\./);

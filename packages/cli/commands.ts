@@ -1,7 +1,7 @@
 import type { Capability, Command } from '@safekeep/capabilities/capability';
 import { audit, auditCapture, sealedEvents } from '@safekeep/capabilities/audit';
 import { datamap } from '@safekeep/capabilities/datamap';
-import { discovery } from '@safekeep/capabilities/discovery';
+import { discovery, structureWatch } from '@safekeep/capabilities/discovery';
 import { encryptedFields, encryptionOver, refuseWhileEncrypted, sealedColumns } from '@safekeep/capabilities/encryption';
 import { holds, onRelease, refuseWhileHeld } from '@safekeep/capabilities/holds';
 import { importCapability } from '@safekeep/capabilities/import';
@@ -42,6 +42,7 @@ const doers: readonly Capability[] = [
         return { isolate, hideDeleted };
       }),
       auditCapture,
+      structureWatch,
     ],
     guards: [refuseWhileHeld, refuseWhileEncrypted],
   }),

@@ -1,3 +1,4 @@
+export { actorMessage, proveActor, type ActorClaim, type ActorSecret } from './actor-proof.ts';
 export { createSigningKey, signingKeyFromPem, verify, verifierKey, type Signature, type Signer } from './signing.ts';
 export { IndexKey } from './sealing/blind-index.ts';
 export { FLAG_BYTES, FLAG_ROW, FLAG_SUBJECT, isSealed, OVERHEAD_BYTES, parseHeader, type Header } from './sealing/header.ts';

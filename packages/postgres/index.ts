@@ -12,7 +12,14 @@ export {
   type EmbeddedLease,
   type EmbeddedOptions,
 } from './embedded/home.ts';
-export { migrateDown, migrateUp, migrationStatus, type MigrateOptions, type MigrationStatus } from './migrations/run.ts';
+export {
+  migrateDown,
+  migrateUp,
+  migrationStatus,
+  refuseNewerSchema,
+  type MigrateOptions,
+  type MigrationStatus,
+} from './migrations/run.ts';
 export { readServerHealth, type ServerHealth } from './connect/health.ts';
 export {
   differences,

@@ -1,5 +1,6 @@
 // The public face of the SDK, listed by hand. `@safekeep/sdk/kysely` has the plugin for Kysely.
-export { actAs, type Actor, type ActorSecret } from './actor.ts';
+export { actAs, type Actor } from './actor.ts';
+export type { ActorSecret } from '@safekeep/crypto';
 export type { SealedField } from './field.ts';
 export { leasedKeys } from './leased-keys.ts';
 export type { Queryable, SafekeepOptions } from './model.ts';

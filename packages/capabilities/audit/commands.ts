@@ -1,15 +1,16 @@
 import Type from 'typebox';
 import { command, type Command, type CommandContext } from '../capability.ts';
+import { askWitness, Witnessed } from './actions/ask-witness.ts';
 import { attest } from './actions/attest.ts';
 import { keepSequencing } from './actions/keep-sequencing.ts';
 import { makeActorKey } from './actions/make-actor-key.ts';
 import { openSequencer } from './actions/open-sequencer.ts';
-import { dropOldPartitions, listPartitions } from './actions/partitions.ts';
+import { keepPartitions } from './actions/partitions.ts';
 import { newestCheckpoint } from './actions/newest-checkpoint.ts';
 import { sequence } from './actions/sequence.ts';
 import { questionCommands } from './commands/questions.ts';
 import { verificationCommands } from './commands/verification.ts';
-import { ActorKey, Attestation, NoteText, Partitions, Sequenced } from './model.ts';
+import { ActorKey, Attestation, MONTHS_AT_MOST, NoteText, Partitions, Sequenced } from './model.ts';
 
 const NONE = Type.Object({});
 
@@ -54,6 +55,30 @@ const checkpoint = command({
   render: ({ text }) => text.replace(/\n$/, ''),
 });
 
+const witness = command({
+  name: 'audit witness',
+  summary: 'let a witness countersign the newest checkpoint, and keep what it signed',
+  positionals: [{ key: 'url', label: 'URL', description: 'https address of the witness, what /add-checkpoint is put behind' }],
+  input: Type.Object({
+    url: Type.String({ minLength: 1, maxLength: 2000 }),
+    vkey: Type.String({
+      minLength: 1,
+      maxLength: 1000,
+      description: 'verifier key of the witness, from somewhere else than the witness',
+    }),
+  }),
+  output: Witnessed,
+  example: 'safekeep audit witness https://witness.example --vkey witness.example+…',
+  run: async (context, { url, vkey: witnessKey }) => {
+    const { tenant, home, signal } = context;
+    const database = await context.database();
+    await sequenceOnce(context);
+    return { result: await askWitness(database, { tenant, home, signal, url, witnessKey }) };
+  },
+  render: ({ origin, size, witness: name, at, file }, ink) =>
+    `${ink.good('Countersigned')} by ${name} at ${at}: ${origin}, ${size} event(s)\n${ink.dim(file)}`,
+});
+
 const vkey = command({
   name: 'audit vkey',
   summary: 'print the verifier key that checkpoints of this home are checked with',
@@ -64,11 +89,9 @@ const vkey = command({
   render: ({ text }) => text,
 });
 
-const MONTHS_AT_MOST = 1200;
-
 const partitions = command({
   name: 'audit partitions',
-  summary: 'list the months of the log and make those that are missing; drop old ones when asked',
+  summary: 'list the months of the log, make those that are missing, index the closed ones; drop old ones when asked',
   input: Type.Object({
     keepMonths: Type.Optional(
       Type.Integer({
@@ -82,16 +105,18 @@ const partitions = command({
   example: 'safekeep audit partitions --keep-months 120',
   run: async (context, { keepMonths }) => {
     const database = await context.database();
-    if (keepMonths === undefined) return { result: await listPartitions(database) };
+    const { tenant, clock, signal } = context;
+    if (keepMonths === undefined) return { result: await keepPartitions(database, { tenant, clock, signal }) };
     await context.confirm(`Dropping the events of the log that are older than ${keepMonths} months`);
-    return { result: await dropOldPartitions(database, { tenant: context.tenant, keepMonths, clock: context.clock }) };
+    return { result: await keepPartitions(database, { tenant, clock, signal, keepMonths }) };
   },
-  render: ({ partitions: all, made, dropped }, ink) =>
+  render: ({ partitions: all, made, dropped, indexed }, ink) =>
     [
       ...all.map(
         ({ name, bounds, rows, sizeBytes }) => `${ink.strong(name)}  about ${rows} rows, ${sizeBytes} bytes  ${ink.dim(bounds)}`,
       ),
       ...(made.length > 0 ? [`made: ${made.join(', ')}`] : []),
+      ...(indexed.length > 0 ? [`indexed: ${indexed.join(', ')}`] : []),
       ...(dropped.length > 0 ? [ink.warn(`dropped: ${dropped.join(', ')}`)] : []),
     ].join('\n'),
 });
@@ -142,6 +167,7 @@ export const auditCommands: readonly Command[] = [
   sequenceCommand,
   checkpoint,
   vkey,
+  witness,
   partitions,
   attestCommand,
   actorKey,

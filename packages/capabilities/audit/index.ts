@@ -6,6 +6,7 @@ import { auditJobs } from './jobs.ts';
 /** An immutable log of what was changed, read, refused and decided, which can forget a person. */
 export const audit: Capability = { name: 'audit', commands: auditCommands, jobs: auditJobs };
 
+export { askWitness, type Witnessed, type WitnessOrder } from './actions/ask-witness.ts';
 export { attest } from './actions/attest.ts';
 export {
   beginErasure,
@@ -17,6 +18,7 @@ export {
   stillNamed,
   type Erased,
 } from './actions/erase-subject.ts';
+export { logHealth } from './actions/log-health.ts';
 export { keepSequencing } from './actions/keep-sequencing.ts';
 export { newestCheckpoint } from './actions/newest-checkpoint.ts';
 export { openSequencer } from './actions/open-sequencer.ts';
@@ -25,6 +27,7 @@ export { sequence, type SequencerGround } from './actions/sequence.ts';
 export { auditCapture } from './contributors/capture.ts';
 export { lastCheckpoint, type LastCheckpoint } from './files/last-checkpoint.ts';
 export { auditKeys, type AuditKeys } from './keys/audit-keys.ts';
+export { changesSince, endOfLog, isFollowed, type FeedPlace } from './store/changes.ts';
 export { sealedEvents } from './store/sealed-events.ts';
 export {
   QUARANTINE,
@@ -36,7 +39,6 @@ export {
   type Partitions,
   type Sequenced,
 } from './model.ts';
-export { proveActor, type ActorClaim, type ActorSecret } from './rules/actor-proof.ts';
 export { TRANSACTION_OF_ACTOR } from './store/actor-keys.ts';
 export {
   accessLog,

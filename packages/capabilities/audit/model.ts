@@ -174,12 +174,15 @@ export const Sequenced = Type.Object({
 });
 export type Sequenced = Static<typeof Sequenced>;
 
+export const MONTHS_AT_MOST = 1200;
+
 export const Partitions = Type.Object({
   partitions: Type.Array(
     Type.Object({ name: Type.String(), bounds: Type.String(), rows: Type.Integer(), sizeBytes: Type.Integer() }),
   ),
   made: Type.Array(Type.String()),
   dropped: Type.Array(Type.String()),
+  indexed: Type.Array(Type.String(), { description: 'closed months whose readable words can now be searched by an index' }),
 });
 export type Partitions = Static<typeof Partitions>;
 

@@ -12,6 +12,7 @@ export {
   type TextClasses,
 } from './actions/classify-text.ts';
 export { scanDatabase, type Scan, type ScanOrder } from './actions/scan.ts';
+export { structureWatch } from './contributors/structure-watch.ts';
 export { writeMap } from './actions/write-map.ts';
 export { classifyFreeText, scanChanges } from './jobs.ts';
 export type { Kind, KindFamily } from './kinds/model.ts';

@@ -21,6 +21,7 @@ export { keysHealth, keysOfHome, openKeys, type KeysHealth, type OpenKeysOptions
 export { createScope, openKeyring, rotateScope, type KeyGround, type Keyring, type ScopeKey } from './actions/open-keys.ts';
 export { restoreTable } from './actions/recover-keys.ts';
 export { rollEpoch, type Rolled, type RollOptions } from './actions/roll-epoch.ts';
+export { rotateSubject, type SubjectRotated } from './actions/rotate-subject.ts';
 export {
   endShred,
   livingKeyOf,

@@ -1,15 +1,31 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import Type from 'typebox';
 import Value from 'typebox/value';
 import { isSafekeepError, newId } from '@safekeep/core';
 import type { Command, CommandContext, Ink } from '../capability.ts';
 import { enqueueBatch } from './actions/enqueue.ts';
+import { listJobs, showJob } from './actions/list-jobs.ts';
 import { commandsFor } from './commands.ts';
+import { job, type JobId } from './model.ts';
 import { stepped } from './testing/kinds.ts';
-import { openWorkshop, TENANT, type Workshop } from './testing/workshop.ts';
+import { openWorkshop, TENANT, until, type Workshop } from './testing/workshop.ts';
 
 const plain: Ink = { good: String, bad: String, warn: String, dim: String, strong: String };
-const commands = new Map(commandsFor([stepped]).map((each) => [each.name, each]));
+/** Gives back what it is given. */
+const echo = job({
+  kind: 'echo',
+  payload: Type.Object(
+    { column: Type.String({ minLength: 1 }), redact: Type.Optional(Type.Boolean()) },
+    { additionalProperties: false },
+  ),
+  version: 1,
+  retry: { limit: 0, backoff: { firstMs: 0, maxMs: 0 } },
+  timeoutMs: 10_000,
+  concurrency: { perWorker: 1 },
+  run: async (_context, payload) => payload,
+});
+const commands = new Map(commandsFor([stepped, echo]).map((each) => [each.name, each]));
 
 /** Runs a command as the CLI does: input by its schema, result checked against the schema of its output, and rendered. */
 async function run(shop: Workshop, name: string, input: object): Promise<{ readonly result: unknown; readonly text: string }> {
@@ -82,4 +98,40 @@ test('a kind is scheduled, listed and taken off again; an unknown one is refused
     run(shop, 'jobs schedule set', { kind: 'steped', cron: '30 3 * * *' }),
     (error) => isSafekeepError(error, 'job-kind-unknown') && error.remedy.includes('stepped'),
   );
+});
+
+test('what a schedule is given reaches each of its jobs, and setting it again replaces it', async (t) => {
+  const shop = await openWorkshop(t);
+  const set = (payload: object) =>
+    run(shop, 'jobs schedule set', { kind: 'echo', cron: '* * * * *', payload: JSON.stringify(payload) });
+  await set({ column: 'public.first.body' });
+  const payload = { column: 'public.notes."it\'s {odd}"', redact: true };
+  assert.match((await set(payload)).text, /^echo {2}\* \* \* \* \*/);
+  await shop.worker([echo]);
+  const job = await until(async () => (await listJobs(shop.database, { tenant: TENANT, state: 'done', limit: 1 })).jobs[0]);
+  assert.deepEqual((await showJob(shop.database, TENANT, job.id as JobId)).result, payload);
+});
+
+test('a payload that is no JSON object, or not what the kind takes, is refused without its values, and nothing is scheduled', async (t) => {
+  const shop = await openWorkshop(t);
+  const set = (kind: string, payload?: string) =>
+    run(shop, 'jobs schedule set', { kind, cron: '0 4 * * *', ...(payload === undefined ? {} : { payload }) });
+  for (const payload of [
+    undefined,
+    '',
+    '{',
+    'null',
+    '[]',
+    '7',
+    '{}',
+    '{"column":""}',
+    '{"column":"quillfeather","reda":"quillfeather"}',
+  ])
+    await assert.rejects(set('echo', payload), (error) => {
+      assert.ok(isSafekeepError(error, 'job-payload-invalid'), String(error));
+      assert.doesNotMatch(error.message, /quillfeather/);
+      return true;
+    });
+  assert.match((await run(shop, 'jobs schedule', {})).text, /Nothing is scheduled/);
+  assert.match((await set('stepped', '{}')).text, /stepped/);
 });

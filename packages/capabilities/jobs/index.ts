@@ -7,7 +7,7 @@ export { cancelJob, retryJob } from './actions/cancel-job.ts';
 export { enqueue, enqueueBatch, type BatchItem, type Enqueued, type EnqueueOptions } from './actions/enqueue.ts';
 export { listJobs, showJob, type ListOptions } from './actions/list-jobs.ts';
 export { prepareJobs } from './actions/open-jobs.ts';
-export { listSchedules, removeSchedule, setSchedule, type ScheduleOptions } from './actions/schedules.ts';
+export { installSchedules, listSchedules, removeSchedule, setSchedule, type ScheduleOptions } from './actions/schedules.ts';
 export {
   job,
   type Concurrency,

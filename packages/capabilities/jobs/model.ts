@@ -42,6 +42,8 @@ export type JobKind = {
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
   readonly concurrency: Concurrency;
+  /** When it runs by itself, five fields of cron at UTC: a worker puts it on schedule, with an empty payload, where its tenant has none of it. */
+  readonly schedule?: string;
   readonly run: (context: JobContext, payload: never) => Promise<Json | void>;
 };
 
@@ -100,6 +102,7 @@ export function job<const Payload extends TObject>(definition: {
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
   readonly concurrency: Concurrency;
+  readonly schedule?: string;
   readonly run: (context: JobContext, payload: Static<Payload>) => Promise<Json | void>;
 }): TypedJobKind<Payload> {
   const { kind, version, retry, timeoutMs, concurrency } = definition;

@@ -80,6 +80,8 @@ export type Surroundings = {
   /** The user's schemas; none of Safekeep's own. */
   readonly catalog: Catalog;
   readonly tenant: string;
+  /** What this login may do that PostgreSQL reserves for a few, and managed servers for others. */
+  readonly allowed: { readonly eventTriggers: boolean };
   /** What was applied, by id, as its probe read it then: where the catalogue shows these, it shows our work and not the user's. */
   readonly applied: ReadonlyMap<string, string | null>;
 };

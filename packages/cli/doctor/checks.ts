@@ -2,6 +2,7 @@ import { stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import Type, { type Static } from 'typebox';
 import type { CommandContext } from '@safekeep/capabilities/capability';
+import { logHealth } from '@safekeep/capabilities/audit';
 import { keysHealth } from '@safekeep/capabilities/encryption';
 import { isSafekeepError, type Clock, type SafekeepError } from '@safekeep/core';
 import {
@@ -48,7 +49,8 @@ export async function runChecks(context: CommandContext): Promise<readonly Check
     ...machine,
     ...(await databaseChecks(database, context.clock)),
     await tlsCheck(context, await readServerHealth(database)),
-    await encryptionCheck(context, database),
+    await schemaBound('encryption', database, () => keysHealth(context, database)),
+    await schemaBound('audit', database, () => logHealth(database, context.tenant)),
   ];
 }
 
@@ -67,7 +69,7 @@ export async function databaseChecks(database: Database, clock: Clock): Promise<
 
 /** The checks that need a connection, when there is none. */
 function databaseUnknown(reason: string): readonly Check[] {
-  return ['database', 'privileges', 'tls', 'extensions', 'roles', 'clock', 'schema', 'encryption'].map((name) =>
+  return ['database', 'privileges', 'tls', 'extensions', 'roles', 'clock', 'schema', 'encryption', 'audit'].map((name) =>
     notEvaluable(name, reason),
   );
 }
@@ -110,8 +112,8 @@ async function keysCheck(home: string): Promise<Check> {
     : { name: 'keys', state: 'fail', detail: `others can read ${path} (mode ${mode}): chmod 600` };
 }
 
-/** Whether the keys of sealed values open: not evaluable before the schema that holds them is there. */
-async function encryptionCheck(context: CommandContext, database: Database): Promise<Check> {
+/** Not evaluable before the schema is there whose tables are looked at. */
+async function schemaBound(name: string, database: Database, look: () => Promise<Omit<Check, 'name'>>): Promise<Check> {
   const pending = await migrationStatus(database).then(
     (status) => status.pending.length,
     (error: unknown) => {
@@ -120,11 +122,15 @@ async function encryptionCheck(context: CommandContext, database: Database): Pro
     },
   );
   if (pending !== 0)
-    return notEvaluable(
-      'encryption',
-      pending === undefined ? 'the schema cannot be looked at' : 'the schema has pending migrations',
-    );
-  return { name: 'encryption', ...(await keysHealth(context, database)) };
+    return notEvaluable(name, pending === undefined ? 'the schema cannot be looked at' : 'the schema has pending migrations');
+  try {
+    return { name, ...(await look()) };
+  } catch (error) {
+    // 42501: this login may not look.
+    if (error instanceof Error && 'code' in error && error.code === '42501')
+      return notEvaluable(name, 'this login may not look at it');
+    throw error;
+  }
 }
 
 function databaseCheck({ server }: Database, health: ServerHealth): Check {

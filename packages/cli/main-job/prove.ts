@@ -1,5 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { SafekeepError } from '@safekeep/core';
 import { count } from '../terminal/progress.ts';
 import type { Step } from './step.ts';
@@ -13,6 +13,8 @@ export const verifyLog: Step = {
     if (!ok) throw new SafekeepError('unhealthy', { failed: `the log: ${result.faults.map(({ code }) => code).join(', ')}` });
     const { result: checkpoint } = await perform<{ readonly text: string }>('audit checkpoint');
     const path = join(context.home, 'reports', 'checkpoint.txt');
+    // An import makes this folder; a database of somebody's own had none.
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeFile(path, checkpoint.text, { mode: 0o600 });
     files.set('checkpoint', path);
     return `${count(result.size)} event(s) in the signed tree, ${count(result.checked)} checked, no fault`;

@@ -12,6 +12,7 @@ import {
   openEmbedded,
   parseDatabaseUrl,
   prepareHome,
+  refuseNewerSchema,
   type Database,
 } from '@safekeep/postgres';
 import { openSigningKey } from '../home/signing-key.ts';
@@ -114,7 +115,9 @@ async function connect(configuration: Configuration, { url, embedded }: Reached,
 
 /** The embedded database is ours to migrate; somebody else's only when they agree. */
 async function bringUp(database: Database, confirm: (action: string) => Promise<void>): Promise<void> {
-  const { pending } = await migrationStatus(database);
+  const status = await migrationStatus(database);
+  refuseNewerSchema(status);
+  const { pending } = status;
   if (pending.length === 0) return;
   if (!database.server.embedded) await confirm(`Installing schema safekeep (${pending.length} migrations)`);
   await migrateUp(database);

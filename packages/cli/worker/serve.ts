@@ -1,6 +1,6 @@
 import type { CommandContext } from '@safekeep/capabilities/capability';
 import { keepSequencing, openSequencer } from '@safekeep/capabilities/audit';
-import { prepareJobs, startWorker, type JobKind } from '@safekeep/capabilities/jobs';
+import { installSchedules, prepareJobs, startWorker, type JobKind } from '@safekeep/capabilities/jobs';
 import { SafekeepError, type Secret } from '@safekeep/core';
 import { makeRuntimeLogin, openDatabase, readServerHealth, runtimePassword, type Database } from '@safekeep/postgres';
 
@@ -21,6 +21,10 @@ export async function serveJobs(context: CommandContext, kinds: readonly JobKind
   });
   try {
     await refuseStrongLogin(database);
+    for (const { kind, cron } of await installSchedules(admin, kinds, context.tenant))
+      context.say(
+        `${kind} is on schedule now (${cron}, UTC): \`safekeep jobs schedule\` shows it, \`jobs schedule set\` changes it.`,
+      );
     const worker = await startWorker({ database, control, kinds, clock: context.clock, log: context.log, host: context });
     context.say(`The worker takes jobs (${kinds.map(({ kind }) => kind).join(', ')}). Ctrl-C ends it when its jobs are safe.`);
     // Beside the jobs, by the login that owns the log: the worker's own may not write into it. Many may run, one is at work.

@@ -218,6 +218,11 @@ export const MapFile = object(
     controller: Type.Optional(Controller),
     region: Type.Optional(text('where rows are kept and processed unless a table says otherwise')),
     audit: Type.Optional(Audit),
+    watch_structure: Type.Optional(
+      Type.Boolean({
+        description: 'note changes of tables and columns as they happen, by an event trigger, where the login may create one',
+      }),
+    ),
     purposes: Type.Optional(named(Purpose, 'why data is processed')),
     subjects: Type.Optional(named(Subject, 'the kinds of people')),
     tables: Type.Optional(named(Table, 'schema.table; parts with capitals, blanks, dots or quotes in double quotes')),

@@ -12,6 +12,8 @@ export type DataMap = {
   readonly region: string | null;
   /** What is audited unless a table says otherwise. */
   readonly audit: AuditSettings;
+  /** Whether an event trigger notes that the structure changed, so that `scan-changes` knows when to look. */
+  readonly watchStructure: boolean;
   readonly purposes: ReadonlyMap<string, Purpose>;
   readonly subjects: ReadonlyMap<string, Subject>;
   /** By external name, in the order of the file. */

@@ -95,6 +95,7 @@ class Reader {
       controller: file.controller === undefined ? null : controllerOf(file.controller),
       region: file.region ?? null,
       audit,
+      watchStructure: file.watch_structure ?? false,
       purposes: new Map(entriesOf(file.purposes).map(([name, text]) => [name, this.purpose(name, text)])),
       subjects: new Map(entriesOf(file.subjects).map(([name, text]) => [name, this.subject(name, text)])),
       tables: this.tables(file.tables, audit),

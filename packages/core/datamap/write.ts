@@ -24,6 +24,7 @@ export function writeMap(map: DataMap): MapFile {
     tenant: globalTenant(map.tenant),
     ...present({ controller: map.controller === null ? undefined : controllerText(map.controller), region: map.region }),
     audit: auditText(map.audit),
+    watch_structure: map.watchStructure,
     purposes: record(map.purposes, purposeText),
     subjects: record(map.subjects, subjectText),
     tables: record(map.tables, tableText),

@@ -237,8 +237,9 @@ export const catalogue = {
   'database-busy': {
     status: 503,
     exit: 2,
-    text: 'The server has no connection left for us ({reason}).',
-    remedy: 'Raise max_connections, lower SAFEKEEP_POOL_MAX, or put pgBouncer in front.',
+    text: 'There is no connection to the database left for us ({reason}).',
+    remedy:
+      'Where it is the server: raise max_connections, lower SAFEKEEP_POOL_MAX, or put pgBouncer in front. Where it is this process: raise SAFEKEEP_POOL_MAX, 2 at least; keys are made on a second connection beside the caller’s.',
   },
   'extension-missing': {
     status: 503,
@@ -1169,6 +1170,26 @@ export const catalogue = {
     exit: 2,
     text: '{directory} is not taken as an exported log: {reason}. Nothing in it was changed.',
     remedy: 'Name a folder that `safekeep audit export --tiles` wrote, or a new one to export to.',
+  },
+  'witness-conflict': {
+    status: 409,
+    exit: 1,
+    text: 'The witness has seen a log that this one does not continue: {reason} Nothing was kept of its answer.',
+    remedy:
+      'Take this as a rewritten or restored log until it is explained: keep a copy, run `safekeep audit verify --full`, ask the witness what it signed.',
+  },
+  'witness-refused': {
+    status: 502,
+    exit: 1,
+    text: 'The witness did not countersign: {reason} The log is as it was.',
+    remedy:
+      'Compare the verifier key with the one that the witness publishes, and ask its operator whether it knows the key of this log (`safekeep audit vkey`).',
+  },
+  'witness-unreachable': {
+    status: 502,
+    exit: 1,
+    text: 'The witness at {host} did not answer ({reason}). The log is as it was.',
+    remedy: 'Try again later; a checkpoint of then covers everything before it.',
   },
   'log-empty': {
     status: 404,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -13,11 +13,19 @@ type Case = Readonly<Record<'key' | 'iv' | 'aad' | 'msg' | 'ct' | 'tag' | 'comme
   readonly tcId: number;
   readonly result: string;
 };
+type HkdfCase = Readonly<Record<'ikm' | 'salt' | 'info' | 'okm' | 'result', string>> & {
+  readonly size: number;
+  readonly tcId: number;
+};
 type Group = { readonly keySize: number; readonly ivSize: number; readonly tagSize: number; readonly tests: readonly Case[] };
 
 function groups(file: string): readonly Group[] {
   // The published schema of these files.
   return (JSON.parse(readFileSync(join(FOLDER, file), 'utf8')) as { readonly testGroups: readonly Group[] }).testGroups;
+}
+/** How many of each kind: a file that lost some of them would prove less. */
+function countOf(cases: readonly Case[]): Record<string, number> {
+  return Object.fromEntries([...Map.groupBy(cases, ({ result }) => result)].map(([result, found]) => [result, found.length]));
 }
 const bytes = (hex: string): Buffer => Buffer.from(hex, 'hex');
 
@@ -25,7 +33,7 @@ test('AES-256-GCM of the runtime: every valid vector opens, every invalid one do
   const cases = groups('aes_gcm.json')
     .filter(({ keySize, ivSize, tagSize }) => keySize === 256 && ivSize === 96 && tagSize === 128)
     .flatMap(({ tests }) => tests);
-  assert.ok(cases.length > 60);
+  assert.deepEqual(countOf(cases), { valid: 39, invalid: 27 });
   for (const { key, iv, aad, msg, ct, tag, result, tcId } of cases) {
     const open = (): Buffer => {
       const cipher = createDecipheriv('aes-256-gcm', bytes(key), bytes(iv));
@@ -127,6 +135,46 @@ test('many keys wrapped together are each what OpenSSL makes of one by itself, a
   ] as const)
     assert.throws(() => wrapping.wrapMany(Buffer.alloc(keys), bytesEach), TypeError);
   assert.throws(() => wrapping.unwrapMany(Buffer.alloc(40), 40), TypeError);
+});
+
+// Pseudonyms of actors and the keys of exports are made with it.
+test('HKDF-SHA-256 of the runtime: the cases of RFC 5869, appendix A', () => {
+  const ikm = '0b'.repeat(22);
+  const counting = (from: number, count: number): string =>
+    Buffer.from(Array.from({ length: count }, (_, n) => from + n)).toString('hex');
+  const rfc = [
+    [
+      ikm,
+      counting(0, 13),
+      counting(0xf0, 10),
+      '3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865',
+    ],
+    [
+      counting(0, 80),
+      counting(0x60, 80),
+      counting(0xb0, 80),
+      'b11e398dc80327a1c8e7f78c596a49344f012eda2d4efad8a050cc4c19afa97c59045a99cac7827271cb41c65e590e09da3275600c2f09b8367793a9aca3db71cc30c58179ec3e87c14c01d5c1f3434f1d87',
+    ],
+    [ikm, '', '', '8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8'],
+  ] as const;
+  for (const [key, salt, info, expected] of rfc)
+    assert.equal(
+      Buffer.from(hkdfSync('sha256', bytes(key), bytes(salt), bytes(info), expected.length / 2)).toString('hex'),
+      expected,
+    );
+});
+
+test('HKDF-SHA-256 of the runtime: every vector of Wycheproof', { skip }, () => {
+  let looked = 0;
+  for (const { tests } of groups('hkdf_sha256.json'))
+    // The published schema of this file.
+    for (const { ikm, salt, info, size, okm, result, tcId } of tests as readonly unknown[] as readonly HkdfCase[]) {
+      const derive = (): string => Buffer.from(hkdfSync('sha256', bytes(ikm), bytes(salt), bytes(info), size)).toString('hex');
+      if (result === 'invalid') assert.throws(derive, RangeError, String(tcId));
+      else assert.equal(derive(), okm, String(tcId));
+      looked += 1;
+    }
+  assert.ok(looked > 80);
 });
 
 // RFC 4231, test case 1, with the key padded to 32 bytes: HMAC pads keys with zeros, so the result is the same.

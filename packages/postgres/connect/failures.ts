@@ -10,6 +10,8 @@ const LOST_MESSAGES = /Connection terminated|Client has encountered a connection
 const LOST_CODES = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', '57P01', '57P02', '08000', '08003', '08006']);
 // A program that is no PostgreSQL answers the request for TLS with something else than one letter.
 const FOREIGN_MESSAGES = /error establishing an SSL connection|received unexpected|invalid response/i;
+/** How pg-pool says that nobody gave a connection back in time; a server that does not answer reads otherwise. */
+const POOL_MESSAGE = 'timeout exceeded when trying to connect';
 const TLS_MESSAGES = /does not support SSL|self-signed certificate|certificate|Hostname\/IP|wrong version number|SSL routines/i;
 // Worth another try within the same call: the server restarts, starts up, is full for a moment, or a network hiccup.
 const PASSING_CODES = new Set(['57P03', '53300', 'ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'EAI_AGAIN']);
@@ -43,6 +45,8 @@ export function connectFailure(error: unknown, target: ConnectionTarget): unknow
   if (code === CANCELLED) return new SafekeepError('statement-cancelled', { action: 'connecting' }, options);
   if (code === '42501') return new SafekeepError('privilege-missing', connectRight(target), options);
   if (code === '53300') return new SafekeepError('database-busy', { reason: 'too many clients' }, options);
+  if (message === POOL_MESSAGE)
+    return new SafekeepError('database-busy', { reason: 'this process uses all that it may have' }, options);
   if (FOREIGN_MESSAGES.test(message)) {
     return new SafekeepError('database-unreachable', { host, port, reason: 'what answers there is no PostgreSQL' }, options);
   }

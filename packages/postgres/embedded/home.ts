@@ -238,8 +238,14 @@ async function ensureRunning(home: string, cluster: Cluster): Promise<{ readonly
   }
   if (found === undefined) await initialise(cluster);
   const port = await start(cluster, remembered.port);
-  await createDatabase(cluster, port);
-  await remember(home, { ...remembered, port });
+  try {
+    await createDatabase(cluster, port);
+    await remember(home, { ...remembered, port });
+  } catch (error) {
+    // On a full disk, for one. Nobody is written down as its user yet, so nobody would stop it.
+    await stop(cluster);
+    throw error;
+  }
   return { port, started: running === undefined };
 }
 

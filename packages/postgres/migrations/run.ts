@@ -67,6 +67,17 @@ async function readStatus(client: pg.ClientBase): Promise<readonly HistoryEntry[
   return state.hasHistory ? await readHistory(client) : [];
 }
 
+/**
+ * For whoever is about to work with the schema: what a newer Safekeep has made of it, this one does not know.
+ *
+ * @throws `migration-newer`.
+ */
+export function refuseNewerSchema({ history }: Pick<MigrationStatus, 'history'>): void {
+  const known = loadMigrations().map(({ version }) => version);
+  const found = standingVersions(history).find((version) => !known.includes(version));
+  if (found !== undefined) throw new SafekeepError('migration-newer', { found, newest: known.at(-1) ?? NONE });
+}
+
 /** The versions whose last step went up, oldest first. */
 function standingVersions(history: readonly HistoryEntry[]): readonly string[] {
   const last = new Map(history.map(({ version, direction }) => [version, direction]));
@@ -89,7 +100,7 @@ export async function migrateUp(db: Database, options: MigrateOptions = {}): Pro
       const landed = await readLanded(client);
       refuseForeign(landed, migrations);
       if (landed.some(({ version }) => version === migration.version)) return;
-      await execute(client, migration, 'up', landed);
+      await explained({ version: migration.version, direction: 'up', landed }, () => client.query(migration.up));
       await recordStep(client, migration, 'up');
     });
   }
@@ -111,8 +122,10 @@ export async function migrateDown(db: Database, options: MigrateOptions & { read
       const landed = await readLanded(client);
       const top = landed.at(-1);
       if (top?.version !== version) return top?.version ?? NONE;
-      await dropFunctionsOf(client, version);
-      await execute(client, { ...top, up: '' }, 'down', landed);
+      await explained({ version, direction: 'down', landed }, async () => {
+        await dropFunctionsOf(client, version);
+        await client.query(top.down);
+      });
       await recordStep(client, top, 'down');
       return landed.at(-2)?.version ?? NONE;
     });
@@ -140,22 +153,15 @@ async function step<Result>(db: Database, target: string, action: (client: pg.Cl
   }
 }
 
-async function execute(
-  client: pg.ClientBase,
-  migration: Migration,
-  direction: 'up' | 'down',
-  landed: readonly LandedMigration[],
-): Promise<void> {
+type Way = { readonly version: string; readonly direction: 'up' | 'down'; readonly landed: readonly LandedMigration[] };
+
+async function explained({ version, direction, landed }: Way, run: () => Promise<unknown>): Promise<void> {
   try {
-    await client.query(migration[direction]);
+    await run();
   } catch (cause) {
     if (isSafekeepError(cause) || codeOf(cause) === '55P03' || codeOf(cause) === '40P01') throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SafekeepError(
-      'migration-failed',
-      { version: migration.version, direction, reason, current: landed.at(-1)?.version ?? NONE },
-      { cause },
-    );
+    throw new SafekeepError('migration-failed', { version, direction, reason, current: landed.at(-1)?.version ?? NONE }, { cause });
   }
 }
 

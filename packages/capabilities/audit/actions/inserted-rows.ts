@@ -3,13 +3,12 @@ import type { Capture, Values } from '../model.ts';
 import { restoreInsert, type LaterChange, type Restored } from '../rules/restore.ts';
 import { readLater, type InboxRow } from '../store/inbox.ts';
 import { readLiveRows } from '../store/live-rows.ts';
-import { readValues } from './people.ts';
 
 /** A batch that ends within a longer row of events looks at most so far beyond itself; what lies farther is said to be incomplete. */
 const LATER_AT_MOST = 1_000_000;
 
-/** What an inserted row was like; by order number. */
-export type Inserted = ReadonlyMap<string, { readonly values: Values; readonly incomplete: boolean; readonly erased: boolean }>;
+/** What an inserted row was like; by the row of the inbox. */
+export type Inserted = ReadonlyMap<InboxRow, { readonly values: Values; readonly incomplete: boolean; readonly erased: boolean }>;
 
 type Batch = {
   readonly rows: readonly InboxRow[];
@@ -29,35 +28,35 @@ export async function findInsertedRows(client: pg.ClientBase, { rows, captureOf,
     beyond === null || first === undefined
       ? []
       : await readLater(client, { done: beyond, tables, afterNo: first.orderNo }, LATER_AT_MOST);
-  const all = new Map([...rows, ...later].map((row) => [row.orderNo, row]));
+  const all = new Map([...rows, ...later].map((row) => [`${row.orderNo} ${row.place}`, row]));
   const changes = changesOf([...all.values()].toSorted(byOrder), new Set(tables));
-  const found = new Map<string, { values: Values; incomplete: boolean; erased: boolean }>();
+  const found = new Map<InboxRow, { values: Values; incomplete: boolean; erased: boolean }>();
   const live = new Map<
     string,
-    { readonly capture: Capture; readonly waiting: Map<string, { orderNo: string; values: Values }[]> }
+    { readonly capture: Capture; readonly waiting: Map<string, { insert: InboxRow; values: Values }[]> }
   >();
   for (const insert of inserts) {
     const capture = captureOf(insert);
     const restored = restore(insert, changes);
-    if (restored.state === 'known') found.set(insert.orderNo, { values: restored.values, incomplete: false, erased: false });
+    if (restored.state === 'known') found.set(insert, { values: restored.values, incomplete: false, erased: false });
     else if (restored.state === 'lost' || capture === undefined) {
       const erased = restored.state === 'lost' && restored.erased;
-      found.set(insert.orderNo, { values: restored.values, incomplete: !erased, erased });
+      found.set(insert, { values: restored.values, incomplete: !erased, erased });
     } else {
       const name = `${capture.tenant} ${capture.table}`;
-      const table = live.get(name) ?? { capture, waiting: new Map<string, { orderNo: string; values: Values }[]>() };
+      const table = live.get(name) ?? { capture, waiting: new Map<string, { insert: InboxRow; values: Values }[]>() };
       live.set(name, table);
       const waiting = table.waiting.get(restored.record) ?? [];
       table.waiting.set(restored.record, waiting);
-      waiting.push({ orderNo: insert.orderNo, values: restored.values });
+      waiting.push({ insert, values: restored.values });
     }
   }
   for (const { capture, waiting } of live.values()) {
     const standing = await readLiveRows(client, capture, [...waiting.keys()]);
     for (const [record, all] of waiting) {
       const row = standing?.get(record);
-      for (const { orderNo, values } of all)
-        found.set(orderNo, { values: { ...row, ...values }, incomplete: row === undefined, erased: false });
+      for (const { insert, values } of all)
+        found.set(insert, { values: { ...row, ...values }, incomplete: row === undefined, erased: false });
     }
   }
   return found;
@@ -81,7 +80,7 @@ function changesOf(rows: readonly InboxRow[], tables: ReadonlySet<string>): Chan
       action: row.action,
       record: row.record,
       newRecord: row.newRecord,
-      old: row.old === null ? null : readValues(row.old),
+      old: row.old,
       keysOnly: row.keysOnly === true,
     };
     if (row.action === 'truncate') table.truncates.push(change);

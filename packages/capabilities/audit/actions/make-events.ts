@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import type pg from 'pg';
 import { newId, type Clock } from '@safekeep/core';
+import { actorMessage } from '@safekeep/crypto';
 import { ownerName, type KeyOwner, type SubjectKey } from '../../encryption/index.ts';
 import {
   QUARANTINE,
@@ -15,13 +16,12 @@ import {
 } from '../model.ts';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
-import { actorMessage } from '../rules/actor-proof.ts';
 import { blobContext, commit, linkBytes, readableBytes, SALT_BYTES, writeCommitments, writeSealed } from '../rules/leaf.ts';
 import type { InboxRow } from '../store/inbox.ts';
 import { normalised } from '../store/events.ts';
 import { readActorKeys, readTenants, type ActorBlocks } from '../store/sequencer.ts';
 import { findInsertedRows, type Inserted } from './inserted-rows.ts';
-import { findPeople, readValues, type People } from './people.ts';
+import { findPeople, type People } from './people.ts';
 
 /** Everything of an event but its place in the tree. */
 export type PreparedEvent = Omit<EventRow, 'era' | 'index' | 'sequencedAt'>;
@@ -97,7 +97,7 @@ type Found = { readonly capture: Capture | undefined; readonly inserted: Inserte
 
 function draftOf(row: InboxRow, { capture, inserted, people }: Found): Draft {
   if (row.kind !== 'change' || row.action === 'truncate') return ownDraft(row);
-  const restored = inserted.get(row.orderNo);
+  const restored = inserted.get(row);
   const [old, made] = changedOnly(row, restored?.values);
   const parts = withErased(partsOf(row, capture, people), row);
   const personal = [old, made].some((values) =>
@@ -114,10 +114,7 @@ function draftOf(row: InboxRow, { capture, inserted, people }: Found): Draft {
   const nobody = personal && parts.length === 0;
   if (nobody && capture?.paths.length !== 0) details['quarantined'] = true;
   if (row.actor === null && capture?.actor !== 'off') Object.assign(details, { login: row.login, application: row.application });
-  const columns =
-    row.action === 'update'
-      ? Object.keys(row.keysOnly === true ? (row.new === null ? {} : readValues(row.new)) : (made ?? {}))
-      : null;
+  const columns = row.action === 'update' ? Object.keys((row.keysOnly === true ? row.new : made) ?? {}) : null;
   return {
     row,
     capture,
@@ -164,8 +161,8 @@ function ownDraft(row: InboxRow): Draft {
 
 /** Of a row that was captured whole (its table had changed since it was mapped), what did not change says nothing. */
 function changedOnly(row: InboxRow, inserted: Values | undefined): readonly [Values | undefined, Values | undefined] {
-  const old = row.old === null ? undefined : readValues(row.old);
-  const made = inserted ?? (row.new === null ? undefined : readValues(row.new));
+  const old = row.old ?? undefined;
+  const made = inserted ?? row.new ?? undefined;
   if (row.action !== 'update' || old === undefined || made === undefined || row.keysOnly === true) return [old, made];
   const isChanged = (column: string): boolean =>
     !(column in old) || !(column in made) || JSON.stringify(old[column]) !== JSON.stringify(made[column]);

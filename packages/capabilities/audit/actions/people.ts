@@ -93,16 +93,11 @@ function deletedRows(client: pg.ClientBase, rows: readonly InboxRow[]): (table: 
   const read = async (table: string): Promise<readonly Values[]> => {
     const own = rows.filter((row) => row.action === 'delete' && row.table === table);
     const others = await readDeleted(client, [table], DELETED_AT_MOST);
-    return [...others, ...own].flatMap(({ old }) => (old === null ? [] : [readValues(old)]));
+    return [...others, ...own].flatMap(({ old }) => (old === null ? [] : [old]));
   };
   return (table) => {
     const reading = known.get(table) ?? read(table);
     known.set(table, reading);
     return reading;
   };
-}
-
-export function readValues(json: string): Values {
-  // Written by the capture functions: an object of texts, nulls and hashes by column.
-  return JSON.parse(json) as Values;
 }

@@ -20,6 +20,7 @@ import {
   makePartition,
   readCaptures,
   readCluster,
+  readDatabaseId,
   readMoment,
   readState,
   readTrees,
@@ -117,10 +118,7 @@ async function tryBatch(client: pg.ClientBase, ground: SequencerGround, wait: bo
   const state = await readState(client, await readCluster(client));
   const { snapshot, at, partition } = await readMoment(client);
   const limit = ground.batch ?? BATCH_AT_MOST;
-  // One more than fits tells whether anything is left.
-  const pending = await readPending(client, state, limit + 1);
-  const isFull = pending.length > limit;
-  const rows = isFull ? pending.slice(0, limit) : pending;
+  const { rows, isFull } = await readPending(client, state, limit);
   const beyond = isFull || state.target !== null ? state.done : null;
   const totals = await moveRows(client, ground, { rows, at, partition, beyond });
   // An idle call writes nothing: what nobody wrote to since is still all that is done.
@@ -336,7 +334,7 @@ async function publish(ground: SequencerGround, wait: boolean): Promise<Sequence
       const isNew = signed === undefined || signed.origin !== tree.origin || signed.size !== tree.size;
       const note = isNew ? signCheckpoint({ origin: tree.origin, size: tree.size, root: tree.root }, [ground.signer]) : signed.note;
       ground.observe?.('signed');
-      if (isNew) await ground.last.write(tree, note);
+      if (isNew) await ground.last.write(tree, note, await readDatabaseId(client));
       ground.observe?.('written');
       await insertCheckpoint(client, tree, { note, at: ground.clock.now() });
     }

@@ -3,10 +3,13 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
+import { openNote } from '@safekeep/tlog';
 import type { Command, CommandContext } from '../../capability.ts';
 import { beginErasure, drainBeforeErasure, forget } from '../actions/erase-subject.ts';
-import { audit as capability } from '../index.ts';
+import { lastCheckpoint, ownersOfLogs } from '../files/last-checkpoint.ts';
+import { audit as capability, keptCheckpoints, verifyDatabase } from '../index.ts';
 import { workbench } from '../testing/workbench.ts';
+import { witnessServer } from '../testing/witness-server.ts';
 import { continues, judgeLog, judgeProof, readHead } from '../verification/testing/independent-verifier.ts';
 
 const plain = (text: string): string => text;
@@ -228,4 +231,81 @@ test('questions are asked from the command line, and that somebody opened a hist
   await mkdir(join(home, 'full'));
   await writeFile(join(home, 'full', 'x'), '');
   await assert.rejects(run('audit export', { tiles: join(home, 'full') }), (error) => isSafekeepError(error, 'log-files-unfit'));
+});
+
+test('a log that was thrown away whole, with another begun in its place, is missed; the log of another database of this home is not', async (t) => {
+  const { verify, pool, home, sequence } = await bench(t);
+  assert.deepEqual(await verify(false), []);
+  const other = await workbench(t, { setUp: CLINIC });
+  await other.capture(TABLES, { subjects: { patient: { table: 'public.patients', key: 'id' } } });
+  await other.pool.query(`insert into patients values (1, 'Cy', 'c@d.e', 1)`);
+  // The other database is served by this home too, and signed first by it.
+  await other.sequence({ last: lastCheckpoint(home) });
+  assert.deepEqual(await verify(false), []);
+  await pool.query(
+    `delete from safekeep.audit_checkpoints; delete from safekeep.audit_tiles; delete from safekeep.audit_trees; truncate safekeep.audit_events`,
+  );
+  assert.deepEqual(await verify(false), ['log-rolled-back']);
+  await pool.query(`insert into patients values (77, 'New', 'n@e.w', 1)`);
+  await sequence();
+  assert.deepEqual(await verify(false), ['log-rolled-back'], 'also with a new log in its place');
+});
+
+test('a database without a log is whole and empty, also where its home has signed that of another', async (t) => {
+  const { verify, home } = await bench(t);
+  assert.deepEqual(await verify(false), []);
+  const second = await workbench(t, {});
+  const { faults } = await verifyDatabase(second.database, {
+    tenant: 'default',
+    verifierKey: second.sequencer.signer.verifierKey,
+    outside: await keptCheckpoints(home, 'default'),
+    owners: await ownersOfLogs(home),
+    wanted: [],
+    full: false,
+    pseudonymOf: second.sequencer.keys.pseudonymOf,
+    markOf: second.sequencer.keys.markOf,
+    valuesOf: async () => new Map(),
+    signal: new AbortController().signal,
+    progress: () => undefined,
+  });
+  assert.deepEqual(faults, []);
+});
+
+test('a witness countersigns what follows from what it has seen, is kept in the home, and every verification holds the log against it', async (t) => {
+  const { run, verify, pool, vkey } = await bench(t);
+  const server = await witnessServer(vkey);
+  t.after(server.close);
+  const ask = (input: object = {}) => run('audit witness', { url: server.url, vkey: server.vkey, ...input });
+  const { result, text } = await ask();
+  assert.deepEqual([result.size, result.witness], [5, 'witness.example/w1']);
+  assert.match(text, /^Countersigned by witness\.example\/w1 at 20/);
+  const kept = await readFile(result.file, 'utf8');
+  assert.deepEqual(
+    openNote(kept, [server.vkey, vkey]).signatures.map(({ keyName }) => keyName),
+    ['safekeep-test', 'witness.example/w1'],
+  );
+  await pool.query(`update patients set room = room + 1`);
+  assert.equal((await ask()).result.size, 7);
+  assert.equal((await ask()).result.size, 7, 'the same again');
+  assert.equal(server.seen().size, 7);
+  assert.deepEqual(await verify(), []);
+  const stranger = await witnessServer(vkey);
+  t.after(stranger.close);
+  await assert.rejects(ask({ url: stranger.url }), (error) => isSafekeepError(error, 'witness-refused'));
+  const unknown = await witnessServer(server.vkey);
+  t.after(unknown.close);
+  await assert.rejects(ask({ url: unknown.url, vkey: unknown.vkey }), (error) => isSafekeepError(error, 'witness-refused'));
+  await assert.rejects(ask({ url: 'http://127.0.0.1:1/' }), (error) => isSafekeepError(error, 'witness-unreachable'));
+  for (const input of [
+    { url: 'http://witness.example' },
+    { url: 'ftp://x' },
+    { url: 'https://a:b@witness.example' },
+    { vkey: 'none' },
+  ])
+    await assert.rejects(ask(input), (error) => isSafekeepError(error, 'usage'), JSON.stringify(input));
+  // The log is thrown away and written anew, with the home's own checkpoint put away too: the witness remembers.
+  await pool.query(
+    `delete from safekeep.audit_checkpoints; delete from safekeep.audit_tiles; delete from safekeep.audit_trees; truncate safekeep.audit_events`,
+  );
+  assert.deepEqual(await verify(false), ['log-rolled-back', 'log-rolled-back']);
 });

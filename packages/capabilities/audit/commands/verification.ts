@@ -4,6 +4,7 @@ import { isSafekeepError, SafekeepError } from '@safekeep/core';
 import { loadMap } from '@safekeep/capabilities/datamap';
 import manifest from '../../package.json' with { type: 'json' };
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
+import { ownersOfLogs } from '../files/last-checkpoint.ts';
 import { withAuditKeys } from '../keys/audit-keys.ts';
 import { NoteText } from '../model.ts';
 import { openEvents } from '../store/event-values.ts';
@@ -77,6 +78,7 @@ async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: 
   await tried(context, sequenceFirst);
   const { verifierKey } = await context.signer();
   const outside = await keptCheckpoints(context.home, context.tenant);
+  const owners = await ownersOfLogs(context.home);
   const wanted = await tablesOfMap(context);
   return await withAuditKeys(context, ({ subjectKeys, pseudonymOf, markOf }) =>
     withProgress(context, 'events', (progress) =>
@@ -84,6 +86,7 @@ async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: 
         tenant: context.tenant,
         verifierKey,
         outside,
+        owners,
         wanted,
         full,
         pseudonymOf,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { testServers } from '@safekeep/postgres/testing';
+import { readUnsequenced } from '../store/inbox.ts';
 import { workbench } from '../testing/workbench.ts';
 
 const CLINIC = `
@@ -47,12 +48,9 @@ for (const server of testServers()) {
     await bench.pool.query(`insert into notes values (2, 'free')`);
     await bench.pool.query(`delete from patients where id = 1`);
     await bench.pool.query(`truncate letters`);
-    const { rows } = await bench.pool.query(
-      `select action, table_name, record, links, old, new, actor, own from (
-         select * from safekeep.audit_inbox_even union all select * from safekeep.audit_inbox_odd) as i order by order_no`,
-    );
+    const rows = await bench.database.withClient((client) => readUnsequenced(client, 100));
     assert.deepEqual(
-      rows.map(({ action, table_name, record, links, actor }) => [action, table_name, record, links, actor]),
+      rows.map(({ action, table, record, links, actor }) => [action, table, record, links, actor]),
       [
         ['insert', 'public.patients', '1', ['1'], null],
         ['insert', 'public.patients', '2', ['2'], null],
@@ -67,10 +65,10 @@ for (const server of testServers()) {
         ['truncate', 'public.letters', null, null, null],
       ],
     );
-    assert.deepEqual([rows[2].old, rows[2].new], [{ email: 'a@b.c' }, { email: 'x@y.z' }]);
-    assert.deepEqual(rows[6].new, { patient_id: '2', body: 'free' });
-    assert.equal(rows[7].old.email, 'x@y.z');
-    assert.deepEqual(rows[10].own, { details: { rows: '1' } });
+    assert.deepEqual([rows[2]?.old, rows[2]?.new], [{ email: 'a@b.c' }, { email: 'x@y.z' }]);
+    assert.deepEqual(rows[6]?.new, { patient_id: '2', body: 'free' });
+    assert.equal(rows[7]?.old?.['email'], 'x@y.z');
+    assert.deepEqual(JSON.parse(rows[10]?.own ?? ''), { details: { rows: '1' } });
 
     await bench.pool.query('alter table patients rename column email to mail');
     await bench.pool.query(`update patients set mail = 'new' where id = 2`);
@@ -80,5 +78,46 @@ for (const server of testServers()) {
     await bench.pool.query('alter table persons rename to patients');
     await bench.pool.query('alter table patients rename column mail to email');
     assert.deepEqual(await bench.fingerprint(), before);
+  });
+}
+
+for (const server of testServers()) {
+  test(`rows before and after a statement are paired by their key, also where it moves, on PostgreSQL ${server.name}`, async (t) => {
+    const setUp = `create table things (id integer primary key, v text);
+      create function push() returns trigger language plpgsql as 'begin new.id := new.id + 1000; return new; end';`;
+    const bench = await workbench(t, { setUp, server });
+    const tables = { 'public.things': { of: 'none', note: 'x', audit: { writes: true }, columns: { id: plain, v: plain } } };
+    await bench.apply(bench.intent(tables));
+    // What a caller puts in front of pg_catalog must not be found by the capture.
+    await bench.pool.query(
+      `create schema hostile; create function hostile.array_agg(anyarray) returns text[] language sql as 'select null::text[]'`,
+    );
+    const changes = async (statement: string): Promise<readonly object[]> => {
+      const before = new Set((await read()).map(({ orderNo }) => orderNo));
+      await bench.pool.query(`begin; set local search_path = hostile, pg_catalog, public; ${statement}; commit`);
+      return (await read())
+        .filter(({ orderNo }) => !before.has(orderNo))
+        .map(({ action, record, newRecord, old, new: made }) => ({ action, record, newRecord, old, made }));
+    };
+    const read = () => bench.database.withClient((client) => readUnsequenced(client, 10_000));
+
+    await changes(`insert into things select n, 'v' || n from generate_series(1, 600) as n`);
+    const all = await changes(`update things set v = v || '!' where id <= 520`);
+    assert.equal(all.length, 520);
+    assert.deepEqual(
+      all.find((change) => 'record' in change && change.record === '300'),
+      { action: 'update', record: '300', newRecord: null, old: { v: 'v300' }, made: { v: 'v300!' } },
+    );
+    assert.deepEqual(await changes(`update things set v = v where id = 1`), []);
+    assert.deepEqual(await changes(`update things set id = 2000, v = null where id = 1`), [
+      { action: 'update', record: '1', newRecord: '2000', old: { id: '1', v: 'v1!' }, made: { id: '2000', v: null } },
+    ]);
+    const swapped = await changes(`update things set id = case id when 599 then 3000 else 3001 end where id in (599, 600)`);
+    const counted = (action: string): number => swapped.filter((change) => 'action' in change && change.action === action).length;
+    assert.deepEqual([swapped.length, counted('delete'), counted('insert')], [4, 2, 2]);
+    await bench.pool.query('create trigger push before update on things for each row execute function push()');
+    assert.deepEqual(await changes(`update things set v = 'w' where id = 2`), [
+      { action: 'update', record: '2', newRecord: '1002', old: { id: '2', v: 'v2!' }, made: { id: '1002', v: 'w' } },
+    ]);
   });
 }

@@ -8,7 +8,7 @@ import {
   type DataMap,
   type MappedTable,
 } from '@safekeep/core';
-import { findTable, type Catalog, type Column, type Table } from '@safekeep/postgres';
+import { findTable, type Catalog, type Column, type PrimaryKey, type Table } from '@safekeep/postgres';
 import type { Contributor, Desired, DesiredObject, Note } from '../../plan/index.ts';
 import type { Capture, CapturedColumn, CapturedHop, CapturedPath, ColumnForm } from '../model.ts';
 import {
@@ -16,6 +16,7 @@ import {
   deleteDefinition,
   dropStatements,
   dropTriggersStatement,
+  isExact,
   ownStatement,
   PROBE_CAPTURE,
   upsertDefinition,
@@ -65,7 +66,7 @@ function captureOf(place: Place): Desired {
 
 function objectOf(shape: CaptureShape): DesiredObject {
   const { functions, triggers } = captureParts(shape);
-  const { partitioned: _, ...described } = shape;
+  const { partitioned: _, paired: __, ...described } = shape;
   const capture: Capture = {
     ...described,
     triggers: triggers.map(({ name }) => name),
@@ -99,28 +100,31 @@ function objectOf(shape: CaptureShape): DesiredObject {
 }
 
 function shapeOf(place: Place): CaptureShape {
-  const { map, tenant, mapped, table } = place;
+  const { map, catalog, tenant, mapped, table } = place;
   const paths = pathsOf(place);
   const excluded = new Set<string>(mapped.compliance === 'columns' ? COMPLIANCE_FIELDS : []);
   const columns = table.columns
     // A generated column follows from the others, and says nothing in a trigger where it is virtual.
     .filter(({ name, generated }) => generated === null && !excluded.has(name))
     .map((column) => capturedColumn(column, mapped, paths));
+  const key = keyColumns(table)
+    .flatMap((name) => table.columns.filter((column) => column.name === name))
+    .map((column) => capturedColumn(column, mapped, paths));
   const rule = mapped.tenant ?? map.tenant;
+  const partitioned = table.kind === 'partitioned-table' || table.partition !== null || table.inherits.length > 0;
   return {
     tenant,
     table: mapped.name,
     schema: table.schema,
     name: table.name,
-    key: keyColumns(table)
-      .flatMap((name) => table.columns.filter((column) => column.name === name))
-      .map((column) => capturedColumn(column, mapped, paths)),
+    key,
     columns,
     paths: paths.map(({ path }) => path),
     fate: mapped.onErasure === null ? 'erasable' : 'kept',
     actor: mapped.audit.actor,
     tenantColumn: rule.kind === 'column' && table.columns.some(({ name }) => name === rule.column) ? rule.column : null,
-    partitioned: table.kind === 'partitioned-table' || table.partition !== null || table.inherits.length > 0,
+    partitioned,
+    paired: !partitioned && namesOneRow(table) && key.every(isExact) && !hasChildren(catalog, table),
   };
 }
 
@@ -176,7 +180,22 @@ function formOf({ baseType, isArray }: Column): ColumnForm {
 }
 
 /** The primary key, else columns that are unique and never null. */
-function keyColumns(table: Table): readonly string[] {
+function keyOf(table: Table): PrimaryKey | undefined {
   const isKnown = (name: string): boolean => table.columns.some((column) => column.name === name && column.notNull);
-  return table.primaryKey?.columns ?? table.uniques.find(({ columns }) => columns.every(isKnown))?.columns ?? [];
+  return table.primaryKey ?? table.uniques.find(({ columns }) => columns.every(isKnown));
+}
+
+function keyColumns(table: Table): readonly string[] {
+  return keyOf(table)?.columns ?? [];
+}
+
+/** A deferrable key may be there twice when a statement ends. */
+function namesOneRow(table: Table): boolean {
+  const key = keyOf(table);
+  return key?.deferral === 'not-deferrable' && !key.withoutOverlaps;
+}
+
+/** Their rows come with those of the parent, and their keys are their own. */
+function hasChildren(catalog: Catalog, { schema, name }: Table): boolean {
+  return catalog.tables.some(({ inherits }) => inherits.some((parent) => parent.schema === schema && parent.table === name));
 }

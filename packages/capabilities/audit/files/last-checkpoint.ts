@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SafekeepError } from '@safekeep/core';
 import { peekCheckpoint, type Checkpoint } from '@safekeep/tlog';
@@ -10,8 +10,8 @@ import { codeOf } from '@safekeep/postgres';
  */
 export type LastCheckpoint = {
   readonly read: (log: LogName) => Promise<(Checkpoint & { readonly note: string }) | undefined>;
-  /** On disk before it returns. Only under the sequencer's lock. */
-  readonly write: (log: LogName, note: string) => Promise<void>;
+  /** On disk before it returns. Only under the sequencer's lock. `database` is remembered beside it: see {@link ownersOfLogs}. */
+  readonly write: (log: LogName, note: string, database: string) => Promise<void>;
 };
 
 /** All eras of a log have one file: it holds the newest era's checkpoint. */
@@ -21,7 +21,7 @@ const SAFE = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 export function lastCheckpoint(home: string): LastCheckpoint {
   const directory = join(home, 'audit');
-  const pathOf = (log: LogName): string => join(directory, `${fileName(log)}.checkpoint`);
+  const pathOf = (log: LogName): string => join(directory, `${logName(log)}.checkpoint`);
   return {
     read: async (log) => {
       const path = pathOf(log);
@@ -37,10 +37,12 @@ export function lastCheckpoint(home: string): LastCheckpoint {
         );
       }
     },
-    write: async (log, note) => {
+    write: async (log, note, database) => {
       const path = pathOf(log);
       try {
         await mkdir(directory, { recursive: true, mode: 0o700 });
+        const owner = ownerPath(path);
+        if ((await readOwner(owner)) !== database) await writeFile(owner, `${database}\n`, { mode: 0o600 });
         const half = `${path}.new`;
         const file = await open(half, 'w', 0o600);
         try {
@@ -67,8 +69,40 @@ export function lastCheckpoint(home: string): LastCheckpoint {
   };
 }
 
-/** A tenant's name comes from a row and must not become a path. */
-function fileName({ tenant, origin }: LogName): string {
+/** What files of a log begin with. A tenant's name comes from a row and must not become a path. */
+export function logName({ tenant, origin }: LogName): string {
   const id = /\/([0-9a-f]{8})(?:-\d+)?$/.exec(origin)?.[1] ?? 'log';
   return `${SAFE.test(tenant) ? tenant : `x${Buffer.from(tenant).toString('hex').slice(0, 120)}`}-${id}`;
+}
+
+function ownerPath(path: string): string {
+  return path.replace(/\.checkpoint$/, '.database');
+}
+
+async function readOwner(path: string): Promise<string | undefined> {
+  try {
+    return (await readFile(path, 'utf8')).trim();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * In which database each log that the home has a checkpoint of was signed, by the 8 hex digits of its origin. A home may serve several
+ * databases: without this a log that was thrown away whole could not be told from one of another database.
+ */
+export async function ownersOfLogs(home: string): Promise<ReadonlyMap<string, string>> {
+  const directory = join(home, 'audit');
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  });
+  const owners = new Map<string, string>();
+  for (const name of names) {
+    const id = /-([0-9a-f]{8})\.database$/.exec(name)?.[1];
+    const owner = id === undefined ? undefined : await readOwner(join(directory, name));
+    if (id !== undefined && owner !== undefined) owners.set(id, owner);
+  }
+  return owners;
 }

@@ -15,6 +15,8 @@ const INBOX_COLUMNS = `(tenant_id, xid, order_no, at, kind, action, table_name, 
 export type CaptureShape = Omit<Capture, 'triggers' | 'functions'> & {
   /** Rows that move between partitions and are written into them by name are seen by row triggers alone. */
   readonly partitioned: boolean;
+  /** A key that names one row at the end of each statement: by it the rows before and after a statement are paired. */
+  readonly paired: boolean;
 };
 
 export type CaptureFunction = { readonly name: string; readonly statement: string; readonly sha256: string };
@@ -37,12 +39,12 @@ export function captureParts(shape: CaptureShape): CaptureParts {
     return { name, statement, sha256: createHash('sha256').update(body).digest('hex') };
   };
   const insert = make('insert', shape.partitioned ? rowInsert(shape) : statementInsert(shape));
-  const update = make('update', rowUpdate(shape));
+  const update = make('update', shape.paired ? statementUpdate(shape) : rowUpdate(shape));
   const remove = make('delete', shape.partitioned ? rowDelete(shape) : statementDelete(shape));
   return { functions: [insert, update, remove], triggers: triggersOf(shape, { insert, update, remove }) };
 }
 
-type Made = { readonly insert: CaptureFunction; readonly update: CaptureFunction; readonly remove: CaptureFunction };
+type Made = Readonly<Record<'insert' | 'update' | 'remove', CaptureFunction>>;
 
 function triggersOf(shape: CaptureShape, { insert, update, remove }: Made): readonly CaptureTrigger[] {
   const on = `${pg.escapeIdentifier(shape.schema)}.${pg.escapeIdentifier(shape.name)}`;
@@ -56,10 +58,15 @@ function triggersOf(shape: CaptureShape, { insert, update, remove }: Made): read
           'safekeep_audit_insert',
           `after insert on ${on} referencing new table as safekeep_new for each statement ${call(insert)}`,
         ),
-    trigger(
-      'safekeep_audit_update',
-      `after update on ${on} for each row when (old.* operator(pg_catalog.*<>) new.*) ${call(update)}`,
-    ),
+    shape.paired
+      ? trigger(
+          'safekeep_audit_update',
+          `after update on ${on} referencing old table as safekeep_old new table as safekeep_new for each statement ${call(update)}`,
+        )
+      : trigger(
+          'safekeep_audit_update',
+          `after update on ${on} for each row when (old.* operator(pg_catalog.*<>) new.*) ${call(update)}`,
+        ),
     shape.partitioned
       ? trigger('safekeep_audit_delete', `after delete on ${on} for each row ${call(remove)}`)
       : trigger(
@@ -264,40 +271,238 @@ end
 
 function statementInsert(shape: CaptureShape): string {
   const keyless = shape.key.length === 0;
-  const values = { old: 'null', new: keyless ? unlessErasing(pairs(shape.columns, 'r')) : 'null' };
-  const wide = { old: 'null', new: unlessErasing(wholeRow('r')) };
-  return statementBody(shape, { table: 'safekeep_new', action: `'insert'`, values, wide });
+  return statementBody(shape, {
+    action: 'insert',
+    row: keyless ? null : [keyOf(shape, 'r'), ...linkList(shape, 'r')],
+    values: { old: 'null', new: keyless ? unlessErasing(pairs(shape.columns, 'r')) : 'null' },
+    wide: { old: 'null', new: unlessErasing(wholeRow('r')) },
+  });
 }
 
 function statementDelete(shape: CaptureShape): string {
-  const values = { old: unlessErasing(pairs(shape.columns, 'r')), new: 'null' };
-  const wide = { old: unlessErasing(wholeRow('r')), new: 'null' };
-  return statementBody(shape, { table: 'safekeep_old', action: `'delete'`, values, wide });
+  return statementBody(shape, {
+    action: 'delete',
+    row: [keyOf(shape, 'r'), ...linkList(shape, 'r'), ...shape.columns.map((column) => entryOf(column, 'r', 'erasing'))],
+    values: { old: unlessErasing(pairs(shape.columns, 'r')), new: 'null' },
+    wide: { old: unlessErasing(wholeRow('r')), new: 'null' },
+  });
 }
 
-type StatementBody = Body & { readonly table: string; readonly wide: Body['values'] };
+type StatementBody = {
+  readonly action: 'insert' | 'delete';
+  /** Of one change in a batch; null where each change is a row of the inbox of its own. */
+  readonly row: readonly string[] | null;
+  readonly values: Body['values'];
+  readonly wide: Body['values'];
+};
 
-function statementBody(shape: CaptureShape, { table, action, values, wide }: StatementBody): string {
-  const columns = [...shape.key, ...shape.columns].map((column) => `r.${name(column)}`);
-  const from = `from ${table} as r`;
+function statementBody(shape: CaptureShape, { action, row, values, wide }: StatementBody): string {
+  const from = `from ${action === 'insert' ? 'safekeep_new' : 'safekeep_old'} as r`;
+  const columns = [...new Set([...shape.key, ...shape.columns].map((column) => `r.${name(column)}`))];
+  const rows = (key: string, links: string, { old, new: made }: Body['values'], tenant: string): string =>
+    insertRow(shape, `'${action}'`, { tenant, record: key, newRecord: 'null', links, oldLinks: 'null', old, new: made }, from);
+  const whole = rows(wideKey(shape, 'r'), wideLinks(shape, 'r'), wide, pg.escapeLiteral(shape.tenant));
+  const mapped =
+    row === null
+      ? rows(keyOf(shape, 'r'), linksOf(shape, 'r'), values, tenantOf(shape, 'r'))
+      : insertBatches(shape, { action, row, tenant: tenantOf(shape, 'r'), from, sizes: ['r'], source: from });
   return `
 declare
   wide boolean := false;
+  erasing constant boolean := ${IS_ERASING};
 begin
-  -- Whether the table is still as it was mapped: what fails here is our reading of it, never the application's change.
-  begin
-    perform 1 from (select ${[...new Set(columns)].join(', ') || '1'} ${from} limit 0) as probe;
-  exception when undefined_column or datatype_mismatch then
-    wide := true;
-  end;
+${unlessAsMapped(columns, from)}
   if wide then
-${insertRow(shape, action, { tenant: pg.escapeLiteral(shape.tenant), record: wideKey(shape, 'r'), newRecord: 'null', links: wideLinks(shape, 'r'), oldLinks: 'null', ...wide }, from)}
+${whole}
   else
-${insertRow(shape, action, { tenant: tenantOf(shape, 'r'), record: keyOf(shape, 'r'), newRecord: 'null', links: linksOf(shape, 'r'), oldLinks: 'null', ...values }, from)}
+${mapped}
   end if;
   return null;
 end
 `;
+}
+
+/** Whether the table is still as it was mapped: what fails here is our reading of it, never the application's change. */
+function unlessAsMapped(expressions: readonly string[], from: string): string {
+  return `  begin
+    perform from (select ${expressions.join(', ') || '1'} ${from}) as probe where false;
+  exception when ${NOT_AS_MAPPED} then
+    wide := true;
+  end;`;
+}
+
+const NOT_AS_MAPPED = 'undefined_column or datatype_mismatch or undefined_function or cannot_coerce';
+
+/**
+ * Rows before and after are paired by their key. A key that one row left and no other took is paired with the one that came, where that
+ * is a single one; where one statement changes the keys of several rows, which became which cannot be told, and the log has it as the
+ * end of some keys and the beginning of others.
+ */
+function statementUpdate(shape: CaptureShape): string {
+  const key = sameKey(shape);
+  const changed = shape.columns.map((column) => isChanged(column, 'o', 'n'));
+  const any = `(${changed.join(' or ') || 'false'})`;
+  const pair = 'from safekeep_old as o, safekeep_new as n';
+  const join = `from safekeep_old as o join safekeep_new as n on ${key}`;
+  const update = { action: 'update', tenant: tenantOf(shape, 'n'), sizes: ['o', 'n'] } as const;
+  const rows = (mode: Erasing): readonly string[] => [
+    keyOf(shape, 'o'),
+    ...linkList(shape, 'n'),
+    ...oldLinkList(shape),
+    ...['o', 'n'].flatMap((row) =>
+      shape.columns.map((column, place) => `case when ${changed[place] ?? 'false'} then ${entryOf(column, row, mode)} end`),
+    ),
+  ];
+  return `
+declare
+  wide boolean := false;
+  erasing constant boolean := ${IS_ERASING};
+  moved bigint := 0;
+begin
+${unlessAsMapped([...changed, key, ...linkList(shape, 'n')], pair)}
+  if wide then
+${wideUpdate(shape)}
+    return null;
+  end if;
+  if not erasing then
+${insertBatches(shape, { ...update, row: rows('never'), from: `${join} where ${any}`, source: `${pair} where ${any} and ${key}` }, movedCount(key))}
+  else
+${insertBatches(shape, { ...update, row: rows('erasing'), from: `${join} where ${any}`, source: null })}
+    ${movedCount(key)}
+  end if;
+  if moved > 0 then
+${movedRows(shape, { key, changed })}
+  end if;
+  return null;
+end
+`;
+}
+
+function sameKey(shape: CaptureShape): string {
+  const equal = shape.key.map((column) => `o.${name(column)}${bytewise(column)} = n.${name(column)}${bytewise(column)}`);
+  return `(${equal.join(' and ')})`;
+}
+
+function movedCount(key: string): string {
+  return `moved := (select pg_catalog.count(*) from safekeep_old as o where not exists (select from safekeep_new as n where ${key}));`;
+}
+
+type Moved = { readonly key: string; readonly changed: readonly string[] };
+
+function movedRows(shape: CaptureShape, { key, changed }: Moved): string {
+  const left = `(select o.* from safekeep_old as o where not exists (select from safekeep_new as n where ${key}))`;
+  const came = `(select n.* from safekeep_new as n where not exists (select from safekeep_old as o where ${key}))`;
+  const values = (row: string): string =>
+    `(${shape.columns.map((column, place) => `case when ${changed[place] ?? 'false'} then ${pair(column, row)} else '{}' end`).join(' operator(pg_catalog.||) ') || `'{}'::pg_catalog.jsonb`})`;
+  const one = {
+    tenant: tenantOf(shape, 'n'),
+    record: keyOf(shape, 'o'),
+    newRecord: keyOf(shape, 'n'),
+    links: linksOf(shape, 'n'),
+    oldLinks: linksOf(shape, 'o'),
+    old: unlessErasing(values('o')),
+    new: unlessErasing(values('n')),
+  };
+  const gone = [keyOf(shape, 'r'), ...linkList(shape, 'r'), ...shape.columns.map((column) => entryOf(column, 'r', 'erasing'))];
+  const batch = { tenant: tenantOf(shape, 'r'), sizes: ['r'], source: null } as const;
+  return `    if moved = 1 then
+${insertRow(shape, `'update'`, one, `from ${left} as o, ${came} as n`)}
+    else
+${insertBatches(shape, { ...batch, action: 'delete', row: gone, from: `from ${left} as r` })}
+${insertBatches(shape, { ...batch, action: 'insert', row: [keyOf(shape, 'r'), ...linkList(shape, 'r')], from: `from ${came} as r` })}
+    end if;`;
+}
+
+/** Of a table that is not as it was mapped: whole rows, paired by the primary key that it has now. */
+function wideUpdate(shape: CaptureShape): string {
+  const [old, made] = ['old', 'new'].map(
+    (
+      side,
+    ) => `(select t as whole, (select pg_catalog.jsonb_agg(pg_catalog.to_jsonb(t) operator(pg_catalog.->) a.attname order by a.attnum)
+          from pg_catalog.pg_index as i join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+         where i.indrelid = tg_relid and i.indisprimary) as key from safekeep_${side} as t)`,
+  );
+  const whole = (side: string): string => `case when ${side}.key is not null then ${unlessErasing(wholeRow(`${side}.whole`))} end`;
+  const either = (part: (row: string) => string): string => `coalesce(${part('n.whole')}, ${part('o.whole')})`;
+  const row = {
+    tenant: pg.escapeLiteral(shape.tenant),
+    record: either((side) => wideKey(shape, side)),
+    newRecord: 'null',
+    links: either((side) => wideLinks(shape, side)),
+    oldLinks: 'null',
+    old: whole('o'),
+    new: whole('n'),
+  };
+  return insertRow(
+    shape,
+    `'update'`,
+    row,
+    `from ${old} as o full join ${made} as n on o.key = n.key
+      where o.key is null or n.key is null or o.whole operator(pg_catalog.*<>) n.whole`,
+  );
+}
+
+type Batches = {
+  readonly action: 'insert' | 'update' | 'delete';
+  readonly row: readonly string[];
+  readonly tenant: string;
+  readonly from: string;
+  /** Rows that are read: what could be large in them decides how many come together. */
+  readonly sizes: readonly string[];
+  /** From where one change is read alone, without what many need; null: always as if there were many. */
+  readonly source: string | null;
+};
+
+/** Changes that come together in one row of the inbox, and how large a stored value may be to come with others. */
+const TOGETHER = 256;
+const TOGETHER_BYTES = 2000;
+
+/**
+ * Many changes in one row of the inbox: a row for each would be written for longer than the application's own. One change, which is most
+ * of what is written, goes without window and aggregate: PostgreSQL begins each of them anew for every statement.
+ */
+function insertBatches(shape: CaptureShape, { action, row, tenant, from, sizes, source }: Batches, before = ''): string {
+  const large = sizes.flatMap((side) =>
+    shape.columns.filter(canBeLarge).map((column) => `pg_catalog.pg_column_size(${side}.${name(column)})`),
+  );
+  const isAlone = row.length > 1 && large.length > 0 && action !== 'insert';
+  const chunk = isAlone
+    ? `pg_catalog.sum(case when greatest(${large.join(', ')}) > ${TOGETHER_BYTES} then ${TOGETHER} else 1 end) over (rows unbounded preceding) / ${TOGETHER}`
+    : `pg_catalog.row_number() over () / ${TOGETHER}`;
+  const event = `array[${row.map((each) => `(${each})`).join(', ')}]::pg_catalog.text[]`;
+  const many = `from (select e.tenant, pg_catalog.array_agg(e.event) as many, pg_catalog.count(*)::integer as events
+        from (select ${tenant} as tenant, ${event} as event, ${chunk} as chunk ${from}) as e group by e.tenant, e.chunk) as s`;
+  const all = insertMany(shape, { action, tenant: 's.tenant', many: 's.many', events: 's.events', from: many });
+  if (source === null) return all;
+  const single = action === 'delete' ? 'safekeep_old' : 'safekeep_new';
+  const where = source.includes(' where ') ? 'and' : 'where';
+  const one = {
+    action,
+    tenant,
+    many: `array[${event}]`,
+    events: '1',
+    from: `${source} ${where} not exists (select from ${single} offset 1)`,
+  };
+  return `${insertMany(shape, one)}
+  if not found then
+${before}
+${all}
+  end if;`;
+}
+
+type Many = Readonly<Record<'action' | 'tenant' | 'many' | 'events' | 'from', string>>;
+
+function insertMany(shape: CaptureShape, { action, tenant, many, events, from }: Many): string {
+  const names = `array[${shape.columns.map((column) => pg.escapeLiteral(column.name)).join(', ')}]::pg_catalog.text[]`;
+  return bothInboxes(
+    (
+      table,
+    ) => `    insert into safekeep.${table} (tenant_id, xid, order_no, at, kind, action, table_name, names, many, events, keys_only,
+      actor, purpose, request, proof, backend, began, login, application)
+    select ${tenant}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', '${action}',
+      ${pg.escapeLiteral(shape.table)}, ${names}, ${many}, ${events}, nullif(erasing, false), ${SESSION}
+      ${from};`,
+  );
 }
 
 /** Before the INSERT, whose plan would else have a part for it that is begun anew for every row. */
@@ -321,18 +526,26 @@ type Written = Record<'tenant' | 'record' | 'newRecord' | 'links' | 'oldLinks' |
 };
 
 function insertRow(shape: CaptureShape, action: string, row: Written, from = ''): string {
-  const values = (table: string): string => `    insert into safekeep.${table} ${INBOX_COLUMNS}
+  return bothInboxes(
+    (table) => `    insert into safekeep.${table} ${INBOX_COLUMNS}
     select ${row.tenant}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', ${action},
       ${pg.escapeLiteral(shape.table)}, ${row.record}, ${row.newRecord}, ${row.links}, ${row.oldLinks}, ${row.old}, ${row.new},
       ${row.keysOnly ?? `nullif(${IS_ERASING}, false)`},
-      nullif(pg_catalog.current_setting('safekeep.actor', true), ''), nullif(pg_catalog.current_setting('safekeep.purpose', true), ''),
+      ${SESSION}
+      ${from};`,
+  );
+}
+
+const SESSION = `nullif(pg_catalog.current_setting('safekeep.actor', true), ''), nullif(pg_catalog.current_setting('safekeep.purpose', true), ''),
       nullif(pg_catalog.current_setting('safekeep.request', true), ''), nullif(pg_catalog.current_setting('safekeep.proof', true), ''),
-      pg_catalog.pg_backend_pid(), pg_catalog.now(), session_user, pg_catalog.current_setting('application_name')
-      ${from};`;
+      pg_catalog.pg_backend_pid(), pg_catalog.now(), session_user, pg_catalog.current_setting('application_name')`;
+
+/** The found of PL/pgSQL afterwards is that of the INSERT that ran. */
+function bothInboxes(statement: (table: string) => string): string {
   return `  if pg_catalog.mod((pg_catalog.date_part('epoch', pg_catalog.now()) / 600)::bigint, 2) = 0 then
-${values('audit_inbox_even')}
+${statement('audit_inbox_even')}
   else
-${values('audit_inbox_odd')}
+${statement('audit_inbox_odd')}
   end if;`;
 }
 
@@ -378,10 +591,55 @@ export function pairs(columns: readonly CapturedColumn[], row: string): string {
   return objects.length === 0 ? `'{}'::pg_catalog.jsonb` : `(${objects.join(' operator(pg_catalog.||) ')})`;
 }
 
+/** Whether the texts of a key are the same when, and only when, `=` says so. */
+export function isExact({ type }: CapturedColumn): boolean {
+  return EXACT.test(type) || TEXTS.test(type);
+}
+
+/** Equal in a collation of one's own may be what is not the same. */
+function bytewise({ type }: CapturedColumn): string {
+  return TEXTS.test(type) ? ' collate pg_catalog."C"' : '';
+}
+
+function canBeLarge({ form }: CapturedColumn): boolean {
+  return form === 'large' || form === 'hex';
+}
+
+/** Types of which two values are equal when, and only when, they are the same bytes. */
+const EXACT =
+  /^(smallint|integer|bigint|boolean|uuid|date|timestamp without time zone|timestamp with time zone|timestamp|bytea|name|oid|"char")$/;
+const TEXTS = /^(text|character varying(\(\d+\))?)$/;
+
+/** Whether the bytes of a column differ, whatever operators its type has: json has none, and to numeric 1.0 is 1.00. */
+function isChanged(column: CapturedColumn, old: string, made: string): string {
+  const [before, after] = [`${old}.${name(column)}`, `${made}.${name(column)}`];
+  if (isExact(column)) return `${before}${bytewise(column)} is distinct from ${after}${bytewise(column)}`;
+  return `pg_catalog.record_image_ne(row(${before}), row(${after}))`;
+}
+
+type Erasing = 'erasing' | 'never';
+
+/** A value in a batch: `=` and its text, `#` and hash and size as JSON, `-` one that was left out; null for null. */
+function entryOf(column: CapturedColumn, row: string, mode: Erasing): string {
+  const text = `'=' || ${textOf(column, row)}`;
+  const value = `${row}.${pg.escapeIdentifier(column.name)}`;
+  const whole = canBeLarge(column)
+    ? `case when pg_catalog.pg_column_size(${value}) > ${LARGE_BYTES} then '#' || ${jsonOf(column, row)}::pg_catalog.text else ${text} end`
+    : text;
+  return mode === 'erasing' ? `case when erasing then '-' else ${whole} end` : whole;
+}
+
 /** A key as holds and subjects write it: parts joined by commas. */
 export function keyText(columns: readonly CapturedColumn[], row: string): string {
   if (columns.length === 0) return 'null';
-  return columns.map((column) => `safekeep.key_part(${textOf(column, row)})`).join(` || ',' || `);
+  return columns.map((column) => partOf(column, row)).join(` || ',' || `);
+}
+
+/** Of numbers and UUIDs nothing needs to be escaped. */
+const UNESCAPED = /^(smallint|integer|bigint|uuid)$/;
+
+function partOf(column: CapturedColumn, row: string): string {
+  return UNESCAPED.test(column.type) ? textOf(column, row) : `safekeep.key_part(${textOf(column, row)})`;
 }
 
 function keyOf(shape: CaptureShape, row: string): string {
@@ -391,6 +649,21 @@ function keyOf(shape: CaptureShape, row: string): string {
 function linksOf(shape: CaptureShape, row: string): string {
   if (shape.paths.length === 0) return 'null::pg_catalog.text[]';
   return `array[${shape.paths.map(({ link }) => keyText(columnsOf(shape, link), row)).join(', ')}]`;
+}
+
+function linkList(shape: CaptureShape, row: string): readonly string[] {
+  return shape.paths.map(({ link }) => keyText(columnsOf(shape, link), row));
+}
+
+/** Null where it stayed, else `=` and the key, or `-` for none. The key itself stays, else it is not this trigger's. */
+function oldLinkList(shape: CaptureShape): readonly string[] {
+  const key = new Set(shape.key.map((column) => column.name));
+  return shape.paths.map(({ link }) => {
+    const moving = columnsOf(shape, link).filter((column) => !key.has(column.name));
+    if (moving.length === 0) return 'null';
+    const changed = moving.map((column) => isChanged(column, 'o', 'n')).join(' or ');
+    return `case when ${changed} then coalesce('=' || ${keyText(columnsOf(shape, link), 'o')}, '-') end`;
+  });
 }
 
 function columnsOf(shape: CaptureShape, names: readonly string[]): readonly CapturedColumn[] {
@@ -413,15 +686,13 @@ function tenantOf(shape: CaptureShape, row: string): string {
 
 /** An event of how each of these rows stands, into the inbox. $1 the event's own part, then an array of texts for each column of the key. */
 export function remainStatement(capture: Capture): string {
-  const shape = { ...capture, partitioned: false };
+  const shape = { ...capture, partitioned: false, paired: false };
   const keys = capture.key.map((_, place) => `k${place}`);
   const equal = capture.key.map((column, place) => `r.${name(column)} = k.k${place}::${column.type}`);
   return `insert into safekeep.audit_inbox_even ${INBOX_COLUMNS.replace(')', ', own)')}
     select ${tenantOf(shape, 'r')}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', '${REMAIN}',
       ${pg.escapeLiteral(capture.table)}, ${keyOf(shape, 'r')}, null, ${linksOf(shape, 'r')}, null, null, ${pairs(capture.columns, 'r')}, null,
-      nullif(pg_catalog.current_setting('safekeep.actor', true), ''), nullif(pg_catalog.current_setting('safekeep.purpose', true), ''),
-      nullif(pg_catalog.current_setting('safekeep.request', true), ''), nullif(pg_catalog.current_setting('safekeep.proof', true), ''),
-      pg_catalog.pg_backend_pid(), pg_catalog.now(), session_user, pg_catalog.current_setting('application_name'), $1::pg_catalog.jsonb
+      ${SESSION}, $1::pg_catalog.jsonb
       from rows from (${keys.map((_, place) => `pg_catalog.unnest($${place + 2}::pg_catalog.text[])`).join(', ')}) as k (${keys.join(', ')})
       join ${pg.escapeIdentifier(capture.schema)}.${pg.escapeIdentifier(capture.name)} as r on ${equal.join(' and ')}`;
 }

@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import type { EventKind } from '../model.ts';
+import type { EventKind, Values } from '../model.ts';
 
-/** What capture and Safekeep itself wrote, as the sequencer reads it. JSON is text still: most of it is never looked into. */
+/** What capture and Safekeep itself wrote, as the sequencer reads it. */
 export type InboxRow = {
   readonly tenant: string;
   readonly orderNo: string;
@@ -13,8 +13,8 @@ export type InboxRow = {
   readonly newRecord: string | null;
   readonly links: readonly (string | null)[] | null;
   readonly oldLinks: readonly (string | null)[] | null;
-  readonly old: string | null;
-  readonly new: string | null;
+  readonly old: Values | null;
+  readonly new: Values | null;
   readonly keysOnly: boolean | null;
   readonly actor: string | null;
   readonly purpose: string | null;
@@ -25,12 +25,14 @@ export type InboxRow = {
   readonly login: string | null;
   readonly application: string | null;
   readonly own: string | null;
+  /** Its place among those that share an order number, because one statement made them. */
+  readonly place: number;
 };
 
 const COLUMNS = `i.tenant_id as tenant, i.order_no::text as "orderNo", ${micros('i.at')} as at, i.kind, i.action, i.table_name as "table",
-  i.record, i.new_record as "newRecord", i.links, i.old_links as "oldLinks", i.old::text, i.new::text, i.keys_only as "keysOnly", i.actor,
+  i.record, i.new_record as "newRecord", i.links, i.old_links as "oldLinks", i.old, i.new, i.keys_only as "keysOnly", i.actor,
   i.purpose, i.request, i.proof, i.backend, ((extract(epoch from i.began) * 1000000)::bigint)::text as began, i.login, i.application,
-  i.own::text`;
+  i.own::text, i.names, array_to_json(i.many)::text as many`;
 const BOTH = '(select * from safekeep.audit_inbox_even union all select * from safekeep.audit_inbox_odd) as i';
 
 /** An instant as text in UTC with microseconds, whatever the session's settings. */
@@ -45,19 +47,89 @@ export type Progress = { readonly done: string; readonly target: string | null; 
  * What is committed in the snapshot of this transaction (and in `target`, where one is being emptied) and not in `done`, in the order
  * in which it happened. Not by time or number alone: a transaction that commits late would be passed over for ever.
  */
-export async function readPending(
-  client: pg.ClientBase,
-  { done, target, cursorNo }: Progress,
-  limit: number,
-): Promise<readonly InboxRow[]> {
+export async function readPending(client: pg.ClientBase, { done, target, cursorNo }: Progress, limit: number): Promise<Pending> {
   const within = target === null ? '' : 'and pg_visible_in_snapshot(i.xid, $3::pg_snapshot) and i.order_no > $4::bigint';
-  const { rows } = await client.query<InboxRow>(
-    `select ${COLUMNS} from ${BOTH}
-      where i.xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(i.xid, $1::pg_snapshot) ${within}
-      order by i.order_no limit $2`,
+  const { rows } = await client.query<StoredRow & { found: number }>(
+    atMost('$2', `i.xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(i.xid, $1::pg_snapshot) ${within}`),
     target === null ? [done, limit] : [done, limit, target, cursorNo],
   );
-  return rows;
+  return { rows: rows.flatMap(eventsOf), isFull: rows.length < (rows[0]?.found ?? 0) };
+}
+
+/** Rows until so many events are reached: a row can be a batch of them. One row more than fits tells whether anything is left. */
+function atMost(limit: string, where: string, order = ''): string {
+  return `select ${COLUMNS}, i.found::float8 as found
+       from (select f.*, count(*) over () as found, sum(coalesce(f.events, 1)) over (order by f.order_no ${order}) - coalesce(f.events, 1) as before
+               from (select * from ${BOTH} where ${where} order by i.order_no ${order} limit ${limit}::bigint + 1) as f) as i
+      where i.before < ${limit}::bigint order by i.order_no ${order}`;
+}
+
+/** `isFull`: there is more than was asked for. */
+export type Pending = { readonly rows: readonly InboxRow[]; readonly isFull: boolean };
+
+type StoredRow = Omit<InboxRow, 'place'> & { readonly names: readonly string[] | null; readonly many: string | null };
+
+/** Of a batch, its events as they would stand by themselves. */
+function eventsOf(row: StoredRow): readonly InboxRow[] {
+  const { names, many, ...shared } = row;
+  if (many === null || names === null) return [{ ...shared, place: 0 }];
+  // Written by the capture functions: a list of texts for each change.
+  const changes = JSON.parse(many) as readonly (readonly (string | null)[])[];
+  const read = readers[row.action];
+  if (read === undefined) throw new Error(`There is no batch of ${row.action}`);
+  return changes.map((change, place) => ({ ...shared, place, ...read(change, names) }));
+}
+
+type Read = (change: readonly (string | null)[], names: readonly string[]) => Partial<InboxRow>;
+
+// As insertBatches of capture-sql.ts lists them: the key, the links, and of an UPDATE the links before; then the values by column.
+const readers: Readonly<Record<string, Read>> = {
+  insert: ([record = null, ...links]) => ({ record, links: orNone(links) }),
+  delete: ([record = null, ...rest], names) => {
+    const at = rest.length - names.length;
+    return { record, links: orNone(rest.slice(0, at)), old: valuesOf(names, rest, { at, other: at, all: true }) };
+  },
+  update: ([record = null, ...rest], names) => {
+    const at = rest.length - 2 * names.length;
+    const links = rest.slice(0, at / 2);
+    const before = rest.slice(at / 2, at);
+    const next = at + names.length;
+    return {
+      record,
+      links: orNone(links),
+      oldLinks: before.every((link) => link === null)
+        ? null
+        : before.map((link, place) => (link === null ? (links[place] ?? null) : link === '-' ? null : link.slice(1))),
+      old: valuesOf(names, rest, { at, other: next, all: false }),
+      new: valuesOf(names, rest, { at: next, other: at, all: false }),
+    };
+  },
+};
+
+function orNone(links: readonly (string | null)[]): readonly (string | null)[] | null {
+  return links.length === 0 ? null : links;
+}
+
+type Side = { readonly at: number; readonly other: number; readonly all: boolean };
+
+/** A column that changed is there before or after; one that did not is nowhere. */
+function valuesOf(names: readonly string[], change: readonly (string | null)[], { at, other, all }: Side): Values {
+  const values: Record<string, Values[string]> = {};
+  for (let place = 0; place < names.length; place += 1) {
+    const entry = change[at + place] ?? null;
+    if (entry === null && !all && (change[other + place] ?? null) === null) continue;
+    const value = entry === null || entry === '-' ? null : entry.startsWith('=') ? entry.slice(1) : hashed(entry);
+    const name = names[place] ?? '';
+    // Not by assignment: a column may be called as what objects inherit.
+    if (name === '__proto__') Object.defineProperty(values, name, { value, enumerable: true, configurable: true, writable: true });
+    else values[name] = value;
+  }
+  return values;
+}
+
+function hashed(entry: string): Values[string] {
+  // Written by entryOf of capture-sql.ts: `#` and hash and size.
+  return JSON.parse(entry.slice(1)) as Values[string];
 }
 
 /**
@@ -65,14 +137,15 @@ export async function readPending(
  * another cluster. Numbers outlive dump and restore.
  */
 export async function readUnsequenced(client: pg.ClientBase, limit: number): Promise<readonly InboxRow[]> {
-  const { rows } = await client.query<InboxRow>(
-    `select ${COLUMNS} from ${BOTH}
-      where not exists (select from safekeep.audit_events as e where e.order_no = i.order_no
-                          and e.sequenced_at >= (select coalesce(min(b.at), now()) - interval '2 days' from ${BOTH.replace(' as i', ' as b')}))
-      order by i.order_no limit $1`,
+  const { rows } = await client.query<StoredRow>(
+    atMost(
+      '$1',
+      `not exists (select from safekeep.audit_events as e where e.order_no = i.order_no
+                          and e.sequenced_at >= (select coalesce(min(b.at), now()) - interval '2 days' from ${BOTH.replace(' as i', ' as b')}))`,
+    ),
     [limit],
   );
-  return rows;
+  return rows.flatMap(eventsOf);
 }
 
 /** Everything that happened to rows of these tables after `afterNo`, as far as this transaction sees it. */
@@ -81,23 +154,24 @@ export async function readLater(
   { done, tables, afterNo }: { readonly done: string; readonly tables: readonly string[]; readonly afterNo: string },
   limit: number,
 ): Promise<readonly InboxRow[]> {
-  const { rows } = await client.query<InboxRow>(
-    `select ${COLUMNS} from ${BOTH}
-      where i.xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(i.xid, $1::pg_snapshot)
-        and i.table_name = any ($2::text[]) and i.order_no > $3::bigint and i.action <> 'insert'
-      order by i.order_no limit $4`,
+  const { rows } = await client.query<StoredRow>(
+    atMost(
+      '$4',
+      `i.xid >= pg_snapshot_xmin($1::pg_snapshot) and not pg_visible_in_snapshot(i.xid, $1::pg_snapshot)
+        and i.table_name = any ($2::text[]) and i.order_no > $3::bigint and i.action <> 'insert'`,
+    ),
     [done, tables, afterNo, limit],
   );
-  return rows;
+  return rows.flatMap(eventsOf);
 }
 
 /** Rows of these tables that were deleted and are not in the log yet, or only just. */
 export async function readDeleted(client: pg.ClientBase, tables: readonly string[], limit: number): Promise<readonly InboxRow[]> {
-  const { rows } = await client.query<InboxRow>(
-    `select ${COLUMNS} from ${BOTH} where i.table_name = any ($1::text[]) and i.action = 'delete' order by i.order_no desc limit $2`,
-    [tables, limit],
-  );
-  return rows;
+  const { rows } = await client.query<StoredRow>(atMost('$2', `i.table_name = any ($1::text[]) and i.action = 'delete'`, 'desc'), [
+    tables,
+    limit,
+  ]);
+  return rows.flatMap(eventsOf);
 }
 
 export type Inbox = 'audit_inbox_even' | 'audit_inbox_odd';

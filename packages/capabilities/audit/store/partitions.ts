@@ -1,5 +1,11 @@
 import type pg from 'pg';
 
+/**
+ * The words of the details of event `details`, as they are searched and indexed: 'simple' knows no language, so names and codes stay as
+ * they are. Numbers and words, the names of columns too.
+ */
+export const WORDS_OF_DETAILS = `pg_catalog.jsonb_to_tsvector('simple'::pg_catalog.regconfig, coalesce(details, 'null'::pg_catalog.jsonb), '["all"]'::pg_catalog.jsonb)`;
+
 type Client = Pick<pg.ClientBase, 'query'>;
 
 export type Partition = { readonly name: string; readonly bounds: string; readonly rows: number; readonly sizeBytes: number };
@@ -28,6 +34,31 @@ export async function readPartitionsBefore(
     [before],
   );
   return rows;
+}
+
+/** Closed months without a whole index of their words. Months that hold nothing need none. */
+export async function readUnindexed(client: Client, before: string): Promise<readonly string[]> {
+  const months = await readPartitionsBefore(client, before);
+  const { rows } = await client.query<{ name: string }>(
+    `select p.name from pg_catalog.unnest($1::text[]) as p (name)
+      where pg_catalog.pg_relation_size(('safekeep.' || pg_catalog.quote_ident(p.name))::pg_catalog.regclass) > 0
+        and not exists (select from pg_catalog.pg_index as i join pg_catalog.pg_class as c on c.oid = i.indexrelid
+                         where c.relname = p.name || '_words' and i.indisvalid
+                           and i.indrelid = ('safekeep.' || pg_catalog.quote_ident(p.name))::pg_catalog.regclass)
+      order by p.name`,
+    [months.map(({ name }) => name)],
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** Concurrently, and so outside of any transaction: erasures go on writing to closed months. */
+export async function indexMonth(client: pg.ClientBase, month: string): Promise<void> {
+  const name = client.escapeIdentifier(`${month}_words`);
+  // What an index that was broken off left behind.
+  await client.query(`drop index concurrently if exists safekeep.${name}`);
+  await client.query(
+    `create index concurrently ${name} on safekeep.${client.escapeIdentifier(month)} using gin ((${WORDS_OF_DETAILS}))`,
+  );
 }
 
 /** Drops a month. The trees still cover its events; their minimum index moves behind them. */

@@ -75,6 +75,17 @@ export async function readCluster(client: pg.ClientBase): Promise<Cluster> {
   return cluster;
 }
 
+/** This database among all others: that of a restored or promoted cluster is another one only where its system identifier is. */
+export async function readDatabaseId(client: Pick<pg.ClientBase, 'query'>): Promise<string> {
+  const { rows } = await client.query<{ id: string }>(
+    `select (select system_identifier::text from pg_catalog.pg_control_system()) || '/' || oid::text as id
+       from pg_catalog.pg_database where datname = pg_catalog.current_database()`,
+  );
+  const [found] = rows;
+  if (found === undefined) throw new Error('The server did not tell which database it is');
+  return found.id;
+}
+
 /** Before all that happened: nothing is visible in it. */
 const NOTHING_DONE = '3:3:';
 

@@ -51,6 +51,7 @@ async function bench(t: TestContext) {
       tenant: 'default',
       verifierKey: sequencer.signer.verifierKey,
       outside: [],
+      owners: new Map(),
       wanted: [],
       full: true,
       pseudonymOf: sequencer.keys.pseudonymOf,

@@ -44,6 +44,12 @@ export async function readProofFile(path: string): Promise<string> {
   }
 }
 
+/** Undefined where there is no such file. */
+export async function readOptional(path: string): Promise<string | undefined> {
+  const bytes = await readWithin(path);
+  return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
+}
+
 function missing(path: string): never {
   throw new SafekeepError('file-unreadable', { path, reason: 'ENOENT' });
 }

@@ -14,6 +14,7 @@ import type { LogVerification, RowValues } from './model.ts';
 import { readEntries, type EntryPlace } from './store/entries.ts';
 import { readCheckpoints, readToldMinimum, readTrees, type CheckpointRow, type TreeRow } from './store/log.ts';
 import { databaseReader } from './tiles-of-database.ts';
+import { readDatabaseId } from '../store/sequencer.ts';
 import { openSigned, verdict } from './verify-files.ts';
 
 /** Rows fetched at once: some megabytes. */
@@ -27,6 +28,8 @@ export type VerifyOptions = {
   readonly verifierKey: string;
   /** The last checkpoints of the tenant's logs that are kept outside of the database; of this log and of other databases'. */
   readonly outside: readonly string[];
+  /** In which database each of them was signed, by the 8 hex digits of its origin; see `ownersOfLogs`. */
+  readonly owners: ReadonlyMap<string, string>;
   /** Tables that the map wants in the log. */
   readonly wanted: readonly string[];
   /** Also what stands beside the entries, and every row of every captured table. */
@@ -56,7 +59,7 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
       checked += result.checked;
       newest = result.checkpoint;
     }
-    missingEras(trees, options, faults);
+    missingEras(trees, { ...options, database: await readDatabaseId(client) }, faults);
     await checkStanding(client, options, faults);
     if (options.full) await checkRows(client, { ...options, faults });
     const scope = ['signature', 'tree', 'entries', 'checkpoints', 'capture', ...(options.full ? ['contents', 'rows'] : [])];
@@ -155,11 +158,19 @@ async function checkPast(
   }
 }
 
-/** A log, or an era of it, that was signed once and is not there any more. Logs of other databases have other origins. */
-function missingEras(trees: readonly TreeRow[], { outside }: VerifyOptions, faults: FaultList): void {
+/**
+ * A log, or an era of it, that was signed once and is not there any more: also one that was thrown away whole, and another begun in its place.
+ * Logs of other databases of this home have other origins, and where it is not known whose they are, are taken for such.
+ */
+function missingEras(
+  trees: readonly TreeRow[],
+  { outside, owners, database }: Pick<VerifyOptions, 'outside' | 'owners'> & { readonly database: string },
+  faults: FaultList,
+): void {
   const own = new Set(trees.map(({ origin }) => withoutEra(origin)));
   for (const { origin, size } of outside.map(peekCheckpoint)) {
-    const isOther = own.size > 0 && !own.has(withoutEra(origin));
+    const owner = owners.get(withoutEra(origin).slice(-8));
+    const isOther = owner === undefined ? own.size > 0 && !own.has(withoutEra(origin)) : owner !== database;
     if (isOther || trees.some((tree) => tree.origin === origin)) continue;
     faults.add('log-rolled-back', `The log ${origin}, of which ${size} events were signed, is not in the database.`);
   }

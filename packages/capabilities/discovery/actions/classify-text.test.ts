@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { isSafekeepError, systemClock } from '@safekeep/core';
 import { testDatabase } from '@safekeep/postgres/testing';
 import { placeHold } from '../../holds/index.ts';
+import { planned, sequencerOf } from '../testing/planned.ts';
+import { classifyColumns, totalOf } from './classify-columns.ts';
 import { classifyColumn, classifyText, type ClassifyOrder } from './classify-text.ts';
 
 const ORDER: ClassifyOrder = {
@@ -107,4 +109,134 @@ test('nothing is redacted while a hold stands, nor in what is no text, and the r
   await assert.rejects(classifyColumn(database, { ...ORDER, redact: true }), /a hold stands/);
   assert.deepEqual((await pool.query('select body from notes')).rows, [{ body: 'ann@example.org' }]);
   assert.equal((await pool.query('select from safekeep.text_findings')).rowCount, 0);
+});
+
+test('a table that may not be read is told, and the other columns are looked at', async (t) => {
+  const { database, pool } = await testDatabase(t, { migrated: true });
+  await pool.query(`create table notes (id int primary key, body text); create table loose (body text);
+    insert into notes values (1, 'ann@example.org')`);
+  const columns = ['public.loose.body', 'public.gone.body', 'public.notes.body'];
+  const { classified, problems } = await classifyColumns(database, { ...ORDER, columns });
+  assert.deepEqual(
+    problems.map(({ column, error }) => [column, error.code]),
+    [
+      ['public.loose.body', 'text-column-unfit'],
+      ['public.gone.body', 'text-column-unfit'],
+    ],
+  );
+  assert.deepEqual(totalOf(classified), { rows: 1, flagged: 1, redacted: 0, unfollowed: 1 });
+});
+
+const NOTES = { 'public.notes': { columns: { id: { category: 'system' }, body: { category: 'user.content', free_text: true } } } };
+
+test('rows that changed after they were read, or came behind them, are looked at again as the log tells of them', async (t) => {
+  const bench = await planned(t, {
+    setUp: `create table notes (office text, id int, body text, seen int, primary key (office, id));
+      insert into notes select 'a,b', n, 'nothing of note', 0 from generate_series(10, 300) n`,
+  });
+  await bench.apply({ tables: NOTES });
+  const sequence = await sequencerOf(t, bench);
+  const look = async () => {
+    await sequence();
+    const { rows, flagged, followed, done } = await classifyColumn(bench.database, ORDER);
+    assert.deepEqual([followed, done], [true, true]);
+    return [rows, flagged];
+  };
+  assert.deepEqual(await look(), [291, 0]);
+  assert.deepEqual(await look(), [0, 0]);
+  await bench.pool.query(`
+    update notes set body = 'see ann@example.org' where id = 20;
+    update notes set seen = 1 where id > 100;
+    insert into notes values ('a,b', 1, 'behind: bob@example.org', 0), ('a\\b', 1, 'before all', 0), ('z', 1, 'new: eve@example.org', 0);
+    insert into notes values ('a,b', 2, 'gone again: max@example.org', 0); delete from notes where id = 2;
+    update notes set body = 'twice' where id = 30; update notes set body = 'twice: joe@example.org' where id = 30`);
+  assert.deepEqual(await look(), [5, 4]);
+  assert.deepEqual(await look(), [0, 0]);
+  const { rows } = await bench.pool.query(
+    'select rows_read::int as rows, rows_flagged::int as flagged from safekeep.text_findings',
+  );
+  assert.deepEqual(rows, [{ rows: 296, flagged: 4 }]);
+});
+
+test('what is not sequenced yet waits in the log, also over many events of other tables', async (t) => {
+  const bench = await planned(t, {
+    setUp: `create table notes (id int primary key, body text); create table others (id int primary key, body text);
+      insert into notes values (1, 'nothing'), (2, 'nothing')`,
+  });
+  await bench.apply({
+    tables: {
+      ...NOTES,
+      'public.others': { columns: { id: { category: 'system' }, body: { category: 'user.content' } } },
+    },
+  });
+  const sequence = await sequencerOf(t, bench);
+  const look = async () => (await classifyColumn(bench.database, ORDER)).rows;
+  assert.equal(await look(), 2);
+  await bench.pool.query(
+    `insert into others select n, 'x' from generate_series(1, 21000) n; update notes set body = 'a@example.org'`,
+  );
+  assert.equal(await look(), 0);
+  await sequence();
+  assert.equal(await look(), 2);
+});
+
+test('all is read again where the log cannot say what changed: it began later, or keys changed', async (t) => {
+  const bench = await planned(t, {
+    setUp: `create table notes (id int primary key, body text); insert into notes select n, 'nothing' from generate_series(1, 5) n`,
+  });
+  const sequence = await sequencerOf(t, bench);
+  const look = async () => {
+    await sequence();
+    const { rows, followed } = await classifyColumn(bench.database, ORDER);
+    return [rows, followed];
+  };
+  assert.deepEqual(await look(), [5, false]);
+  await bench.pool.query(`update notes set body = 'unseen: a@example.org' where id = 1`);
+  assert.deepEqual(await look(), [0, false]);
+  await bench.apply({ tables: NOTES });
+  assert.deepEqual(await look(), [5, true]);
+  await bench.pool.query('update notes set id = 0 where id = 5');
+  assert.deepEqual(await look(), [5, true]);
+  assert.deepEqual(await look(), [0, true]);
+  const { rows } = await bench.pool.query(
+    'select rows_read::int as rows, rows_flagged::int as flagged from safekeep.text_findings',
+  );
+  assert.deepEqual(rows, [{ rows: 5, flagged: 1 }]);
+});
+
+test('a change that is redacted comes back through the log once, and is then at rest', async (t) => {
+  const bench = await planned(t, {
+    setUp: `create table notes (id int primary key, body text); insert into notes values (1, 'x'), (2, 'y')`,
+  });
+  await bench.apply({ tables: NOTES });
+  const sequence = await sequencerOf(t, bench);
+  const look = async () => {
+    await sequence();
+    return (await classifyColumn(bench.database, { ...ORDER, redact: true })).redacted;
+  };
+  assert.equal(await look(), 0);
+  await bench.pool.query(`update notes set body = 'Call Jane Roe, SSN 536-90-4399, jane@example.org' where id = 1`);
+  assert.equal(await look(), 1);
+  const events = async () => (await bench.pool.query('select from safekeep.audit_events')).rowCount;
+  assert.equal(await look(), 0);
+  const before = await events();
+  assert.deepEqual([await look(), await events()], [0, before]);
+  assert.doesNotMatch((await bench.pool.query('select body from notes where id = 1')).rows[0].body, /Roe|4399|jane/);
+});
+
+test('a log of another tenant, and one whose person was erased, bring no rows', async (t) => {
+  const bench = await planned(t, {
+    setUp: `create table notes (id int primary key, body text); insert into notes values (1, 'x')`,
+  });
+  await bench.apply({ tables: NOTES });
+  const sequence = await sequencerOf(t, bench);
+  await sequence();
+  assert.equal((await classifyColumn(bench.database, ORDER)).rows, 1);
+  await bench.pool.query(`update notes set body = 'a@example.org'`);
+  await sequence();
+  // As an erasure leaves it.
+  await bench.pool.query(`update safekeep.audit_events set record = null where action = 'update'`);
+  assert.equal((await classifyColumn(bench.database, ORDER)).rows, 0);
+  await bench.pool.query(`insert into safekeep.tenants (tenant_id, name) values ('other', 'Other')`);
+  assert.deepEqual([(await classifyColumn(bench.database, { ...ORDER, tenant: 'other' })).followed], [false]);
 });

@@ -42,6 +42,8 @@ export type Scan = {
   readonly columns: readonly ColumnFinding[];
   readonly subjects: readonly ProposedSubject[];
   readonly problems: readonly TableProblem[];
+  /** Columns judged without the values that were wanted; they stay new for the next scan. */
+  readonly unlooked: ReadonlySet<string>;
   readonly unused: readonly Unused[];
   readonly known: SchemaKnowledge;
 };
@@ -99,7 +101,7 @@ async function look(client: pg.PoolClient, order: ScanOrder, memory: Memory): Pr
     const unused = await judge.unused(client, tables);
     const columns = tables.flatMap((table) => judge.findings(table));
     const subjects = proposeSubjects(tables.filter(isMappable), known, columns);
-    return { catalog, columns, subjects, problems: judge.problems, unused, known };
+    return { catalog, columns, subjects, problems: judge.problems, unlooked: judge.unlooked, unused, known };
   } finally {
     await endReading(client);
   }
@@ -108,6 +110,8 @@ async function look(client: pg.PoolClient, order: ScanOrder, memory: Memory): Pr
 /** What is found while a scan goes on. */
 class Judge {
   readonly problems: TableProblem[] = [];
+  /** Columns whose values were wanted and not to be had. */
+  readonly unlooked = new Set<string>();
   readonly #known: SchemaKnowledge;
   readonly #order: ScanOrder;
   readonly #memory: Memory;
@@ -151,14 +155,20 @@ class Judge {
       const open = this.#undecided(table);
       const trouble = readingTrouble(table, hidden);
       if (trouble !== undefined) this.#tell(table, trouble);
-      if (open.length === 0 || trouble?.code === 'no-right') continue;
-      const wishes = open.map((column) => ({ column: column.name, document: familyOf(column) === 'json' || column.isArray }));
+      this.#passOver(
+        table,
+        open.filter((column) => !column.privileges.select),
+      );
+      const readable = open.filter(isReadable);
+      if (readable.length === 0 || trouble?.code === 'no-right') continue;
+      const wishes = readable.map((column) => ({ column: column.name, document: familyOf(column) === 'json' || column.isArray }));
       const sample = await sampleTable(client, table, { wishes, seed: this.#order.seed ?? SEED });
       if ('code' in sample) {
         this.#tell(table, sample);
+        this.#passOver(table, readable);
         continue;
       }
-      for (const column of open) {
+      for (const column of readable) {
         const values = sample.get(column.name) ?? [];
         this.#weigh(table, column, {
           sample: { values: column.isArray ? elements(values) : values, source: 'sample' },
@@ -228,11 +238,14 @@ class Judge {
     return table.columns.filter((column) => {
       const name = columnName(table, column);
       const finding = this.#found.get(name);
-      if (finding === undefined || this.#seen.has(name) || !isReadable(column) || this.#verdict(table, column) !== undefined)
-        return false;
+      if (finding === undefined || this.#seen.has(name) || this.#verdict(table, column) !== undefined) return false;
       if (this.#order.sinceLast === true && this.#isOld(table, column)) return false;
       return isUndecided(column, finding);
     });
+  }
+
+  #passOver(table: Table, columns: readonly Column[]): void {
+    for (const column of columns) this.unlooked.add(columnName(table, column));
   }
 
   #tell(table: Table, { code, message }: TableTrouble): void {
@@ -280,8 +293,9 @@ function elements(values: readonly string[]): readonly string[] {
   ];
 }
 
-async function keep(database: Database, { tenant, clock }: ScanOrder, { catalog, columns }: Scan): Promise<void> {
-  const byName = new Map(columns.map((finding) => [finding.column, finding]));
+async function keep(database: Database, { tenant, clock }: ScanOrder, { catalog, columns, unlooked }: Scan): Promise<void> {
+  // What could not be looked at is not known: the next scan of what is new takes it up again.
+  const byName = new Map(columns.filter(({ column }) => !unlooked.has(column)).map((finding) => [finding.column, finding]));
   const findings = catalog.tables.flatMap((table) =>
     table.columns.flatMap((column) => {
       const name = columnName(table, column);

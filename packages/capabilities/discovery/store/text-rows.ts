@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { formatColumnName, SafekeepError, type ColumnRef } from '@safekeep/core';
 import { readCatalog, type Column } from '@safekeep/postgres';
+import type { FeedPlace } from '../../audit/index.ts';
 
 /** A row by its primary key as text, in the order of the key, and the text itself. */
 export type TextRow = { readonly key: readonly string[]; readonly text: string | null };
@@ -8,6 +9,8 @@ export type TextRow = { readonly key: readonly string[]; readonly text: string |
 export type TextFinding = {
   /** The key of the last row that was read; null before the first. */
   readonly readTo: readonly string[] | null;
+  /** How far the log of changes was followed for rows up to there; null where it was not. */
+  readonly followedTo: FeedPlace | null;
   readonly rows: number;
   readonly flagged: number;
   readonly kinds: Readonly<Record<string, number>>;
@@ -20,55 +23,63 @@ export async function lockTextFinding(client: pg.ClientBase, tenant: string, col
 }
 
 export async function readTextFinding(client: pg.ClientBase, tenant: string, column: string): Promise<TextFinding | undefined> {
-  const { rows } = await client.query<{ readTo: string[] | null; rows: string; flagged: string; kinds: Record<string, number> }>(
-    `select read_to as "readTo", rows_read as rows, rows_flagged as flagged, kinds from safekeep.text_findings where tenant_id = $1 and column_name = $2`,
+  const { rows } = await client.query<Omit<TextFinding, 'followedTo'> & { era: number | null; index: number | null }>(
+    `select read_to as "readTo", rows_read::float8 as rows, rows_flagged::float8 as flagged, kinds, feed_era as era, feed_index::float8 as index
+       from safekeep.text_findings where tenant_id = $1 and column_name = $2`,
     [tenant, column],
   );
   const [row] = rows;
-  return row === undefined
-    ? undefined
-    : { readTo: row.readTo, rows: Number(row.rows), flagged: Number(row.flagged), kinds: row.kinds };
+  if (row === undefined) return undefined;
+  const { era, index, ...finding } = row;
+  return { ...finding, followedTo: era === null || index === null ? null : { era, index } };
 }
 
 export async function writeTextFinding(
   client: pg.ClientBase,
   tenant: string,
-  finding: Omit<TextFinding, 'readTo'> & { readonly column: string; readonly readTo: readonly string[]; readonly at: Date },
+  finding: TextFinding & { readonly column: string; readonly at: Date },
 ): Promise<void> {
   await client.query(
-    `insert into safekeep.text_findings (tenant_id, column_name, read_to, rows_read, rows_flagged, kinds, updated_at) values ($1, $2, $3, $4, $5, $6, $7)
+    `insert into safekeep.text_findings (tenant_id, column_name, read_to, rows_read, rows_flagged, kinds, updated_at, feed_era, feed_index)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
      on conflict (tenant_id, column_name) do update set read_to = excluded.read_to, rows_read = excluded.rows_read, rows_flagged = excluded.rows_flagged,
-       kinds = excluded.kinds, updated_at = excluded.updated_at`,
+       kinds = excluded.kinds, updated_at = excluded.updated_at, feed_era = excluded.feed_era, feed_index = excluded.feed_index`,
     [
       tenant,
       finding.column,
-      JSON.stringify(finding.readTo),
+      finding.readTo === null ? null : JSON.stringify(finding.readTo),
       finding.rows,
       finding.flagged,
       JSON.stringify(finding.kinds),
       finding.at,
+      finding.followedTo?.era ?? null,
+      finding.followedTo?.index ?? null,
     ],
   );
 }
 
-type TextTable = {
+/** A column of free text with what its rows are found by, as the catalogue had it. */
+export type TextTable = {
+  readonly ref: ColumnRef;
+  /** The table as a statement names it. */
   readonly source: string;
-  readonly key: readonly string[];
-  readonly types: readonly string[];
+  readonly key: readonly { readonly name: string; readonly type: string }[];
   readonly column: Column;
 };
 
-async function textTable(client: pg.PoolClient, ref: ColumnRef): Promise<TextTable> {
+/** Throws `text-column-unfit`. */
+export async function findTextTable(client: pg.PoolClient, ref: ColumnRef): Promise<TextTable> {
   const catalog = await readCatalog(client, { schemas: [ref.schema] });
   const table = catalog.tables.find(({ name }) => name === ref.table);
   const column = table?.columns.find(({ name }) => name === ref.column);
   if (table === undefined || column === undefined) throw unfit(ref, 'there is no such column');
   const key = table.primaryKey?.columns ?? [];
   if (key.length === 0) throw unfit(ref, 'its table has no primary key to go on by');
+  if (!column.privileges.select) throw unfit(ref, 'this login may not read it');
   return {
+    ref,
     source: `${pg.escapeIdentifier(ref.schema)}.${pg.escapeIdentifier(ref.table)}`,
-    key: key.map((name) => pg.escapeIdentifier(name)),
-    types: key.map((name) => table.columns.find((each) => each.name === name)?.type ?? 'text'),
+    key: key.map((name) => ({ name, type: table.columns.find((each) => each.name === name)?.type ?? 'text' })),
     column,
   };
 }
@@ -77,23 +88,55 @@ function unfit(ref: ColumnRef, reason: string): SafekeepError {
   return new SafekeepError('text-column-unfit', { column: formatColumnName(ref), reason });
 }
 
+function keyOf({ key }: TextTable): string {
+  return key.map(({ name }) => `r.${pg.escapeIdentifier(name)}`).join(', ');
+}
+
 /** The types are the server's own words for what stands in its catalogue. */
-function keyValues(types: readonly string[]): string {
-  return types.map((type, place) => `$${place + 1}::text::${type}`).join(', ');
+function keyValues({ key }: TextTable): string {
+  return key.map(({ type }, place) => `$${place + 1}::text::${type}`).join(', ');
+}
+
+function textOf({ key, ref }: TextTable, letters: number): string {
+  const parts = key.map(({ name }) => `r.${pg.escapeIdentifier(name)}::text`).join(', ');
+  return `array[${parts}] as key, pg_catalog.left(r.${pg.escapeIdentifier(ref.column)}::text, ${letters}) as text`;
 }
 
 /** The rows behind a key, in the order of the primary key. A text is cut to `letters`. */
 export async function readTextRows(
   client: pg.PoolClient,
-  ref: ColumnRef,
+  table: TextTable,
   { after, limit, letters }: { readonly after: readonly string[] | null; readonly limit: number; readonly letters: number },
 ): Promise<readonly TextRow[]> {
-  const { source, key, types } = await textTable(client, ref);
-  const behind = after === null ? '' : `where (${key.join(', ')}) > (${keyValues(types)})`;
-  const { rows } = await client.query<{ key: string[]; text: string | null }>(
-    `select array[${key.map((column) => `${column}::text`).join(', ')}] as key, pg_catalog.left(${pg.escapeIdentifier(ref.column)}::text, ${letters}) as text
-       from ${source} ${behind} order by ${key.join(', ')} limit ${limit}`,
+  const behind = after === null ? '' : `where (${keyOf(table)}) > (${keyValues(table)})`;
+  const { rows } = await client.query<TextRow>(
+    `select ${textOf(table, letters)} from ${table.source} as r ${behind} order by ${keyOf(table)} limit ${limit}`,
     [...(after ?? [])],
+  );
+  return rows;
+}
+
+/** Those rows of these keys that still stand, up to and with the key `upTo`. A text is cut to `letters`. */
+export async function readTextRowsAgain(
+  client: pg.PoolClient,
+  table: TextTable,
+  {
+    keys,
+    upTo,
+    letters,
+  }: { readonly keys: readonly (readonly string[])[]; readonly upTo: readonly string[]; readonly letters: number },
+): Promise<readonly TextRow[]> {
+  if (keys.length === 0) return [];
+  const arrays = table.key.map((_, place) => keys.map((each) => each[place] ?? null));
+  const first = table.key.length + 1;
+  const given = table.key.map((_, place) => `$${first + place}::text[]`).join(', ');
+  const names = table.key.map((_, place) => `k${place}`).join(', ');
+  // Compared as the column's type, so that its index is used.
+  const fits = table.key.map(({ name, type }, place) => `r.${pg.escapeIdentifier(name)} = k.k${place}::${type}`).join(' and ');
+  const { rows } = await client.query<TextRow>(
+    `select ${textOf(table, letters)} from unnest(${given}) as k (${names}) join ${table.source} as r on ${fits}
+      where (${keyOf(table)}) <= (${keyValues(table)})`,
+    [...upTo, ...arrays],
   );
   return rows;
 }
@@ -108,10 +151,10 @@ export type Redaction = { readonly key: readonly string[]; readonly read: string
  */
 export async function writeRedactions(
   client: pg.PoolClient,
-  ref: ColumnRef,
+  table: TextTable,
   { tenant, redactions }: { readonly tenant: string; readonly redactions: readonly Redaction[] },
 ): Promise<number> {
-  const { source, key, types, column } = await textTable(client, ref);
+  const { ref, column } = table;
   if (column.type !== 'text' && column.type !== 'character varying')
     throw unfit(ref, `only columns of type text are redacted, and this one is ${column.type}`);
   if (!column.privileges.update) throw unfit(ref, 'this login may not write it');
@@ -119,12 +162,13 @@ export async function writeRedactions(
   const { rowCount: holds } = await client.query('select from safekeep.standing_holds where tenant_id = $1 limit 1', [tenant]);
   if (holds !== 0) throw unfit(ref, 'a hold stands, and what is redacted is gone for good');
   const name = pg.escapeIdentifier(ref.column);
+  const next = table.key.length + 1;
   let written = 0;
   for (const { key: values, read, redacted } of redactions) {
     // By bytes: a collation may hold different texts for equal.
     const { rowCount } = await client.query(
-      `update ${source} set ${name} = $${types.length + 1} where (${key.join(', ')}) = (${keyValues(types)})
-          and ${name} collate pg_catalog."C" = $${types.length + 2}`,
+      `update ${table.source} as r set ${name} = $${next} where (${keyOf(table)}) = (${keyValues(table)})
+          and r.${name} collate pg_catalog."C" = $${next + 1}`,
       [...values, redacted, read],
     );
     written += rowCount ?? 0;

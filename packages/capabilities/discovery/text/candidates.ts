@@ -73,6 +73,18 @@ const distinctMixed = kinds.filter(
 const distinctNumeric = kinds.filter(
   ({ needsCue, family, examples }) => !needsCue && family === 'national' && !/[A-Z]/i.test(examples[0] ?? ''),
 );
+/** Whether any of the kinds has this shape, asked of one pattern instead of some dozen: most of what stands in a text has none. */
+function shapesOf(some: readonly Kind[]): RegExp {
+  const patterns = some.flatMap(({ pattern }) => (pattern === null ? [] : [pattern]));
+  // References to groups by number would mean others in the whole, and flags are of the whole.
+  if (patterns.some(({ source, flags }) => flags !== '' || /\\[1-9]|\(\?<[a-z]/i.test(source)))
+    throw new Error('a pattern that cannot be joined');
+  return new RegExp(patterns.map(({ source }) => `(?:${source})`).join('|'));
+}
+
+const NEEDY_SHAPE = shapesOf(needy);
+const MIXED_SHAPE = shapesOf(distinctMixed);
+const NUMERIC_SHAPE = shapesOf(distinctNumeric);
 /** Of these a row of digits without any separator is believed: by length, first digits and check they are rare enough. */
 const RARE = new Set(['CN_RESIDENT_ID', 'CH_AHV', 'AE_EMIRATES_ID']);
 /** A kind whose value alone is believed when it is all there is: others of as weak a check would be guesses. */
@@ -248,6 +260,7 @@ function number(scan: Scan, start: number, end: number, begins: boolean): boolea
   if (/^\d{3}-\d{2}-\d{4}$/.test(value) && scan.check('US_SSN', start, end, 3, 0.85)) return true;
   if (scan.hasCueNear(start) && withCue(scan, start, end)) return true;
   if (
+    NUMERIC_SHAPE.test(value) &&
     distinctNumeric.some(
       (kind) =>
         (RARE.has(kind.name) || /\D/.test(value)) && kind.pattern?.test(value) === true && scan.check(kind.name, start, end, 4),
@@ -290,6 +303,7 @@ const ID_WORD =
 /** The kind whose word stands nearest before the value, among those whose shape and check fit. */
 function withCue(scan: Scan, start: number, end: number): boolean {
   const value = scan.text.slice(start, end);
+  if (!NEEDY_SHAPE.test(value)) return false;
   const before = contextBefore(scan.text, start);
   let best: { readonly kind: Kind; readonly at: number; readonly score: number } | undefined;
   for (const kind of needy) {
@@ -464,6 +478,7 @@ function distinct(scan: Scan, start: number, end: number, token: string): boolea
     /[\w-]/.test(scan.text[end] ?? '')
   )
     return false;
+  if (!MIXED_SHAPE.test(token)) return false;
   return distinctMixed.some((kind) => {
     if (kind.pattern?.test(token) !== true) return false;
     const near = kind.chance > 0.05 ? scan.hasCueNear(start) && lastCue(kind, contextBefore(scan.text, start)) >= 0 : true;

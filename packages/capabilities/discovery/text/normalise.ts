@@ -9,7 +9,8 @@ export type Normalised = {
 /** Nothing beyond here is shown, but it splits a number or an address for a machine: soft hyphen, zero width, direction marks. */
 const INVISIBLE = /[\u00AD\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]/;
 const DASH = /[\u2010-\u2015\u2212\uFE58\uFE63\uFF0D]/;
-const NOT_ASCII = /[^\u0000-\u007F]/;
+/** Beside ASCII the letters of western Europe and nothing else: all of them stay as they are (NFKC changes none of À to ÿ). */
+const NOT_WESTERN = /[^\u0000-\u007F\u00C0-\u00FF]/;
 const SPECIAL =
   /[\u00AD\u061C\u180E\u200B-\u200F\u2010-\u2015\u202A-\u202E\u2060-\u2064\u2066-\u2069\u2212\uFE58\uFE63\uFEFF\uFF0D]|(?![0-9])\p{Nd}/u;
 /** What is normalised together: a character with the marks on it, or the jamo of one Hangul syllable. */
@@ -20,7 +21,7 @@ const CLUSTER = /[\u1100-\u115F][\u1160-\u11A7]?[\u11A8-\u11FF]?|[\s\S]\p{M}{0,3
  * zero-width space hides nothing. Takes any UTF-16, lone surrogates included.
  */
 export function normalise(original: string): Normalised {
-  if (!NOT_ASCII.test(original)) return { text: original, starts: null, ends: null };
+  if (!NOT_WESTERN.test(original)) return { text: original, starts: null, ends: null };
   if (!SPECIAL.test(original) && original.normalize('NFKC') === original) return { text: original, starts: null, ends: null };
   const parts: string[] = [];
   const starts: number[] = [];

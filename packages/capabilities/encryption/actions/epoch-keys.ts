@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { SafekeepError, type Clock } from '@safekeep/core';
 import { KEY_BYTES, WrappingKey } from '@safekeep/crypto';
-import type { Database } from '@safekeep/postgres';
+import type { Database, Queryable } from '@safekeep/postgres';
 import { createKek, epochsOf, kekCheck, readKek, type Kek } from '../files/epochs.ts';
 import { withStoreLock } from '../files/lock.ts';
 import { LEASE_MS, type Epoch } from '../model.ts';
 import type { Roots } from '../roots/open.ts';
 import type { Root } from '../roots/root.ts';
 import { insertEpoch, readEpochs } from '../store/epochs.ts';
-import { inTenant } from '../store/transaction.ts';
+import { inTenant, standingOf } from '../store/transaction.ts';
 
 export type EpochGround = {
   readonly database: Database;
@@ -21,8 +21,11 @@ export type EpochGround = {
 export type EpochKeys = {
   /** Throws `key-epoch-destroyed`, `key-store-missing`, `key-file-broken`, `key-root-wrong`, `key-root-unreachable`. */
   readonly open: (tenant: string, epoch: number) => Promise<WrappingKey>;
-  /** Which epoch is the tenant's; its first is made on first use, committed by itself. Throws `key-store-foreign` too. */
-  readonly current: (tenant: string) => Promise<number>;
+  /**
+   * Which epoch is the tenant's; its first is made on first use, committed by itself. Asked within `db`, the caller's transaction,
+   * where that sees what others have committed, so that it waits for no second connection. Throws `key-store-foreign` too.
+   */
+  readonly current: (tenant: string, db?: Queryable) => Promise<number>;
   readonly forget: () => void;
 };
 
@@ -54,14 +57,26 @@ export function epochKeys(ground: EpochGround): EpochKeys {
   };
   return {
     open,
-    current: async (tenant) => {
-      const epochs = await inTenant(database, tenant, (client) => readEpochs(client, tenant));
-      const current = epochs.find(({ state }) => state === 'current') ?? (await beginEpochs(ground, tenant, epochs));
+    current: async (tenant, db) => {
+      const seen = db === undefined ? undefined : await currentWithin(db, tenant);
+      const current = seen ?? (await currentOutside(ground, tenant));
       await open(tenant, current.epoch);
       return current.epoch;
     },
     forget: () => opened.clear(),
   };
+}
+
+/** Undefined where the transaction cannot tell: it sees only what was committed before it began, or is of no tenant. */
+async function currentWithin(db: Queryable, tenant: string): Promise<Epoch | undefined> {
+  const standing = await standingOf(db);
+  if (standing.isolation !== 'read committed' || standing.tenant !== tenant) return undefined;
+  return (await readEpochs(db, tenant)).find(({ state }) => state === 'current');
+}
+
+async function currentOutside(ground: EpochGround, tenant: string): Promise<Epoch> {
+  const epochs = await inTenant(ground.database, tenant, (client) => readEpochs(client, tenant));
+  return epochs.find(({ state }) => state === 'current') ?? (await beginEpochs(ground, tenant, epochs));
 }
 
 /** The wrapped key of an epoch. Throws when it was destroyed, or is missing. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
 import { sealBytes } from '@safekeep/crypto';
+import { openDatabase } from '@safekeep/postgres';
 import { testServers } from '@safekeep/postgres/testing';
 import type { SubjectKey } from '../model.ts';
 import { CONTEXT, owner, workbench } from '../testing/workbench.ts';
@@ -105,11 +106,70 @@ for (const server of testServers()) {
       inTenant((client) => client.query("select * from safekeep.keys_by_id('default', '{}')"), { role: 'safekeep_auditor' }),
       /permission denied/,
     );
+    // The cursor over all of them is their tenant's too, and gives wrapped keys only.
+    const lines = await inTenant(
+      async (client) => {
+        await client.query("select safekeep.open_keys('default', null)");
+        return (await client.query<{ line: string }>('fetch all from safekeep_keys')).rows;
+      },
+      { role },
+    );
+    assert.equal(lines.filter(({ line }) => line.startsWith(id)).length, 1);
+    for (const refusal of [
+      { tenant: 'other', role, error: /another tenant/ },
+      { tenant: 'default', role: 'safekeep_auditor', error: /permission denied/ },
+    ])
+      await assert.rejects(
+        inTenant((client) => client.query("select safekeep.open_keys('default', null)"), refusal),
+        refusal.error,
+      );
     // Nobody who reads the table learns whose keys they are.
     const { rows } = await pool.query('select * from safekeep.encryption_keys');
     assert.ok(!JSON.stringify(rows).includes('patient'));
   });
 }
+
+test('many transactions at once that fill the pool make keys without waiting for a connection more each', async (t) => {
+  const bench = await workbench(t);
+  const few = await openDatabase(bench.url, { poolMax: 2 });
+  try {
+    const mine = bench.ring({ database: few });
+    // The keys of the epoch and of the owners are asked for outside of any transaction, once in a lease.
+    await bench.inTenant((client) => mine.subjectKeys.forSealing(client, [owner(1)]));
+    const inside = Promise.withResolvers<void>();
+    let count = 0;
+    const make = (number: number): Promise<number> =>
+      few.withClient(async (client) => {
+        await client.query("begin; select set_config('safekeep.tenant', 'default', true)");
+        count += 1;
+        if (count === 2) inside.resolve();
+        await inside.promise;
+        const { size } = await mine.subjectKeys.forSealing(client, [owner(number)]);
+        await client.query('commit');
+        return size;
+      });
+    assert.deepEqual(await Promise.all([make(2), make(3)]), [1, 1]);
+  } finally {
+    await few.close();
+  }
+});
+
+test('where the second connection is missing it is said, and nobody waits for ever', async (t) => {
+  const bench = await workbench(t);
+  const one = await openDatabase(bench.url, { poolMax: 1, connectTimeoutMs: 500 });
+  try {
+    const mine = bench.ring({ database: one });
+    await assert.rejects(
+      one.withClient(async (client) => {
+        await client.query("begin; select set_config('safekeep.tenant', 'default', true)");
+        await mine.subjectKeys.forSealing(client, [owner(1)]);
+      }),
+      (error) => isSafekeepError(error, 'database-busy'),
+    );
+  } finally {
+    await one.close();
+  }
+});
 
 test('a key whose transaction was rolled back is not used by the next one', async (t) => {
   const { ring, inTenant } = await workbench(t);

@@ -266,8 +266,7 @@ class Ring implements Keyring {
   /** The epoch that keys are made under now; until the transaction ends it stays the current one. */
   async #epochForMaking(db: Queryable, tenant: string): Promise<number> {
     await holdEpoch(db, tenant);
-    // By a transaction of its own, which sees what was committed since a stricter one began.
-    return await this.epochs.current(tenant);
+    return await this.epochs.current(tenant, db);
   }
 
   async #forOpening(db: Queryable, keyIds: readonly string[]): Promise<ReadonlyMap<string, SubjectKey | 'erased'>> {
@@ -291,8 +290,7 @@ class Ring implements Keyring {
   ): Promise<readonly string[]> {
     const { clock } = this.ground;
     const marks = await this.marksOf(tenant, subject, fates);
-    await holdEpoch(db, tenant);
-    const epoch = await this.epochs.current(tenant);
+    const epoch = await this.#epochForMaking(db, tenant);
     // One that was never made is remembered as destroyed: nobody makes it afterwards. Whoever makes it right now is waited for.
     const tombstones = marks.map((mark, number) => ({
       keyId: Buffer.from(createSealingKey().id, 'hex'),
@@ -548,7 +546,7 @@ async function insertVersion(
   }: ScopeOrder & { readonly version: number; readonly state: 'active' | 'pre-active' },
 ): Promise<ScopeKey> {
   const { id, bytes } = createSealingKey();
-  const epoch = await ring.epochs.current(tenant);
+  const epoch = await ring.epochs.current(tenant, db);
   const place = { tenant, keyId: Buffer.from(id, 'hex'), purpose, scope, mark: null, fate: null, version };
   const wrapped = wrapKey(await ring.epochs.open(tenant, epoch), place, bytes);
   bytes.fill(0);

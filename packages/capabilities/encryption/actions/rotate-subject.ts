@@ -30,7 +30,7 @@ export async function rotateSubject(ring: Keyring, tenant: string, person: Perso
     await lockOwners(client, tenant, marks);
     const owned = await readOwned(client, tenant, marks);
     if (owned.length === 0) throw new SafekeepError('key-unknown', { key: 'of that person' });
-    const epoch = await ring.epochs.current(tenant);
+    const epoch = await ring.epochs.current(tenant, client);
     const kek = await ring.epochs.open(tenant, epoch);
     const rotated: SubjectRotated[] = [];
     for (const [number, mark] of marks.entries()) {

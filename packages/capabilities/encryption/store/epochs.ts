@@ -62,7 +62,7 @@ export async function markDestroyed(
 /** Living keys that are still wrapped under another epoch than the current one. */
 export async function countUnder(db: Queryable, tenant: string, epoch: number): Promise<number> {
   const { rows } = await db.query(
-    'select count(*)::integer as count from safekeep.encryption_keys where tenant_id = $1 and epoch = $2 and wrapped is not null',
+    "select count(*)::integer as count from safekeep.encryption_keys where tenant_id = $1 and epoch = $2 and state <> 'shredded'",
     [tenant, epoch],
   );
   const [counted] = rows as readonly { readonly count: number }[]; // As the statement says.

@@ -217,13 +217,18 @@ export async function* linesOfKeys(
   { under, batch }: { readonly under: number | null; readonly batch: number },
 ): AsyncGenerator<readonly string[]> {
   await client.query('select safekeep.open_keys($1, $2)', [tenant, under]);
-  for (;;) {
-    const { rows } = await client.query<[string]>({
-      text: `fetch forward ${Math.trunc(batch)} from safekeep_keys`,
-      rowMode: 'array',
-    });
-    if (rows.length > 0) yield rows.map(([line]) => line);
-    if (rows.length < batch) break;
+  const text = `fetch forward ${Math.trunc(batch)} from safekeep_keys`;
+  const fetch = async (): Promise<readonly string[]> => {
+    const { rows } = await client.query<[string]>({ text, rowMode: 'array' });
+    return rows.map(([line]) => line);
+  };
+  // The server prepares the next ones while these are worked on.
+  for (let next: Promise<readonly string[]> | undefined = fetch(); next !== undefined;) {
+    const lines: readonly string[] = await next;
+    next = lines.length < batch ? undefined : fetch();
+    // Told by the await of the next round; nobody waits for it when the reader has stopped.
+    next?.catch(() => undefined);
+    if (lines.length > 0) yield lines;
   }
   await client.query('close safekeep_keys');
 }

@@ -5,7 +5,7 @@ import { isSafekeepError } from '@safekeep/core';
 import { job } from '../model.ts';
 import { openWorkshop, TENANT, until } from '../testing/workshop.ts';
 import { listJobs } from './list-jobs.ts';
-import { listSchedules, removeSchedule, setSchedule } from './schedules.ts';
+import { installSchedules, listSchedules, removeSchedule, setSchedule } from './schedules.ts';
 
 const kind = job({
   kind: 'nightly',
@@ -30,6 +30,25 @@ test('a schedule that is due becomes one job, however many workers there are, wi
   assert.deepEqual([first.kind, (await shop.show(first.id as never)).result], ['nightly', 7]);
   // One a minute: two only if a minute began meanwhile.
   assert.ok(done.length <= 2);
+});
+
+test('a kind that runs by itself is put on schedule once, and what somebody set for it stays', async (t) => {
+  const shop = await openWorkshop(t);
+  const hourly = job({ ...kind, kind: 'hourly', payload: Type.Object({}), schedule: '11 * * * *', run: async () => null });
+  const installed = await installSchedules(shop.database, [kind, hourly], TENANT);
+  assert.deepEqual(
+    installed.map(({ kind: name, cron, timeZone }) => [name, cron, timeZone]),
+    [['hourly', '11 * * * *', 'UTC']],
+  );
+  await setSchedule(shop.database, hourly, { tenant: TENANT, cron: '0 4 * * *', timeZone: 'Asia/Tokyo', payload: {} });
+  assert.deepEqual(await installSchedules(shop.database, [kind, hourly], TENANT), []);
+  assert.deepEqual(
+    (await listSchedules(shop.database, TENANT)).map(({ cron, timeZone }) => [cron, timeZone]),
+    [['0 4 * * *', 'Asia/Tokyo']],
+  );
+  await assert.rejects(installSchedules(shop.database, [hourly], 'nobody'), (error) =>
+    isSafekeepError(error, 'job-tenant-unknown'),
+  );
 });
 
 test("the hours of a schedule are those of its time zone, summer and winter; setting it again replaces it; another tenant's stays", async (t) => {

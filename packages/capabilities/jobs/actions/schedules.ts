@@ -1,7 +1,7 @@
 import type { Static, TObject } from 'typebox';
 import { SafekeepError } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
-import type { Json, ScheduleView, TypedJobKind } from '../model.ts';
+import type { JobKind, Json, ScheduleView, TypedJobKind } from '../model.ts';
 import { validPayload } from '../rules.ts';
 import { openQueue } from '../store/schema.ts';
 import { deleteSchedule, putSchedule, readSchedules, TICKS, type Schedule } from '../store/schedules.ts';
@@ -35,6 +35,25 @@ export async function setSchedule<Payload extends TObject>(
   await queueFor(database, TICKS, kind.kind);
   await inTenant(database, tenant, (client) => putSchedule(database, client, tenant, schedule));
   return view;
+}
+
+/**
+ * Puts the kinds that run by themselves on schedule for a tenant. What it has scheduled already, at whatever time, stays as it is.
+ * Answers what was added.
+ */
+export async function installSchedules(
+  database: Database,
+  kinds: readonly JobKind[],
+  tenant: string,
+): Promise<readonly ScheduleView[]> {
+  const known = new Set((await listSchedules(database, tenant)).map(({ kind }) => kind));
+  const added: ScheduleView[] = [];
+  for (const kind of kinds) {
+    const { schedule: cron } = kind;
+    if (cron === undefined || known.has(kind.kind)) continue;
+    added.push(await setSchedule(database, kind, { tenant, cron, timeZone: 'UTC', payload: {} }));
+  }
+  return added;
 }
 
 export async function listSchedules(database: Database, tenant: string): Promise<readonly ScheduleView[]> {

@@ -6,7 +6,7 @@ import { driftOf, driftOfObjects } from '../rules/drift.ts';
 import { planHash, stepsOut, stepsToward } from '../rules/steps.ts';
 import { readLive } from '../store/probe.ts';
 import { readApplied } from '../store/records.ts';
-import { userSchemas } from '../store/session.ts';
+import { readAllowed, userSchemas } from '../store/session.ts';
 
 /** What a plan is made from, apart from the database. */
 export type Intent = { readonly tenant: string; readonly read: ReadMap; readonly contributors: readonly Contributor[] };
@@ -16,7 +16,13 @@ export async function makePlan(client: pg.ClientBase, { tenant, read, contributo
   const catalog = await readUserCatalog(client);
   const applied = await readApplied(client, tenant);
   const live = await readLive(client, applied.objects);
-  const surroundings = { map: read.map, catalog, tenant, applied: new Map(applied.objects.map(({ id, state }) => [id, state])) };
+  const surroundings = {
+    map: read.map,
+    catalog,
+    tenant,
+    allowed: await readAllowed(client),
+    applied: new Map(applied.objects.map(({ id, state }) => [id, state])),
+  };
   const { objects, problems, notes } = joined(contributors.map((contribute) => contribute(surroundings)));
   const steps = stepsToward(objects, { applied: applied.objects, live });
   const structure = structureOf(catalog, steps);

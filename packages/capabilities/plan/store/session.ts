@@ -66,3 +66,16 @@ export async function userSchemas(client: pg.ClientBase): Promise<readonly strin
   );
   return rows.map(({ name }) => name);
 }
+
+/**
+ * PostgreSQL lets superusers alone create event triggers (manual, CREATE EVENT TRIGGER). Amazon RDS and Google Cloud SQL also let the
+ * roles that stand for their administrator, as their manuals say.
+ */
+export async function readAllowed(client: pg.ClientBase): Promise<{ readonly eventTriggers: boolean }> {
+  const { rows } = await client.query<{ eventTriggers: boolean }>(
+    `select exists (select from pg_catalog.pg_roles as r
+       where r.rolname = current_user and r.rolsuper
+          or r.rolname in ('rds_superuser', 'cloudsqlsuperuser') and pg_catalog.pg_has_role(current_user, r.oid, 'member')) as "eventTriggers"`,
+  );
+  return { eventTriggers: rows[0]?.eventTriggers === true };
+}

@@ -109,9 +109,16 @@ async function personRow(client: pg.ClientBase, { graph, schema, key, tenant }: 
     client,
     `select ${texts.join(', ')} from ${quoteTable(subject.table)} as t where ${where}${ofTenant(graph.tenantColumns.get(graph.subject.table) ?? null, tenant, parameters)} limit 2${lock ? ' for update' : ''}`,
     parameters,
-  );
+  ).catch((error: unknown) => {
+    throw isUnreadable(error) ? new SafekeepError('subject-invalid', { reason: 'its key is no value of that kind' }) : error;
+  });
   if (rows.length > 1) throw new SafekeepError('subject-key-ambiguous', { subject: subject.name, table: subject.table });
   return rows[0]?.slice(subject.key.length) as RowKey | undefined; // Null values are filtered where they are asked for.
+}
+
+/** PostgreSQL 22P02, 22003, 22007, 22008: the text is no number, date or uuid, or out of range. Its message quotes the text: it goes no further. */
+function isUnreadable(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && ['22P02', '22003', '22007', '22008'].includes(String(error.code));
 }
 
 /** Which tenant, and the column that says it; null where a table has the people of one tenant only. */

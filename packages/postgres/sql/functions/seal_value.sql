@@ -9,18 +9,20 @@ create or replace function safekeep.seal_value(tenant text, field uuid, type tex
   as $$
 declare
   current constant text := current_setting('safekeep.seals_' || replace(field::text, '-', ''), true);
-  held text;
+  held bytea;
+  iv bytea;
   content bytea;
 begin
   if coalesce(current, '') = '' or substr(current, 17) <> tenant then return null; end if;
-  held := current_setting('safekeep.key_' || substr(current, 1, 16));
+  held := decode(current_setting('safekeep.key_' || substr(current, 1, 16)), 'hex');
   content := safekeep.sk1_content(type, plain);
   if content is null then
     raise exception 'safekeep: there is no type % of sealed values', type using errcode = 'invalid_parameter_value';
   end if;
+  -- Random but for version and variant, which stand in its bytes 7 and 9 (RFC 9562, 5.4).
+  iv := uuid_send(gen_random_uuid());
   return safekeep.sk1_seal(
-    decode(substr(held, 1, 64), 'hex'), substr(held, 73), '\xfa531100'::bytea || decode(substr(current, 1, 16), 'hex'),
-    content, substr(uuid_send(gen_random_uuid()), 1, 6) || substr(uuid_send(gen_random_uuid()), 1, 6),
-    substr(held, 65, 8)::integer);
+    substr(held, 1, 32), substr(held, 37), '\xfa531100'::bytea || decode(substr(current, 1, 16), 'hex'),
+    content, substr(iv, 1, 6) || substr(iv, 10, 6), (get_byte(held, 33) << 16) | (get_byte(held, 34) << 8) | get_byte(held, 35));
 end
 $$;

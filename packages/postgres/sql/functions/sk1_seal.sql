@@ -1,9 +1,9 @@
 -- needs: 0001
--- object: function safekeep.sk1_seal(bytea, text, bytea, bytea, bytea, integer)
+-- object: function safekeep.sk1_seal(bytea, bytea, bytea, bytea, bytea, integer)
 --
--- Header, IV, AES-256-GCM of `content`, tag. `state` is of safekeep.gcm_prepare for this key and what the value is bound to,
+-- Header, IV, AES-256-GCM of `content`, tag. `state` is of safekeep.gcm_state for this key and what the value is bound to,
 -- `bound_bytes` long. An IV is used once in the life of a key: safekeep.seal_value draws it.
-create or replace function safekeep.sk1_seal(key bytea, state text, header bytea, content bytea, iv bytea, bound_bytes integer) returns bytea
+create or replace function safekeep.sk1_seal(key bytea, state bytea, header bytea, content bytea, iv bytea, bound_bytes integer) returns bytea
   language plpgsql immutable strict parallel safe
   as $$
 declare

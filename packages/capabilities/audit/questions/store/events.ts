@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { EventRow } from '../../model.ts';
 import { EVENT_COLUMNS } from '../../store/events.ts';
+import { WORDS_OF_DETAILS } from '../../store/partitions.ts';
 import type { EventFilter, Place } from '../model.ts';
 
 const TIME = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
@@ -125,11 +126,7 @@ function conditionsOf(tenant: string, filter: EventFilter): { readonly condition
   if (from !== undefined)
     conditions.push(`e.at >= ${bind(from)}::timestamptz and e.sequenced_at >= ${bind(from)}::timestamptz - interval '1 day'`);
   if (to !== undefined) conditions.push(`e.at < ${bind(to)}::timestamptz`);
-  // 'simple' knows no language: names and codes stay as they are. Numbers and words of the details, their keys too.
-  if (text !== undefined) {
-    conditions.push(
-      `pg_catalog.jsonb_to_tsvector('simple', coalesce(e.details, 'null'), '["all"]') @@ pg_catalog.websearch_to_tsquery('simple', ${bind(text)})`,
-    );
-  }
+  if (text !== undefined)
+    conditions.push(`${WORDS_OF_DETAILS} @@ pg_catalog.websearch_to_tsquery('simple'::pg_catalog.regconfig, ${bind(text)})`);
   return { conditions, values };
 }

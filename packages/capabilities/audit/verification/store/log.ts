@@ -77,7 +77,13 @@ export async function readToldMinimum(client: pg.ClientBase, tenant: string, era
   return rows[0]?.minimum ?? 0;
 }
 
-/** The index of an event of this id. With the time of a UUIDv7 only the months around it are looked into first. */
+/** Before and after the time in an id, as intervals. An id is made with its event, which is sequenced within seconds, or when somebody does. */
+const AROUND = [
+  ['10 seconds', '30 seconds'],
+  ['1 hour', '1 day'],
+] as const;
+
+/** The index of an event of this id. With the time of a UUIDv7 only what was sequenced around it is looked through first. */
 export async function findIndex(
   client: pg.ClientBase,
   tenant: string,
@@ -85,11 +91,13 @@ export async function findIndex(
 ): Promise<{ readonly era: number; readonly index: number } | undefined> {
   type Found = { readonly era: number; readonly index: number };
   const select = `select era, leaf_index::float8 as index from safekeep.audit_events where tenant_id = $1 and id = $2::uuid`;
-  const around = await client.query<Found>(
-    `${select} and sequenced_at between $3::timestamptz - interval '1 hour' and $3::timestamptz + interval '1 day' limit 1`,
-    [tenant, id, timeOf(id)],
-  );
-  if (around.rows[0] !== undefined) return around.rows[0];
+  for (const [before, after] of AROUND) {
+    const around = await client.query<Found>(
+      `${select} and sequenced_at between $3::timestamptz - $4::interval and $3::timestamptz + $5::interval limit 1`,
+      [tenant, id, timeOf(id), before, after],
+    );
+    if (around.rows[0] !== undefined) return around.rows[0];
+  }
   const { rows } = await client.query<Found>(`${select} limit 1`, [tenant, id]);
   return rows[0];
 }

@@ -271,6 +271,11 @@ test('names with spaces, capitals and quotes, a composite key, an identity and a
   const name = '"My Shop"."Cust""omers"."E ""Mail"';
   const rows = async () => (await bench.pool.query('select * from "My Shop"."Cust""omers" order by 1, 2')).rows;
   const before = await rows();
+  const { answers } = await planField(bench.ground, bench.order(name, { mode: 'database' }));
+  assert.ok(
+    answers.some(({ remedy }) => remedy === 'write SET "E ""Mail_encrypted" = EXCLUDED."E ""Mail_encrypted"'),
+    'as it is to be typed',
+  );
   const { field } = await encryptField(bench.ground, bench.order(name, { mode: 'database' }), agreed);
   await finishField(bench.ground, bench.order(name).column, agreed);
   const client = await bench.pool.connect();

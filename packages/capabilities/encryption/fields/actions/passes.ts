@@ -2,7 +2,17 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
 import { canonicalForm, SafekeepError } from '@safekeep/core';
 import type { Field, PageRange } from '../model.ts';
-import { BATCH_ROWS, batchPages, isBehind, PageWalk, pauseMs, type ReplicaLag } from '../rules/pace.ts';
+import {
+  BATCH_ROWS,
+  batchPages,
+  COMMITS_EVERY_MS,
+  isBehind,
+  isBusy,
+  PageWalk,
+  pauseMs,
+  type Commits,
+  type ReplicaLag,
+} from '../rules/pace.ts';
 import { countBatch } from '../store/records.ts';
 import {
   readBoth,
@@ -26,7 +36,7 @@ import {
   type WriteOptions,
 } from '../store/rows.ts';
 import { begin, commit, limitLockWaits } from '../store/session.ts';
-import { replicaLag } from '../store/surroundings.ts';
+import { commitCount, replicaLag } from '../store/surroundings.ts';
 import {
   fieldFailure,
   inTransaction,
@@ -150,7 +160,10 @@ const LAG_EVERY = 8;
 export async function walk<Row>(ground: Ground, field: Field, pass: Pass<Row>): Promise<void> {
   const size = await inTransaction(ground, field, (client) => tableSize(client, field));
   const range = { from: Math.min(field.nextPage, size.pages), to: size.pages };
-  const state = new WalkState(new PageWalk(range, batchPages(size)), ground, field);
+  const state = new WalkState(new PageWalk(range, batchPages(size)), ground, {
+    field,
+    commits: await ground.database.withClient(commitCount),
+  });
   const stop = new AbortController();
   const signal = AbortSignal.any([ground.signal, stop.signal]);
   const results = await Promise.allSettled(
@@ -175,14 +188,17 @@ class WalkState {
   quickestMs = Infinity;
   batches = 0;
   lag: ReplicaLag = null;
+  busy = false;
+  #commits: Commits;
   #done: number;
   readonly #total: number;
   readonly #startDone: number;
   readonly #startMs: number;
   readonly #ground: Ground;
 
-  constructor(pages: PageWalk, ground: Ground, field: Field) {
+  constructor(pages: PageWalk, ground: Ground, { field, commits }: { readonly field: Field; readonly commits: number }) {
     this.pages = pages;
+    this.#commits = { count: commits, atMs: ground.clock.elapsedMs() };
     this.#ground = ground;
     this.#done = field.done;
     this.#startDone = field.done;
@@ -193,6 +209,17 @@ class WalkState {
   count(rows: number): { readonly done: number; readonly total: number } {
     this.#done += rows;
     return { done: this.#done, total: Math.max(this.#total, this.#done) };
+  }
+
+  /** Whether others use the database, by how many transactions they committed since the last look. */
+  async lookAround(): Promise<void> {
+    const atMs = this.#ground.clock.elapsedMs();
+    const before = this.#commits;
+    if (atMs - before.atMs < COMMITS_EVERY_MS) return;
+    // At once, so that the other worker does not look too.
+    this.#commits = { ...before, atMs };
+    this.#commits = { count: await this.#ground.database.withClient(commitCount), atMs };
+    this.busy = isBusy(before, this.#commits);
   }
 
   rowsPerSecond(): number {
@@ -212,7 +239,8 @@ async function walkAsOne<Row>(ground: Ground, field: Field, { pass, state }: Wal
     if (rows > 0) state.quickestMs = Math.min(state.quickestMs, tookMs);
     state.batches += 1;
     if (state.batches % LAG_EVERY === 0 || isBehind(state.lag)) state.lag = await ground.database.withClient(replicaLag);
-    const pause = rows === 0 ? 0 : pauseMs({ tookMs, quickestMs: state.quickestMs, lag: state.lag });
+    await state.lookAround();
+    const pause = rows === 0 ? 0 : pauseMs({ tookMs, quickestMs: state.quickestMs, lag: state.lag, busy: state.busy });
     if (pause > 0) await wait(pause, undefined, { signal: ground.signal });
   }
 }

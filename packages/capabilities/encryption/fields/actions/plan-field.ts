@@ -1,6 +1,7 @@
 import {
   encryptedName,
   formatColumnName,
+  formatName,
   indexName,
   newId,
   SafekeepError,
@@ -54,7 +55,7 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
     const answers: readonly Answer[] = [
       ...answersFor(catalog, table, { column, asked: { ...order, tenant: order.tenantBy } }),
       ...takenNames(table, { column, order }),
-      ...(await besideColumn(client, ref)).map((each) => besideAnswer(each, encryptedName(column.name))),
+      ...(await besideColumn(client, ref)).map((each) => besideAnswer(each, formatName(encryptedName(column.name)))),
       ...sources.filter(({ source }) => mentionsColumn(source, ref.table, ref.column)).map(aboutFunction),
       ...(upsert === undefined ? [] : [upsert]),
     ];

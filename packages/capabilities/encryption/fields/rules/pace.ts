@@ -59,8 +59,31 @@ export function isBehind(lag: ReplicaLag): boolean {
 const STRAINED = 4;
 const STRAIN_PAUSE_MS = 1_000;
 
+/** Transactions of others in the database, a second, from which on it counts as in use. Our own are about ten. */
+const BUSY_COMMITS = 50;
+/** So many times as long as a batch took we leave the server alone while others use it: they keep most of it. */
+const BUSY_PAUSES = 2;
+
+/** What the server's counters said at a moment; each session adds its own about once a second. */
+export type Commits = { readonly count: number; readonly atMs: number };
+export const COMMITS_EVERY_MS = 1_000;
+
+export function isBusy(before: Commits, now: Commits): boolean {
+  const seconds = (now.atMs - before.atMs) / 1_000;
+  return seconds > 0 && (now.count - before.count) / seconds > BUSY_COMMITS;
+}
+
+export type BatchPace = {
+  readonly tookMs: number;
+  readonly quickestMs: number;
+  readonly lag: ReplicaLag;
+  /** Others use the database. */
+  readonly busy: boolean;
+};
+
 /** How long to leave the server alone after a batch. */
-export function pauseMs(batch: { readonly tookMs: number; readonly quickestMs: number; readonly lag: ReplicaLag }): number {
-  if (isBehind(batch.lag)) return LAG_PAUSE_MS;
-  return batch.tookMs > batch.quickestMs * STRAINED ? Math.min(batch.tookMs, STRAIN_PAUSE_MS) : 0;
+export function pauseMs({ tookMs, quickestMs, lag, busy }: BatchPace): number {
+  if (isBehind(lag)) return LAG_PAUSE_MS;
+  if (busy) return Math.min(tookMs * BUSY_PAUSES, STRAIN_PAUSE_MS);
+  return tookMs > quickestMs * STRAINED ? Math.min(tookMs, STRAIN_PAUSE_MS) : 0;
 }

@@ -6,6 +6,8 @@ import {
   type Protection,
   type SearchKind,
   type TenantRule,
+  encryptedName,
+  formatName,
 } from '@safekeep/core';
 import { referencedBy, type Catalog, type Column, type Table } from '@safekeep/postgres';
 import type { Beside } from '../model.ts';
@@ -405,10 +407,13 @@ export function besideAnswer({ kind, name }: Beside, encrypted: string): Answer 
 export function upsertAnswer(table: Table, column: Column): Answer | undefined {
   const unique = table.primaryKey !== null || table.uniques.length > 0;
   if (!unique) return undefined;
+  // Quoted where PostgreSQL needs it: what is told is typed.
+  const plain = formatName(column.name);
+  const encrypted = formatName(encryptedName(column.name));
   return changes(
     'INSERT … ON CONFLICT DO UPDATE',
-    `SET ${column.name} = EXCLUDED.${column.name} is refused from finish on: the proposed row carries only the ciphertext`,
-    `write SET ${column.name}_encrypted = EXCLUDED.${column.name}_encrypted`,
+    `SET ${plain} = EXCLUDED.${plain} is refused from finish on: the proposed row carries only the ciphertext`,
+    `write SET ${encrypted} = EXCLUDED.${encrypted}`,
   );
 }
 

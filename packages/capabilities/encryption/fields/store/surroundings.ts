@@ -116,6 +116,14 @@ export async function replicaLag(client: pg.ClientBase): Promise<ReplicaLag> {
   return row === undefined || row.bytes === null ? null : { seconds: row.seconds, bytes: Number(row.bytes) };
 }
 
+/** Transactions that this database has committed, of all sessions. Everybody may read that. */
+export async function commitCount(client: pg.ClientBase): Promise<number> {
+  const { rows } = await client.query<{ count: string }>(
+    'select xact_commit as count from pg_catalog.pg_stat_database where datname = pg_catalog.current_database()',
+  );
+  return Number(rows[0]?.count ?? 0);
+}
+
 /** Schemas of the user's, in order: neither PostgreSQL's nor Safekeep's, nor temporary ones. */
 export async function userSchemas(client: pg.ClientBase): Promise<readonly string[]> {
   const { rows } = await client.query<{ name: string }>(

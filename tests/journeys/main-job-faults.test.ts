@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test, type TestContext } from 'node:test';
+import { migrateUp } from '@safekeep/postgres';
+import { testDatabase } from '@safekeep/postgres/testing';
+import { safekeep, temporaryHome } from 'safekeep/testing';
+
+async function job(t: TestContext) {
+  const folder = await temporaryHome(t);
+  const place = ['--home', join(folder, 'home'), '--map', join(folder, 'datamap.yaml'), '--yes', '--json'];
+  const demo = async (...args: string[]) => {
+    const { code, stdout, stderr } = await safekeep(['demo', ...args, ...place]);
+    const result = JSON.parse(stdout);
+    const steps: readonly { name: string; detail: string }[] = result.steps ?? [];
+    return { code, stderr, error: result.error, said: Object.fromEntries(steps.map(({ name, detail }) => [name, detail])) };
+  };
+  const call = async (...args: string[]) => await safekeep([...args, ...place]);
+  return { folder, demo, call };
+}
+
+function sqliteFile(path: string, statements: string): string {
+  const database = new DatabaseSync(path);
+  database.exec(statements);
+  database.close();
+  return path;
+}
+
+const STRUCTURE = `select coalesce(string_agg(c.oid::regclass::text || c.relnatts, ',' order by 1), '') as structure,
+  (select count(*)::integer from pg_trigger) as triggers from pg_class c where c.relnamespace = 'public'::regnamespace`;
+
+test('a file without any person in it comes over, and is told to have nobody in it', async (t) => {
+  const { folder, demo } = await job(t);
+  const file = sqliteFile(
+    join(folder, 'tides.db'),
+    `CREATE TABLE tides (id INTEGER PRIMARY KEY, height REAL, at TEXT); INSERT INTO tides VALUES (1, 2.5, '2026-01-01'), (2, 3.5, '2026-01-02')`,
+  );
+  const { code, stderr, said } = await demo('--sqlite', file);
+  assert.equal(code, 0, stderr);
+  assert.match(said['import'] ?? '', /1 tables, 2 rows moved and proven equal/);
+  assert.match(said['scan'] ?? '', /^0 of 3 columns are personal, 0 kind/);
+  assert.match(said['export'] ?? '', /nobody in this database/);
+  assert.match(said['erase'] ?? '', /nobody in this database/);
+});
+
+test('an empty file, one that is no database and one that is not there are refused, and nothing is imported', async (t) => {
+  const { folder, demo } = await job(t);
+  const { writeFile } = await import('node:fs/promises');
+  const text = join(folder, 'letter.db');
+  await writeFile(text, 'Dear Sir or Madam, '.repeat(500));
+  for (const file of [text, join(folder, 'missing.db')]) {
+    const { code, error } = await demo('--sqlite', file);
+    assert.equal(code, 2, file);
+    assert.notEqual(error.code, 'internal', error.message);
+  }
+});
+
+test('tables without a primary key are scanned, logged and told of, and nobody of them is erased by a guess', async (t) => {
+  const { pool, url } = await testDatabase(t);
+  await pool.query(`create table patients (id integer, full_name text, email text, ssn text);
+    insert into patients select n, 'Person ' || n, 'p' || n || '@example.org', '536-90-' || (1000 + n) from generate_series(1, 80) as n;
+    create table visits (patient_id integer, note text); insert into visits select n, 'seen' from generate_series(1, 80) as n; analyze`);
+  const { demo } = await job(t);
+  const { code, stderr, said, error } = await demo('--db', url.reveal());
+  assert.equal(code, 0, `${stderr} ${JSON.stringify(error)}`);
+  assert.doesNotMatch(said['erase'] ?? '', /erased in one transaction/);
+  const { rows } = await pool.query(`select count(*)::integer as n from patients where full_name like 'Person %'`);
+  assert.deepEqual(rows, [{ n: 80 }]);
+});
+
+test('a login that may only read is refused with what it needs, and nothing was changed', async (t) => {
+  const endings: (() => Promise<unknown>)[] = [];
+  t.after(async () => {
+    for (const end of endings.toReversed()) await end();
+  });
+  const made = await testDatabase();
+  endings.push(() => made[Symbol.asyncDispose]());
+  const { pool, url } = made;
+  const login = `reader_${randomBytes(4).toString('hex')}`;
+  await pool.query(`create table patients (id integer primary key, email text); insert into patients values (1, 'a@example.org');
+    create role ${login} login password 'reader'; grant select on patients to ${login}; revoke temporary on database ${new URL(url.reveal()).pathname.slice(1)} from public`);
+  endings.push(() => pool.query(`drop owned by ${login}; drop role ${login}`));
+  const { rows: before } = await pool.query(STRUCTURE);
+  const { demo } = await job(t);
+  const reader = new URL(url.reveal());
+  [reader.username, reader.password] = [login, 'reader'];
+  const { code, error } = await demo('--db', reader.href);
+  assert.equal(code, 2, JSON.stringify(error));
+  assert.match(error.code, /^(privilege-missing|extension-missing)$/);
+  assert.match(error.remedy, /GRANT|CREATE EXTENSION/);
+  await pool.query(`alter role ${login} set default_transaction_read_only = on`);
+  const second = await demo('--db', reader.href);
+  assert.equal(second.code, 2);
+  assert.match(second.error.code, /^(database-read-only|privilege-missing|extension-missing)$/);
+  assert.deepEqual((await pool.query(STRUCTURE)).rows, before);
+});
+
+test('a database where an older Safekeep is applied is taken on; one of a newer Safekeep is refused and left alone', async (t) => {
+  const { pool, url, database } = await testDatabase(t);
+  await pool.query(`create table patients (id integer primary key, full_name text, email text);
+    insert into patients select n, 'Person ' || n, 'p' || n || '@example.org' from generate_series(1, 80) as n; analyze`);
+  await migrateUp(database, { to: '0009' });
+  const { demo, call } = await job(t);
+  const first = await demo('--db', url.reveal());
+  assert.equal(first.code, 0, first.stderr);
+  assert.equal((await call('status', '--db', url.reveal())).code, 0);
+  await pool.query(`insert into safekeep.migration_history
+    select (jsonb_populate_record(h, jsonb_build_object('id', gen_random_uuid(), 'step', h.step + 1, 'version', '9999', 'name', 'of_tomorrow'))).*
+      from safekeep.migration_history h order by step desc limit 1`);
+  const { rows: before } = await pool.query(STRUCTURE);
+  const second = await demo('--db', url.reveal());
+  assert.equal(second.code, 2);
+  assert.equal(second.error.code, 'migration-newer');
+  assert.deepEqual((await pool.query(STRUCTURE)).rows, before);
+});
