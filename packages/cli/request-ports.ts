@@ -18,6 +18,7 @@ import {
   fieldKeySource,
   findStored,
   livingKeyOf,
+  maskStored,
   openKeys,
   openStored,
   shredHorizon,
@@ -154,6 +155,7 @@ function openerOf(ring: Keyring): FieldOpener {
   return {
     open: (db, { tenant }, values) => openStored(db, keys, tenant, values),
     find: (db, question) => findStored(db, keys, question),
+    mask: (db, wanted) => maskStored(db, keys, wanted),
   };
 }
 

@@ -7,11 +7,11 @@ import { testDatabase } from '@safekeep/postgres/testing';
 import { safekeep, temporaryHome } from 'safekeep/testing';
 
 const CLINIC = `
-  create table patients (id integer primary key, name text not null, email text, ward text);
+  create table patients (id integer primary key, name text not null, email text not null, ward text, phone text);
   create table visits (id integer primary key, patient_id integer not null references patients, note text);
   create table invoices (id integer primary key, patient_id integer not null references patients, addressed_to text not null, issued_on date not null);
-  insert into patients values (41, 'Bo Lindqvist', 'bo.lindqvist@example.org', 'east'), (42, 'Ada Quennell', 'ada.quennell@example.org', 'west');
-  insert into patients select n, 'Nobody ' || n, 'nobody' || n || '@example.org', 'south' from generate_series(1001, 3000) as n;
+  insert into patients values (41, 'Bo Lindqvist', 'bo.lindqvist@example.org', 'east', null), (42, 'Ada Quennell', 'ada.quennell@example.org', 'west', '0911 4711 42');
+  insert into patients select n, 'Nobody ' || n, 'nobody' || n || '@example.org', 'south', '0700 ' || n from generate_series(1001, 3000) as n;
   insert into visits values (1, 41, 'Bo slept well'), (2, 42, 'Quennell asked for tea');
   insert into invoices values (1, 42, 'Ada Quennell', current_date - 30)`;
 
@@ -30,6 +30,7 @@ tables:
       name: { category: user.name, erase: { replace: Erased } }
       email: { category: user.contact.email }
       ward: { category: none, note: where the bed stands }
+      phone: { category: user.contact.phone_number }
   visits:
     of: { patient: patient_id }
     purposes: [care]
@@ -100,6 +101,9 @@ test(
     await done('apply', '--yes');
     await done('encrypt', 'public.patients.email', '--mode', 'client', '--search', 'exact', '--accept-leak', '--yes');
     await done('encrypt', 'finish', 'public.patients.email', '--no-wait', '--yes');
+    await done('encrypt', 'public.patients.phone', '--mode', 'database', '--yes');
+    await done('encrypt', 'finish', 'public.patients.phone', '--no-wait', '--yes');
+    const sealedBefore = await sealedOf(pool);
     for (const statement of [
       `update patients set name = 'Ada M. Quennell' where id = 42`,
       `insert into visits values (3, 42, 'Ada Quennell went home'), (4, 41, 'Bo stays')`,
@@ -131,12 +135,17 @@ test(
     assert.ok(certificate.keysDestroyed.length > 0);
     assert.ok(certificate.participants.find(({ name }: { name: string }) => name === 'audit').counts['safekeep.audit_events'] > 0);
 
-    const whole = await done('audit', 'verify');
+    const whole = await done('audit', 'verify', '--full');
     assert.deepEqual([whole.result.ok, whole.result.faults], [true, []]);
     await done('audit', 'verify', '--proof', proof, '--vkey', vkey);
     for (let turn = 0; turn < 3; turn += 1) await done('audit', 'sequence', '--once');
 
-    await assertOnlyKept(pool, ['Quennell', 'ada.quennell@example.org'], ['patient:42']);
+    await assertOnlyKept(pool, ['Quennell', 'ada.quennell@example.org', '0911 4711 42'], ['patient:42']);
+    const sealedAfter = await sealedOf(pool);
+    assert.ok(sealedBefore.every((text) => text !== null));
+    assert.deepEqual(sealedAfter.slice(2), [null], 'a sealed value that may be empty is');
+    for (const place of [0, 1]) assert.notEqual(sealedAfter[place], sealedBefore[place]);
+    assert.notEqual(sealedAfter[0], null, 'one that must not be empty is another, under a mask');
     for (const identifier of ['ada.quennell@example.org', 'Quennell']) {
       const { result } = await call('subject', 'find', identifier);
       assert.deepEqual(result.matches, [], identifier);
@@ -190,7 +199,7 @@ test(
     sequencer.stop();
     assert.equal((await sequencer.ended).code, 0);
 
-    const whole = await done('audit', 'verify');
+    const whole = await done('audit', 'verify', '--full');
     assert.deepEqual([whole.result.ok, whole.result.faults], [true, []]);
     for (let turn = 0; turn < 3; turn += 1) await done('audit', 'sequence', '--once');
     await assertOnlyKept(pool, ['Quennell', 'ada.quennell@example.org', 'Lindqvist'], ['patient:41', 'patient:42']);
@@ -211,6 +220,16 @@ async function assertOnlyKept(pool: pg.Pool, words: readonly string[], subjects:
   for (const { table_name } of rows) assert.equal(table_name, 'public.invoices');
   const named = (await places(pool, subjects)).filter((place) => !/^safekeep\.audit_events_\d{4}_\d{2}\.subject$/.test(place));
   assert.deepEqual(named, []);
+}
+
+/** Of the patient: ciphertext and blind index of the address, which must be there, and ciphertext of the telephone, which need not. */
+async function sealedOf(pool: pg.Pool): Promise<readonly (string | null)[]> {
+  const { rows } = await pool.query<(string | null)[]>({
+    text: 'select email_encrypted::text, email_exact_index::text, phone_encrypted::text from patients where id = 42',
+    rowMode: 'array',
+  });
+  assert.ok(rows[0]);
+  return rows[0];
 }
 
 /** Undefined where lines were streamed. */
@@ -234,5 +253,12 @@ async function places(pool: pg.Pool, words: readonly string[]): Promise<readonly
     const { rowCount } = await pool.query(`select from ${from}, unnest($1::text[]) as word where ${condition} limit 1`, [words]);
     if (rowCount !== 0) found.push(`${schema}.${table}.${column}`);
   }
+  const { rows: sampled } = await pool.query<{ place: string }>(
+    `select distinct 'statistics of ' || s.tablename as place from pg_stats as s, unnest($1::text[]) as word
+      where s.schemaname not in ('pg_catalog', 'information_schema')
+        and position(lower(word) in lower(coalesce(s.most_common_vals::text, '') || coalesce(s.histogram_bounds::text, ''))) > 0`,
+    [words],
+  );
+  found.push(...sampled.map(({ place }) => place));
   return found.toSorted();
 }

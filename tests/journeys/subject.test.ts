@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isMappable, tableName } from '@safekeep/core';
 import { readCatalog, type Catalog } from '@safekeep/postgres';
-import { testDatabase } from '@safekeep/postgres/testing';
+import { testDatabase, testServers, type TestServer } from '@safekeep/postgres/testing';
 import { generatePractice, labels } from '@safekeep/sample';
 import { safekeep, temporaryHome } from 'safekeep/testing';
 import { mapByName } from './map-by-name.ts';
@@ -13,18 +14,23 @@ import { mapByName } from './map-by-name.ts';
 const SHARED = join(import.meta.dirname, '..', '..', '..', 'shared', 'data');
 const skipped = existsSync(SHARED) ? false : 'skipped: ../shared/data not present';
 
-async function workplace(t: TestContext) {
+/** Debian's, which can dump the server of its own version only. */
+const PG_DUMP_15 = '/usr/lib/postgresql/15/bin/pg_dump';
+
+const DUMP_BYTES_AT_MOST = 1024 * 1024 * 1024;
+
+async function workplace(t: TestContext, server?: TestServer) {
   const folder = await temporaryHome(t);
   const home = join(folder, 'home');
   const mapFile = join(folder, 'datamap.yaml');
-  const { pool, url } = await testDatabase(t);
+  const { pool, url } = await testDatabase(t, server === undefined ? {} : { server });
   // What a script would get: JSON without a type; each test holds the parts that it looks at against values.
   const call = async (...args: string[]) => {
     const { code, stdout, stderr } = await safekeep([...args, '--db', url.reveal(), '--home', home, '--map', mapFile, '--json']);
     assert.notEqual(stdout, '', stderr);
     return { code, result: JSON.parse(stdout) };
   };
-  return { folder, home, mapFile, pool, call };
+  return { folder, home, mapFile, pool, url, call };
 }
 type Workplace = Awaited<ReturnType<typeof workplace>>;
 
@@ -116,18 +122,23 @@ test('a customer of northwind is found, exported, erased and proven', { skip: sk
 });
 
 test('a patient of the sample practice is found, exported, erased and proven, with its true labels as the map', async (t) => {
-  const place = await workplace(t);
+  const fifteen = testServers().find(({ name }) => name === '15');
+  const place = await workplace(t, fifteen);
   const file = join(place.folder, 'practice.db');
   await generatePractice({ file, size: 'small' });
   assert.equal((await place.call('import', 'sqlite', file, '--yes')).code, 0);
   await writeFile(place.mapFile, JSON.stringify(mapByLabels(await readCatalog(place.pool, { schemas: ['public'] }))));
   const { rows } = await place.pool.query<{ email: string; ssn: string }>(`select email, ssn from patients where id = 42`);
   const { email = '', ssn = '' } = rows[0] ?? {};
-  await wholeWay(place, {
-    query: email,
-    subject: 'patient:42',
-    values: [email, ssn].filter((value) => value !== null && value !== ''),
-  });
+  const values = [email, ssn].filter((value) => value !== null && value !== '');
+  await wholeWay(place, { query: email, subject: 'patient:42', values });
+  if (fifteen === undefined || !existsSync(PG_DUMP_15))
+    return t.diagnostic('no dump was looked at: PostgreSQL 15 is not installed');
+  const { hostname, port, username, password, pathname } = new URL(place.url.reveal());
+  const connection = { PGHOST: hostname, PGPORT: port, PGUSER: username, PGPASSWORD: decodeURIComponent(password) };
+  const dump = execFileSync(PG_DUMP_15, ['--dbname', pathname.slice(1)], { env: connection, maxBuffer: DUMP_BYTES_AT_MOST });
+  assert.ok(dump.includes('COPY public.patients'));
+  for (const value of values) assert.ok(!dump.includes(value), 'nor in a dump of the whole database');
 });
 
 /** What a person would add: orders are the customer's, the clerk only took them. */

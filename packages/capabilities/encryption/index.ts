@@ -56,6 +56,7 @@ export { changeMode } from './fields/actions/change-mode.ts';
 export { decryptField } from './fields/actions/decrypt-field.ts';
 export { encryptField, type Encrypted } from './fields/actions/encrypt-field.ts';
 export { fieldKeys, type KeySource } from './fields/actions/field-keys.ts';
+export { maskStored } from './fields/actions/mask-stored.ts';
 export { findStored, openStored } from './fields/actions/open-stored.ts';
 export { fieldStatus } from './fields/actions/field-status.ts';
 export { finishField, type Finished } from './fields/actions/finish-field.ts';

@@ -94,6 +94,18 @@ export type FieldOpener = {
       readonly key: readonly string[];
     },
   ) => Promise<readonly RowKey[] | null>;
+  /** What takes the place of a sealed value: nothing, or where the column must hold something `text` sealed, with its indexes. */
+  readonly mask: (
+    db: Queryable,
+    wanted: { readonly tenant: string; readonly table: string; readonly column: string; readonly text: string },
+  ) => Promise<SealedMask | null>;
+};
+
+export type SealedMask = {
+  readonly encryptedColumn: string;
+  readonly isPlainEmpty: boolean;
+  readonly stored: Buffer | null;
+  readonly indexes: readonly { readonly column: string; readonly value: string | null }[];
 };
 
 /** Who looked at a person's data, for the person. */

@@ -10,6 +10,7 @@ import { erasedMarks, hasStandingHolds } from '../store/records.ts';
 import type { PersonRow } from '../store/rows.ts';
 import { identityOf, tableOf } from '../store/traverse.ts';
 import type { Ground } from './ground.ts';
+import { sealedChoices } from './sealed-choices.ts';
 import type { Survey, SurveyedTable } from './survey.ts';
 
 /** Rows of one table with which the same is done. */
@@ -62,7 +63,8 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
         table,
         same.map(({ row }) => row.key),
       );
-      const { writes, unmaskable } = await chooseWrites(client, rows, treatment.choices);
+      const choices = await sealedChoices(client, ground, table, treatment.choices);
+      const { writes, unmaskable } = await chooseWrites(client, rows, choices);
       problems.push(...unmaskable.map(({ what, columns }) => unmaskableProblem(table.table, rows.keys.length, what, columns)));
       const untils = same.flatMap(({ row }) => row.kept?.until ?? []).toSorted();
       groups.push({ rows, treatment, writes, until: treatment.basis === 'hold' ? null : (untils.at(-1) ?? null) });

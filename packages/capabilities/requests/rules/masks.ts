@@ -17,7 +17,13 @@ import { sampleOfPattern } from './pattern.ts';
 /** What a column of an erased row is set to. Values are text, read as the column's type. */
 export type Write =
   | { readonly column: string; readonly to: 'null' }
-  | { readonly column: string; readonly to: 'value'; readonly text: string }
+  | {
+      readonly column: string;
+      readonly to: 'value';
+      readonly text: string;
+      /** What a plan says of it, where the text is another one each time. */
+      readonly told?: string;
+    }
   /** Another one in each row, of this make: no two rows may have the same. */
   | { readonly column: string; readonly to: 'unique'; readonly make: UniqueMake }
   /** A keyed hash of what stands there, in hex. */
@@ -113,10 +119,20 @@ export function valueWrite(column: string, value: Scalar): Write {
   return value === null ? { column, to: 'null' } : { column, to: 'value', text: String(value) };
 }
 
-/** Ciphertext: nulled, or left to the destruction of its key. */
-function sealedOutcome(facts: ColumnFacts): Outcome {
-  if (!facts.notNull) return { column: facts.name, candidates: [{ column: facts.name, to: 'null' }], fixed: true };
-  return { reason: 'ciphertext in a column that is NOT NULL; it is unreadable once its key is destroyed' };
+/**
+ * Ciphertext is overwritten, since its key is everybody's: with nothing, unless whoever holds the keys says that the column must hold
+ * something and seals a mask (`sealedChoices`).
+ */
+function sealedOutcome({ name }: ColumnFacts): Outcome {
+  return { column: name, candidates: [{ column: name, to: 'null' }], fixed: true };
+}
+
+/** What stands inside of a sealed value that must be there: as the map has it, else what a plain column of its type would get. */
+export function sealedText(mapped: MappedColumn, plain: ColumnFacts): string {
+  const { erase } = mapped;
+  const text = erase?.kind === 'replace' && erase.value !== null ? String(erase.value) : (plainTexts(mapped, plain)[0] ?? '');
+  const limit = lengthOf(plain);
+  return limit === undefined || !isTextual(plain) ? text : [...text].slice(0, limit).join('');
 }
 
 /** Keys tie rows together and stay: they number the person and do not name them. */
@@ -284,7 +300,7 @@ function numberTexts(text: string): readonly string[] {
 }
 
 export function describeWrite(write: Write): string {
-  if (write.to === 'value') return `${write.column} = ${JSON.stringify(write.text)}`;
+  if (write.to === 'value') return `${write.column} = ${write.told ?? JSON.stringify(write.text)}`;
   if (write.to === 'null') return `${write.column} = null`;
   return write.to === 'hash' ? `${write.column} = keyed hash` : `${write.column} = a random mask of its own`;
 }
