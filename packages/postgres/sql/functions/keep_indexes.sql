@@ -1,4 +1,4 @@
--- needs: 0018
+-- needs: 0019
 -- object: function safekeep.keep_indexes()
 --
 -- BEFORE INSERT or UPDATE of a table with an encrypted column that can be searched: ciphertext is never stored beside the index of
