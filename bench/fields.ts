@@ -255,7 +255,7 @@ async function prepareWriters(context: ContenderContext<DatabaseFixture>, beside
       await fill(mine.pool, table, rows);
     },
     run: async () => {
-      const writers = new Worker(new URL('fields-writers.ts', import.meta.url), {
+      const writers = new Worker(new URL('postgres/fields-writers.ts', import.meta.url), {
         workerData: { url: context.fixture.url, table, rows, writers: WRITERS },
       });
       const stopped = once(writers, 'message');
