@@ -40,10 +40,10 @@ const ERASE = `
   update public.invoices set patient_id = null where id = 8;`;
 const WHO = { tenant: 'default', subject: 'patient:1' };
 
-async function bench(t: TestContext) {
-  const made = await workbench(t, { setUp: CLINIC });
+async function bench(t: TestContext, { before = '', rows = ROWS } = {}) {
+  const made = await workbench(t, { setUp: `${CLINIC}${before}` });
   await made.capture(TABLES, { subjects: { patient: { table: 'public.patients', key: 'id' } } });
-  await made.pool.query(ROWS);
+  await made.pool.query(rows);
   const { database, sequencer, pool } = made;
   const verify = async (): Promise<readonly string[]> => {
     await made.sequence();
@@ -103,6 +103,19 @@ test('what is left of an erased person is no fault: masked rows, untouched ones,
   assert.deepEqual(await verify(), []);
   await pool.query('delete from invoices; delete from messages; delete from likes; delete from patients');
   assert.deepEqual(await verify(), []);
+});
+
+test('rows that the log knows nothing of, since they stood before capture began, are told by the erasure that touches them', async (t) => {
+  const { verify, erase, unseen } = await bench(t, {
+    before: `insert into patients values (1, 'Ann Secret', 'ann@secret.example', 3); insert into messages values (5, 1, 2, 'from Ann', 'dear Bob', 1)`,
+    rows: '',
+  });
+  await erase();
+  assert.deepEqual(await verify(), []);
+  await unseen(`update messages set body = 'forged' where id = 5`);
+  assert.deepEqual(await verify(), [
+    'row-unexplained public.messages: the row 5 has other values in body than event N left there.',
+  ]);
 });
 
 test('each edit of what an erasure left is found, with triggers off and whatever the row', async (t) => {
