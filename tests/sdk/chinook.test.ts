@@ -15,13 +15,12 @@ import {
   fieldKeySource,
   fieldStatus,
   finishField,
-  openKeyring,
-  openRoots,
+  keysOfHome,
   rotateField,
   type FieldGround,
   type KeySource,
 } from '@safekeep/capabilities/encryption';
-import { parseColumnName, systemClock } from '@safekeep/core';
+import { parseColumnName, readConfiguration, systemClock } from '@safekeep/core';
 import { fingerprint, readCatalog } from '@safekeep/postgres';
 import { testDatabase } from '@safekeep/postgres/testing';
 import { safekeep, sealedPool, unlock } from '@safekeep/sdk';
@@ -181,21 +180,8 @@ for (const mode of ['client', 'database'] as const) {
         await made.pool.query('insert into "Customer" values ($1, $2, $3, $4)', [CustomerId, FirstName, Email, Phone]);
       const structure = async () => fingerprint(await readCatalog(made.pool, { schemas: ['public'] }));
       const before = await structure();
-      const roots = openRoots({
-        directory,
-        now: () => new Date(),
-        onSecretMade: () => undefined,
-        settings: {
-          kind: 'file',
-          passphrase: undefined,
-          ageIdentity: undefined,
-          key: undefined,
-          command: undefined,
-          timeoutMs: 10_000,
-          previous: undefined,
-        },
-      });
-      const ring = openKeyring({ database: made.database, directory, roots, clock: systemClock });
+      const configuration = readConfiguration({ flags: {}, environment: {}, file: {}, readFile: () => '' });
+      const ring = keysOfHome({ home: directory, configuration, clock: systemClock, say: () => undefined }, made.database);
       const keys = fieldKeySource(ring);
       const ground: FieldGround = {
         database: made.database,

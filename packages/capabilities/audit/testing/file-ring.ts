@@ -1,19 +1,8 @@
-import type { Clock } from '@safekeep/core';
+import { readConfiguration, type Clock } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
-import { join } from 'node:path';
-import { openKeyring, openRoots, type Keyring, type RootSettings } from '../../encryption/index.ts';
+import { keysOfHome, type Keyring } from '../../encryption/index.ts';
 
-const FILE_ROOT: RootSettings = {
-  kind: 'file',
-  passphrase: undefined,
-  ageIdentity: undefined,
-  key: undefined,
-  command: undefined,
-  timeoutMs: 10_000,
-  previous: undefined,
-};
-
-/** The ring of a home whose root is a file that was made for it. */
+/** The ring of a home in which nothing was set: its root is a file that was made for it. */
 export function fileRing({
   database,
   home,
@@ -23,7 +12,6 @@ export function fileRing({
   readonly home: string;
   readonly clock: Clock;
 }): Keyring {
-  const directory = join(home, 'keys');
-  const roots = openRoots({ settings: FILE_ROOT, directory, now: () => clock.now(), onSecretMade: () => undefined });
-  return openKeyring({ database, directory, roots, clock });
+  const configuration = readConfiguration({ flags: {}, environment: {}, file: {}, readFile: () => '' });
+  return keysOfHome({ home, configuration, clock, say: () => undefined }, database);
 }

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readMap, systemClock } from '@safekeep/core';
+import { readConfiguration, readMap, systemClock } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
 import { openLog, type OpenLog } from '@safekeep/log';
 import { fingerprint, readCatalog } from '@safekeep/postgres';
 import { testDatabase, testServers, type TestDatabase, type TestServer } from '@safekeep/postgres/testing';
 import { auditCapture, auditKeys, lastCheckpoint, sequence } from '../../audit/index.ts';
-import { openKeyring, openRoots } from '../../encryption/index.ts';
+import { keysOfHome } from '../../encryption/index.ts';
 import {
   applyPlan,
   planDatabase,
@@ -65,19 +65,9 @@ export async function planned(
 export async function sequencerOf(t: Ending, { database }: TestDatabase): Promise<() => Promise<void>> {
   const home = await mkdtemp(join(tmpdir(), 'safekeep-discovery-'));
   t.after(() => rm(home, { recursive: true, force: true }));
-  const directory = join(home, 'keys');
-  const settings = {
-    kind: 'file',
-    passphrase: undefined,
-    ageIdentity: undefined,
-    key: undefined,
-    command: undefined,
-    timeoutMs: 10_000,
-    previous: undefined,
-  } as const;
   const clock = systemClock;
-  const roots = openRoots({ settings, directory, now: () => clock.now(), onSecretMade: () => undefined });
-  const ring = openKeyring({ database, directory, roots, clock });
+  const configuration = readConfiguration({ flags: {}, environment: {}, file: {}, readFile: () => '' });
+  const ring = keysOfHome({ home, configuration, clock, say: () => undefined }, database);
   t.after(async () => ring.forget());
   const ground = {
     database,
