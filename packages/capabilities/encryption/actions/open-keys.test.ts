@@ -253,7 +253,9 @@ test('two rotations of one data key at once come one after the other: three vers
   const both = await Promise.all([rotateScope(bench.ring(), order), rotateScope(bench.ring(), order)]);
   const [one, two] = both.toSorted((a, b) => a.now.version - b.now.version);
   assert.deepEqual([one?.before, two?.before], [first, one?.now]);
-  const { rows } = await bench.pool.query("select version, state from safekeep.encryption_keys where scope = 'health' order by version");
+  const { rows } = await bench.pool.query(
+    "select version, state from safekeep.encryption_keys where scope = 'health' order by version",
+  );
   assert.deepEqual(
     rows.map(({ version, state }) => `${version} ${state}`),
     ['1 decrypt-only', '2 decrypt-only', '3 active'],

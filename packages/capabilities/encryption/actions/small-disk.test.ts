@@ -98,7 +98,9 @@ test('on a full disk a roll, a rotation and a backup stop before they destroy an
   );
   remount('size=4m');
   const { to } = await rollEpoch(bench.ring(), 'default');
-  assert.ok((await epochsOf(bench.directory, 'default')).every(({ epoch, destroyedAt }) => (destroyedAt === null) === (epoch === to)));
+  assert.ok(
+    (await epochsOf(bench.directory, 'default')).every(({ epoch, destroyedAt }) => (destroyedAt === null) === (epoch === to)),
+  );
   await rotateRoot(bench.ring());
   await opens(bench, value);
 });

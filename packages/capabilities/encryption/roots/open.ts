@@ -77,7 +77,10 @@ function candidates(
   }
   if (kind !== 'file') return [];
   const file = { directory, passphrase, previous, now: now(), onSecretMade };
-  return [() => fileRoot(file, { make, known }), async () => await fileRoot(file, { make: false, next: await hasNextRoot(directory) })];
+  return [
+    () => fileRoot(file, { make, known }),
+    async () => await fileRoot(file, { make: false, next: await hasNextRoot(directory) }),
+  ];
 }
 
 function unfit(kind: RootKind): SafekeepError {
