@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
-import { isSafekeepError, SafekeepError } from '@safekeep/core';
-import { codeOf, operationFailure } from '../connect/failures.ts';
+import { codeOf, isSafekeepError, SafekeepError } from '@safekeep/core';
+import { operationFailure } from '../connect/failures.ts';
 import { ownTransaction } from '../connect/own-transaction.ts';
 import type { Database } from '../database.ts';
 import { loadFunctions, loadMigrations, type FunctionFile, type Migration } from './files.ts';

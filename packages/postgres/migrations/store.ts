@@ -1,6 +1,5 @@
 import type pg from 'pg';
-import { newId } from '@safekeep/core';
-import { codeOf } from '../connect/failures.ts';
+import { codeOf, newId } from '@safekeep/core';
 import type { FunctionFile, Migration } from './files.ts';
 
 /** A line of the history as the CLI shows it. */
