@@ -23,9 +23,10 @@ export type { GdprClass, HipaaIdentifier, PciClass } from './datamap/categories/
 export { categories, categoryOf, isPersonal, isWithin, suggestCategory, type Category } from './datamap/categories/taxonomy.ts';
 export { checkMap, checkMapAlone } from './datamap/check.ts';
 export { eraseRefusal, erasureValues, HASH_LENGTH, lengthOf, replaceRefusal, type ErasureValue } from './datamap/check/erase.ts';
+export { filesPathFault } from './datamap/check/outside.ts';
 export { candidatePaths, type CandidatePath } from './datamap/check/people.ts';
 export { holdsPersonalData, isAboutPeople, isPersonalColumn, purposesOf, subjectsOfTable } from './datamap/check/questions.ts';
-export { encryptedName, indexName } from './datamap/companions.ts';
+export { encryptedName, indexName, isCompanion } from './datamap/companions.ts';
 export { COMPLIANCE_FIELDS, ownColumns, type ComplianceField } from './datamap/compliance.ts';
 export { diffMaps, type MapChange } from './datamap/diff.ts';
 export { applyEdits, type MapEdit } from './datamap/edit.ts';

@@ -18,7 +18,7 @@ import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
 import { blobContext, commit, linkBytes, readableBytes, SALT_BYTES, writeCommitments, writeSealed } from '../rules/leaf.ts';
 import type { InboxRow } from '../store/inbox.ts';
-import { normalised } from '../store/events.ts';
+import { normalised, readPeopleOfRows, rowName, type RowName } from '../store/events.ts';
 import { readActorKeys, readTenants, type ActorBlocks } from '../store/sequencer.ts';
 import { findInsertedRows, type Inserted } from './inserted-rows.ts';
 import { findPeople, type People } from './people.ts';
@@ -50,10 +50,18 @@ type Draft = {
   readonly old: Values | undefined;
   readonly new: Values | undefined;
   readonly parts: readonly Part[];
+  /** Which columns are for the eyes of those alone whom the row is about. */
+  readonly isSealed: IsSealed;
   readonly personal: boolean;
   readonly details: Record<string, unknown>;
   readonly id: string;
 };
+
+type IsSealed = (column: CapturedColumn | undefined) => boolean;
+
+// A column that the map did not know when the capture was made may hold anything.
+const isPersonal: IsSealed = (column) => column?.personal !== false;
+const isPersonalOrIdentifies: IsSealed = (column) => column?.personal !== false || column.identifies;
 
 /** Makes events of what lies in the inboxes: whose they are, what is readable of them, and the rest under the keys of those people. */
 export async function makeEvents(client: pg.ClientBase, rows: readonly InboxRow[], ground: BatchGround): Promise<Prepared> {
@@ -64,10 +72,13 @@ export async function makeEvents(client: pg.ClientBase, rows: readonly InboxRow[
       : undefined;
   const inserted = await findInsertedRows(client, { rows, captureOf, beyond: ground.beyond });
   const people = await findPeople(client, rows, captureOf);
-  const drafts = rows.map((row) => draftOf(row, { capture: captureOf(row), inserted, people }));
+  const owners = await readPeopleOfRows(client, rows.flatMap(lookedAt));
+  const drafts = rows.map((row) => draftOf(row, { capture: captureOf(row), inserted, people, owners }));
   const known = await readTenants(client, [...new Set(rows.map(({ tenant }) => tenant))]);
-  const owners = drafts.flatMap((draft) => draft.parts.flatMap((part) => ownerOf(draft, part, known) ?? []));
-  const keys = await ground.keys.subjectKeys.forSealing(client, owners);
+  const keys = await ground.keys.subjectKeys.forSealing(
+    client,
+    drafts.flatMap((draft) => draft.parts.flatMap((part) => ownerOf(draft, part, known) ?? [])),
+  );
   const settled = drafts.map((draft) =>
     settle(draft, {
       markOf: ground.keys.markOf,
@@ -93,20 +104,30 @@ export async function makeEvents(client: pg.ClientBase, rows: readonly InboxRow[
 
 const isQuarantine = ({ subject }: Part): boolean => subject === QUARANTINE;
 
-type Found = { readonly capture: Capture | undefined; readonly inserted: Inserted; readonly people: People };
+type Found = {
+  readonly capture: Capture | undefined;
+  readonly inserted: Inserted;
+  readonly people: People;
+  /** Of rows that were looked at. */
+  readonly owners: ReadonlyMap<string, readonly string[]>;
+};
 
-function draftOf(row: InboxRow, { capture, inserted, people }: Found): Draft {
-  if (row.kind !== 'change' || row.action === 'truncate') return ownDraft(row);
+function draftOf(row: InboxRow, { capture, inserted, people, owners }: Found): Draft {
+  if (row.kind !== 'change' || row.action === 'truncate') {
+    const [looked] = lookedAt(row);
+    return ownDraft(row, (looked && owners.get(rowName(looked))) ?? []);
+  }
   const restored = inserted.get(row);
   const [old, made] = changedOnly(row, restored?.values);
   const parts = withErased(partsOf(row, capture, people), row);
-  const personal = [old, made].some((values) =>
-    Object.keys(values ?? {}).some((column) => columnOf(capture, column)?.personal !== false),
-  );
-  const plain = { old: readable(old, capture), new: readable(made, capture) };
-  const details: Record<string, unknown> = { ...plain };
-  if (plain.old === undefined) delete details['old'];
-  if (plain.new === undefined) delete details['new'];
+  // What names a row tells nothing of anybody where nobody is meant; where somebody is and cannot be found, it is kept for them.
+  const isSomebodys = parts.length > 0 || [...(row.links ?? []), ...(row.oldLinks ?? [])].some((link) => link !== null);
+  const isSealed = isSomebodys ? isPersonalOrIdentifies : isPersonal;
+  const personal = [old, made].some((values) => Object.keys(values ?? {}).some((column) => isSealed(columnOf(capture, column))));
+  const details: Record<string, unknown> = {};
+  const plain = { old: readable(old, capture, isSealed), new: readable(made, capture, isSealed) };
+  if (plain.old !== undefined) details['old'] = plain.old;
+  if (plain.new !== undefined) details['new'] = plain.new;
   if (restored?.incomplete === true) details['incomplete'] = true;
   if (row.keysOnly === true || restored?.erased === true) details['erased'] = true;
   // How the row stands afterwards must be said by an event of its own: see REMAIN.
@@ -122,6 +143,7 @@ function draftOf(row: InboxRow, { capture, inserted, people }: Found): Draft {
     old: row.keysOnly === true ? undefined : old,
     new: row.keysOnly === true ? undefined : made,
     parts: nobody ? [{ subject: QUARANTINE, side: 'both', paths: new Set() }] : parts,
+    isSealed,
     personal: personal && row.keysOnly !== true,
     details,
     id: newId<'audit-event'>(),
@@ -143,16 +165,24 @@ function withErased(parts: readonly Part[], row: InboxRow): readonly Part[] {
   return [...parts, { subject, side: 'both', paths: new Set() }];
 }
 
-function ownDraft(row: InboxRow): Draft {
+/** Whoever read about a row without saying whose it is read about those of whom the log has it: they may know, and it goes when they do. */
+function lookedAt(row: InboxRow): readonly RowName[] {
+  const { kind, tenant, table, record } = row;
+  if (kind !== 'access' || table === null || record === null || typeof ownOf(row).subject === 'string') return [];
+  return [{ tenant, table, record }];
+}
+
+function ownDraft(row: InboxRow, owners: readonly string[]): Draft {
   const own = ownOf(row);
-  const subject = own.subject ?? undefined;
+  const subjects = typeof own.subject === 'string' ? [own.subject] : owners;
   return {
     row,
     capture: undefined,
     columns: null,
     old: undefined,
     new: undefined,
-    parts: subject === undefined ? [] : [{ subject, side: 'both', paths: new Set() }],
+    parts: subjects.map((subject) => ({ subject, side: 'both', paths: new Set() })),
+    isSealed: isPersonal,
     personal: false,
     details: { ...own.details },
     id: own.id ?? newId<'audit-event'>(),
@@ -177,9 +207,9 @@ function pick(values: Values, columns: readonly string[]): Values {
   return Object.fromEntries(columns.flatMap((column) => (values[column] === undefined ? [] : [[column, values[column]]])));
 }
 
-function readable(values: Values | undefined, capture: Capture | undefined): Values | undefined {
+function readable(values: Values | undefined, capture: Capture | undefined, isSealed: IsSealed): Values | undefined {
   if (values === undefined) return undefined;
-  const columns = Object.keys(values).filter((column) => columnOf(capture, column)?.personal === false);
+  const columns = Object.keys(values).filter((column) => !isSealed(columnOf(capture, column)));
   return columns.length === 0 ? undefined : pick(values, columns);
 }
 
@@ -283,9 +313,9 @@ function marksOf(
   const { row, capture } = draft;
   if (row.kind !== 'change' || row.record === null) return {};
   const names = [row.tenant, row.table, row.record];
-  const told = new Set(standing.flatMap((part) => Object.keys(owned(draft.new, capture, part) ?? {})));
+  const told = new Set(standing.flatMap((part) => Object.keys(owned(draft, 'new', part) ?? {})));
   const isMarked = ([column, value]: readonly [string, unknown]): boolean => {
-    const isPlain = columnOf(capture, column)?.personal === false;
+    const isPlain = !draft.isSealed(columnOf(capture, column));
     if (told.has(column) || (isPlain && standing.length > 0)) return false;
     return isPlain || value === null || row.action === REMAIN;
   };
@@ -303,21 +333,36 @@ function marksOf(
 }
 
 function blobOf(draft: Draft, part: Part): string | undefined {
-  const old = part.side === 'new' ? undefined : owned(draft.old, draft.capture, part);
-  const made = part.side === 'old' ? undefined : owned(draft.new, draft.capture, part);
+  const old = owned(draft, 'old', part);
+  const made = owned(draft, 'new', part);
   if (old === undefined && made === undefined) return undefined;
   return JSON.stringify({ record: draft.row.record, ...(isQuarantine(part) ? {} : { subject: part.subject }), old, new: made });
 }
 
-/** The personal values that are this person's, or everybody's. */
-function owned(values: Values | undefined, capture: Capture | undefined, { paths }: Part): Values | undefined {
+/** The sealed values that are this person's, or everybody's. */
+function owned(draft: Draft, side: 'old' | 'new', part: Part): Values | undefined {
+  const values = draft[side];
   if (values === undefined) return undefined;
   const columns = Object.keys(values).filter((name) => {
-    const column = columnOf(capture, name);
-    if (column === undefined) return true;
-    return column.personal && (column.path === null || paths.size === 0 || paths.has(column.path));
+    const column = columnOf(draft.capture, name);
+    return draft.isSealed(column) && (draft.parts.length === 1 || ownersOf(draft, side, column).includes(part));
   });
   return columns.length === 0 ? undefined : pick(values, columns);
+}
+
+/**
+ * Those on whose side of the change the value stands, and of them the one to whom its column leads. Where that is nobody (a row came from
+ * nobody, or is nobody's from now on) those who are there: a value that none owned would be lost.
+ */
+function ownersOf({ parts }: Draft, side: 'old' | 'new', column: CapturedColumn | undefined): readonly Part[] {
+  const there = orAll(parts, (part) => part.side === 'both' || part.side === side);
+  const path = column?.path ?? null;
+  return path === null ? there : orAll(there, ({ paths }) => paths.size === 0 || paths.has(path));
+}
+
+function orAll(parts: readonly Part[], isMeant: (part: Part) => boolean): readonly Part[] {
+  const meant = parts.filter(isMeant);
+  return meant.length === 0 ? parts : meant;
 }
 
 type Rest = { readonly details: string | null; readonly attribution: Attribution; readonly pseudonymOf: AuditKeys['pseudonymOf'] };

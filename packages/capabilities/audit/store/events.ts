@@ -85,3 +85,26 @@ export async function normalised(client: pg.ClientBase, texts: readonly string[]
   );
   return rows.map((row) => row.text);
 }
+
+export type RowName = { readonly tenant: string; readonly table: string; readonly record: string };
+
+/** By {@link rowName}: the people whom the log has as those of a row, now or at some time, as far as it may still name them. */
+export async function readPeopleOfRows(
+  client: pg.ClientBase,
+  rows: readonly RowName[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  if (rows.length === 0) return new Map();
+  const { rows: found } = await client.query<RowName & { subjects: string[] }>(
+    `select r.tenant, r.name as "table", r.record, array_agg(distinct s.subject) as subjects
+       from (select distinct * from unnest($1::text[], $2::text[], $3::text[]) as r (tenant, name, record)) as r
+       join safekeep.audit_events as e on e.tenant_id = r.tenant and e.table_name = r.name and e.record = r.record and e.kind = 'change'
+      cross join lateral unnest(array_prepend(e.subject, e.other_subjects)) as s (subject)
+      where s.subject is not null group by r.tenant, r.name, r.record`,
+    [rows.map(({ tenant }) => tenant), rows.map(({ table }) => table), rows.map(({ record }) => record)],
+  );
+  return new Map(found.map((row) => [rowName(row), row.subjects]));
+}
+
+export function rowName({ tenant, table, record }: RowName): string {
+  return `${tenant} ${table}:${record}`;
+}
