@@ -2,8 +2,10 @@ import { isCardNumber } from '../kinds/financial.ts';
 import { DATE_SOURCE, phoneSureness, readDay } from '../kinds/contact.ts';
 import type { Kind } from '../kinds/model.ts';
 import { kindNamed, kinds, surenessOf } from '../kinds/table.ts';
-import { contextAfter, contextBefore, lastCue } from './cues.ts';
+import { contextAfter, contextBefore, CueFinder, lastCue, NearCues } from './cues.ts';
 import type { Found, Rank } from './model.ts';
+
+export const CUES = new CueFinder(kinds.filter(({ family }) => family !== 'words' && family !== 'entity'));
 
 /** What one pass over a text carries along. */
 export class Scan {
@@ -11,12 +13,15 @@ export class Scan {
   readonly found: Found[] = [];
   /** Where the last word ended that may be a cue. */
   cueAt = -1_000;
+  /** Which kinds these words speak for. */
+  readonly near: NearCues;
   readonly #wanted: (type: string) => boolean;
   /** Where the only thing in the text ends, if there is only one: its shape and check must do without a word beside it. */
   readonly #bare: string;
 
   constructor(text: string, wanted: (type: string) => boolean) {
     this.text = text;
+    this.near = new NearCues(CUES, text);
     this.#wanted = wanted;
     this.#bare = text.length <= 64 ? text.trim() : '';
   }
@@ -35,8 +40,7 @@ export class Scan {
   }
 
   date(start: number, end: number): void {
-    const birth = kindNamed('DATE_OF_BIRTH');
-    const born = birth !== undefined && this.hasCueNear(start) && lastCue(birth, contextBefore(this.text, start)) >= 0;
+    const born = this.isCued(start, named('DATE_OF_BIRTH'));
     this.add({
       type: born ? 'DATE_OF_BIRTH' : 'DATE_TIME',
       start,
@@ -49,6 +53,15 @@ export class Scan {
 
   hasCueNear(start: number): boolean {
     return start - this.cueAt < 60;
+  }
+
+  /** Whether a word for this kind stands in the context before a place, and a word for some kind nearer still. */
+  isCued(start: number, kind: Kind): boolean {
+    return this.hasCueNear(start) && this.hasCue(start, kind);
+  }
+
+  hasCue(start: number, kind: Kind): boolean {
+    return this.near.mayStandBefore(start, kind) && lastCue(kind, contextBefore(this.text, start)) >= 0;
   }
 
   /** All there is, when it is short; else nothing. */
@@ -302,12 +315,14 @@ const ID_WORD =
 
 /** The kind whose word stands nearest before the value, among those whose shape and check fit. */
 function withCue(scan: Scan, start: number, end: number): boolean {
+  const near = scan.near.before(start);
+  if (near?.size === 0) return false;
   const value = scan.text.slice(start, end);
-  if (!NEEDY_SHAPE.test(value)) return false;
+  if ((near === undefined || near.size > FEW_KINDS) && !NEEDY_SHAPE.test(value)) return false;
   const before = contextBefore(scan.text, start);
   let best: { readonly kind: Kind; readonly at: number; readonly score: number } | undefined;
   for (const kind of needy) {
-    if (kind.pattern?.test(value) !== true) continue;
+    if (near?.has(kind) === false || kind.pattern?.test(value) !== true) continue;
     const at = lastCue(kind, before);
     if (at < 0 || (best !== undefined && at < best.at)) continue;
     const score = kind.validate(value);
@@ -329,6 +344,8 @@ function withCue(scan: Scan, start: number, end: number): boolean {
   return true;
 }
 
+/** So many are asked one by one sooner than all at once. */
+const FEW_KINDS = 12;
 /** A word says little about a number without check digits that stands further off. */
 const CUE_REACH = 34;
 
@@ -372,7 +389,7 @@ function phone(scan: Scan, first: number, runEnd: number, begins: boolean): bool
   const international = plain.startsWith('+') || /^00[1-9]/.test(plain) || plain.startsWith('(+');
   if (digits > 17 || (!international && digits > 14) || /^\d{1,2}[./]\d{1,2}[./]\d{2,4}$/.test(plain)) return false;
   const before = contextBefore(text, start);
-  const cue = lastCue(phoneKind, before) >= 0 || PHONE_AFTER.test(contextAfter(text, end));
+  const cue = scan.hasCue(start, phoneKind) || PHONE_AFTER.test(contextAfter(text, end));
   const groupings = plain.split(/[^\d]+/).filter((group) => group.length > 0);
   const decimal = /^\d+\.\d+$/.test(plain);
   if (decimal || NOT_PHONE.test(before)) return false;
@@ -481,7 +498,7 @@ function distinct(scan: Scan, start: number, end: number, token: string): boolea
   if (!MIXED_SHAPE.test(token)) return false;
   return distinctMixed.some((kind) => {
     if (kind.pattern?.test(token) !== true) return false;
-    const near = kind.chance > 0.05 ? scan.hasCueNear(start) && lastCue(kind, contextBefore(scan.text, start)) >= 0 : true;
+    const near = kind.chance > 0.05 ? scan.isCued(start, kind) : true;
     return (near || scan.isBare(token)) && scan.check(kind.name, start, end, 4);
   });
 }

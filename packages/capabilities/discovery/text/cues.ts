@@ -2,7 +2,7 @@ import { fold } from '../kinds/fold.ts';
 import type { Kind } from '../kinds/model.ts';
 
 /** How far a word may stand from a value to speak for it. */
-const CONTEXT = 40;
+export const CONTEXT = 40;
 const AFTER = 16;
 
 const LATIN = /^[\u0000-\u024F]*$/;
@@ -51,7 +51,11 @@ export function lastCue(kind: Kind, before: string): number {
   const pattern = compiled.get(kind) ?? new RegExp(cuePattern(kind.cues), 'g');
   compiled.set(kind, pattern);
   let last = -1;
-  for (const match of before.matchAll(pattern)) last = match.index;
+  pattern.lastIndex = 0;
+  for (let match = pattern.exec(before); match !== null; match = pattern.exec(before)) {
+    last = match.index;
+    if (match[0].length === 0) pattern.lastIndex += 1;
+  }
   return last;
 }
 
@@ -74,35 +78,101 @@ function keyAt(text: string, at: number): number {
   return ((a * LETTERS + b) * LETTERS + c) * LETTERS + d;
 }
 
-/** Finds cues where a word begins: a table by its first letters says which patterns are worth a try. */
+/** Finds cues where a word begins: a table by its first letters says which patterns are worth a try, and which kinds they are of. */
 export class CueFinder {
   readonly #slots = new Uint16Array(KEYS);
   readonly #patterns: RegExp[] = [/(?!)/y];
+  readonly #kinds: (readonly Kind[])[] = [[]];
 
   constructor(kinds: readonly Kind[]) {
-    const byKey = new Map<number, Set<string>>();
-    for (const { cues } of kinds) {
-      for (const cue of alternatives(cues ?? '')) {
+    const byKey = new Map<number, Map<string, Set<Kind>>>();
+    for (const kind of kinds) {
+      for (const cue of alternatives(kind.cues ?? '')) {
         if (!LATIN.test(cue)) continue;
-        for (const key of keysOf(cue)) byKey.set(key, (byKey.get(key) ?? new Set()).add(cue));
+        for (const key of keysOf(cue)) {
+          const cues = byKey.get(key) ?? new Map<string, Set<Kind>>();
+          byKey.set(key, cues.set(cue, (cues.get(cue) ?? new Set()).add(kind)));
+        }
       }
     }
-    const byPattern = new Map<string, number>();
+    const bySource = new Map<string, number>();
     for (const [key, cues] of byKey) {
-      const source = `(?:${[...cues].join('|')})(?![a-z])`;
-      const slot = byPattern.get(source) ?? this.#patterns.push(new RegExp(source, 'iy')) - 1;
-      byPattern.set(source, slot);
+      const source = `(?:${[...cues.keys()].join('|')})(?![a-z])`;
+      const slot = bySource.get(source) ?? this.#add(source, cues);
+      bySource.set(source, slot);
       this.#slots[key] = slot;
     }
   }
 
-  isCue(text: string, at: number): boolean {
+  #add(source: string, cues: ReadonlyMap<string, ReadonlySet<Kind>>): number {
+    this.#kinds.push([...new Set([...cues.values()].flatMap((kinds) => [...kinds]))]);
+    return this.#patterns.push(new RegExp(source, 'iy')) - 1;
+  }
+
+  /** The number of the cues that begin as the word here does, one of which stands here; 0 for none. */
+  cueAt(text: string, at: number): number {
     const slot = this.#slots[keyAt(text, at)] ?? 0;
-    if (slot === 0) return false;
+    if (slot === 0) return 0;
     const pattern = this.#patterns[slot];
-    if (pattern === undefined) return false;
+    if (pattern === undefined) return 0;
     pattern.lastIndex = at;
-    return pattern.test(text);
+    return pattern.test(text) ? slot : 0;
+  }
+
+  /** All kinds for which one of these cues may speak. */
+  kindsOf(slot: number): readonly Kind[] {
+    return this.#kinds[slot] ?? [];
+  }
+}
+
+/** More marks than words can stand in a context. */
+const MARKS_KEPT = 64;
+
+/**
+ * What kinds the words behind the place of a scan may speak for. Never too few: `lastCue` decides, of these few kinds instead of all.
+ */
+export class NearCues {
+  readonly #finder: CueFinder;
+  readonly #text: string;
+  #places: number[] = [];
+  #slots: number[] = [];
+  /** Up to here words were passed over without a look at each: any cue may stand among them. */
+  #unseenUntil = -1;
+
+  constructor(finder: CueFinder, text: string) {
+    this.#finder = finder;
+    this.#text = text;
+  }
+
+  mark(place: number, slot: number): void {
+    if (this.#places.length >= 2 * MARKS_KEPT) {
+      this.#places = this.#places.slice(-MARKS_KEPT);
+      this.#slots = this.#slots.slice(-MARKS_KEPT);
+    }
+    this.#places.push(place);
+    this.#slots.push(slot);
+  }
+
+  passOver(until: number): void {
+    if (until > this.#unseenUntil) this.#unseenUntil = until;
+  }
+
+  /** The kinds that have a cue in the context before a place; undefined: it may be any. */
+  before(start: number): ReadonlySet<Kind> | undefined {
+    const from = start - CONTEXT;
+    if (this.#unseenUntil > from) return undefined;
+    const near = new Set<Kind>();
+    for (let at = this.#places.length - 1; at >= 0 && (this.#places[at] ?? 0) >= from; at -= 1)
+      for (const kind of this.#finder.kindsOf(this.#slots[at] ?? 0)) near.add(kind);
+    // The context begins in the middle of a word, of which the rest reads as a word of its own.
+    const cut = from > 0 ? this.#finder.cueAt(this.#text, from) : 0;
+    if (cut > 0) for (const kind of this.#finder.kindsOf(cut)) near.add(kind);
+    return near;
+  }
+
+  mayStandBefore(start: number, kind: Kind): boolean {
+    const near = this.before(start);
+    return near === undefined || near.has(kind);
   }
 }
 

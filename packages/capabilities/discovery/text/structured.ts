@@ -1,17 +1,16 @@
-import { kinds } from '../kinds/table.ts';
-import { alnumToken, bareValue, dateAt, numericRun, secretValue, spacedToken, type Scan } from './candidates.ts';
-import { CueFinder } from './cues.ts';
+import { alnumToken, bareValue, CUES, dateAt, numericRun, secretValue, spacedToken, type Scan } from './candidates.ts';
 
 const OTHER = 0;
 const LETTER = 1;
 const DIGIT = 2;
+const UNDERSCORE = 3;
 
 const CLASS = Uint8Array.from({ length: 128 }, (_, code) => {
   if (code >= 48 && code <= 57) return DIGIT;
-  return (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95 ? LETTER : OTHER;
+  if (code === 95) return UNDERSCORE;
+  return (code >= 65 && code <= 90) || (code >= 97 && code <= 122) ? LETTER : OTHER;
 });
 
-const CUES = new CueFinder(kinds.filter(({ family }) => family !== 'words' && family !== 'entity'));
 /** Words that a secret may begin with, by a hash of three units: the sticky pattern decides. */
 const SECRET_STARTS = new Uint8Array(1 << 12);
 for (const start of 'AKI ASI ARO AID ghp gho ghu ghs ghr git AIz xox sk_ pk_ rk_ sk- glp npm dop hf_ shp eyJ AGE pbk scr SCR SK0 SK1 SK2 SK3 SK4 SK5 SK6 SK7 SK8 SK9 SKa SKb SKc SKd SKe SKf'.split(
@@ -55,11 +54,22 @@ export function scanStructured(scan: Scan): void {
   while (at < length) {
     const code = text.charCodeAt(at);
     const kind = code < 128 ? CLASS[code] : LETTER;
-    if (kind === LETTER) at = word(scan, at);
-    else if (kind === DIGIT) at = numericRun(scan, at);
-    else at = sign(scan, at, code);
+    if (kind === OTHER) at = sign(scan, at, code);
+    else if (kind === DIGIT) at = passed(scan, at, numericRun(scan, at));
+    else at = word(scan, at);
   }
   bareValue(scan);
+}
+
+/** Letters in what was taken as a whole, or passed over, may be words that nobody looked at. */
+function passed(scan: Scan, start: number, end: number): number {
+  for (let at = start; at < end; at += 1) {
+    if (scan.text.charCodeAt(at) > 57) {
+      scan.near.passOver(end);
+      break;
+    }
+  }
+  return end;
 }
 
 function isSpaceLike(code: number): boolean {
@@ -71,50 +81,58 @@ function word(scan: Scan, start: number): number {
   let at = start;
   let digits = 0;
   let foreign = false;
-  while (at < text.length) {
+  let whole = true;
+  for (; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
     if (code >= 128) {
       if (isSpaceLike(code)) break;
       foreign = true;
-    } else if (CLASS[code] === DIGIT) {
-      // Scripts without spaces: a number begins where the letters end.
-      if (foreign && digits === 0) break;
-      digits += 1;
-    } else if (CLASS[code] === OTHER) break;
-    at += 1;
+      continue;
+    }
+    const kind = CLASS[code];
+    if (kind === LETTER) continue;
+    if (kind === OTHER) break;
+    // Scripts without spaces: a number begins where the letters end.
+    if (kind === DIGIT && foreign && digits === 0) break;
+    if (kind === DIGIT) digits += 1;
+    whole = false;
   }
-  if (at === start) return start + 1;
-  if (foreign || CUES.isCue(text, start)) scan.cueAt = at;
+  if (at === start) return passed(scan, start, start + 1);
+  const cue = foreign ? 0 : CUES.cueAt(text, start);
+  if (foreign || cue > 0) scan.cueAt = at;
+  if (foreign || !whole) scan.near.passOver(at);
+  else if (cue > 0) scan.near.mark(start, cue);
   if (SECRET_STARTS[startKey(text, start)] === 1) {
     const end = secretWord(scan, start);
-    if (end > start) return end;
+    if (end > start) return passed(scan, at, end);
   }
-  if (digits > 0 && !foreign) return alnumToken(scan, start, at, digits);
+  if (digits > 0 && !foreign) return passed(scan, at, alnumToken(scan, start, at, digits));
   if (scan.cueAt === at && !foreign) {
     const named = stick(NAMED_SECRET, text, start);
     if (named?.[1] !== undefined) secretValue(scan, start + named[0].length - named[1].length, named[1]);
   }
-  if (
-    digits === 0 &&
-    !foreign &&
-    at - start <= 4 &&
-    isDigit(text, at + 1) &&
-    (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 45)
-  ) {
-    // AB 12 34 56 C: letters and digits apart.
+  if (digits === 0 && !foreign && at - start <= 4 && beginsSpaced(scan, start, at)) {
     const taken = spacedToken(scan, start, at);
-    if (taken > at) return taken;
+    if (taken > at) return passed(scan, at, taken);
   }
   if (at - start <= 9) {
     const code = text.charCodeAt(at);
     // A month in front: March 3, 2020.
-    if ((code === 32 || code === 46) && at - start >= 3 && isDigit(text, at + 1, at + 2)) dateAt(scan, start);
+    if ((code === 32 || code === 46) && at - start >= 3 && (isDigit(text, at + 1) || isDigit(text, at + 2))) dateAt(scan, start);
   }
   return at;
 }
 
-function isDigit(text: string, ...places: readonly number[]): boolean {
-  return places.some((place) => CLASS[text.charCodeAt(place)] === DIGIT);
+/** AB 12 34 56 C: letters and digits apart. Small letters are of a number only where a word speaks for it, and never before a space. */
+function beginsSpaced(scan: Scan, start: number, end: number): boolean {
+  const { text } = scan;
+  const after = text.charCodeAt(end);
+  if ((after !== 32 && after !== 45) || !isDigit(text, end + 1)) return false;
+  return text.charCodeAt(end - 1) < 97 || (after === 45 && scan.hasCueNear(start));
+}
+
+function isDigit(text: string, place: number): boolean {
+  return CLASS[text.charCodeAt(place)] === DIGIT;
 }
 
 function stick(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
@@ -136,6 +154,11 @@ function secretWord(scan: Scan, start: number): number {
 
 /** Anything that is neither letter nor digit; gives the place to go on. */
 function sign(scan: Scan, at: number, code: number): number {
+  const end = signed(scan, at, code);
+  return end > at + 1 ? passed(scan, at, end) : end;
+}
+
+function signed(scan: Scan, at: number, code: number): number {
   switch (code) {
     case 64:
       return email(scan, at);
