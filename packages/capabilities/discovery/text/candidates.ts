@@ -18,6 +18,8 @@ export class Scan {
   readonly #wanted: (type: string) => boolean;
   /** Where the only thing in the text ends, if there is only one: its shape and check must do without a word beside it. */
   readonly #bare: string;
+  #beforeStart = -1;
+  #before = '';
 
   constructor(text: string, wanted: (type: string) => boolean) {
     this.text = text;
@@ -55,13 +57,22 @@ export class Scan {
     return start - this.cueAt < 60;
   }
 
+  /** The folded text before a place: asked for a few times over. */
+  before(start: number): string {
+    if (this.#beforeStart !== start) {
+      this.#beforeStart = start;
+      this.#before = contextBefore(this.text, start);
+    }
+    return this.#before;
+  }
+
   /** Whether a word for this kind stands in the context before a place, and a word for some kind nearer still. */
   isCued(start: number, kind: Kind): boolean {
     return this.hasCueNear(start) && this.hasCue(start, kind);
   }
 
   hasCue(start: number, kind: Kind): boolean {
-    return this.near.mayStandBefore(start, kind) && lastCue(kind, contextBefore(this.text, start)) >= 0;
+    return this.near.mayStandBefore(start, kind) && lastCue(kind, this.before(start)) >= 0;
   }
 
   /** All there is, when it is short; else nothing. */
@@ -202,7 +213,7 @@ function gluedRun(scan: Scan, first: number, run: string): number {
 /** Up to four digits: only a word beside them makes them personal. */
 function small(scan: Scan, start: number, end: number): number {
   const { text } = scan;
-  const after = stick(AGE_AFTER, text, end);
+  const after = mayBeAge(text, end) ? stick(AGE_AFTER, text, end) : null;
   if (
     end - start <= 3 &&
     (after !== null || (scan.hasCueNear(start) && AGE_BEFORE.test(text.slice(Math.max(0, start - 12), start))))
@@ -219,13 +230,24 @@ function small(scan: Scan, start: number, end: number): number {
 const AGE_AFTER = /\s?-?(?:years?[ -]old|year[ -]olds?|yrs?\b|yo\b|y\/o|years? of age|Jahre alt|ans\b|años|anni\b)/iy;
 const AGE_BEFORE = /(?:\baged?|\bage:|\bage is|\bage of)\s?$/i;
 
+/** Years, J(ahre), a(ns, ños, nni), behind a space, a dash or both. */
+function mayBeAge(text: string, end: number): boolean {
+  for (let at = end; at < end + 3; at += 1) {
+    const code = text.charCodeAt(at);
+    const lower = code | 32;
+    if (code > 127 || lower === 121 || lower === 106 || lower === 97) return true;
+    if (code > 45) return false;
+  }
+  return false;
+}
+
 function ipv4(scan: Scan, start: number, run: string): boolean {
   const match = stick(IPV4, scan.text, start);
   if (match === null || /[\w.]$/.test(scan.text.slice(Math.max(0, start - 1), start))) return false;
   // A port or a prefix may follow, a fifth group may not.
   const end = start + match[0].length;
   if (match[0].length < run.length && /^\.\d/.test(scan.text.slice(end, end + 2))) return false;
-  if (VERSION.test(contextBefore(scan.text, start))) return true;
+  if (VERSION.test(scan.before(start))) return true;
   return scan.check('IP_ADDRESS', start, end, 3);
 }
 
@@ -302,7 +324,7 @@ function cardAt(scan: Scan, start: number, end: number, value: string): boolean 
     return false;
   if (!/\D/.test(value)) {
     // A long number in a log is an id, and one in twenty passes: without a word for a card only the common brands are believed.
-    const before = contextBefore(scan.text, start);
+    const before = scan.before(start);
     if (!CARD_WORD.test(before) && (!COMMON_CARD.test(value) || ID_WORD.test(before))) return false;
   }
   return scan.check('CREDIT_CARD', start, end, 4);
@@ -319,7 +341,7 @@ function withCue(scan: Scan, start: number, end: number): boolean {
   if (near?.size === 0) return false;
   const value = scan.text.slice(start, end);
   if ((near === undefined || near.size > FEW_KINDS) && !NEEDY_SHAPE.test(value)) return false;
-  const before = contextBefore(scan.text, start);
+  const before = scan.before(start);
   let best: { readonly kind: Kind; readonly at: number; readonly score: number } | undefined;
   for (const kind of needy) {
     if (near?.has(kind) === false || kind.pattern?.test(value) !== true) continue;
@@ -388,7 +410,7 @@ function phone(scan: Scan, first: number, runEnd: number, begins: boolean): bool
   const digits = countDigits(plain);
   const international = plain.startsWith('+') || /^00[1-9]/.test(plain) || plain.startsWith('(+');
   if (digits > 17 || (!international && digits > 14) || /^\d{1,2}[./]\d{1,2}[./]\d{2,4}$/.test(plain)) return false;
-  const before = contextBefore(text, start);
+  const before = scan.before(start);
   const cue = scan.hasCue(start, phoneKind) || PHONE_AFTER.test(contextAfter(text, end));
   const groupings = plain.split(/[^\d]+/).filter((group) => group.length > 0);
   const decimal = /^\d+\.\d+$/.test(plain);
@@ -507,7 +529,8 @@ function distinct(scan: Scan, start: number, end: number, token: string): boolea
 function extended(scan: Scan, start: number, end: number, more: string): number {
   const cue = scan.hasCueNear(start);
   const ends: number[] = [];
-  for (const match of more.matchAll(/[-./ ]?[A-Za-z0-9]+/g)) ends.push(end + match.index + match[0].length);
+  // Each sign is followed by a letter or a digit.
+  for (let at = 1; at <= more.length; at += 1) if (at === more.length || more.charCodeAt(at) < 48) ends.push(end + at);
   for (const stop of ends.slice(0, MOST_GROUPS).toReversed()) {
     const value = scan.text.slice(start, stop);
     if (value.length > 30) continue;
@@ -542,10 +565,23 @@ export function secretValue(scan: Scan, start: number, value: string): void {
 
 /** A date that is written out, or in figures; a birth date where a word says so. */
 export function dateAt(scan: Scan, start: number): number {
+  if (!mayBeDate(scan.text, start)) return start;
   const match = stick(WRITTEN_DATE, scan.text, start);
   if (match === null) return start;
   const end = start + match[0].length;
   if (/^\d{1,4}[-./]/.test(match[0]) && readDay(match[0]) === undefined) return start;
   scan.date(start, end);
   return end;
+}
+
+const MONTH_STARTS = new Set('jfmasonde'.split('').flatMap((letter) => [letter.charCodeAt(0), letter.charCodeAt(0) - 32]));
+
+/** One to four digits and a sign, a letter, or a space and a letter; or what a month begins with. */
+function mayBeDate(text: string, start: number): boolean {
+  let at = start;
+  while (at - start < 5 && isDigitAt(text, at)) at += 1;
+  const after = text.charCodeAt(at);
+  if (at === start) return MONTH_STARTS.has(after);
+  if (after === 32) return text.charCodeAt(at + 1) > 57;
+  return after > 57 || (after >= 45 && after <= 47);
 }

@@ -69,6 +69,11 @@ function code(letter: number): number {
   return lower >= 97 && lower <= 122 ? lower - 96 : 0;
 }
 
+function isLetter(unit: number): boolean {
+  const lower = unit | 32;
+  return lower >= 97 && lower <= 122;
+}
+
 /** The first four letters of a word as one number; nothing counts behind the first that is no letter. */
 function keyAt(text: string, at: number): number {
   const a = code(text.charCodeAt(at));
@@ -81,6 +86,8 @@ function keyAt(text: string, at: number): number {
 /** Finds cues where a word begins: a table by its first letters says which patterns are worth a try, and which kinds they are of. */
 export class CueFinder {
   readonly #slots = new Uint16Array(KEYS);
+  /** Whether any cue begins with three letters: small enough to stay at hand, the table by four is not. */
+  readonly #begins = new Uint8Array(LETTERS ** 3);
   readonly #patterns: RegExp[] = [/(?!)/y];
   readonly #kinds: (readonly Kind[])[] = [[]];
 
@@ -101,6 +108,7 @@ export class CueFinder {
       const slot = bySource.get(source) ?? this.#add(source, cues);
       bySource.set(source, slot);
       this.#slots[key] = slot;
+      this.#begins[Math.floor(key / LETTERS)] = 1;
     }
   }
 
@@ -111,7 +119,9 @@ export class CueFinder {
 
   /** The number of the cues that begin as the word here does, one of which stands here; 0 for none. */
   cueAt(text: string, at: number): number {
-    const slot = this.#slots[keyAt(text, at)] ?? 0;
+    const key = keyAt(text, at);
+    if (this.#begins[Math.floor(key / LETTERS)] === 0) return 0;
+    const slot = this.#slots[key] ?? 0;
     if (slot === 0) return 0;
     const pattern = this.#patterns[slot];
     if (pattern === undefined) return 0;
@@ -155,6 +165,18 @@ export class NearCues {
 
   passOver(until: number): void {
     if (until > this.#unseenUntil) this.#unseenUntil = until;
+  }
+
+  /** Looks for words in what was taken as a whole: an address, a number with letters. */
+  lookInto(from: number, to: number): void {
+    for (let at = from; at < to; at += 1) {
+      const code = this.#text.charCodeAt(at);
+      if (code >= 128) this.passOver(at + 1);
+      else if (code > 64 && isLetter(code) && !isLetter(this.#text.charCodeAt(at - 1))) {
+        const slot = this.#finder.cueAt(this.#text, at);
+        if (slot > 0) this.mark(at, slot);
+      }
+    }
   }
 
   /** The kinds that have a cue in the context before a place; undefined: it may be any. */

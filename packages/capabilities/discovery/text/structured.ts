@@ -19,6 +19,15 @@ for (const start of 'AKI ASI ARO AID ghp gho ghu ghs ghr git AIz xox sk_ pk_ rk_
   SECRET_STARTS[startKey(start, 0)] = 1;
 }
 
+/** The shortest word is that before the first dot of a token; a shorter one goes on behind a sign. */
+function mayBeSecret(text: string, start: number, end: number): boolean {
+  if (end - start < 11) {
+    const after = text.charCodeAt(end);
+    if (after !== 45 && after !== 36 && after !== 58) return false;
+  }
+  return SECRET_STARTS[startKey(text, start)] === 1;
+}
+
 function startKey(text: string, at: number): number {
   return ((text.charCodeAt(at) * 31 + text.charCodeAt(at + 1)) * 31 + text.charCodeAt(at + 2)) & 4_095;
 }
@@ -61,14 +70,8 @@ export function scanStructured(scan: Scan): void {
   bareValue(scan);
 }
 
-/** Letters in what was taken as a whole, or passed over, may be words that nobody looked at. */
 function passed(scan: Scan, start: number, end: number): number {
-  for (let at = start; at < end; at += 1) {
-    if (scan.text.charCodeAt(at) > 57) {
-      scan.near.passOver(end);
-      break;
-    }
-  }
+  scan.near.lookInto(start, end);
   return end;
 }
 
@@ -81,7 +84,7 @@ function word(scan: Scan, start: number): number {
   let at = start;
   let digits = 0;
   let foreign = false;
-  let whole = true;
+  let parts = false;
   for (; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
     if (code >= 128) {
@@ -95,14 +98,18 @@ function word(scan: Scan, start: number): number {
     // Scripts without spaces: a number begins where the letters end.
     if (kind === DIGIT && foreign && digits === 0) break;
     if (kind === DIGIT) digits += 1;
-    whole = false;
+    parts = true;
   }
-  if (at === start) return passed(scan, start, start + 1);
+  if (at === start) {
+    scan.near.passOver(start + 1);
+    return start + 1;
+  }
   const cue = foreign ? 0 : CUES.cueAt(text, start);
   if (foreign || cue > 0) scan.cueAt = at;
-  if (foreign || !whole) scan.near.passOver(at);
-  else if (cue > 0) scan.near.mark(start, cue);
-  if (SECRET_STARTS[startKey(text, start)] === 1) {
+  if (foreign) scan.near.passOver(at);
+  if (cue > 0) scan.near.mark(start, cue);
+  if (parts) scan.near.lookInto(start + 1, at);
+  if (mayBeSecret(text, start, at)) {
     const end = secretWord(scan, start);
     if (end > start) return passed(scan, at, end);
   }
@@ -132,7 +139,8 @@ function beginsSpaced(scan: Scan, start: number, end: number): boolean {
 }
 
 function isDigit(text: string, place: number): boolean {
-  return CLASS[text.charCodeAt(place)] === DIGIT;
+  const code = text.charCodeAt(place);
+  return code >= 48 && code <= 57;
 }
 
 function stick(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
