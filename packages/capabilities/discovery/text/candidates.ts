@@ -4,6 +4,7 @@ import type { Kind } from '../kinds/model.ts';
 import { kindNamed, kinds, surenessOf } from '../kinds/table.ts';
 import { contextAfter, contextBefore, CueFinder, lastCue, NearCues } from './cues.ts';
 import type { Found, Rank } from './model.ts';
+import { endAt } from './sticky.ts';
 
 export const CUES = new CueFinder(kinds.filter(({ family }) => family !== 'words' && family !== 'entity'));
 
@@ -140,29 +141,23 @@ function named(name: string): Kind {
   return kind;
 }
 
-function stick(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
-  pattern.lastIndex = at;
-  return pattern.exec(text);
-}
-
 /** A run of digits and what separates them; gives the place to go on. */
 export function numericRun(scan: Scan, first: number): number {
   const { text } = scan;
   const alone = endOfDigits(text, first);
   if (alone - first > LONGEST_DIGITS) return alone;
-  const run = stick(RUN, text, first)?.[0] ?? text[first] ?? '';
-  const end = first + run.length;
+  const end = goesOn(text.charCodeAt(alone)) ? endAt(RUN, text, first) : alone;
+  const run = text.slice(first, end);
   const following = text.charCodeAt(end);
   // Letters follow at once: the last group belongs to them (12345678Z, 5th, 0x1f).
   const glued = (following >= 65 && following <= 90) || (following >= 97 && following <= 122) || following === 95;
   if (glued) {
-    const extension = stick(EXTENSION, text, end);
-    if (extension === null || run.length < 7) return gluedRun(scan, first, run);
+    if (run.length < 7 || endAt(EXTENSION, text, end) < 0) return gluedRun(scan, first, run);
   }
   if (run.length <= 4) return small(scan, first, end);
   const date = dateAt(scan, first);
   if (date > first) return date;
-  if (stick(TIME_STAMP, text, first) !== null) return first + 10;
+  if (endAt(TIME_STAMP, text, first) >= 0) return first + 10;
   if (run.includes('.') && ipv4(scan, first, run)) return end;
   const digits = countDigits(run);
   if (digits < 5) {
@@ -175,6 +170,11 @@ export function numericRun(scan: Scan, first: number): number {
     if (taken > end) return taken;
   }
   return groups(scan, first, run);
+}
+
+/** Blank, parentheses, dash, dot, slash: what may stand between groups of digits. */
+function goesOn(code: number): boolean {
+  return code === 32 || code === 40 || code === 41 || (code >= 45 && code <= 47);
 }
 
 function endOfDigits(text: string, first: number): number {
@@ -213,11 +213,8 @@ function gluedRun(scan: Scan, first: number, run: string): number {
 /** Up to four digits: only a word beside them makes them personal. */
 function small(scan: Scan, start: number, end: number): number {
   const { text } = scan;
-  const after = mayBeAge(text, end) ? stick(AGE_AFTER, text, end) : null;
-  if (
-    end - start <= 3 &&
-    (after !== null || (scan.hasCueNear(start) && AGE_BEFORE.test(text.slice(Math.max(0, start - 12), start))))
-  ) {
+  const named = mayBeAge(text, end) && endAt(AGE_AFTER, text, end) >= 0;
+  if (end - start <= 3 && (named || (scan.hasCueNear(start) && AGE_BEFORE.test(text.slice(Math.max(0, start - 12), start))))) {
     if (Number(text.slice(start, end)) <= 120) scan.add({ type: 'AGE', start, end, score: 0.85, validators: ['cue'], rank: 2 });
     return end;
   }
@@ -242,11 +239,10 @@ function mayBeAge(text: string, end: number): boolean {
 }
 
 function ipv4(scan: Scan, start: number, run: string): boolean {
-  const match = stick(IPV4, scan.text, start);
-  if (match === null || /[\w.]$/.test(scan.text.slice(Math.max(0, start - 1), start))) return false;
+  const end = endAt(IPV4, scan.text, start);
+  if (end < 0 || /[\w.]$/.test(scan.text.slice(Math.max(0, start - 1), start))) return false;
   // A port or a prefix may follow, a fifth group may not.
-  const end = start + match[0].length;
-  if (match[0].length < run.length && /^\.\d/.test(scan.text.slice(end, end + 2))) return false;
+  if (end - start < run.length && /^\.\d/.test(scan.text.slice(end, end + 2))) return false;
   if (VERSION.test(scan.before(start))) return true;
   return scan.check('IP_ADDRESS', start, end, 3);
 }
@@ -401,8 +397,8 @@ function phone(scan: Scan, first: number, runEnd: number, begins: boolean): bool
     if (text[start - 1] === '+') start -= 1;
     if (text[start - 1] === '(' && text[start] === '+') start -= 1;
   }
-  const extension = stick(EXTENSION, text, runEnd);
-  const end = extension === null ? runEnd : runEnd + extension[0].length;
+  const extended = endAt(EXTENSION, text, runEnd);
+  const end = Math.max(extended, runEnd);
   if (/[\w@]/.test(text[start - 1] ?? '')) return false;
   const value = text.slice(start, end);
   if ((value.includes('(') ? 1 : 0) !== (value.includes(')') ? 1 : 0)) return false;
@@ -415,7 +411,7 @@ function phone(scan: Scan, first: number, runEnd: number, begins: boolean): bool
   const groupings = plain.split(/[^\d]+/).filter((group) => group.length > 0);
   const decimal = /^\d+\.\d+$/.test(plain);
   if (decimal || NOT_PHONE.test(before)) return false;
-  const shaped = PHONE_SHAPE.test(plain) || (extension !== null && digits >= 9);
+  const shaped = PHONE_SHAPE.test(plain) || (extended >= 0 && digits >= 9);
   if (cue && digits >= 6 && groupings.every((group) => group.length <= 12)) {
     scan.add({ type: 'PHONE_NUMBER', start, end, score: shaped || international ? 0.95 : 0.8, validators: ['cue'], rank: 2 });
     return true;
@@ -460,7 +456,7 @@ export function alnumToken(scan: Scan, start: number, end: number, digits: numbe
     if (scan.hasCueNear(from) && withCue(scan, from, end)) return end;
   }
   const cue = scan.hasCueNear(start);
-  const more = cue || (digits > 0 && token === token.toUpperCase()) ? (stick(TOKEN_MORE, text, end)?.[0] ?? '') : '';
+  const more = cue || (digits > 0 && token === token.toUpperCase()) ? text.slice(end, endAt(TOKEN_MORE, text, end)) : '';
   if (more.length > 0 && more.length < 40) {
     const taken = extended(scan, start, end, more);
     if (taken > end) return taken;
@@ -488,10 +484,10 @@ function isDigitAt(text: string, at: number): boolean {
 }
 
 function iban(scan: Scan, start: number): number {
-  const match = stick(IBAN_REST, scan.text, start);
-  if (match === null) return start;
+  const end = endAt(IBAN_REST, scan.text, start);
+  if (end < 0) return start;
   // Words may follow a grouped number: shorter by a group until it is one.
-  for (let text = match[0]; text.length >= 15; text = text.slice(0, Math.max(0, text.lastIndexOf(' ')))) {
+  for (let text = scan.text.slice(start, end); text.length >= 15; text = text.slice(0, Math.max(0, text.lastIndexOf(' ')))) {
     if (scan.check('IBAN_CODE', start, start + text.length, 4)) return start + text.length;
     if (!text.includes(' ')) break;
   }
@@ -503,9 +499,9 @@ const MAC =
 
 function macAt(scan: Scan, start: number, end: number): number {
   if (!/^[:.-]|[-.]/.test(scan.text.slice(start, end + 1).slice(2))) return 0;
-  const match = stick(MAC, scan.text, start);
-  if (match === null || /[\w:-]/.test(scan.text[start - 1] ?? '')) return 0;
-  return scan.check('MAC_ADDRESS', start, start + match[0].length, 3) ? start + match[0].length : 0;
+  const last = endAt(MAC, scan.text, start);
+  if (last < 0 || /[\w:-]/.test(scan.text[start - 1] ?? '')) return 0;
+  return scan.check('MAC_ADDRESS', start, last, 3) ? last : 0;
 }
 
 function distinct(scan: Scan, start: number, end: number, token: string): boolean {
@@ -551,7 +547,7 @@ export function bareValue(scan: Scan): void {
 /** Letters and digits with spaces or dashes between; gives where it ends, or `end` where it is nothing. */
 export function spacedToken(scan: Scan, start: number, end: number): number {
   if (/[\w-]/.test(scan.text[start - 1] ?? '')) return end;
-  const more = stick(TOKEN_MORE, scan.text, end)?.[0] ?? '';
+  const more = scan.text.slice(end, endAt(TOKEN_MORE, scan.text, end));
   return more.length > 0 && more.length < 40 ? extended(scan, start, end, more) : end;
 }
 
@@ -566,10 +562,10 @@ export function secretValue(scan: Scan, start: number, value: string): void {
 /** A date that is written out, or in figures; a birth date where a word says so. */
 export function dateAt(scan: Scan, start: number): number {
   if (!mayBeDate(scan.text, start)) return start;
-  const match = stick(WRITTEN_DATE, scan.text, start);
-  if (match === null) return start;
-  const end = start + match[0].length;
-  if (/^\d{1,4}[-./]/.test(match[0]) && readDay(match[0]) === undefined) return start;
+  const end = endAt(WRITTEN_DATE, scan.text, start);
+  if (end < 0) return start;
+  const written = scan.text.slice(start, end);
+  if (/^\d{1,4}[-./]/.test(written) && readDay(written) === undefined) return start;
   scan.date(start, end);
   return end;
 }
