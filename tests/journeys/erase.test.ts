@@ -123,12 +123,18 @@ test(
     await done('audit', 'proof', event, '--out', proof);
 
     const exported = join(folder, 'export.json');
-    await done('subject', 'export', 'patient:42', '--format', 'json', '--out', exported);
+    const { result: given } = await done('subject', 'export', 'patient:42', '--format', 'json', '--out', exported);
+    assert.deepEqual(given.withheld, [], 'indexes of ours are no columns of the user');
     const document = JSON.parse(await readFile(exported, 'utf8'));
     assert.ok(JSON.stringify(document.tables).includes('ada.quennell@example.org'), 'the sealed value is in clear');
     assert.ok(document.accessLog.some(({ actor }: { actor: string }) => actor === 'dr.who'));
 
     const { result: plan } = await done('subject', 'erase', 'patient:42', '--plan');
+    assert.deepEqual(
+      plan.notes.filter((note: string) => /\bthe trigger\b/.test(note)),
+      [],
+      'triggers of ours are no news to whoever approves',
+    );
     const { result: erased } = await done('subject', 'erase', 'patient:42', '--approve', plan.hash, '--yes');
     assert.deepEqual([erased.state, erased.verified], ['done', true], JSON.stringify(erased));
 
