@@ -12,7 +12,7 @@ const leaf = Buffer.alloc(1 + 4096, 0x00);
 
 /** By way of a text: Node makes one in a third of the time that an ArrayBuffer takes. */
 function sha256(bytes: Uint8Array): Hash {
-  return Buffer.from(hash('sha256', bytes, 'latin1'), 'latin1');
+  return Buffer.from(hash('sha256', bytes, 'binary'), 'latin1');
 }
 
 /** RFC 6962, 2.1: MTH({d}) = SHA-256(0x00 || d). */
