@@ -674,6 +674,7 @@ function columnsOf(shape: CaptureShape, names: readonly string[]): readonly Capt
         type: 'text',
         form: 'text',
         personal: true,
+        identifies: true,
         path: null,
       },
   );

@@ -5,6 +5,7 @@ import type { Ledger } from '../../ledger/index.ts';
 import type { ErasureId } from '../model.ts';
 import { inOrderOfReference } from '../rules/graph.ts';
 import { MerkleTree } from '../rules/merkle.ts';
+import { isOwnTrigger } from '../rules/own-trigger.ts';
 import { countRows, countUnlike, deleteRows, updateRows, type Rows, type Written } from '../store/act.ts';
 import { rowsOf } from '../store/rows.ts';
 import { setConstraintsNow } from '../store/session.ts';
@@ -180,7 +181,7 @@ function canBeUndone({ catalog }: Ground, table: string): boolean {
   const found = findTable(catalog, table);
   return (
     found === undefined ||
-    found.triggers.some(({ enabled }) => enabled !== 'disabled') ||
+    found.triggers.some((trigger) => trigger.enabled !== 'disabled' && !isOwnTrigger(trigger)) ||
     found.rules.length > 0 ||
     found.kind !== 'table'
   );

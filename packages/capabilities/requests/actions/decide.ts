@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { isMappable } from '@safekeep/core';
+import { encryptedName, isCompanion, isMappable } from '@safekeep/core';
 import { formatPerson, heldBy, type AskedRow, type Person, type StandingHold } from '../../holds/index.ts';
 import type { Ledger } from '../../ledger/index.ts';
 import type { Blocked, ErasureMode, RowKey } from '../model.ts';
@@ -98,9 +98,10 @@ function unmappedColumns({ table, policy, rows }: SurveyedTable, isTouched: bool
   const known = (name: string): boolean =>
     mapped.columns.has(name) ||
     keys.has(name) ||
-    (name.endsWith('_encrypted') && mapped.columns.has(name.slice(0, -10))) ||
-    OWN_COLUMNS.test(name);
-  const missing = facts.columns.filter(({ name, generated }) => generated === null && !known(name)).map(({ name }) => name);
+    [...mapped.columns.values()].some((column) => encryptedName(column.name) === name);
+  const missing = facts.columns
+    .filter((column) => column.generated === null && !known(column.name) && !isCompanion(column, mapped))
+    .map(({ name }) => name);
   if (missing.length === 0) return [];
   return [
     {
@@ -111,9 +112,6 @@ function unmappedColumns({ table, policy, rows }: SurveyedTable, isTouched: bool
     },
   ];
 }
-
-/** Columns that encryption adds beside a field: blind indexes and the id of the key. */
-const OWN_COLUMNS = /_index(_[a-z0-9]+)?$|^encryption_key_id$|_blind$/;
 
 async function askHolds(
   client: pg.ClientBase,
