@@ -2,7 +2,7 @@ import { fold } from '../kinds/fold.ts';
 import type { Kind } from '../kinds/model.ts';
 
 /** How far a word may stand from a value to speak for it. */
-export const CONTEXT = 40;
+const CONTEXT = 40;
 const AFTER = 16;
 
 const LATIN = /^[\u0000-\u024F]*$/;

@@ -13,22 +13,23 @@ const MOST_HELD_LINES = 1_000;
 /** Pipes so many bytes of JSON lines through `safekeep detect`; gives the lines that came out and the most memory it took. */
 export async function detectStreamed(bytes: number): Promise<{ readonly items: number; readonly rssBytes: number }> {
   const child = spawn(process.execPath, [BIN, 'detect', '--json', '--structured'], { stdio: ['pipe', 'pipe', 'ignore'] });
+  const chunk = Buffer.from(LINE.repeat(CHUNK_LINES));
+  const chunks = Math.ceil(bytes / chunk.length);
   let items = 0;
-  child.stdout.on('data', (chunk: Buffer) => {
-    for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) items += 1;
+  // Not ended before it has worked through all but what it holds back to write together: then its peak is that of the whole.
+  const worked = Promise.withResolvers<void>();
+  child.stdout.on('data', (part: Buffer) => {
+    for (let at = part.indexOf(10); at >= 0; at = part.indexOf(10, at + 1)) items += 1;
+    if (items >= chunks * CHUNK_LINES - MOST_HELD_LINES) worked.resolve();
   });
   const ended = new Promise<number | null>((done, failed) => {
     child.once('close', done);
     child.once('error', failed);
   });
-  const chunk = Buffer.from(LINE.repeat(CHUNK_LINES));
-  let sent = 0;
-  for (; sent * CHUNK_LINES * LINE.length < bytes; sent += 1) {
+  for (let sent = 0; sent < chunks; sent += 1) {
     if (!child.stdin.write(chunk)) await Promise.race([once(child.stdin, 'drain'), ended]);
   }
-  // Not ended before it has worked through all but what it holds back to write together: then its peak is that of the whole.
-  while (items < sent * CHUNK_LINES - MOST_HELD_LINES && child.exitCode === null)
-    await Promise.race([once(child.stdout, 'data'), ended]);
+  await Promise.race([worked.promise, ended]);
   const rssBytes = await peakBytes(child.pid);
   child.stdin.end();
   const code = await ended;
