@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { encryptedName, isCompanion, isMappable } from '@safekeep/core';
+import { together } from '@safekeep/postgres';
 import { formatPerson, heldBy, type AskedRow, type Person, type StandingHold } from '../../holds/index.ts';
 import type { Ledger } from '../../ledger/index.ts';
 import type { Blocked, ErasureMode, RowKey } from '../model.ts';
@@ -119,8 +120,12 @@ async function askHolds(
   { person, tables }: Survey,
 ): Promise<{ readonly holds: readonly StandingHold[]; readonly heldRows: ReadonlySet<PersonRow> }> {
   // From here on no hold can be placed until the transaction ends; where none stands, rows need not be asked about.
-  const whole = await heldBy(client, tenant, { people: [person], rows: [] });
-  if (!(await hasStandingHolds(client, tenant))) return { holds: whole, heldRows: new Set() };
+  const [whole, areStanding] = await together(client, [
+    () => heldBy(client, tenant, { people: [person], rows: [] }),
+    // Behind the lock, which is the first thing that the other sends.
+    () => hasStandingHolds(client, tenant),
+  ]);
+  if (!areStanding) return { holds: whole, heldRows: new Set() };
   const asked = new Map<AskedRow, PersonRow>();
   for (const { table, identity, policy, rows } of tables) {
     const isKey = identity.kind === 'key' && policy.facts.primaryKey !== null;
