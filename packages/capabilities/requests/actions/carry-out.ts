@@ -1,4 +1,5 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type pg from 'pg';
 import { codeOf, findTable, together } from '@safekeep/postgres';
 import type { Ledger } from '../../ledger/index.ts';
@@ -85,8 +86,11 @@ export async function carryOut(
   for (const { table, rows } of found.tables)
     counts.set(table, { before: rows.length, deleted: 0, masked: 0, detached: 0, kept: 0 });
   const tree = new MerkleTree();
-  addLeaves(found, decision, { tree, key: keys.leaf });
-  const written = await updateAll(client, decision, { counts, hashKey: keys.hash, onTable });
+  const [written] = await Promise.all([
+    updateAll(client, decision, { counts, hashKey: keys.hash, onTable }),
+    // While the server writes: the texts are those that were read before.
+    setImmediate().then(() => addLeaves(found, decision, { tree, key: keys.leaf })),
+  ]);
   await deleteAll(client, ground, decision, { counts, onTable });
   const processed = Map.groupBy(
     written.map(({ rows }) => rows),

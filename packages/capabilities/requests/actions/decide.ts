@@ -5,7 +5,7 @@ import { formatPerson, heldBy, type AskedRow, type Person, type StandingHold } f
 import type { Ledger } from '../../ledger/index.ts';
 import type { Blocked, ErasureMode, RowKey } from '../model.ts';
 import type { Write } from '../rules/masks.ts';
-import { treatmentKey, treatmentOf, type RowFacts, type Treatment } from '../rules/treat.ts';
+import { factsKey, treatmentKey, treatmentOf, type RowFacts, type Treatment } from '../rules/treat.ts';
 import { chooseWrites, referredTo, type Rows } from '../store/act.ts';
 import { erasedMarks, hasStandingHolds } from '../store/records.ts';
 import type { PersonRow } from '../store/rows.ts';
@@ -53,21 +53,15 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
   const groups: Group[] = [];
   const problems: Blocked[] = [...blocked];
   for (const table of found.tables) {
-    const treated = table.rows.map((row) => ({
-      row,
-      treatment: treatmentOf(table.policy, { ...factsOf(row), shell: shells.has(row) }, options.mode),
-    }));
-    for (const same of Map.groupBy(treated, ({ treatment }) => treatmentKey(treatment)).values()) {
-      const treatment = same[0]?.treatment;
-      if (treatment === undefined) continue;
+    for (const { treatment, same } of alikeRows(table, options.mode, (row) => ({ ...factsOf(row), shell: shells.has(row) }))) {
       const rows = rowsFor(
         table,
-        same.map(({ row }) => row.key),
+        same.map(({ key }) => key),
       );
       const choices = await sealedChoices(client, ground, table, treatment.choices);
       const { writes, unmaskable } = await chooseWrites(client, rows, choices);
       problems.push(...unmaskable.map(({ what, columns }) => unmaskableProblem(table.table, rows.keys.length, what, columns)));
-      const untils = same.flatMap(({ row }) => row.kept?.until ?? []).toSorted();
+      const untils = same.flatMap(({ kept }) => kept?.until ?? []).toSorted();
       groups.push({ rows, treatment, writes, until: treatment.basis === 'hold' ? null : (untils.at(-1) ?? null) });
     }
     const isTouched = groups.some(({ rows, treatment }) => rows.table === table.table && treatment.action !== 'keep');
@@ -76,6 +70,26 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
     problems.push(...unmappedColumns(table, isTouched));
   }
   return { groups, holds, blocked: problems, setNull };
+}
+
+/** The rows of a table by what becomes of them. Most are alike, and it is worked out once for all that are. */
+function alikeRows(
+  { policy, rows }: SurveyedTable,
+  mode: ErasureMode,
+  factsOf: (row: PersonRow) => RowFacts,
+): readonly { readonly treatment: Treatment; readonly same: readonly PersonRow[] }[] {
+  const byFacts = new Map<string, { readonly treatment: Treatment; readonly same: PersonRow[] }>();
+  for (const row of rows) {
+    const facts = factsOf(row);
+    const key = factsKey(facts);
+    const known = byFacts.get(key);
+    if (known === undefined) byFacts.set(key, { treatment: treatmentOf(policy, facts, mode), same: [row] });
+    else known.same.push(row);
+  }
+  const byTreatment = Map.groupBy(byFacts.values(), ({ treatment }) => treatmentKey(treatment));
+  return [...byTreatment.values()].flatMap(([first, ...more]) =>
+    first === undefined ? [] : [{ treatment: first.treatment, same: [first, ...more].flatMap(({ same }) => same) }],
+  );
 }
 
 function rowsFor({ table, policy, identity }: SurveyedTable, keys: readonly RowKey[]): Rows {
