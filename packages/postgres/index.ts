@@ -1,4 +1,5 @@
-export { codeOf, isConnectionLost, operationFailure } from './connect/failures.ts';
+export { codeOf } from '@safekeep/core';
+export { isConnectionLost, operationFailure } from './connect/failures.ts';
 export { together } from './connect/together.ts';
 export { openDatabase, type OpenOptions } from './connect/open.ts';
 export { isLocal, parseDatabaseUrl, printedHost, type ConnectionTarget, type TlsMode } from './connect/url.ts';

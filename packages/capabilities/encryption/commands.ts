@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import Type from 'typebox';
-import { SafekeepError, Secret } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf, SafekeepError, Secret } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
 import { parseKey } from '../holds/index.ts';
 import { ledgerFor } from '../ledger/index.ts';

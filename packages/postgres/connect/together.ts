@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { codeOf } from './failures.ts';
+import { codeOf } from '@safekeep/core';
 
 /** What every statement is answered with behind one that failed: current transaction is aborted. */
 const ABORTED = '25P02';

@@ -4,7 +4,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { CONTEXT, opening, owner, PLAIN, refused, sealed, workbench, type Workbench } from '../testing/workbench.ts';
-import { makeFolder } from '../files/durable.ts';
+import { makeFolder } from '../files/key-store.ts';
 import { epochsOf } from '../files/epochs.ts';
 import { backupKeys } from './backup-keys.ts';
 import { rollEpoch } from './roll-epoch.ts';

@@ -4,7 +4,8 @@ import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
 import { SafekeepError, Secret } from '@safekeep/core';
 import { WrappingKey } from '@safekeep/crypto';
-import { createOnce, destroyFile, makeFolder, readPrivate, replaceFile } from '../files/durable.ts';
+import { readPrivate } from '@safekeep/files';
+import { createOnce, destroyFile, makeFolder, replaceFile } from '../files/key-store.ts';
 import type { Root } from './root.ts';
 
 // root.json in the folder of keys: a random root key, wrapped under scrypt (RFC 7914) of a passphrase, or of a secret made for this home that

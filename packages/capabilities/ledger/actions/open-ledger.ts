@@ -1,11 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SafekeepError, type Clock } from '@safekeep/core';
+import { syncFolder } from '@safekeep/files';
 import type { Signer } from '@safekeep/crypto';
 import { codeOf } from '@safekeep/postgres';
 import { bringCopy, refuseCopyAhead } from '../files/copy.ts';
 import { openLedgerKey } from '../files/key-file.ts';
-import { appendBytes, segmentPath, syncDirectory, writeFailure } from '../files/segments.ts';
+import { appendBytes, segmentPath, writeFailure } from '../files/segments.ts';
 import { findTail, type Tail } from '../files/tail.ts';
 import { openWriterLock, type WriterLock } from '../files/writer-lock.ts';
 import type {
@@ -89,7 +90,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const { directory } = options;
   try {
     const made = await mkdir(directory, { recursive: true, mode: 0o700 });
-    if (made !== undefined) await syncDirectory(dirname(made));
+    if (made !== undefined) await syncFolder(dirname(made));
     const lock = openWriterLock(directory, options.patienceMs ?? PATIENCE_MS);
     try {
       return ledgerOf(options, lock, await lock.hold(() => begin(options)));
