@@ -218,7 +218,7 @@ async function findShells(
                   },
           },
         );
-        if (referred.length === 0 || detachesAll(found, from, foreignKey.columns, { factsOf, mode })) continue;
+        if (referred.length === 0 || detachesAll(found, from, foreignKey.columns, { factsOf, mode, shells })) continue;
         if (foreignKey.onDelete === 'set-null' || foreignKey.onDelete === 'set-default') {
           setNull.set(`${from} ${foreignKey.name}`, { table: from, rows: referred.length, foreignKey: foreignKey.name });
           continue;
@@ -262,17 +262,25 @@ function unmappedReference(
   };
 }
 
-/** Whether every row of the person in that table loses this very reference before anything is deleted. */
+/** Whether every row of the person in that table that stays, be it empty, loses this very reference before anything is deleted. */
 function detachesAll(
   found: Survey,
   table: string,
   columns: readonly string[],
-  { factsOf, mode }: { readonly factsOf: (row: PersonRow) => Omit<RowFacts, 'shell'>; readonly mode: ErasureMode },
+  {
+    factsOf,
+    mode,
+    shells,
+  }: {
+    readonly factsOf: (row: PersonRow) => Omit<RowFacts, 'shell'>;
+    readonly mode: ErasureMode;
+    readonly shells: ReadonlySet<PersonRow>;
+  },
 ): boolean {
   const surveyed = found.tables.find((each) => each.table === table);
   if (surveyed === undefined || surveyed.isCut) return false;
   const stays = surveyed.rows
-    .map((row) => treatmentOf(surveyed.policy, { ...factsOf(row), shell: false }, mode))
+    .map((row) => treatmentOf(surveyed.policy, { ...factsOf(row), shell: shells.has(row) }, mode))
     .filter(({ action }) => action !== 'delete');
   return stays.length > 0 && stays.every(({ choices }) => choices.some(({ column, fixed }) => fixed && columns.includes(column)));
 }
