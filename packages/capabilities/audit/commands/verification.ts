@@ -9,7 +9,7 @@ import { withAuditKeys } from '../keys/audit-keys.ts';
 import { NoteText } from '../model.ts';
 import { openEvents } from '../store/event-values.ts';
 import { exportTiles } from '../verification/export-tiles.ts';
-import { keptCheckpoints, writeLogFile } from '../verification/log-files.ts';
+import { keptCheckpoints, keptCosignatures, writeLogFile } from '../verification/log-files.ts';
 import { LogVerification } from '../verification/model.ts';
 import { proveEvent } from '../verification/prove-event.ts';
 import { verifyDatabase } from '../verification/verify-database.ts';
@@ -78,6 +78,7 @@ async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: 
   await tried(context, sequenceFirst);
   const { verifierKey } = await context.signer();
   const outside = await keptCheckpoints(context.home, context.tenant);
+  const cosigned = await keptCosignatures(context.home, context.tenant);
   const owners = await ownersOfLogs(context.home);
   const wanted = await tablesOfMap(context);
   return await withAuditKeys(context, ({ subjectKeys, pseudonymOf, markOf }) =>
@@ -86,6 +87,7 @@ async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: 
         tenant: context.tenant,
         verifierKey,
         outside,
+        cosigned,
         owners,
         wanted,
         full,
