@@ -68,7 +68,11 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
     await checkStanding(client, options, faults);
     if (options.full) await checkRows(client, { ...options, faults });
     const scope = [
-      ...['signature', 'tree', 'entries', 'checkpoints', 'capture'],
+      'signature',
+      'tree',
+      'entries',
+      'checkpoints',
+      'capture',
       ...(options.cosigned.length > 0 ? ['witnesses'] : []),
       ...(options.full ? ['contents', 'rows'] : []),
     ];
