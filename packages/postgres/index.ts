@@ -49,6 +49,6 @@ export type {
   ViewDefinition,
 } from './catalog/model.ts';
 export type { Queryable } from './catalog/queryable.ts';
-export { readCatalog } from './catalog/read-catalog.ts';
+export { readCatalog, readCatalogAroundLocks } from './catalog/read-catalog.ts';
 export { shardingFaults, type ShardingExemption, type ShardingFault, type ShardingOptions } from './catalog/sharding-faults.ts';
 export { makeRuntimeLogin } from './embedded/runtime-login.ts';
