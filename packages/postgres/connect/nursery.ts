@@ -5,9 +5,7 @@ import { runInNewContext } from 'node:vm';
 // they are read or sent; what follows is for programs through which very many of them pass. All of it holds for the whole process
 // and for good: V8 has no narrower switch once it runs.
 
-type Collection =
-  | { readonly type: 'minor' }
-  | { readonly type: 'major'; readonly execution: 'sync'; readonly flavor: 'last-resort' };
+type Collection = { readonly type: 'minor' | 'major'; readonly execution?: 'sync'; readonly flavor?: 'last-resort' };
 type Collect = (options: Collection) => void;
 
 let collect: Collect | undefined;
@@ -46,6 +44,14 @@ export function expectShortLives(): void {
  */
 export function collectReceived(): void {
   collector()({ type: 'minor' });
+}
+
+/**
+ * Gives back everything that nobody holds any more. What lived a little is in V8's old space, which doubles before it is looked
+ * at; whoever works through a long stream in bounded memory says when.
+ */
+export function collectPassed(): void {
+  collector()({ type: 'major' });
 }
 
 /** The collector of https://v8.dev/docs/embed, as `--expose-gc` would have made it a global of the whole program. */
