@@ -1,5 +1,7 @@
 export { codeOf } from '@safekeep/core';
 export { isConnectionLost, operationFailure } from './connect/failures.ts';
+export { collectPassed, collectReceived, expectShortLives, keepNurserySmall, shrinkNursery } from './connect/nursery.ts';
+export { together } from './connect/together.ts';
 export { openDatabase, type OpenOptions } from './connect/open.ts';
 export { isLocal, parseDatabaseUrl, printedHost, type ConnectionTarget, type TlsMode } from './connect/url.ts';
 export type { Database, ServerFacts } from './database.ts';
@@ -48,6 +50,6 @@ export type {
   ViewDefinition,
 } from './catalog/model.ts';
 export type { Queryable } from './catalog/queryable.ts';
-export { readCatalog } from './catalog/read-catalog.ts';
+export { readCatalog, readCatalogAroundLocks } from './catalog/read-catalog.ts';
 export { shardingFaults, type ShardingExemption, type ShardingFault, type ShardingOptions } from './catalog/sharding-faults.ts';
 export { makeRuntimeLogin } from './embedded/runtime-login.ts';

@@ -72,6 +72,7 @@ async function clinic(t: TestContext) {
       verifierKey: signer.verifierKey,
       outside: [],
       owners: new Map(),
+      cosigned: [],
       wanted: [],
       full: true,
       pseudonymOf: keys.pseudonymOf,

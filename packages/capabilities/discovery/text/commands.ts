@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { SafekeepError } from '@safekeep/core';
+import { expectShortLives } from '@safekeep/postgres';
 import Type, { type Static } from 'typebox';
 import { command, type CommandContext } from '../../capability.ts';
 import { detectText, type DetectOptions } from './detect.ts';
@@ -39,6 +40,7 @@ export const detect = command({
   output: DetectResult,
   example: 'safekeep detect notes.txt --redact',
   run: async (context, input) => {
+    expectShortLives();
     const options = await optionsOf(input);
     const redactor = input.redact ? new Redactor() : undefined;
     const progress = context.progress('Reading', { unit: 'texts' });
