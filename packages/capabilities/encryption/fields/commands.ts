@@ -16,6 +16,7 @@ import {
 import type { Database } from '@safekeep/postgres';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
 import { editMap, loadMap, saveMap, type MapText } from '../../datamap/index.ts';
+import type { TakeOut } from '../../plan/index.ts';
 import { changeIndexes, type IndexPlan } from './actions/change-indexes.ts';
 import { changeMode } from './actions/change-mode.ts';
 import { declaredColumns } from './actions/declared-columns.ts';
@@ -24,12 +25,14 @@ import { encryptField } from './actions/encrypt-field.ts';
 import { fieldKeys, type KeySource } from './actions/field-keys.ts';
 import { fieldStatus } from './actions/field-status.ts';
 import { finishField } from './actions/finish-field.ts';
-import type { Ground } from './actions/ground.ts';
+import { reading, type Ground } from './actions/ground.ts';
 import type { FieldOrder } from './actions/plan-field.ts';
 import { rotateField } from './actions/rotate-field.ts';
+import { refuseWhileEncrypted } from './contributor.ts';
 import { DoneText, RotatedText, StatusText, type Field, type Mode } from './model.ts';
 import { declarationsOf } from './rules/declarations.ts';
 import { answerText, fieldText, parseSearch } from './rules/text.ts';
+import { listFields } from './store/records.ts';
 
 /** Opens the keys of a home for the length of a command; whoever opens closes. */
 export type OpenKeySource = (
@@ -239,6 +242,27 @@ function decrypt(open: OpenKeySource): Command {
       }),
     render: (result, ink) => `${ink.good('decrypted')} ${result.field}: ${result.done} values given back, the schema is as before.`,
   });
+}
+
+/** For `unapply`: the plaintext of every encrypted column comes back; the map keeps what it asked for. */
+export function giveBackPlaintext(open: OpenKeySource): TakeOut {
+  return {
+    run: async (context) => {
+      const { tenant } = context;
+      const fields = await reading({ database: await context.database(), tenant }, (client) => listFields(client, tenant));
+      if (fields.length === 0) return [];
+      await context.confirm(`Decrypting ${fields.length} column(s)`);
+      return await moving(context, open, async (ground) => {
+        const lines: string[] = [];
+        for (const { table, column } of fields) {
+          const { done } = await decryptField(ground, { ...table, column }, async () => undefined);
+          lines.push(`${formatColumnName({ ...table, column })}: plaintext is back, ${done} values.`);
+        }
+        return lines;
+      });
+    },
+    left: refuseWhileEncrypted,
+  };
 }
 
 function kindsOf({ indexes }: Field): readonly SearchKind[] {
