@@ -47,6 +47,7 @@ export type {
   DataMap,
   EraseAction,
   ErasureRule,
+  IndexKind,
   KeepGround,
   LegalBasis,
   MappedColumn,
@@ -97,6 +98,7 @@ export { columnText, eraseText, ofText, subjectText, tableText, writeMap } from 
 export { cardNumber, cardRuleOf, displayCard, isTrack, type CardRule } from './fields/card.ts';
 export {
   canonicalForm,
+  compoundForm,
   FIRST_INDEX_VERSION,
   indexKeyScope,
   indexLabel,

@@ -1,5 +1,5 @@
 import { FIRST_INDEX_VERSION } from '../fields/canonical.ts';
-import type { MappedTable, SearchKind } from './model.ts';
+import type { IndexKind, MappedTable } from './model.ts';
 import type { ColumnFacts } from './schema-facts.ts';
 
 /** PostgreSQL cuts longer names, and two of ours could then be one. */
@@ -11,7 +11,7 @@ export function encryptedName(column: string): string {
 }
 
 /** Of the column that holds a blind index of a column. One that was made anew stands beside the one before until that goes. */
-export function indexName(column: string, kind: SearchKind, version = FIRST_INDEX_VERSION): string {
+export function indexName(column: string, kind: IndexKind, version = FIRST_INDEX_VERSION): string {
   return suffixed(column, `_${kind}_index${version === FIRST_INDEX_VERSION ? '' : `_${version}`}`);
 }
 
@@ -24,11 +24,12 @@ export function isCompanion({ name, baseType }: ColumnFacts, mapped: MappedTable
   return beside.some(
     (column) =>
       (baseType === 'bytea' && name === encryptedName(column.name)) ||
-      column.search.some((kind) => baseType === (kind === 'unique' ? 'bytea' : 'bigint') && isIndexOf(name, column.name, kind)),
+      column.search.some((kind) => baseType === (kind === 'unique' ? 'bytea' : 'bigint') && isIndexOf(name, column.name, kind)) ||
+      (column.searchWith.length > 0 && baseType === 'bigint' && isIndexOf(name, column.name, 'compound')),
   );
 }
 
-function isIndexOf(name: string, column: string, kind: SearchKind): boolean {
+function isIndexOf(name: string, column: string, kind: IndexKind): boolean {
   const version = Number(/_(\d{1,9})$/.exec(name)?.[1] ?? FIRST_INDEX_VERSION);
   return name === indexName(column, kind, version);
 }

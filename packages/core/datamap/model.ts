@@ -177,6 +177,9 @@ export type Protection = 'none' | 'client' | 'database';
 export const searchKinds = ['exact', 'unique', 'last4', 'prefix', 'year', 'month', 'soundex'] as const;
 export type SearchKind = (typeof searchKinds)[number];
 
+/** What an index is of: a search of one column, or of a column together with others. */
+export type IndexKind = SearchKind | 'compound';
+
 export type EraseAction =
   | { readonly kind: 'delete' }
   | { readonly kind: 'null' }
@@ -191,6 +194,8 @@ export type MappedColumn = {
   readonly categories: readonly string[];
   readonly protect: Protection;
   readonly search: readonly SearchKind[];
+  /** Columns of the same table that it is searched together with: rows in which all of them are what is looked for. */
+  readonly searchWith: readonly string[];
   /** Null: what the meaning of the path makes of the row. */
   readonly erase: EraseAction | null;
   /** Text in which anything may stand. */

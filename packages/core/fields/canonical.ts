@@ -1,4 +1,4 @@
-import type { SearchKind } from '../datamap/model.ts';
+import type { IndexKind, SearchKind } from '../datamap/model.ts';
 
 /** Characters that a search by `prefix` looks at: three letters of a surname narrow it down, and name nobody. */
 export const PREFIX_LENGTH = 3;
@@ -21,6 +21,24 @@ export function canonicalForm(kind: SearchKind, value: string, type: SearchedTyp
   const [, year, month] = /^(\d{4,})-(\d{2})(?:-|$)/.exec(value) ?? [];
   if (year === undefined || month === undefined || value.endsWith('BC')) return null;
   return kind === 'year' ? year : `${year}-${month}`;
+}
+
+/**
+ * The form that an index over several columns is made of: the exact form of each value with its length in bytes before it, so that no
+ * two lists of values give one form. Null where a value is missing: such a row is not found by all of them.
+ */
+export function compoundForm(
+  values: readonly { readonly value: string | null | undefined; readonly type: SearchedType }[],
+): string | null {
+  const forms = values.map(({ value, type }) =>
+    value === null || value === undefined ? null : canonicalForm('exact', value, type),
+  );
+  if (forms.some((form) => form === null)) return null;
+  return forms.map((form) => `${utf8Length(form ?? '')}:${form ?? ''}`).join('');
+}
+
+function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 /** Kinds that say something about a type. A search by year of a name would be accepted and never find anything. */
@@ -94,6 +112,6 @@ export function indexKeyScope(keyScope: string, version: number): string {
 }
 
 /** What a blind index is made for: two fields, kinds or versions never give the same number for the same value. */
-export function indexLabel(field: string, kind: SearchKind, version: number): string {
+export function indexLabel(field: string, kind: IndexKind, version: number): string {
   return `${field} ${kind} ${version}`;
 }

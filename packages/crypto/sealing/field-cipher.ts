@@ -4,6 +4,7 @@ import {
   indexLabel,
   isTrack,
   SafekeepError,
+  type IndexKind,
   type SearchedType,
   type SearchKind,
 } from '@safekeep/core';
@@ -65,7 +66,7 @@ export const FOUND_BY_NOTHING = '-1';
 export async function indexForms(
   keys: DataKeys,
   field: FieldPlace,
-  index: { readonly kind: SearchKind; readonly version: number; readonly bits: number },
+  index: { readonly kind: IndexKind; readonly version: number; readonly bits: number },
   forms: readonly (string | null)[],
 ): Promise<readonly string[]> {
   const key = await keys.index(field.tenant, indexKeyScope(field.keyScope, index.version));

@@ -52,7 +52,9 @@ begin
                              case when i.kind = 'unique' then 'pg_catalog.bytea' else 'pg_catalog.int8' end), ''),
          pg_catalog.bool_or(coalesce(pg_catalog.current_setting('safekeep.index_' || short_id || '_' || i.version, true), '') = '')
     into indexes, is_locked
-    from safekeep.field_indexes as i where i.tenant_id = field.tenant and i.field_id = field.id and i.state <> 'left';
+    from safekeep.field_indexes as i where i.tenant_id = field.tenant and i.field_id = field.id and i.state <> 'left'
+     -- Made of several columns, and only where none of them has plaintext left.
+     and i.kind <> 'compound';
   if is_locked then
     raise exception 'safekeep: the index key of column % is not unlocked, and without it no search would find its rows', of_column
       using errcode = 'insufficient_privilege', hint = 'Give safekeep.unlock what the SDK''s unlockFields makes of the field.';

@@ -71,7 +71,7 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
       const beside = [...others.flatMap((field) => field.indexes), ...indexes];
       const chosen = chooseIndex(counted, { name, kind, beside, acceptLeak: order.acceptLeak });
       // It stands before anybody can search by it, and grows with the ciphertext.
-      indexes.push({ ...chosen, column: indexName(ref.column, kind), version: FIRST_INDEX_VERSION, state: 'serving' });
+      indexes.push({ ...chosen, column: indexName(ref.column, kind), version: FIRST_INDEX_VERSION, state: 'serving', parts: [] });
     }
     return { field: newField(ground.tenant, { order, table, column, indexes }), answers };
   });

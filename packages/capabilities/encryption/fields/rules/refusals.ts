@@ -3,6 +3,7 @@ import {
   formatTableName,
   searchFits,
   type CardRule,
+  type IndexKind,
   type Protection,
   type SearchKind,
   type TenantRule,
@@ -415,7 +416,7 @@ function aboutSearch(column: Column, { search }: Asked): readonly Answer[] {
 }
 
 /** What each search means, told before anything is made. */
-export function searchAnswers(column: string, search: readonly SearchKind[]): readonly Answer[] {
+export function searchAnswers(column: string, search: readonly IndexKind[]): readonly Answer[] {
   return search
     .filter((kind) => kind === 'unique')
     .map((kind) =>

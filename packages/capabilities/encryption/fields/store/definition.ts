@@ -65,10 +65,9 @@ export function createTriggers(field: Field, { strict, wasStrict = strict }: Str
             action: 'replaced',
           }
         : null,
-      cleared:
-        field.indexes.length === 0
-          ? null
-          : { event: 'update', when: `${sealedChanged} and new.${encrypted} is null`, action: 'cleared' },
+      cleared: field.indexes.every(({ kind }) => kind === 'compound')
+        ? null
+        : { event: 'update', when: `${sealedChanged} and new.${encrypted} is null`, action: 'cleared' },
       keep: strict
         ? {
             event: `update of ${column}`,

@@ -1,0 +1,10 @@
+-- Blind indexes over several columns of a table: rows in which all of them are what is looked for.
+
+alter table safekeep.field_indexes
+  -- The fields that a compound index is made of, in their order; the one that has it comes first.
+  add column parts uuid[],
+  drop constraint field_indexes_kind_check,
+  add constraint field_indexes_kind_check check (kind in ('exact', 'unique', 'last4', 'prefix', 'year', 'month', 'soundex', 'compound')),
+  add constraint field_indexes_parts_check check (case when kind = 'compound' then coalesce(pg_catalog.cardinality(parts), 0) between 2 and 5
+                                                   and parts[1] = field_id and pg_catalog.array_position(parts, null) is null
+                                                 else parts is null end);
