@@ -1,11 +1,11 @@
-import { cardNumber, formatColumnName, SafekeepError, type SearchedType, type SearchKind } from '@safekeep/core';
+import { cardNumber, formatColumnName, SafekeepError, type DisplayKind, type SearchedType, type SearchKind } from '@safekeep/core';
 import { canonicalText, type FieldPlace } from '@safekeep/crypto';
 import type { FieldRow, IndexRow } from './store.ts';
 
 export type SealedField = FieldRow & FieldPlace & { readonly name: string };
 
 /** An index of the field's own value alone. */
-export type OwnIndex = IndexRow & { readonly kind: SearchKind };
+export type OwnIndex = IndexRow & { readonly kind: SearchKind | DisplayKind };
 
 function isOwn(index: IndexRow): index is OwnIndex {
   return index.kind !== 'compound';

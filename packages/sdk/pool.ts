@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { displayKinds, type IndexKind } from '@safekeep/core';
 import { openValues, notServed, type Fields, type Safekeep } from './safekeep.ts';
 import type { SealedField } from './field.ts';
 import { guardStatement } from './statement-guard.ts';
@@ -79,7 +80,7 @@ async function openResult(sdk: Safekeep, fields: Fields, result: Rows): Promise<
     for (const each of fields.all.filter(({ tableOid }) => tableOid === tableID)) {
       if (columnID === each.columnNumber) plain.push({ field: each, name });
       else if (columnID === each.encryptedNumber) sealed.push({ field: each, name });
-      else if (each.indexes.some(({ number }) => number === columnID)) surplus.push(name);
+      else if (each.indexes.some(({ kind, number }) => number === columnID && !isShown(kind))) surplus.push(name);
     }
   }
   for (const { field, name } of sealed) {
@@ -92,6 +93,11 @@ async function openResult(sdk: Safekeep, fields: Fields, result: Rows): Promise<
     throw notServed(alone.field, `the query selects the empty column and not ${alone.field.encrypted}, which holds the value`);
   for (const row of result.rows) for (const name of surplus) delete row[name];
   return { ...result, fields: result.fields.filter(({ name }) => !surplus.includes(name)) };
+}
+
+/** What of a card number may be shown is there to be selected. */
+function isShown(kind: IndexKind): boolean {
+  return displayKinds.some((known) => known === kind);
 }
 
 /** The plaintext's column that belongs to a ciphertext: by the plugin's name for it, else the first of the same field. */

@@ -1,4 +1,5 @@
-import type { IndexKind, SearchKind } from '../datamap/model.ts';
+import type { DisplayKind, IndexKind, SearchKind } from '../datamap/model.ts';
+import { shownOf } from './card.ts';
 
 /** Characters that a search by `prefix` looks at: three letters of a surname narrow it down, and name nobody. */
 export const PREFIX_LENGTH = 3;
@@ -13,7 +14,8 @@ export type SearchedType = 'text' | 'int' | 'numeric' | 'date' | 'timestamptz' |
  * find by: no letter for `soundex`, no year BC. The SQL function safekeep.search_form says the same to the byte, so nothing
  * here may depend on a collation, a locale or a version of Unicode.
  */
-export function canonicalForm(kind: SearchKind, value: string, type: SearchedType): string | null {
+export function canonicalForm(kind: SearchKind | DisplayKind, value: string, type: SearchedType): string | null {
+  if (kind === 'card_bin' || kind === 'card_last4') return shownOf(kind, value);
   if (kind === 'exact' || kind === 'unique') return type === 'numeric' ? trimScale(value) : value;
   if (kind === 'last4') return presentOrNull(lowerAscii(value.replaceAll(/[^0-9A-Za-z]/g, '')).slice(-LAST));
   if (kind === 'prefix') return presentOrNull(lowerAscii([...value.replace(/^[ \t\n\r]+/, '')].slice(0, PREFIX_LENGTH).join('')));

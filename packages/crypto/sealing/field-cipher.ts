@@ -4,6 +4,7 @@ import {
   indexLabel,
   isTrack,
   SafekeepError,
+  type DisplayKind,
   type IndexKind,
   type SearchedType,
   type SearchKind,
@@ -62,13 +63,17 @@ export async function openTexts(keys: DataKeys, field: FieldPlace, sealed: reado
 /** What the index of a value is that has nothing to be found by: it is indexed, and no search gives this number. */
 export const FOUND_BY_NOTHING = '-1';
 
-/** One blind index value for each search form, as PostgreSQL takes it: an int8, or the whole hash as bytea for `unique`. */
+/**
+ * One blind index value for each search form, as PostgreSQL takes it: an int8, the whole hash as bytea for `unique`, and what of a card
+ * number may be shown as it is ('' of what is none).
+ */
 export async function indexForms(
   keys: DataKeys,
   field: FieldPlace,
   index: { readonly kind: IndexKind; readonly version: number; readonly bits: number },
   forms: readonly (string | null)[],
 ): Promise<readonly string[]> {
+  if (index.kind === 'card_bin' || index.kind === 'card_last4') return forms.map((form) => form ?? '');
   const key = await keys.index(field.tenant, indexKeyScope(field.keyScope, index.version));
   const label = indexLabel(field.id, index.kind, index.version);
   const valueOf = (form: string): string =>
@@ -80,7 +85,7 @@ export async function indexForms(
 export async function indexTexts(
   keys: DataKeys,
   field: FieldPlace,
-  index: { readonly kind: SearchKind; readonly version: number; readonly bits: number },
+  index: { readonly kind: SearchKind | DisplayKind; readonly version: number; readonly bits: number },
   texts: readonly string[],
 ): Promise<readonly string[]> {
   return await indexForms(

@@ -260,8 +260,7 @@ function decrypt(open: OpenKeySource): Command {
 function kindsOf({ indexes }: Field): readonly SearchKind[] {
   return indexes
     .filter(({ state }) => state === 'serving')
-    .map(({ kind }) => kind)
-    .filter((kind) => kind !== 'compound');
+    .flatMap(({ kind }) => searchKinds.find((known) => known === kind) ?? []);
 }
 
 function withOf({ indexes }: Field): readonly string[] {
@@ -377,7 +376,9 @@ function searches({ search }: Frozen<Pick<DoneText, 'search'>>, ink: Ink): reado
     ink.dim(
       kind === 'unique'
         ? `kept unique in ${column} by the whole hash, which shows equal values to be equal (${state})`
-        : `search ${kind === 'compound' ? `together with ${others.join(', ')}` : `by ${kind}`} in ${column}: ${bits} bits; a frequency attack gains ${(attackGain * 100).toFixed(2)} % over guessing (${state})`,
+        : kind === 'card_bin' || kind === 'card_last4'
+          ? `shown in the clear in ${column}, as PCI DSS 3.4.1 allows (${state})`
+          : `search ${kind === 'compound' ? `together with ${others.join(', ')}` : `by ${kind}`} in ${column}: ${bits} bits; a frequency attack gains ${(attackGain * 100).toFixed(2)} % over guessing (${state})`,
     ),
   );
 }

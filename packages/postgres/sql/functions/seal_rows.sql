@@ -49,7 +49,7 @@ begin
   select pg_catalog.string_agg(
            pg_catalog.format(', %I = safekeep.index_text($2, $3, %L, %s, %s, safekeep.search_form(%L, t.%I::text, $4))::%s',
                              i.column_name, i.kind, i.bits, i.version, i.kind, of_column,
-                             case when i.kind = 'unique' then 'pg_catalog.bytea' else 'pg_catalog.int8' end), ''),
+                             case when i.kind = 'unique' then 'pg_catalog.bytea' when i.kind in ('card_bin', 'card_last4') then 'pg_catalog.text' else 'pg_catalog.int8' end), ''),
          pg_catalog.bool_or(coalesce(pg_catalog.current_setting('safekeep.index_' || short_id || '_' || i.version, true), '') = '')
     into indexes, is_locked
     from safekeep.field_indexes as i where i.tenant_id = field.tenant and i.field_id = field.id and i.state <> 'left'

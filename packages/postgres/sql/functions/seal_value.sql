@@ -14,6 +14,11 @@ declare
   content bytea;
 begin
   if coalesce(current, '') = '' or substr(current, 17) <> tenant then return null; end if;
+  -- PCI DSS 4.0.1, 3.3.1: whatever the column is said to hold.
+  if safekeep.is_track(plain) then
+    raise exception 'safekeep: the content of a magnetic stripe may not be kept after authorisation, not even encrypted'
+      using errcode = 'check_violation';
+  end if;
   held := decode(current_setting('safekeep.key_' || substr(current, 1, 16)), 'hex');
   content := safekeep.sk1_content(type, plain);
   if content is null then

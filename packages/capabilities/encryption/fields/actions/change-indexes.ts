@@ -5,6 +5,7 @@ import {
   indexName,
   SafekeepError,
   searchFits,
+  searchKinds,
   type ColumnRef,
   type IndexKind,
   type SearchKind,
@@ -98,9 +99,11 @@ async function planIndexes(ground: Ground, field: Field, order: IndexOrder): Pro
   const others = (await reading(ground, (client) => listFields(client, ground.tenant))).filter(
     ({ id, table }) => id !== field.id && table.schema === field.table.schema && table.table === field.table.table,
   );
-  const search = order.search ?? [...new Set(current.map(({ kind }) => kind))].filter((kind) => kind !== 'compound');
+  const search = order.search ?? [...new Set(current.map(({ kind }) => kind))].filter(isSearch);
   const parts = partsAsked(field, { current, others, order });
-  const taken = current.filter((index) => (index.kind === 'compound' ? !isOf(index, parts) : !search.includes(index.kind)));
+  const taken = current.filter((index) =>
+    index.kind === 'compound' ? !isOf(index, parts) : isSearch(index.kind) && !search.includes(index.kind),
+  );
   const staying = current.filter((index) => !taken.includes(index));
   // A renewal that was interrupted goes on instead of beginning again.
   const renewed = renew.filter((kind) => !staying.some((each) => each.kind === kind && each.state === 'building'));
@@ -118,6 +121,10 @@ async function planIndexes(ground: Ground, field: Field, order: IndexOrder): Pro
     made.push({ ...chosen, version, column, state: 'building', parts: kind === 'compound' ? parts : [] });
   }
   return { made, taken, answers: searchAnswers(field.column, wanted) };
+}
+
+function isSearch(kind: IndexKind): kind is SearchKind {
+  return searchKinds.some((known) => known === kind);
 }
 
 type PartsAsked = { readonly current: readonly FieldIndex[]; readonly others: readonly Field[]; readonly order: IndexOrder };
@@ -180,7 +187,7 @@ async function refuseUnfit(
   field: Field,
   { wanted, absent }: { readonly wanted: readonly IndexKind[]; readonly absent: readonly IndexKind[] },
 ): Promise<void> {
-  const refused = wanted.filter((kind) => kind !== 'compound' && !searchFits(kind, field.valueType));
+  const refused = wanted.filter((kind) => isSearch(kind) && !searchFits(kind, field.valueType));
   const catalog = await reading(ground, (client) => readCatalog(client, { schemas: [field.table.schema] }));
   const columns = findTable(catalog, field.table)?.columns ?? [];
   const ours = new Set(field.indexes.map(({ column }) => column));
@@ -210,7 +217,7 @@ async function frequenciesOf(
 ): Promise<ReadonlyMap<IndexKind, readonly Frequency[]>> {
   if (kinds.length === 0) return new Map();
   const counts = new Map(kinds.map((kind) => [kind, new Map<string, number>()]));
-  const own = kinds.filter((kind) => kind !== 'compound');
+  const own = kinds.filter(isSearch);
   const size = await inTransaction(ground, field, (client) => tableSize(client, field));
   const step = batchPages(size);
   let values = 0;

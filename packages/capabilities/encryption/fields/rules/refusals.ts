@@ -9,6 +9,7 @@ import {
   type TenantRule,
   encryptedName,
   formatName,
+  indexName,
 } from '@safekeep/core';
 import { referencedBy, type Catalog, type Column, type Table } from '@safekeep/postgres';
 import type { Beside } from '../model.ts';
@@ -137,6 +138,15 @@ function aboutColumn(table: Table, column: Column, { mode, card }: Asked): reado
         name,
         'verification codes, PINs and track contents may not be kept after authorisation, not even encrypted (PCI DSS 3.3.1)',
         'delete the column',
+      ),
+    );
+  }
+  if (card === 'number') {
+    answers.push(
+      changes(
+        `card number ${name}`,
+        `${formatName(indexName(column.name, 'card_bin'))} and ${formatName(indexName(column.name, 'card_last4'))} stand beside it in the clear, which is all that may be shown (PCI DSS 4.0.1, 3.4.1)`,
+        'show those; let nobody read them who may not see them',
       ),
     );
   }

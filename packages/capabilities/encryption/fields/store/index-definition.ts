@@ -13,7 +13,7 @@ function searchIndexName(field: Field, { kind, version }: Named): string {
 export function createSearchIndexes(field: Field, there: ReadonlySet<string>): readonly string[] {
   const { table } = namesOf(field);
   return field.indexes
-    .filter((index) => !there.has(searchIndexName(field, index)))
+    .filter((index) => !isShown(index) && !there.has(searchIndexName(field, index)))
     .flatMap((index) => {
       const name = searchIndexName(field, index);
       const kind = index.kind === 'unique' ? 'unique index' : 'index';
@@ -22,6 +22,19 @@ export function createSearchIndexes(field: Field, there: ReadonlySet<string>): r
         `create ${kind} concurrently ${q(name)} on ${table} (${q(index.column)})`,
       ];
     });
+}
+
+/** To be shown, and not to be searched by. */
+function isShown({ kind }: Pick<FieldIndex, 'kind'>): boolean {
+  return kind === 'card_bin' || kind === 'card_last4';
+}
+
+/** What is shown of a card number can be no more than that, whoever writes it: no whole number fits in. */
+export function shownChecks(field: Field): readonly string[] {
+  return field.indexes.filter(isShown).map((index) => {
+    const form = index.kind === 'card_bin' ? '^([0-9]{6}|[0-9]{8})?$' : '^([0-9]{4})?$';
+    return `add constraint ${q(objectName(index.kind, field))} check (${q(index.column)} operator(pg_catalog.~) '${form}')`;
+  });
 }
 
 export function addIndexColumns(field: Field, indexes: readonly FieldIndex[]): readonly string[] {

@@ -166,6 +166,8 @@ export async function writeSealed(
 function numbersOf(indexes: readonly FieldIndex[], rows: readonly (readonly (string | null)[])[]): Writing['arrays'] {
   return indexes.map(({ kind }, place) => {
     const numbers = rows.map((row) => row[place] ?? null);
+    if (kind === 'card_bin' || kind === 'card_last4')
+      return { name: `i${place}`, type: 'text', bytes: textArray(numbers.map((each) => each ?? '')) };
     return kind === 'unique'
       ? {
           name: `i${place}`,
