@@ -18,6 +18,8 @@ import { indexKeyId, unlockBundle, type UnlockedKey } from './unlock-bundle.ts';
 
 /** Where the keys of fields come from. Whoever implements it keeps what it answers for a minute at most. */
 export type DataKeys = {
+  /** It keeps what it answers in memory for a minute at most by itself: whoever asks keeps nothing on top of that. */
+  readonly isLeased?: true;
   /** The key that values of a scope are sealed under now. */
   readonly current: (tenant: string, scope: string) => Promise<SealingKey>;
   /** By the ids of headers, in hex. @throws `erased` for one that was destroyed, `key-unknown` for one that is not there. */

@@ -3,7 +3,7 @@
 --
 -- BEFORE INSERT or UPDATE of a table with an index over several encrypted columns: where one of them changes, the number is made
 -- anew or asked for, and where one is empty there is none. Arguments: `given` or `made`, mode, tenant, field, column, bits and
--- version of the index, `strict` or `loose` as in keep_indexes, then encrypted column and type of each value.
+-- version of the index, `strict` or `loose` as in keep_indexes, then encrypted column, type and field of each value.
 --
 -- It runs after the triggers that seal, in the order of their names, and sees what those left. `given` is called where the statement
 -- names the column of the index and its number stays as it was, and says so to `made`, which comes after it for the same row.
@@ -30,7 +30,7 @@ create or replace function safekeep.keep_compound() returns trigger
     end if;
     if given then perform pg_catalog.set_config(marked, '', true); end if;
 
-    for place in 8 .. tg_nargs - 1 by 2 loop
+    for place in 8 .. tg_nargs - 1 by 3 loop
       execute pg_catalog.format('select ($1).%I is null', tg_argv[place]) into is_empty using new;
       if is_empty then return pg_catalog.jsonb_populate_record(new, pg_catalog.jsonb_build_object(tg_argv[4], null)); end if;
     end loop;
@@ -43,8 +43,8 @@ create or replace function safekeep.keep_compound() returns trigger
     if given or not is_kept then return new; end if;
 
     if tg_argv[1] = 'database' then
-      for place in 8 .. tg_nargs - 1 by 2 loop
-        execute pg_catalog.format('select safekeep.open_value(($1).%I)', tg_argv[place]) into plain using new;
+      for place in 8 .. tg_nargs - 1 by 3 loop
+        execute pg_catalog.format('select safekeep.open_column(($1).%I, %L)', tg_argv[place], tg_argv[place + 2]) into plain using new;
         plain := safekeep.search_form('exact', plain, tg_argv[place + 1]);
         form := form || pg_catalog.octet_length(pg_catalog.convert_to(plain, 'UTF8')) || ':' || plain;
       end loop;

@@ -63,7 +63,7 @@ begin
   execute pg_catalog.format(
     'with left_over as (select t.ctid as place from only %1$s as t where t.%2$I is not null and t.%3$I is null limit $1 for no key update skip locked),
           written as (update only %1$s as t set %3$I = safekeep.seal_value($2, $3, $4, t.%2$I::text)%4$s from left_over as l where t.ctid = l.place
-                      returning safekeep.open_value(t.%3$I) is distinct from t.%2$I::text as differs)
+                      returning safekeep.open_column(t.%3$I, $3) is distinct from t.%2$I::text as differs)
      select pg_catalog.count(*), pg_catalog.count(*) filter (where differs) from written',
     relation, of_column, target, coalesce(indexes, '')) into written, differing using at_most, field.tenant, field.id, field.type;
   perform pg_catalog.set_config('safekeep.engine', before, true);

@@ -113,7 +113,7 @@ function compoundTriggers(field: Field, { kind, version }: Named): readonly stri
 
 function compoundArguments(field: Field, action: string, { column, bits, version, state, parts }: FieldIndex): string {
   const strictness = state === 'building' ? 'loose' : 'strict';
-  const of = parts.flatMap(({ encryptedColumn, valueType }) => [encryptedColumn, valueType]);
+  const of = parts.flatMap(({ id, encryptedColumn, valueType }) => [encryptedColumn, valueType, id]);
   return [action, field.mode, field.tenant, field.id, column, String(bits), String(version), strictness, ...of]
     .map((each) => pg.escapeLiteral(each))
     .join(', ');
