@@ -17,8 +17,20 @@ export type Fields = {
 /** Columns and what to write into them. */
 export type SealedRow = Readonly<Record<string, unknown>>;
 
-/** The SDK over one database and tenant. */
-export type Safekeep = {
+/** What `safekeep map types` writes as EncryptedColumns: by external name what a column holds and can be searched by. */
+export type ColumnTypes<Columns> = { readonly [Name in keyof Columns]: { readonly value: unknown; readonly search: string } };
+/** Without declarations any column is taken, and checked when it is used. */
+export type AnyColumn = Readonly<Record<string, { readonly value: unknown; readonly search: SearchKind }>>;
+
+/** What wrappers of the SDK need of it, whatever is declared of the columns. */
+export type SealingContext = Omit<Safekeep, 'seal' | 'sealAll' | 'open' | 'openAll' | 'sealRow' | 'sealRows' | 'search'>;
+
+type Name<Columns> = keyof Columns & string;
+/** NULL is a value of every column until it is written: what may not be empty the database says. */
+type ValueOf<Columns extends ColumnTypes<Columns>, Column extends keyof Columns> = Columns[Column]['value'] | null | undefined;
+
+/** The SDK over one database and tenant; with declarations of the columns a wrong name, value or search is an error of the compiler. */
+export type Safekeep<Columns extends ColumnTypes<Columns> = AnyColumn> = {
   readonly tenant: string;
   readonly keys: DataKeys;
   /** Asks the database again once the lease is over. */
@@ -29,18 +41,24 @@ export type Safekeep = {
   readonly keepFresh: () => () => void;
   /** Forgets what is known of the fields, so that it is asked for anew: after an error that a moved field explains. */
   readonly forget: () => void;
-  readonly seal: (field: string, value: unknown) => Promise<Buffer | null>;
-  readonly sealAll: (field: string, values: readonly unknown[]) => Promise<readonly (Buffer | null)[]>;
+  readonly seal: <Column extends Name<Columns>>(field: Column, value: ValueOf<Columns, Column>) => Promise<Buffer | null>;
+  readonly sealAll: <Column extends Name<Columns>>(
+    field: Column,
+    values: readonly ValueOf<Columns, Column>[],
+  ) => Promise<readonly (Buffer | null)[]>;
   /** The text that PostgreSQL would print. @throws `sealed-tampered`, `sealed-wrong-key`, `erased` and the like */
-  readonly open: (field: string, sealed: Uint8Array | null) => Promise<string | null>;
-  readonly openAll: (field: string, sealed: readonly (Uint8Array | null)[]) => Promise<readonly (string | null)[]>;
+  readonly open: (field: Name<Columns>, sealed: Uint8Array | null) => Promise<string | null>;
+  readonly openAll: (field: Name<Columns>, sealed: readonly (Uint8Array | null)[]) => Promise<readonly (string | null)[]>;
   /** All columns to write for a value, by name: its ciphertext, its indexes, and the plaintext as long as others read that. */
-  readonly sealRow: (field: string, value: unknown) => Promise<SealedRow>;
-  readonly sealRows: (field: string, values: readonly unknown[]) => Promise<readonly SealedRow[]>;
+  readonly sealRow: <Column extends Name<Columns>>(field: Column, value: ValueOf<Columns, Column>) => Promise<SealedRow>;
+  readonly sealRows: <Column extends Name<Columns>>(
+    field: Column,
+    values: readonly ValueOf<Columns, Column>[],
+  ) => Promise<readonly SealedRow[]>;
   /** What to look for, and in which column; null where the term has nothing to be found by. @throws `field-not-served` without such an index */
-  readonly search: (
-    field: string,
-    kind: SearchKind,
+  readonly search: <Column extends Name<Columns>>(
+    field: Column,
+    kind: Columns[Column]['search'] & SearchKind,
     term: unknown,
   ) => Promise<{ readonly column: string; readonly number: string } | null>;
   /**
@@ -58,7 +76,10 @@ export type Safekeep = {
 };
 
 /** `queryable`: a pool or client whose login may read safekeep.fields. Keys come from whoever holds them; never the database. */
-export function safekeep(queryable: Connecting, options: SafekeepOptions): Safekeep {
+export function safekeep<Columns extends ColumnTypes<Columns> = AnyColumn>(
+  queryable: Connecting,
+  options: SafekeepOptions,
+): Safekeep<Columns> {
   const { tenant, clock = monotonic } = options;
   const leaseMs = Math.min(options.leaseMs ?? LEASE_MS, LEASE_MS);
   const keys = leasedKeys(options.keys, { leaseMs, clock });

@@ -28,7 +28,7 @@ import { compoundsOf, givenAlone, type Compound } from '../compounds.ts';
 import { searchedBy, textOf, writesPlaintext, writtenIndexes, type SealedField } from '../field.ts';
 import { SealedParameter } from '../parameters.ts';
 import { SEALED_SUFFIX } from '../pool.ts';
-import { notServed, type Fields, type Safekeep } from '../safekeep.ts';
+import { notServed, type Fields, type SealingContext } from '../safekeep.ts';
 import { fieldOf, Guard, scopeOf, sibling, type Scope } from './scope.ts';
 import { rewriteWhere, type Filter } from './where.ts';
 
@@ -44,7 +44,7 @@ type Rest = {
  * selected, and `=` and `in` go over the blind index, whose false hits are left out afterwards. What would need the plaintext
  * in the database raises `field-not-served` and names the index that would help. Goes together with {@link sealedPool}.
  */
-export async function sealedKysely(sdk: Safekeep): Promise<KyselyPlugin & { readonly close: () => void }> {
+export async function sealedKysely(sdk: SealingContext): Promise<KyselyPlugin & { readonly close: () => void }> {
   await sdk.fields();
   const close = sdk.keepFresh();
   const rests = new WeakMap<object, Rest>();
