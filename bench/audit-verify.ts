@@ -19,6 +19,7 @@ async function verifying({ fixture }: ContenderContext<LogFixture>): Promise<Pre
         verifierKey,
         outside,
         owners: new Map(),
+        cosigned: [],
         wanted: ['public.patients'],
         full: false,
         pseudonymOf,

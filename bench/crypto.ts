@@ -153,7 +153,7 @@ async function opensslRate(): Promise<number> {
 export const bench = defineBench({
   question: 'How many values of 64 bytes are sealed and opened in a second of CPU, beside other ways from JavaScript?',
   unit: 'values',
-  sizes: { small: 20_000, medium: 100_000, large: 500_000 },
+  sizes: { small: 100_000, medium: 250_000, large: 500_000 },
   warmups: 2,
   runs: 7,
   contenders,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { newId, parseId } from './ids.ts';
 
 test('ids are UUIDv7: made later, sorted later', () => {
-  const ids = Array.from({ length: 1_000 }, () => newId<'run'>());
+  const ids = Array.from({ length: 20_000 }, () => newId<'run'>());
   assert.deepEqual(ids.toSorted(), ids);
   assert.equal(new Set(ids).size, ids.length);
   for (const id of ids) assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);

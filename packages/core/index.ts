@@ -4,7 +4,7 @@ export { readConfiguration, type Configuration, type ConfigurationSources } from
 export { factsOf, settingNames, Settings, type SettingFacts, type SettingName } from './configuration/settings.ts';
 export { choicesOf, faultOf, fromText, kindOf, suggestionFor } from './configuration/text.ts';
 export { catalogue, type ErrorCode, type ExitCode } from './errors/catalogue.ts';
-export { isSafekeepError, SafekeepError, type ErrorReport, type Particulars } from './errors/error.ts';
+export { codeOf, isSafekeepError, SafekeepError, type ErrorReport, type Particulars } from './errors/error.ts';
 export { newId, parseId, type Id } from './ids.ts';
 export { Secret } from './secret.ts';
 export {
@@ -23,9 +23,10 @@ export type { GdprClass, HipaaIdentifier, PciClass } from './datamap/categories/
 export { categories, categoryOf, isPersonal, isWithin, suggestCategory, type Category } from './datamap/categories/taxonomy.ts';
 export { checkMap, checkMapAlone } from './datamap/check.ts';
 export { eraseRefusal, erasureValues, HASH_LENGTH, lengthOf, replaceRefusal, type ErasureValue } from './datamap/check/erase.ts';
+export { filesPathFault } from './datamap/check/outside.ts';
 export { candidatePaths, type CandidatePath } from './datamap/check/people.ts';
 export { holdsPersonalData, isAboutPeople, isPersonalColumn, purposesOf, subjectsOfTable } from './datamap/check/questions.ts';
-export { encryptedName, indexName } from './datamap/companions.ts';
+export { encryptedName, indexName, isCompanion } from './datamap/companions.ts';
 export { COMPLIANCE_FIELDS, ownColumns, type ComplianceField } from './datamap/compliance.ts';
 export { diffMaps, type MapChange } from './datamap/diff.ts';
 export { applyEdits, type MapEdit } from './datamap/edit.ts';

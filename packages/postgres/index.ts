@@ -1,4 +1,6 @@
-export { codeOf, isConnectionLost, operationFailure } from './connect/failures.ts';
+export { codeOf } from '@safekeep/core';
+export { isConnectionLost, operationFailure } from './connect/failures.ts';
+export { together } from './connect/together.ts';
 export { openDatabase, type OpenOptions } from './connect/open.ts';
 export { isLocal, parseDatabaseUrl, printedHost, type ConnectionTarget, type TlsMode } from './connect/url.ts';
 export type { Database, ServerFacts } from './database.ts';
@@ -47,6 +49,6 @@ export type {
   ViewDefinition,
 } from './catalog/model.ts';
 export type { Queryable } from './catalog/queryable.ts';
-export { readCatalog } from './catalog/read-catalog.ts';
+export { readCatalog, readCatalogAroundLocks } from './catalog/read-catalog.ts';
 export { shardingFaults, type ShardingExemption, type ShardingFault, type ShardingOptions } from './catalog/sharding-faults.ts';
 export { makeRuntimeLogin } from './embedded/runtime-login.ts';

@@ -8,10 +8,18 @@ export type Hash = Uint8Array;
 const LEAF = Buffer.of(0x00);
 // One buffer for all: hashing waits for nothing, and a new one for each node would take as long as the hash.
 const node = Buffer.alloc(1 + 2 * HASH_BYTES, 0x01);
+const leaf = Buffer.alloc(1 + 4096, 0x00);
+
+/** By way of a text: Node makes one in a third of the time that an ArrayBuffer takes. */
+function sha256(bytes: Uint8Array): Hash {
+  return Buffer.from(hash('sha256', bytes, 'binary'), 'latin1');
+}
 
 /** RFC 6962, 2.1: MTH({d}) = SHA-256(0x00 || d). */
 export function leafHash(entry: Uint8Array): Hash {
-  return hash('sha256', Buffer.concat([LEAF, entry]), 'buffer');
+  if (entry.length >= leaf.length) return sha256(Buffer.concat([LEAF, entry]));
+  leaf.set(entry, 1);
+  return sha256(leaf.subarray(0, 1 + entry.length));
 }
 
 /** RFC 6962, 2.1: SHA-256(0x01 || left || right). */
@@ -19,7 +27,7 @@ export function nodeHash(left: Hash, right: Hash): Hash {
   if (left.length !== HASH_BYTES || right.length !== HASH_BYTES) throw new RangeError('A hash has 32 bytes');
   node.set(left, 1);
   node.set(right, 1 + HASH_BYTES);
-  return hash('sha256', node, 'buffer');
+  return sha256(node);
 }
 
 /** RFC 6962, 2.1: the root of a tree without leaves is SHA-256 of nothing. */

@@ -15,6 +15,9 @@ const CLINIC = `
   insert into visits values (1, 41, 'Bo slept well'), (2, 42, 'Quennell asked for tea');
   insert into invoices values (1, 42, 'Ada Quennell', current_date - 30)`;
 
+/** Of Ada, and no other number has its digits. */
+const VISIT = '710071003';
+
 const MAP = `version: 1
 purposes:
   care: { use: essential.service, basis: contract, condition: health_care, retention: 10y }
@@ -106,7 +109,7 @@ test(
     const sealedBefore = await sealedOf(pool);
     for (const statement of [
       `update patients set name = 'Ada M. Quennell' where id = 42`,
-      `insert into visits values (3, 42, 'Ada Quennell went home'), (4, 41, 'Bo stays')`,
+      `insert into visits values (${VISIT}, 42, 'Ada Quennell went home'), (4, 41, 'Bo stays')`,
       `update invoices set addressed_to = 'Ada M. Quennell' where id = 1`,
     ])
       await pool.query(`begin; select safekeep.set_actor('dr.who', 'care', null); ${statement}; commit`);
@@ -114,18 +117,24 @@ test(
     await done('audit', 'sequence', '--once');
     const found = await done('subject', 'find', 'ada.quennell@example.org');
     assert.deepEqual([found.result.matches[0].subject, found.result.matches[0].exact], ['patient:42', true]);
-    const index = (await done('audit', 'search', '--table', 'public.visits', '--record', '3')).stdout;
+    const index = (await done('audit', 'search', '--table', 'public.visits', '--record', VISIT)).stdout;
     const { id: event } = JSON.parse(index.split('\n')[0] ?? '');
     const proof = join(folder, 'event.tlog-proof');
     await done('audit', 'proof', event, '--out', proof);
 
     const exported = join(folder, 'export.json');
-    await done('subject', 'export', 'patient:42', '--format', 'json', '--out', exported);
+    const { result: given } = await done('subject', 'export', 'patient:42', '--format', 'json', '--out', exported);
+    assert.deepEqual(given.withheld, [], 'indexes of ours are no columns of the user');
     const document = JSON.parse(await readFile(exported, 'utf8'));
     assert.ok(JSON.stringify(document.tables).includes('ada.quennell@example.org'), 'the sealed value is in clear');
     assert.ok(document.accessLog.some(({ actor }: { actor: string }) => actor === 'dr.who'));
 
     const { result: plan } = await done('subject', 'erase', 'patient:42', '--plan');
+    assert.deepEqual(
+      plan.notes.filter((note: string) => /\bthe trigger\b/.test(note)),
+      [],
+      'triggers of ours are no news to whoever approves',
+    );
     const { result: erased } = await done('subject', 'erase', 'patient:42', '--approve', plan.hash, '--yes');
     assert.deepEqual([erased.state, erased.verified], ['done', true], JSON.stringify(erased));
 
@@ -141,6 +150,8 @@ test(
     for (let turn = 0; turn < 3; turn += 1) await done('audit', 'sequence', '--once');
 
     await assertOnlyKept(pool, ['Quennell', 'ada.quennell@example.org', '0911 4711 42'], ['patient:42']);
+    const ofKey = (await places(pool, [VISIT])).filter((place) => place.startsWith('safekeep'));
+    assert.deepEqual(ofKey, [], 'nor can her events be put together by the key of a row, though the map calls it not personal');
     const sealedAfter = await sealedOf(pool);
     assert.ok(sealedBefore.every((text) => text !== null));
     assert.deepEqual(sealedAfter.slice(2), [null], 'a sealed value that may be empty is');

@@ -11,7 +11,15 @@ export type TestServers = {
 };
 
 /** Floors below the database: by the direction of the packages nothing in them can reach one. */
-const WITHOUT_DATABASE = ['packages/core/', 'packages/crypto/', 'packages/tlog/', 'packages/log/', 'packages/sample/', 'tools/'];
+const WITHOUT_DATABASE = [
+  'packages/core/',
+  'packages/crypto/',
+  'packages/tlog/',
+  'packages/log/',
+  'packages/files/',
+  'packages/sample/',
+  'tools/',
+];
 
 const NO_SERVERS: TestServers = { env: {}, describe: [], logDirectories: [], stop: () => Promise.resolve() };
 

@@ -172,5 +172,5 @@ export const auditCommands: readonly Command[] = [
   attestCommand,
   actorKey,
   ...verificationCommands(sequenceOnce),
-  ...questionCommands,
+  ...questionCommands(sequenceOnce),
 ];

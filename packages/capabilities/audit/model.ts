@@ -23,8 +23,10 @@ export type CapturedColumn = {
   /** As declared, with its schema where it is not PostgreSQL's own: what a text of it is cast to. */
   readonly type: string;
   readonly form: ColumnForm;
-  /** Sealed under the keys of the people whom the row is about; everything else is readable. */
+  /** By the map. Sealed under the keys of the people whom the row is about; everything else is readable. */
   readonly personal: boolean;
+  /** Names the row or leads to others of the same person: sealed like what is personal where the row has a person. */
+  readonly identifies: boolean;
   /** Place of the path in `paths` whose person it belongs to; null: everybody's. */
   readonly path: number | null;
 };

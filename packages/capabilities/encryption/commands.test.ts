@@ -41,14 +41,14 @@ async function bench(t: TestContext) {
 }
 
 test('keys are made, listed, rotated and counted from the command line', async (t) => {
-  const { run, said, counted, context, database } = await bench(t);
+  const { run, said, counted, context, database, pool } = await bench(t);
   assert.match((await run('keys list')).text, /There are no keys yet/);
   assert.equal((await keysHealth(context, database)).state, 'ok');
   const { result: created } = await run('keys create', { scope: 'user.contact.email', expiresDays: 10 });
   const [{ id, ...key }] = created.keys;
   assert.deepEqual(
-    [key.scope, key.purpose, key.state, key.version, key.algorithm, key.uses, key.values, key.alerts],
-    ['user.contact.email', 'data', 'active', 1, 'AES-256-GCM', 0, null, ['expires-soon']],
+    [key.scope, key.columns, key.purpose, key.state, key.version, key.algorithm, key.uses, key.values, key.alerts],
+    ['user.contact.email', [], 'data', 'active', 1, 'AES-256-GCM', 0, null, ['expires-soon']],
   );
   assert.equal(said.length, 1, 'where the secret of the home lies is told once');
   await assert.rejects(run('keys create', { scope: 'user.contact.email' }), (error) => isSafekeepError(error, 'key-exists'));
@@ -66,7 +66,16 @@ test('keys are made, listed, rotated and counted from the command line', async (
     ]),
   );
   assert.deepEqual(listed.result.alerts, ['no-key-backup-of-this-epoch']);
+  assert.match(listed.text, /no-key-backup-of-this-epoch: .*safekeep keys backup/);
   assert.equal((await keysHealth(context, database)).state, 'warn');
+  await pool.query(
+    `insert into safekeep.fields (tenant_id, field_id, table_schema, table_name, column_name, encrypted_column, value_type, column_type,
+       mode, phase, key_scope, created_at, changed_at)
+     values ('default', gen_random_uuid(), 'public', 'Patients', 'email', 'email_encrypted', 'text', 'text', 'client', 'finished',
+       'user.contact.email', now(), now())`,
+  );
+  assert.match((await run('keys list')).text, /user\.contact\.email of public\."Patients"\.email data v2/);
+  assert.match((await run('keys census')).text, /user\.contact\.email of public\."Patients"\.email/);
   const page = await run('keys list', { limit: 1 });
   assert.equal((await run('keys list', { limit: 9, cursor: page.result.next })).result.keys.length, 1);
   assert.deepEqual((await run('keys census')).result.values, 15);

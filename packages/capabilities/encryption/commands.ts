@@ -1,8 +1,7 @@
 import { resolve } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import Type from 'typebox';
-import { SafekeepError, Secret } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf, SafekeepError, Secret } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
 import { parseKey } from '../holds/index.ts';
 import { ledgerFor } from '../ledger/index.ts';
@@ -87,7 +86,7 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
           ({ epoch, state, createdAt, destroyedAt }) =>
             `Epoch ${epoch}: ${state}, made ${createdAt}${destroyedAt === null ? '' : `, destroyed ${destroyedAt}`}.`,
         ),
-        ...alerts.map((alert) => ink.warn(alert)),
+        ...alerts.map((alert) => ink.warn(told(alert))),
         ...(keys.length === 0 ? ['There are no keys yet.'] : keys.map((key) => describe(key, ink))),
         ...(next === null ? [] : [ink.dim(`more with --cursor ${next}`)]),
       ].join('\n'),
@@ -169,7 +168,10 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
       [
         `${values} sealed value(s) in ${Object.keys(counted).length} place(s).`,
         ...Object.entries(counted).map(([name, number]) => `  ${name}: ${number}`),
-        ...keys.map(({ id, scope, state, values: number }) => `${ink.dim(id)}  ${state}  ${ink.strong(scope)}  ${number}`),
+        ...keys.map(
+          ({ id, scope, columns, state, values: number }) =>
+            `${ink.dim(id)}  ${state}  ${ink.strong(scope)}${ofColumns(columns)}  ${number}`,
+        ),
         ...unknown.map((id) => ink.bad(`${id}  unknown here: these values open with no key of this tenant`)),
       ].join('\n'),
   });
@@ -384,8 +386,25 @@ async function textOf(path: string): Promise<string> {
   }
 }
 
-function describe({ id, scope, purpose, state, version, uses, values, expiresAt, alerts }: Frozen<KeyText>, ink: Ink): string {
+function describe(key: Frozen<KeyText>, ink: Ink): string {
+  const { id, scope, columns, purpose, state, version, uses, values, expiresAt, alerts } = key;
   const shown = state === 'active' ? ink.good(state) : state === 'shredded' ? ink.dim(state) : ink.warn(state);
   const counted = values === null ? '' : `, ${values} value(s)`;
-  return `${ink.dim(id)}  ${shown}  ${ink.strong(scope)} ${purpose} v${version}  ${uses} use(s)${counted}${expiresAt === null ? '' : `, expires ${expiresAt}`}${alerts.map((alert) => `  ${ink.bad(alert)}`).join('')}`;
+  const ends = expiresAt === null ? '' : `, expires ${expiresAt}`;
+  const name = `${ink.strong(scope)}${ofColumns(columns)} ${purpose} v${version}`;
+  return `${ink.dim(id)}  ${shown}  ${name}  ${uses} use(s)${counted}${ends}${alerts.map((alert) => `  ${ink.bad(alert)}`).join('')}`;
+}
+
+function ofColumns(columns: readonly string[]): string {
+  return columns.length === 0 ? '' : ` of ${columns.join(', ')}`;
+}
+
+/** What an alert of the whole ring means, and what to do. */
+function told(alert: string): string {
+  const meaning: Readonly<Record<string, string>> = {
+    'epoch-overdue': 'copies of the database from before its last roll still open; run "safekeep keys rotate epoch"',
+    'roll-unfinished': 'two epochs are in use; "safekeep keys rotate epoch" ends it',
+    'no-key-backup-of-this-epoch': 'if the keys are lost, everything sealed is; run "safekeep keys backup"',
+  };
+  return `${alert}: ${meaning[alert] ?? ''}`;
 }

@@ -124,6 +124,7 @@ export const KeyText = Type.Object({
   id: Type.String({ description: '16 hex digits' }),
   /** `subject erasable`, `subject kept`, or the name of the type of data. */
   scope: Type.String(),
+  columns: Type.Array(Type.String(), { description: 'SCHEMA.TABLE.COLUMN whose values it seals or indexes' }),
   purpose: Type.Union([Type.Literal('subject'), Type.Literal('data'), Type.Literal('index')]),
   state: Type.Union([
     Type.Literal('pre-active'),
@@ -164,7 +165,15 @@ export const KeyPage = Type.Object({
 });
 
 export const Census = Type.Object({
-  keys: Type.Array(Type.Object({ id: Type.String(), scope: Type.String(), state: Type.String(), values: Type.Integer() })),
+  keys: Type.Array(
+    Type.Object({
+      id: Type.String(),
+      scope: Type.String(),
+      columns: Type.Array(Type.String()),
+      state: Type.String(),
+      values: Type.Integer(),
+    }),
+  ),
   /** Values by the place they stand in. */
   places: Type.Record(Type.String(), Type.Integer()),
   values: Type.Integer(),

@@ -2,8 +2,7 @@ import { chmod, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import Type from 'typebox';
 import { command } from '@safekeep/capabilities/capability';
-import { choicesOf, factsOf, SafekeepError, settingNames, Settings } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf, choicesOf, factsOf, SafekeepError, settingNames, Settings } from '@safekeep/core';
 import { defaultOf } from '../program/build.ts';
 
 const ENV_FILE = 'safekeep.env';

@@ -14,6 +14,7 @@ const Entry = Type.Object({
 const Status = Type.Object({
   current: Type.String({ description: 'the newest version that stands; 0000 before the first' }),
   pending: Type.Array(Type.String()),
+  functions: Type.Array(Type.String(), { description: 'functions of the schema that are not those of this Safekeep' }),
   history: Type.Array(Entry),
 });
 
@@ -74,9 +75,12 @@ export const migrate = [
   }),
 ];
 
-function renderStatus({ current, pending }: Frozen<Static<typeof Status>>, ink: Ink): string {
+function renderStatus({ current, pending, functions }: Frozen<Static<typeof Status>>, ink: Ink): string {
   const head = `Schema safekeep stands at ${ink.strong(current)}.`;
-  return pending.length === 0
-    ? `${head} ${ink.good('Nothing is pending.')}`
-    : `${head} ${ink.warn(`Pending: ${pending.join(', ')}`)}`;
+  if (pending.length > 0) return `${head} ${ink.warn(`Pending: ${pending.join(', ')}`)}`;
+  if (functions.length === 0) return `${head} ${ink.good('Nothing is pending.')}`;
+  return [
+    `${head} ${ink.warn('These functions are not those of this Safekeep; `npx safekeep migrate up` renews them:')}`,
+    ...functions,
+  ].join('\n  ');
 }

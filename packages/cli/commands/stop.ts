@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { command } from '@safekeep/capabilities/capability';
-import { SafekeepError } from '@safekeep/core';
-import { codeOf, stopEmbedded, usersOfHome } from '@safekeep/postgres';
+import { codeOf, SafekeepError } from '@safekeep/core';
+import { stopEmbedded, usersOfHome } from '@safekeep/postgres';
 
 const GRACE_MS = 20_000;
 const LOOK_EVERY_MS = 100;

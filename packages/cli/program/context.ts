@@ -117,8 +117,9 @@ async function connect(configuration: Configuration, { url, embedded }: Reached,
 async function bringUp(database: Database, confirm: (action: string) => Promise<void>): Promise<void> {
   const status = await migrationStatus(database);
   refuseNewerSchema(status);
-  const { pending } = status;
-  if (pending.length === 0) return;
+  const { pending, functions } = status;
+  // Functions alone are renewed unasked only where no other Safekeep can be at work with its own.
+  if (pending.length === 0 && (functions.length === 0 || !database.server.embedded)) return;
   if (!database.server.embedded) await confirm(`Installing schema safekeep (${pending.length} migrations)`);
   await migrateUp(database);
 }

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { CommanderError } from 'commander';
-import { isSafekeepError, newId, readConfiguration, SafekeepError, type ExitCode, type Id } from '@safekeep/core';
+import { codeOf, isSafekeepError, newId, readConfiguration, SafekeepError, type ExitCode, type Id } from '@safekeep/core';
 import type { Command, Outcome } from '@safekeep/capabilities/capability';
 import { catalogName } from '@safekeep/log';
-import { codeOf, operationFailure } from '@safekeep/postgres';
+import { operationFailure } from '@safekeep/postgres';
 import { inkFor, printable } from '../terminal/ink.ts';
 import { buildProgram, type Typed } from './build.ts';
 import { openContext } from './context.ts';

@@ -577,3 +577,15 @@ test('no schema and no map make the gate fall over, and every problem names a pl
     { numRuns: 500 },
   );
 });
+
+test('files outside that are to be erased need an absolute path with the key of the person in it', () => {
+  const at = (path: string, erase = true): readonly MapProblem[] =>
+    problemsOf({ ...file, outside: { xrays: { kind: 'files', of: 'patient', at: path, export: false, erase } } });
+  for (const path of ['/srv/xrays', 'xrays/{key}']) {
+    const [problem] = at(path);
+    assert.equal(problem?.code, 'outside-path', path);
+    assert.deepEqual(problem.pointer, ['outside', 'xrays', 'at']);
+  }
+  for (const path of ['/srv/xrays/{key}', 'C:\\xrays\\{key}.png']) assert.deepEqual(at(path), [], path);
+  assert.deepEqual(at('/srv/xrays', false), []);
+});

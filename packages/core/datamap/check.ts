@@ -1,5 +1,6 @@
 import { actionProblems, categoryProblems } from './check/columns.ts';
 import { coverageProblems } from './check/coverage.ts';
+import { outsideProblems } from './check/outside.ts';
 import { peopleProblems, subjectNameProblems } from './check/people.ts';
 import { periodProblems, purposeProblems } from './check/purposes.ts';
 import type { DataMap } from './model.ts';
@@ -8,7 +9,7 @@ import { indexSchema, type SchemaFacts } from './schema-facts.ts';
 
 /** What can be said against a map without a database: words that mean nothing, and what the law asks for and is missing. */
 export function checkMapAlone(map: DataMap): readonly MapProblem[] {
-  return [...subjectNameProblems(map), ...purposeProblems(map), ...categoryProblems(map)];
+  return [...subjectNameProblems(map), ...purposeProblems(map), ...categoryProblems(map), ...outsideProblems(map)];
 }
 
 /**

@@ -58,6 +58,10 @@ export const problemCatalogue = {
     means: "A column is said to be somebody's by a path that is none of the paths of its table.",
     mend: 'Write one of the paths that stand under of.',
   },
+  'outside-path': {
+    means: 'A place of files outside of the database is to be erased, and its path does not lead to the files of one person.',
+    mend: 'Write an absolute path with {key} where the key of the person stands.',
+  },
   'tenant-missing': {
     means: 'A table about people has no tenant: its rows could not be kept apart from those of others.',
     mend: 'Give the table a tenant: { column: … } or { path: … }.',

@@ -42,6 +42,11 @@ export class SafekeepError<Code extends ErrorCode = ErrorCode> extends Error {
   }
 }
 
+/** What Node and PostgreSQL put on their errors: a system code (`ECONNREFUSED`, `ENOSPC`) or a SQLSTATE (`28P01`). */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
 export function isSafekeepError<Code extends ErrorCode>(error: unknown, code?: Code): error is SafekeepError<Code> {
   return error instanceof SafekeepError && (code === undefined || error.code === code);
 }

@@ -137,29 +137,39 @@ export type DroppedRow = { readonly oid: number };
 
 export type CatalogRows = Awaited<ReturnType<typeof readRows>>;
 
-/** Reads every kind with one statement each, in order, on the connection given. `schemas` undefined reads all. */
-export async function readRows(db: Queryable, schemas: readonly string[] | undefined) {
+/** The tables that other sessions hold so that nobody may look at them at this moment, and the views over them. */
+export async function readHeld(db: Queryable): Promise<readonly number[]> {
+  const held = await select<{ readonly oid: number }>(db, 'held');
+  return held.map(({ oid }) => oid);
+}
+
+/**
+ * Reads every kind with one statement each, in order, on the connection given. `schemas` undefined reads all. Of the tables in
+ * `held` only what needs no lock.
+ */
+export async function readRows(db: Queryable, schemas: readonly string[] | undefined, held: readonly number[] = []) {
   const schemaRows = await select<SchemaRow>(db, 'schemas', [schemas ?? null]);
   const within = [schemaRows.map((schema) => schema.oid)];
-  const tables = await select<TableRow>(db, 'tables', within);
+  const around = [...within, held];
+  const tables = await select<TableRow>(db, 'tables', around);
   return {
     schemas: schemaRows,
     server: await select<ServerRow>(db, 'server'),
     tables,
-    columns: await select<ColumnRow>(db, 'columns', within),
+    columns: await select<ColumnRow>(db, 'columns', around),
     types: await select<TypeRow>(db, 'types'),
-    constraints: await select<ConstraintRow>(db, 'constraints', within),
-    indexes: await select<IndexRow>(db, 'indexes', within),
-    triggers: await select<TriggerRow>(db, 'triggers', within),
-    policies: await select<PolicyRow>(db, 'policies', within),
-    rules: await select<RuleRow>(db, 'rules', within),
-    views: await select<ViewRow>(db, 'views', within),
-    functions: await select<FunctionRow>(db, 'functions', within),
+    constraints: await select<ConstraintRow>(db, 'constraints', around),
+    indexes: await select<IndexRow>(db, 'indexes', around),
+    triggers: await select<TriggerRow>(db, 'triggers', around),
+    policies: await select<PolicyRow>(db, 'policies', around),
+    rules: await select<RuleRow>(db, 'rules', around),
+    views: await select<ViewRow>(db, 'views', around),
+    functions: await select<FunctionRow>(db, 'functions', around),
     sequences: await select<SequenceRow>(db, 'sequences', within),
     extensions: await select<model.Extension>(db, 'extensions'),
     eventTriggers: await select<EventTriggerRow>(db, 'event-triggers'),
     // Last: only then is it known that what was read of the other tables is whole.
-    dropped: await select<DroppedRow>(db, 'dropped', [tables.map((table) => table.oid)]),
+    dropped: await select<DroppedRow>(db, 'dropped', [tables.map((table) => table.oid).filter((oid) => !held.includes(oid))]),
   };
 }
 

@@ -5,7 +5,7 @@ import { isSafekeepError } from '@safekeep/core';
 import { testDatabase, testServers } from '../testing/index.ts';
 import { findTable } from './lookup.ts';
 import type { Connection } from './queryable.ts';
-import { readCatalog } from './read-catalog.ts';
+import { readCatalog, readCatalogAroundLocks } from './read-catalog.ts';
 import { inSnapshot } from './snapshot.ts';
 
 const TABLES = `
@@ -184,6 +184,39 @@ for (const server of testServers()) {
       await client.query('commit');
     } finally {
       client.release(true);
+    }
+  });
+
+  test(`on PostgreSQL ${server.name} who only looks reads around a table that another session holds alone, and what lets nobody read is refused`, async (t) => {
+    const { pool } = await testDatabase(t, { server });
+    await pool.query(TABLES);
+    const [holder, reader] = [await pool.connect(), await pool.connect()];
+    try {
+      const whole = await readCatalog(reader);
+      const calm = await readCatalogAroundLocks(reader);
+      assert.deepEqual([calm.catalog.tables, calm.catalog.functions, calm.held], [whole.tables, whole.functions, []]);
+      await reader.query(`set lock_timeout = '50ms'`);
+      await holder.query('begin; lock table clinic.patients in access exclusive mode');
+      const { catalog, held } = await readCatalogAroundLocks(reader);
+      assert.deepEqual(
+        held.map(({ table }) => table),
+        ['names', 'patients'],
+      );
+      const [bookings, names, patients] = catalog.tables;
+      assert.deepEqual(bookings, whole.tables[0]);
+      assert.equal(names?.view, null);
+      assert.deepEqual(
+        [patients?.columns.length, patients?.sizeBytes, patients?.checks, patients?.indexes, patients?.policies],
+        [3, null, [], [], []],
+      );
+      assert.equal(patients?.primaryKey?.columns[0], 'id');
+      await holder.query('rollback; begin; lock table pg_catalog.pg_policy in access exclusive mode');
+      await assert.rejects(readCatalogAroundLocks(reader), (error) => isSafekeepError(error, 'lock-timeout'));
+      assert.equal(reader.getTransactionStatus(), 'I');
+    } finally {
+      await holder.query('rollback');
+      holder.release(true);
+      reader.release(true);
     }
   });
 

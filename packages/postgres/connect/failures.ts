@@ -1,10 +1,5 @@
-import { isSafekeepError, SafekeepError } from '@safekeep/core';
+import { codeOf, isSafekeepError, SafekeepError } from '@safekeep/core';
 import { printedHost, type ConnectionTarget } from './url.ts';
-
-/** What Node's sockets and PostgreSQL put on their errors: a system code (`ECONNREFUSED`) or a SQLSTATE (`28P01`). */
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
 
 const LOST_MESSAGES = /Connection terminated|Client has encountered a connection error|Connection ended unexpectedly/;
 const LOST_CODES = new Set(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', '57P01', '57P02', '08000', '08003', '08006']);

@@ -2,9 +2,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { createSecureContext, type ConnectionOptions } from 'node:tls';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
-import { SafekeepError, type Secret } from '@safekeep/core';
+import { codeOf, SafekeepError, type Secret } from '@safekeep/core';
 import type { Database, ServerFacts } from '../database.ts';
-import { codeOf, connectFailure, isPassing } from './failures.ts';
+import { connectFailure, isPassing } from './failures.ts';
 import { parseDatabaseUrl, printedHost, type ConnectionTarget } from './url.ts';
 
 export type OpenOptions = {

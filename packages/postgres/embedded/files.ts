@@ -1,7 +1,6 @@
 import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { SafekeepError } from '@safekeep/core';
-import { codeOf } from '../connect/failures.ts';
+import { codeOf, SafekeepError } from '@safekeep/core';
 
 /** Makes a folder, and those above it that are missing, with this mode whatever the umask. One that stands is left as it is. */
 export async function makeFolder(path: string, mode: number): Promise<void> {

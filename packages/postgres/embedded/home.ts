@@ -1,8 +1,8 @@
 import { access, chmod, constants, readdir, realpath, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { newId, SafekeepError, Secret } from '@safekeep/core';
+import { codeOf, newId, SafekeepError, Secret } from '@safekeep/core';
 import { quietServerLog } from '@safekeep/log';
-import { codeOf, operationFailure } from '../connect/failures.ts';
+import { operationFailure } from '../connect/failures.ts';
 import { openDatabase } from '../connect/open.ts';
 import { findBinaries } from './binaries.ts';
 import {

@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
 import { openDatabase } from '../connect/open.ts';
 import { testDatabase, testServers, type TestServer } from '../testing/index.ts';
-import { loadMigrations, type Migration } from './files.ts';
+import { loadMigrations, type FunctionFile, type Migration } from './files.ts';
 import { migrateDown, migrateUp, migrationStatus } from './run.ts';
 
 function planted(version: string, up: string, down: string): Migration {
@@ -22,7 +22,7 @@ for (const server of testServers()) {
   test(`up, status, down to nothing and up again on PostgreSQL ${server.name}`, async (t) => {
     const { database, pool } = await fresh(t, server);
     const versions = loadMigrations().map(({ version }) => version);
-    assert.deepEqual(await migrationStatus(database), { current: '0000', pending: versions, history: [] });
+    assert.deepEqual(await migrationStatus(database), { current: '0000', pending: versions, functions: [], history: [] });
 
     const up = await migrateUp(database);
     assert.equal(up.current, versions.at(-1));
@@ -156,4 +156,26 @@ test('a read-only database is told as such', async (t) => {
   } finally {
     await database.close();
   }
+});
+
+test('functions that changed, are new or are no longer made are told, and renewed without a migration', async (t) => {
+  const { database, pool } = await fresh(t);
+  const made = (name: string, answer: number): FunctionFile => {
+    const text = `create or replace function safekeep.${name}() returns integer language sql return ${answer}`;
+    return { object: `function safekeep.${name}()`, needs: '0001', text, sha256: createHash('sha256').update(text).digest('hex') };
+  };
+  const migrations = [first];
+  await migrateUp(database, { migrations, functions: [made('old', 1), made('used', 1), made('same', 1)] });
+  await pool.query('create view public.rests as select safekeep.used() as on_it');
+  const functions = [made('same', 2), made('added', 3)];
+  const expected = ['function safekeep.same()', 'function safekeep.added()', 'function safekeep.old()', 'function safekeep.used()'];
+  assert.deepEqual((await migrationStatus(database, { migrations, functions })).functions.toSorted(), expected.toSorted());
+  // What somebody's view rests on stays until they let go of it.
+  assert.deepEqual((await migrateUp(database, { migrations, functions })).functions, ['function safekeep.used()']);
+  const { rows } = await pool.query(
+    `select safekeep.same() as same, safekeep.added() as added, to_regprocedure('safekeep.old()') as old, on_it from public.rests`,
+  );
+  assert.deepEqual(rows, [{ same: 2, added: 3, old: null, on_it: 1 }]);
+  await pool.query('drop view public.rests');
+  assert.deepEqual((await migrateUp(database, { migrations, functions })).functions, []);
 });

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
-import { isSafekeepError, SafekeepError } from '@safekeep/core';
-import { codeOf, operationFailure } from '../connect/failures.ts';
+import { codeOf, isSafekeepError, SafekeepError } from '@safekeep/core';
+import { operationFailure } from '../connect/failures.ts';
 import { ownTransaction } from '../connect/own-transaction.ts';
 import type { Database } from '../database.ts';
 import { loadFunctions, loadMigrations, type FunctionFile, type Migration } from './files.ts';
@@ -10,6 +10,7 @@ import { readSchemaState, refuseForeignSchema } from './ownership.ts';
 import {
   createFunction,
   dropFunctionsOf,
+  dropUnusedFunction,
   lockMigrations,
   readFunctionHashes,
   readHistory,
@@ -25,6 +26,8 @@ export type MigrationStatus = {
   readonly current: string;
   /** Versions of this Safekeep that have not landed. */
   readonly pending: readonly string[];
+  /** Functions of the schema that are not those of this Safekeep: older, missing, or not made any more. `migrateUp` renews them. */
+  readonly functions: readonly string[];
   readonly history: readonly HistoryEntry[];
 };
 
@@ -49,22 +52,27 @@ const LOCK_PAUSE_MS = 200;
 export async function migrationStatus(db: Database, options: MigrateOptions = {}): Promise<MigrationStatus> {
   const migrations = options.migrations ?? loadMigrations();
   const action = 'reading the history of migrations';
-  const history = await ownTransaction(db, 'read', readStatus).catch((error: unknown) => {
+  const { history, hashes } = await ownTransaction(db, 'read', readStatus).catch((error: unknown) => {
     throw operationFailure(error, action);
   });
   const standing = standingVersions(history);
+  const { changed, gone } = compareFunctions(options.functions ?? loadFunctions(), { standing, hashes });
   return {
     current: standing.at(-1) ?? NONE,
     pending: migrations.map(({ version }) => version).filter((version) => !standing.includes(version)),
+    functions: [...changed.map(({ object }) => object), ...gone],
     history,
   };
 }
 
-async function readStatus(client: pg.ClientBase): Promise<readonly HistoryEntry[]> {
+type Standing = { readonly history: readonly HistoryEntry[]; readonly hashes: ReadonlyMap<string, string> };
+
+async function readStatus(client: pg.ClientBase): Promise<Standing> {
   const state = await readSchemaState(client);
   // Even reading runs what is planted: a view in place of the table calls its functions as whoever reads.
   refuseForeignSchema(state);
-  return state.hasHistory ? await readHistory(client) : [];
+  if (!state.hasHistory) return { history: [], hashes: new Map() };
+  return { history: await readHistory(client), hashes: await readFunctionHashes(client) };
 }
 
 /**
@@ -166,11 +174,22 @@ async function explained({ version, direction, landed }: Way, run: () => Promise
 }
 
 async function refreshFunctions(client: pg.ClientBase, files: readonly FunctionFile[]): Promise<void> {
-  const standing = new Set((await readLanded(client)).map(({ version }) => version));
-  const hashes = await readFunctionHashes(client);
-  for (const file of files) {
-    if (standing.has(file.needs) && hashes.get(file.object) !== file.sha256) await createFunction(client, file);
-  }
+  const standing = (await readLanded(client)).map(({ version }) => version);
+  const { changed, gone } = compareFunctions(files, { standing, hashes: await readFunctionHashes(client) });
+  for (const file of changed) await createFunction(client, file);
+  for (const object of gone) await dropUnusedFunction(client, object);
+}
+
+/** What differs between the functions of this Safekeep and those that stand: files to run, and objects that no file makes. */
+function compareFunctions(
+  files: readonly FunctionFile[],
+  { standing, hashes }: { readonly standing: readonly string[]; readonly hashes: ReadonlyMap<string, string> },
+): { readonly changed: readonly FunctionFile[]; readonly gone: readonly string[] } {
+  const made = new Set(files.map(({ object }) => object));
+  return {
+    changed: files.filter(({ object, needs, sha256 }) => standing.includes(needs) && hashes.get(object) !== sha256),
+    gone: [...hashes.keys()].filter((object) => !made.has(object)),
+  };
 }
 
 function refuseForeign(landed: readonly LandedMigration[], migrations: readonly Migration[]): void {

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { newId } from '@safekeep/core';
+import { codeOf, newId } from '@safekeep/core';
 import type { FunctionFile, Migration } from './files.ts';
 
 /** A line of the history as the CLI shows it. */
@@ -72,4 +72,18 @@ export async function dropFunctionsOf(client: pg.ClientBase, version: string): P
     [version],
   );
   for (const { object } of rows) await client.query(`drop ${object}`);
+}
+
+/** Drops a function that no file makes any more. One that something in the database still rests on stays until that is renewed. */
+export async function dropUnusedFunction(client: pg.ClientBase, object: string): Promise<void> {
+  await client.query('savepoint function');
+  try {
+    await client.query(`drop ${object}`);
+    await client.query('delete from safekeep.function_versions where object = $1', [object]);
+    await client.query('release savepoint function');
+  } catch (error) {
+    // 2BP01 dependent_objects_still_exist
+    if (codeOf(error) !== '2BP01') throw error;
+    await client.query('rollback to savepoint function');
+  }
 }

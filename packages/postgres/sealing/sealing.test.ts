@@ -69,6 +69,42 @@ for (const server of testServers()) {
     );
   });
 
+  test(`nothing, a megabyte, the ends of every type and JSON with a name twice cross both ways on PostgreSQL ${server.name}`, async (t) => {
+    const { client, key } = await unlocked(t, server);
+    await client.query("set local timezone = 'UTC'");
+    const extremes: readonly TypedValue[] = [
+      { type: 'text', value: '' },
+      { type: 'text', value: 'é'.repeat(500_000) },
+      { type: 'bytea', value: Buffer.alloc(0) },
+      { type: 'bytea', value: Buffer.alloc(2 ** 20, 0xfa) },
+      { type: 'json', value: '{"a": 1, "a": 2,  "b":{"a":null,"a":""}}' },
+      { type: 'numeric', value: `${'9'.repeat(131_072)}.${'1'.repeat(16_383)}` },
+      { type: 'numeric', value: 'NaN' },
+      { type: 'numeric', value: '-Infinity' },
+      { type: 'int', value: -(2n ** 63n) },
+      { type: 'date', value: '4714-11-24 BC' },
+      { type: 'date', value: '5874897-12-31' },
+      { type: 'date', value: '-infinity' },
+      { type: 'timestamptz', value: '4714-11-24 00:00:00+00 BC' },
+      { type: 'timestamptz', value: '294276-12-31 23:59:59.999999+00' },
+    ];
+    for (const value of extremes) {
+      const { rows } = await client.query<{ opened: string; again: Buffer }>(
+        'select safekeep.open_value($1) as opened, safekeep.seal_value($2, $3, $4, $5) as again',
+        [sealValue(key, PLACE, value), PLACE.tenant, FIELD, value.type, plainOf(value)],
+      );
+      const [row] = rows;
+      assert.ok(row !== undefined);
+      assert.ok(row.opened === plainOf(value), `${value.type} opened in SQL`);
+      assert.deepEqual(openValue(key, PLACE, row.again), value);
+    }
+    const { rows } = await client.query(
+      "select safekeep.open_value(null) as opened, safekeep.seal_value($1, $2, 'text', null) as sealed",
+      [PLACE.tenant, FIELD],
+    );
+    assert.deepEqual(rows, [{ opened: null, sealed: null }]);
+  });
+
   test(`the vectors of the specification open in SQL on PostgreSQL ${server.name}`, async (t) => {
     const file = join(import.meta.dirname, '..', '..', 'crypto', 'vectors', 'sk1.json');
     // Our own file; packages/crypto tests its shape.

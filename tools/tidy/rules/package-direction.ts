@@ -8,13 +8,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   crypto: ['core'],
   tlog: [],
   log: ['core'],
+  files: ['core'],
   sample: ['core'],
   postgres: ['core', 'crypto', 'tlog', 'log'],
-  capabilities: ['core', 'crypto', 'tlog', 'log', 'postgres'],
+  capabilities: ['core', 'crypto', 'tlog', 'log', 'files', 'postgres'],
   sdk: ['core', 'crypto'],
   server: ['core', 'crypto', 'tlog', 'log', 'postgres', 'capabilities'],
   portal: ['core', 'crypto', 'tlog', 'log', 'postgres', 'capabilities'],
-  cli: ['core', 'crypto', 'tlog', 'log', 'postgres', 'capabilities', 'server', 'portal', 'sample', 'sdk'],
+  cli: ['core', 'crypto', 'tlog', 'log', 'files', 'postgres', 'capabilities', 'server', 'portal', 'sample', 'sdk'],
   console: [],
 };
 

@@ -15,8 +15,7 @@ import {
   type WitnessTransport,
 } from '@safekeep/tlog';
 import { readOnly } from '../store/read-only.ts';
-import { logName } from '../files/last-checkpoint.ts';
-import { readOptional, writeLogFile } from '../verification/log-files.ts';
+import { cosignedFiles, readOptional, writeLogFile } from '../verification/log-files.ts';
 import { readTrees } from '../verification/store/log.ts';
 import { databaseReader } from '../verification/tiles-of-database.ts';
 
@@ -58,7 +57,7 @@ export async function askWitness(database: Database, order: WitnessOrder): Promi
       const tree = (await readTrees(client, tenant)).findLast(({ note }) => note !== null);
       if (tree === undefined || tree.note === null) throw new SafekeepError('audit-log-empty', { tenant });
       const { origin, size } = peekCheckpoint(tree.note);
-      const name = `${logName({ tenant, origin })}.${keyId}.checkpoint`;
+      const { checkpoint: name, key } = cosignedFiles({ tenant, origin }, keyId);
       const kept = await readOptional(join(home, 'audit', name));
       const before = kept === undefined ? undefined : openCheckpoint(kept, { trusted: [witnessKey] });
       const oldSize = before === undefined || before.origin !== origin || before.size > size ? 0 : before.size;
@@ -75,6 +74,8 @@ export async function askWitness(database: Database, order: WitnessOrder): Promi
       const [line] = openNote(note, [witnessKey]).signatures;
       const at = line === undefined ? 0 : Number(cosignatureTime(line.signature));
       await writeLogFile(join(home, 'audit'), name, note);
+      // What is kept is held against it by every verification.
+      await writeLogFile(join(home, 'audit'), key, `${witnessKey.trim()}\n`);
       return { origin, size, witness: keyName, at: new Date(at * 1000).toISOString(), file: join(home, 'audit', name) };
     });
   } catch (error) {

@@ -11,7 +11,7 @@ import {
   removeSequenced,
   writeRemains,
 } from '../store/erasure.ts';
-import { openChanges } from '../store/event-values.ts';
+import { openEvents } from '../store/event-values.ts';
 import { beginSequencing, commit, lockSequencer, logBusy, readCaptures, sweepKeysOnly } from '../store/sequencer.ts';
 import { sequence, type SequencerGround } from './sequence.ts';
 
@@ -86,11 +86,10 @@ export async function recordRemains(
     const capture = captures.get(`${tenant} ${table}`);
     if (capture === undefined || capture.key.length === 0) continue;
     const changes = await readKeyChanges(client, { tenant, subject }, capture);
-    const opened = await openChanges(client, keys.subjectKeys, changes);
-    const moved = changes.flatMap(({ id, record }) => {
-      const change = opened.get(id);
-      return record === null || typeof change !== 'object' ? [] : [keyAfter(record, capture.key, change.new ?? {})];
-    });
+    const opened = await openEvents(client, keys.subjectKeys, changes);
+    const moved = changes.flatMap(({ id, record }) =>
+      record === null ? [] : [keyAfter(record, capture.key, opened.get(id)?.change.new ?? {})],
+    );
     const records = [...new Set([...known, ...moved])];
     for (let from = 0; from < records.length; from += REMAINS_AT_ONCE)
       await writeRemains(client, capture, { subject, records: records.slice(from, from + REMAINS_AT_ONCE) });

@@ -16,9 +16,10 @@ import {
 } from '../model.ts';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
+import { jsonbText } from '../rules/jsonb-text.ts';
 import { blobContext, commit, linkBytes, readableBytes, SALT_BYTES, writeCommitments, writeSealed } from '../rules/leaf.ts';
 import type { InboxRow } from '../store/inbox.ts';
-import { normalised } from '../store/events.ts';
+import { readPeopleOfRows, rowName, type RowName } from '../store/events.ts';
 import { readActorKeys, readTenants, type ActorBlocks } from '../store/sequencer.ts';
 import { findInsertedRows, type Inserted } from './inserted-rows.ts';
 import { findPeople, type People } from './people.ts';
@@ -27,7 +28,9 @@ import { findPeople, type People } from './people.ts';
 export type PreparedEvent = Omit<EventRow, 'era' | 'index' | 'sequencedAt'>;
 
 export type Prepared = {
-  readonly events: readonly PreparedEvent[];
+  readonly tenants: readonly string[];
+  /** In order. Each is made and sealed when it is taken: the database writes the ones before meanwhile. To be gone through once. */
+  readonly eventsOf: (tenant: string) => Iterable<PreparedEvent>;
   readonly quarantined: number;
   readonly erased: number;
 };
@@ -50,12 +53,23 @@ type Draft = {
   readonly old: Values | undefined;
   readonly new: Values | undefined;
   readonly parts: readonly Part[];
+  /** Which columns are for the eyes of those alone whom the row is about. */
+  readonly isSealed: IsSealed;
   readonly personal: boolean;
   readonly details: Record<string, unknown>;
   readonly id: string;
 };
 
-/** Makes events of what lies in the inboxes: whose they are, what is readable of them, and the rest under the keys of those people. */
+type IsSealed = (column: CapturedColumn | undefined) => boolean;
+
+// A column that the map did not know when the capture was made may hold anything.
+const isPersonal: IsSealed = (column) => column?.personal !== false;
+const isPersonalOrIdentifies: IsSealed = (column) => column?.personal !== false || column.identifies;
+
+/**
+ * Makes events of what lies in the inboxes: whose they are, what is readable of them, and the rest under the keys of those people. All that
+ * the database is asked for is asked before this returns.
+ */
 export async function makeEvents(client: pg.ClientBase, rows: readonly InboxRow[], ground: BatchGround): Promise<Prepared> {
   const byTable = new Map([...ground.captures.values()].map((capture) => [capture.table, capture]));
   const captureOf = (row: InboxRow): Capture | undefined =>
@@ -64,49 +78,80 @@ export async function makeEvents(client: pg.ClientBase, rows: readonly InboxRow[
       : undefined;
   const inserted = await findInsertedRows(client, { rows, captureOf, beyond: ground.beyond });
   const people = await findPeople(client, rows, captureOf);
-  const drafts = rows.map((row) => draftOf(row, { capture: captureOf(row), inserted, people }));
-  const known = await readTenants(client, [...new Set(rows.map(({ tenant }) => tenant))]);
-  const owners = drafts.flatMap((draft) => draft.parts.flatMap((part) => ownerOf(draft, part, known) ?? []));
-  const keys = await ground.keys.subjectKeys.forSealing(client, owners);
-  const settled = drafts.map((draft) =>
-    settle(draft, {
-      markOf: ground.keys.markOf,
-      keyOf: (part) => {
-        const owner = ownerOf(draft, part, known);
-        return owner === undefined ? undefined : keys.get(ownerName(owner));
-      },
-    }),
-  );
-  const texts = await normalised(
+  const owners = await readPeopleOfRows(client, rows.flatMap(lookedAt));
+  const drafts = rows.map((row) => draftOf(row, { capture: captureOf(row), inserted, people, owners }));
+  const keyed = await withKeys(client, drafts, ground.keys.subjectKeys);
+  const byTenant = Map.groupBy(keyed, ({ draft }) => draft.row.tenant);
+  const rest = { attributionOf: await attributions(client, rows), pseudonymOf: remembered(ground.keys.pseudonymOf) };
+  return {
+    tenants: [...byTenant.keys()],
+    eventsOf: function* (tenant) {
+      for (const each of byTenant.get(tenant) ?? []) yield eventOf(settle(each, ground.keys.markOf), rest);
+    },
+    quarantined: drafts.filter(({ parts, capture }) => capture?.paths.length !== 0 && parts.some(isQuarantine)).length,
+    erased: keyed.filter(isErased).length,
+  };
+}
+
+/** With the key of each part, in order; undefined where nothing is sealed. */
+type Keyed = { readonly draft: Draft; readonly keys: readonly (SubjectKey | 'erased' | undefined)[] };
+
+async function withKeys(
+  client: pg.ClientBase,
+  drafts: readonly Draft[],
+  subjectKeys: AuditKeys['subjectKeys'],
+): Promise<readonly Keyed[]> {
+  const known = await readTenants(client, [...new Set(drafts.map(({ row }) => row.tenant))]);
+  const owned = drafts.map((draft) => ({ draft, owners: draft.parts.map((part) => ownerOf(draft, part, known)) }));
+  const keys = await subjectKeys.forSealing(
     client,
-    settled.flatMap(({ details }) => details ?? []),
+    owned.flatMap(({ owners }) => owners.filter((owner) => owner !== undefined)),
   );
-  const attributionOf = await attributions(client, rows);
-  let text = 0;
-  const events = settled.map((each) => {
-    const details = each.details === undefined ? null : (texts[text++] ?? null);
-    return eventOf(each, { details, attribution: attributionOf(each.draft.row), pseudonymOf: ground.keys.pseudonymOf });
-  });
-  const quarantined = drafts.filter(({ parts, capture }) => capture?.paths.length !== 0 && parts.some(isQuarantine)).length;
-  return { events, quarantined, erased: settled.filter(({ erased }) => erased).length };
+  return owned.map(({ draft, owners }) => ({ draft, keys: owners.map((owner) => owner && keys.get(ownerName(owner))) }));
+}
+
+/** Whether all whom it is about are gone. */
+function isErased({ keys }: Keyed): boolean {
+  return keys.length > 0 && keys.every((key) => key === 'erased');
+}
+
+/** Of a batch: one transaction may have changed a million rows. */
+function remembered(pseudonymOf: AuditKeys['pseudonymOf']): AuditKeys['pseudonymOf'] {
+  const known = new Map<string, Buffer>();
+  return (tenant, actor) => {
+    const name = `${tenant}\n${actor}`;
+    const pseudonym = known.get(name) ?? pseudonymOf(tenant, actor);
+    known.set(name, pseudonym);
+    return pseudonym;
+  };
 }
 
 const isQuarantine = ({ subject }: Part): boolean => subject === QUARANTINE;
 
-type Found = { readonly capture: Capture | undefined; readonly inserted: Inserted; readonly people: People };
+type Found = {
+  readonly capture: Capture | undefined;
+  readonly inserted: Inserted;
+  readonly people: People;
+  /** Of rows that were looked at. */
+  readonly owners: ReadonlyMap<string, readonly string[]>;
+};
 
-function draftOf(row: InboxRow, { capture, inserted, people }: Found): Draft {
-  if (row.kind !== 'change' || row.action === 'truncate') return ownDraft(row);
+function draftOf(row: InboxRow, { capture, inserted, people, owners }: Found): Draft {
+  if (row.kind !== 'change' || row.action === 'truncate') {
+    const [looked] = lookedAt(row);
+    return ownDraft(row, (looked && owners.get(rowName(looked))) ?? []);
+  }
   const restored = inserted.get(row);
   const [old, made] = changedOnly(row, restored?.values);
   const parts = withErased(partsOf(row, capture, people), row);
-  const personal = [old, made].some((values) =>
-    Object.keys(values ?? {}).some((column) => columnOf(capture, column)?.personal !== false),
-  );
-  const plain = { old: readable(old, capture), new: readable(made, capture) };
-  const details: Record<string, unknown> = { ...plain };
-  if (plain.old === undefined) delete details['old'];
-  if (plain.new === undefined) delete details['new'];
+  // What names a row tells nothing of anybody where nobody is meant; where somebody is and cannot be found, it is kept for them.
+  const isSomebodys = parts.length > 0 || [...(row.links ?? []), ...(row.oldLinks ?? [])].some((link) => link !== null);
+  const isSealed = isSomebodys ? isPersonalOrIdentifies : isPersonal;
+  const personal = [old, made].some((values) => Object.keys(values ?? {}).some((column) => isSealed(columnOf(capture, column))));
+  const details: Record<string, unknown> = {};
+  const plain = { old: readable(old, capture, isSealed), new: readable(made, capture, isSealed) };
+  if (plain.old !== undefined) details['old'] = plain.old;
+  if (plain.new !== undefined) details['new'] = plain.new;
   if (restored?.incomplete === true) details['incomplete'] = true;
   if (row.keysOnly === true || restored?.erased === true) details['erased'] = true;
   // How the row stands afterwards must be said by an event of its own: see REMAIN.
@@ -122,6 +167,7 @@ function draftOf(row: InboxRow, { capture, inserted, people }: Found): Draft {
     old: row.keysOnly === true ? undefined : old,
     new: row.keysOnly === true ? undefined : made,
     parts: nobody ? [{ subject: QUARANTINE, side: 'both', paths: new Set() }] : parts,
+    isSealed,
     personal: personal && row.keysOnly !== true,
     details,
     id: newId<'audit-event'>(),
@@ -143,16 +189,24 @@ function withErased(parts: readonly Part[], row: InboxRow): readonly Part[] {
   return [...parts, { subject, side: 'both', paths: new Set() }];
 }
 
-function ownDraft(row: InboxRow): Draft {
+/** Whoever read about a row without saying whose it is read about those of whom the log has it: they may know, and it goes when they do. */
+function lookedAt(row: InboxRow): readonly RowName[] {
+  const { kind, tenant, table, record } = row;
+  if (kind !== 'access' || table === null || record === null || typeof ownOf(row).subject === 'string') return [];
+  return [{ tenant, table, record }];
+}
+
+function ownDraft(row: InboxRow, owners: readonly string[]): Draft {
   const own = ownOf(row);
-  const subject = own.subject ?? undefined;
+  const subjects = typeof own.subject === 'string' ? [own.subject] : owners;
   return {
     row,
     capture: undefined,
     columns: null,
     old: undefined,
     new: undefined,
-    parts: subject === undefined ? [] : [{ subject, side: 'both', paths: new Set() }],
+    parts: subjects.map((subject) => ({ subject, side: 'both', paths: new Set() })),
+    isSealed: isPersonal,
     personal: false,
     details: { ...own.details },
     id: own.id ?? newId<'audit-event'>(),
@@ -164,22 +218,27 @@ function changedOnly(row: InboxRow, inserted: Values | undefined): readonly [Val
   const old = row.old ?? undefined;
   const made = inserted ?? row.new ?? undefined;
   if (row.action !== 'update' || old === undefined || made === undefined || row.keysOnly === true) return [old, made];
-  const isChanged = (column: string): boolean =>
-    !(column in old) || !(column in made) || JSON.stringify(old[column]) !== JSON.stringify(made[column]);
+  const columns = Object.keys(made);
   // A column that is in both and the same was not changed; keyless tables have all of the old row, to know it by.
-  const isWhole = Object.keys(old).length === Object.keys(made).length;
-  if (!isWhole) return [old, made];
-  const columns = Object.keys(made).filter(isChanged);
-  return [pick(old, columns), pick(made, columns)];
+  if (Object.keys(old).length !== columns.length) return [old, made];
+  const changed = columns.filter((column) => !(column in old) || !isSame(old[column], made[column]));
+  return changed.length === columns.length ? [old, made] : [pick(old, changed), pick(made, changed)];
+}
+
+type Value = Values[string] | undefined;
+
+function isSame(one: Value, other: Value): boolean {
+  return one === other || (typeof one === 'object' && JSON.stringify(one) === JSON.stringify(other));
 }
 
 function pick(values: Values, columns: readonly string[]): Values {
+  // By entries and not by assignment: a column may be called as what objects inherit.
   return Object.fromEntries(columns.flatMap((column) => (values[column] === undefined ? [] : [[column, values[column]]])));
 }
 
-function readable(values: Values | undefined, capture: Capture | undefined): Values | undefined {
+function readable(values: Values | undefined, capture: Capture | undefined, isSealed: IsSealed): Values | undefined {
   if (values === undefined) return undefined;
-  const columns = Object.keys(values).filter((column) => columnOf(capture, column)?.personal === false);
+  const columns = Object.keys(values).filter((column) => !isSealed(columnOf(capture, column)));
   return columns.length === 0 ? undefined : pick(values, columns);
 }
 
@@ -229,47 +288,41 @@ type Settled = {
   readonly record: string | null;
   readonly blobs: readonly SealedBlob[];
   readonly erased: boolean;
-  /** Not yet as PostgreSQL prints it. */
-  readonly details: string | undefined;
-};
-
-type Settling = {
-  readonly keyOf: (part: Part) => SubjectKey | 'erased' | undefined;
-  readonly markOf: AuditKeys['markOf'];
+  readonly details: string | null;
 };
 
 /** Seals for those whose keys stand. Of those who are erased nothing is left but that something happened, and marks of their row. */
-function settle(draft: Draft, { keyOf, markOf }: Settling): Settled {
-  const { row, parts, personal } = draft;
-  const standing = parts.flatMap((part) => {
-    const key = keyOf(part);
-    return key === 'erased' ? [] : [{ part, key }];
-  });
+function settle(keyed: Keyed, markOf: AuditKeys['markOf']): Settled {
+  const { draft, keys } = keyed;
+  const { row, parts } = draft;
+  const standing = parts.filter((_, place) => keys[place] !== 'erased');
   const gone = standing.length < parts.length;
-  const erased = gone && standing.length === 0;
-  const blobs = personal
-    ? standing.flatMap(({ part, key }) => {
-        const blob = blobOf(draft, part);
-        if (blob === undefined) return [];
-        if (key === undefined) throw new Error('A key was asked for and not answered');
-        return [{ key, blob }];
-      })
-    : [];
+  const erased = isErased(keyed);
   const details: Record<string, unknown> = gone ? { ...draft.details, erased: true } : draft.details;
   // Readable values of a row whose person is gone could be put together with what is known elsewhere.
   if (erased) for (const name of ['old', 'new']) delete details[name];
-  if (gone) Object.assign(details, marksOf(draft, { standing: standing.map(({ part }) => part), markOf }));
+  if (gone) Object.assign(details, marksOf(draft, { standing, markOf }));
   return {
     draft,
-    subjects: standing.flatMap(({ part }) => (isQuarantine(part) ? [] : [part.subject])),
+    subjects: standing.filter((part) => !isQuarantine(part)).map(({ subject }) => subject),
     record: erased ? null : row.record,
-    blobs: blobs.map(({ key, blob }, place) => ({
-      keyId: key.keyId,
-      bytes: key.seal(Buffer.from(blob, 'utf8'), blobContext({ tenant: row.tenant, id: draft.id }, place)),
-    })),
+    blobs: draft.personal ? blobsOf(keyed) : [],
     erased,
-    details: Object.keys(details).length === 0 ? undefined : JSON.stringify(details),
+    details: Object.keys(details).length === 0 ? null : jsonbText(details),
   };
+}
+
+function blobsOf({ draft, keys }: Keyed): readonly SealedBlob[] {
+  const blobs: SealedBlob[] = [];
+  for (const [place, part] of draft.parts.entries()) {
+    const key = keys[place];
+    const blob = key === 'erased' ? undefined : blobOf(draft, part);
+    if (blob === undefined || key === 'erased') continue;
+    if (key === undefined) throw new Error('A key was asked for and not answered');
+    const context = blobContext({ tenant: draft.row.tenant, id: draft.id }, blobs.length);
+    blobs.push({ keyId: key.keyId, bytes: key.seal(Buffer.from(blob, 'utf8'), context) });
+  }
+  return blobs;
 }
 
 /**
@@ -278,14 +331,14 @@ function settle(draft: Draft, { keyOf, markOf }: Settling): Settled {
  */
 function marksOf(
   draft: Draft,
-  { standing, markOf }: { readonly standing: readonly Part[]; readonly markOf: Settling['markOf'] },
+  { standing, markOf }: { readonly standing: readonly Part[]; readonly markOf: AuditKeys['markOf'] },
 ): Record<string, unknown> {
   const { row, capture } = draft;
   if (row.kind !== 'change' || row.record === null) return {};
   const names = [row.tenant, row.table, row.record];
-  const told = new Set(standing.flatMap((part) => Object.keys(owned(draft.new, capture, part) ?? {})));
+  const told = new Set(standing.flatMap((part) => Object.keys(owned(draft, 'new', part) ?? {})));
   const isMarked = ([column, value]: readonly [string, unknown]): boolean => {
-    const isPlain = columnOf(capture, column)?.personal === false;
+    const isPlain = !draft.isSealed(columnOf(capture, column));
     if (told.has(column) || (isPlain && standing.length > 0)) return false;
     return isPlain || value === null || row.action === REMAIN;
   };
@@ -303,38 +356,56 @@ function marksOf(
 }
 
 function blobOf(draft: Draft, part: Part): string | undefined {
-  const old = part.side === 'new' ? undefined : owned(draft.old, draft.capture, part);
-  const made = part.side === 'old' ? undefined : owned(draft.new, draft.capture, part);
+  const old = owned(draft, 'old', part);
+  const made = owned(draft, 'new', part);
   if (old === undefined && made === undefined) return undefined;
   return JSON.stringify({ record: draft.row.record, ...(isQuarantine(part) ? {} : { subject: part.subject }), old, new: made });
 }
 
-/** The personal values that are this person's, or everybody's. */
-function owned(values: Values | undefined, capture: Capture | undefined, { paths }: Part): Values | undefined {
+/** The sealed values that are this person's, or everybody's. */
+function owned(draft: Draft, side: 'old' | 'new', part: Part): Values | undefined {
+  const values = draft[side];
   if (values === undefined) return undefined;
   const columns = Object.keys(values).filter((name) => {
-    const column = columnOf(capture, name);
-    if (column === undefined) return true;
-    return column.personal && (column.path === null || paths.size === 0 || paths.has(column.path));
+    const column = columnOf(draft.capture, name);
+    return draft.isSealed(column) && (draft.parts.length === 1 || ownersOf(draft, side, column).includes(part));
   });
   return columns.length === 0 ? undefined : pick(values, columns);
 }
 
-type Rest = { readonly details: string | null; readonly attribution: Attribution; readonly pseudonymOf: AuditKeys['pseudonymOf'] };
+/**
+ * Those on whose side of the change the value stands, and of them the one to whom its column leads. Where that is nobody (a row came from
+ * nobody, or is nobody's from now on) those who are there: a value that none owned would be lost.
+ */
+function ownersOf({ parts }: Draft, side: 'old' | 'new', column: CapturedColumn | undefined): readonly Part[] {
+  const there = orAll(parts, (part) => part.side === 'both' || part.side === side);
+  const path = column?.path ?? null;
+  return path === null ? there : orAll(there, ({ paths }) => paths.size === 0 || paths.has(path));
+}
 
-function eventOf({ draft, subjects, record, blobs, erased }: Settled, { details, attribution, pseudonymOf }: Rest): PreparedEvent {
+function orAll(parts: readonly Part[], isMeant: (part: Part) => boolean): readonly Part[] {
+  const meant = parts.filter(isMeant);
+  return meant.length === 0 ? parts : meant;
+}
+
+type Rest = { readonly attributionOf: (row: InboxRow) => Attribution; readonly pseudonymOf: AuditKeys['pseudonymOf'] };
+
+function eventOf(
+  { draft, subjects, record, blobs, erased, details }: Settled,
+  { attributionOf, pseudonymOf }: Rest,
+): PreparedEvent {
   const { row } = draft;
   const [subject = null, ...others] = subjects;
   const otherSubjects = others.length === 0 ? null : others;
   // The erased as the one who acted: their own name goes too.
   const actor = erased && draft.parts.some((part) => part.subject === row.actor) ? null : row.actor;
   const { purpose, request } = row;
-  const made: { kind: Commitment['kind']; bytes: Buffer }[] = [];
+  const made: { kind: Commitment['kind']; bytes: Uint8Array }[] = [];
   if (record !== null || subject !== null) made.push({ kind: 'l', bytes: linkBytes({ record, subject, otherSubjects }) });
   const open = readableBytes({ purpose, request, details });
   if (open !== undefined) made.push({ kind: 'r', bytes: open });
-  for (const { bytes } of blobs) made.push({ kind: 's', bytes: Buffer.from(bytes) });
-  const salts = Buffer.from(freshBytes(SALT_BYTES * made.length));
+  for (const { bytes } of blobs) made.push({ kind: 's', bytes });
+  const salts = freshBytes(SALT_BYTES * made.length);
   const commitments = made.map(({ kind, bytes }, place) => ({
     kind,
     hash: commit(salts.subarray(place * SALT_BYTES, (place + 1) * SALT_BYTES), bytes),
@@ -353,7 +424,7 @@ function eventOf({ draft, subjects, record, blobs, erased }: Settled, { details,
     otherSubjects,
     actor,
     actorPseudonym: row.actor === null ? null : pseudonymOf(row.tenant, row.actor),
-    attribution,
+    attribution: attributionOf(row),
     purpose,
     request,
     details,

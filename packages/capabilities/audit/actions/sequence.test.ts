@@ -58,12 +58,14 @@ for (const server of testServers()) {
     );
     const [first, , update, , treatment, message] = events;
     assert.ok(first && update && treatment && message);
-    assert.deepEqual(await bench.opened(first), [{ record: '1', subject: 'patient:1', new: { name: 'Ann', email: 'a@b.c' } }]);
-    assert.deepEqual(JSON.parse(first.details ?? '')['new'], { id: '1', shoe: '38' });
+    assert.deepEqual(await bench.opened(first), [
+      { record: '1', subject: 'patient:1', new: { id: '1', name: 'Ann', email: 'a@b.c' } },
+    ]);
+    assert.deepEqual(JSON.parse(first.details ?? '')['new'], { shoe: '38' });
     assert.deepEqual(await bench.opened(update), [
       { record: '1', subject: 'patient:1', old: { email: 'a@b.c' }, new: { email: 'x@y.z' } },
     ]);
-    assert.deepEqual((await bench.opened(treatment))[0]?.new, { what: 'crown' });
+    assert.deepEqual((await bench.opened(treatment))[0]?.new, { id: '9', visit_id: '1', what: 'crown' });
     assert.equal((await bench.opened(message)).length, 2);
     const log = await readLog(bench.pool);
     assert.deepEqual(log.faults, []);
@@ -101,4 +103,35 @@ test('one that is stopped ends after its batch and signs it', async (t) => {
   const stopped = await sequence({ ...bench.sequencer, batch: 10 }, { signal: AbortSignal.abort() });
   assert.deepEqual([stopped.state, stopped.events, stopped.logs[0]?.size], ['done', 10, 10]);
   assert.equal((await bench.sequence()).events, 30);
+});
+
+test('where a key fails in the midst of a batch nothing of it is kept, and the next call moves all', async (t) => {
+  const bench = await workbench(t, { setUp: CLINIC });
+  await bench.capture(TABLES, { subjects });
+  await bench.pool.query(`insert into patients select n, 'N', 'e', 1 from generate_series(1, 2000) as n`);
+  const { keys } = bench.sequencer;
+  const lapsed = new Error('The lease has ended');
+  const failing = {
+    ...keys,
+    subjectKeys: {
+      ...keys.subjectKeys,
+      forSealing: async (...asked: Parameters<typeof keys.subjectKeys.forSealing>) => {
+        const found = new Map(await keys.subjectKeys.forSealing(...asked));
+        const name = 'default/patient:1999/erasable';
+        const key = found.get(name);
+        assert.ok(key !== undefined && key !== 'erased');
+        found.set(name, {
+          ...key,
+          seal: () => {
+            throw lapsed;
+          },
+        });
+        return found;
+      },
+    },
+  };
+  await assert.rejects(bench.sequence({ keys: failing }), lapsed);
+  assert.deepEqual(await bench.events(), []);
+  assert.equal((await bench.sequence()).events, 2000);
+  assert.deepEqual((await readLog(bench.pool)).faults, []);
 });

@@ -4,13 +4,24 @@ import { newId, type Clock } from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
 import type { Log } from '@safekeep/log';
 import type { Database } from '@safekeep/postgres';
-import { append, edgeRoot, emptyEdge, leafHash, readEdge, rootFromTiles, sameHash, signCheckpoint } from '@safekeep/tlog';
+import {
+  append,
+  edgeRoot,
+  emptyEdge,
+  leafHash,
+  readEdge,
+  rootFromTiles,
+  sameHash,
+  signCheckpoint,
+  type Hash,
+} from '@safekeep/tlog';
 import type { LastCheckpoint } from '../files/last-checkpoint.ts';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
 import type { EventRow, Sequenced } from '../model.ts';
+import { jsonbText } from '../rules/jsonb-text.ts';
 import { commit as commitTo, leafBytes, leafOf, readableBytes, SALT_BYTES, writeCommitments } from '../rules/leaf.ts';
-import { copyEvents, normalised } from '../store/events.ts';
+import { copyEvents } from '../store/events.ts';
 import { emptyInbox, lockInbox, readIdleInbox, readPending, readUnsequenced, type InboxRow } from '../store/inbox.ts';
 import {
   beginSequencing,
@@ -159,16 +170,15 @@ async function moveRows(
   // A partition that is missing must not stop anybody; that it was is seen in the health of the log.
   if (!partition) await makePartition(client, at);
   const captures = await readCaptures(client);
-  const { events, quarantined, erased } = await makeEvents(client, rows, {
+  const { tenants, eventsOf, quarantined, erased } = await makeEvents(client, rows, {
     keys: ground.keys,
     captures,
     clock: ground.clock,
     beyond,
   });
-  const trees = await treesFor(client, ground, [...new Set(events.map(({ tenant }) => tenant))]);
-  const byTenant = Map.groupBy(events, ({ tenant }) => tenant);
-  for (const tree of trees) await appendEvents(client, tree, { events: byTenant.get(tree.tenant) ?? [], at });
-  return { events: events.length, quarantined, erased };
+  for (const tree of await treesFor(client, ground, tenants))
+    await appendEvents(client, tree, { events: eventsOf(tree.tenant), at });
+  return { events: rows.length, quarantined, erased };
 }
 
 async function treesFor(client: pg.ClientBase, ground: SequencerGround, tenants: readonly string[]): Promise<readonly Tree[]> {
@@ -186,20 +196,28 @@ async function treesFor(client: pg.ClientBase, ground: SequencerGround, tenants:
 async function appendEvents(
   client: pg.ClientBase,
   tree: Tree,
-  { events, at }: { readonly events: readonly PreparedEvent[]; readonly at: string },
+  { events, at }: { readonly events: Iterable<PreparedEvent>; readonly at: string },
 ): Promise<void> {
-  const rows = events.map((event, place): EventRow => ({ ...event, sequencedAt: at, era: tree.era, index: tree.size + place }));
   const edge = await readEdge(tileReader(client, tree), tree.size);
   // Appending to hashes that are not those of the root would sign whatever somebody put there.
   if (!sameHash(edgeRoot(edge), tree.root))
     throw new Error(`The tiles of the log of ${tree.tenant} do not make its root: run audit verify`);
-  const grown = append(
-    edge,
-    rows.map((row) => leafHash(leafBytes(leafOf(row)))),
-  );
-  await copyEvents(client, rows);
+  const leaves: Hash[] = [];
+  await copyEvents(client, placed(events, { tree, at, leaves }));
+  const grown = append(edge, leaves);
   await writeTiles(client, tree, grown.tiles);
   await updateTree(client, { ...tree, size: grown.edge.size, root: Buffer.from(grown.root) }, tree.size);
+}
+
+type Place = { readonly tree: Tree; readonly at: string; readonly leaves: Hash[] };
+
+/** Each at its place in the tree, whose hash is added to `leaves`. */
+function* placed(events: Iterable<PreparedEvent>, { tree, at, leaves }: Place): Generator<EventRow> {
+  for (const event of events) {
+    const row: EventRow = { ...event, sequencedAt: at, era: tree.era, index: tree.size + leaves.length };
+    leaves.push(leafHash(leafBytes(leafOf(row))));
+    yield row;
+  }
 }
 
 // ---- eras ------------------------------------------------------------------------------------------------------------
@@ -253,13 +271,11 @@ async function openEra(
   const opened: Tree = { tenant: tree.tenant, era, origin, size: 0, root: Buffer.from(edgeRoot(emptyEdge)), minimumIndex: 0 };
   const { at, partition } = await readMoment(client);
   if (!partition) await makePartition(client, at);
-  const [details = null] = await normalised(client, [
-    JSON.stringify({
-      era,
-      reason,
-      previous: { origin: previous.origin, size: previous.size, root: Buffer.from(previous.root).toString('base64') },
-    }),
-  ]);
+  const details = jsonbText({
+    era,
+    reason,
+    previous: { origin: previous.origin, size: previous.size, root: Buffer.from(previous.root).toString('base64') },
+  });
   await insertTree(client, opened);
   await appendEvents(client, opened, { at, events: [ownEvent({ tenant: tree.tenant, action: 'era-opened', details, at })] });
   ground.log.warn('audit-era-opened', { era });

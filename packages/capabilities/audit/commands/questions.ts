@@ -12,6 +12,7 @@ import type { ExportFormat } from '../questions/formats.ts';
 import { EventPage, type EventFilter, type EventView, type Place } from '../questions/model.ts';
 import { ComplianceReport, complianceReport, reportMarkdown } from '../questions/report.ts';
 import { parsePlace } from '../questions/view.ts';
+import { bringUpToDate, type SequenceFirst } from './up-to-date.ts';
 
 const PAGE = 100;
 const PAGE_AT_MOST = 10_000;
@@ -47,6 +48,18 @@ const filters = {
 const Filters = Type.Object(filters);
 const limit = Type.Integer({ default: PAGE, minimum: 1, maximum: PAGE_AT_MOST, description: 'events at most' });
 const cursor = Text('where the page before ended');
+
+/** Before anything is looked at, what waits is moved into the log; see {@link bringUpToDate}. */
+export function questionCommands(sequenceFirst: SequenceFirst): readonly Command[] {
+  return [search, history, accessLogOf, report].map((asking) => ({
+    ...asking,
+    run: async (context, input) => {
+      await context.database();
+      await bringUpToDate(context, sequenceFirst);
+      return await asking.run(context, input);
+    },
+  }));
+}
 
 const search = command({
   name: 'audit search',
@@ -139,8 +152,6 @@ const report = command({
   },
   render: (result) => reportMarkdown(result),
 });
-
-export const questionCommands: readonly Command[] = [search, history, accessLogOf, report];
 
 /** The events that fit, as lines of a format, into a file or to stdout. */
 export async function exportTo(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
@@ -198,11 +198,10 @@ test('a person is erased: checkpoints, proofs and consistency stay valid, what w
 });
 
 test('questions are asked from the command line, and that somebody opened a history is in the log itself', async (t) => {
-  const { run, verify, streamed, said, home } = await bench(t);
-  await verify(false);
+  const { run, streamed, said, home } = await bench(t);
+  // Nobody has sequenced yet: what waits is moved before it is looked at.
   const { result } = await run('audit history', { record: 'public.patients:1', limit: 1 });
   assert.deepEqual([result.events[0].action, result.events[0].columns], ['update', ['email', 'room']]);
-  await verify(false);
   const { result: opened, text } = await run('audit search', { kind: 'access', limit: 5 });
   assert.deepEqual([opened.events[0].action, opened.events[0].record], ['history-opened', '1']);
   assert.match(text, /history-opened public\.patients:1/);
@@ -259,6 +258,7 @@ test('a database without a log is whole and empty, also where its home has signe
     tenant: 'default',
     verifierKey: second.sequencer.signer.verifierKey,
     outside: await keptCheckpoints(home, 'default'),
+    cosigned: [],
     owners: await ownersOfLogs(home),
     wanted: [],
     full: false,
@@ -288,6 +288,28 @@ test('a witness countersigns what follows from what it has seen, is kept in the 
   assert.equal((await ask()).result.size, 7);
   assert.equal((await ask()).result.size, 7, 'the same again');
   assert.equal(server.seen().size, 7);
+  assert.deepEqual(await verify(), []);
+  // A signature of the witness that is not its own, a checkpoint that only the log has signed, and one that is gone.
+  const countersigned = await readFile(result.file, 'utf8');
+  const [body = '', lines = ''] = countersigned.split('\n\n');
+  const [own = '', theirs = ''] = lines.split('\n');
+  const bytes = Buffer.from(theirs.split(' ')[2] ?? '', 'base64');
+  bytes[40] = (bytes[40] ?? 0) ^ 1;
+  const forged = `${theirs.split(' ').slice(0, 2).join(' ')} ${bytes.toString('base64')}`;
+  for (const [attack, told] of [
+    [`${body}\n\n${own}\n${forged}\n`, /does not carry a signature of the witness: .* does not fit the text/],
+    [`${body}\n\n${own}\n`, /does not carry a signature of the witness: No trusted key has signed it/],
+    [`${body}\n\n${theirs}\n`, /does not carry a signature of the log: No trusted key has signed it/],
+    ['nonsense\n', /does not carry a signature of the witness: This is no signed note/],
+  ] as const) {
+    await writeFile(result.file, attack);
+    const { result: found } = await run('audit verify', {});
+    assert.equal(found.faults[0].code, 'cosignature-wrong', attack);
+    assert.match(found.faults[0].detail, told);
+  }
+  await rm(result.file);
+  assert.deepEqual(await verify(false), ['cosignature-wrong']);
+  await writeFile(result.file, countersigned);
   assert.deepEqual(await verify(), []);
   const stranger = await witnessServer(vkey);
   t.after(stranger.close);

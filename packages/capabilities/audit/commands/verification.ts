@@ -9,15 +9,13 @@ import { withAuditKeys } from '../keys/audit-keys.ts';
 import { NoteText } from '../model.ts';
 import { openEvents } from '../store/event-values.ts';
 import { exportTiles } from '../verification/export-tiles.ts';
-import { keptCheckpoints, writeLogFile } from '../verification/log-files.ts';
+import { keptCheckpoints, keptCosignatures, writeLogFile } from '../verification/log-files.ts';
 import { LogVerification } from '../verification/model.ts';
 import { proveEvent } from '../verification/prove-event.ts';
 import { verifyDatabase } from '../verification/verify-database.ts';
 import { verifyDirectory, verifyProofFile } from '../verification/verify-files.ts';
 import { exportFilters, exportTo } from './questions.ts';
-
-/** Moves what waits in the inboxes into the tree and signs it; a log that must not be signed any more is refused by throwing. */
-type SequenceFirst = (context: CommandContext) => Promise<unknown>;
+import { bringUpToDate, type SequenceFirst } from './up-to-date.ts';
 
 /** The commands that verify; `sequenceFirst` is called before the database is looked at, so that nothing waits unsigned. */
 export function verificationCommands(sequenceFirst: SequenceFirst): readonly Command[] {
@@ -75,9 +73,10 @@ async function verifyWhat(
 
 async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: SequenceFirst): Promise<LogVerification> {
   const database = await context.database();
-  await tried(context, sequenceFirst);
+  await bringUpToDate(context, sequenceFirst);
   const { verifierKey } = await context.signer();
   const outside = await keptCheckpoints(context.home, context.tenant);
+  const cosigned = await keptCosignatures(context.home, context.tenant);
   const owners = await ownersOfLogs(context.home);
   const wanted = await tablesOfMap(context);
   return await withAuditKeys(context, ({ subjectKeys, pseudonymOf, markOf }) =>
@@ -86,6 +85,7 @@ async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: 
         tenant: context.tenant,
         verifierKey,
         outside,
+        cosigned,
         owners,
         wanted,
         full,
@@ -97,16 +97,6 @@ async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: 
       }),
     ),
   );
-}
-
-/** A log that must not be signed is what is to be verified: why it was not is said, and looked into. */
-async function tried(context: CommandContext, sequenceFirst: SequenceFirst): Promise<void> {
-  try {
-    await sequenceFirst(context);
-  } catch (error) {
-    if (!isSafekeepError(error)) throw error;
-    context.say(`Nothing was signed before: ${error.message}`);
-  }
 }
 
 /** Those that the map wants in the log; without a map there are none. */
@@ -164,7 +154,7 @@ function proofCommand(sequenceFirst: SequenceFirst): Command {
     example: 'safekeep audit proof 4711 --out event.tlog-proof',
     run: async (context, { event, out }) => {
       const database = await context.database();
-      await tried(context, sequenceFirst);
+      await bringUpToDate(context, sequenceFirst);
       const { verifierKey } = await context.signer();
       const text = await proveEvent(database, { tenant: context.tenant, verifierKey }, event);
       if (out === undefined) return { result: { text } };
@@ -212,7 +202,7 @@ function exportCommand(sequenceFirst: SequenceFirst): Command {
       if ((tiles === undefined) === (format === undefined))
         throw new SafekeepError('usage', { problem: 'Give --tiles DIR or --format FORMAT.' });
       await context.database();
-      await tried(context, sequenceFirst);
+      await bringUpToDate(context, sequenceFirst);
       if (tiles !== undefined) return { result: await tilesTo(context, resolve(tiles)) };
       const path = out === undefined ? undefined : resolve(out);
       const kind = format ?? 'jsonl';

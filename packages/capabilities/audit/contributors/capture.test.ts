@@ -121,3 +121,39 @@ for (const server of testServers()) {
     ]);
   });
 }
+
+for (const server of testServers()) {
+  test(`a change that comes alone says the same as one among many, on PostgreSQL ${server.name}`, async (t) => {
+    const setUp = `create type mood as enum ('so, so', 'bad'); create domain short as text check (length(value) < 9);
+      create table things (id integer primary key, v text, c char(5), b boolean, i inet, n numeric(6,2), m mood, s short, u uuid, j json, k jsonb, l text[], d date, at timestamptz, y bytea, f real, __proto__ text)`;
+    const bench = await workbench(t, { setUp, server });
+    const names = 'id v c b i n m s u j k l d at y f __proto__'.split(' ');
+    const columns = Object.fromEntries(names.map((name) => [name, plain]));
+    await bench.apply(bench.intent({ 'public.things': { of: 'none', note: 'x', columns } }));
+    const odd = `v = E'a "b" \\\\ (c),\\n', c = 'x', b = false, i = '10.0.0.1', n = 1.50, m = 'so, so', s = '', u = '00000000-0000-4000-8000-000000000000', j = '{"a" : 1}', k = '{"a" : 1}',
+      l = '{a,"b,c",NULL}', d = '2026-01-02', at = '2026-01-02 03:04:05+00', y = '\\xdead', f = 0.1, __proto__ = 'own'`;
+    const changes = async (statement: string): Promise<readonly object[]> => {
+      await bench.pool.query('truncate safekeep.audit_inbox_even, safekeep.audit_inbox_odd');
+      await bench.pool.query(`begin; set local datestyle = 'German'; set local timezone = 'Asia/Kolkata'; ${statement}; commit`);
+      const rows = await bench.database.withClient((client) => readUnsequenced(client, 100));
+      return rows.map(({ action, old, new: made }) => ({ action, old: old && { ...old, id: 0 }, new: made }));
+    };
+    const made = `update things set ${odd}`;
+    const cases = [
+      ['', made],
+      [made, 'update things set v = null, n = 1.5'],
+      [made, 'delete from things'],
+    ] as const;
+    for (const [before, statement] of cases) {
+      await bench.pool.query(`truncate things; insert into things (id) values (1), (2); ${before}`);
+      const many = await changes(statement);
+      await bench.pool.query(`truncate things; insert into things (id) values (1); ${before}`);
+      assert.equal(many.length, 2, statement);
+      assert.deepEqual(await changes(statement), [many[0]], statement);
+    }
+    // What is large comes as among many: whole rows would hold what did not change too.
+    await bench.pool.query(`truncate things; insert into things (id, v) values (1, repeat('x', 9000))`);
+    const [large] = await changes(`update things set b = true`);
+    assert.deepEqual(large, { action: 'update', old: { id: 0, b: null }, new: { b: 'true' } });
+  });
+}

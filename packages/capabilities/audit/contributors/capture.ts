@@ -1,6 +1,7 @@
 import {
   COMPLIANCE_FIELDS,
   formatPath,
+  formatTableName,
   indexSchema,
   isPersonalColumn,
   resolveEdge,
@@ -8,7 +9,7 @@ import {
   type DataMap,
   type MappedTable,
 } from '@safekeep/core';
-import { findTable, type Catalog, type Column, type PrimaryKey, type Table } from '@safekeep/postgres';
+import { findTable, referencedBy, type Catalog, type Column, type PrimaryKey, type Table } from '@safekeep/postgres';
 import type { Contributor, Desired, DesiredObject, Note } from '../../plan/index.ts';
 import type { Capture, CapturedColumn, CapturedHop, CapturedPath, ColumnForm } from '../model.ts';
 import {
@@ -103,14 +104,18 @@ function shapeOf(place: Place): CaptureShape {
   const { map, catalog, tenant, mapped, table } = place;
   const paths = pathsOf(place);
   const excluded = new Set<string>(mapped.compliance === 'columns' ? COMPLIANCE_FIELDS : []);
+  const rule = mapped.tenant ?? map.tenant;
+  const tenantColumn = rule.kind === 'column' && table.columns.some(({ name }) => name === rule.column) ? rule.column : null;
+  const identifying = identifyingColumns(place, { paths, tenantColumn });
+  const captured = (column: Column): CapturedColumn =>
+    capturedColumn(column, { mapped, paths, identifying, key: keyColumns(table) });
   const columns = table.columns
     // A generated column follows from the others, and says nothing in a trigger where it is virtual.
     .filter(({ name, generated }) => generated === null && !excluded.has(name))
-    .map((column) => capturedColumn(column, mapped, paths));
+    .map(captured);
   const key = keyColumns(table)
     .flatMap((name) => table.columns.filter((column) => column.name === name))
-    .map((column) => capturedColumn(column, mapped, paths));
-  const rule = mapped.tenant ?? map.tenant;
+    .map(captured);
   const partitioned = table.kind === 'partitioned-table' || table.partition !== null || table.inherits.length > 0;
   return {
     tenant,
@@ -122,7 +127,7 @@ function shapeOf(place: Place): CaptureShape {
     paths: paths.map(({ path }) => path),
     fate: mapped.onErasure === null ? 'erasable' : 'kept',
     actor: mapped.audit.actor,
-    tenantColumn: rule.kind === 'column' && table.columns.some(({ name }) => name === rule.column) ? rule.column : null,
+    tenantColumn,
     partitioned,
     paired: !partitioned && namesOneRow(table) && key.every(isExact) && !hasChildren(catalog, table),
   };
@@ -153,18 +158,48 @@ function pathsOf({ map, catalog, mapped }: Place): readonly NamedPath[] {
   return [...own, ...others];
 }
 
-function capturedColumn(column: Column, mapped: MappedTable, paths: readonly NamedPath[]): CapturedColumn {
+type Columns = {
+  readonly mapped: MappedTable;
+  readonly paths: readonly NamedPath[];
+  readonly identifying: ReadonlySet<string>;
+  readonly key: readonly string[];
+};
+
+function capturedColumn(column: Column, { mapped, paths, identifying, key }: Columns): CapturedColumn {
   const of = mapped.columns.get(column.name);
   const written = of === undefined || of.of === null ? null : formatPath(of.of);
-  const path = written === null ? -1 : paths.findIndex((each) => each.written === written);
+  const leading = key.includes(column.name) ? [] : paths.filter(({ path }) => path.link.includes(column.name));
+  // What leads to one person names them, and is nothing to others of the row; the row's own key is everybody's.
+  const [named, ...more] = written === null ? leading : paths.filter((each) => each.written === written);
   return {
     name: column.name,
     type: column.baseType,
     form: formOf(column),
     // Nobody has looked at a column that the map does not know: it may hold anything.
     personal: of === undefined || of.freeText || isPersonalColumn(of),
-    path: path < 0 ? null : path,
+    identifies: identifying.has(column.name),
+    path: named === undefined || more.length > 0 ? null : paths.indexOf(named),
   };
+}
+
+/**
+ * By what a person's rows hang together: their keys, and what leads from row to row of people. Readable, it would go on telling which events
+ * of an erased person belong together, whatever the map says of a number.
+ */
+function identifyingColumns(
+  { map, catalog, table }: Place,
+  { paths, tenantColumn }: { readonly paths: readonly NamedPath[]; readonly tenantColumn: string | null },
+): ReadonlySet<string> {
+  if (paths.length === 0) return new Set();
+  const isOfPeople = (name: string): boolean => (map.tables.get(name)?.of.length ?? 0) > 0 || subjectsOfTable(map, name).length > 0;
+  const names = new Set([
+    ...keyColumns(table),
+    ...paths.flatMap(({ path }) => path.link),
+    ...table.foreignKeys.filter(({ references }) => isOfPeople(formatTableName(references))).flatMap(({ columns }) => columns),
+    ...referencedBy(catalog, table).flatMap(({ foreignKey }) => foreignKey.references.columns),
+  ]);
+  if (tenantColumn !== null) names.delete(tenantColumn);
+  return names;
 }
 
 const BOUNDED =

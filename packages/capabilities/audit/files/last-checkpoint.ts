@@ -59,20 +59,27 @@ export function lastCheckpoint(home: string): LastCheckpoint {
           await folder.close();
         }
       } catch (error) {
-        throw new SafekeepError(
-          'file-unwritable',
-          { path, reason: error instanceof Error ? error.message : 'unknown' },
-          { cause: error },
-        );
+        throw unwritable(path, error);
       }
     },
   };
 }
 
+/** Why a file could not be written. */
+export function unwritable(path: string, cause: unknown): SafekeepError {
+  const code = codeOf(cause);
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new SafekeepError('disk-full', { path }, { cause });
+  return new SafekeepError('file-unwritable', { path, reason: cause instanceof Error ? cause.message : 'unknown' }, { cause });
+}
+
 /** What files of a log begin with. A tenant's name comes from a row and must not become a path. */
 export function logName({ tenant, origin }: LogName): string {
   const id = /\/([0-9a-f]{8})(?:-\d+)?$/.exec(origin)?.[1] ?? 'log';
-  return `${SAFE.test(tenant) ? tenant : `x${Buffer.from(tenant).toString('hex').slice(0, 120)}`}-${id}`;
+  return `${tenantName(tenant)}-${id}`;
+}
+
+export function tenantName(tenant: string): string {
+  return SAFE.test(tenant) ? tenant : `x${Buffer.from(tenant).toString('hex').slice(0, 120)}`;
 }
 
 function ownerPath(path: string): string {

@@ -1,13 +1,15 @@
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
-import { chmod, link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SafekeepError } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
+import { privateFiles, readPrivate } from '@safekeep/files';
 
-const OTHERS = 0o077;
 const KEY_BYTES = 32;
 const PSEUDONYM_BYTES = 16;
 const POOL_BYTES = 4096;
+
+const { makeFolder, createOnce } = privateFiles(
+  (path, reason, cause) => new SafekeepError('file-unwritable', { path, reason }, { cause }),
+);
 
 /** The same name in the same tenant gives the same 16 bytes; nobody without the home's key can tell which name. */
 export type PseudonymOf = (tenant: string, actor: string) => Buffer;
@@ -27,10 +29,14 @@ export type HomeKey = { readonly pseudonymOf: PseudonymOf; readonly markOf: Mark
  */
 export async function openHomeKey(home: string): Promise<HomeKey> {
   const path = join(home, 'keys', 'audit.key');
-  await createOnce(path, `${randomBytes(KEY_BYTES).toString('base64')}\n`);
-  const { mode } = await stat(path);
-  if ((mode & OTHERS) !== 0) throw new SafekeepError('key-file-unsafe', { path, mode: (mode & 0o777).toString(8) });
-  const root = Buffer.from((await readFile(path, 'utf8')).trim(), 'base64');
+  let text = await readPrivate(path);
+  if (text === undefined) {
+    await makeFolder(dirname(path));
+    await createOnce(path, `${randomBytes(KEY_BYTES).toString('base64')}\n`);
+    // Of two processes one wins, and both read the winner's.
+    text = await readPrivate(path);
+  }
+  const root = Buffer.from((text ?? '').trim(), 'base64');
   if (root.length !== KEY_BYTES)
     throw new SafekeepError('key-file-broken', { path, reason: `it does not hold ${KEY_BYTES} bytes in base64` });
   const keyFor = (use: string): Buffer => Buffer.from(hkdfSync('sha256', root, '', `safekeep audit 1 ${use}`, KEY_BYTES));
@@ -50,34 +56,4 @@ export function freshBytes(count: number): Buffer {
   const taken = pool.subarray(0, count);
   pool = pool.subarray(count);
   return taken;
-}
-
-/** Written whole under another name and linked into place: of two processes one wins, and both read the winner's. */
-async function createOnce(path: string, text: string): Promise<void> {
-  const directory = dirname(path);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  await chmod(directory, 0o700);
-  if (await exists(path)) return;
-  const half = `${path}.${process.pid}`;
-  const file = await open(half, 'w', 0o600);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  try {
-    await link(half, path);
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-  } finally {
-    await rm(half, { force: true });
-  }
-}
-
-function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

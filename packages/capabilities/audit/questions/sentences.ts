@@ -17,16 +17,17 @@ function actorWords(event: EventView): string {
 }
 
 const DID: Readonly<Record<string, string>> = {
-  insert: 'added',
-  update: 'changed',
-  delete: 'deleted',
-  truncate: 'emptied',
-  read: 'looked at',
-  access: 'looked at',
-  export: 'exported',
-  erase: 'erased',
-  remain: 'noted the state of',
-  denied: 'tried to look at, and was refused,',
+  'insert': 'added',
+  'update': 'changed',
+  'delete': 'deleted',
+  'truncate': 'emptied',
+  'read': 'looked at',
+  'access': 'looked at',
+  'history-opened': 'opened the history of',
+  'export': 'exported',
+  'erase': 'erased',
+  'remain': 'noted the state of',
+  'denied': 'tried to look at, and was refused,',
 };
 
 /** One event in a plain sentence: no jargon, no values. Times are UTC. */

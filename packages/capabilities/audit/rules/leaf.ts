@@ -53,9 +53,17 @@ export function leafOf(row: EventRow): Leaf {
   };
 }
 
+// One buffer for all that is short: hashing waits for nothing, and a new one each time would take as long as the hash.
+const together = Buffer.alloc(4096);
+
 /** `SHA-256(salt || bytes)`. */
 export function commit(salt: Uint8Array, bytes: Uint8Array): Buffer {
-  return hash('sha256', Buffer.concat([salt, bytes]), 'buffer');
+  const length = salt.length + bytes.length;
+  const into = length > together.length ? Buffer.allocUnsafe(length) : together;
+  into.set(salt);
+  into.set(bytes, salt.length);
+  // By way of a text: Node makes one in a third of the time that an ArrayBuffer takes.
+  return Buffer.from(hash('sha256', into.subarray(0, length), 'binary'), 'latin1');
 }
 
 /** What the commitment `l` is over. */
@@ -78,7 +86,12 @@ export function blobContext(event: { readonly tenant: string; readonly id: strin
 }
 
 export function writeCommitments(commitments: readonly Commitment[]): Buffer {
-  return Buffer.concat(commitments.flatMap(({ kind, hash: made }) => [Buffer.from(kind, 'latin1'), made]));
+  const bytes = Buffer.allocUnsafe(commitments.length * COMMITMENT_BYTES);
+  for (const [place, { kind, hash: made }] of commitments.entries()) {
+    bytes[place * COMMITMENT_BYTES] = kind.charCodeAt(0);
+    bytes.set(made, place * COMMITMENT_BYTES + 1);
+  }
+  return bytes;
 }
 
 export function readCommitments(bytes: Uint8Array): readonly Commitment[] {
@@ -103,16 +116,16 @@ export function saltAt(salts: Uint8Array, place: number): Buffer | undefined {
 /** Blobs one after the other: length of the key's id (1 byte), the id, length of the blob (4, big-endian), the blob. */
 export function writeSealed(blobs: readonly SealedBlob[]): Buffer | null {
   if (blobs.length === 0) return null;
-  return Buffer.concat(
-    blobs.flatMap(({ keyId, bytes }) => {
-      const id = Buffer.from(keyId, 'utf8');
-      const header = Buffer.alloc(1 + id.length + 4);
-      header.writeUInt8(id.length, 0);
-      id.copy(header, 1);
-      header.writeUInt32BE(bytes.length, 1 + id.length);
-      return [header, bytes];
-    }),
-  );
+  const size = blobs.reduce((sum, { keyId, bytes }) => sum + 1 + Buffer.byteLength(keyId) + 4 + bytes.length, 0);
+  const sealed = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const { keyId, bytes } of blobs) {
+    const length = sealed.write(keyId, at + 1, 'utf8');
+    at = sealed.writeUInt32BE(bytes.length, sealed.writeUInt8(length, at) + length);
+    sealed.set(bytes, at);
+    at += bytes.length;
+  }
+  return sealed;
 }
 
 /** Throws `RangeError` where the bytes end within a blob. */

@@ -9,6 +9,9 @@ const LARGE_BYTES = 500_000;
 /** A function takes 100 arguments, and a column needs two. */
 const PAIRS_AT_MOST = 45;
 
+/** First among the names of the columns of a batch whose rows are written whole. No column has an empty name. */
+export const WHOLE_ROWS = '';
+
 const INBOX_COLUMNS = `(tenant_id, xid, order_no, at, kind, action, table_name, record, new_record, links, old_links, old, new, keys_only,
       actor, purpose, request, proof, backend, began, login, application)`;
 
@@ -274,15 +277,18 @@ function statementInsert(shape: CaptureShape): string {
   return statementBody(shape, {
     action: 'insert',
     row: keyless ? null : [keyOf(shape, 'r'), ...linkList(shape, 'r')],
+    alone: null,
     values: { old: 'null', new: keyless ? unlessErasing(pairs(shape.columns, 'r')) : 'null' },
     wide: { old: 'null', new: unlessErasing(wholeRow('r')) },
   });
 }
 
 function statementDelete(shape: CaptureShape): string {
+  const known = [keyOf(shape, 'r'), ...linkList(shape, 'r')];
   return statementBody(shape, {
     action: 'delete',
-    row: [keyOf(shape, 'r'), ...linkList(shape, 'r'), ...shape.columns.map((column) => entryOf(column, 'r', 'erasing'))],
+    row: [...known, ...shape.columns.map((column) => entryOf(column, 'r', 'erasing'))],
+    alone: { row: [...known, wholeText(shape, 'r')], where: ['not erasing', ...smallOnly(shape, ['r'])] },
     values: { old: unlessErasing(pairs(shape.columns, 'r')), new: 'null' },
     wide: { old: unlessErasing(wholeRow('r')), new: 'null' },
   });
@@ -292,11 +298,13 @@ type StatementBody = {
   readonly action: 'insert' | 'delete';
   /** Of one change in a batch; null where each change is a row of the inbox of its own. */
   readonly row: readonly string[] | null;
+  /** Where one that comes alone is written in another way. */
+  readonly alone: Alone | null;
   readonly values: Body['values'];
   readonly wide: Body['values'];
 };
 
-function statementBody(shape: CaptureShape, { action, row, values, wide }: StatementBody): string {
+function statementBody(shape: CaptureShape, { action, row, alone, values, wide }: StatementBody): string {
   const from = `from ${action === 'insert' ? 'safekeep_new' : 'safekeep_old'} as r`;
   const columns = [...new Set([...shape.key, ...shape.columns].map((column) => `r.${name(column)}`))];
   const rows = (key: string, links: string, { old, new: made }: Body['values'], tenant: string): string =>
@@ -305,7 +313,7 @@ function statementBody(shape: CaptureShape, { action, row, values, wide }: State
   const mapped =
     row === null
       ? rows(keyOf(shape, 'r'), linksOf(shape, 'r'), values, tenantOf(shape, 'r'))
-      : insertBatches(shape, { action, row, tenant: tenantOf(shape, 'r'), from, sizes: ['r'], source: from });
+      : insertBatches(shape, { action, row, alone, tenant: tenantOf(shape, 'r'), from, sizes: ['r'], source: from });
   return `
 declare
   wide boolean := false;
@@ -343,12 +351,15 @@ function statementUpdate(shape: CaptureShape): string {
   const changed = shape.columns.map((column) => isChanged(column, 'o', 'n'));
   const any = `(${changed.join(' or ') || 'false'})`;
   const pair = 'from safekeep_old as o, safekeep_new as n';
+  const known = [keyOf(shape, 'o'), ...linkList(shape, 'n'), ...oldLinkList(shape)];
+  const alone: Alone = {
+    row: [...known, wholeText(shape, 'o'), wholeText(shape, 'n')],
+    where: [wholeChanged(shape), key, ...smallOnly(shape, ['o', 'n'])],
+  };
   const join = `from safekeep_old as o join safekeep_new as n on ${key}`;
   const update = { action: 'update', tenant: tenantOf(shape, 'n'), sizes: ['o', 'n'] } as const;
   const rows = (mode: Erasing): readonly string[] => [
-    keyOf(shape, 'o'),
-    ...linkList(shape, 'n'),
-    ...oldLinkList(shape),
+    ...known,
     ...['o', 'n'].flatMap((row) =>
       shape.columns.map((column, place) => `case when ${changed[place] ?? 'false'} then ${entryOf(column, row, mode)} end`),
     ),
@@ -365,9 +376,9 @@ ${wideUpdate(shape)}
     return null;
   end if;
   if not erasing then
-${insertBatches(shape, { ...update, row: rows('never'), from: `${join} where ${any}`, source: `${pair} where ${any} and ${key}` }, movedCount(key))}
+${insertBatches(shape, { ...update, row: rows('never'), alone, from: `${join} where ${any}`, source: pair }, movedCount(key))}
   else
-${insertBatches(shape, { ...update, row: rows('erasing'), from: `${join} where ${any}`, source: null })}
+${insertBatches(shape, { ...update, row: rows('erasing'), alone: null, from: `${join} where ${any}`, source: null })}
     ${movedCount(key)}
   end if;
   if moved > 0 then
@@ -404,7 +415,7 @@ function movedRows(shape: CaptureShape, { key, changed }: Moved): string {
     new: unlessErasing(values('n')),
   };
   const gone = [keyOf(shape, 'r'), ...linkList(shape, 'r'), ...shape.columns.map((column) => entryOf(column, 'r', 'erasing'))];
-  const batch = { tenant: tenantOf(shape, 'r'), sizes: ['r'], source: null } as const;
+  const batch = { alone: null, tenant: tenantOf(shape, 'r'), sizes: ['r'], source: null } as const;
   return `    if moved = 1 then
 ${insertRow(shape, `'update'`, one, `from ${left} as o, ${came} as n`)}
     else
@@ -445,6 +456,7 @@ function wideUpdate(shape: CaptureShape): string {
 type Batches = {
   readonly action: 'insert' | 'update' | 'delete';
   readonly row: readonly string[];
+  readonly alone: Alone | null;
   readonly tenant: string;
   readonly from: string;
   /** Rows that are read: what could be large in them decides how many come together. */
@@ -453,35 +465,39 @@ type Batches = {
   readonly source: string | null;
 };
 
+/** One change that is read and written by itself, and under which conditions it may be. */
+type Alone = { readonly row: readonly string[]; readonly where: readonly string[] };
+
 /** Changes that come together in one row of the inbox, and how large a stored value may be to come with others. */
 const TOGETHER = 256;
 const TOGETHER_BYTES = 2000;
 
 /**
  * Many changes in one row of the inbox: a row for each would be written for longer than the application's own. One change, which is most
- * of what is written, goes without window and aggregate: PostgreSQL begins each of them anew for every statement.
+ * of what is written, goes without window and aggregate, and its rows whole as PostgreSQL prints them: it sets up each node of a
+ * statement anew for every call, which takes far longer than what the node then does. The sequencer looks what changed.
  */
-function insertBatches(shape: CaptureShape, { action, row, tenant, from, sizes, source }: Batches, before = ''): string {
+function insertBatches(shape: CaptureShape, { action, row, alone, tenant, from, sizes, source }: Batches, before = ''): string {
   const large = sizes.flatMap((side) =>
     shape.columns.filter(canBeLarge).map((column) => `pg_catalog.pg_column_size(${side}.${name(column)})`),
   );
-  const isAlone = row.length > 1 && large.length > 0 && action !== 'insert';
-  const chunk = isAlone
-    ? `pg_catalog.sum(case when greatest(${large.join(', ')}) > ${TOGETHER_BYTES} then ${TOGETHER} else 1 end) over (rows unbounded preceding) / ${TOGETHER}`
-    : `pg_catalog.row_number() over () / ${TOGETHER}`;
-  const event = `array[${row.map((each) => `(${each})`).join(', ')}]::pg_catalog.text[]`;
+  const chunk =
+    large.length > 0 && action !== 'insert'
+      ? `pg_catalog.sum(case when greatest(${large.join(', ')}) > ${TOGETHER_BYTES} then ${TOGETHER} else 1 end) over (rows unbounded preceding) / ${TOGETHER}`
+      : `pg_catalog.row_number() over () / ${TOGETHER}`;
   const many = `from (select e.tenant, pg_catalog.array_agg(e.event) as many, pg_catalog.count(*)::integer as events
-        from (select ${tenant} as tenant, ${event} as event, ${chunk} as chunk ${from}) as e group by e.tenant, e.chunk) as s`;
+        from (select ${tenant} as tenant, ${eventOf(row)} as event, ${chunk} as chunk ${from}) as e group by e.tenant, e.chunk) as s`;
   const all = insertMany(shape, { action, tenant: 's.tenant', many: 's.many', events: 's.events', from: many });
   if (source === null) return all;
   const single = action === 'delete' ? 'safekeep_old' : 'safekeep_new';
-  const where = source.includes(' where ') ? 'and' : 'where';
+  const where = [...(alone?.where ?? []), `not exists (select from ${single} offset 1)`];
   const one = {
     action,
     tenant,
-    many: `array[${event}]`,
+    many: `array[${eventOf(alone?.row ?? row)}]`,
     events: '1',
-    from: `${source} ${where} not exists (select from ${single} offset 1)`,
+    from: `${source} where ${where.join(' and ')}`,
+    isWhole: alone !== null,
   };
   return `${insertMany(shape, one)}
   if not found then
@@ -490,10 +506,15 @@ ${all}
   end if;`;
 }
 
-type Many = Readonly<Record<'action' | 'tenant' | 'many' | 'events' | 'from', string>>;
+function eventOf(row: readonly string[]): string {
+  return `array[${row.map((each) => `(${each})`).join(', ')}]::pg_catalog.text[]`;
+}
 
-function insertMany(shape: CaptureShape, { action, tenant, many, events, from }: Many): string {
-  const names = `array[${shape.columns.map((column) => pg.escapeLiteral(column.name)).join(', ')}]::pg_catalog.text[]`;
+type Many = Readonly<Record<'action' | 'tenant' | 'many' | 'events' | 'from', string>> & { readonly isWhole?: boolean };
+
+function insertMany(shape: CaptureShape, { action, tenant, many, events, from, isWhole = false }: Many): string {
+  const columns = [...(isWhole ? [WHOLE_ROWS] : []), ...shape.columns.map((column) => column.name)];
+  const names = `array[${columns.map((column) => pg.escapeLiteral(column)).join(', ')}]::pg_catalog.text[]`;
   return bothInboxes(
     (
       table,
@@ -573,7 +594,12 @@ export function jsonOf(column: CapturedColumn, row: string): string {
   const text = textOf(column, row);
   if (column.form !== 'large' && column.form !== 'hex') return `pg_catalog.to_jsonb(${text})`;
   const value = `${row}.${pg.escapeIdentifier(column.name)}`;
-  return `case when pg_catalog.pg_column_size(${value}) > ${LARGE_BYTES} then pg_catalog.jsonb_build_object('sha256', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(${text}, 'UTF8')), 'hex'), 'bytes', pg_catalog.octet_length(${text})) else pg_catalog.to_jsonb(${text}) end`;
+  return `case when pg_catalog.pg_column_size(${value}) > ${LARGE_BYTES} then ${hashOf(column, row)} else pg_catalog.to_jsonb(${text}) end`;
+}
+
+function hashOf(column: CapturedColumn, row: string): string {
+  const text = textOf(column, row);
+  return `pg_catalog.jsonb_build_object('sha256', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(${text}, 'UTF8')), 'hex'), 'bytes', pg_catalog.octet_length(${text}))`;
 }
 
 function pair(column: CapturedColumn, row: string): string {
@@ -624,9 +650,31 @@ function entryOf(column: CapturedColumn, row: string, mode: Erasing): string {
   const text = `'=' || ${textOf(column, row)}`;
   const value = `${row}.${pg.escapeIdentifier(column.name)}`;
   const whole = canBeLarge(column)
-    ? `case when pg_catalog.pg_column_size(${value}) > ${LARGE_BYTES} then '#' || ${jsonOf(column, row)}::pg_catalog.text else ${text} end`
+    ? `case when pg_catalog.pg_column_size(${value}) > ${LARGE_BYTES} then '#' || ${hashOf(column, row)}::pg_catalog.text else ${text} end`
     : text;
   return mode === 'erasing' ? `case when erasing then '-' else ${whole} end` : whole;
+}
+
+/** Of which the text of a row has what a cast to text gives. */
+const PRINTED = /^(smallint|integer|bigint|numeric(\(\d+,-?\d+\))?|text|character varying(\(\d+\))?|uuid|jsonb?)$/;
+
+/** All captured columns of a row in the text of a composite value (PostgreSQL manual, 8.16.6). */
+function wholeText(shape: CaptureShape, row: string): string {
+  const values = shape.columns.map((column) => (PRINTED.test(column.type) ? `${row}.${name(column)}` : textOf(column, row)));
+  return `row(${values.join(', ')})::pg_catalog.text`;
+}
+
+function wholeChanged(shape: CaptureShape): string {
+  const whole = (row: string): string => `row(${shape.columns.map((column) => `${row}.${name(column)}`).join(', ')})`;
+  return `pg_catalog.record_image_ne(${whole('n')}, ${whole('o')})`;
+}
+
+/** What did not change is written too, so it must be short. */
+function smallOnly(shape: CaptureShape, rows: readonly string[]): readonly string[] {
+  const sizes = rows.flatMap((row) =>
+    shape.columns.filter(canBeLarge).map((column) => `pg_catalog.pg_column_size(${row}.${name(column)})`),
+  );
+  return sizes.length === 0 ? [] : [`coalesce(greatest(${sizes.join(', ')}), 0) <= ${TOGETHER_BYTES}`];
 }
 
 /** A key as holds and subjects write it: parts joined by commas. */
@@ -674,6 +722,7 @@ function columnsOf(shape: CaptureShape, names: readonly string[]): readonly Capt
         type: 'text',
         form: 'text',
         personal: true,
+        identifies: true,
         path: null,
       },
   );

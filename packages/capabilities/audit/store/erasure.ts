@@ -37,7 +37,7 @@ export async function forgetSubject(
        update safekeep.audit_events as e
           set subject = case when e.subject = $2 then null else e.subject end,
               other_subjects = nullif(array_remove(e.other_subjects, $2), '{}'),
-              record = case when e.subject = $2 and e.other_subjects is null then null else e.record end,
+              record = case when coalesce(e.subject, $2) = $2 and coalesce(array_remove(e.other_subjects, $2), '{}') = '{}' then null else e.record end,
               actor = nullif(e.actor, $2),
               salts = safekeep.destroy_salts(e.commitments, e.salts, e.sealed, $4::text[])
          from chosen as c

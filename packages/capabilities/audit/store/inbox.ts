@@ -1,5 +1,7 @@
 import type pg from 'pg';
 import type { EventKind, Values } from '../model.ts';
+import { rowValues } from '../rules/row-text.ts';
+import { WHOLE_ROWS } from './capture-sql.ts';
 
 /** What capture and Safekeep itself wrote, as the sequencer reads it. */
 export type InboxRow = {
@@ -86,25 +88,52 @@ type Read = (change: readonly (string | null)[], names: readonly string[]) => Pa
 const readers: Readonly<Record<string, Read>> = {
   insert: ([record = null, ...links]) => ({ record, links: orNone(links) }),
   delete: ([record = null, ...rest], names) => {
-    const at = rest.length - names.length;
-    return { record, links: orNone(rest.slice(0, at)), old: valuesOf(names, rest, { at, other: at, all: true }) };
+    const at = isWhole(names) ? rest.length - 1 : rest.length - names.length;
+    const old = isWhole(names) ? wholeOf(names, rest[at]) : valuesOf(names, rest, { at, other: at, all: true });
+    return { record, links: orNone(rest.slice(0, at)), old };
   },
   update: ([record = null, ...rest], names) => {
-    const at = rest.length - 2 * names.length;
+    const at = rest.length - 2 * (isWhole(names) ? 1 : names.length);
     const links = rest.slice(0, at / 2);
     const before = rest.slice(at / 2, at);
-    const next = at + names.length;
     return {
       record,
       links: orNone(links),
       oldLinks: before.every((link) => link === null)
         ? null
         : before.map((link, place) => (link === null ? (links[place] ?? null) : link === '-' ? null : link.slice(1))),
-      old: valuesOf(names, rest, { at, other: next, all: false }),
-      new: valuesOf(names, rest, { at: next, other: at, all: false }),
+      ...(isWhole(names) ? changedOf(names, rest[at], rest[at + 1]) : sidesOf(names, rest, at)),
     };
   },
 };
+
+function sidesOf(names: readonly string[], change: readonly (string | null)[], at: number): Pick<InboxRow, 'old' | 'new'> {
+  const next = at + names.length;
+  return {
+    old: valuesOf(names, change, { at, other: next, all: false }),
+    new: valuesOf(names, change, { at: next, other: at, all: false }),
+  };
+}
+
+function isWhole(names: readonly string[]): boolean {
+  return names[0] === WHOLE_ROWS;
+}
+
+type Text = string | null | undefined;
+
+function wholeOf([, ...columns]: readonly string[], row: Text): Values {
+  const values = rowValues(row ?? '');
+  return Object.fromEntries(columns.map((column, place) => [column, values[place] ?? null]));
+}
+
+/** What differs between the two. */
+function changedOf([, ...columns]: readonly string[], before: Text, after: Text): Pick<InboxRow, 'old' | 'new'> {
+  const [old, made] = [rowValues(before ?? ''), rowValues(after ?? '')];
+  const changed = columns.flatMap((column, place) => (old[place] === made[place] ? [] : [[column, place] as const]));
+  const side = (values: readonly (string | null)[]): Values =>
+    Object.fromEntries(changed.map(([column, place]) => [column, values[place] ?? null]));
+  return { old: side(old), new: side(made) };
+}
 
 function orNone(links: readonly (string | null)[]): readonly (string | null)[] | null {
   return links.length === 0 ? null : links;

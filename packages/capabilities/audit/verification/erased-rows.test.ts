@@ -52,6 +52,7 @@ async function bench(t: TestContext, { before = '', rows = ROWS } = {}) {
       verifierKey: sequencer.signer.verifierKey,
       outside: [],
       owners: new Map(),
+      cosigned: [],
       wanted: [],
       full: true,
       pseudonymOf: sequencer.keys.pseudonymOf,

@@ -10,6 +10,7 @@ const REMEDIES: Readonly<Record<FaultCode, string>> = {
     'Run `safekeep audit sequence --once`; where there was a checkpoint before, restore it from the home or a backup.',
   'checkpoint-unsigned': `${EVIDENCE} Somebody signed with another key, or the verifier key is not the one of this log: compare it with \`safekeep audit vkey\` of the home.`,
   'column-changed': `${EVIDENCE} What the columns say is not what was logged; the entry itself is right. Write the columns again from it.`,
+  'cosignature-wrong': `${EVIDENCE} What is kept in the home as countersigned is not what the witness signed. Ask the witness what it has seen of this log; \`safekeep audit witness\` keeps its newest word again.`,
   'entry-changed': `${EVIDENCE} Restore the row of this index from a backup made before, and look for who had superuser rights since.`,
   'entry-missing': `${EVIDENCE} Restore the missing events from a backup or from exported tiles (\`safekeep audit export --tiles\`).`,
   'entry-moved': `${EVIDENCE} Two events stand in each other's place; restore their rows from a backup.`,

@@ -1,8 +1,9 @@
-import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SafekeepError } from '@safekeep/core';
 import { codeOf } from '@safekeep/postgres';
 import { parseTilePath, peekCheckpoint, TlogError, type TileReader } from '@safekeep/tlog';
+import { logName, tenantName, unwritable, type LogName } from '../files/last-checkpoint.ts';
 
 /** Beyond a full bundle of the longest entries. */
 const FILE_BYTES_AT_MOST = 256 * (65_535 + 2);
@@ -62,12 +63,20 @@ export async function takeDirectory(directory: string): Promise<void> {
     throw new SafekeepError('log-files-unfit', { directory, reason: 'it holds other files' });
 }
 
-/** Writes what stands at a path of the log, and only then lets it be seen there: a crash leaves no half file. */
+/**
+ * Writes what stands at a path of the log, and only then lets it be seen there: a crash leaves no half file. Throws `disk-full` and
+ * `file-unwritable`.
+ */
 export async function writeLogFile(directory: string, path: string, bytes: Uint8Array | string): Promise<void> {
   const target = join(directory, path);
-  await mkdir(dirname(target), { recursive: true });
-  await writeFile(`${target}.new`, bytes);
-  await rename(`${target}.new`, target);
+  try {
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(`${target}.new`, bytes);
+    await rename(`${target}.new`, target);
+  } catch (error) {
+    await rm(`${target}.new`, { force: true });
+    throw unwritable(target, error);
+  }
 }
 
 /** The checkpoint comes last: what it promises is there already. */
@@ -90,6 +99,31 @@ export async function keptCheckpoints(home: string, tenant: string): Promise<rea
     .filter((bytes) => bytes !== undefined)
     .map((bytes) => Buffer.from(bytes).toString('utf8'))
     .filter((note) => tenantOf(note) === tenant);
+}
+
+/** What a witness countersigned, and the verifier key that it was asked with; undefined where the note is gone. */
+export type Cosigned = { readonly file: string; readonly witnessKey: string; readonly note: string | undefined };
+
+/** The checkpoints that witnesses countersigned of a tenant's logs, as {@link cosignedFiles} are named. */
+export async function keptCosignatures(home: string, tenant: string): Promise<readonly Cosigned[]> {
+  const directory = join(home, 'audit');
+  const logs = `${tenantName(tenant)}-`;
+  const keys = (await namesIn(directory)).filter(
+    (name) => name.startsWith(logs) && /^[0-9a-f]{8}\.[0-9a-f]{8}\.vkey$/.test(name.slice(logs.length)),
+  );
+  return await Promise.all(
+    keys.toSorted().map(async (name): Promise<Cosigned> => {
+      const file = name.replace(/vkey$/, 'checkpoint');
+      const [key, note] = [await readOptional(join(directory, name)), await readOptional(join(directory, file))];
+      return { file, witnessKey: (key ?? '').trim(), note };
+    }),
+  );
+}
+
+/** Names, in the folder `audit` of the home, of what a witness countersigned last and of its verifier key. */
+export function cosignedFiles(log: LogName, keyId: string): { readonly checkpoint: string; readonly key: string } {
+  const stem = `${logName(log)}.${keyId}`;
+  return { checkpoint: `${stem}.checkpoint`, key: `${stem}.vkey` };
 }
 
 /** An origin reads `<key name>/<tenant>/<8 hex digits>`. A file that is no checkpoint belongs to nobody. */

@@ -10,6 +10,7 @@ export const faultCodes = [
   'checkpoint-missing',
   'checkpoint-unsigned',
   'column-changed',
+  'cosignature-wrong',
   'entry-changed',
   'entry-missing',
   'entry-moved',

@@ -38,6 +38,7 @@ async function bench(t: TestContext, server = testServers()[0]) {
       verifierKey: log.signer.verifierKey,
       outside: [],
       owners: new Map(),
+      cosigned: [],
       wanted: [],
       full: false,
       valuesOf: async () => new Map(),
@@ -78,7 +79,15 @@ test('a log of two checkpoints is whole, fast and in full, on every server', asy
 test('a database without a log has nothing to find fault with', async (t) => {
   const { database } = await testDatabase(t, { migrated: true });
   const signer = signingKeyFromPem(createSigningKey(), 'safekeep');
-  const options = { tenant: TENANT, verifierKey: signer.verifierKey, outside: [], owners: new Map(), wanted: [], full: true };
+  const options = {
+    tenant: TENANT,
+    verifierKey: signer.verifierKey,
+    outside: [],
+    owners: new Map(),
+    cosigned: [],
+    wanted: [],
+    full: true,
+  };
   const { ok, size } = await verifyDatabase(database, {
     ...options,
     valuesOf: async () => new Map(),

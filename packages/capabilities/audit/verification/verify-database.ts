@@ -5,11 +5,13 @@ import type { MarkOf } from '../keys/key-file.ts';
 import type { EventRow } from '../model.ts';
 import { readOnly } from '../store/read-only.ts';
 import { checkContents } from './check-contents.ts';
+import { checkCosignatures } from './check-cosignatures.ts';
 import { checkRows } from './check-rows.ts';
 import { checkStanding } from './check-standing.ts';
 import { checkTree, type StoredEntry } from './check-tree.ts';
 import { entryOf } from './entry.ts';
 import { faultList, type FaultList } from './faults.ts';
+import type { Cosigned } from './log-files.ts';
 import type { LogVerification, RowValues } from './model.ts';
 import { readEntries, type EntryPlace } from './store/entries.ts';
 import { readCheckpoints, readToldMinimum, readTrees, type CheckpointRow, type TreeRow } from './store/log.ts';
@@ -28,6 +30,8 @@ export type VerifyOptions = {
   readonly verifierKey: string;
   /** The last checkpoints of the tenant's logs that are kept outside of the database; of this log and of other databases'. */
   readonly outside: readonly string[];
+  /** What witnesses countersigned of the tenant's logs, kept outside of the database. */
+  readonly cosigned: readonly Cosigned[];
   /** In which database each of them was signed, by the 8 hex digits of its origin; see `ownersOfLogs`. */
   readonly owners: ReadonlyMap<string, string>;
   /** Tables that the map wants in the log. */
@@ -59,10 +63,19 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
       checked += result.checked;
       newest = result.checkpoint;
     }
+    checkCosignatures(options.cosigned, options.verifierKey, faults);
     missingEras(trees, { ...options, database: await readDatabaseId(client) }, faults);
     await checkStanding(client, options, faults);
     if (options.full) await checkRows(client, { ...options, faults });
-    const scope = ['signature', 'tree', 'entries', 'checkpoints', 'capture', ...(options.full ? ['contents', 'rows'] : [])];
+    const scope = [
+      'signature',
+      'tree',
+      'entries',
+      'checkpoints',
+      'capture',
+      ...(options.cosigned.length > 0 ? ['witnesses'] : []),
+      ...(options.full ? ['contents', 'rows'] : []),
+    ];
     const minimumIndex = trees.at(-1)?.minimumIndex ?? 0;
     return verdict(faults, { started, ...(newest === undefined ? {} : { checkpoint: newest }), checked, minimumIndex, scope });
   });

@@ -55,6 +55,54 @@ for (const server of testServers()) {
   });
 }
 
+for (const server of testServers()) {
+  test(`on PostgreSQL ${server.name} tables that are locked while the catalogue is read are told, and the rest is judged`, async (t) => {
+    const { pool, url } = await testDatabase(t, { server });
+    await pool.query(`
+      create table people (id int primary key, contact_way text, born date, check (born < current_date));
+      insert into people select n, 'someone' || n || '@example.org', date '1990-01-01' + n from generate_series(1, 50) n;
+      create table visits (id int primary key, person int references people, email text, odd text, twice int generated always as (id * 2) stored,
+        check (id > 0), exclude using btree (id with =));
+      insert into visits select n, n, 'v' || n || '@example.org', 'x' from generate_series(1, 50) n;
+      create index on visits (lower(email)) where id > 3;
+      create rule quiet as on delete to visits where old.id < 0 do instead nothing;
+      create function note() returns trigger language plpgsql as 'begin return new; end';
+      create trigger note before update on visits for each row when (old.id > 1) execute function note();
+      create function visit_count() returns bigint begin atomic select count(*) from visits; end;
+      create view over_visits as select email from visits;
+      create view over_view as select email from over_visits;
+      create table watched (id int primary key);
+      alter table watched enable row level security;
+      create policy seen on watched using (id in (select id from visits));
+      create table parts (id int) partition by range (id);
+      create table parts_1 partition of parts for values from (1) to (10);
+      do $$ begin execute format('alter database %I set lock_timeout = ''300ms''', current_database()); end $$;`);
+    const impatient = await openDatabase(url, { poolMax: 2 });
+    const holder = await pool.connect();
+    await holder.query('begin; lock table visits, parts_1 in access exclusive mode');
+    try {
+      const { columns, problems } = await scanDatabase(impatient, ORDER);
+      assert.deepEqual(
+        problems.map(({ table, code }) => `${table} ${code}`),
+        ['over_view', 'over_visits', 'parts_1', 'visits'].map((name) => `public.${name} locked`),
+      );
+      const kinds = found(columns);
+      assert.equal(kinds['public.people.contact_way'], 'user.contact.email');
+      assert.equal(kinds['public.visits.email'], 'user.contact.email');
+      assert.match(
+        columns.find(({ column }) => column === 'public.visits.person')?.evidence.join() ?? '',
+        /refers to public\.people/,
+      );
+      await holder.query('rollback');
+      assert.deepEqual((await scanDatabase(impatient, ORDER)).problems, []);
+    } finally {
+      await holder.query('rollback');
+      holder.release();
+      await impatient.close();
+    }
+  });
+}
+
 test('a table that is locked, and one that takes too long, are told, and the transaction goes on', async (t) => {
   const { database, pool } = await testDatabase(t);
   await pool.query(`create table locked_one (odd text); create view slow_one as select pg_sleep(60)::text as odd`);

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { formatColumnName, isMappable, type Clock } from '@safekeep/core';
-import { readCatalog, type Catalog, type Column, type Database, type Table } from '@safekeep/postgres';
+import { formatColumnName, formatTableName, isMappable, type Clock } from '@safekeep/core';
+import { readCatalogAroundLocks, type Catalog, type Column, type Database, type Table } from '@safekeep/postgres';
 import type { ColumnFinding, ProposedSubject, TableProblem, Unused } from '../model.ts';
 import { conclude, type Finding, type SchemaKnowledge } from '../rules/decide.ts';
 import { familyOf } from '../rules/families.ts';
@@ -89,11 +89,11 @@ async function remembered(database: Database, tenant: string): Promise<Memory> {
 }
 
 async function look(client: pg.PoolClient, order: ScanOrder, memory: Memory): Promise<Scan> {
-  const catalog = await readCatalog(client, order.schemas === undefined ? {} : { schemas: order.schemas });
+  const { catalog, held } = await readCatalogAroundLocks(client, order.schemas === undefined ? {} : { schemas: order.schemas });
   const tables = catalog.tables.filter(({ schema, extension }) => extension === null && !OWN_SCHEMAS.has(schema));
   const speech = speechOf(tables.flatMap((table) => [table.name, ...table.columns.map(({ name }) => name)]));
   const known: SchemaKnowledge = { ...rolesOf(tables, speech), speech };
-  const judge = new Judge(known, order, memory);
+  const judge = new Judge(known, order, { memory, held: new Set(held.map(formatTableName)) });
   await beginReading(client);
   try {
     await judge.byStatistics(client, tables);
@@ -115,15 +115,22 @@ class Judge {
   readonly #known: SchemaKnowledge;
   readonly #order: ScanOrder;
   readonly #memory: Memory;
+  /** Tables of which another session lets nobody see more than the columns. */
+  readonly #held: ReadonlySet<string>;
   readonly #found = new Map<string, Finding>();
   /** Columns of which statistics gave values: no row need be read for them. */
   readonly #seen = new Set<string>();
   readonly #empty = new Set<string>();
 
-  constructor(known: SchemaKnowledge, order: ScanOrder, memory: Memory) {
+  constructor(
+    known: SchemaKnowledge,
+    order: ScanOrder,
+    { memory, held }: { readonly memory: Memory; readonly held: ReadonlySet<string> },
+  ) {
     this.#known = known;
     this.#order = order;
     this.#memory = memory;
+    this.#held = held;
   }
 
   async byStatistics(client: pg.PoolClient, tables: readonly Table[]): Promise<void> {
@@ -153,7 +160,7 @@ class Judge {
       this.#order.signal.throwIfAborted();
       this.#order.onProgress?.(done, tables.length);
       const open = this.#undecided(table);
-      const trouble = readingTrouble(table, hidden);
+      const trouble = this.#held.has(nameOfTable(table)) ? LOCKED : readingTrouble(table, hidden);
       if (trouble !== undefined) this.#tell(table, trouble);
       this.#passOver(
         table,
@@ -161,6 +168,10 @@ class Judge {
       );
       const readable = open.filter(isReadable);
       if (readable.length === 0 || trouble?.code === 'no-right') continue;
+      if (trouble === LOCKED) {
+        this.#passOver(table, readable);
+        continue;
+      }
       const wishes = readable.map((column) => ({ column: column.name, document: familyOf(column) === 'json' || column.isArray }));
       const sample = await sampleTable(client, table, { wishes, seed: this.#order.seed ?? SEED });
       if ('code' in sample) {
@@ -253,6 +264,11 @@ class Judge {
     if (this.problems.every((problem) => problem.table !== name)) this.problems.push({ table: name, code, message });
   }
 }
+
+const LOCKED: TableTrouble = {
+  code: 'locked',
+  message: 'somebody else holds it, or what it reads, locked: its rows were not looked at',
+};
 
 const NOTHING_SEEN: Observed = { sample: undefined, averageWidth: null };
 

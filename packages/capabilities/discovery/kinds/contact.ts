@@ -114,7 +114,7 @@ const STREET = new RegExp(
 /** Year, month, day of a date in one of the common forms; of 03/04/2020 both readings are a day, so the first is taken. */
 export function readDay(value: string): { readonly year: number; readonly month: number; readonly day: number } | undefined {
   const iso = /^(\d{4})[-./](\d{1,2})[-./](\d{1,2})(?!\d)/.exec(value);
-  const other = /^(\d{1,2})[-./](\d{1,2})[-./](\d{4}|\d{2})(?!\d)/.exec(value);
+  const other = iso === null ? /^(\d{1,2})[-./](\d{1,2})[-./](\d{4}|\d{2})(?!\d)/.exec(value) : null;
   const [year, first, second] = iso === null ? [other?.[3], other?.[1], other?.[2]] : [iso[1], iso[2], iso[3]];
   if (year === undefined) return undefined;
   const full = year.length === 2 ? (Number(year) > 40 ? 1900 : 2000) + Number(year) : Number(year);

@@ -2,8 +2,11 @@ import { isCardNumber } from '../kinds/financial.ts';
 import { DATE_SOURCE, phoneSureness, readDay } from '../kinds/contact.ts';
 import type { Kind } from '../kinds/model.ts';
 import { kindNamed, kinds, surenessOf } from '../kinds/table.ts';
-import { contextAfter, contextBefore, lastCue } from './cues.ts';
+import { contextAfter, contextBefore, CueFinder, lastCue, NearCues } from './cues.ts';
 import type { Found, Rank } from './model.ts';
+import { endAt } from './sticky.ts';
+
+export const CUES = new CueFinder(kinds.filter(({ family }) => family !== 'words' && family !== 'entity'));
 
 /** What one pass over a text carries along. */
 export class Scan {
@@ -11,12 +14,17 @@ export class Scan {
   readonly found: Found[] = [];
   /** Where the last word ended that may be a cue. */
   cueAt = -1_000;
+  /** Which kinds these words speak for. */
+  readonly near: NearCues;
   readonly #wanted: (type: string) => boolean;
   /** Where the only thing in the text ends, if there is only one: its shape and check must do without a word beside it. */
   readonly #bare: string;
+  #beforeStart = -1;
+  #before = '';
 
   constructor(text: string, wanted: (type: string) => boolean) {
     this.text = text;
+    this.near = new NearCues(CUES, text);
     this.#wanted = wanted;
     this.#bare = text.length <= 64 ? text.trim() : '';
   }
@@ -35,8 +43,7 @@ export class Scan {
   }
 
   date(start: number, end: number): void {
-    const birth = kindNamed('DATE_OF_BIRTH');
-    const born = birth !== undefined && this.hasCueNear(start) && lastCue(birth, contextBefore(this.text, start)) >= 0;
+    const born = this.isCued(start, named('DATE_OF_BIRTH'));
     this.add({
       type: born ? 'DATE_OF_BIRTH' : 'DATE_TIME',
       start,
@@ -49,6 +56,24 @@ export class Scan {
 
   hasCueNear(start: number): boolean {
     return start - this.cueAt < 60;
+  }
+
+  /** The folded text before a place: asked for a few times over. */
+  before(start: number): string {
+    if (this.#beforeStart !== start) {
+      this.#beforeStart = start;
+      this.#before = contextBefore(this.text, start);
+    }
+    return this.#before;
+  }
+
+  /** Whether a word for this kind stands in the context before a place, and a word for some kind nearer still. */
+  isCued(start: number, kind: Kind): boolean {
+    return this.hasCueNear(start) && this.hasCue(start, kind);
+  }
+
+  hasCue(start: number, kind: Kind): boolean {
+    return this.near.mayStandBefore(start, kind) && lastCue(kind, this.before(start)) >= 0;
   }
 
   /** All there is, when it is short; else nothing. */
@@ -116,29 +141,23 @@ function named(name: string): Kind {
   return kind;
 }
 
-function stick(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
-  pattern.lastIndex = at;
-  return pattern.exec(text);
-}
-
 /** A run of digits and what separates them; gives the place to go on. */
 export function numericRun(scan: Scan, first: number): number {
   const { text } = scan;
   const alone = endOfDigits(text, first);
   if (alone - first > LONGEST_DIGITS) return alone;
-  const run = stick(RUN, text, first)?.[0] ?? text[first] ?? '';
-  const end = first + run.length;
+  const end = goesOn(text.charCodeAt(alone)) ? endAt(RUN, text, first) : alone;
+  const run = text.slice(first, end);
   const following = text.charCodeAt(end);
   // Letters follow at once: the last group belongs to them (12345678Z, 5th, 0x1f).
   const glued = (following >= 65 && following <= 90) || (following >= 97 && following <= 122) || following === 95;
   if (glued) {
-    const extension = stick(EXTENSION, text, end);
-    if (extension === null || run.length < 7) return gluedRun(scan, first, run);
+    if (run.length < 7 || endAt(EXTENSION, text, end) < 0) return gluedRun(scan, first, run);
   }
   if (run.length <= 4) return small(scan, first, end);
   const date = dateAt(scan, first);
   if (date > first) return date;
-  if (stick(TIME_STAMP, text, first) !== null) return first + 10;
+  if (endAt(TIME_STAMP, text, first) >= 0) return first + 10;
   if (run.includes('.') && ipv4(scan, first, run)) return end;
   const digits = countDigits(run);
   if (digits < 5) {
@@ -151,6 +170,11 @@ export function numericRun(scan: Scan, first: number): number {
     if (taken > end) return taken;
   }
   return groups(scan, first, run);
+}
+
+/** Blank, parentheses, dash, dot, slash: what may stand between groups of digits. */
+function goesOn(code: number): boolean {
+  return code === 32 || code === 40 || code === 41 || (code >= 45 && code <= 47);
 }
 
 function endOfDigits(text: string, first: number): number {
@@ -189,11 +213,8 @@ function gluedRun(scan: Scan, first: number, run: string): number {
 /** Up to four digits: only a word beside them makes them personal. */
 function small(scan: Scan, start: number, end: number): number {
   const { text } = scan;
-  const after = stick(AGE_AFTER, text, end);
-  if (
-    end - start <= 3 &&
-    (after !== null || (scan.hasCueNear(start) && AGE_BEFORE.test(text.slice(Math.max(0, start - 12), start))))
-  ) {
+  const named = mayBeAge(text, end) && endAt(AGE_AFTER, text, end) >= 0;
+  if (end - start <= 3 && (named || (scan.hasCueNear(start) && AGE_BEFORE.test(text.slice(Math.max(0, start - 12), start))))) {
     if (Number(text.slice(start, end)) <= 120) scan.add({ type: 'AGE', start, end, score: 0.85, validators: ['cue'], rank: 2 });
     return end;
   }
@@ -206,13 +227,23 @@ function small(scan: Scan, start: number, end: number): number {
 const AGE_AFTER = /\s?-?(?:years?[ -]old|year[ -]olds?|yrs?\b|yo\b|y\/o|years? of age|Jahre alt|ans\b|años|anni\b)/iy;
 const AGE_BEFORE = /(?:\baged?|\bage:|\bage is|\bage of)\s?$/i;
 
+/** Years, J(ahre), a(ns, ños, nni), behind a space, a dash or both. */
+function mayBeAge(text: string, end: number): boolean {
+  for (let at = end; at < end + 3; at += 1) {
+    const code = text.charCodeAt(at);
+    const lower = code | 32;
+    if (code > 127 || lower === 121 || lower === 106 || lower === 97) return true;
+    if (code > 45) return false;
+  }
+  return false;
+}
+
 function ipv4(scan: Scan, start: number, run: string): boolean {
-  const match = stick(IPV4, scan.text, start);
-  if (match === null || /[\w.]$/.test(scan.text.slice(Math.max(0, start - 1), start))) return false;
+  const end = endAt(IPV4, scan.text, start);
+  if (end < 0 || /[\w.]$/.test(scan.text.slice(Math.max(0, start - 1), start))) return false;
   // A port or a prefix may follow, a fifth group may not.
-  const end = start + match[0].length;
-  if (match[0].length < run.length && /^\.\d/.test(scan.text.slice(end, end + 2))) return false;
-  if (VERSION.test(contextBefore(scan.text, start))) return true;
+  if (end - start < run.length && /^\.\d/.test(scan.text.slice(end, end + 2))) return false;
+  if (VERSION.test(scan.before(start))) return true;
   return scan.check('IP_ADDRESS', start, end, 3);
 }
 
@@ -289,7 +320,7 @@ function cardAt(scan: Scan, start: number, end: number, value: string): boolean 
     return false;
   if (!/\D/.test(value)) {
     // A long number in a log is an id, and one in twenty passes: without a word for a card only the common brands are believed.
-    const before = contextBefore(scan.text, start);
+    const before = scan.before(start);
     if (!CARD_WORD.test(before) && (!COMMON_CARD.test(value) || ID_WORD.test(before))) return false;
   }
   return scan.check('CREDIT_CARD', start, end, 4);
@@ -302,12 +333,14 @@ const ID_WORD =
 
 /** The kind whose word stands nearest before the value, among those whose shape and check fit. */
 function withCue(scan: Scan, start: number, end: number): boolean {
+  const near = scan.near.before(start);
+  if (near?.size === 0) return false;
   const value = scan.text.slice(start, end);
-  if (!NEEDY_SHAPE.test(value)) return false;
-  const before = contextBefore(scan.text, start);
+  if ((near === undefined || near.size > FEW_KINDS) && !NEEDY_SHAPE.test(value)) return false;
+  const before = scan.before(start);
   let best: { readonly kind: Kind; readonly at: number; readonly score: number } | undefined;
   for (const kind of needy) {
-    if (kind.pattern?.test(value) !== true) continue;
+    if (near?.has(kind) === false || kind.pattern?.test(value) !== true) continue;
     const at = lastCue(kind, before);
     if (at < 0 || (best !== undefined && at < best.at)) continue;
     const score = kind.validate(value);
@@ -329,6 +362,8 @@ function withCue(scan: Scan, start: number, end: number): boolean {
   return true;
 }
 
+/** So many are asked one by one sooner than all at once. */
+const FEW_KINDS = 12;
 /** A word says little about a number without check digits that stands further off. */
 const CUE_REACH = 34;
 
@@ -362,8 +397,8 @@ function phone(scan: Scan, first: number, runEnd: number, begins: boolean): bool
     if (text[start - 1] === '+') start -= 1;
     if (text[start - 1] === '(' && text[start] === '+') start -= 1;
   }
-  const extension = stick(EXTENSION, text, runEnd);
-  const end = extension === null ? runEnd : runEnd + extension[0].length;
+  const extended = endAt(EXTENSION, text, runEnd);
+  const end = Math.max(extended, runEnd);
   if (/[\w@]/.test(text[start - 1] ?? '')) return false;
   const value = text.slice(start, end);
   if ((value.includes('(') ? 1 : 0) !== (value.includes(')') ? 1 : 0)) return false;
@@ -371,12 +406,12 @@ function phone(scan: Scan, first: number, runEnd: number, begins: boolean): bool
   const digits = countDigits(plain);
   const international = plain.startsWith('+') || /^00[1-9]/.test(plain) || plain.startsWith('(+');
   if (digits > 17 || (!international && digits > 14) || /^\d{1,2}[./]\d{1,2}[./]\d{2,4}$/.test(plain)) return false;
-  const before = contextBefore(text, start);
-  const cue = lastCue(phoneKind, before) >= 0 || PHONE_AFTER.test(contextAfter(text, end));
+  const before = scan.before(start);
+  const cue = scan.hasCue(start, phoneKind) || PHONE_AFTER.test(contextAfter(text, end));
   const groupings = plain.split(/[^\d]+/).filter((group) => group.length > 0);
   const decimal = /^\d+\.\d+$/.test(plain);
   if (decimal || NOT_PHONE.test(before)) return false;
-  const shaped = PHONE_SHAPE.test(plain) || (extension !== null && digits >= 9);
+  const shaped = PHONE_SHAPE.test(plain) || (extended >= 0 && digits >= 9);
   if (cue && digits >= 6 && groupings.every((group) => group.length <= 12)) {
     scan.add({ type: 'PHONE_NUMBER', start, end, score: shaped || international ? 0.95 : 0.8, validators: ['cue'], rank: 2 });
     return true;
@@ -421,7 +456,7 @@ export function alnumToken(scan: Scan, start: number, end: number, digits: numbe
     if (scan.hasCueNear(from) && withCue(scan, from, end)) return end;
   }
   const cue = scan.hasCueNear(start);
-  const more = cue || (digits > 0 && token === token.toUpperCase()) ? (stick(TOKEN_MORE, text, end)?.[0] ?? '') : '';
+  const more = cue || (digits > 0 && token === token.toUpperCase()) ? text.slice(end, endAt(TOKEN_MORE, text, end)) : '';
   if (more.length > 0 && more.length < 40) {
     const taken = extended(scan, start, end, more);
     if (taken > end) return taken;
@@ -449,10 +484,10 @@ function isDigitAt(text: string, at: number): boolean {
 }
 
 function iban(scan: Scan, start: number): number {
-  const match = stick(IBAN_REST, scan.text, start);
-  if (match === null) return start;
+  const end = endAt(IBAN_REST, scan.text, start);
+  if (end < 0) return start;
   // Words may follow a grouped number: shorter by a group until it is one.
-  for (let text = match[0]; text.length >= 15; text = text.slice(0, Math.max(0, text.lastIndexOf(' ')))) {
+  for (let text = scan.text.slice(start, end); text.length >= 15; text = text.slice(0, Math.max(0, text.lastIndexOf(' ')))) {
     if (scan.check('IBAN_CODE', start, start + text.length, 4)) return start + text.length;
     if (!text.includes(' ')) break;
   }
@@ -464,9 +499,9 @@ const MAC =
 
 function macAt(scan: Scan, start: number, end: number): number {
   if (!/^[:.-]|[-.]/.test(scan.text.slice(start, end + 1).slice(2))) return 0;
-  const match = stick(MAC, scan.text, start);
-  if (match === null || /[\w:-]/.test(scan.text[start - 1] ?? '')) return 0;
-  return scan.check('MAC_ADDRESS', start, start + match[0].length, 3) ? start + match[0].length : 0;
+  const last = endAt(MAC, scan.text, start);
+  if (last < 0 || /[\w:-]/.test(scan.text[start - 1] ?? '')) return 0;
+  return scan.check('MAC_ADDRESS', start, last, 3) ? last : 0;
 }
 
 function distinct(scan: Scan, start: number, end: number, token: string): boolean {
@@ -481,7 +516,7 @@ function distinct(scan: Scan, start: number, end: number, token: string): boolea
   if (!MIXED_SHAPE.test(token)) return false;
   return distinctMixed.some((kind) => {
     if (kind.pattern?.test(token) !== true) return false;
-    const near = kind.chance > 0.05 ? scan.hasCueNear(start) && lastCue(kind, contextBefore(scan.text, start)) >= 0 : true;
+    const near = kind.chance > 0.05 ? scan.isCued(start, kind) : true;
     return (near || scan.isBare(token)) && scan.check(kind.name, start, end, 4);
   });
 }
@@ -490,7 +525,8 @@ function distinct(scan: Scan, start: number, end: number, token: string): boolea
 function extended(scan: Scan, start: number, end: number, more: string): number {
   const cue = scan.hasCueNear(start);
   const ends: number[] = [];
-  for (const match of more.matchAll(/[-./ ]?[A-Za-z0-9]+/g)) ends.push(end + match.index + match[0].length);
+  // Each sign is followed by a letter or a digit.
+  for (let at = 1; at <= more.length; at += 1) if (at === more.length || more.charCodeAt(at) < 48) ends.push(end + at);
   for (const stop of ends.slice(0, MOST_GROUPS).toReversed()) {
     const value = scan.text.slice(start, stop);
     if (value.length > 30) continue;
@@ -511,7 +547,7 @@ export function bareValue(scan: Scan): void {
 /** Letters and digits with spaces or dashes between; gives where it ends, or `end` where it is nothing. */
 export function spacedToken(scan: Scan, start: number, end: number): number {
   if (/[\w-]/.test(scan.text[start - 1] ?? '')) return end;
-  const more = stick(TOKEN_MORE, scan.text, end)?.[0] ?? '';
+  const more = scan.text.slice(end, endAt(TOKEN_MORE, scan.text, end));
   return more.length > 0 && more.length < 40 ? extended(scan, start, end, more) : end;
 }
 
@@ -525,10 +561,23 @@ export function secretValue(scan: Scan, start: number, value: string): void {
 
 /** A date that is written out, or in figures; a birth date where a word says so. */
 export function dateAt(scan: Scan, start: number): number {
-  const match = stick(WRITTEN_DATE, scan.text, start);
-  if (match === null) return start;
-  const end = start + match[0].length;
-  if (/^\d{1,4}[-./]/.test(match[0]) && readDay(match[0]) === undefined) return start;
+  if (!mayBeDate(scan.text, start)) return start;
+  const end = endAt(WRITTEN_DATE, scan.text, start);
+  if (end < 0) return start;
+  const written = scan.text.slice(start, end);
+  if (/^\d{1,4}[-./]/.test(written) && readDay(written) === undefined) return start;
   scan.date(start, end);
   return end;
+}
+
+const MONTH_STARTS = new Set('jfmasonde'.split('').flatMap((letter) => [letter.charCodeAt(0), letter.charCodeAt(0) - 32]));
+
+/** One to four digits and a sign, a letter, or a space and a letter; or what a month begins with. */
+function mayBeDate(text: string, start: number): boolean {
+  let at = start;
+  while (at - start < 5 && isDigitAt(text, at)) at += 1;
+  const after = text.charCodeAt(at);
+  if (at === start) return MONTH_STARTS.has(after);
+  if (after === 32) return text.charCodeAt(at + 1) > 57;
+  return after > 57 || (after >= 45 && after <= 47);
 }

@@ -8,6 +8,7 @@ import { readItems, type Item } from './items.ts';
 import { Entity } from './model.ts';
 import { readPatterns } from './patterns.ts';
 import { Redactor } from './redact.ts';
+import { expectShortLives } from './short-lived.ts';
 
 const DetectInput = Type.Object({
   file: Type.Optional(Type.String({ description: 'the file; what is piped in when it is left out' })),
@@ -39,6 +40,7 @@ export const detect = command({
   output: DetectResult,
   example: 'safekeep detect notes.txt --redact',
   run: async (context, input) => {
+    expectShortLives();
     const options = await optionsOf(input);
     const redactor = input.redact ? new Redactor() : undefined;
     const progress = context.progress('Reading', { unit: 'texts' });

@@ -51,7 +51,11 @@ export function lastCue(kind: Kind, before: string): number {
   const pattern = compiled.get(kind) ?? new RegExp(cuePattern(kind.cues), 'g');
   compiled.set(kind, pattern);
   let last = -1;
-  for (const match of before.matchAll(pattern)) last = match.index;
+  pattern.lastIndex = 0;
+  for (let match = pattern.exec(before); match !== null; match = pattern.exec(before)) {
+    last = match.index;
+    if (match[0].length === 0) pattern.lastIndex += 1;
+  }
   return last;
 }
 
@@ -65,6 +69,11 @@ function code(letter: number): number {
   return lower >= 97 && lower <= 122 ? lower - 96 : 0;
 }
 
+function isLetter(unit: number): boolean {
+  const lower = unit | 32;
+  return lower >= 97 && lower <= 122;
+}
+
 /** The first four letters of a word as one number; nothing counts behind the first that is no letter. */
 function keyAt(text: string, at: number): number {
   const a = code(text.charCodeAt(at));
@@ -74,35 +83,118 @@ function keyAt(text: string, at: number): number {
   return ((a * LETTERS + b) * LETTERS + c) * LETTERS + d;
 }
 
-/** Finds cues where a word begins: a table by its first letters says which patterns are worth a try. */
+/** Finds cues where a word begins: a table by its first letters says which patterns are worth a try, and which kinds they are of. */
 export class CueFinder {
   readonly #slots = new Uint16Array(KEYS);
+  /** Whether any cue begins with three letters: small enough to stay at hand, the table by four is not. */
+  readonly #begins = new Uint8Array(LETTERS ** 3);
   readonly #patterns: RegExp[] = [/(?!)/y];
+  readonly #kinds: (readonly Kind[])[] = [[]];
 
   constructor(kinds: readonly Kind[]) {
-    const byKey = new Map<number, Set<string>>();
-    for (const { cues } of kinds) {
-      for (const cue of alternatives(cues ?? '')) {
+    const byKey = new Map<number, Map<string, Set<Kind>>>();
+    for (const kind of kinds) {
+      for (const cue of alternatives(kind.cues ?? '')) {
         if (!LATIN.test(cue)) continue;
-        for (const key of keysOf(cue)) byKey.set(key, (byKey.get(key) ?? new Set()).add(cue));
+        for (const key of keysOf(cue)) {
+          const cues = byKey.get(key) ?? new Map<string, Set<Kind>>();
+          byKey.set(key, cues.set(cue, (cues.get(cue) ?? new Set()).add(kind)));
+        }
       }
     }
-    const byPattern = new Map<string, number>();
+    const bySource = new Map<string, number>();
     for (const [key, cues] of byKey) {
-      const source = `(?:${[...cues].join('|')})(?![a-z])`;
-      const slot = byPattern.get(source) ?? this.#patterns.push(new RegExp(source, 'iy')) - 1;
-      byPattern.set(source, slot);
+      const source = `(?:${[...cues.keys()].join('|')})(?![a-z])`;
+      const slot = bySource.get(source) ?? this.#add(source, cues);
+      bySource.set(source, slot);
       this.#slots[key] = slot;
+      this.#begins[Math.floor(key / LETTERS)] = 1;
     }
   }
 
-  isCue(text: string, at: number): boolean {
-    const slot = this.#slots[keyAt(text, at)] ?? 0;
-    if (slot === 0) return false;
+  #add(source: string, cues: ReadonlyMap<string, ReadonlySet<Kind>>): number {
+    this.#kinds.push([...new Set([...cues.values()].flatMap((kinds) => [...kinds]))]);
+    return this.#patterns.push(new RegExp(source, 'iy')) - 1;
+  }
+
+  /** The number of the cues that begin as the word here does, one of which stands here; 0 for none. */
+  cueAt(text: string, at: number): number {
+    const key = keyAt(text, at);
+    if (this.#begins[Math.floor(key / LETTERS)] === 0) return 0;
+    const slot = this.#slots[key] ?? 0;
+    if (slot === 0) return 0;
     const pattern = this.#patterns[slot];
-    if (pattern === undefined) return false;
+    if (pattern === undefined) return 0;
     pattern.lastIndex = at;
-    return pattern.test(text);
+    return pattern.test(text) ? slot : 0;
+  }
+
+  /** All kinds for which one of these cues may speak. */
+  kindsOf(slot: number): readonly Kind[] {
+    return this.#kinds[slot] ?? [];
+  }
+}
+
+/** More marks than words can stand in a context. */
+const MARKS_KEPT = 64;
+
+/**
+ * What kinds the words behind the place of a scan may speak for. Never too few: `lastCue` decides, of these few kinds instead of all.
+ */
+export class NearCues {
+  readonly #finder: CueFinder;
+  readonly #text: string;
+  #places: number[] = [];
+  #slots: number[] = [];
+  /** Up to here words were passed over without a look at each: any cue may stand among them. */
+  #unseenUntil = -1;
+
+  constructor(finder: CueFinder, text: string) {
+    this.#finder = finder;
+    this.#text = text;
+  }
+
+  mark(place: number, slot: number): void {
+    if (this.#places.length >= 2 * MARKS_KEPT) {
+      this.#places = this.#places.slice(-MARKS_KEPT);
+      this.#slots = this.#slots.slice(-MARKS_KEPT);
+    }
+    this.#places.push(place);
+    this.#slots.push(slot);
+  }
+
+  passOver(until: number): void {
+    if (until > this.#unseenUntil) this.#unseenUntil = until;
+  }
+
+  /** Looks for words in what was taken as a whole: an address, a number with letters. */
+  lookInto(from: number, to: number): void {
+    for (let at = from; at < to; at += 1) {
+      const code = this.#text.charCodeAt(at);
+      if (code >= 128) this.passOver(at + 1);
+      else if (code > 64 && isLetter(code) && !isLetter(this.#text.charCodeAt(at - 1))) {
+        const slot = this.#finder.cueAt(this.#text, at);
+        if (slot > 0) this.mark(at, slot);
+      }
+    }
+  }
+
+  /** The kinds that have a cue in the context before a place; undefined: it may be any. */
+  before(start: number): ReadonlySet<Kind> | undefined {
+    const from = start - CONTEXT;
+    if (this.#unseenUntil > from) return undefined;
+    const near = new Set<Kind>();
+    for (let at = this.#places.length - 1; at >= 0 && (this.#places[at] ?? 0) >= from; at -= 1)
+      for (const kind of this.#finder.kindsOf(this.#slots[at] ?? 0)) near.add(kind);
+    // The context begins in the middle of a word, of which the rest reads as a word of its own.
+    const cut = from > 0 ? this.#finder.cueAt(this.#text, from) : 0;
+    if (cut > 0) for (const kind of this.#finder.kindsOf(cut)) near.add(kind);
+    return near;
+  }
+
+  mayStandBefore(start: number, kind: Kind): boolean {
+    const near = this.before(start);
+    return near === undefined || near.has(kind);
   }
 }
 

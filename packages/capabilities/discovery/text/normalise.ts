@@ -9,8 +9,12 @@ export type Normalised = {
 /** Nothing beyond here is shown, but it splits a number or an address for a machine: soft hyphen, zero width, direction marks. */
 const INVISIBLE = /[\u00AD\u061C\u180E\u200B-\u200F\u202A-\u202E\u2060-\u2064\u2066-\u2069\uFEFF]/;
 const DASH = /[\u2010-\u2015\u2212\uFE58\uFE63\uFF0D]/;
-/** Beside ASCII the letters of western Europe and nothing else: all of them stay as they are (NFKC changes none of À to ÿ). */
-const NOT_WESTERN = /[^\u0000-\u007F\u00C0-\u00FF]/;
+/**
+ * Beside ASCII the letters and signs of Europe that NFKC leaves as they are, and that compose with nothing among themselves: of
+ * Latin-1 and Latin Extended-A all but those with a decomposition for compatibility, quotation marks, the euro.
+ */
+const NOT_WESTERN =
+  /[^\u0000-\u007F\u00A1-\u00A7\u00A9\u00AB\u00AC\u00AE\u00B0\u00B1\u00B6\u00B7\u00BB\u00BF-\u0131\u0134-\u013E\u0141-\u0148\u014A-\u017E\u2018-\u201E\u20AC]/;
 const SPECIAL =
   /[\u00AD\u061C\u180E\u200B-\u200F\u2010-\u2015\u202A-\u202E\u2060-\u2064\u2066-\u2069\u2212\uFE58\uFE63\uFEFF\uFF0D]|(?![0-9])\p{Nd}/u;
 /** What is normalised together: a character with the marks on it, or the jamo of one Hangul syllable. */

@@ -1,23 +1,32 @@
-import { kinds } from '../kinds/table.ts';
-import { alnumToken, bareValue, dateAt, numericRun, secretValue, spacedToken, type Scan } from './candidates.ts';
-import { CueFinder } from './cues.ts';
+import { alnumToken, bareValue, CUES, dateAt, numericRun, secretValue, spacedToken, type Scan } from './candidates.ts';
+import { endAt } from './sticky.ts';
 
 const OTHER = 0;
 const LETTER = 1;
 const DIGIT = 2;
+const UNDERSCORE = 3;
 
 const CLASS = Uint8Array.from({ length: 128 }, (_, code) => {
   if (code >= 48 && code <= 57) return DIGIT;
-  return (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code === 95 ? LETTER : OTHER;
+  if (code === 95) return UNDERSCORE;
+  return (code >= 65 && code <= 90) || (code >= 97 && code <= 122) ? LETTER : OTHER;
 });
 
-const CUES = new CueFinder(kinds.filter(({ family }) => family !== 'words' && family !== 'entity'));
 /** Words that a secret may begin with, by a hash of three units: the sticky pattern decides. */
 const SECRET_STARTS = new Uint8Array(1 << 12);
 for (const start of 'AKI ASI ARO AID ghp gho ghu ghs ghr git AIz xox sk_ pk_ rk_ sk- glp npm dop hf_ shp eyJ AGE pbk scr SCR SK0 SK1 SK2 SK3 SK4 SK5 SK6 SK7 SK8 SK9 SKa SKb SKc SKd SKe SKf'.split(
   ' ',
 )) {
   SECRET_STARTS[startKey(start, 0)] = 1;
+}
+
+/** The shortest word is that before the first dot of a token; a shorter one goes on behind a sign. */
+function mayBeSecret(text: string, start: number, end: number): boolean {
+  if (end - start < 11) {
+    const after = text.charCodeAt(end);
+    if (after !== 45 && after !== 36 && after !== 58) return false;
+  }
+  return SECRET_STARTS[startKey(text, start)] === 1;
 }
 
 function startKey(text: string, at: number): number {
@@ -55,11 +64,16 @@ export function scanStructured(scan: Scan): void {
   while (at < length) {
     const code = text.charCodeAt(at);
     const kind = code < 128 ? CLASS[code] : LETTER;
-    if (kind === LETTER) at = word(scan, at);
-    else if (kind === DIGIT) at = numericRun(scan, at);
-    else at = sign(scan, at, code);
+    if (kind === OTHER) at = sign(scan, at, code);
+    else if (kind === DIGIT) at = passed(scan, at, numericRun(scan, at));
+    else at = word(scan, at);
   }
   bareValue(scan);
+}
+
+function passed(scan: Scan, start: number, end: number): number {
+  scan.near.lookInto(start, end);
+  return end;
 }
 
 function isSpaceLike(code: number): boolean {
@@ -71,71 +85,85 @@ function word(scan: Scan, start: number): number {
   let at = start;
   let digits = 0;
   let foreign = false;
-  while (at < text.length) {
+  let parts = false;
+  for (; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
     if (code >= 128) {
       if (isSpaceLike(code)) break;
       foreign = true;
-    } else if (CLASS[code] === DIGIT) {
-      // Scripts without spaces: a number begins where the letters end.
-      if (foreign && digits === 0) break;
-      digits += 1;
-    } else if (CLASS[code] === OTHER) break;
-    at += 1;
+      continue;
+    }
+    const kind = CLASS[code];
+    if (kind === LETTER) continue;
+    if (kind === OTHER) break;
+    // Scripts without spaces: a number begins where the letters end.
+    if (kind === DIGIT && foreign && digits === 0) break;
+    if (kind === DIGIT) digits += 1;
+    parts = true;
   }
-  if (at === start) return start + 1;
-  if (foreign || CUES.isCue(text, start)) scan.cueAt = at;
-  if (SECRET_STARTS[startKey(text, start)] === 1) {
+  if (at === start) {
+    scan.near.passOver(start + 1);
+    return start + 1;
+  }
+  const cue = foreign ? 0 : CUES.cueAt(text, start);
+  if (foreign || cue > 0) scan.cueAt = at;
+  if (foreign) scan.near.passOver(at);
+  if (cue > 0) scan.near.mark(start, cue);
+  if (parts) scan.near.lookInto(start + 1, at);
+  if (mayBeSecret(text, start, at)) {
     const end = secretWord(scan, start);
-    if (end > start) return end;
+    if (end > start) return passed(scan, at, end);
   }
-  if (digits > 0 && !foreign) return alnumToken(scan, start, at, digits);
+  if (digits > 0 && !foreign) return passed(scan, at, alnumToken(scan, start, at, digits));
   if (scan.cueAt === at && !foreign) {
-    const named = stick(NAMED_SECRET, text, start);
+    NAMED_SECRET.lastIndex = start;
+    const named = NAMED_SECRET.exec(text);
     if (named?.[1] !== undefined) secretValue(scan, start + named[0].length - named[1].length, named[1]);
   }
-  if (
-    digits === 0 &&
-    !foreign &&
-    at - start <= 4 &&
-    isDigit(text, at + 1) &&
-    (text.charCodeAt(at) === 32 || text.charCodeAt(at) === 45)
-  ) {
-    // AB 12 34 56 C: letters and digits apart.
+  if (digits === 0 && !foreign && at - start <= 4 && beginsSpaced(scan, start, at)) {
     const taken = spacedToken(scan, start, at);
-    if (taken > at) return taken;
+    if (taken > at) return passed(scan, at, taken);
   }
   if (at - start <= 9) {
     const code = text.charCodeAt(at);
     // A month in front: March 3, 2020.
-    if ((code === 32 || code === 46) && at - start >= 3 && isDigit(text, at + 1, at + 2)) dateAt(scan, start);
+    if ((code === 32 || code === 46) && at - start >= 3 && (isDigit(text, at + 1) || isDigit(text, at + 2))) dateAt(scan, start);
   }
   return at;
 }
 
-function isDigit(text: string, ...places: readonly number[]): boolean {
-  return places.some((place) => CLASS[text.charCodeAt(place)] === DIGIT);
+/** AB 12 34 56 C: letters and digits apart. Small letters are of a number only where a word speaks for it, and never before a space. */
+function beginsSpaced(scan: Scan, start: number, end: number): boolean {
+  const { text } = scan;
+  const after = text.charCodeAt(end);
+  if ((after !== 32 && after !== 45) || !isDigit(text, end + 1)) return false;
+  return text.charCodeAt(end - 1) < 97 || (after === 45 && scan.hasCueNear(start));
 }
 
-function stick(pattern: RegExp, text: string, at: number): RegExpExecArray | null {
-  pattern.lastIndex = at;
-  return pattern.exec(text);
+function isDigit(text: string, place: number): boolean {
+  const code = text.charCodeAt(place);
+  return code >= 48 && code <= 57;
 }
 
 function secretWord(scan: Scan, start: number): number {
   const { text } = scan;
-  const jwt = stick(JWT, text, start);
-  if (jwt !== null && scan.check('JWT', start, start + jwt[0].length, 4)) return start + jwt[0].length;
-  const key = stick(API_KEY, text, start);
-  if (key !== null && scan.check('API_KEY', start, start + key[0].length, 3)) return start + key[0].length;
-  const hash = stick(NAMED_HASH, text, start);
-  if (hash !== null && scan.check('PASSWORD_HASH', start, start + hash[0].length, 4)) return start + hash[0].length;
+  const jwt = endAt(JWT, text, start);
+  if (jwt >= 0 && scan.check('JWT', start, jwt, 4)) return jwt;
+  const key = endAt(API_KEY, text, start);
+  if (key >= 0 && scan.check('API_KEY', start, key, 3)) return key;
+  const hash = endAt(NAMED_HASH, text, start);
+  if (hash >= 0 && scan.check('PASSWORD_HASH', start, hash, 4)) return hash;
   if (text.startsWith('AGE-SECRET-KEY-1', start) && scan.check('PRIVATE_KEY', start, start + 74, 4)) return start + 74;
   return start;
 }
 
 /** Anything that is neither letter nor digit; gives the place to go on. */
 function sign(scan: Scan, at: number, code: number): number {
+  const end = signed(scan, at, code);
+  return end > at + 1 ? passed(scan, at, end) : end;
+}
+
+function signed(scan: Scan, at: number, code: number): number {
   switch (code) {
     case 64:
       return email(scan, at);
@@ -160,9 +188,8 @@ function sign(scan: Scan, at: number, code: number): number {
 }
 
 function fixed(scan: Scan, pattern: RegExp, type: string, at: number): number {
-  const match = stick(pattern, scan.text, at);
-  if (match === null) return at + 1;
-  return scan.check(type, at, at + match[0].length, 4) ? at + match[0].length : at + 1;
+  const end = endAt(pattern, scan.text, at);
+  return end >= 0 && scan.check(type, at, end, 4) ? end : at + 1;
 }
 
 function email(scan: Scan, at: number): number {
@@ -173,9 +200,8 @@ function email(scan: Scan, at: number): number {
   // The pieces of a surrogate pair are letters only together: letters beyond the BMP are not looked for in a local part.
   while (start < at && /[.!#$%&'*+/=?^`{|}~-]/.test(text[start] ?? '')) start += 1;
   if (start === at) return at + 1;
-  const domain = stick(DOMAIN, text, at + 1);
-  if (domain === null) return at + 1;
-  const end = at + 1 + domain[0].length;
+  const end = endAt(DOMAIN, text, at + 1);
+  if (end < 0) return at + 1;
   return scan.check('EMAIL_ADDRESS', start, end, 3) ? end : at + 1;
 }
 
@@ -185,9 +211,9 @@ function colon(scan: Scan, at: number): number {
     let start = at;
     while (start > 0 && at - start < 6 && /[a-z]/i.test(text[start - 1] ?? '')) start -= 1;
     if (!/^(?:https?|ftp)$/i.test(text.slice(start, at))) return at + 3;
-    const rest = stick(URL_REST, text, at + 3);
-    if (rest === null) return at + 3;
-    const end = trimUrl(text, start, at + 3 + rest[0].length);
+    const rest = endAt(URL_REST, text, at + 3);
+    if (rest < 0) return at + 3;
+    const end = trimUrl(text, start, rest);
     scan.add({ type: 'URL', start, end, score: 0.9, validators: [], rank: 2 });
     return urlParts(scan, at + 3, end);
   }
@@ -206,12 +232,13 @@ function colon(scan: Scan, at: number): number {
   )
     return at + 1;
   if (/[\w:.]/.test(text[start - 1] ?? '')) return at + 1;
-  const match = stick(IPV6, text, start);
-  if (match === null || match[0].split(':').length < 3) return at + 1;
-  const end = start + match[0].length;
-  if (/^(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/.test(match[0])) return scan.check('MAC_ADDRESS', start, end, 3) ? end : at + 1;
+  const end = endAt(IPV6, text, start);
+  if (end < 0) return at + 1;
+  const address = text.slice(start, end);
+  if (address.split(':').length < 3) return at + 1;
+  if (/^(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$/.test(address)) return scan.check('MAC_ADDRESS', start, end, 3) ? end : at + 1;
   // ::1 and the like are no machine of a person; a time of day (10:20:30) is no address.
-  return match[0].replaceAll(':', '').length >= 4 && scan.check('IP_ADDRESS', start, end, 3) ? end : at + 1;
+  return address.replaceAll(':', '').length >= 4 && scan.check('IP_ADDRESS', start, end, 3) ? end : at + 1;
 }
 
 function isHex(code: number): boolean {
@@ -235,23 +262,23 @@ function trimUrl(text: string, start: number, end: number): number {
 function dot(scan: Scan, at: number): number {
   const { text } = scan;
   if ((text.charCodeAt(at - 1) | 32) === 119 && text.slice(at - 3, at).toLowerCase() === 'www') {
-    const match = stick(WWW, text, at - 3);
-    if (match !== null && !/[\w.]/.test(text[at - 4] ?? '')) {
-      const end = trimUrl(text, at - 3, at - 3 + match[0].length);
+    const whole = endAt(WWW, text, at - 3);
+    if (whole >= 0 && !/[\w.]/.test(text[at - 4] ?? '')) {
+      const end = trimUrl(text, at - 3, whole);
       scan.add({ type: 'URL', start: at - 3, end, score: 0.85, validators: [], rank: 2 });
       return end;
     }
   }
   if (text.charCodeAt(at - 2) === 83 && text.charCodeAt(at - 1) === 71) {
-    const key = stick(SENDGRID, text, at - 2);
-    if (key !== null && scan.check('API_KEY', at - 2, at - 2 + key[0].length, 3)) return at - 2 + key[0].length;
+    const key = endAt(SENDGRID, text, at - 2);
+    if (key >= 0 && scan.check('API_KEY', at - 2, key, 3)) return key;
   }
-  const tld = stick(BARE_DOMAIN, text, at);
-  if (tld === null) return at + 1;
+  const end = endAt(BARE_DOMAIN, text, at);
+  if (end < 0) return at + 1;
   let start = at;
   while (start > 0 && at - start < 80 && /[A-Za-z0-9.-]/.test(text[start - 1] ?? '')) start -= 1;
   while (start < at && /[.-]/.test(text[start] ?? '')) start += 1;
   if (at - start < 2 || /[@/\\_:$#]/.test(text[start - 1] ?? '')) return at + 1;
-  scan.add({ type: 'URL', start, end: at + tld[0].length, score: 0.5, validators: [], rank: 1 });
-  return at + tld[0].length;
+  scan.add({ type: 'URL', start, end, score: 0.5, validators: [], rank: 1 });
+  return end;
 }

@@ -73,7 +73,7 @@ export async function census(ring: Keyring, tenant: string, places: readonly Sea
     );
     for (const key of listed) {
       const id = key.keyId.toString('hex');
-      keys.push({ id, scope: scopeOf(key), state: key.state, values: byKey.get(id) ?? 0 });
+      keys.push({ id, scope: scopeOf(key), columns: [...key.columns], state: key.state, values: byKey.get(id) ?? 0 });
       byKey.delete(id);
     }
   }
@@ -104,6 +104,7 @@ function textOf(key: ListedKey, now: Date, values: ReadonlyMap<string, number> |
   const text = {
     id,
     scope: scopeOf(key),
+    columns: [...key.columns],
     purpose: key.purpose,
     state: key.state,
     version: key.version,

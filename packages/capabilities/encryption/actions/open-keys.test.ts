@@ -246,6 +246,22 @@ test('a scope has versions: the newest seals, the one before opens, one made ahe
     await assert.rejects(mine.dataKey('default', scope), (error) => isSafekeepError(error, 'key-scope-invalid'));
 });
 
+test('two rotations of one data key at once come one after the other: three versions, and one that seals', async (t) => {
+  const bench = await workbench(t);
+  const order = { tenant: 'default', scope: 'health', purpose: 'data', expiresAt: null } as const;
+  const first = await createScope(bench.ring(), { ...order, state: 'active' });
+  const both = await Promise.all([rotateScope(bench.ring(), order), rotateScope(bench.ring(), order)]);
+  const [one, two] = both.toSorted((a, b) => a.now.version - b.now.version);
+  assert.deepEqual([one?.before, two?.before], [first, one?.now]);
+  const { rows } = await bench.pool.query(
+    "select version, state from safekeep.encryption_keys where scope = 'health' order by version",
+  );
+  assert.deepEqual(
+    rows.map(({ version, state }) => `${version} ${state}`),
+    ['1 decrypt-only', '2 decrypt-only', '3 active'],
+  );
+});
+
 test('an index key is never the key that seals, and gives the same index in every process', async (t) => {
   const { ring } = await workbench(t);
   const [a, b] = [await ring().indexKey('default', 'user.name'), await ring().indexKey('default', 'user.name')];

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
-import { createOnce, makeFolder } from '../files/durable.ts';
+import { createOnce, makeFolder } from '../files/key-store.ts';
 import { createKek, epochsOf, kekCheck, noteDestroyed, tenantsOf } from '../files/epochs.ts';
 import { newestExport, readExport, readHead } from '../files/exports.ts';
 import { withStoreLock } from '../files/lock.ts';

@@ -2,9 +2,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
-import { SafekeepError } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
-import { createOnce, makeFolder, readPrivate } from './durable.ts';
+import { codeOf, SafekeepError } from '@safekeep/core';
+import { readPrivate } from '@safekeep/files';
+import { createOnce, makeFolder } from './key-store.ts';
 
 // <keys>/backups/<id>.json: that there is a backup of keys, of which epochs, and until when it is kept. Not the backup itself.
 

@@ -3,9 +3,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
-import { SafekeepError } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
-import { createOnce, destroyFile, makeFolder, readPrivate, replaceFile } from './durable.ts';
+import { codeOf, SafekeepError } from '@safekeep/core';
+import { readPrivate } from '@safekeep/files';
+import { createOnce, destroyFile, makeFolder, replaceFile } from './key-store.ts';
 
 // <keys>/kek/<tenant>/epoch-000001.kek holds the key of an epoch, wrapped by the root; epoch-000001.destroyed says that it is, or
 // is about to be, no more. The second one is written first: who finds both finishes the destruction.

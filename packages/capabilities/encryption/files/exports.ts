@@ -4,10 +4,10 @@ import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promis
 import { dirname, join } from 'node:path';
 import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
-import { SafekeepError } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf, SafekeepError } from '@safekeep/core';
+import { syncFolder } from '@safekeep/files';
 import { parseKeyLine, type ExportedKey } from '../rules/key-line.ts';
-import { makeFolder, syncFolder, writing } from './durable.ts';
+import { makeFolder, writing } from './key-store.ts';
 
 // <keys>/exports/<tenant>/keys-<epoch>-<time>.txt: the key table of a tenant under the key of one epoch. Wrapped keys only: it opens
 // nothing without the key files, and after a restore it says which keys live. The first line is about the whole and the last one

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { SafekeepError } from '@safekeep/core';
-import { makeFolder } from './durable.ts';
+import { makeFolder } from './key-store.ts';
 
 /**
  * Runs `action` while nobody else rotates, rolls, recovers or backs up keys of this store. A write transaction on an empty SQLite

@@ -4,7 +4,8 @@ import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
 import { SafekeepError, Secret } from '@safekeep/core';
 import { WrappingKey } from '@safekeep/crypto';
-import { createOnce, destroyFile, makeFolder, readPrivate, replaceFile } from '../files/durable.ts';
+import { readPrivate } from '@safekeep/files';
+import { createOnce, destroyFile, makeFolder, replaceFile } from '../files/key-store.ts';
 import type { Root } from './root.ts';
 
 // root.json in the folder of keys: a random root key, wrapped under scrypt (RFC 7914) of a passphrase, or of a secret made for this home that
@@ -45,10 +46,13 @@ export type FileRootOptions = {
   readonly onSecretMade: (path: string) => void;
 };
 
-/** Opens the root of a home; with `make` it is made on first use. Throws `key-file-broken`, `key-file-unsafe`, `key-root-wrong`, `key-root-missing`. */
+/**
+ * Opens the root of a home; with `make` it is made on first use. One of `known` that the file still names is not opened again: to
+ * stretch its passphrase takes a third of a second. Throws `key-file-broken`, `key-file-unsafe`, `key-root-wrong`, `key-root-missing`.
+ */
 export async function fileRoot(
   options: FileRootOptions,
-  { make, next = false }: { readonly make: boolean; readonly next?: boolean },
+  { make, next = false, known = [] }: { readonly make: boolean; readonly next?: boolean; readonly known?: readonly Root[] },
 ): Promise<Root> {
   const path = join(options.directory, next ? 'root-next.json' : 'root.json');
   let text = await readPrivate(path);
@@ -57,7 +61,8 @@ export async function fileRoot(
     await makeRoot(options, path);
     text = await readPrivate(path);
   }
-  return await rootOf(options, { path, file: parse(text ?? '', path) });
+  const file = parse(text ?? '', path);
+  return known.find(({ kind, id }) => kind === 'file' && id === file.id) ?? (await rootOf(options, { path, file }));
 }
 
 /** The root that a rotation that did not end was moving to. */

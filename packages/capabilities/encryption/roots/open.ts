@@ -41,7 +41,7 @@ export function openRoots(place: RootPlace): Roots {
   return {
     place,
     // Never from memory: another process may have put a new one in its place, and what is wrapped under the old one were lost.
-    current: async ({ make = false } = {}) => keep(await openCurrent(place, make)),
+    current: async ({ make = false } = {}) => keep(await openCurrent(place, make, known)),
     find: async ({ kind, id }) => {
       const matches = (root: Root): boolean => root.kind === kind && root.id === id;
       const found = known.find(matches);
@@ -55,8 +55,8 @@ export function openRoots(place: RootPlace): Roots {
   };
 }
 
-async function openCurrent(place: RootPlace, make: boolean): Promise<Root> {
-  const [first] = candidates(place, place.settings.kind, make);
+async function openCurrent(place: RootPlace, make: boolean, known: readonly Root[]): Promise<Root> {
+  const [first] = candidates(place, place.settings.kind, { make, known });
   if (first === undefined) throw unfit(place.settings.kind);
   return await first();
 }
@@ -65,7 +65,7 @@ async function openCurrent(place: RootPlace, make: boolean): Promise<Root> {
 function candidates(
   { settings, directory, now, onSecretMade }: RootPlace,
   kind: string,
-  make = false,
+  { make = false, known = [] }: { readonly make?: boolean; readonly known?: readonly Root[] } = {},
 ): readonly (() => Promise<Root>)[] {
   const { passphrase, ageIdentity, key, command, timeoutMs, previous } = settings;
   const both = (secret: Secret | undefined): readonly Secret[] => [secret, previous].filter((each) => each !== undefined);
@@ -77,7 +77,10 @@ function candidates(
   }
   if (kind !== 'file') return [];
   const file = { directory, passphrase, previous, now: now(), onSecretMade };
-  return [() => fileRoot(file, { make }), async () => await fileRoot(file, { make: false, next: await hasNextRoot(directory) })];
+  return [
+    () => fileRoot(file, { make, known }),
+    async () => await fileRoot(file, { make: false, next: await hasNextRoot(directory) }),
+  ];
 }
 
 function unfit(kind: RootKind): SafekeepError {

@@ -273,6 +273,8 @@ export type ListedKey = {
   readonly keyId: Buffer;
   readonly purpose: KeyPurpose;
   readonly scope: string | null;
+  /** SCHEMA.TABLE.COLUMN, quoted where needed. */
+  readonly columns: readonly string[];
   readonly fate: Fate | null;
   readonly algorithm: Algorithm;
   readonly version: number;
@@ -287,7 +289,7 @@ export type ListedKey = {
 
 type ListedRow = Omit<ListedKey, 'uses'> & { readonly uses: string };
 
-/** Data and index keys before people's, each by id. */
+/** By id. */
 export async function listKeys(
   db: Queryable,
   tenant: string,
@@ -295,8 +297,10 @@ export async function listKeys(
 ): Promise<readonly ListedKey[]> {
   const { rows } = await db.query(
     `select key_id as "keyId", key_purpose as purpose, scope, fate, algorithm, version, state, epoch, usage_count as uses,
-            last_used_at as "lastUsedAt", created_at as "createdAt", expires_at as "expiresAt", destroyed_at as "destroyedAt"
-       from safekeep.encryption_keys where tenant_id = $1 and ($2::bytea is null or key_id > $2) and ($4::bytea[] is null or key_id = any($4::bytea[]))
+            last_used_at as "lastUsedAt", created_at as "createdAt", expires_at as "expiresAt", destroyed_at as "destroyedAt",
+            array(select format('%I.%I.%I', f.table_schema, f.table_name, f.column_name) from safekeep.fields as f
+                   where f.tenant_id = k.tenant_id and k.scope in (f.key_scope, 'field.' || f.field_id) order by 1) as columns
+       from safekeep.encryption_keys as k where tenant_id = $1 and ($2::bytea is null or key_id > $2) and ($4::bytea[] is null or key_id = any($4::bytea[]))
       order by key_id limit $3`,
     [tenant, after ?? null, limit, ids ?? null],
   );

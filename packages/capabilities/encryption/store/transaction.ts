@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { SafekeepError } from '@safekeep/core';
-import { codeOf, type Database, type Queryable } from '@safekeep/postgres';
+import { codeOf, SafekeepError } from '@safekeep/core';
+import { type Database, type Queryable } from '@safekeep/postgres';
 
 /** Runs `action` in one transaction of the tenant. A refusal rolls it back and keeps the connection. */
 export async function inTenant<Result>(

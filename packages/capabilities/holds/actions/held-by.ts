@@ -1,5 +1,5 @@
-import { isSafekeepError, SafekeepError } from '@safekeep/core';
-import { codeOf, type Queryable } from '@safekeep/postgres';
+import { codeOf, isSafekeepError, SafekeepError } from '@safekeep/core';
+import { type Queryable } from '@safekeep/postgres';
 import type { AskedRow, HoldId, HoldQuestion, Person, StandingHold } from '../model.ts';
 import { concerns } from '../rules/hold.ts';
 import { formatKey, formatPerson } from '../rules/key.ts';

@@ -1,5 +1,5 @@
-import { newId, SafekeepError, type Clock, type Subject } from '@safekeep/core';
-import { codeOf, type Database } from '@safekeep/postgres';
+import { codeOf, newId, SafekeepError, type Clock, type Subject } from '@safekeep/core';
+import { type Database } from '@safekeep/postgres';
 import type pg from 'pg';
 import type { Condition, Hold, HoldId, Period, Target } from '../model.ts';
 import { dayOf, parseDay } from '../rules/hold.ts';

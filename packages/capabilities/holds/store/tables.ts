@@ -1,6 +1,6 @@
 import pg from 'pg';
-import { formatTableName, parseTableName, SafekeepError, type TableRef } from '@safekeep/core';
-import { codeOf, type Queryable } from '@safekeep/postgres';
+import { codeOf, formatTableName, parseTableName, SafekeepError, type TableRef } from '@safekeep/core';
+import { type Queryable } from '@safekeep/postgres';
 import type { Condition, RecordKey } from '../model.ts';
 
 export type KeyColumn = { readonly name: string; readonly type: string };

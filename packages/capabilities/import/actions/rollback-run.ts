@@ -1,5 +1,5 @@
-import { codeOf, operationFailure } from '@safekeep/postgres';
-import { SafekeepError } from '@safekeep/core';
+import { operationFailure } from '@safekeep/postgres';
+import { codeOf, SafekeepError } from '@safekeep/core';
 import { forgetFollow } from '../cut-over/stop.ts';
 import { someOf } from '../rules.ts';
 import { countRows, dropRelations, dropSchema, lockAgainstWrites, schemaExists, type Movable } from '../store/build-schema.ts';

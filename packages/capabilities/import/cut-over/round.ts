@@ -1,7 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type pg from 'pg';
-import { SafekeepError } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf, SafekeepError } from '@safekeep/core';
 import { encodeField, encoderFor, FIELD_OVERHEAD_BYTES, type Encoder } from '../encode/encoders.ts';
 import type { CopyBuffer } from '../encode/copy-buffer.ts';
 import { qualified, quoteName } from '../objects/index.ts';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf } from '@safekeep/core';
 import { createTableSql, qualified, quoteName, type TargetTable } from '../objects/index.ts';
 import type { RowCursor } from '../source/cursor.ts';
 import { CopyIn } from './copy-in.ts';

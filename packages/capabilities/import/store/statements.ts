@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf } from '@safekeep/core';
 
 /** How a statement that adds to loaded tables ended. */
 export type StatementOutcome =

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { SafekeepError } from '@safekeep/core';
-import { codeOf, type Database } from '@safekeep/postgres';
+import { codeOf, SafekeepError } from '@safekeep/core';
+import { type Database } from '@safekeep/postgres';
 import type { JobId, JobState, JobView } from '../model.ts';
 import { viewOf } from '../rules.ts';
 import { lockJob, markCancelled, markQueued, readJob } from '../store/jobs.ts';

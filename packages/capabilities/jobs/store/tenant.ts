@@ -1,5 +1,4 @@
-import { SafekeepError } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf, SafekeepError } from '@safekeep/core';
 
 /**
  * Runs one write into a table whose only foreign key is that on the tenant.

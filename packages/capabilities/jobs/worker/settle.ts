@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import { isSafekeepError, SafekeepError } from '@safekeep/core';
-import { codeOf, isConnectionLost } from '@safekeep/postgres';
+import { codeOf, isSafekeepError, SafekeepError } from '@safekeep/core';
+import { isConnectionLost } from '@safekeep/postgres';
 import type { Json, StartedJob } from '../model.ts';
 import { afterFailure, failureOf, retryDelayMs } from '../rules.ts';
 import { finishJobs, interruptJob, readJob, type DoneJob } from '../store/jobs.ts';

@@ -1,11 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SafekeepError, type Clock } from '@safekeep/core';
+import { syncFolder } from '@safekeep/files';
 import type { Signer } from '@safekeep/crypto';
 import { codeOf } from '@safekeep/postgres';
 import { bringCopy, refuseCopyAhead } from '../files/copy.ts';
 import { openLedgerKey } from '../files/key-file.ts';
-import { appendBytes, segmentPath, syncDirectory, writeFailure } from '../files/segments.ts';
+import { appendBytes, segmentPath, writeFailure } from '../files/segments.ts';
 import { findTail, type Tail } from '../files/tail.ts';
 import { openWriterLock, type WriterLock } from '../files/writer-lock.ts';
 import type {
@@ -89,7 +90,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
   const { directory } = options;
   try {
     const made = await mkdir(directory, { recursive: true, mode: 0o700 });
-    if (made !== undefined) await syncDirectory(dirname(made));
+    if (made !== undefined) await syncFolder(dirname(made));
     const lock = openWriterLock(directory, options.patienceMs ?? PATIENCE_MS);
     try {
       return ledgerOf(options, lock, await lock.hold(() => begin(options)));
@@ -130,6 +131,8 @@ function ledgerOf(options: LedgerOptions, lock: WriterLock, found: Found): Ledge
   const { directory, clock } = options;
   const { key } = found;
   let tail = found.tail;
+  /** The last line that was written by this process. */
+  let last: (Place & { readonly endBytes: number }) | undefined;
   /** Only while the lock is held. */
   const write = async (entries: readonly NewEntry[]): Promise<readonly Receipt[]> => {
     const at = clock.now().toISOString();
@@ -138,6 +141,7 @@ function ledgerOf(options: LedgerOptions, lock: WriterLock, found: Found): Ledge
     const place: Place = { segment: tail.segment, atBytes: tail.sizeBytes };
     const heads: Head[] = [];
     tail = await writeLines(directory, tail, dated, (head) => heads.push(head));
+    last = entries.length === 1 ? { ...place, endBytes: tail.sizeBytes } : undefined;
     const copied = await copyNow(options);
     // There is one head for each entry, and an id was held against the pattern of one when it was written.
     return heads.map((head, number) => ({ ...head, ledger: key.ledger, id: dated[number]?.id as OperationId, place, copied }));
@@ -160,7 +164,9 @@ function ledgerOf(options: LedgerOptions, lock: WriterLock, found: Found): Ledge
   const end = async ({ intent, place }: Begun, ending: Ending): Promise<boolean> => {
     const { id, tenant, operation, counts, ids } = intent;
     return await locked(async () => {
-      if (await hasEnded(directory, { id, place })) return false;
+      const isLast = tail.segment === last?.segment && tail.sizeBytes === last.endBytes && place.atBytes === last.atBytes;
+      // Nothing was written behind its beginning, by anybody.
+      if (!isLast && (await hasEnded(directory, { id, place }))) return false;
       await write([{ id, tenant, operation, counts, ids, ...ending }]);
       return true;
     });

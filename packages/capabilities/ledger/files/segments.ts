@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SafekeepError } from '@safekeep/core';
+import { syncFolder } from '@safekeep/files';
 import { codeOf } from '@safekeep/postgres';
 import { LINE_BYTES_AT_MOST } from '../rules/line.ts';
 
@@ -93,7 +94,7 @@ export async function appendBytes(path: string, sizeBytes: number, bytes: Uint8A
     await file.close();
   }
   // The name of a new file is on disk only when its folder is.
-  if (sizeBytes === 0) await syncDirectory(dirname(path));
+  if (sizeBytes === 0) await syncFolder(dirname(path));
 }
 
 export async function truncateFile(path: string, sizeBytes: number): Promise<void> {
@@ -106,22 +107,17 @@ export async function truncateFile(path: string, sizeBytes: number): Promise<voi
   }
 }
 
-export async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
-}
-
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
 
 /** What a failure to write means for whoever wanted to destroy something. */
 export function writeFailure(error: unknown, directory: string): unknown {
   if (error instanceof SafekeepError) return error;
   const code = codeOf(error);
-  if (code === undefined) return error;
-  if (FULL.has(code)) return new SafekeepError('ledger-disk-full', {}, { cause: error });
-  return new SafekeepError('ledger-unwritable', { path: directory, reason: code }, { cause: error });
+  return code === undefined ? error : unwritable(directory, code, error);
+}
+
+/** `reason` is the system's code. */
+export function unwritable(directory: string, reason: string, cause: unknown): SafekeepError {
+  if (FULL.has(reason)) return new SafekeepError('ledger-disk-full', {}, { cause });
+  return new SafekeepError('ledger-unwritable', { path: directory, reason }, { cause });
 }

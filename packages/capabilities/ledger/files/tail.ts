@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SafekeepError } from '@safekeep/core';
+import { syncFolder } from '@safekeep/files';
 import type { Head, Line } from '../model.ts';
 import { BEGINNING, follows, LINE_BYTES_AT_MOST, readLine } from '../rules/line.ts';
-import { appendBytes, listSegments, readBytes, readLines, syncDirectory, truncateFile, type Segment } from './segments.ts';
+import { appendBytes, listSegments, readBytes, readLines, truncateFile, type Segment } from './segments.ts';
 
 /** Where the next line goes. */
 export type Tail = { readonly segment: number; readonly sizeBytes: number; readonly head: Head };
@@ -87,7 +88,7 @@ async function healFrom(segment: Segment, at: number): Promise<void> {
   if (!neverEnded && !first.includes(NUL)) throw broken(`the line at byte ${at} of segment ${segment.number} was changed`);
   const aside = join(dirname(segment.path), `torn-${String(segment.number).padStart(6, '0')}-${at}`);
   await writeFile(aside, rest, { mode: 0o600, flush: true });
-  await syncDirectory(dirname(segment.path));
+  await syncFolder(dirname(segment.path));
   await truncateFile(segment.path, at);
 }
 

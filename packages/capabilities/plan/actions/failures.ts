@@ -1,5 +1,5 @@
-import { isSafekeepError, SafekeepError } from '@safekeep/core';
-import { codeOf, isConnectionLost, operationFailure } from '@safekeep/postgres';
+import { codeOf, isSafekeepError, SafekeepError } from '@safekeep/core';
+import { isConnectionLost, operationFailure } from '@safekeep/postgres';
 import type { Step } from '../model.ts';
 import { stepId } from '../rules/text.ts';
 

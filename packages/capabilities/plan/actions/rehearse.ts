@@ -1,5 +1,5 @@
-import { isSafekeepError, newId, Secret } from '@safekeep/core';
-import { codeOf, migrateUp, openDatabase, type Database } from '@safekeep/postgres';
+import { codeOf, isSafekeepError, newId, Secret } from '@safekeep/core';
+import { migrateUp, openDatabase, type Database } from '@safekeep/postgres';
 import type { RehearsalText } from '../model.ts';
 import { stepId } from '../rules/text.ts';
 import { copyName, createCopy, dropCopy, readCopyFacts } from '../store/copy.ts';

@@ -1,11 +1,16 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Subject } from '@safekeep/core';
 import { onRelease, parseTarget, placeHold, releaseHold, type HoldId } from '../../holds/index.ts';
 import type { ErasureParticipant } from '../model.ts';
 import { DIFFICULT, DIFFICULT_MAP, workbench, type Workbench } from '../testing/workbench.ts';
+import { exportSubject } from './export-subject.ts';
+import { parseSubject } from './ground.ts';
 import { requeueErasures, runErasures } from './open-erasures.ts';
 import { replayLedger } from './replay-ledger.ts';
 
@@ -135,6 +140,18 @@ test('deleting: a table that the map does not know stops it, a kept row leaves a
     'invoices that must be kept still point there',
   );
   assert.ok((await bench.rows('invoices', 'patient_id = 42 and note is null')).length > 0);
+});
+
+test("a column of the user's that is called like one of ours is theirs: unmapped it stops an erasure, and an export has it", async (t) => {
+  const bench = await difficult(t);
+  await bench.pool.query('alter table visits add mass_index integer; update visits set mass_index = 27 where patient_id = 42');
+  const ground = await bench.refresh();
+  const plan = await bench.plan('patient:42', 'anonymise', ground);
+  assert.match(plan.blocked[0]?.what ?? '', /says nothing about mass_index/);
+  const out = join(bench.folder, 'export.json');
+  const order = { ...parseSubject(ground.map, 'patient:42'), format: 'json', window: { from: null, to: null }, out } as const;
+  await exportSubject({ ...ground, directory: bench.folder, key: randomBytes(32) }, order);
+  assert.match(await readFile(out, 'utf8'), /"mass_index":27/);
 });
 
 test('what is held stays whole, also where only the other person of a shared row is held', async (t) => {
@@ -290,6 +307,46 @@ test('after a restore the erased are erased again, and a stranger with the same 
   assert.deepEqual(await bench.rows('patients', 'id = 44'), stranger);
   assert.equal((await bench.rows('visits', "patient_id = 42 and reason <> 'erased'")).length, 0);
   assert.deepEqual((await replayLedger(ground, { plan: true, by: 'ann' })).persons, []);
+});
+
+test('a table that was restored alone brings nobody back: the replay looks at the rows, not only at what it remembers', async (t) => {
+  const bench = await difficult(t);
+  await bench.pool.query(`create table public.copy_patients as table patients; create table public.copy_visits as table visits`);
+  const copied = await bench.refresh();
+  await bench.erase('patient:42', 'anonymise', copied);
+  await bench.erase('patient:44', 'anonymise', copied);
+  const none = await replayLedger(copied, { plan: true, by: 'ann' });
+  assert.deepEqual(none.persons, [], 'an erased person is not taken for one who is back, though the time of their row stayed');
+  await bench.pool.query(`update visits as v set reason = c.reason from copy_visits as c where c.id = v.id;
+    update patients as p set full_name = c.full_name, email = c.email from copy_patients as c where c.id = p.id and p.id = 44;
+    drop table copy_patients, copy_visits`);
+  const ground = await bench.refresh();
+  const before = await bench.rows('patients', 'id = 43');
+  const plan = await replayLedger(ground, { plan: true, by: 'ann' });
+  assert.deepEqual(plan.persons.map(({ subject }) => subject).toSorted(), ['patient:42', 'patient:44']);
+  const done = await replayLedger(ground, { plan: false, by: 'ann' });
+  assert.deepEqual(
+    done.persons.map(({ state, error }) => [state, error]),
+    [
+      ['done', null],
+      ['done', null],
+    ],
+  );
+  assert.equal((await bench.rows('visits', "patient_id in (42, 44) and reason <> 'erased'")).length, 0);
+  assert.equal((await bench.rows('patients', "id in (42, 44) and full_name <> 'erased'")).length, 0);
+  assert.deepEqual(await bench.rows('patients', 'id = 43'), before);
+  assert.deepEqual((await replayLedger(ground, { plan: true, by: 'ann' })).persons, []);
+});
+
+test('a row that was given the number of an erased person whose row is gone is a stranger, with or without the old visits', async (t) => {
+  const bench = await difficult(t);
+  await bench.erase('patient:44');
+  await bench.pool
+    .query(`delete from c1 where patient_id = 44; delete from messages where 44 in (sender_id, recipient_id); delete from documents where patient_id = 44; delete from clicks where patient_id = 44;
+    delete from notes; delete from invoices where patient_id = 44; delete from visits where patient_id = 44; delete from patients where id = 44;
+    insert into patients (id, full_name, email, born, sex, code) values (44, 'Dee Eng', 'dee@example.org', '1990-01-01', 'f', 'AB12');
+    insert into visits (id, patient_id, reason) values (900, 44, 'new here')`);
+  assert.deepEqual((await replayLedger(bench.ground, { plan: true, by: 'ann' })).persons, []);
 });
 
 test('a person of too many rows is worked off in chunks, and an interrupted one goes on', async (t) => {

@@ -1,9 +1,8 @@
 import type pg from 'pg';
-import { columnOf, SafekeepError, type Subject } from '@safekeep/core';
+import { columnOf, encryptedName, SafekeepError, type Subject } from '@safekeep/core';
 import { formatPerson, type Person } from '../../holds/index.ts';
 import type { FoundText } from '../model.ts';
 import { tenantColumnOf } from '../rules/graph.ts';
-import { SEALED_SUFFIX } from '../rules/masks.ts';
 import { matchValue, readColumns, type Match } from '../store/find.ts';
 import { countOfPerson } from '../store/rows.ts';
 import { inTransaction } from '../store/session.ts';
@@ -143,13 +142,13 @@ async function sealedMatches(
   }: { readonly subject: Subject; readonly column: string; readonly query: string; readonly how: 'exact' | 'part' },
 ): Promise<readonly Match[]> {
   const table = tableOf(schema, subject.table);
-  const isSealed = columnOf(table, `${column}${SEALED_SUFFIX}`) !== undefined;
+  const isSealed = columnOf(table, encryptedName(column)) !== undefined;
   // A part of a value has no index: that is how it should be.
   if (!isSealed || how === 'part') return [];
   const keys = await ports.opener?.find(client, { tenant, table: subject.table, column, value: query, key: subject.key });
   if ((keys === undefined || keys === null) && columnOf(table, column) !== undefined) return [];
   if (keys === undefined || keys === null) throw new SafekeepError('search-unserved', { column: `${subject.table}.${column}` });
-  const rows = await readColumns(client, { subject, table, keys, column: `${column}${SEALED_SUFFIX}` });
+  const rows = await readColumns(client, { subject, table, keys, column: encryptedName(column) });
   const values = rows.map(({ value }) => ({ table: subject.table, column, stored: value ?? Buffer.alloc(0) }));
   const plain = (await ports.opener?.open(client, { tenant }, values)) ?? [];
   return rows.filter((_row, place) => plain[place] === query).map(({ key, label }) => ({ key, label }));

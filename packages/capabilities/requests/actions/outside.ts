@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
-import { isAbsolute } from 'node:path';
 import { promisify } from 'node:util';
-import type { OutsidePlace } from '@safekeep/core';
+import { filesPathFault, type OutsidePlace } from '@safekeep/core';
 import { codeOf } from '@safekeep/postgres';
 import { formatKey, type Person } from '../../holds/index.ts';
 import type { ExternalCopy } from '../model.ts';
@@ -27,8 +26,10 @@ export async function tellOutside(
   const states = new Map(calls.map(({ place, state, lastError }) => [place, { state, error: lastError }]));
   for (const call of calls.filter(({ state }) => state === 'pending')) {
     const place = map.outside.get(call.place);
-    const error = place === undefined ? 'gone from the map' : await tellOne(place, { erasure: record.id, person });
-    const state = error === null ? 'done' : 'pending';
+    const { state, error } =
+      place === undefined
+        ? { state: 'pending' as const, error: 'gone from the map' }
+        : await tellOne(place, { erasure: record.id, person });
     states.set(call.place, { state, error });
     await inTransaction(database, { tenant }, (client) =>
       noteCall(client, tenant, { erasure: record.id, place: call.place, state, error, at: clock.now() }),
@@ -37,18 +38,33 @@ export async function tellOutside(
   return copies.map((copy) => {
     const known = states.get(copy.place);
     if (known === undefined) return copy;
-    const note = known.error === null ? copy.note : `not reached yet (${known.error}); it is told again`;
+    const note =
+      known.error === null
+        ? copy.note
+        : known.state === 'by-hand'
+          ? known.error
+          : `not reached yet (${known.error}); it is told again`;
     return { ...copy, state: known.state, note };
   });
 }
 
 type Told = { readonly erasure: string; readonly person: Person };
 
+type Answer = { readonly state: 'done' | 'pending' | 'by-hand'; readonly error: string | null };
+
+async function tellOne(place: OutsidePlace, told: Told): Promise<Answer> {
+  if (place.kind === 's3') return { state: 'by-hand', error: 'Safekeep does not delete there by itself yet' };
+  const fault = place.kind === 'files' ? filesFault(place, told.person) : null;
+  // Trying again changes nothing: somebody has to do it.
+  if (fault !== null) return { state: 'by-hand', error: fault };
+  const error = await reach(place, told);
+  return { state: error === null ? 'done' : 'pending', error };
+}
+
 /** Null when the place has done it, else why not: a code, never what it said. */
-async function tellOne(place: OutsidePlace, told: Told): Promise<string | null> {
+async function reach(place: OutsidePlace, told: Told): Promise<string | null> {
   if (place.kind === 'webhook') return await postErasure(place, told);
-  if (place.kind === 'command') return await runCommand(place, told);
-  return place.kind === 'files' ? await removeFiles(place, told) : 'kind not supported';
+  return place.kind === 'command' ? await runCommand(place, told) : await removeFiles(place, told);
 }
 
 async function postErasure({ at, name }: OutsidePlace, { erasure, person }: Told): Promise<string | null> {
@@ -84,10 +100,18 @@ async function runCommand({ at }: OutsidePlace, { erasure, person }: Told): Prom
   }
 }
 
-/** Only an absolute path with the key in it, and a key that cannot lead elsewhere. */
-async function removeFiles({ at }: OutsidePlace, { person }: Told): Promise<string | null> {
+/**
+ * Why the files of a person are not removed by Safekeep, with what to do; null where they are. Only an absolute path with the key in it,
+ * and a key that cannot lead elsewhere.
+ */
+export function filesFault({ at }: Pick<OutsidePlace, 'at'>, person: Person): string | null {
+  const fault = filesPathFault(at);
+  if (fault !== null) return `not removed, because ${fault}: correct the map, or remove the files by hand`;
   const isSafe = person.key.every((part) => /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(part));
-  if (!isAbsolute(at) || !at.includes('{key}') || !isSafe) return 'path not safe to remove';
+  return isSafe ? null : 'not removed, because the key of the person could lead to other files: remove them by hand';
+}
+
+async function removeFiles({ at }: OutsidePlace, { person }: Told): Promise<string | null> {
   try {
     await rm(
       filled(at, person, (text) => text),

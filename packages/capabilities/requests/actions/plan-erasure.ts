@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { isMappable, newId, purposesOf, SafekeepError, type Subject } from '@safekeep/core';
+import { isMappable, newId, purposesOf, SafekeepError, type OutsidePlace, type Subject } from '@safekeep/core';
 import { formatKey, formatPerson, type Person } from '../../holds/index.ts';
 import type {
   Blocked,
@@ -12,6 +12,7 @@ import type {
   PlanLine,
   RowKey,
 } from '../model.ts';
+import { isOwnTrigger } from '../rules/own-trigger.ts';
 import { countsByTable, keptLines, planHash, planLine } from '../rules/plan.ts';
 import { storePlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
@@ -20,6 +21,7 @@ import { serverCopies } from '../store/residue.ts';
 import { carryOut, Changed, keysOf, NotKept, Refused } from './carry-out.ts';
 import { decide, type Decision } from './decide.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
+import { filesFault } from './outside.ts';
 import { rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
 
 /** Persons of up to so many rows are erased once and taken back, to hear what the database refuses. */
@@ -195,11 +197,10 @@ function keylessLarge(found: Survey, large: readonly string[], atOnce: number): 
 function outsideCopies({ map }: ErasureGround, person: Person, found: Survey): readonly ExternalCopy[] {
   const places = [...map.outside.values()]
     .filter(({ subject }) => subject === person.type)
-    .map(({ name, kind, erase, note }): ExternalCopy => ({
-      place: name,
-      kind,
-      state: erase ? (kind === 's3' ? 'by-hand' : 'will-be-told') : 'not-erased',
-      note: note ?? (erase ? 'erased after the commit, tried again until it answers' : 'the map does not have it erased'),
+    .map((place): ExternalCopy => ({
+      place: place.name,
+      kind: place.kind,
+      ...plannedState(place, person),
     }));
   const recipients = new Set(
     found.tables.flatMap(({ table }) => {
@@ -214,6 +215,15 @@ function outsideCopies({ map }: ErasureGround, person: Person, found: Survey): r
     note: 'was given data of the person and must be told of the erasure (Art. 19 GDPR)',
   }));
   return [...places, ...told];
+}
+
+function plannedState(place: OutsidePlace, person: Person): Pick<ExternalCopy, 'state' | 'note'> {
+  const { kind, erase, note } = place;
+  if (!erase) return { state: 'not-erased', note: note ?? 'the map does not have it erased' };
+  if (kind === 's3') return { state: 'by-hand', note: note ?? 'Safekeep does not delete there by itself yet' };
+  const fault = kind === 'files' ? filesFault(place, person) : null;
+  if (fault !== null) return { state: 'by-hand', note: fault };
+  return { state: 'will-be-told', note: note ?? 'erased after the commit, tried again until it answers' };
 }
 
 /** Erases within the transaction that is rolled back, and so hears what constraints and triggers have to say. */
@@ -273,7 +283,10 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
     const name = found.tables.find(({ policy }) => policy.facts === table)?.table;
     if (name !== undefined) {
       const firing = table.triggers.filter(
-        ({ enabled, events }) => enabled !== 'disabled' && (events.includes('update') || events.includes('delete')),
+        (trigger) =>
+          trigger.enabled !== 'disabled' &&
+          !isOwnTrigger(trigger) &&
+          (trigger.events.includes('update') || trigger.events.includes('delete')),
       );
       for (const trigger of firing) notes.push(`${name}: the trigger ${trigger.name} fires (${trigger.function}).`);
       if (found.tables.some((each) => each.table === name && each.identity.kind === 'place'))

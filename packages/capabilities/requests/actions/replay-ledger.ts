@@ -4,15 +4,18 @@ import { formatPerson, type Person } from '../../holds/index.ts';
 import type { NewEntry } from '../../ledger/index.ts';
 import type { ErasureMode, ReplayText } from '../model.ts';
 import { tenantColumnOf } from '../rules/graph.ts';
-import { readErasures } from '../store/records.ts';
+import { isMask } from '../rules/masks.ts';
+import { countUnlike } from '../store/act.ts';
+import { maskedPersons } from '../store/records.ts';
 import { advanceSequence } from '../store/residue.ts';
 import { inTransaction } from '../store/session.ts';
 import { everyPerson } from '../store/people.ts';
-import { personMark } from './decide.ts';
+import { decide, personMark } from './decide.ts';
 import { executeErasure } from './execute-erasure.ts';
-import type { ErasureGround } from './ground.ts';
+import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { marksOf, readSequenceIds, tellingColumns } from './marks.ts';
 import { planErasure } from './plan-erasure.ts';
+import { policies, survey } from './survey.ts';
 
 /** An erasure that was done, as the ledger knows it. */
 type Past = {
@@ -23,12 +26,19 @@ type Past = {
   readonly entry: NewEntry;
 };
 
+type PastErasures = {
+  /** By each mark of a person: the erasure that made it. */
+  readonly byMark: ReadonlyMap<string, Past>;
+  readonly byErasure: ReadonlyMap<string, Past>;
+};
+
 type Match = { readonly person: Person; readonly subject: Subject; readonly past: Past };
 
 /**
  * After a restore: finds those who were erased and are there again, and erases them again. A person is known by their key
  * together with a value of their own (or the id of their encryption key): whoever was given the same number since, matches
- * nothing. Sequences are moved past every number that was given out before.
+ * nothing. One who was erased in this very database is back where their rows have something else than the masks: a table may
+ * have been restored alone. Sequences are moved past every number that was given out before.
  */
 export async function replayLedger(
   ground: ErasureGround,
@@ -49,19 +59,20 @@ export async function replayLedger(
         advanced.push(name);
     }
   }
-  return { erasures: past.size, persons, sequences: advanced };
+  return { erasures: past.byMark.size, persons, sequences: advanced };
 }
 
-/** By mark: which erasure made it. Everything of the ledger that was done, whether or not this database knows it. */
+/** Everything of the ledger that was done, whether or not this database knows it. */
 async function readPast({
   ledger,
   tenant,
-}: ErasureGround): Promise<{ readonly past: ReadonlyMap<string, Past>; readonly sequences: ReadonlyMap<string, string> }> {
+}: ErasureGround): Promise<{ readonly past: PastErasures; readonly sequences: ReadonlyMap<string, string> }> {
   const intents = new Map<
     string,
     { readonly marks: readonly string[]; readonly past: Past; readonly ids: Readonly<Record<string, string>> }
   >();
-  const past = new Map<string, Past>();
+  const byMark = new Map<string, Past>();
+  const byErasure = new Map<string, Past>();
   const sequences = new Map<string, string>();
   for await (const { entry } of ledger.read()) {
     if (entry.tenant !== tenant || entry.operation !== 'erasure') continue;
@@ -77,42 +88,104 @@ async function readPast({
     }
     const begun = intents.get(entry.id);
     if (entry.kind !== 'done' || begun === undefined) continue;
-    for (const mark of begun.marks) past.set(mark, begun.past);
+    for (const mark of begun.marks) byMark.set(mark, begun.past);
+    byErasure.set(begun.ids['erasure'] ?? entry.id, begun.past);
     for (const { name, last } of readSequenceIds(begun.ids)) {
       const known = sequences.get(name);
       if (known === undefined || BigInt(known) < BigInt(last)) sequences.set(name, last);
     }
   }
-  return { past, sequences };
+  return { past: { byMark, byErasure }, sequences };
 }
 
-async function findReturned(ground: ErasureGround, past: ReadonlyMap<string, Past>): Promise<readonly Match[]> {
-  if (past.size === 0) return [];
+/** A person who was erased in this database and has their masks: whether their other rows have too is to be looked at. */
+type Masked = Match & { readonly erasure: string };
+
+async function findReturned(ground: ErasureGround, { byMark, byErasure }: PastErasures): Promise<readonly Match[]> {
+  if (byMark.size === 0) return [];
   const { database, tenant, map, schema } = ground;
-  return await inTransaction(
+  const found: Match[] = [];
+  const masked: Masked[] = [];
+  await inTransaction(
     database,
     { tenant, mode: 'isolation level repeatable read, read only' },
     async (client) => {
-      const found: Match[] = [];
       for (const subject of map.subjects.values()) {
         const columns = tellingColumns(ground, subject);
-        for await (const people of everyPerson(client, {
-          schema,
-          subject,
-          columns,
-          tenancy: { column: tenantColumnOf(map, subject), tenant },
-        })) {
-          for (const { key, values } of people) {
+        const tenancy = { column: tenantColumnOf(map, subject), tenant };
+        for await (const people of everyPerson(client, { schema, subject, columns, tenancy })) {
+          const marks = people.map(({ key }) => personMark(ground.ledger, tenant, { type: subject.name, key }));
+          const known = await maskedPersons(client, tenant, marks);
+          for (const [place, { key, values }] of people.entries()) {
             const person = { type: subject.name, key };
             const keyIds = await keyIdsOf(client, ground, person);
-            const mark = marksOf(ground, { person, subject }, { columns, values, keyIds }).find((each) => past.has(each));
-            const erased = mark === undefined ? undefined : past.get(mark);
-            if (erased === undefined || erased.type !== subject.name || (await isKnownErased(client, ground, person))) continue;
-            found.push({ person, subject, past: erased });
+            const here = known.get(marks[place] ?? '');
+            const told = here === undefined ? { columns, values, keyIds } : maskedValues(ground, subject, { columns, values });
+            const mark = marksOf(ground, { person, subject }, told).find((each) => byMark.get(each)?.type === subject.name);
+            const past = byMark.get(mark ?? '') ?? byErasure.get(here?.erasure ?? '');
+            if (past === undefined) continue;
+            if (mark !== undefined) found.push({ person, subject, past });
+            else if (here !== undefined && (here.isHeld || keyIds.length === 0) && areMasks(ground, subject, { columns, values }))
+              masked.push({ person, subject, past, erasure: here.erasure });
           }
         }
       }
-      return found;
+    },
+    'rollback',
+  );
+  for (const each of masked) if (await hasUnmasked(ground, each)) found.push(each);
+  return found;
+}
+
+type Telling = { readonly columns: readonly string[]; readonly values: readonly (string | null)[] };
+
+/**
+ * Of somebody whose erasure this database knows, only what it masked and is no mask says that they are back: an exact time that
+ * stays is the same after it, and who was erased twice is marked by the masks of the first time.
+ */
+function maskedValues(
+  ground: ErasureGround,
+  subject: Subject,
+  { columns, values }: Telling,
+): Telling & { readonly keyIds: readonly [] } {
+  const choices = new Map(policies(ground, subject.table).whole.choices.map((choice) => [choice.column, choice]));
+  const told = values.map((value, place) => {
+    const choice = choices.get(columns[place] ?? '');
+    return choice === undefined || choice.candidates.some((write) => isMask(write, value)) ? null : value;
+  });
+  return { columns, values: told, keyIds: [] };
+}
+
+/** Nobody stands behind a row whose telling values are masks. Somebody who was given the number of a row that is gone has others. */
+function areMasks(ground: ErasureGround, subject: Subject, { columns, values }: Telling): boolean {
+  const choices = new Map(policies(ground, subject.table).whole.choices.map((choice) => [choice.column, choice]));
+  const { facts } = policies(ground, subject.table);
+  const times = new Set(facts.columns.filter(({ baseType }) => baseType.startsWith('timestamp')).map(({ name }) => name));
+  const masked = columns.flatMap((column, place) => {
+    const choice = choices.get(column);
+    // The server writes a time otherwise than the map does.
+    return choice === undefined || times.has(column) ? [] : [{ choice, value: values[place] ?? null }];
+  });
+  return masked.length > 0 && masked.every(({ choice, value }) => choice.candidates.some((write) => isMask(write, value)));
+}
+
+/** A table that was restored alone has the person's old rows, though their own row is masked. */
+async function hasUnmasked(ground: ErasureGround, { person, subject }: Masked): Promise<boolean> {
+  return await inTransaction(
+    ground.database,
+    { tenant: ground.tenant },
+    async (client) => {
+      const options = { lock: false, limit: rowsAtOnce(ground) };
+      const found = await survey(client, ground, { person, subject, options });
+      const { groups } = await decide(client, ground, found, { mode: 'anonymise', ledger: ground.ledger });
+      for (const { rows, treatment, writes } of groups) {
+        if (treatment.action === 'delete') return true;
+        const mapped = ground.map.tables.get(rows.table);
+        // What is drawn for each row, and what is sealed, is never the same twice.
+        const same = writes.filter(({ column, to }) => (to === 'null' || to === 'value') && mapped?.columns.has(column) === true);
+        if ((await countUnlike(client, { rows, writes: same, perRow: [] })) > 0) return true;
+      }
+      return false;
     },
     'rollback',
   );
@@ -125,12 +198,6 @@ async function keyIdsOf(client: pg.ClientBase, { ports, tenant }: ErasureGround,
     if (id !== null && id !== undefined) ids.push(id);
   }
   return ids;
-}
-
-/** This database has the erasure itself: what still matches is an exact time that was not masked. */
-async function isKnownErased(client: pg.ClientBase, { ledger, tenant }: ErasureGround, person: Person): Promise<boolean> {
-  const records = await readErasures(client, tenant, { mark: personMark(ledger, tenant, person) });
-  return records.some(({ state, mode }) => mode === 'anonymise' && state !== 'running' && state !== 'due');
 }
 
 async function replayOne(

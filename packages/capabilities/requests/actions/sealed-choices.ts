@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { columnOf } from '@safekeep/core';
-import { SEALED_SUFFIX, sealedText, type ColumnChoice, type Write } from '../rules/masks.ts';
+import { columnOf, encryptedName } from '@safekeep/core';
+import { sealedText, type ColumnChoice, type Write } from '../rules/masks.ts';
 import type { Ground } from './ground.ts';
 import type { SurveyedTable } from './survey.ts';
 
@@ -16,10 +16,12 @@ export async function sealedChoices(
 ): Promise<readonly ColumnChoice[]> {
   const made = new Map(choices.map((choice) => [choice.column, choice]));
   for (const { column: sealed } of choices) {
-    const name = sealed.slice(0, -SEALED_SUFFIX.length);
-    const [field, plain] = [mapped?.columns.get(name), columnOf(facts, name)];
-    const isSealed = sealed.endsWith(SEALED_SUFFIX) && mapped?.columns.has(sealed) === false;
-    if (!isSealed || field === undefined || plain === undefined) continue;
+    if (mapped === null || mapped.columns.has(sealed)) continue;
+    const field = [...mapped.columns.values()].find((each) => encryptedName(each.name) === sealed);
+    if (field === undefined) continue;
+    const { name } = field;
+    const plain = columnOf(facts, name);
+    if (plain === undefined) continue;
     const mask = await ports.opener?.mask(client, { tenant, table, column: name, text: sealedText(field, plain) });
     if (mask === undefined || mask === null) continue;
     const { stored, indexes, isPlainEmpty } = mask;

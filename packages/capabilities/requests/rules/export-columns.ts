@@ -1,16 +1,19 @@
 import {
   categoryOf,
   columnOf,
+  encryptedName,
   formatPath,
+  isCompanion,
   isPersonalColumn,
   isWithin,
   resolveEdge,
+  type ColumnFacts,
   type DataMap,
   type MappedColumn,
+  type MappedTable,
   type SchemaIndex,
   type TableFacts,
 } from '@safekeep/core';
-import { SEALED_SUFFIX } from './masks.ts';
 
 export type ExportColumnRule = {
   readonly name: string;
@@ -38,20 +41,19 @@ export function exportColumns(
   const withheld: { column: string; reason: string }[] = [];
   const columns: ExportColumnRule[] = [];
   const refersBy = referring(map, schema, table);
-  for (const { name: stored, baseType } of facts.columns) {
-    const field = fieldOf(stored, facts, (name) => mapped?.columns.get(name));
+  for (const column of facts.columns) {
+    const { name: stored, baseType } = column;
+    const field = fieldOf(column, mapped);
+    // A blind index says nothing to the person, and is no column of the user's.
+    if (field === undefined && isCompanion(column, mapped)) continue;
     const name = field?.name ?? stored;
     if (field !== undefined && isCredential(field)) {
       withheld.push({ column: name, reason: 'a credential' });
       continue;
     }
-    if (field === undefined && isMachinery(stored)) {
-      withheld.push({ column: stored, reason: 'an index of encryption' });
-      continue;
-    }
     const sealed = field !== undefined && stored !== field.name;
     // Of a field and its sealed column one is given: the sealed one where it can be opened, for the other is emptied in the end.
-    const twin = sealed ? columnOf(facts, field.name) : columnOf(facts, `${stored}${SEALED_SUFFIX}`);
+    const twin = columnOf(facts, sealed ? field.name : encryptedName(stored));
     const isOpened = canOpen && (sealed ? baseType : twin?.baseType) === 'bytea';
     if (field !== undefined && twin !== undefined && sealed !== isOpened) continue;
     if (sealed && baseType === 'bytea' && !canOpen) {
@@ -71,11 +73,11 @@ export function exportColumns(
   return { columns, withheld };
 }
 
-function fieldOf(stored: string, facts: TableFacts, find: (name: string) => MappedColumn | undefined): MappedColumn | undefined {
-  const own = find(stored);
-  if (own !== undefined || !stored.endsWith(SEALED_SUFFIX)) return own;
-  const plain = stored.slice(0, -SEALED_SUFFIX.length);
-  return columnOf(facts, stored)?.baseType === 'bytea' ? find(plain) : undefined;
+/** What the map says of a column; of one of ciphertext, what it says of the field that is sealed in it. */
+function fieldOf({ name, baseType }: ColumnFacts, mapped: MappedTable | undefined): MappedColumn | undefined {
+  const own = mapped?.columns.get(name);
+  if (own !== undefined || baseType !== 'bytea') return own;
+  return [...(mapped?.columns.values() ?? [])].find((column) => encryptedName(column.name) === name);
 }
 
 /** Passwords, tokens, secrets to sign in with, and what PCI DSS forbids to keep. A fingerprint is the person's own. */
@@ -87,10 +89,6 @@ function isCredential({ categories }: MappedColumn): boolean {
         !isWithin(key, 'user.authorization.biometric') &&
         !isWithin(key, 'user.authorization.biometrics')),
   );
-}
-
-function isMachinery(column: string): boolean {
-  return /_index(_[a-z0-9]+)?$|_blind$|^encryption_key_id$/.test(column);
 }
 
 /** Columns that name a person, with the paths that begin there. */

@@ -1,5 +1,6 @@
 import {
   bareType,
+  encryptedName,
   eraseRefusal,
   isPersonalColumn,
   isWithin,
@@ -57,16 +58,13 @@ type Place = { readonly schema: SchemaIndex; readonly table: TableFacts };
 
 /** Why a column stays that the map says is to stay. */
 export const MAP_KEEPS = 'the map keeps it';
-export const SEALED_SUFFIX = '_encrypted';
 
 export function wholeRowOf({ schema }: Ground, mapped: MappedTable, table: TableFacts): WholeRow {
   const choices: ColumnChoice[] = [];
   const keeps: { column: string; reason: string }[] = [];
   const blocked: { what: string; remedy: string }[] = [];
   for (const column of mapped.columns.values()) {
-    const places = [column.name, `${column.name}${SEALED_SUFFIX}`].filter(
-      (name) => name === column.name || !mapped.columns.has(name),
-    );
+    const places = [column.name, encryptedName(column.name)].filter((name) => name === column.name || !mapped.columns.has(name));
     for (const name of places) {
       const facts = table.columns.find((each) => each.name === name);
       if (facts === undefined) continue;
@@ -297,6 +295,18 @@ function literalsOf(expressions: readonly string[], facts: ColumnFacts): readonl
 function numberTexts(text: string): readonly string[] {
   const number = Number(text);
   return Number.isFinite(number) ? [text, String(number + 1), String(number - 1)] : [text];
+}
+
+/** Whether a value is one that this mask writes. A random UUID looks like any other, and is taken for none. */
+export function isMask(write: Write, value: string | null): boolean {
+  if (value === null || write.to === 'null') return value === null && write.to === 'null';
+  if (write.to === 'value') return value === write.text;
+  if (write.to === 'hash') return value.length === write.length && /^[0-9a-f]+$/.test(value);
+  const { make } = write;
+  if (make.kind !== 'text') return make.kind === 'integer' && /^-\d+$/.test(value);
+  const { before, digits, after } = make;
+  const middle = value.slice(before.length, before.length + digits);
+  return value === `${before}${middle}${after}` && middle.length === digits && /^[0-9a-f]+$/.test(middle);
 }
 
 export function describeWrite(write: Write): string {

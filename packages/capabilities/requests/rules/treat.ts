@@ -1,4 +1,5 @@
 import {
+  encryptedName,
   formatPath,
   isPersonalColumn,
   resolveEdge,
@@ -53,7 +54,7 @@ export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts
     const path = formatPath(edge.path);
     const isOnly = abouts === 1 && isAbout(resolved);
     const belongs = (name: string): boolean => {
-      const column = [...mapped.columns.values()].find((each) => each.name === name || `${each.name}_encrypted` === name);
+      const column = [...mapped.columns.values()].find((each) => each.name === name || encryptedName(each.name) === name);
       if (column === undefined) return false;
       return column.of === null ? isOnly && isPersonalColumn(column) : formatPath(column.of) === path;
     };
@@ -143,6 +144,12 @@ function partialTreatment(
     basis: isShared ? 'rights_of_others' : 'reference',
     choices: [],
   };
+}
+
+/** Rows with the same key are treated alike: all that `treatmentOf` looks at. */
+export function factsKey({ reached, others, kept, held, shell }: RowFacts): string {
+  const ways = reached.map(({ meaning, path }) => `${meaning} ${path}`).join('|');
+  return `${held} ${shell} ${kept !== null} ${others.length === 0} ${ways}`;
 }
 
 /** Tells treatments apart: the same text, the same statement. */

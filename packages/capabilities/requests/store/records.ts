@@ -20,6 +20,21 @@ export async function erasedMarks(client: pg.ClientBase, tenant: string, marks: 
   return rows.map(({ mark }) => mark);
 }
 
+/** Of these persons those whose rows were masked here, with the erasure that did it last. */
+export async function maskedPersons(
+  client: pg.ClientBase,
+  tenant: string,
+  marks: readonly string[],
+): Promise<ReadonlyMap<string, { readonly erasure: string; readonly isHeld: boolean }>> {
+  const { rows } = await client.query<{ mark: string; erasure: string; isHeld: boolean }>(
+    `select distinct on (subject_mark) subject_mark as mark, erasure_id as erasure, state = 'held' as "isHeld" from safekeep.erasures
+      where tenant_id = $1 and subject_mark = any ($2) and mode = 'anonymise' and state not in ('running', 'due')
+      order by subject_mark, erasure_id desc`,
+    [tenant, marks],
+  );
+  return new Map(rows.map(({ mark, ...known }) => [mark, known]));
+}
+
 export type StoredPlan = {
   readonly hash: string;
   readonly type: string;
@@ -185,6 +200,7 @@ export async function insertCalls(
   tenant: string,
   { erasure, calls }: { readonly erasure: ErasureId; readonly calls: readonly Pick<CallRecord, 'place' | 'state'>[] },
 ): Promise<void> {
+  if (calls.length === 0) return;
   await client.query(
     `insert into safekeep.erasure_calls (tenant_id, erasure_id, place, state, tries)
      select $1, $2, call.place, call.state, 0 from unnest($3::text[], $4::text[]) as call (place, state)

@@ -1,4 +1,4 @@
--- $1 oid[]: the schemas. One row per live column, in the order in which the table shows them.
+-- $1 oid[]: the schemas. $2 oid[]: tables that another session holds locked. One row per live column, in the order in which the table shows them.
 -- format_type answers '???' for a type that was dropped, with its column, after the snapshot.
 select
   a.attrelid as "tableOid",
@@ -9,7 +9,8 @@ select
   case when t.typsubscript = 'array_subscript_handler'::regproc then t.typelem end as "elementOid",
   a.attnotnull as "notNull",
   -- A default names no column: without the table's number it prints faster, and without a lock on the table.
-  pg_get_expr(f.adbin, case when a.attgenerated = '' then 0 else f.adrelid end) as "expression",
+  case when a.attgenerated = '' or a.attrelid <> all ($2::oid[])
+    then pg_get_expr(f.adbin, case when a.attgenerated = '' then 0 else f.adrelid end) end as "expression",
   case a.attidentity when 'a' then 'always' when 'd' then 'by-default' end as "identity",
   case a.attgenerated when 's' then 'stored' when 'v' then 'virtual' end as "generated",
   case when a.attcollation <> t.typcollation then array[ln.nspname, l.collname]::text[] end as "collation",

@@ -1,4 +1,4 @@
--- $1 oid[]: the schemas. Keys, foreign keys, checks, exclusions and (from PostgreSQL 18) named NOT NULLs of tables.
+-- $1 oid[]: the schemas. $2 oid[]: tables that another session holds locked. Keys, foreign keys, checks, exclusions and (from PostgreSQL 18) named NOT NULLs of tables.
 --
 -- PostgreSQL 18 added conenforced and conperiod. Inside the lateral subquery an unqualified name means the catalogue's column
 -- where there is one, and else the outer "before_18", so that one text serves every version.
@@ -24,8 +24,8 @@ select
   k.conperiod as "temporal",
   ic.relname::text as "index",
   coalesce(i.indnullsnotdistinct, false) as "nullsNotDistinct",
-  case when k.contype = 'c' then pg_get_expr(k.conbin, k.conrelid) end as "expression",
-  case when k.contype = 'x' then pg_get_constraintdef(k.oid) end as "definition",
+  case when k.contype = 'c' and k.conrelid <> all ($2::oid[]) then pg_get_expr(k.conbin, k.conrelid) end as "expression",
+  case when k.contype = 'x' and k.conrelid <> all ($2::oid[]) then pg_get_constraintdef(k.oid) end as "definition",
   array(
     select o.oprname::text
     from unnest(k.conexclop) with ordinality as operator (oid, place)

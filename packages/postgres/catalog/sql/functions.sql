@@ -1,4 +1,4 @@
--- $1 oid[]: the schemas. The source is hashed by the server: it may be long. A body in standard SQL (BEGIN ATOMIC) is kept
+-- $1 oid[]: the schemas. $2 oid[]: tables that another session holds locked; bodies that read them are not printed. The source is hashed by the server: it may be long. A body in standard SQL (BEGIN ATOMIC) is kept
 -- parsed, without source, and printed from that.
 -- convert_to(x, 'SQL_ASCII') changes no byte; it is the way from text to bytea that cannot fail in any encoding.
 select
@@ -17,7 +17,11 @@ select
   p.proleakproof as "leakproof",
   coalesce(p.proconfig, '{}')::text[] as "config",
   encode(sha256(convert_to(p.prosrc, 'SQL_ASCII')), 'hex') as "sourceSha256",
-  pg_get_function_sqlbody(p.oid) as "sqlBody",
+  case when not exists (
+    select from pg_depend b
+    where b.classid = 'pg_proc'::regclass and b.objid = p.oid
+      and b.refclassid = 'pg_class'::regclass and b.refobjid = any ($2::oid[])
+  ) then pg_get_function_sqlbody(p.oid) end as "sqlBody",
   e.extname::text as "extension",
   d.description as "comment"
 from pg_proc p

@@ -1,4 +1,4 @@
--- $1 oid[]: the schemas. pg_get_indexdef and pg_relation_size answer null for an index that was dropped after the snapshot.
+-- $1 oid[]: the schemas. $2 oid[]: tables that another session holds locked, which are left out. pg_get_indexdef and pg_relation_size answer null for an index that was dropped after the snapshot.
 select
   i.indrelid as "tableOid",
   ic.oid,
@@ -32,5 +32,6 @@ join pg_am m on m.oid = ic.relam
 left join pg_inherits h on h.inhrelid = ic.oid
 left join pg_class parent on parent.oid = h.inhparent
 where c.relnamespace = any ($1::oid[])
+  and c.oid <> all ($2::oid[])
   and c.relkind in ('r', 'p', 'm')
 order by i.indrelid, ic.relname

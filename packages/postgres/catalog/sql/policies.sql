@@ -1,4 +1,4 @@
--- $1 oid[]: the schemas. Role 0 stands for PUBLIC.
+-- $1 oid[]: the schemas. $2 oid[]: tables that another session holds locked, which are left out. Role 0 stands for PUBLIC.
 select
   p.polrelid as "tableOid",
   p.oid,
@@ -16,4 +16,11 @@ select
 from pg_policy p
 join pg_class c on c.oid = p.polrelid
 where c.relnamespace = any ($1::oid[])
+  and c.oid <> all ($2::oid[])
+  -- What a condition asks of another table is printed under a lock on that one.
+  and not exists (
+    select from pg_depend x
+    where x.classid = 'pg_policy'::regclass and x.objid = p.oid
+      and x.refclassid = 'pg_class'::regclass and x.refobjid = any ($2::oid[])
+  )
 order by p.polrelid, p.polname

@@ -1,4 +1,4 @@
--- $1 oid[]: the schemas. Rewrite rules that somebody wrote; the one that makes a view a view is its definition.
+-- $1 oid[]: the schemas. $2 oid[]: tables that another session holds locked, which are left out. Rewrite rules that somebody wrote; the one that makes a view a view is its definition.
 select
   r.ev_class as "tableOid",
   r.oid,
@@ -10,5 +10,6 @@ select
 from pg_rewrite r
 join pg_class c on c.oid = r.ev_class
 where c.relnamespace = any ($1::oid[])
+  and c.oid <> all ($2::oid[])
   and r.rulename <> '_RETURN'
 order by r.ev_class, r.rulename

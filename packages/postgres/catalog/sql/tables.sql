@@ -1,4 +1,5 @@
--- $1 oid[]: the schemas. One row per table, view, materialized view and foreign table.
+-- $1 oid[]: the schemas. $2 oid[]: tables that another session holds locked. One row per table, view, materialized view and
+-- foreign table.
 select
   c.oid,
   n.nspname::text as "schema",
@@ -18,10 +19,11 @@ select
     as "replicaIdentity",
   c.reltuples::float8 as "rowEstimate",
   c.relpages as "pages",
-  case when c.relkind in ('r', 'm') then pg_table_size(c.oid)::float8 end as "sizeBytes",
+  case when c.relkind in ('r', 'm') and c.oid <> all ($2::oid[]) then pg_table_size(c.oid)::float8 end as "sizeBytes",
   coalesce(c.reloptions, '{}')::text[] as "options",
   case when c.relkind = 'p' then pg_get_partkeydef(c.oid) end as "partitionKey",
-  case when c.relispartition then pg_get_expr(c.relpartbound, c.oid) end as "bound",
+  -- A bound names no column: the table's number only makes it wait for a lock.
+  case when c.relispartition then pg_get_expr(c.relpartbound, case when c.oid = any ($2::oid[]) then 0 else c.oid end) end as "bound",
   c.relispartition as "isPartition",
   array(
     select json_build_object('oid', p.oid::int8, 'schema', pn.nspname, 'table', p.relname)

@@ -1,4 +1,4 @@
--- $1 oid[]: the schemas. Bits of tgtype as in PostgreSQL's pg_trigger.h. Internal triggers (those of foreign keys) are left out.
+-- $1 oid[]: the schemas. $2 oid[]: tables that another session holds locked, which are left out. Bits of tgtype as in PostgreSQL's pg_trigger.h. Internal triggers (those of foreign keys) are left out.
 select
   t.tgrelid as "tableOid",
   t.oid,
@@ -21,5 +21,6 @@ join pg_class c on c.oid = t.tgrelid
 join pg_proc f on f.oid = t.tgfoid
 join pg_namespace fn on fn.oid = f.pronamespace
 where c.relnamespace = any ($1::oid[])
+  and c.oid <> all ($2::oid[])
   and not t.tgisinternal
 order by t.tgrelid, t.tgname

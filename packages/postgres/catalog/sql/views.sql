@@ -1,9 +1,9 @@
--- $1 oid[]: the schemas. A dependency without a column stands for the whole table (count(*), a whole-row reference).
+-- $1 oid[]: the schemas. $2 oid[]: tables that another session holds locked, and all views over them. A dependency without a column stands for the whole table (count(*), a whole-row reference).
 select
   c.oid as "tableOid",
   -- pg_relation_size locks the view and so sees the newest state: null when it was dropped after the snapshot, where
   -- pg_get_viewdef would fail.
-  case when pg_relation_size(c.oid) is not null then pg_get_viewdef(c.oid) end as "definition",
+  case when c.oid = any ($2::oid[]) then null when pg_relation_size(c.oid) is not null then pg_get_viewdef(c.oid) end as "definition",
   array(
     select json_build_object('schema', sn.nspname, 'table', s.relname, 'column', a.attname)
     from pg_rewrite r
