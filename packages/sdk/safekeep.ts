@@ -239,7 +239,7 @@ async function sealColumns(keys: DataKeys, fields: Fields, { table, values }: Co
     const numbers = isTakenOut ? [] : await compoundNumbers(keys, compound, [parts.map(({ column }) => values[column])]);
     rows.push({ [index.column]: numbers[0] ?? null });
   }
-  return Object.assign({}, ...rows);
+  return Object.fromEntries(rows.flatMap((row) => Object.entries(row)));
 }
 
 type Terms = { readonly table: string; readonly terms: Readonly<Record<string, unknown>> };

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Field } from '../model.ts';
 
 /** Who changes rows when a column is encrypted, as the audit log names it. */
-export const ACTOR = 'safekeep:encryption';
+const ACTOR = 'safekeep:encryption';
 
 /**
  * A transaction of the tenant in which values are read and written as text in one form, and in which our triggers know the
