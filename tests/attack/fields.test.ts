@@ -94,6 +94,11 @@ test('a value opens for its own tenant, field and key only: in the SDK, and in S
 
   const opened = async (client: pg.PoolClient): Promise<unknown> =>
     (await client.query('select safekeep.open_value($1) as value', [sealed])).rows[0]?.value;
+  const openedAs = (tenant: string): Promise<unknown> =>
+    within(async (client) => {
+      await unlock(client, { tenant, keys });
+      return await opened(client);
+    });
   assert.equal(await openedAs('default'), 'person7@example.org');
   // Whoever unlocks what is another's sees nothing of it, and setting the tenant by hand changes nothing.
   assert.equal(await openedAs('other'), null);
