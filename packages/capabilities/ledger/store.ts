@@ -1,10 +1,23 @@
 import type pg from 'pg';
-import type { Queryable } from '@safekeep/postgres';
+import { together, type Queryable } from '@safekeep/postgres';
 import type { OperationId, Receipt, Seen, SeenHead } from './model.ts';
 
 export async function begin(client: pg.ClientBase, tenant: string): Promise<void> {
   await client.query('begin');
   await client.query("select pg_catalog.set_config('safekeep.tenant', $1, true)", [tenant]);
+}
+
+/**
+ * Begins a transaction of the tenant. Until it ends the operation counts as being carried out; false where somebody else carries
+ * it out.
+ */
+export async function beginOperation(client: pg.ClientBase, tenant: string, id: OperationId): Promise<boolean> {
+  const [, , taken] = await together(client, [
+    async () => await client.query('begin'),
+    async () => await client.query("select pg_catalog.set_config('safekeep.tenant', $1, true)", [tenant]),
+    () => takeOperation(client, id),
+  ]);
+  return taken;
 }
 
 export async function commit(client: pg.ClientBase): Promise<void> {

@@ -131,6 +131,8 @@ function ledgerOf(options: LedgerOptions, lock: WriterLock, found: Found): Ledge
   const { directory, clock } = options;
   const { key } = found;
   let tail = found.tail;
+  /** The last line that was written by this process. */
+  let last: (Place & { readonly endBytes: number }) | undefined;
   /** Only while the lock is held. */
   const write = async (entries: readonly NewEntry[]): Promise<readonly Receipt[]> => {
     const at = clock.now().toISOString();
@@ -139,6 +141,7 @@ function ledgerOf(options: LedgerOptions, lock: WriterLock, found: Found): Ledge
     const place: Place = { segment: tail.segment, atBytes: tail.sizeBytes };
     const heads: Head[] = [];
     tail = await writeLines(directory, tail, dated, (head) => heads.push(head));
+    last = entries.length === 1 ? { ...place, endBytes: tail.sizeBytes } : undefined;
     const copied = await copyNow(options);
     // There is one head for each entry, and an id was held against the pattern of one when it was written.
     return heads.map((head, number) => ({ ...head, ledger: key.ledger, id: dated[number]?.id as OperationId, place, copied }));
@@ -161,7 +164,9 @@ function ledgerOf(options: LedgerOptions, lock: WriterLock, found: Found): Ledge
   const end = async ({ intent, place }: Begun, ending: Ending): Promise<boolean> => {
     const { id, tenant, operation, counts, ids } = intent;
     return await locked(async () => {
-      if (await hasEnded(directory, { id, place })) return false;
+      const isLast = tail.segment === last?.segment && tail.sizeBytes === last.endBytes && place.atBytes === last.atBytes;
+      // Nothing was written behind its beginning, by anybody.
+      if (!isLast && (await hasEnded(directory, { id, place }))) return false;
       await write([{ id, tenant, operation, counts, ids, ...ending }]);
       return true;
     });

@@ -1,9 +1,9 @@
 import type pg from 'pg';
 import { newId, type Clock } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
-import type { NewIntent, OperationId, Receipt } from '../model.ts';
-import { begin, commit, insertHead, rollback, takeOperation, wasCommitted } from '../store.ts';
-import type { Ledger, Resolution } from './open-ledger.ts';
+import type { NewIntent, OperationId } from '../model.ts';
+import { beginOperation, commit, insertHead, rollback, wasCommitted } from '../store.ts';
+import type { Begun, Ledger, Resolution } from './open-ledger.ts';
 
 export type RecordedGround = {
   readonly database: Database;
@@ -21,23 +21,25 @@ export type Outcome<Result> = { readonly result: Result; readonly counts: NewInt
 /**
  * Destroys something in one transaction, with the ledger before and after: the intent is on disk before `destroy` is called,
  * and the transaction leaves a trace of it that is committed with the work or not at all. So whatever dies when, `recoverIntents`
- * can tell what happened. `destroy` asks `heldBy` itself, with the client it is given; where it throws nothing was destroyed.
+ * can tell what happened. A plan that rests on rows is made in the same transaction, before the intent. `destroy` asks `heldBy`
+ * itself, with the client it is given; where it throws nothing was destroyed.
  */
 export async function runRecorded<Result>(
   { database, ledger, tenant, clock }: RecordedGround,
-  plan: Plan,
+  plan: Plan | ((client: pg.ClientBase) => Promise<Plan>),
   destroy: (client: pg.ClientBase, id: OperationId) => Promise<Outcome<Result>>,
 ): Promise<{ readonly id: OperationId; readonly result: Result }> {
   const id = newId<'operation'>();
-  const intent: NewIntent = { kind: 'intent', id, tenant, ...plan };
   const made = await database.withClient(async (client) => {
-    await begin(client, tenant);
-    let attempt: { readonly receipt: Receipt; readonly outcome: Outcome<Result> } | { readonly error: unknown };
-    let receipt: Receipt | undefined;
+    const isTaken = await beginOperation(client, tenant, id);
+    let attempt: { readonly begun: Begun; readonly outcome: Outcome<Result> } | { readonly error: unknown };
+    let begun: Begun | undefined;
     try {
-      if (!(await takeOperation(client, id))) throw new Error('A new operation is carried out by somebody else');
-      receipt = await ledger.append(intent);
-      attempt = { receipt, outcome: await destroy(client, id) };
+      if (!isTaken) throw new Error('A new operation is carried out by somebody else');
+      const intent: NewIntent = { kind: 'intent', id, tenant, ...(typeof plan === 'function' ? await plan(client) : plan) };
+      const receipt = await ledger.append(intent);
+      begun = { intent, place: receipt.place };
+      attempt = { begun, outcome: await destroy(client, id) };
       await insertHead(client, tenant, { receipt, at: clock.now() });
     } catch (error) {
       attempt = { error };
@@ -50,7 +52,7 @@ export async function runRecorded<Result>(
         throw attempt.error;
       }
       // Only now: until the transaction is over the intent is being carried out.
-      if (receipt !== undefined) await ledger.end({ intent, place: receipt.place }, { kind: 'abandoned', reason: 'rolled-back' });
+      if (begun !== undefined) await ledger.end(begun, { kind: 'abandoned', reason: 'rolled-back' });
       return attempt;
     }
     // Where the connection breaks here nobody knows whether it was committed: the intent stays open for recoverIntents.
@@ -58,7 +60,7 @@ export async function runRecorded<Result>(
     return attempt;
   });
   if ('error' in made) throw made.error;
-  await ledger.end({ intent, place: made.receipt.place }, { kind: 'done', counts: made.outcome.counts });
+  await ledger.end(made.begun, { kind: 'done', counts: made.outcome.counts });
   return { id, result: made.outcome.result };
 }
 
@@ -74,10 +76,9 @@ export async function recoverIntents({
   const ended = await ledger.recover(async (intent): Promise<Resolution> => {
     if (intent.tenant !== tenant) return { kind: 'open' };
     return await database.withClient(async (client) => {
-      await begin(client, tenant);
       // An entry's id was held against the pattern of one when it was written.
       const id = intent.id as OperationId;
-      const isDead = await takeOperation(client, id);
+      const isDead = await beginOperation(client, tenant, id);
       const resolution: Resolution = !isDead
         ? { kind: 'open' }
         : (await wasCommitted(client, tenant, id))

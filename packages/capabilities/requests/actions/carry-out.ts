@@ -1,6 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type pg from 'pg';
-import { codeOf, findTable } from '@safekeep/postgres';
+import { codeOf, findTable, together } from '@safekeep/postgres';
 import type { Ledger } from '../../ledger/index.ts';
 import type { ErasureId } from '../model.ts';
 import { inOrderOfReference } from '../rules/graph.ts';
@@ -85,29 +86,63 @@ export async function carryOut(
   for (const { table, rows } of found.tables)
     counts.set(table, { before: rows.length, deleted: 0, masked: 0, detached: 0, kept: 0 });
   const tree = new MerkleTree();
-  addLeaves(found, decision, { tree, key: keys.leaf });
-  const processed = new Map<string, Rows[]>();
-  const written: Written[] = [];
-  for (const group of decision.groups.filter(({ treatment }) => treatment.action !== 'delete')) {
-    onTable?.(group.rows.table);
-    const { rows, treatment, writes } = group;
+  const [written] = await Promise.all([
+    updateAll(client, decision, { counts, hashKey: keys.hash, onTable }),
+    // While the server writes: the texts are those that were read before.
+    setImmediate().then(() => addLeaves(found, decision, { tree, key: keys.leaf })),
+  ]);
+  await deleteAll(client, ground, decision, { counts, onTable });
+  const processed = Map.groupBy(
+    written.map(({ rows }) => rows),
+    ({ table }) => table,
+  );
+  await together(client, [
+    () => refusing('', () => setConstraintsNow(client)),
+    ...written
+      .filter(({ rows }) => canBeUndone(ground, rows.table))
+      .map((each) => async () => {
+        if ((await countUnlike(client, each)) > 0) throw new NotKept(each.rows.table);
+      }),
+    ...found.tables
+      .filter(({ isCut }) => !isCut)
+      .map(
+        ({ table }) =>
+          () =>
+            lookForNew(client, found, table, { processed, counts }),
+      ),
+  ]);
+  return { counts, tree: { count: tree.size, root: tree.root().toString('base64') } };
+}
+
+/** Masks and detaches, a statement for each group; what was written, and groups that stay as they are with nothing written. */
+async function updateAll(
+  client: pg.ClientBase,
+  { groups }: Decision,
+  {
+    counts,
+    hashKey,
+    onTable,
+  }: {
+    readonly counts: Map<string, TableCounts>;
+    readonly hashKey: KeyObject;
+    readonly onTable: ((table: string) => void) | undefined;
+  },
+): Promise<readonly Written[]> {
+  const staying = groups.filter(({ treatment }) => treatment.action !== 'delete');
+  for (const { rows, treatment } of staying) {
+    onTable?.(rows.table);
     const count = countsOf(counts, rows.table);
     count[treatment.action === 'mask' ? 'masked' : treatment.action === 'detach' ? 'detached' : 'kept'] += rows.keys.length;
-    if (writes.length === 0) {
-      noteProcessed(processed, rows);
-      continue;
-    }
-    const done = await refusing(rows.table, () => updateRows(client, rows, { writes, hashKey: keys.hash }));
-    if (done.count !== rows.keys.length) throw new Changed(rows.table);
-    written.push(done.written);
-    noteProcessed(processed, done.written.rows);
   }
-  await deleteAll(client, ground, decision, { counts, onTable });
-  await refusing('', () => setConstraintsNow(client));
-  for (const each of written)
-    if (canBeUndone(ground, each.rows.table) && (await countUnlike(client, each)) > 0) throw new NotKept(each.rows.table);
-  await lookForNew(client, found, { processed, counts });
-  return { counts, tree: { count: tree.size, root: tree.root().toString('base64') } };
+  return await together(
+    client,
+    staying.map(({ rows, writes }) => async (): Promise<Written> => {
+      if (writes.length === 0) return { rows, writes, perRow: [] };
+      const done = await refusing(rows.table, () => updateRows(client, rows, { writes, hashKey }));
+      if (done.count !== rows.keys.length) throw new Changed(rows.table);
+      return done.written;
+    }),
+  );
 }
 
 /** Rows came or went while the transaction ran. */
@@ -193,25 +228,22 @@ type Dealt = { readonly processed: ReadonlyMap<string, readonly Rows[]>; readonl
  * Counts again: rows of the person that are not among those that were dealt with have been added in the meantime. Where no row
  * lost its reference the number says it; else they are looked for one by one.
  */
-async function lookForNew(client: pg.ClientBase, found: Survey, { processed, counts }: Dealt): Promise<void> {
-  for (const { table, isCut } of found.tables) {
-    if (isCut) continue;
-    const asked = rowsOf(found.reach, table, found.person.key);
-    const { before = 0, deleted = 0, detached = 0, masked = 0 } = counts.get(table) ?? {};
-    const isCountable = detached === 0 && (masked === 0 || asked.edges.length === 1);
-    const statement = asked.select(isCountable ? 'count(*)::text' : '1::text');
-    if (statement === undefined) continue;
-    const { text, parameters } = statement;
-    if (isCountable) {
-      const counted = await arrays(client, text, parameters);
-      if (Number(counted[0]?.[0] ?? 0) > before - deleted) throw new Changed(table);
-      continue;
-    }
-    const known = (processed.get(table) ?? []).filter(({ keys }) => keys.length > 0);
-    const others = known.map((rows) => ` and not coalesce(${isOneOf(rows.identity, 't', rows.keys, parameters)}, false)`).join('');
-    const rows = await arrays(client, `${text}${others} limit 1`, parameters);
-    if (rows.length > 0) throw new Changed(table);
+async function lookForNew(client: pg.ClientBase, found: Survey, table: string, { processed, counts }: Dealt): Promise<void> {
+  const asked = rowsOf(found.reach, table, found.person.key);
+  const { before = 0, deleted = 0, detached = 0, masked = 0 } = counts.get(table) ?? {};
+  const isCountable = detached === 0 && (masked === 0 || asked.edges.length === 1);
+  const statement = asked.select(isCountable ? 'count(*)::text' : '1::text');
+  if (statement === undefined) return;
+  const { text, parameters } = statement;
+  if (isCountable) {
+    const counted = await arrays(client, text, parameters);
+    if (Number(counted[0]?.[0] ?? 0) > before - deleted) throw new Changed(table);
+    return;
   }
+  const known = (processed.get(table) ?? []).filter(({ keys }) => keys.length > 0);
+  const others = known.map((rows) => ` and not coalesce(${isOneOf(rows.identity, 't', rows.keys, parameters)}, false)`).join('');
+  const rows = await arrays(client, `${text}${others} limit 1`, parameters);
+  if (rows.length > 0) throw new Changed(table);
 }
 
 async function refusing<Result>(table: string, run: () => Promise<Result>): Promise<Result> {
@@ -229,10 +261,4 @@ function countsOf(counts: Map<string, TableCounts>, table: string): TableCounts 
   const known = counts.get(table);
   if (known === undefined) throw new Error('Every table of a survey has its counts');
   return known;
-}
-
-function noteProcessed(processed: Map<string, Rows[]>, rows: Rows): void {
-  const known = processed.get(rows.table);
-  if (known === undefined) processed.set(rows.table, [rows]);
-  else known.push(rows);
 }

@@ -1,10 +1,11 @@
 import type pg from 'pg';
 import { encryptedName, isCompanion, isMappable } from '@safekeep/core';
+import { together } from '@safekeep/postgres';
 import { formatPerson, heldBy, type AskedRow, type Person, type StandingHold } from '../../holds/index.ts';
 import type { Ledger } from '../../ledger/index.ts';
 import type { Blocked, ErasureMode, RowKey } from '../model.ts';
 import type { Write } from '../rules/masks.ts';
-import { treatmentKey, treatmentOf, type RowFacts, type Treatment } from '../rules/treat.ts';
+import { factsKey, treatmentKey, treatmentOf, type RowFacts, type Treatment } from '../rules/treat.ts';
 import { chooseWrites, referredTo, type Rows } from '../store/act.ts';
 import { erasedMarks, hasStandingHolds } from '../store/records.ts';
 import type { PersonRow } from '../store/rows.ts';
@@ -52,21 +53,15 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
   const groups: Group[] = [];
   const problems: Blocked[] = [...blocked];
   for (const table of found.tables) {
-    const treated = table.rows.map((row) => ({
-      row,
-      treatment: treatmentOf(table.policy, { ...factsOf(row), shell: shells.has(row) }, options.mode),
-    }));
-    for (const same of Map.groupBy(treated, ({ treatment }) => treatmentKey(treatment)).values()) {
-      const treatment = same[0]?.treatment;
-      if (treatment === undefined) continue;
+    for (const { treatment, same } of alikeRows(table, options.mode, (row) => ({ ...factsOf(row), shell: shells.has(row) }))) {
       const rows = rowsFor(
         table,
-        same.map(({ row }) => row.key),
+        same.map(({ key }) => key),
       );
       const choices = await sealedChoices(client, ground, table, treatment.choices);
       const { writes, unmaskable } = await chooseWrites(client, rows, choices);
       problems.push(...unmaskable.map(({ what, columns }) => unmaskableProblem(table.table, rows.keys.length, what, columns)));
-      const untils = same.flatMap(({ row }) => row.kept?.until ?? []).toSorted();
+      const untils = same.flatMap(({ kept }) => kept?.until ?? []).toSorted();
       groups.push({ rows, treatment, writes, until: treatment.basis === 'hold' ? null : (untils.at(-1) ?? null) });
     }
     const isTouched = groups.some(({ rows, treatment }) => rows.table === table.table && treatment.action !== 'keep');
@@ -75,6 +70,26 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
     problems.push(...unmappedColumns(table, isTouched));
   }
   return { groups, holds, blocked: problems, setNull };
+}
+
+/** The rows of a table by what becomes of them. Most are alike, and it is worked out once for all that are. */
+function alikeRows(
+  { policy, rows }: SurveyedTable,
+  mode: ErasureMode,
+  factsOf: (row: PersonRow) => RowFacts,
+): readonly { readonly treatment: Treatment; readonly same: readonly PersonRow[] }[] {
+  const byFacts = new Map<string, { readonly treatment: Treatment; readonly same: PersonRow[] }>();
+  for (const row of rows) {
+    const facts = factsOf(row);
+    const key = factsKey(facts);
+    const known = byFacts.get(key);
+    if (known === undefined) byFacts.set(key, { treatment: treatmentOf(policy, facts, mode), same: [row] });
+    else known.same.push(row);
+  }
+  const byTreatment = Map.groupBy(byFacts.values(), ({ treatment }) => treatmentKey(treatment));
+  return [...byTreatment.values()].flatMap(([first, ...more]) =>
+    first === undefined ? [] : [{ treatment: first.treatment, same: [first, ...more].flatMap(({ same }) => same) }],
+  );
 }
 
 function rowsFor({ table, policy, identity }: SurveyedTable, keys: readonly RowKey[]): Rows {
@@ -119,8 +134,12 @@ async function askHolds(
   { person, tables }: Survey,
 ): Promise<{ readonly holds: readonly StandingHold[]; readonly heldRows: ReadonlySet<PersonRow> }> {
   // From here on no hold can be placed until the transaction ends; where none stands, rows need not be asked about.
-  const whole = await heldBy(client, tenant, { people: [person], rows: [] });
-  if (!(await hasStandingHolds(client, tenant))) return { holds: whole, heldRows: new Set() };
+  const [whole, areStanding] = await together(client, [
+    () => heldBy(client, tenant, { people: [person], rows: [] }),
+    // Behind the lock, which is the first thing that the other sends.
+    () => hasStandingHolds(client, tenant),
+  ]);
+  if (!areStanding) return { holds: whole, heldRows: new Set() };
   const asked = new Map<AskedRow, PersonRow>();
   for (const { table, identity, policy, rows } of tables) {
     const isKey = identity.kind === 'key' && policy.facts.primaryKey !== null;
@@ -199,7 +218,7 @@ async function findShells(
                   },
           },
         );
-        if (referred.length === 0 || detachesAll(found, from, foreignKey.columns, { factsOf, mode })) continue;
+        if (referred.length === 0 || detachesAll(found, from, foreignKey.columns, { factsOf, mode, shells })) continue;
         if (foreignKey.onDelete === 'set-null' || foreignKey.onDelete === 'set-default') {
           setNull.set(`${from} ${foreignKey.name}`, { table: from, rows: referred.length, foreignKey: foreignKey.name });
           continue;
@@ -243,17 +262,25 @@ function unmappedReference(
   };
 }
 
-/** Whether every row of the person in that table loses this very reference before anything is deleted. */
+/** Whether every row of the person in that table that stays, be it empty, loses this very reference before anything is deleted. */
 function detachesAll(
   found: Survey,
   table: string,
   columns: readonly string[],
-  { factsOf, mode }: { readonly factsOf: (row: PersonRow) => Omit<RowFacts, 'shell'>; readonly mode: ErasureMode },
+  {
+    factsOf,
+    mode,
+    shells,
+  }: {
+    readonly factsOf: (row: PersonRow) => Omit<RowFacts, 'shell'>;
+    readonly mode: ErasureMode;
+    readonly shells: ReadonlySet<PersonRow>;
+  },
 ): boolean {
   const surveyed = found.tables.find((each) => each.table === table);
   if (surveyed === undefined || surveyed.isCut) return false;
   const stays = surveyed.rows
-    .map((row) => treatmentOf(surveyed.policy, { ...factsOf(row), shell: false }, mode))
+    .map((row) => treatmentOf(surveyed.policy, { ...factsOf(row), shell: shells.has(row) }, mode))
     .filter(({ action }) => action !== 'delete');
   return stays.length > 0 && stays.every(({ choices }) => choices.some(({ column, fixed }) => fixed && columns.includes(column)));
 }

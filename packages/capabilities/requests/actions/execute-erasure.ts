@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { newId, parseId, SafekeepError } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf, together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
 import type { CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';
@@ -50,10 +50,12 @@ export async function executeErasure(
   options: ExecuteOptions = {},
 ): Promise<ErasureDone> {
   const { tenant, database } = ground;
-  const { taken, plan } = await inTransaction(database, { tenant }, async (client) => ({
-    taken: await readErasures(client, tenant, { planHash: approval.hash }),
-    plan: await findPlan(client, tenant, approval.hash),
-  }));
+  const [taken, plan] = await inTransaction(database, { tenant }, (client) =>
+    together(client, [
+      () => readErasures(client, tenant, { planHash: approval.hash }),
+      () => findPlan(client, tenant, approval.hash),
+    ]),
+  );
   const resumed = taken.find(({ state }) => state === 'running' || state === 'committed' || state === 'outside');
   // Somebody has begun this before: a crash may have left its intent open.
   if (resumed !== undefined) await recoverIntents(ground);
@@ -151,24 +153,26 @@ async function retried<Result>(run: () => Promise<Result>): Promise<Result> {
 type Whole = { readonly stored: StoredPlan; readonly approval: Approval; readonly progress: ChunkProgress | undefined };
 
 async function runWhole(ground: ErasureGround, order: ErasureOrder, { stored, approval, progress }: Whole): Promise<ErasureRecord> {
-  const { tenant, database } = ground;
-  const { marks, ids } = await inTransaction(database, { tenant }, async (client) => ({
-    marks: await identityMarks(client, ground, order),
-    ids: await sequenceIds(client, ground, Object.keys(stored.counts)),
-  }));
   const outcome = await runRecorded(
     ground,
-    {
-      operation: 'erasure',
-      marks,
-      counts: stored.counts,
-      ids: {
-        plan: stored.hash,
-        mode: stored.mode,
-        type: order.person.type.slice(0, 100),
-        ...ids,
-        ...(progress === undefined ? {} : { erasure: progress.erasure }),
-      },
+    async (client) => {
+      const [, , marks] = await together(client, [
+        () => prepareSession(client, ground.tenant),
+        () => setLockTimeout(client),
+        () => identityMarks(client, ground, order),
+      ]);
+      return {
+        operation: 'erasure',
+        marks,
+        counts: stored.counts,
+        ids: {
+          plan: stored.hash,
+          mode: stored.mode,
+          type: order.person.type.slice(0, 100),
+          ...(await sequenceIds(client, ground, Object.keys(stored.counts))),
+          ...(progress === undefined ? {} : { erasure: progress.erasure }),
+        },
+      };
     },
     async (client, operation) => {
       const record = await eraseWithin(client, ground, order, { stored, approval, progress, operation });
@@ -187,8 +191,6 @@ async function eraseWithin(
 ): Promise<ErasureRecord> {
   const { tenant, clock, ports } = ground;
   const id = erasureIdOf(progress?.erasure ?? operation);
-  await prepareSession(client, tenant);
-  await setLockTimeout(client);
   const made = await makePlan(client, ground, order, {
     lock: true,
     limit: rowsAtOnce(ground),
@@ -220,17 +222,21 @@ async function eraseWithin(
     startedAt: clock.now(),
     finishedAt: null,
   };
-  if (progress === undefined) await insertErasure(client, tenant, record);
-  else
-    await updateErasure(client, tenant, id, { state: 'committed', progress: null, certificate: record.certificate, holds: held });
   const calls = made.plan.externalCopies.filter(
     ({ state, kind }) => kind !== 'recipient' && (state === 'will-be-told' || state === 'by-hand'),
   );
-  await insertCalls(client, tenant, {
-    erasure: id,
-    calls: calls.map(({ place, state }) => ({ place, state: state === 'by-hand' ? 'by-hand' : 'pending' })),
-  });
-  await dropPlans(client, tenant, { type: order.person.type, key: formatKey(order.person.key) });
+  await together(client, [
+    () =>
+      progress === undefined
+        ? insertErasure(client, tenant, record)
+        : updateErasure(client, tenant, id, { state: 'committed', progress: null, certificate: record.certificate, holds: held }),
+    () =>
+      insertCalls(client, tenant, {
+        erasure: id,
+        calls: calls.map(({ place, state }) => ({ place, state: state === 'by-hand' ? 'by-hand' : 'pending' })),
+      }),
+    () => dropPlans(client, tenant, { type: order.person.type, key: formatKey(order.person.key) }),
+  ]);
   return record;
 }
 

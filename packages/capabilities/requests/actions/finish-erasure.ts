@@ -11,12 +11,13 @@ import type { Signed } from '../rules/certificate.ts';
 import { treatmentOf } from '../rules/treat.ts';
 import { countUnlike } from '../store/act.ts';
 import { updateErasure, type ErasureRecord, type ErasureState } from '../store/records.ts';
-import { analyze, deadRows } from '../store/residue.ts';
+import { deadRows } from '../store/residue.ts';
 import { loadRows, rowsOf } from '../store/rows.ts';
 import { inTransaction } from '../store/session.ts';
 import { followPaths, identityOf, tableOf, type Reach } from '../store/traverse.ts';
 import { tellOutside } from './outside.ts';
 import { soundGraph, type ErasureGround } from './ground.ts';
+import { freshenStatistics } from './statistics.ts';
 import { policies } from './survey.ts';
 
 export type FinishOptions = { readonly vacuum?: boolean };
@@ -47,7 +48,7 @@ export async function finishErasure(
     ...(await newRows(client, ground, { person, subject, record })),
     ...(await recheckParts(client, ground, scope)),
   ]);
-  await freshenStatistics(ground, tables, options);
+  await freshenStatistics(ground, { counts: draft.document.tables, others: tables }, options);
   const externalCopies = await tellOutside(ground, { record, person, copies: draft.document.externalCopies });
   const dead = await inTransaction(database, { tenant }, (client) => deadRows(client, tables));
   const state = stateOf(record, found, externalCopies);
@@ -169,7 +170,12 @@ async function newRows(
       candidates.filter(({ to }) => to === 'null' || (fixed && to === 'value')).slice(0, 1),
     );
     const target = { table, facts, identity: identityOf(facts), keys: touched.map(({ key }) => key) };
-    const unlike = record.mode === 'delete' ? touched.length : await countUnlike(client, { rows: target, writes, perRow: [] });
+    // Of what was to be deleted an empty row may stay, because rows that stay refer to it. Where no mask is the same each time, the
+    // number says it.
+    const unlike =
+      writes.length === 0
+        ? touched.length - maskedIn(record, table)
+        : await countUnlike(client, { rows: target, writes, perRow: [] });
     if (unlike > 0)
       found.push({
         place: table,
@@ -179,6 +185,13 @@ async function newRows(
       });
   }
   return found;
+}
+
+/** How many rows of a table the erasure left masked. */
+function maskedIn({ certificate }: ErasureRecord, table: string): number {
+  // Written in the erasing transaction.
+  const { document } = certificate as Draft;
+  return document.tables.filter((each) => each.table === table).reduce((sum, { masked }) => sum + masked, 0);
 }
 
 function reachOfKey({
@@ -192,21 +205,6 @@ function reachOfKey({
   const isKnown = values.every((value) => value !== undefined);
   // What is not known stands for no row.
   return { graph, schema, tenant, values: new Map([[PERSON, isKnown ? [values.map(String)] : []]]) };
-}
-
-async function freshenStatistics(
-  { database }: ErasureGround,
-  tables: readonly string[],
-  { vacuum = false }: FinishOptions,
-): Promise<void> {
-  await database.withClient(async (client) => {
-    try {
-      await analyze(client, [...new Set(tables)], { vacuum });
-    } catch (error) {
-      // Only the owner may: where the login is not, the residue report says what is still there.
-      if (codeOf(error) !== '42501') throw error;
-    }
-  });
 }
 
 async function writeCertificate(directory: string, signed: Signed<CertificateBody>): Promise<string> {

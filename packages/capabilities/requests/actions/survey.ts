@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { SafekeepError, type Subject } from '@safekeep/core';
+import { together } from '@safekeep/postgres';
 import type { Person } from '../../holds/index.ts';
 import { policyOf, type TablePolicy } from '../rules/treat.ts';
-import { followPaths, identityOf, tableOf, type Reach } from '../store/traverse.ts';
+import { followFrom, identityOf, personRow, tableOf, type Reach } from '../store/traverse.ts';
 import { loadRows, rowsOf, type PersonRow } from '../store/rows.ts';
 import { hiddenTables } from '../store/session.ts';
 import { soundGraph, type Ground } from './ground.ts';
@@ -48,19 +49,25 @@ export async function survey(
 ): Promise<Survey> {
   const { map, schema, clock } = ground;
   const graph = soundGraph(ground, subject);
-  const reach = await followPaths(client, { graph, schema, key: person.key, tenant: ground.tenant }, options);
-  if (reach === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
+  const start = { graph, schema, key: person.key, tenant: ground.tenant };
   const names = [...graph.edgesOf.keys()].filter((table) => options.without?.has(table) !== true).toSorted();
-  const hidden = await hiddenTables(client, names);
+  const [own, hidden] = await together(client, [() => personRow(client, start, options.lock), () => hiddenTables(client, names)]);
+  if (own === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
   if (hidden.length > 0) throw new SafekeepError('rows-hidden', { tables: hidden.join(', ') });
+  const reach = await followFrom(client, { ...start, own }, options);
+  options.signal?.throwIfAborted();
+  const load = { map, reach, person, now: clock.now() };
+  const limit = Number.isFinite(options.limit) ? options.limit + 1 : options.limit;
+  const asking = { limit, lock: options.lock, withText: options.lock };
+  const loaded = await together(
+    client,
+    names.map((table) => () => loadRows(client, load, rowsOf(reach, table, person.key), asking)),
+  );
   const tables: SurveyedTable[] = [];
-  for (const table of names) {
-    options.signal?.throwIfAborted();
-    const asked = rowsOf(reach, table, person.key);
-    const limit = Number.isFinite(options.limit) ? options.limit + 1 : options.limit;
-    const load = { map, reach, person, now: clock.now() };
-    const found = await loadRows(client, load, asked, { limit, lock: options.lock, withText: options.lock });
+  for (const [place, table] of names.entries()) {
+    const found = loaded[place] ?? [];
     if (found.length === 0) continue;
+    const asked = rowsOf(reach, table, person.key);
     const isCut = found.length > options.limit;
     tables.push({
       table,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** The Merkle tree hash of RFC 6962, section 2.1, over leaves that are told one after the other; keeps one hash a level. */
 export class MerkleTree {
@@ -28,7 +28,5 @@ export class MerkleTree {
 }
 
 function sha256(...parts: readonly Uint8Array[]): Buffer {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(part);
-  return hash.digest();
+  return hash('sha256', Buffer.concat(parts), 'buffer');
 }

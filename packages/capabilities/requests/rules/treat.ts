@@ -146,6 +146,12 @@ function partialTreatment(
   };
 }
 
+/** Rows with the same key are treated alike: all that `treatmentOf` looks at. */
+export function factsKey({ reached, others, kept, held, shell }: RowFacts): string {
+  const ways = reached.map(({ meaning, path }) => `${meaning} ${path}`).join('|');
+  return `${held} ${shell} ${kept !== null} ${others.length === 0} ${ways}`;
+}
+
 /** Tells treatments apart: the same text, the same statement. */
 export function treatmentKey({ action, reason, basis, choices }: Treatment): string {
   return JSON.stringify([action, reason, basis, choices.map(({ column }) => column)]);

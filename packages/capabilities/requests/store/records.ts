@@ -200,6 +200,7 @@ export async function insertCalls(
   tenant: string,
   { erasure, calls }: { readonly erasure: ErasureId; readonly calls: readonly Pick<CallRecord, 'place' | 'state'>[] },
 ): Promise<void> {
+  if (calls.length === 0) return;
   await client.query(
     `insert into safekeep.erasure_calls (tenant_id, erasure_id, place, state, tries)
      select $1, $2, call.place, call.state, 0 from unnest($3::text[], $4::text[]) as call (place, state)

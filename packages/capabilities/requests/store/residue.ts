@@ -21,13 +21,36 @@ export async function serverCopies(client: pg.ClientBase): Promise<readonly stri
   ];
 }
 
+/** A table of which values went, and the columns in which; null for all. */
+export type Stale = { readonly table: string; readonly columns: readonly string[] | null };
+
 /** Statistics with values of a table are made anew: until then old values can be read by SQL in pg_stats. */
 export async function analyze(
   client: pg.ClientBase,
-  tables: readonly string[],
+  { table, columns }: Stale,
   options: { readonly vacuum: boolean },
 ): Promise<void> {
-  for (const table of tables) await client.query(`${options.vacuum ? 'vacuum (analyze)' : 'analyze'} ${quoteTable(table)}`);
+  const list = columns === null ? '' : ` (${columns.map((column) => quote(column)).join(', ')})`;
+  await client.query(options.vacuum ? `vacuum (analyze) ${quoteTable(table)}` : `analyze ${quoteTable(table)}${list}`);
+}
+
+/**
+ * Tables whose statistics are more than those of their columns: of expressions, of several columns together, of partitions and children.
+ * ANALYZE makes those anew only where it is not given columns.
+ */
+export async function joinedStatistics(client: pg.ClientBase, tables: readonly string[]): Promise<ReadonlySet<string>> {
+  const refs = tables.map((name) => parseTableName(name));
+  const { rows } = await client.query<{ place: number }>(
+    `select (asked.place - 1)::integer as place
+       from rows from (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) with ordinality as asked (schema, name, place)
+       join pg_catalog.pg_namespace as n on n.nspname = asked.schema
+       join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = asked.name
+      where exists (select from pg_catalog.pg_inherits as i where i.inhparent = c.oid)
+         or exists (select from pg_catalog.pg_statistic_ext as s where s.stxrelid = c.oid)
+         or exists (select from pg_catalog.pg_index as i where i.indrelid = c.oid and i.indexprs is not null)`,
+    [refs.map(({ schema }) => schema), refs.map(({ table }) => table)],
+  );
+  return new Set(rows.map(({ place }) => tables[place] ?? ''));
 }
 
 /** Old versions of rows that still lie in the heap, by table: gone after VACUUM. */

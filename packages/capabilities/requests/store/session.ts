@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { parseTableName } from '@safekeep/core';
-import type { Database } from '@safekeep/postgres';
+import { together, type Database } from '@safekeep/postgres';
 
 /** Runs `action` in one transaction of the tenant; a refusal rolls it back and keeps the connection. */
 export async function inTransaction<Result>(
@@ -10,9 +10,8 @@ export async function inTransaction<Result>(
   ending: 'commit' | 'rollback' = 'commit',
 ): Promise<Result> {
   const outcome = await database.withClient(async (client) => {
-    await client.query(`begin ${mode}`);
     try {
-      await prepareSession(client, tenant);
+      await together(client, [async () => await client.query(`begin ${mode}`), () => prepareSession(client, tenant)]);
       const result = await action(client);
       await client.query(ending);
       return { result };

@@ -39,15 +39,19 @@ const ROUNDS_AT_MOST = 10_000;
  * Follows every path of the map from one person outwards until nothing new is found. Undefined where there is no such person.
  * The person's own row is locked first where `lock` is asked for.
  */
-export async function followPaths(
+export async function followPaths(client: pg.ClientBase, start: Start, options: FollowOptions): Promise<Reach | undefined> {
+  const own = await personRow(client, start, options.lock);
+  return own === undefined ? undefined : await followFrom(client, { ...start, own }, options);
+}
+
+/** From the columns of the person's own row that `personRow` gave. */
+export async function followFrom(
   client: pg.ClientBase,
-  { graph, schema, key, tenant }: Start,
+  { graph, schema, tenant, own }: Start & { readonly own: RowKey },
   options: FollowOptions,
-): Promise<Reach | undefined> {
-  const person = await personRow(client, { graph, schema, key, tenant }, options.lock);
-  if (person === undefined) return undefined;
+): Promise<Reach> {
   const found = new Map<string, Found>([...graph.nodes.keys()].map((id) => [id, { seen: new Set(), rows: [], taken: new Map() }]));
-  add(found, PERSON, [person]);
+  add(found, PERSON, [own]);
   // Shorter paths first: without circles one round finds everything, and the second sees that there is nothing more.
   const asked = [...graph.nodes.values()]
     .filter(({ id }) => id !== PERSON && graph.wanted.has(id))
@@ -98,7 +102,12 @@ function foundBy(found: ReadonlyMap<string, Found>, id: string): Found {
   return known;
 }
 
-async function personRow(client: pg.ClientBase, { graph, schema, key, tenant }: Start, lock: boolean): Promise<RowKey | undefined> {
+/** The columns of the person's own row that others refer to, locked where asked for; undefined where there is no such person. */
+export async function personRow(
+  client: pg.ClientBase,
+  { graph, schema, key, tenant }: Start,
+  lock: boolean,
+): Promise<RowKey | undefined> {
   const { subject } = graph;
   const wanted = graph.wanted.get(PERSON) ?? [];
   const parameters = new Parameters();
