@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { keepNurserySmall } from '@safekeep/capabilities/import';
 import { exportSubject, parseSubject } from '@safekeep/capabilities/requests';
+import { keepNurserySmall } from '@safekeep/postgres';
 import { defineBench, type ContenderContext, type Prepared } from './measure/bench.ts';
 import { debianPostgres } from './postgres/debian-cluster.ts';
 import { makeFolder, removeFolder } from './postgres/folder.ts';

@@ -1,4 +1,4 @@
-import { keepNurserySmall } from '@safekeep/capabilities/import';
+import { keepNurserySmall } from '@safekeep/postgres';
 import { allCommands } from './commands.ts';
 import { run } from './program/run.ts';
 import { version } from './version.ts';

@@ -1,5 +1,6 @@
 export { codeOf } from '@safekeep/core';
 export { isConnectionLost, operationFailure } from './connect/failures.ts';
+export { collectPassed, collectReceived, expectShortLives, keepNurserySmall, shrinkNursery } from './connect/nursery.ts';
 export { together } from './connect/together.ts';
 export { openDatabase, type OpenOptions } from './connect/open.ts';
 export { isLocal, parseDatabaseUrl, printedHost, type ConnectionTarget, type TlsMode } from './connect/url.ts';

@@ -10,4 +10,3 @@ export { verifyRun } from './actions/verify-run.ts';
 export type { ImportOptions, ImportResult, OnInvalid, RunState, TableResult, Verify } from './model.ts';
 
 export const importCapability: Capability = { name: 'import', commands };
-export { collectPassed, keepNurserySmall } from './store/nursery.ts';

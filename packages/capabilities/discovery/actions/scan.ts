@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { formatColumnName, formatTableName, isMappable, type Clock } from '@safekeep/core';
-import { readCatalogAroundLocks, type Catalog, type Column, type Database, type Table } from '@safekeep/postgres';
+import { readCatalogAroundLocks, shrinkNursery, type Catalog, type Column, type Database, type Table } from '@safekeep/postgres';
 import type { ColumnFinding, ProposedSubject, TableProblem, Unused } from '../model.ts';
 import { conclude, type Finding, type SchemaKnowledge } from '../rules/decide.ts';
 import { familyOf } from '../rules/families.ts';
@@ -60,6 +60,7 @@ const OWN_SCHEMAS = new Set(['safekeep', 'safekeep_jobs', 'safekeep_auth']);
  * the findings are kept for `sinceLast`.
  */
 export async function scanDatabase(database: Database, order: ScanOrder): Promise<Scan> {
+  shrinkNursery();
   const kept = await keepsFindings(poolOf(database));
   const { verdicts, before } = kept ? await remembered(database, order.tenant) : { verdicts: new Map(), before: new Map() };
   try {

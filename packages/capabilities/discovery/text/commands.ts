@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { SafekeepError } from '@safekeep/core';
+import { expectShortLives } from '@safekeep/postgres';
 import Type, { type Static } from 'typebox';
 import { command, type CommandContext } from '../../capability.ts';
 import { detectText, type DetectOptions } from './detect.ts';
@@ -8,7 +9,6 @@ import { readItems, type Item } from './items.ts';
 import { Entity } from './model.ts';
 import { readPatterns } from './patterns.ts';
 import { Redactor } from './redact.ts';
-import { expectShortLives } from './short-lived.ts';
 
 const DetectInput = Type.Object({
   file: Type.Optional(Type.String({ description: 'the file; what is piped in when it is left out' })),

@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { readFile, rm, writeFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { openDatabase } from '@safekeep/postgres';
 import { testServers } from '@safekeep/postgres/testing';
 import { destroyKek, epochsOf } from '../files/epochs.ts';
 import { CONTEXT, opening, owner, PLAIN, refused, sealed, workbench } from '../testing/workbench.ts';
+import { inTenant } from '../store/transaction.ts';
+import type { Keyring } from './open-keys.ts';
 import { restoreTable, tryKeys } from './recover-keys.ts';
 import { rollEpoch } from './roll-epoch.ts';
 
@@ -77,6 +81,44 @@ test('a transaction that is making a key is waited for, and one roll runs at a t
   assert.ok(key !== undefined && key !== 'erased');
   assert.equal((await pool.query("select from safekeep.encryption_epochs where state = 'current'")).rowCount, 1);
 });
+
+test('a roll goes key by key through the index, whatever old statistics say of the epoch', async (t) => {
+  const bench = await workbench(t);
+  const people = Array.from({ length: 4_000 }, (_, number) => owner(number));
+  // Connections tell what they counted at the latest when they end.
+  const alone = async (action: (ring: Keyring) => Promise<unknown>): Promise<void> => {
+    const database = await openDatabase(bench.url);
+    await action(bench.ring({ database }));
+    await database.close();
+  };
+  const lookups = async (): Promise<number> => {
+    const { rows } = await bench.pool.query<{ count: string }>(
+      "select idx_scan as count from pg_stat_user_indexes where indexrelname = 'encryption_keys_pkey'",
+    );
+    return Number(rows[0]?.count);
+  };
+  await bench.pool.query('alter table safekeep.encryption_keys set (autovacuum_enabled = off)');
+  await alone((ring) => makeKeys(ring, people));
+  await bench.pool.query('analyze safekeep.encryption_keys');
+  await alone((ring) => rollEpoch(ring, 'default'));
+  let before = 0;
+  for (let look = 0; look < 100 && before < 2 * people.length; look += 1) {
+    await wait(50);
+    before = await lookups();
+  }
+  // The statistics know of the first epoch alone.
+  await alone((ring) => rollEpoch(ring, 'default'));
+  let counted = 0;
+  for (let look = 0; look < 100 && counted < people.length; look += 1) {
+    await wait(50);
+    counted = (await lookups()) - before;
+  }
+  assert.ok(counted >= people.length, `${counted} lookups for ${people.length} keys: the table was read for each key`);
+});
+
+async function makeKeys(ring: Keyring, people: readonly ReturnType<typeof owner>[]): Promise<void> {
+  await inTenant(ring.ground.database, 'default', (client) => ring.subjectKeys.forSealing(client, people));
+}
 
 test('a process that had the old epoch open goes on with the new one, and loses the old one with its lease', async (t) => {
   const bench = await workbench(t);

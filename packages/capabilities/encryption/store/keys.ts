@@ -246,12 +246,14 @@ export async function rewrap(
 ): Promise<number> {
   // By index, page for page: reading the whole table for each page would take longer with each of them.
   await client.query('set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off');
-  // As one string of bytes each: arrays of thousands of them take longer to write and to read than the update itself.
+  // As one string of bytes each: arrays of thousands of them take longer to write and to read than the update itself. The epoch
+  // comes with each of them: against a constant that old statistics hold for rare, the whole table would be read for each key.
   const { rowCount } = await client.query(
     `update safekeep.encryption_keys as k set epoch = $3, wrapped = n.wrapped
-       from (select pg_catalog.substr($4::bytea, number * 8 + 1, 8) as key_id, pg_catalog.substr($5::bytea, number * 48 + 1, 48) as wrapped
+       from (select pg_catalog.substr($4::bytea, number * 8 + 1, 8) as key_id, pg_catalog.substr($5::bytea, number * 48 + 1, 48) as wrapped,
+                    $2::integer + 0 * number as epoch
                from pg_catalog.generate_series(0, $6::integer - 1) as number) as n
-      where k.tenant_id = $1 and k.key_id = n.key_id and k.epoch = $2 and k.state <> 'shredded'`,
+      where k.tenant_id = $1 and k.key_id = n.key_id and k.epoch = n.epoch and k.state <> 'shredded'`,
     [tenant, from, to, Buffer.concat(keyIds), wrapped, keyIds.length],
   );
   return rowCount ?? 0;

@@ -1,11 +1,10 @@
 import type pg from 'pg';
 import { isSafekeepError, newId, SafekeepError } from '@safekeep/core';
-import { operationFailure } from '@safekeep/postgres';
+import { keepNurserySmall, operationFailure } from '@safekeep/postgres';
 import type { ImportOptions, ImportResult } from '../model.ts';
 import type { TableDigest } from '../prove/digest-form.ts';
 import { recordBytes } from '../source/record-bytes.ts';
 import { createSchema, dropSchema, mayCreate } from '../store/build-schema.ts';
-import { keepNurserySmall } from '../store/nursery.ts';
 import { releaseLease, takeLease } from '../store/run-lease.ts';
 import { endRun, insertQuarantine, insertRun, insertTables, inTenant, readUnfinishedRuns, updateRunState } from '../store/runs.ts';
 import { REPORT_KIND, writeReport } from '../report/write-report.ts';

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { collectReceived } from './nursery.ts';
+import { collectReceived } from '@safekeep/postgres';
 
 /** Takes in what a COPY … TO STDOUT sends: the bytes of its messages, one message a row, each perhaps in several parts. */
 export type CopyOutSink = {

@@ -1,7 +1,7 @@
+import { collectPassed } from '@safekeep/postgres';
 import type pg from 'pg';
 import type { DataMap } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
-import { collectPassed } from '../../import/index.ts';
 import type { SealedValue } from '../model.ts';
 import { personsOf, rowsOf } from './rows.ts';
 import { Parameters, quote, quoteTable } from './sql.ts';

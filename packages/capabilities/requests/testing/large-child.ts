@@ -1,7 +1,7 @@
 // Exports, plans or erases a very large person in a process of its own, as the CLI does, and says how much memory that took.
 import { writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { keepNurserySmall } from '../../import/index.ts';
+import { keepNurserySmall } from '@safekeep/postgres';
 import { executeErasure } from '../actions/execute-erasure.ts';
 import { exportSubject } from '../actions/export-subject.ts';
 import { parseSubject } from '../actions/ground.ts';
