@@ -41,13 +41,15 @@ export {
   type TableText,
 } from './datamap/file-schema.ts';
 export { shortestPaths } from './datamap/find-paths.ts';
-export { searchKinds } from './datamap/model.ts';
+export { displayKinds, searchKinds } from './datamap/model.ts';
 export type {
   AuditSettings,
   ComplianceForm,
   DataMap,
+  DisplayKind,
   EraseAction,
   ErasureRule,
+  IndexKind,
   KeepGround,
   LegalBasis,
   MappedColumn,
@@ -95,9 +97,10 @@ export type { MapPointer } from './datamap/shape.ts';
 export { columnText, eraseText, ofText, subjectText, tableText, writeMap } from './datamap/write.ts';
 
 // ---- encrypted fields ------------------------------------------------------------------------------------------------
-export { cardNumber, cardRuleOf, displayCard, isTrack, type CardRule } from './fields/card.ts';
+export { cardNumber, cardRuleOf, displayCard, isTrack, shownOf, type CardRule } from './fields/card.ts';
 export {
   canonicalForm,
+  compoundForm,
   FIRST_INDEX_VERSION,
   indexKeyScope,
   indexLabel,

@@ -1,8 +1,15 @@
-import { cardNumber, formatColumnName, SafekeepError, type SearchedType, type SearchKind } from '@safekeep/core';
+import { cardNumber, formatColumnName, SafekeepError, type DisplayKind, type SearchedType, type SearchKind } from '@safekeep/core';
 import { canonicalText, type FieldPlace } from '@safekeep/crypto';
 import type { FieldRow, IndexRow } from './store.ts';
 
 export type SealedField = FieldRow & FieldPlace & { readonly name: string };
+
+/** An index of the field's own value alone. */
+export type OwnIndex = IndexRow & { readonly kind: SearchKind | DisplayKind };
+
+function isOwn(index: IndexRow): index is OwnIndex {
+  return index.kind !== 'compound';
+}
 
 export function sealedField(row: FieldRow, tenant: string): SealedField {
   const { schema, table, column } = row;
@@ -10,13 +17,16 @@ export function sealedField(row: FieldRow, tenant: string): SealedField {
 }
 
 /** The index to search by: the newest that stands whole for every value. */
-export function searchedBy({ indexes }: Pick<SealedField, 'indexes'>, kind: SearchKind): IndexRow | undefined {
-  return indexes.findLast((each) => each.kind === kind && each.state === 'serving');
+export function searchedBy({ indexes }: Pick<SealedField, 'indexes'>, kind: SearchKind): OwnIndex | undefined {
+  return indexes.filter(isOwn).findLast((each) => each.kind === kind && each.state === 'serving');
 }
 
-/** What is written beside a ciphertext, so that no search passes it over: also what is not searched yet, or no more by all. */
-export function writtenIndexes({ indexes }: Pick<SealedField, 'indexes'>): readonly IndexRow[] {
-  return indexes.filter(({ state }) => state !== 'left');
+/**
+ * What is written beside a ciphertext, so that no search passes it over: also what is not searched yet, or no more by all. An index over
+ * several columns is made of the values of all: see compounds.ts.
+ */
+export function writtenIndexes({ indexes }: Pick<SealedField, 'indexes'>): readonly OwnIndex[] {
+  return indexes.filter(isOwn).filter(({ state }) => state !== 'left');
 }
 
 /** From `nulled` on the database takes no plaintext; before, both are written, so that those who read either find it. */

@@ -6,5 +6,5 @@ export { leasedKeys } from './leased-keys.ts';
 export type { Queryable, SafekeepOptions } from './model.ts';
 export { SealedParameter } from './parameters.ts';
 export { sealedPool, type SealedClient, type SealedPool } from './pool.ts';
-export { safekeep, type Fields, type Safekeep } from './safekeep.ts';
+export { safekeep, type ColumnTypes, type Fields, type Safekeep, type SealingContext } from './safekeep.ts';
 export { unlock } from './unlock.ts';

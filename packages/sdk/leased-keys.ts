@@ -8,12 +8,14 @@ type Leased<Value> = { readonly value: Value; readonly untilMs: number };
 
 /**
  * Asks for each key at most once in a lease, and never uses one beyond it: a key that was destroyed opens nothing anywhere a
- * minute later. Failures are not kept.
+ * minute later. Failures are not kept. A source that does so by itself, as the key ring of a home, is asked each time.
  */
 export function leasedKeys(
   source: DataKeys,
   { leaseMs = LEASE_MS, clock = monotonic }: { leaseMs?: number; clock?: Clock } = {},
 ): DataKeys {
+  // A lease on top of a lease would be two minutes.
+  if (source.isLeased === true) return source;
   const lease = Math.min(leaseMs, LEASE_MS);
   const current = new Map<string, Leased<Promise<SealingKey>>>();
   const opening = new Map<string, Leased<SealingKey>>();

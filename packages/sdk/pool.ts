@@ -1,5 +1,6 @@
 import pg from 'pg';
-import { openValues, notServed, type Fields, type Safekeep } from './safekeep.ts';
+import { displayKinds, type IndexKind } from '@safekeep/core';
+import { openValues, notServed, type Fields, type SealingContext } from './safekeep.ts';
 import type { SealedField } from './field.ts';
 import { guardStatement } from './statement-guard.ts';
 
@@ -32,7 +33,7 @@ export type SealedClient = {
  * raises instead of giving NULL for every row, and so does SQL that compares, sorts or computes by it: see {@link guardStatement}.
  * Cursors and callbacks are not taken.
  */
-export function sealedPool(pool: pg.Pool, sdk: Safekeep): SealedPool {
+export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
   const run = async (client: Pick<pg.ClientBase, 'query'>, text: string, values: readonly unknown[] = []): Promise<Result> => {
     if (typeof text !== 'string') throw new TypeError('A sealed pool takes the text of a query and its values');
     const fields = await sdk.fields();
@@ -68,7 +69,7 @@ export function sealedPool(pool: pg.Pool, sdk: Safekeep): SealedPool {
 
 type Role = { readonly field: SealedField; readonly name: string };
 
-async function openResult(sdk: Safekeep, fields: Fields, result: Rows): Promise<Rows> {
+async function openResult(sdk: SealingContext, fields: Fields, result: Rows): Promise<Rows> {
   if (result.fields === undefined || result.fields.length === 0 || fields.all.length === 0) return result;
   const plain: Role[] = [];
   const sealed: Role[] = [];
@@ -79,7 +80,7 @@ async function openResult(sdk: Safekeep, fields: Fields, result: Rows): Promise<
     for (const each of fields.all.filter(({ tableOid }) => tableOid === tableID)) {
       if (columnID === each.columnNumber) plain.push({ field: each, name });
       else if (columnID === each.encryptedNumber) sealed.push({ field: each, name });
-      else if (each.indexes.some(({ number }) => number === columnID)) surplus.push(name);
+      else if (each.indexes.some(({ kind, number }) => number === columnID && !isShown(kind))) surplus.push(name);
     }
   }
   for (const { field, name } of sealed) {
@@ -94,6 +95,11 @@ async function openResult(sdk: Safekeep, fields: Fields, result: Rows): Promise<
   return { ...result, fields: result.fields.filter(({ name }) => !surplus.includes(name)) };
 }
 
+/** What of a card number may be shown is there to be selected. */
+function isShown(kind: IndexKind): boolean {
+  return displayKinds.some((known) => known === kind);
+}
+
 /** The plaintext's column that belongs to a ciphertext: by the plugin's name for it, else the first of the same field. */
 function takePartner(plain: Role[], field: SealedField, name: string): Role | undefined {
   const named = plain.findIndex((each) => each.field === field && `${each.name}${SEALED_SUFFIX}` === name);
@@ -104,7 +110,7 @@ function takePartner(plain: Role[], field: SealedField, name: string): Role | un
 type Column = { readonly field: SealedField; readonly from: string; readonly to: string };
 
 /** Where there is no ciphertext the plaintext beside it is what counts: written by somebody without a key, on the way. */
-async function openColumn({ keys }: Safekeep, { rows }: Rows, { field, from, to }: Column): Promise<void> {
+async function openColumn({ keys }: SealingContext, { rows }: Rows, { field, from, to }: Column): Promise<void> {
   // bytea comes as Buffer unless the application changed pg's parser for it.
   const bytes = rows.map((row) => (row[from] instanceof Uint8Array ? row[from] : null));
   const texts = await openValues(keys, field, bytes);

@@ -1,10 +1,11 @@
-import { formatColumnName, parseColumnName, SafekeepError, type SearchKind } from '@safekeep/core';
+import { formatColumnName, parseColumnName, parseTableName, SafekeepError, type SearchKind } from '@safekeep/core';
 import { FOUND_BY_NOTHING, indexTexts, openTexts, sealTexts, type DataKeys } from '@safekeep/crypto';
-import { searchedBy, sealedField, textOf, writesPlaintext, writtenIndexes, type SealedField } from './field.ts';
+import { compoundNumbers, compoundsOf, givenAlone } from './compounds.ts';
+import { searchedBy, sealedField, textOf, writesPlaintext, writtenIndexes, type OwnIndex, type SealedField } from './field.ts';
 import { leasedKeys } from './leased-keys.ts';
 import { LEASE_MS, monotonic, type Queryable, type SafekeepOptions } from './model.ts';
-import { SealedParameter } from './parameters.ts';
-import { readFields, type IndexRow } from './store.ts';
+import { SealedParameter, type SealedAs } from './parameters.ts';
+import { readFields } from './store.ts';
 
 /** What is known of the encrypted fields of a database, for a minute at most. */
 export type Fields = {
@@ -16,8 +17,20 @@ export type Fields = {
 /** Columns and what to write into them. */
 export type SealedRow = Readonly<Record<string, unknown>>;
 
-/** The SDK over one database and tenant. */
-export type Safekeep = {
+/** What `safekeep map types` writes as EncryptedColumns: by external name what a column holds and can be searched by. */
+export type ColumnTypes<Columns> = { readonly [Name in keyof Columns]: { readonly value: unknown; readonly search: string } };
+/** Without declarations any column is taken, and checked when it is used. */
+export type AnyColumn = Readonly<Record<string, { readonly value: unknown; readonly search: SearchKind }>>;
+
+/** What wrappers of the SDK need of it, whatever is declared of the columns. */
+export type SealingContext = Omit<Safekeep, 'seal' | 'sealAll' | 'open' | 'openAll' | 'sealRow' | 'sealRows' | 'search'>;
+
+type Name<Columns> = keyof Columns & string;
+/** NULL is a value of every column until it is written: what may not be empty the database says. */
+type ValueOf<Columns extends ColumnTypes<Columns>, Column extends keyof Columns> = Columns[Column]['value'] | null | undefined;
+
+/** The SDK over one database and tenant; with declarations of the columns a wrong name, value or search is an error of the compiler. */
+export type Safekeep<Columns extends ColumnTypes<Columns> = AnyColumn> = {
   readonly tenant: string;
   readonly keys: DataKeys;
   /** Asks the database again once the lease is over. */
@@ -28,26 +41,45 @@ export type Safekeep = {
   readonly keepFresh: () => () => void;
   /** Forgets what is known of the fields, so that it is asked for anew: after an error that a moved field explains. */
   readonly forget: () => void;
-  readonly seal: (field: string, value: unknown) => Promise<Buffer | null>;
-  readonly sealAll: (field: string, values: readonly unknown[]) => Promise<readonly (Buffer | null)[]>;
+  readonly seal: <Column extends Name<Columns>>(field: Column, value: ValueOf<Columns, Column>) => Promise<Buffer | null>;
+  readonly sealAll: <Column extends Name<Columns>>(
+    field: Column,
+    values: readonly ValueOf<Columns, Column>[],
+  ) => Promise<readonly (Buffer | null)[]>;
   /** The text that PostgreSQL would print. @throws `sealed-tampered`, `sealed-wrong-key`, `erased` and the like */
-  readonly open: (field: string, sealed: Uint8Array | null) => Promise<string | null>;
-  readonly openAll: (field: string, sealed: readonly (Uint8Array | null)[]) => Promise<readonly (string | null)[]>;
+  readonly open: (field: Name<Columns>, sealed: Uint8Array | null) => Promise<string | null>;
+  readonly openAll: (field: Name<Columns>, sealed: readonly (Uint8Array | null)[]) => Promise<readonly (string | null)[]>;
   /** All columns to write for a value, by name: its ciphertext, its indexes, and the plaintext as long as others read that. */
-  readonly sealRow: (field: string, value: unknown) => Promise<SealedRow>;
-  readonly sealRows: (field: string, values: readonly unknown[]) => Promise<readonly SealedRow[]>;
+  readonly sealRow: <Column extends Name<Columns>>(field: Column, value: ValueOf<Columns, Column>) => Promise<SealedRow>;
+  readonly sealRows: <Column extends Name<Columns>>(
+    field: Column,
+    values: readonly ValueOf<Columns, Column>[],
+  ) => Promise<readonly SealedRow[]>;
   /** What to look for, and in which column; null where the term has nothing to be found by. @throws `field-not-served` without such an index */
-  readonly search: (
-    field: string,
-    kind: SearchKind,
+  readonly search: <Column extends Name<Columns>>(
+    field: Column,
+    kind: Columns[Column]['search'] & SearchKind,
     term: unknown,
+  ) => Promise<{ readonly column: string; readonly number: string } | null>;
+  /**
+   * All columns to write for values of several columns of a table, by column: as sealRow, with the indexes over several of them. A
+   * value of null takes a row out of those. @throws `field-value-refused` where a column of such an index is given without the others
+   */
+  readonly sealColumns: (table: string, values: Readonly<Record<string, unknown>>) => Promise<SealedRow>;
+  /** The number of rows in which these columns have these values. @throws `field-not-served` without an index over just these */
+  readonly searchTogether: (
+    table: string,
+    terms: Readonly<Record<string, unknown>>,
   ) => Promise<{ readonly column: string; readonly number: string } | null>;
   /** Parameters as they are sent: what was to be sealed is. */
   readonly resolve: (values: readonly unknown[]) => Promise<unknown[]>;
 };
 
 /** `queryable`: a pool or client whose login may read safekeep.fields. Keys come from whoever holds them; never the database. */
-export function safekeep(queryable: Connecting, options: SafekeepOptions): Safekeep {
+export function safekeep<Columns extends ColumnTypes<Columns> = AnyColumn>(
+  queryable: Connecting,
+  options: SafekeepOptions,
+): Safekeep<Columns> {
   const { tenant, clock = monotonic } = options;
   const leaseMs = Math.min(options.leaseMs ?? LEASE_MS, LEASE_MS);
   const keys = leasedKeys(options.keys, { leaseMs, clock });
@@ -76,16 +108,8 @@ export function safekeep(queryable: Connecting, options: SafekeepOptions): Safek
     await sealValues(keys, await named(name), values);
   const openAll = async (name: string, sealed: readonly (Uint8Array | null)[]): Promise<readonly (string | null)[]> =>
     await openValues(keys, await named(name), sealed);
-  const sealRows = async (name: string, values: readonly unknown[]): Promise<readonly SealedRow[]> => {
-    const field = await named(name);
-    const sealed = await sealValues(keys, field, values);
-    const numbers = await Promise.all(writtenIndexes(field).map((index) => indexValues(keys, field, { index, values })));
-    return values.map((value, place) => ({
-      ...(writesPlaintext(field) ? { [field.column]: value } : {}),
-      [field.encrypted]: sealed[place] ?? null,
-      ...Object.fromEntries(writtenIndexes(field).map(({ column }, at) => [column, numbers[at]?.[place] ?? null])),
-    }));
-  };
+  const sealRows = async (name: string, values: readonly unknown[]): Promise<readonly SealedRow[]> =>
+    await sealRowsOf(keys, await named(name), values);
 
   return {
     tenant,
@@ -111,6 +135,8 @@ export function safekeep(queryable: Connecting, options: SafekeepOptions): Safek
     open: async (name, sealed) => (await openAll(name, [sealed]))[0] ?? null,
     sealRows,
     sealRow: async (name, value) => (await sealRows(name, [value]))[0] ?? {},
+    sealColumns: async (table, values) => await sealColumns(keys, await fields(), { table, values }),
+    searchTogether: async (table, terms) => await searchTogether(keys, await fields(), { table, terms }),
     search: async (name, kind, term) => await searchTerm(keys, await named(name), { kind, term }),
     resolve: (values) => resolve(keys, values),
   };
@@ -155,7 +181,17 @@ export async function openValues(
   return sealed.map((bytes) => (bytes === null ? null : (opened[place++] ?? null)));
 }
 
-type Indexing = { readonly index: IndexRow; readonly values: readonly unknown[] };
+async function sealRowsOf(keys: DataKeys, field: SealedField, values: readonly unknown[]): Promise<readonly SealedRow[]> {
+  const sealed = await sealValues(keys, field, values);
+  const numbers = await Promise.all(writtenIndexes(field).map((index) => indexValues(keys, field, { index, values })));
+  return values.map((value, place) => ({
+    ...(writesPlaintext(field) ? { [field.column]: value } : {}),
+    [field.encrypted]: sealed[place] ?? null,
+    ...Object.fromEntries(writtenIndexes(field).map(({ column }, at) => [column, numbers[at]?.[place] ?? null])),
+  }));
+}
+
+type Indexing = { readonly index: OwnIndex; readonly values: readonly unknown[] };
 
 /** One for each value; null where there is none. */
 async function indexValues(keys: DataKeys, field: SealedField, { index, values }: Indexing): Promise<readonly (string | null)[]> {
@@ -180,12 +216,63 @@ async function searchTerm(
   return number === FOUND_BY_NOTHING ? null : { column: index.column, number };
 }
 
+/** Of the fields of a table, those that are named. @throws `field-unknown` */
+function fieldsNamed({ named }: Fields, table: string, columns: readonly string[]): readonly SealedField[] {
+  const place = parseTableName(table);
+  return columns.map((column) => named(formatColumnName({ ...place, column })));
+}
+
+type Columns = { readonly table: string; readonly values: Readonly<Record<string, unknown>> };
+
+async function sealColumns(keys: DataKeys, fields: Fields, { table, values }: Columns): Promise<SealedRow> {
+  const given = fieldsNamed(fields, table, Object.keys(values));
+  const rows: SealedRow[] = await Promise.all(
+    given.map(async (field) => (await sealRowsOf(keys, field, [values[field.column]]))[0] ?? {}),
+  );
+  const [first] = given;
+  for (const compound of first === undefined ? [] : compoundsOf(fields.all, first)) {
+    const { parts, index } = compound;
+    const own = parts.filter((part) => given.includes(part));
+    if (own.length === 0) continue;
+    const isTakenOut = own.some(({ column }) => values[column] === null || values[column] === undefined);
+    if (own.length < parts.length && !isTakenOut) throw givenAlone(compound);
+    const numbers = isTakenOut ? [] : await compoundNumbers(keys, compound, [parts.map(({ column }) => values[column])]);
+    rows.push({ [index.column]: numbers[0] ?? null });
+  }
+  return Object.fromEntries(rows.flatMap((row) => Object.entries(row)));
+}
+
+type Terms = { readonly table: string; readonly terms: Readonly<Record<string, unknown>> };
+
+async function searchTogether(
+  keys: DataKeys,
+  fields: Fields,
+  { table, terms }: Terms,
+): Promise<{ readonly column: string; readonly number: string } | null> {
+  const asked = fieldsNamed(fields, table, Object.keys(terms));
+  const [first, ...others] = asked;
+  if (first === undefined) throw new SafekeepError('field-unknown', { field: table });
+  const compound = compoundsOf(fields.all, first).findLast(
+    ({ index, parts }) => index.state === 'serving' && parts.length === asked.length && parts.every((part) => asked.includes(part)),
+  );
+  if (compound === undefined) {
+    const names = others.map(({ column }) => column).join(',');
+    throw new SafekeepError('field-not-served', {
+      field: first.name,
+      reason: `it has no index to search it together with ${names}`,
+      index: `Add the index: safekeep encrypt ${first.name} --with ${names}`,
+    });
+  }
+  const [number = null] = await compoundNumbers(keys, compound, [compound.parts.map(({ column }) => terms[column])]);
+  return number === null ? null : { column: compound.index.column, number };
+}
+
 async function resolve(keys: DataKeys, values: readonly unknown[]): Promise<unknown[]> {
   const resolved = [...values];
   // One call for each field and purpose: an insert of a thousand rows asks for its key once.
   const groups = Map.groupBy(
     values.flatMap((value, place) => (value instanceof SealedParameter ? [{ value, place }] : [])),
-    ({ value: { field, form } }) => `${field.id} ${form.as === 'index' ? form.index.column : ''}`,
+    ({ value: { field, form } }) => `${field.id} ${indexColumnOf(form)}`,
   );
   for (const group of groups.values()) {
     const [first] = group;
@@ -193,10 +280,23 @@ async function resolve(keys: DataKeys, values: readonly unknown[]): Promise<unkn
     const { field, form } = first.value;
     const own = group.map(({ value }) => value.value);
     const sent =
-      form.as === 'index' ? await indexValues(keys, field, { index: form.index, values: own }) : await sealValues(keys, field, own);
+      form.as === 'index'
+        ? await indexValues(keys, field, { index: form.index, values: own })
+        : form.as === 'compound'
+          ? await compoundNumbers(
+              keys,
+              form.compound,
+              group.map(({ value }) => (value.form.as === 'compound' ? value.form.values : [])),
+            )
+          : await sealValues(keys, field, own);
     for (const [order, { place }] of group.entries()) resolved[place] = sent[order];
   }
   return resolved;
+}
+
+function indexColumnOf(form: SealedAs): string {
+  if (form.as === 'ciphertext') return '';
+  return form.as === 'index' ? form.index.column : form.compound.index.column;
 }
 
 /** What to say where a query cannot be served, with the index to add. */

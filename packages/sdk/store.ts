@@ -1,4 +1,4 @@
-import type { SearchedType, SearchKind } from '@safekeep/core';
+import type { IndexKind, SearchedType } from '@safekeep/core';
 import type { ActorClaim } from '@safekeep/crypto';
 import type { Queryable } from './model.ts';
 
@@ -24,7 +24,9 @@ export type FieldRow = {
 };
 
 export type IndexRow = {
-  readonly kind: SearchKind;
+  readonly kind: IndexKind;
+  /** The ids of the fields that a compound index is made of, in their order. */
+  readonly parts: readonly string[];
   readonly column: string;
   readonly bits: number;
   readonly version: number;
@@ -40,7 +42,8 @@ const FIELDS = `
          f.key_scope as "keyScope", c.oid::int8::float8 as "tableOid", p.attnum::int4 as "columnNumber",
          p.atttypid::int8::float8 as "typeOid", e.attnum::int4 as "encryptedNumber",
          coalesce((select jsonb_agg(jsonb_build_object('kind', i.kind, 'column', i.column_name, 'bits', i.bits, 'version', i.version,
-                     'state', i.state, 'number', n.attnum) order by i.kind, i.version)
+                     'state', i.state, 'number', n.attnum,
+                     'parts', coalesce(pg_catalog.to_jsonb(i.parts), '[]')) order by i.kind, i.version)
                      from safekeep.field_indexes i
                      join pg_catalog.pg_attribute n on n.attrelid = c.oid and n.attname = i.column_name and not n.attisdropped
                     where i.tenant_id = f.tenant_id and i.field_id = f.field_id), '[]') as indexes

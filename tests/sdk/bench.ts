@@ -7,6 +7,7 @@ import {
   fieldKeys,
   finishField,
   type FieldGround,
+  type IndexOrder,
   type KeySource,
 } from '@safekeep/capabilities/encryption';
 import { parseColumnName, systemClock, type SearchKind } from '@safekeep/core';
@@ -44,7 +45,7 @@ export type Application<Tables> = Client<Tables> & {
   readonly pool: pg.Pool;
   readonly encrypt: (column: string, search?: readonly SearchKind[], card?: 'number') => Promise<void>;
   readonly finish: (column: string) => Promise<void>;
-  readonly indexes: (column: string, order: { search?: readonly SearchKind[]; renew?: readonly SearchKind[] }) => Promise<void>;
+  readonly indexes: (column: string, order: Partial<IndexOrder>) => Promise<void>;
   /** Another process of the same application. */
   readonly another: () => Promise<Application<Tables>>;
   /** Learns at once what has changed. */

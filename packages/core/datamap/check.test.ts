@@ -96,6 +96,14 @@ test('what stands beside an encrypted column needs no entry, whatever holds plai
     ['unclassified-column', 'email_exact_index'],
   ]);
   assert.equal(unclassified(file, beside('bytea')).length, 2, 'nobody asked for it');
+  const together = {
+    ...beside('bytea'),
+    columns: [...patients.columns, column({ name: 'email_compound_index', baseType: 'bigint' })],
+  };
+  assert.deepEqual(unclassified(asked, together), [['unclassified-column', 'email_compound_index']]);
+  assert.deepEqual(unclassified(withColumn('email', { protect: 'client', search_with: ['x'] }), together), [
+    ['search-unprotected', 'email'],
+  ]);
 });
 
 test('compliance fields that the map asked for as columns need no entry; without that, or incomplete, they are unclassified', () => {
@@ -259,6 +267,18 @@ const mistakes: readonly (readonly [what: string, map: MapFile, code: ProblemCod
     /seen_at/,
   ],
   ['search on what is not encrypted', withColumn('email', { search: ['exact'] }), 'search-unprotected', /email/],
+  [
+    'a search together with what is not encrypted',
+    withColumn('email', { protect: 'client', search_with: ['seen_at'] }),
+    'search-unprotected',
+    /seen_at/,
+  ],
+  [
+    'a search together with itself',
+    withColumn('email', { protect: 'client', search_with: ['email'] }),
+    'search-unprotected',
+    /itself/,
+  ],
   ['a key to be destroyed where there is none', withColumn('email', { erase: 'shred' }), 'erase-refused', /no key/],
   [
     'a period from a column that holds no date',

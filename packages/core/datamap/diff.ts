@@ -27,7 +27,7 @@ export function diffMaps(before: DataMap, after: DataMap): readonly MapChange[] 
 type Properties = Readonly<Record<string, unknown>>;
 
 /** What the properties of a column are where it does not say. */
-const COLUMN_DEFAULTS: Properties = { protect: 'none', search: [], free_text: false };
+const COLUMN_DEFAULTS: Properties = { protect: 'none', search: [], search_with: [], free_text: false };
 
 /** A map taken apart into what people speak of, in the order in which they read it. */
 function partsOf(map: DataMap): ReadonlyMap<string, Properties> {

@@ -156,6 +156,9 @@ const Erase = Type.Union(
   { description: 'what erasure does to the value' },
 );
 
+/** A search by more columns than five at once finds a person by everything that is known of them: one of them is wrong. */
+const MOST_SEARCHED_WITH = 4;
+
 const Column = object({
   category: oneOrMore(text(), 'a key of the taxonomy, such as user.contact.email; none: looked at, not personal'),
   protect: Type.Optional(oneOf(['none', 'client', 'database'], 'where values are encrypted')),
@@ -164,6 +167,12 @@ const Column = object({
       maxItems: searchKinds.length,
       description:
         'what encrypted values can be searched by; unique: kept unique by a whole hash, which shows equal values to be equal',
+    }),
+  ),
+  search_with: Type.Optional(
+    Type.Array(text(), {
+      maxItems: MOST_SEARCHED_WITH,
+      description: 'columns of the table, encrypted as this one is, that it is searched together with: surname with birthdate',
     }),
   ),
   erase: Type.Optional(Erase),

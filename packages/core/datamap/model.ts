@@ -177,6 +177,13 @@ export type Protection = 'none' | 'client' | 'database';
 export const searchKinds = ['exact', 'unique', 'last4', 'prefix', 'year', 'month', 'soundex'] as const;
 export type SearchKind = (typeof searchKinds)[number];
 
+/** What stands in the clear beside the ciphertext of a card number, so that it can be shown: PCI DSS 4.0.1, 3.4.1 and 3.5.1. */
+export const displayKinds = ['card_bin', 'card_last4'] as const;
+export type DisplayKind = (typeof displayKinds)[number];
+
+/** What stands beside a ciphertext: for a search of one column, or of a column together with others, or to be shown. */
+export type IndexKind = SearchKind | DisplayKind | 'compound';
+
 export type EraseAction =
   | { readonly kind: 'delete' }
   | { readonly kind: 'null' }
@@ -191,6 +198,8 @@ export type MappedColumn = {
   readonly categories: readonly string[];
   readonly protect: Protection;
   readonly search: readonly SearchKind[];
+  /** Columns of the same table that it is searched together with: rows in which all of them are what is looked for. */
+  readonly searchWith: readonly string[];
   /** Null: what the meaning of the path makes of the row. */
   readonly erase: EraseAction | null;
   /** Text in which anything may stand. */

@@ -117,8 +117,8 @@ export const problemCatalogue = {
     mend: 'Remove protect, or change the column.',
   },
   'search-unprotected': {
-    means: 'Search is asked for on a column that is not encrypted.',
-    mend: 'Remove search, or give the column protect.',
+    means: 'Search is asked for on a column that is not encrypted, or together with one that is not encrypted as it is.',
+    mend: 'Remove search or search_with, or give the column protect.',
   },
 } as const satisfies Readonly<Record<string, { readonly means: string; readonly mend: string }>>;
 

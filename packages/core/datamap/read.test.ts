@@ -199,6 +199,7 @@ const columnText = fc.record(
     category: fc.oneof(fc.constantFrom('user.name', 'none', 'made.up'), fc.constant<string[]>(['user.name', 'user.unique_id'])),
     protect: fc.constantFrom('none' as const, 'client' as const),
     search: fc.subarray(['exact', 'last4', 'prefix'] as const).map((list) => [...list]),
+    search_with: fc.subarray(['born', 'town']),
     erase: fc.oneof(
       fc.constantFrom('delete' as const, 'null' as const, null, 'shred' as const),
       fc.record({ replace: fc.oneof(fc.constant(null), fc.string(), fc.integer()) }, { noNullPrototype: true }),

@@ -202,6 +202,7 @@ class Reader {
       categories,
       protect: text.protect ?? 'none',
       search: text.search ?? [],
+      searchWith: text.search_with ?? [],
       erase: text.erase === undefined ? null : eraseOf(text.erase),
       freeText: text.free_text ?? false,
       of: text.of === undefined ? null : this.path(text.of, [...pointer, 'of']),

@@ -143,13 +143,14 @@ function columnsText(columns: MappedTable['columns']): TableText['columns'] {
 }
 
 /** What the map says of a column, without what is so unless said otherwise. */
-export function columnText({ categories, protect, search, erase, freeText, of, note }: MappedColumn): ColumnText {
+export function columnText({ categories, protect, search, searchWith, erase, freeText, of, note }: MappedColumn): ColumnText {
   const [only = 'none', ...more] = categories;
   return {
     category: more.length === 0 ? only : [only, ...more],
     ...present({
       protect: protect === 'none' ? null : protect,
       search: someOf(search),
+      search_with: someOf(searchWith),
       free_text: freeText ? true : null,
       of: of === null ? null : formatPath(of),
       note,

@@ -1,4 +1,5 @@
-import type { SearchKind } from '../datamap/model.ts';
+import type { DisplayKind, IndexKind, SearchKind } from '../datamap/model.ts';
+import { shownOf } from './card.ts';
 
 /** Characters that a search by `prefix` looks at: three letters of a surname narrow it down, and name nobody. */
 export const PREFIX_LENGTH = 3;
@@ -13,7 +14,8 @@ export type SearchedType = 'text' | 'int' | 'numeric' | 'date' | 'timestamptz' |
  * find by: no letter for `soundex`, no year BC. The SQL function safekeep.search_form says the same to the byte, so nothing
  * here may depend on a collation, a locale or a version of Unicode.
  */
-export function canonicalForm(kind: SearchKind, value: string, type: SearchedType): string | null {
+export function canonicalForm(kind: SearchKind | DisplayKind, value: string, type: SearchedType): string | null {
+  if (kind === 'card_bin' || kind === 'card_last4') return shownOf(kind, value);
   if (kind === 'exact' || kind === 'unique') return type === 'numeric' ? trimScale(value) : value;
   if (kind === 'last4') return presentOrNull(lowerAscii(value.replaceAll(/[^0-9A-Za-z]/g, '')).slice(-LAST));
   if (kind === 'prefix') return presentOrNull(lowerAscii([...value.replace(/^[ \t\n\r]+/, '')].slice(0, PREFIX_LENGTH).join('')));
@@ -21,6 +23,24 @@ export function canonicalForm(kind: SearchKind, value: string, type: SearchedTyp
   const [, year, month] = /^(\d{4,})-(\d{2})(?:-|$)/.exec(value) ?? [];
   if (year === undefined || month === undefined || value.endsWith('BC')) return null;
   return kind === 'year' ? year : `${year}-${month}`;
+}
+
+/**
+ * The form that an index over several columns is made of: the exact form of each value with its length in bytes before it, so that no
+ * two lists of values give one form. Null where a value is missing: such a row is not found by all of them.
+ */
+export function compoundForm(
+  values: readonly { readonly value: string | null | undefined; readonly type: SearchedType }[],
+): string | null {
+  const forms = values.map(({ value, type }) =>
+    value === null || value === undefined ? null : canonicalForm('exact', value, type),
+  );
+  if (forms.some((form) => form === null)) return null;
+  return forms.map((form) => `${utf8Length(form ?? '')}:${form ?? ''}`).join('');
+}
+
+function utf8Length(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 /** Kinds that say something about a type. A search by year of a name would be accepted and never find anything. */
@@ -94,6 +114,6 @@ export function indexKeyScope(keyScope: string, version: number): string {
 }
 
 /** What a blind index is made for: two fields, kinds or versions never give the same number for the same value. */
-export function indexLabel(field: string, kind: SearchKind, version: number): string {
+export function indexLabel(field: string, kind: IndexKind, version: number): string {
   return `${field} ${kind} ${version}`;
 }

@@ -1,3 +1,4 @@
+import type { DisplayKind } from '../datamap/model.ts';
 import { categoryOf } from '../datamap/categories/taxonomy.ts';
 
 /**
@@ -27,8 +28,22 @@ function luhn(digits: string): boolean {
 
 /** What may be shown of a card number: six digits of the BIN (eight of longer numbers) and the last four. */
 export function displayCard(digits: string): string {
-  const bin = digits.length >= 16 ? 8 : 6;
-  return `${digits.slice(0, bin)}${'*'.repeat(digits.length - bin - 4)}${digits.slice(-4)}`;
+  const bin = binOf(digits);
+  return `${bin}${'*'.repeat(digits.length - bin.length - LAST)}${digits.slice(-LAST)}`;
+}
+
+const LAST = 4;
+
+/** Eight digits of numbers of 16 and more, six of shorter ones: what may stand beside the last four in a truncated number. */
+function binOf(digits: string): string {
+  return digits.slice(0, digits.length >= 16 ? 8 : 6);
+}
+
+/** One of the parts that may be shown; null of what is no card number. */
+export function shownOf(kind: DisplayKind, text: string): string | null {
+  const digits = cardNumber(text);
+  if (digits === null) return null;
+  return kind === 'card_bin' ? binOf(digits) : digits.slice(-LAST);
 }
 
 export type CardRule = 'number' | 'forbidden' | null;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { canonicalForm, cardNumber, cardRuleOf, displayCard, isTrack, searchFits } from '../index.ts';
+import { canonicalForm, compoundForm, cardNumber, cardRuleOf, displayCard, isTrack, searchFits } from '../index.ts';
 
 test('search forms are equal for what shall be found together', () => {
   assert.equal(canonicalForm('exact', '1.50', 'numeric'), canonicalForm('exact', '1.5', 'numeric'));
@@ -15,6 +15,15 @@ test('search forms are equal for what shall be found together', () => {
 });
 
 // https://www.archives.gov/research/census/soundex names these.
+test('the form of several values tells them apart wherever one ends, and is none where one is missing', () => {
+  const form = (...values: (string | null)[]) => compoundForm(values.map((value) => ({ value, type: 'text' })));
+  assert.equal(form('Müller', '1950-01-02'), '7:Müller10:1950-01-02');
+  assert.notEqual(form('ab', 'c'), form('a', 'bc'));
+  assert.notEqual(form('1:a', ''), form('', '1:a'));
+  assert.equal(form('Ann', null), null);
+  assert.equal(compoundForm([{ value: '1.50', type: 'numeric' }]), '3:1.5');
+});
+
 test('soundex is that of the US National Archives', () => {
   const names = {
     Washington: 'W252',

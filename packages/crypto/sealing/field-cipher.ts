@@ -4,6 +4,8 @@ import {
   indexLabel,
   isTrack,
   SafekeepError,
+  type DisplayKind,
+  type IndexKind,
   type SearchedType,
   type SearchKind,
 } from '@safekeep/core';
@@ -16,6 +18,8 @@ import { indexKeyId, unlockBundle, type UnlockedKey } from './unlock-bundle.ts';
 
 /** Where the keys of fields come from. Whoever implements it keeps what it answers for a minute at most. */
 export type DataKeys = {
+  /** It keeps what it answers in memory for a minute at most by itself: whoever asks keeps nothing on top of that. */
+  readonly isLeased?: true;
   /** The key that values of a scope are sealed under now. */
   readonly current: (tenant: string, scope: string) => Promise<SealingKey>;
   /** By the ids of headers, in hex. @throws `erased` for one that was destroyed, `key-unknown` for one that is not there. */
@@ -61,13 +65,17 @@ export async function openTexts(keys: DataKeys, field: FieldPlace, sealed: reado
 /** What the index of a value is that has nothing to be found by: it is indexed, and no search gives this number. */
 export const FOUND_BY_NOTHING = '-1';
 
-/** One blind index value for each search form, as PostgreSQL takes it: an int8, or the whole hash as bytea for `unique`. */
+/**
+ * One blind index value for each search form, as PostgreSQL takes it: an int8, the whole hash as bytea for `unique`, and what of a card
+ * number may be shown as it is ('' of what is none).
+ */
 export async function indexForms(
   keys: DataKeys,
   field: FieldPlace,
-  index: { readonly kind: SearchKind; readonly version: number; readonly bits: number },
+  index: { readonly kind: IndexKind; readonly version: number; readonly bits: number },
   forms: readonly (string | null)[],
 ): Promise<readonly string[]> {
+  if (index.kind === 'card_bin' || index.kind === 'card_last4') return forms.map((form) => form ?? '');
   const key = await keys.index(field.tenant, indexKeyScope(field.keyScope, index.version));
   const label = indexLabel(field.id, index.kind, index.version);
   const valueOf = (form: string): string =>
@@ -79,7 +87,7 @@ export async function indexForms(
 export async function indexTexts(
   keys: DataKeys,
   field: FieldPlace,
-  index: { readonly kind: SearchKind; readonly version: number; readonly bits: number },
+  index: { readonly kind: SearchKind | DisplayKind; readonly version: number; readonly bits: number },
   texts: readonly string[],
 ): Promise<readonly string[]> {
   return await indexForms(

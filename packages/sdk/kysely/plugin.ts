@@ -24,10 +24,11 @@ import {
   type UpdateQueryNode,
 } from 'kysely';
 import { canonicalForm } from '@safekeep/core';
+import { compoundsOf, givenAlone, type Compound } from '../compounds.ts';
 import { searchedBy, textOf, writesPlaintext, writtenIndexes, type SealedField } from '../field.ts';
 import { SealedParameter } from '../parameters.ts';
 import { SEALED_SUFFIX } from '../pool.ts';
-import { notServed, type Fields, type Safekeep } from '../safekeep.ts';
+import { notServed, type Fields, type SealingContext } from '../safekeep.ts';
 import { fieldOf, Guard, scopeOf, sibling, type Scope } from './scope.ts';
 import { rewriteWhere, type Filter } from './where.ts';
 
@@ -43,7 +44,7 @@ type Rest = {
  * selected, and `=` and `in` go over the blind index, whose false hits are left out afterwards. What would need the plaintext
  * in the database raises `field-not-served` and names the index that would help. Goes together with {@link sealedPool}.
  */
-export async function sealedKysely(sdk: Safekeep): Promise<KyselyPlugin & { readonly close: () => void }> {
+export async function sealedKysely(sdk: SealingContext): Promise<KyselyPlugin & { readonly close: () => void }> {
   await sdk.fields();
   const close = sdk.keepFresh();
   const rests = new WeakMap<object, Rest>();
@@ -174,14 +175,17 @@ function rewriteInsert(fields: Fields, node: InsertQueryNode): InsertQueryNode {
   if (first === undefined) return { ...node, ...common };
   if (node.values === undefined || !ValuesNode.is(node.values))
     throw notServed(first, 'rows that come from a query cannot be sealed on the way; select them and insert what comes');
+  // A column that is not named is NULL, and then a row has no number that it is found by together with others.
+  const compounds = compoundsOf(fields.all, first).filter(({ parts }) => parts.every((part) => sealed.includes(part)));
   const rows = node.values.values.map((row) => {
     const items = PrimitiveValueListNode.is(row) ? row.values.map((value) => ValueNode.create(value)) : row.values;
-    return ValueListNode.create(
-      items.flatMap((item, place) => {
+    return ValueListNode.create([
+      ...items.flatMap((item, place) => {
         const field = sealed[place];
         return field === undefined ? [item] : sealedNodes(field, item).map(({ value }) => value);
       }),
-    );
+      ...compounds.map((compound) => compoundNode(compound, (part) => items[sealed.indexOf(part)])),
+    ]);
   });
   const names = columns.flatMap((column, place) => {
     const field = sealed[place];
@@ -189,7 +193,18 @@ function rewriteInsert(fields: Fields, node: InsertQueryNode): InsertQueryNode {
       ? [column]
       : sealedNodes(field, ValueNode.create(null)).map((each) => ColumnNode.create(each.column));
   });
-  return { ...node, ...common, columns: names, values: ValuesNode.create(rows) };
+  const numbers = compounds.map(({ index }) => ColumnNode.create(index.column));
+  return { ...node, ...common, columns: [...names, ...numbers], values: ValuesNode.create(rows) };
+}
+
+/** The number of a row in an index over several columns; NULL where one of them is. */
+function compoundNode(compound: Compound, valueOf: (part: SealedField) => OperationNode | undefined): ValueNode {
+  const values = compound.parts.map((part) => {
+    const node = valueOf(part);
+    return node !== undefined && ValueNode.is(node) ? node.value : null;
+  });
+  if (values.some((value) => value === null || value === undefined)) return ValueNode.create(null);
+  return ValueNode.create(new SealedParameter(compound.owner, values[0], { as: 'compound', compound, values }));
 }
 
 /** What is written for one value of a field: the plaintext as long as it is read by others, the ciphertext, its indexes. */
@@ -213,19 +228,56 @@ function sealedNodes(
   ];
 }
 
-function rewriteUpdates(updates: readonly ColumnUpdateNode[], { scope, guard }: Within): readonly ColumnUpdateNode[] {
-  return updates.flatMap((update) => {
-    const field = fieldOf(scope, update.column);
-    if (field === undefined) {
-      guard.check(update.value);
-      return [update];
-    }
-    const proposed = ReferenceNode.is(update.value) && update.value.table?.table.identifier.name === 'excluded';
-    const pairs = proposed
-      ? sealedNodes(field, ValueNode.create(null)).map(({ column }) => ({ column, value: sibling(update.value, column) }))
-      : sealedNodes(field, update.value);
-    return pairs.map(({ column, value }) => ColumnUpdateNode.create(ColumnNode.create(column), value));
+function rewriteUpdates(updates: readonly ColumnUpdateNode[], within: Within): readonly ColumnUpdateNode[] {
+  return [...updates.flatMap((update) => rewriteUpdateOf(update, within)), ...compoundUpdates(updates, within)];
+}
+
+/** Where columns change that are searched together all of them are given, or one is emptied. */
+function compoundUpdates(updates: readonly ColumnUpdateNode[], { scope }: Within): readonly ColumnUpdateNode[] {
+  const written = new Map(
+    updates.flatMap((update) => {
+      const field = fieldOf(scope, update.column);
+      return field === undefined ? [] : [[field, update.value] as const];
+    }),
+  );
+  const all = scope.flatMap(({ fields }) => fields);
+  const [first] = written.keys();
+  return (first === undefined ? [] : compoundsOf(all, first)).flatMap((compound) => {
+    const own = compound.parts.filter((part) => written.has(part));
+    if (own.length === 0) return [];
+    const values = compound.parts.map((part) => written.get(part));
+    const isEmptied = values.some((value) => value !== undefined && ValueNode.is(value) && (value.value ?? null) === null);
+    const column = ColumnNode.create(compound.index.column);
+    if (isEmptied) return [ColumnUpdateNode.create(column, ValueNode.create(null))];
+    if (own.length < compound.parts.length) throw givenAlone(compound);
+    const [proposed] = values;
+    if (proposed !== undefined && isProposed(proposed) && values.every((value) => value !== undefined && isProposed(value)))
+      return [ColumnUpdateNode.create(column, sibling(proposed, compound.index.column))];
+    if (values.some((value) => value === undefined || !ValueNode.is(value))) throw givenAlone(compound);
+    return [
+      ColumnUpdateNode.create(
+        column,
+        compoundNode(compound, (part) => written.get(part)),
+      ),
+    ];
   });
+}
+
+/** `excluded.email`: the value of the row that an upsert proposes. */
+function isProposed(node: OperationNode): boolean {
+  return ReferenceNode.is(node) && node.table?.table.identifier.name === 'excluded';
+}
+
+function rewriteUpdateOf(update: ColumnUpdateNode, { scope, guard }: Within): readonly ColumnUpdateNode[] {
+  const field = fieldOf(scope, update.column);
+  if (field === undefined) {
+    guard.check(update.value);
+    return [update];
+  }
+  const pairs = isProposed(update.value)
+    ? sealedNodes(field, ValueNode.create(null)).map(({ column }) => ({ column, value: sibling(update.value, column) }))
+    : sealedNodes(field, update.value);
+  return pairs.map(({ column, value }) => ColumnUpdateNode.create(ColumnNode.create(column), value));
 }
 
 function rewriteConflict(node: OnConflictNode, within: Within): OnConflictNode {

@@ -40,11 +40,16 @@ export function scopeOf(
 export function fieldOf(scope: Scope, node: OperationNode): SealedField | undefined {
   const name = columnName(node);
   if (name === undefined) return undefined;
-  const alias = ReferenceNode.is(node) ? node.table?.table.identifier.name : undefined;
+  const alias = aliasOf(node);
   return scope
     .filter((table) => alias === undefined || table.alias === alias)
     .flatMap(({ fields }) => fields)
     .find(({ column }) => column === name);
+}
+
+/** The name of the table that stands before a column. */
+export function aliasOf(node: OperationNode): string | undefined {
+  return ReferenceNode.is(node) ? node.table?.table.identifier.name : undefined;
 }
 
 function columnName(node: OperationNode): string | undefined {

@@ -12,11 +12,11 @@ import {
   type WhereNode,
 } from 'kysely';
 import { canonicalForm, type SearchKind } from '@safekeep/core';
-import { searchedBy, textOf, writesPlaintext, type SealedField } from '../field.ts';
+import { compoundsOf } from '../compounds.ts';
+import { searchedBy, textOf, writesPlaintext, type OwnIndex, type SealedField } from '../field.ts';
 import { SealedParameter } from '../parameters.ts';
 import { notServed } from '../safekeep.ts';
-import type { IndexRow } from '../store.ts';
-import { fieldOf, sibling, type Guard, type Scope } from './scope.ts';
+import { aliasOf, fieldOf, sibling, type Guard, type Scope } from './scope.ts';
 
 /** Rows that an index found are kept only if the opened value is one of these: an index value stands for several. */
 export type Filter = { readonly field: SealedField; readonly reference: OperationNode; readonly forms: ReadonlySet<string> };
@@ -28,6 +28,8 @@ type Setting = {
   readonly guard: Guard;
   /** Why false hits could not be left out afterwards; null where they can. */
   readonly unfiltered: string | null;
+  /** Comparisons that an index over several columns serves, and what is asked of it in their place. */
+  readonly together: ReadonlyMap<OperationNode, OperationNode>;
 };
 
 const CHANGED = 'an index finds other rows too, and they would be changed; select the keys first and change by key';
@@ -36,12 +38,53 @@ const COMPARED = 'it is compared below OR or NOT, where other rows that an index
 /** Conditions on encrypted fields become conditions on their indexes; everything else on them is refused. */
 export function rewriteWhere(
   where: WhereNode | undefined,
-  { mayFilter, ...setting }: Omit<Setting, 'unfiltered'> & { readonly mayFilter: boolean },
+  { mayFilter, ...setting }: Omit<Setting, 'unfiltered' | 'together'> & { readonly mayFilter: boolean },
 ): Where {
   if (where === undefined) return { node: undefined, filters: [] };
   const filters: Filter[] = [];
-  const rewritten = rewriteCondition(where.where, { ...setting, unfiltered: mayFilter ? null : CHANGED }, filters);
+  const together = mayFilter ? servedTogether(where.where, setting.scope) : new Map<OperationNode, OperationNode>();
+  const rewritten = rewriteCondition(where.where, { ...setting, together, unfiltered: mayFilter ? null : CHANGED }, filters);
   return { node: { ...where, where: rewritten }, filters };
+}
+
+/** Comparisons of which all must hold, with all columns of an index over several: `surname = … and birth_date = …`. */
+function servedTogether(where: OperationNode, scope: Scope): ReadonlyMap<OperationNode, OperationNode> {
+  const served = new Map<OperationNode, OperationNode>();
+  const compared = comparisonsOf(where).flatMap((node) => {
+    const { leftOperand, rightOperand } = node;
+    const field = fieldOf(scope, leftOperand);
+    const value = ValueNode.is(rightOperand) ? rightOperand.value : null;
+    return field === undefined || value === null || value === undefined
+      ? []
+      : [{ node, field, value, alias: aliasOf(leftOperand) }];
+  });
+  for (const [alias, group] of Map.groupBy(compared, (each) => each.alias)) {
+    const fields = scope.filter((table) => alias === undefined || table.alias === alias).flatMap((table) => table.fields);
+    const [first] = group;
+    for (const compound of first === undefined ? [] : compoundsOf(fields, first.field)) {
+      const own = compound.parts.map((part) => group.find(({ field }) => field === part));
+      if (compound.index.state !== 'serving' || own.some((each) => each === undefined || served.has(each.node))) continue;
+      const values = own.map((each) => each?.value);
+      const number = new SealedParameter(compound.owner, values[0], { as: 'compound', compound, values });
+      for (const each of own)
+        if (each !== undefined)
+          served.set(
+            each.node,
+            BinaryOperationNode.create(
+              sibling(each.node.leftOperand, compound.index.column),
+              OperatorNode.create('='),
+              ValueNode.create(number),
+            ),
+          );
+    }
+  }
+  return served;
+}
+
+function comparisonsOf(node: OperationNode): readonly BinaryOperationNode[] {
+  if (AndNode.is(node)) return [...comparisonsOf(node.left), ...comparisonsOf(node.right)];
+  if (ParensNode.is(node)) return comparisonsOf(node.node);
+  return BinaryOperationNode.is(node) && OperatorNode.is(node.operator) && node.operator.operator === '=' ? [node] : [];
 }
 
 /** Only what must hold for a row can be filtered afterwards: below OR and NOT only a search that finds nothing else is served. */
@@ -65,7 +108,15 @@ function rewriteCondition(node: OperationNode, setting: Setting, filters: Filter
   const isEquality = (operator === '=' && ValueNode.is(right)) || operator === 'in';
   if (!isEquality || values === undefined)
     throw notServed(field, `the operator ${operator} needs the plaintext`, nearestSearch(field, { operator, right }));
-  return equality({ field, reference, values, original: node }, setting, filters);
+  const byAll = setting.together.get(node);
+  if (byAll === undefined) return equality({ field, reference, values, original: node }, setting, filters);
+  filters.push(filterOf(field, reference, values));
+  return byAll;
+}
+
+function filterOf(field: SealedField, reference: OperationNode, values: readonly unknown[]): Filter {
+  const forms = values.map((value) => canonicalForm('exact', textOf(field, value), field.valueType));
+  return { field, reference, forms: new Set(forms.filter((form) => form !== null)) };
 }
 
 type Equality = {
@@ -82,8 +133,7 @@ function equality({ field, reference, values, original }: Equality, setting: Set
   if (setting.unfiltered !== null) throw notServed(field, setting.unfiltered, 'unique');
   const index = searchedBy(field, 'exact');
   if (index === undefined) throw notServed(field, 'it has no index to find equal values by', 'exact');
-  const forms = known.map((value) => canonicalForm('exact', textOf(field, value), field.valueType));
-  filters.push({ field, reference, forms: new Set(forms.filter((form) => form !== null)) });
+  filters.push(filterOf(field, reference, known));
   return found({ field, reference, index, values: known, original });
 }
 
@@ -108,7 +158,7 @@ function presence(field: SealedField, reference: OperationNode, operator: 'is' |
   return ParensNode.create(operator === 'is' ? AndNode.create(one, other) : OrNode.create(one, other));
 }
 
-type Found = Equality & { readonly index: IndexRow };
+type Found = Equality & { readonly index: OwnIndex };
 
 function found({ field, reference, index, values, original }: Found): OperationNode {
   const numbers = ValueListNode.create(

@@ -87,7 +87,7 @@ const history = command({
       kind: 'access',
       action: 'history-opened',
       ...row,
-      actor: { name: userInfo().username },
+      actor: { name: `login:${userInfo().username}` },
     });
     return await withAuditKeys(context, async ({ subjectKeys: keys }) =>
       tell(context, await recordHistory(database, { tenant: context.tenant, keys }, { ...filterOf(input), ...row }, pageOf(input))),

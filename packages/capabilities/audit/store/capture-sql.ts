@@ -35,9 +35,11 @@ export function captureParts(shape: CaptureShape): CaptureParts {
     .slice(0, 12);
   const make = (operation: string, body: string): CaptureFunction => {
     const name = `capture_${operation}_${stem}`;
+    // Without JIT: of rows before and after a statement PostgreSQL expects far too many pairs, and would compile for longer than it works.
     const statement = `create or replace function safekeep.${name}() returns trigger
   language plpgsql security definer
-  set search_path = ''${settingsFor(shape.columns)}
+  set search_path = ''
+  set jit = off${settingsFor(shape.columns)}
   as ${pg.escapeLiteral(body)}`;
     return { name, statement, sha256: createHash('sha256').update(body).digest('hex') };
   };

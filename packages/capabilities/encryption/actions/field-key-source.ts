@@ -6,6 +6,7 @@ import { rotateScope, type Keyring } from './open-keys.ts';
 /** The keys of fields from a key ring: what the engine and the SDK ask for. */
 export function fieldKeySource(ring: Keyring): KeySource {
   return {
+    isLeased: true,
     current: (tenant, scope) => ring.dataKey(tenant, scope),
     byId: async (tenant, ids) =>
       new Map(await Promise.all(ids.map(async (id) => [id, await ring.openingKey(tenant, id)] as const))),

@@ -6,10 +6,18 @@ import { test } from 'node:test';
 import { isSafekeepError, systemClock } from '@safekeep/core';
 import type { CommandContext } from '../../capability.ts';
 import { fieldCommands } from './commands.ts';
-import { workbench } from './testing/workbench.ts';
+import { workbench, type Workbench } from './testing/workbench.ts';
 
 const plain = (text: string): string => text;
 const INK = { good: plain, bad: plain, warn: plain, dim: plain, strong: plain };
+const MAP_TOGETHER = `version: 1
+tenant: fixed
+tables:
+  public.people:
+    columns:
+      name: { category: user.name, protect: client, search_with: [born] }
+      born: { category: user.date_of_birth, protect: client }
+`;
 const MAP = `version: 1
 tenant: fixed
 tables:
@@ -19,24 +27,24 @@ tables:
       phone: { category: user.contact.phone_number, protect: database }
 `;
 
-test('a column is encrypted, shown, finished, rotated and decrypted from the command line, and the map says so', async (t) => {
-  const bench = await workbench(t, {
-    setUp: `create table people (id integer primary key, email text, phone text);
-      insert into people select n, 'person' || n || '@example.org', '555-' || n from generate_series(1, 300) as n`,
-  });
+type Ending = { readonly after: (run: () => Promise<void>) => void };
+
+/** The commands of fields over a database and a map, as a terminal that agrees to everything runs them. */
+async function terminal(t: Ending, bench: Workbench, map: string) {
   const folder = await mkdtemp(join(tmpdir(), 'safekeep-fields-'));
   t.after(() => rm(folder, { recursive: true }));
   const mapFile = join(folder, 'datamap.yaml');
-  await writeFile(mapFile, MAP);
+  await writeFile(mapFile, map);
   const asked: string[] = [];
   const said: string[] = [];
+  let looks = 0;
   const commands = fieldCommands(async () => ({ source: bench.keys, close: async () => undefined }));
   const run = async (name: string, input: object) => {
     const command = commands.find((each) => each.name === name) ?? assert.fail(name);
-    // What the commands of fields use of their context. The lease of clients is over: the clock has gone on.
+    // What the commands of fields use of their context. The lease of clients is over: the clock has gone on whenever it is looked at.
     const context = {
       tenant: 'default',
-      clock: { ...systemClock, now: () => new Date(Date.now() + asked.length * 60_000) },
+      clock: { ...systemClock, now: () => new Date(Date.now() + (looks += 1) * 60_000) },
       mapFile,
       signal: new AbortController().signal,
       database: async () => bench.database,
@@ -48,6 +56,15 @@ test('a column is encrypted, shown, finished, rotated and decrypted from the com
     return { result: JSON.parse(JSON.stringify(result)), text: command.render(result as never, INK) };
   };
 
+  return { run, asked, said, mapFile, folder };
+}
+
+test('a column is encrypted, shown, finished, rotated and decrypted from the command line, and the map says so', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table people (id integer primary key, email text, phone text);
+      insert into people select n, 'person' || n || '@example.org', '555-' || n from generate_series(1, 300) as n`,
+  });
+  const { run, asked, said, mapFile, folder } = await terminal(t, bench, MAP);
   const { result, text } = await run('encrypt', { column: 'people.email', search: 'exact', acceptLeak: false });
   assert.deepEqual(
     [result.field, result.mode, result.phase, result.done, result.total, result.verified, result.search[0].kind],
@@ -93,4 +110,31 @@ test('a column is encrypted, shown, finished, rotated and decrypted from the com
     isSafekeepError(error, 'usage'),
   );
   await assert.rejects(run('decrypt', { column: 'people.email' }), (error) => isSafekeepError(error, 'field-unknown'));
+});
+
+test('what is searched together stands in the map, and comes once all of it is finished', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table people (id integer primary key, name text, born date);
+      insert into people select n, 'Name' || n % 300, date '1950-01-01' + n from generate_series(1, 2000) as n`,
+  });
+  const { run, said, mapFile } = await terminal(t, bench, MAP_TOGETHER);
+  assert.deepEqual((await run('encrypt', { column: 'people.name', acceptLeak: false })).result.search, []);
+  assert.match(said.join('\n'), /can be searched with born once all are finished.*safekeep encrypt finish public\.people\.name/);
+  await run('encrypt', { column: 'people.born', acceptLeak: false });
+  for (const name of ['name', 'born']) await run('encrypt finish', { column: `people.${name}` });
+  const { result, text } = await run('encrypt', { column: 'people.name', acceptLeak: false });
+  assert.deepEqual(
+    result.search.map((each: { kind: string; with: string[]; state: string }) => [each.kind, each.with, each.state]),
+    [['compound', ['born'], 'serving']],
+  );
+  assert.match(text, /search together with born in name_compound_index: \d+ bits/);
+  const { result: anew } = await run('encrypt reindex', { column: 'people.name', search: 'compound', acceptLeak: false });
+  assert.deepEqual(
+    anew.search.map((each: { column: string }) => each.column),
+    ['name_compound_index_2'],
+  );
+  await run('encrypt', { column: 'people.name', with: 'none', acceptLeak: false });
+  assert.match(await readFile(mapFile, 'utf8'), /name: \{.*search_with: \[\]/);
+  assert.deepEqual((await run('encrypt', { column: 'people.name', with: 'born', acceptLeak: false })).result.search.length, 1);
+  assert.match(await readFile(mapFile, 'utf8'), /name: \{.*search_with: \[ born \]/);
 });

@@ -17,7 +17,7 @@ import type { Database } from '@safekeep/postgres';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
 import { editMap, loadMap, saveMap, type MapText } from '../../datamap/index.ts';
 import type { TakeOut } from '../../plan/index.ts';
-import { changeIndexes, type IndexPlan } from './actions/change-indexes.ts';
+import { changeIndexes, unfinished, type IndexOrder, type IndexPlan } from './actions/change-indexes.ts';
 import { changeMode } from './actions/change-mode.ts';
 import { declaredColumns } from './actions/declared-columns.ts';
 import { decryptField } from './actions/decrypt-field.ts';
@@ -31,7 +31,7 @@ import { rotateField } from './actions/rotate-field.ts';
 import { refuseWhileEncrypted } from './contributor.ts';
 import { DoneText, RotatedText, StatusText, type Field, type Mode } from './model.ts';
 import { declarationsOf } from './rules/declarations.ts';
-import { answerText, fieldText, parseSearch } from './rules/text.ts';
+import { answerText, fieldText, parseIndexes, parseSearch, parseWith } from './rules/text.ts';
 import { listFields } from './store/records.ts';
 
 /** Opens the keys of a home for the length of a command; whoever opens closes. */
@@ -69,6 +69,12 @@ function encrypt(open: OpenKeySource): Command {
           description: `what it is found by, by commas: ${searchKinds.join(', ')}; of a column that is encrypted already the others go`,
         }),
       ),
+      with: Type.Optional(
+        Type.String({
+          description:
+            'columns of the same table, by commas, that it is searched together with, once all are finished; none: no longer',
+        }),
+      ),
       acceptLeak: AcceptLeak,
       prepare: Type.Boolean({
         default: false,
@@ -82,6 +88,7 @@ function encrypt(open: OpenKeySource): Command {
       const { map, mapped } = await mappedColumn(context, ref);
       const mode: Mode = input.mode ?? (mapped?.protect === 'database' ? 'database' : 'client');
       const search = input.search === undefined ? mapped?.search : parseSearch(input.search);
+      const searchWith = input.with === undefined ? someOf(mapped?.searchWith) : parseWith(input.with);
       const order: FieldOrder = {
         column: ref,
         mode,
@@ -104,9 +111,18 @@ function encrypt(open: OpenKeySource): Command {
                 agree: () => context.confirm(`Changing the mode of ${formatColumnName(ref)}`),
               });
         // Without a word about searches there or here those that stand stay.
+        const wanted: IndexOrder = {
+          acceptLeak: input.acceptLeak,
+          ...(search === undefined ? {} : { search }),
+          ...(searchWith === undefined ? {} : { searchWith }),
+        };
         const searched =
-          search === undefined ? moved : await searchedBy(context, ground, { ref, search, acceptLeak: input.acceptLeak });
-        await writeProtection(context, ref, { protect: searched.mode, search: kindsOf(searched) });
+          search === undefined && searchWith === undefined ? moved : await searchedBy(context, ground, { ref, order: wanted });
+        await writeProtection(context, ref, {
+          protect: searched.mode,
+          search: kindsOf(searched),
+          searchWith: searchWith ?? withOf(searched),
+        });
         return { result: { ...fieldText(searched), answers: answers.map(answerText), residue: [] } };
       });
     },
@@ -209,7 +225,7 @@ function reindex(open: OpenKeySource): Command {
     positionals: [column],
     input: Type.Object({
       column: Column,
-      search: Type.String({ description: 'which of its searches, by commas' }),
+      search: Type.String({ description: 'which of its searches, by commas; compound: the one together with other columns' }),
       acceptLeak: AcceptLeak,
     }),
     output: DoneText,
@@ -218,7 +234,7 @@ function reindex(open: OpenKeySource): Command {
       await moving(context, open, async (ground) => {
         const ref = parseColumnName(named);
         const agree = (plan: IndexPlan): Promise<void> => agreeToIndexes(context, ref, plan);
-        const field = await changeIndexes(ground, ref, { renew: parseSearch(search), acceptLeak, agree });
+        const field = await changeIndexes(ground, ref, { renew: parseIndexes(search), acceptLeak, agree });
         return { result: { ...fieldText(field), answers: [], residue: [] } };
       }),
     render: renderDone,
@@ -237,7 +253,7 @@ function decrypt(open: OpenKeySource): Command {
       await moving(context, open, async (ground) => {
         const ref = parseColumnName(input.column);
         const field = await decryptField(ground, ref, () => context.confirm(`Decrypting ${formatColumnName(ref)}`));
-        await writeProtection(context, ref, { protect: 'none', search: [] });
+        await writeProtection(context, ref, { protect: 'none', search: [], searchWith: [] });
         return { result: { ...fieldText(field), answers: [], residue: [] } };
       }),
     render: (result, ink) => `${ink.good('decrypted')} ${result.field}: ${result.done} values given back, the schema is as before.`,
@@ -266,13 +282,33 @@ export function giveBackPlaintext(open: OpenKeySource): TakeOut {
 }
 
 function kindsOf({ indexes }: Field): readonly SearchKind[] {
-  return indexes.filter(({ state }) => state === 'serving').map(({ kind }) => kind);
+  return indexes
+    .filter(({ state }) => state === 'serving')
+    .flatMap(({ kind }) => searchKinds.find((known) => known === kind) ?? []);
 }
 
-type Searched = { readonly ref: ColumnRef; readonly search: readonly SearchKind[]; readonly acceptLeak: boolean };
+function withOf({ indexes }: Field): readonly string[] {
+  const compound = indexes.findLast(({ kind, state }) => kind === 'compound' && state === 'serving');
+  return compound?.parts.slice(1).map((part) => part.column) ?? [];
+}
 
-async function searchedBy(context: CommandContext, ground: Ground, { ref, search, acceptLeak }: Searched): Promise<Field> {
-  return await changeIndexes(ground, ref, { search, acceptLeak, agree: (plan) => agreeToIndexes(context, ref, plan) });
+/** Nothing written is nothing asked for. */
+function someOf<Item>(items: readonly Item[] | undefined): readonly Item[] | undefined {
+  return items === undefined || items.length === 0 ? undefined : items;
+}
+
+type Searched = { readonly ref: ColumnRef; readonly order: IndexOrder };
+
+async function searchedBy(context: CommandContext, ground: Ground, { ref, order }: Searched): Promise<Field> {
+  const { searchWith, ...own } = order;
+  const agree = (plan: IndexPlan): Promise<void> => agreeToIndexes(context, ref, plan);
+  const waiting = searchWith === undefined ? [] : await unfinished(ground, ref, searchWith);
+  if (waiting.length === 0) return await changeIndexes(ground, ref, { ...order, agree });
+  // What is written in plaintext only would not be found: that search comes when all plaintext is gone.
+  context.say(
+    `${formatColumnName(ref)} can be searched with ${searchWith?.join(', ') ?? ''} once all are finished. Then run the same command again; first ${waiting.map((name) => `safekeep encrypt finish ${name}`).join(', ')}.`,
+  );
+  return await changeIndexes(ground, ref, { ...own, agree });
 }
 
 async function agreeToIndexes(context: CommandContext, ref: ColumnRef, { made, taken, answers }: IndexPlan): Promise<void> {
@@ -323,16 +359,24 @@ async function mappedColumn(context: CommandContext, ref: ColumnRef): Promise<Ma
   }
 }
 
-type Protected = { readonly protect: Mode | 'none'; readonly search: readonly SearchKind[] };
+type Protected = {
+  readonly protect: Mode | 'none';
+  readonly search: readonly SearchKind[];
+  readonly searchWith: readonly string[];
+};
 
-async function writeProtection(context: CommandContext, ref: ColumnRef, { protect, search }: Protected): Promise<void> {
+async function writeProtection(context: CommandContext, ref: ColumnRef, { protect, search, searchWith }: Protected): Promise<void> {
   const { map, mapped } = await mappedColumn(context, ref);
   const name = formatColumnName(ref);
   if (map === undefined || mapped === undefined) {
     context.say(`The map does not know ${name}: run safekeep scan --write, and give it protect: ${protect} there.`);
     return;
   }
-  const values = { protect, ...(search.length > 0 || mapped.search.length > 0 ? { search: [...search] } : {}) };
+  const values = {
+    protect,
+    ...(search.length > 0 || mapped.search.length > 0 ? { search: [...search] } : {}),
+    ...(searchWith.length > 0 || mapped.searchWith.length > 0 ? { search_with: [...searchWith] } : {}),
+  };
   const text = editMap(map, [{ kind: 'set-column', table: formatTableName(ref), column: ref.column, values }]);
   try {
     await saveMap(context.mapFile, text, map.text);
@@ -352,11 +396,13 @@ function describe(
 }
 
 function searches({ search }: Frozen<Pick<DoneText, 'search'>>, ink: Ink): readonly string[] {
-  return search.map(({ kind, column, bits, attackGain, state }) =>
+  return search.map(({ kind, with: others, column, bits, attackGain, state }) =>
     ink.dim(
       kind === 'unique'
         ? `kept unique in ${column} by the whole hash, which shows equal values to be equal (${state})`
-        : `search by ${kind} in ${column}: ${bits} bits; a frequency attack gains ${(attackGain * 100).toFixed(2)} % over guessing (${state})`,
+        : kind === 'card_bin' || kind === 'card_last4'
+          ? `shown in the clear in ${column}, as PCI DSS 3.4.1 allows (${state})`
+          : `search ${kind === 'compound' ? `together with ${others.join(', ')}` : `by ${kind}`} in ${column}: ${bits} bits; a frequency attack gains ${(attackGain * 100).toFixed(2)} % over guessing (${state})`,
     ),
   );
 }

@@ -1,7 +1,17 @@
-import { cardRuleOf, encryptedName, formatColumnName, formatTableName, type DataMap, type TenantRule } from '@safekeep/core';
+import {
+  cardRuleOf,
+  encryptedName,
+  formatColumnName,
+  formatName,
+  formatTableName,
+  type DataMap,
+  type TenantRule,
+} from '@safekeep/core';
 import { findTable, type Column, type Database, type Table } from '@safekeep/postgres';
-import type { Contributor, Note, Problem, Refusal } from '../../plan/index.ts';
+import type { Contributor, DesiredObject, Note, Problem, Refusal } from '../../plan/index.ts';
 import { answersFor, upsertAnswer } from './rules/refusals.ts';
+import { typeOf } from './rules/types.ts';
+import { allowValues, forbidValues, probeForbidden } from './store/forbidden.ts';
 import { listFields } from './store/records.ts';
 import { begin, rollback } from './store/session.ts';
 
@@ -29,8 +39,69 @@ export const encryptedFields: Contributor = ({ map, catalog }) => {
       notes.push({ target: name, text: `once it is encrypted: ${object}: ${breaks}. What to do: ${remedy}.` });
     notes.push({ target: name, text: `is not encrypted yet. Run: safekeep encrypt ${name}` });
   }
-  return { objects: [], problems, notes };
+  const forbidden = forbiddenColumns(map, (each) => findTable(catalog, each));
+  return {
+    objects: forbidden.flatMap(({ object }) => object ?? []),
+    problems: [...problems, ...forbidden.flatMap(({ problem }) => problem ?? [])],
+    notes: [...notes, ...forbidden.flatMap(({ note }) => note ?? [])],
+  };
 };
+
+type Forbidden = { readonly object?: DesiredObject; readonly problem?: Problem; readonly note?: Note };
+
+/**
+ * Columns of verification codes, PINs and track contents, encrypted or not: the database takes no value for them (PCI DSS 4.0.1, 3.3.1).
+ * What stands there is not looked at; it is told.
+ */
+function forbiddenColumns(map: DataMap, find: (name: string) => Table | undefined): readonly Forbidden[] {
+  return [...map.tables].flatMap(([tableName, { columns }]) => {
+    const table = find(tableName);
+    return [...columns.values()].flatMap(({ name, categories }) => {
+      const column = table?.columns.find((each) => each.name === name);
+      if (cardRuleOf(categories) !== 'forbidden' || table === undefined || column === undefined) return [];
+      return [forbiddenColumn(table, column)];
+    });
+  });
+}
+
+function forbiddenColumn(table: Table, column: Column): Forbidden {
+  const ref = { schema: table.schema, table: table.name, column: column.name };
+  const target = formatColumnName(ref);
+  const isText = typeOf(column) === 'text';
+  if ((table.kind !== 'table' && table.kind !== 'partitioned-table') || column.inherited)
+    return { note: { target, text: 'holds what may not be kept after authorisation (PCI DSS 3.3.1); its table takes no check.' } };
+  if (column.generated !== null || (column.notNull && !isText))
+    return {
+      problem: {
+        target,
+        reason:
+          'what it holds may not be kept after authorisation (PCI DSS 3.3.1), and it may not be empty. What to do: drop the column, or its NOT NULL',
+      },
+    };
+  const create = forbidValues(ref, { isText });
+  return {
+    object: {
+      id: `forbidden-column:${target}`,
+      kind: 'forbidden-column',
+      target,
+      definition: create,
+      create: [create],
+      remove: [allowValues(ref)],
+      probe: probeForbidden(ref),
+      locks: [{ schema: table.schema, table: table.name, mode: 'ACCESS EXCLUSIVE' }],
+      rows: 0,
+      rewrites: false,
+      reversible: true,
+      restores: false,
+      runsIn: 'transaction',
+      dependsOn: [],
+    },
+    note: {
+      target,
+      text: `takes no value any more: it may not be kept after authorisation (PCI DSS 3.3.1). A row that holds one takes no change until it is emptied: UPDATE ${formatTableName(ref)} SET ${formatName(column.name)} = NULL.`,
+    },
+  };
+}
 
 type Protected = {
   readonly table: Table;

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import type { Id, Protection, SearchedType, SearchKind, TableRef } from '@safekeep/core';
+import type { Id, IndexKind, Protection, SearchedType, TableRef } from '@safekeep/core';
 import type { Direction, Phase } from './rules/life.ts';
 
 export type FieldId = Id<'field'>;
@@ -13,7 +13,9 @@ export type IndexState = 'building' | 'serving' | 'leaving' | 'left';
 
 /** A blind index of a field, in a column beside the ciphertext: an int8, or the whole hash as bytea for `unique`. */
 export type FieldIndex = {
-  readonly kind: SearchKind;
+  readonly kind: IndexKind;
+  /** Of a compound index all fields that it is made of, in their order, the one that has it first; of others none. */
+  readonly parts: readonly IndexPart[];
   readonly state: IndexState;
   readonly column: string;
   readonly bits: number;
@@ -22,6 +24,9 @@ export type FieldIndex = {
   readonly distinct: number;
   readonly attackGain: number;
 };
+
+/** One of the columns of a compound index. */
+export type IndexPart = KeyedField & { readonly column: string; readonly encryptedColumn: string };
 
 /** A column that is, or is on its way to be, or was just now encrypted. */
 export type Field = {
@@ -112,6 +117,7 @@ export const FieldText = Type.Object({
   search: Type.Array(
     Type.Object({
       kind: Type.String(),
+      with: Type.Array(Type.String(), { description: 'of a compound index the other columns' }),
       column: Type.String(),
       bits: Type.Integer(),
       attackGain: Type.Number({ description: 'rows that a frequency attack names beyond guessing, as a share' }),

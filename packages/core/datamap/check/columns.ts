@@ -37,6 +37,7 @@ export function categoryProblems(map: DataMap): readonly MapProblem[] {
           ),
         ]
       : []),
+    ...searchedWith(table, column),
     ...(column.erase?.kind === 'shred' && column.protect === 'none'
       ? [
           problemAt(
@@ -87,6 +88,22 @@ export function actionProblems(map: DataMap, schema: SchemaIndex): readonly MapP
     }),
     ...[...map.tables.values()].flatMap((table) => replacementProblems(table, schema)),
   ];
+}
+
+/** An index over several columns is made by whoever holds the keys of all: their values are in the same hands. */
+function searchedWith(table: MappedTable, column: MappedColumn): readonly MapProblem[] {
+  return column.searchWith
+    .filter((name) => name === column.name || column.protect === 'none' || table.columns.get(name)?.protect !== column.protect)
+    .map((name) =>
+      problemAt(
+        'search-unprotected',
+        columnPlace(table.name, column.name, 'search_with'),
+        name === column.name
+          ? `${name} of ${table.name} is searched together with itself`
+          : `${column.name} of ${table.name} is searched together with ${name}, which is not encrypted in the same way`,
+        name === column.name ? 'Name other columns.' : `Give both the same protect, client or database.`,
+      ),
+    );
 }
 
 function replacementProblems(table: MappedTable, schema: SchemaIndex): readonly MapProblem[] {

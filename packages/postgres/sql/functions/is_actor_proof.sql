@@ -12,17 +12,12 @@ create or replace function safekeep.is_actor_proof(
   as $$
 declare
   known record;
-  message bytea;
 begin
   select k.inner_block, k.outer_block into known from safekeep.audit_actor_keys as k
    where k.tenant_id = tenant and k.key_id = pg_catalog.split_part(proof, '.', 1) and k.retired_at is null;
   if not found then return false; end if;
-  select pg_catalog.convert_to('safekeep actor 1' || E'\n' || pg_catalog.string_agg(
-           pg_catalog.octet_length(pg_catalog.convert_to(field.text, 'UTF8')) || ':' || field.text || E'\n', '' order by field.place), 'UTF8')
-    into message
-    from pg_catalog.unnest(array[coalesce(actor, ''), coalesce(purpose, ''), coalesce(request, ''), backend::text,
-           ((extract(epoch from began) * 1000000)::bigint)::text]) with ordinality as field (text, place);
-  return pg_catalog.encode(pg_catalog.sha256(known.outer_block || pg_catalog.sha256(known.inner_block || message)), 'base64')
+  return pg_catalog.encode(pg_catalog.sha256(known.outer_block || pg_catalog.sha256(known.inner_block
+    || safekeep.actor_message(actor, purpose, request, backend, began))), 'base64')
     = pg_catalog.split_part(proof, '.', 2);
 end
 $$;

@@ -41,7 +41,7 @@ create or replace function safekeep.keep_indexes() returns trigger
       continue when not is_kept or pg_catalog.strpos(given, ' ' || tg_argv[place] || tg_argv[place + 3] || ';') > 0;
       number := null;
       if tg_argv[1] = 'database' then
-        execute pg_catalog.format('select safekeep.open_value(($1).%I)', tg_argv[4]) into plain using new;
+        execute pg_catalog.format('select safekeep.open_column(($1).%I, %L)', tg_argv[4], tg_argv[3]) into plain using new;
         if plain is not null then
           number := safekeep.index_text(tg_argv[2], tg_argv[3]::uuid, tg_argv[place], tg_argv[place + 2]::integer, tg_argv[place + 3]::integer,
                                         safekeep.search_form(tg_argv[place], plain, tg_argv[5]));

@@ -1,31 +1,8 @@
 -- needs: 0001
 -- object: function safekeep.open_value(bytea)
 --
--- The plaintext of a sealed value; null while its key is not unlocked. Raises where the key is and it does not open.
+-- The plaintext of a sealed value of whatever field its key belongs to; null while that is not unlocked. Raises where the key is and it
+-- does not open. Where it is known which column a value stands in, safekeep.open_column holds it to that.
 create or replace function safekeep.open_value(sealed bytea) returns text
-  language plpgsql stable strict parallel unsafe
-  set search_path = ''
-  as $$
-declare
-  setting text;
-  held bytea;
-  content bytea;
-begin
-  if octet_length(sealed) < 41 or substr(sealed, 1, 2) <> '\xfa53'::bytea then
-    raise exception 'safekeep: a value that should be sealed is not' using errcode = 'data_corrupted';
-  end if;
-  setting := current_setting('safekeep.key_' || encode(substr(sealed, 5, 8), 'hex'), true);
-  if coalesce(setting, '') = '' then return null; end if;
-  held := decode(setting, 'hex');
-  if substr(sealed, 3, 2) <> '\x1100'::bytea then
-    raise exception 'safekeep: a sealed value is of a version or bound in a way that SQL does not know' using errcode = 'feature_not_supported',
-      hint = 'Open it through the SDK.';
-  end if;
-  content := safekeep.sk1_open(substr(held, 1, 32), substr(held, 37), sealed, (get_byte(held, 33) << 16) | (get_byte(held, 34) << 8) | get_byte(held, 35));
-  if content is null then
-    raise exception 'safekeep: a sealed value was changed, or moved here from another column or tenant' using errcode = 'data_corrupted',
-      hint = 'Take it from a backup, and look in the audit log for who wrote it.';
-  end if;
-  return safekeep.sk1_plain(content);
-end
-$$;
+  language sql stable parallel unsafe
+  as $$ select safekeep.open_column(sealed, null) $$;

@@ -49,10 +49,12 @@ begin
   select pg_catalog.string_agg(
            pg_catalog.format(', %I = safekeep.index_text($2, $3, %L, %s, %s, safekeep.search_form(%L, t.%I::text, $4))::%s',
                              i.column_name, i.kind, i.bits, i.version, i.kind, of_column,
-                             case when i.kind = 'unique' then 'pg_catalog.bytea' else 'pg_catalog.int8' end), ''),
+                             case when i.kind = 'unique' then 'pg_catalog.bytea' when i.kind in ('card_bin', 'card_last4') then 'pg_catalog.text' else 'pg_catalog.int8' end), ''),
          pg_catalog.bool_or(coalesce(pg_catalog.current_setting('safekeep.index_' || short_id || '_' || i.version, true), '') = '')
     into indexes, is_locked
-    from safekeep.field_indexes as i where i.tenant_id = field.tenant and i.field_id = field.id and i.state <> 'left';
+    from safekeep.field_indexes as i where i.tenant_id = field.tenant and i.field_id = field.id and i.state <> 'left'
+     -- Made of several columns, and only where none of them has plaintext left.
+     and i.kind <> 'compound';
   if is_locked then
     raise exception 'safekeep: the index key of column % is not unlocked, and without it no search would find its rows', of_column
       using errcode = 'insufficient_privilege', hint = 'Give safekeep.unlock what the SDK''s unlockFields makes of the field.';
@@ -61,7 +63,7 @@ begin
   execute pg_catalog.format(
     'with left_over as (select t.ctid as place from only %1$s as t where t.%2$I is not null and t.%3$I is null limit $1 for no key update skip locked),
           written as (update only %1$s as t set %3$I = safekeep.seal_value($2, $3, $4, t.%2$I::text)%4$s from left_over as l where t.ctid = l.place
-                      returning safekeep.open_value(t.%3$I) is distinct from t.%2$I::text as differs)
+                      returning safekeep.open_column(t.%3$I, $3) is distinct from t.%2$I::text as differs)
      select pg_catalog.count(*), pg_catalog.count(*) filter (where differs) from written',
     relation, of_column, target, coalesce(indexes, '')) into written, differing using at_most, field.tenant, field.id, field.type;
   perform pg_catalog.set_config('safekeep.engine', before, true);

@@ -32,6 +32,10 @@ create or replace function safekeep.search_form(kind text, value text, value_typ
       when 'month' then
         if value like '%BC' then return null; end if;
         return pg_catalog.substring(value collate "C", '^([0-9]{4,}-[0-9]{2})(?:-|$)');
+      when 'card_bin', 'card_last4' then
+        letters := safekeep.card_number(value);
+        return case when kind = 'card_last4' then pg_catalog.right(letters, 4)
+                    else pg_catalog.left(letters, case when pg_catalog.length(letters) >= 16 then 8 else 6 end) end;
       when 'soundex' then
         letters := pg_catalog.translate(pg_catalog.regexp_replace(value collate "C", '[^A-Za-z]', '', 'g'), lower, upper);
         if letters = '' then return null; end if;

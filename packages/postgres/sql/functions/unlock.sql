@@ -71,7 +71,7 @@ begin
       continue;
     end if;
     bound := safekeep.sk1_bound('\xfa531100'::bytea || decode(id, 'hex'), tenant, field);
-    perform set_config('safekeep.key_' || id, encode(key || int4send(octet_length(bound)) || safekeep.gcm_state(key, bound), 'hex'), true);
+    perform set_config('safekeep.key_' || id, encode(key || int4send(octet_length(bound)) || uuid_send(field) || safekeep.gcm_state(key, bound), 'hex'), true);
     if kind = 1 then perform set_config('safekeep.seals_' || replace(field::text, '-', ''), id || tenant, true); end if;
   end loop;
   return keys;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { canonicalForm, isSafekeepError, type SearchKind } from '@safekeep/core';
+import { canonicalForm, isSafekeepError, type IndexKind, type SearchKind } from '@safekeep/core';
 import { indexForms, sealTexts } from '@safekeep/crypto';
 import { testServers } from '@safekeep/postgres/testing';
 import type { Field } from '../model.ts';
@@ -118,4 +118,4 @@ for (const server of testServers()) {
   });
 }
 
-type IndexLike = { readonly kind: SearchKind; readonly version: number; readonly bits: number };
+type IndexLike = { readonly kind: IndexKind; readonly version: number; readonly bits: number };

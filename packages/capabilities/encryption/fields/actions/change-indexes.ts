@@ -5,11 +5,13 @@ import {
   indexName,
   SafekeepError,
   searchFits,
+  searchKinds,
   type ColumnRef,
+  type IndexKind,
   type SearchKind,
 } from '@safekeep/core';
 import { codeOf, findTable, readCatalog } from '@safekeep/postgres';
-import type { Field, FieldIndex } from '../model.ts';
+import type { Field, FieldIndex, IndexPart, PageRange } from '../model.ts';
 import { chooseIndex } from '../rules/choose-index.ts';
 import type { Frequency } from '../rules/frequency.ts';
 import { isAtLeast, refusesPlaintext } from '../rules/life.ts';
@@ -27,7 +29,7 @@ import {
   setIndexState,
   updateField,
 } from '../store/records.ts';
-import { countValues, readSealed, tableSize } from '../store/rows.ts';
+import { countValues, readParts, readSealed, tableSize } from '../store/rows.ts';
 import { createView, dropView } from '../store/view.ts';
 import { fresh } from './encrypt-field.ts';
 import {
@@ -41,13 +43,15 @@ import {
   withLease,
   type Ground,
 } from './ground.ts';
-import { indexing, sweep, sweepOnce, walk } from './passes.ts';
+import { compoundForms, compounding, indexing, sweep, sweepOnce, walk, type Pass } from './passes.ts';
 
 export type IndexOrder = {
   /** All that it shall be searched by: what is missing is made, what is there beside goes. Those that stand, where it is left out. */
   readonly search?: readonly SearchKind[];
+  /** Columns of the table that it shall be searched together with; none: it goes. What stands, where it is left out. */
+  readonly searchWith?: readonly string[];
   /** Those that stand and are to be made anew under a key of their own. */
-  readonly renew?: readonly SearchKind[];
+  readonly renew?: readonly IndexKind[];
   readonly acceptLeak: boolean;
 };
 
@@ -89,45 +93,101 @@ export async function changeIndexes(
   });
 }
 
-async function planIndexes(
-  ground: Ground,
-  field: Field,
-  { search: asked, renew = [], acceptLeak }: IndexOrder,
-): Promise<IndexPlan> {
+async function planIndexes(ground: Ground, field: Field, order: IndexOrder): Promise<IndexPlan> {
+  const { renew = [], acceptLeak } = order;
   const current = field.indexes.filter(({ state }) => state === 'building' || state === 'serving');
-  const search = asked ?? [...new Set(current.map(({ kind }) => kind))];
-  const taken = current.filter(({ kind }) => !search.includes(kind));
+  const others = (await reading(ground, (client) => listFields(client, ground.tenant))).filter(
+    ({ id, table }) => id !== field.id && table.schema === field.table.schema && table.table === field.table.table,
+  );
+  const search = order.search ?? [...new Set(current.map(({ kind }) => kind))].filter(isSearch);
+  const parts = partsAsked(field, { current, others, order });
+  const taken = current.filter((index) =>
+    index.kind === 'compound' ? !isOf(index, parts) : isSearch(index.kind) && !search.includes(index.kind),
+  );
+  const staying = current.filter((index) => !taken.includes(index));
   // A renewal that was interrupted goes on instead of beginning again.
-  const renewed = renew.filter((kind) => !current.some((each) => each.kind === kind && each.state === 'building'));
-  const wanted = search.filter((kind) => renewed.includes(kind) || !current.some((each) => each.kind === kind));
-  const absent = renew.filter((kind) => !current.some((each) => each.kind === kind));
+  const renewed = renew.filter((kind) => !staying.some((each) => each.kind === kind && each.state === 'building'));
+  const asked: readonly IndexKind[] = parts.length === 0 ? search : [...search, 'compound'];
+  const wanted = asked.filter((kind) => renewed.includes(kind) || !staying.some((each) => each.kind === kind));
+  const absent = renew.filter((kind) => !staying.some((each) => each.kind === kind));
   if (wanted.length + absent.length > 0) await refuseUnfit(ground, field, { wanted, absent });
-  const counted = wanted.length === 0 ? new Map<SearchKind, readonly Frequency[]>() : await frequenciesOf(ground, field, wanted);
-  const others = await reading(ground, (client) => listFields(client, ground.tenant));
-  const beside = others
-    .filter(({ id, table }) => id !== field.id && table.schema === field.table.schema && table.table === field.table.table)
-    .flatMap(({ indexes }) => indexes);
-  const staying = current.filter(({ kind }) => search.includes(kind) && !wanted.includes(kind));
+  const counted = await frequenciesOf(ground, field, { kinds: wanted, parts });
+  const beside = [...others.flatMap(({ indexes }) => indexes), ...staying.filter(({ kind }) => !wanted.includes(kind))];
   const made: FieldIndex[] = [];
   for (const kind of wanted) {
-    const chosen = chooseIndex(counted.get(kind) ?? [], {
-      name: nameOf(field),
-      kind,
-      beside: [...beside, ...staying, ...made],
-      acceptLeak,
-    });
+    const chosen = chooseIndex(counted.get(kind) ?? [], { name: nameOf(field), kind, beside: [...beside, ...made], acceptLeak });
     const version = 1 + Math.max(0, ...field.indexes.filter((each) => each.kind === kind).map((each) => each.version));
-    made.push({ ...chosen, version, column: indexName(field.column, kind, version), state: 'building' });
+    const column = indexName(field.column, kind, version);
+    made.push({ ...chosen, version, column, state: 'building', parts: kind === 'compound' ? parts : [] });
   }
   return { made, taken, answers: searchAnswers(field.column, wanted) };
+}
+
+function isSearch(kind: IndexKind): kind is SearchKind {
+  return searchKinds.some((known) => known === kind);
+}
+
+type PartsAsked = { readonly current: readonly FieldIndex[]; readonly others: readonly Field[]; readonly order: IndexOrder };
+
+/** The fields that a compound index shall be of, this one first; none where there shall be none. @throws `field-unfit` */
+function partsAsked(field: Field, { current, others, order }: PartsAsked): readonly IndexPart[] {
+  const standing = current.find(({ kind }) => kind === 'compound');
+  if (order.searchWith === undefined) return standing?.parts ?? [];
+  const names = [...new Set(order.searchWith)].filter((name) => name !== field.column);
+  if (names.length === 0) return [];
+  const fields = [field, ...names.map((name) => others.find(({ column }) => column === name) ?? name)];
+  const reasons = fields.flatMap((each) => {
+    const reason = typeof each === 'string' ? 'it is not encrypted' : unfitForCompound(each, field);
+    return reason === null ? [] : [`- search with ${typeof each === 'string' ? each : each.column}: ${reason}.`];
+  });
+  if (reasons.length > 0) throw new SafekeepError('field-unfit', { field: nameOf(field), reasons: reasons.join('\n') });
+  return fields
+    .filter((each) => typeof each !== 'string')
+    .map(({ id, tenant, keyScope, valueType, column, encryptedColumn }) => ({
+      id,
+      tenant,
+      keyScope,
+      valueType,
+      column,
+      encryptedColumn,
+    }));
+}
+
+/** Whoever makes the index opens all of its values, and finds none that are written as plaintext only. */
+function unfitForCompound(field: Field, owner: Field): string | null {
+  if (!searchFits('exact', field.valueType))
+    return `values of type ${field.columnType} cannot be found that way. What to do: leave it out`;
+  if (field.direction === 'out')
+    return 'it is on its way back to plaintext. What to do: let decrypt come to its end, or leave it out';
+  if (field.phase !== 'finished') return `its plaintext still stands. What to do first: safekeep encrypt finish ${nameOf(field)}`;
+  if (field.mode !== owner.mode)
+    return `its keys are in other hands (${field.mode} mode). What to do first: safekeep encrypt ${nameOf(field)} --mode ${owner.mode}`;
+  return null;
+}
+
+/** Which of a column and those that it shall be searched with still have plaintext, by name: an index over all comes afterwards. */
+export async function unfinished(ground: Ground, column: ColumnRef, searchWith: readonly string[]): Promise<readonly string[]> {
+  if (searchWith.length === 0) return [];
+  const fields = await reading(ground, (client) => listFields(client, ground.tenant));
+  return fields
+    .filter(
+      ({ table, column: name }) =>
+        table.schema === column.schema && table.table === column.table && (name === column.column || searchWith.includes(name)),
+    )
+    .filter(({ phase }) => phase !== 'finished')
+    .map(nameOf);
+}
+
+function isOf({ parts }: FieldIndex, asked: readonly IndexPart[]): boolean {
+  return parts.length === asked.length && parts.every(({ id }, place) => id === asked[place]?.id);
 }
 
 async function refuseUnfit(
   ground: Ground,
   field: Field,
-  { wanted, absent }: { readonly wanted: readonly SearchKind[]; readonly absent: readonly SearchKind[] },
+  { wanted, absent }: { readonly wanted: readonly IndexKind[]; readonly absent: readonly IndexKind[] },
 ): Promise<void> {
-  const refused = wanted.filter((kind) => !searchFits(kind, field.valueType));
+  const refused = wanted.filter((kind) => isSearch(kind) && !searchFits(kind, field.valueType));
   const catalog = await reading(ground, (client) => readCatalog(client, { schemas: [field.table.schema] }));
   const columns = findTable(catalog, field.table)?.columns ?? [];
   const ours = new Set(field.indexes.map(({ column }) => column));
@@ -147,32 +207,53 @@ async function refuseUnfit(
 /** Values that are counted at most: a Map of JavaScript holds no more than 2^24. Of fewer values an index comes out shorter, never longer. */
 const COUNTED_AT_MOST = 10_000_000;
 
+type Counting = { readonly kinds: readonly IndexKind[]; readonly parts: readonly IndexPart[] };
+
 /** How often the search forms of what is sealed occur. The values are opened here, and only counts are kept. */
 async function frequenciesOf(
   ground: Ground,
   field: Field,
-  kinds: readonly SearchKind[],
-): Promise<ReadonlyMap<SearchKind, readonly Frequency[]>> {
+  { kinds, parts }: Counting,
+): Promise<ReadonlyMap<IndexKind, readonly Frequency[]>> {
+  if (kinds.length === 0) return new Map();
   const counts = new Map(kinds.map((kind) => [kind, new Map<string, number>()]));
+  const own = kinds.filter(isSearch);
   const size = await inTransaction(ground, field, (client) => tableSize(client, field));
   const step = batchPages(size);
   let values = 0;
   for (let from = 0; from < size.pages && values < COUNTED_AT_MOST; from += step) {
-    const sealed = await inTransaction(ground, field, (client) => readSealed(client, field, { from, to: from + step }));
-    values += sealed.length;
-    for (const value of await ground.keys.open(field, sealed))
-      for (const [kind, seen] of counts) {
-        const form = canonicalForm(kind, value, field.valueType);
-        if (form !== null) seen.set(form, (seen.get(form) ?? 0) + 1);
-      }
+    const range = { from, to: from + step };
+    const sealed = own.length === 0 ? [] : await inTransaction(ground, field, (client) => readSealed(client, field, range));
+    const opened = await ground.keys.open(field, sealed);
+    for (const kind of own)
+      count(
+        counts.get(kind),
+        opened.map((value) => canonicalForm(kind, value, field.valueType)),
+      );
+    const forms = kinds.includes('compound') ? await formsTogether(ground, field, { parts, range }) : [];
+    count(counts.get('compound'), forms);
+    values += Math.max(sealed.length, forms.length);
   }
-  return new Map(
-    [...counts].map(([kind, seen]) => {
-      const times = new Map<number, number>();
-      for (const rows of seen.values()) times.set(rows, (times.get(rows) ?? 0) + 1);
-      return [kind, [...times].map(([rows, each]) => ({ rows, times: each }))];
-    }),
-  );
+  return new Map([...counts].map(([kind, seen]) => [kind, frequenciesIn(seen)]));
+}
+
+async function formsTogether(
+  ground: Ground,
+  field: Field,
+  { parts, range }: { readonly parts: readonly IndexPart[]; readonly range: PageRange },
+): Promise<readonly (string | null)[]> {
+  const rows = await inTransaction(ground, field, (client) => readParts(client, field, { parts, range }));
+  return await compoundForms(ground, parts, rows);
+}
+
+function count(seen: Map<string, number> | undefined, forms: readonly (string | null)[]): void {
+  for (const form of forms) if (form !== null) seen?.set(form, (seen.get(form) ?? 0) + 1);
+}
+
+function frequenciesIn(seen: ReadonlyMap<string, number>): readonly Frequency[] {
+  const times = new Map<number, number>();
+  for (const rows of seen.values()) times.set(rows, (times.get(rows) ?? 0) + 1);
+  return [...times].map(([rows, each]) => ({ rows, times: each }));
 }
 
 async function begin(ground: Ground, field: Field, { made, taken }: IndexPlan): Promise<void> {
@@ -247,9 +328,18 @@ async function setStates(
   for (const index of indexes) await setIndexState(client, field, { ...index, state, at });
 }
 
-/** Filled in and proved whole; from then on it is searched, and the ones before are not. */
+/** Those of the field's own value in one pass; one over several columns in a pass of its own, since it reads others. */
 async function build(ground: Ground, known: Field, indexes: readonly FieldIndex[]): Promise<void> {
-  const pass = indexing(indexes);
+  const own = indexes.filter(({ kind }) => kind !== 'compound');
+  if (own.length > 0) return await fillIn(ground, known, { indexes: own, pass: indexing(own) });
+  const [compound] = indexes;
+  if (compound !== undefined) await fillIn(ground, known, { indexes: [compound], pass: compounding(compound) });
+}
+
+type Filling<Row> = { readonly indexes: readonly FieldIndex[]; readonly pass: Pass<Row> };
+
+/** Filled in and proved whole; from then on it is searched, and the ones before are not. */
+async function fillIn<Row>(ground: Ground, known: Field, { indexes, pass }: Filling<Row>): Promise<void> {
   try {
     const total = await reading(ground, (client) => countValues(client, known, 'sealed'));
     await inTransaction(ground, known, (client) => updateField(client, known, { total, at: ground.clock.now() }));
@@ -270,6 +360,8 @@ async function build(ground: Ground, known: Field, indexes: readonly FieldIndex[
           const at = ground.clock.now();
           await setStates(client, field, { indexes, state: 'serving', at });
           await setStates(client, field, { indexes: before, state: 'leaving', at });
+          // The next pass begins at the first page.
+          await updateField(client, field, { nextPage: 0, at });
         }),
       );
       if (serves) return;

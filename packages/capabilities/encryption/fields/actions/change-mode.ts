@@ -4,6 +4,7 @@ import { isAtLeast, refusesPlaintext } from '../rules/life.ts';
 import { createTriggers, lockToAlter, runAll } from '../store/definition.ts';
 import { findField, listFields, updateField } from '../store/records.ts';
 import { createView, dropView } from '../store/view.ts';
+import { refuseInCompound } from './compound-of.ts';
 import { fresh } from './encrypt-field.ts';
 import { inTransaction, nameOf, reading, withLease, type Ground } from './ground.ts';
 
@@ -11,7 +12,7 @@ import { inTransaction, nameOf, reading, withLease, type Ground } from './ground
  * Hands the key from the application to unlocked sessions, or back. Values stay as they are: both modes have one format. One
  * short lock, in which triggers and view change.
  *
- * @throws `field-unknown`, `field-not-switched`, `field-going-back`, `field-busy`, `lock-timeout`.
+ * @throws `field-unknown`, `field-unfit` where it is searched together with others, `field-not-switched`, `field-going-back`, `field-busy`, `lock-timeout`.
  */
 export async function changeMode(
   ground: Ground,
@@ -24,6 +25,7 @@ export async function changeMode(
   if (!isAtLeast(known.phase, 'switched'))
     throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
   if (known.mode === mode) return known;
+  await refuseInCompound(ground, known);
   await agree(known);
   return await withLease(ground, known, async () => {
     const field: Field = { ...(await fresh(ground, known)), mode };

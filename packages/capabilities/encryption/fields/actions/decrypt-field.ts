@@ -19,6 +19,7 @@ import { objectName } from '../store/names.ts';
 import { deleteField, findField, listFields, updateField } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
 import { createView, dropView } from '../store/view.ts';
+import { refuseInCompound } from './compound-of.ts';
 import { fresh } from './encrypt-field.ts';
 import { inTransaction, nameOf, NotYet, reading, requireUnaltered, unlessTooEarly, withLease, type Ground } from './ground.ts';
 import { LOCKED_ROWS, opening, sweep, sweepOnce, walk } from './passes.ts';
@@ -27,11 +28,12 @@ import { LOCKED_ROWS, opening, sweep, sweepOnce, walk } from './passes.ts';
  * All the way back from any phase: plaintext is given back row by row, each compared with what was opened, then everything of
  * ours goes. The schema is as before the first step. Goes on from wherever an interrupted run came to.
  *
- * @throws `field-unknown`, `field-busy`, `field-changed`, `field-rows-locked`, `field-not-equal`, `lock-timeout`.
+ * @throws `field-unknown`, `field-unfit` where it is searched together with others, `field-busy`, `field-changed`, `field-rows-locked`, `field-not-equal`, `lock-timeout`.
  */
 export async function decryptField(ground: Ground, column: ColumnRef, agree: (field: Field) => Promise<void>): Promise<Field> {
   const known = await reading(ground, (client) => findField(client, ground.tenant, column));
   if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
+  await refuseInCompound(ground, known);
   await agree(known);
   return await withLease(ground, known, async () => {
     const field = await fresh(ground, known);

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
-import { canonicalForm, SafekeepError } from '@safekeep/core';
+import { canonicalForm, compoundForm, SafekeepError } from '@safekeep/core';
 import type { Field, FieldIndex, PageRange } from '../model.ts';
 import {
   BATCH_ROWS,
@@ -21,17 +21,20 @@ import {
   readLeftUnopened,
   readLeftUnsealed,
   readLeftUnderOtherKeys,
+  readParts,
   readUnderOtherKeys,
   readUnindexed,
   readUnopened,
   readUnsealed,
   tableSize,
+  writeCompound,
   writeIndexes,
   writeNulls,
   writeOpened,
   writeResealed,
   writeSealed,
   type BothRow,
+  type PartsRow,
   type PlainRow,
   type SealedRow,
   type SealedWrite,
@@ -142,21 +145,46 @@ export function indexing(indexes: readonly FieldIndex[]): Pass<SealedRow> {
   };
 }
 
-/** For each index its number of each value. */
+/** Fills an index over several columns in for rows in which all of them have a value. */
+export function compounding(index: FieldIndex): Pass<PartsRow> {
+  return {
+    read: (client, field, range) => readParts(client, field, { parts: index.parts, missing: index, range }),
+    readLeft: (client, field, limit) => readParts(client, field, { parts: index.parts, missing: index, limit }),
+    write: async (client, field, { ground, rows, options }) => {
+      const numbers = await ground.keys.index(field, index, await compoundForms(ground, index.parts, rows));
+      const writes = rows.map((row, place) => ({ ...row, number: numbers[place] ?? null }));
+      return requireStored(field, await writeCompound(client, field, { rows: writes, index, options }));
+    },
+  };
+}
+
+/** What a compound index is made of, row by row. */
+export async function compoundForms(
+  ground: Pick<Ground, 'keys'>,
+  parts: FieldIndex['parts'],
+  rows: readonly PartsRow[],
+): Promise<readonly (string | null)[]> {
+  const columns = await Promise.all(
+    parts.map(async (part, place) => {
+      const sealed = rows.map((row) => row.parts[place]).filter((each) => each !== undefined);
+      return { type: part.valueType, values: await ground.keys.open(part, sealed) };
+    }),
+  );
+  return rows.map((_, row) => compoundForm(columns.map(({ type, values }) => ({ type, value: values[row] }))));
+}
+
+/** For each index of the field's own value its number of each. */
 async function indexNumbers(
   ground: Ground,
   field: Field,
   { indexes, values }: { readonly indexes: readonly FieldIndex[]; readonly values: readonly string[] },
 ): Promise<readonly (readonly (string | null)[])[]> {
-  return await Promise.all(
-    indexes.map((index) =>
-      ground.keys.index(
-        field,
-        index,
-        values.map((value) => canonicalForm(index.kind, value, field.valueType)),
-      ),
-    ),
-  );
+  return await Promise.all(indexes.map((index) => ground.keys.index(field, index, formsOf(index, values, field.valueType))));
+}
+
+function formsOf({ kind }: FieldIndex, values: readonly string[], type: Field['valueType']): readonly (string | null)[] {
+  if (kind === 'compound') throw new Error('An index over several columns is not made of one');
+  return values.map((value) => canonicalForm(kind, value, type));
 }
 
 async function sealedWrites(ground: Ground, field: Field, rows: readonly PlainRow[]): Promise<readonly SealedWrite[]> {

@@ -1,4 +1,5 @@
 import {
+  displayKinds,
   encryptedName,
   FIRST_INDEX_VERSION,
   formatColumnName,
@@ -57,7 +58,11 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
     const answers: readonly Answer[] = [
       ...answersFor(catalog, table, { column, asked: { ...order, tenant: order.tenantBy } }),
       ...(order.mode === 'database' ? takenViews(catalog, table) : []),
-      ...takenNames(table, [encryptedName(column.name), ...order.search.map((kind) => indexName(column.name, kind))]),
+      ...takenNames(
+        table,
+        [...order.search, ...(order.card === 'number' ? displayKinds : [])].map((kind) => indexName(column.name, kind)),
+      ),
+      ...takenNames(table, [encryptedName(column.name)]),
       ...(await besideColumn(client, ref)).map((each) => besideAnswer(each, formatName(encryptedName(column.name)))),
       ...sources.filter(({ source }) => mentionsColumn(source, ref.table, ref.column)).map(aboutFunction),
       ...(upsert === undefined ? [] : [upsert]),
@@ -71,11 +76,25 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
       const beside = [...others.flatMap((field) => field.indexes), ...indexes];
       const chosen = chooseIndex(counted, { name, kind, beside, acceptLeak: order.acceptLeak });
       // It stands before anybody can search by it, and grows with the ciphertext.
-      indexes.push({ ...chosen, column: indexName(ref.column, kind), version: FIRST_INDEX_VERSION, state: 'serving' });
+      indexes.push({ ...chosen, column: indexName(ref.column, kind), version: FIRST_INDEX_VERSION, state: 'serving', parts: [] });
     }
+    if (order.card === 'number')
+      indexes.push(
+        ...displayKinds.map((kind): FieldIndex => ({
+          ...NOTHING_HIDDEN,
+          kind,
+          column: indexName(ref.column, kind),
+          version: FIRST_INDEX_VERSION,
+          state: 'serving',
+          parts: [],
+        })),
+      );
     return { field: newField(ground.tenant, { order, table, column, indexes }), answers };
   });
 }
+
+/** What is shown hides nothing, so that there is nothing to measure. */
+const NOTHING_HIDDEN = { bits: 0, rows: 0, distinct: 0, attackGain: 0 };
 
 function newField(
   tenant: string,

@@ -1,4 +1,4 @@
-import { SafekeepError, type SearchKind } from '@safekeep/core';
+import { SafekeepError, type IndexKind } from '@safekeep/core';
 import type { FieldIndex } from '../model.ts';
 import { ACCEPTED_GAIN, frequencyAttack, type Frequency } from './frequency.ts';
 import { indexLength, type OtherIndex } from './index-length.ts';
@@ -6,7 +6,7 @@ import { indexLength, type OtherIndex } from './index-length.ts';
 export type IndexChoice = {
   /** Of the field, as it is told to a person. */
   readonly name: string;
-  readonly kind: SearchKind;
+  readonly kind: IndexKind;
   /** Every other index of the row: whoever reads one reads them all. */
   readonly beside: readonly OtherIndex[];
   /** A person has seen the report of the frequency attack and takes what it gives away. */

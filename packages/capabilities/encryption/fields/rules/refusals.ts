@@ -3,11 +3,13 @@ import {
   formatTableName,
   searchFits,
   type CardRule,
+  type IndexKind,
   type Protection,
   type SearchKind,
   type TenantRule,
   encryptedName,
   formatName,
+  indexName,
 } from '@safekeep/core';
 import { referencedBy, type Catalog, type Column, type Table } from '@safekeep/postgres';
 import type { Beside } from '../model.ts';
@@ -136,6 +138,15 @@ function aboutColumn(table: Table, column: Column, { mode, card }: Asked): reado
         name,
         'verification codes, PINs and track contents may not be kept after authorisation, not even encrypted (PCI DSS 3.3.1)',
         'delete the column',
+      ),
+    );
+  }
+  if (card === 'number') {
+    answers.push(
+      changes(
+        `card number ${name}`,
+        `${formatName(indexName(column.name, 'card_bin'))} and ${formatName(indexName(column.name, 'card_last4'))} stand beside it in the clear, which is all that may be shown (PCI DSS 4.0.1, 3.4.1)`,
+        'show those; let nobody read them who may not see them',
       ),
     );
   }
@@ -415,7 +426,7 @@ function aboutSearch(column: Column, { search }: Asked): readonly Answer[] {
 }
 
 /** What each search means, told before anything is made. */
-export function searchAnswers(column: string, search: readonly SearchKind[]): readonly Answer[] {
+export function searchAnswers(column: string, search: readonly IndexKind[]): readonly Answer[] {
   return search
     .filter((kind) => kind === 'unique')
     .map((kind) =>

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Field } from '../model.ts';
-import { createIndexTriggers, createSearchIndexes, dropIndexTriggers, indexArguments } from './index-definition.ts';
+import { createIndexTriggers, createSearchIndexes, dropIndexTriggers, indexArguments, shownChecks } from './index-definition.ts';
 import { indexColumnType, namesOf, objectName, q, qualified, viewOf } from './names.ts';
 
 /** The first bytes of every sealed value. They are no UTF-8, so no text can pass for one. */
@@ -20,7 +20,7 @@ export function addColumns(field: Field): readonly string[] {
     ...field.indexes.map((index) => `${q(index.column)} ${indexColumnType(index)}`),
   ];
   return [
-    `alter table ${table} ${columns.map((column) => `add column ${column}`).join(', ')}, add constraint ${q(objectName('sealed', field))} ${sealedCheck(field)} not valid`,
+    `alter table ${table} ${[...columns.map((column) => `add column ${column}`), `add constraint ${q(objectName('sealed', field))} ${sealedCheck(field)} not valid`, ...shownChecks(field)].join(', ')}`,
   ];
 }
 
@@ -35,7 +35,7 @@ export type Strictness = {
   readonly wasStrict?: boolean;
 };
 
-const TRIGGERS = ['insert', 'update', 'replaced', 'cleared', 'keep'] as const;
+const TRIGGERS = ['card', 'insert', 'update', 'replaced', 'cleared', 'keep'] as const;
 
 /**
  * How writes are taken. Loose: plaintext and ciphertext stand side by side; who writes plaintext without a key leaves the row
@@ -46,39 +46,41 @@ export function createTriggers(field: Field, { strict, wasStrict = strict }: Str
   const { table, column, encrypted } = namesOf(field);
   const plainChanged = `pg_catalog.record_image_ne(row(old.${column}), row(new.${column}))`;
   const sealedChanged = `pg_catalog.record_image_ne(row(old.${encrypted}), row(new.${encrypted}))`;
-  const made: Record<(typeof TRIGGERS)[number], { readonly event: string; readonly when: string; readonly action: string } | null> =
-    {
-      insert: strict
-        ? { event: 'insert', when: `new.${column} is not null`, action: 'seal' }
-        : field.mode === 'database'
-          ? { event: 'insert', when: `new.${column} is not null and new.${encrypted} is null`, action: 'seal' }
-          : null,
-      update: strict
-        ? { event: 'update', when: `new.${column} is not null and ${plainChanged}`, action: 'seal' }
-        : { event: 'update', when: `${plainChanged} and not (${sealedChanged})`, action: 'seal' },
-      // Ciphertext alone was written, or taken away: it is what counts, and the plaintext beside it is old. Before plaintext was
-      // ever refused everybody writes both, and a value that is written again as it was must not lose its plaintext.
-      replaced: wasStrict
-        ? {
-            event: 'update',
-            when: `${sealedChanged} and old.${encrypted} is not null and new.${column} is not null and not (${plainChanged})`,
-            action: 'replaced',
-          }
+  const made: Record<
+    Exclude<(typeof TRIGGERS)[number], 'card'>,
+    { readonly event: string; readonly when: string; readonly action: string } | null
+  > = {
+    insert: strict
+      ? { event: 'insert', when: `new.${column} is not null`, action: 'seal' }
+      : field.mode === 'database'
+        ? { event: 'insert', when: `new.${column} is not null and new.${encrypted} is null`, action: 'seal' }
         : null,
-      cleared:
-        field.indexes.length === 0
-          ? null
-          : { event: 'update', when: `${sealedChanged} and new.${encrypted} is null`, action: 'cleared' },
-      keep: strict
-        ? {
-            event: `update of ${column}`,
-            when: `new.${column} is null and old.${encrypted} is not null and not (${sealedChanged})`,
-            action: 'keep',
-          }
-        : null,
-    };
+    update: strict
+      ? { event: 'update', when: `new.${column} is not null and ${plainChanged}`, action: 'seal' }
+      : { event: 'update', when: `${plainChanged} and not (${sealedChanged})`, action: 'seal' },
+    // Ciphertext alone was written, or taken away: it is what counts, and the plaintext beside it is old. Before plaintext was
+    // ever refused everybody writes both, and a value that is written again as it was must not lose its plaintext.
+    replaced: wasStrict
+      ? {
+          event: 'update',
+          when: `${sealedChanged} and old.${encrypted} is not null and new.${column} is not null and not (${plainChanged})`,
+          action: 'replaced',
+        }
+      : null,
+    cleared: field.indexes.every(({ kind }) => kind === 'compound')
+      ? null
+      : { event: 'update', when: `${sealedChanged} and new.${encrypted} is null`, action: 'cleared' },
+    keep: strict
+      ? {
+          event: `update of ${column}`,
+          when: `new.${column} is null and old.${encrypted} is not null and not (${sealedChanged})`,
+          action: 'keep',
+        }
+      : null,
+  };
   const own = TRIGGERS.flatMap((name) => {
     const trigger = q(objectName(name, field));
+    if (name === 'card') return cardTrigger(field, trigger);
     const wanted = made[name];
     if (wanted === null) return [`drop trigger if exists ${trigger} on ${table}`];
     const { event, when, action } = wanted;
@@ -88,6 +90,15 @@ export function createTriggers(field: Field, { strict, wasStrict = strict }: Str
     ];
   });
   return [...own, ...createIndexTriggers(field)];
+}
+
+/** Comes before those that seal, in the order of their names. In client mode the SDK checks. */
+function cardTrigger(field: Field, trigger: string): readonly string[] {
+  const { table, column } = namesOf(field);
+  if (!field.isCard || field.mode !== 'database') return [`drop trigger if exists ${trigger} on ${table}`];
+  return [
+    `create or replace trigger ${trigger} before insert or update of ${column} on ${table} for each row when (new.${column} is not null) execute function safekeep.check_card(${pg.escapeLiteral(field.column)})`,
+  ];
 }
 
 function triggerArguments(field: Field, action: string, strict: boolean): string {

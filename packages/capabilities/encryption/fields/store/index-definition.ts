@@ -13,7 +13,7 @@ function searchIndexName(field: Field, { kind, version }: Named): string {
 export function createSearchIndexes(field: Field, there: ReadonlySet<string>): readonly string[] {
   const { table } = namesOf(field);
   return field.indexes
-    .filter((index) => !there.has(searchIndexName(field, index)))
+    .filter((index) => !isShown(index) && !there.has(searchIndexName(field, index)))
     .flatMap((index) => {
       const name = searchIndexName(field, index);
       const kind = index.kind === 'unique' ? 'unique index' : 'index';
@@ -22,6 +22,19 @@ export function createSearchIndexes(field: Field, there: ReadonlySet<string>): r
         `create ${kind} concurrently ${q(name)} on ${table} (${q(index.column)})`,
       ];
     });
+}
+
+/** To be shown, and not to be searched by. */
+function isShown({ kind }: Pick<FieldIndex, 'kind'>): boolean {
+  return kind === 'card_bin' || kind === 'card_last4';
+}
+
+/** What is shown of a card number can be no more than that, whoever writes it: no whole number fits in. */
+export function shownChecks(field: Field): readonly string[] {
+  return field.indexes.filter(isShown).map((index) => {
+    const form = index.kind === 'card_bin' ? '^([0-9]{6}|[0-9]{8})?$' : '^([0-9]{4})?$';
+    return `add constraint ${q(objectName(index.kind, field))} check (${q(index.column)} operator(pg_catalog.~) '${form}')`;
+  });
 }
 
 export function addIndexColumns(field: Field, indexes: readonly FieldIndex[]): readonly string[] {
@@ -33,7 +46,9 @@ export function addIndexColumns(field: Field, indexes: readonly FieldIndex[]): r
 export function dropIndexColumn(field: Field, index: FieldIndex): readonly string[] {
   const { table } = namesOf(field);
   return [
-    `drop trigger if exists ${q(givenTrigger(field, index))} on ${table}`,
+    ...[givenTrigger(field, index), ...compoundTriggers(field, index)].map(
+      (name) => `drop trigger if exists ${q(name)} on ${table}`,
+    ),
     `alter table ${table} drop column if exists ${q(index.column)}`,
   ];
 }
@@ -44,8 +59,11 @@ export function dropIndexColumn(field: Field, index: FieldIndex): readonly strin
  */
 export function createIndexTriggers(field: Field): readonly string[] {
   const { table, encrypted } = namesOf(field);
-  const written = field.indexes.filter(({ state }) => state !== 'left');
-  if (written.length === 0) return dropIndexTriggers(field);
+  const written = ownIndexes(field.indexes).filter(({ state }) => state !== 'left');
+  const compounds = field.indexes.filter(({ kind, state }) => kind === 'compound' && state !== 'left');
+  if (written.length + compounds.length === 0) return dropIndexTriggers(field);
+  if (written.length === 0)
+    return [...dropIndexTriggers(field), ...compounds.flatMap((index) => createCompoundTriggers(field, index))];
   const changed = `pg_catalog.record_image_ne(row(old.${encrypted}), row(new.${encrypted})) and new.${encrypted} is not null`;
   const make = ({ name, event, when, action, of = written }: Made): string =>
     `create or replace trigger ${q(name)} before ${event} on ${table} for each row when (${when}) execute function safekeep.keep_indexes(${keepArguments(field, action, of)})`;
@@ -61,7 +79,49 @@ export function createIndexTriggers(field: Field): readonly string[] {
     ),
     make({ name: objectName('stale', field), event: `update of ${encrypted}`, when: changed, action: 'stale' }),
     make({ name: objectName('fresh', field), event: 'insert', when: `new.${encrypted} is not null`, action: 'stale' }),
+    ...compounds.flatMap((index) => createCompoundTriggers(field, index)),
   ];
+}
+
+/** Of an index over several columns; see safekeep.keep_compound. They come after the triggers that seal any of the columns. */
+function createCompoundTriggers(field: Field, index: FieldIndex): readonly string[] {
+  const { table } = namesOf(field);
+  const columns = index.parts.map(({ encryptedColumn }) => q(encryptedColumn));
+  const changed = columns.map((column) => `pg_catalog.record_image_ne(row(old.${column}), row(new.${column}))`).join(' or ');
+  const given = `not pg_catalog.record_image_ne(row(old.${q(index.column)}), row(new.${q(index.column)}))`;
+  const [onUpdate = '', onInsert = ''] = compoundTriggers(field, index);
+  const make = (name: string, { event, when, action }: Omit<Made, 'name' | 'of'>): string =>
+    `create or replace trigger ${q(name)} before ${event} on ${table} for each row when (${when}) execute function safekeep.keep_compound(${compoundArguments(field, action, index)})`;
+  return [
+    make(givenTrigger(field, index), {
+      event: `update of ${q(index.column)}`,
+      when: `(${changed}) and ${given}`,
+      action: 'given',
+    }),
+    make(onUpdate, { event: 'update', when: changed, action: 'made' }),
+    make(onInsert, {
+      event: 'insert',
+      when: columns.map((column) => `new.${column} is not null`).join(' and '),
+      action: 'made',
+    }),
+  ];
+}
+
+function compoundTriggers(field: Field, { kind, version }: Named): readonly string[] {
+  return kind === 'compound' ? [objectName(`with${version}`, field), objectName(`withnew${version}`, field)] : [];
+}
+
+function compoundArguments(field: Field, action: string, { column, bits, version, state, parts }: FieldIndex): string {
+  const strictness = state === 'building' ? 'loose' : 'strict';
+  const of = parts.flatMap(({ id, encryptedColumn, valueType }) => [encryptedColumn, valueType, id]);
+  return [action, field.mode, field.tenant, field.id, column, String(bits), String(version), strictness, ...of]
+    .map((each) => pg.escapeLiteral(each))
+    .join(', ');
+}
+
+/** Those that are made of the field's own value alone. */
+function ownIndexes(indexes: readonly FieldIndex[]): readonly FieldIndex[] {
+  return indexes.filter(({ kind }) => kind !== 'compound');
 }
 
 type Made = {
@@ -75,7 +135,7 @@ type Made = {
 export function dropIndexTriggers(field: Field): readonly string[] {
   const { table } = namesOf(field);
   const names = [
-    ...field.indexes.map((index) => givenTrigger(field, index)),
+    ...field.indexes.flatMap((index) => [givenTrigger(field, index), ...compoundTriggers(field, index)]),
     objectName('stale', field),
     objectName('fresh', field),
   ];
@@ -88,7 +148,7 @@ function givenTrigger(field: Field, { kind, version }: Named): string {
 
 /** Five for each index, as the functions of the triggers take them. Nothing is written into one any more that goes in a moment. */
 export function indexArguments(indexes: readonly FieldIndex[]): readonly string[] {
-  return indexes
+  return ownIndexes(indexes)
     .filter(({ state }) => state !== 'left')
     .flatMap(({ kind, column, bits, version, state }) => [
       kind,

@@ -33,8 +33,9 @@ export function objectName(kind: string, { id }: Pick<Field, 'id'>): string {
   return `zz_safekeep_${kind}_${id.replaceAll('-', '').slice(-12)}`;
 }
 
-/** `unique` keeps the whole hash. */
+/** `unique` keeps the whole hash; what may be shown of a card number is text. */
 export function indexColumnType({ kind }: Pick<FieldIndex, 'kind'>): string {
+  if (kind === 'card_bin' || kind === 'card_last4') return 'pg_catalog.text';
   return kind === 'unique' ? 'pg_catalog.bytea' : 'pg_catalog.int8';
 }
 

@@ -31,7 +31,11 @@ type Row = {
 
 const COLUMNS = `f.*, coalesce((
     select jsonb_agg(jsonb_build_object('kind', i.kind, 'state', i.state, 'column', i.column_name, 'bits', i.bits, 'version', i.version, 'rows', i.row_count,
-             'distinct', i.distinct_count, 'attackGain', i.attack_gain) order by i.kind, i.version)
+             'distinct', i.distinct_count, 'attackGain', i.attack_gain, 'parts', coalesce((
+               select jsonb_agg(jsonb_build_object('id', p.field_id, 'tenant', p.tenant_id, 'keyScope', p.key_scope, 'valueType', p.value_type,
+                        'column', p.column_name, 'encryptedColumn', p.encrypted_column) order by u.place)
+                 from pg_catalog.unnest(i.parts) with ordinality as u (id, place)
+                 join safekeep.fields p on p.tenant_id = i.tenant_id and p.field_id = u.id), '[]')) order by i.kind, i.version)
       from safekeep.field_indexes i where i.tenant_id = f.tenant_id and i.field_id = f.field_id), '[]') as indexes`;
 
 export async function listFields(client: Queryable, tenant: string): Promise<readonly Field[]> {
@@ -99,8 +103,8 @@ export async function insertIndex(
 ): Promise<void> {
   await client.query(
     `insert into safekeep.field_indexes
-       (tenant_id, field_id, kind, column_name, bits, row_count, distinct_count, attack_gain, version, state, created_at, changed_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)`,
+       (tenant_id, field_id, kind, column_name, bits, row_count, distinct_count, attack_gain, version, state, created_at, changed_at, parts)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)`,
     [
       tenant,
       id,
@@ -113,6 +117,7 @@ export async function insertIndex(
       index.version,
       index.state,
       at,
+      index.parts.length === 0 ? null : index.parts.map((part) => part.id),
     ],
   );
 }

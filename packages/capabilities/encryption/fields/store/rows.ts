@@ -166,6 +166,8 @@ export async function writeSealed(
 function numbersOf(indexes: readonly FieldIndex[], rows: readonly (readonly (string | null)[])[]): Writing['arrays'] {
   return indexes.map(({ kind }, place) => {
     const numbers = rows.map((row) => row[place] ?? null);
+    if (kind === 'card_bin' || kind === 'card_last4')
+      return { name: `i${place}`, type: 'text', bytes: textArray(numbers.map((each) => each ?? '')) };
     return kind === 'unique'
       ? {
           name: `i${place}`,
@@ -364,6 +366,64 @@ export async function writeIndexes(
     arrays: [sealedOf(rows), ...numbers],
     guard: `t.${namesOf(field).encrypted} = s.sealed`,
     same: columns.map((column, place) => `t.${column} is not distinct from s.i${place}`).join(' and '),
+  };
+  return await writeRows(client, field, rows, { writing, options });
+}
+
+/** A row with the values of all columns of a compound index, in their order. */
+export type PartsRow = { readonly place: string; readonly parts: readonly Buffer[] };
+export type CompoundRow = PartsRow & { readonly number: string | null };
+
+type PartsReading = {
+  readonly parts: FieldIndex['parts'];
+  /** Only rows that this index says nothing of yet. */
+  readonly missing?: FieldIndex;
+  readonly range?: PageRange;
+  readonly limit?: number;
+};
+
+/** Rows in which all columns of a compound index have a value. */
+export async function readParts(
+  client: pg.ClientBase,
+  field: Field,
+  { parts, missing: index, range, limit }: PartsReading,
+): Promise<readonly PartsRow[]> {
+  const columns = parts.map(({ encryptedColumn }) => q(encryptedColumn));
+  const where = [
+    ...columns.map((column) => `${column} is not null`),
+    ...(index === undefined ? [] : [`${q(index.column)} is null`]),
+    ...(range === undefined ? [] : [RANGE]),
+  ];
+  const { rows } = await client.query<PartsRow>(
+    `select ctid::text as place, array[${columns.join(', ')}] as parts from only ${namesOf(field).table}
+      where ${where.join(' and ')}${limit === undefined ? '' : ` limit ${limit}`}`,
+    range === undefined ? [] : [range.from, range.to],
+  );
+  return rows;
+}
+
+/** Fills a compound index in where all its columns still are what was opened. */
+export async function writeCompound(
+  client: pg.ClientBase,
+  field: Field,
+  { index, rows, options }: { readonly index: FieldIndex; readonly rows: readonly CompoundRow[]; readonly options: WriteOptions },
+): Promise<Stored> {
+  const parts = index.parts.map(({ encryptedColumn }, place) => ({ column: q(encryptedColumn), name: `p${place}` }));
+  const writing: Writing = {
+    sets: [`${q(index.column)} = s.i0`],
+    arrays: [
+      ...parts.map(({ name }, place) => ({
+        name,
+        type: 'bytea',
+        bytes: byteaArray(rows.map((row) => row.parts[place] ?? null)),
+      })),
+      ...numbersOf(
+        [index],
+        rows.map(({ number }) => [number]),
+      ),
+    ],
+    guard: parts.map(({ column, name }) => `t.${column} = s.${name}`).join(' and '),
+    same: `t.${q(index.column)} is not distinct from s.i0`,
   };
   return await writeRows(client, field, rows, { writing, options });
 }

@@ -1,10 +1,13 @@
 import type pg from 'pg';
 import type { Field } from '../model.ts';
 
+/** Who changes rows when a column is encrypted, as the audit log names it. */
+const ACTOR = 'safekeep:encryption';
+
 /**
  * A transaction of the tenant in which values are read and written as text in one form, and in which our triggers know the
  * engine by a setting: it says that ciphertext and plaintext that it writes belong together. Whoever sets it by hand can do no
- * more than with the UPDATE itself. Without `lockTimeoutMs` it waits for locks as long as it takes.
+ * more than with the UPDATE itself. On audited tables it acts as Safekeep, with a proof where the login is the owner's. Without `lockTimeoutMs` it waits for locks as long as it takes.
  */
 export async function begin(client: pg.ClientBase, tenant: string, lockTimeoutMs = 0): Promise<void> {
   await client.query(
@@ -12,8 +15,9 @@ export async function begin(client: pg.ClientBase, tenant: string, lockTimeoutMs
      set local bytea_output = 'hex'; set local extra_float_digits = 1`,
   );
   await client.query(
-    `select set_config('safekeep.tenant', $1, true), set_config('safekeep.engine', 'on', true), set_config('lock_timeout', $2, true)`,
-    [tenant, `${lockTimeoutMs}ms`],
+    `select set_config('safekeep.tenant', $1, true), set_config('safekeep.engine', 'on', true), set_config('lock_timeout', $2, true),
+            safekeep.act_as_safekeep($1, $3)`,
+    [tenant, `${lockTimeoutMs}ms`, ACTOR],
   );
 }
 

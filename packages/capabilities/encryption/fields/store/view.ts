@@ -60,8 +60,8 @@ export async function dropView(client: pg.ClientBase, field: Pick<Field, 'table'
 }
 
 /** Plaintext that is still there beside no ciphertext was written without a key, and is what counts. */
-function opened({ column, encryptedColumn, columnType }: Field): string {
-  return `case when t.${q(encryptedColumn)} is null then t.${q(column)} else safekeep.open_value(t.${q(encryptedColumn)})::${columnType} end`;
+function opened({ id, column, encryptedColumn, columnType }: Field): string {
+  return `case when t.${q(encryptedColumn)} is null then t.${q(column)} else safekeep.open_column(t.${q(encryptedColumn)}, '${id}')::${columnType} end`;
 }
 
 async function columnsOf(client: pg.ClientBase, { table }: Pick<Field, 'table'>): Promise<readonly string[]> {

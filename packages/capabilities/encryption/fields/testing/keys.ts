@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { FIRST_INDEX_VERSION } from '@safekeep/core';
+import { FIRST_INDEX_VERSION, indexKeyScope } from '@safekeep/core';
 import { IndexKey, indexKeyId, SealingKey, unlockBundle, type FieldPlace } from '@safekeep/crypto';
 import type { KeySource } from '../actions/field-keys.ts';
 
 export type MemoryKeys = KeySource & {
   /** What safekeep.unlock takes to seal and open values of a field and to make its indexes. */
-  readonly bundle: (field: Pick<FieldPlace, 'id' | 'tenant' | 'keyScope'>) => Buffer;
+  readonly bundle: (field: Pick<FieldPlace, 'id' | 'tenant' | 'keyScope'>, indexVersions?: readonly number[]) => Buffer;
 };
 
 /** Keys in memory: the same for the same seed, also in another process. `version` is what `rotate` counts up. */
@@ -25,10 +25,16 @@ export function memoryKeys(seed = 'test', version = 1): MemoryKeys {
     index: async (_tenant, scope) => new IndexKey(bytes(`index ${scope}`)),
     prepare: async () => undefined,
     rotate: async () => void (newest += 1),
-    bundle: ({ id: field, tenant, keyScope }) =>
+    bundle: ({ id: field, tenant, keyScope }, indexVersions = [FIRST_INDEX_VERSION]) =>
       unlockBundle([
         { use: 'seal', id: idOf(keyScope), bytes: bytes(idOf(keyScope)), field, tenant },
-        { use: 'index', id: indexKeyId(FIRST_INDEX_VERSION), bytes: bytes(`index ${keyScope}`), field, tenant },
+        ...indexVersions.map((each) => ({
+          use: 'index' as const,
+          id: indexKeyId(each),
+          bytes: bytes(`index ${indexKeyScope(keyScope, each)}`),
+          field,
+          tenant,
+        })),
       ]),
   };
 }

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { testDatabase } from '@safekeep/postgres/testing';
+import { safekeep, temporaryHome } from 'safekeep/testing';
+
+const ROWS = 500;
+const CLINIC = `
+  create table patients (id integer primary key, email text not null, ward text);
+  insert into patients select n, 'person' || n || '@example.org', 'east' from generate_series(1, ${ROWS}) as n`;
+
+const mapOf = (audit: string): string => `version: 1
+purposes:
+  care: { use: essential.service, basis: contract, condition: health_care, retention: 10y }
+subjects:
+  patient: { table: patients, key: id }
+tables:
+  patients:
+    purposes: [care]
+    audit: { writes: true${audit} }
+    columns:
+      id: { category: user.unique_id }
+      email: { category: user.contact.email }
+      ward: { category: none, note: where the bed stands }
+`;
+
+for (const audit of [', actor: require', ''])
+  test(`a column of an audited table${audit === '' ? '' : ' that takes changes of a proven actor only'} is encrypted, finished and decrypted, and the log says who did it`, async (t) => {
+    const folder = await temporaryHome(t);
+    const { pool, url } = await testDatabase(t);
+    const mapFile = join(folder, 'datamap.yaml');
+    await pool.query(CLINIC);
+    await writeFile(mapFile, mapOf(audit));
+    const done = async (...args: string[]) => {
+      const all = [...args, '--db', url.reveal(), '--home', join(folder, 'home'), '--map', mapFile, '--json'];
+      const { code, stdout, stderr } = await safekeep(all);
+      assert.equal(code, 0, `${args.join(' ')}: ${stdout} ${stderr}`);
+      // The result is what a script would get: JSON without a type.
+      return stdout === '' ? undefined : JSON.parse(stdout);
+    };
+    await done('apply', '--yes');
+    await done('audit', 'actor-key', '--yes');
+    const refused = pool.query(`update patients set ward = 'west' where id = 1`);
+    if (audit === '') await refused;
+    else await assert.rejects(refused, /proven actor only/);
+
+    await done('encrypt', 'public.patients.email', '--search', 'exact', '--accept-leak', '--yes');
+    const finished = await done('encrypt', 'finish', 'public.patients.email', '--no-wait', '--yes');
+    assert.deepEqual([finished.phase, finished.done], ['finished', ROWS]);
+    await done('encrypt', 'rotate', 'public.patients.email', '--yes');
+    await done('decrypt', 'public.patients.email', '--yes');
+    const { rows } = await pool.query(
+      `select count(email)::integer as n from patients where email = 'person' || id || '@example.org'`,
+    );
+    assert.deepEqual(rows, [{ n: ROWS }]);
+
+    await done('audit', 'sequence', '--once');
+    const { rows: told } = await pool.query(
+      `select attribution, actor is not null as named, count(*) > 0 as some from safekeep.audit_events where kind = 'change' and table_name = 'public.patients' group by 1, 2 order by 1`,
+    );
+    assert.deepEqual(
+      told.filter(({ attribution }) => attribution === 'signed'),
+      [{ attribution: 'signed', named: true, some: true }],
+    );
+    const { rows: own } = await pool.query(
+      `select distinct actor, attribution from safekeep.audit_events where kind = 'change' and actor like 'safekeep%'`,
+    );
+    assert.deepEqual(own, [{ actor: 'safekeep:encryption', attribution: 'signed' }]);
+  });
+
+test('a login that is not the owner gains no proof by saying that it is Safekeep', async (t) => {
+  const { pool } = await testDatabase(t, { migrated: true });
+  await pool.query(`select safekeep.make_actor_key('default')`);
+  const proofAs = async (role: string): Promise<unknown> => {
+    const client = await pool.connect();
+    try {
+      await client.query(`begin; set local role ${role}`);
+      await client.query(`select safekeep.act_as_safekeep('default', 'safekeep:encryption')`);
+      const { rows } = await client.query(
+        `select current_setting('safekeep.actor') as actor, current_setting('safekeep.proof') <> '' as proven`,
+      );
+      return rows[0];
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  };
+  assert.deepEqual(await proofAs('safekeep_owner'), { actor: 'safekeep:encryption', proven: true });
+  for (const role of ['safekeep_app', 'safekeep_auditor'])
+    assert.deepEqual(await proofAs(role), { actor: 'safekeep:encryption', proven: false }, role);
+});
