@@ -20,19 +20,19 @@ import type { TakeOut } from '../../plan/index.ts';
 import { changeIndexes, unfinished, type IndexOrder, type IndexPlan } from './actions/change-indexes.ts';
 import { changeMode } from './actions/change-mode.ts';
 import { declaredColumns } from './actions/declared-columns.ts';
+import { decryptAll } from './actions/decrypt-all.ts';
 import { decryptField } from './actions/decrypt-field.ts';
 import { encryptField } from './actions/encrypt-field.ts';
 import { fieldKeys, type KeySource } from './actions/field-keys.ts';
 import { fieldStatus } from './actions/field-status.ts';
 import { finishField } from './actions/finish-field.ts';
-import { reading, type Ground } from './actions/ground.ts';
+import type { Ground } from './actions/ground.ts';
 import type { FieldOrder } from './actions/plan-field.ts';
 import { rotateField } from './actions/rotate-field.ts';
 import { refuseWhileEncrypted } from './contributor.ts';
 import { DoneText, RotatedText, StatusText, type Field, type Mode } from './model.ts';
 import { declarationsOf } from './rules/declarations.ts';
 import { answerText, fieldText, parseIndexes, parseSearch, parseWith } from './rules/text.ts';
-import { listFields } from './store/records.ts';
 
 /** Opens the keys of a home for the length of a command; whoever opens closes. */
 export type OpenKeySource = (
@@ -263,20 +263,13 @@ function decrypt(open: OpenKeySource): Command {
 /** For `unapply`: the plaintext of every encrypted column comes back; the map keeps what it asked for. */
 export function giveBackPlaintext(open: OpenKeySource): TakeOut {
   return {
-    run: async (context) => {
-      const { tenant } = context;
-      const fields = await reading({ database: await context.database(), tenant }, (client) => listFields(client, tenant));
-      if (fields.length === 0) return [];
-      await context.confirm(`Decrypting ${fields.length} column(s)`);
-      return await moving(context, open, async (ground) => {
-        const lines: string[] = [];
-        for (const { table, column } of fields) {
-          const { done } = await decryptField(ground, { ...table, column }, async () => undefined);
-          lines.push(`${formatColumnName({ ...table, column })}: plaintext is back, ${done} values.`);
-        }
-        return lines;
-      });
-    },
+    run: async (context) =>
+      await moving(context, open, async (ground) => {
+        const given = await decryptAll(ground, ({ length }) => context.confirm(`Decrypting ${length} column(s)`));
+        return given.map(
+          ({ table, column, done }) => `${formatColumnName({ ...table, column })}: plaintext is back, ${done} values.`,
+        );
+      }),
     left: refuseWhileEncrypted,
   };
 }
