@@ -109,11 +109,15 @@ function exportCommand(openPorts: OpenPorts): Command {
       context.log.info('subject-exported', { rows: exported.rows, tables: exported.tables.length });
       return { result: exported };
     },
-    render: ({ subject, rows, tables, file, sealed, expiresAt, withheld }, ink) =>
+    render: ({ subject, format, rows, tables, file, sealed, expiresAt, withheld }, ink) =>
       [
         `${ink.good('Exported')} ${subject}: ${rows} row(s) of ${tables.length} table(s) to ${file}`,
         ...(sealed
           ? [ink.dim(`It is sealed; give it out with subject open-export ${file} --out FILE, before ${expiresAt ?? ''}.`)]
+          : []),
+        ...(format === 'csv' && !sealed ? [ink.dim('It is a ZIP archive with a CSV file for each table.')] : []),
+        ...((format === 'json' || format === 'pdf') && !sealed
+          ? [ink.dim(`What proves it lies beside: certificate verify ${file}.manifest.json`)]
           : []),
         ...withheld.map(({ table, column, reason }) => ink.dim(`  left out: ${table}.${column}, ${reason}`)),
       ].join('\n'),
