@@ -63,9 +63,9 @@ function findCommand(openPorts: OpenPorts): Command {
       const found = await withGround(context, openPorts, (ground) => findSubjects(ground, query, order));
       return { result: found, ok: found.matches.length > 0 };
     },
-    render: ({ matches, ambiguous, more }, ink) =>
+    render: ({ matches, ambiguous, more, searched }, ink) =>
       matches.length === 0
-        ? 'Nobody was found.'
+        ? `Nobody was found. Looked for ${searched.join('; ') || 'nobody: the map has no subjects'} (find_by in the map).`
         : [
             ...matches.map(
               ({ subject, label, matched, exact, rows, erased }) =>
