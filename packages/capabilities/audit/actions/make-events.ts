@@ -165,7 +165,11 @@ function draftOf(row: InboxRow, { capture, inserted, people, owners }: Found): D
   if (row.keysOnly === true) details['withheld'] = true;
   const nobody = personal && parts.length === 0;
   if (nobody && capture?.paths.length !== 0) details['quarantined'] = true;
-  if (row.actor === null && capture?.actor !== 'off') Object.assign(details, { login: row.login, application: row.application });
+  if (row.actor === null && capture?.actor !== 'off') {
+    details['login'] = row.login;
+    // Many give none, and it would be written with every event.
+    if (row.application !== null && row.application !== '') details['application'] = row.application;
+  }
   const columns = row.action === 'update' ? Object.keys((row.keysOnly === true ? row.new : made) ?? {}) : null;
   return {
     row,
