@@ -1,8 +1,8 @@
 import type { Capability, Command } from '@safekeep/capabilities/capability';
-import { audit, auditCapture, sealedEvents } from '@safekeep/capabilities/audit';
+import { audit, auditCapture, logPutAside, sealedEvents } from '@safekeep/capabilities/audit';
 import { datamap } from '@safekeep/capabilities/datamap';
 import { discovery, structureWatch } from '@safekeep/capabilities/discovery';
-import { encryptedFields, encryptionOver, refuseWhileEncrypted, sealedColumns } from '@safekeep/capabilities/encryption';
+import { encryptedFields, encryptionOver, plaintextBack, sealedColumns } from '@safekeep/capabilities/encryption';
 import { holds, onRelease, refuseWhileHeld } from '@safekeep/capabilities/holds';
 import { importCapability } from '@safekeep/capabilities/import';
 import { jobsOver } from '@safekeep/capabilities/jobs';
@@ -44,7 +44,8 @@ const doers: readonly Capability[] = [
       auditCapture,
       structureWatch,
     ],
-    guards: [refuseWhileHeld, refuseWhileEncrypted],
+    guards: [refuseWhileHeld],
+    takeOut: [plaintextBack({ record: keyEvents }), logPutAside],
   }),
   audit,
   holds,

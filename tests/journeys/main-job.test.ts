@@ -27,7 +27,14 @@ async function workplace(t: TestContext) {
     assert.equal(code, 0, stderr);
     return JSON.parse(stdout) as Report;
   };
-  return { folder, demo };
+  const unapply = () =>
+    safekeep(['unapply', '--yes', '--home', home, '--map', join(folder, 'datamap.yaml'), '--json']).then(
+      ({ code, stdout, stderr }) => {
+        assert.equal(code, 0, stderr);
+        return JSON.parse(stdout) as { readonly before: readonly string[]; readonly restored: boolean };
+      },
+    );
+  return { folder, home, demo, unapply };
 }
 
 function told({ steps }: Report): Readonly<Record<string, string>> {
@@ -35,7 +42,7 @@ function told({ steps }: Report): Readonly<Record<string, string>> {
 }
 
 test('the main job goes from a file to proven protection, and is found done when it is run again', async (t) => {
-  const { demo } = await workplace(t);
+  const { demo, home, unapply } = await workplace(t);
   const first = await demo();
   assert.deepEqual(
     first.steps.map(({ name }) => name),
@@ -55,6 +62,14 @@ test('the main job goes from a file to proven protection, and is found done when
   assert.match(second['import'] ?? '', /came over before/);
   assert.match(second['erase'] ?? '', /was erased before/);
   assert.match(second['log'] ?? '', /no fault/);
+
+  const out = await unapply();
+  assert.equal(out.restored, true);
+  assert.match(out.before.join('\n'), /public\.patients\.ssn: plaintext is back, \d+ values/);
+  assert.ok(existsSync(join(home, 'audit', 'log-default', 'checkpoint')));
+  const again = told(await demo());
+  assert.match(again['encrypt'] ?? '', /public\.patients\.ssn/);
+  assert.match(again['log'] ?? '', /no fault/);
 });
 
 test('of a file of somebody’s own nobody is erased unasked, and whoever is named is', async (t) => {

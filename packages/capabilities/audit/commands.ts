@@ -1,5 +1,8 @@
+import { join } from 'node:path';
 import Type from 'typebox';
+import { isSafekeepError } from '@safekeep/core';
 import { command, type Command, type CommandContext } from '../capability.ts';
+import type { TakeOut } from '../plan/index.ts';
 import { askWitness, Witnessed } from './actions/ask-witness.ts';
 import { attest } from './actions/attest.ts';
 import { keepSequencing } from './actions/keep-sequencing.ts';
@@ -9,8 +12,10 @@ import { keepPartitions } from './actions/partitions.ts';
 import { newestCheckpoint } from './actions/newest-checkpoint.ts';
 import { sequence } from './actions/sequence.ts';
 import { questionCommands } from './commands/questions.ts';
+import { bringUpToDate } from './commands/up-to-date.ts';
 import { verificationCommands } from './commands/verification.ts';
 import { ActorKey, Attestation, MONTHS_AT_MOST, NoteText, Partitions, Sequenced } from './model.ts';
+import { exportTiles } from './verification/export-tiles.ts';
 
 const NONE = Type.Object({});
 
@@ -162,6 +167,23 @@ async function sequenceOnce(context: CommandContext): Promise<void> {
     await ground.keys.close();
   }
 }
+
+/** For `unapply`: the log goes on standing in schema safekeep, and a copy that any verifier reads lies in the home. */
+export const logPutAside: TakeOut = {
+  run: async (context) => {
+    const database = await context.database();
+    await bringUpToDate(context, sequenceOnce);
+    const { home, tenant, signal } = context;
+    const directory = join(home, 'audit', `log-${tenant}`);
+    try {
+      const { size, files } = await exportTiles(database, { tenant, directory, signal, progress: () => undefined });
+      return [`The log, ${size} event(s) in ${files} files, lies in ${directory}.`];
+    } catch (error) {
+      if (isSafekeepError(error, 'log-empty')) return [];
+      throw error;
+    }
+  },
+};
 
 export const auditCommands: readonly Command[] = [
   sequenceCommand,

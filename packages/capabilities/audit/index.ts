@@ -8,6 +8,7 @@ export const audit: Capability = { name: 'audit', commands: auditCommands, jobs:
 
 export { askWitness, type Witnessed, type WitnessOrder } from './actions/ask-witness.ts';
 export { attest } from './actions/attest.ts';
+export { logPutAside } from './commands.ts';
 export {
   beginErasure,
   drainBeforeErasure,

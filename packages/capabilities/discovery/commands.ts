@@ -58,7 +58,7 @@ type Wish = { readonly schema?: readonly string[]; readonly sinceLast?: boolean;
 async function look(context: CommandContext, { schema, sinceLast, seed }: Wish): Promise<Scan> {
   // A plain scan leaves a database as it is; what must remember needs Safekeep's own schema in it.
   const database = await context.database(sinceLast === true ? {} : { migrate: false });
-  const progress = context.progress('looking at tables');
+  const progress = context.progress('Looking', { unit: 'tables' });
   try {
     return await scanDatabase(database, {
       tenant: context.tenant,
@@ -145,7 +145,7 @@ function renderScan({ columns, subjects, seconds, problems, unused, written }: F
     ...(written === undefined
       ? []
       : [
-          `Added to ${written.file}: ${written.columns} columns, ${written.subjects} subjects, ${written.paths} paths. What stood there was not touched.`,
+          `Added to ${written.file}: ${written.columns} columns, ${written.subjects} subjects, ${written.paths} paths. What stood there was not touched; views and partitions are covered by their tables.`,
         ]),
   ].join('\n');
 }

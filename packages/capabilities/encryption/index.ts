@@ -3,7 +3,8 @@
 import type { Capability } from '../capability.ts';
 import { keySourceOpener } from './actions/field-key-source.ts';
 import { keyCommands, type KeyPorts } from './commands.ts';
-import { fieldCommands } from './fields/commands.ts';
+import type { TakeOut } from '../plan/index.ts';
+import { fieldCommands, giveBackPlaintext } from './fields/commands.ts';
 import { keyJobs } from './jobs.ts';
 
 /** Keys: made, replaced, backed up, destroyed; and the columns that are encrypted with them. */
@@ -13,6 +14,11 @@ export function encryptionOver(ports: KeyPorts): Capability {
     commands: [...keyCommands(ports), ...fieldCommands(keySourceOpener(ports.record))],
     jobs: keyJobs(ports.record),
   };
+}
+
+/** For `unapply`. */
+export function plaintextBack({ record }: Pick<KeyPorts, 'record'>): TakeOut {
+  return giveBackPlaintext(keySourceOpener(record));
 }
 
 export { shredHorizon } from './actions/horizon.ts';
@@ -64,5 +70,5 @@ export type { Ground as FieldGround } from './fields/actions/ground.ts';
 export { planField, type FieldOrder, type FieldPlan } from './fields/actions/plan-field.ts';
 export { rotateField, type Rotated } from './fields/actions/rotate-field.ts';
 export { sealedColumns } from './fields/actions/sealed-columns.ts';
-export { encryptedFields, refuseWhileEncrypted } from './fields/contributor.ts';
+export { encryptedFields } from './fields/contributor.ts';
 export type { Field, FieldIndex, FieldKeys, Mode } from './fields/model.ts';

@@ -9,7 +9,7 @@ import type { Ground } from './actions/execute.ts';
 import type { Intent } from './actions/make-plan.ts';
 import { planDatabase, readStatus } from './actions/plan-database.ts';
 import { rehearse } from './actions/rehearse.ts';
-import { unapply, type Guard } from './actions/unapply.ts';
+import { refuseHeld, unapply, type Guard, type TakeOut } from './actions/unapply.ts';
 import {
   ApplyText,
   PlanText,
@@ -22,10 +22,11 @@ import {
 } from './model.ts';
 import { planText } from './rules/text.ts';
 
-/** What the composition root puts together: who wants something in the database, and who must be asked before it goes. */
+/** What the composition root puts together: who wants something in the database, who must be asked before it goes, and what goes first. */
 export type PlanParts = {
   readonly contributors: readonly Contributor[];
   readonly guards: readonly Guard[];
+  readonly takeOut?: readonly TakeOut[];
 };
 
 const NONE = Type.Object({});
@@ -106,7 +107,7 @@ function statusCommand(parts: PlanParts): Command {
   });
 }
 
-function unapplyCommand({ guards }: PlanParts): Command {
+function unapplyCommand({ guards, takeOut = [] }: PlanParts): Command {
   return command({
     name: 'unapply',
     summary: 'take everything of Safekeep out of your schemas again and prove that they are as before',
@@ -116,9 +117,15 @@ function unapplyCommand({ guards }: PlanParts): Command {
     run: async (context) => {
       const database = await context.database();
       const agree = ({ steps }: Plan) => context.confirm(`Taking out ${steps.length} protections`);
-      return {
-        result: await shown(context, 'taking out', (surroundings) => unapply({ ...surroundings, database }, { guards, agree })),
-      };
+      // Before anything is given back, and again with the steps.
+      await refuseHeld(guards, { database, tenant: context.tenant });
+      const before: string[] = [];
+      for (const { run } of takeOut) before.push(...(await run(context)));
+      const all = [...guards, ...takeOut.flatMap(({ left }) => left ?? [])];
+      const taken = await shown(context, 'taking out', (surroundings) =>
+        unapply({ ...surroundings, database }, { guards: all, agree }),
+      );
+      return { result: { before, ...taken } };
     },
     render: renderUnapplied,
   });
@@ -197,13 +204,12 @@ function renderStatus({ ok, drift, pending, problems, notes, applied }: Frozen<S
   ].join('\n');
 }
 
-function renderUnapplied({ steps, restored, changedSince, seconds }: Frozen<UnapplyText>, ink: Ink): string {
+function renderUnapplied({ before, steps, restored, changedSince, seconds }: Frozen<UnapplyText>, ink: Ink): string {
   const proof = restored
     ? ink.good('Your schemas are as before the first apply.')
     : 'All that Safekeep touched is as before the first apply. You changed since:';
-  return [`Taken out in ${steps.length} steps, ${seconds.toFixed(2)} s.`, proof, ...changedSince.map((each) => `  ${each}`)].join(
-    '\n',
-  );
+  const taken = `Taken out in ${steps.length} steps, ${seconds.toFixed(2)} s.`;
+  return [...before, taken, proof, ...changedSince.map((each) => `  ${each}`)].join('\n');
 }
 
 function renderProblems(problems: Frozen<PlanText>['problems'], ink: Ink): readonly string[] {

@@ -235,6 +235,7 @@ export const RehearsalText = Type.Object({
 export type RehearsalText = Static<typeof RehearsalText>;
 
 export const UnapplyText = Type.Object({
+  before: Type.Array(Type.String(), { description: 'what was given back or put aside first: plaintext, a copy of the log' }),
   runId: Type.Union([Type.String(), Type.Null()]),
   steps: Type.Array(StepText),
   fingerprint: Type.Union([Type.String(), Type.Null()], { description: "of the user's schemas as they are now" }),

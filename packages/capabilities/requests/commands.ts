@@ -63,9 +63,9 @@ function findCommand(openPorts: OpenPorts): Command {
       const found = await withGround(context, openPorts, (ground) => findSubjects(ground, query, order));
       return { result: found, ok: found.matches.length > 0 };
     },
-    render: ({ matches, ambiguous, more }, ink) =>
+    render: ({ matches, ambiguous, more, searched }, ink) =>
       matches.length === 0
-        ? 'Nobody was found.'
+        ? `Nobody was found. Looked for ${searched.join('; ') || 'nobody: the map has no subjects'} (find_by in the map).`
         : [
             ...matches.map(
               ({ subject, label, matched, exact, rows, erased }) =>
@@ -109,11 +109,15 @@ function exportCommand(openPorts: OpenPorts): Command {
       context.log.info('subject-exported', { rows: exported.rows, tables: exported.tables.length });
       return { result: exported };
     },
-    render: ({ subject, rows, tables, file, sealed, expiresAt, withheld }, ink) =>
+    render: ({ subject, format, rows, tables, file, sealed, expiresAt, withheld }, ink) =>
       [
         `${ink.good('Exported')} ${subject}: ${rows} row(s) of ${tables.length} table(s) to ${file}`,
         ...(sealed
           ? [ink.dim(`It is sealed; give it out with subject open-export ${file} --out FILE, before ${expiresAt ?? ''}.`)]
+          : []),
+        ...(format === 'csv' && !sealed ? [ink.dim('It is a ZIP archive with a CSV file for each table.')] : []),
+        ...((format === 'json' || format === 'pdf') && !sealed
+          ? [ink.dim(`What proves it lies beside: certificate verify ${file}.manifest.json`)]
           : []),
         ...withheld.map(({ table, column, reason }) => ink.dim(`  left out: ${table}.${column}, ${reason}`)),
       ].join('\n'),

@@ -154,6 +154,7 @@ export const FoundText = Type.Object({
   ),
   ambiguous: Type.Boolean({ description: 'several people match exactly' }),
   more: Type.Boolean({ description: 'there are more than are shown' }),
+  searched: Type.Array(Type.String({ description: 'TYPE by COLUMN, COLUMN: where it was looked' })),
 });
 export type FoundText = Static<typeof FoundText>;
 

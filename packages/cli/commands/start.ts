@@ -105,7 +105,7 @@ function renderReport({ seconds, home, files }: Frozen<Static<typeof Report>>, i
     '  npx safekeep status            whether everything that was applied still stands',
     '  npx safekeep audit search      what was changed, by whom, and why',
     '  npx safekeep keys backup       before anything is lost: without the keys nobody opens what is sealed',
-    '  npx safekeep unapply           take all of it out again; it names what to decrypt first',
+    '  npx safekeep unapply           take all of it out again, encrypted columns first',
     '',
     ink.dim(`Everything of ours lies in ${home}; the database as told above.`),
   ].join('\n');

@@ -78,8 +78,15 @@ export async function makeEvents(client: pg.ClientBase, rows: readonly InboxRow[
       : undefined;
   const inserted = await findInsertedRows(client, { rows, captureOf, beyond: ground.beyond });
   const people = await findPeople(client, rows, captureOf);
-  const owners = await readPeopleOfRows(client, rows.flatMap(lookedAt));
-  const drafts = rows.map((row) => draftOf(row, { capture: captureOf(row), inserted, people, owners }));
+  const looked = rows.flatMap(lookedAt);
+  const known = await readPeopleOfRows(client, looked);
+  const changed = new Map<string, Set<string>>();
+  const owners = (row: RowName): readonly string[] => [...(known.get(rowName(row)) ?? []), ...(changed.get(rowName(row)) ?? [])];
+  const drafts = rows.map((row) => {
+    const draft = draftOf(row, { capture: captureOf(row), inserted, people, owners });
+    if (looked.length > 0) notePeople(changed, draft);
+    return draft;
+  });
   const keyed = await withKeys(client, drafts, ground.keys.subjectKeys);
   const byTenant = Map.groupBy(keyed, ({ draft }) => draft.row.tenant);
   const rest = { attributionOf: await attributions(client, rows), pseudonymOf: remembered(ground.keys.pseudonymOf) };
@@ -132,14 +139,14 @@ type Found = {
   readonly capture: Capture | undefined;
   readonly inserted: Inserted;
   readonly people: People;
-  /** Of rows that were looked at. */
-  readonly owners: ReadonlyMap<string, readonly string[]>;
+  /** Of rows that were looked at: those of whom the log has it, and the changes of this batch before. */
+  readonly owners: (row: RowName) => readonly string[];
 };
 
 function draftOf(row: InboxRow, { capture, inserted, people, owners }: Found): Draft {
   if (row.kind !== 'change' || row.action === 'truncate') {
     const [looked] = lookedAt(row);
-    return ownDraft(row, (looked && owners.get(rowName(looked))) ?? []);
+    return ownDraft(row, looked === undefined ? [] : [...new Set(owners(looked))]);
   }
   const restored = inserted.get(row);
   const [old, made] = changedOnly(row, restored?.values);
@@ -158,7 +165,11 @@ function draftOf(row: InboxRow, { capture, inserted, people, owners }: Found): D
   if (row.keysOnly === true) details['withheld'] = true;
   const nobody = personal && parts.length === 0;
   if (nobody && capture?.paths.length !== 0) details['quarantined'] = true;
-  if (row.actor === null && capture?.actor !== 'off') Object.assign(details, { login: row.login, application: row.application });
+  if (row.actor === null && capture?.actor !== 'off') {
+    details['login'] = row.login;
+    // Many give none, and it would be written with every event.
+    if (row.application !== null && row.application !== '') details['application'] = row.application;
+  }
   const columns = row.action === 'update' ? Object.keys((row.keysOnly === true ? row.new : made) ?? {}) : null;
   return {
     row,
@@ -194,6 +205,15 @@ function lookedAt(row: InboxRow): readonly RowName[] {
   const { kind, tenant, table, record } = row;
   if (kind !== 'access' || table === null || record === null || typeof ownOf(row).subject === 'string') return [];
   return [{ tenant, table, record }];
+}
+
+function notePeople(people: Map<string, Set<string>>, { row, parts }: Draft): void {
+  const { kind, tenant, table, record } = row;
+  if (kind !== 'change' || table === null || record === null) return;
+  const name = rowName({ tenant, table, record });
+  const known = people.get(name) ?? new Set<string>();
+  people.set(name, known);
+  for (const part of parts) if (!isQuarantine(part)) known.add(part.subject);
 }
 
 function ownDraft(row: InboxRow, owners: readonly string[]): Draft {

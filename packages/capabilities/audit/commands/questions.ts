@@ -82,12 +82,15 @@ const history = command({
   run: async (context, { record, ...input }) => {
     const database = await context.database();
     const row = recordOf(record);
+    // Where the log has nothing, nothing is opened: the key of a row that was forgotten must not come into it again by a question.
+    const { events: found } = await searchEvents(database, context.tenant, row, { limit: 1 });
+    if (found.length === 0) return tell(context, { events: [], next: null });
     // The values of people are opened: that somebody looked is an event itself, and it is there before they see anything.
     await recordEvent(database, context.tenant, {
       kind: 'access',
       action: 'history-opened',
       ...row,
-      actor: { name: userInfo().username },
+      actor: { name: `login:${userInfo().username}` },
     });
     return await withAuditKeys(context, async ({ subjectKeys: keys }) =>
       tell(context, await recordHistory(database, { tenant: context.tenant, keys }, { ...filterOf(input), ...row }, pageOf(input))),

@@ -202,7 +202,9 @@ test('questions are asked from the command line, and that somebody opened a hist
   // Nobody has sequenced yet: what waits is moved before it is looked at.
   const { result } = await run('audit history', { record: 'public.patients:1', limit: 1 });
   assert.deepEqual([result.events[0].action, result.events[0].columns], ['update', ['email', 'room']]);
+  assert.match((await run('audit history', { record: 'public.patients:77', limit: 1 })).text, /no such events/);
   const { result: opened, text } = await run('audit search', { kind: 'access', limit: 5 });
+  assert.equal(opened.events.length, 1, 'where there is nothing, nobody looked at anything');
   assert.deepEqual([opened.events[0].action, opened.events[0].record], ['history-opened', '1']);
   assert.match(text, /history-opened public\.patients:1/);
   await run('audit search', { table: 'patients', limit: 2 }, { json: true });

@@ -69,21 +69,26 @@ function cefOf(event: EventView, version: string): string {
     ['reason', event.purpose],
     ['cn1Label', 'log index'],
     ['cn1', event.index],
-    ['cs1Label', 'table'],
-    ['cs1', event.table],
-    ['cs2Label', 'record'],
-    ['cs2', event.record],
-    ['cs3Label', 'columns'],
-    ['cs3', event.columns.join(' ')],
-    ['cs4Label', 'attribution'],
-    ['cs4', event.actorState],
-    ['cs5Label', 'request'],
-    ['cs5', event.request],
+    ...labelled('cs1', 'table', event.table),
+    ...labelled('cs2', 'record', event.record),
+    ...labelled('cs3', 'columns', event.columns.join(' ')),
+    ...labelled('cs4', 'attribution', event.actorState),
+    ...labelled('cs5', 'request', event.request),
   ];
   const pairs = extension
     .filter(([, value]) => value !== null && value !== '')
     .map(([key, value]) => `${key}=${cefValue(String(value))}`);
   return `CEF:0|${header.map(cefHeader).join('|')}|${pairs.join(' ')}\n`;
+}
+
+/** A field of one's own and what it is called; a label without a value says nothing. */
+function labelled(field: string, label: string, value: string | null): readonly (readonly [string, string])[] {
+  return value === null || value === ''
+    ? []
+    : [
+        [`${field}Label`, label],
+        [field, value],
+      ];
 }
 
 /** Pipes and backslashes are escaped in the header; a line break would begin another event. */

@@ -32,8 +32,8 @@ export type InboxRow = {
 };
 
 const COLUMNS = `i.tenant_id as tenant, i.order_no::text as "orderNo", ${micros('i.at')} as at, i.kind, i.action, i.table_name as "table",
-  i.record, i.new_record as "newRecord", i.links, i.old_links as "oldLinks", i.old, i.new, i.keys_only as "keysOnly", i.actor,
-  i.purpose, i.request, i.proof, i.backend, ((extract(epoch from i.began) * 1000000)::bigint)::text as began, i.login, i.application,
+  i.record, i.new_record as "newRecord", i.links, i.old_links as "oldLinks", i.old, i.new, i.keys_only as "keysOnly", nullif(i.actor, '') as actor,
+  nullif(i.purpose, '') as purpose, nullif(i.request, '') as request, nullif(i.proof, '') as proof, i.backend, ((extract(epoch from i.began) * 1000000)::bigint)::text as began, i.login, i.application,
   i.own::text, i.names, array_to_json(i.many)::text as many`;
 const BOTH = '(select * from safekeep.audit_inbox_even union all select * from safekeep.audit_inbox_odd) as i';
 

@@ -16,7 +16,7 @@ import {
   type Intent,
   type Plan,
   type StatusText,
-  type UnapplyText,
+  type Unapplied,
 } from '../../plan/index.ts';
 import { sequence, type SequencerGround } from '../actions/sequence.ts';
 import { auditCapture } from '../contributors/capture.ts';
@@ -37,7 +37,7 @@ export type Workbench = TestDatabase & {
   readonly plan: (intent: Intent) => Promise<Plan>;
   readonly status: (intent: Intent) => Promise<StatusText>;
   readonly apply: (intent: Intent) => Promise<ApplyText>;
-  readonly unapply: () => Promise<UnapplyText>;
+  readonly unapply: () => Promise<Unapplied>;
   /** Of schema public. */
   readonly fingerprint: () => Promise<string>;
   readonly home: string;
@@ -80,7 +80,7 @@ export async function workbench(
     plan: (intent: Intent): Promise<Plan> => planDatabase(made.database, intent),
     status: (intent: Intent): Promise<StatusText> => readStatus(made.database, intent),
     apply: (intent: Intent): Promise<ApplyText> => applyPlan(applying, { intent, author: 'Ada', agree: agreed }),
-    unapply: (): Promise<UnapplyText> => unapply(applying, { guards: [], agree: agreed }),
+    unapply: (): Promise<Unapplied> => unapply(applying, { guards: [], agree: agreed }),
     fingerprint: async (): Promise<string> => fingerprint(await readCatalog(made.pool, { schemas: ['public'] })),
   };
   const home = await mkdtemp(join(tmpdir(), 'safekeep-audit-'));

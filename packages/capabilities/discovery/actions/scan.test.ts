@@ -30,6 +30,7 @@ for (const server of testServers()) {
       insert into tenants_rows values (1, 'a', 'b');
       alter table tenants_rows enable row level security;
       create view over_secret as select * from secret_people;
+      create view over_rows as select owner_name from tenants_rows;
 `);
     const role = `scanner_${Math.trunc(Date.now() % 1e9)}`;
     await pool.query(
@@ -48,6 +49,7 @@ for (const server of testServers()) {
       assert.equal(kinds['public.secret_people.email'], 'user.contact.email');
       assert.equal(kinds['public.people.contact_way'], 'user.contact.email');
       assert.equal(columns.filter(({ table }) => table === 'public.over_secret').length, 2);
+      assert.equal(columns.filter(({ table }) => table === 'public.over_rows').length, 1);
     } finally {
       await weak.close();
       await pool.query(`drop owned by ${role}; drop role ${role}`);
@@ -163,6 +165,66 @@ test('values of 50 MB, broken documents and bytes are passed over in constant me
   assert.equal(kinds['public.logs.raw'], 'none');
   const doc = columns.find(({ column }) => column.endsWith('.doc'));
   assert.match(doc?.evidence.join() ?? '', /leaves are personal: .*user\.contact\.email/);
+});
+
+test('documents that are none, escapes that cannot be read, bytes and scripts of both directions stop nothing', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(String.raw`
+    create table garbage (id int primary key, user_id int, halves json, torn text, raw bytea, parts text[], mixed text, contact_way text);
+    insert into garbage select n, n,
+      (array['"\u0000"', '"\ud800"', '{"e\u006dail": "u@example.org"}', '{"a": {"a": [[[[1e999]]]]}}', '{"":{"":""}}'])[n % 5 + 1]::json,
+      (array['{"email": "u@', '[1, 2', '\u12', '"\x"', '{{}}', ''])[n % 6 + 1],
+      decode(md5(n::text) || md5(n::text), 'hex'),
+      array['{' || n, '"\', null, '', 'a,b}'],
+      'שלום ' || n || U&'\202E' || 'ab' || U&'\200F' || ' مرحبا Ω Ж 漢 ' || U&'\FEFF' || repeat(U&'\0301', 50),
+      U&'\202B' || 'u' || n || '@example.org' from generate_series(1, 60) n;`);
+  const names = ['halves', 'torn', 'raw', 'parts', 'mixed'];
+  for (const analysed of [false, true]) {
+    if (analysed) await pool.query('analyze');
+    const { columns, problems } = await scanDatabase(database, ORDER);
+    assert.deepEqual(problems, []);
+    const kinds = found(columns);
+    for (const name of names) assert.ok(kinds[`public.garbage.${name}`] !== undefined, name);
+    assert.equal(kinds['public.garbage.raw'], 'none');
+    assert.equal(kinds['public.garbage.contact_way'], 'user.contact.email');
+  }
+});
+
+test('a table whose values take too long is told, its columns are judged by their names, and the tables after it are read', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  // Printing a value calls whatever the owner of its type wrote.
+  await pool.query(`
+    create type dawdling as (part int);
+    create function dawdle(dawdling) returns text language plpgsql as $$ begin perform pg_sleep(60); return 'x'; end $$;
+    create cast (dawdling as text) with function dawdle(dawdling);
+    create table b_slow (id int primary key, email text, odd dawdling);
+    insert into b_slow values (1, 'u@example.org', row (1));
+    create table c_last (id int primary key, odd text);
+    insert into c_last select n, 'p' || n || '@example.org' from generate_series(1, 30) n;`);
+  const { columns, problems, unlooked } = await scanDatabase(database, ORDER);
+  assert.deepEqual(
+    problems.map(({ table, code }) => `${table} ${code}`),
+    ['public.b_slow timeout'],
+  );
+  const kinds = found(columns);
+  assert.equal(kinds['public.b_slow.email'], 'user.contact.email');
+  assert.equal(kinds['public.c_last.odd'], 'user.contact.email');
+  assert.ok(unlooked.has('public.b_slow.odd'));
+});
+
+test('codes and amounts in digits alone are no telephone numbers; numbers written as such are', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(`
+    create table customers (id int primary key, email text);
+    create table orders (id int primary key, customer_id int references customers, code text, total text, way text, phone text);
+    insert into customers select n, 'u' || n || '@example.org' from generate_series(1, 60) n;
+    insert into orders select n, n, 212555000 + n * 7919, (2125 + n * 37)::text || '.' || (10 + n), '+49 30 9018' || (1000 + n), '2125550' || (100 + n)
+      from generate_series(1, 60) n; analyze;`);
+  const kinds = found((await scanDatabase(database, ORDER)).columns);
+  assert.equal(kinds['public.orders.code'], 'none');
+  assert.equal(kinds['public.orders.total'], 'none');
+  assert.equal(kinds['public.orders.way'], 'user.contact.phone_number');
+  assert.equal(kinds['public.orders.phone'], 'user.contact.phone_number');
 });
 
 test('no value of a row stands in what a scan gives back', async (t) => {

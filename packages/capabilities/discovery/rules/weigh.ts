@@ -5,6 +5,7 @@ import { familyOf, type Family } from './families.ts';
 import { leavesOf } from './leaves.ts';
 import { nameOfTable } from './links.ts';
 import type { Role, TableRole } from './roles.ts';
+import { normalise } from '../text/normalise.ts';
 import { logOddsOf, REVIEW_FROM, probabilityOf, type Candidate, type Reason } from './score.ts';
 import { signatureOf } from './signature.ts';
 import {
@@ -17,6 +18,8 @@ import {
   priorOf,
   refutation,
   rivalOf,
+  areBareNumbers,
+  needsWord,
   type Sample,
   type ValueFinding,
 } from './values.ts';
@@ -39,7 +42,7 @@ export function isUndecided(column: Column, finding: Finding): boolean {
 }
 
 /** Weighs everything that is known of a column. */
-export function weighColumn(table: Table, column: Column, known: SchemaKnowledge, observed: Observed): Finding {
+export function weighColumn(table: Table, column: Column, known: SchemaKnowledge, seen: Observed): Finding {
   const role = known.roles.get(nameOfTable(table));
   const named = candidatesOf(table, column, known);
   if (
@@ -48,9 +51,18 @@ export function weighColumn(table: Table, column: Column, known: SchemaKnowledge
     !READABLE.has(familyOf(column))
   )
     return conclude(named);
+  const observed = plainly(seen);
   const values = observed.sample?.values ?? [];
   if (familyOf(column) === 'json') return conclude([...named, ...ofDocument(table, { values, role, known })]);
   return conclude([...withValues(named, observed, role), ...ofProse(column, { named, observed, role, known })]);
+}
+
+/** Marks of direction, full-width digits and no-break spaces hide a value from its pattern, as they do in a text. */
+function plainly({ sample, averageWidth }: Observed): Observed {
+  return {
+    sample: sample === undefined ? undefined : { ...sample, values: sample.values.map((value) => normalise(value).text) },
+    averageWidth,
+  };
 }
 
 function withValues(named: readonly Candidate[], { sample }: Observed, role: TableRole): readonly Candidate[] {
@@ -74,6 +86,7 @@ function withValues(named: readonly Candidate[], { sample }: Observed, role: Tab
   });
   const fresh = found
     .filter(({ category }) => named.every((candidate) => !agree(category, candidate.category)))
+    .filter(({ kind }) => !needsWord(kind) || !areBareNumbers(sample.values))
     .slice(0, KINDS_AT_MOST)
     .map((value): Candidate => ({
       category: value.category,
@@ -132,7 +145,8 @@ function ofProse(
   if (named.some(({ reasons }) => reasons.some(({ code }) => code === 'type')) || signature.id) return [];
   const values = observed.sample?.values ?? [];
   const isProse = looksLikeProse(values, observed.averageWidth);
-  if (!isProse && !looksLikeSentences(values)) return [];
+  // A name of three words is no sentence, and speaks of a person where somebody's name is in it.
+  if (!isProse && (signature.leaves.includes('name') || !looksLikeSentences(values))) return [];
   const { hits, looked } = mentionsPeople(values);
   if (!isProse && hits === 0) return [];
   const isTheirs = role.role === 'person' || role.role === 'about';

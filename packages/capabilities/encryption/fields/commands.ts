@@ -16,9 +16,11 @@ import {
 import type { Database } from '@safekeep/postgres';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
 import { editMap, loadMap, saveMap, type MapText } from '../../datamap/index.ts';
+import type { TakeOut } from '../../plan/index.ts';
 import { changeIndexes, unfinished, type IndexOrder, type IndexPlan } from './actions/change-indexes.ts';
 import { changeMode } from './actions/change-mode.ts';
 import { declaredColumns } from './actions/declared-columns.ts';
+import { decryptAll } from './actions/decrypt-all.ts';
 import { decryptField } from './actions/decrypt-field.ts';
 import { encryptField } from './actions/encrypt-field.ts';
 import { fieldKeys, type KeySource } from './actions/field-keys.ts';
@@ -27,6 +29,7 @@ import { finishField } from './actions/finish-field.ts';
 import type { Ground } from './actions/ground.ts';
 import type { FieldOrder } from './actions/plan-field.ts';
 import { rotateField } from './actions/rotate-field.ts';
+import { refuseWhileEncrypted } from './contributor.ts';
 import { DoneText, RotatedText, StatusText, type Field, type Mode } from './model.ts';
 import { declarationsOf } from './rules/declarations.ts';
 import { answerText, fieldText, parseIndexes, parseSearch, parseWith } from './rules/text.ts';
@@ -255,6 +258,20 @@ function decrypt(open: OpenKeySource): Command {
       }),
     render: (result, ink) => `${ink.good('decrypted')} ${result.field}: ${result.done} values given back, the schema is as before.`,
   });
+}
+
+/** For `unapply`: the plaintext of every encrypted column comes back; the map keeps what it asked for. */
+export function giveBackPlaintext(open: OpenKeySource): TakeOut {
+  return {
+    run: async (context) =>
+      await moving(context, open, async (ground) => {
+        const given = await decryptAll(ground, ({ length }) => context.confirm(`Decrypting ${length} column(s)`));
+        return given.map(
+          ({ table, column, done }) => `${formatColumnName({ ...table, column })}: plaintext is back, ${done} values.`,
+        );
+      }),
+    left: refuseWhileEncrypted,
+  };
 }
 
 function kindsOf({ indexes }: Field): readonly SearchKind[] {

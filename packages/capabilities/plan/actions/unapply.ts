@@ -1,5 +1,6 @@
 import { SafekeepError } from '@safekeep/core';
 import { fingerprintParts, type Database } from '@safekeep/postgres';
+import type { CommandContext } from '../../capability.ts';
 import type { Plan, Refusal, UnapplyText } from '../model.ts';
 import { comparison, notRestored } from '../rules/baseline.ts';
 import { stepText } from '../rules/text.ts';
@@ -13,6 +14,17 @@ import { withRun } from './with-run.ts';
 /** Asked before protection is taken away; each refusal it returns stops that. */
 export type Guard = (database: Database, tenant: string) => Promise<readonly Refusal[]>;
 
+/** What {@link unapply} itself does: the steps, and what they left. */
+export type Unapplied = Omit<UnapplyText, 'before'>;
+
+/** What must be given back before the steps can go: plaintext of encrypted columns, a copy of the log. */
+export type TakeOut = {
+  /** Asks for itself; answers what was done, a line each. */
+  readonly run: (context: CommandContext) => Promise<readonly string[]>;
+  /** Tells what is still there, and stops the steps. */
+  readonly left?: Guard;
+};
+
 export type UnapplyOptions = {
   readonly guards: readonly Guard[];
   readonly agree: (plan: Plan) => Promise<void>;
@@ -24,7 +36,7 @@ export type UnapplyOptions = {
  *
  * @throws `unapply-held`, `unapply-drifted`, `unapply-differs`, and what {@link applyPlan} throws for running steps.
  */
-export async function unapply(ground: Ground, { guards, agree }: UnapplyOptions): Promise<UnapplyText> {
+export async function unapply(ground: Ground, { guards, agree }: UnapplyOptions): Promise<Unapplied> {
   const { database, tenant, clock } = ground;
   const startMs = clock.elapsedMs();
   const plan = await planRemoval(database, tenant);
@@ -58,15 +70,19 @@ export async function unapply(ground: Ground, { guards, agree }: UnapplyOptions)
   return { ...result, steps: plan.steps.map(stepText), seconds: secondsSince(ground, startMs) };
 }
 
-const RELEASE = 'Release what is held (`safekeep hold list`).';
-
-async function refuseHeld(guards: readonly Guard[], { database, tenant }: Ground): Promise<void> {
+/** @throws `unapply-held` */
+export async function refuseHeld(
+  guards: readonly Guard[],
+  { database, tenant }: Pick<Ground, 'database' | 'tenant'>,
+): Promise<void> {
   const refusals = (await Promise.all(guards.map((guard) => guard(database, tenant)))).flat();
   if (refusals.length === 0) return;
   const holds = refusals.map(({ target, reason }) => `${target} (${reason})`).join(', ');
   const remedies = [...new Set(refusals.map(({ remedy = RELEASE }) => remedy))];
   throw new SafekeepError('unapply-held', { holds, remedies: remedies.join(' ') });
 }
+
+const RELEASE = 'Release what is held (`safekeep hold list`).';
 
 /** What we would put back is older than what somebody made of it since. What vanished may only have been renamed, and our part with it. */
 function refuseOverwriting({ applied, drift }: Plan): void {

@@ -7,9 +7,9 @@ import { applyPlan, type ApplyOptions } from '../actions/apply-plan.ts';
 import type { Ground, Observer } from '../actions/execute.ts';
 import type { Intent } from '../actions/make-plan.ts';
 import { planDatabase, readStatus } from '../actions/plan-database.ts';
-import { unapply, type Guard } from '../actions/unapply.ts';
+import { unapply, type Guard, type Unapplied } from '../actions/unapply.ts';
 import { columnComments } from '../contributors/column-comments.ts';
-import type { ApplyText, Contributor, Plan, ReadMap, StatusText, UnapplyText } from '../model.ts';
+import type { ApplyText, Contributor, Plan, ReadMap, StatusText } from '../model.ts';
 
 /** Anything that runs a function at the end of a test: the context of node:test. */
 type Ending = { readonly after: (run: () => Promise<void>) => void };
@@ -23,7 +23,7 @@ export type Workbench = TestDatabase & {
   readonly plan: (intent: Intent) => Promise<Plan>;
   readonly apply: (intent: Intent, options?: Partial<ApplyOptions> & { readonly observe?: Observer }) => Promise<ApplyText>;
   readonly status: (intent: Intent) => Promise<StatusText>;
-  readonly unapply: (...guards: readonly Guard[]) => Promise<UnapplyText>;
+  readonly unapply: (...guards: readonly Guard[]) => Promise<Unapplied>;
   /** Everything about the user's schemas that could have changed: their fingerprint and every comment. */
   readonly userState: () => Promise<UserState>;
 };

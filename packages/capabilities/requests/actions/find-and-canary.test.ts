@@ -23,6 +23,7 @@ test('people are found by any value, told apart where several match, and shown b
     ['Ada Byron'],
   );
   const part = await find('example');
+  assert.match(part.searched.join('; '), /^patient by id, /);
   assert.deepEqual([part.matches.length, part.ambiguous, part.matches.every(({ exact }) => !exact)], [3, false, true]);
   assert.deepEqual((await find('ex')).matches, [], 'two letters are not enough');
   assert.deepEqual((await find(`' or true --`)).matches, []);

@@ -60,7 +60,8 @@ export async function findSubjects(ground: Ground, query: string, options: FindO
           erased: each.label !== null && /^erased\b/i.test(each.label),
         });
       }
-      return { matches, ambiguous: isAmbiguous, more: found.length > options.limit };
+      const searched = subjects.map(({ name, key, findBy }) => `${name} by ${[...new Set([...key, ...findBy])].join(', ')}`);
+      return { matches, ambiguous: isAmbiguous, more: found.length > options.limit, searched };
     },
     'rollback',
   );

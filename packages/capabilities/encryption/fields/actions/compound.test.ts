@@ -7,6 +7,7 @@ import type { Field, Mode } from '../model.ts';
 import { agreed, workbench, type Workbench } from '../testing/workbench.ts';
 import { changeIndexes } from './change-indexes.ts';
 import { changeMode } from './change-mode.ts';
+import { decryptAll } from './decrypt-all.ts';
 import { decryptField } from './decrypt-field.ts';
 import { encryptField } from './encrypt-field.ts';
 import { finishField } from './finish-field.ts';
@@ -182,4 +183,23 @@ test('a search together with a column that is not ready is refused with what to 
   await finishField(ground, bench.order('public.people.born').column, agreed);
   await changeMode(ground, bench.order('public.people.born').column, { mode: 'database', agree: agreed });
   await assert.rejects(asked(['born']), refused(/other hands.*--mode client/));
+});
+
+test('all columns go back to plaintext together, also where two are searched with each other', async (t) => {
+  const bench = await workbench(t, { setUp: `${PEOPLE}; create table original as select id, surname, born from people` });
+  const { ground, pool } = bench;
+  const before = await bench.fingerprint();
+  await sealed(bench, 'client');
+  await changeIndexes(ground, bench.order('public.people.surname').column, {
+    acceptLeak: false,
+    agree: agreed,
+    searchWith: ['born'],
+  });
+  const asked: number[] = [];
+  const given = await decryptAll(ground, async ({ length }) => void asked.push(length));
+  assert.deepEqual([asked, given.map(({ column }) => column).toSorted()], [[2], ['born', 'surname']]);
+  assert.deepEqual(await bench.fingerprint(), before);
+  const { rowCount } = await pool.query('select id, surname, born from people except select id, surname, born from original');
+  assert.equal(rowCount, 0);
+  assert.deepEqual(await decryptAll(ground, async () => assert.fail('nothing is left to be asked about')), []);
 });
