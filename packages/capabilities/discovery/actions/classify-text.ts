@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { formatColumnName, formatTableName, parseColumnName, type Clock } from '@safekeep/core';
-import { type Database, inTenant } from '@safekeep/postgres';
-import { changesSince, endOfLog, isFollowed, type FeedPlace } from '../../audit/index.ts';
+import { inTenant, type Database } from '@safekeep/postgres';
+import type { FeedPlace } from '../../audit/index.ts';
 import {
   findTextTable,
   lockTextFinding,
@@ -132,6 +132,8 @@ type Turn = {
 /** What changed behind comes first: new rows wait in their place, and a change waits behind later ones. */
 async function nextRows(client: pg.ClientBase, table: TextTable, order: ClassifyOrder): Promise<Turn> {
   const { tenant } = order;
+  // Read when it is needed: who only looks for personal data in a text need not hold the code of the log, some 25 MB.
+  const { changesSince, endOfLog, isFollowed } = await import('../../audit/index.ts');
   const feed = { table: formatTableName(table.ref), column: table.ref.column };
   const isCaptured = await isFollowed(client, tenant, feed);
   const known = (await readTextFinding(client, tenant, formatColumnName(table.ref))) ?? NOTHING_READ;

@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type pg from 'pg';
 import { columnOf, newId, SafekeepError, type Subject } from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
+import { expectShortLives, shrinkNursery } from '@safekeep/postgres';
 import { formatPerson, type Person } from '../../holds/index.ts';
 import { deleteExpired, expiryOf, keptName } from '../export/kept.ts';
 import { fileFailure, fileSink, hashingSink, openSpool, sealingSink, type Sink } from '../export/sink.ts';
@@ -52,6 +53,9 @@ type Part = ExportTable & { readonly kinds: readonly JsonKind[]; readonly withhe
  * @throws `subject-unknown`, `rows-hidden`, `map-does-not-fit`, `export-unwritable`, `disk-full`, `export-too-large`, `file-exists`
  */
 export async function exportSubject(ground: ExportGround, order: ExportOrder, options: ExportOptions = {}): Promise<ExportDone> {
+  // Millions of rows may pass; each is garbage as soon as it is written.
+  shrinkNursery();
+  expectShortLives();
   const id = newId<'export'>();
   const extension = order.format === 'csv' ? 'zip' : order.format;
   const { tenant } = ground;

@@ -31,7 +31,7 @@ export type Window = { readonly from: Date | null; readonly to: Date | null };
 const ROWS_AT_ONCE = 500;
 
 /** After so many rows what they left is given back; else 100 MB of it gather. It takes some 20 ms. */
-const COLLECTED_ROWS = 50_000;
+const COLLECTED_ROWS = 20_000;
 
 /** The rows of the person in one table, in batches, as arrays of text in the order of the columns; what is others' is null. */
 export async function* exportRows(
