@@ -77,4 +77,6 @@ tables:
     note: a view
   gone: # vanished-table
     note: a table that was
+outside:
+  xrays: { kind: files, of: patient, at: /srv/xrays, export: false, erase: true } # outside-path
 `;
