@@ -88,7 +88,8 @@ export const bench = defineBench({
   question: 'How many megabytes of notes and log lines a second on one core, beside what else there is for Node?',
   unit: 'MB',
   sizes: { small: 2, medium: 10, large: 50 },
-  warmups: 2,
+  // Code that is compiled by how often it runs settles after some ten megabytes.
+  warmups: 6,
   runs: 9,
   contenders: [
     over('structured kinds', 'ours', ours({ depth: 'structured' })),

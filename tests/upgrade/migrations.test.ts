@@ -63,7 +63,7 @@ async function plant(pool: pg.Pool, from: ReadonlyMap<string, readonly string[]>
 
 const schemaOf = async (pool: pg.Pool): Promise<string> => fingerprint(await readCatalog(pool, { schemas: ['safekeep'] }));
 
-test('from every earlier version rows and schema go to the newest and come back as they were', async (t) => {
+test('from every earlier version rows and schema go to the newest and come back as they were', { timeout: 600_000 }, async (t) => {
   const source = await livedIn(t);
   const rowsOf = new Map<string, readonly string[]>();
   for (const { name } of await tablesOf(source.pool)) {

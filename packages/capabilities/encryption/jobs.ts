@@ -1,10 +1,10 @@
 import Type from 'typebox';
 import { SafekeepError } from '@safekeep/core';
+import { inTenant } from '@safekeep/postgres';
 import { job, type JobKind } from '../jobs/index.ts';
 import { openKeys, type RecordFor } from './actions/open-context.ts';
 import { rollEpoch } from './actions/roll-epoch.ts';
 import { readEpochs } from './store/epochs.ts';
-import { inTenant } from './store/transaction.ts';
 
 const ROLL_MS = 6 * 3_600_000;
 

@@ -9,6 +9,9 @@ type Verified = { readonly size: number; readonly checked: number; readonly faul
 export const verifyLog: Step = {
   name: 'log',
   run: async ({ context, perform, files }) => {
+    const attested = await perform<{ readonly faults: readonly { readonly code: string }[] }>('audit attest');
+    if (!attested.ok)
+      throw new SafekeepError('unhealthy', { failed: `the capture: ${attested.result.faults.map(({ code }) => code).join(', ')}` });
     const { result, ok } = await perform<Verified>('audit verify');
     if (!ok) throw new SafekeepError('unhealthy', { failed: `the log: ${result.faults.map(({ code }) => code).join(', ')}` });
     const { result: checkpoint } = await perform<{ readonly text: string }>('audit checkpoint');

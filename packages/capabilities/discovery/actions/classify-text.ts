@@ -1,8 +1,7 @@
 import type pg from 'pg';
 import { formatColumnName, formatTableName, parseColumnName, type Clock } from '@safekeep/core';
-import type { Database } from '@safekeep/postgres';
-import { changesSince, endOfLog, isFollowed, type FeedPlace } from '../../audit/index.ts';
-import { inTenant } from '../store/findings.ts';
+import { inTenant, type Database } from '@safekeep/postgres';
+import type { FeedPlace } from '../../audit/index.ts';
 import {
   findTextTable,
   lockTextFinding,
@@ -99,7 +98,7 @@ export async function classifyColumn(database: Database, order: ClassifyOrder): 
 
 const NOTHING_READ: TextFinding = { readTo: null, followedTo: null, rows: 0, flagged: 0, kinds: {} };
 
-async function onePage(client: pg.PoolClient, table: TextTable, order: ClassifyOrder): Promise<Classified> {
+async function onePage(client: pg.ClientBase, table: TextTable, order: ClassifyOrder): Promise<Classified> {
   const { tenant, clock, redact = false } = order;
   const column = formatColumnName(table.ref);
   // Two workers at the same column would read the same rows and count them twice.
@@ -131,8 +130,10 @@ type Turn = {
 };
 
 /** What changed behind comes first: new rows wait in their place, and a change waits behind later ones. */
-async function nextRows(client: pg.PoolClient, table: TextTable, order: ClassifyOrder): Promise<Turn> {
+async function nextRows(client: pg.ClientBase, table: TextTable, order: ClassifyOrder): Promise<Turn> {
   const { tenant } = order;
+  // Read when it is needed: who only looks for personal data in a text need not hold the code of the log, some 25 MB.
+  const { changesSince, endOfLog, isFollowed } = await import('../../audit/index.ts');
   const feed = { table: formatTableName(table.ref), column: table.ref.column };
   const isCaptured = await isFollowed(client, tenant, feed);
   const known = (await readTextFinding(client, tenant, formatColumnName(table.ref))) ?? NOTHING_READ;
@@ -151,7 +152,7 @@ async function nextRows(client: pg.PoolClient, table: TextTable, order: Classify
 }
 
 async function newRows(
-  client: pg.PoolClient,
+  client: pg.ClientBase,
   table: TextTable,
   {
     order: { source },

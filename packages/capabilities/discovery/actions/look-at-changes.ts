@@ -1,5 +1,4 @@
-import type { Database } from '@safekeep/postgres';
-import { inTenant } from '../store/findings.ts';
+import { type Database, inTenant } from '@safekeep/postgres';
 import { readNotes, writeLook, type Reason } from '../store/structure.ts';
 import { scanDatabase, type Scan, type ScanOrder } from './scan.ts';
 

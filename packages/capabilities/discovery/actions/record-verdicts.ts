@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import Value from 'typebox/value';
 import { parse } from 'yaml';
 import { categoryOf, formatColumnName, formatTableName, SafekeepError, suggestCategory, type Clock } from '@safekeep/core';
-import type { Database } from '@safekeep/postgres';
+import { type Database, inTenant } from '@safekeep/postgres';
 import { VerdictFile, type Verdict } from '../model.ts';
-import { attributeHash, inTenant, insertVerdict } from '../store/findings.ts';
+import { attributeHash, insertVerdict } from '../store/findings.ts';
 import type { Scan } from './scan.ts';
 import { writeVerdicts } from './write-map.ts';
 

@@ -212,6 +212,21 @@ test('a table whose values take too long is told, its columns are judged by thei
   assert.ok(unlooked.has('public.b_slow.odd'));
 });
 
+test('codes and amounts in digits alone are no telephone numbers; numbers written as such are', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(`
+    create table customers (id int primary key, email text);
+    create table orders (id int primary key, customer_id int references customers, code text, total text, way text, phone text);
+    insert into customers select n, 'u' || n || '@example.org' from generate_series(1, 60) n;
+    insert into orders select n, n, 212555000 + n * 7919, (2125 + n * 37)::text || '.' || (10 + n), '+49 30 9018' || (1000 + n), '2125550' || (100 + n)
+      from generate_series(1, 60) n; analyze;`);
+  const kinds = found((await scanDatabase(database, ORDER)).columns);
+  assert.equal(kinds['public.orders.code'], 'none');
+  assert.equal(kinds['public.orders.total'], 'none');
+  assert.equal(kinds['public.orders.way'], 'user.contact.phone_number');
+  assert.equal(kinds['public.orders.phone'], 'user.contact.phone_number');
+});
+
 test('no value of a row stands in what a scan gives back', async (t) => {
   const { database, pool } = await testDatabase(t);
   await pool.query(

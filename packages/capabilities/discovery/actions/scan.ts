@@ -1,6 +1,14 @@
 import type pg from 'pg';
 import { formatColumnName, formatTableName, isMappable, type Clock } from '@safekeep/core';
-import { readCatalogAroundLocks, shrinkNursery, type Catalog, type Column, type Database, type Table } from '@safekeep/postgres';
+import {
+  type Catalog,
+  type Column,
+  type Database,
+  inTenant,
+  readCatalogAroundLocks,
+  shrinkNursery,
+  type Table,
+} from '@safekeep/postgres';
 import type { ColumnFinding, ProposedSubject, TableProblem, Unused } from '../model.ts';
 import { conclude, type Finding, type SchemaKnowledge } from '../rules/decide.ts';
 import { familyOf } from '../rules/families.ts';
@@ -12,7 +20,6 @@ import { isReadable, isUndecided, weighColumn, type Observed } from '../rules/we
 import { speechOf } from '../rules/words.ts';
 import {
   attributeHash,
-  inTenant,
   keepsFindings,
   readFindings,
   readVerdicts,

@@ -1,6 +1,6 @@
 // What the values of a column say. Values pass through and are never kept: reasons carry counts only.
 import { isWithin } from '@safekeep/core';
-import { kinds, surenessOf } from '../kinds/table.ts';
+import { kindNamed, kinds, surenessOf } from '../kinds/table.ts';
 import type { Kind } from '../kinds/model.ts';
 import { detectText } from '../text/detect.ts';
 import type { Role } from './roles.ts';
@@ -142,6 +142,24 @@ function interval(hits: number, looked: number): readonly [number, number] {
   const middle = share + (z * z) / (2 * looked);
   const scale = 1 + (z * z) / looked;
   return [Math.max(0, (middle - spreadOf) / scale), Math.min(1, (middle + spreadOf) / scale)];
+}
+
+const BARE_SHARE = 0.5;
+/** A check that one in so many random numbers passes proves little of a column. */
+const BARE_CHANCE = 0.12;
+
+/** Whether a kind has no check that digits alone could pass by accident only. */
+export function needsWord(name: string): boolean {
+  return (kindNamed(name)?.chance ?? 1) > BARE_CHANCE;
+}
+
+/**
+ * Digits alone, or an amount: codes and prices of six to fourteen digits are numbers of some country's telephones as often as not.
+ * As in a text, such a number is one where a word beside it says so.
+ */
+export function areBareNumbers(values: readonly string[]): boolean {
+  const bare = values.filter((value) => /^\s*-?\d+(?:[.,]\d+)?\s*$/.test(value)).length;
+  return bare >= values.length * BARE_SHARE;
 }
 
 /** What else such values could be: numbers in a row, times, versions, codes of a list. */

@@ -18,6 +18,8 @@ import {
   priorOf,
   refutation,
   rivalOf,
+  areBareNumbers,
+  needsWord,
   type Sample,
   type ValueFinding,
 } from './values.ts';
@@ -84,6 +86,7 @@ function withValues(named: readonly Candidate[], { sample }: Observed, role: Tab
   });
   const fresh = found
     .filter(({ category }) => named.every((candidate) => !agree(category, candidate.category)))
+    .filter(({ kind }) => !needsWord(kind) || !areBareNumbers(sample.values))
     .slice(0, KINDS_AT_MOST)
     .map((value): Candidate => ({
       category: value.category,

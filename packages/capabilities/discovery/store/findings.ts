@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { newId } from '@safekeep/core';
-import type { Column, Database, Queryable, Table } from '@safekeep/postgres';
+import type { Column, Queryable, Table } from '@safekeep/postgres';
 
 /** A column as it was judged: the same name, type and nullability in the same table. Changes when any of them does. */
 export function attributeHash(
@@ -28,22 +28,6 @@ export type StoredFinding = {
   readonly evidence: readonly string[];
   readonly freeText: boolean;
 };
-
-/** Runs `action` in one transaction that row security binds to the tenant. */
-export async function inTenant<Result>(
-  database: Database,
-  tenant: string,
-  action: (client: pg.PoolClient) => Promise<Result>,
-): Promise<Result> {
-  return database.withClient(async (client) => {
-    await client.query('begin');
-    await client.query("select pg_catalog.set_config('safekeep.tenant', $1, true)", [tenant]);
-    // Where this throws the connection is closed, and the transaction with it.
-    const result = await action(client);
-    await client.query('commit');
-    return result;
-  });
-}
 
 /** Whether this login keeps findings here: Safekeep's schema stands, and may be written. */
 export async function keepsFindings(db: Queryable): Promise<boolean> {

@@ -68,7 +68,7 @@ export type TextTable = {
 };
 
 /** Throws `text-column-unfit`. */
-export async function findTextTable(client: pg.PoolClient, ref: ColumnRef): Promise<TextTable> {
+export async function findTextTable(client: pg.ClientBase, ref: ColumnRef): Promise<TextTable> {
   const catalog = await readCatalog(client, { schemas: [ref.schema] });
   const table = catalog.tables.find(({ name }) => name === ref.table);
   const column = table?.columns.find(({ name }) => name === ref.column);
@@ -104,7 +104,7 @@ function textOf({ key, ref }: TextTable, letters: number): string {
 
 /** The rows behind a key, in the order of the primary key. A text is cut to `letters`. */
 export async function readTextRows(
-  client: pg.PoolClient,
+  client: pg.ClientBase,
   table: TextTable,
   { after, limit, letters }: { readonly after: readonly string[] | null; readonly limit: number; readonly letters: number },
 ): Promise<readonly TextRow[]> {
@@ -118,7 +118,7 @@ export async function readTextRows(
 
 /** Those rows of these keys that still stand, up to and with the key `upTo`. A text is cut to `letters`. */
 export async function readTextRowsAgain(
-  client: pg.PoolClient,
+  client: pg.ClientBase,
   table: TextTable,
   {
     keys,
@@ -150,7 +150,7 @@ export type Redaction = { readonly key: readonly string[]; readonly read: string
  * condition may be about any of the rows.
  */
 export async function writeRedactions(
-  client: pg.PoolClient,
+  client: pg.ClientBase,
   table: TextTable,
   { tenant, redactions }: { readonly tenant: string; readonly redactions: readonly Redaction[] },
 ): Promise<number> {

@@ -1,10 +1,10 @@
 import { SafekeepError } from '@safekeep/core';
 import { WrappingKey } from '@safekeep/crypto';
+import { inTenant } from '@safekeep/postgres';
 import { beginExport, pruneExports, readExport, readHead } from '../files/exports.ts';
 import type { ExportedKey } from '../rules/key-line.ts';
 import { tryKeysWith } from '../rules/wrapping.ts';
 import { linesOfKeys } from '../store/keys.ts';
-import { inTenant } from '../store/transaction.ts';
 import { openKek, requireKek } from './epoch-keys.ts';
 import type { Keyring } from './open-keys.ts';
 

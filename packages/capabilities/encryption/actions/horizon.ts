@@ -1,8 +1,8 @@
+import { inTenant } from '@safekeep/postgres';
 import { readBackups } from '../files/backups.ts';
 import type { Horizon, KnownCopy } from '../model.ts';
 import { horizonOf } from '../rules/horizon.ts';
 import { readEpochs } from '../store/epochs.ts';
-import { inTenant } from '../store/transaction.ts';
 import type { Keyring } from './open-keys.ts';
 
 /**

@@ -1,9 +1,9 @@
+import { inTenant } from '@safekeep/postgres';
 import { readBackups } from '../files/backups.ts';
 import type { Census, KeyText, SealedPlace } from '../model.ts';
 import { alertsOf, EPOCH_OVERDUE_MS } from '../rules/life.ts';
 import { readEpochs } from '../store/epochs.ts';
 import { listKeys, type ListedKey } from '../store/keys.ts';
-import { inTenant } from '../store/transaction.ts';
 import type { Keyring } from './open-keys.ts';
 
 const IDS_AT_ONCE = 10_000;

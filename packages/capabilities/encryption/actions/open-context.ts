@@ -1,11 +1,10 @@
 import { join, resolve } from 'node:path';
 import { isSafekeepError } from '@safekeep/core';
-import type { Database } from '@safekeep/postgres';
+import { type Database, inTenant } from '@safekeep/postgres';
 import type { CommandContext } from '../../capability.ts';
 import type { RecordEvent } from '../model.ts';
 import { openRoots } from '../roots/open.ts';
 import { readEpochs } from '../store/epochs.ts';
-import { inTenant } from '../store/transaction.ts';
 import { listRing } from './list-keys.ts';
 import { openKeyring, type Keyring } from './open-keys.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createSealingKey, IndexKey, KEY_BYTES, KEY_ID_BYTES, openBytes, sealBytes, SealingKey } from '@safekeep/crypto';
 import { SafekeepError, type Clock } from '@safekeep/core';
-import type { Database, Queryable } from '@safekeep/postgres';
+import { type Database, inTenant, type Queryable } from '@safekeep/postgres';
 import {
   LEASE_MS,
   type KeyEvent,
@@ -34,7 +34,7 @@ import {
   shredOwners,
   type NewKey,
 } from '../store/keys.ts';
-import { holdEpoch, inTenant, standingOf, takeScope, tenantsSeen } from '../store/transaction.ts';
+import { holdEpoch, standingOf, takeScope, tenantsSeen } from '../store/transaction.ts';
 import { epochKeys, type EpochKeys } from './epoch-keys.ts';
 
 export type KeyGround = {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
+import { inTenant } from '@safekeep/postgres';
 import { createOnce, makeFolder } from '../files/key-store.ts';
 import { createKek, epochsOf, kekCheck, noteDestroyed, tenantsOf } from '../files/epochs.ts';
 import { newestExport, readExport, readHead } from '../files/exports.ts';
@@ -9,7 +10,6 @@ import { requireKeyLine } from '../rules/key-line.ts';
 import { tryKeysWith, type WrappedKey } from '../rules/wrapping.ts';
 import { insertEpoch, markDestroyed, readEpochs, retireCurrent } from '../store/epochs.ts';
 import { linesOfKeys, restoreKeys } from '../store/keys.ts';
-import { inTenant } from '../store/transaction.ts';
 import type { BackupPayload } from './backup-keys.ts';
 import { wrapKek } from './epoch-keys.ts';
 import { isLiving } from './export-keys.ts';

@@ -1,12 +1,13 @@
 import type pg from 'pg';
 import { SafekeepError } from '@safekeep/core';
+import { inTenant } from '@safekeep/postgres';
 import { createKek, destroyKek, epochsOf } from '../files/epochs.ts';
 import { withStoreLock } from '../files/lock.ts';
 import { requireKeyLine } from '../rules/key-line.ts';
 import { rewrapKeys } from '../rules/wrapping.ts';
 import { countUnder, insertEpoch, markDestroyed, readEpochs, retireCurrent } from '../store/epochs.ts';
 import { linesOfKeys, rewrap } from '../store/keys.ts';
-import { inTenant, takeEpoch, takeRotation } from '../store/transaction.ts';
+import { takeEpoch, takeRotation } from '../store/transaction.ts';
 import { newKek, requireKek } from './epoch-keys.ts';
 import { exportKeys, isLiving } from './export-keys.ts';
 import type { Keyring } from './open-keys.ts';

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { SafekeepError } from '@safekeep/core';
 import { KEY_BYTES, KEY_ID_BYTES } from '@safekeep/crypto';
+import { inTenant } from '@safekeep/postgres';
 import { formatPerson } from '../../holds/index.ts';
 import type { Fate, PersonKey } from '../model.ts';
 import { seals } from '../rules/life.ts';
 import { wrapKey } from '../rules/wrapping.ts';
 import { insertKeys, lockOwners, readOwned, setState } from '../store/keys.ts';
-import { holdEpoch, inTenant } from '../store/transaction.ts';
+import { holdEpoch } from '../store/transaction.ts';
 import type { Keyring } from './open-keys.ts';
 
 export type SubjectRotated = { readonly fate: Fate; readonly now: string; readonly before: string };

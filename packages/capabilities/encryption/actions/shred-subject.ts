@@ -1,11 +1,10 @@
 import type pg from 'pg';
-import type { Queryable } from '@safekeep/postgres';
+import { inTenant, type Queryable } from '@safekeep/postgres';
 import { formatPerson, formatKey, heldBy, parseKey, type ReleaseListener } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type Ledger } from '../../ledger/index.ts';
 import { type Fate, type PersonKey, type SealedPlace } from '../model.ts';
 import { makeDue, queueShred, readQueue, removeShred } from '../store/queue.ts';
 import { readOwned, setState, shredKeys } from '../store/keys.ts';
-import { inTenant } from '../store/transaction.ts';
 import type { Keyring } from './open-keys.ts';
 
 export type ShredGround = {

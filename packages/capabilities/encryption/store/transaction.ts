@@ -1,29 +1,6 @@
 import type pg from 'pg';
 import { codeOf, SafekeepError } from '@safekeep/core';
-import { type Database, type Queryable } from '@safekeep/postgres';
-
-/** Runs `action` in one transaction of the tenant. A refusal rolls it back and keeps the connection. */
-export async function inTenant<Result>(
-  database: Database,
-  tenant: string,
-  action: (client: pg.ClientBase) => Promise<Result>,
-  { snapshot = false }: { readonly snapshot?: boolean } = {},
-): Promise<Result> {
-  const outcome = await database.withClient(async (client) => {
-    await client.query(snapshot ? 'begin isolation level repeatable read' : 'begin');
-    try {
-      await client.query("select pg_catalog.set_config('safekeep.tenant', $1, true)", [tenant]);
-      const result = await action(client);
-      await client.query('commit');
-      return { result };
-    } catch (error) {
-      await client.query('rollback');
-      return { error };
-    }
-  });
-  if ('error' in outcome) throw outcome.error;
-  return outcome.result;
-}
+import type { Queryable } from '@safekeep/postgres';
 
 const EPOCH_LOCK = "pg_catalog.hashtextextended('safekeep epoch ' || $1::text, 0)";
 

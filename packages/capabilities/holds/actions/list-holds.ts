@@ -1,10 +1,9 @@
 import { SafekeepError, type Clock } from '@safekeep/core';
-import type { Database } from '@safekeep/postgres';
+import { type Database, inTenant } from '@safekeep/postgres';
 import type { Hold, HoldHistory, HoldId, HoldText } from '../model.ts';
 import { dayOf, holdText } from '../rules/hold.ts';
 import { parseKey, formatKey } from '../rules/key.ts';
 import { readEvents, readHolds } from '../store/holds.ts';
-import { inTenant } from '../store/transaction.ts';
 
 type Asker = { readonly tenant: string; readonly clock: Clock };
 

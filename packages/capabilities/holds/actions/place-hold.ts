@@ -1,5 +1,5 @@
 import { codeOf, newId, SafekeepError, type Clock, type Subject } from '@safekeep/core';
-import { type Database } from '@safekeep/postgres';
+import { type Database, inTenant } from '@safekeep/postgres';
 import type pg from 'pg';
 import type { Condition, Hold, HoldId, Period, Target } from '../model.ts';
 import { dayOf, parseDay } from '../rules/hold.ts';
@@ -7,7 +7,7 @@ import { formatKey } from '../rules/key.ts';
 import { formatTarget } from '../rules/target.ts';
 import { insertHold, insertHoldRow, insertMatchingRows, lockForPlacing, readHolds, type NewHold } from '../store/holds.ts';
 import { columnOf, findRow, findTable, predicateOf, type HoldTable } from '../store/tables.ts';
-import { inTenant, writeValuesInOneForm } from '../store/transaction.ts';
+import { writeValuesInOneForm } from '../store/transaction.ts';
 
 export type HoldOrder = {
   readonly target: Target;

@@ -1,9 +1,8 @@
 import type pg from 'pg';
 import { SafekeepError, type Clock } from '@safekeep/core';
-import type { Database } from '@safekeep/postgres';
+import { type Database, inTenant } from '@safekeep/postgres';
 import type { Hold, HoldId } from '../model.ts';
 import { insertRelease, readHolds } from '../store/holds.ts';
-import { inTenant } from '../store/transaction.ts';
 
 /** Who decides on a hold, and why. */
 export type Decision = { readonly id: HoldId; readonly by: string; readonly reason: string };

@@ -1,9 +1,8 @@
 import { SafekeepError, type Clock } from '@safekeep/core';
-import type { Database } from '@safekeep/postgres';
+import { type Database, inTenant } from '@safekeep/postgres';
 import type { Hold } from '../model.ts';
 import { dayOf, parseDay } from '../rules/hold.ts';
 import { insertReview, readHolds } from '../store/holds.ts';
-import { inTenant } from '../store/transaction.ts';
 import type { Decision } from './release-hold.ts';
 
 /** Notes that a hold was looked at and stays, until the next review. Throws `hold-unknown`, `hold-released`, `hold-dates-unfit`. */

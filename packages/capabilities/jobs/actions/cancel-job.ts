@@ -1,11 +1,10 @@
 import type pg from 'pg';
 import { codeOf, SafekeepError } from '@safekeep/core';
-import { type Database } from '@safekeep/postgres';
+import { type Database, inTenant } from '@safekeep/postgres';
 import type { JobId, JobState, JobView } from '../model.ts';
 import { viewOf } from '../rules.ts';
 import { lockJob, markCancelled, markQueued, readJob } from '../store/jobs.ts';
 import { cancelQueued, requeue } from '../store/queue.ts';
-import { inTenant } from '../store/transaction.ts';
 import { queueFor } from './open-jobs.ts';
 
 // For the transaction of a handler that is about to write a checkpoint.

@@ -1,9 +1,8 @@
 import { SafekeepError } from '@safekeep/core';
-import type { Database } from '@safekeep/postgres';
+import { type Database, inTenant } from '@safekeep/postgres';
 import type { JobId, JobPage, JobState, JobView } from '../model.ts';
 import { viewOf } from '../rules.ts';
 import { listJobs as listRows, readJob } from '../store/jobs.ts';
-import { inTenant } from '../store/transaction.ts';
 
 export type ListOptions = {
   readonly tenant: string;

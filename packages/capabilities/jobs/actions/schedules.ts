@@ -1,11 +1,10 @@
 import type { Static, TObject } from 'typebox';
 import { SafekeepError } from '@safekeep/core';
-import type { Database } from '@safekeep/postgres';
+import { type Database, inTenant } from '@safekeep/postgres';
 import type { JobKind, Json, ScheduleView, TypedJobKind } from '../model.ts';
 import { validPayload } from '../rules.ts';
 import { openQueue } from '../store/schema.ts';
 import { deleteSchedule, putSchedule, readSchedules, TICKS, type Schedule } from '../store/schedules.ts';
-import { inTenant } from '../store/transaction.ts';
 import { queueFor } from './open-jobs.ts';
 
 export type ScheduleOptions<Payload extends TObject> = {

@@ -1,44 +1,14 @@
 import type pg from 'pg';
 import { fromKysely, type Db } from 'pg-boss';
-import type { Database } from '@safekeep/postgres';
+import { transaction, type Database } from '@safekeep/postgres';
 import type { Transaction } from '../model.ts';
 
-/** Runs `action` in one transaction. A refusal rolls it back and keeps the connection; a broken connection is thrown away. */
+/** Runs `action` in one transaction of whichever tenants it sets. */
 export async function inTransaction<Result>(
   database: Database,
   action: (client: pg.ClientBase) => Promise<Result>,
 ): Promise<Result> {
-  const outcome = await database.withClient(async (client) => {
-    await client.query('begin');
-    let result: Result;
-    try {
-      result = await action(client);
-    } catch (error) {
-      try {
-        await client.query('rollback');
-      } catch {
-        // The connection is gone, and that is not what went wrong first.
-        throw error;
-      }
-      return { error };
-    }
-    await client.query('commit');
-    return { result };
-  });
-  if ('error' in outcome) throw outcome.error;
-  return outcome.result;
-}
-
-/** The same, bound by row security to one tenant. */
-export async function inTenant<Result>(
-  database: Database,
-  tenant: string,
-  action: (client: pg.ClientBase) => Promise<Result>,
-): Promise<Result> {
-  return await inTransaction(database, async (client) => {
-    await setTenant(client, tenant);
-    return await action(client);
-  });
+  return await transaction(database, (client) => client.query('begin'), action);
 }
 
 /** For the rest of the transaction. */

@@ -1,9 +1,10 @@
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
+import { inTenant } from '@safekeep/postgres';
 import type { JobContext, JobKind, Json, StartedJob, Transaction } from '../model.ts';
 import { readPayload } from '../rules.ts';
 import { finishJobs, writeCheckpoint } from '../store/jobs.ts';
 import { popJobs } from '../store/queue.ts';
-import { inTenant, sessionOf, setTenantOf } from '../store/transaction.ts';
+import { sessionOf, setTenantOf } from '../store/transaction.ts';
 import { rest, type Desk, type Office } from './office.ts';
 import type { Ending } from './settle.ts';
 import { POSTPONE_NEWER_MS } from './timing.ts';

@@ -1,7 +1,7 @@
+import { inTenant } from '@safekeep/postgres';
 import { nextRate } from '../rules.ts';
 import { writeProgress, type ReportedJob } from '../store/jobs.ts';
 import { touchJobs } from '../store/queue.ts';
-import { inTenant } from '../store/transaction.ts';
 import { abortForDrain, lost } from './attempt.ts';
 import type { Desk, Office } from './office.ts';
 

@@ -1,6 +1,6 @@
+import { inTenant } from '@safekeep/postgres';
 import type { Office } from './office.ts';
 import { deleteFinished, idsBefore } from '../store/jobs.ts';
-import { inTenant } from '../store/transaction.ts';
 
 /** How long one can look up what a job did. Dead ones stay until somebody looked at them. */
 const KEEP_DAYS = 30;

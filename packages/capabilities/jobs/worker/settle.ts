@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { codeOf, isSafekeepError, SafekeepError } from '@safekeep/core';
-import { isConnectionLost } from '@safekeep/postgres';
+import { inTenant, isConnectionLost } from '@safekeep/postgres';
 import type { Json, StartedJob } from '../model.ts';
 import { afterFailure, failureOf, retryDelayMs } from '../rules.ts';
 import { finishJobs, interruptJob, readJob, type DoneJob } from '../store/jobs.ts';
 import { giveBack, popJobs, withdraw } from '../store/queue.ts';
-import { inTenant, sessionOf } from '../store/transaction.ts';
+import { sessionOf } from '../store/transaction.ts';
 import { rest, type Desk, type Office } from './office.ts';
 import { PAUSE_AFTER_ERROR_MS } from './timing.ts';
 

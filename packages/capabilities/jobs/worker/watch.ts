@@ -1,9 +1,9 @@
 import { SafekeepError } from '@safekeep/core';
+import { inTenant } from '@safekeep/postgres';
 import { LONGEST_BACKOFF_MS } from '../model.ts';
 import { afterFailure, failureOf, retryDelayMs } from '../rules.ts';
 import { interruptJob, lockIfFree } from '../store/jobs.ts';
 import { dropJobs, giveBack, pullForward, readHeartbeats, withdraw, type Heartbeat } from '../store/queue.ts';
-import { inTenant } from '../store/transaction.ts';
 import type { Office } from './office.ts';
 
 type Seen = { readonly beat: string; readonly looks: number };

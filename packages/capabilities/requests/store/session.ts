@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { parseTableName } from '@safekeep/core';
-import { together, type Database } from '@safekeep/postgres';
+import { together, transaction, type Database } from '@safekeep/postgres';
 
 /** Runs `action` in one transaction of the tenant; a refusal rolls it back and keeps the connection. */
 export async function inTransaction<Result>(
@@ -9,19 +9,9 @@ export async function inTransaction<Result>(
   action: (client: pg.ClientBase) => Promise<Result>,
   ending: 'commit' | 'rollback' = 'commit',
 ): Promise<Result> {
-  const outcome = await database.withClient(async (client) => {
-    try {
-      await together(client, [async () => await client.query(`begin ${mode}`), () => prepareSession(client, tenant)]);
-      const result = await action(client);
-      await client.query(ending);
-      return { result };
-    } catch (error) {
-      await client.query('rollback');
-      return { error };
-    }
-  });
-  if ('error' in outcome) throw outcome.error;
-  return outcome.result;
+  const begin = (client: pg.ClientBase): Promise<unknown> =>
+    together(client, [async () => await client.query(`begin ${mode}`), () => prepareSession(client, tenant)]);
+  return await transaction(database, begin, action, ending);
 }
 
 /** For the rest of the transaction: the tenant, and values written in one form whatever the session's settings. */

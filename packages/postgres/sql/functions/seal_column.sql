@@ -42,8 +42,11 @@ create or replace function safekeep.seal_column() returns trigger
     end if;
 
     if tg_argv[0] = 'seal' then
-      execute pg_catalog.format('select ($1).%I::text, ($1).%I', col, encrypted) into plain, given using new;
-      if tg_op = 'UPDATE' then
+      -- A client writes plaintext on the way: the ciphertext beside it is old, and no value need be looked at.
+      if refuses or tg_argv[2] = 'database' then
+        execute pg_catalog.format('select ($1).%I::text, ($1).%I', col, encrypted) into plain, given using new;
+      end if;
+      if tg_op = 'UPDATE' and given is not null then
         execute pg_catalog.format('select ($1).%I', encrypted) into before using old;
       end if;
       if given is not null and given is distinct from before then

@@ -104,6 +104,24 @@ test('rows that are locked for long are left and named, and the same command goe
   assert.deepEqual([field.phase, field.verified], ['switched', 2000]);
 });
 
+test('a vacuum that has the table is waited for until it gives way, which no number of short tries would make it', async (t) => {
+  const bench = await workbench(t, { setUp: PEOPLE });
+  const ground = { ...bench.ground, patience: { tries: 4, lockTimeoutMs: 50, pauseMs: 5 } };
+  const holder = await bench.pool.connect();
+  await holder.query('begin; lock table people in share update exclusive mode');
+  const moving = encryptField(ground, bench.order(EMAIL), agreed);
+  // As an autovacuum, which goes when somebody has waited for it for deadlock_timeout: far longer than one of the tries.
+  for (let waited = false; !waited;) {
+    const { rows } = await bench.pool.query<{ waited: boolean }>(
+      `select count(*) > 0 as waited from pg_locks where relation = 'people'::regclass and not granted and waitstart < now() - interval '400 milliseconds'`,
+    );
+    waited = rows[0]?.waited === true;
+  }
+  await holder.query('commit');
+  holder.release();
+  assert.equal((await moving).field.phase, 'switched');
+});
+
 test('NULL, an empty text and a value that looks like ciphertext stay what they are', async (t) => {
   const bench = await workbench(t, { setUp: `create table people (id integer primary key, email text)` });
   const values = [null, '', '\\xfa5311', ' ', '𝒳 ünï', 'x'.repeat(100_000)];

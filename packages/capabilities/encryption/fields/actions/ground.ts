@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { formatColumnName, SafekeepError, type Clock } from '@safekeep/core';
 import { codeOf, type Database } from '@safekeep/postgres';
 import type { Field, FieldKeys } from '../model.ts';
-import { currentType } from '../store/definition.ts';
+import { currentType, vacuumPatience } from '../store/definition.ts';
 import { begin, commit, rollback, takeLease } from '../store/session.ts';
 
 /** Told as the work goes on; a test stops or kills it there. */
@@ -46,6 +46,9 @@ const PATIENCE: Patience = { tries: 100, lockTimeoutMs: 250, pauseMs: 200 };
  */
 export const ROW_PATIENCE_MS = 20;
 
+/** Somebody's own VACUUM gives way to nobody: writers, who wait behind us, shall not stand still all the while. */
+const LONG_WAIT_EVERY = 10;
+
 export function patienceOf({ patience = PATIENCE }: Ground): Patience {
   return patience;
 }
@@ -60,7 +63,7 @@ const ALTERED = new Set(['42703', '42P01', '3F000', '42804', '42846']);
 
 /**
  * A short transaction that may need a lock: tried again while somebody stands in the way. A failure inside throws the
- * connection away and with it everything that was done here.
+ * connection away and with it everything that was done here. A vacuum is waited for as long as it takes to make it give way.
  *
  * @throws `lock-timeout`, `field-changed`.
  */
@@ -70,11 +73,12 @@ export async function inTransaction<Result>(
   run: (client: pg.PoolClient) => Promise<Result>,
 ): Promise<Result> {
   const patience = patienceOf(ground);
+  let waitMs = patience.lockTimeoutMs;
   for (let tries = 1; ; tries += 1) {
     ground.signal.throwIfAborted();
     try {
       return await ground.database.withClient(async (client) => {
-        await begin(client, ground.tenant, patience.lockTimeoutMs);
+        await begin(client, ground.tenant, waitMs);
         const result = await run(client);
         await commit(client);
         return result;
@@ -82,6 +86,10 @@ export async function inTransaction<Result>(
     } catch (error) {
       if (!isBlocked(error)) throw fieldFailure(field, error);
       if (tries === patience.tries) throw new SafekeepError('lock-timeout', { target: nameOf(field), tries }, { cause: error });
+      // After a long pass over a large table an autovacuum begins, and would outlast any number of short tries.
+      const isLong = tries % LONG_WAIT_EVERY === 1;
+      const vacuumMs = isLong ? await ground.database.withClient((client) => vacuumPatience(client, field)) : null;
+      waitMs = vacuumMs ?? patience.lockTimeoutMs;
       // Jitter: two that wait for each other must not meet again.
       await wait(patience.pauseMs * (0.5 + Math.random()), undefined, { signal: ground.signal });
     }

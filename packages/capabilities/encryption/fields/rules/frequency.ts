@@ -41,20 +41,21 @@ const MANY_VALUES = 5_000;
 /** Buckets that are matched. The frequencies of values beyond the commonest are so alike that ranks are a guess. */
 const RANKS = 20_000;
 
+/** Of buckets alike the attacker cannot tell which is which: their order is chance. */
 function recoveredRows(counts: readonly Frequency[], bits: number, random: () => number): number {
-  const buckets = new Map<number, { rows: number; readonly order: number; members: Map<number, number> }>();
-  let rank = 0;
+  const rowsIn = new Float64Array(2 ** bits);
+  const guessed: { readonly bucket: number; readonly rows: number }[] = [];
   for (const { rows, times } of counts) {
-    for (let each = 0; each < times; each += 1, rank += 1) {
-      const place = Math.floor(random() * 2 ** bits);
-      const bucket = buckets.get(place) ?? { rows: 0, order: random(), members: new Map() };
-      bucket.rows += rows;
-      // Only ranks that are guessed at all need to be known.
-      if (rank < RANKS) bucket.members.set(rank, rows);
-      buckets.set(place, bucket);
+    for (let each = 0; each < times; each += 1) {
+      const bucket = Math.floor(random() * rowsIn.length);
+      rowsIn[bucket] = (rowsIn[bucket] ?? 0) + rows;
+      // Only the commonest values are guessed at all.
+      if (guessed.length < RANKS) guessed.push({ bucket, rows });
     }
   }
-  // Of buckets alike the attacker cannot tell which is which: their order is chance.
-  const ranked = [...buckets.values()].toSorted((one, other) => other.rows - one.rows || one.order - other.order).slice(0, RANKS);
-  return ranked.reduce((sum, { members }, guess) => sum + (members.get(guess) ?? 0), 0);
+  const order = Float64Array.from(rowsIn, random);
+  const ranked = Uint32Array.from(rowsIn.keys()).sort(
+    (one, other) => (rowsIn[other] ?? 0) - (rowsIn[one] ?? 0) || (order[one] ?? 0) - (order[other] ?? 0),
+  );
+  return guessed.reduce((sum, { bucket, rows }, rank) => sum + (ranked[rank] === bucket ? rows : 0), 0);
 }

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Field } from '../model.ts';
 import { createIndexTriggers, createSearchIndexes, dropIndexTriggers, indexArguments, shownChecks } from './index-definition.ts';
-import { indexColumnType, namesOf, objectName, q, qualified, viewOf } from './names.ts';
+import { indexColumnType, namesOf, NOT_THE_ENGINE, objectName, q, qualified, viewOf } from './names.ts';
 
 /** The first bytes of every sealed value. They are no UTF-8, so no text can pass for one. */
 const MAGIC = `'\\xfa53'::pg_catalog.bytea`;
@@ -57,7 +57,12 @@ export function createTriggers(field: Field, { strict, wasStrict = strict }: Str
         : null,
     update: strict
       ? { event: 'update', when: `new.${column} is not null and ${plainChanged}`, action: 'seal' }
-      : { event: 'update', when: `${plainChanged} and not (${sealedChanged})`, action: 'seal' },
+      : {
+          event: 'update',
+          // A client's row without ciphertext stays so, whoever writes: there is nothing to call for.
+          when: `${plainChanged} and not (${sealedChanged})${field.mode === 'client' ? ` and new.${encrypted} is not null` : ''}`,
+          action: 'seal',
+        },
     // Ciphertext alone was written, or taken away: it is what counts, and the plaintext beside it is old. Before plaintext was
     // ever refused everybody writes both, and a value that is written again as it was must not lose its plaintext.
     replaced: wasStrict
@@ -86,7 +91,7 @@ export function createTriggers(field: Field, { strict, wasStrict = strict }: Str
     const { event, when, action } = wanted;
     const call = `safekeep.seal_column(${triggerArguments(field, action, strict)})`;
     return [
-      `create or replace trigger ${trigger} before ${event} on ${table} for each row when (${when}) execute function ${call}`,
+      `create or replace trigger ${trigger} before ${event} on ${table} for each row when ((${when}) and ${NOT_THE_ENGINE}) execute function ${call}`,
     ];
   });
   return [...own, ...createIndexTriggers(field)];
@@ -97,7 +102,7 @@ function cardTrigger(field: Field, trigger: string): readonly string[] {
   const { table, column } = namesOf(field);
   if (!field.isCard || field.mode !== 'database') return [`drop trigger if exists ${trigger} on ${table}`];
   return [
-    `create or replace trigger ${trigger} before insert or update of ${column} on ${table} for each row when (new.${column} is not null) execute function safekeep.check_card(${pg.escapeLiteral(field.column)})`,
+    `create or replace trigger ${trigger} before insert or update of ${column} on ${table} for each row when (new.${column} is not null and ${NOT_THE_ENGINE}) execute function safekeep.check_card(${pg.escapeLiteral(field.column)})`,
   ];
 }
 
@@ -248,4 +253,19 @@ export async function currentType(client: pg.ClientBase, field: Pick<Field, 'tab
     [qualified(field.table), field.column],
   );
   return rows[0]?.type ?? null;
+}
+
+/**
+ * Milliseconds to wait where a vacuum has the table, else null: an autovacuum gives way to somebody who waits for deadlock_timeout, and to
+ * nobody who gives up before. VACUUM and its like hold this lock alone; who may see it is everybody.
+ */
+export async function vacuumPatience(client: pg.ClientBase, { table }: Pick<Field, 'table'>): Promise<number | null> {
+  const { rows } = await client.query<{ ms: number }>(
+    `select (extract(epoch from pg_catalog.current_setting('deadlock_timeout')::pg_catalog.interval) * 1000 + 500)::int4 as ms
+      where exists (select from pg_catalog.pg_locks l where l.relation = pg_catalog.to_regclass($1) and l.granted
+                       and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())
+                       and l.mode = 'ShareUpdateExclusiveLock')`,
+    [qualified(table)],
+  );
+  return rows[0]?.ms ?? null;
 }

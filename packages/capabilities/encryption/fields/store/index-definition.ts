@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Field, FieldIndex } from '../model.ts';
-import { indexColumnType, namesOf, objectName, q } from './names.ts';
+import { indexColumnType, namesOf, NOT_THE_ENGINE, objectName, q } from './names.ts';
 
 type Named = Pick<FieldIndex, 'kind' | 'version'>;
 
@@ -66,7 +66,7 @@ export function createIndexTriggers(field: Field): readonly string[] {
     return [...dropIndexTriggers(field), ...compounds.flatMap((index) => createCompoundTriggers(field, index))];
   const changed = `pg_catalog.record_image_ne(row(old.${encrypted}), row(new.${encrypted})) and new.${encrypted} is not null`;
   const make = ({ name, event, when, action, of = written }: Made): string =>
-    `create or replace trigger ${q(name)} before ${event} on ${table} for each row when (${when}) execute function safekeep.keep_indexes(${keepArguments(field, action, of)})`;
+    `create or replace trigger ${q(name)} before ${event} on ${table} for each row when ((${when}) and ${NOT_THE_ENGINE}) execute function safekeep.keep_indexes(${keepArguments(field, action, of)})`;
   return [
     ...written.map((index) =>
       make({
@@ -91,7 +91,7 @@ function createCompoundTriggers(field: Field, index: FieldIndex): readonly strin
   const given = `not pg_catalog.record_image_ne(row(old.${q(index.column)}), row(new.${q(index.column)}))`;
   const [onUpdate = '', onInsert = ''] = compoundTriggers(field, index);
   const make = (name: string, { event, when, action }: Omit<Made, 'name' | 'of'>): string =>
-    `create or replace trigger ${q(name)} before ${event} on ${table} for each row when (${when}) execute function safekeep.keep_compound(${compoundArguments(field, action, index)})`;
+    `create or replace trigger ${q(name)} before ${event} on ${table} for each row when ((${when}) and ${NOT_THE_ENGINE}) execute function safekeep.keep_compound(${compoundArguments(field, action, index)})`;
   return [
     make(givenTrigger(field, index), {
       event: `update of ${q(index.column)}`,
