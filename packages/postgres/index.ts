@@ -1,4 +1,3 @@
-export { codeOf } from '@safekeep/core';
 export { isConnectionLost, operationFailure } from './connect/failures.ts';
 export { collectPassed, collectReceived, expectShortLives, keepNurserySmall, shrinkNursery } from './connect/nursery.ts';
 export { together } from './connect/together.ts';

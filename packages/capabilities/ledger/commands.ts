@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import Type from 'typebox';
-import { SafekeepError } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf, SafekeepError } from '@safekeep/core';
 import { command, type Command, type CommandContext } from '../capability.ts';
 import { openLedger, type Ledger, type LedgerPlace } from './actions/open-ledger.ts';
 import { openIntents, readLedger } from './actions/read-ledger.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import Type, { type Static } from 'typebox';
-import { SafekeepError } from '@safekeep/core';
-import { codeOf, type Database } from '@safekeep/postgres';
+import { codeOf, SafekeepError } from '@safekeep/core';
+import { type Database } from '@safekeep/postgres';
 import {
   addSignatures,
   consistencyProof,

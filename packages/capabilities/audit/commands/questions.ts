@@ -1,8 +1,7 @@
 import { open } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import Type, { type Static } from 'typebox';
-import { formatTableName, parseTableName, SafekeepError } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf, formatTableName, parseTableName, SafekeepError } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
 import { recordEvent } from '../actions/record-event.ts';
 import { withAuditKeys } from '../keys/audit-keys.ts';

@@ -1,8 +1,7 @@
 import { mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SafekeepError } from '@safekeep/core';
+import { codeOf, SafekeepError } from '@safekeep/core';
 import { peekCheckpoint, type Checkpoint } from '@safekeep/tlog';
-import { codeOf } from '@safekeep/postgres';
 
 /**
  * The newest signed checkpoint of a log, kept outside of the database that it is about: a database put back to an earlier state brings

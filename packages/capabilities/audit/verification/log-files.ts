@@ -1,7 +1,6 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { SafekeepError } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf, SafekeepError } from '@safekeep/core';
 import { parseTilePath, peekCheckpoint, TlogError, type TileReader } from '@safekeep/tlog';
 import { logName, tenantName, unwritable, type LogName } from '../files/last-checkpoint.ts';
 

@@ -1,5 +1,6 @@
 import pg from 'pg';
-import { codeOf, type Table } from '@safekeep/postgres';
+import { codeOf } from '@safekeep/core';
+import { type Table } from '@safekeep/postgres';
 import { VALUE_LETTERS } from './statistics.ts';
 
 /** Rows of a table that are looked at; enough for the interval of a share to be within some per cent. */

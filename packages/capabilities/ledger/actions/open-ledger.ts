@@ -1,9 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { SafekeepError, type Clock } from '@safekeep/core';
+import { codeOf, SafekeepError, type Clock } from '@safekeep/core';
 import { syncFolder } from '@safekeep/files';
 import type { Signer } from '@safekeep/crypto';
-import { codeOf } from '@safekeep/postgres';
 import { bringCopy, refuseCopyAhead } from '../files/copy.ts';
 import { openLedgerKey } from '../files/key-file.ts';
 import { appendBytes, segmentPath, writeFailure } from '../files/segments.ts';

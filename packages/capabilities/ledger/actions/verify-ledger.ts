@@ -1,6 +1,5 @@
-import { isSafekeepError, type Clock } from '@safekeep/core';
+import { codeOf, isSafekeepError, type Clock } from '@safekeep/core';
 import { verify } from '@safekeep/crypto';
-import { codeOf } from '@safekeep/postgres';
 import { compareFiles } from '../files/compare.ts';
 import { listSegments, readLines, type Segment } from '../files/segments.ts';
 import type { Fault, FaultCode, Head, Line, Seen, SeenHead, Verification } from '../model.ts';

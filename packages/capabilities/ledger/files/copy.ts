@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import { SafekeepError } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf, SafekeepError } from '@safekeep/core';
 import { appendBytes, listSegments, readBytes, segmentPath, type Segment } from './segments.ts';
 
 /** Compared before more is added to a copy: the end of what both have. */

@@ -1,9 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { open, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { SafekeepError } from '@safekeep/core';
+import { codeOf, SafekeepError } from '@safekeep/core';
 import { syncFolder } from '@safekeep/files';
-import { codeOf } from '@safekeep/postgres';
 import { LINE_BYTES_AT_MOST } from '../rules/line.ts';
 
 /** `ledger-000001.ndjson` is the oldest. A number is never used again. */

@@ -1,5 +1,6 @@
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import type pg from 'pg';
+import { codeOf } from '@safekeep/core';
 import {
   bareType,
   columnOf,
@@ -11,7 +12,6 @@ import {
   type Subject,
   type TableFacts,
 } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
 import type { CanaryText, RowKey } from '../model.ts';
 import {
   anyPerson,

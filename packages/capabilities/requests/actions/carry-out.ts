@@ -1,7 +1,8 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type pg from 'pg';
-import { codeOf, findTable, together } from '@safekeep/postgres';
+import { codeOf } from '@safekeep/core';
+import { findTable, together } from '@safekeep/postgres';
 import type { Ledger } from '../../ledger/index.ts';
 import type { ErasureId } from '../model.ts';
 import { inOrderOfReference } from '../rules/graph.ts';

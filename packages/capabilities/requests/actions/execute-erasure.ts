@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { newId, parseId, SafekeepError } from '@safekeep/core';
-import { codeOf, together } from '@safekeep/postgres';
+import { codeOf, newId, parseId, SafekeepError } from '@safekeep/core';
+import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
 import type { CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';

@@ -1,9 +1,8 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
-import { SafekeepError, type Subject } from '@safekeep/core';
+import { codeOf, SafekeepError, type Subject } from '@safekeep/core';
 import type { Signature } from '@safekeep/crypto';
-import { codeOf } from '@safekeep/postgres';
 import { parseKey, type Person } from '../../holds/index.ts';
 import type { CertificateBody, ErasureDone, ErasureScope, ExternalCopy, Residue } from '../model.ts';
 import { PERSON } from '../rules/graph.ts';

@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { filesPathFault, type OutsidePlace } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf, filesPathFault, type OutsidePlace } from '@safekeep/core';
 import { formatKey, type Person } from '../../holds/index.ts';
 import type { ExternalCopy } from '../model.ts';
 import { noteCall, readCalls, type ErasureRecord } from '../store/records.ts';

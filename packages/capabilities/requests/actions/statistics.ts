@@ -1,5 +1,4 @@
-import { isCompanion } from '@safekeep/core';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf, isCompanion } from '@safekeep/core';
 import type { CertificateBody } from '../model.ts';
 import { analyze, joinedStatistics, type Stale } from '../store/residue.ts';
 import { inTransaction } from '../store/session.ts';

@@ -1,7 +1,7 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf } from '@safekeep/postgres';
+import { codeOf } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 
 // Exports that are kept sealed in the home until they are handed out: `ID.MARK.EXTENSION.sealed`. The mark tells whose it is to

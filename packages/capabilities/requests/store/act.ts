@@ -1,8 +1,7 @@
 import { createHmac, randomBytes, randomInt, randomUUID, type KeyObject } from 'node:crypto';
 import type pg from 'pg';
-import { columnOf, type TableFacts } from '@safekeep/core';
+import { codeOf, columnOf, type TableFacts } from '@safekeep/core';
 import type { Check } from '@safekeep/postgres';
-import { codeOf } from '@safekeep/postgres';
 import type { Identity, RowKey } from '../model.ts';
 import type { ColumnChoice, UniqueMake, Write } from '../rules/masks.ts';
 import { identityTexts, isOneOf, keysTable, Parameters, quote, quoteTable } from './sql.ts';

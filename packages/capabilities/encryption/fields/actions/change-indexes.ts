@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { codeOf } from '@safekeep/core';
 import {
   canonicalForm,
   formatColumnName,
@@ -10,7 +11,7 @@ import {
   type IndexKind,
   type SearchKind,
 } from '@safekeep/core';
-import { codeOf, findTable, readCatalog } from '@safekeep/postgres';
+import { findTable, readCatalog } from '@safekeep/postgres';
 import type { Field, FieldIndex, IndexPart, PageRange } from '../model.ts';
 import { chooseIndex } from '../rules/choose-index.ts';
 import type { Frequency } from '../rules/frequency.ts';

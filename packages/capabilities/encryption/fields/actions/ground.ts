@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
-import { formatColumnName, SafekeepError, type Clock } from '@safekeep/core';
-import { codeOf, type Database } from '@safekeep/postgres';
+import { codeOf, formatColumnName, SafekeepError, type Clock } from '@safekeep/core';
+import { type Database } from '@safekeep/postgres';
 import type { Field, FieldKeys } from '../model.ts';
 import { currentType, vacuumPatience } from '../store/definition.ts';
 import { begin, commit, rollback, takeLease } from '../store/session.ts';
