@@ -31,11 +31,13 @@ const BEYOND_SHAPES = new Set(['entity', 'words']);
  */
 export function expectTypes({ types, own, depth }: DetectOptions): void {
   if (types === undefined) return;
-  const known = new Set([
-    // A postal code is told as the place that it is a part of.
-    ...kinds.filter(({ name, family }) => name !== 'POSTAL_CODE' && !(depth === 'structured' && BEYOND_SHAPES.has(family))),
-    ...(own?.patterns ?? []),
-  ].map(({ name }) => name));
+  const known = new Set(
+    [
+      // A postal code is told as the place that it is a part of.
+      ...kinds.filter(({ name, family }) => name !== 'POSTAL_CODE' && !(depth === 'structured' && BEYOND_SHAPES.has(family))),
+      ...(own?.patterns ?? []),
+    ].map(({ name }) => name),
+  );
   for (const denied of own?.deny.values() ?? []) for (const { type } of denied) known.add(type);
   const unknown = types.filter((type) => !known.has(type));
   if (unknown.length === 0) return;
