@@ -14,6 +14,8 @@ export class Scan {
   readonly found: Found[] = [];
   /** Where the last word ended that may be a cue. */
   cueAt = -1_000;
+  /** Where the last e-mail address ended. */
+  addressEnd = 0;
   /** Which kinds these words speak for. */
   readonly near: NearCues;
   readonly #wanted: (type: string) => boolean;
@@ -271,14 +273,38 @@ function groups(scan: Scan, first: number, run: string): number {
     let taken = 0;
     for (let to = Math.min(starts.length, from + MOST_GROUPS); to > from && taken === 0; to -= 1) {
       const [start, end] = [starts[from] ?? first, ends[to - 1] ?? first];
-      const spaced = to < starts.length && scan.text[end] !== ' ';
+      if (end - start < 5) continue;
+      const joinedBefore = from > 0 && !/[ (]/.test(scan.text[start - 1] ?? '');
+      const joinedAfter = to < starts.length && scan.text[end] !== ' ';
       // A stretch ends at a space or at the end of the run, or it is a part of something longer.
-      if (spaced || (from > 0 && !/[ (]/.test(scan.text[start - 1] ?? ''))) continue;
-      if (end - start >= 5 && number(scan, start, end, from === 0)) taken = to - from;
+      const found =
+        joinedBefore || joinedAfter
+          ? parted(scan, { start, end, joinedBefore, joinedAfter })
+          : number(scan, start, end, from === 0 || scan.text[start - 1] === '(');
+      if (found) taken = to - from;
     }
     from += Math.max(1, taken);
   }
   return first + run.length;
+}
+
+type Parted = { readonly start: number; readonly end: number; readonly joinedBefore: boolean; readonly joinedAfter: boolean };
+
+/** What a card, an SSN or a telephone number is parted from: 4111 1111 1111 1111/0927, (212) 555-0123/(212) 555-0124. */
+const PARTS = /[-/()]/;
+
+/** One stretch of a run, where what stands inside of it is not what parts it from the rest of the run. */
+function parted(scan: Scan, { start, end, joinedBefore, joinedAfter }: Parted): boolean {
+  const { text } = scan;
+  const value = text.slice(start, end);
+  const [before, after] = [text[start - 1] ?? '', text[end] ?? ''];
+  if (joinedBefore ? !PARTS.test(before) || value.includes(before) : partOfLonger(text, start)) return false;
+  if (joinedAfter && (!PARTS.test(after) || value.includes(after))) return false;
+  const digits = countDigits(value);
+  if (digits >= 12 && digits <= 19 && cardAt(scan, start, end, value)) return true;
+  if (/^\d{3}-\d{2}-\d{4}$/.test(value) && scan.check('US_SSN', start, end, 3, 0.85)) return true;
+  if (digits < 9 || digits > 14 || !PHONE_SHAPE.test(before === '(' ? `(${value}` : value)) return false;
+  return phone(scan, start, end, true);
 }
 
 /** One stretch as a number of some kind. */

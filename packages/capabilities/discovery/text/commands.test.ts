@@ -91,6 +91,22 @@ describe('safekeep detect', () => {
     }
   });
 
+  it('refuses a type that nothing finds, instead of passing the text on untouched', async (t) => {
+    const cwd = await folder(t);
+    await writeFile(
+      join(cwd, 'own.json'),
+      '{"patterns":[{"name":"TICKET","pattern":"TCK-[0-9]{6}"}],"deny":[{"type":"PROJECT","value":"falcon"}]}',
+    );
+    for (const args of [['EMAIL', '--redact'], ['PERSON', '--structured'], ['TICKET'], ['POSTAL_CODE']]) {
+      const { code, stdout, stderr } = await detect(cwd, ['--types', ...args], 'to anna@example.org');
+      assert.deepEqual([code, stdout], [2, ''], args.join(' '));
+      assert.match(stderr, new RegExp(`has the type ${args[0] ?? ''}\\. Known are: .*EMAIL_ADDRESS`));
+    }
+    const own = ['--patterns', 'own.json', '--types', 'TICKET', '--types', 'PROJECT'];
+    const { code, stdout } = await detect(cwd, own, 'TCK-004211 of falcon by anna@example.org');
+    assert.deepEqual([code, stdout], [0, '1:0-10 TICKET 0.80\n1:14-20 PROJECT 1.00\n']);
+  });
+
   it('takes invalid UTF-8, NULs and a very long line', async (t) => {
     const long = Buffer.concat([
       Buffer.from([0xff, 0x00, 0xfe, 0x0a]),

@@ -4,7 +4,7 @@ import { SafekeepError } from '@safekeep/core';
 import { expectShortLives } from '@safekeep/postgres';
 import Type, { type Static } from 'typebox';
 import { command, type CommandContext } from '../../capability.ts';
-import { detectText, type DetectOptions } from './detect.ts';
+import { detectText, expectTypes, type DetectOptions } from './detect.ts';
 import { readItems, type Item } from './items.ts';
 import { Entity } from './model.ts';
 import { readPatterns } from './patterns.ts';
@@ -104,11 +104,13 @@ function lineOf(
 }
 
 async function optionsOf({ types, structured, patterns }: Static<typeof DetectInput>): Promise<DetectOptions> {
-  return {
+  const options: DetectOptions = {
     depth: structured ? 'structured' : 'all',
     ...(types === undefined || types.length === 0 ? {} : { types }),
     ...(patterns === undefined ? {} : { own: readPatterns(await readSmall(patterns)) }),
   };
+  expectTypes(options);
+  return options;
 }
 
 async function readSmall(path: string): Promise<string> {

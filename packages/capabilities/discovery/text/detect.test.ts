@@ -54,6 +54,12 @@ describe('structured kinds in text', () => {
       ['PASSWORD_HASH $2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW'],
     ],
     ['send to 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa', ['CRYPTO 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa']],
+    ['card 4111111111111111/0927', ['CREDIT_CARD 4111111111111111']],
+    ['card 4111 1111 1111 1111/123', ['CREDIT_CARD 4111 1111 1111 1111']],
+    ['card 4111-1111-1111-1111/0927', ['CREDIT_CARD 4111-1111-1111-1111']],
+    ['cards 4111111111111111-4012888888881881', ['CREDIT_CARD 4111111111111111', 'CREDIT_CARD 4012888888881881']],
+    ['(212) 555-0123/(212) 555-0124', ['PHONE_NUMBER (212) 555-0123', 'PHONE_NUMBER (212) 555-0124']],
+    ['SSN 536-90-4399/0927', ['US_SSN 536-90-4399']],
     ['VIN 1M8GDM9AXKP042788', ['VIN 1M8GDM9AXKP042788']],
   ];
   for (const [text, wanted] of cases) it(`finds ${wanted.join(' and ')}`, () => assert.deepEqual(told(text), wanted));

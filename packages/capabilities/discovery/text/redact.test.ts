@@ -45,6 +45,14 @@ describe('redaction', () => {
     );
   });
 
+  it('leaves none of hundreds of addresses in one URL readable', () => {
+    const addresses = Array.from({ length: 200 }, (_, at) => `u${at}@ex.org`);
+    for (const separator of [',', ';', '&to=']) {
+      const { redacted } = redactText(`see https://example.org/?to=${addresses.join(separator)} now`, { depth: 'structured' });
+      assert.doesNotMatch(redacted, /u\d/, separator);
+    }
+  });
+
   it('leaves everything else as it was', () => {
     const text = 'nothing here, \u0000 and \uD800 too';
     assert.equal(redactText(text).redacted, text);

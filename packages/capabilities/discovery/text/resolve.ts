@@ -18,20 +18,32 @@ export function resolveOverlaps(found: readonly Found[]): readonly Found[] {
   return kept;
 }
 
-/** Beyond so many in one knot only the best few are weighed against each other: work stays linear whatever a text holds. */
-const MOST_KEPT_IN_CLUSTER = 64;
-
+/** Takes time in proportion to the knot's length and findings, however many there are: each place of the text is taken once. */
 function keepBest(cluster: readonly Found[], kept: Found[]): void {
-  if (cluster.length === 1) {
+  if (cluster.length < 2) {
     kept.push(...cluster);
     return;
   }
+  const from = cluster[0]?.start ?? 0;
+  const taken = new Uint8Array(cluster.reduce((reach, { end }) => Math.max(reach, end), from) - from);
   const mine: Found[] = [];
+  let [rank, before] = [-1, new Uint32Array()];
   for (const item of [...cluster].sort(better)) {
-    if (mine.length >= MOST_KEPT_IN_CLUSTER) break;
-    if (mine.every((other) => item.end <= other.start || item.start >= other.end)) mine.push(item);
+    if (item.rank !== rank) [rank, before] = [item.rank, takenBefore(taken)];
+    const [start, end] = [item.start - from, item.end - from];
+    // Of the same rank the longer came first, so what overlaps lies over an end; those of a higher rank may lie inside.
+    if (taken[start] === 1 || taken[end - 1] === 1 || before[start] !== before[end]) continue;
+    mine.push(item);
+    taken.fill(1, start, end);
   }
-  kept.push(...mine.sort((a, b) => a.start - b.start));
+  for (const item of mine.sort((a, b) => a.start - b.start)) kept.push(item);
+}
+
+/** How many places before each one are taken. */
+function takenBefore(taken: Uint8Array): Uint32Array<ArrayBuffer> {
+  const before = new Uint32Array(taken.length + 1);
+  for (let at = 0; at < taken.length; at += 1) before[at + 1] = (before[at] ?? 0) + (taken[at] ?? 0);
+  return before;
 }
 
 function better(a: Found, b: Found): number {

@@ -195,14 +195,17 @@ function fixed(scan: Scan, pattern: RegExp, type: string, at: number): number {
 function email(scan: Scan, at: number): number {
   const { text } = scan;
   let start = at;
-  const least = Math.max(0, at - LONGEST_LOCAL);
+  // `=` and `&` may stand in a local part: in ?to=a@b.org&to=c@d.org it does not reach back into the address before.
+  const least = Math.max(scan.addressEnd, at - LONGEST_LOCAL);
   while (start > least && LOCAL.test(text[start - 1] ?? '')) start -= 1;
   // The pieces of a surrogate pair are letters only together: letters beyond the BMP are not looked for in a local part.
   while (start < at && /[.!#$%&'*+/=?^`{|}~-]/.test(text[start] ?? '')) start += 1;
   if (start === at) return at + 1;
   const end = endAt(DOMAIN, text, at + 1);
   if (end < 0) return at + 1;
-  return scan.check('EMAIL_ADDRESS', start, end, 3) ? end : at + 1;
+  if (!scan.check('EMAIL_ADDRESS', start, end, 3)) return at + 1;
+  scan.addressEnd = end;
+  return end;
 }
 
 function colon(scan: Scan, at: number): number {
