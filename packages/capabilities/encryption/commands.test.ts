@@ -83,6 +83,7 @@ test('keys are made, listed, rotated and counted from the command line', async (
   const census = await run('keys census');
   assert.deepEqual([census.ok, census.result.unknown], [false, ['00'.repeat(8)]]);
   await assert.rejects(run('keys list', { cursor: 'x' }), (error) => isSafekeepError(error, 'usage'));
+  await assert.rejects(run('keys rotate', { scope: 'field.1', purpose: 'index' }), /encrypt reindex/);
 });
 
 test('epoch and root are rotated, keys backed up, lost and recovered from the command line', async (t) => {

@@ -296,6 +296,11 @@ async function rotateWhat(ring: Keyring, context: CommandContext, { scope, purpo
     const list = (of: 'now' | 'before'): string => rotated.map((each) => `${each[of]} (${each.fate})`).join(', ');
     return { ...nothing, now: list('now'), before: list('before'), rewrapped: 0 };
   }
+  if (purpose === 'index' && scope.startsWith('field.'))
+    throw new SafekeepError('usage', {
+      problem:
+        'The numbers that an encrypted column is searched by would stay under the old key: use `safekeep encrypt reindex COLUMN`.',
+    });
   const { now, before } = await rotateScope(ring, { tenant, scope: requireScope(scope), purpose, expiresAt });
   return { ...nothing, now: now.keyId, before: before.keyId, rewrapped: 0 };
 }

@@ -1009,7 +1009,7 @@ export const catalogue = {
     exit: 1,
     text: 'The keys of this database are wrapped under epoch {epoch}, whose key was destroyed: it is a copy from before.',
     remedy:
-      'Bring its key table up to date with `safekeep keys recover`, which takes the newest export. What was shredded stays shredded.',
+      'Bring its key table up to date with `safekeep keys recover`, which takes the newest export; then `safekeep ledger replay` for who was erased after it.',
   },
   'key-busy': {
     status: 423,

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join, basename } from 'node:path';
 import { armor, Decrypter, Encrypter } from 'age-encryption';
 import { combine, split } from 'shamir-secret-sharing';
@@ -7,8 +7,8 @@ import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
 import { codeOf, newId, SafekeepError, type Clock, type Secret } from '@safekeep/core';
 import { readPrivate } from '@safekeep/files';
-import { noteBackup } from '../files/backups.ts';
-import { createOnce, makeFolder } from '../files/key-store.ts';
+import { BackupNote, noteBackup, readBackups } from '../files/backups.ts';
+import { writing } from '../files/key-store.ts';
 import { epochsOf, readKek, tenantsOf } from '../files/epochs.ts';
 import { newestExport } from '../files/exports.ts';
 import { withStoreLock } from '../files/lock.ts';
@@ -34,6 +34,8 @@ const Payload = Type.Object(
       }),
     ),
     files: Type.Array(Type.Object({ name: Type.String({ pattern: '^[a-z.]{1,40}$' }), content: Type.String() })),
+    /** This backup and those before it: their copies of keys count for the horizon after a recovery too. */
+    backups: Type.Optional(Type.Array(BackupNote)),
     exports: Type.Array(
       Type.Object({
         tenant: Type.String(),
@@ -61,7 +63,8 @@ const Share = Type.Object(
   { additionalProperties: false },
 );
 
-const FILES = ['ledger.key', 'signing.pem', 'signing.vkey'] as const;
+/** Of the folder keys/ of the home: without audit.key the actors of a log could not be compared with its events any more. */
+const FILES = ['ledger.key', 'signing.pem', 'signing.vkey', 'audit.key'] as const;
 const SHARES_AT_MOST = 16;
 const CIPHER = 'aes-256-gcm';
 
@@ -79,24 +82,22 @@ export async function backupKeys(
   if (way.kind === 'shares' && (way.threshold < 2 || way.threshold > way.shares || way.shares > SHARES_AT_MOST))
     throw unfit(`of ${way.shares} shares ${way.threshold} cannot be enough: 2 to ${SHARES_AT_MOST}, and no more than there are`);
   return await withStoreLock(ground.directory, async () => {
-    const payload = await gather(ground);
+    const { note, payload } = await gather(ground, keepUntil);
     if (payload.epochs.length === 0) throw unfit('there is no key to back up');
-    await makeFolder(out);
     const texts = way.kind === 'age' ? [await forRecipients(payload, way.recipients)] : await inShares(payload, way);
+    await makeOutside(out);
+    // Before the first file of it lies anywhere: a backup that nobody knows of would open what is said to be gone.
+    await noteBackup(ground.directory, note);
     const files: string[] = [];
     for (const [number, text] of texts.entries()) {
       const path = join(
         out,
         way.kind === 'age' ? `safekeep-keys-${payload.id}.age` : `safekeep-keys-${payload.id}.share-${number + 1}.json`,
       );
-      await createOnce(path, text);
+      await writeOutside(path, text);
       files.push(path);
     }
-    const epochs: Record<string, number[]> = {};
-    for (const { tenant, epoch } of payload.epochs) (epochs[tenant] ??= []).push(epoch);
-    const note = { id: payload.id, at: payload.at, epochs, keepUntil: keepUntil?.toISOString() ?? null };
-    await noteBackup(ground.directory, note);
-    return { id: note.id, files, epochs, keepUntil: note.keepUntil };
+    return { id: note.id, files, epochs: note.epochs, keepUntil: note.keepUntil };
   });
 }
 
@@ -107,7 +108,10 @@ export async function openBackup(paths: readonly string[], identity: Secret | un
   return first.startsWith('-----BEGIN AGE') ? await fromAge(first, identity) : await fromShares(texts);
 }
 
-async function gather({ directory, home, roots, clock }: BackupGround): Promise<BackupPayload> {
+async function gather(
+  { directory, home, roots, clock }: BackupGround,
+  keepUntil: Date | null,
+): Promise<{ readonly note: BackupNote; readonly payload: BackupPayload }> {
   const epochs: BackupPayload['epochs'] = [];
   const exports: BackupPayload['exports'] = [];
   for (const tenant of await tenantsOf(directory)) {
@@ -126,7 +130,33 @@ async function gather({ directory, home, roots, clock }: BackupGround): Promise<
     const content = await readPrivate(join(home, 'keys', name));
     if (content !== undefined) files.push({ name, content });
   }
-  return { format: 'safekeep-key-backup/1', id: newId<'key-backup'>(), at: clock.now().toISOString(), epochs, files, exports };
+  const [id, at] = [newId<'key-backup'>(), clock.now().toISOString()];
+  const held: Record<string, number[]> = {};
+  for (const { tenant, epoch } of epochs) (held[tenant] ??= []).push(epoch);
+  const note = { id, at, epochs: held, keepUntil: keepUntil?.toISOString() ?? null };
+  const backups = [...(await readBackups(directory)), note];
+  return { note, payload: { format: 'safekeep-key-backup/1', id, at, epochs, files, exports, backups } };
+}
+
+/** A folder of somebody else's keeps its rights, whoever may enter it. */
+async function makeOutside(path: string): Promise<void> {
+  await writing(path, () => mkdir(path, { recursive: true, mode: 0o700 }));
+}
+
+/** On disk, and nothing replaced. Not by way of a link: sticks and shares of other systems know none. */
+async function writeOutside(path: string, text: string): Promise<void> {
+  await writing(path, async () => {
+    const file = await open(path, 'wx', 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } catch (error) {
+      await rm(path, { force: true });
+      throw error;
+    } finally {
+      await file.close();
+    }
+  });
 }
 
 async function forRecipients(payload: BackupPayload, recipients: readonly string[]): Promise<string> {
@@ -135,7 +165,9 @@ async function forRecipients(payload: BackupPayload, recipients: readonly string
     try {
       encrypter.addRecipient(recipient);
     } catch (cause) {
-      throw unfit(`${recipient.slice(0, 70)} is no recipient of age`, cause);
+      // What begins otherwise may be the secret, given by mistake.
+      const shown = /^age1[0-9a-z]+$/.test(recipient) ? recipient.slice(0, 70) : 'what was given';
+      throw unfit(`${shown} is no recipient of age`, cause);
     }
   }
   return armor.encode(await encrypter.encrypt(JSON.stringify(payload)));

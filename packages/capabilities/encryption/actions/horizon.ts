@@ -17,10 +17,12 @@ export async function shredHorizon(
   const { database, directory, clock } = ring.ground;
   const known = await inTenant(database, tenant, (client) => readEpochs(client, tenant));
   const backups = await readBackups(directory);
+  // A key was under every epoch since it was made, and a copy of the database from then opens with a backup from then.
+  const newest = Math.max(...epochs);
   return horizonOf({
     epochs: known.filter(({ epoch }) => epochs.includes(epoch)),
     keyCopies: backups
-      .filter((note) => note.epochs[tenant]?.some((epoch) => epochs.includes(epoch)) === true)
+      .filter((note) => note.epochs[tenant]?.some((epoch) => epoch <= newest) === true)
       .map(({ id, keepUntil }) => ({ name: `key backup ${id}`, until: keepUntil === null ? null : new Date(keepUntil) })),
     plaintextCopies,
     now: clock.now(),

@@ -152,18 +152,25 @@ class Ring implements Keyring {
     for (const cached of this.#cache.values()) this.#count(cached);
     const counts = [...this.#uncounted.values()];
     this.#uncounted.clear();
-    for (const [tenant, ofTenant] of Map.groupBy(counts, (each) => each.tenant)) {
-      for (let at = 0; at < ofTenant.length; at += COUNTS_AT_ONCE) {
-        const batch = ofTenant.slice(at, at + COUNTS_AT_ONCE);
-        await inTenant(database, tenant, async (client) => {
-          await this.#tellUnusual(client, { tenant, sinceMs, now, counts: batch });
-          await addUsage(client, tenant, { counts: batch, at: now });
-          await this.log(
-            { operation: 'use', tenant, keyId: null, rows: batch.reduce((sum, { uses }) => sum + uses, 0), error: null },
-            client,
-          );
-        });
+    const left = new Set(counts);
+    try {
+      for (const [tenant, ofTenant] of Map.groupBy(counts, (each) => each.tenant)) {
+        for (let at = 0; at < ofTenant.length; at += COUNTS_AT_ONCE) {
+          const batch = ofTenant.slice(at, at + COUNTS_AT_ONCE);
+          await inTenant(database, tenant, async (client) => {
+            await this.#tellUnusual(client, { tenant, sinceMs, now, counts: batch });
+            await addUsage(client, tenant, { counts: batch, at: now });
+            await this.log(
+              { operation: 'use', tenant, keyId: null, rows: batch.reduce((sum, { uses }) => sum + uses, 0), error: null },
+              client,
+            );
+          });
+          for (const each of batch) left.delete(each);
+        }
       }
+    } finally {
+      // What was not written is written the next time.
+      for (const each of left) this.#addUncounted(each);
     }
   }
 
@@ -415,9 +422,14 @@ class Ring implements Keyring {
     const uses = cached.key.seals - cached.counted;
     if (uses === 0) return;
     cached.counted = cached.key.seals;
-    const known = this.#uncounted.get(cached.key.id);
-    if (known === undefined) this.#uncounted.set(cached.key.id, { tenant: cached.tenant, keyId: cached.keyId, uses });
-    else known.uses += uses;
+    this.#addUncounted({ tenant: cached.tenant, keyId: cached.keyId, uses });
+  }
+
+  #addUncounted(more: { readonly tenant: string; readonly keyId: Buffer; readonly uses: number }): void {
+    const id = more.keyId.toString('hex');
+    const known = this.#uncounted.get(id);
+    if (known === undefined) this.#uncounted.set(id, { ...more });
+    else known.uses += more.uses;
   }
 
   async #tellUnusual(

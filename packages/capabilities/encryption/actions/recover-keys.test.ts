@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { generateIdentity, identityToRecipient } from 'age-encryption';
-import { Secret } from '@safekeep/core';
+import { isSafekeepError, Secret } from '@safekeep/core';
+import { readBackups } from '../files/backups.ts';
 import { CONTEXT, opening, PLAIN, refused, sealed, workbench } from '../testing/workbench.ts';
 import { backupKeys, openBackup, type BackupWay } from './backup-keys.ts';
 import { recoverStore, tryKeys } from './recover-keys.ts';
@@ -13,7 +14,8 @@ async function backedUp(t: Parameters<typeof workbench>[0], way: BackupWay, roll
   const bench = await workbench(t);
   const value = await sealed(bench, 1);
   if (roll) await rollEpoch(bench.ring(), 'default');
-  await writeFile(join(bench.directory, 'ledger.key'), 'a key of the ledger', { mode: 0o600 });
+  for (const name of ['ledger', 'audit'])
+    await writeFile(join(bench.directory, `${name}.key`), `a key of the ${name}`, { mode: 0o600 });
   const out = join(bench.home, 'out');
   const { directory, roots, clock } = bench.ring().ground;
   const backup = await backupKeys({ directory, roots, clock, home: bench.home }, { way, out, keepUntil: null });
@@ -37,13 +39,50 @@ test('with everything but the database and enough shares lost, everything opens 
       refused('key-backup-unfit'),
     );
   const put = await recoverStore(ring, bench.home, await openBackup(backup.files.slice(1, 4), undefined));
-  assert.deepEqual([put.epochs, put.files.length], [{ default: [2] }, 2]);
+  assert.deepEqual([put.epochs, put.files.length], [{ default: [2] }, 3]);
   assert.deepEqual(await tryKeys(ring, 'default'), { keys: 2, closed: 0 });
   const key = await opening(bench, value.id, ring);
   assert.ok(key !== undefined && key !== 'erased');
   assert.deepEqual(key.open(value.bytes, CONTEXT), PLAIN);
   assert.equal(await readFile(join(directory, 'ledger.key'), 'utf8'), 'a key of the ledger');
-  await assert.rejects(recoverStore(ring, bench.home, await openBackup(backup.files, undefined)), refused('key-store-occupied'));
+  assert.equal(await readFile(join(directory, 'audit.key'), 'utf8'), 'a key of the audit');
+  // What backups there are counts for the horizon here too.
+  assert.deepEqual(
+    (await readBackups(directory)).map(({ id, epochs }) => ({ id, epochs })),
+    [{ id: backup.id, epochs: { default: [2] } }],
+  );
+});
+
+test('a recovery that was cut off is ended by the same again; a home with keys of its own takes none', async (t) => {
+  const { bench, value, backup, directory } = await backedUp(t, { kind: 'shares', shares: 2, threshold: 2 });
+  await rm(directory, { recursive: true });
+  const payload = await openBackup(backup.files, undefined);
+  // Cut off after the keys of the epochs, before the files.
+  await recoverStore(bench.ring(), bench.home, { ...payload, files: [], exports: [] });
+  const again = await recoverStore(bench.ring(), bench.home, payload);
+  assert.ok(again.files.includes('ledger.key'));
+  const key = await opening(bench, value.id);
+  assert.ok(key !== undefined && key !== 'erased');
+  const { backup: other } = await backedUp(t, { kind: 'shares', shares: 2, threshold: 2 });
+  const strange = await openBackup(other.files, undefined);
+  await assert.rejects(recoverStore(bench.ring(), bench.home, strange), refused('key-store-occupied'));
+});
+
+test('a backup leaves the rights of a folder that was there as they are, and quotes no identity given for a recipient', async (t) => {
+  const bench = await workbench(t);
+  await sealed(bench, 1);
+  const out = join(bench.home, 'stick');
+  await mkdir(out);
+  await chmod(out, 0o1777);
+  const { directory, roots, clock } = bench.ring().ground;
+  const ground = { directory, roots, clock, home: bench.home };
+  await backupKeys(ground, { way: { kind: 'shares', shares: 2, threshold: 2 }, out, keepUntil: null });
+  assert.equal((await stat(out)).mode & 0o7777, 0o1777);
+  const identity = await generateIdentity();
+  await assert.rejects(
+    backupKeys(ground, { way: { kind: 'age', recipients: [identity] }, out, keepUntil: null }),
+    (error) => isSafekeepError(error, 'key-backup-unfit') && !error.message.includes(identity.slice(15, 40)),
+  );
 });
 
 test('a backup for recipients of age opens for each of them and for nobody else', async (t) => {

@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
 import { inTenant } from '@safekeep/postgres';
 import { createOnce, makeFolder } from '../files/key-store.ts';
-import { createKek, epochsOf, kekCheck, noteDestroyed, tenantsOf } from '../files/epochs.ts';
+import { noteBackup } from '../files/backups.ts';
+import { createKek, epochsOf, kekCheck, noteDestroyed, readKek, tenantsOf } from '../files/epochs.ts';
 import { newestExport, readExport, readHead } from '../files/exports.ts';
 import { withStoreLock } from '../files/lock.ts';
 import type { Recovery } from '../model.ts';
@@ -10,6 +11,7 @@ import { requireKeyLine } from '../rules/key-line.ts';
 import { tryKeysWith, type WrappedKey } from '../rules/wrapping.ts';
 import { insertEpoch, markDestroyed, readEpochs, retireCurrent } from '../store/epochs.ts';
 import { linesOfKeys, restoreKeys } from '../store/keys.ts';
+import { takeRotation } from '../store/transaction.ts';
 import type { BackupPayload } from './backup-keys.ts';
 import { wrapKek } from './epoch-keys.ts';
 import { isLiving } from './export-keys.ts';
@@ -27,8 +29,13 @@ export async function recoverStore(ring: Keyring, home: string, payload: BackupP
   const { directory, roots } = ring.ground;
   return await withStoreLock(directory, async () => {
     for (const tenant of await tenantsOf(directory)) {
-      const living = (await epochsOf(directory, tenant)).find(({ destroyedAt }) => destroyedAt === null);
-      if (living !== undefined) throw new SafekeepError('key-store-occupied', { path: directory, tenant, epoch: living.epoch });
+      for (const { epoch, destroyedAt } of await epochsOf(directory, tenant)) {
+        if (destroyedAt !== null) continue;
+        // A recovery that was cut off put it there.
+        const check = (await readKek(directory, tenant, epoch))?.check;
+        if (!payload.epochs.some((each) => each.tenant === tenant && each.epoch === epoch && each.check === check))
+          throw new SafekeepError('key-store-occupied', { path: directory, tenant, epoch });
+      }
     }
     const root = await roots.current({ make: true });
     const epochs: Record<string, number[]> = {};
@@ -49,6 +56,7 @@ export async function recoverStore(ring: Keyring, home: string, payload: BackupP
       await makeFolder(folder);
       if (await createOnce(join(folder, name), content)) files.push(name);
     }
+    for (const note of payload.backups ?? []) await noteBackup(directory, note);
     return { epochs, files };
   });
 }
@@ -68,9 +76,13 @@ async function isDestroyed(ring: Keyring, tenant: string, epoch: number): Promis
  * Brings the key table of a restored database to the newest export: what was shredded since stays shredded, what is wrapped under an
  * epoch that is no more is replaced by what is under the living one. Nothing is written unless the export is whole and opens.
  *
- * @throws `key-export-missing`, `key-export-broken`, `key-epoch-destroyed`, `key-swapped`.
+ * @throws `key-export-missing`, `key-export-broken`, `key-epoch-destroyed`, `key-swapped`, `key-busy` while keys are rotated.
  */
 export async function restoreTable(ring: Keyring, tenant: string, from?: string): Promise<number> {
+  return await withStoreLock(ring.ground.directory, () => restoreLocked(ring, tenant, from));
+}
+
+async function restoreLocked(ring: Keyring, tenant: string, from: string | undefined): Promise<number> {
   const { directory, database, clock } = ring.ground;
   const path = from ?? (await newestExport(directory, tenant));
   if (path === undefined) throw new SafekeepError('key-export-missing', { tenant, path: directory });
@@ -80,6 +92,8 @@ export async function restoreTable(ring: Keyring, tenant: string, from?: string)
   for await (const batch of readExport(path, PAGE)) tryKeysWith(kek, tenant, batch.filter(isLiving));
   const destroyed = (await epochsOf(directory, tenant)).filter((file) => file.destroyedAt !== null);
   const restored = await inTenant(database, tenant, async (client) => {
+    // A roll on another machine would destroy the epoch that these keys come back under.
+    await takeRotation(client, tenant);
     const known = await readEpochs(client, tenant);
     if (!known.some(({ epoch }) => epoch === head.epoch)) {
       await retireCurrent(client, tenant, clock.now());

@@ -8,7 +8,7 @@ import { createOnce, makeFolder } from './key-store.ts';
 
 // <keys>/backups/<id>.json: that there is a backup of keys, of which epochs, and until when it is kept. Not the backup itself.
 
-const Note = Type.Object(
+export const BackupNote = Type.Object(
   {
     id: Type.String(),
     at: Type.String(),
@@ -17,7 +17,7 @@ const Note = Type.Object(
   },
   { additionalProperties: false },
 );
-export type BackupNote = Static<typeof Note>;
+export type BackupNote = Static<typeof BackupNote>;
 
 export async function noteBackup(directory: string, note: BackupNote): Promise<void> {
   const folder = join(directory, 'backups');
@@ -42,7 +42,7 @@ export async function readBackups(directory: string): Promise<readonly BackupNot
     } catch (cause) {
       throw new SafekeepError('key-file-broken', { path, reason: 'it is not whole' }, { cause });
     }
-    if (!Value.Check(Note, value))
+    if (!Value.Check(BackupNote, value))
       throw new SafekeepError('key-file-broken', { path, reason: 'it has not the form of such a note' });
     notes.push(value);
   }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
 import { codeOf, SafekeepError } from '@safekeep/core';
@@ -58,6 +58,7 @@ export async function epochsOf(directory: string, tenant: string): Promise<reado
   }
   const files: EpochFile[] = [];
   for (const [epoch, { kek, destroyed }] of [...found].toSorted(([a], [b]) => a - b)) {
+    if (destroyed) await destroyHalves(directory, tenant, epoch);
     if (destroyed && kek) await destroyFile(pathOf(directory, tenant, epoch));
     files.push({ epoch, destroyedAt: destroyed ? await destroyedAt(directory, tenant, epoch) : null });
   }
@@ -92,8 +93,17 @@ export async function destroyKek(
   { epoch, at }: { readonly epoch: number; readonly at: Date },
 ): Promise<Date> {
   await noteDestroyed(directory, tenant, { epoch, at });
+  await destroyHalves(directory, tenant, epoch);
   await destroyFile(pathOf(directory, tenant, epoch));
   return (await destroyedAt(directory, tenant, epoch)) ?? at;
+}
+
+/** What somebody was killed while writing: the same key, under the root that was to come. */
+async function destroyHalves(directory: string, tenant: string, epoch: number): Promise<void> {
+  const folder = folderOf(directory, tenant);
+  const begin = `${basename(pathOf(directory, tenant, epoch))}.`;
+  for (const name of await namesIn(folder))
+    if (name.startsWith(begin) && name.endsWith('.half')) await destroyFile(join(folder, name));
 }
 
 /** From now on no key of this epoch is put back from a backup. */

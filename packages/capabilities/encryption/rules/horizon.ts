@@ -4,7 +4,7 @@ import { EPOCH_AGE_MS } from './life.ts';
 export type HorizonFacts = {
   /** The epochs that the destroyed keys were wrapped under. Empty: no key was ever made. */
   readonly epochs: readonly Epoch[];
-  /** Backups of keys that hold the key of one of these epochs. */
+  /** Backups of keys that hold the key of one of these epochs, or of one before. */
   readonly keyCopies: readonly KnownCopy[];
   /** Backups, WAL and replicas that may hold plaintext; `unknown` where nobody keeps account of them. */
   readonly plaintextCopies: readonly KnownCopy[] | 'unknown';

@@ -225,19 +225,22 @@ test('a client that still writes ciphertext alone on the way back loses nothing,
   const { field } = await encryptField(bench.ground, bench.order(EMAIL), agreed);
   await finishField(bench.ground, column, agreed);
   const [sealed] = await bench.ground.keys.seal(field, ['late@example.org']);
-  const writes: Promise<unknown>[] = [];
+  // Settled as it comes: one that is refused before anybody waits for it is no fault of the test.
+  let writes: Promise<readonly PromiseSettledResult<unknown>[]> | undefined;
   const late = {
     ...bench.ground,
     observe: ((moment, at) => {
       // After the first batch was given back, before the last lock.
-      if (moment !== 'committed' || at.phase !== 'switched' || writes.length > 0) return;
-      writes.push(bench.pool.query('update people set email_encrypted = $1 where id = 1', [sealed]));
-      writes.push(bench.pool.query('update people set email_encrypted = null where id = 2'));
+      if (moment !== 'committed' || at.phase !== 'switched') return;
+      writes ??= Promise.allSettled([
+        bench.pool.query('update people set email_encrypted = $1 where id = 1', [sealed]),
+        bench.pool.query('update people set email_encrypted = null where id = 2'),
+      ]);
     }) satisfies Ground['observe'],
   };
   await decryptField(late, column, agreed);
   // A write that came after the last lock was refused, since the column was gone, and its client was told.
-  const [first, second] = await Promise.allSettled(writes);
+  const [first, second] = (await writes) ?? [];
   assert.deepEqual((await bench.pool.query('select id, email from people where id < 4 order by id')).rows, [
     { id: 1, email: first?.status === 'fulfilled' ? 'late@example.org' : 'person1@example.org' },
     { id: 2, email: second?.status === 'fulfilled' ? null : 'person2@example.org' },
