@@ -351,7 +351,10 @@ function cardAt(scan: Scan, start: number, end: number, value: string): boolean 
   if (!/\D/.test(value)) {
     // A long number in a log is an id, and one in twenty passes: without a word for a card only the common brands are believed.
     const before = scan.before(start);
-    if (!CARD_WORD.test(before) && (!COMMON_CARD.test(value) || ID_WORD.test(before))) return false;
+    // A card right before it is as good as a word.
+    const beside = scan.found.at(-1);
+    const follows = beside?.type === 'CREDIT_CARD' && beside.end === start - 1;
+    if (!follows && !CARD_WORD.test(before) && (!COMMON_CARD.test(value) || ID_WORD.test(before))) return false;
   }
   return scan.check('CREDIT_CARD', start, end, 4);
 }
