@@ -103,7 +103,12 @@ const review = command({
     });
     const decided = new Set(given.map(({ column }) => column));
     const left = open.filter(({ column }) => !decided.has(column));
-    return { result: { open: left, decided: given.length, changedInMap }, ok: left.length === 0 };
+    const { problems } = found;
+    // What could not be read may be personal: nothing open is not the same as nothing there.
+    return {
+      result: { open: left, problems, decided: given.length, changedInMap },
+      ok: left.length === 0 && problems.length === 0,
+    };
   },
   render: renderReview,
 });
@@ -150,14 +155,16 @@ function renderScan({ columns, subjects, seconds, problems, unused, written }: F
   ].join('\n');
 }
 
-function renderReview({ open, decided, changedInMap }: Frozen<ReviewResult>, ink: Ink): string {
+function renderReview({ open, problems, decided, changedInMap }: Frozen<ReviewResult>, ink: Ink): string {
   const lines = open
     .slice(0, SHOWN_AT_MOST)
     .map(
       ({ column, category, confidence, evidence }) =>
         `${ink.warn(column)}  ${category}  ${confidence.toFixed(2)}\n      ${ink.dim(evidence.join('; '))}`,
     );
-  return [...lines, `${decided} decided, ${open.length} still to be looked at; ${changedInMap} columns of the map changed.`].join(
-    '\n',
-  );
+  return [
+    ...lines,
+    ...problems.map(({ table, message }) => ink.bad(`${table}: ${message}`)),
+    `${decided} decided, ${open.length} still to be looked at; ${changedInMap} columns of the map changed.`,
+  ].join('\n');
 }

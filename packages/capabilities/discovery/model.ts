@@ -98,6 +98,9 @@ export type OpenFinding = Static<typeof OpenFinding>;
 
 export const ReviewResult = Type.Object({
   open: Type.Array(OpenFinding, { description: 'still to be looked at' }),
+  problems: Type.Array(TableProblem, {
+    description: 'what could not be looked at; its columns were judged by names and types alone',
+  }),
   decided: Type.Integer({ description: 'in this call' }),
   changedInMap: Type.Integer(),
 });

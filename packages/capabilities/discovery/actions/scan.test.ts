@@ -242,6 +242,17 @@ test('no value of a row stands in what a scan gives back', async (t) => {
   }
 });
 
+test('no key of a document that somebody wrote stands in the reasons', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(
+    `create table patients (id int primary key, email text, first_name text, last_name text, extra jsonb, more jsonb);
+     insert into patients select n, 'u' || n || '@example.org', 'Anna', 'Meyer', jsonb_build_object('quillfeather_name', 'Anna Meyer'), jsonb_build_object('quillfeather_username', 'anna@example.org') from generate_series(1, 60) n; analyze`,
+  );
+  const { columns } = await scanDatabase(database, ORDER);
+  assert.match(JSON.stringify(columns), /a word of its name/);
+  assert.doesNotMatch(JSON.stringify(columns), /quillfeather/i);
+});
+
 test('a scan changes nothing, and the same seed gives the same result', async (t) => {
   const { database, pool } = await testDatabase(t);
   await pool.query(

@@ -18,6 +18,9 @@ function entropy(text: string): number {
   return bits;
 }
 
+/** RFC 7468, with headers as RFC 1421 has them (`Proc-Type: 4,ENCRYPTED`): up to its end, which a key that was cut off has not. */
+export const PEM_SOURCE = String.raw`-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----(?:(?:[^-]|-(?!----(?:BEGIN|END) )){0,15900}-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----|[^-]{0,8000})`;
+
 export const secretKinds: readonly KindFacts[] = [
   {
     name: 'JWT',
@@ -71,8 +74,7 @@ export const secretKinds: readonly KindFacts[] = [
     source: 'RFC 7468; OpenSSH PROTOCOL.key; age',
     examples: ['-----BEGIN PRIVATE KEY-----', '-----BEGIN OPENSSH PRIVATE KEY-----'],
     counterExamples: ['-----BEGIN PUBLIC KEY-----', '-----BEGIN CERTIFICATE-----'],
-    pattern:
-      /^(?:-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----[^-]{0,8000}(?:-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----)?|AGE-SECRET-KEY-1[A-Z0-9]{58})$/,
+    pattern: new RegExp(`^(?:${PEM_SOURCE}|AGE-SECRET-KEY-1[A-Z0-9]{58})$`),
     validate: () => 0.99,
     chance: 1,
   },

@@ -8,7 +8,13 @@ import { signatureOf, type Signature } from './signature.ts';
 import { splitName, type Speech } from './words.ts';
 
 /** What a column stands in, as far as its name needs it. */
-export type Surroundings = { readonly table: Table; readonly role: TableRole; readonly speech: Speech };
+export type Surroundings = {
+  readonly table: Table;
+  readonly role: TableRole;
+  readonly speech: Speech;
+  /** Its name is a key inside a document, so what somebody wrote: no word of it that is not of the lexicon is told. */
+  readonly inDocument?: boolean;
+};
 
 /** What each need is worth in each kind of table, in log-odds. */
 const WORTH: Readonly<Record<Need, Readonly<Record<Role, number>>>> = {
@@ -211,14 +217,14 @@ function qualifiers(
 ): readonly Reason[] {
   const isSecret = SECRETS.has(leaf);
   const found: Reason[] = [];
+  const odd = around.inDocument === true ? 'a word of its name' : `"${signature.unknown[0] ?? ''}"`;
   const add = (text: string, weight: number): void => void found.push({ code: 'qualifier', text, weight });
   if (
     isSecret &&
     signature.terms.some(({ text, meanings: some }) => some.has('@negative') && !some.has(leaf) && !SECRET_FORMS.test(text))
   )
     add('its name speaks of something about it, not of it', -6);
-  if (leaf === 'username' && signature.unknown.length > 0 && !signature.person)
-    add(`"${signature.unknown[0] ?? ''}" makes it something else`, -2.5);
+  if (leaf === 'username' && signature.unknown.length > 0 && !signature.person) add(`${odd} makes it something else`, -2.5);
   if (
     leaf === 'ssn' &&
     around.role.role !== 'person' &&
@@ -238,8 +244,7 @@ function qualifiers(
   if (signature.id && family !== 'text' && ['email', 'iban', 'card-number', 'vehicle', 'credential'].includes(leaf))
     add('it is the number of a row', -6);
   if (signature.anonymous && !isSecret) add('its name says that it is masked', -2.9);
-  if (leaf === 'name' && signature.unknown.length > 0 && !signature.person)
-    add(`"${signature.unknown[0] ?? ''}" is not known to be a person`, -1.6);
+  if (leaf === 'name' && signature.unknown.length > 0 && !signature.person) add(`${odd} is not known to be a person`, -1.6);
   if (family === 'enum' && (NAMES.has(leaf) || isContact(leaf) || leaf === 'note')) add('its type lists all values', -5);
   if (around.role.role === 'person' && signature.person && leaf === 'name' && signature.author) add('who made the row', -1);
   return found;

@@ -175,7 +175,7 @@ function ofDocument(
 ): readonly Candidate[] {
   const leaves = leavesOf(values);
   const judged = leaves.flatMap(({ key, values: of }) => {
-    const around = { table, role, speech: known.speech };
+    const around = { table, role, speech: known.speech, inDocument: true };
     const named = byName(leafColumn(key), around);
     const candidates = withValues(
       named === undefined ? [] : [named],

@@ -14,6 +14,8 @@ export class Scan {
   readonly found: Found[] = [];
   /** Where the last word ended that may be a cue. */
   cueAt = -1_000;
+  /** Where the last URL ends: what stands before it is inside of it. */
+  urlEnd = 0;
   /** Where the last e-mail address ended. */
   addressEnd = 0;
   /** Which kinds these words speak for. */
@@ -39,6 +41,8 @@ export class Scan {
   check(type: string, start: number, end: number, rank: Rank, floor = 0): boolean {
     const kind = kindNamed(type);
     if (kind === undefined) return false;
+    // The host of a URL is told with the URL, whose path would be left over otherwise.
+    if (type === 'IP_ADDRESS' && start < this.urlEnd && this.#wanted('URL')) return false;
     const score = surenessOf(kind, this.text.slice(start, end));
     if (score > 0) this.add({ type, start, end, score: Math.max(score, floor), validators: kind.validators, rank });
     return score > 0;

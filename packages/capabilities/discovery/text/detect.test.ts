@@ -9,10 +9,30 @@ function told(text: string, depth: 'structured' | 'all' = 'structured'): readonl
   return detectText(text, { depth }).map(({ type, start, end }) => `${type} ${text.slice(start, end)}`);
 }
 
+it('finds what is checked inside a URL', () => {
+  const secrets: readonly (readonly [string, string])[] = [
+    ['CREDIT_CARD', '4111111111111111'],
+    ['API_KEY', 'AKIAIOSFODNN7EXAMPLE'],
+    ['JWT', 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJlc2lnbmF0dXJl'],
+  ];
+  for (const [type, value] of secrets)
+    for (const host of ['https://example.org', 'www.example.org'])
+      for (const types of [[type], undefined]) {
+        const text = `see ${host}/pay?card=${value} now`;
+        const found = detectText(text, { depth: 'structured', ...(types === undefined ? {} : { types }) });
+        assert.deepEqual(
+          found.map(({ type: of, start, end }) => [of, text.slice(start, end)]),
+          [[type, value]],
+          text,
+        );
+      }
+});
+
 describe('structured kinds in text', () => {
   const cases: readonly (readonly [string, readonly string[]])[] = [
     ['Write to anna.meyer@example.org, please.', ['EMAIL_ADDRESS anna.meyer@example.org']],
     ['Müller@exämple.de', ['EMAIL_ADDRESS Müller@exämple.de']],
+    ['see http://192.0.2.17:8080/a?b=c now', ['URL http://192.0.2.17:8080/a?b=c']],
     ['see https://example.org/a?b=c. Then', ['URL https://example.org/a?b=c']],
     ['My card 4111 1111 1111 1111 expires 09/27', ['CREDIT_CARD 4111 1111 1111 1111', 'CARD_EXPIRY 09/27']],
     ['pay with 5555555555554444 now', ['CREDIT_CARD 5555555555554444']],

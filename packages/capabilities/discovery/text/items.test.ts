@@ -74,6 +74,32 @@ describe('the forms of input', () => {
     );
   });
 
+  it('may hold private keys, whose lines are one item', async () => {
+    const key = '-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMIIBOgIBAAJBAKj3\n  -----END RSA PRIVATE KEY-----';
+    assert.deepEqual(await read(`a\nkey: ${key}\nb\n-----BEGIN PRIVATE KEY-----\nMIIB\nno line of a key\n${key.slice(0, 60)}`), [
+      { id: 1, text: 'a' },
+      { id: 2, text: `key: ${key}` },
+      { id: 7, text: 'b' },
+      { id: 8, text: '-----BEGIN PRIVATE KEY-----\nMIIB' },
+      { id: 10, text: 'no line of a key' },
+      { id: 11, text: key.slice(0, 60) },
+    ]);
+    const endless = await read(`-----BEGIN PRIVATE KEY-----\n${'MIIB\n'.repeat(10_000)}`, 4_096);
+    assert.ok(endless.every(({ text }) => text.length < 20_000) && endless.length > 5_000);
+  });
+
+  it('take time in proportion to the blanks that they begin with', async () => {
+    const timeOf = async (chunks: number): Promise<number> => {
+      const from = performance.now();
+      await read(Buffer.alloc(chunks * 64, 32), 64);
+      return performance.now() - from;
+    };
+    await timeOf(2_000);
+    let factor = Infinity;
+    for (let tries = 0; tries < 5 && factor > 6; tries += 1) factor = (await timeOf(32_000)) / (await timeOf(8_000));
+    assert.ok(factor <= 6, `${factor.toFixed(1)} times as long for four times as many`);
+  });
+
   it('are refused where an item is neither', async () => {
     for (const text of ['"a"\n{"x":1}', '["a",1]', '["a"', '["a"] x', '{"text":"a"}\nplain'])
       assert.equal(await refusal(text), 'text-malformed', text);

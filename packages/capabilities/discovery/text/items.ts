@@ -26,13 +26,14 @@ export async function* readItems(source: AsyncIterable<Buffer>): AsyncGenerator<
   let head = '';
   for (let part = await more(); part !== undefined; part = await more()) {
     head += part;
-    if (/\S/.test(head) && (head.length >= SNIFFED || head.includes('\n'))) break;
+    // Looked at again with each chunk, so it ends whatever comes: a file that begins with so many blanks is plain text.
+    if (head.length >= SNIFFED || (/\S/.test(head) && head.includes('\n'))) break;
   }
   const form = formOf(head);
   yield* form === 'array' ? arrayItems(head, more) : lineItems(head, more, form === 'ndjson');
 }
 
-/** So much is looked at, at least, to tell what form a file has. */
+/** So much is looked at, at most but for the last chunk, to tell what form a file has. */
 const SNIFFED = 4_096;
 
 function formOf(head: string): 'array' | 'ndjson' | 'plain' {
@@ -48,6 +49,7 @@ function formOf(head: string): 'array' | 'ndjson' | 'plain' {
 
 async function* lineItems(head: string, more: () => Promise<string | undefined>, json: boolean): AsyncGenerator<Item> {
   let line = 0;
+  const keys = new WholeKeys();
   // A line may come in very many chunks: joined once, when it is whole.
   let held: string[] = [];
   let heldLength = 0;
@@ -57,7 +59,7 @@ async function* lineItems(head: string, more: () => Promise<string | undefined>,
       held.push(part.slice(from, to));
       line += 1;
       const item = lineItem(held.join(''), line, json);
-      if (item !== undefined) yield item;
+      if (item !== undefined) yield* json ? [item] : keys.take(item);
       held = [];
       heldLength = 0;
       from = to + 1;
@@ -67,9 +69,57 @@ async function* lineItems(head: string, more: () => Promise<string | undefined>,
     if (heldLength > LONGEST_ITEM) throw new SafekeepError('text-too-long', { number: line + 1, limit: LONGEST_ITEM });
   }
   const rest = held.join('');
-  if (rest.length === 0) return;
-  const item = lineItem(rest, line + 1, json);
-  if (item !== undefined) yield item;
+  const item = rest.length === 0 ? undefined : lineItem(rest, line + 1, json);
+  if (item !== undefined) yield* json ? [item] : keys.take(item);
+  yield* keys.rest();
+}
+
+const KEY_BEGINS = /^-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----/;
+/** Base64, a header (RFC 1421) or nothing, perhaps indented or quoted. */
+const KEY_LINE = /^[\s>#"']{0,40}(?:[A-Za-z0-9+/=\\]{0,200}|[A-Za-z-]{1,30}: .{0,200})[\s"',;]{0,8}$/;
+const LONGEST_KEY_LINE = 300;
+/** In UTF-16 units; a key of 16,384 bits has 13,000. */
+const LONGEST_KEY = 15_000;
+
+/** The lines of a private key (RFC 7468) are one item, told by the number of its first line: only together do they show what they are. */
+class WholeKeys {
+  #id: Item['id'] = 0;
+  #lines: string[] = [];
+  #length = 0;
+
+  /** What is whole with this line. */
+  take(item: Item): readonly Item[] {
+    const { id, text } = item;
+    if (this.#lines.length === 0) {
+      if (!beginsKey(text)) return [item];
+      this.#id = id;
+    } else {
+      const ends = text.length <= LONGEST_KEY_LINE && text.includes('-----END ');
+      const belongs = ends || (text.length <= LONGEST_KEY_LINE && KEY_LINE.test(text));
+      if (!belongs || this.#length > LONGEST_KEY) return [...this.rest(), ...this.take(item)];
+      if (ends) {
+        this.#lines.push(text);
+        return this.rest();
+      }
+    }
+    this.#lines.push(text);
+    this.#length += text.length;
+    return [];
+  }
+
+  /** What was held back, as it is. */
+  rest(): readonly Item[] {
+    if (this.#lines.length === 0) return [];
+    const whole = { id: this.#id, text: this.#lines.join('\n') };
+    this.#lines = [];
+    this.#length = 0;
+    return [whole];
+  }
+}
+
+function beginsKey(text: string): boolean {
+  const at = text.lastIndexOf('-----BEGIN ');
+  return at >= 0 && KEY_BEGINS.test(text.slice(at, at + 120)) && !text.includes('-----END ', at);
 }
 
 function lineItem(raw: string, number: number, json: boolean): Item | undefined {

@@ -53,6 +53,14 @@ describe('redaction', () => {
     }
   });
 
+  it('leaves nothing of a private key, with headers or without', () => {
+    const body = 'MIIBOgIBAAJBAKj34GkxFhD90vcNLYLInFEX6Ppy1tPf9Cnzj4p4WGeKLs1Pt8Qu\n'.repeat(40);
+    for (const header of ['', 'Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,0A1B2C3D\n\n']) {
+      const text = `key:\n-----BEGIN RSA PRIVATE KEY-----\n${header}${body}-----END RSA PRIVATE KEY-----\nend`;
+      assert.equal(redactText(text, { depth: 'structured' }).redacted, 'key:\n[PRIVATE_KEY_1]\nend');
+    }
+  });
+
   it('leaves everything else as it was', () => {
     const text = 'nothing here, \u0000 and \uD800 too';
     assert.equal(redactText(text).redacted, text);

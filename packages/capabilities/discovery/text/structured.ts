@@ -1,4 +1,5 @@
 import { alnumToken, bareValue, CUES, dateAt, numericRun, secretValue, spacedToken, type Scan } from './candidates.ts';
+import { PEM_SOURCE } from '../kinds/secrets.ts';
 import { endAt } from './sticky.ts';
 
 const OTHER = 0;
@@ -44,8 +45,7 @@ const HASH =
 const NAMED_HASH =
   /pbkdf2_sha(?:1|256)\$\d{1,8}\$[A-Za-z0-9]{1,64}\$[A-Za-z0-9+/=]{20,128}|scrypt:\d{1,8}:\d{1,3}:\d{1,3}\$[^\s$]{1,64}\$[0-9a-f]{64,256}|SCRAM-SHA-256\$\d{1,8}:[A-Za-z0-9+/=]{8,64}\$[A-Za-z0-9+/=]{30,60}:[A-Za-z0-9+/=]{30,60}/y;
 const LDAP_HASH = /\{S?SHA(?:256|512)?\}[A-Za-z0-9+/=]{20,128}/y;
-const PEM =
-  /-----BEGIN (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----[^-]{0,8000}(?:-----END (?:[A-Z0-9]{1,20} ){0,3}PRIVATE KEY(?: BLOCK)?-----)?/y;
+const PEM = new RegExp(PEM_SOURCE, 'y');
 const TRACK = /%B\d{12,19}\^[^^?]{2,26}\^\d{7}[^?]{0,60}\?|;\d{12,19}=\d{7}\d{0,20}\?/y;
 
 const LOCAL = /[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]/u;
@@ -213,12 +213,15 @@ function colon(scan: Scan, at: number): number {
   if (text.startsWith('//', at + 1)) {
     let start = at;
     while (start > 0 && at - start < 6 && /[a-z]/i.test(text[start - 1] ?? '')) start -= 1;
-    if (!/^(?:https?|ftp)$/i.test(text.slice(start, at))) return at + 3;
+    // One inside another says nothing more.
+    if (at < scan.urlEnd || !/^(?:https?|ftp)$/i.test(text.slice(start, at))) return at + 3;
     const rest = endAt(URL_REST, text, at + 3);
     if (rest < 0) return at + 3;
     const end = trimUrl(text, start, rest);
     scan.add({ type: 'URL', start, end, score: 0.9, validators: [], rank: 2 });
-    return urlParts(scan, at + 3, end);
+    scan.urlEnd = end;
+    // What is checked inside of it is found still: a card, an address, a key. The URL stays the longer finding of lower rank.
+    return at + 3;
   }
   // IPv6: from the first hexadecimal group before the first colon.
   const next = text.charCodeAt(at + 1);
@@ -248,11 +251,6 @@ function isHex(code: number): boolean {
   return (code >= 48 && code <= 57) || (code >= 65 && code <= 70) || (code >= 97 && code <= 102);
 }
 
-/** A card or an e-mail address inside a URL is found still; the URL stays the longer finding of lower rank. */
-function urlParts(scan: Scan, start: number, end: number): number {
-  return scan.text.slice(start, end).includes('@') ? start : end;
-}
-
 function trimUrl(text: string, start: number, end: number): number {
   let last = end;
   while (last > start && /[.,;:!?)\]'*]/.test(text[last - 1] ?? '')) {
@@ -264,19 +262,20 @@ function trimUrl(text: string, start: number, end: number): number {
 
 function dot(scan: Scan, at: number): number {
   const { text } = scan;
-  if ((text.charCodeAt(at - 1) | 32) === 119 && text.slice(at - 3, at).toLowerCase() === 'www') {
+  if (at >= scan.urlEnd && (text.charCodeAt(at - 1) | 32) === 119 && text.slice(at - 3, at).toLowerCase() === 'www') {
     const whole = endAt(WWW, text, at - 3);
     if (whole >= 0 && !/[\w.]/.test(text[at - 4] ?? '')) {
       const end = trimUrl(text, at - 3, whole);
       scan.add({ type: 'URL', start: at - 3, end, score: 0.85, validators: [], rank: 2 });
-      return end;
+      scan.urlEnd = end;
+      return at + 1;
     }
   }
   if (text.charCodeAt(at - 2) === 83 && text.charCodeAt(at - 1) === 71) {
     const key = endAt(SENDGRID, text, at - 2);
     if (key >= 0 && scan.check('API_KEY', at - 2, key, 3)) return key;
   }
-  const end = endAt(BARE_DOMAIN, text, at);
+  const end = at < scan.urlEnd ? -1 : endAt(BARE_DOMAIN, text, at);
   if (end < 0) return at + 1;
   let start = at;
   while (start > 0 && at - start < 80 && /[A-Za-z0-9.-]/.test(text[start - 1] ?? '')) start -= 1;
