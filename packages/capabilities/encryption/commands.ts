@@ -199,9 +199,10 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
           { way: wayOf(recipient, shares, threshold), out: resolve(out), keepUntil: dayIn(keepUntil) },
         ),
       })),
-    render: ({ files, epochs, keepUntil }, ink) =>
+    render: ({ files, beside, epochs, keepUntil }, ink) =>
       [
         ...files.map((file) => ink.good(file)),
+        ...beside.map((path) => ink.warn(`Copy this one too, it holds wrapped keys alone and is too large to go in: ${path}`)),
         ...Object.entries(epochs).map(([tenant, numbers]) => `Tenant ${tenant}: epoch ${numbers.join(', ')}.`),
         keepUntil === null
           ? ink.warn('No day of its destruction was given: the horizon of what is shredded from now on is unknown.')

@@ -199,6 +199,9 @@ export type Rotation = Static<typeof Rotation>;
 export const KeyBackup = Type.Object({
   id: Type.String(),
   files: Type.Array(Type.String()),
+  beside: Type.Array(Type.String(), {
+    description: 'exports of the key table that are too large for it: copy them too, and give each to `keys recover --export`',
+  }),
   /** Tenants and their epochs in it. */
   epochs: Type.Record(Type.String(), Type.Array(Type.Integer())),
   keepUntil: Nullable(Instant),

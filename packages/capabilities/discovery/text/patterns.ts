@@ -117,7 +117,7 @@ function firstWord(text: string): string {
   return /[\p{L}\p{N}_]+/u.exec(text)?.[0] ?? text;
 }
 
-/** A longer text is looked at in pieces, each a text of its own for `^` and `$`. RE2 takes time in proportion to the text, but a large pattern times a large text is long still. */
+/** A longer text is looked at in pieces, each a text of its own for `^` and `$`. RE2 takes time in proportion to the text, but a large pattern times a large text is long still, and a match that runs cannot be stopped: the clock is looked at between pieces. */
 const WINDOW = 262_144;
 const OVERLAP = 1_024;
 const PATTERN_TIME_MS = 2_000;
@@ -128,7 +128,6 @@ export function scanPatterns(text: string, own: OwnPatterns, add: (found: Found)
   for (const pattern of own.patterns) {
     let last = 0;
     for (let from = 0; from < text.length; from += WINDOW) {
-      if (performance.now() > until) throw new SafekeepError('pattern-too-slow', { name: pattern.name, seconds: limitMs / 1_000 });
       const start = Math.max(0, from - OVERLAP);
       const matcher = pattern.compiled.matcher(text.slice(start, from + WINDOW + OVERLAP));
       while (matcher.find()) {
@@ -142,6 +141,7 @@ export function scanPatterns(text: string, own: OwnPatterns, add: (found: Found)
         if (pattern.cues.length > 0 && !pattern.cues.some((cue) => before.includes(cue))) continue;
         add({ type: pattern.name, start: begin, end, score: pattern.score, validators: ['own-pattern'], rank: 4 });
       }
+      if (performance.now() > until) throw new SafekeepError('pattern-too-slow', { name: pattern.name, seconds: limitMs / 1_000 });
     }
   }
   if (own.deny.size > 0) scanDenied(text, own, add);

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { join, basename } from 'node:path';
 import { armor, Decrypter, Encrypter } from 'age-encryption';
 import { combine, split } from 'shamir-secret-sharing';
@@ -66,9 +66,17 @@ const Share = Type.Object(
 /** Of the folder keys/ of the home: without audit.key the actors of a log could not be compared with its events any more. */
 const FILES = ['ledger.key', 'signing.pem', 'signing.vkey', 'audit.key'] as const;
 const SHARES_AT_MOST = 16;
+const EXPORT_BYTES_AT_MOST = 64 * 2 ** 20;
 const CIPHER = 'aes-256-gcm';
 
-export type BackupGround = { readonly directory: string; readonly home: string; readonly roots: Roots; readonly clock: Clock };
+export type BackupGround = {
+  readonly directory: string;
+  readonly home: string;
+  readonly roots: Roots;
+  readonly clock: Clock;
+  /** A larger export is named instead of taken in: one text holds half a gigabyte at most, some two million keys. */
+  readonly exportBytesAtMost?: number;
+};
 
 export type BackupWay =
   | { readonly kind: 'age'; readonly recipients: readonly string[] }
@@ -82,7 +90,7 @@ export async function backupKeys(
   if (way.kind === 'shares' && (way.threshold < 2 || way.threshold > way.shares || way.shares > SHARES_AT_MOST))
     throw unfit(`of ${way.shares} shares ${way.threshold} cannot be enough: 2 to ${SHARES_AT_MOST}, and no more than there are`);
   return await withStoreLock(ground.directory, async () => {
-    const { note, payload } = await gather(ground, keepUntil);
+    const { note, payload, beside } = await gather(ground, keepUntil);
     if (payload.epochs.length === 0) throw unfit('there is no key to back up');
     const texts = way.kind === 'age' ? [await forRecipients(payload, way.recipients)] : await inShares(payload, way);
     await makeOutside(out);
@@ -97,7 +105,7 @@ export async function backupKeys(
       await writeOutside(path, text);
       files.push(path);
     }
-    return { id: note.id, files, epochs: note.epochs, keepUntil: note.keepUntil };
+    return { id: note.id, files, beside: [...beside], epochs: note.epochs, keepUntil: note.keepUntil };
   });
 }
 
@@ -109,11 +117,12 @@ export async function openBackup(paths: readonly string[], identity: Secret | un
 }
 
 async function gather(
-  { directory, home, roots, clock }: BackupGround,
+  { directory, home, roots, clock, exportBytesAtMost = EXPORT_BYTES_AT_MOST }: BackupGround,
   keepUntil: Date | null,
-): Promise<{ readonly note: BackupNote; readonly payload: BackupPayload }> {
+): Promise<{ readonly note: BackupNote; readonly payload: BackupPayload; readonly beside: readonly string[] }> {
   const epochs: BackupPayload['epochs'] = [];
   const exports: BackupPayload['exports'] = [];
+  const beside: string[] = [];
   for (const tenant of await tenantsOf(directory)) {
     for (const { epoch, destroyedAt } of await epochsOf(directory, tenant)) {
       const kek = destroyedAt === null ? await readKek(directory, tenant, epoch) : undefined;
@@ -123,7 +132,9 @@ async function gather(
       key.fill(0);
     }
     const path = await newestExport(directory, tenant);
-    if (path !== undefined) exports.push({ tenant, name: basename(path), content: await readFile(path, 'utf8') });
+    if (path === undefined) continue;
+    if ((await stat(path)).size > exportBytesAtMost) beside.push(path);
+    else exports.push({ tenant, name: basename(path), content: await readFile(path, 'utf8') });
   }
   const files: BackupPayload['files'] = [];
   for (const name of FILES) {
@@ -135,7 +146,7 @@ async function gather(
   for (const { tenant, epoch } of epochs) (held[tenant] ??= []).push(epoch);
   const note = { id, at, epochs: held, keepUntil: keepUntil?.toISOString() ?? null };
   const backups = [...(await readBackups(directory)), note];
-  return { note, payload: { format: 'safekeep-key-backup/1', id, at, epochs, files, exports, backups } };
+  return { note, beside, payload: { format: 'safekeep-key-backup/1', id, at, epochs, files, exports, backups } };
 }
 
 /** A folder of somebody else's keeps its rights, whoever may enter it. */

@@ -7,7 +7,7 @@ import { isSafekeepError, Secret } from '@safekeep/core';
 import { readBackups } from '../files/backups.ts';
 import { CONTEXT, opening, PLAIN, refused, sealed, workbench } from '../testing/workbench.ts';
 import { backupKeys, openBackup, type BackupWay } from './backup-keys.ts';
-import { recoverStore, tryKeys } from './recover-keys.ts';
+import { recoverStore, restoreTable, tryKeys } from './recover-keys.ts';
 import { rollEpoch } from './roll-epoch.ts';
 
 async function backedUp(t: Parameters<typeof workbench>[0], way: BackupWay, roll = false) {
@@ -113,6 +113,27 @@ test('a backup from before a roll brings no destroyed epoch back', async (t) => 
   // Its key file, put back by hand, is not used either.
   await rm(join(directory, 'kek'), { recursive: true });
   await assert.rejects(opening(bench, value.id), refused('key-store-missing'));
+});
+
+test('an export that is too large for a backup is named, lies beside, and brings the table back from there', async (t) => {
+  const bench = await workbench(t);
+  const value = await sealed(bench, 1);
+  await rollEpoch(bench.ring(), 'default');
+  const { directory, roots, clock } = bench.ring().ground;
+  const out = join(bench.home, 'out');
+  const way = { kind: 'shares', shares: 2, threshold: 2 } as const;
+  const { files, beside } = await backupKeys(
+    { directory, roots, clock, home: bench.home, exportBytesAtMost: 10 },
+    { way, out, keepUntil: null },
+  );
+  const [kept = assert.fail('none is named')] = beside;
+  await cp(kept, join(out, 'export.txt'));
+  await rm(directory, { recursive: true });
+  await recoverStore(bench.ring(), bench.home, await openBackup(files, undefined));
+  await bench.pool.query('update safekeep.encryption_keys set wrapped = substring(wrapped || wrapped from 2 for 48)');
+  assert.equal(await restoreTable(bench.ring(), 'default', join(out, 'export.txt')), 2);
+  const key = await opening(bench, value.id);
+  assert.ok(key !== undefined && key !== 'erased');
 });
 
 test('shares that were changed, mixed or cut are refused', async (t) => {
