@@ -1,2 +1,3 @@
 export { testDatabase, type TestDatabase } from './database.ts';
 export { startTestServers, testServers, type TestServer } from './servers.ts';
+export { smallDisks, type SmallDisks } from './small-disks.ts';

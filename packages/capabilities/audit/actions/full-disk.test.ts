@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
+import { smallDisks } from '@safekeep/postgres/testing';
 import { verifyDirectory } from '../index.ts';
 import { readLog } from '../testing/read-log.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
@@ -15,27 +15,6 @@ const THINGS = { 'public.things': { of: 'none', note: 'x', columns: { id: plain,
 const TABLE = 'create table things (id integer primary key, v text)';
 
 const full = (error: unknown): boolean => isSafekeepError(error, 'disk-full');
-
-type Mounts = { readonly mount: (place: string, size: string) => boolean };
-
-/** File systems of their own, so that they can be full. Where this user may mount none the test is skipped. */
-function mounts(t: TestContext): Mounts {
-  const mounted: string[] = [];
-  // Before the workbench: what ends a test runs in the order it was given, and a home with a disk in it is not removed.
-  t.after(() => mounted.forEach((place) => execFileSync('umount', [place])));
-  return {
-    mount: (place, size) => {
-      try {
-        execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=0700`, 'tmpfs', place], { stdio: 'ignore' });
-      } catch {
-        t.skip('this user may not mount a small disk');
-        return false;
-      }
-      mounted.push(place);
-      return true;
-    },
-  };
-}
 
 async function fill(directory: string): Promise<string> {
   const ballast = join(directory, 'ballast');
@@ -54,7 +33,7 @@ async function captured(t: TestContext): Promise<Workbench> {
 }
 
 test('where the disk of the home is full nothing is published that does not lie there, and the next call goes on', async (t) => {
-  const { mount } = mounts(t);
+  const { mount } = smallDisks(t);
   const bench = await captured(t);
   const directory = join(bench.home, 'audit');
   await mkdir(directory, { mode: 0o700 });
@@ -77,7 +56,7 @@ test('where the disk of the home is full nothing is published that does not lie 
 });
 
 test('an export to a full disk says so and keeps the export that was there', async (t) => {
-  const { mount } = mounts(t);
+  const { mount, remount } = smallDisks(t);
   const bench = await captured(t);
   const directory = join(bench.home, 'exported');
   await mkdir(directory);
@@ -92,7 +71,7 @@ test('an export to a full disk says so and keeps the export that was there', asy
   await assert.rejects(exportTiles(bench.database, order), full);
   const before = await verifyDirectory(directory, verifierKey);
   assert.deepEqual([before.ok, before.size], [true, 300], 'the checkpoint comes last');
-  execFileSync('mount', ['-o', 'remount,size=8m', directory]);
+  remount(directory, 'size=8m');
   await exportTiles(bench.database, order);
   const after = await verifyDirectory(directory, verifierKey);
   assert.deepEqual([after.ok, after.size], [true, 2300]);
@@ -101,7 +80,7 @@ test('an export to a full disk says so and keeps the export that was there', asy
 test('where the disk of the database is full a batch leaves nothing behind, an application is told, and nothing is lost', async (t) => {
   let leave = async (): Promise<void> => undefined;
   t.after(() => leave());
-  const { mount } = mounts(t);
+  const { mount, remount } = smallDisks(t);
   const place = await mkdtemp(join(tmpdir(), 'safekeep-tight-'));
   t.after(() => rm(place, { recursive: true, force: true }));
   const bench = await captured(t);
@@ -124,7 +103,7 @@ test('where the disk of the database is full a batch leaves nothing behind, an a
   await bench.pool.query(`insert into things select n, ${wide} from generate_series(1, 6000) as n`);
   await assert.rejects(bench.sequence(), { code: '53100' });
   assert.deepEqual(await bench.events(), []);
-  execFileSync('mount', ['-o', 'remount,size=64m', place]);
+  remount(place, 'size=64m');
   assert.equal((await bench.sequence()).events, 6000);
 
   // An inbox that is full stops the change that it could not hold, and that one alone.

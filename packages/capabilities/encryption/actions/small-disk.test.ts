@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { smallDisks } from '@safekeep/postgres/testing';
 import { CONTEXT, opening, owner, PLAIN, refused, sealed, workbench, type Workbench } from '../testing/workbench.ts';
 import { makeFolder } from '../files/key-store.ts';
 import { epochsOf } from '../files/epochs.ts';
@@ -16,19 +16,11 @@ type SmallDisk = { readonly bench: Workbench; readonly remount: (options: string
 
 /** A workbench whose keys lie on a file system of 256 KiB. Undefined, and the test skipped, where this user may mount none. */
 async function onSmallDisk(t: TestContext): Promise<SmallDisk | undefined> {
-  const mounted: string[] = [];
-  // Before the workbench: what ends a test runs in the order it was given, and a home with a disk in it is not removed.
-  t.after(() => mounted.forEach((place) => execFileSync('umount', [place])));
+  const disks = smallDisks(t);
   const bench = await workbench(t);
   await makeFolder(bench.directory);
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k,mode=0700', 'tmpfs', bench.directory], { stdio: 'ignore' });
-  } catch {
-    t.skip('this user may not mount a small disk');
-    return undefined;
-  }
-  mounted.push(bench.directory);
-  return { bench, remount: (options) => execFileSync('mount', ['-o', `remount,${options}`, bench.directory]) };
+  if (!disks.mount(bench.directory, '256k')) return undefined;
+  return { bench, remount: (options) => disks.remount(bench.directory, options) };
 }
 
 async function opens(bench: Workbench, value: { readonly id: string; readonly bytes: Buffer }): Promise<void> {
