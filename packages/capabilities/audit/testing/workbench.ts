@@ -25,7 +25,10 @@ import { auditKeys } from '../keys/audit-keys.ts';
 import { fileRing } from './file-ring.ts';
 import type { EventRow, Sequenced } from '../model.ts';
 import { blobContext, readSealed } from '../rules/leaf.ts';
+import { openEvents } from '../store/event-values.ts';
 import { EVENT_COLUMNS } from '../store/events.ts';
+import type { LogVerification } from '../verification/model.ts';
+import { verifyDatabase } from '../verification/verify-database.ts';
 
 type Ending = { readonly after: (run: () => Promise<void>) => void };
 
@@ -47,6 +50,8 @@ export type Workbench = TestDatabase & {
   /** As another process would begin. */
   readonly forgetKeys: () => void;
   readonly sequence: (options?: Partial<SequencerGround>) => Promise<Sequenced>;
+  /** In full, held against nothing of outside the database. */
+  readonly verify: () => Promise<LogVerification>;
   /** All events of the default tenant in the order of the tree. */
   readonly events: () => Promise<readonly EventRow[]>;
   /** What the blobs of an event say, those that can be opened. */
@@ -107,6 +112,21 @@ export async function workbench(
     },
     forgetKeys: () => ring.forget(),
     sequence: (more = {}) => sequence({ ...sequencer, ...more }),
+    verify: () =>
+      verifyDatabase(bench.database, {
+        tenant: 'default',
+        verifierKey: sequencer.signer.verifierKey,
+        outside: [],
+        owners: new Map(),
+        cosigned: [],
+        wanted: [],
+        full: true,
+        pseudonymOf: keys.pseudonymOf,
+        markOf: keys.markOf,
+        valuesOf: (client, events) => openEvents(client, keys.subjectKeys, events),
+        signal: new AbortController().signal,
+        progress: () => undefined,
+      }),
     events: async () => {
       const { rows } = await bench.pool.query<EventRow>(
         `select ${EVENT_COLUMNS} from safekeep.audit_events as e where tenant_id = 'default' order by era, leaf_index`,

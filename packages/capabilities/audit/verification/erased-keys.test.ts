@@ -5,11 +5,9 @@ import { beginErasure, drainBeforeErasure, emptyAfterErasure, forget } from '../
 import { recordEvent } from '../actions/record-event.ts';
 import { accessLog, recordHistory, searchEvents } from '../questions/answer.ts';
 import { leafBytes, leafOf } from '../rules/leaf.ts';
-import { openEvents } from '../store/event-values.ts';
 import { WORDS_OF_DETAILS } from '../store/partitions.ts';
 import { tileReader } from '../store/sequencer.ts';
 import { workbench } from '../testing/workbench.ts';
-import { verifyDatabase } from './verify-database.ts';
 
 // Numbers of Ann's rows begin with 71, those of others with 9: none of the former may be read anywhere once she is erased.
 const CLINIC = `
@@ -64,23 +62,10 @@ async function clinic(t: TestContext) {
   await bench.pool.query(ROWS);
   await bench.sequence();
   const { database, sequencer, pool } = bench;
-  const { keys, signer } = sequencer;
+  const { keys } = sequencer;
   const verify = async (): Promise<readonly string[]> => {
     await bench.sequence();
-    const { faults } = await verifyDatabase(database, {
-      tenant: 'default',
-      verifierKey: signer.verifierKey,
-      outside: [],
-      owners: new Map(),
-      cosigned: [],
-      wanted: [],
-      full: true,
-      pseudonymOf: keys.pseudonymOf,
-      markOf: keys.markOf,
-      valuesOf: (client, events) => openEvents(client, keys.subjectKeys, events),
-      signal: new AbortController().signal,
-      progress: () => undefined,
-    });
+    const { faults } = await bench.verify();
     return faults.map(({ code, detail }) => `${code} ${detail.replaceAll(/event \d+/g, 'event N')}`);
   };
   const erase = async (who: typeof ANN, sql: string): Promise<void> => {

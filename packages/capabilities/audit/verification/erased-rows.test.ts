@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { beginErasure, drainBeforeErasure, forget, recordRemains } from '../actions/erase-subject.ts';
-import { openEvents } from '../store/event-values.ts';
 import { workbench } from '../testing/workbench.ts';
-import { verifyDatabase } from './verify-database.ts';
 
 const CLINIC = `
   create table patients (id integer primary key, name text, email text, room integer);
@@ -47,20 +45,7 @@ async function bench(t: TestContext, { before = '', rows = ROWS } = {}) {
   const { database, sequencer, pool } = made;
   const verify = async (): Promise<readonly string[]> => {
     await made.sequence();
-    const { faults } = await verifyDatabase(database, {
-      tenant: 'default',
-      verifierKey: sequencer.signer.verifierKey,
-      outside: [],
-      owners: new Map(),
-      cosigned: [],
-      wanted: [],
-      full: true,
-      pseudonymOf: sequencer.keys.pseudonymOf,
-      markOf: sequencer.keys.markOf,
-      valuesOf: (client, events) => openEvents(client, sequencer.keys.subjectKeys, events),
-      signal: new AbortController().signal,
-      progress: () => undefined,
-    });
+    const { faults } = await made.verify();
     return faults.map(({ code, detail }) => `${code} ${detail.replaceAll(/event \d+/g, 'event N')}`);
   };
   const erase = async ({ sql = ERASE, isHeld = false, fates = ['erasable'] as const }: Erasing = {}) => {
