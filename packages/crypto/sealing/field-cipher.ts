@@ -55,7 +55,7 @@ export async function openTexts(keys: DataKeys, field: FieldPlace, sealed: reado
   const byKey = keyIds(sealed);
   const found = await keys.byId(field.tenant, [...byKey.keys()]);
   const sealer = sealerFor({ tenant: field.tenant, field: field.id });
-  const texts = new Array<string>(sealed.length);
+  const texts = Array.from({ length: sealed.length }, () => '');
   for (const [id, places] of byKey) {
     const key = found.get(id);
     if (key === undefined) throw new SafekeepError('sealed-wrong-key', { needed: id, given: 'none' });
