@@ -1,12 +1,12 @@
 import type pg from 'pg';
 import { isSafekeepError, newId, SafekeepError } from '@safekeep/core';
-import { keepNurserySmall, operationFailure } from '@safekeep/postgres';
+import { inTenant, keepNurserySmall, operationFailure } from '@safekeep/postgres';
 import type { ImportOptions, ImportResult } from '../model.ts';
 import type { TableDigest } from '../prove/digest-form.ts';
 import { recordBytes } from '../source/record-bytes.ts';
 import { createSchema, dropSchema, mayCreate } from '../store/build-schema.ts';
 import { releaseLease, takeLease } from '../store/run-lease.ts';
-import { endRun, insertQuarantine, insertRun, insertTables, inTenant, readUnfinishedRuns, updateRunState } from '../store/runs.ts';
+import { endRun, insertQuarantine, insertRun, insertTables, readUnfinishedRuns, updateRunState } from '../store/runs.ts';
 import { REPORT_KIND, writeReport } from '../report/write-report.ts';
 import { build } from './build.ts';
 import { digestForm } from './digest-forms.ts';
@@ -434,7 +434,7 @@ async function enterState(
 
 async function inTransaction<Result>({ context }: Run, action: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
   try {
-    return await context.database.withClient((client) => inTenant(client, context.tenant, () => action(client)));
+    return await inTenant(context.database, context.tenant, action);
   } catch (error) {
     throw operationFailure(error, 'writing the run');
   }

@@ -45,15 +45,6 @@ export type QuarantinedRow = {
   readonly record: Uint8Array;
 };
 
-/** Runs `action` in one transaction that row security binds to the tenant. */
-export async function inTenant<Result>(client: pg.ClientBase, tenant: string, action: () => Promise<Result>): Promise<Result> {
-  await client.query('BEGIN');
-  await client.query("SELECT set_config('safekeep.tenant', $1, true)", [tenant]);
-  const result = await action();
-  await client.query('COMMIT');
-  return result;
-}
-
 export async function insertRun(client: pg.ClientBase, tenant: string, run: NewRun): Promise<void> {
   await client.query(
     `INSERT INTO safekeep.import_runs (tenant_id, run_id, state, source, target_schema, build_schema, options, started_at)
