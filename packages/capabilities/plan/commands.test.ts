@@ -66,7 +66,7 @@ async function call(name: string, context: CommandContext, input: object = {}) {
   assert.ok(found, name);
   const { result, ok = true } = await found.run(context, { ...Value.Create(found.input), ...input } as never);
   assert.deepEqual([...Value.Errors(found.output, result)], [], name);
-  const text = found.render(result as never, plain);
+  const text = found.render(result as never, plain, {} as never);
   assert.ok(text.length > 10, name);
   return {
     result: result as { readonly [key: string]: unknown; readonly hash: string; readonly steps: readonly unknown[] },

@@ -39,14 +39,16 @@ function planCommand(parts: PlanParts): Command {
   return command({
     name: 'plan',
     summary: 'show what must be done for the database to be as the map says; nothing is changed',
-    input: NONE,
+    input: Type.Object({
+      sql: Type.Boolean({ default: false, description: 'show the statements of each step as well; --json always has them' }),
+    }),
     output: PlanText,
-    example: 'safekeep plan',
+    example: 'safekeep plan --sql',
     run: async (context) => {
       const plan = await planDatabase(await context.database({ migrate: false }), await intentOf(context, parts));
       return { result: planText(plan), ok: plan.problems.length === 0 };
     },
-    render: renderPlan,
+    render: (plan, ink, { sql }) => renderPlan(plan, ink, sql),
   });
 }
 
@@ -151,7 +153,7 @@ async function shown<Result>(
   }
 }
 
-function renderStep({ id, locks, rows, rewrites, reversible, sql }: Frozen<StepText>, ink: Ink): string {
+function renderStep({ id, locks, rows, rewrites, reversible, sql }: Frozen<StepText>, ink: Ink, withSql: boolean): string {
   const facts = [
     ...new Set(locks.map(({ mode, table }) => `${mode} on ${table}`)),
     ...(rows === 0 ? [] : [`about ${rows} rows`]),
@@ -161,15 +163,22 @@ function renderStep({ id, locks, rows, rewrites, reversible, sql }: Frozen<StepT
   return [
     `  ${ink.strong(id)}`,
     `    ${ink.dim(facts.join(', ') || 'no lock')}`,
-    ...sql.map((statement) => `    ${statement.replaceAll('\n', '\n    ')};`),
+    ...(withSql ? sql : []).map((statement) => `    ${statement.replaceAll('\n', '\n    ')};`),
   ].join('\n');
 }
 
-function renderPlan({ hash, steps, problems, notes }: Frozen<PlanText>, ink: Ink): string {
+function renderPlan({ hash, steps, problems, notes }: Frozen<PlanText>, ink: Ink, withSql: boolean): string {
   const told = [...renderProblems(problems, ink), ...renderNotes(notes, ink)];
   if (steps.length === 0) return [...told, ink.good('Nothing to do: the database is as the map says.')].join('\n');
-  const all = steps.map((step) => renderStep(step, ink));
-  return [...all, ...told, '', `${steps.length} steps. Apply exactly these with:`, `  safekeep apply --plan ${hash}`].join('\n');
+  const all = steps.map((step) => renderStep(step, ink, withSql));
+  const statements = withSql ? '' : ' Their statements: `safekeep plan --sql`.';
+  return [
+    ...all,
+    ...told,
+    '',
+    `${steps.length} steps.${statements} Apply exactly these with:`,
+    `  safekeep apply --plan ${hash}`,
+  ].join('\n');
 }
 
 function renderApplied({ steps, seconds, hash }: Frozen<ApplyText>, ink: Ink): string {

@@ -86,6 +86,11 @@ export const encryptSensitive: Step = {
     return [
       arrived.size === 0 ? 'no column' : [...arrived].join(', '),
       ...(values > 0 ? [`${count(values)} stored values opened again and compared`] : []),
+      ...(isSample || arrived.size === 0
+        ? []
+        : [
+            'the plaintext stands beside it until `npx safekeep encrypt finish TABLE.COLUMN`, once your application reads through us',
+          ]),
       ...(refused.length > 0 ? [`left as it is: ${refused.join(', ')}; \`npx safekeep encrypt ${refused[0]}\` says why`] : []),
     ].join('; ');
   },

@@ -1,18 +1,18 @@
 import type pg from 'pg';
 import { isSafekeepError, newId, SafekeepError } from '@safekeep/core';
-import { inTenant, keepNurserySmall, operationFailure } from '@safekeep/postgres';
+import { keepNurserySmall, operationFailure } from '@safekeep/postgres';
 import type { ImportOptions, ImportResult } from '../model.ts';
 import type { TableDigest } from '../prove/digest-form.ts';
 import { recordBytes } from '../source/record-bytes.ts';
 import { createSchema, dropSchema, mayCreate } from '../store/build-schema.ts';
 import { releaseLease, takeLease } from '../store/run-lease.ts';
-import { endRun, insertQuarantine, insertRun, insertTables, readUnfinishedRuns, updateRunState } from '../store/runs.ts';
+import { endRun, insertQuarantine, insertRun, insertTables, inTenant, readUnfinishedRuns, updateRunState } from '../store/runs.ts';
 import { REPORT_KIND, writeReport } from '../report/write-report.ts';
 import { build } from './build.ts';
 import { digestForm } from './digest-forms.ts';
 import type { ImportContext } from './import-context.ts';
 import { Phases } from './phases.ts';
-import { openRows, prepare, rejectedSummary, type Preparation } from './prepare.ts';
+import { openRows, prepare, readLoadable, rejectedSummary, type Preparation } from './prepare.ts';
 import { askDigests, countTables, proofProblems, proveTables, type Pair, type Proof } from './prove-tables.ts';
 import { publish, refuseOccupied } from './publish.ts';
 import { newResult, withBuilt, withPreparation, withProof } from './result.ts';
@@ -47,6 +47,11 @@ export async function importSqlite(context: ImportContext, options: ImportOption
     });
   };
   return await withSource(options.file, work, onOpen);
+}
+
+/** Whether the file can be imported at all, before any database is touched. Throws the refusals of a file that is no usable database. */
+export async function checkSource(file: string): Promise<void> {
+  await withSource(file, async ({ snapshot }) => void readLoadable(snapshot));
 }
 
 /** What an import would do, and in `problems` what it would be refused for. Reads only; neither database is written. */
@@ -434,7 +439,7 @@ async function enterState(
 
 async function inTransaction<Result>({ context }: Run, action: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
   try {
-    return await inTenant(context.database, context.tenant, action);
+    return await context.database.withClient((client) => inTenant(client, context.tenant, () => action(client)));
   } catch (error) {
     throw operationFailure(error, 'writing the run');
   }

@@ -1,6 +1,5 @@
-import { inTenant } from '@safekeep/postgres';
 import type { ImportResult, RunState } from '../model.ts';
-import { readRuns } from '../store/runs.ts';
+import { inTenant, readRuns } from '../store/runs.ts';
 import type { ImportContext } from './import-context.ts';
 import { findRun } from '../store/find-run.ts';
 
@@ -19,7 +18,7 @@ const LISTED_RUNS = 100;
 
 /** The newest runs of the tenant. */
 export async function listRuns({ database, tenant }: Pick<ImportContext, 'database' | 'tenant'>): Promise<RunSummary[]> {
-  const runs = await inTenant(database, tenant, (client) => readRuns(client, tenant, LISTED_RUNS));
+  const runs = await database.withClient((client) => inTenant(client, tenant, () => readRuns(client, tenant, LISTED_RUNS)));
   return runs.map((run) => ({
     runId: run.run_id,
     state: run.state,
@@ -37,7 +36,7 @@ export async function showRun(
   { database, tenant }: Pick<ImportContext, 'database' | 'tenant'>,
   runId: string,
 ): Promise<ImportResult> {
-  const run = await inTenant(database, tenant, (client) => findRun(client, tenant, runId));
+  const run = await database.withClient((client) => inTenant(client, tenant, () => findRun(client, tenant, runId)));
   const known: ImportResult = {
     runId: run.run_id,
     state: run.state,

@@ -1,9 +1,9 @@
-import { inTenant, operationFailure } from '@safekeep/postgres';
+import { operationFailure } from '@safekeep/postgres';
 import { codeOf, SafekeepError } from '@safekeep/core';
 import { forgetFollow } from '../cut-over/stop.ts';
 import { someOf } from '../rules.ts';
 import { countRows, dropRelations, dropSchema, lockAgainstWrites, schemaExists, type Movable } from '../store/build-schema.ts';
-import { endRun, type ProvenTable, type RunRow } from '../store/runs.ts';
+import { endRun, inTenant, type ProvenTable, type RunRow } from '../store/runs.ts';
 import type { ImportContext } from './import-context.ts';
 import { digestTables, type Pair } from './prove-tables.ts';
 import { bringBack } from './publish.ts';
@@ -56,10 +56,12 @@ async function takeBack(
   undo: (client: Parameters<typeof dropSchema>[0]) => Promise<void>,
 ): Promise<void> {
   try {
-    await inTenant(context.database, context.tenant, async (client) => {
-      await undo(client);
-      await endRun(client, context.tenant, { runId: run.run_id, state: 'rolled-back', finishedAt: context.clock.now() });
-    });
+    await context.database.withClient((client) =>
+      inTenant(client, context.tenant, async () => {
+        await undo(client);
+        await endRun(client, context.tenant, { runId: run.run_id, state: 'rolled-back', finishedAt: context.clock.now() });
+      }),
+    );
   } catch (error) {
     if (codeOf(error) === UNDEFINED_TABLE && error instanceof Error)
       throw new SafekeepError('import-rollback-changed', { tables: error.message }, { cause: error });

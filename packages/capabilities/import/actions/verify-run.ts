@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
 import { SafekeepError } from '@safekeep/core';
-import { inTenant } from '@safekeep/postgres';
 import type { ImportResult } from '../model.ts';
 import { readSourceSchema } from '../objects/index.ts';
 import { loadedColumns } from '../rules.ts';
 import { tableReading } from '../source/open-table.ts';
-import { readQuarantined, readTables, type ProvenTable, type RunRow } from '../store/runs.ts';
+import { inTenant, readQuarantined, readTables, type ProvenTable, type RunRow } from '../store/runs.ts';
 import { findRun, requireDone } from '../store/find-run.ts';
 import type { ImportContext } from './import-context.ts';
 import { askDigests, digestTables, proofProblems, proveTables, type Pair, type Proof } from './prove-tables.ts';
@@ -46,19 +45,21 @@ export async function readProvenRun(
   runId: string,
 ): Promise<{ readonly run: RunRow; readonly tables: readonly ProvenTable[]; readonly pairs: readonly Pair[] }> {
   const { tenant } = context;
-  return await inTenant(context.database, tenant, async (client) => {
-    const run = await findRun(client, tenant, runId);
-    const tables = await readTables(client, tenant, run.run_id);
-    const quarantined = await readQuarantined(client, tenant, run.run_id);
-    const pairs = tables.map(({ source, target, form }) => ({
-      source,
-      target,
-      form,
-      reading: null,
-      skip: new Set(quarantined.filter((row) => row.source === source).map(({ ordinal }) => ordinal)),
-    }));
-    return { run, tables, pairs };
-  });
+  return await context.database.withClient((client) =>
+    inTenant(client, tenant, async () => {
+      const run = await findRun(client, tenant, runId);
+      const tables = await readTables(client, tenant, run.run_id);
+      const quarantined = await readQuarantined(client, tenant, run.run_id);
+      const pairs = tables.map(({ source, target, form }) => ({
+        source,
+        target,
+        form,
+        reading: null,
+        skip: new Set(quarantined.filter((row) => row.source === source).map(({ ordinal }) => ordinal)),
+      }));
+      return { run, tables, pairs };
+    }),
+  );
 }
 
 type Target = Parameters<typeof proveTables>[3];

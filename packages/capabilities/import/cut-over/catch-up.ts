@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type pg from 'pg';
 import { SafekeepError } from '@safekeep/core';
-import { inTenant, operationFailure } from '@safekeep/postgres';
+import { operationFailure } from '@safekeep/postgres';
 import { findRun } from '../store/find-run.ts';
-import type { RunRow } from '../store/runs.ts';
+import { inTenant, type RunRow } from '../store/runs.ts';
 import { brokenTables, newestEntry, readChangelogId } from './source/changelog.ts';
 import { columnsOf } from './source/changed-rows.ts';
 import type { FollowContext } from './follow.ts';
@@ -95,11 +95,13 @@ export async function inFollow<Result>(
   work: (client: pg.ClientBase, follow: FollowRow) => Promise<Result>,
 ): Promise<Result> {
   try {
-    return await inTenant(context.database, context.tenant, async (client) => {
-      const follow = await readFollow(client, context.tenant, run.run_id);
-      if (follow === undefined) throw new SafekeepError('import-follow-missing', { run: run.run_id });
-      return await work(client, follow);
-    });
+    return await context.database.withClient((client) =>
+      inTenant(client, context.tenant, async () => {
+        const follow = await readFollow(client, context.tenant, run.run_id);
+        if (follow === undefined) throw new SafekeepError('import-follow-missing', { run: run.run_id });
+        return await work(client, follow);
+      }),
+    );
   } catch (error) {
     throw operationFailure(error, 'following the source');
   }
@@ -120,12 +122,14 @@ export async function readFollowing(
   context: Pick<FollowContext, 'database' | 'tenant'>,
   runId: string,
 ): Promise<{ readonly run: RunRow; readonly follow: FollowRow }> {
-  return await inTenant(context.database, context.tenant, async (client) => {
-    const run = await findRun(client, context.tenant, runId);
-    const follow = await readFollow(client, context.tenant, run.run_id);
-    if (follow === undefined) throw new SafekeepError('import-follow-missing', { run: run.run_id });
-    return { run, follow };
-  });
+  return await context.database.withClient((client) =>
+    inTenant(client, context.tenant, async () => {
+      const run = await findRun(client, context.tenant, runId);
+      const follow = await readFollow(client, context.tenant, run.run_id);
+      if (follow === undefined) throw new SafekeepError('import-follow-missing', { run: run.run_id });
+      return { run, follow };
+    }),
+  );
 }
 
 /** Throws `import-follow-broken` where the log may be missing something: nothing may be claimed then. */

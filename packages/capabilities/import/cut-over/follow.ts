@@ -1,12 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { SafekeepError } from '@safekeep/core';
-import { inTenant, operationFailure, type Database } from '@safekeep/postgres';
+import { operationFailure, type Database } from '@safekeep/postgres';
 import type { CommandContext } from '../../capability.ts';
 import type { ColumnForm } from '../prove/digest-form.ts';
 import { someOf } from '../rules.ts';
 import { dependentsOutside } from '../store/build-schema.ts';
 import { findRun, requireDone } from '../store/find-run.ts';
-import { readTables, type ProvenTable, type RunRow } from '../store/runs.ts';
+import { inTenant, readTables, type ProvenTable, type RunRow } from '../store/runs.ts';
 import { digestOf } from './source/changed-rows.ts';
 import { installChangelog, removeChangelog, type InstalledChangelog } from './install.ts';
 import type { FollowPair, FollowPlan, FollowResult } from './model.ts';
@@ -45,21 +45,23 @@ export async function registerFollow(context: FollowContext, runId: string, chan
   refuseQuarantine(run, tables);
   const plan = await withSourceConnection(run.source, async (sqlite) => followPlan(sqlite, changelog, tables));
   try {
-    await inTenant(context.database, context.tenant, async (client) => {
-      const target = { schema: run.target_schema, tables: plan.pairs.map((pair) => pair.target) };
-      const [outside] = await dependentsOutside(client, target.schema, target.tables);
-      if (outside?.dependent.startsWith('foreign key') === true) throw new SafekeepError('import-follow-referenced', outside);
-      const { changelogId, position } = changelog;
-      const foreignKeys = await takeForeignKeys(client, target);
-      await insertFollow(client, context.tenant, {
-        runId: run.run_id,
-        changelogId,
-        position,
-        plan,
-        foreignKeys,
-        startedAt: context.clock.now(),
-      });
-    });
+    await context.database.withClient((client) =>
+      inTenant(client, context.tenant, async () => {
+        const target = { schema: run.target_schema, tables: plan.pairs.map((pair) => pair.target) };
+        const [outside] = await dependentsOutside(client, target.schema, target.tables);
+        if (outside?.dependent.startsWith('foreign key') === true) throw new SafekeepError('import-follow-referenced', outside);
+        const { changelogId, position } = changelog;
+        const foreignKeys = await takeForeignKeys(client, target);
+        await insertFollow(client, context.tenant, {
+          runId: run.run_id,
+          changelogId,
+          position,
+          plan,
+          foreignKeys,
+          startedAt: context.clock.now(),
+        });
+      }),
+    );
   } catch (error) {
     throw operationFailure(error, 'beginning to follow the source');
   }
@@ -70,13 +72,15 @@ async function readFinishedRun(
   { database, tenant }: FollowContext,
   runId: string,
 ): Promise<{ readonly run: RunRow; readonly tables: readonly ProvenTable[] }> {
-  return await inTenant(database, tenant, async (client) => {
-    const run = await findRun(client, tenant, runId);
-    requireDone(run, 'following its source');
-    if ((await readFollow(client, tenant, run.run_id)) !== undefined)
-      throw new SafekeepError('import-follow-exists', { file: run.source });
-    return { run, tables: await readTables(client, tenant, run.run_id) };
-  });
+  return await database.withClient((client) =>
+    inTenant(client, tenant, async () => {
+      const run = await findRun(client, tenant, runId);
+      requireDone(run, 'following its source');
+      if ((await readFollow(client, tenant, run.run_id)) !== undefined)
+        throw new SafekeepError('import-follow-exists', { file: run.source });
+      return { run, tables: await readTables(client, tenant, run.run_id) };
+    }),
+  );
 }
 
 /** Rows in quarantine are known by their place in the table, which moves as soon as rows before them come and go. */

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { inTenant } from '@safekeep/postgres';
-import type { RunRow } from '../store/runs.ts';
+import { inTenant, type RunRow } from '../store/runs.ts';
 import { findRun } from '../store/find-run.ts';
 import { inFollow } from './catch-up.ts';
 import { readChangelogId } from './source/changelog.ts';
@@ -43,17 +42,21 @@ export async function forgetFollow(context: StopContext, run: RunRow): Promise<v
   const { follow } = await findFollow(context, run.run_id);
   if (follow === undefined) return;
   removeOwnChangelog(run.source, follow.changelogId);
-  await inTenant(context.database, context.tenant, (client) => deleteFollow(client, context.tenant, run.run_id));
+  await context.database.withClient((client) =>
+    inTenant(client, context.tenant, () => deleteFollow(client, context.tenant, run.run_id)),
+  );
 }
 
 async function findFollow(
   { database, tenant }: StopContext,
   runId: string,
 ): Promise<{ readonly run: RunRow; readonly follow: FollowRow | undefined }> {
-  return await inTenant(database, tenant, async (client) => {
-    const run = await findRun(client, tenant, runId);
-    return { run, follow: await readFollow(client, tenant, run.run_id) };
-  });
+  return await database.withClient((client) =>
+    inTenant(client, tenant, async () => {
+      const run = await findRun(client, tenant, runId);
+      return { run, follow: await readFollow(client, tenant, run.run_id) };
+    }),
+  );
 }
 
 function stopped(run: RunRow, tables: number): FollowResult {
@@ -64,7 +67,7 @@ function stopped(run: RunRow, tables: number): FollowResult {
 async function removeOrphan({ database, tenant }: StopContext, file: string): Promise<boolean> {
   const found = changelogIn(file);
   if (found === undefined) return false;
-  const isKnown = await inTenant(database, tenant, (client) => isFollowed(client, tenant, found));
+  const isKnown = await database.withClient((client) => inTenant(client, tenant, () => isFollowed(client, tenant, found)));
   if (!isKnown) removeChangelog(file);
   return !isKnown;
 }
