@@ -7,7 +7,7 @@ import { loadMap } from '../datamap/index.ts';
 import { applyPlan } from './actions/apply-plan.ts';
 import type { Ground } from './actions/execute.ts';
 import type { Intent } from './actions/make-plan.ts';
-import { planDatabase, readStatus } from './actions/plan-database.ts';
+import { planDatabase, planRemoval, readStatus } from './actions/plan-database.ts';
 import { rehearse } from './actions/rehearse.ts';
 import { refuseHeld, unapply, type Guard, type TakeOut } from './actions/unapply.ts';
 import {
@@ -118,11 +118,14 @@ function unapplyCommand({ guards, takeOut = [] }: PlanParts): Command {
     example: 'safekeep unapply --yes',
     run: async (context) => {
       const database = await context.database();
-      const agree = ({ steps }: Plan) => context.confirm(`Taking out ${steps.length} protections`);
       // Before anything is given back, and again with the steps.
       await refuseHeld(guards, { database, tenant: context.tenant });
+      // One question for all of it: a second one could be declined with half of it done.
+      const { steps } = await planRemoval(database, context.tenant);
+      await context.confirm(`Giving encrypted columns their plaintext back and taking out ${steps.length} protections`);
+      const agree = async (): Promise<void> => undefined;
       const before: string[] = [];
-      for (const { run } of takeOut) before.push(...(await run(context)));
+      for (const { run } of takeOut) before.push(...(await run({ ...context, confirm: agree })));
       const all = [...guards, ...takeOut.flatMap(({ left }) => left ?? [])];
       const taken = await shown(context, 'taking out', (surroundings) =>
         unapply({ ...surroundings, database }, { guards: all, agree }),
@@ -160,11 +163,8 @@ function renderStep({ id, locks, rows, rewrites, reversible, sql }: Frozen<StepT
     ...(rewrites ? [ink.warn('rewrites the table')] : []),
     ...(reversible ? [] : [ink.warn('cannot be undone without loss')]),
   ];
-  return [
-    `  ${ink.strong(id)}`,
-    `    ${ink.dim(facts.join(', ') || 'no lock')}`,
-    ...(withSql ? sql : []).map((statement) => `    ${statement.replaceAll('\n', '\n    ')};`),
-  ].join('\n');
+  const head = `  ${ink.strong(id)}  ${ink.dim(facts.join(', ') || 'no lock')}`;
+  return [head, ...(withSql ? sql : []).map((statement) => `    ${statement.replaceAll('\n', '\n    ')};`)].join('\n');
 }
 
 function renderPlan({ hash, steps, problems, notes }: Frozen<PlanText>, ink: Ink, withSql: boolean): string {
