@@ -9,15 +9,13 @@ import {
   type Attribution,
   type Capture,
   type CapturedColumn,
-  type Commitment,
   type EventRow,
-  type SealedBlob,
   type Values,
 } from '../model.ts';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
 import { jsonbText } from '../rules/jsonb-text.ts';
-import { blobContext, commit, linkBytes, readableBytes, SALT_BYTES, writeCommitments, writeSealed } from '../rules/leaf.ts';
+import { blobContext, SEED_BYTES, writeSealed } from '../rules/leaf.ts';
 import type { InboxRow } from '../store/inbox.ts';
 import { readPeopleOfRows, rowName, type RowName } from '../store/events.ts';
 import { readActorKeys, readTenants, type ActorBlocks } from '../store/sequencer.ts';
@@ -306,7 +304,7 @@ type Settled = {
   readonly draft: Draft;
   readonly subjects: readonly string[];
   readonly record: string | null;
-  readonly blobs: readonly SealedBlob[];
+  readonly blobs: readonly Uint8Array[];
   readonly erased: boolean;
   readonly details: string | null;
 };
@@ -332,15 +330,15 @@ function settle(keyed: Keyed, markOf: AuditKeys['markOf']): Settled {
   };
 }
 
-function blobsOf({ draft, keys }: Keyed): readonly SealedBlob[] {
-  const blobs: SealedBlob[] = [];
+function blobsOf({ draft, keys }: Keyed): readonly Uint8Array[] {
+  const blobs: Uint8Array[] = [];
   for (const [place, part] of draft.parts.entries()) {
     const key = keys[place];
     const blob = key === 'erased' ? undefined : blobOf(draft, part);
     if (blob === undefined || key === 'erased') continue;
     if (key === undefined) throw new Error('A key was asked for and not answered');
     const context = blobContext({ tenant: draft.row.tenant, id: draft.id }, blobs.length);
-    blobs.push({ keyId: key.keyId, bytes: key.seal(Buffer.from(blob, 'utf8'), context) });
+    blobs.push(key.seal(Buffer.from(blob, 'utf8'), context));
   }
   return blobs;
 }
@@ -379,7 +377,7 @@ function blobOf(draft: Draft, part: Part): string | undefined {
   const old = owned(draft, 'old', part);
   const made = owned(draft, 'new', part);
   if (old === undefined && made === undefined) return undefined;
-  return JSON.stringify({ record: draft.row.record, ...(isQuarantine(part) ? {} : { subject: part.subject }), old, new: made });
+  return JSON.stringify([draft.row.record, old ?? null, made ?? null]);
 }
 
 /** The sealed values that are this person's, or everybody's. */
@@ -420,16 +418,6 @@ function eventOf(
   // The erased as the one who acted: their own name goes too.
   const actor = erased && draft.parts.some((part) => part.subject === row.actor) ? null : row.actor;
   const { purpose, request } = row;
-  const made: { kind: Commitment['kind']; bytes: Uint8Array }[] = [];
-  if (record !== null || subject !== null) made.push({ kind: 'l', bytes: linkBytes({ record, subject, otherSubjects }) });
-  const open = readableBytes({ purpose, request, details });
-  if (open !== undefined) made.push({ kind: 'r', bytes: open });
-  for (const { bytes } of blobs) made.push({ kind: 's', bytes });
-  const salts = freshBytes(SALT_BYTES * made.length);
-  const commitments = made.map(({ kind, bytes }, place) => ({
-    kind,
-    hash: commit(salts.subarray(place * SALT_BYTES, (place + 1) * SALT_BYTES), bytes),
-  }));
   return {
     tenant: row.tenant,
     id: draft.id,
@@ -448,8 +436,7 @@ function eventOf(
     purpose,
     request,
     details,
-    commitments: writeCommitments(commitments),
-    salts,
+    commitments: freshBytes(SEED_BYTES),
     sealed: writeSealed(blobs),
   };
 }

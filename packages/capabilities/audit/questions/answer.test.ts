@@ -159,7 +159,7 @@ test('a person is told in plain sentences who looked and who changed, machines b
   );
   assert.ok(others.some(({ sentence, machine }) => !machine && sentence.includes('UTC, Dr. Ann Lee looked at your entry in ')));
   await pool.query(
-    `update safekeep.audit_events set salts = overlay(salts placing '\\x00000000000000000000000000000000' from 1), attribution = 'claimed' where leaf_index = 239`,
+    `update safekeep.audit_events set commitments = safekeep.close_commitments(commitments, record, subject, other_subjects, true, sealed, '{}'), attribution = 'claimed' where leaf_index = 239`,
   );
   const { events: erased } = await accessLog(database, TENANT, { subject: 'patient:9' }, { limit: 1 });
   assert.match(

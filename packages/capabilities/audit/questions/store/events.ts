@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { EventRow } from '../../model.ts';
-import { EVENT_COLUMNS } from '../../store/events.ts';
+import { EVENT_COLUMNS, isAbout, isOfRow } from '../../store/events.ts';
 import { WORDS_OF_DETAILS } from '../../store/partitions.ts';
 import type { EventFilter, Place } from '../model.ts';
 
@@ -10,8 +10,8 @@ const TIME = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
  * The questions that lead to few events by an index are answered in the order of time; all others in the order of the tree,
  * which needs no sorting of the whole log.
  */
-function isSelective({ record, subject, actor }: EventFilter): boolean {
-  return record !== undefined || subject !== undefined || actor !== undefined;
+function isSelective({ table, record, subject, actor }: EventFilter): boolean {
+  return (table !== undefined && record !== undefined) || subject !== undefined || actor !== undefined;
 }
 
 /** Newest first unless `oldestFirst`. The place is where the page before ended. */
@@ -113,10 +113,13 @@ function conditionsOf(tenant: string, filter: EventFilter): { readonly condition
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const conditions = [`e.tenant_id = ${bind(tenant)}`];
   const { table, record, subject, actor, action, kind, purpose, request, from, to, text } = filter;
-  if (table !== undefined) conditions.push(`e.table_name = ${bind(table)}`);
-  if (record !== undefined) conditions.push(`e.record = ${bind(record)}`);
-  if (subject !== undefined)
-    conditions.push(`(e.subject = ${bind(subject)} or e.other_subjects @> array[${bind(subject)}]::text[])`);
+  if (table !== undefined && record !== undefined) conditions.push(isOfRow('$1', bind(table), bind(record)));
+  else if (table !== undefined) conditions.push(`e.table_name = ${bind(table)}`);
+  else if (record !== undefined) conditions.push(`e.record = ${bind(record)}`);
+  if (subject !== undefined) {
+    const person = bind(subject);
+    conditions.push(`(${isAbout('$1', person)} or e.other_subjects @> array[${person}]::text[])`);
+  }
   if (actor !== undefined) conditions.push(`e.actor = ${bind(actor)}`);
   if (action !== undefined) conditions.push(`e.action = ${bind(action)}`);
   if (kind !== undefined) conditions.push(`e.kind = ${bind(kind)}`);
