@@ -18,7 +18,7 @@ import { jsonbText } from '../rules/jsonb-text.ts';
 import { blobContext, SEED_BYTES, writeSealed } from '../rules/leaf.ts';
 import type { InboxRow } from '../store/inbox.ts';
 import { readPeopleOfRows, rowName, type RowName } from '../store/events.ts';
-import { readActorKeys, readTenants, type ActorBlocks } from '../store/sequencer.ts';
+import { readActorKeys, readOwnLogins, readTenants, type ActorBlocks } from '../store/sequencer.ts';
 import { findInsertedRows, type Inserted } from './inserted-rows.ts';
 import { findPeople, type People } from './people.ts';
 
@@ -443,10 +443,12 @@ function eventOf(
 
 /** Whether an actor was proven, looked at once for each proof: one transaction may have changed a million rows. */
 async function attributions(client: pg.ClientBase, rows: readonly InboxRow[]): Promise<(row: InboxRow) => Attribution> {
+  const own = await readOwnLogins(client, [...new Set(rows.flatMap((row) => (row.actor === null && row.kind !== 'change' ? (row.login ?? []) : [])))]);
   const keys: ReadonlyMap<string, ActorBlocks> = rows.some(({ proof }) => proof !== null) ? await readActorKeys(client) : new Map();
   const known = new Map<string, boolean>();
   return (row) => {
-    if (row.actor === null) return row.kind === 'change' ? 'none' : 'system';
+    // Any application may record events; those of nobody are Safekeep's own only where one of its logins wrote them.
+    if (row.actor === null) return row.kind !== 'change' && own.has(row.login ?? '') ? 'system' : 'none';
     if (row.proof === null) return 'claimed';
     const name = `${row.tenant}\n${row.proof}\n${row.backend}\n${row.began}\n${row.actor}\n${row.purpose}\n${row.request}`;
     const proven = known.get(name) ?? isProven(row, keys);
@@ -459,7 +461,9 @@ function isProven(row: InboxRow, keys: ReadonlyMap<string, ActorBlocks>): boolea
   const [keyId = '', mac = ''] = (row.proof ?? '').split('.');
   const key = keys.get(keyId);
   if (key === undefined || row.actor === null || row.backend === null || row.began === null) return false;
-  const { actor, purpose, request, backend, began } = row;
+  const { actor, purpose, request, backend, began, tenant } = row;
+  // As safekeep.is_actor_proof: each tenant has keys of its own, and a retired one proves nothing of what began afterwards.
+  if (key.tenant !== tenant || (key.retired !== null && BigInt(key.retired) <= BigInt(began))) return false;
   const message = Buffer.from(actorMessage({ actor, purpose, request, backend, beganMicros: BigInt(began) }), 'utf8');
   const inner = hash('sha256', Buffer.concat([key.inner, message]), 'buffer');
   return hash('sha256', Buffer.concat([key.outer, inner]), 'base64') === mac;

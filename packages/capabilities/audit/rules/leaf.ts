@@ -123,8 +123,8 @@ export function commitmentsOf(row: Contents & Pick<EventRow, 'commitments'>): re
   });
 }
 
-/** Those of a new event, under the salts that follow from its seed. */
-export function commitTo(seed: Uint8Array, contents: readonly Content[]): readonly Commitment[] {
+/** Under the salts that follow from a seed. */
+function commitTo(seed: Uint8Array, contents: readonly Content[]): readonly Commitment[] {
   const salts = saltsOf(seed, contents.length);
   return contents.map(({ kind, bytes }, place) => {
     const salt = salts.subarray(place * SALT_BYTES, (place + 1) * SALT_BYTES);
@@ -132,25 +132,31 @@ export function commitTo(seed: Uint8Array, contents: readonly Content[]): readon
   });
 }
 
-/** All that an event commits to, in order. @throws `RangeError` where the sealed bytes end within a blob */
-export function contentsOf(row: Contents): readonly Content[] {
+/** All that an event commits to, in order. */
+function contentsOf(row: Contents): readonly Content[] {
+  const contents: Content[] = [];
+  if (row.record !== null || row.subject !== null) contents.push({ kind: 'l', bytes: linkBytes(row) });
   const readable = readableBytes(row);
-  return [
-    ...(row.record === null && row.subject === null ? [] : [{ kind: 'l' as const, bytes: linkBytes(row) }]),
-    ...(readable === undefined ? [] : [{ kind: 'r' as const, bytes: readable }]),
-    ...readSealed(row.sealed).map(({ bytes }) => ({ kind: 's' as const, bytes })),
-  ];
+  if (readable !== undefined) contents.push({ kind: 'r', bytes: readable });
+  for (const bytes of splitSealed(row.sealed)) contents.push({ kind: 's', bytes });
+  return contents;
 }
+
+// As for what is committed to: one buffer for all.
+const seeded = Buffer.alloc(SEED_BYTES + 1);
 
 /**
  * `SHA-512(seed || number)` holds four salts. Whoever is given one of them learns neither the seed nor another: it is a quarter of a hash
  * over 128 random bits.
  */
 function saltsOf(seed: Uint8Array, count: number): Buffer {
-  const hashes = Array.from({ length: Math.ceil(count / SALTS_A_HASH) }, (_, number) =>
-    Buffer.from(hash('sha512', Buffer.of(...seed, number), 'binary'), 'latin1'),
-  );
-  return hashes.length === 1 ? (hashes[0] ?? Buffer.alloc(0)) : Buffer.concat(hashes);
+  const four = (number: number): Buffer => {
+    seeded.set(seed);
+    seeded[SEED_BYTES] = number;
+    return Buffer.from(hash('sha512', seeded, 'binary'), 'latin1');
+  };
+  if (count <= SALTS_A_HASH) return four(0);
+  return Buffer.concat(Array.from({ length: Math.ceil(count / SALTS_A_HASH) }, (_, number) => four(number)));
 }
 
 type Stored = { readonly kind: CommitmentKind; readonly salt?: Buffer; readonly hash: Buffer };
@@ -211,14 +217,18 @@ export function writeSealed(blobs: readonly Uint8Array[]): Buffer | null {
 }
 
 /** With the ids of their keys, which stand in the headers of the blobs. Throws `RangeError` where the bytes are none. */
-export function readSealed(sealed: Uint8Array | null): readonly SealedBlob[] {
-  const bytes = Buffer.from(sealed ?? []);
-  const blobs: SealedBlob[] = [];
-  for (let at = 0; at < bytes.length;) {
+export function readSealed(sealed: Buffer | null): readonly SealedBlob[] {
+  return splitSealed(sealed).map(blobOf);
+}
+
+/** Throws `RangeError` where the bytes end within a blob. */
+function splitSealed(bytes: Buffer | null): readonly Buffer[] {
+  const blobs: Buffer[] = [];
+  for (let at = 0; bytes !== null && at < bytes.length;) {
     const begin = at + LENGTH_BYTES;
     const end = begin + bytes.readUInt32BE(at);
     if (end > bytes.length) throw new RangeError('The sealed bytes end within a blob');
-    blobs.push(blobOf(bytes.subarray(begin, end)));
+    blobs.push(bytes.subarray(begin, end));
     at = end;
   }
   return blobs;

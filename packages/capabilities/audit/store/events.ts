@@ -21,12 +21,11 @@ function recordHash(tenant: string, table: string, record: string): string {
   return `pg_catalog.hashtextextended(${tenant} || ' ' || ${table} || ' ' || ${record}, 0)`;
 }
 
-function subjectHash(tenant: string, subject: string): string {
-  return `pg_catalog.hashtextextended(${tenant} || ' ' || ${subject}, 0)`;
+function nameHash(tenant: string, name: string): string {
+  return `pg_catalog.hashtextextended(${tenant} || ' ' || ${name}, 0)`;
 }
 
 const RECORD_HASH = recordHash('e.tenant_id', 'e.table_name', 'e.record');
-const SUBJECT_HASH = subjectHash('e.tenant_id', 'e.subject');
 
 /** Whether event `e` is of this row; the arguments are expressions of SQL. */
 export function isOfRow(tenant: string, table: string, record: string): string {
@@ -39,9 +38,22 @@ export function isOfOneOf(tenant: string, table: string, records: readonly strin
   return `(e.tenant_id = ${tenant} and e.table_name = ${table} and e.record in (${records.join(', ')}) and ${RECORD_HASH} in (${hashes.join(', ')}))`;
 }
 
-/** Whether event `e` is first of all about this person. */
+/** Whether event `e` is about this person, first of all or among others. */
 export function isAbout(tenant: string, subject: string): string {
-  return `(e.subject = ${subject} and ${SUBJECT_HASH} = ${subjectHash(tenant, subject)})`;
+  return `(${isFirstAbout(tenant, subject)} or ${isAlsoAbout(tenant, subject)})`;
+}
+
+export function isFirstAbout(tenant: string, subject: string): string {
+  return `(e.subject = ${subject} and ${nameHash('e.tenant_id', 'e.subject')} = ${nameHash(tenant, subject)})`;
+}
+
+export function isAlsoAbout(tenant: string, subject: string): string {
+  return `(e.other_subjects @> array[${subject}]::text[] and safekeep.audit_hashes(e.tenant_id, e.other_subjects) @> array[${nameHash(tenant, subject)}])`;
+}
+
+/** Whether event `e` was done by this actor. */
+export function isBy(tenant: string, actor: string): string {
+  return `(e.actor = ${actor} and ${nameHash('e.tenant_id', 'e.actor')} = ${nameHash(tenant, actor)})`;
 }
 
 /** Writes them as they are made: each piece is on its way while the next ones are sealed. */

@@ -7,7 +7,8 @@ end
 $$;
 
 drop function if exists safekeep.close_commitments(bytea, text, text, text[], boolean, bytea, text[]);
-drop index safekeep.audit_events_record, safekeep.audit_events_subject;
+drop index safekeep.audit_events_record, safekeep.audit_events_subject, safekeep.audit_events_actor, safekeep.audit_events_others;
+drop function safekeep.audit_hashes(text, text[]);
 
 alter table safekeep.audit_events
   drop column commitments,
@@ -18,3 +19,5 @@ alter table safekeep.audit_events
 
 create index audit_events_record on safekeep.audit_events (tenant_id, table_name, record, at);
 create index audit_events_subject on safekeep.audit_events (tenant_id, subject, at) where subject is not null;
+create index audit_events_others on safekeep.audit_events using gin (other_subjects) where other_subjects is not null;
+create index audit_events_actor on safekeep.audit_events (tenant_id, actor, at) where actor is not null;

@@ -10,7 +10,7 @@ end
 $$;
 
 drop function if exists safekeep.destroy_salts(bytea, bytea, bytea, text[]);
-drop index safekeep.audit_events_record, safekeep.audit_events_subject;
+drop index safekeep.audit_events_record, safekeep.audit_events_subject, safekeep.audit_events_actor, safekeep.audit_events_others;
 
 alter table safekeep.audit_events
   drop column commitments,
@@ -21,8 +21,14 @@ alter table safekeep.audit_events
   -- 16 bytes: what all salts of the event follow from. Once one of them was destroyed, each commitment by itself.
   add column commitments bytea not null check (octet_length(commitments) >= 16);
 
--- A name as eight bytes, whatever its length: whoever looks by it compares the name too.
+-- A name as eight bytes, whatever its length: an entry of an index ends at 2,700 bytes, and a longer name would stop the log. Whoever
+-- looks by a hash compares the name too.
+create function safekeep.audit_hashes(tenant text, names text[]) returns bigint[]
+  language sql immutable strict parallel safe
+  as $$ select pg_catalog.array_agg(pg_catalog.hashtextextended(tenant operator(pg_catalog.||) ' ' operator(pg_catalog.||) name, 0)) from pg_catalog.unnest(names) as name $$;
 create index audit_events_record on safekeep.audit_events
   (pg_catalog.hashtextextended(tenant_id || ' ' || table_name || ' ' || record, 0), at) where record is not null;
 create index audit_events_subject on safekeep.audit_events
   (pg_catalog.hashtextextended(tenant_id || ' ' || subject, 0), at) where subject is not null;
+create index audit_events_others on safekeep.audit_events using gin (safekeep.audit_hashes(tenant_id, other_subjects)) where other_subjects is not null;
+create index audit_events_actor on safekeep.audit_events (pg_catalog.hashtextextended(tenant_id || ' ' || actor, 0), at) where actor is not null;

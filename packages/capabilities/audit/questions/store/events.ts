@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { EventRow } from '../../model.ts';
-import { EVENT_COLUMNS, isAbout, isOfRow } from '../../store/events.ts';
+import { EVENT_COLUMNS, isAbout, isBy, isOfRow } from '../../store/events.ts';
 import { WORDS_OF_DETAILS } from '../../store/partitions.ts';
 import type { EventFilter, Place } from '../model.ts';
 
@@ -98,11 +98,15 @@ export async function quietTimes(
   return rows;
 }
 
-/** The newest event of each action of a kind in the period. */
-export async function newestOf(client: pg.ClientBase, tenant: string, filter: EventFilter): Promise<readonly EventRow[]> {
+/** The newest event of Safekeep's own of each action of a kind in the period, and how many. An application can record events by the same names. */
+export async function newestOwnOf(
+  client: pg.ClientBase,
+  tenant: string,
+  filter: EventFilter,
+): Promise<readonly (EventRow & { readonly events: number })[]> {
   const { conditions, values } = conditionsOf(tenant, filter);
-  const { rows } = await client.query<EventRow>(
-    `select distinct on (e.action) ${EVENT_COLUMNS} from safekeep.audit_events as e where ${conditions.join(' and ')} order by e.action, e.era desc, e.leaf_index desc`,
+  const { rows } = await client.query<EventRow & { events: number }>(
+    `select distinct on (e.action) ${EVENT_COLUMNS}, count(*) over (partition by e.action)::float8 as events from safekeep.audit_events as e where ${conditions.join(' and ')} and e.attribution = 'system' order by e.action, e.era desc, e.leaf_index desc`,
     values,
   );
   return rows;
@@ -116,11 +120,8 @@ function conditionsOf(tenant: string, filter: EventFilter): { readonly condition
   if (table !== undefined && record !== undefined) conditions.push(isOfRow('$1', bind(table), bind(record)));
   else if (table !== undefined) conditions.push(`e.table_name = ${bind(table)}`);
   else if (record !== undefined) conditions.push(`e.record = ${bind(record)}`);
-  if (subject !== undefined) {
-    const person = bind(subject);
-    conditions.push(`(${isAbout('$1', person)} or e.other_subjects @> array[${person}]::text[])`);
-  }
-  if (actor !== undefined) conditions.push(`e.actor = ${bind(actor)}`);
+  if (subject !== undefined) conditions.push(isAbout('$1', bind(subject)));
+  if (actor !== undefined) conditions.push(isBy('$1', bind(actor)));
   if (action !== undefined) conditions.push(`e.action = ${bind(action)}`);
   if (kind !== undefined) conditions.push(`e.kind = ${bind(kind)}`);
   if (purpose !== undefined) conditions.push(`e.purpose = ${bind(purpose)}`);
