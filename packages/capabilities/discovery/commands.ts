@@ -6,7 +6,7 @@ import { readVerdictFile, recordVerdicts } from './actions/record-verdicts.ts';
 import { openFindings } from './actions/open-findings.ts';
 import { scanDatabase, type Scan } from './actions/scan.ts';
 import { writeMap } from './actions/write-map.ts';
-import { ReviewResult, ScanResult, type Verdict } from './model.ts';
+import { ReviewResult, ScanResult, type Unused, type Verdict } from './model.ts';
 import { detect } from './text/commands.ts';
 
 const Schemas = Type.Optional(
@@ -122,6 +122,12 @@ export const commands: readonly Command[] = [scan, review, detect];
 /** Columns of one kind that a terminal shows; all of them stand in the JSON. */
 const SHOWN_AT_MOST = 200;
 
+const IDLE: Readonly<Record<Unused['why'], string>> = {
+  'never-filled': 'is empty in every row',
+  'no-value-seen': 'is empty in every row of the server’s sample (too large to ask of every row)',
+  'never-read': 'has not been read since the server counts',
+};
+
 function renderScan({ columns, subjects, seconds, problems, unused, written }: Frozen<ScanResult>, ink: Ink): string {
   const personal = columns.filter(({ decision }) => decision !== 'none');
   const open = personal.filter(({ decision }) => decision === 'review');
@@ -132,13 +138,7 @@ function renderScan({ columns, subjects, seconds, problems, unused, written }: F
   });
   const more = personal.length > SHOWN_AT_MOST ? [`… and ${personal.length - SHOWN_AT_MOST} more; --json lists them all.`] : [];
   const people = subjects.map(({ name, table, key }) => `${ink.strong(name)}: a row of ${table} by ${key.join(', ')}`);
-  const idle = unused
-    .slice(0, SHOWN_AT_MOST)
-    .map(({ table, column, why }) =>
-      ink.dim(
-        why === 'never-filled' ? `${column ?? table} is empty in every row` : `${table} has not been read since the server counts`,
-      ),
-    );
+  const idle = unused.slice(0, SHOWN_AT_MOST).map(({ table, column, why }) => ink.dim(`${column ?? table} ${IDLE[why]}`));
   return [
     ...lines,
     ...more,

@@ -46,8 +46,9 @@ export type TableProblem = Static<typeof TableProblem>;
 const Unused = Type.Object({
   table: Type.String({ description: 'schema.table' }),
   column: Type.Union([Type.String(), Type.Null()], { description: 'schema.table.column; null: the whole table' }),
-  why: Type.Union([Type.Literal('never-filled'), Type.Literal('never-read')], {
-    description: 'by the counters of the server: every row is null; no scan of the table since they were reset',
+  why: Type.Union([Type.Literal('never-filled'), Type.Literal('no-value-seen'), Type.Literal('never-read')], {
+    description:
+      'never-filled: null in every row; no-value-seen: null in every row that the server sampled, the table being too large to ask; never-read: no scan of the table since the counters of the server were reset',
   }),
 });
 export type Unused = Static<typeof Unused>;

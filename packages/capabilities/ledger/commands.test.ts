@@ -47,8 +47,11 @@ test('entries are listed newest last, or those that are open, and the whole is v
   await fill(ledger, 3);
   await runRecorded(
     { database, ledger, tenant: 'default', clock: used.clock },
-    { operation: 'erasure', counts: { 'public.patients': 2 }, ids: {}, marks: [] },
-    async () => ({ result: null, counts: { 'public.patients': 2 } }),
+    {
+      plan: async () => ({ operation: 'erasure', counts: { 'public.patients': 2 }, ids: {}, marks: [] }),
+      prepare: async () => undefined,
+      destroy: async () => ({ result: null, counts: { 'public.patients': 2 } }),
+    },
   );
   const { id } = await ledger.append(intent());
   const { result } = await run('ledger list', { limit: 3 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isSafekeepError, systemClock } from '@safekeep/core';
+import { isSafekeepError, Secret, systemClock } from '@safekeep/core';
+import { openDatabase } from '@safekeep/postgres';
 import { testDatabase } from '@safekeep/postgres/testing';
 import { placeHold } from '../../holds/index.ts';
 import { planned, sequencerOf } from '../testing/planned.ts';
@@ -68,6 +69,68 @@ test('a column without a key to go on by, or that is not there, is refused', asy
   await pool.query('create table notes (body text); create table keyed (id int primary key)');
   for (const column of ['public.notes.body', 'public.keyed.body', 'public.gone.body'])
     await assert.rejects(classifyColumn(database, { ...ORDER, column }), (error) => isSafekeepError(error, 'text-column-unfit'));
+});
+
+test('the key of a row that is gone is not kept, and what takes its place is looked at', async (t) => {
+  const { database, pool } = await testDatabase(t, { migrated: true });
+  await pool.query(`create table notes (mail text, id int, body text, primary key (mail, id));
+    insert into notes values ('ann@example.org', 1, 'a'), ('zoe@example.org', 2, 'b')`);
+  const kept = async () => {
+    const { rows } = await classifyColumn(database, ORDER);
+    return [rows, (await pool.query('select read_to from safekeep.text_findings')).rows[0].read_to];
+  };
+  assert.deepEqual(await kept(), [2, ['zoe@example.org', '2']]);
+  await pool.query(`delete from notes where id = 2`);
+  assert.deepEqual(await kept(), [0, ['ann@example.org', '1']]);
+  await pool.query(`insert into notes values ('eve@example.org', 3, 'c')`);
+  assert.deepEqual(await kept(), [1, ['eve@example.org', '3']]);
+  await pool.query('delete from notes');
+  assert.deepEqual(await kept(), [0, null]);
+});
+
+test('no code of the owner of a type runs while texts are looked at, whatever the types of key and text', async (t) => {
+  const { database, pool } = await testDatabase(t, { migrated: true });
+  await pool.query(`
+    create type colour as enum ('red', 'blue');
+    create type remark as (said text);
+    create function spill(remark) returns text language plpgsql as $$ begin raise exception 'the cast ran'; end $$;
+    create function paint(text) returns colour language plpgsql as $$ begin raise exception 'the cast ran'; end $$;
+    create function paint(colour) returns text language plpgsql as $$ begin raise exception 'the cast ran'; end $$;
+    create cast (remark as text) with function spill(remark);
+    create cast (text as colour) with function paint(text);
+    create cast (colour as text) with function paint(colour);
+    create table notes (id colour, at timestamptz, body remark, primary key (id, at));
+    insert into notes select colour, timestamptz '2026-01-01' + n * interval '1 hour', row ('see ann@example.org')::remark
+      from unnest(enum_range(null::colour)) as colour, generate_series(1, 150) n`);
+  const first = await classifyColumn(database, ORDER);
+  assert.deepEqual([first.rows, first.flagged], [300, 300]);
+  await pool.query(`insert into notes values ('blue', '2027-01-01', row ('x'))`);
+  assert.equal((await classifyColumn(database, ORDER)).rows, 1);
+});
+
+test('a table of which row security hides rows is refused; where only the policies of Safekeep do, its rows are those of the tenant', async (t) => {
+  const { database, pool, url } = await testDatabase(t, { migrated: true });
+  await pool.query(`
+    create table notes (id int primary key, body text); create table mine (id int primary key, body text);
+    insert into notes values (1, 'ann@example.org'); insert into mine values (1, 'ann@example.org');
+    alter table notes enable row level security; create policy few on notes using (id > 1);
+    alter table mine enable row level security; create policy safekeep_base on mine using (true);
+    grant select on notes, mine to safekeep_app`);
+  const role = `classifier_${Math.trunc(Date.now() % 1e9)}`;
+  await pool.query(`create role ${role} login password 'scan' in role safekeep_app`);
+  const address = new URL(url.reveal());
+  address.username = role;
+  address.password = 'scan';
+  const weak = await openDatabase(new Secret(address.href), { poolMax: 1 });
+  try {
+    const { classified, problems } = await classifyColumns(weak, { ...ORDER, columns: ['public.notes.body', 'public.mine.body'] });
+    assert.deepEqual([classified.map(({ column, rows }) => [column, rows]), problems.length], [[['public.mine.body', 1]], 1]);
+    assert.match(problems[0]?.error.message ?? '', /row security hides rows/);
+  } finally {
+    await weak.close();
+    await pool.query(`drop owned by ${role}; drop role ${role}`);
+  }
+  assert.equal((await classifyColumn(database, ORDER)).rows, 1);
 });
 
 test('with redact what was found is taken out of the rows, and everything else stays to the letter', async (t) => {

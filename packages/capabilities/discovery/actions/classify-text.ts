@@ -4,6 +4,7 @@ import { inTenant, type Database } from '@safekeep/postgres';
 import type { FeedPlace } from '../../audit/index.ts';
 import {
   findTextTable,
+  lastKeyUpTo,
   lockTextFinding,
   readTextFinding,
   readTextRows,
@@ -136,7 +137,9 @@ async function nextRows(client: pg.ClientBase, table: TextTable, order: Classify
   const { changesSince, endOfLog, isFollowed } = await import('../../audit/index.ts');
   const feed = { table: formatTableName(table.ref), column: table.ref.column };
   const isCaptured = await isFollowed(client, tenant, feed);
-  const known = (await readTextFinding(client, tenant, formatColumnName(table.ref))) ?? NOTHING_READ;
+  const kept = (await readTextFinding(client, tenant, formatColumnName(table.ref))) ?? NOTHING_READ;
+  // A key may name somebody: that of a row that was erased is not kept.
+  const known = { ...kept, readTo: kept.readTo === null ? null : await lastKeyUpTo(client, table, kept.readTo) };
   // Taken before any row is read: what is sequenced up to there is seen by the reading.
   const end = await endOfLog(client, tenant);
   if (!isCaptured) return await newRows(client, table, { order, before: known, followedTo: null });

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Secret, systemClock } from '@safekeep/core';
-import { openDatabase, readCatalog } from '@safekeep/postgres';
-import { testDatabase, testServers } from '@safekeep/postgres/testing';
+import { type Database, openDatabase, readCatalog } from '@safekeep/postgres';
+import { testDatabase, testServers, type TestDatabase } from '@safekeep/postgres/testing';
 import { splitName } from '../rules/words.ts';
 import { beginReading, endReading } from '../store/reading.ts';
 import { sampleTable } from '../store/sample.ts';
@@ -16,6 +16,27 @@ function found(
   columns: readonly { readonly column: string; readonly category: string; readonly decision: string }[],
 ): Record<string, string> {
   return Object.fromEntries(columns.map(({ column, category, decision }) => [column, decision === 'none' ? 'none' : category]));
+}
+
+/** A login that may do no more than this. */
+async function withLogin(
+  { pool, url, grants }: Pick<TestDatabase, 'pool' | 'url'> & { readonly grants: string },
+  run: (database: Database) => Promise<void>,
+): Promise<void> {
+  const role = `scanner_${Math.trunc(Date.now() % 1e9)}`;
+  await pool.query(
+    `create role ${role} login password 'scan'; grant usage on schema public to ${role}; grant ${grants} to ${role}`,
+  );
+  const address = new URL(url.reveal());
+  address.username = role;
+  address.password = 'scan';
+  const weak = await openDatabase(new Secret(address.href), { poolMax: 2 });
+  try {
+    await run(weak);
+  } finally {
+    await weak.close();
+    await pool.query(`drop owned by ${role}; drop role ${role}`);
+  }
 }
 
 for (const server of testServers()) {
@@ -32,15 +53,8 @@ for (const server of testServers()) {
       create view over_secret as select * from secret_people;
       create view over_rows as select owner_name from tenants_rows;
 `);
-    const role = `scanner_${Math.trunc(Date.now() % 1e9)}`;
-    await pool.query(
-      `create role ${role} login password 'scan'; grant usage on schema public to ${role}; grant select on all tables in schema public to ${role}; revoke select on secret_people from ${role}`,
-    );
-    const address = new URL(url.reveal());
-    address.username = role;
-    address.password = 'scan';
-    const weak = await openDatabase(new Secret(address.href), { poolMax: 2 });
-    try {
+    const grants = 'select on people, tenants_rows, over_secret, over_rows';
+    await withLogin({ pool, url, grants }, async (weak) => {
       const { columns, problems } = await scanDatabase(weak, ORDER);
       const told = Object.fromEntries(problems.map(({ table, code }) => [table, code]));
       assert.equal(told['public.secret_people'], 'no-right');
@@ -50,10 +64,7 @@ for (const server of testServers()) {
       assert.equal(kinds['public.people.contact_way'], 'user.contact.email');
       assert.equal(columns.filter(({ table }) => table === 'public.over_secret').length, 2);
       assert.equal(columns.filter(({ table }) => table === 'public.over_rows').length, 1);
-    } finally {
-      await weak.close();
-      await pool.query(`drop owned by ${role}; drop role ${role}`);
-    }
+    });
   });
 }
 
@@ -193,26 +204,122 @@ test('documents that are none, escapes that cannot be read, bytes and scripts of
   }
 });
 
-test('a table whose values take too long is told, its columns are judged by their names, and the tables after it are read', async (t) => {
+test('values are printed as their types print them: no cast that somebody wrote runs with the rights of the scan', async (t) => {
   const { database, pool } = await testDatabase(t);
-  // Printing a value calls whatever the owner of its type wrote.
   await pool.query(`
-    create type dawdling as (part int);
-    create function dawdle(dawdling) returns text language plpgsql as $$ begin perform pg_sleep(60); return 'x'; end $$;
-    create cast (dawdling as text) with function dawdle(dawdling);
-    create table b_slow (id int primary key, email text, odd dawdling);
-    insert into b_slow values (1, 'u@example.org', row (1));
-    create table c_last (id int primary key, odd text);
-    insert into c_last select n, 'p' || n || '@example.org' from generate_series(1, 30) n;`);
+    create type way as (part text);
+    create function spill(way) returns text language plpgsql as $$ begin raise exception 'the cast ran'; end $$;
+    create cast (way as text) with function spill(way);
+    create table b_odd (id int primary key, odd way, many way[], fixed char(40));
+    insert into b_odd select n, format('(u%s@example.org)', n)::way, array[format('(u%s@example.org)', n)::way], 'u' || n || '@example.org'
+      from generate_series(1, 30) n`);
   const { columns, problems, unlooked } = await scanDatabase(database, ORDER);
-  assert.deepEqual(
-    problems.map(({ table, code }) => `${table} ${code}`),
-    ['public.b_slow timeout'],
+  assert.deepEqual([problems, [...unlooked]], [[], []]);
+  assert.equal(found(columns)['public.b_odd.fixed'], 'user.contact.email');
+});
+
+test('a table that row security filters is not looked at in part, and no policy runs with the rights of the scan', async (t) => {
+  const { pool, url } = await testDatabase(t);
+  await pool.query(`
+    create table people (id int primary key, way text, mood text);
+    insert into people select n, 'someone' || n || '@example.org', null from generate_series(1, 50) n; analyze people;
+    create function spill() returns boolean language plpgsql as $$ begin raise exception 'the policy ran'; end $$;
+    alter table people enable row level security; create policy mine on people using (spill())`);
+  await withLogin({ pool, url, grants: 'select on people' }, async (weak) => {
+    const { columns, problems, unlooked, unused } = await scanDatabase(weak, ORDER);
+    assert.deepEqual(
+      problems.map(({ table, code }) => `${table} ${code}`),
+      ['public.people row-security'],
+    );
+    assert.ok(unlooked.has('public.people.way'));
+    assert.equal(found(columns)['public.people.way'], 'none');
+    assert.deepEqual(unused, []);
+  });
+});
+
+test('of a table some columns of which may be read these are looked at, and the others are told', async (t) => {
+  const { pool, url } = await testDatabase(t);
+  await pool.query(`
+    create table people (id int primary key, way text, other text, email text);
+    insert into people select n, 'someone' || n || '@example.org', 'other' || n || '@example.org', 'x' from generate_series(1, 50) n`);
+  await withLogin({ pool, url, grants: 'select (id, way) on people' }, async (weak) => {
+    const { columns, problems, unlooked } = await scanDatabase(weak, ORDER);
+    assert.deepEqual(problems, [
+      { table: 'public.people', code: 'no-right', message: 'this login may not read its columns other, email' },
+    ]);
+    const kinds = found(columns);
+    assert.deepEqual(
+      [kinds['public.people.way'], kinds['public.people.other'], kinds['public.people.email']],
+      ['user.contact.email', 'none', 'user.contact.email'],
+    );
+    assert.deepEqual([...unlooked], ['public.people.other']);
+  });
+});
+
+test('a column is told as empty when every row was asked; of a large table it is told that the sample had no value', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(`
+    create table visits (id int primary key, gone text, late text);
+    insert into visits select n, null, null from generate_series(1, 500) n; analyze visits;
+    insert into visits values (501, null, 'somebody@example.org');
+    create table large (id int primary key, gone text);
+    insert into large values (1, null); analyze large`);
+  // As after ANALYZE of a table of 800 MB.
+  await pool.query(`update pg_class set relpages = 100000 where relname = 'large'`);
+  const { unused } = await scanDatabase(database, ORDER);
+  assert.deepEqual(unused.map(({ column, why }) => `${column} ${why}`).toSorted(), [
+    'public.large.gone no-value-seen',
+    'public.visits.gone never-filled',
+  ]);
+});
+
+test('a table that nobody reads is told once the counters are a day old, and one that is read is not', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(
+    `create table unread (odd text); insert into unread values ('x'); create table read (odd text); insert into read values ('x')`,
   );
-  const kinds = found(columns);
-  assert.equal(kinds['public.b_slow.email'], 'user.contact.email');
-  assert.equal(kinds['public.c_last.odd'], 'user.contact.email');
-  assert.ok(unlooked.has('public.b_slow.odd'));
+  await pool.query('select * from read');
+  await pool.query('select pg_stat_force_next_flush()');
+  const later = { ...systemClock, now: () => new Date(Date.now() + 2 * 86_400_000) };
+  const idle = async (clock: ScanOrder['clock']) => (await scanDatabase(database, { ...ORDER, clock })).unused;
+  assert.deepEqual(await idle(systemClock), []);
+  const told = await idle(later);
+  assert.deepEqual(
+    told.filter(({ why }) => why === 'never-read'),
+    [{ table: 'public.unread', column: null, why: 'never-read' }],
+  );
+});
+
+test('comments say what a column is where its name does not, and hstore is taken apart as a document is', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(`
+    create extension hstore;
+    create table customers (id int primary key, email text, x7 text, x8 text, extra hstore, colours hstore);
+    comment on column customers.x7 is 'date of birth of the customer';
+    insert into customers select n, 'c' || n || '@example.org', null, null,
+      hstore(array['first_name', 'Anna', 'contact', 'u' || n || '@example.org']), hstore('shade', 'blue') from generate_series(1, 60) n`);
+  for (const analysed of [false, true]) {
+    if (analysed) await pool.query('analyze');
+    const { columns, problems } = await scanDatabase(database, ORDER);
+    assert.deepEqual(problems, []);
+    const kinds = found(columns);
+    assert.match(kinds['public.customers.x7'] ?? '', /date_of_birth/);
+    assert.equal(kinds['public.customers.x8'], 'none');
+    assert.notEqual(kinds['public.customers.extra'], 'none');
+    assert.match(columns.find(({ column }) => column.endsWith('.extra'))?.evidence.join() ?? '', /user\.contact\.email/);
+    assert.equal(kinds['public.customers.colours'], 'none');
+  }
+});
+
+test('documents and arrays of which the statistics keep only the beginning are read from the rows', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(`
+    create table customers (id int primary key, doc jsonb, ways text[]);
+    insert into customers select n, jsonb_build_object('a', repeat('x', 300), 'contact', 'u' || n || '@example.org'), array['u' || n || '@example.org']
+      from generate_series(1, 60) n; analyze customers`);
+  const kinds = found((await scanDatabase(database, ORDER)).columns);
+  assert.match(kinds['public.customers.doc'] ?? '', /user\.contact/);
+  assert.equal(kinds['public.customers.ways'], 'user.contact.email');
 });
 
 test('codes and amounts in digits alone are no telephone numbers; numbers written as such are', async (t) => {

@@ -28,7 +28,7 @@ import {
   type StoredVerdict,
 } from '../store/findings.ts';
 import { beginReading, endReading, hiddenTables } from '../store/reading.ts';
-import { sampleTable, type TableTrouble } from '../store/sample.ts';
+import { countFilled, sampleTable, type TableTrouble } from '../store/sample.ts';
 import { readStatistics, readUse, type ColumnStatistics } from '../store/statistics.ts';
 
 export type ScanOrder = {
@@ -56,6 +56,9 @@ export type Scan = {
 };
 
 const SEED = 20_261_129;
+/** Patience of a whole scan with counting the values of columns that seem empty, and the largest table that is counted. */
+const FILLED_PATIENCE_MS = 1_000;
+const FILLED_PAGES = 10_000;
 const OWN_SCHEMAS = new Set(['safekeep', 'safekeep_jobs', 'safekeep_auth']);
 
 /**
@@ -128,7 +131,8 @@ class Judge {
   readonly #found = new Map<string, Finding>();
   /** Columns of which statistics gave values: no row need be read for them. */
   readonly #seen = new Set<string>();
-  readonly #empty = new Set<string>();
+  /** Columns of which the server saw no value in its sample. */
+  readonly #unfilled = new Map<Table, readonly Column[]>();
 
   constructor(
     known: SchemaKnowledge,
@@ -143,16 +147,16 @@ class Judge {
 
   async byStatistics(client: pg.PoolClient, tables: readonly Table[]): Promise<void> {
     const byOid = new Map(tables.map((table) => [table.oid, table]));
-    const rowsOf = new Map(tables.map((table) => [table.oid, table.rowEstimate]));
     for await (const page of readStatistics(client, [...byOid.keys()])) {
       this.#order.signal.throwIfAborted();
       for (const statistics of page) {
         const table = byOid.get(statistics.tableOid);
         const column = table?.columns.find(({ number }) => number === statistics.column);
         if (table === undefined || column === undefined) continue;
-        this.#weigh(table, column, observedOf(statistics));
+        this.#weigh(table, column, observedOf(column, statistics));
         if (statistics.values.length > 0 || statistics.nullShare === 1) this.#seen.add(columnName(table, column));
-        if (statistics.nullShare === 1 && (rowsOf.get(table.oid) ?? 0) > 0) this.#empty.add(columnName(table, column));
+        if (statistics.nullShare === 1 && table.rowEstimate > 0)
+          this.#unfilled.set(table, [...(this.#unfilled.get(table) ?? []), column]);
       }
     }
     for (const table of tables)
@@ -168,18 +172,12 @@ class Judge {
       this.#order.signal.throwIfAborted();
       this.#order.onProgress?.(done, tables.length);
       const open = this.#undecided(table);
-      const trouble = this.#held.has(nameOfTable(table)) ? LOCKED : readingTrouble(table, hidden);
-      if (trouble !== undefined) this.#tell(table, trouble);
-      this.#passOver(
-        table,
-        open.filter((column) => !column.privileges.select),
-      );
       const readable = open.filter(isReadable);
-      if (readable.length === 0 || trouble?.code === 'no-right') continue;
-      if (trouble === LOCKED) {
-        this.#passOver(table, readable);
-        continue;
-      }
+      const trouble = this.#held.has(nameOfTable(table)) ? LOCKED : (readingTrouble(table, hidden) ?? columnsTrouble(table));
+      if (trouble !== undefined) this.#tell(table, trouble);
+      const isShut = trouble !== undefined && trouble.code !== 'no-right';
+      this.#passOver(table, isShut ? open : open.filter(({ privileges }) => !privileges.select));
+      if (readable.length === 0 || isShut) continue;
       const wishes = readable.map((column) => ({ column: column.name, document: familyOf(column) === 'json' || column.isArray }));
       const sample = await sampleTable(client, table, { wishes, seed: this.#order.seed ?? SEED });
       if ('code' in sample) {
@@ -197,22 +195,36 @@ class Judge {
     }
   }
 
+  /** Tables that nobody reads, and columns without a value. */
   async unused(client: pg.PoolClient, tables: readonly Table[]): Promise<readonly Unused[]> {
     const byOid = new Map(tables.map((table) => [table.oid, table]));
-    const use = await readUse(client, [...byOid.keys()]);
+    const use = await readUse(client, [...byOid.keys()], this.#order.clock.now());
     const unread = use.flatMap(({ tableOid, reads, liveRows, young }): readonly Unused[] => {
       const table = byOid.get(tableOid);
       return table !== undefined && reads === 0 && liveRows > 0 && !young
         ? [{ table: nameOfTable(table), column: null, why: 'never-read' }]
         : [];
     });
-    const names = new Map(
-      tables.flatMap((table) => table.columns.map((column) => [columnName(table, column), nameOfTable(table)] as const)),
-    );
-    return [
-      ...unread,
-      ...[...this.#empty].map((column): Unused => ({ table: names.get(column) ?? '', column, why: 'never-filled' })),
-    ];
+    const until = performance.now() + FILLED_PATIENCE_MS;
+    const unfilled: Unused[] = [];
+    for (const [table, columns] of this.#unfilled) {
+      const timeoutMs = Math.floor(until - performance.now());
+      const counts =
+        timeoutMs > 0 && table.pages <= FILLED_PAGES
+          ? await countFilled(client, table, { columns: columns.map(({ name }) => name), timeoutMs })
+          : new Map<string, number>();
+      for (const column of columns) {
+        const count = 'code' in counts ? undefined : counts.get(column.name);
+        // The server's sample may have missed the few rows that have one.
+        if (count !== undefined && count > 0) continue;
+        unfilled.push({
+          table: nameOfTable(table),
+          column: columnName(table, column),
+          why: count === 0 ? 'never-filled' : 'no-value-seen',
+        });
+      }
+    }
+    return [...unread, ...unfilled];
   }
 
   findings(table: Table): readonly ColumnFinding[] {
@@ -268,8 +280,7 @@ class Judge {
   }
 
   #tell(table: Table, { code, message }: TableTrouble): void {
-    const name = nameOfTable(table);
-    if (this.problems.every((problem) => problem.table !== name)) this.problems.push({ table: name, code, message });
+    this.problems.push({ table: nameOfTable(table), code, message });
   }
 }
 
@@ -280,8 +291,10 @@ const LOCKED: TableTrouble = {
 
 const NOTHING_SEEN: Observed = { sample: undefined, averageWidth: null };
 
-function observedOf({ values, averageWidth }: ColumnStatistics): Observed {
-  return { sample: values.length === 0 ? undefined : { values, source: 'statistics' }, averageWidth };
+function observedOf({ isArray }: Column, { values, averageWidth }: ColumnStatistics): Observed {
+  // Of arrays the server keeps whole ones and single elements.
+  const single = isArray ? values.flatMap((value) => (value.startsWith('{') ? elements([value]) : [value])) : values;
+  return { sample: single.length === 0 ? undefined : { values: single, source: 'statistics' }, averageWidth };
 }
 
 function columnName({ schema, name }: Table, column: Column): string {
@@ -298,10 +311,20 @@ function pinnedBy(
 function readingTrouble(table: Table, hidden: ReadonlySet<number>): TableTrouble | undefined {
   if (table.kind === 'view') return undefined;
   if (hidden.has(table.oid))
-    return { code: 'row-security', message: 'row security hides rows from this login: only the others were looked at' };
-  if (!table.privileges.select && !table.columns.some(({ privileges }) => privileges.select))
+    return { code: 'row-security', message: 'row security hides rows from this login: none was looked at' };
+  if (!table.columns.some(({ privileges }) => privileges.select))
     return { code: 'no-right', message: 'this login may not read it' };
   return undefined;
+}
+
+/** More are not named one by one. */
+const NAMED_AT_MOST = 10;
+
+function columnsTrouble(table: Table): TableTrouble | undefined {
+  const shut = table.columns.filter(({ privileges }) => !privileges.select).map(({ name }) => name);
+  if (table.kind === 'view' || shut.length === 0) return undefined;
+  const more = shut.length > NAMED_AT_MOST ? ` and ${shut.length - NAMED_AT_MOST} more` : '';
+  return { code: 'no-right', message: `this login may not read its columns ${shut.slice(0, NAMED_AT_MOST).join(', ')}${more}` };
 }
 
 /** The elements of arrays as PostgreSQL prints them: `{a,"b c"}`. */

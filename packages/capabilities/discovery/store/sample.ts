@@ -45,22 +45,42 @@ export async function sampleTable(
     timeoutMs = SAMPLE_TIMEOUT_MS,
   }: { readonly wishes: readonly SampleWish[]; readonly seed: number; readonly timeoutMs?: number },
 ): Promise<TableSample | TableTrouble> {
+  const rows = await withPatience<string | null>(client, statement(table, wishes, seed), timeoutMs);
+  if ('code' in rows) return rows;
+  return new Map(wishes.map(({ column }, place) => [column, distinct(rows.map((row) => row[place] ?? null))]));
+}
+
+/** In how many rows each of these columns has a value, asked of every row, within this time. */
+export async function countFilled(
+  client: pg.ClientBase,
+  table: Table,
+  { columns, timeoutMs }: { readonly columns: readonly string[]; readonly timeoutMs: number },
+): Promise<ReadonlyMap<string, number> | TableTrouble> {
+  const counts = columns.map((column) => `pg_catalog.count(${pg.escapeIdentifier(column)})::float8`).join(', ');
+  const rows = await withPatience<number>(client, `select ${counts} from ${nameOf(table)}`, timeoutMs);
+  if ('code' in rows) return rows;
+  const [row] = rows;
+  return new Map(row === undefined ? [] : columns.map((column, place) => [column, row[place] ?? 0]));
+}
+
+/** The rows of one statement, each a list of its columns. Whatever goes wrong with the table leaves the transaction good. */
+async function withPatience<Value>(
+  client: pg.ClientBase,
+  text: string,
+  timeoutMs: number,
+): Promise<readonly (readonly Value[])[] | TableTrouble> {
   await client.query('savepoint safekeep_sample');
   try {
     await client.query(
       "select pg_catalog.set_config('statement_timeout', $1, true), pg_catalog.set_config('lock_timeout', $1, true)",
       [`${timeoutMs}ms`],
     );
-    const { rows } = await client.query<(string | null)[]>({ text: statement(table, wishes, seed), rowMode: 'array' });
+    const { rows } = await client.query<Value[]>({ text, rowMode: 'array' });
     // Back, not forward: that gives up the locks, of which a server has a few thousand for all its sessions.
     await client.query('rollback to savepoint safekeep_sample; release savepoint safekeep_sample');
-    return new Map(wishes.map(({ column }, place) => [column, distinct(rows.map((row) => row[place] ?? null))]));
+    return rows;
   } catch (error) {
-    if (codeOf(error) === NOT_POPULATED) {
-      await client.query('rollback to savepoint safekeep_sample; release savepoint safekeep_sample');
-      return new Map();
-    }
-    const trouble = troubleOf(error);
+    const trouble = codeOf(error) === NOT_POPULATED ? [] : troubleOf(error);
     // Without a session there is no going on: the error passes through.
     if (trouble === undefined) throw error;
     await client.query('rollback to savepoint safekeep_sample; release savepoint safekeep_sample');
@@ -94,14 +114,18 @@ function troubleOf(error: unknown): TableTrouble | undefined {
 function statement(table: Table, wishes: readonly SampleWish[], seed: number): string {
   const columns = wishes.map(({ column, document }) => {
     const name = pg.escapeIdentifier(column);
-    const letters = document ? DOCUMENT_LETTERS : VALUE_LETTERS;
+    // Printed as its type prints it. `::text` would call the cast that the owner of a type wrote, with the rights of whoever scans.
+    const printed = `pg_catalog.format('%s', ${name})`;
     const whole = document
-      ? `case when pg_catalog.length(${name}::text) <= ${letters} then ${name}::text end`
-      : `pg_catalog.left(${name}::text, ${letters})`;
+      ? `case when pg_catalog.length(${printed}) <= ${DOCUMENT_LETTERS} then ${printed} end`
+      : `pg_catalog.rtrim(pg_catalog.left(${printed}, ${VALUE_LETTERS}))`;
     return `case when pg_catalog.pg_column_size(${name}) <= ${STORED_BYTES_AT_MOST} then ${whole} end`;
   });
-  const source = `${pg.escapeIdentifier(table.schema)}.${pg.escapeIdentifier(table.name)}`;
-  return `select ${columns.join(', ')} from ${source} ${sampling(table, seed)} limit ${ROWS_AT_MOST}`;
+  return `select ${columns.join(', ')} from ${nameOf(table)} ${sampling(table, seed)} limit ${ROWS_AT_MOST}`;
+}
+
+function nameOf({ schema, name }: Table): string {
+  return `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
 }
 
 /** TABLESAMPLE SYSTEM reads whole pages, so it costs the same at any size; views and foreign tables do not have it. */

@@ -36,6 +36,7 @@ export async function* readStatistics(
     `declare safekeep_statistics no scroll cursor for
      select c.oid as "tableOid", a.attnum as "column", s.null_frac as "nullShare", s.avg_width as "averageWidth", s.n_distinct as "distinct",
             case when t.typcategory in ('S', 'D', 'I', 'A') or t.typname in ('jsonb', 'uuid') then pg_catalog.array_to_json(array(
+              -- Half a document cannot be taken apart: such are read from the rows.
               select distinct pg_catalog.left(v.value, ${VALUE_LETTERS}) from (
                 select value from pg_catalog.unnest(s.most_common_vals::text::text[]) with ordinality as m (value, place) where place <= ${COMMONEST_AT_MOST}
                 union all
@@ -43,7 +44,7 @@ export async function* readStatistics(
                  where place % ${BOUNDS_STEP} = 1 and place <= ${BOUNDS_STEP * BOUNDS_AT_MOST}
                 union all
                 select value from pg_catalog.unnest(s.most_common_elems::text::text[]) with ordinality as e (value, place) where place <= ${COMMONEST_AT_MOST}
-              ) as v where v.value is not null order by 1))::text end as values
+              ) as v where v.value is not null and (t.typname <> 'jsonb' or pg_catalog.length(v.value) <= ${VALUE_LETTERS}) order by 1))::text end as values
        from pg_catalog.pg_stats as s
        join pg_catalog.pg_namespace as n on n.nspname = s.schemaname
        join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = s.tablename
@@ -72,14 +73,14 @@ export type TableUse = {
   readonly young: boolean;
 };
 
-export async function readUse(db: Queryable, tables: readonly number[]): Promise<readonly TableUse[]> {
+export async function readUse(db: Queryable, tables: readonly number[], now: Date): Promise<readonly TableUse[]> {
   const { rows } = await db.query(
     `select s.relid as "tableOid", (coalesce(s.seq_scan, 0) + coalesce(s.idx_scan, 0))::float8 as reads, s.n_live_tup::float8 as "liveRows",
-            coalesce(d.stats_reset, pg_catalog.pg_postmaster_start_time()) > pg_catalog.now() - interval '1 day' as young
+            coalesce(d.stats_reset, pg_catalog.pg_postmaster_start_time()) > $2::timestamptz - interval '1 day' as young
        from pg_catalog.pg_stat_user_tables as s
        left join pg_catalog.pg_stat_database as d on d.datname = pg_catalog.current_database()
       where s.relid = any ($1)`,
-    [tables],
+    [tables, now],
   );
   // The statement above names these columns.
   return rows as readonly TableUse[];

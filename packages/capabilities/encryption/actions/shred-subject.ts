@@ -58,10 +58,10 @@ export async function shredSubject(
   try {
     const { id, result } = await runRecorded(
       { database, ledger, tenant, clock },
-      { operation: 'shredding', marks: [], counts: { 'safekeep.encryption_keys': known.length }, ids },
-      async (client) => {
-        await refuseHeld(client, tenant, person);
-        return await destroyAll(ring, client, { tenant, subject, person, fates, places });
+      {
+        plan: async () => ({ operation: 'shredding', marks: [], counts: { 'safekeep.encryption_keys': known.length }, ids }),
+        prepare: (client) => refuseHeld(client, tenant, person),
+        destroy: (client) => destroyAll(ring, client, { tenant, subject, person, fates, places }),
       },
     );
     return { state: 'shredded', operation: id, ...result };

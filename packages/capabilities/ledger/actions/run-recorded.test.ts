@@ -7,6 +7,7 @@ import { gather, intent, workbench } from '../testing/workbench.ts';
 import { recoverIntents, runRecorded, type RecordedGround } from './run-recorded.ts';
 
 const PLAN = { operation: 'erasure', marks: [], counts: { 'public.patients': 3 }, ids: {} };
+const UNPREPARED = { plan: async () => PLAN, prepare: async () => undefined };
 const clock = fixedClock('2026-11-21T10:00:00Z');
 
 for (const server of testServers()) {
@@ -32,9 +33,13 @@ for (const server of testServers()) {
 
   test(`the intent is on disk before anything is destroyed, its end afterwards, and the database has seen it ${on}`, async (t) => {
     const { recorded, kinds, left, seen, files, ledger } = await ground(t);
-    const { id, result } = await runRecorded(recorded, PLAN, async (client) => {
-      assert.deepEqual(await kinds(), ['intent']);
-      return { result: (await client.query('delete from public.patients')).rowCount, counts: { 'public.patients': 3 } };
+    const { id, result } = await runRecorded(recorded, {
+      plan: async () => PLAN,
+      prepare: async (client) => Number((await client.query('select from public.patients for update')).rowCount),
+      destroy: async (client, locked) => {
+        assert.deepEqual([await kinds(), locked], [['intent'], 3]);
+        return { result: (await client.query('delete from public.patients')).rowCount, counts: { 'public.patients': 3 } };
+      },
     });
     assert.deepEqual([result, await left(), await kinds()], [3, 0, ['intent', 'done']]);
     const { heads } = await seen();
@@ -49,9 +54,27 @@ for (const server of testServers()) {
   test(`what fails destroys nothing, and the intent is abandoned ${on}`, async (t) => {
     const { recorded, kinds, left, seen } = await ground(t);
     await assert.rejects(
-      runRecorded(recorded, PLAN, async (client) => {
-        await client.query('delete from public.patients');
-        throw new Error('held');
+      runRecorded(recorded, {
+        ...UNPREPARED,
+        destroy: async (client) => {
+          await client.query('delete from public.patients');
+          throw new Error('held');
+        },
+      }),
+      /held/,
+    );
+    assert.deepEqual([await left(), await kinds(), (await seen()).heads], [3, ['intent', 'abandoned'], []]);
+  });
+
+  test(`what is refused while the intent is written destroys nothing, and the intent is abandoned ${on}`, async (t) => {
+    const { recorded, kinds, left, seen } = await ground(t);
+    await assert.rejects(
+      runRecorded(recorded, {
+        ...UNPREPARED,
+        prepare: async () => {
+          throw new Error('held');
+        },
+        destroy: async (client) => ({ result: await client.query('delete from public.patients'), counts: {} }),
       }),
       /held/,
     );
@@ -61,10 +84,11 @@ for (const server of testServers()) {
   test(`where the ledger cannot be written nothing is destroyed ${on}`, async (t) => {
     const { recorded, left } = await ground(t);
     await assert.rejects(
-      runRecorded(recorded, { ...PLAN, operation: 'not a word' }, async (client) => ({
-        result: await client.query('delete from public.patients'),
-        counts: {},
-      })),
+      runRecorded(recorded, {
+        ...UNPREPARED,
+        plan: async () => ({ ...PLAN, operation: 'not a word' }),
+        destroy: async (client) => ({ result: await client.query('delete from public.patients'), counts: {} }),
+      }),
     );
     assert.equal(await left(), 3);
   });
@@ -112,14 +136,14 @@ for (const server of testServers()) {
       return await ledger.end(begun, ending);
     };
     const slow = { ...ledger, end };
-    await runRecorded({ ...recorded, ledger: slow }, PLAN, async () => ({ result: null, counts: {} }));
+    await runRecorded({ ...recorded, ledger: slow }, { ...UNPREPARED, destroy: async () => ({ result: null, counts: {} }) });
     assert.deepEqual(await kinds(), ['intent', 'done']);
     assert.deepEqual((await files.verify()).faults, []);
   });
 
   test(`one tenant does not see what the database has seen for another ${on}`, async (t) => {
     const { recorded, pool, ledger, seen } = await ground(t);
-    await runRecorded(recorded, PLAN, async () => ({ result: null, counts: {} }));
+    await runRecorded(recorded, { ...UNPREPARED, destroy: async () => ({ result: null, counts: {} }) });
     const client = await pool.connect();
     try {
       await client.query(`begin; set local role safekeep_app; select set_config('safekeep.tenant', 'other', true)`);

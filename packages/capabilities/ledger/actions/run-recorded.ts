@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { newId, type Clock } from '@safekeep/core';
-import type { Database } from '@safekeep/postgres';
+import { together, type Database } from '@safekeep/postgres';
 import type { NewIntent, OperationId } from '../model.ts';
 import { beginOperation, commit, insertHead, rollback, wasCommitted } from '../store.ts';
 import type { Begun, Ledger, Resolution } from './open-ledger.ts';
@@ -18,28 +18,37 @@ export type Plan = Pick<NewIntent, 'operation' | 'marks' | 'counts' | 'ids'>;
 /** What was done, for the last entry. */
 export type Outcome<Result> = { readonly result: Result; readonly counts: NewIntent['counts'] };
 
+export type Recorded<Ready, Result> = {
+  readonly plan: (client: pg.ClientBase) => Promise<Plan>;
+  /** Reads and locks what is going to be destroyed, while the intent is on its way to the disk. Changes nothing. */
+  readonly prepare: (client: pg.ClientBase, id: OperationId) => Promise<Ready>;
+  readonly destroy: (client: pg.ClientBase, ready: Ready, id: OperationId) => Promise<Outcome<Result>>;
+};
+
 /**
  * Destroys something in one transaction, with the ledger before and after: the intent is on disk before `destroy` is called,
  * and the transaction leaves a trace of it that is committed with the work or not at all. So whatever dies when, `recoverIntents`
- * can tell what happened. A plan that rests on rows is made in the same transaction, before the intent. `destroy` asks `heldBy`
- * itself, with the client it is given; where it throws nothing was destroyed.
+ * can tell what happened. `prepare` or `destroy` asks `heldBy` itself, with the client it is given; where one of them throws nothing
+ * was destroyed.
  */
-export async function runRecorded<Result>(
+export async function runRecorded<Ready, Result>(
   { database, ledger, tenant, clock }: RecordedGround,
-  plan: Plan | ((client: pg.ClientBase) => Promise<Plan>),
-  destroy: (client: pg.ClientBase, id: OperationId) => Promise<Outcome<Result>>,
+  { plan, prepare, destroy }: Recorded<Ready, Result>,
 ): Promise<{ readonly id: OperationId; readonly result: Result }> {
   const id = newId<'operation'>();
   const made = await database.withClient(async (client) => {
-    const isTaken = await beginOperation(client, tenant, id);
     let attempt: { readonly begun: Begun; readonly outcome: Outcome<Result> } | { readonly error: unknown };
     let begun: Begun | undefined;
     try {
+      const [isTaken, planned] = await together(client, [() => beginOperation(client, tenant, id), () => plan(client)]);
       if (!isTaken) throw new Error('A new operation is carried out by somebody else');
-      const intent: NewIntent = { kind: 'intent', id, tenant, ...(typeof plan === 'function' ? await plan(client) : plan) };
-      const receipt = await ledger.append(intent);
+      const intent: NewIntent = { kind: 'intent', id, tenant, ...planned };
+      const [appended, ready] = await Promise.allSettled([ledger.append(intent), prepare(client, id)]);
+      if (appended.status === 'rejected') throw appended.reason;
+      const receipt = appended.value;
       begun = { intent, place: receipt.place };
-      attempt = { begun, outcome: await destroy(client, id) };
+      if (ready.status === 'rejected') throw ready.reason;
+      attempt = { begun, outcome: await destroy(client, ready.value, id) };
       await insertHead(client, tenant, { receipt, at: clock.now() });
     } catch (error) {
       attempt = { error };

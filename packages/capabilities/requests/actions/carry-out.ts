@@ -6,7 +6,7 @@ import { findTable, together } from '@safekeep/postgres';
 import type { Ledger } from '../../ledger/index.ts';
 import type { ErasureId } from '../model.ts';
 import { inOrderOfReference } from '../rules/graph.ts';
-import { MerkleTree } from '../rules/merkle.ts';
+import { HASH_TEXT, MerkleTree } from '../rules/merkle.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
 import { countRows, countUnlike, deleteRows, updateRows, type Rows, type Written } from '../store/act.ts';
 import { rowsOf } from '../store/rows.ts';
@@ -181,7 +181,7 @@ function addLeaves(found: Survey, decision: Decision, { tree, key }: { readonly 
       tree.add(
         createHmac('sha256', key)
           .update(`${table} ${JSON.stringify(rowKey)} ${text}`)
-          .digest(),
+          .digest(HASH_TEXT),
       );
     }
   }

@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import { newId } from '@safekeep/core';
+import { newId, SafekeepError } from '@safekeep/core';
+import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { runRecorded } from '../../ledger/index.ts';
 import type { ErasureId, ErasurePlan, RowKey } from '../model.ts';
@@ -10,12 +11,11 @@ import { loadRows, rowsOf } from '../store/rows.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { followPaths, identityOf, tableOf } from '../store/traverse.ts';
 import { carryOut, keysOf, type TableCounts } from './carry-out.ts';
-import { decide, personMark } from './decide.ts';
+import { decide, personMark, type Decision } from './decide.ts';
 import { effectsAt, refuseUnfit, type Approval, type ExecuteOptions } from './execute-erasure.ts';
 import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
 import { makePlan, type ErasureOrder } from './plan-erasure.ts';
-import { policies, type SurveyedTable } from './survey.ts';
-import { SafekeepError } from '@safekeep/core';
+import { policies, type Survey, type SurveyedTable } from './survey.ts';
 
 /** Where a chunked erasure stands; committed with each chunk. */
 export type ChunkProgress = {
@@ -100,31 +100,41 @@ async function runChunk(ground: ErasureGround, order: ErasureOrder, progress: Ch
   const { tenant } = ground;
   const table = progress.large.find((each) => !progress.finished.includes(each));
   if (table === undefined) return progress;
-  const { result } = await runRecorded(
-    ground,
-    {
-      operation: 'erasure-chunk',
-      marks: [],
-      counts: { [table]: rowsAtOnce(ground) },
-      ids: { erasure: progress.erasure, chunk: String(progress.roots.length + 1) },
+  const { result } = await runRecorded(ground, {
+    plan: async (client) => {
+      await together(client, [() => prepareSession(client, tenant), () => setLockTimeout(client)]);
+      return {
+        operation: 'erasure-chunk',
+        marks: [],
+        counts: { [table]: rowsAtOnce(ground) },
+        ids: { erasure: progress.erasure, chunk: String(progress.roots.length + 1) },
+      };
     },
-    async (client) => {
-      await prepareSession(client, tenant);
-      await setLockTimeout(client);
-      const next = await chunkWithin(client, ground, order, { table, progress });
+    prepare: (client) => nextChunk(client, ground, order, { table, progress }),
+    destroy: async (client, chunk) => {
+      const next = await eraseChunk(client, ground, order, { chunk, progress });
       await updateErasure(client, tenant, progress.erasure, { state: 'running', progress: next });
       return { result: next, counts: { [table]: next.rows - progress.rows } };
     },
-  );
+  });
   return result;
 }
 
-async function chunkWithin(
+/** The next rows of a table, locked, and what becomes of them. */
+type Chunk = {
+  readonly table: string;
+  readonly surveyed: SurveyedTable;
+  readonly found: Survey;
+  readonly decision: Decision;
+  readonly isLast: boolean;
+};
+
+async function nextChunk(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, subject, mode }: ErasureOrder,
   { table, progress }: { readonly table: string; readonly progress: ChunkProgress },
-): Promise<ChunkProgress> {
+): Promise<Chunk> {
   const { map, schema, clock } = ground;
   const reach = await followPaths(
     client,
@@ -152,6 +162,16 @@ async function chunkWithin(
     const problems = decision.blocked.map(({ what, remedy }) => `${table}: ${what}. ${remedy}`).join('\n');
     throw new SafekeepError('erasure-blocked', { problems });
   }
+  return { table, surveyed, found, decision, isLast };
+}
+
+async function eraseChunk(
+  client: pg.ClientBase,
+  ground: ErasureGround,
+  { person, mode }: ErasureOrder,
+  { chunk: { table, surveyed, found, decision, isLast }, progress }: { readonly chunk: Chunk; readonly progress: ChunkProgress },
+): Promise<ChunkProgress> {
+  const { rows } = surveyed;
   await effectsAt(client, ground, 'before-rows', {
     tenant: ground.tenant,
     person,

@@ -5,7 +5,7 @@ import { formatPerson, heldBy, type AskedRow, type Person, type StandingHold } f
 import type { Ledger } from '../../ledger/index.ts';
 import type { Blocked, ErasureMode, RowKey } from '../model.ts';
 import type { Write } from '../rules/masks.ts';
-import { factsKey, treatmentKey, treatmentOf, type RowFacts, type Treatment } from '../rules/treat.ts';
+import { factsKey, treatmentKey, waysText, treatmentOf, type RowFacts, type Treatment } from '../rules/treat.ts';
 import { chooseWrites, referredTo, type Rows } from '../store/act.ts';
 import { erasedMarks, hasStandingHolds } from '../store/records.ts';
 import type { PersonRow } from '../store/rows.ts';
@@ -46,7 +46,7 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
   const factsOf = (row: PersonRow): Omit<RowFacts, 'shell'> => ({
     reached: row.reached,
     kept: row.kept,
-    others: row.others.filter((other) => !gone.has(formatPerson(other))),
+    others: gone.size === 0 ? row.others : row.others.filter((other) => !gone.has(formatPerson(other))),
     held: isWholePersonHeld || heldRows.has(row),
   });
   const { shells, blocked, setNull } = await findShells(client, ground, found, { factsOf, mode: options.mode });
@@ -79,9 +79,13 @@ function alikeRows(
   factsOf: (row: PersonRow) => RowFacts,
 ): readonly { readonly treatment: Treatment; readonly same: readonly PersonRow[] }[] {
   const byFacts = new Map<string, { readonly treatment: Treatment; readonly same: PersonRow[] }>();
+  // Rows that are reached alike share one list of paths.
+  const ways = new Map<PersonRow['reached'], string>();
   for (const row of rows) {
     const facts = factsOf(row);
-    const key = factsKey(facts);
+    const way = ways.get(row.reached) ?? waysText(row);
+    ways.set(row.reached, way);
+    const key = factsKey(facts, way);
     const known = byFacts.get(key);
     if (known === undefined) byFacts.set(key, { treatment: treatmentOf(policy, facts, mode), same: [row] });
     else known.same.push(row);
@@ -186,7 +190,11 @@ async function findShells(
   const blocked: Blocked[] = [];
   const setNull = new Map<string, Decision['setNull'][number]>();
   const goes = (table: SurveyedTable): readonly PersonRow[] =>
-    table.rows.filter((row) => treatmentOf(table.policy, { ...factsOf(row), shell: shells.has(row) }, mode).action === 'delete');
+    mode !== 'delete' && !table.policy.whole.deletes
+      ? []
+      : table.rows.filter(
+          (row) => treatmentOf(table.policy, { ...factsOf(row), shell: shells.has(row) }, mode).action === 'delete',
+        );
   let candidates = new Map(found.tables.map((table) => [table.table, { table, rows: goes(table) }]));
   for (let isNew = [...candidates.values()].some(({ rows }) => rows.length > 0); isNew;) {
     isNew = false;

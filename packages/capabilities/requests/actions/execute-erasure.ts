@@ -152,10 +152,10 @@ async function retried<Result>(run: () => Promise<Result>): Promise<Result> {
 
 type Whole = { readonly stored: StoredPlan; readonly approval: Approval; readonly progress: ChunkProgress | undefined };
 
-async function runWhole(ground: ErasureGround, order: ErasureOrder, { stored, approval, progress }: Whole): Promise<ErasureRecord> {
-  const outcome = await runRecorded(
-    ground,
-    async (client) => {
+async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole): Promise<ErasureRecord> {
+  const { stored, progress } = whole;
+  const { result } = await runRecorded(ground, {
+    plan: async (client) => {
       const [, , marks] = await together(client, [
         () => prepareSession(client, ground.tenant),
         () => setLockTimeout(client),
@@ -174,30 +174,32 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, { stored, ap
         },
       };
     },
-    async (client, operation) => {
-      const record = await eraseWithin(client, ground, order, { stored, approval, progress, operation });
-      const counts = Object.fromEntries(recordCounts(record));
-      return { result: record, counts };
+    prepare: async (client, operation) => {
+      const made = await makePlan(client, ground, order, {
+        lock: true,
+        limit: rowsAtOnce(ground),
+        erasure: erasureIdOf(progress?.erasure ?? operation),
+        ...(progress === undefined ? {} : { without: new Set(progress.tables.map(({ table }) => table)) }),
+      });
+      if (progress === undefined) refuseUnfit(made, stored.hash);
+      return made;
     },
-  );
-  return outcome.result;
+    destroy: async (client, made, operation) => {
+      const record = await eraseWithin(client, ground, order, { ...whole, made, operation });
+      return { result: record, counts: Object.fromEntries(recordCounts(record)) };
+    },
+  });
+  return result;
 }
 
 async function eraseWithin(
   client: pg.ClientBase,
   ground: ErasureGround,
   order: ErasureOrder,
-  { stored, approval, progress, operation }: Whole & { readonly operation: OperationId },
+  { stored, approval, progress, made, operation }: Whole & { readonly made: MadePlan; readonly operation: OperationId },
 ): Promise<ErasureRecord> {
   const { tenant, clock, ports } = ground;
   const id = erasureIdOf(progress?.erasure ?? operation);
-  const made = await makePlan(client, ground, order, {
-    lock: true,
-    limit: rowsAtOnce(ground),
-    erasure: id,
-    ...(progress === undefined ? {} : { without: new Set(progress.tables.map(({ table }) => table)) }),
-  });
-  if (progress === undefined) refuseUnfit(made, stored.hash);
   const { found, decision, scope } = made;
   const before = await effectsAt(client, ground, 'before-rows', scope);
   const done = await carryOut(client, ground, { found, decision, keys: keysOf(ground.ledger, tenant, id) });

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { isMappable, newId, purposesOf, SafekeepError, type OutsidePlace, type Subject } from '@safekeep/core';
+import { together } from '@safekeep/postgres';
 import { formatKey, formatPerson, type Person } from '../../holds/index.ts';
 import type {
   Blocked,
@@ -82,9 +83,12 @@ export async function makePlan(
   { person, subject, mode }: ErasureOrder,
   options: SurveyOptions & { readonly erasure?: ErasureId },
 ): Promise<MadePlan> {
+  const [isFit, found] = await together(client, [
+    () => isReadCommitted(client),
+    () => survey(client, ground, { person, subject, options }),
+  ]);
   // Under REPEATABLE READ the snapshot would be older than the locks: rows added in between would survive unseen.
-  if (!(await isReadCommitted(client))) throw new SafekeepError('isolation-unfit');
-  const found = await survey(client, ground, { person, subject, options });
+  if (!isFit) throw new SafekeepError('isolation-unfit');
   const decision = await decide(client, ground, found, { mode, ledger: ground.ledger });
   const scope: ErasureScope = {
     tenant: ground.tenant,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type pg from 'pg';
 import { SafekeepError, type Subject } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
@@ -98,7 +98,6 @@ export function policies({ catalog, map, schema, mapSha256 }: Ground, table: str
 /** Which rows, in one text. A row without a key has no name that lasts, so only their number counts. */
 export function rowsFingerprint({ identity, rows, isCut }: SurveyedTable): string {
   if (identity.kind === 'place' || isCut) return `${rows.length}`;
-  const hash = createHash('sha256');
-  for (const key of rows.map((row) => JSON.stringify(row.key)).toSorted()) hash.update(`${key}\n`);
-  return hash.digest('hex');
+  const names = rows.map((row) => `${JSON.stringify(row.key)}\n`).toSorted();
+  return hash('sha256', names.join(''));
 }

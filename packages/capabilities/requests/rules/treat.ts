@@ -146,9 +146,13 @@ function partialTreatment(
   };
 }
 
+/** The paths of a row in one text, for {@link factsKey}. */
+export function waysText({ reached }: Pick<RowFacts, 'reached'>): string {
+  return reached.map(({ meaning, path }) => `${meaning} ${path}`).join('|');
+}
+
 /** Rows with the same key are treated alike: all that `treatmentOf` looks at. */
-export function factsKey({ reached, others, kept, held, shell }: RowFacts): string {
-  const ways = reached.map(({ meaning, path }) => `${meaning} ${path}`).join('|');
+export function factsKey({ others, kept, held, shell }: Omit<RowFacts, 'reached'>, ways: string): string {
   return `${held} ${shell} ${kept !== null} ${others.length === 0} ${ways}`;
 }
 

@@ -79,8 +79,9 @@ export async function loadRows(
   const { map, reach, person, now } = ground;
   const parts = identityTexts(rows.identity, 't');
   const statement = new Parameters();
-  const flags = rows.edges.map((node) => {
-    if (rows.edges.length === 1) return 'true';
+  // By which of several paths: where there is one only, a row that is found was found by it.
+  const asked = rows.edges.length === 1 ? [] : rows.edges;
+  const flags = asked.map((node) => {
     const condition = edgeCondition(reach, { node, key: person.key }, statement);
     return condition === undefined ? 'false' : `coalesce(${condition}, false)`;
   });
@@ -98,47 +99,68 @@ export async function loadRows(
     `select ${list.join(', ')} from ${quoteTable(rows.table)} as t where (${conditions.join(' or ')})${beyond}${order}${most}${lock ? ' for update of t' : ''}`,
     statement,
   );
-  return found.map((row) =>
-    rowOf(row, { parts: parts.length, edges: rows.edges, strangers, person, hasKeep: keep.length > 0, withText }),
-  );
+  const reached = reachedBy(rows.edges);
+  const reading = { parts: parts.length, flags: flags.length, strangers, person, hasKeep: keep.length > 0, withText };
+  return found.map((row) => rowOf(row, reached(row.slice(parts.length, parts.length + flags.length)), reading));
 }
+
+/** The paths by which a row is the person's. Rows that are reached alike share one list. */
+function reachedBy(edges: readonly Node[]): (flags: readonly (string | null)[]) => PersonRow['reached'] {
+  const known = new Map<string, PersonRow['reached']>();
+  return (flags) => {
+    const text = flags.join();
+    const isReached = (place: number): boolean => flags.length === 0 || flags[place] === 'true';
+    const made = known.get(text) ?? edges.flatMap(({ edge }, place) => (edge !== null && isReached(place) ? [edge] : []));
+    known.set(text, made);
+    return made;
+  };
+}
+
+const NOBODY: readonly Person[] = [];
 
 function rowOf(
   row: readonly (string | null)[],
+  reached: PersonRow['reached'],
   {
     parts,
-    edges,
+    flags,
     strangers,
     person,
     hasKeep,
     withText,
   }: {
     readonly parts: number;
-    readonly edges: readonly Node[];
+    readonly flags: number;
     readonly strangers: readonly ResolvedPath[];
     readonly person: Person;
     readonly hasKeep: boolean;
     readonly withText: boolean;
   },
 ): PersonRow {
-  const reached = edges.flatMap(({ edge }, place) => (edge !== null && row[parts + place] === 'true' ? [edge] : []));
-  const others = new Map<string, Person>();
-  for (const [place, { subject }] of strangers.entries()) {
-    // The statement selects an array of arrays of text.
-    for (const key of JSON.parse(row[parts + edges.length + place] ?? '[]') as string[][]) {
-      if (subject === person.type && key.every((part, at) => part === person.key[at])) continue;
-      others.set(JSON.stringify([subject, key]), { type: subject, key });
-    }
-  }
-  const last = parts + edges.length + strangers.length;
+  const last = parts + flags + strangers.length;
   return {
     // Columns of a key are not null.
     key: row.slice(0, parts) as RowKey,
     reached,
-    others: [...others.values()],
+    others: strangers.length === 0 ? NOBODY : othersIn(row.slice(parts + flags, last), { strangers, person }),
     kept: hasKeep && row[last] === 'true' ? { until: row[last + 1] ?? null } : null,
     text: withText ? (row.at(-1) ?? null) : null,
   };
+}
+
+function othersIn(
+  texts: readonly (string | null)[],
+  { strangers, person }: { readonly strangers: readonly ResolvedPath[]; readonly person: Person },
+): readonly Person[] {
+  const others = new Map<string, Person>();
+  for (const [place, { subject }] of strangers.entries()) {
+    // The statement selects an array of arrays of text.
+    for (const key of JSON.parse(texts[place] ?? '[]') as string[][]) {
+      if (subject === person.type && key.every((part, at) => part === person.key[at])) continue;
+      others.set(JSON.stringify([subject, key]), { type: subject, key });
+    }
+  }
+  return [...others.values()];
 }
 
 function orderOf(identity: Identity): string {
