@@ -304,17 +304,26 @@ test('an application that records an event by a name of ours is not taken for Sa
       ['attested', 'system'],
     ],
   );
-  await bench.pool.query('delete from safekeep.audit_events where leaf_index < 8; update safekeep.audit_trees set minimum_index = 8');
+  await bench.pool.query(
+    'delete from safekeep.audit_events where leaf_index < 8; update safekeep.audit_trees set minimum_index = 8',
+  );
   const [fault] = (await bench.verify()).faults;
   assert.deepEqual([fault?.code, fault?.index], ['entry-missing', 0]);
 });
 
 test('names of any length are logged and found: of rows, people and actors', async (t) => {
-  const bench = await workbench(t, { setUp: 'create table people (code text primary key, v text); create table pairs (id integer primary key, a text references people, b text references people)' });
+  const bench = await workbench(t, {
+    setUp:
+      'create table people (code text primary key, v text); create table pairs (id integer primary key, a text references people, b text references people)',
+  });
   await bench.capture(
     {
       'public.people': { audit: { writes: true }, columns: { code: personal, v: personal } },
-      'public.pairs': { of: { person: ['a -> people.code', 'b -> people.code'] }, audit: { writes: true }, columns: { id: plain, a: plain, b: plain } },
+      'public.pairs': {
+        of: { person: ['a -> people.code', 'b -> people.code'] },
+        audit: { writes: true },
+        columns: { id: plain, a: plain, b: plain },
+      },
     },
     { subjects: { person: { table: 'public.people', key: 'code' } } },
   );
@@ -328,7 +337,13 @@ test('names of any length are logged and found: of rows, people and actors', asy
     await client.query('commit');
   });
   const far = randomBytes(4800).toString('hex');
-  await recordEvent(bench.database, 'default', { kind: 'access', action: 'read', table: 'public.people', record: far, subject: `person:${far}` });
+  await recordEvent(bench.database, 'default', {
+    kind: 'access',
+    action: 'read',
+    table: 'public.people',
+    record: far,
+    subject: `person:${far}`,
+  });
   assert.equal((await bench.sequence()).events, 3);
   const { events } = await searchEvents(bench.database, 'default', { subject: `person:${far}` }, { limit: 10 });
   assert.equal(events[0]?.record, far);

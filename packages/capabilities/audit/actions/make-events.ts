@@ -3,15 +3,7 @@ import type pg from 'pg';
 import { newId, type Clock } from '@safekeep/core';
 import { actorMessage } from '@safekeep/crypto';
 import { ownerName, type KeyOwner, type SubjectKey } from '../../encryption/index.ts';
-import {
-  QUARANTINE,
-  REMAIN,
-  type Attribution,
-  type Capture,
-  type CapturedColumn,
-  type EventRow,
-  type Values,
-} from '../model.ts';
+import { QUARANTINE, REMAIN, type Attribution, type Capture, type CapturedColumn, type EventRow, type Values } from '../model.ts';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
 import { jsonbText } from '../rules/jsonb-text.ts';
@@ -443,7 +435,9 @@ function eventOf(
 
 /** Whether an actor was proven, looked at once for each proof: one transaction may have changed a million rows. */
 async function attributions(client: pg.ClientBase, rows: readonly InboxRow[]): Promise<(row: InboxRow) => Attribution> {
-  const own = await readOwnLogins(client, [...new Set(rows.flatMap((row) => (row.actor === null && row.kind !== 'change' ? (row.login ?? []) : [])))]);
+  const own = await readOwnLogins(client, [
+    ...new Set(rows.flatMap((row) => (row.actor === null && row.kind !== 'change' ? (row.login ?? []) : []))),
+  ]);
   const keys: ReadonlyMap<string, ActorBlocks> = rows.some(({ proof }) => proof !== null) ? await readActorKeys(client) : new Map();
   const known = new Map<string, boolean>();
   return (row) => {

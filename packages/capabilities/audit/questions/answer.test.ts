@@ -180,8 +180,21 @@ test('a report counts a period, its actors, its silence and its attestations, an
       at: '2026-11-02T10:00:00.000000Z',
       details: { ok: true },
     },
-    { kind: 'compliance', action: 'attested', table: null, at: '2026-11-02T11:00:00.000000Z', details: { ok: 'an application said so' } },
-    { kind: 'security', action: 'capture-broken', attribution: 'system', table: null, at: '2026-11-03T10:00:00.000000Z', details: { ok: false } },
+    {
+      kind: 'compliance',
+      action: 'attested',
+      table: null,
+      at: '2026-11-02T11:00:00.000000Z',
+      details: { ok: 'an application said so' },
+    },
+    {
+      kind: 'security',
+      action: 'capture-broken',
+      attribution: 'system',
+      table: null,
+      at: '2026-11-03T10:00:00.000000Z',
+      details: { ok: false },
+    },
   ];
   await log.write(odd.length, (index) => odd[index - EVENTS] ?? assert.fail());
   const period = { from: '2026-11-01T00:00:00.000Z', to: '2026-11-04T00:00:00.000Z', now: systemClock.now() };

@@ -6,7 +6,7 @@ import type { Commitment, CommitmentKind, Content, EventRow, Leaf, SealedBlob } 
 const LEAF_BYTES_AT_MOST = 60_000;
 const MANY_COLUMNS = ['*'];
 
-export const SALT_BYTES = 16;
+const SALT_BYTES = 16;
 export const SEED_BYTES = 16;
 const HASH_BYTES = 32;
 const LENGTH_BYTES = 4;
@@ -66,7 +66,7 @@ export function leafWith(row: Omit<EventRow, 'commitments'>, commitments: readon
 const together = Buffer.alloc(4096);
 
 /** `SHA-256(salt || bytes)`. */
-export function commit(salt: Uint8Array, bytes: Uint8Array): Buffer {
+function commit(salt: Uint8Array, bytes: Uint8Array): Buffer {
   const length = salt.length + bytes.length;
   const into = length > together.length ? Buffer.allocUnsafe(length) : together;
   into.set(salt);
@@ -76,7 +76,7 @@ export function commit(salt: Uint8Array, bytes: Uint8Array): Buffer {
 }
 
 /** What the commitment `l` is over. */
-export function linkBytes(row: Pick<EventRow, 'record' | 'subject' | 'otherSubjects'>): Buffer {
+function linkBytes(row: Pick<EventRow, 'record' | 'subject' | 'otherSubjects'>): Buffer {
   return Buffer.from(
     JSON.stringify([row.record, ...(row.subject === null ? [] : [row.subject]), ...(row.otherSubjects ?? [])]),
     'utf8',
@@ -84,7 +84,7 @@ export function linkBytes(row: Pick<EventRow, 'record' | 'subject' | 'otherSubje
 }
 
 /** What the commitment `r` is over; undefined when nothing is readable. */
-export function readableBytes(row: Pick<EventRow, 'purpose' | 'request' | 'details'>): Buffer | undefined {
+function readableBytes(row: Pick<EventRow, 'purpose' | 'request' | 'details'>): Buffer | undefined {
   if (row.purpose === null && row.request === null && row.details === null) return undefined;
   return Buffer.from(JSON.stringify([row.purpose, row.request, row.details]), 'utf8');
 }
@@ -97,10 +97,7 @@ export function blobContext(event: { readonly tenant: string; readonly id: strin
 // ---- commitments -----------------------------------------------------------------------------------------------------
 
 /** What an event says beside its leaf, as it stands in the row. */
-export type Contents = Pick<
-  EventRow,
-  'record' | 'subject' | 'otherSubjects' | 'purpose' | 'request' | 'details' | 'sealed'
->;
+export type Contents = Pick<EventRow, 'record' | 'subject' | 'otherSubjects' | 'purpose' | 'request' | 'details' | 'sealed'>;
 
 /**
  * The commitments of a stored event, each made again from what the row holds and its salt, so that an edit of either shows in the leaf. Of what
@@ -138,7 +135,7 @@ function contentsOf(row: Contents): readonly Content[] {
   if (row.record !== null || row.subject !== null) contents.push({ kind: 'l', bytes: linkBytes(row) });
   const readable = readableBytes(row);
   if (readable !== undefined) contents.push({ kind: 'r', bytes: readable });
-  for (const bytes of splitSealed(row.sealed)) contents.push({ kind: 's', bytes });
+  if (row.sealed !== null) for (const bytes of splitSealed(row.sealed)) contents.push({ kind: 's', bytes });
   return contents;
 }
 
@@ -218,13 +215,13 @@ export function writeSealed(blobs: readonly Uint8Array[]): Buffer | null {
 
 /** With the ids of their keys, which stand in the headers of the blobs. Throws `RangeError` where the bytes are none. */
 export function readSealed(sealed: Buffer | null): readonly SealedBlob[] {
-  return splitSealed(sealed).map(blobOf);
+  return sealed === null ? [] : splitSealed(sealed).map(blobOf);
 }
 
 /** Throws `RangeError` where the bytes end within a blob. */
-function splitSealed(bytes: Buffer | null): readonly Buffer[] {
+function splitSealed(bytes: Buffer): readonly Buffer[] {
   const blobs: Buffer[] = [];
-  for (let at = 0; bytes !== null && at < bytes.length;) {
+  for (let at = 0; at < bytes.length;) {
     const begin = at + LENGTH_BYTES;
     const end = begin + bytes.readUInt32BE(at);
     if (end > bytes.length) throw new RangeError('The sealed bytes end within a blob');

@@ -14,7 +14,8 @@ export function checkContents(
   const { index, record, subject, otherSubjects } = event;
   for (const { kind, salt } of commitments) {
     if (salt !== undefined) continue;
-    if (kind === 'r') faults.add('blob-missing', `What is readable of event ${index} has no salt any more, and no erasure takes it.`, index);
+    if (kind === 'r')
+      faults.add('blob-missing', `What is readable of event ${index} has no salt any more, and no erasure takes it.`, index);
     // The record of a row that others share stays theirs: what is sealed for them names it too. Sealed bytes may stay, for nobody can open them.
     if (kind === 'l' && record !== null && subject === null && otherSubjects === null)
       faults.add('blob-changed', `Event ${index}: whose record it is has no salt any more, and stands there all the same.`, index);
