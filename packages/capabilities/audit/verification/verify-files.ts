@@ -18,7 +18,11 @@ import { directoryReader, readCheckpoint, readMinimumIndex, readNoteFile } from 
 import type { LogVerification } from './model.ts';
 import { readProofExtra } from './proof-extra.ts';
 
-type Watch = { readonly progress?: (checked: number, total: number) => void };
+type Watch = {
+  /** The index below which events were dropped by policy, as whoever keeps the log has told by another way than the files. */
+  readonly toldMinimum?: number;
+  readonly progress?: (checked: number, total: number) => void;
+};
 
 /**
  * Verifies an exported log by its files alone. Trust comes from `vkey`, which came through another channel than the files.
@@ -36,7 +40,23 @@ export async function verifyDirectory(directory: string, vkey: string, watch: Wa
     faults,
     progress: (count) => watch.progress?.(count, size),
   });
+  checkWithheld({ minimumIndex, size, checked }, watch.toldMinimum ?? 0, faults);
   return verdict(faults, { started, checkpoint, checked, minimumIndex, scope: ['signature', 'tree', 'entries'] });
+}
+
+/** What the folder says of itself is not signed: whoever hands it out could withhold any beginning of the log, up to all of it. */
+function checkWithheld(
+  { minimumIndex, size, checked }: { readonly minimumIndex: number; readonly size: number; readonly checked: number },
+  told: number,
+  faults: FaultList,
+): void {
+  if (minimumIndex > told)
+    faults.add(
+      'entry-missing',
+      `Events below index ${minimumIndex} are not in the folder, and nothing that is signed says why. If whoever keeps the log has told you that they were dropped by policy, verify with --minimum-index ${minimumIndex}.`,
+      told,
+    );
+  else if (size > 0 && checked === 0) faults.add('entry-missing', `Not one of ${size} events is in the folder.`, 0);
 }
 
 /** Entries as the bundles have them. A bundle that is missing or cut shows as missing entries. */
