@@ -15,7 +15,7 @@ import { findTable, readCatalog } from '@safekeep/postgres';
 import type { Field, FieldIndex, IndexPart, PageRange } from '../model.ts';
 import { chooseIndex } from '../rules/choose-index.ts';
 import type { Frequency } from '../rules/frequency.ts';
-import { isAtLeast, refusesPlaintext } from '../rules/life.ts';
+import { isAtLeast } from '../rules/life.ts';
 import { batchPages } from '../rules/pace.ts';
 import { searchAnswers, type Answer } from '../rules/refusals.ts';
 import { createTriggers, lockToAlter, runAll, validIndexes } from '../store/definition.ts';
@@ -281,7 +281,7 @@ async function redefine(
     await change(client, known);
     const changed = await readField(client, known);
     if (changed === undefined) throw new Error('The field is not recorded any more');
-    await runAll(client, createTriggers(changed, { strict: refusesPlaintext(changed.phase) }));
+    await runAll(client, createTriggers(changed, changed.phase));
     const shown = (await listFields(client, tenant)).find(
       (each) =>
         each.mode === 'database' &&

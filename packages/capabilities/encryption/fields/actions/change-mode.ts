@@ -1,6 +1,6 @@
 import { SafekeepError, type ColumnRef } from '@safekeep/core';
 import type { Field, Mode } from '../model.ts';
-import { isAtLeast, refusesPlaintext } from '../rules/life.ts';
+import { isAtLeast } from '../rules/life.ts';
 import { createTriggers, lockToAlter, runAll } from '../store/definition.ts';
 import { findField, listFields, updateField } from '../store/records.ts';
 import { createView, dropView } from '../store/view.ts';
@@ -32,7 +32,7 @@ export async function changeMode(
     await inTransaction(ground, field, async (client) => {
       await lockToAlter(client, field);
       await dropView(client, field);
-      await runAll(client, createTriggers(field, { strict: refusesPlaintext(field.phase) }));
+      await runAll(client, createTriggers(field, field.phase));
       await updateField(client, field, { mode, at: ground.clock.now() });
       const [shown] = (await listFields(client, ground.tenant)).filter(
         (each) =>

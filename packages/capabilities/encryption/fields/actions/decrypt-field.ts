@@ -1,6 +1,6 @@
 import { SafekeepError, type ColumnRef } from '@safekeep/core';
 import type { Field } from '../model.ts';
-import { isAtLeast, refusesPlaintext } from '../rules/life.ts';
+import { isAtLeast } from '../rules/life.ts';
 import {
   addPresenceCheck,
   createLeftIndex,
@@ -56,12 +56,9 @@ async function takePlaintextAgain(ground: Ground, field: Field): Promise<Field> 
   await inTransaction(ground, field, async (client) => {
     await lockToAlter(client, field);
     await requireUnaltered(client, field);
-    await runAll(client, [
-      ...dropChecks(field),
-      ...createTriggers(field, { strict: false, wasStrict: refusesPlaintext(field.phase) }),
-    ]);
     // Readers go on taking the ciphertext until every plaintext stands; a field that never switched never did.
     const phase = isAtLeast(field.phase, 'switched') ? 'switched' : 'dual-write';
+    await runAll(client, [...dropChecks(field), ...createTriggers(field, phase)]);
     await updateField(client, field, { direction: 'out', phase, nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });
   });
   return await fresh(ground, field);

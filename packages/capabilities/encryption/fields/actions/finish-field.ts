@@ -97,7 +97,7 @@ async function refusePlaintext(ground: Ground, field: Field): Promise<void> {
       await requireUnaltered(client, field);
       const swept = await sweepOnce(client, ground, { field, pass: sealing, atMost: LOCKED_ROWS });
       if (swept.found !== swept.done || (await countLeft(client, field, 'unsealed')) > 0) return false;
-      await runAll(client, [...createTriggers(field, { strict: true }), ...dropNotNull(field)]);
+      await runAll(client, [...createTriggers(field, 'nulled'), ...dropNotNull(field)]);
       await updateField(client, field, { phase: 'nulled', nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });
       return true;
     });

@@ -471,8 +471,8 @@ export function upsertAnswer(table: Table, column: Column): Answer | undefined {
   const encrypted = formatName(encryptedName(column.name));
   return changes(
     'INSERT … ON CONFLICT DO UPDATE',
-    `SET ${plain} = EXCLUDED.${plain} is refused from finish on: the proposed row carries only the ciphertext`,
-    `write SET ${encrypted} = EXCLUDED.${encrypted}`,
+    `SET ${plain} = EXCLUDED.${plain} alone is refused from finish on: the proposed row carries only the ciphertext`,
+    `write SET ${plain} = EXCLUDED.${plain}, ${encrypted} = EXCLUDED.${encrypted}, and the columns of its indexes likewise`,
   );
 }
 
