@@ -15,7 +15,6 @@ import { findTable, readCatalog } from '@safekeep/postgres';
 import type { Field, FieldIndex, IndexPart, PageRange } from '../model.ts';
 import { chooseIndex } from '../rules/choose-index.ts';
 import type { Frequency } from '../rules/frequency.ts';
-import { isAtLeast } from '../rules/life.ts';
 import { batchPages } from '../rules/pace.ts';
 import { searchAnswers, type Answer } from '../rules/refusals.ts';
 import { createTriggers, lockToAlter, runAll, validIndexes } from '../store/definition.ts';
@@ -31,7 +30,7 @@ import {
   updateField,
 } from '../store/records.ts';
 import { countValues, readParts, readSealed, tableSize } from '../store/rows.ts';
-import { createView, dropView } from '../store/view.ts';
+import { createView, dropView, othersShown, readersOfView } from '../store/view.ts';
 import { fresh } from './encrypt-field.ts';
 import {
   inTransaction,
@@ -44,6 +43,7 @@ import {
   withLease,
   type Ground,
 } from './ground.ts';
+import { refuseReaders } from './readers-of-view.ts';
 import { compoundForms, compounding, indexing, sweep, sweepOnce, walk, type Pass } from './passes.ts';
 
 export type IndexOrder = {
@@ -87,6 +87,8 @@ export async function changeIndexes(
     const field = await fresh(ground, known);
     const plan = await planIndexes(ground, field, order);
     if (plan.made.length + plan.taken.length > 0) {
+      // An index that is made anew takes away the column of the one before.
+      if (plan.taken.length + (order.renew?.length ?? 0) > 0) await refuseReaders(ground, field);
       await agree(plan);
       await begin(ground, field, plan);
     }
@@ -276,20 +278,17 @@ async function redefine(
   const known = await fresh(ground, { id, tenant, table, column });
   await inTransaction(ground, known, async (client) => {
     await lockToAlter(client, known);
-    await dropView(client, known);
+    // Columns may go that it shows, unless others read it: those were asked for before, and what is only made comes at its end.
+    const isRead = (await readersOfView(client, known)).length > 0;
+    const kept = isRead ? [] : await dropView(client, known);
     await requireUnaltered(client, known);
     await change(client, known);
     const changed = await readField(client, known);
     if (changed === undefined) throw new Error('The field is not recorded any more');
     await runAll(client, createTriggers(changed, changed.phase));
-    const shown = (await listFields(client, tenant)).find(
-      (each) =>
-        each.mode === 'database' &&
-        isAtLeast(each.phase, 'switched') &&
-        each.table.schema === table.schema &&
-        each.table.table === table.table,
-    );
-    if (shown !== undefined) await createView(client, shown);
+    const [other] = await othersShown(client, changed);
+    const shown = changed.mode === 'database' ? changed : other;
+    if (shown !== undefined) await createView(client, shown, kept);
   });
 }
 

@@ -23,7 +23,11 @@ async function sealedOf({ ground }: Workbench, field: Field, value: string): Pro
   return sealed;
 }
 
-async function inSession<Result>({ pool, keys }: Workbench, field: Field, run: (client: pg.ClientBase) => Promise<Result>): Promise<Result> {
+async function inSession<Result>(
+  { pool, keys }: Workbench,
+  field: Field,
+  run: (client: pg.ClientBase) => Promise<Result>,
+): Promise<Result> {
   const client = await pool.connect();
   try {
     await client.query('begin');
@@ -46,7 +50,9 @@ for (const server of testServers()) {
       await pool.query('update people set email_encrypted = $1 where id = 1', [await sealedOf(bench, field, 'new1@example.org')]);
       await pool.query('update people set email_encrypted = null where id = 2');
       // The same value anew with both columns, as the SDK writes it: the plaintext stays for those who read it.
-      await pool.query(`update people set email = 'old3@example.org', email_encrypted = $1 where id = 3`, [await sealedOf(bench, field, 'old3@example.org')]);
+      await pool.query(`update people set email = 'old3@example.org', email_encrypted = $1 where id = 3`, [
+        await sealedOf(bench, field, 'old3@example.org'),
+      ]);
       // Written without a key before: the row has no ciphertext when one comes.
       await pool.query(`update people set email = 'loose@example.org' where id = 4`);
       await pool.query('update people set email_encrypted = $1 where id = 4', [await sealedOf(bench, field, 'new4@example.org')]);
@@ -84,8 +90,7 @@ for (const server of testServers()) {
       const { ground, pool } = bench;
       const order = bench.order('public.people.code', { mode: 'database' });
       const { field } = await encryptField(ground, order, agreed);
-      const upsert = (set: string) =>
-        `insert into people (id, code) values ($1, $2) on conflict (id) do update set ${set}`;
+      const upsert = (set: string) => `insert into people (id, code) values ($1, $2) on conflict (id) do update set ${set}`;
       await inSession(bench, field, async (client) => {
         await client.query(upsert('code_encrypted = excluded.code_encrypted'), [1, 'new1']);
         await client.query(upsert('code = excluded.code, code_encrypted = excluded.code_encrypted'), [2, 'new2']);

@@ -3,7 +3,15 @@ import type { Field } from '../model.ts';
 import type { Phase } from '../rules/life.ts';
 import { mayFollow } from '../rules/life.ts';
 import type { Answer } from '../rules/refusals.ts';
-import { addColumns, countCiphertext, createTriggers, lockAgainstWrites, lockToAlter, missingIndexes, runAll } from '../store/definition.ts';
+import {
+  addColumns,
+  countCiphertext,
+  createTriggers,
+  lockAgainstWrites,
+  lockToAlter,
+  missingIndexes,
+  runAll,
+} from '../store/definition.ts';
 import { findField, insertField, readField, updateField, type Change } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
 import { createView } from '../store/view.ts';

@@ -81,12 +81,20 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
     const trigger = q(objectName(name, field));
     if (name === 'card') return cardTrigger(field, trigger);
     const wanted = made[name];
-    return wanted === null ? [`drop trigger if exists ${trigger} on ${table}`] : [createTrigger(field, { ...wanted, name: trigger, strict })];
+    return wanted === null
+      ? [`drop trigger if exists ${trigger} on ${table}`]
+      : [createTrigger(field, { ...wanted, name: trigger, strict })];
   });
   return [...own, ...createIndexTriggers(field)];
 }
 
-type MadeTrigger = { readonly name: string; readonly event: string; readonly when: string; readonly action: string; readonly strict: boolean };
+type MadeTrigger = {
+  readonly name: string;
+  readonly event: string;
+  readonly when: string;
+  readonly action: string;
+  readonly strict: boolean;
+};
 
 function createTrigger(field: Field, { name, event, when, action, strict }: MadeTrigger): string {
   const call = `safekeep.seal_column(${triggerArguments(field, action, strict)})`;
@@ -102,7 +110,13 @@ function replacedAlone(field: Field): string {
 export function countCiphertext(field: Field): readonly string[] {
   const when = replacedAlone(field);
   return [
-    createTrigger(field, { name: q(objectName('both', field)), event: `update of ${q(field.column)}`, when, action: 'both', strict: false }),
+    createTrigger(field, {
+      name: q(objectName('both', field)),
+      event: `update of ${q(field.column)}`,
+      when,
+      action: 'both',
+      strict: false,
+    }),
     createTrigger(field, { name: q(objectName('replaced', field)), event: 'update', when, action: 'replaced', strict: false }),
   ];
 }
