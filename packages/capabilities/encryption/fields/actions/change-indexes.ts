@@ -114,11 +114,21 @@ async function planIndexes(ground: Ground, field: Field, order: IndexOrder): Pro
   const wanted = asked.filter((kind) => renewed.includes(kind) || !staying.some((each) => each.kind === kind));
   const absent = renew.filter((kind) => !staying.some((each) => each.kind === kind));
   if (wanted.length + absent.length > 0) await refuseUnfit(ground, field, { wanted, absent });
-  const counted = await frequenciesOf(ground, field, { kinds: wanted, parts });
-  const beside = [...others.flatMap(({ indexes }) => indexes), ...staying.filter(({ kind }) => !wanted.includes(kind))];
+  const own = staying.filter(({ kind }) => !wanted.includes(kind));
+  const isOne = own.length + wanted.length < 2;
+  const kinds: readonly IndexKind[] = isOne || wanted.includes('exact') || wanted.length === 0 ? wanted : [...wanted, 'exact'];
+  const counted = await frequenciesOf(ground, field, { kinds, parts });
+  const beside = [...others.flatMap(({ indexes }) => indexes), ...own];
   const made: FieldIndex[] = [];
   for (const kind of wanted) {
-    const chosen = chooseIndex(counted.get(kind) ?? [], { name: nameOf(field), kind, beside: [...beside, ...made], acceptLeak });
+    const together = kind === 'compound' ? undefined : { indexes: [...own, ...made], values: counted.get('exact') ?? [] };
+    const chosen = chooseIndex(counted.get(kind) ?? [], {
+      name: nameOf(field),
+      kind,
+      beside: [...beside, ...made],
+      ...(together === undefined ? {} : { together }),
+      acceptLeak,
+    });
     const version = 1 + Math.max(0, ...field.indexes.filter((each) => each.kind === kind).map((each) => each.version));
     const column = indexName(field.column, kind, version);
     made.push({ ...chosen, version, column, state: 'building', parts: kind === 'compound' ? parts : [] });
