@@ -57,7 +57,7 @@ function rowsNamed(counted: readonly Frequency[], share: number): number {
 
 /** The counts that have all but {@link LEFT_OUT} of the chance. */
 function likeliest(chances: Float64Array): Uint32Array {
-  const falling = chances.toSorted().reverse();
+  const falling = chances.toSorted().toReversed();
   let kept = 0;
   let at = 0;
   while (at < falling.length && kept < 1 - LEFT_OUT) kept += falling[at++] ?? 0;
