@@ -1107,7 +1107,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: '{field} was altered, renamed or dropped since the plan was made. What was running was rolled back, no value was lost.',
-    remedy: 'Put the column back as it was and run the same command again, or go back with `safekeep decrypt`.',
+    remedy:
+      'Put the column back as it was (a renamed column or table: ALTER TABLE … RENAME back to the name that is shown here) and run the same command again, or go back with `safekeep decrypt`.',
   },
   'field-rows-locked': {
     status: 503,

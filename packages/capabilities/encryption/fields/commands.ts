@@ -203,14 +203,21 @@ function rotate(open: OpenKeySource): Command {
         default: false,
         description: 'go on with a rotation that was interrupted, under the key that is current',
       }),
+      wait: Type.Boolean({
+        default: true,
+        description: 'no application writes the column: do not wait until each has learnt of the new key',
+      }),
     }),
     output: RotatedText,
     example: 'safekeep encrypt rotate public.patients.ssn',
-    run: async (context, { column: named, resume }) =>
+    run: async (context, { column: named, resume, wait }) =>
       await moving(context, open, async (ground) => {
         const ref = parseColumnName(named);
         const agree = () => context.confirm(`Putting ${formatColumnName(ref)} under a new key`);
-        const { field, census, currentKeyId } = await rotateField(ground, ref, { agree, resume });
+        const { field, census, currentKeyId } = await rotateField(wait ? ground : { ...ground, leaseMs: 0 }, ref, {
+          agree,
+          resume,
+        });
         return { result: { ...fieldText(field), keyId: currentKeyId, keys: census.map((each) => ({ ...each })) } };
       }),
     render: (result, ink) => `${describe(result, ink)}\nAll values are under key ${result.keyId}.`,

@@ -300,3 +300,19 @@ test('names with spaces, capitals and quotes, a composite key, an identity and a
   await decryptField(bench.ground, bench.order(name).column, agreed);
   assert.deepEqual(await rows(), before);
 });
+
+test('what a type or collation calls equal and a hash does not is told before anything is made', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create extension citext; create collation loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+      create table odd (id integer primary key, ci citext, fixed char(12), nd text collate loose);
+      insert into odd select n, 'Person' || n, 'code' || n, 'Name' || n from generate_series(1, 200) as n`,
+  });
+  const told = (pattern: RegExp) => (error: unknown) => isSafekeepError(error, 'field-unfit') && pattern.test(error.message);
+  await assert.rejects(
+    planField(bench.ground, bench.order('public.odd.ci', { search: ['exact'] })),
+    told(/search exact: .*Ann and ann/),
+  );
+  await assert.rejects(planField(bench.ground, bench.order('public.odd.nd')), told(/collation loose: .*not deterministic/));
+  const { answers } = await planField(bench.ground, bench.order('public.odd.fixed', { search: ['exact'] }));
+  assert.ok(answers.some(({ object, breaks }) => object === 'search exact' && /blanks at its end/.test(breaks)));
+});

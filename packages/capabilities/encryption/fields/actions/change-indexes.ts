@@ -83,16 +83,16 @@ export async function changeIndexes(
   // In between `finish` changes the same triggers.
   if (!['switched', 'finished'].includes(known.phase))
     throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
-  return await withLease(ground, known, async () => {
-    const field = await fresh(ground, known);
-    const plan = await planIndexes(ground, field, order);
+  return await withLease(ground, known, async (held) => {
+    const field = await fresh(held, known);
+    const plan = await planIndexes(held, field, order);
     if (plan.made.length + plan.taken.length > 0) {
       // An index that is made anew takes away the column of the one before.
-      if (plan.taken.length + (order.renew?.length ?? 0) > 0) await refuseReaders(ground, field);
+      if (plan.taken.length + (order.renew?.length ?? 0) > 0) await refuseReaders(held, field);
       await agree(plan);
-      await begin(ground, field, plan);
+      await begin(held, field, plan);
     }
-    return await advance(ground, field);
+    return await advance(held, field);
   });
 }
 

@@ -30,17 +30,17 @@ export async function changeMode(
   if (mode === 'client' && (await reading(ground, (client) => othersShown(client, known))).length === 0)
     await refuseReaders(ground, known);
   await agree(known);
-  return await withLease(ground, known, async () => {
-    const field: Field = { ...(await fresh(ground, known)), mode };
-    await inTransaction(ground, field, async (client) => {
+  return await withLease(ground, known, async (held) => {
+    const field: Field = { ...(await fresh(held, known)), mode };
+    await inTransaction(held, field, async (client) => {
       await lockToAlter(client, field);
       await runAll(client, createTriggers(field, field.phase));
-      await updateField(client, field, { mode, at: ground.clock.now() });
+      await updateField(client, field, { mode, at: held.clock.now() });
       const [other] = await othersShown(client, field);
       const shown = mode === 'database' ? field : other;
       if (shown === undefined) await dropView(client, field);
       else await createView(client, shown);
     });
-    return await fresh(ground, field);
+    return await fresh(held, field);
   });
 }

@@ -37,16 +37,16 @@ export async function decryptField(ground: Ground, column: ColumnRef, agree: (fi
   await refuseInCompound(ground, known);
   await refuseReaders(ground, known);
   await agree(known);
-  return await withLease(ground, known, async () => {
-    const field = await fresh(ground, known);
+  return await withLease(ground, known, async (held) => {
+    const field = await fresh(held, known);
     if (field.phase === 'planned') {
-      await inTransaction(ground, field, (client) => deleteField(client, field));
+      await inTransaction(held, field, (client) => deleteField(client, field));
       return { ...field, direction: 'out' };
     }
-    const loose = await takePlaintextAgain(ground, field);
-    await giveBack(ground, loose);
-    const counted = await fresh(ground, loose);
-    await takeOut(ground, loose);
+    const loose = await takePlaintextAgain(held, field);
+    await giveBack(held, loose);
+    const counted = await fresh(held, loose);
+    await takeOut(held, loose);
     return { ...counted, phase: 'planned' };
   });
 }

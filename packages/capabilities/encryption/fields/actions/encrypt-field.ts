@@ -36,7 +36,7 @@ export async function encryptField(
   const known = await reading(ground, (client) => findField(client, ground.tenant, order.column));
   if (known !== undefined) {
     if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
-    return { field: await withLease(ground, known, () => advance(ground, known, order.until)), answers: [] };
+    return { field: await withLease(ground, known, (held) => advance(held, known, order.until)), answers: [] };
   }
   const plan = await planField(ground, order);
   await agree(plan);
@@ -45,7 +45,7 @@ export async function encryptField(
     await insertField(client, plan.field, ground.clock.now());
     return plan.field;
   });
-  return { field: await withLease(ground, field, () => advance(ground, field, order.until)), answers: plan.answers };
+  return { field: await withLease(ground, field, (held) => advance(held, field, order.until)), answers: plan.answers };
 }
 
 /** One committed step after the other. Each reads the record anew: what it says is what was committed. */

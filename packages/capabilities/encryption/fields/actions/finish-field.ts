@@ -36,12 +36,12 @@ export async function finishField(ground: Ground, column: ColumnRef, agree: (fie
   if (!isAtLeast(known.phase, 'switched'))
     throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
   if (known.phase !== 'finished') await agree(known);
-  const field = await withLease(ground, known, async () => {
-    for (let at = await fresh(ground, known); ; at = await fresh(ground, at)) {
-      ground.observe('phase', at, { done: at.done, total: at.total });
+  const field = await withLease(ground, known, async (held) => {
+    for (let at = await fresh(held, known); ; at = await fresh(held, at)) {
+      held.observe('phase', at, { done: at.done, total: at.total });
       const step = STEPS[at.phase];
       if (step === undefined) return at;
-      await step(ground, at);
+      await step(held, at);
     }
   });
   return {

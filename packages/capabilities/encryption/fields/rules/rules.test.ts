@@ -216,10 +216,10 @@ test('a function counts as a reader of a column when its source names table and 
 });
 
 test('the residue names replicas, slots and archives only where there are some, and the log always', () => {
-  const none = residueOf({ replicas: 0, slots: [], archiving: false, deadRows: 0, statistics: false }).join('\n');
+  const none = residueOf({ replicas: 0, slots: [], archiving: false, deadRows: 0, statistics: false, audited: false }).join('\n');
   assert.match(none, /write-ahead log/);
   assert.doesNotMatch(none, /replica|slot|archived|pg_stats/);
-  const all = residueOf({ replicas: 2, slots: ['cdc'], archiving: true, deadRows: 12, statistics: true }).join('\n');
+  const all = residueOf({ replicas: 2, slots: ['cdc'], archiving: true, deadRows: 12, statistics: true, audited: true }).join('\n');
   assert.match(all, /2 replica[^]*cdc/);
   assert.match(all, /archived/);
   assert.match(all, /pg_stats/);

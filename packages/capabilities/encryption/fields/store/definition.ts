@@ -263,10 +263,13 @@ export async function lockToAlter(client: pg.ClientBase, field: Field): Promise<
   await client.query(`lock table only ${qualified(field.table)} in access exclusive mode`);
 }
 
-/** Clears what the planner's statistics show of the plaintext, and gives back the dead rows that hold it. */
+/**
+ * Clears what the planner's statistics show of the plaintext, those of expressions over it and of several columns too, and gives
+ * back the dead rows that hold it.
+ */
 export function forget(field: Field): readonly string[] {
-  const { table, column } = namesOf(field);
-  return [`vacuum ${table}`, `analyze ${table} (${column})`];
+  const { table } = namesOf(field);
+  return [`vacuum ${table}`, `analyze ${table}`];
 }
 
 /** The column's type as it stands now; null when it is gone. A change meanwhile stops the work before it writes anything. */
