@@ -293,7 +293,7 @@ export const catalogue = {
     exit: 2,
     text: '{name} is not the name of a {kind}: {reason}.',
     remedy:
-      'Write schema.table or schema.table.column (public. may be left out), each part that has capitals, blanks, dots or quotes in double quotes: public."Patient files".',
+      'Write schema.table or schema.table.column (public. may be left out), each part that has capitals, blanks, dots or quotes in double quotes: public."Patient files". A shell takes these away: put single quotes around the whole.',
   },
   'catalog-unsettled': {
     status: 503,

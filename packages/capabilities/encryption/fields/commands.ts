@@ -9,6 +9,7 @@ import {
   parseColumnName,
   SafekeepError,
   searchKinds,
+  shellWord,
   type ColumnRef,
   type MappedColumn,
   type SearchKind,
@@ -306,7 +307,7 @@ async function searchedBy(context: CommandContext, ground: Ground, { ref, order 
   if (waiting.length === 0) return await changeIndexes(ground, ref, { ...order, agree });
   // What is written in plaintext only would not be found: that search comes when all plaintext is gone.
   context.say(
-    `${formatColumnName(ref)} can be searched with ${searchWith?.join(', ') ?? ''} once all are finished. Then run the same command again; first ${waiting.map((name) => `safekeep encrypt finish ${name}`).join(', ')}.`,
+    `${formatColumnName(ref)} can be searched with ${searchWith?.join(', ') ?? ''} once all are finished. Then run the same command again; first ${waiting.map((name) => `safekeep encrypt finish ${shellWord(name)}`).join(', ')}.`,
   );
   return await changeIndexes(ground, ref, { ...own, agree });
 }
@@ -410,7 +411,7 @@ function searches({ search }: Frozen<Pick<DoneText, 'search'>>, ink: Ink): reado
 function renderDone(result: Frozen<DoneText>, ink: Ink): string {
   const next =
     result.phase === 'switched'
-      ? `Readers take the ciphertext in ${result.encryptedColumn}; the plaintext still stands. When every application goes through the SDK or the view:\n  safekeep encrypt finish ${result.field}`
+      ? `Readers take the ciphertext in ${result.encryptedColumn}; the plaintext still stands. When every application goes through the SDK or the view:\n  safekeep encrypt finish ${shellWord(result.field)}`
       : result.phase === 'dual-write'
         ? `Columns and triggers stand. Seal the rows from SQL, or run the same command without --prepare.`
         : '';

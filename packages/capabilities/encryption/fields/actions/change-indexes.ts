@@ -5,6 +5,7 @@ import {
   formatColumnName,
   indexName,
   SafekeepError,
+  shellWord,
   searchFits,
   searchKinds,
   type ColumnRef,
@@ -172,9 +173,10 @@ function unfitForCompound(field: Field, owner: Field): string | null {
     return `values of type ${field.columnType} cannot be found that way. What to do: leave it out`;
   if (field.direction === 'out')
     return 'it is on its way back to plaintext. What to do: let decrypt come to its end, or leave it out';
-  if (field.phase !== 'finished') return `its plaintext still stands. What to do first: safekeep encrypt finish ${nameOf(field)}`;
+  if (field.phase !== 'finished')
+    return `its plaintext still stands. What to do first: safekeep encrypt finish ${shellWord(nameOf(field))}`;
   if (field.mode !== owner.mode)
-    return `its keys are in other hands (${field.mode} mode). What to do first: safekeep encrypt ${nameOf(field)} --mode ${owner.mode}`;
+    return `its keys are in other hands (${field.mode} mode). What to do first: safekeep encrypt ${shellWord(nameOf(field))} --mode ${owner.mode}`;
   return null;
 }
 
