@@ -139,7 +139,7 @@ export async function refuseWhileEncrypted(database: Database, tenant: string): 
       return {
         target: formatTableName(table),
         reason: `${name} is encrypted`,
-        remedy: `Bring its plaintext back: \`safekeep decrypt ${name}\`.`,
+        remedy: `Bring its plaintext back: \`safekeep decrypt ${shellWord(name)}\`.`,
       };
     });
   });
