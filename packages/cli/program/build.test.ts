@@ -15,7 +15,8 @@ test('every command asks for each flag that it cannot do without, and its help s
       () => program.parse([...command.name.split(' '), ...positionals], { from: 'user' }),
       (error) => {
         assert.ok(isSafekeepError(error, 'usage'), command.name);
-        for (const [key] of required) assert.ok(error.message.includes(`${flagOf(key)} is missing`), `${command.name} ${key}: ${error.message}`);
+        for (const [key] of required)
+          assert.ok(error.message.includes(`${flagOf(key)} is missing`), `${command.name} ${key}: ${error.message}`);
         return true;
       },
     );

@@ -113,7 +113,8 @@ class Walk {
       const disorder = this.#intents.note(entry);
       if (disorder !== undefined) this.fault('order-wrong', disorder);
     }
-    if (this.#key !== undefined && !isTagged(line, this.#key)) this.fault('tag-wrong', 'it was written without the key of the ledger');
+    if (this.#key !== undefined && !isTagged(line, this.#key))
+      this.fault('tag-wrong', 'it was written without the key of the ledger');
   }
 
   #checkpoint(

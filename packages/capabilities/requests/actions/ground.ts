@@ -1,4 +1,13 @@
-import { codeOf, indexSchema, isSafekeepError, SafekeepError, type Clock, type DataMap, type SchemaIndex, type Subject } from '@safekeep/core';
+import {
+  codeOf,
+  indexSchema,
+  isSafekeepError,
+  SafekeepError,
+  type Clock,
+  type DataMap,
+  type SchemaIndex,
+  type Subject,
+} from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
 import { readCatalog, type Catalog, type Database } from '@safekeep/postgres';
 import { parseKey, type Person } from '../../holds/index.ts';

@@ -39,7 +39,13 @@ async function restored(t: Parameters<typeof workbench>[0]): Promise<Workbench &
 /** Changes lines of the newest segment and makes the chain anew, as somebody does who may write the file but has no key. */
 async function forge({ folder }: Workbench, change: (lines: string[]) => string[]): Promise<void> {
   const directory = join(folder, 'ledger');
-  const path = join(directory, (await readdir(directory)).filter((name) => name.endsWith('.ndjson')).toSorted().at(-1) ?? '');
+  const path = join(
+    directory,
+    (await readdir(directory))
+      .filter((name) => name.endsWith('.ndjson'))
+      .toSorted()
+      .at(-1) ?? '',
+  );
   let previous = '0'.repeat(64);
   const chained = change((await readFile(path, 'utf8')).trimEnd().split('\n')).map((text, place) => {
     const { entry, tag } = JSON.parse(text);
@@ -84,14 +90,18 @@ test('nobody is left there because of a ledger that was cut: its second copy kno
   await bench.erase('person:1', 'anonymise', { ...bench.ground, ledger });
   await bench.restore();
   await forge(bench, (lines) => lines.slice(0, -2));
-  await assert.rejects(replayLedger({ ...bench.ground, ledger }, { plan: true, by: 'ann' }), { code: 'ledger-broken', message: /copy-ahead/ });
+  await assert.rejects(replayLedger({ ...bench.ground, ledger }, { plan: true, by: 'ann' }), {
+    code: 'ledger-broken',
+    message: /copy-ahead/,
+  });
 });
 
 test('one who cannot be planned does not keep the others there, and the answer tells how far the ledger reaches', async (t) => {
   const bench = await restored(t);
   for (const person of ['person:1', 'person:2', 'person:3']) await bench.erase(person);
   await bench.restore();
-  await bench.pool.query(`create function public.refuse() returns trigger language plpgsql as $$ begin if old.id = 1 then raise exception 'no' using errcode = 'XX001'; end if; return new; end $$;
+  await bench.pool
+    .query(`create function public.refuse() returns trigger language plpgsql as $$ begin if old.id = 1 then raise exception 'no' using errcode = 'XX001'; end if; return new; end $$;
     create trigger refuse before update on public.people for each row execute function public.refuse()`);
   const { persons, until, otherLedgers } = await replay(bench);
   assert.deepEqual(
