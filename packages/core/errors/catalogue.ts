@@ -325,7 +325,7 @@ export const catalogue = {
     status: 500,
     exit: 1,
     text: 'Migration {version} {direction} failed and was rolled back: {reason}',
-    remedy: 'The schema stands at {current}. Mend the cause and run `safekeep migrate up` again.',
+    remedy: 'The schema stands at {current}. Mend the cause and run the same command again.',
   },
   'migration-pending': {
     status: 503,
@@ -1249,6 +1249,19 @@ export const catalogue = {
     exit: 1,
     text: 'The events of {partition} were not dropped: hold {hold} concerns that time.',
     remedy: 'Look at it with `safekeep hold history {hold}`. Once it is released, run the command again.',
+  },
+  'audit-checkpoint-missing': {
+    status: 409,
+    exit: 1,
+    text: 'The home has no checkpoint of the log {origin}. Nothing was signed: what stands in the database may be another history than was signed before.',
+    remedy:
+      'Use the home that signs this log, or put its folder `audit` back. If that is lost, run `safekeep audit acknowledge --reason TEXT --checkpoint FILE` with the newest checkpoint that somebody else holds.',
+  },
+  'checkpoint-foreign': {
+    status: 422,
+    exit: 1,
+    text: 'The log {origin} in the database does not begin with the {size} event(s) of this checkpoint. Nothing was taken over.',
+    remedy: 'Keep a copy of the database: this is evidence. `safekeep audit verify` names what differs.',
   },
   'audit-log-empty': {
     status: 404,

@@ -52,7 +52,11 @@ async function bench(t: TestContext) {
   const run = async (name: string, input: object = {}, changes: Partial<CommandContext> = {}) => {
     const command: Command = capability.commands.find((each) => each.name === name) ?? assert.fail(name);
     const { result, ok } = await command.run({ ...context, ...changes }, input as never);
-    return { result: JSON.parse(JSON.stringify(result)), ok: ok !== false, text: command.render(result as never, INK) };
+    return {
+      result: JSON.parse(JSON.stringify(result)),
+      ok: ok !== false,
+      text: command.render(result as never, INK, {} as never),
+    };
   };
   const verify = async (full = true) => {
     const { result, ok } = await run('audit verify', { full });
@@ -141,17 +145,16 @@ test('edited events are named by their index with what to do, and the sequencer 
 test('what is sealed, or its salt, is not to be exchanged unseen', async (t) => {
   const { verify, pool } = await bench(t);
   await verify(false);
-  const attacks: readonly (readonly [string, string])[] = [
-    ['sealed = set_byte(sealed, octet_length(sealed) - 1, get_byte(sealed, octet_length(sealed) - 1) # 1)', 'blob-changed 4'],
-    ['salts = set_byte(salts, 40, get_byte(salts, 40) # 1)', 'blob-changed 4'],
-    ['sealed = null', 'blob-missing 4'],
+  const attacks = [
+    'sealed = set_byte(sealed, octet_length(sealed) - 1, get_byte(sealed, octet_length(sealed) - 1) # 1)',
+    'commitments = set_byte(commitments, 4, get_byte(commitments, 4) # 1)',
+    'sealed = null',
   ];
-  for (const [change, told] of attacks) {
+  for (const change of attacks) {
     await pool.query(
       `create table public.saved as table safekeep.audit_events; update safekeep.audit_events set ${change} where leaf_index = 4`,
     );
-    assert.deepEqual(await verify(false), []);
-    assert.deepEqual((await verify())[0], told, change);
+    assert.deepEqual(await verify(false), ['entry-changed 4'], change);
     await pool.query(
       'truncate safekeep.audit_events; insert into safekeep.audit_events table public.saved; drop table public.saved',
     );
@@ -331,5 +334,5 @@ test('a witness countersigns what follows from what it has seen, is kept in the 
   await pool.query(
     `delete from safekeep.audit_checkpoints; delete from safekeep.audit_tiles; delete from safekeep.audit_trees; truncate safekeep.audit_events`,
   );
-  assert.deepEqual(await verify(false), ['log-rolled-back', 'log-rolled-back']);
+  assert.deepEqual(await verify(false), ['log-rolled-back']);
 });

@@ -20,13 +20,14 @@ import {
 } from '../../plan/index.ts';
 import { sequence, type SequencerGround } from '../actions/sequence.ts';
 import { auditCapture } from '../contributors/capture.ts';
-import { lastCheckpoint } from '../files/last-checkpoint.ts';
+import { lastCheckpoint, ownersOfLogs } from '../files/last-checkpoint.ts';
 import { auditKeys } from '../keys/audit-keys.ts';
 import { fileRing } from './file-ring.ts';
 import type { EventRow, Sequenced } from '../model.ts';
 import { blobContext, readSealed } from '../rules/leaf.ts';
 import { openEvents } from '../store/event-values.ts';
 import { EVENT_COLUMNS } from '../store/events.ts';
+import { keptCheckpoints } from '../verification/log-files.ts';
 import type { LogVerification } from '../verification/model.ts';
 import { verifyDatabase } from '../verification/verify-database.ts';
 
@@ -58,7 +59,8 @@ export type Workbench = TestDatabase & {
   readonly opened: (event: EventRow) => Promise<readonly Blob[]>;
 };
 
-type Blob = { readonly record: string | null; readonly subject?: string; readonly old?: object; readonly new?: object };
+type Blob = { readonly record: string | null; readonly old?: object; readonly new?: object };
+type Inside = readonly [record: string | null, old: object | null, made: object | null];
 
 export async function workbench(
   t: Ending,
@@ -112,12 +114,12 @@ export async function workbench(
     },
     forgetKeys: () => ring.forget(),
     sequence: (more = {}) => sequence({ ...sequencer, ...more }),
-    verify: () =>
-      verifyDatabase(bench.database, {
+    verify: async () =>
+      await verifyDatabase(bench.database, {
         tenant: 'default',
         verifierKey: sequencer.signer.verifierKey,
-        outside: [],
-        owners: new Map(),
+        outside: await keptCheckpoints(home, 'default'),
+        owners: await ownersOfLogs(home),
         cosigned: [],
         wanted: [],
         full: true,
@@ -143,7 +145,8 @@ export async function workbench(
         const key = found.get(keyId);
         if (key === undefined || key === 'erased') return [];
         // What makeEvents sealed.
-        return [JSON.parse(key.open(bytes, blobContext(event, place)).toString('utf8')) as Blob];
+        const [record, before, after] = JSON.parse(key.open(bytes, blobContext(event, place)).toString('utf8')) as Inside;
+        return [{ record, ...(before && { old: before }), ...(after && { new: after }) }];
       });
     },
   };

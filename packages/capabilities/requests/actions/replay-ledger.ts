@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { isSafekeepError, type Subject } from '@safekeep/core';
+import type { Subject } from '@safekeep/core';
 import { formatPerson, type Person } from '../../holds/index.ts';
-import type { NewEntry } from '../../ledger/index.ts';
+import { verifyRecorded, type NewEntry } from '../../ledger/index.ts';
 import type { ErasureMode, ReplayText } from '../model.ts';
 import { tenantColumnOf } from '../rules/graph.ts';
 import { isMask } from '../rules/masks.ts';
@@ -12,7 +12,8 @@ import { inTransaction } from '../store/session.ts';
 import { everyPerson } from '../store/people.ts';
 import { decide, personMark } from './decide.ts';
 import { executeErasure } from './execute-erasure.ts';
-import { rowsAtOnce, type ErasureGround } from './ground.ts';
+import { ownFault, rowsAtOnce, type ErasureGround } from './ground.ts';
+import { areMasks } from './masked-people.ts';
 import { marksOf, readSequenceIds, tellingColumns } from './marks.ts';
 import { planErasure } from './plan-erasure.ts';
 import { policies, survey } from './survey.ts';
@@ -39,11 +40,14 @@ type Match = { readonly person: Person; readonly subject: Subject; readonly past
  * together with a value of their own (or the id of their encryption key): whoever was given the same number since, matches
  * nothing. One who was erased in this very database is back where their rows have something else than the masks: a table may
  * have been restored alone. Sequences are moved past every number that was given out before.
+ *
+ * Nobody is erased because of a ledger that does not stand up to its witnesses: throws `ledger-broken`.
  */
 export async function replayLedger(
   ground: ErasureGround,
   options: { readonly plan: boolean; readonly by: string },
 ): Promise<ReplayText> {
+  const { until, heads } = await verifyRecorded(ground);
   const { past, sequences } = await readPast(ground);
   const matches = await findReturned(ground, past);
   const persons: ReplayText['persons'] = [];
@@ -59,7 +63,7 @@ export async function replayLedger(
         advanced.push(name);
     }
   }
-  return { erasures: past.byMark.size, persons, sequences: advanced };
+  return { erasures: past.byMark.size, until, otherLedgers: heads.others, persons, sequences: advanced };
 }
 
 /** Everything of the ledger that was done, whether or not this database knows it. */
@@ -125,7 +129,11 @@ async function findReturned(ground: ErasureGround, { byMark, byErasure }: PastEr
             const past = byMark.get(mark ?? '') ?? byErasure.get(here?.erasure ?? '');
             if (past === undefined) continue;
             if (mark !== undefined) found.push({ person, subject, past });
-            else if (here !== undefined && (here.isHeld || keyIds.length === 0) && areMasks(ground, subject, { columns, values }))
+            else if (
+              here !== undefined &&
+              (here.isHeld || keyIds.length === 0) &&
+              areMasks(ground, subject.table, { columns, values })
+            )
               masked.push({ person, subject, past, erasure: here.erasure });
           }
         }
@@ -154,19 +162,6 @@ function maskedValues(
     return choice === undefined || choice.candidates.some((write) => isMask(write, value)) ? null : value;
   });
   return { columns, values: told, keyIds: [] };
-}
-
-/** Nobody stands behind a row whose telling values are masks. Somebody who was given the number of a row that is gone has others. */
-function areMasks(ground: ErasureGround, subject: Subject, { columns, values }: Telling): boolean {
-  const choices = new Map(policies(ground, subject.table).whole.choices.map((choice) => [choice.column, choice]));
-  const { facts } = policies(ground, subject.table);
-  const times = new Set(facts.columns.filter(({ baseType }) => baseType.startsWith('timestamp')).map(({ name }) => name));
-  const masked = columns.flatMap((column, place) => {
-    const choice = choices.get(column);
-    // The server writes a time otherwise than the map does.
-    return choice === undefined || times.has(column) ? [] : [{ choice, value: values[place] ?? null }];
-  });
-  return masked.length > 0 && masked.every(({ choice, value }) => choice.candidates.some((write) => isMask(write, value)));
 }
 
 /** A table that was restored alone has the person's old rows, though their own row is masked. */
@@ -205,16 +200,15 @@ async function replayOne(
   { person, subject, past }: Match,
   { plan, by }: { readonly plan: boolean; readonly by: string },
 ): Promise<ReplayText['persons'][number]> {
-  const made = await planErasure(ground, { person, subject, mode: past.mode }, 'ledger replay');
-  const rows = made.estimate.rows;
-  const text = { subject: formatPerson(person), erasedAt: past.at, operation: past.operation, rows };
-  if (plan) return { ...text, state: 'planned', error: null };
+  const text = { subject: formatPerson(person), erasedAt: past.at, operation: past.operation, rows: 0 };
   try {
+    const made = await planErasure(ground, { person, subject, mode: past.mode }, 'ledger replay');
+    text.rows = made.estimate.rows;
+    if (plan) return { ...text, state: 'planned', error: null };
     const done = await executeErasure({ ...ground, approval: 'any' }, { person, subject }, { hash: made.hash, by });
     await ground.ledger.append(past.entry);
     return { ...text, state: done.state, error: null };
   } catch (error) {
-    if (!isSafekeepError(error)) throw error;
-    return { ...text, state: 'failed', error: error.code };
+    return { ...text, state: 'failed', error: ownFault(error) };
   }
 }
