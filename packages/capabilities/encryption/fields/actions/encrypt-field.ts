@@ -123,7 +123,7 @@ async function switchReaders(ground: Ground, field: Field): Promise<void> {
         await requireUnaltered(client, field);
         const { found, done } = await sweepOnce(client, ground, { field, pass: sealing, atMost: LOCKED_ROWS });
         if (found !== done || (await countLeft(client, field, 'unsealed')) > 0) throw new NotYet();
-        await runAll(client, countCiphertext(field));
+        await runAll(client, countCiphertext(field, 'switched'));
         if (field.mode === 'database') await createView(client, field);
         await updateField(client, field, { phase: 'switched', at: ground.clock.now() });
       }),

@@ -30,7 +30,9 @@ export function dropColumns(field: Field): readonly string[] {
   return [`alter table ${table} ${[encrypted, ...indexes].map((column) => `drop column if exists ${column}`).join(', ')}`];
 }
 
-const TRIGGERS = ['card', 'insert', 'update', 'both', 'replaced', 'cleared', 'keep'] as const;
+const TRIGGERS = ['card', 'insert', 'update', 'cleared', 'keep'] as const;
+/** See {@link countCiphertext}. */
+const ALONE = ['both', 'replaced'] as const;
 
 /**
  * How writes are taken from this phase on. While plaintext is taken, both stand side by side: who writes plaintext without a key
@@ -42,9 +44,6 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
   const { table, column, encrypted } = namesOf(field);
   const plainChanged = `pg_catalog.record_image_ne(row(old.${column}), row(new.${column}))`;
   const sealedChanged = `pg_catalog.record_image_ne(row(old.${encrypted}), row(new.${encrypted}))`;
-  // Ciphertext alone was written, or taken away: it is what counts, and the plaintext beside it is old. Until readers take it, a row
-  // that had none is being sealed by somebody.
-  const replaced = `${replacedAlone(field)}${isAtLeast(phase, 'switched') ? '' : ` and old.${encrypted} is not null`}`;
   const made: Record<
     Exclude<(typeof TRIGGERS)[number], 'card'>,
     { readonly event: string; readonly when: string; readonly action: string } | null
@@ -62,10 +61,6 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
           when: `${plainChanged} and not (${sealedChanged})${field.mode === 'client' ? ` and new.${encrypted} is not null` : ''}`,
           action: 'seal',
         },
-    // `both` says to `replaced`, which comes after it for the same row, that the statement names the plaintext too: a value that is
-    // written again as it was keeps it.
-    both: { event: `update of ${column}`, when: replaced, action: 'both' },
-    replaced: { event: 'update', when: replaced, action: 'replaced' },
     cleared: field.indexes.every(({ kind }) => kind === 'compound')
       ? null
       : { event: 'update', when: `${sealedChanged} and new.${encrypted} is null`, action: 'cleared' },
@@ -85,7 +80,7 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
       ? [`drop trigger if exists ${trigger} on ${table}`]
       : [createTrigger(field, { ...wanted, name: trigger, strict })];
   });
-  return [...own, ...createIndexTriggers(field)];
+  return [...own, ...countCiphertext(field, phase), ...createIndexTriggers(field)];
 }
 
 type MadeTrigger = {
@@ -101,24 +96,25 @@ function createTrigger(field: Field, { name, event, when, action, strict }: Made
   return `create or replace trigger ${name} before ${event} on ${namesOf(field).table} for each row when ((${when}) and ${NOT_THE_ENGINE}) execute function ${call}`;
 }
 
-function replacedAlone(field: Field): string {
+/**
+ * Where ciphertext alone was written, or taken away, it is what counts, and the plaintext beside it is old. Until readers take it, a
+ * row that had none is being sealed by somebody. `both` says to `replaced`, which comes after it for the same row, that the statement
+ * names the plaintext too: a value that is written again as it was keeps it. Nothing is dropped, so readers need not wait.
+ */
+export function countCiphertext(field: Field, phase: Phase): readonly string[] {
   const { column, encrypted } = namesOf(field);
-  return `pg_catalog.record_image_ne(row(old.${encrypted}), row(new.${encrypted})) and new.${column} is not null and not pg_catalog.record_image_ne(row(old.${column}), row(new.${column}))`;
-}
-
-/** Where readers take the ciphertext: it counts whatever stood there before. Nothing is dropped, so readers need not wait. */
-export function countCiphertext(field: Field): readonly string[] {
-  const when = replacedAlone(field);
-  return [
+  const changed = (name: string): string => `pg_catalog.record_image_ne(row(old.${name}), row(new.${name}))`;
+  const before = isAtLeast(phase, 'switched') ? '' : ` and old.${encrypted} is not null`;
+  const when = `${changed(encrypted)} and new.${column} is not null and not ${changed(column)}${before}`;
+  return ALONE.map((action) =>
     createTrigger(field, {
-      name: q(objectName('both', field)),
-      event: `update of ${q(field.column)}`,
+      name: q(objectName(action, field)),
+      event: action === 'both' ? `update of ${column}` : 'update',
       when,
-      action: 'both',
-      strict: false,
+      action,
+      strict: refusesPlaintext(phase),
     }),
-    createTrigger(field, { name: q(objectName('replaced', field)), event: 'update', when, action: 'replaced', strict: false }),
-  ];
+  );
 }
 
 /** Comes before those that seal, in the order of their names. In client mode the SDK checks. */
@@ -147,7 +143,7 @@ function triggerArguments(field: Field, action: string, strict: boolean): string
 export function dropTriggers(field: Field): readonly string[] {
   const { table } = namesOf(field);
   return [
-    ...TRIGGERS.map((name) => `drop trigger if exists ${q(objectName(name, field))} on ${table}`),
+    ...[...TRIGGERS, ...ALONE].map((name) => `drop trigger if exists ${q(objectName(name, field))} on ${table}`),
     ...dropIndexTriggers(field),
   ];
 }
