@@ -276,7 +276,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   'P0001': 'A trigger raises an error: change it so that it lets erasure through, or keep the row with on_erasure.',
   '23503': 'A row that stays refers to what would be deleted: anonymise instead, or put that table into the map.',
   '23514': 'Say in the map what erasure writes so that the check takes it: erase: { replace: … }.',
-  '23505': 'The column is unique: leave its erase out, and each row gets a mask of its own.',
+  '23P01': 'An EXCLUDE constraint compares the masks: let the column be null, or say what erasure writes there.',
+  '23505': 'The column is unique and no mask is free: widen its type, or let it be null.',
 };
 
 /** What a person who approves wants to know beside: triggers that fire, missing indexes, views that keep copies, servers that do. */
