@@ -325,7 +325,7 @@ export const catalogue = {
     status: 500,
     exit: 1,
     text: 'Migration {version} {direction} failed and was rolled back: {reason}',
-    remedy: 'The schema stands at {current}. Mend the cause and run `safekeep migrate up` again.',
+    remedy: 'The schema stands at {current}. Mend the cause and run the same command again.',
   },
   'migration-pending': {
     status: 503,
