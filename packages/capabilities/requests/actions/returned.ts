@@ -170,11 +170,7 @@ async function hasUnmasked(ground: ErasureGround, { person, subject }: Match): P
   );
 }
 
-export async function keyIdsOf(
-  client: pg.ClientBase,
-  { ports, tenant }: ErasureGround,
-  person: Person,
-): Promise<readonly string[]> {
+async function keyIdsOf(client: pg.ClientBase, { ports, tenant }: ErasureGround, person: Person): Promise<readonly string[]> {
   const ids: string[] = [];
   for (const { subjectKeyId } of ports.participants) {
     const id = await subjectKeyId?.(client, { tenant, person });
