@@ -328,8 +328,8 @@ test('a table that was restored alone brings nobody back: the replay looks at th
   assert.deepEqual(
     unasked.persons.map(({ subject, state }) => [subject, state]),
     [
-      ['patient:42', 'done'],
       ['patient:44', 'ambiguous'],
+      ['patient:42', 'done'],
     ],
     'whose own row has values again may have come back',
   );

@@ -16,8 +16,23 @@ type Marking = Pick<ErasureGround, 'ledger' | 'tenant'>;
  * values. How many of them must be the same is for `returned.ts` to say.
  */
 export async function identityMarks(client: pg.ClientBase, ground: ErasureGround, order: Known): Promise<string[]> {
+  const byValue = await valueMarks(client, ground, order);
+  const marks: string[] = [];
+  for (const { subjectKeyId } of ground.ports.participants) {
+    const id = await subjectKeyId?.(client, { tenant: ground.tenant, person: order.person });
+    if (id !== null && id !== undefined) marks.push(keyMark(ground, order, id));
+  }
+  return [...marks, ...byValue.map(({ mark }) => mark)];
+}
+
+/** A mark for each value that tells the person apart; times go on while the person is there. */
+export async function valueMarks(
+  client: pg.ClientBase,
+  ground: ErasureGround,
+  order: Known,
+): Promise<readonly { readonly mark: string; readonly isTime: boolean }[]> {
   const { subject, person } = order;
-  const { columns } = telling(ground, subject);
+  const { columns, times } = telling(ground, subject);
   const row = await onePerson(client, {
     schema: ground.schema,
     subject,
@@ -26,12 +41,10 @@ export async function identityMarks(client: pg.ClientBase, ground: ErasureGround
     tenancy: { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant },
   });
   if (row === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
-  const marks: string[] = [];
-  for (const { subjectKeyId } of ground.ports.participants) {
-    const id = await subjectKeyId?.(client, { tenant: ground.tenant, person });
-    if (id !== null && id !== undefined) marks.push(keyMark(ground, order, id));
-  }
-  return [...marks, ...columns.flatMap((column, place) => valueMark(ground, order, { column, value: row[place] }) ?? [])];
+  return columns.flatMap((column, place) => {
+    const mark = valueMark(ground, order, { column, value: row[place] });
+    return mark === undefined ? [] : [{ mark, isTime: times.has(column) }];
+  });
 }
 
 function markOf({ ledger, tenant }: Marking, { person, subject }: Known, what: string): string {
@@ -56,6 +69,7 @@ export type Telling = {
   readonly columns: readonly string[];
   /** Those of which the database lets nobody have the same. */
   readonly unique: ReadonlySet<string>;
+  readonly times: ReadonlySet<string>;
   /** Names, which many people share. */
   readonly names: ReadonlySet<string>;
   /** False: nothing does by itself, and the columns are all that the map calls personal. */
@@ -75,7 +89,7 @@ export function telling({ schema, map }: Pick<ErasureGround, 'schema' | 'map'>, 
   // Nothing tells them apart by itself: the values that the map calls personal may do so together.
   const columns = isTelling ? present : others.filter((name) => mapped.has(name));
   const isName = (name: string): boolean => mapped.get(name)?.categories.some((key) => isWithin(key, 'user.name')) === true;
-  return { columns, unique, names: new Set(columns.filter(isName)), isTelling };
+  return { columns, unique, times: new Set(times), names: new Set(columns.filter(isName)), isTelling };
 }
 
 function uniqueAlone({ uniques, indexes }: TableFacts): readonly string[] {

@@ -62,10 +62,16 @@ export type StoredPlan = {
   readonly plannedAt: Date;
 };
 
+/** So long a plan can be approved; whoever looks again later looks at what is there then. */
+export const PLAN_DAYS = 7;
+
+/** The same plan again keeps who made it and when, until it is too old. */
 export async function storePlan(client: pg.ClientBase, tenant: string, plan: StoredPlan): Promise<void> {
   await client.query(
     `insert into safekeep.erasure_plans (tenant_id, plan_hash, subject_type, subject_key, mode, counts, planned_by, planned_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (tenant_id, plan_hash) do nothing`,
+     values ($1, $2, $3, $4, $5, $6, $7, $8)
+     on conflict (tenant_id, plan_hash) do update set planned_by = excluded.planned_by, planned_at = excluded.planned_at
+      where erasure_plans.planned_at < excluded.planned_at - make_interval(days => ${PLAN_DAYS})`,
     [tenant, plan.hash, plan.type, plan.key, plan.mode, JSON.stringify(plan.counts), plan.plannedBy, plan.plannedAt],
   );
 }
