@@ -1224,6 +1224,19 @@ export const catalogue = {
     text: 'The events of {partition} were not dropped: hold {hold} concerns that time.',
     remedy: 'Look at it with `safekeep hold history {hold}`. Once it is released, run the command again.',
   },
+  'audit-checkpoint-missing': {
+    status: 409,
+    exit: 1,
+    text: 'The home has no checkpoint of the log {origin}. Nothing was signed: what stands in the database may be another history than was signed before.',
+    remedy:
+      'Use the home that signs this log, or put its folder `audit` back. If that is lost, run `safekeep audit acknowledge --reason TEXT --checkpoint FILE` with the newest checkpoint that somebody else holds.',
+  },
+  'checkpoint-foreign': {
+    status: 422,
+    exit: 1,
+    text: 'The log {origin} in the database does not begin with the {size} event(s) of this checkpoint. Nothing was taken over.',
+    remedy: 'Keep a copy of the database: this is evidence. `safekeep audit verify` names what differs.',
+  },
   'audit-log-empty': {
     status: 404,
     exit: 1,

@@ -1,11 +1,10 @@
-import { isSafekeepError } from '@safekeep/core';
 import { formatPerson } from '../../holds/index.ts';
-import type { NewEntry } from '../../ledger/index.ts';
+import { verifyRecorded, type NewEntry } from '../../ledger/index.ts';
 import type { ErasureMode, ReplayText } from '../model.ts';
 import { advanceSequence } from '../store/residue.ts';
 import { inTransaction } from '../store/session.ts';
 import { executeErasure } from './execute-erasure.ts';
-import type { ErasureGround } from './ground.ts';
+import { ownFault, type ErasureGround } from './ground.ts';
 import { readSequenceIds } from './marks.ts';
 import { planErasure } from './plan-erasure.ts';
 import { findReturned, type Match, type Past, type PastErasures } from './returned.ts';
@@ -21,8 +20,11 @@ export type ReplayOptions = {
  * After a restore: finds those who were erased and are there again, and erases them again. A person is known by their key together
  * with values of their own (or the id of their encryption key). Who may be somebody else, or may have come back by themselves, is
  * `ambiguous` and erased only where `also` names them. Sequences are moved past every number that was given out before.
+ *
+ * Nobody is erased because of a ledger that does not stand up to its witnesses: throws `ledger-broken`.
  */
 export async function replayLedger(ground: ErasureGround, options: ReplayOptions): Promise<ReplayText> {
+  const { until, heads } = await verifyRecorded(ground);
   const { past, sequences } = await readPast(ground);
   const matches = await findReturned(ground, past);
   const persons: ReplayText['persons'] = [];
@@ -38,7 +40,7 @@ export async function replayLedger(ground: ErasureGround, options: ReplayOptions
         advanced.push(name);
     }
   }
-  return { erasures: past.byMark.size, persons, sequences: advanced };
+  return { erasures: past.byMark.size, until, otherLedgers: heads.others, persons, sequences: advanced };
 }
 
 /** Everything of the ledger that was done, whether or not this database knows it. */
@@ -86,19 +88,16 @@ async function replayOne(
   { person, subject, past, doubt }: Match,
   { plan, by, also = [] }: ReplayOptions,
 ): Promise<ReplayText['persons'][number]> {
-  const name = formatPerson(person);
-  if (doubt !== null && !also.includes(name))
-    return { subject: name, erasedAt: past.at, operation: past.operation, rows: 0, state: 'ambiguous', doubt, error: null };
-  const made = await planErasure(ground, { person, subject, mode: past.mode }, 'ledger replay');
-  const rows = made.estimate.rows;
-  const text = { subject: name, erasedAt: past.at, operation: past.operation, rows, doubt };
-  if (plan) return { ...text, state: 'planned', error: null };
+  const text = { subject: formatPerson(person), erasedAt: past.at, operation: past.operation, rows: 0, doubt };
+  if (doubt !== null && !also.includes(text.subject)) return { ...text, state: 'ambiguous', error: null };
   try {
+    const made = await planErasure(ground, { person, subject, mode: past.mode }, 'ledger replay');
+    text.rows = made.estimate.rows;
+    if (plan) return { ...text, state: 'planned', error: null };
     const done = await executeErasure({ ...ground, approval: 'any' }, { person, subject }, { hash: made.hash, by });
     await ground.ledger.append(past.entry);
     return { ...text, state: done.state, error: null };
   } catch (error) {
-    if (!isSafekeepError(error)) throw error;
-    return { ...text, state: 'failed', error: error.code };
+    return { ...text, state: 'failed', error: ownFault(error) };
   }
 }
