@@ -394,6 +394,7 @@ async function withLedger<Result>(
         signer: await context.signer(),
         certificateDirectory: join(context.home, 'certificates'),
         approval: context.configuration.erasureApproval,
+        outsideTimeoutMs: context.configuration.outsideTimeoutMs,
       });
     } finally {
       ledger.close();
