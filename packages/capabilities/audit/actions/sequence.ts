@@ -39,6 +39,7 @@ import {
   sweepKeysOnly,
   tileReader,
   updateTree,
+  wasSigned,
   writeState,
   writeTiles,
   type Cluster,
@@ -222,11 +223,12 @@ function* placed(events: Iterable<PreparedEvent>, { tree, at, leaves }: Place): 
 
 // ---- eras ------------------------------------------------------------------------------------------------------------
 
-type Reason = 'cluster-changed' | 'rolled-back';
+type Reason = 'cluster-changed' | 'rolled-back' | 'home-changed';
 
 /**
  * Looks whether this is still the database whose trees were signed. If the cluster is another (restored, promoted, moved), transaction
- * ids mean nothing any more; if a tree does not contain what was signed of it, it was put back. Then the log goes on as a new era.
+ * ids mean nothing any more; if a tree does not contain what was signed of it, it was put back; and where the home does not know what was
+ * signed, that cannot be told. Then the log goes on as a new era.
  */
 async function settleEras(ground: SequencerGround, wait: boolean): Promise<boolean> {
   return await ground.database.withClient(async (client) => {
@@ -236,7 +238,7 @@ async function settleEras(ground: SequencerGround, wait: boolean): Promise<boole
     const changed = state.systemIdentifier !== cluster.systemIdentifier || state.timeline !== cluster.timeline;
     const trees = await readTrees(client);
     for (const tree of trees) {
-      const reason = changed ? 'cluster-changed' : (await isContained(client, tree, ground.last)) ? undefined : 'rolled-back';
+      const reason = changed ? 'cluster-changed' : await brokenOff(client, tree, ground.last);
       if (reason !== undefined) await openEra(client, ground, { tree, reason });
     }
     if (changed) await adopt(client, ground, { state, cluster });
@@ -245,14 +247,16 @@ async function settleEras(ground: SequencerGround, wait: boolean): Promise<boole
   });
 }
 
-/** Whether the tree begins with what was signed last. The one question before every signature. */
-async function isContained(client: pg.ClientBase, tree: Tree, last: LastCheckpoint): Promise<boolean> {
+/** Whether the tree begins with what was signed last, and if not, why nothing may be signed after it. The one question before every signature. */
+async function brokenOff(client: pg.ClientBase, tree: Tree, last: LastCheckpoint): Promise<Reason | undefined> {
   const signed = await last.read(tree);
+  // What the database says was signed may be older than what was. Whoever takes the home's word away must not get a second history signed.
+  if (signed === undefined) return (await wasSigned(client, tree)) ? 'home-changed' : undefined;
   // Another era's checkpoint: this one has not been signed yet.
-  if (signed === undefined || signed.origin !== tree.origin) return signed === undefined || eraOf(signed.origin) < tree.era;
-  if (signed.size > tree.size) return false;
+  if (signed.origin !== tree.origin) return eraOf(signed.origin) < tree.era ? undefined : 'rolled-back';
+  if (signed.size > tree.size) return 'rolled-back';
   const root = signed.size === tree.size ? tree.root : await rootFromTiles(tileReader(client, tree), signed.size);
-  return sameHash(root, signed.root);
+  return sameHash(root, signed.root) ? undefined : 'rolled-back';
 }
 
 function eraOf(origin: string): number {
@@ -275,6 +279,8 @@ async function openEra(
     era,
     reason,
     previous: { origin: previous.origin, size: previous.size, root: Buffer.from(previous.root).toString('base64') },
+    // How the era before stands from now on, which is less than what was signed of it where it was put back.
+    standing: { origin: tree.origin, size: tree.size, root: tree.root.toString('base64') },
   });
   await insertTree(client, opened);
   await appendEvents(client, opened, { at, events: [ownEvent({ tenant: tree.tenant, action: 'era-opened', details, at })] });
@@ -340,7 +346,7 @@ async function publish(ground: SequencerGround, wait: boolean): Promise<Sequence
     const trees = await readTrees(client);
     for (const tree of trees) {
       // Looked at again: this transaction may see another tree than the one that was looked at when the call began.
-      if (!(await isContained(client, tree, ground.last)))
+      if ((await brokenOff(client, tree, ground.last)) !== undefined)
         throw new Error(`The log of ${tree.tenant} does not contain what was signed of it`);
       const signed = await ground.last.read(tree);
       const isNew = signed === undefined || signed.origin !== tree.origin || signed.size !== tree.size;

@@ -18,7 +18,7 @@ export type Tree = {
   readonly minimumIndex: number;
 };
 
-const SETTINGS = `set local search_path = pg_catalog, pg_temp; set local timezone = 'UTC'; set local statement_timeout = 0;
+const SETTINGS = `set local search_path = pg_catalog, pg_temp; set local timezone = 'UTC'; set local statement_timeout = 0; set local row_security = off;
   set local idle_in_transaction_session_timeout = '5min'; set local datestyle = 'ISO, YMD'; set local intervalstyle = 'iso_8601';
   set local bytea_output = 'hex'; set local extra_float_digits = 1`;
 
@@ -215,6 +215,15 @@ export async function insertCheckpoint(
     `delete from safekeep.audit_checkpoints where tenant_id = $1 and era = $2 and size < $3 and signed_at >= date_trunc('minute', $4::timestamptz)`,
     [tenant, era, size, at],
   );
+}
+
+/** Whether the database has a checkpoint of this era. */
+export async function wasSigned(client: pg.ClientBase, { tenant, era }: Pick<Tree, 'tenant' | 'era'>): Promise<boolean> {
+  const { rows } = await client.query<{ signed: boolean }>(
+    'select exists (select from safekeep.audit_checkpoints where tenant_id = $1 and era = $2) as signed',
+    [tenant, era],
+  );
+  return rows[0]?.signed === true;
 }
 
 export async function readCheckpoint(client: Pick<pg.ClientBase, 'query'>, tenant: string): Promise<string | undefined> {

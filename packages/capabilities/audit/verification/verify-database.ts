@@ -1,4 +1,6 @@
 import type pg from 'pg';
+import Type from 'typebox';
+import Value from 'typebox/value';
 import type { Database } from '@safekeep/postgres';
 import { peekCheckpoint, rootFromTiles, sameHash, TlogError, type Checkpoint, type TileReader } from '@safekeep/tlog';
 import type { MarkOf } from '../keys/key-file.ts';
@@ -64,6 +66,7 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
       newest = result.checkpoint;
     }
     checkCosignatures(options.cosigned, options.verifierKey, faults);
+    await checkEras(client, trees, { ...options, faults });
     missingEras(trees, { ...options, database: await readDatabaseId(client) }, faults);
     await checkStanding(client, options, faults);
     if (options.full) await checkRows(client, { ...options, faults });
@@ -168,6 +171,30 @@ async function checkPast(
       'log-rolled-back',
       `A checkpoint of ${known.size} events (era ${era}) was signed before; the database stands at ${checkpoint.size} and does not continue it.`,
     );
+  }
+}
+
+const Opened = Type.Object({
+  standing: Type.Object({ origin: Type.String(), size: Type.Integer({ minimum: 0 }), root: Type.String() }),
+});
+
+/** Each era says in its first event how the one before stood when it was opened. That one does not grow any more, and nothing of it may go. */
+async function checkEras(client: pg.ClientBase, trees: readonly TreeRow[], { tenant, faults }: Ground): Promise<void> {
+  for (const { era, minimumIndex } of trees.filter((tree) => tree.era > 1 && tree.minimumIndex === 0)) {
+    const [first] = await readEntries(client, tenant, {
+      era,
+      after: { index: minimumIndex - 1, sequencedAt: 'infinity' },
+      limit: 1,
+    });
+    const opened: unknown = JSON.parse(first?.details ?? 'null');
+    if (first?.action !== 'era-opened' || first.attribution !== 'system' || !Value.Check(Opened, opened)) {
+      faults.add('entry-changed', `Era ${era} does not begin with what it goes on from.`, 0);
+      continue;
+    }
+    const { origin, size, root } = opened.standing;
+    const before = trees.find((tree) => tree.origin === origin);
+    if (before?.size !== size || before.root.toString('base64') !== root)
+      faults.add('log-rolled-back', `Era ${era} goes on from ${origin} with ${size} events, and that does not stand so any more.`);
   }
 }
 
