@@ -202,6 +202,9 @@ export type Partitions = Static<typeof Partitions>;
 export const Attestation = Type.Object({
   ok: Type.Boolean(),
   tables: Type.Integer({ description: 'captured tables that were looked at' }),
+  digest: Type.String({
+    description: 'SHA-256 over their triggers and functions as they stand: another one means that something of them is another',
+  }),
   faults: Type.Array(Type.Object({ code: Type.String(), detail: Type.String() })),
 });
 export type Attestation = Static<typeof Attestation>;

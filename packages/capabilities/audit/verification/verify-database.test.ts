@@ -323,7 +323,10 @@ test('checkpoints in the home are found by their tenant', async (t) => {
 test('an older era is verified too, and the newest one is what is told', async (t) => {
   const { pool, verify, log } = await bench(t);
   const second = await writtenLog(pool, { era: 2, signer: log.signer });
-  await second.write(10, tell);
+  const before = peekCheckpoint(log.note());
+  const standing = { origin: log.origin, size: EVENTS, root: Buffer.from(before.root).toString('base64') };
+  const opened: Told = { kind: 'compliance', action: 'era-opened', table: null, attribution: 'system', details: { standing } };
+  await second.write(10, (index) => (index === 0 ? opened : tell(index)));
   const { ok, size, checked } = await verify({ full: true });
   assert.deepEqual([ok, size, checked], [true, 10, EVENTS + 10]);
   await pool.query(`update safekeep.audit_events set action = 'insert' where era = 1 and leaf_index = 3`);
