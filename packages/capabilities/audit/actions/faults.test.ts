@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import pg from 'pg';
@@ -475,29 +475,6 @@ test('a database put back to an older point signs no fork: its log goes on as a 
   assert.deepEqual(
     (await bench.verify()).faults.filter(({ code }) => code !== 'row-unexplained'),
     [],
-  );
-});
-
-test('a home that lost its checkpoint signs no second history: the log goes on as a new era, and no era before it can go unseen', async (t) => {
-  const bench = await workbench(t, { setUp: 'create table things (id integer primary key, v text)' });
-  await bench.capture({ 'public.things': { ...nobody, columns: { id: plain, v: plain } } });
-  await bench.pool.query(`insert into things values (1, 'a')`);
-  await bench.sequence();
-  await rm(join(bench.home, 'audit'), { recursive: true });
-  await bench.pool.query(`insert into things values (2, 'b')`);
-  const { logs } = await bench.sequence();
-  assert.deepEqual(
-    logs.map(({ era, size }) => [era, size]),
-    [[2, 2]],
-  );
-  const [, opened] = await bench.events();
-  assert.equal((JSON.parse(opened?.details ?? '{}') as { reason: string }).reason, 'home-changed');
-  assert.deepEqual((await bench.verify()).faults, []);
-  for (const table of ['audit_events', 'audit_tiles', 'audit_checkpoints', 'audit_trees'])
-    await bench.pool.query(`delete from safekeep.${table} where era = 1`);
-  assert.deepEqual(
-    (await bench.verify()).faults.map(({ code }) => code).filter((code) => code !== 'row-unexplained'),
-    ['log-rolled-back'],
   );
 });
 

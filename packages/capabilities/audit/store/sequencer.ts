@@ -1,8 +1,7 @@
 import type pg from 'pg';
 import { SafekeepError } from '@safekeep/core';
 import { RUNTIME_LOGIN } from '@safekeep/postgres';
-import type { TileReader } from '@safekeep/tlog';
-import { parseTilePath, type ChangedTile } from '@safekeep/tlog';
+import { parseTilePath, rootFromTiles, sameHash, type ChangedTile, type Checkpoint, type TileReader } from '@safekeep/tlog';
 import type { Capture } from '../model.ts';
 import type { Progress } from './inbox.ts';
 
@@ -201,6 +200,18 @@ export function tileReader(client: Pick<pg.ClientBase, 'query'>, { tenant, era }
   };
 }
 
+/** Whether a tree begins with what was signed of it at some time. Throws `TlogError` where its tiles are not there, or are none. */
+export async function contains(
+  client: Pick<pg.ClientBase, 'query'>,
+  tree: Pick<Tree, 'tenant' | 'era' | 'size' | 'root'>,
+  { size, root }: Pick<Checkpoint, 'size' | 'root'>,
+): Promise<boolean> {
+  if (size > tree.size) return false;
+  if (size === 0) return true;
+  if (size === tree.size) return sameHash(tree.root, root);
+  return sameHash(await rootFromTiles(tileReader(client, tree), size), root);
+}
+
 export async function insertCheckpoint(
   client: pg.ClientBase,
   { tenant, era, size, root }: Tree,
@@ -215,15 +226,6 @@ export async function insertCheckpoint(
     `delete from safekeep.audit_checkpoints where tenant_id = $1 and era = $2 and size < $3 and signed_at >= date_trunc('minute', $4::timestamptz)`,
     [tenant, era, size, at],
   );
-}
-
-/** Whether the database has a checkpoint of this era. */
-export async function wasSigned(client: pg.ClientBase, { tenant, era }: Pick<Tree, 'tenant' | 'era'>): Promise<boolean> {
-  const { rows } = await client.query<{ signed: boolean }>(
-    'select exists (select from safekeep.audit_checkpoints where tenant_id = $1 and era = $2) as signed',
-    [tenant, era],
-  );
-  return rows[0]?.signed === true;
 }
 
 export async function readCheckpoint(client: Pick<pg.ClientBase, 'query'>, tenant: string): Promise<string | undefined> {

@@ -1,6 +1,4 @@
 import type pg from 'pg';
-import Type from 'typebox';
-import Value from 'typebox/value';
 import type { Database } from '@safekeep/postgres';
 import { peekCheckpoint, rootFromTiles, sameHash, TlogError, type Checkpoint, type TileReader } from '@safekeep/tlog';
 import type { MarkOf } from '../keys/key-file.ts';
@@ -13,6 +11,7 @@ import { checkStanding } from './check-standing.ts';
 import { checkTree, type StoredEntry } from './check-tree.ts';
 import { entryOf } from './entry.ts';
 import { faultList, type FaultList } from './faults.ts';
+import { lostCheckpoints, unacknowledged, type Lost } from './lost-checkpoints.ts';
 import type { Cosigned } from './log-files.ts';
 import type { LogVerification, RowValues } from './model.ts';
 import { readEntries, type EntryPlace } from './store/entries.ts';
@@ -66,8 +65,7 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
       newest = result.checkpoint;
     }
     checkCosignatures(options.cosigned, options.verifierKey, faults);
-    await checkEras(client, trees, { ...options, faults });
-    missingEras(trees, { ...options, database: await readDatabaseId(client) }, faults);
+    await checkWitnesses(client, trees, { ...options, faults });
     await checkStanding(client, options, faults);
     if (options.full) await checkRows(client, { ...options, faults });
     const scope = [
@@ -130,7 +128,7 @@ async function checkMinimum(client: pg.ClientBase, { era, minimumIndex }: TreeRo
   );
 }
 
-/** The older checkpoints, and the one kept outside, are the beginnings of this tree: nothing was rewritten or taken back. */
+/** The older checkpoints are the beginnings of this tree: nothing was rewritten or taken back. */
 async function checkPast(
   reader: TileReader,
   past: {
@@ -139,7 +137,7 @@ async function checkPast(
     readonly checkpoint: Checkpoint;
     readonly checkpoints: readonly CheckpointRow[];
   },
-  { verifierKey, outside, faults }: Ground,
+  { verifierKey, faults }: Ground,
 ): Promise<void> {
   const { era, minimumIndex, checkpoint, checkpoints } = past;
   // With a tile that is wrong itself nothing older can be told, and it is named already; nor below what was dropped by policy.
@@ -165,59 +163,30 @@ async function checkPast(
       );
     }
   }
-  for (const known of outside.map(peekCheckpoint).filter(({ origin }) => origin === checkpoint.origin)) {
-    if (await fits(known.size, known.root)) continue;
-    faults.add(
-      'log-rolled-back',
-      `A checkpoint of ${known.size} events (era ${era}) was signed before; the database stands at ${checkpoint.size} and does not continue it.`,
-    );
-  }
-}
-
-const Opened = Type.Object({
-  standing: Type.Object({ origin: Type.String(), size: Type.Integer({ minimum: 0 }), root: Type.String() }),
-});
-
-/** Each era says in its first event how the one before stood when it was opened. That one does not grow any more, and nothing of it may go. */
-async function checkEras(client: pg.ClientBase, trees: readonly TreeRow[], { tenant, faults }: Ground): Promise<void> {
-  for (const { era, minimumIndex } of trees.filter((tree) => tree.era > 1 && tree.minimumIndex === 0)) {
-    const [first] = await readEntries(client, tenant, {
-      era,
-      after: { index: minimumIndex - 1, sequencedAt: 'infinity' },
-      limit: 1,
-    });
-    const opened: unknown = JSON.parse(first?.details ?? 'null');
-    if (first?.action !== 'era-opened' || first.attribution !== 'system' || !Value.Check(Opened, opened)) {
-      faults.add('entry-changed', `Era ${era} does not begin with what it goes on from.`, 0);
-      continue;
-    }
-    const { origin, size, root } = opened.standing;
-    const before = trees.find((tree) => tree.origin === origin);
-    if (before?.size !== size || before.root.toString('base64') !== root)
-      faults.add('log-rolled-back', `Era ${era} goes on from ${origin} with ${size} events, and that does not stand so any more.`);
-  }
 }
 
 /**
- * A log, or an era of it, that was signed once and is not there any more: also one that was thrown away whole, and another begun in its place.
- * Logs of other databases of this home have other origins, and where it is not known whose they are, are taken for such.
+ * What was signed once and is not there any more; and trees of which the home, which signs them, knows nothing. With a tile that is wrong
+ * itself nothing older can be told, and it is named already.
  */
-function missingEras(
-  trees: readonly TreeRow[],
-  { outside, owners, database }: Pick<VerifyOptions, 'outside' | 'owners'> & { readonly database: string },
-  faults: FaultList,
-): void {
-  const own = new Set(trees.map(({ origin }) => withoutEra(origin)));
-  for (const { origin, size } of outside.map(peekCheckpoint)) {
-    const owner = owners.get(withoutEra(origin).slice(-8));
-    const isOther = owner === undefined ? own.size > 0 && !own.has(withoutEra(origin)) : owner !== database;
-    if (isOther || trees.some((tree) => tree.origin === origin)) continue;
-    faults.add('log-rolled-back', `The log ${origin}, of which ${size} events were signed, is not in the database.`);
-  }
+async function checkWitnesses(client: pg.ClientBase, trees: readonly TreeRow[], ground: Ground): Promise<void> {
+  const { tenant, outside, faults, markOf } = ground;
+  const kept = new Set(outside.map((note) => peekCheckpoint(note).origin));
+  for (const { era, origin } of trees.filter((tree) => !kept.has(tree.origin)))
+    faults.add(
+      'checkpoint-missing',
+      `The home has no checkpoint of the log ${origin} (era ${era}), and cannot tell what it has lost.`,
+    );
+  if (faults.has('tile-changed', 'tile-missing')) return;
+  const lost = await lostCheckpoints(client, trees, { ...ground, database: await readDatabaseId(client) });
+  for (const { origin, size, stands } of await unacknowledged(client, lost, { tenant, trees, markOf }))
+    faults.add('log-rolled-back', `Of the log ${origin} ${size} events were signed; ${standing(size, stands)}.`);
 }
 
-function withoutEra(origin: string): string {
-  return origin.replace(/-\d+$/, '');
+function standing(size: number, stands: Lost['stands']): string {
+  if (stands === null) return 'it is not in the database';
+  if (stands.size < size) return `${size - stands.size} of them are not in the database`;
+  return 'the database has others in their place';
 }
 
 /** In batches. What was written and not signed yet is left to the next time; what is beyond that too is passed on, and is a fault. */
