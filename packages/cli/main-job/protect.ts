@@ -4,6 +4,7 @@ import {
   holdsPersonalData,
   isSafekeepError,
   parseTableName,
+  subjectsOfTable,
   type DataMap,
   type MappedColumn,
 } from '@safekeep/core';
