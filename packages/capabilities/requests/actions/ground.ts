@@ -1,4 +1,13 @@
-import { indexSchema, SafekeepError, type Clock, type DataMap, type SchemaIndex, type Subject } from '@safekeep/core';
+import {
+  codeOf,
+  indexSchema,
+  isSafekeepError,
+  SafekeepError,
+  type Clock,
+  type DataMap,
+  type SchemaIndex,
+  type Subject,
+} from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
 import { readCatalog, type Catalog, type Database } from '@safekeep/postgres';
 import { parseKey, type Person } from '../../holds/index.ts';
@@ -26,6 +35,8 @@ export type ErasureGround = Ground & {
   readonly certificateDirectory: string;
   /** `second-person`: who approves must not be who planned. */
   readonly approval: 'any' | 'second-person';
+  /** How long a place outside may take for one answer. */
+  readonly outsideTimeoutMs?: number;
   /** Rows of one table that one transaction changes; ROWS_AT_ONCE unless said otherwise. */
   readonly rowsAtOnce?: number;
 };
@@ -68,4 +79,16 @@ export function soundGraph({ map, schema }: Pick<Ground, 'map' | 'schema'>, subj
     throw new SafekeepError('map-does-not-fit', { problems });
   }
   return graph;
+}
+
+/**
+ * The code of what stops one person of many: a refusal, or what the database says of their rows. Throws it where it would stop all the others
+ * too: a bug, or no database.
+ */
+export function ownFault(error: unknown): string {
+  if (isSafekeepError(error)) return error.code;
+  const code = codeOf(error);
+  // Five signs are a SQLSTATE. Classes 08 and 57P: the connection is gone.
+  if (code === undefined || !/^[0-9A-Z]{5}$/.test(code) || /^(08|57P)/.test(code)) throw error;
+  return code;
 }
