@@ -293,7 +293,7 @@ export const catalogue = {
     exit: 2,
     text: '{name} is not the name of a {kind}: {reason}.',
     remedy:
-      'Write schema.table or schema.table.column (public. may be left out), each part that has capitals, blanks, dots or quotes in double quotes: public."Patient files".',
+      'Write schema.table or schema.table.column (public. may be left out), each part that has capitals, blanks, dots or quotes in double quotes: public."Patient files". A shell takes these away: put single quotes around the whole.',
   },
   'catalog-unsettled': {
     status: 503,
@@ -1107,7 +1107,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: '{field} was altered, renamed or dropped since the plan was made. What was running was rolled back, no value was lost.',
-    remedy: 'Put the column back as it was and run the same command again, or go back with `safekeep decrypt`.',
+    remedy:
+      'Put the column back as it was (a renamed column or table: ALTER TABLE … RENAME back to the name that is shown here) and run the same command again, or go back with `safekeep decrypt`.',
   },
   'field-rows-locked': {
     status: 503,
@@ -1163,10 +1164,36 @@ export const catalogue = {
     text: 'What was known of the encrypted fields is older than a minute. Nothing was run.',
     remedy: 'Run the query again: it is being asked for anew. Where it happens often, see that the SDK reaches the database.',
   },
+  'field-renamed': {
+    status: 409,
+    exit: 1,
+    text: '{field} is encrypted, and the database has no such table or column any more: it was renamed. Nothing was run.',
+    remedy: 'Give the table and its columns their names back: what knows of the encryption goes by them.',
+  },
+  'field-not-sealed': {
+    status: 409,
+    exit: 1,
+    text: 'The application requires {field} to be encrypted, and the database takes plaintext for it. Nothing was run.',
+    remedy:
+      'Run `safekeep encrypt` and `safekeep encrypt finish` for it. Before `safekeep decrypt`, take it out of `requires`. Where nobody did that, find out who changed the database.',
+  },
+  'tenant-unknown': {
+    status: 404,
+    exit: 2,
+    text: 'The database has no tenant {tenant}. Nothing was run.',
+    remedy: 'Name it as the data map does; `default` where that names none.',
+  },
+  'sealed-query-unfit': {
+    status: 422,
+    exit: 2,
+    text: 'A sealed pool takes the text of a query and its values. Nothing was run.',
+    remedy:
+      'Give text and values one after the other. Named statements, cursors, streams, row mode and callbacks are not opened by it: use them on a pool of your own for tables without encrypted columns.',
+  },
   'field-not-served': {
     status: 422,
     exit: 1,
-    text: 'The query asks of the encrypted {field} what cannot be answered: {reason}. Nothing was run.',
+    text: 'The query asks of the encrypted {field} what cannot be answered: {reason}. {outcome}',
     remedy: '{index}',
   },
 
@@ -1304,6 +1331,12 @@ export const catalogue = {
     exit: 1,
     text: 'There is no plan {hash} for this person. Nothing was erased.',
     remedy: 'Make one with `safekeep subject erase ID --plan` and look at it before you approve its hash.',
+  },
+  'erasure-plan-expired': {
+    status: 410,
+    exit: 1,
+    text: 'The plan {hash} was made more than {days} days ago. Nothing was erased.',
+    remedy: 'Make a new one with `safekeep subject erase ID --plan` and look at it before you approve its hash.',
   },
   'erasure-plan-changed': {
     status: 409,
