@@ -28,6 +28,8 @@ export type CapturedColumn = {
   readonly name: string;
   /** As declared, with its schema where it is not PostgreSQL's own: what a text of it is cast to. */
   readonly type: string;
+  /** Declared with a type that PostgreSQL itself brings. Of any other a user may say what a cast or an operator does. */
+  readonly builtIn: boolean;
   readonly form: ColumnForm;
   /** By the map. Sealed under the keys of the people whom the row is about; everything else is readable. */
   readonly personal: boolean;

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type pg from 'pg';
 import type { MarkOf } from '../keys/key-file.ts';
 import type { Capture, EventRow } from '../model.ts';
-import { readLiveRows } from '../store/live-rows.ts';
+import { readable, readLiveRows } from '../store/live-rows.ts';
 import type { FaultList } from './faults.ts';
 import type { RowValues } from './model.ts';
 import { readMarked, type Marked } from './marked-rows.ts';
@@ -34,11 +34,10 @@ export async function checkRows(client: pg.ClientBase, options: Omit<Ground, 'th
   const newest = drops.reduce((most, { through }) => (BigInt(through) > most ? BigInt(through) : most), 0n);
   const ground: Ground = { ...options, through: newest === 0n ? undefined : String(newest) };
   for (const shared of await readCaptures(client, ground.tenant)) {
+    // A table without a key has no history of a row, and one that is gone or is no table any more is told by its triggers.
+    const seen = shared.key.length > 0 && (await isThere(client, shared)) ? await readable(client, shared) : undefined;
     // Of a table with a column for the tenant each tenant has its own rows, marks and events; TRUNCATE is told in the log of whoever applied the map.
-    const capture = { ...shared, tenant: ground.tenant };
-    const owner = shared.tenant;
-    // A table without a key has no history of a row, and one that is gone is told by its triggers.
-    if (capture.key.length > 0 && (await isThere(client, capture))) await checkTable(client, { capture, owner }, ground);
+    if (seen !== undefined) await checkTable(client, { capture: { ...seen, tenant: ground.tenant }, owner: shared.tenant }, ground);
   }
 }
 
