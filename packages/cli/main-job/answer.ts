@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadMap } from '@safekeep/capabilities/datamap';
@@ -29,6 +29,8 @@ export const answerAccess: Step = {
     const [, person] = await somePeople(job);
     if (person === undefined) return 'there is nobody in this database whom the map knows';
     const out = join(await folder(job, 'exports'), `${fileNameOf(person)}.zip`);
+    // Of the run before.
+    await rm(out, { force: true });
     const { result } = await job.perform<Exported>('subject export', { subject: person, out });
     job.files.set('export', result.file);
     return `${person}: ${count(result.rows)} row(s) of ${result.tables.length} table(s), signed, in ${result.file}`;
