@@ -1163,10 +1163,36 @@ export const catalogue = {
     text: 'What was known of the encrypted fields is older than a minute. Nothing was run.',
     remedy: 'Run the query again: it is being asked for anew. Where it happens often, see that the SDK reaches the database.',
   },
+  'field-renamed': {
+    status: 409,
+    exit: 1,
+    text: '{field} is encrypted, and the database has no such table or column any more: it was renamed. Nothing was run.',
+    remedy: 'Give the table and its columns their names back: what knows of the encryption goes by them.',
+  },
+  'field-not-sealed': {
+    status: 409,
+    exit: 1,
+    text: 'The application requires {field} to be encrypted, and the database takes plaintext for it. Nothing was run.',
+    remedy:
+      'Run `safekeep encrypt` and `safekeep encrypt finish` for it. Before `safekeep decrypt`, take it out of `requires`. Where nobody did that, find out who changed the database.',
+  },
+  'tenant-unknown': {
+    status: 404,
+    exit: 2,
+    text: 'The database has no tenant {tenant}. Nothing was run.',
+    remedy: 'Name it as the data map does; `default` where that names none.',
+  },
+  'sealed-query-unfit': {
+    status: 422,
+    exit: 2,
+    text: 'A sealed pool takes the text of a query and its values. Nothing was run.',
+    remedy:
+      'Give text and values one after the other. Named statements, cursors, streams, row mode and callbacks are not opened by it: use them on a pool of your own for tables without encrypted columns.',
+  },
   'field-not-served': {
     status: 422,
     exit: 1,
-    text: 'The query asks of the encrypted {field} what cannot be answered: {reason}. Nothing was run.',
+    text: 'The query asks of the encrypted {field} what cannot be answered: {reason}. {outcome}',
     remedy: '{index}',
   },
 
