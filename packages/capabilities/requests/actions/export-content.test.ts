@@ -59,7 +59,11 @@ async function exporting(t: Parameters<typeof workbench>[0]): Promise<{
 async function textsOf(path: string): Promise<ReadonlyMap<string, string>> {
   const { files, close } = await readZip(path);
   const texts = new Map<string, string>();
-  for (const { name, read } of files) texts.set(name, Buffer.concat(await Array.fromAsync(read())).toString());
+  for (const { name, read } of files) {
+    const chunks: Buffer[] = [];
+    for await (const chunk of read()) chunks.push(chunk);
+    texts.set(name, Buffer.concat(chunks).toString());
+  }
   await close();
   return texts;
 }

@@ -16,12 +16,12 @@ import type {
 import { staleViews } from '../rules/stale-views.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
 import { countsByTable, keptLines, planHash, planLine } from '../rules/plan.ts';
-import { storePlan } from '../store/records.ts';
+import { readErasures, storePlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
 import { countOfPerson } from '../store/rows.ts';
 import { serverCopies } from '../store/residue.ts';
 import { carryOut, Changed, keysOf, NotKept, Refused } from './carry-out.ts';
-import { decide, type Decision } from './decide.ts';
+import { decide, personMark, type Decision } from './decide.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { byHandReason } from './outside.ts';
 import { rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
@@ -297,6 +297,7 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
         notes.push(`${name} has no key: its rows are told apart by place, and no hold can name one.`);
     }
   }
+  notes.push(...(await erasedBefore(client, ground, found.person)));
   for (const view of staleViews(ground.catalog, [...touched]))
     notes.push(`The materialized view ${view} keeps the old values until it is refreshed.`);
   notes.push(...missingIndexes(ground, found));
@@ -304,6 +305,16 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
     if (touched.has(table))
       notes.push(`${table} is reached by a path without a foreign key: it is counted again after the commit.`);
   return [...notes, ...(await serverCopies(client))];
+}
+
+/** Whoever erases somebody again is to know it. */
+async function erasedBefore(client: pg.ClientBase, { ledger, tenant }: ErasureGround, person: Person): Promise<readonly string[]> {
+  const [last] = (await readErasures(client, tenant, { mark: personMark(ledger, tenant, person) })).filter(
+    ({ state }) => state === 'done',
+  );
+  return last === undefined
+    ? []
+    : [`This person was erased before, on ${last.startedAt.toISOString()}: certificate erasure-${last.id}.json.`];
 }
 
 /** A sequential scan of a small table is quicker than an index. */
