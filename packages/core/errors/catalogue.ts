@@ -1333,6 +1333,12 @@ export const catalogue = {
     text: 'There is no plan {hash} for this person. Nothing was erased.',
     remedy: 'Make one with `safekeep subject erase ID --plan` and look at it before you approve its hash.',
   },
+  'erasure-plan-expired': {
+    status: 410,
+    exit: 1,
+    text: 'The plan {hash} was made more than {days} days ago. Nothing was erased.',
+    remedy: 'Make a new one with `safekeep subject erase ID --plan` and look at it before you approve its hash.',
+  },
   'erasure-plan-changed': {
     status: 409,
     exit: 1,
