@@ -91,8 +91,15 @@ async function writeLeft(client: Client, left: readonly (Left & { readonly empti
       tenant,
       JSON.stringify(
         left.map(({ era, index, sequencedAt, subject, otherSubjects, record, actor, commitments, emptied }) => ({
-          ...{ era, index, at: sequencedAt, subject, others: otherSubjects, record, actor },
-          ...{ commitments: bytes(commitments), emptied: bytes(emptied) },
+          era,
+          index,
+          at: sequencedAt,
+          subject,
+          others: otherSubjects,
+          record,
+          actor,
+          commitments: bytes(commitments),
+          emptied: bytes(emptied),
         })),
       ),
     ],

@@ -78,7 +78,7 @@ export async function readTableFaults(client: pg.ClientBase): Promise<readonly s
     `with own as (
        select c.*, n.nspowner from pg_catalog.pg_class as c
          join pg_catalog.pg_namespace as n on n.oid = c.relnamespace and n.nspname = 'safekeep'
-        where c.relkind in ('r', 'p', 'S') and c.relname like 'audit\_%'
+        where c.relkind in ('r', 'p', 'S') and c.relname like 'audit\\_%'
      )
      select 'safekeep.' || f.relname || ' ' || f.fault as fault from (
        select relname, 'has the trigger ' || t.tgname as fault from own join pg_catalog.pg_trigger as t on t.tgrelid = own.oid and not t.tgisinternal
@@ -94,7 +94,7 @@ export async function readTableFaults(client: pg.ClientBase): Promise<readonly s
        select relname, 'has lost its row security' from own where relkind <> 'S' and not relrowsecurity
        union all
        select relname, 'fills in its column ' || a.attname from own join pg_catalog.pg_attribute as a on a.attrelid = own.oid
-        where relname like 'audit\_inbox\_%' and a.attnum > 0 and a.atthasdef
+        where relname like 'audit\\_inbox\\_%' and a.attnum > 0 and a.atthasdef
        union all
        select relname, 'may be written to by ' || coalesce(g.rolname, 'everybody')
          from own cross join lateral pg_catalog.aclexplode(relacl) as a left join pg_catalog.pg_roles as g on g.oid = a.grantee
@@ -144,7 +144,7 @@ export async function readDigest(client: pg.ClientBase): Promise<string> {
          from own join pg_catalog.pg_policy as p on p.polrelid = own.oid
        union all
        select pg_catalog.concat_ws(' ', 'member', m.roleid::pg_catalog.regrole, m.member::pg_catalog.regrole)
-         from pg_catalog.pg_auth_members as m join pg_catalog.pg_roles as r on r.oid = m.roleid and r.rolname like 'safekeep\_%'
+         from pg_catalog.pg_auth_members as m join pg_catalog.pg_roles as r on r.oid = m.roleid and r.rolname like 'safekeep\\_%'
        union all
        select pg_catalog.concat_ws(' ', 'capture', tenant_id, table_name, definition) from safekeep.audit_captures
      )
