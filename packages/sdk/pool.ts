@@ -2,7 +2,6 @@ import pg from 'pg';
 import { codeOf, displayKinds, SafekeepError, type IndexKind } from '@safekeep/core';
 import { openValues, type Fields, type SealingContext } from './safekeep.ts';
 import { holdsPlaintext, type SealedField } from './field.ts';
-import type { Queryable } from './model.ts';
 import { guardStatement, selectsEmpty } from './statement-guard.ts';
 
 /** A result column that the plugin for Kysely added: `email__sealed` belongs to `email`. */
@@ -46,12 +45,14 @@ export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
     // These ask no table, and a transaction that failed takes nothing else any more.
     if (CONTROL.test(text)) return (await client.query<Record<string, unknown>>(text)) as Result;
     const on = client === pool ? undefined : client;
-    await believing(sdk, on, (fields) => guardStatement(text, [...fields.all, ...fields.viewed]));
+    const known = await sdk.fields(on);
+    const anew = (): Promise<Fields> => sdk.fields(on, 'anew');
+    await believing(known, anew, (fields) => guardStatement(text, [...fields.all, ...fields.viewed]));
     const sent = await sdk.resolve(values);
     try {
       // Several statements in one text have several results, in spite of its type.
       const result: Rows | readonly Rows[] = await client.query<Record<string, unknown>>(text, sent);
-      const open = (each: Rows): Promise<Rows> => believing(sdk, on, async (fields) => await openResult(sdk, fields, each));
+      const open = (each: Rows): Promise<Rows> => believing(known, anew, async (fields) => await openResult(sdk, fields, each));
       const opened = Array.isArray(result) ? await Promise.all(result.map(open)) : await open(result as Rows);
       // Kysely compares the tag and takes any other for none; where rows are counted there is a count.
       return opened as Result;
@@ -79,16 +80,15 @@ export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
 
 /** What is refused by what was known a moment ago may be served by now: a column came back to plaintext. It is asked for once more. */
 async function believing<Answer>(
-  sdk: SealingContext,
-  on: Queryable | undefined,
+  known: Fields,
+  anew: () => Promise<Fields>,
   run: (fields: Fields) => Answer | Promise<Answer>,
 ): Promise<Answer> {
-  const known = await sdk.fields(on);
   try {
     return await run(known);
   } catch (error) {
     if (codeOf(error) !== 'field-not-served') throw error;
-    return await run(await sdk.fields(on, 'anew'));
+    return await run(await anew());
   }
 }
 
