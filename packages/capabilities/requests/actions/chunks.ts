@@ -10,7 +10,7 @@ import { insertErasure, updateErasure, type ErasureRecord, type StoredPlan } fro
 import { loadRows, rowsOf } from '../store/rows.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { followPaths, identityOf, tableOf } from '../store/traverse.ts';
-import { carryOut, keysOf, type TableCounts } from './carry-out.ts';
+import { carryOut, erasureKeysOf, type TableCounts } from './carry-out.ts';
 import { decide, personMark, type Decision } from './decide.ts';
 import { effectsAt, refuseUnfit, type Approval, type ExecuteOptions } from './execute-erasure.ts';
 import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
@@ -181,7 +181,11 @@ async function eraseChunk(
     rows: new Map(),
     kept: new Map(),
   });
-  const done = await carryOut(client, ground, { found, decision, keys: keysOf(ground.ledger, ground.tenant, progress.erasure) });
+  const done = await carryOut(client, ground, {
+    found,
+    decision,
+    keys: erasureKeysOf(ground.ledger, ground.tenant, progress.erasure),
+  });
   const counts = done.counts.get(table);
   const kept = keptLines(
     decision.groups.map(({ rows: { keys }, treatment, writes, until }) =>

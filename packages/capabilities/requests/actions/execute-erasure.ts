@@ -5,6 +5,7 @@ import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
 import type { CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';
 import {
+  PLAN_DAYS,
   dropPlans,
   findPlan,
   insertCalls,
@@ -15,7 +16,7 @@ import {
   type StoredPlan,
 } from '../store/records.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
-import { carryOut, keysOf, type CarriedOut } from './carry-out.ts';
+import { carryOut, erasureKeysOf, type CarriedOut } from './carry-out.ts';
 import { runChunks, type ChunkProgress } from './chunks.ts';
 import { personMark } from './decide.ts';
 import { finishErasure } from './finish-erasure.ts';
@@ -56,7 +57,8 @@ export async function executeErasure(
       () => findPlan(client, tenant, approval.hash),
     ]),
   );
-  const resumed = taken.find(({ state }) => state === 'running' || state === 'committed' || state === 'outside');
+  const mark = personMark(ground.ledger, tenant, order.person);
+  const resumed = taken.find((each) => each.mark === mark && ['running', 'committed', 'outside'].includes(each.state));
   // Somebody has begun this before: a crash may have left its intent open.
   if (resumed !== undefined) await recoverIntents(ground);
   if (resumed !== undefined && resumed.state !== 'running') return await finishErasure(ground, resumed, options);
@@ -75,21 +77,28 @@ export async function executeErasure(
   }
 }
 
-/** The release of one of these holds brings the erasure back. */
+/** The release of one of these holds brings the erasure back: once, however often it was tried. */
 async function rememberHeld(
   { database, tenant, ledger, clock }: ErasureGround,
   { person, mode }: ErasureOrder,
   { stored, approval, holds }: { readonly stored: StoredPlan; readonly approval: Approval; readonly holds: readonly string[] },
 ): Promise<void> {
-  await inTransaction(database, { tenant }, (client) =>
-    insertErasure(client, tenant, {
+  const mark = personMark(ledger, tenant, person);
+  await inTransaction(database, { tenant }, async (client) => {
+    const open = await readErasures(client, tenant, { open: true, mark });
+    const held = open.find((each) => each.state === 'held' && each.mode === mode);
+    if (held !== undefined) {
+      await updateErasure(client, tenant, held.id, { state: 'held', holds: [...new Set([...held.holds, ...holds])] });
+      return;
+    }
+    await insertErasure(client, tenant, {
       id: newId<'erasure'>(),
       planHash: stored.hash,
       state: 'held',
       mode,
       type: person.type,
       key: formatKey(person.key),
-      mark: personMark(ledger, tenant, person),
+      mark,
       holds,
       progress: null,
       certificate: null,
@@ -97,8 +106,8 @@ async function rememberHeld(
       approvedBy: approval.by,
       startedAt: clock.now(),
       finishedAt: null,
-    }),
-  );
+    });
+  });
 }
 
 /** Nothing was done, and is to be done when the holds have ended. */
@@ -124,6 +133,8 @@ function approvedPlan(
   if (plan === undefined || !isTheirs) throw new SafekeepError('erasure-plan-unknown', { hash });
   if (ground.approval === 'second-person' && plan.plannedBy === by && resumed === undefined)
     throw new SafekeepError('second-person-needed', { by });
+  if (resumed === undefined && ground.clock.now().getTime() - plan.plannedAt.getTime() > PLAN_DAYS * 86_400_000)
+    throw new SafekeepError('erasure-plan-expired', { hash, days: PLAN_DAYS });
   return plan;
 }
 
@@ -202,7 +213,7 @@ async function eraseWithin(
   const id = erasureIdOf(progress?.erasure ?? operation);
   const { found, decision, scope } = made;
   const before = await effectsAt(client, ground, 'before-rows', scope);
-  const done = await carryOut(client, ground, { found, decision, keys: keysOf(ground.ledger, tenant, id) });
+  const done = await carryOut(client, ground, { found, decision, keys: erasureKeysOf(ground.ledger, tenant, id) });
   const after = await effectsAt(client, ground, 'after-rows', scope);
   const mark = personMark(ground.ledger, tenant, order.person);
   const participants = ports.participants.map(({ name }) => ({ name, ...joinEffects(before.get(name), after.get(name)) }));

@@ -13,16 +13,19 @@ import type {
   PlanLine,
   RowKey,
 } from '../model.ts';
+import { staleViews } from '../rules/stale-views.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
+import { belonging } from '../rules/treat.ts';
 import { countsByTable, keptLines, planHash, planLine } from '../rules/plan.ts';
 import { storePlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
 import { countOfPerson } from '../store/rows.ts';
 import { serverCopies } from '../store/residue.ts';
-import { carryOut, Changed, keysOf, NotKept, Refused } from './carry-out.ts';
+import { carryOut, Changed, erasureKeysOf, keysOf, NotKept, Refused } from './carry-out.ts';
 import { decide, type Decision } from './decide.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
-import { filesFault } from './outside.ts';
+import { valueMarks } from './marks.ts';
+import { byHandReason } from './outside.ts';
 import { rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
 
 /** Persons of up to so many rows are erased once and taken back, to hear what the database refuses. */
@@ -89,7 +92,10 @@ export async function makePlan(
   ]);
   // Under REPEATABLE READ the snapshot would be older than the locks: rows added in between would survive unseen.
   if (!isFit) throw new SafekeepError('isolation-unfit');
-  const decision = await decide(client, ground, found, { mode, ledger: ground.ledger });
+  const [decision, known] = await together(client, [
+    () => decide(client, ground, found, { mode, ledger: ground.ledger }),
+    () => valueMarks(client, ground, { person, subject }),
+  ]);
   const scope: ErasureScope = {
     tenant: ground.tenant,
     person,
@@ -117,7 +123,7 @@ export async function makePlan(
     wholePerson: hold.people.length > 0,
   }));
   const rows = tables.reduce((sum, line) => sum + line.rows, 0);
-  const hash = planHash({
+  const material = {
     tenant: ground.tenant,
     subject: formatPerson(person),
     mode,
@@ -126,9 +132,20 @@ export async function makePlan(
     blocked,
     holds: holds.map(({ id }) => id).toSorted(),
     externalCopies: externalCopies.map(({ place, kind, state }) => ({ place, kind, state })),
-    rows: Object.fromEntries(found.tables.map((table) => [table.table, rowsFingerprint(table)])),
+    rows: Object.fromEntries(
+      found.tables.map((table) => [
+        table.table,
+        rowsFingerprint(
+          table,
+          decision.groups.filter(({ rows: of }) => of.table === table.table),
+        ),
+      ]),
+    ),
     participants: parts.map(({ name, plan }) => ({ name, will: plan.will })),
-  });
+    // The number may have been given to somebody else since.
+    known: known.filter(({ isTime }) => !isTime).map(({ mark }) => mark),
+  };
+  const hash = planHash(material, keysOf(ground.ledger, ground.tenant).plan);
   const plan: ErasurePlan = {
     hash,
     subject: formatPerson(person),
@@ -222,10 +239,9 @@ function outsideCopies({ map }: ErasureGround, person: Person, found: Survey): r
 }
 
 function plannedState(place: OutsidePlace, person: Person): Pick<ExternalCopy, 'state' | 'note'> {
-  const { kind, erase, note } = place;
+  const { erase, note } = place;
   if (!erase) return { state: 'not-erased', note: note ?? 'the map does not have it erased' };
-  if (kind === 's3') return { state: 'by-hand', note: note ?? 'Safekeep does not delete there by itself yet' };
-  const fault = kind === 'files' ? filesFault(place, person) : null;
+  const fault = byHandReason(place, person);
   if (fault !== null) return { state: 'by-hand', note: fault };
   return { state: 'will-be-told', note: note ?? 'erased after the commit, tried again until it answers' };
 }
@@ -237,7 +253,7 @@ async function rehearse(client: pg.ClientBase, ground: ErasureGround, made: Made
   if (rows > REHEARSED_ROWS || plan.blocked.length > 0) return [];
   await beginRehearsal(client);
   try {
-    await carryOut(client, ground, { found, decision, keys: keysOf(ground.ledger, ground.tenant, newId<'erasure'>()) });
+    await carryOut(client, ground, { found, decision, keys: erasureKeysOf(ground.ledger, ground.tenant, newId<'erasure'>()) });
     await endRehearsal(client);
     return [];
   } catch (error) {
@@ -276,7 +292,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   'P0001': 'A trigger raises an error: change it so that it lets erasure through, or keep the row with on_erasure.',
   '23503': 'A row that stays refers to what would be deleted: anonymise instead, or put that table into the map.',
   '23514': 'Say in the map what erasure writes so that the check takes it: erase: { replace: … }.',
-  '23505': 'The column is unique: leave its erase out, and each row gets a mask of its own.',
+  '23P01': 'An EXCLUDE constraint compares the masks: let the column be null, or say what erasure writes there.',
+  '23505': 'The column is unique and no mask is free: widen its type, or let it be null.',
 };
 
 /** What a person who approves wants to know beside: triggers that fire, missing indexes, views that keep copies, servers that do. */
@@ -296,11 +313,10 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
       if (found.tables.some((each) => each.table === name && each.identity.kind === 'place'))
         notes.push(`${name} has no key: its rows are told apart by place, and no hold can name one.`);
     }
-    if (table.kind === 'materialized-view' && (table.view?.reads ?? []).some((read) => touched.has(qualified(read))))
-      notes.push(
-        `The materialized view ${qualified({ schema: table.schema, table: table.name })} keeps the old values until it is refreshed.`,
-      );
   }
+  notes.push(...unmarkedColumns(found));
+  for (const view of staleViews(ground.catalog, [...touched]))
+    notes.push(`The materialized view ${view} keeps the old values until it is refreshed.`);
   notes.push(...missingIndexes(ground, found));
   for (const table of found.reach.graph.unguarded)
     if (touched.has(table))
@@ -308,8 +324,14 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
   return [...notes, ...(await serverCopies(client))];
 }
 
-function qualified({ schema, table }: { readonly schema: string; readonly table: string }): string {
-  return `${schema}.${table}`;
+/** Personal columns of rows with several people of which the map does not say whose they are. */
+function unmarkedColumns({ tables }: Survey): readonly string[] {
+  return tables
+    .filter(({ policy, rows }) => policy.unmarked.length > 0 && rows.some((row) => !belonging(row).isWhole))
+    .map(
+      ({ table, policy }) =>
+        `${table}: the map does not say whose ${policy.unmarked.join(', ')} is in rows with several people (of): it stays there, and no export gives it.`,
+    );
 }
 
 /** A sequential scan of a small table is quicker than an index. */
