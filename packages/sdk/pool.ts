@@ -53,7 +53,7 @@ export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
       // Several statements in one text have several results, in spite of its type.
       const result: Rows | readonly Rows[] = await client.query<Record<string, unknown>>(text, sent);
       const open = (each: Rows): Promise<Rows> => believing(known, anew, async (fields) => await openResult(sdk, fields, each));
-      const opened = Array.isArray(result) ? await Promise.all(result.map(open)) : await open(result as Rows);
+      const opened = Array.isArray(result) ? await Promise.all(result.map(open)) : await open(result);
       // Kysely compares the tag and takes any other for none; where rows are counted there is a count.
       return opened as Result;
     } catch (error) {
