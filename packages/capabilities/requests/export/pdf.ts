@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createRequire } from 'node:module';
 import type { Sink } from './sink.ts';
 
 export type PdfPage = {
@@ -8,6 +9,11 @@ export type PdfPage = {
 
 /** One value may take so many characters; the rest stands in the other formats. */
 const CHARACTERS_AT_MOST = 4000;
+
+const LATIN_1 = { plain: 'Helvetica', bold: 'Helvetica-Bold' };
+/** Of Latin, Greek, Cyrillic, Armenian and Georgian, of which DejaVu Sans has every letter and sign. */
+const DEJAVU =
+  /[\u0020-\u02af\u0300-\u034f\u0370-\u03ff\u0400-\u0525\u0531-\u055f\u0561-\u0587\u10d0-\u10fc\u1e00-\u1efb\u1f00-\u1fff\u2010-\u2027\u2030-\u205e\u20a0-\u20b5\u2116-\u2122]/u;
 
 /** Writes a document page by page: a heading, then the values that `fill` gives, one beneath the other. */
 export async function pdfDocument(
@@ -31,19 +37,23 @@ export async function pdfDocument(
     for await (const chunk of document as AsyncIterable<Buffer>) await sink.write(chunk);
   };
   const draining = drain();
-  document.fontSize(18).text(`Data of ${heading.subject}`);
-  document
-    .fontSize(9)
-    .text(`${heading.controller === null ? '' : `${heading.controller}, `}${heading.at.toISOString()}`)
-    .moveDown();
+  const write = (text: string, style: keyof typeof LATIN_1 = 'plain', options: { readonly continued?: boolean } = {}) =>
+    document.font(fontFor(text)[style]).text(printable(text), options);
+  document.fontSize(18);
+  write(`Data of ${heading.subject}`);
+  document.fontSize(9);
+  write(`${heading.controller === null ? '' : `${heading.controller}, `}${heading.at.toISOString()}`).moveDown();
   await fill({
-    table: (name) => void document.moveDown().fontSize(13).text(name).moveDown(0.3),
+    table: (name) => {
+      document.moveDown().fontSize(13);
+      write(name).moveDown(0.3);
+    },
     row: async (cells) => {
       for (const { name, value } of cells) {
         if (value === null) continue;
         document.fontSize(8);
-        if (name !== '') document.font('Helvetica-Bold').text(`${printable(name)}: `, { continued: true });
-        document.font('Helvetica').text(printable(value));
+        if (name !== '') write(`${name}: `, 'bold', { continued: true });
+        write(value);
       }
       document.moveDown(0.5);
       if (document.readableLength > document.readableHighWaterMark)
@@ -54,12 +64,20 @@ export async function pdfDocument(
   await draining;
 }
 
-/** The fonts that every reader has know Latin-1 only; what they do not know is written as its code, so that nothing is lost. */
+/** The fonts that every reader has know Latin-1 only; for more the letters go into the document with it. */
+function fontFor(text: string): typeof LATIN_1 {
+  return [...text].every((sign) => sign <= '\u00ff') ? LATIN_1 : dejavu();
+}
+
+function dejavu(): typeof LATIN_1 {
+  const { resolve } = createRequire(import.meta.url);
+  return { plain: resolve('dejavu-fonts-ttf/ttf/DejaVuSans.ttf'), bold: resolve('dejavu-fonts-ttf/ttf/DejaVuSans-Bold.ttf') };
+}
+
+/** What has no letter in the document is written as its code, so that nothing is lost. */
 function printable(text: string): string {
   const cut = text.length > CHARACTERS_AT_MOST ? `${text.slice(0, CHARACTERS_AT_MOST)} […]` : text;
-  return (
-    [...cut]
-      .map((sign) => ((sign.codePointAt(0) ?? 0) <= 0xff ? sign : `\\u{${(sign.codePointAt(0) ?? 0).toString(16)}}`))
-      .join('') || ' '
-  );
+  const written = (sign: string): string =>
+    sign <= '\u00ff' || DEJAVU.test(sign) ? sign : `\\u{${(sign.codePointAt(0) ?? 0).toString(16)}}`;
+  return [...cut].map(written).join('') || ' ';
 }
