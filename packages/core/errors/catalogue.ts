@@ -1310,6 +1310,12 @@ export const catalogue = {
     text: 'The person is held ({holds}). Nothing was erased.',
     remedy: 'When the matter is over, end it with `safekeep hold release`, then make a new plan.',
   },
+  'erasure-unsettled': {
+    status: 503,
+    exit: 1,
+    text: 'The person is erased. Rows can be added to {tables} that nothing keeps out, and transactions that write there have not ended yet: until then it cannot be counted again, and no certificate is given.',
+    remedy: 'Find the open transactions in pg_stat_activity, and run `safekeep subject erasures --run` when they have ended.',
+  },
   'erasure-refused': {
     status: 409,
     exit: 1,

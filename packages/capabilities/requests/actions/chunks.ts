@@ -181,7 +181,12 @@ async function eraseChunk(
     rows: new Map(),
     kept: new Map(),
   });
-  const done = await carryOut(client, ground, { found, decision, keys: keysOf(ground.ledger, ground.tenant, progress.erasure) });
+  const done = await carryOut(client, ground, {
+    found,
+    decision,
+    keys: keysOf(ground.ledger, ground.tenant, progress.erasure),
+    without: new Set(found.reach.graph.edgesOf.keys()),
+  });
   const counts = done.counts.get(table);
   const kept = keptLines(
     decision.groups.map(({ rows: { keys }, treatment, writes, until }) =>

@@ -202,7 +202,8 @@ async function eraseWithin(
   const id = erasureIdOf(progress?.erasure ?? operation);
   const { found, decision, scope } = made;
   const before = await effectsAt(client, ground, 'before-rows', scope);
-  const done = await carryOut(client, ground, { found, decision, keys: keysOf(ground.ledger, tenant, id) });
+  const without = new Set(progress?.tables.map(({ table }) => table));
+  const done = await carryOut(client, ground, { found, decision, keys: keysOf(ground.ledger, tenant, id), without });
   const after = await effectsAt(client, ground, 'after-rows', scope);
   const mark = personMark(ground.ledger, tenant, order.person);
   const participants = ports.participants.map(({ name }) => ({ name, ...joinEffects(before.get(name), after.get(name)) }));
