@@ -1310,6 +1310,13 @@ export const catalogue = {
     text: 'The person is held ({holds}). Nothing was erased.',
     remedy: 'When the matter is over, end it with `safekeep hold release`, then make a new plan.',
   },
+  'erasure-stopped': {
+    status: 409,
+    exit: 1,
+    text: 'The erasure stopped: {reason}. It is not finished: {rows} rows are erased and stay so, the rest is as it was, and the person can still be found.',
+    remedy:
+      'Do what stands there, then run `safekeep subject erasures --run`: it goes on from there. Where the map had to be changed, make a new plan and approve it: the same erasure goes on.',
+  },
   'erasure-unsettled': {
     status: 503,
     exit: 1,

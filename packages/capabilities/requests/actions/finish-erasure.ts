@@ -81,6 +81,17 @@ async function endUnfulfilled(
   return doneText(record, { document, certificate: null, state: 'unfulfilled', found });
 }
 
+/** What became of an erasure that somebody else has carried out, or an earlier call. */
+export function answerOf({ certificateDirectory }: ErasureGround, record: ErasureRecord): ErasureDone {
+  // Written in the erasing transaction.
+  const { document, signature } = record.certificate as Draft;
+  const path = signature === undefined ? null : certificatePath(certificateDirectory, document);
+  return {
+    ...doneText(record, { document, certificate: path, state: record.state, found: [] }),
+    verified: signature !== undefined,
+  };
+}
+
 function doneText(
   { id }: ErasureRecord,
   {
@@ -183,8 +194,12 @@ function reachOfKey({
   return { graph, schema, tenant, values: new Map([[PERSON, isKnown ? [values.map(String)] : []]]) };
 }
 
+function certificatePath(directory: string, { id }: CertificateBody): string {
+  return join(directory, `erasure-${id}.json`);
+}
+
 async function writeCertificate(directory: string, signed: Signed<CertificateBody>): Promise<string> {
-  const path = join(directory, `erasure-${signed.document.id}.json`);
+  const path = certificatePath(directory, signed.document);
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await writeFile(`${path}.partial`, `${JSON.stringify(signed, null, 2)}\n`, { mode: 0o600 });

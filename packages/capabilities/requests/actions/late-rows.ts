@@ -3,6 +3,7 @@ import type { ErasureMode } from '../model.ts';
 import type { Write } from '../rules/masks.ts';
 import { findUnlike, looksLike } from '../store/act.ts';
 import { loadRows, rowsOf, type LoadOptions, type PersonRow } from '../store/rows.ts';
+import { isOneOf, type Parameters } from '../store/sql.ts';
 import { identityOf, tableOf } from '../store/traverse.ts';
 import { decide } from './decide.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
@@ -30,14 +31,15 @@ export async function lateRows(
   const facts = tableOf(schema, table);
   const identity = identityOf(facts);
   const limit = rowsAtOnce(ground);
+  const load = { map, reach, person, now: clock.now() };
+  const asked = rowsOf(reach, table, person.key);
   const shapes = new Map<string, readonly Write[]>();
   const late: PersonRow[] = [];
   let from: LoadOptions['from'] = identity.kind === 'place' ? undefined : 'first';
   for (;;) {
-    const rows = await loadRows(client, { map, reach, person, now: clock.now() }, rowsOf(reach, table, person.key), {
+    const rows = await loadRows(client, load, asked, {
       limit,
-      lock,
-      withText: lock,
+      lock: false,
       ...(from === undefined ? {} : { from }),
       and: (parameters) =>
         [...shapes.values()].map((writes) => ` and (${looksLike(facts, writes, parameters)}) is not true`).join(''),
@@ -53,7 +55,12 @@ export async function lateRows(
       late.push(...keys.flatMap((key) => byKey.get(key) ?? []));
     }
     const last = rows.at(-1);
-    if (last === undefined || rows.length < limit || identity.kind === 'place' || late.length >= atMost) return late;
-    from = { after: last.key };
+    from = last === undefined ? undefined : { after: last.key };
+    if (last === undefined || rows.length < limit || identity.kind === 'place' || late.length >= atMost) break;
   }
+  if (!lock || late.length === 0) return late;
+  // Few of many: only these are locked, and read again as they stand then.
+  const keys = late.map(({ key }) => key);
+  const and = (parameters: Parameters): string => ` and ${isOneOf(identity, 't', keys, parameters)}`;
+  return await loadRows(client, load, asked, { limit: Number.POSITIVE_INFINITY, lock: true, withText: true, and });
 }

@@ -73,6 +73,9 @@ export async function planErasure(ground: ErasureGround, order: ErasureOrder, by
   return made;
 }
 
+/** What was kept in tables that are worked off in other transactions. */
+export type Beside = { readonly holds: readonly string[]; readonly kept: ReadonlyMap<string, readonly RowKey[]> };
+
 /**
  * The plan as this transaction sees it. With `lock` it is the one that is going to be carried out: the person's row is locked
  * first, then what other rows hang on.
@@ -81,7 +84,7 @@ export async function makePlan(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, subject, mode }: ErasureOrder,
-  options: SurveyOptions & { readonly erasure?: ErasureId },
+  options: SurveyOptions & { readonly erasure?: ErasureId; readonly beside?: Beside },
 ): Promise<MadePlan> {
   const [isFit, found] = await together(client, [
     () => isReadCommitted(client),
@@ -90,21 +93,25 @@ export async function makePlan(
   // Under REPEATABLE READ the snapshot would be older than the locks: rows added in between would survive unseen.
   if (!isFit) throw new SafekeepError('isolation-unfit');
   const decision = await decide(client, ground, found, { mode, ledger: ground.ledger });
+  const { beside } = options;
   const scope: ErasureScope = {
     tenant: ground.tenant,
     person,
     erasure: options.erasure ?? null,
     mode,
-    holds: decision.holds.filter(({ heldRows }) => heldRows.length > 0).map(({ id }) => id),
+    holds: [
+      ...new Set([...(beside?.holds ?? []), ...decision.holds.filter(({ heldRows }) => heldRows.length > 0).map(({ id }) => id)]),
+    ],
     rows: keysByTable(decision, (action) => action !== 'keep'),
-    kept: keysByTable(decision, (action) => action === 'keep'),
+    kept: new Map([...(beside?.kept ?? []), ...keysByTable(decision, (action) => action === 'keep')]),
   };
   const parts: { name: string; plan: ParticipantPlan }[] = [];
   for (const participant of ground.ports.participants)
     parts.push({ name: participant.name, plan: await participant.plan(client, scope) });
   const large = found.tables.filter(({ isCut }) => isCut).map(({ table }) => table);
   const tables = await linesOf(client, { found, decision, person });
-  const externalCopies = [...outsideCopies(ground, person, found), ...parts.flatMap(({ plan }) => plan.externalCopies)];
+  const outside = outsideCopies(ground, person, found).map((copy) => (scope.holds.length > 0 ? heldCopy(copy) : copy));
+  const externalCopies = [...outside, ...parts.flatMap(({ plan }) => plan.externalCopies)];
   const blocked: readonly Blocked[] = [
     ...decision.blocked,
     ...parts.flatMap(({ plan }) => plan.blocked),
@@ -219,6 +226,12 @@ function outsideCopies({ map }: ErasureGround, person: Person, found: Survey): r
     note: 'was given data of the person and must be told of the erasure (Art. 19 GDPR)',
   }));
   return [...places, ...told];
+}
+
+/** What lies outside may be what the hold is about: it goes when the hold ends and the erasure comes again. */
+function heldCopy(copy: ExternalCopy): ExternalCopy {
+  const isErased = copy.kind !== 'recipient' && (copy.state === 'will-be-told' || copy.state === 'by-hand');
+  return isErased ? { ...copy, state: 'held', note: 'left as long as a hold stands; erased when it ends' } : copy;
 }
 
 function plannedState(place: OutsidePlace, person: Person): Pick<ExternalCopy, 'state' | 'note'> {
