@@ -10,7 +10,7 @@ import {
   type SearchKind,
 } from '@safekeep/core';
 import type { IndexKey } from './blind-index.ts';
-import { parseHeader } from './header.ts';
+import { HEADER_BYTES, parseHeader } from './header.ts';
 import type { SealingKey } from './key.ts';
 import { sealerFor } from './seal.ts';
 import { decodeTyped, encodeTyped, type TypedValue } from './typed-value.ts';
@@ -41,25 +41,44 @@ export async function sealTexts(keys: DataKeys, field: FieldPlace, texts: readon
   if (texts.length === 0) return [];
   const key = await keys.current(field.tenant, field.keyScope);
   const sealer = sealerFor({ tenant: field.tenant, field: field.id });
-  return texts.map((text) => {
-    // PCI DSS 3.3.1: whatever the column is said to hold.
-    if (isTrack(text))
-      throw new SafekeepError('field-value-refused', { field: field.keyScope, reason: 'it is the content of a magnetic stripe' });
-    return sealer.seal(key, typedOf(field.valueType, text));
-  });
+  // PCI DSS 3.3.1: whatever the column is said to hold.
+  if (texts.some(isTrack))
+    throw new SafekeepError('field-value-refused', { field: field.keyScope, reason: 'it is the content of a magnetic stripe' });
+  return sealer.sealAll(
+    key,
+    texts.map((text) => typedOf(field.valueType, text)),
+  );
 }
 
 export async function openTexts(keys: DataKeys, field: FieldPlace, sealed: readonly Uint8Array[]): Promise<readonly string[]> {
   if (sealed.length === 0) return [];
-  const ids = sealed.map((bytes) => parseHeader(bytes).keyId);
-  const found = await keys.byId(field.tenant, [...new Set(ids)]);
+  const byKey = keyIds(sealed);
+  const found = await keys.byId(field.tenant, [...byKey.keys()]);
   const sealer = sealerFor({ tenant: field.tenant, field: field.id });
-  return sealed.map((bytes, place) => {
-    const id = ids[place] ?? '';
+  const texts = Array.from({ length: sealed.length }, () => '');
+  for (const [id, places] of byKey) {
     const key = found.get(id);
     if (key === undefined) throw new SafekeepError('sealed-wrong-key', { needed: id, given: 'none' });
-    return textOf(sealer.open(key, bytes));
-  });
+    const values = places.flatMap((place) => sealed[place] ?? []);
+    for (const [nth, value] of sealer.openAll(key, values).entries()) texts[places[nth] ?? 0] = textOf(value);
+  }
+  return texts;
+}
+
+/** For each key that a header names the places of its values. A header that is the one before again need not be read. */
+function keyIds(sealed: readonly Uint8Array[]): ReadonlyMap<string, number[]> {
+  const byKey = new Map<string, number[]>();
+  let before: { readonly header: Uint8Array; readonly places: number[] } | undefined;
+  for (const [place, bytes] of sealed.entries()) {
+    if (before === undefined || !before.header.every((byte, at) => byte === bytes[at])) {
+      const { keyId } = parseHeader(bytes);
+      const places = byKey.get(keyId) ?? [];
+      byKey.set(keyId, places);
+      before = { header: bytes.subarray(0, HEADER_BYTES), places };
+    }
+    before.places.push(place);
+  }
+  return byKey;
 }
 
 /** What the index of a value is that has nothing to be found by: it is indexed, and no search gives this number. */

@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { SafekeepError } from '@safekeep/core';
 import { HEADER_BYTES, IV_BYTES, OVERHEAD_BYTES, parseHeader, TAG_BYTES } from './header.ts';
 import type { SealingKey } from './key.ts';
+import { FEWEST, openMany, sealMany, SHORT_BYTES } from './many.ts';
 import { contextBinder, placeBinder, type Bound, type Place } from './place.ts';
 import { fillRandom } from './random.ts';
 import { decodeTyped, encodeTyped, type TypedValue } from './typed-value.ts';
@@ -23,6 +24,9 @@ export type Sealer = {
   readonly seal: (key: SealingKey, value: TypedValue) => Buffer;
   /** @throws what {@link openValue} throws */
   readonly open: (key: SealingKey, sealed: Uint8Array) => TypedValue;
+  /** The same for many under one key, in their order, several times as quick where they are short. */
+  readonly sealAll: (key: SealingKey, values: readonly TypedValue[]) => readonly Buffer[];
+  readonly openAll: (key: SealingKey, sealed: readonly Uint8Array[]) => readonly TypedValue[];
 };
 
 export function sealerFor(place: Place): Sealer {
@@ -30,6 +34,8 @@ export function sealerFor(place: Place): Sealer {
   return {
     seal: (key, value) => sealWith(bind(key), encodeTyped(value)),
     open: (key, sealed) => decodeTyped(openWith(bind(key), sealed)),
+    sealAll: (key, values) => sealAllWith(bind(key), values.map(encodeTyped)),
+    openAll: (key, sealed) => openAllWith(bind(key), sealed),
   };
 }
 
@@ -80,6 +86,35 @@ function sealWith({ key, header, data }: Bound, plaintext: Uint8Array): Buffer {
   sealed.set(cipher.getAuthTag(), BODY_AT + plaintext.length);
   key.countSeal();
   return sealed;
+}
+
+function sealAllWith(bound: Bound, plaintexts: readonly Buffer[]): readonly Buffer[] {
+  const { key } = bound;
+  const short = plaintexts.filter(({ length }) => length <= SHORT_BYTES);
+  if (short.length < FEWEST) return plaintexts.map((plaintext) => sealWith(bound, plaintext));
+  for (let count = 0; count < short.length; count += 1) {
+    if (key.budget === 'spent') throw new SafekeepError('key-spent', { key: key.id });
+    key.countSeal();
+  }
+  const sealed = sealMany(bound, short);
+  // The runtime's own cipher has the last word: a fault of ours must not seal what nobody else opens.
+  const [first = Buffer.alloc(0)] = sealed;
+  if (!openWith(bound, first).equals(short[0] ?? first)) throw new Error('A batch was sealed wrongly');
+  const next = sealed.values();
+  return plaintexts.map(
+    (plaintext) => (plaintext.length <= SHORT_BYTES ? next.next().value : undefined) ?? sealWith(bound, plaintext),
+  );
+}
+
+function openAllWith(bound: Bound, sealed: readonly Uint8Array[]): readonly TypedValue[] {
+  const { key, header } = bound;
+  const isShort = ({ length }: Uint8Array): boolean => length <= BODY_AT + SHORT_BYTES + TAG_BYTES;
+  const short = sealed.filter(isShort);
+  if (short.length < FEWEST) return sealed.map((bytes) => decodeTyped(openWith(bound, bytes)));
+  for (const bytes of short) if (!beginsWith(bytes, header) || bytes.length < OVERHEAD_BYTES - 1) refuse(bytes, key);
+  const next = openMany(bound, short).values();
+  // What does not open is the runtime's to refuse.
+  return sealed.map((bytes) => decodeTyped((isShort(bytes) ? next.next().value : undefined) ?? openWith(bound, bytes)));
 }
 
 function openWith({ key, header, data }: Bound, sealed: Uint8Array): Buffer {

@@ -4,7 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
-import { IndexKey, WrappingKey } from '../index.ts';
+import { IndexKey, SealingKey, WrappingKey } from '../index.ts';
+import { openMany, SHORT_BYTES } from './many.ts';
 
 const FOLDER = join(import.meta.dirname, '..', '..', '..', '..', 'shared', 'data', 'vectors');
 const skip = existsSync(FOLDER) ? false : 'skipped: ../shared/data not present';
@@ -43,6 +44,19 @@ test('AES-256-GCM of the runtime: every valid vector opens, every invalid one do
     };
     if (result === 'valid') assert.deepEqual(open(), bytes(msg), String(tcId));
     else assert.throws(open, String(tcId));
+  }
+});
+
+test('AES-256-GCM of batches: every valid vector that is short opens, every invalid one does not', { skip }, () => {
+  const cases = groups('aes_gcm.json')
+    .filter(({ keySize, ivSize, tagSize }) => keySize === 256 && ivSize === 96 && tagSize === 128)
+    .flatMap(({ tests }) => tests)
+    .filter(({ ct }) => ct.length / 2 <= SHORT_BYTES);
+  assert.ok(cases.length > 50);
+  for (const { key, iv, aad, msg, ct, tag, result, tcId } of cases) {
+    const bound = { key: new SealingKey('00'.repeat(8), bytes(key)), header: Buffer.alloc(12), data: bytes(aad) };
+    const [opened] = openMany(bound, [Buffer.concat([bound.header, bytes(iv), bytes(ct), bytes(tag)])]);
+    assert.deepEqual(opened, result === 'valid' ? bytes(msg) : undefined, String(tcId));
   }
 });
 

@@ -113,15 +113,33 @@ const STREET = new RegExp(
 
 /** Year, month, day of a date in one of the common forms; of 03/04/2020 both readings are a day, so the first is taken. */
 export function readDay(value: string): { readonly year: number; readonly month: number; readonly day: number } | undefined {
-  const iso = /^(\d{4})[-./](\d{1,2})[-./](\d{1,2})(?!\d)/.exec(value);
-  const other = iso === null ? /^(\d{1,2})[-./](\d{1,2})[-./](\d{4}|\d{2})(?!\d)/.exec(value) : null;
-  const [year, first, second] = iso === null ? [other?.[3], other?.[1], other?.[2]] : [iso[1], iso[2], iso[3]];
-  if (year === undefined) return undefined;
-  const full = year.length === 2 ? (Number(year) > 40 ? 1900 : 2000) + Number(year) : Number(year);
-  const [a, b] = [Number(first), Number(second)];
-  if (full < 1850 || full > 2150) return undefined;
-  if (isDay(full, a, b)) return { year: full, month: a, day: b };
-  return iso === null && isDay(full, b, a) ? { year: full, month: b, day: a } : undefined;
+  const first = digitsAt(value, 0);
+  const second = isDateSign(value.charCodeAt(first)) ? digitsAt(value, first + 1) : first;
+  const third = isDateSign(value.charCodeAt(second)) ? digitsAt(value, second + 1) : second;
+  const [a, b, c] = [first, second - first - 1, third - second - 1];
+  if (b < 1 || b > 2) return undefined;
+  const middle = Number(value.slice(first + 1, second));
+  const [begin, last] = [Number(value.slice(0, first)), Number(value.slice(second + 1, third))];
+  if (a === 4 && (c === 1 || c === 2)) return dayOf(begin, middle, last);
+  if ((a !== 1 && a !== 2) || (c !== 2 && c !== 4)) return undefined;
+  const year = c === 4 ? last : (last > 40 ? 1900 : 2000) + last;
+  return dayOf(year, begin, middle) ?? dayOf(year, middle, begin);
+}
+
+/** Where the digits from here on end: five at most, which is more than any part of a date has. */
+function digitsAt(value: string, from: number): number {
+  let at = from;
+  while (at - from < 5 && value.charCodeAt(at) >= 48 && value.charCodeAt(at) <= 57) at += 1;
+  return at;
+}
+
+/** Dash, dot, slash. */
+function isDateSign(code: number): boolean {
+  return code >= 45 && code <= 47;
+}
+
+function dayOf(year: number, month: number, day: number): ReturnType<typeof readDay> {
+  return year >= 1850 && year <= 2150 && isDay(year, month, day) ? { year, month, day } : undefined;
 }
 
 const MONTH =

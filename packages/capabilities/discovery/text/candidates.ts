@@ -2,15 +2,17 @@ import { isCardNumber } from '../kinds/financial.ts';
 import { DATE_SOURCE, phoneSureness, readDay } from '../kinds/contact.ts';
 import type { Kind } from '../kinds/model.ts';
 import { kindNamed, kinds, surenessOf } from '../kinds/table.ts';
-import { contextAfter, contextBefore, CueFinder, lastCue, NearCues } from './cues.ts';
+import { contextAfter, CueFinder, lastCue, NearCues } from './cues.ts';
 import type { Found, Rank } from './model.ts';
 import { endAt } from './sticky.ts';
+import { unitsOf } from './units.ts';
 
 export const CUES = new CueFinder(kinds.filter(({ family }) => family !== 'words' && family !== 'entity'));
 
 /** What one pass over a text carries along. */
 export class Scan {
   readonly text: string;
+  readonly units: Uint16Array;
   readonly found: Found[] = [];
   /** Where the last word ended that may be a cue. */
   cueAt = -1_000;
@@ -23,12 +25,11 @@ export class Scan {
   readonly #wanted: (type: string) => boolean;
   /** Where the only thing in the text ends, if there is only one: its shape and check must do without a word beside it. */
   readonly #bare: string;
-  #beforeStart = -1;
-  #before = '';
 
   constructor(text: string, wanted: (type: string) => boolean) {
     this.text = text;
-    this.near = new NearCues(CUES, text);
+    this.units = unitsOf(text);
+    this.near = new NearCues(CUES, text, this.units);
     this.#wanted = wanted;
     this.#bare = text.length <= 64 ? text.trim() : '';
   }
@@ -64,13 +65,9 @@ export class Scan {
     return start - this.cueAt < 60;
   }
 
-  /** The folded text before a place: asked for a few times over. */
+  /** The folded text before a place. */
   before(start: number): string {
-    if (this.#beforeStart !== start) {
-      this.#beforeStart = start;
-      this.#before = contextBefore(this.text, start);
-    }
-    return this.#before;
+    return this.near.context(start);
   }
 
   /** Whether a word for this kind stands in the context before a place, and a word for some kind nearer still. */
@@ -113,6 +110,7 @@ function shapesOf(some: readonly Kind[]): RegExp {
   return new RegExp(patterns.map(({ source }) => `(?:${source})`).join('|'));
 }
 
+const NEEDY = CUES.setOf(needy);
 const NEEDY_SHAPE = shapesOf(needy);
 const MIXED_SHAPE = shapesOf(distinctMixed);
 const NUMERIC_SHAPE = shapesOf(distinctNumeric);
@@ -364,26 +362,29 @@ const COMMON_CARD = /^(?:4\d{15}|5[1-5]\d{14}|3[47]\d{13})$/;
 const ID_WORD =
   /(?:id|order|ref|reference|trace|span|txn|transaction|tracking|invoice|request|session|serial|token|key|hash|bytes|size|time|timestamp|ts|seq|offset|count|total|[=_/-])[\s:=#"']{0,3}$/;
 
+type Cued = { readonly kind: Kind; readonly at: number; readonly score: number };
+
 /** The kind whose word stands nearest before the value, among those whose shape and check fit. */
 function withCue(scan: Scan, start: number, end: number): boolean {
   const near = scan.near.before(start);
-  if (near?.size === 0) return false;
-  const value = scan.text.slice(start, end);
-  if ((near === undefined || near.size > FEW_KINDS) && !NEEDY_SHAPE.test(value)) return false;
-  const before = scan.before(start);
-  let best: { readonly kind: Kind; readonly at: number; readonly score: number } | undefined;
-  for (const kind of needy) {
-    if (near?.has(kind) === false || kind.pattern?.test(value) !== true) continue;
-    const at = lastCue(kind, before);
-    if (at < 0 || (best !== undefined && at < best.at)) continue;
-    const score = kind.validate(value);
-    if (score > 0 && (best === undefined || at > best.at || kind.chance < best.kind.chance)) best = { kind, at, score };
+  let value = '';
+  let best: Cued | undefined;
+  for (let word = 0; word < NEEDY.length; word += 1) {
+    let some = (near?.[word] ?? -1) & (NEEDY[word] ?? 0);
+    if (some !== 0 && value === '') {
+      value = scan.text.slice(start, end);
+      if (near === undefined && !NEEDY_SHAPE.test(value)) return false;
+    }
+    for (; some !== 0; some &= some - 1) {
+      const kind = CUES.kinds[word * 32 + 31 - Math.clz32(some & -some)];
+      if (kind?.pattern?.test(value) === true) best = nearer(best, { kind, before: scan.before(start), value });
+    }
   }
   if (best === undefined) return false;
   const { kind, score } = best;
   // A telephone word nearer than a word for a kind without a check digit: it is a telephone.
-  if (kind.chance > 0.5 && lastCue(phoneKind, before) > best.at) return false;
-  if (kind.chance >= 0.5 && before.length - best.at > CUE_REACH) return false;
+  if (kind.chance > 0.5 && lastCue(phoneKind, scan.before(start)) > best.at) return false;
+  if (kind.chance >= 0.5 && scan.before(start).length - best.at > CUE_REACH) return false;
   scan.add({
     type: kind.name === 'POSTAL_CODE' ? 'LOCATION' : kind.name,
     start,
@@ -395,8 +396,16 @@ function withCue(scan: Scan, start: number, end: number): boolean {
   return true;
 }
 
-/** So many are asked one by one sooner than all at once. */
-const FEW_KINDS = 12;
+function nearer(
+  best: Cued | undefined,
+  { kind, before, value }: { readonly kind: Kind; readonly before: string; readonly value: string },
+): Cued | undefined {
+  const at = lastCue(kind, before);
+  if (at < 0 || (best !== undefined && at < best.at)) return best;
+  const score = kind.validate(value);
+  return score > 0 && (best === undefined || at > best.at || kind.chance < best.kind.chance) ? { kind, at, score } : best;
+}
+
 /** A word says little about a number without check digits that stands further off. */
 const CUE_REACH = 34;
 

@@ -64,34 +64,53 @@ const KEYS = LETTERS ** 4;
 const KEY_LETTERS = 4;
 
 /** Letter a is 1, z is 26, all else 0. */
-function code(letter: number): number {
-  const lower = letter | 32;
-  return lower >= 97 && lower <= 122 ? lower - 96 : 0;
-}
-
-function isLetter(unit: number): boolean {
+const CODES = Uint8Array.from({ length: 65_536 }, (_, unit) => {
   const lower = unit | 32;
-  return lower >= 97 && lower <= 122;
+  return lower >= 97 && lower <= 122 ? lower - 96 : 0;
+});
+
+function code(unit: number): number {
+  return CODES[unit] ?? 0;
 }
 
 /** The first four letters of a word as one number; nothing counts behind the first that is no letter. */
-function keyAt(text: string, at: number): number {
-  const a = code(text.charCodeAt(at));
-  const b = code(text.charCodeAt(at + 1));
-  const c = b === 0 ? 0 : code(text.charCodeAt(at + 2));
-  const d = c === 0 ? 0 : code(text.charCodeAt(at + 3));
-  return ((a * LETTERS + b) * LETTERS + c) * LETTERS + d;
+function keyAt(units: Uint16Array, at: number): number {
+  const begin = beginAt(units, at);
+  return begin * LETTERS + (begin % LETTERS === 0 ? 0 : code(units[at + 3] ?? 0));
 }
+
+/** The same of the first three. */
+function beginAt(units: Uint16Array, at: number): number {
+  const a = code(units[at] ?? 0);
+  const b = code(units[at + 1] ?? 0);
+  const c = b === 0 ? 0 : code(units[at + 2] ?? 0);
+  return (a * LETTERS + b) * LETTERS + c;
+}
+
+function keyOf(letters: string): number {
+  return keyAt(
+    Uint16Array.from(letters, (letter) => letter.charCodeAt(0)),
+    0,
+  );
+}
+
+/** Some of the kinds of a finder, a bit for each in their order: asked for at every number, where a Set would cost more than the number. */
+export type KindSet = Uint32Array;
 
 /** Finds cues where a word begins: a table by its first letters says which patterns are worth a try, and which kinds they are of. */
 export class CueFinder {
+  readonly kinds: readonly Kind[];
   readonly #slots = new Uint16Array(KEYS);
   /** Whether any cue begins with three letters: small enough to stay at hand, the table by four is not. */
   readonly #begins = new Uint8Array(LETTERS ** 3);
   readonly #patterns: RegExp[] = [/(?!)/y];
-  readonly #kinds: (readonly Kind[])[] = [[]];
+  readonly #sets: KindSet[] = [];
+  readonly #places: ReadonlyMap<Kind, number>;
 
   constructor(kinds: readonly Kind[]) {
+    this.kinds = kinds;
+    this.#places = new Map(kinds.map((kind, place) => [kind, place]));
+    this.#sets.push(this.setOf([]));
     const byKey = new Map<number, Map<string, Set<Kind>>>();
     for (const kind of kinds) {
       for (const cue of alternatives(kind.cues ?? '')) {
@@ -113,15 +132,30 @@ export class CueFinder {
   }
 
   #add(source: string, cues: ReadonlyMap<string, ReadonlySet<Kind>>): number {
-    this.#kinds.push([...new Set([...cues.values()].flatMap((kinds) => [...kinds]))]);
+    this.#sets.push(this.setOf([...cues.values()].flatMap((some) => [...some])));
     return this.#patterns.push(new RegExp(source, 'iy')) - 1;
   }
 
+  setOf(some: readonly Kind[]): KindSet {
+    const set = new Uint32Array(Math.ceil(this.kinds.length / 32));
+    for (const kind of some) {
+      const place = this.placeOf(kind);
+      set[place >> 5] = (set[place >> 5] ?? 0) | (1 << (place & 31));
+    }
+    return set;
+  }
+
+  /** Of a kind that it was made for. */
+  placeOf(kind: Kind): number {
+    const place = this.#places.get(kind);
+    if (place === undefined) throw new Error(`${kind.name} is none of the kinds whose cues are looked for`);
+    return place;
+  }
+
   /** The number of the cues that begin as the word here does, one of which stands here; 0 for none. */
-  cueAt(text: string, at: number): number {
-    const key = keyAt(text, at);
-    if (this.#begins[Math.floor(key / LETTERS)] === 0) return 0;
-    const slot = this.#slots[key] ?? 0;
+  cueAt(text: string, units: Uint16Array, at: number): number {
+    if (this.#begins[beginAt(units, at)] === 0) return 0;
+    const slot = this.#slots[keyAt(units, at)] ?? 0;
     if (slot === 0) return 0;
     const pattern = this.#patterns[slot];
     if (pattern === undefined) return 0;
@@ -129,11 +163,17 @@ export class CueFinder {
     return pattern.test(text) ? slot : 0;
   }
 
-  /** All kinds for which one of these cues may speak. */
-  kindsOf(slot: number): readonly Kind[] {
-    return this.#kinds[slot] ?? [];
+  /** Puts all kinds for which one of these cues may speak to the others. */
+  addKinds(slot: number, to: KindSet): void {
+    const set = this.#sets[slot];
+    if (set === undefined) return;
+    for (let word = 0; word < to.length; word += 1) to[word] = (to[word] ?? 0) | (set[word] ?? 0);
   }
 }
+
+/** Of a folded context, in which one letter may have become several. */
+const FOLDED_UNITS = 120;
+const folded = new Uint16Array(FOLDED_UNITS + KEY_LETTERS);
 
 /** More marks than words can stand in a context. */
 const MARKS_KEPT = 64;
@@ -144,14 +184,22 @@ const MARKS_KEPT = 64;
 export class NearCues {
   readonly #finder: CueFinder;
   readonly #text: string;
+  readonly #units: Uint16Array;
   #places: number[] = [];
   #slots: number[] = [];
   /** Up to here words were passed over without a look at each: any cue may stand among them. */
   #unseenUntil = -1;
+  #contextTo = -1;
+  #context = '';
+  /** What was answered last, for as long as no word came. */
+  readonly #near: KindSet;
+  #nearTo = -1;
 
-  constructor(finder: CueFinder, text: string) {
+  constructor(finder: CueFinder, text: string, units: Uint16Array) {
     this.#finder = finder;
     this.#text = text;
+    this.#units = units;
+    this.#near = finder.setOf([]);
   }
 
   mark(place: number, slot: number): void {
@@ -161,40 +209,73 @@ export class NearCues {
     }
     this.#places.push(place);
     this.#slots.push(slot);
+    this.#nearTo = -1;
   }
 
   passOver(until: number): void {
     if (until > this.#unseenUntil) this.#unseenUntil = until;
+    this.#nearTo = -1;
   }
 
   /** Looks for words in what was taken as a whole: an address, a number with letters. */
   lookInto(from: number, to: number): void {
     for (let at = from; at < to; at += 1) {
-      const code = this.#text.charCodeAt(at);
-      if (code >= 128) this.passOver(at + 1);
-      else if (code > 64 && isLetter(code) && !isLetter(this.#text.charCodeAt(at - 1))) {
-        const slot = this.#finder.cueAt(this.#text, at);
+      const unit = this.#units[at] ?? 0;
+      if (unit >= 128) this.passOver(at + 1);
+      else if (unit > 64 && code(unit) > 0 && code(this.#units[at - 1] ?? 0) === 0) {
+        const slot = this.#finder.cueAt(this.#text, this.#units, at);
         if (slot > 0) this.mark(at, slot);
       }
     }
   }
 
-  /** The kinds that have a cue in the context before a place; undefined: it may be any. */
-  before(start: number): ReadonlySet<Kind> | undefined {
+  /** The folded text before a place: asked for a few times over. */
+  context(start: number): string {
+    if (this.#contextTo !== start) {
+      this.#contextTo = start;
+      this.#context = contextBefore(this.#text, start);
+    }
+    return this.#context;
+  }
+
+  /** The kinds that have a cue in the context before a place, until the next question; undefined: it may be any. */
+  before(start: number): Readonly<KindSet> | undefined {
     const from = start - CONTEXT;
-    if (this.#unseenUntil > from) return undefined;
-    const near = new Set<Kind>();
+    const near = this.#near;
+    if (this.#nearTo === start) return near;
+    near.fill(0);
+    if (this.#unseenUntil > from) {
+      if (!this.#addFolded(this.context(start))) return undefined;
+      this.#nearTo = start;
+      return near;
+    }
     for (let at = this.#places.length - 1; at >= 0 && (this.#places[at] ?? 0) >= from; at -= 1)
-      for (const kind of this.#finder.kindsOf(this.#slots[at] ?? 0)) near.add(kind);
+      this.#finder.addKinds(this.#slots[at] ?? 0, near);
     // The context begins in the middle of a word, of which the rest reads as a word of its own.
-    const cut = from > 0 ? this.#finder.cueAt(this.#text, from) : 0;
-    if (cut > 0) for (const kind of this.#finder.kindsOf(cut)) near.add(kind);
+    const cut = from > 0 ? this.#finder.cueAt(this.#text, this.#units, from) : 0;
+    if (cut > 0) this.#finder.addKinds(cut, near);
+    this.#nearTo = start;
     return near;
+  }
+
+  /** Looks at each word of a folded context; false where it has letters of scripts whose cues begin anywhere. */
+  #addFolded(context: string): boolean {
+    if (context.length > FOLDED_UNITS || !LATIN.test(context)) return false;
+    for (let at = 0; at < context.length; at += 1) folded[at] = context.charCodeAt(at);
+    folded.fill(0, context.length, context.length + KEY_LETTERS);
+    for (let at = 0; at < context.length; at += 1) {
+      if (code(folded[at] ?? 0) === 0 || (at > 0 && code(folded[at - 1] ?? 0) > 0)) continue;
+      const slot = this.#finder.cueAt(context, folded, at);
+      if (slot > 0) this.#finder.addKinds(slot, this.#near);
+    }
+    return true;
   }
 
   mayStandBefore(start: number, kind: Kind): boolean {
     const near = this.before(start);
-    return near === undefined || near.has(kind);
+    if (near === undefined) return true;
+    const place = this.#finder.placeOf(kind);
+    return ((near[place >> 5] ?? 0) & (1 << (place & 31))) !== 0;
   }
 }
 
@@ -224,15 +305,15 @@ function keysOf(cue: string): readonly number[] {
     } else letters += letter;
   }
   if (letters.length > 0 && !open) keys.add(letters);
-  const numbers = [...keys].filter((key) => key.length > 0).map((key) => keyAt(key.padEnd(KEY_LETTERS), 0));
+  const numbers = [...keys].filter((key) => key.length > 0).map(keyOf);
   return open ? [...numbers, ...continuations(letters)] : numbers;
 }
 
 /** A group or an optional letter follows: any letter may stand there, or none. */
 function continuations(letters: string): readonly number[] {
-  if (letters.length >= KEY_LETTERS) return [keyAt(letters, 0)];
+  if (letters.length >= KEY_LETTERS) return [keyOf(letters)];
   const next = Array.from({ length: LETTERS }, (_, index) => letters + (index === 0 ? ' ' : String.fromCodePoint(96 + index)));
   return next.flatMap((longer) =>
-    longer.endsWith(' ') || longer.length === KEY_LETTERS ? [keyAt(longer.padEnd(KEY_LETTERS), 0)] : continuations(longer),
+    longer.endsWith(' ') || longer.length === KEY_LETTERS ? [keyOf(longer)] : continuations(longer),
   );
 }

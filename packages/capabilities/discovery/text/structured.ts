@@ -6,8 +6,12 @@ const OTHER = 0;
 const LETTER = 1;
 const DIGIT = 2;
 const UNDERSCORE = 3;
+/** Beyond ASCII: a letter, but for the signs and spaces of General Punctuation. */
+const FOREIGN = 4;
+const SPACE_LIKE = 5;
 
-const CLASS = Uint8Array.from({ length: 128 }, (_, code) => {
+const CLASS = Uint8Array.from({ length: 65_536 }, (_, code) => {
+  if (code >= 128) return code >= 0x2000 && code <= 0x206f ? SPACE_LIKE : FOREIGN;
   if (code >= 48 && code <= 57) return DIGIT;
   if (code === 95) return UNDERSCORE;
   return (code >= 65 && code <= 90) || (code >= 97 && code <= 122) ? LETTER : OTHER;
@@ -18,20 +22,20 @@ const SECRET_STARTS = new Uint8Array(1 << 12);
 for (const start of 'AKI ASI ARO AID ghp gho ghu ghs ghr git AIz xox sk_ pk_ rk_ sk- glp npm dop hf_ shp eyJ AGE pbk scr SCR SK0 SK1 SK2 SK3 SK4 SK5 SK6 SK7 SK8 SK9 SKa SKb SKc SKd SKe SKf'.split(
   ' ',
 )) {
-  SECRET_STARTS[startKey(start, 0)] = 1;
+  SECRET_STARTS[startKey(start.charCodeAt(0), start.charCodeAt(1), start.charCodeAt(2))] = 1;
 }
 
 /** The shortest word is that before the first dot of a token; a shorter one goes on behind a sign. */
-function mayBeSecret(text: string, start: number, end: number): boolean {
+function mayBeSecret(units: Uint16Array, start: number, end: number): boolean {
   if (end - start < 11) {
-    const after = text.charCodeAt(end);
+    const after = units[end];
     if (after !== 45 && after !== 36 && after !== 58) return false;
   }
-  return SECRET_STARTS[startKey(text, start)] === 1;
+  return SECRET_STARTS[startKey(units[start] ?? 0, units[start + 1] ?? 0, units[start + 2] ?? 0)] === 1;
 }
 
-function startKey(text: string, at: number): number {
-  return ((text.charCodeAt(at) * 31 + text.charCodeAt(at + 1)) * 31 + text.charCodeAt(at + 2)) & 4_095;
+function startKey(first: number, second: number, third: number): number {
+  return ((first * 31 + second) * 31 + third) & 4_095;
 }
 
 const API_KEY =
@@ -58,13 +62,13 @@ const LONGEST_LOCAL = 64;
 
 /** All that shapes and checks find, in one pass over the text. */
 export function scanStructured(scan: Scan): void {
-  const { text } = scan;
-  const { length } = text;
+  const { units } = scan;
+  const { length } = scan.text;
   let at = 0;
   while (at < length) {
-    const code = text.charCodeAt(at);
-    const kind = code < 128 ? CLASS[code] : LETTER;
-    if (kind === OTHER) at = sign(scan, at, code);
+    const code = units[at] ?? 0;
+    const kind = CLASS[code];
+    if (kind === OTHER) at = code === 32 ? at + 1 : sign(scan, at, code);
     else if (kind === DIGIT) at = passed(scan, at, numericRun(scan, at));
     else at = word(scan, at);
   }
@@ -76,72 +80,111 @@ function passed(scan: Scan, start: number, end: number): number {
   return end;
 }
 
-function isSpaceLike(code: number): boolean {
-  return code >= 0x2000 && code <= 0x206f;
+function word(scan: Scan, start: number): number {
+  const { units } = scan;
+  let at = start;
+  while (CLASS[units[at] ?? 0] === LETTER) at += 1;
+  if (CLASS[units[at] ?? 0] === OTHER) return plainWord(scan, start, at);
+  return mixedWord(scan, start, at);
 }
 
-function word(scan: Scan, start: number): number {
-  const { text } = scan;
-  let at = start;
+/** Nothing but letters of ASCII: most of what stands in a text. */
+function plainWord(scan: Scan, start: number, end: number): number {
+  const { units } = scan;
+  const isCue = markCue(scan, start, end);
+  if (mayBeSecret(units, start, end)) {
+    const taken = secretWord(scan, start);
+    if (taken > start) return passed(scan, end, taken);
+  }
+  if (isCue) namedSecret(scan, start);
+  return lettersAlone(scan, start, end);
+}
+
+/** Whether the word here speaks for some kind; where it ends is remembered. */
+function markCue(scan: Scan, start: number, end: number): boolean {
+  const cue = CUES.cueAt(scan.text, scan.units, start);
+  if (cue === 0) return false;
+  scan.cueAt = end;
+  scan.near.mark(start, cue);
+  return true;
+}
+
+function namedSecret(scan: Scan, start: number): void {
+  NAMED_SECRET.lastIndex = start;
+  const named = NAMED_SECRET.exec(scan.text);
+  if (named?.[1] !== undefined) secretValue(scan, start + named[0].length - named[1].length, named[1]);
+}
+
+/** A word without digits may begin a number in parts, or a date. */
+function lettersAlone(scan: Scan, start: number, end: number): number {
+  const { units } = scan;
+  const after = units[end];
+  if (end - start > LONGEST_MONTH || (after !== 32 && after !== 45 && after !== 46)) return end;
+  if (end - start <= 4 && beginsSpaced(scan, start, end)) {
+    const taken = spacedToken(scan, start, end);
+    if (taken > end) return passed(scan, end, taken);
+  }
+  monthAt(scan, start, end);
+  return end;
+}
+
+const LONGEST_MONTH = 9;
+
+/** A month in front: March 3, 2020. */
+function monthAt(scan: Scan, start: number, end: number): void {
+  const { units } = scan;
+  if (end - start < 3 || end - start > LONGEST_MONTH || (units[end] !== 32 && units[end] !== 46)) return;
+  if (isDigit(units, end + 1) || isDigit(units, end + 2)) dateAt(scan, start);
+}
+
+/** A word with digits, underscores or letters of other scripts, whose first letters were read. */
+function mixedWord(scan: Scan, start: number, read: number): number {
+  const { text, units } = scan;
+  let at = read;
   let digits = 0;
   let foreign = false;
   let parts = false;
   for (; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code >= 128) {
-      if (isSpaceLike(code)) break;
-      foreign = true;
-      continue;
-    }
-    const kind = CLASS[code];
+    const kind = CLASS[units[at] ?? 0];
     if (kind === LETTER) continue;
-    if (kind === OTHER) break;
+    if (kind === OTHER || kind === SPACE_LIKE) break;
     // Scripts without spaces: a number begins where the letters end.
     if (kind === DIGIT && foreign && digits === 0) break;
     if (kind === DIGIT) digits += 1;
-    parts = true;
+    if (kind === FOREIGN) foreign = true;
+    else parts = true;
   }
   if (at === start) {
     scan.near.passOver(start + 1);
     return start + 1;
   }
-  const cue = foreign ? 0 : CUES.cueAt(text, start);
-  if (foreign || cue > 0) scan.cueAt = at;
-  if (foreign) scan.near.passOver(at);
-  if (cue > 0) scan.near.mark(start, cue);
+  const isCue = !foreign && markCue(scan, start, at);
+  if (foreign) {
+    scan.cueAt = at;
+    scan.near.passOver(at);
+  }
   if (parts) scan.near.lookInto(start + 1, at);
-  if (mayBeSecret(text, start, at)) {
+  if (mayBeSecret(units, start, at)) {
     const end = secretWord(scan, start);
     if (end > start) return passed(scan, at, end);
   }
   if (digits > 0 && !foreign) return passed(scan, at, alnumToken(scan, start, at, digits));
-  if (scan.cueAt === at && !foreign) {
-    NAMED_SECRET.lastIndex = start;
-    const named = NAMED_SECRET.exec(text);
-    if (named?.[1] !== undefined) secretValue(scan, start + named[0].length - named[1].length, named[1]);
-  }
-  if (digits === 0 && !foreign && at - start <= 4 && beginsSpaced(scan, start, at)) {
-    const taken = spacedToken(scan, start, at);
-    if (taken > at) return passed(scan, at, taken);
-  }
-  if (at - start <= 9) {
-    const code = text.charCodeAt(at);
-    // A month in front: March 3, 2020.
-    if ((code === 32 || code === 46) && at - start >= 3 && (isDigit(text, at + 1) || isDigit(text, at + 2))) dateAt(scan, start);
-  }
+  if (isCue) namedSecret(scan, start);
+  if (!foreign) return lettersAlone(scan, start, at);
+  monthAt(scan, start, at);
   return at;
 }
 
 /** AB 12 34 56 C: letters and digits apart. Small letters are of a number only where a word speaks for it, and never before a space. */
 function beginsSpaced(scan: Scan, start: number, end: number): boolean {
-  const { text } = scan;
-  const after = text.charCodeAt(end);
-  if ((after !== 32 && after !== 45) || !isDigit(text, end + 1)) return false;
-  return text.charCodeAt(end - 1) < 97 || (after === 45 && scan.hasCueNear(start));
+  const { units } = scan;
+  const after = units[end];
+  if ((after !== 32 && after !== 45) || !isDigit(units, end + 1)) return false;
+  return (units[end - 1] ?? 0) < 97 || (after === 45 && scan.hasCueNear(start));
 }
 
-function isDigit(text: string, place: number): boolean {
-  const code = text.charCodeAt(place);
+function isDigit(units: Uint16Array, place: number): boolean {
+  const code = units[place] ?? 0;
   return code >= 48 && code <= 57;
 }
 

@@ -6,7 +6,7 @@
 --     17 H squared
 --     33 H cubed
 --     49 A, the hash after the authenticated data
---     65 for a value of 1 to 20 bytes all of its tag but the part of its one or two blocks: A·H^2 + L·H, or A·H^3 + L·H
+--     65 for a value of 1 to 32 bytes all of its tag but the part of its one or two blocks: A·H^2 + L·H, or A·H^3 + L·H
 -- As secret as the key.
 create or replace function safekeep.gcm_state(key bytea, bound bytea) returns bytea
   language plpgsql immutable strict parallel safe
@@ -20,6 +20,8 @@ declare
   w bigint[];
   a2 bytea;
   a3 bytea;
+  bits bytea[];
+  tag bytea;
   state bytea;
 begin
   for start in 0 .. octet_length(bound) - 1 by 16 loop
@@ -29,9 +31,19 @@ begin
   state := safekeep.gcm_bytes(h) || safekeep.gcm_bytes(h2) || safekeep.gcm_bytes(h3) || safekeep.gcm_bytes(a);
   a2 := safekeep.gcm_bytes(safekeep.gcm_multiply(a, h2));
   a3 := safekeep.gcm_bytes(safekeep.gcm_multiply(a, h3));
-  for bytes in 1 .. 20 loop
-    w := safekeep.gcm_multiply(array[bytes * 8, 0, octet_length(bound) * 8, 0]::bigint[], h);
-    state := state || safekeep.gcm_xor(case when bytes > 16 then a3 else a2 end, safekeep.gcm_bytes(w));
+  -- Of the length only its bits differ, and the products of these are added.
+  w := safekeep.gcm_multiply(array[0, 0, octet_length(bound) * 8, 0]::bigint[], h);
+  a2 := safekeep.gcm_xor(a2, safekeep.gcm_bytes(w));
+  a3 := safekeep.gcm_xor(a3, safekeep.gcm_bytes(w));
+  for bit in 0 .. 5 loop
+    bits[bit] := safekeep.gcm_bytes(safekeep.gcm_multiply(array[8 << bit, 0, 0, 0]::bigint[], h));
+  end loop;
+  for bytes in 1 .. 32 loop
+    tag := case when bytes > 16 then a3 else a2 end;
+    for bit in 0 .. 5 loop
+      if (bytes >> bit) & 1 = 1 then tag := safekeep.gcm_xor(tag, bits[bit]); end if;
+    end loop;
+    state := state || tag;
   end loop;
   return state;
 end

@@ -238,7 +238,7 @@ export async function walk<Row>(ground: Ground, field: Field, pass: Pass<Row>): 
 /** What the workers of one walk share. */
 class WalkState {
   readonly pages: PageWalk;
-  quickestMs = Infinity;
+  quickestRowMs = Infinity;
   batches = 0;
   lag: ReplicaLag = null;
   busy = false;
@@ -289,11 +289,12 @@ async function walkAsOne<Row>(ground: Ground, field: Field, { pass, state }: Wal
     const startMs = ground.clock.elapsedMs();
     const rows = await writeRange(ground, field, { pass, state, range });
     const tookMs = ground.clock.elapsedMs() - startMs;
-    if (rows > 0) state.quickestMs = Math.min(state.quickestMs, tookMs);
+    if (rows > 0) state.quickestRowMs = Math.min(state.quickestRowMs, tookMs / rows);
     state.batches += 1;
     if (state.batches % LAG_EVERY === 0 || isBehind(state.lag)) state.lag = await ground.database.withClient(replicaLag);
     await state.lookAround();
-    const pause = rows === 0 ? 0 : pauseMs({ tookMs, quickestMs: state.quickestMs, lag: state.lag, busy: state.busy });
+    const { quickestRowMs, lag, busy } = state;
+    const pause = rows === 0 ? 0 : pauseMs({ tookMs, rows, quickestRowMs, lag, busy });
     if (pause > 0) await wait(pause, undefined, { signal: ground.signal });
   }
 }

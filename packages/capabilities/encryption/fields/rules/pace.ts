@@ -55,7 +55,7 @@ const LAG_PAUSE_MS = 1_000;
 export function isBehind(lag: ReplicaLag): boolean {
   return lag !== null && ((lag.seconds ?? 0) > LAG_SECONDS || lag.bytes > LAG_BYTES);
 }
-/** A batch that takes so many times the quickest one shows that others need the server. */
+/** Rows that take so many times as long as in the quickest batch show that others need the server. */
 const STRAINED = 4;
 const STRAIN_PAUSE_MS = 1_000;
 
@@ -75,15 +75,17 @@ export function isBusy(before: Commits, now: Commits): boolean {
 
 export type BatchPace = {
   readonly tookMs: number;
-  readonly quickestMs: number;
+  readonly rows: number;
+  /** Of the quickest batch, for one row: batches differ in how many they have. */
+  readonly quickestRowMs: number;
   readonly lag: ReplicaLag;
   /** Others use the database. */
   readonly busy: boolean;
 };
 
 /** How long to leave the server alone after a batch. */
-export function pauseMs({ tookMs, quickestMs, lag, busy }: BatchPace): number {
+export function pauseMs({ tookMs, rows, quickestRowMs, lag, busy }: BatchPace): number {
   if (isBehind(lag)) return LAG_PAUSE_MS;
   if (busy) return Math.min(tookMs * BUSY_PAUSES, STRAIN_PAUSE_MS);
-  return tookMs > quickestMs * STRAINED ? Math.min(tookMs, STRAIN_PAUSE_MS) : 0;
+  return tookMs > rows * quickestRowMs * STRAINED ? Math.min(tookMs, STRAIN_PAUSE_MS) : 0;
 }

@@ -106,12 +106,12 @@ async function writeRows(
   const { table } = namesOf(field);
   const { skipLocked, range } = options;
   const given = arrays.map(({ type }, place) => `$${place + 2}::pg_catalog.${type}[]`);
-  const within = range === undefined ? '' : ` and ${rangeOf('t.', arrays.length + 2)}`;
+  const within = (alias: string): string => (range === undefined ? '' : ` and ${rangeOf(alias, arrays.length + 2)}`);
   const { rows: counted } = await client.query<Stored>(
     `with written as (
        update only ${table} as t set ${sets.join(', ')}
          from unnest($1::pg_catalog.tid[], ${given.join(', ')}) as s (place, ${arrays.map(({ name }) => name).join(', ')})
-        where t.ctid = s.place${within} and ${guard}${skipLocked ? unlockedOnly(table) : ''}
+        where t.ctid = s.place${within('t.')} and ${guard}${skipLocked ? unlockedOnly(table, within('l.')) : ''}
        returning ${same} as same)
      select count(*)::int4 as done, count(*) filter (where same is not true)::int4 as differing from written`,
     [
@@ -186,9 +186,12 @@ function sealedOf(rows: readonly SealedRow[]): Writing['arrays'][number] {
   return { name: 'sealed', type: 'bytea', bytes: byteaArray(rows.map(({ sealed }) => sealed)) };
 }
 
-/** PostgreSQL manual, 13.3.2: FOR NO KEY UPDATE is what an UPDATE of these columns takes anyway. */
-function unlockedOnly(table: string): string {
-  return ` and t.ctid in (select l.ctid from only ${table} l where l.ctid = any ($1::pg_catalog.tid[]) for no key update skip locked)`;
+/**
+ * PostgreSQL manual, 13.3.2: FOR NO KEY UPDATE is what an UPDATE of these columns takes anyway. Without the range the planner looks
+ * through the whole table for the places of a batch.
+ */
+function unlockedOnly(table: string, within: string): string {
+  return ` and t.ctid in (select l.ctid from only ${table} l where l.ctid = any ($1::pg_catalog.tid[])${within} for no key update skip locked)`;
 }
 
 export async function readUnopened(client: pg.ClientBase, field: Field, { from, to }: PageRange): Promise<readonly SealedRow[]> {
