@@ -52,4 +52,4 @@ export type {
 export type { Queryable } from './catalog/queryable.ts';
 export { readCatalog, readCatalogAroundLocks } from './catalog/read-catalog.ts';
 export { shardingFaults, type ShardingExemption, type ShardingFault, type ShardingOptions } from './catalog/sharding-faults.ts';
-export { makeRuntimeLogin } from './embedded/runtime-login.ts';
+export { makeRuntimeLogin, RUNTIME_LOGIN } from './embedded/runtime-login.ts';

@@ -92,7 +92,7 @@ test('a login of any role that tries to rise, to rewrite or to look behind is re
     `update safekeep.holds set reason = 'none'`,
     'delete from safekeep.migration_history',
     'select safekeep.make_actor_key($$default$$)',
-    'select safekeep.destroy_salts($$default$$, array[1])',
+    'select safekeep.close_commitments($$$$, null, null, null, false, null, null)',
     `set session_replication_role = 'replica'`,
     'load $$auto_explain$$',
     'set log_statement = $$all$$',

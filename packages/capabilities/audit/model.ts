@@ -109,7 +109,16 @@ export type Leaf = {
 
 /** What a commitment is about: `l` record and subject, `r` what is readable, `s` a sealed blob. */
 export type CommitmentKind = 'l' | 'r' | 's';
-export type Commitment = { readonly kind: CommitmentKind; readonly hash: Uint8Array };
+/** With what opens it, as long as nothing of that was destroyed. */
+export type Commitment = {
+  readonly kind: CommitmentKind;
+  readonly hash: Uint8Array;
+  readonly salt?: Uint8Array;
+  readonly bytes?: Uint8Array;
+};
+
+/** What a commitment is over. */
+export type Content = { readonly kind: CommitmentKind; readonly bytes: Uint8Array };
 
 /** A blob under one key, as it stands in `sealed`. */
 export type SealedBlob = { readonly keyId: string; readonly bytes: Uint8Array };
@@ -137,8 +146,8 @@ export type EventRow = {
   readonly request: string | null;
   /** As jsonb writes it: the text that is committed to. */
   readonly details: string | null;
+  /** The seed of all salts; once one of them was destroyed, each commitment by itself. See `commitmentsOf`. */
   readonly commitments: Buffer;
-  readonly salts: Buffer;
   readonly sealed: Buffer | null;
 };
 

@@ -82,12 +82,13 @@ export function resolveEdge(map: DataMap, schema: SchemaIndex, table: string, ed
   const hops = resolvePath(schema, table, edge.path, subject);
   if ('kind' in hops) return hops;
   const siblings = map.tables.get(table)?.of ?? [edge];
-  const meaning = edge.meaning ?? meaningOf(schema, hops, siblings.length);
+  const ofPeople = [...map.subjects.values()].some((each) => each.table === table);
+  const meaning = edge.meaning ?? (ofPeople ? 'created_by' : meaningOf(schema, hops, siblings.length));
   return { subject: edge.subject, table, hops, meaning, meaningFrom: edge.meaning === null ? 'schema' : 'map', path: edge.path };
 }
 
 /**
- * What a path means for a row when the map does not say:
+ * What a path means for a row when the map does not say. (A row that is a person itself is nobody else's: `created_by`.)
  * - several people in the row, or a step against a reference (many may refer to the row): `shared`;
  * - a foreign key on the way with ON DELETE SET NULL or SET DEFAULT, by which the schema itself says that the row outlives what
  *   it refers to: `created_by`;

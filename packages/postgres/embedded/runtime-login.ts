@@ -4,7 +4,7 @@ import { Secret } from '@safekeep/core';
 import type { Database } from '../database.ts';
 
 /** The login of the running pool on an embedded server: a member of safekeep_app and of nothing else. */
-const RUNTIME_LOGIN = 'safekeep_runtime';
+export const RUNTIME_LOGIN = 'safekeep_runtime';
 
 // PostgreSQL's own default (scram_iterations).
 const ITERATIONS = 4096;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type pg from 'pg';
 import { consistencyProof, inclusionProof, leafHash, openCheckpoint, verifyConsistency, verifyInclusion } from '@safekeep/tlog';
-import { leafBytes, leafOf, readSealed } from '../rules/leaf.ts';
+import { commitmentsOf, leafBytes, leafOf, readSealed, SEED_BYTES } from '../rules/leaf.ts';
 import { tileReader } from '../store/sequencer.ts';
 import { readLog } from '../testing/read-log.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
@@ -100,7 +100,13 @@ test('erasing a person leaves nothing of them readable, and every proof, checkpo
   );
   // Attack: somebody who kept a copy of the database and knows what was written guesses; the salt that he would need is gone.
   const [salted] = after;
-  assert.ok(salted?.salts.subarray(0, 16).every((byte) => byte === 0));
+  assert.ok(salted !== undefined && first.commitments.length === SEED_BYTES);
+  assert.ok(!salted.commitments.includes(first.commitments), 'the seed of all salts is gone');
+  assert.deepEqual(
+    commitmentsOf(salted).map(({ kind, salt }) => [kind, salt === undefined]),
+    commitmentsOf(first).map(({ kind }) => [kind, kind !== 'r']),
+    'and the salts of what was erased with it',
+  );
 });
 
 test('what was written about a person and not sequenced before the erasure loses its values with it', async (t) => {
@@ -194,7 +200,7 @@ async function attack(client: pg.ClientBase): Promise<void> {
   }
   await refused(`select safekeep.is_actor_proof('default', 'a', 'b', 'c', 'd', 1, now())`);
   await refused(`select safekeep.make_actor_key('default')`);
-  await refused(`select safekeep.destroy_salts('', '', '', '{}')`);
+  await refused(`select safekeep.close_commitments('', '', '', '{}', false, '', '{}')`);
   const { rows } = await client.query(`select proname from pg_proc where proname like 'capture_insert_%'`);
   await client.query('create temporary table fake (id integer, name text, email text)');
   await refused(`create trigger fake after insert on fake for each row execute function safekeep.${rows[0].proname}()`);

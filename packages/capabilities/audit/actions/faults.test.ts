@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import pg from 'pg';
 import { proveActor } from '@safekeep/crypto';
 import { testServers } from '@safekeep/postgres/testing';
+import { searchEvents } from '../questions/answer.ts';
 import { TRANSACTION_OF_ACTOR } from '../store/actor-keys.ts';
 import { readLog } from '../testing/read-log.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
@@ -15,6 +18,23 @@ import { recordEvent } from './record-event.ts';
 const plain = { category: 'none', note: 'looked at' };
 const personal = { category: 'user.contact.email' };
 const nobody = { of: 'none', note: 'about nobody' };
+
+/** Another login, with the rights of any application of the user. */
+async function asApplication(bench: Workbench, act: (client: pg.Client) => Promise<unknown>): Promise<void> {
+  const login = `test_application_${randomBytes(4).toString('hex')}`;
+  await bench.pool.query(`create role ${login} login password 'x' in role safekeep_app`);
+  const url = new URL(bench.url.reveal());
+  [url.username, url.password] = [login, 'x'];
+  const client = new pg.Client({ connectionString: url.href });
+  await client.connect();
+  try {
+    await act(client);
+  } finally {
+    await client.end();
+    // A role belongs to the whole server and would stay.
+    await bench.pool.query(`drop owned by ${login}; drop role ${login}`);
+  }
+}
 
 type Changed = { readonly old?: Record<string, unknown>; readonly new?: Record<string, unknown> };
 
@@ -227,6 +247,107 @@ test('an actor is signed, claimed or none; where the map requires one nothing is
     ['signed', 'user:7', 'treatment', 'r-1'],
   );
   assert.equal(change?.actorPseudonym?.length, 16);
+});
+
+test('a key proves actors of its own tenant, and of what began before it was retired', async (t) => {
+  const bench = await workbench(t, { setUp: 'create table things (id integer primary key, org text, v text)' });
+  await bench.pool.query(`insert into safekeep.tenants (tenant_id, name) values ('b', 'B')`);
+  const made = await makeActorKey(bench.database, 'b');
+  const key = { keyId: made.keyId, secret: Buffer.from(made.secret, 'hex') };
+  await bench.capture(
+    { 'public.things': { ...nobody, columns: { id: plain, org: plain, v: plain } } },
+    { tenant: { column: 'org' } },
+  );
+  const write = async (statement: string): Promise<void> =>
+    await bench.database.withClient(async (client) => {
+      await client.query('begin');
+      const { rows } = await client.query<{ backend: number; began: string }>(TRANSACTION_OF_ACTOR);
+      const [{ backend, began } = { backend: 0, began: '0' }] = rows;
+      const proof = proveActor(key, { actor: 'user:7', purpose: 'x', request: 'r', backend, beganMicros: BigInt(began) });
+      await client.query('select safekeep.set_actor($1, $2, $3, $4)', ['user:7', 'x', 'r', proof]);
+      await client.query(statement);
+      await client.query('commit');
+    });
+  await write(`insert into things values (1, 'default', 'a'), (2, 'b', 'b')`);
+  await bench.pool.query('update safekeep.audit_actor_keys set retired_at = now()');
+  await write(`insert into things values (3, 'b', 'c')`);
+  await bench.sequence();
+  const { rows } = await bench.pool.query(
+    `select tenant_id, record, attribution from safekeep.audit_events where kind = 'change' order by record`,
+  );
+  assert.deepEqual(
+    rows.map(({ tenant_id: tenant, record, attribution }) => [tenant, record, attribution]),
+    [
+      ['default', '1', 'claimed'],
+      ['b', '2', 'signed'],
+      ['b', '3', 'claimed'],
+    ],
+  );
+});
+
+test('an application that records an event by a name of ours is not taken for Safekeep, and what it says of dropped months hides nothing', async (t) => {
+  const bench = await workbench(t, { setUp: 'create table things (id integer primary key, v text)' });
+  await bench.capture({ 'public.things': { ...nobody, columns: { id: plain, v: plain } } });
+  await bench.pool.query(`insert into things select n, 'a' from generate_series(1, 9) as n`);
+  await bench.sequence();
+  await asApplication(bench, (application) =>
+    application.query(`begin; select set_config('safekeep.tenant', 'default', true);
+      select safekeep.record_audit_event(gen_random_uuid(), 'retention', 'audit-months-dropped', null, null, null, '{"era": 1, "minimumIndex": 8}'); commit`),
+  );
+  await recordEvent(bench.database, 'default', { kind: 'compliance', action: 'attested', details: { ok: true } });
+  await bench.sequence();
+  const told = (await bench.events()).filter(({ kind }) => kind !== 'change');
+  assert.deepEqual(
+    told.map(({ action, attribution }) => [action, attribution]),
+    [
+      ['audit-months-dropped', 'none'],
+      ['attested', 'system'],
+    ],
+  );
+  await bench.pool.query(
+    'delete from safekeep.audit_events where leaf_index < 8; update safekeep.audit_trees set minimum_index = 8',
+  );
+  const [fault] = (await bench.verify()).faults;
+  assert.deepEqual([fault?.code, fault?.index], ['entry-missing', 0]);
+});
+
+test('names of any length are logged and found: of rows, people and actors', async (t) => {
+  const bench = await workbench(t, {
+    setUp:
+      'create table people (code text primary key, v text); create table pairs (id integer primary key, a text references people, b text references people)',
+  });
+  await bench.capture(
+    {
+      'public.people': { audit: { writes: true }, columns: { code: personal, v: personal } },
+      'public.pairs': {
+        of: { person: ['a -> people.code', 'b -> people.code'] },
+        audit: { writes: true },
+        columns: { id: plain, a: plain, b: plain },
+      },
+    },
+    { subjects: { person: { table: 'public.people', key: 'code' } } },
+  );
+  // What does not get smaller: compressed, it would fit an index.
+  const long = randomBytes(1900).toString('hex');
+  await bench.pool.query('insert into people values ($1, $2)', [long.slice(0, 2600), 'x']);
+  await bench.database.withClient(async (client) => {
+    await client.query('begin');
+    await client.query(`select set_config('safekeep.actor', $1, true)`, [`user:${randomBytes(4800).toString('hex')}`]);
+    await client.query('insert into pairs values (1, $1, $1)', [long.slice(0, 2600)]);
+    await client.query('commit');
+  });
+  const far = randomBytes(4800).toString('hex');
+  await recordEvent(bench.database, 'default', {
+    kind: 'access',
+    action: 'read',
+    table: 'public.people',
+    record: far,
+    subject: `person:${far}`,
+  });
+  assert.equal((await bench.sequence()).events, 3);
+  const { events } = await searchEvents(bench.database, 'default', { subject: `person:${far}` }, { limit: 10 });
+  assert.equal(events[0]?.record, far);
+  assert.deepEqual((await bench.verify()).faults, []);
 });
 
 test('a denial is in the log although what was denied was rolled back', async (t) => {

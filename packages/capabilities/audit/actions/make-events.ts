@@ -3,24 +3,14 @@ import type pg from 'pg';
 import { newId, type Clock } from '@safekeep/core';
 import { actorMessage } from '@safekeep/crypto';
 import { ownerName, type KeyOwner, type SubjectKey } from '../../encryption/index.ts';
-import {
-  QUARANTINE,
-  REMAIN,
-  type Attribution,
-  type Capture,
-  type CapturedColumn,
-  type Commitment,
-  type EventRow,
-  type SealedBlob,
-  type Values,
-} from '../model.ts';
+import { QUARANTINE, REMAIN, type Attribution, type Capture, type CapturedColumn, type EventRow, type Values } from '../model.ts';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
 import { jsonbText } from '../rules/jsonb-text.ts';
-import { blobContext, commit, linkBytes, readableBytes, SALT_BYTES, writeCommitments, writeSealed } from '../rules/leaf.ts';
+import { blobContext, SEED_BYTES, writeSealed } from '../rules/leaf.ts';
 import type { InboxRow } from '../store/inbox.ts';
 import { readPeopleOfRows, rowName, type RowName } from '../store/events.ts';
-import { readActorKeys, readTenants, type ActorBlocks } from '../store/sequencer.ts';
+import { readActorKeys, readOwnLogins, readTenants, type ActorBlocks } from '../store/sequencer.ts';
 import { findInsertedRows, type Inserted } from './inserted-rows.ts';
 import { findPeople, type People } from './people.ts';
 
@@ -306,7 +296,7 @@ type Settled = {
   readonly draft: Draft;
   readonly subjects: readonly string[];
   readonly record: string | null;
-  readonly blobs: readonly SealedBlob[];
+  readonly blobs: readonly Uint8Array[];
   readonly erased: boolean;
   readonly details: string | null;
 };
@@ -332,15 +322,15 @@ function settle(keyed: Keyed, markOf: AuditKeys['markOf']): Settled {
   };
 }
 
-function blobsOf({ draft, keys }: Keyed): readonly SealedBlob[] {
-  const blobs: SealedBlob[] = [];
+function blobsOf({ draft, keys }: Keyed): readonly Uint8Array[] {
+  const blobs: Uint8Array[] = [];
   for (const [place, part] of draft.parts.entries()) {
     const key = keys[place];
     const blob = key === 'erased' ? undefined : blobOf(draft, part);
     if (blob === undefined || key === 'erased') continue;
     if (key === undefined) throw new Error('A key was asked for and not answered');
     const context = blobContext({ tenant: draft.row.tenant, id: draft.id }, blobs.length);
-    blobs.push({ keyId: key.keyId, bytes: key.seal(Buffer.from(blob, 'utf8'), context) });
+    blobs.push(key.seal(Buffer.from(blob, 'utf8'), context));
   }
   return blobs;
 }
@@ -379,7 +369,7 @@ function blobOf(draft: Draft, part: Part): string | undefined {
   const old = owned(draft, 'old', part);
   const made = owned(draft, 'new', part);
   if (old === undefined && made === undefined) return undefined;
-  return JSON.stringify({ record: draft.row.record, ...(isQuarantine(part) ? {} : { subject: part.subject }), old, new: made });
+  return JSON.stringify([draft.row.record, old ?? null, made ?? null]);
 }
 
 /** The sealed values that are this person's, or everybody's. */
@@ -420,16 +410,6 @@ function eventOf(
   // The erased as the one who acted: their own name goes too.
   const actor = erased && draft.parts.some((part) => part.subject === row.actor) ? null : row.actor;
   const { purpose, request } = row;
-  const made: { kind: Commitment['kind']; bytes: Uint8Array }[] = [];
-  if (record !== null || subject !== null) made.push({ kind: 'l', bytes: linkBytes({ record, subject, otherSubjects }) });
-  const open = readableBytes({ purpose, request, details });
-  if (open !== undefined) made.push({ kind: 'r', bytes: open });
-  for (const { bytes } of blobs) made.push({ kind: 's', bytes });
-  const salts = freshBytes(SALT_BYTES * made.length);
-  const commitments = made.map(({ kind, bytes }, place) => ({
-    kind,
-    hash: commit(salts.subarray(place * SALT_BYTES, (place + 1) * SALT_BYTES), bytes),
-  }));
   return {
     tenant: row.tenant,
     id: draft.id,
@@ -448,18 +428,21 @@ function eventOf(
     purpose,
     request,
     details,
-    commitments: writeCommitments(commitments),
-    salts,
+    commitments: freshBytes(SEED_BYTES),
     sealed: writeSealed(blobs),
   };
 }
 
 /** Whether an actor was proven, looked at once for each proof: one transaction may have changed a million rows. */
 async function attributions(client: pg.ClientBase, rows: readonly InboxRow[]): Promise<(row: InboxRow) => Attribution> {
+  const own = await readOwnLogins(client, [
+    ...new Set(rows.flatMap((row) => (row.actor === null && row.kind !== 'change' ? (row.login ?? []) : []))),
+  ]);
   const keys: ReadonlyMap<string, ActorBlocks> = rows.some(({ proof }) => proof !== null) ? await readActorKeys(client) : new Map();
   const known = new Map<string, boolean>();
   return (row) => {
-    if (row.actor === null) return row.kind === 'change' ? 'none' : 'system';
+    // Any application may record events; those of nobody are Safekeep's own only where one of its logins wrote them.
+    if (row.actor === null) return row.kind !== 'change' && own.has(row.login ?? '') ? 'system' : 'none';
     if (row.proof === null) return 'claimed';
     const name = `${row.tenant}\n${row.proof}\n${row.backend}\n${row.began}\n${row.actor}\n${row.purpose}\n${row.request}`;
     const proven = known.get(name) ?? isProven(row, keys);
@@ -472,7 +455,9 @@ function isProven(row: InboxRow, keys: ReadonlyMap<string, ActorBlocks>): boolea
   const [keyId = '', mac = ''] = (row.proof ?? '').split('.');
   const key = keys.get(keyId);
   if (key === undefined || row.actor === null || row.backend === null || row.began === null) return false;
-  const { actor, purpose, request, backend, began } = row;
+  const { actor, purpose, request, backend, began, tenant } = row;
+  // As safekeep.is_actor_proof: each tenant has keys of its own, and a retired one proves nothing of what began afterwards.
+  if (key.tenant !== tenant || (key.retired !== null && BigInt(key.retired) <= BigInt(began))) return false;
   const message = Buffer.from(actorMessage({ actor, purpose, request, backend, beganMicros: BigInt(began) }), 'utf8');
   const inner = hash('sha256', Buffer.concat([key.inner, message]), 'buffer');
   return hash('sha256', Buffer.concat([key.outer, inner]), 'base64') === mac;

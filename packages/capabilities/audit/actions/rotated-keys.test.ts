@@ -40,7 +40,7 @@ test('after a person’s key was replaced old events open under the old one, new
   const [old, now] = [keys.get(rotated.before), keys.get(rotated.now)];
   assert.ok(blob !== undefined && old !== undefined && old !== 'erased' && now !== undefined && now !== 'erased');
   const context = blobContext(before, 0);
-  const anew = writeSealed([{ keyId: rotated.now, bytes: now.seal(old.open(blob.bytes, context), context) }]);
+  const anew = writeSealed([now.seal(old.open(blob.bytes, context), context)]);
   await bench.pool.query('update safekeep.audit_events set sealed = $2 where id = $1', [before.id, anew]);
   assert.notDeepEqual((await readLog(bench.pool)).faults, []);
   await bench.pool.query('update safekeep.audit_events set sealed = $2 where id = $1', [before.id, before.sealed]);

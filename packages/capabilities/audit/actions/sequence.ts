@@ -20,7 +20,7 @@ import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
 import type { EventRow, Sequenced } from '../model.ts';
 import { jsonbText } from '../rules/jsonb-text.ts';
-import { commit as commitTo, leafBytes, leafOf, readableBytes, SALT_BYTES, writeCommitments } from '../rules/leaf.ts';
+import { leafBytes, leafOf, SEED_BYTES } from '../rules/leaf.ts';
 import { copyEvents } from '../store/events.ts';
 import { emptyInbox, lockInbox, readIdleInbox, readPending, readUnsequenced, type InboxRow } from '../store/inbox.ts';
 import {
@@ -292,9 +292,6 @@ function ownEvent({
   readonly details: string | null;
   readonly at: string;
 }): PreparedEvent {
-  const salts = Buffer.from(freshBytes(SALT_BYTES));
-  const open = readableBytes({ purpose: null, request: null, details });
-  const commitments = open === undefined ? [] : [{ kind: 'r' as const, hash: commitTo(salts, open) }];
   return {
     tenant,
     id: newId<'audit-event'>(),
@@ -313,8 +310,7 @@ function ownEvent({
     purpose: null,
     request: null,
     details,
-    commitments: writeCommitments(commitments),
-    salts: commitments.length === 0 ? Buffer.alloc(0) : salts,
+    commitments: freshBytes(SEED_BYTES),
     sealed: null,
   };
 }

@@ -141,17 +141,16 @@ test('edited events are named by their index with what to do, and the sequencer 
 test('what is sealed, or its salt, is not to be exchanged unseen', async (t) => {
   const { verify, pool } = await bench(t);
   await verify(false);
-  const attacks: readonly (readonly [string, string])[] = [
-    ['sealed = set_byte(sealed, octet_length(sealed) - 1, get_byte(sealed, octet_length(sealed) - 1) # 1)', 'blob-changed 4'],
-    ['salts = set_byte(salts, 40, get_byte(salts, 40) # 1)', 'blob-changed 4'],
-    ['sealed = null', 'blob-missing 4'],
+  const attacks = [
+    'sealed = set_byte(sealed, octet_length(sealed) - 1, get_byte(sealed, octet_length(sealed) - 1) # 1)',
+    'commitments = set_byte(commitments, 4, get_byte(commitments, 4) # 1)',
+    'sealed = null',
   ];
-  for (const [change, told] of attacks) {
+  for (const change of attacks) {
     await pool.query(
       `create table public.saved as table safekeep.audit_events; update safekeep.audit_events set ${change} where leaf_index = 4`,
     );
-    assert.deepEqual(await verify(false), []);
-    assert.deepEqual((await verify())[0], told, change);
+    assert.deepEqual(await verify(false), ['entry-changed 4'], change);
     await pool.query(
       'truncate safekeep.audit_events; insert into safekeep.audit_events table public.saved; drop table public.saved',
     );

@@ -159,7 +159,7 @@ test('a person is told in plain sentences who looked and who changed, machines b
   );
   assert.ok(others.some(({ sentence, machine }) => !machine && sentence.includes('UTC, Dr. Ann Lee looked at your entry in ')));
   await pool.query(
-    `update safekeep.audit_events set salts = overlay(salts placing '\\x00000000000000000000000000000000' from 1), attribution = 'claimed' where leaf_index = 239`,
+    `update safekeep.audit_events set commitments = safekeep.close_commitments(commitments, record, subject, other_subjects, true, sealed, '{}'), attribution = 'claimed' where leaf_index = 239`,
   );
   const { events: erased } = await accessLog(database, TENANT, { subject: 'patient:9' }, { limit: 1 });
   assert.match(
@@ -176,15 +176,30 @@ test('a report counts a period, its actors, its silence and its attestations, an
       action: 'attested',
       table: null,
       actor: '<b>|*x*\nname',
+      attribution: 'system',
       at: '2026-11-02T10:00:00.000000Z',
       details: { ok: true },
     },
-    { kind: 'security', action: 'capture-broken', table: null, at: '2026-11-03T10:00:00.000000Z', details: { ok: false } },
+    {
+      kind: 'compliance',
+      action: 'attested',
+      table: null,
+      at: '2026-11-02T11:00:00.000000Z',
+      details: { ok: 'an application said so' },
+    },
+    {
+      kind: 'security',
+      action: 'capture-broken',
+      attribution: 'system',
+      table: null,
+      at: '2026-11-03T10:00:00.000000Z',
+      details: { ok: false },
+    },
   ];
   await log.write(odd.length, (index) => odd[index - EVENTS] ?? assert.fail());
   const period = { from: '2026-11-01T00:00:00.000Z', to: '2026-11-04T00:00:00.000Z', now: systemClock.now() };
   const report = await complianceReport(database, TENANT, period);
-  assert.equal(report.events, EVENTS + 2);
+  assert.equal(report.events, EVENTS + 3);
   assert.deepEqual(
     report.counts.find(({ action, table }) => action === 'insert' && table === 'public.patients'),
     { kind: 'change', action: 'insert', table: 'public.patients', events: 40 },

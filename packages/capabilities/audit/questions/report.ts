@@ -1,9 +1,8 @@
 import Type, { type Static } from 'typebox';
 import type { Database } from '@safekeep/postgres';
 import type { Frozen } from '../../capability.ts';
-import type { EventRow } from '../model.ts';
 import { readOnly } from '../store/read-only.ts';
-import { newestOf, quietTimes, tallyActors, tallyEvents } from './store/events.ts';
+import { newestOwnOf, quietTimes, tallyActors, tallyEvents } from './store/events.ts';
 
 /** A practice that writes nothing for that long by day is unusual; at night it is not. */
 const QUIET_SECONDS = 12 * 3600;
@@ -59,8 +58,8 @@ export async function complianceReport(
     const counts = await tallyEvents(client, tenant, filter);
     const actors = await tallyActors(client, tenant, filter, ACTORS_AT_MOST);
     const gaps = await quietTimes(client, tenant, { from, to, seconds: QUIET_SECONDS, limit: GAPS_AT_MOST });
-    const attested: EventRow[] = [];
-    for (const action of ATTESTATIONS) attested.push(...(await newestOf(client, tenant, { ...filter, action })));
+    const attested: Awaited<ReturnType<typeof newestOwnOf>>[number][] = [];
+    for (const action of ATTESTATIONS) attested.push(...(await newestOwnOf(client, tenant, { ...filter, action })));
     return {
       from,
       to,
@@ -69,11 +68,11 @@ export async function complianceReport(
       counts,
       actors,
       gaps,
-      attestations: attested.map(({ at, action, index, details }) => ({
+      attestations: attested.map(({ at, action, index, events, details }) => ({
         at,
         action,
         index,
-        events: counts.filter((each) => each.action === action).reduce((sum, { events }) => sum + events, 0),
+        events,
         details: parsed(details),
       })),
     };

@@ -2,7 +2,7 @@ import Type from 'typebox';
 import Value from 'typebox/value';
 import type { EventRow } from '../model.ts';
 import type { OpenedChange } from '../store/event-values.ts';
-import { saltAt, SALT_BYTES } from '../rules/leaf.ts';
+import { isClosed } from '../rules/leaf.ts';
 import type { Change, EventView, Place } from './model.ts';
 
 /**
@@ -27,7 +27,7 @@ export function eventView(row: EventRow, opened?: OpenedChange): EventView {
     request: row.request,
     columns: row.columns ?? [],
     ...(changes.length === 0 ? {} : { changes }),
-    erased: opened === 'erased' || hasErased(row.salts) || isErased(detailsOf(row)),
+    erased: opened === 'erased' || isClosed(row) || isErased(detailsOf(row)),
   };
 }
 
@@ -37,11 +37,6 @@ function detailsOf({ details }: EventRow): unknown {
 
 function isErased(details: unknown): boolean {
   return isRecord(details) && details['erased'] === true;
-}
-
-function hasErased(salts: Uint8Array): boolean {
-  const places = salts.length / SALT_BYTES;
-  return Array.from({ length: places }, (_, place) => place).some((place) => saltAt(salts, place) === undefined);
 }
 
 /** Of `{ old: { column: value }, new: { column: value } }`. */

@@ -62,11 +62,11 @@ export async function changesSince(
   if (end === undefined) return { keys: [], moved: false, to: from, more: false };
   // An insert names no columns: it has them all.
   const { rows: found } = await client.query<FeedPlace & { record: string | null; moved: boolean }>(
-    `select era, leaf_index::float8 as index, record, coalesce(columns operator(pg_catalog.&&) $8::text[], false) as moved
+    `select era, leaf_index::float8 as index, record, coalesce(columns operator(pg_catalog.?|) $8::text[], false) as moved
        from safekeep.audit_events
       where tenant_id = $1 and (era, leaf_index) >= ($2::integer, $3::bigint) and (era, leaf_index) <= ($4::integer, $5::bigint)
         and kind = 'change' and table_name = $6
-        and (action = 'insert' or action = 'update' and ($7 = any (columns) or columns operator(pg_catalog.&&) $8::text[]))
+        and (action = 'insert' or action = 'update' and (columns operator(pg_catalog.?) $7 or columns operator(pg_catalog.?|) $8::text[]))
       order by era, leaf_index limit $9`,
     [tenant, from.era, from.index, end.era, end.index, table, column, key, limit],
   );

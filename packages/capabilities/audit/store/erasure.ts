@@ -3,7 +3,7 @@ import type { Queryable } from '@safekeep/postgres';
 import type { Capture, EventRow } from '../model.ts';
 import { splitKey } from '../rules/key.ts';
 import { remainStatement } from './capture-sql.ts';
-import { EVENT_COLUMNS } from './events.ts';
+import { EVENT_COLUMNS, isAbout, isAlsoAbout, isBy, isFirstAbout } from './events.ts';
 import { unlessUnreadable } from './live-rows.ts';
 
 type Client = Pick<pg.ClientBase, 'query'>;
@@ -14,7 +14,7 @@ export async function captureKeysOnly(client: Queryable, tenant: string, subject
 }
 
 /**
- * Empties what points to the person, and zeroes the salts of the commitment to it and of the blobs under destroyed keys. Of an event that
+ * Empties what points to the person, and closes the commitments to it and to the blobs under destroyed keys. Of an event that
  * is about others too the record stays, which is theirs. Answers how many events that were.
  */
 export async function forgetSubject(
@@ -32,20 +32,21 @@ export async function forgetSubject(
      ), chosen as (
        select e.tenant_id, e.era, e.leaf_index, e.sequenced_at from safekeep.audit_events as e
          left join captures as c on c.table_name = e.table_name
-        where e.tenant_id = $1 and (e.subject = $2 or e.other_subjects @> array[$2]) and coalesce(c.fate, 'erasable') = any ($3::text[])
+        where e.tenant_id = $1 and ${isAbout('$1', '$2')} and coalesce(c.fate, 'erasable') = any ($3::text[])
      ), forgotten as (
        update safekeep.audit_events as e
           set subject = case when e.subject = $2 then null else e.subject end,
               other_subjects = nullif(array_remove(e.other_subjects, $2), '{}'),
               record = case when coalesce(e.subject, $2) = $2 and coalesce(array_remove(e.other_subjects, $2), '{}') = '{}' then null else e.record end,
               actor = nullif(e.actor, $2),
-              salts = safekeep.destroy_salts(e.commitments, e.salts, e.sealed, $4::text[])
+              commitments = safekeep.close_commitments(e.commitments, e.record, e.subject, e.other_subjects,
+                coalesce(e.purpose, e.request_id, e.details::text) is not null, e.sealed, $4::text[])
          from chosen as c
         where e.tenant_id = c.tenant_id and e.era = c.era and e.leaf_index = c.leaf_index and e.sequenced_at = c.sequenced_at
        returning 1
      ), acted as (
        update safekeep.audit_events as e set actor = null
-        where e.tenant_id = $1 and e.actor = $2 and (e.subject is distinct from $2) and not coalesce(e.other_subjects @> array[$2], false)
+        where e.tenant_id = $1 and ${isBy('$1', '$2')} and (e.subject is distinct from $2) and not coalesce(e.other_subjects @> array[$2], false)
        returning 1
      ) select (select count(*) from forgotten) + 0 * (select count(*) from acted) as forgotten`,
     [tenant, subject, fates, keyIds],
@@ -64,10 +65,10 @@ export async function readRecords(
         where i.tenant_id = $1 and i.keys_only and i.action <> 'delete'
      ) select r.table_name as "table", array_agg(distinct r.record) as records from (
        select e.table_name, e.record from safekeep.audit_events as e
-        where e.tenant_id = $1 and e.subject = $2 and e.kind = 'change' and e.record is not null
+        where e.tenant_id = $1 and ${isFirstAbout('$1', '$2')} and e.kind = 'change' and e.record is not null
        union all
        select e.table_name, e.record from safekeep.audit_events as e
-        where e.tenant_id = $1 and e.other_subjects @> array[$2] and e.kind = 'change' and e.record is not null
+        where e.tenant_id = $1 and ${isAlsoAbout('$1', '$2')} and e.kind = 'change' and e.record is not null
        union all
        select i.table_name, i.record
          from (select i.table_name, coalesce(i.new_record, i.record) as record from inbox as i
@@ -89,8 +90,8 @@ export async function readKeyChanges(
 ): Promise<readonly EventRow[]> {
   const { rows } = await client.query<EventRow>(
     `select ${EVENT_COLUMNS} from safekeep.audit_events as e
-      where e.tenant_id = $1 and (e.subject = $2 or e.other_subjects @> array[$2]) and e.kind = 'change' and e.table_name = $3
-        and e.columns && $4::text[] and e.record is not null`,
+      where e.tenant_id = $1 and ${isAbout('$1', '$2')} and e.kind = 'change' and e.table_name = $3
+        and e.columns ?| $4::text[] and e.record is not null`,
     [tenant, subject, table, key.map(({ name }) => name)],
   );
   return rows;
@@ -115,7 +116,7 @@ export async function countNamed(
   const { rows } = await db.query(
     `select count(*)::float8 as events from safekeep.audit_events as e
        left join safekeep.audit_captures as c on c.tenant_id = e.tenant_id and c.table_name = e.table_name
-      where e.tenant_id = $1 and (e.subject = $2 or e.other_subjects @> array[$2]) and coalesce(c.definition ->> 'fate', 'erasable') = any ($3::text[])`,
+      where e.tenant_id = $1 and ${isAbout('$1', '$2')} and coalesce(c.definition ->> 'fate', 'erasable') = any ($3::text[])`,
     [tenant, subject, fates],
   );
   // The statement names this column.

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { SubjectKey, SubjectKeys } from '../../encryption/index.ts';
 import type { Change, EventRow, Marks, SealedBlob, Values } from '../model.ts';
-import { blobContext, readCommitments, readSealed } from '../rules/leaf.ts';
+import { blobContext, sealedOf } from '../rules/leaf.ts';
 
 type Part = { readonly old?: Values; readonly new?: Values };
 
@@ -78,20 +78,20 @@ function openBlob(
 ): Part | undefined {
   try {
     const opened: unknown = JSON.parse(key.open(bytes, blobContext(event, place)).toString('utf8'));
-    const isOfRow = event.record === null || (isRecord(opened) && opened['record'] === event.record);
-    return isOfRow ? partOf(opened) : undefined;
+    // Written by the sequencer: the row's key, and the values of both sides.
+    const [record, before, after] = opened as readonly unknown[];
+    return event.record === null || record === event.record ? partOf({ old: before, new: after }) : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Undefined where they are not those that the entry committed to: fewer, cut within one, or commitments that are none. */
-function blobsOf({ sealed, commitments }: EventRow): readonly SealedBlob[] | undefined {
+/** Undefined where they cannot be read, or are not as many as the entry committed to. */
+function blobsOf(event: EventRow): readonly SealedBlob[] | undefined {
   try {
-    const blobs = readSealed(sealed);
-    return blobs.length === readCommitments(commitments).filter(({ kind }) => kind === 's').length ? blobs : undefined;
+    return sealedOf(event);
   } catch (error) {
-    if (error instanceof RangeError || error instanceof TypeError) return undefined;
+    if (error instanceof RangeError) return undefined;
     throw error;
   }
 }

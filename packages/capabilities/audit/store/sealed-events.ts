@@ -7,21 +7,20 @@ export const sealedEvents: SealedPlace = { name: 'events of the log', census: co
 /** The layout of `sealed`: docs/audit-format.md. */
 async function countBlobs(db: Queryable, tenant: string): Promise<ReadonlyMap<string, number>> {
   const { rows } = await db.query(
-    `select pg_catalog.convert_from(b.id, 'UTF8') as id, count(*)::float8 as blobs
+    `select pg_catalog.encode(b.id, 'hex') as id, count(*)::float8 as blobs
        from safekeep.audit_events as e
       cross join lateral (
         with recursive blobs as (
-          select 0 as at, pg_catalog.get_byte(e.sealed, 0) as length
+          select 0 as at
           union all
-          select n.at, pg_catalog.get_byte(e.sealed, n.at)
+          select n.at
             from blobs as p
            cross join lateral (
-             select p.at + 5 + p.length
-                    + (pg_catalog.get_byte(e.sealed, p.at + 1 + p.length) << 24) + (pg_catalog.get_byte(e.sealed, p.at + 2 + p.length) << 16)
-                    + (pg_catalog.get_byte(e.sealed, p.at + 3 + p.length) << 8) + pg_catalog.get_byte(e.sealed, p.at + 4 + p.length) as at
+             select p.at + 4 + (pg_catalog.get_byte(e.sealed, p.at) << 24) + (pg_catalog.get_byte(e.sealed, p.at + 1) << 16)
+                    + (pg_catalog.get_byte(e.sealed, p.at + 2) << 8) + pg_catalog.get_byte(e.sealed, p.at + 3) as at
            ) as n
            where n.at < pg_catalog.octet_length(e.sealed)
-        ) select pg_catalog.substr(e.sealed, at + 2, length) as id from blobs
+        ) select pg_catalog.substr(e.sealed, at + 9, 8) as id from blobs
       ) as b
       where e.tenant_id = $1 and pg_catalog.octet_length(e.sealed) > 0
       group by b.id`,

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { SafekeepError } from '@safekeep/core';
+import { RUNTIME_LOGIN } from '@safekeep/postgres';
 import type { TileReader } from '@safekeep/tlog';
 import { parseTilePath, type ChangedTile } from '@safekeep/tlog';
 import type { Capture } from '../model.ts';
@@ -232,12 +233,33 @@ export async function readCaptures(client: Pick<pg.ClientBase, 'query'>): Promis
   return new Map(rows.map(({ definition }) => [`${definition.tenant} ${definition.table}`, definition]));
 }
 
-export type ActorBlocks = { readonly tenant: string; readonly inner: Buffer; readonly outer: Buffer };
+export type ActorBlocks = {
+  readonly tenant: string;
+  readonly inner: Buffer;
+  readonly outer: Buffer;
+  /** Microseconds since 1970; null while it is in force. */
+  readonly retired: string | null;
+};
 
 /** By key id. */
 export async function readActorKeys(client: pg.ClientBase): Promise<ReadonlyMap<string, ActorBlocks>> {
   const { rows } = await client.query<ActorBlocks & { keyId: string }>(
-    'select tenant_id as tenant, key_id as "keyId", inner_block as inner, outer_block as outer from safekeep.audit_actor_keys',
+    `select tenant_id as tenant, key_id as "keyId", inner_block as inner, outer_block as outer,
+            ((extract(epoch from retired_at) * 1000000)::bigint)::text as retired from safekeep.audit_actor_keys`,
   );
   return new Map(rows.map((row) => [row.keyId, row]));
+}
+
+/** Of these logins those that Safekeep works as: whoever may act as the owner of its schema, and the worker of an embedded server. */
+export async function readOwnLogins(client: pg.ClientBase, logins: readonly string[]): Promise<ReadonlySet<string>> {
+  if (logins.length === 0) return new Set();
+  const { rows } = await client.query<{ login: string }>(
+    `select r.rolname::text as login
+       from pg_roles as r
+       join pg_namespace as n on n.nspname = 'safekeep'
+      where r.rolname = any ($1::text[])
+        and (r.rolsuper or pg_has_role(r.oid, n.nspowner, 'MEMBER') or r.rolname = $2)`,
+    [logins, RUNTIME_LOGIN],
+  );
+  return new Set(rows.map(({ login }) => login));
 }

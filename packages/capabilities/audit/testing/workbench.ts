@@ -58,7 +58,8 @@ export type Workbench = TestDatabase & {
   readonly opened: (event: EventRow) => Promise<readonly Blob[]>;
 };
 
-type Blob = { readonly record: string | null; readonly subject?: string; readonly old?: object; readonly new?: object };
+type Blob = { readonly record: string | null; readonly old?: object; readonly new?: object };
+type Inside = readonly [record: string | null, old: object | null, made: object | null];
 
 export async function workbench(
   t: Ending,
@@ -143,7 +144,8 @@ export async function workbench(
         const key = found.get(keyId);
         if (key === undefined || key === 'erased') return [];
         // What makeEvents sealed.
-        return [JSON.parse(key.open(bytes, blobContext(event, place)).toString('utf8')) as Blob];
+        const [record, before, after] = JSON.parse(key.open(bytes, blobContext(event, place)).toString('utf8')) as Inside;
+        return [{ record, ...(before && { old: before }), ...(after && { new: after }) }];
       });
     },
   };

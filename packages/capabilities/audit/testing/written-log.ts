@@ -3,8 +3,8 @@ import type pg from 'pg';
 import { newId } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem, type Signer } from '@safekeep/crypto';
 import { append, leafHash, parseTilePath, readEdge, signCheckpoint, type Hash } from '@safekeep/tlog';
-import type { Commitment, EventRow } from '../model.ts';
-import { commit, leafBytes, leafOf, linkBytes, readableBytes, SALT_BYTES, writeCommitments } from '../rules/leaf.ts';
+import type { EventRow } from '../model.ts';
+import { leafBytes, leafOf, SEED_BYTES } from '../rules/leaf.ts';
 
 export const TENANT = 'default';
 
@@ -111,14 +111,8 @@ function eventRow(index: number, era: number, told: Told): EventRow {
     sealed: null,
     ...rest,
   };
-  const bytes = [linkBytes(row), readableBytes(row)].filter((each) => each !== undefined);
-  const salts = bytes.map(() => randomBytes(SALT_BYTES));
-  const commitments = bytes.map((each, place): Commitment => ({
-    kind: place === 0 ? 'l' : 'r',
-    hash: commit(salts[place] ?? Buffer.alloc(0), each),
-  }));
   const actorPseudonym = row.actor === null ? null : pseudonymOf(row.tenant, row.actor);
-  return { ...row, actorPseudonym, commitments: writeCommitments(commitments), salts: Buffer.concat(salts) };
+  return { ...row, actorPseudonym, commitments: randomBytes(SEED_BYTES) };
 }
 
 /** Any function of tenant and name will do for a log written by hand. */
@@ -148,16 +142,15 @@ async function insertEvents(pool: pg.Pool, rows: readonly EventRow[]): Promise<v
     details: row.details,
     actorPseudonym: row.actorPseudonym?.toString('hex') ?? null,
     commitments: row.commitments.toString('hex'),
-    salts: row.salts.toString('hex'),
   }));
   await pool.query(
     `insert into safekeep.audit_events (tenant_id, sequenced_at, era, leaf_index, id, at, order_no, kind, action, table_name, columns, record, subject,
-       other_subjects, actor, actor_pseudonym, attribution, purpose, request_id, details, commitments, salts)
+       other_subjects, actor, actor_pseudonym, attribution, purpose, request_id, details, commitments)
      select tenant, "sequencedAt", era, index, id, at, "orderNo", kind, action, "table", columns, record, subject, "otherSubjects", actor,
-            decode("actorPseudonym", 'hex'), attribution, purpose, request, details::jsonb, decode(commitments, 'hex'), decode(salts, 'hex')
+            decode("actorPseudonym", 'hex'), attribution, purpose, request, details::jsonb, decode(commitments, 'hex')
        from jsonb_to_recordset($1::jsonb) as e (tenant text, "sequencedAt" timestamptz, era integer, index bigint, id uuid, at timestamptz, "orderNo" bigint,
-         kind text, action text, "table" text, columns text[], record text, subject text, "otherSubjects" text[], actor text, "actorPseudonym" text,
-         attribution text, purpose text, request text, details text, commitments text, salts text)`,
+         kind text, action text, "table" text, columns jsonb, record text, subject text, "otherSubjects" text[], actor text, "actorPseudonym" text,
+         attribution text, purpose text, request text, details text, commitments text)`,
     [JSON.stringify(texts)],
   );
 }

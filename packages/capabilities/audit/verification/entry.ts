@@ -1,12 +1,15 @@
-import type { EventRow } from '../model.ts';
-import { leafBytes, leafOf } from '../rules/leaf.ts';
+import type { Commitment, EventRow } from '../model.ts';
+import { commitmentsOf, leafBytes, leafWith } from '../rules/leaf.ts';
 
-/** The bytes that were hashed for this event; undefined where somebody wrote commitments that are none. */
-export function entryOf(row: EventRow): Uint8Array | undefined {
+export type Entry = { readonly bytes: Uint8Array; readonly commitments: readonly Commitment[] };
+
+/** What was hashed for this event, made again from all that stands in its row; undefined where that makes none. */
+export function entryOf(row: EventRow): Entry | undefined {
   try {
-    return leafBytes(leafOf(row));
+    const commitments = commitmentsOf(row);
+    return { bytes: leafBytes(leafWith(row, commitments)), commitments };
   } catch (error) {
-    if (error instanceof TypeError) return undefined;
+    if (error instanceof RangeError) return undefined;
     throw error;
   }
 }

@@ -140,7 +140,7 @@ test('that values are gone excuses nothing: not without an erasure, not in one t
   const { verify, unseen, pool, sequencer, database } = await bench(t);
   assert.deepEqual(await verify(), []);
   // A superuser destroys the person's keys by hand, and edits a row whose values nobody can look up any more.
-  await pool.query(`update safekeep.audit_events set salts = safekeep.destroy_salts(commitments, salts, sealed, array(select encode(key_id, 'hex') from safekeep.encryption_keys))
+  await pool.query(`update safekeep.audit_events set commitments = safekeep.close_commitments(commitments, record, subject, other_subjects, true, sealed, array(select encode(key_id, 'hex') from safekeep.encryption_keys))
     where table_name = 'public.messages' and record = '2'`);
   await unseen(`update messages set body = 'I owe you' where id = 2`);
   assert.notDeepEqual(await verify(), []);

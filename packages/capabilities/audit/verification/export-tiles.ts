@@ -57,7 +57,7 @@ export async function exportTiles(
       for (const [index, members] of bundles) {
         // A bundle has its entries by their place: with one missing, it would say something untrue. Then it is left out.
         const width = Math.min(TILE_WIDTH, size - index * TILE_WIDTH);
-        const entries = members.flatMap((row, at) => (row.index === index * TILE_WIDTH + at ? (entryOf(row) ?? []) : []));
+        const entries = members.flatMap((row, at) => (row.index === index * TILE_WIDTH + at ? (entryOf(row)?.bytes ?? []) : []));
         if (members.length !== width || entries.length !== width) continue;
         await writeLogFile(directory, tilePath({ level: 'entries', index, width }), encodeEntryBundle(entries));
         files += 1;

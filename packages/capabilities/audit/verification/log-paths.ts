@@ -64,6 +64,6 @@ async function readBundle(client: pg.ClientBase, tenant: string, { tree, tile }:
   const start = tile.index * TILE_WIDTH;
   const place = { era: tree.era, after: { index: start - 1, sequencedAt: 'infinity' }, limit: tile.width };
   const rows = await readEntries(client, tenant, place);
-  const entries = rows.flatMap((row, at) => (row.index === start + at ? (entryOf(row) ?? []) : []));
+  const entries = rows.flatMap((row, at) => (row.index === start + at ? (entryOf(row)?.bytes ?? []) : []));
   return entries.length === tile.width ? encodeEntryBundle(entries) : undefined;
 }

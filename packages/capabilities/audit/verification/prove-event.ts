@@ -1,8 +1,8 @@
 import { parseId, SafekeepError } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
 import { formatProof, inclusionProof, openCheckpoint, TlogError } from '@safekeep/tlog';
-import type { EventRow } from '../model.ts';
-import { leafBytes, leafOf, linkBytes, readableBytes, readSealed, saltAt } from '../rules/leaf.ts';
+import type { Commitment } from '../model.ts';
+import { commitmentsOf, leafBytes, leafWith } from '../rules/leaf.ts';
 import { readOnly } from '../store/read-only.ts';
 import { formatProofExtra, type Opening } from './proof-extra.ts';
 import { readEntries } from './store/entries.ts';
@@ -37,7 +37,9 @@ export async function proveEvent(
     if (index >= size) throw new SafekeepError('event-unknown', { event });
     const reader = await proofReader(client, tenant, { era, index, size });
     const proof = await inclusionProof(reader, { index, size, minimumIndex: tree.minimumIndex });
-    return formatProof({ index, proof, checkpoint: note, extra: formatProofExtra(leafBytes(leafOf(row)), openingsOf(row)) });
+    const commitments = commitmentsOf(row);
+    const extra = formatProofExtra(leafBytes(leafWith(row, commitments)), openingsOf(commitments));
+    return formatProof({ index, proof, checkpoint: note, extra });
   });
 }
 
@@ -51,11 +53,9 @@ function openOwn(note: string, verifierKey: string) {
   }
 }
 
-function openingsOf(row: EventRow): Opening[] {
-  const sealed = readSealed(row.sealed).map(({ bytes }) => bytes);
-  return leafOf(row).commitments.flatMap(({ kind }, commitment) => {
-    const salt = saltAt(row.salts, commitment);
-    const blob = kind === 'l' ? linkBytes(row) : kind === 'r' ? readableBytes(row) : sealed.shift();
-    return salt === undefined || blob === undefined ? [] : [{ commitment, salt, blob }];
-  });
+/** Of what is not erased. */
+function openingsOf(commitments: readonly Commitment[]): Opening[] {
+  return commitments.flatMap(({ salt, bytes }, commitment) =>
+    salt === undefined || bytes === undefined ? [] : [{ commitment, salt, blob: bytes }],
+  );
 }

@@ -216,7 +216,7 @@ async function* storedEntries(
 /** The entry of a row. One whose columns make no leaf any more is told, and hashes to something else. */
 function checkedEntry(row: EventRow, { full, pseudonymOf, faults }: Ground): StoredEntry {
   const entry = entryOf(row);
-  if (entry === undefined) faults.add('entry-unreadable', `The commitments of event ${row.index} are none.`, row.index);
-  else if (full) checkContents(row, { pseudonymOf, faults });
-  return { index: row.index, entry: entry ?? new Uint8Array() };
+  if (entry === undefined) faults.add('entry-unreadable', `What stands in event ${row.index} makes no entry.`, row.index);
+  else if (full) checkContents(row, entry.commitments, { pseudonymOf, faults });
+  return { index: row.index, entry: entry?.bytes ?? new Uint8Array() };
 }

@@ -102,7 +102,7 @@ async function oneCanary(client: pg.ClientBase, ground: Ground, subject: Subject
     for await (const rows of exportRows(
       client,
       { map: ground.map, reach: found.reach, person },
-      { table, columns, since: null },
+      { table, columns, since: null, leftOut: new Map() },
       { from: null, to: null },
     )) {
       exported += rows.length;

@@ -9,8 +9,10 @@ import { factsKey, treatmentKey, waysText, treatmentOf, type RowFacts, type Trea
 import { chooseWrites, referredTo, type Rows } from '../store/act.ts';
 import { erasedMarks, hasStandingHolds } from '../store/records.ts';
 import type { PersonRow } from '../store/rows.ts';
+import { OTHERS_AT_MOST } from '../store/standing.ts';
 import { identityOf, tableOf } from '../store/traverse.ts';
 import type { Ground } from './ground.ts';
+import { maskedAmong } from './masked-people.ts';
 import { sealedChoices } from './sealed-choices.ts';
 import type { Survey, SurveyedTable } from './survey.ts';
 
@@ -41,12 +43,13 @@ export function personMark(ledger: Pick<Ledger, 'mark'>, tenant: string, { type,
 /** What becomes of each row that was found. Asks for holds, in the transaction that destroys. Changes nothing. */
 export async function decide(client: pg.ClientBase, ground: Ground, found: Survey, options: DecideOptions): Promise<Decision> {
   const { holds, heldRows } = await askHolds(client, ground.tenant, found);
-  const gone = await erasedOthers(client, ground.tenant, found, options.ledger);
+  const gone = await erasedOthers(client, ground, found, options.ledger);
   const isWholePersonHeld = holds.some(({ people }) => people.length > 0);
   const factsOf = (row: PersonRow): Omit<RowFacts, 'shell'> => ({
     reached: row.reached,
     kept: row.kept,
-    others: gone.size === 0 ? row.others : row.others.filter((other) => !gone.has(formatPerson(other))),
+    others: stillThere(row.others, gone),
+    owners: stillThere(row.owners, gone),
     held: isWholePersonHeld || heldRows.has(row),
   });
   const { shells, blocked, setNull } = await findShells(client, ground, found, { factsOf, mode: options.mode });
@@ -154,10 +157,13 @@ async function askHolds(
   return { holds, heldRows };
 }
 
-/** Those of the others who were erased themselves and whose rows stand there still: nobody stands behind them any more. */
+/**
+ * Those of the others who were erased themselves and whose own rows have their masks still: nobody stands behind them any more. Who
+ * has come back since is somebody.
+ */
 async function erasedOthers(
   client: pg.ClientBase,
-  tenant: string,
+  ground: Ground,
   { tables }: Survey,
   ledger: Pick<Ledger, 'mark'>,
 ): Promise<ReadonlySet<string>> {
@@ -165,9 +171,19 @@ async function erasedOthers(
     tables.flatMap(({ rows }) => rows.flatMap((row) => row.others)).map((other) => [formatPerson(other), other]),
   );
   if (others.size === 0) return new Set();
-  const marks = new Map([...others].map(([text, other]) => [personMark(ledger, tenant, other), text]));
-  const erased = await erasedMarks(client, tenant, [...marks.keys()]);
-  return new Set(erased.flatMap((mark) => marks.get(mark) ?? []));
+  const marks = new Map([...others.values()].map((other) => [personMark(ledger, ground.tenant, other), other]));
+  const erased = await erasedMarks(client, ground.tenant, [...marks.keys()]);
+  return await maskedAmong(
+    client,
+    ground,
+    erased.flatMap((mark) => marks.get(mark) ?? []),
+  );
+}
+
+function stillThere(people: readonly Person[], gone: ReadonlySet<string>): readonly Person[] {
+  // Of so many there may be more than were asked for, and nobody knows whether those are gone too.
+  if (gone.size === 0 || people.length >= OTHERS_AT_MOST) return people;
+  return people.filter((person) => !gone.has(formatPerson(person)));
 }
 
 type Shells = {

@@ -133,7 +133,7 @@ async function writeExport(client: pg.ClientBase, ground: ExportGround, order: E
     format,
     tables: [...counts].map(([table, rows]) => ({ table, rows })),
     rows: [...counts.values()].reduce((sum, rows) => sum + rows, 0),
-    withheld: parts.flatMap(({ table, withheld }) => withheld.map(({ column, reason }) => ({ table, column, reason }))),
+    withheld: withheldOf(parts),
   };
 }
 
@@ -144,7 +144,19 @@ function partOf({ map, schema, ports }: ExportGround, table: string): Part {
     const column = columnOf(facts, stored);
     return sealed || column === undefined ? 'string' : jsonKindOf(column.baseType, column.isArray);
   });
-  return { table, columns, kinds, withheld, since: map.tables.get(table)?.retention?.after ?? null };
+  return { table, columns, kinds, withheld, leftOut: new Map(), since: map.tables.get(table)?.retention?.after ?? null };
+}
+
+/** What the person does not get, and why: known when all rows have passed. */
+function withheldOf(parts: readonly Part[]): ExportDone['withheld'] {
+  return parts.flatMap(({ table, withheld, leftOut }) => [
+    ...withheld.map((each) => ({ table, ...each })),
+    ...[...leftOut].map(([column, rows]) => ({
+      table,
+      column,
+      reason: `in ${rows} ${rows === 1 ? 'entry' : 'entries'} not theirs alone, and not marked as theirs in the map`,
+    })),
+  ]);
 }
 
 type Source = {
@@ -221,7 +233,7 @@ async function writeZip(source: Source, { id, sink, partial }: Writing): Promise
     at: ground.clock.now().toISOString(),
     controller: ground.map.controller,
     tables: [...counts].map(([table, rows]) => ({ table, rows, file: `tables/${fileNameOf(table)}.csv` })),
-    withheld: parts.flatMap(({ table, withheld }) => withheld.map((each) => ({ table, ...each }))),
+    withheld: withheldOf(parts),
     window: order.window,
     windowed: parts.filter(({ since }) => since !== null).map(({ table }) => table),
   });

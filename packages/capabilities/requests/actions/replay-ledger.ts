@@ -13,6 +13,7 @@ import { everyPerson } from '../store/people.ts';
 import { decide, personMark } from './decide.ts';
 import { executeErasure } from './execute-erasure.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
+import { areMasks } from './masked-people.ts';
 import { marksOf, readSequenceIds, tellingColumns } from './marks.ts';
 import { planErasure } from './plan-erasure.ts';
 import { policies, survey } from './survey.ts';
@@ -125,7 +126,11 @@ async function findReturned(ground: ErasureGround, { byMark, byErasure }: PastEr
             const past = byMark.get(mark ?? '') ?? byErasure.get(here?.erasure ?? '');
             if (past === undefined) continue;
             if (mark !== undefined) found.push({ person, subject, past });
-            else if (here !== undefined && (here.isHeld || keyIds.length === 0) && areMasks(ground, subject, { columns, values }))
+            else if (
+              here !== undefined &&
+              (here.isHeld || keyIds.length === 0) &&
+              areMasks(ground, subject.table, { columns, values })
+            )
               masked.push({ person, subject, past, erasure: here.erasure });
           }
         }
@@ -154,19 +159,6 @@ function maskedValues(
     return choice === undefined || choice.candidates.some((write) => isMask(write, value)) ? null : value;
   });
   return { columns, values: told, keyIds: [] };
-}
-
-/** Nobody stands behind a row whose telling values are masks. Somebody who was given the number of a row that is gone has others. */
-function areMasks(ground: ErasureGround, subject: Subject, { columns, values }: Telling): boolean {
-  const choices = new Map(policies(ground, subject.table).whole.choices.map((choice) => [choice.column, choice]));
-  const { facts } = policies(ground, subject.table);
-  const times = new Set(facts.columns.filter(({ baseType }) => baseType.startsWith('timestamp')).map(({ name }) => name));
-  const masked = columns.flatMap((column, place) => {
-    const choice = choices.get(column);
-    // The server writes a time otherwise than the map does.
-    return choice === undefined || times.has(column) ? [] : [{ choice, value: values[place] ?? null }];
-  });
-  return masked.length > 0 && masked.every(({ choice, value }) => choice.candidates.some((write) => isMask(write, value)));
 }
 
 /** A table that was restored alone has the person's old rows, though their own row is masked. */

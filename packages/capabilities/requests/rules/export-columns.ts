@@ -14,6 +14,7 @@ import {
   type SchemaIndex,
   type TableFacts,
 } from '@safekeep/core';
+import { columnsByPath } from './treat.ts';
 
 export type ExportColumnRule = {
   readonly name: string;
@@ -41,6 +42,7 @@ export function exportColumns(
   const withheld: { column: string; reason: string }[] = [];
   const columns: ExportColumnRule[] = [];
   const refersBy = referring(map, schema, table);
+  const pathOf = pathsOfColumns(map, schema, mapped);
   for (const column of facts.columns) {
     const { name: stored, baseType } = column;
     const field = fieldOf(column, mapped);
@@ -65,7 +67,7 @@ export function exportColumns(
       stored,
       sealed: sealed && baseType === 'bytea',
       plain: sealed && twin !== undefined ? field.name : null,
-      of: field === undefined || field.of === null ? null : formatPath(field.of),
+      of: field === undefined ? null : (pathOf.get(field.name) ?? null),
       refersBy: refersBy.get(stored) ?? [],
       personal: field === undefined || isPersonalColumn(field),
     });
@@ -88,6 +90,14 @@ function isCredential({ categories }: MappedColumn): boolean {
       (isWithin(key, 'user.authorization') &&
         !isWithin(key, 'user.authorization.biometric') &&
         !isWithin(key, 'user.authorization.biometrics')),
+  );
+}
+
+/** The path whose person a column is about alone. */
+function pathsOfColumns(map: DataMap, schema: SchemaIndex, mapped: MappedTable | undefined): ReadonlyMap<string, string> {
+  if (mapped === undefined) return new Map();
+  return new Map(
+    [...columnsByPath(map, schema, mapped)].flatMap(([path, names]) => [...names].map((name) => [name, path] as const)),
   );
 }
 

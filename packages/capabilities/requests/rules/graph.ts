@@ -30,13 +30,15 @@ export type Graph = {
 };
 
 export const PERSON = 'person';
+/** In the place of a path: the row is the person itself. */
+export const OWN_ROW = '';
 
 type Draft = Omit<Node, 'sources'> & { readonly sources: Set<string> };
 
 /** The paths of the map to one kind of person, over the live schema. */
 export function graphOf(map: DataMap, schema: SchemaIndex, subject: Subject): Graph {
   const nodes = new Map<string, Draft>([
-    [PERSON, { id: PERSON, table: subject.table, hop: null, sources: new Set(), edge: { meaning: 'owns', path: '' } }],
+    [PERSON, { id: PERSON, table: subject.table, hop: null, sources: new Set(), edge: { meaning: 'owns', path: OWN_ROW } }],
   ]);
   const problems: { table: string; message: string; remedy: string }[] = [];
   for (const table of map.tables.values()) {
@@ -50,7 +52,7 @@ export function graphOf(map: DataMap, schema: SchemaIndex, subject: Subject): Gr
       addPath(nodes, resolved.hops, { meaning: resolved.meaning, path });
     }
   }
-  joinOwned(nodes);
+  joinOwned(nodes, new Set([...map.subjects.values()].map((each) => each.table)));
   const edgesOf = Map.groupBy(
     [...nodes.values()].filter(({ edge }) => edge !== null),
     ({ table }) => table,
@@ -131,12 +133,14 @@ function addPath(nodes: Map<string, Draft>, hops: readonly Hop[], edge: NonNulla
 
 /**
  * What hangs on an owned row is the person's whichever way the row came to be theirs: answers to answers to a note, the circle
- * of three tables. Only among paths that the map, or the schema, calls `owns`; a shared row passes on its own path alone.
+ * of three tables. Only among paths that the map, or the schema, calls `owns`; a shared row passes on its own path alone. What hangs
+ * on another person is theirs.
  */
-function joinOwned(nodes: Map<string, Draft>): void {
+function joinOwned(nodes: Map<string, Draft>, people: ReadonlySet<string>): void {
   const owned = [...nodes.values()].filter(({ edge }) => edge?.meaning === 'owns');
   for (const node of owned) {
-    if (node.hop === null || ![...node.sources].some((id) => nodes.get(id)?.edge?.meaning === 'owns')) continue;
+    if (node.hop === null || people.has(node.hop.to) || ![...node.sources].some((id) => nodes.get(id)?.edge?.meaning === 'owns'))
+      continue;
     for (const other of owned) if (other.table === node.hop.to) node.sources.add(other.id);
   }
 }

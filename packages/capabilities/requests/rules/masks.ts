@@ -184,7 +184,7 @@ function isSingleNull(table: TableFacts, column: string): boolean {
 
 const TEXTS: ReadonlySet<string> = new Set(['text', 'character varying', 'character', 'public.citext', 'citext']);
 
-function isTextual(facts: ColumnFacts): boolean {
+export function isTextual(facts: ColumnFacts): boolean {
   return TEXTS.has(bareType(facts)) || bareType(facts).endsWith('.citext');
 }
 

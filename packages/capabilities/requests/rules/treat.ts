@@ -10,6 +10,7 @@ import {
 } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import type { Action, ErasureMode } from '../model.ts';
+import { OWN_ROW } from './graph.ts';
 import { valueWrite, wholeRowOf, type ColumnChoice, type WholeRow } from './masks.ts';
 
 /** What becomes of a group of rows of one table, and why. Rows with the same treatment are changed by one statement. */
@@ -46,25 +47,18 @@ export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts
   const whole = wholeRowOf({ map, schema }, mapped, facts);
   const own = new Map<string, readonly ColumnChoice[]>();
   const detach = new Map<string, readonly ColumnChoice[]>();
-  const resolvedEdges = mapped.of.map((edge) => ({ edge, resolved: resolveEdge(map, schema, table, edge) }));
-  // Whoever only wrote a row is nobody whom its columns could be about.
-  const isAbout = (resolved: ReturnType<typeof resolveEdge>): boolean => 'kind' in resolved || resolved.meaning !== 'created_by';
-  const abouts = resolvedEdges.filter(({ resolved }) => isAbout(resolved)).length;
-  for (const { edge, resolved } of resolvedEdges) {
+  const columns = columnsByPath(map, schema, mapped);
+  for (const edge of mapped.of) {
     const path = formatPath(edge.path);
-    const isOnly = abouts === 1 && isAbout(resolved);
-    const belongs = (name: string): boolean => {
-      const column = [...mapped.columns.values()].find((each) => each.name === name || encryptedName(each.name) === name);
-      if (column === undefined) return false;
-      return column.of === null ? isOnly && isPersonalColumn(column) : formatPath(column.of) === path;
-    };
+    const resolved = resolveEdge(map, schema, table, edge);
+    const theirs = columns.get(path) ?? new Set();
     own.set(
       path,
-      whole.choices.filter(({ column }) => belongs(column)),
+      whole.choices.filter(({ column }) => theirs.has(column)),
     );
     const first = 'kind' in resolved ? undefined : resolved.hops[0];
-    const columns = first?.direction === 'forward' ? first.columns : [];
-    const nullable = columns.filter((name) => facts.columns.find((column) => column.name === name)?.notNull === false);
+    const referring = first?.direction === 'forward' ? first.columns : [];
+    const nullable = referring.filter((name) => facts.columns.find((column) => column.name === name)?.notNull === false);
     // One null in the key is enough for the reference to be none.
     detach.set(
       path,
@@ -74,23 +68,55 @@ export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts
   return { table, facts, mapped, whole, own, detach };
 }
 
+/**
+ * The personal columns that are one person's where several may stand in a row, by the path that leads to them, as they stand in the
+ * database: those that the map marks with `of`, and all that it does not mark where only one path is about anybody. Whoever only
+ * wrote a row is nobody whom unmarked columns could be about; a row that is a person itself is about that person, by no path.
+ */
+export function columnsByPath(map: DataMap, schema: SchemaIndex, mapped: MappedTable): ReadonlyMap<string, ReadonlySet<string>> {
+  const paths = mapped.of.map((edge) => ({ path: formatPath(edge.path), resolved: resolveEdge(map, schema, mapped.name, edge) }));
+  const abouts = paths.filter(({ resolved }) => 'kind' in resolved || resolved.meaning !== 'created_by').map(({ path }) => path);
+  const isPerson = [...map.subjects.values()].some(({ table }) => table === mapped.name);
+  const [only] = isPerson ? [OWN_ROW] : abouts.length === 1 ? abouts : [];
+  const found = new Map([...paths.map(({ path }) => path), OWN_ROW].map((path) => [path, new Set<string>()]));
+  for (const column of mapped.columns.values()) {
+    const path = column.of === null ? (isPersonalColumn(column) ? only : undefined) : formatPath(column.of);
+    const names = path === undefined ? undefined : found.get(path);
+    for (const name of [column.name, encryptedName(column.name)]) names?.add(name);
+  }
+  return found;
+}
+
 /** What is known of one row. */
 export type RowFacts = {
   readonly reached: readonly { readonly meaning: string; readonly path: string }[];
   /** Those of the others who are still people: not erased themselves. */
   readonly others: readonly Person[];
+  /** Those of them who own the row as much as the person, or more. */
+  readonly owners: readonly Person[];
   readonly kept: { readonly until: string | null } | null;
   readonly held: boolean;
   /** It must stay because another row that stays refers to it. */
   readonly shell: boolean;
 };
 
+/** Whose a row is: export and erasure both go by this. */
+export function belonging({ reached, others, owners }: Pick<RowFacts, 'reached' | 'others' | 'owners'>): {
+  readonly isOwned: boolean;
+  readonly isShared: boolean;
+  /** All of it is the person's. */
+  readonly isWhole: boolean;
+} {
+  const owns = reached.some(({ meaning }) => meaning === 'owns');
+  const isOwned = owns && owners.length === 0;
+  const isShared = !isOwned && (owns || reached.some(({ meaning }) => meaning === 'shared'));
+  return { isOwned, isShared, isWhole: isOwned || (isShared && others.length === 0) };
+}
+
 /** Decides for one row. Never asks anything. */
 export function treatmentOf(policy: TablePolicy, row: RowFacts, mode: ErasureMode): Treatment {
   if (row.held) return { action: 'keep', reason: 'held', basis: 'hold', choices: [] };
-  const isOwned = row.reached.some(({ meaning }) => meaning === 'owns');
-  const isShared = row.reached.some(({ meaning }) => meaning === 'shared');
-  const isWhole = isOwned || (isShared && row.others.length === 0);
+  const { isOwned, isShared, isWhole } = belonging(row);
   if (row.kept !== null) return keptByDuty(policy, isWhole);
   if (isWhole) return wholeTreatment(policy, row, { mode, isOwned });
   return partialTreatment(policy, row, { mode, isShared });
@@ -126,18 +152,15 @@ function partialTreatment(
   row: RowFacts,
   { mode, isShared }: { readonly mode: ErasureMode; readonly isShared: boolean },
 ): Treatment {
-  const masked = row.reached.filter(({ meaning }) => meaning !== 'created_by').flatMap(({ path }) => own.get(path) ?? []);
+  const masked = row.reached.flatMap(({ path }) => own.get(path) ?? []);
   const detached = row.reached
     .filter(({ meaning }) => meaning === 'created_by' || mode === 'delete')
     .flatMap(({ path }) => detach.get(path) ?? []);
   const choices = [...new Map([...masked, ...detached].map((choice) => [choice.column, choice])).values()];
-  const why = isShared
-    ? 'shared with people who stay'
-    : row.reached.some(({ meaning }) => meaning === 'about')
-      ? 'about them, and not theirs'
-      : 'they are its author only';
+  const why = whyInPart(row, isShared);
   if (masked.length > 0) return { action: 'mask', reason: `${why}; their own columns are masked`, basis: null, choices };
   if (detached.length > 0) return { action: 'detach', reason: `${why}; they are detached`, basis: null, choices };
+  if (row.reached.length === 0) return { action: 'keep', reason: why, basis: 'rights_of_others', choices: [] };
   return {
     action: 'keep',
     reason: `${why}; ${isShared ? 'no column of it is marked as theirs alone' : 'what refers to them cannot be null, and points to a row without a person'}`,
@@ -146,14 +169,20 @@ function partialTreatment(
   };
 }
 
+function whyInPart({ reached }: RowFacts, isShared: boolean): string {
+  if (isShared) return 'shared with people who stay';
+  if (reached.length === 0) return "it hangs on a row of theirs, and is somebody else's";
+  return reached.some(({ meaning }) => meaning === 'about') ? 'about them, and not theirs' : 'they are its author only';
+}
+
 /** The paths of a row in one text, for {@link factsKey}. */
 export function waysText({ reached }: Pick<RowFacts, 'reached'>): string {
   return reached.map(({ meaning, path }) => `${meaning} ${path}`).join('|');
 }
 
 /** Rows with the same key are treated alike: all that `treatmentOf` looks at. */
-export function factsKey({ others, kept, held, shell }: Omit<RowFacts, 'reached'>, ways: string): string {
-  return `${held} ${shell} ${kept !== null} ${others.length === 0} ${ways}`;
+export function factsKey({ others, owners, kept, held, shell }: Omit<RowFacts, 'reached'>, ways: string): string {
+  return `${held} ${shell} ${kept !== null} ${others.length === 0} ${owners.length === 0} ${ways}`;
 }
 
 /** Tells treatments apart: the same text, the same statement. */

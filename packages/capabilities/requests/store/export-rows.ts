@@ -3,8 +3,11 @@ import type pg from 'pg';
 import type { DataMap } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import type { SealedValue } from '../model.ts';
-import { personsOf, rowsOf } from './rows.ts';
+import type { Node } from '../rules/graph.ts';
+import { belonging } from '../rules/treat.ts';
+import { rowsOf } from './rows.ts';
 import { Parameters, quote, quoteTable } from './sql.ts';
+import { standingIn, waysToPeople, type Way } from './standing.ts';
 import { edgeCondition, type Reach } from './traverse.ts';
 
 /** A column as the export gives it. */
@@ -16,14 +19,20 @@ export type ExportColumn = {
   readonly sealed: boolean;
   /** The plain column beside a sealed one. */
   readonly plain: string | null;
-  /** The paths whose person it is about alone; null for everybody's. Other people's are left empty. */
+  /** The path whose person it is about alone; null where the map does not say. */
   readonly of: string | null;
   /** It names another person where a row has several. */
   readonly refersBy: readonly string[];
   readonly personal: boolean;
 };
 
-export type ExportTable = { readonly table: string; readonly columns: readonly ExportColumn[]; readonly since: string | null };
+export type ExportTable = {
+  readonly table: string;
+  readonly columns: readonly ExportColumn[];
+  readonly since: string | null;
+  /** By column, in how many rows it was left out, because others stand there and nothing says that it is the person's. */
+  readonly leftOut: Map<string, number>;
+};
 
 export type Window = { readonly from: Date | null; readonly to: Date | null };
 
@@ -37,10 +46,11 @@ const COLLECTED_ROWS = 20_000;
 export async function* exportRows(
   client: pg.ClientBase,
   { map, reach, person }: { readonly map: DataMap; readonly reach: Reach; readonly person: Person },
-  { table, columns, since }: ExportTable,
+  { table, columns, since, leftOut }: ExportTable,
   window: Window,
 ): AsyncGenerator<readonly (string | null)[][]> {
-  const { edges } = rowsOf(reach, table, person.key);
+  const asked = rowsOf(reach, table, person.key);
+  const { edges } = asked;
   const parameters = new Parameters();
   const flags =
     edges.length === 1
@@ -51,13 +61,13 @@ export async function* exportRows(
         });
   const conditions = edges.flatMap((node) => edgeCondition(reach, { node, key: person.key }, parameters) ?? []);
   if (conditions.length === 0) return;
-  const others = personsOf(map, reach.schema, table);
+  const ways = waysToPeople({ map, schema: reach.schema, person }, asked, parameters);
   // A column of bytes is sealed or plain; either way the server's own text of it is what is read.
-  const list = [...columns.map(textOf), ...flags, ...others.map(({ expression }) => expression)];
+  const list = [...columns.map(textOf), ...flags, ...ways.map(({ expression }) => expression)];
   const bounds = since === null ? '' : windowCondition(since, window, parameters);
   const text = `declare safekeep_export no scroll cursor for select ${list.join(', ')} from ${quoteTable(table)} as t where (${conditions.join(' or ')})${bounds}`;
   await client.query(text, parameters.values);
-  const paths = edges.map(({ edge }) => edge?.path ?? '');
+  const isAlways = ways.length === 0 && edges.every(({ edge }) => edge?.meaning === 'owns' || edge?.meaning === 'shared');
   let read = 0;
   try {
     for (;;) {
@@ -66,8 +76,8 @@ export async function* exportRows(
         rowMode: 'array',
       });
       if (rows.length > 0) {
-        if (flags.length > 0 || others.length > 0)
-          for (const row of rows) hideOthers(row, { columns, edges, paths, others, person, hasFlags: flags.length > 0 });
+        if (!isAlways) for (const row of rows) hideOthers(row, { columns, edges, flags: flags.length, ways, person, leftOut });
+        else if (flags.length > 0) for (const row of rows) row.length = columns.length;
         yield rows;
         read += rows.length;
         if (read % COLLECTED_ROWS < ROWS_AT_ONCE) collectPassed();
@@ -87,35 +97,32 @@ function windowCondition(since: string, { from, to }: Window, parameters: Parame
   ].join('');
 }
 
-type Hiding = {
-  readonly columns: readonly ExportColumn[];
-  readonly edges: ReturnType<typeof rowsOf>['edges'];
-  readonly paths: readonly string[];
-  readonly others: ReturnType<typeof personsOf>;
+type Hiding = Pick<ExportTable, 'columns' | 'leftOut'> & {
+  readonly edges: readonly Node[];
+  readonly flags: number;
+  readonly ways: readonly Way[];
   readonly person: Person;
-  readonly hasFlags: boolean;
 };
 
-/** Empties what is another person's in this row, and cuts the row to its columns. */
-function hideOthers(row: (string | null)[], { columns, edges, paths, others, person, hasFlags }: Hiding): void {
+/**
+ * Empties what is not the person's in this row, and cuts the row to its columns. Of a row that is theirs as a whole that is what is
+ * marked as another's; of every other row all that is personal and not marked as theirs, as an erasure leaves it standing.
+ */
+function hideOthers(row: (string | null)[], { columns, edges, flags, ways, person, leftOut }: Hiding): void {
   const width = columns.length;
-  const reached = edges.filter((_, place) => !hasFlags || row[width + place] === 'true');
-  const mine = new Set(hasFlags ? paths.filter((_, place) => row[width + place] === 'true') : paths);
-  const strangersBy = new Set<string>();
-  for (const [place, { path, type }] of others.entries()) {
-    // The statement selects an array of arrays of text.
-    const keys = JSON.parse(row[width + (hasFlags ? edges.length : 0) + place] ?? '[]') as string[][];
-    if (keys.some((key) => type !== person.type || key.some((part, at) => part !== person.key[at]))) strangersBy.add(path);
-  }
+  const { others, owners, elsewhere } = standingIn(ways, row.slice(width + flags), person);
+  const reached = edges.flatMap(({ edge }, place) =>
+    edge !== null && (flags === 0 || row[width + place] === 'true') && !elsewhere.has(edge.path) ? [edge] : [],
+  );
+  const mine = new Set(reached.map(({ path }) => path));
+  const { isWhole } = belonging({ reached, others, owners });
   row.length = width;
-  if (strangersBy.size === 0) return;
-  // Of a row that is another's, and in which the person is named only, nothing personal is theirs.
-  const isNamedOnly = reached.every(({ edge }) => edge?.meaning === 'created_by');
-  for (const [place, { of, refersBy, personal }] of columns.entries()) {
-    const isOthers = of !== null && !mine.has(of) && strangersBy.has(of);
-    const names = refersBy.some((path) => strangersBy.has(path) && !mine.has(path));
+  for (const [place, { name, of, refersBy, personal }] of columns.entries()) {
     const isTheirs = (of !== null && mine.has(of)) || refersBy.some((path) => mine.has(path));
-    if (isOthers || names || (isNamedOnly && personal && !isTheirs)) row[place] = null;
+    const isOthers = (of !== null && elsewhere.has(of)) || refersBy.some((path) => elsewhere.has(path));
+    const isNobodys = !isWhole && personal && !isTheirs && !isOthers;
+    if (isNobodys && row[place] !== null) leftOut.set(name, (leftOut.get(name) ?? 0) + 1);
+    if (isNobodys || isOthers) row[place] = null;
   }
 }
 

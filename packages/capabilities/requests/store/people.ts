@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { columnOf, type SchemaIndex, type Subject } from '@safekeep/core';
 import type { RowKey } from '../model.ts';
-import { Parameters, quote, quoteTable } from './sql.ts';
-import { arrays, keyMatch, ofTenant, tableOf, type Tenancy } from './traverse.ts';
+import { isAmong, Parameters, quote, quoteTable } from './sql.ts';
+import { arrays, keyMatch, ofTenant, tableOf, typeOf, type Tenancy } from './traverse.ts';
 
 /** So many people travel at once. */
 const PEOPLE_AT_ONCE = 2000;
@@ -62,4 +62,34 @@ export async function onePerson(
     parameters,
   );
   return found[0];
+}
+
+/** Some columns of these people as text. */
+export async function somePeople(
+  client: pg.ClientBase,
+  {
+    schema,
+    subject,
+    keys,
+    columns,
+    tenancy,
+  }: {
+    readonly schema: SchemaIndex;
+    readonly subject: Subject;
+    readonly keys: readonly RowKey[];
+    readonly columns: readonly string[];
+    readonly tenancy: Tenancy;
+  },
+): Promise<readonly PersonValues[]> {
+  const parameters = new Parameters();
+  const table = tableOf(schema, subject.table);
+  const types = subject.key.map((column) => typeOf(table, column));
+  const where = isAmong({ alias: 't', columns: subject.key, types, values: keys }, parameters);
+  const list = [...subject.key, ...columns].map((column) => `t.${quote(column)}::text`);
+  const rows = await arrays(
+    client,
+    `select ${list.join(', ')} from ${quoteTable(subject.table)} as t where ${where}${ofTenant(tenancy.column, tenancy.tenant, parameters)}`,
+    parameters,
+  );
+  return rows.map((row) => ({ key: row.slice(0, subject.key.length).map(String), values: row.slice(subject.key.length) }));
 }

@@ -10,11 +10,11 @@ export async function hasStandingHolds(client: pg.ClientBase, tenant: string): P
   return rows[0]?.stands === true;
 }
 
-/** Which of these persons were erased and left rows. Of a person who was deleted, rows would name somebody new. */
+/** Which of these persons were erased to the end, and left rows or an empty one. */
 export async function erasedMarks(client: pg.ClientBase, tenant: string, marks: readonly string[]): Promise<readonly string[]> {
   const { rows } = await client.query<{ mark: string }>(
     `select distinct subject_mark as mark from safekeep.erasures
-      where tenant_id = $1 and subject_mark = any ($2) and mode = 'anonymise' and state not in ('running', 'held', 'due')`,
+      where tenant_id = $1 and subject_mark = any ($2) and state in ('done', 'outside')`,
     [tenant, marks],
   );
   return rows.map(({ mark }) => mark);

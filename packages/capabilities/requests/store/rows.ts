@@ -1,26 +1,21 @@
 import type pg from 'pg';
-import {
-  formatPath,
-  intervalOf,
-  type DataMap,
-  type Meaning,
-  type ResolvedPath,
-  resolveEdge,
-  type SchemaIndex,
-} from '@safekeep/core';
+import { intervalOf, type DataMap, type Meaning } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import type { Identity, RowKey } from '../model.ts';
 import type { Node } from '../rules/graph.ts';
 import { identityTexts, Parameters, quote, quoteTable } from './sql.ts';
+import { ALONE, standingIn, waysToPeople, type Way } from './standing.ts';
 import { arrays, edgeCondition, identityOf, tableOf, type Reach } from './traverse.ts';
 
 /** One row of a person in a table, with all that decides what becomes of it. */
 export type PersonRow = {
   readonly key: RowKey;
-  /** The paths by which it is theirs. */
+  /** The paths by which it is theirs; none where it only hangs on a row of theirs, and is somebody else's. */
   readonly reached: readonly { readonly meaning: Meaning; readonly path: string }[];
   /** Everybody else whom paths of the map lead to from it. */
   readonly others: readonly Person[];
+  /** Those of the others who own it as much as the person, or more. */
+  readonly owners: readonly Person[];
   /** A duty to keep it goes on; until when, where that is known. */
   readonly kept: { readonly until: string | null } | null;
   /** The row as the server writes it, where it was asked for: to be hashed. */
@@ -89,8 +84,8 @@ export async function loadRows(
   });
   const conditions = rows.edges.flatMap((node) => edgeCondition(reach, { node, key: person.key }, statement) ?? []);
   if (conditions.length === 0) return [];
-  const strangers = otherEdges(map, reach.schema, rows.table);
-  const others = strangers.map((edge) => personsBy(map, edge));
+  const ways = waysToPeople({ map, schema: reach.schema, person }, rows, statement);
+  const others = ways.map(({ expression }) => expression);
   const keep = keepColumns(map, rows.table, now, statement);
   const list = [...parts, ...flags.map((flag) => `(${flag})::text`), ...others, ...keep, ...(withText ? ['t::text'] : [])];
   const beyond = from === undefined || from === 'first' ? '' : ` and ${isAfter(rows.identity, from.after, statement)}`;
@@ -102,7 +97,7 @@ export async function loadRows(
     statement,
   );
   const reached = reachedBy(rows.edges);
-  const reading = { parts: parts.length, flags: flags.length, strangers, person, hasKeep: keep.length > 0, withText };
+  const reading = { parts: parts.length, flags: flags.length, ways, person, hasKeep: keep.length > 0, withText };
   return found.map((row) => rowOf(row, reached(row.slice(parts.length, parts.length + flags.length)), reading));
 }
 
@@ -118,51 +113,36 @@ function reachedBy(edges: readonly Node[]): (flags: readonly (string | null)[]) 
   };
 }
 
-const NOBODY: readonly Person[] = [];
-
 function rowOf(
   row: readonly (string | null)[],
   reached: PersonRow['reached'],
   {
     parts,
     flags,
-    strangers,
+    ways,
     person,
     hasKeep,
     withText,
   }: {
     readonly parts: number;
     readonly flags: number;
-    readonly strangers: readonly ResolvedPath[];
+    readonly ways: readonly Way[];
     readonly person: Person;
     readonly hasKeep: boolean;
     readonly withText: boolean;
   },
 ): PersonRow {
-  const last = parts + flags + strangers.length;
+  const last = parts + flags + ways.length;
+  const { others, owners, elsewhere } = ways.length === 0 ? ALONE : standingIn(ways, row.slice(parts + flags, last), person);
   return {
     // Columns of a key are not null.
     key: row.slice(0, parts) as RowKey,
-    reached,
-    others: strangers.length === 0 ? NOBODY : othersIn(row.slice(parts + flags, last), { strangers, person }),
+    reached: elsewhere.size === 0 ? reached : reached.filter(({ path }) => !elsewhere.has(path)),
+    others,
+    owners,
     kept: hasKeep && row[last] === 'true' ? { until: row[last + 1] ?? null } : null,
     text: withText ? (row.at(-1) ?? null) : null,
   };
-}
-
-function othersIn(
-  texts: readonly (string | null)[],
-  { strangers, person }: { readonly strangers: readonly ResolvedPath[]; readonly person: Person },
-): readonly Person[] {
-  const others = new Map<string, Person>();
-  for (const [place, { subject }] of strangers.entries()) {
-    // The statement selects an array of arrays of text.
-    for (const key of JSON.parse(texts[place] ?? '[]') as string[][]) {
-      if (subject === person.type && key.every((part, at) => part === person.key[at])) continue;
-      others.set(JSON.stringify([subject, key]), { type: subject, key });
-    }
-  }
-  return [...others.values()];
 }
 
 function orderOf(identity: Identity): string {
@@ -174,49 +154,6 @@ function isAfter(identity: Identity, after: RowKey, parameters: Parameters): str
   const names = identity.columns.map(({ name }) => `t.${quote(name)}`);
   const values = identity.columns.map(({ type }, place) => `${parameters.add(after[place])}::text::${type}`);
   return `(${names.join(', ')}) > (${values.join(', ')})`;
-}
-
-/**
- * Every path by which rows of this table are about people, where one row can be about several. A row with one path forward is
- * about one person, and nothing needs to be asked.
- */
-function otherEdges(map: DataMap, schema: SchemaIndex, table: string): readonly ResolvedPath[] {
-  const edges = (map.tables.get(table)?.of ?? []).filter(({ meaning }) => meaning !== 'stop');
-  const own = [...map.subjects.values()].filter((subject) => subject.table === table);
-  const resolved = edges.flatMap((edge) => {
-    const path = resolveEdge(map, schema, table, edge);
-    return 'kind' in path ? [] : [path];
-  });
-  const isSingle =
-    resolved.length <= 1 &&
-    own.length === 0 &&
-    resolved.every(({ hops }) => hops.every(({ direction }) => direction === 'forward'));
-  return isSingle ? [] : [...resolved, ...own.map((subject): ResolvedPath => selfPath(subject.name, table))];
-}
-
-/** The row is a person itself: a child whose guardian is asked about, a member of staff who is a patient. */
-function selfPath(subject: string, table: string): ResolvedPath {
-  return { subject, table, hops: [], meaning: 'owns', meaningFrom: 'map', path: { steps: [] } };
-}
-
-/** At most so many others are asked for: one is enough to leave the row alone, and holds are asked about each. */
-const OTHERS_AT_MOST = 100;
-
-/** The keys of the persons that a path leads to, as a JSON array of arrays. */
-function personsBy(map: DataMap, { subject, hops }: ResolvedPath): string {
-  const key = map.subjects.get(subject)?.key ?? [];
-  const last = hops.length === 0 ? 't' : `h${hops.length}`;
-  const parts = `json_build_array(${key.map((column) => `${last}.${quote(column)}::text`).join(', ')})`;
-  if (hops.length === 0) return `json_build_array(${parts})::text`;
-  const joins = hops.map((hop, place) => {
-    const [from, to] = [place === 0 ? 't' : `h${place}`, `h${place + 1}`];
-    const on = hop.columns.map((column, at) => `${to}.${quote(hop.references[at] ?? '')} = ${from}.${quote(column)}`).join(' and ');
-    return { table: `${quoteTable(hop.to)} as ${to}`, on };
-  });
-  const [first, ...rest] = joins;
-  if (first === undefined) throw new Error('A path has a step');
-  const from = [first.table, ...rest.map(({ table, on }) => `join ${table} on ${on}`)].join(' ');
-  return `(select coalesce(json_agg(o.p), '[]')::text from (select ${parts} as p from ${from} where ${first.on} limit ${OTHERS_AT_MOST}) as o)`;
 }
 
 /** Whether the duty to keep still goes on, and until when. A row without the date is kept: nobody can say that it may go. */
@@ -238,17 +175,4 @@ export async function countOfPerson(
   if (statement === undefined) return 0;
   const found = await arrays(client, statement.text, statement.parameters);
   return Number(found[0]?.[0] ?? 0);
-}
-
-/** For each path by which somebody else may stand in a row of this table: how to ask who. Empty where nobody can. */
-export function personsOf(
-  map: DataMap,
-  schema: SchemaIndex,
-  table: string,
-): readonly { readonly type: string; readonly path: string; readonly expression: string }[] {
-  return otherEdges(map, schema, table).map((edge) => ({
-    type: edge.subject,
-    path: edge.path.steps.length === 0 ? '' : formatPath(edge.path),
-    expression: personsBy(map, edge),
-  }));
 }

@@ -156,9 +156,8 @@ async function comparePerson(bench: Workbench, { map, tables }: Made, { person, 
     { ...ground, directory: bench.folder, key: randomBytes(32) },
     { ...parseSubject(ground.map, subject), format: 'json', window: everything, out },
   );
-  const shown = new Set(
-    [...(await readFile(out, 'utf8')).matchAll(/"id":(\d+)|"table":"([^"]+)"/g)].reduce(rowsOfTables, { table: '', rows: [] }).rows,
-  );
+  const text = await readFile(out, 'utf8');
+  const shown = new Set([...text.matchAll(/"id":(\d+)|"table":"([^"]+)"/g)].reduce(rowsOfTables, { table: '', rows: [] }).rows);
   await rm(out);
   await rm(`${out}.manifest.json`);
   const plan = await bench.plan(subject, mode, ground);
@@ -171,6 +170,9 @@ async function comparePerson(bench: Workbench, { map, tables }: Made, { person, 
   );
   assert.equal((await bench.approve(subject, plan.hash, { ground })).state, 'done');
   const after = await allRows(bench, tables);
+  const left = new Set(secretsOf([...after.values()].join('\n')));
+  const gone = secretsOf([...before.values()].join('\n')).filter((secret) => !left.has(secret));
+  assert.deepEqual(secretsOf(text), gone, 'what the export gives of a row is what an erasure takes from it');
   for (const [name, text] of before) {
     if (after.get(name) !== text) assert.ok(shown.has(name), `${name} changed and was not in the export`);
   }
@@ -179,6 +181,11 @@ async function comparePerson(bench: Workbench, { map, tables }: Made, { person, 
     [],
     'no row came',
   );
+}
+
+/** Each row has one that no other has. */
+function secretsOf(text: string): readonly string[] {
+  return [...text.matchAll(/secret \d+\.\d+/g)].map(([secret]) => secret).toSorted();
 }
 
 type Reading = { readonly table: string; readonly rows: readonly string[] };

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { EventRow } from '../../model.ts';
-import { EVENT_COLUMNS } from '../../store/events.ts';
+import { EVENT_COLUMNS, isAbout, isBy, isOfRow } from '../../store/events.ts';
 import { WORDS_OF_DETAILS } from '../../store/partitions.ts';
 import type { EventFilter, Place } from '../model.ts';
 
@@ -10,8 +10,8 @@ const TIME = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
  * The questions that lead to few events by an index are answered in the order of time; all others in the order of the tree,
  * which needs no sorting of the whole log.
  */
-function isSelective({ record, subject, actor }: EventFilter): boolean {
-  return record !== undefined || subject !== undefined || actor !== undefined;
+function isSelective({ table, record, subject, actor }: EventFilter): boolean {
+  return (table !== undefined && record !== undefined) || subject !== undefined || actor !== undefined;
 }
 
 /** Newest first unless `oldestFirst`. The place is where the page before ended. */
@@ -98,11 +98,15 @@ export async function quietTimes(
   return rows;
 }
 
-/** The newest event of each action of a kind in the period. */
-export async function newestOf(client: pg.ClientBase, tenant: string, filter: EventFilter): Promise<readonly EventRow[]> {
+/** The newest event of Safekeep's own of each action of a kind in the period, and how many. An application can record events by the same names. */
+export async function newestOwnOf(
+  client: pg.ClientBase,
+  tenant: string,
+  filter: EventFilter,
+): Promise<readonly (EventRow & { readonly events: number })[]> {
   const { conditions, values } = conditionsOf(tenant, filter);
-  const { rows } = await client.query<EventRow>(
-    `select distinct on (e.action) ${EVENT_COLUMNS} from safekeep.audit_events as e where ${conditions.join(' and ')} order by e.action, e.era desc, e.leaf_index desc`,
+  const { rows } = await client.query<EventRow & { events: number }>(
+    `select distinct on (e.action) ${EVENT_COLUMNS}, count(*) over (partition by e.action)::float8 as events from safekeep.audit_events as e where ${conditions.join(' and ')} and e.attribution = 'system' order by e.action, e.era desc, e.leaf_index desc`,
     values,
   );
   return rows;
@@ -113,11 +117,11 @@ function conditionsOf(tenant: string, filter: EventFilter): { readonly condition
   const bind = (value: unknown): string => `$${values.push(value)}`;
   const conditions = [`e.tenant_id = ${bind(tenant)}`];
   const { table, record, subject, actor, action, kind, purpose, request, from, to, text } = filter;
-  if (table !== undefined) conditions.push(`e.table_name = ${bind(table)}`);
-  if (record !== undefined) conditions.push(`e.record = ${bind(record)}`);
-  if (subject !== undefined)
-    conditions.push(`(e.subject = ${bind(subject)} or e.other_subjects @> array[${bind(subject)}]::text[])`);
-  if (actor !== undefined) conditions.push(`e.actor = ${bind(actor)}`);
+  if (table !== undefined && record !== undefined) conditions.push(isOfRow('$1', bind(table), bind(record)));
+  else if (table !== undefined) conditions.push(`e.table_name = ${bind(table)}`);
+  else if (record !== undefined) conditions.push(`e.record = ${bind(record)}`);
+  if (subject !== undefined) conditions.push(isAbout('$1', bind(subject)));
+  if (actor !== undefined) conditions.push(isBy('$1', bind(actor)));
   if (action !== undefined) conditions.push(`e.action = ${bind(action)}`);
   if (kind !== undefined) conditions.push(`e.kind = ${bind(kind)}`);
   if (purpose !== undefined) conditions.push(`e.purpose = ${bind(purpose)}`);

@@ -71,7 +71,7 @@ export async function readTheseTiles(
 export async function readToldMinimum(client: pg.ClientBase, tenant: string, era: number): Promise<number> {
   const { rows } = await client.query<{ minimum: number }>(
     `select coalesce(max((details ->> 'minimumIndex')::bigint), 0)::float8 as minimum from safekeep.audit_events
-      where tenant_id = $1 and kind = 'retention' and action = 'audit-months-dropped' and details ->> 'era' = $2::integer::text`,
+      where tenant_id = $1 and kind = 'retention' and action = 'audit-months-dropped' and attribution = 'system' and details ->> 'era' = $2::integer::text`,
     [tenant, era],
   );
   return rows[0]?.minimum ?? 0;

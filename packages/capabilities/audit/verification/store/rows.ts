@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Capture, EventRow } from '../../model.ts';
 import { jsonOf, keyText } from '../../store/capture-sql.ts';
-import { EVENT_COLUMNS } from '../../store/events.ts';
+import { EVENT_COLUMNS, isOfOneOf } from '../../store/events.ts';
 
 /** A row of a captured table as capture would write it now. */
 export type LiveRow = {
@@ -43,12 +43,20 @@ export async function walkEvents(
   { tenant, table }: Capture,
   records?: readonly string[],
 ): Promise<Walk<EventRow>> {
-  const these = records === undefined ? 'is not null' : `in (${records.map((record) => pg.escapeLiteral(record)).join(', ')})`;
+  const [of, name] = [pg.escapeLiteral(tenant), pg.escapeLiteral(table)];
+  const these =
+    records === undefined
+      ? `e.tenant_id = ${of} and e.table_name = ${name} and e.record is not null`
+      : isOfOneOf(
+          of,
+          name,
+          records.map((record) => pg.escapeLiteral(record)),
+        );
   return await walk(
     client,
     'safekeep_events',
     `select ${EVENT_COLUMNS} from safekeep.audit_events as e
-      where tenant_id = ${pg.escapeLiteral(tenant)} and table_name = ${pg.escapeLiteral(table)} and kind = 'change' and record ${these}
+      where ${these} and e.kind = 'change'
       order by e.record collate "C", e.era desc, e.leaf_index desc`,
   );
 }

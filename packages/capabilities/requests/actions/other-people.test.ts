@@ -1,0 +1,247 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { Subject } from '@safekeep/core';
+import { parseTarget, placeHold } from '../../holds/index.ts';
+import { exportSubject } from './export-subject.ts';
+import { parseSubject } from './ground.ts';
+import { workbench, type Workbench } from '../testing/workbench.ts';
+
+const none = { category: 'none' };
+const content = { category: 'user.content.private' };
+const name = { category: 'user.name' };
+
+const PEOPLE = `create table people (id bigint primary key, name text not null, email text unique);
+  insert into people values (1, 'Ada Byron', 'ada@example.org'), (2, 'Ben Cole', 'ben@example.org'), (3, 'Cy Dunn', 'cy@example.org');`;
+
+/** A map of people and what hangs on them; `of` of people themselves where it is given. */
+function mapWith(tables: Readonly<Record<string, object>>, people: object = {}): object {
+  return {
+    version: 1,
+    tenant: 'fixed',
+    subjects: { person: { table: 'public.people', key: 'id', find_by: ['email', 'name'], label: 'name' } },
+    tables: {
+      'public.people': { columns: { id: none, name, email: { category: 'user.contact.email' } }, ...people },
+      ...Object.fromEntries(Object.entries(tables).map(([table, mapped]) => [`public.${table}`, mapped])),
+    },
+  };
+}
+
+async function hold(bench: Workbench, target: string): Promise<void> {
+  const subjects: ReadonlyMap<string, Subject> = bench.ground.map.subjects;
+  await placeHold(
+    bench.database,
+    { tenant: 'default', clock: bench.clock, subjects },
+    {
+      target: parseTarget(target, undefined, [...subjects.keys()]),
+      reason: 'claim',
+      owner: 'legal',
+      reviewBy: '2027-06-30',
+      by: 'ann',
+    },
+  );
+}
+
+type Exported = { readonly rows: Readonly<Record<string, readonly object[]>>; readonly withheld: readonly object[] };
+
+async function exported(bench: Workbench, subject: string): Promise<Exported> {
+  const { ground } = bench;
+  const out = join(bench.folder, `${subject.replace(':', '-')}.json`);
+  const order = { ...parseSubject(ground.map, subject), format: 'json', window: { from: null, to: null }, out } as const;
+  const { withheld } = await exportSubject({ ...ground, directory: bench.folder, key: randomBytes(32) }, order);
+  const { tables } = JSON.parse(await readFile(out, 'utf8'));
+  const rows = Object.fromEntries(tables.map((each: { table: string; rows: object[] }) => [each.table, each.rows]));
+  return { rows, withheld };
+}
+
+test('however often the person stands in a shared row, whoever else stands in it is seen, and so is a hold on them', async (t) => {
+  const bench = await workbench(t, {
+    schema: `${PEOPLE} create table rooms (id bigint primary key, note text);
+      create table stays (id bigint generated always as identity primary key, room_id bigint not null references rooms, person_id bigint not null references people);
+      create index on stays (room_id); insert into rooms values (1, 'twin beds');
+      insert into stays (room_id, person_id) select 1, 1 from generate_series(1, 150); insert into stays (room_id, person_id) values (1, 2)`,
+    map: mapWith({
+      rooms: { of: { person: 'id <- stays.room_id -> person_id' }, columns: { id: none, note: content } },
+      stays: { of: { person: 'person_id' }, columns: { id: none, room_id: none, person_id: none } },
+    }),
+  });
+  const before = await bench.rows('rooms');
+  const plan = await bench.plan('person:1', 'delete');
+  assert.match(plan.tables.find(({ table }) => table === 'public.rooms')?.reason ?? '', /shared with people who stay/);
+  await hold(bench, 'person:2');
+  assert.deepEqual(
+    (await bench.plan('person:1', 'delete')).holds.map(({ rows }) => rows),
+    [1],
+  );
+  await bench.erase('person:1', 'delete');
+  assert.deepEqual(await bench.rows('rooms'), before);
+});
+
+test('a person whose row leads to another person is not owned by them, nor is what hangs on that person', async (t) => {
+  const bench = await workbench(t, {
+    schema: `${PEOPLE} alter table people add guardian_id bigint references people; update people set guardian_id = 1 where id = 2;
+      create table visits (id bigint primary key, person_id bigint not null references people, reason text);
+      insert into visits values (1, 1, 'mine'), (2, 2, 'the child')`,
+    map: mapWith(
+      { visits: { of: { person: 'person_id' }, columns: { id: none, person_id: none, reason: content } } },
+      {
+        of: { person: 'guardian_id' },
+        columns: { id: none, name, email: { category: 'user.contact.email' }, guardian_id: none },
+      },
+    ),
+  });
+  await bench.erase('person:1', 'delete');
+  assert.deepEqual(await bench.rows('people'), ['(2,"Ben Cole",ben@example.org,)', '(3,"Cy Dunn",cy@example.org,)']);
+  assert.deepEqual(await bench.rows('visits'), ['(2,2,"the child")']);
+});
+
+test('a map that says that one person owns another takes nothing from them', async (t) => {
+  const bench = await workbench(t, {
+    schema: `${PEOPLE} alter table people add guardian_id bigint references people; update people set guardian_id = 1 where id = 2;
+      create table visits (id bigint primary key, person_id bigint not null references people, reason text);
+      insert into visits values (1, 1, 'mine'), (2, 2, 'the child')`,
+    map: mapWith(
+      { visits: { of: { person: 'person_id' }, columns: { id: none, person_id: none, reason: content } } },
+      {
+        of: { person: { path: 'guardian_id', meaning: 'owns' } },
+        columns: { id: none, name, email: { category: 'user.contact.email' }, guardian_id: none },
+      },
+    ),
+  });
+  await bench.erase('person:1');
+  assert.deepEqual(await bench.rows('people', 'id > 1'), ['(2,"Ben Cole",ben@example.org,1)', '(3,"Cy Dunn",cy@example.org,)']);
+  assert.deepEqual(await bench.rows('visits'), ['(1,1,)', '(2,2,"the child")']);
+});
+
+test('what two people own goes with the second of them', async (t) => {
+  const bench = await workbench(t, {
+    schema: `${PEOPLE} create table accounts (id bigint primary key, holder bigint not null references people, co_holder bigint references people, note text);
+      insert into accounts values (1, 1, 2, 'joint'), (2, 1, null, 'single'), (3, 1, 1, 'twice')`,
+    map: mapWith({
+      accounts: {
+        of: {
+          person: [
+            { path: 'holder', meaning: 'owns' },
+            { path: 'co_holder', meaning: 'owns' },
+          ],
+        },
+        columns: { id: none, holder: none, co_holder: none, note: content },
+      },
+    }),
+  });
+  await bench.erase('person:1');
+  assert.deepEqual(await bench.rows('accounts'), ['(1,1,2,joint)', '(2,1,,)', '(3,1,1,)']);
+  await bench.erase('person:2');
+  assert.deepEqual(await bench.rows('accounts', 'id = 1'), ['(1,1,2,)']);
+});
+
+test("an answer is its author's, whoever began the thread, and so is what hangs on the answer", async (t) => {
+  const bench = await workbench(t, {
+    schema: `${PEOPLE} create table posts (id bigint primary key, author bigint references people, parent bigint references posts, body text);
+      create table files (id bigint primary key, post bigint not null references posts, title text);
+      insert into posts values (1, 1, null, 'a'), (2, 2, 1, 'b'), (3, 1, 2, 'c'), (4, null, 1, 'd'), (5, 3, 2, 'e');
+      insert into files select n, n, 'file ' || n from generate_series(1, 5) as n`,
+    map: mapWith({
+      posts: {
+        of: {
+          person: [
+            { path: 'author', meaning: 'owns' },
+            { path: 'parent -> posts.author', meaning: 'owns' },
+          ],
+        },
+        columns: { id: none, author: none, parent: none, body: content },
+      },
+      files: {
+        of: { person: { path: 'post -> posts.author', meaning: 'owns' } },
+        columns: { id: none, post: none, title: content },
+      },
+    }),
+  });
+  await bench.erase('person:1');
+  assert.deepEqual(await bench.rows('posts'), ['(1,1,,)', '(2,2,1,b)', '(3,1,2,)', '(4,,1,)', '(5,3,2,e)']);
+  assert.deepEqual(await bench.rows('files', 'title is not null'), ['(2,2,"file 2")', '(5,5,"file 5")']);
+});
+
+test('of what several people stand in, and of what somebody only wrote or saw, each gets what is marked as theirs and no more', async (t) => {
+  const bench = await workbench(t, {
+    schema: `${PEOPLE} create table visits (id bigint primary key, customer bigint not null references people, rep bigint references people, day text, diagnosis text, remark text);
+      insert into visits values (1, 1, 2, 'Monday', 'of Ada', 'by Ben'), (2, 1, null, 'Tuesday', 'of Ada', null), (3, 2, 2, 'Friday', 'of Ben', 'by Ben');
+      create table incidents (id bigint primary key, owner bigint not null references people, witness bigint references people, story text, statement text);
+      insert into incidents values (1, 1, 2, 'of Ada', 'by Ben');
+      create table works (id bigint primary key, author bigint references people on delete set null, title text, author_name text, patient_name text);
+      insert into works values (1, 2, 'x-ray', 'Ben Cole', 'Jon Doe')`,
+    map: mapWith({
+      visits: {
+        of: { person: ['customer', 'rep'] },
+        columns: {
+          id: none,
+          customer: none,
+          rep: none,
+          day: none,
+          diagnosis: { category: 'user.health_and_medical', of: 'customer' },
+          remark: content,
+        },
+      },
+      incidents: {
+        of: {
+          person: [
+            { path: 'owner', meaning: 'owns' },
+            { path: 'witness', meaning: 'about' },
+          ],
+        },
+        columns: { id: none, owner: none, witness: none, story: content, statement: { ...content, of: 'witness' } },
+      },
+      works: {
+        of: { person: 'author' },
+        columns: { id: none, author: none, title: none, author_name: { ...name, of: 'author' }, patient_name: name },
+      },
+    }),
+  });
+  const ben = await exported(bench, 'person:2');
+  assert.deepEqual(ben.rows['public.visits'], [
+    { id: 1, customer: null, rep: 2, day: 'Monday', diagnosis: null, remark: null },
+    { id: 3, customer: 2, rep: 2, day: 'Friday', diagnosis: 'of Ben', remark: 'by Ben' },
+  ]);
+  assert.deepEqual(ben.rows['public.incidents'], [{ id: 1, owner: null, witness: 2, story: null, statement: 'by Ben' }]);
+  assert.deepEqual(ben.rows['public.works'], [{ id: 1, author: 2, title: 'x-ray', author_name: 'Ben Cole', patient_name: null }]);
+  const reason = 'in 1 entry not theirs alone, and not marked as theirs in the map';
+  assert.deepEqual(ben.withheld, [
+    { table: 'public.incidents', column: 'story', reason },
+    { table: 'public.visits', column: 'remark', reason },
+    { table: 'public.works', column: 'patient_name', reason },
+  ]);
+  const ada = await exported(bench, 'person:1');
+  assert.deepEqual(ada.rows['public.visits'], [
+    { id: 1, customer: 1, rep: null, day: 'Monday', diagnosis: 'of Ada', remark: null },
+    { id: 2, customer: 1, rep: null, day: 'Tuesday', diagnosis: 'of Ada', remark: null },
+  ]);
+  assert.deepEqual(ada.rows['public.incidents'], [{ id: 1, owner: 1, witness: null, story: 'of Ada', statement: null }]);
+  await bench.erase('person:2');
+  assert.deepEqual(await bench.rows('visits'), [
+    '(1,1,2,Monday,"of Ada","by Ben")',
+    '(2,1,,Tuesday,"of Ada",)',
+    '(3,2,2,Friday,,)',
+  ]);
+  assert.deepEqual(await bench.rows('incidents'), ['(1,1,2,"of Ada",)']);
+  assert.deepEqual(await bench.rows('works'), ['(1,,x-ray,,"Jon Doe")'], "what is marked as its author's goes with the author");
+});
+
+test('whoever was erased and came back is somebody again in what others share with them', async (t) => {
+  const bench = await workbench(t, {
+    schema: `${PEOPLE} create table chats (id bigint primary key, a bigint not null references people, b bigint not null references people, body text);
+      insert into chats values (1, 1, 2, 'old')`,
+    map: mapWith({ chats: { of: { person: ['a', 'b'] }, columns: { id: none, a: none, b: none, body: content } } }),
+  });
+  await bench.erase('person:1');
+  const alone = (await bench.plan('person:2')).tables.find(({ table }) => table === 'public.chats');
+  assert.match(alone?.reason ?? '', /nobody else stands in it/);
+  await bench.pool.query(
+    `update people set name = 'Ada Byron', email = 'ada@example.org' where id = 1; insert into chats values (2, 1, 2, 'new')`,
+  );
+  const shared = (await bench.plan('person:2')).tables.find(({ table }) => table === 'public.chats');
+  assert.deepEqual([shared?.action, shared?.basis, shared?.rows], ['keep', 'rights_of_others', 2]);
+  await bench.erase('person:2');
+  assert.deepEqual(await bench.rows('chats'), ['(1,1,2,old)', '(2,1,2,new)']);
+});
