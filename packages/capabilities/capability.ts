@@ -43,7 +43,7 @@ export type Command = {
   readonly example: string;
   readonly run: (context: CommandContext, input: never) => Promise<Outcome<unknown>>;
   /** The same result for a person. Plain text; `ink` colours only where the terminal shows colours. */
-  readonly render: (result: never, ink: Ink) => string;
+  readonly render: (result: never, ink: Ink, input: never) => string;
 };
 
 /** `ok: false` ends the command with exit code 1: the thing asked about is not so. */
@@ -70,7 +70,7 @@ export function command<const Input extends TObject, const Output extends TSchem
   readonly output: Output;
   readonly example: string;
   readonly run: (context: CommandContext, input: Static<Input>) => Promise<Outcome<Frozen<Static<Output>>>>;
-  readonly render: (result: Frozen<Static<Output>>, ink: Ink) => string;
+  readonly render: (result: Frozen<Static<Output>>, ink: Ink, input: Static<Input>) => string;
 }): Command {
   return { positionals: [], ...definition };
 }

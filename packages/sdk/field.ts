@@ -34,6 +34,11 @@ export function writesPlaintext({ phase }: Pick<SealedField, 'phase'>): boolean 
   return !['nulled', 'checked', 'finished'].includes(phase);
 }
 
+/** Whether the column has every value: before it is emptied, and not on the way back, where values come into it row by row. */
+export function holdsPlaintext(field: Pick<SealedField, 'phase' | 'direction'>): boolean {
+  return writesPlaintext(field) && field.direction === 'in';
+}
+
 /**
  * The text of a value as PostgreSQL would print it, checked as the column would have: the database cannot do that any more.
  *

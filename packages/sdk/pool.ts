@@ -1,11 +1,17 @@
 import pg from 'pg';
-import { displayKinds, type IndexKind } from '@safekeep/core';
-import { openValues, notServed, type Fields, type SealingContext } from './safekeep.ts';
-import type { SealedField } from './field.ts';
-import { guardStatement } from './statement-guard.ts';
+import { displayKinds, SafekeepError, type IndexKind } from '@safekeep/core';
+import { openValues, type Fields, type SealingContext } from './safekeep.ts';
+import { holdsPlaintext, type SealedField } from './field.ts';
+import { guardStatement, selectsEmpty } from './statement-guard.ts';
 
 /** A result column that the plugin for Kysely added: `email__sealed` belongs to `email`. */
 export const SEALED_SUFFIX = '__sealed';
+
+/**
+ * The plugin's name for ciphertext that it filters by: it comes as the text that was sealed, and no plugin that turns names between
+ * snake_case and camelCase changes it.
+ */
+export const FILTER_PREFIX = 'safekeepfilter';
 
 type Rows = pg.QueryResult<Record<string, unknown>>;
 
@@ -34,26 +40,30 @@ export type SealedClient = {
  * Cursors and callbacks are not taken.
  */
 export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
-  const run = async (client: Pick<pg.ClientBase, 'query'>, text: string, values: readonly unknown[] = []): Promise<Result> => {
-    if (typeof text !== 'string') throw new TypeError('A sealed pool takes the text of a query and its values');
-    const fields = await sdk.fields();
-    guardStatement(text, fields.all);
+  const run = async (client: pg.Pool | pg.PoolClient, text: string, values: readonly unknown[] = []): Promise<Result> => {
+    if (typeof text !== 'string') throw new SafekeepError('sealed-query-unfit');
+    // These ask no table, and a transaction that failed takes nothing else any more.
+    if (CONTROL.test(text)) return (await client.query<Record<string, unknown>>(text)) as Result;
+    const fields = await sdk.fields(client === pool ? undefined : client);
+    guardStatement(text, [...fields.all, ...fields.viewed]);
     const sent = await sdk.resolve(values);
     try {
-      const opened = await openResult(sdk, fields, await client.query<Record<string, unknown>>(text, sent));
+      // Several statements in one text have several results, in spite of its type.
+      const result: Rows | readonly Rows[] = await client.query<Record<string, unknown>>(text, sent);
+      const opened = Array.isArray(result)
+        ? await Promise.all(result.map((each: Rows) => openResult(sdk, fields, each)))
+        : await openResult(sdk, fields, result);
       // Kysely compares the tag and takes any other for none; where rows are counted there is a count.
       return opened as Result;
     } catch (error) {
       // undefined_column: the field was moved or taken out within the lease. The caller runs it again, with what is true now.
-      if (error instanceof Error && 'code' in error && error.code === '42703') sdk.forget();
+      if (error instanceof Error && 'code' in error && (error.code === '42703' || error.code === 'field-not-served')) sdk.forget();
       throw error;
     }
   };
   return {
     query: (text, values) => run(pool, text, values),
     connect: async () => {
-      // The fields first: within a transaction of the client's they could not be asked for on this connection.
-      await sdk.fields();
       const client = await pool.connect();
       return {
         query: (text, values) => run(client, text, values),
@@ -66,6 +76,9 @@ export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
     options: pool.options,
   };
 }
+
+/** One statement that begins, ends or sets up a transaction: some may come before any query only. */
+const CONTROL = /^\s*(?:abort|begin|commit|end|release|rollback|savepoint|set|start)\b[^;]*;?\s*$/i;
 
 type Role = { readonly field: SealedField; readonly name: string };
 
@@ -88,9 +101,8 @@ async function openResult(sdk: SealingContext, fields: Fields, result: Rows): Pr
     await openColumn(sdk, result, { field, from: name, to: partner?.name ?? name });
     if (partner !== undefined) surplus.push(name);
   }
-  const [alone] = plain;
-  if (alone !== undefined)
-    throw notServed(alone.field, `the query selects the empty column and not ${alone.field.encrypted}, which holds the value`);
+  const alone = plain.find(({ field }) => !holdsPlaintext(field));
+  if (alone !== undefined) throw selectsEmpty(alone.field, 'It was run, and what it wrote stands.');
   for (const row of result.rows) for (const name of surplus) delete row[name];
   return { ...result, fields: result.fields.filter(({ name }) => !surplus.includes(name)) };
 }
@@ -103,6 +115,7 @@ function isShown(kind: IndexKind): boolean {
 /** The plaintext's column that belongs to a ciphertext: by the plugin's name for it, else the first of the same field. */
 function takePartner(plain: Role[], field: SealedField, name: string): Role | undefined {
   const named = plain.findIndex((each) => each.field === field && `${each.name}${SEALED_SUFFIX}` === name);
+  if (name.startsWith(FILTER_PREFIX)) return undefined;
   const place = named >= 0 ? named : plain.findIndex((each) => each.field === field);
   return place < 0 ? undefined : plain.splice(place, 1)[0];
 }
@@ -114,7 +127,7 @@ async function openColumn({ keys }: SealingContext, { rows }: Rows, { field, fro
   // bytea comes as Buffer unless the application changed pg's parser for it.
   const bytes = rows.map((row) => (row[from] instanceof Uint8Array ? row[from] : null));
   const texts = await openValues(keys, field, bytes);
-  const parse = parserOf(field.typeOid);
+  const parse = from.startsWith(FILTER_PREFIX) ? (text: string) => text : parserOf(field.typeOid);
   for (const [place, row] of rows.entries()) {
     const text = texts[place] ?? null;
     if (text !== null) row[to] = parse(text);

@@ -5,11 +5,13 @@ import { searchedBy, sealedField, textOf, writesPlaintext, writtenIndexes, type 
 import { leasedKeys } from './leased-keys.ts';
 import { LEASE_MS, monotonic, type Queryable, type SafekeepOptions } from './model.ts';
 import { SealedParameter, type SealedAs } from './parameters.ts';
-import { readFields } from './store.ts';
+import { readFields, type KnownFields } from './store.ts';
 
 /** What is known of the encrypted fields of a database, for a minute at most. */
 export type Fields = {
   readonly all: readonly SealedField[];
+  /** Fields that the database itself seals: a view shows them, the SDK only keeps statements from asking their table. */
+  readonly viewed: readonly SealedField[];
   /** By `schema.table.column`, as an outsider writes it. @throws `field-unknown` */
   readonly named: (name: string) => SealedField;
 };
@@ -33,8 +35,8 @@ type ValueOf<Columns extends ColumnTypes<Columns>, Column extends keyof Columns>
 export type Safekeep<Columns extends ColumnTypes<Columns> = AnyColumn> = {
   readonly tenant: string;
   readonly keys: DataKeys;
-  /** Asks the database again once the lease is over. */
-  readonly fields: () => Promise<Fields>;
+  /** Asks the database again once the lease is over, on this connection where one is given. */
+  readonly fields: (on?: Queryable) => Promise<Fields>;
   /** What is known within the lease, without asking. @throws `field-lease-expired`, and asks in the background */
   readonly knownFields: () => Fields;
   /** Asks again before each lease ends, until what it answers is called. Keeps no process alive. */
@@ -75,9 +77,9 @@ export type Safekeep<Columns extends ColumnTypes<Columns> = AnyColumn> = {
   readonly resolve: (values: readonly unknown[]) => Promise<unknown[]>;
 };
 
-/** `queryable`: a pool or client whose login may read safekeep.fields. Keys come from whoever holds them; never the database. */
+/** `queryable`: a pool or client of pg whose login may read safekeep.fields. Keys come from whoever holds them; never the database. */
 export function safekeep<Columns extends ColumnTypes<Columns> = AnyColumn>(
-  queryable: Connecting,
+  queryable: Queryable,
   options: SafekeepOptions,
 ): Safekeep<Columns> {
   const { tenant, clock = monotonic } = options;
@@ -86,21 +88,28 @@ export function safekeep<Columns extends ColumnTypes<Columns> = AnyColumn>(
   let known: { readonly fields: Fields; readonly untilMs: number } | undefined;
   let asking: Promise<Fields> | undefined;
 
-  const ask = async (): Promise<Fields> => {
-    const client = await queryable.connect();
-    try {
-      const fields = fieldsOf((await readFields(client, tenant)).map((row) => sealedField(row, tenant)));
-      known = { fields, untilMs: clock.elapsedMs() + leaseMs };
-      return fields;
-    } finally {
-      client.release();
-      asking = undefined;
-    }
+  const ask = async (on: Queryable): Promise<Fields> => {
+    // From before the question on: what the answer says may be past when it comes.
+    const askedMs = clock.elapsedMs();
+    const answer = await readFields(on, tenant);
+    const fields = fieldsOf(answer, options);
+    const untilMs = askedMs + leaseMs - answer.ageMs;
+    if (known === undefined || known.untilMs < untilMs) known = { fields, untilMs };
+    if (known.untilMs <= clock.elapsedMs()) throw new SafekeepError('field-lease-expired');
+    return known.fields;
   };
-  const fields = async (): Promise<Fields> => {
-    if (known !== undefined && known.untilMs > clock.elapsedMs()) return known.fields;
-    asking ??= ask();
+  const asked = async (): Promise<Fields> => {
+    asking ??= ask(queryable).finally(() => {
+      asking = undefined;
+    });
     return await asking;
+  };
+  const fields = async (on?: Queryable): Promise<Fields> => {
+    const leftMs = known === undefined ? 0 : known.untilMs - clock.elapsedMs();
+    // A connection that somebody holds is never made to wait for another one: all of the pool may be held. It asks by itself, and
+    // early, since who knows only what is known (see knownFields) cannot.
+    if (known !== undefined && leftMs > (on === undefined ? 0 : leaseMs / 2)) return known.fields;
+    return on === undefined ? await asked() : await ask(on);
   };
   const named = async (name: string): Promise<SealedField> => (await fields()).named(name);
 
@@ -123,7 +132,7 @@ export function safekeep<Columns extends ColumnTypes<Columns> = AnyColumn>(
     },
     keepFresh: () => {
       // A failure leaves what is known to its lease; the query that comes after it is told.
-      const timer = setInterval(() => void ask().catch(() => undefined), leaseMs / 2).unref();
+      const timer = setInterval(() => void asked().catch(() => undefined), leaseMs / 2).unref();
       return () => clearInterval(timer);
     },
     forget: () => {
@@ -142,12 +151,20 @@ export function safekeep<Columns extends ColumnTypes<Columns> = AnyColumn>(
   };
 }
 
-export type Connecting = { readonly connect: () => Promise<Queryable & { readonly release: () => void }> };
-
-function fieldsOf(all: readonly SealedField[]): Fields {
+/** @throws `tenant-unknown`, `field-renamed`, `field-not-sealed` rather than to take an encrypted column for a plain one. */
+function fieldsOf(answer: KnownFields, { tenant, requires = [] }: Pick<SafekeepOptions, 'tenant' | 'requires'>): Fields {
+  if (!answer.isTenant) throw new SafekeepError('tenant-unknown', { tenant });
+  const known = answer.fields.map((row) => sealedField(row, tenant));
+  const missing = known.find((_, place) => answer.fields[place]?.isMissing);
+  if (missing !== undefined) throw new SafekeepError('field-renamed', { field: missing.name });
+  const all = known.filter(({ mode }) => mode === 'client');
+  for (const name of requires.map((each) => formatColumnName(parseColumnName(each))))
+    if (all.every((field) => field.name !== name || writesPlaintext(field)))
+      throw new SafekeepError('field-not-sealed', { field: name });
   const byName = new Map(all.map((field) => [field.name, field]));
   return {
     all,
+    viewed: known.filter(({ mode }) => mode === 'database'),
     named: (name) => {
       const found = byName.get(formatColumnName(parseColumnName(name)));
       if (found === undefined) throw new SafekeepError('field-unknown', { field: name });
@@ -208,7 +225,7 @@ async function searchTerm(
   { kind, term }: { readonly kind: SearchKind; readonly term: unknown },
 ): Promise<{ readonly column: string; readonly number: string } | null> {
   const index = searchedBy(field, kind);
-  if (index === undefined) throw notServed(field, `it has no index to search it by ${kind}`, kind);
+  if (index === undefined) throw notServed(field, `it has no index to search it by ${kind}`, { kind });
   if (term === null || term === undefined) return null;
   // What is looked for by its last four or its beginning is no whole value, and not checked as one.
   const isWhole = kind === 'exact' || kind === 'unique' || typeof term !== 'string';
@@ -257,9 +274,7 @@ async function searchTogether(
   );
   if (compound === undefined) {
     const names = others.map(({ column }) => column).join(',');
-    throw new SafekeepError('field-not-served', {
-      field: first.name,
-      reason: `it has no index to search it together with ${names}`,
+    throw notServed(first, `it has no index to search it together with ${names}`, {
       index: `Add the index: safekeep encrypt ${first.name} --with ${names}`,
     });
   }
@@ -300,12 +315,22 @@ function indexColumnOf(form: SealedAs): string {
 }
 
 /** What to say where a query cannot be served, with the index to add. */
-export function notServed(field: SealedField, reason: string, kind?: SearchKind): SafekeepError {
-  const index =
-    kind === undefined
-      ? 'Read the rows by something else and filter after decryption.'
-      : searchedBy(field, kind) === undefined
-        ? `Add the index: safekeep encrypt ${field.name} --search ${[...new Set([...writtenIndexes(field).map((each) => each.kind), kind])].join(',')}`
-        : `Ask its index: sdk.search('${field.name}', '${kind}', term) says what to look for in which column; compare the opened values.`;
-  return new SafekeepError('field-not-served', { field: field.name, reason, index });
+export function notServed(
+  field: SealedField,
+  reason: string,
+  {
+    kind,
+    outcome = 'Nothing was run.',
+    index = remedyOf(field, kind),
+  }: { readonly kind?: SearchKind | undefined; readonly outcome?: string | undefined; readonly index?: string } = {},
+): SafekeepError {
+  return new SafekeepError('field-not-served', { field: field.name, reason, outcome, index });
+}
+
+function remedyOf(field: SealedField, kind: SearchKind | undefined): string {
+  if (kind === undefined) return 'Read the rows by something else and filter after decryption.';
+  if (searchedBy(field, kind) !== undefined)
+    return `Ask its index: sdk.search('${field.name}', '${kind}', term) says what to look for in which column; compare the opened values.`;
+  const kinds = [...new Set([...writtenIndexes(field).map((each) => each.kind), kind])];
+  return `Add the index: safekeep encrypt ${field.name} --search ${kinds.join(',')}`;
 }

@@ -22,6 +22,8 @@ const field = (phase: string, column = 'email'): SealedField => ({
   tableOid: 1,
   columnNumber: 1,
   typeOid: 25,
+  typeName: 'text',
+  typeModifier: -1,
   encryptedNumber: 2,
   indexes: [],
 });
@@ -54,7 +56,69 @@ const REFUSED = [
   `select id from people -- email\n where email between 'a' and 'b'`,
 ];
 
+/** The plaintext would be asked for under another name, or copied to where nobody knows that it is empty. */
+const HIDDEN = [
+  `select * from (select * from people) s where s.email = $1`,
+  `with c as (select * from people) select c.id from c where c.email = $1`,
+  `with c as (select * from people), d as (select * from c) select d.id from d as x order by x.email`,
+  `with c as not materialized (select id, email, email_encrypted from people) select id from c where email = 'a'`,
+  `with c (id, mail) as (select id, email from people) select id from c where mail = 'a'`,
+  `with c (a, b) as (select * from people) select a from c where b = 'a'`,
+  `select p.id from people as p (id, mail) where mail = 'a'`,
+  `select s.id from (select id, email as mail, email_encrypted from people) s where s.mail = 'a'`,
+  `select v.id from visits v, lateral (select * from people p where p.id = v.person_id) l where l.email = 'a'`,
+  `select id from people natural join people2`,
+  `select id from people p where (select p.email) = $1`,
+  `select id, email, email_encrypted from people order by 2`,
+  `select * from people order by 3 desc`,
+  `select id, email as mail, email_encrypted from people order by id, mail`,
+  `select email, email_encrypted, count(*) from people group by 1, 2`,
+  `insert into archive (email) select email from people`,
+  `insert into archive (email, email_encrypted) select email, email_encrypted from people`,
+  `with x as (select 1) insert into archive (email) select email from people`,
+  `update archive set email = (select email from people where id = 7)`,
+  `update archive set (a, email) = (select id, email from people where people.id = archive.id)`,
+  `update archive set email = p.email from people p where p.id = archive.id`,
+  `update people set name = (email) where id = 1`,
+  `create table t as select id, email, email_encrypted from people`,
+  `copy (select email, email_encrypted from people) to stdout`,
+  `select (select email from people where id = 1) as e`,
+  `select array(select email from people)`,
+  `select email, email_encrypted from people union all select a, b from visits`,
+  `select * from people union select * from people2`,
+  `select row_to_json(p) from people p`,
+  `select p::text from people p`,
+  `select (p).email from people p`,
+  `select json_agg(s) from (select * from people) as s`,
+  `select f.* from people p, lateral f(p) f`,
+  `select 1; select id from people where email = 'a'`,
+];
+
+/** The ciphertext is not asked for, so nothing could be opened. */
+const EMPTY = [
+  `select id, email from people`,
+  `select *, email from people`,
+  `select p.email as mail from people p where p.id = 1`,
+  `insert into people (name) values ('twice') returning id, email`,
+  `update people set name = 'x' where id = 1 returning people.email`,
+  `with w as (insert into people (name) values ('x') returning id, email) select id from w`,
+];
+
 const TAKEN = [
+  `with c as (select id, email, email_encrypted from people) select id, email, email_encrypted from c where id = 1`,
+  `with c as (select * from people) select c.* from c order by c.id`,
+  `select s.email, s.email_encrypted from (select * from people) s where s.id = 1 limit 1`,
+  `select * from people where exists (select * from visits v where v.person_id = people.id)`,
+  `insert into archive (id, email) select id, name from people`,
+  `insert into archive select * from people`,
+  `update archive set email = 'x' where id in (select id from people)`,
+  `select id from visits where email = 'x' and person_id in (select id from people)`,
+  `select id, email from old.people where email = $1 order by email`,
+  `select name, count(*) from people group by 1 order by 2`,
+  `select p.*, v.at from people p cross join (visits v join rooms r on r.id = v.room) order by p.id`,
+  `with n as (select id, name from people) select json_agg(n) from n`,
+  `select 2 * id from people; select email_encrypted as email from people for update of people`,
+  `update people as p set (name, email) = ('x', null), email_encrypted = $1 from visits where p.id = 1`,
   `select id, email, email_encrypted from people where id = 1`,
   `select email, email_encrypted from people`,
   `select p.email, p.email_encrypted from people p order by p.id`,
@@ -73,7 +137,7 @@ const TAKEN = [
 ];
 
 test('SQL that compares, sorts or computes by a column whose plaintext is gone is refused, and what the result can open is not', () => {
-  for (const text of REFUSED)
+  for (const text of [...REFUSED, ...HIDDEN])
     assert.throws(
       () => guardStatement(text, [field('finished')]),
       (error) =>
@@ -83,8 +147,27 @@ test('SQL that compares, sorts or computes by a column whose plaintext is gone i
   for (const text of TAKEN) assert.doesNotThrow(() => guardStatement(text, [field('finished')]), text);
 });
 
-test('as long as the plaintext stands SQL may ask for it', () => {
-  for (const text of REFUSED) guardStatement(text, [field('switched')]);
+test('what would be answered or returned without its ciphertext is refused before it is run', () => {
+  for (const text of EMPTY)
+    assert.throws(
+      () => guardStatement(text, [field('finished')]),
+      (error) => isSafekeepError(error, 'field-not-served') && /selects the empty column.*Nothing was run/.test(error.message),
+      text,
+    );
+});
+
+test('as long as the plaintext stands SQL may ask for it, and no more once values come back into it row by row', () => {
+  for (const text of [...REFUSED, ...HIDDEN, ...EMPTY]) {
+    guardStatement(text, [field('switched')]);
+    assert.throws(() => guardStatement(text, [{ ...field('switched'), direction: 'out' }]), text);
+  }
+});
+
+test('a statement of a thousand rows is read in no time', () => {
+  const rows = Array.from({ length: 5_000 }, (_, place) => `($${place * 3 + 1}, $${place * 3 + 2}, (select $${place * 3 + 3}))`);
+  const start = performance.now();
+  guardStatement(`insert into people (id, name, email_encrypted) values ${rows.join(', ')} returning id`, [field('finished')]);
+  assert.ok(performance.now() - start < 1_000);
 });
 
 test('names are folded as PostgreSQL folds them', () => {

@@ -1,151 +1,231 @@
-import { searchedBy, writesPlaintext, type SealedField } from './field.ts';
+import { holdsPlaintext, searchedBy, type SealedField } from './field.ts';
 import { notServed } from './safekeep.ts';
+import {
+  aliasAfter,
+  clauseOf,
+  derivedOf,
+  isClause,
+  queryOf,
+  statementsOf,
+  type Clause,
+  type Group,
+  type Word,
+} from './statement-words.ts';
 
 /**
  * Refuses SQL that asks the database about a column whose plaintext is gone: it would answer for NULLs, and say nothing. What may stand
- * is the column as it is in a list of what is selected or returned (the result opens it), as a target of INSERT, and as a target of SET;
- * in WHERE, ON, GROUP BY, ORDER BY, in an expression or as the target of ON CONFLICT it may not.
+ * is the column as it is, with its ciphertext, in a list of what the statement answers (the result opens it), as a target of INSERT, and
+ * as a target of SET; in WHERE, ON, GROUP BY, ORDER BY, in an expression, in what is written elsewhere or as the target of ON CONFLICT
+ * it may not.
  *
- * It reads words and not grammar: a column counts as the field's where the statement names its table and no other table that is named
- * before the dot. What it cannot see is SQL that is not in the text (views, functions): `safekeep plan` tells of those.
+ * It reads words and not grammar, and refuses where these leave it open: a column counts as the field's where the statement names its
+ * table and no other table that is named before the dot; what a subquery passes on counts under its name. What it cannot see is SQL
+ * that is not in the text (views, functions): `safekeep plan` tells of those.
  *
  * @throws `field-not-served`, which says what to ask instead.
  */
 export function guardStatement(text: string, fields: readonly SealedField[]): void {
-  const empty = fields.filter((field) => !writesPlaintext(field) && text.toLowerCase().includes(field.column.toLowerCase()));
+  const folded = text.toLowerCase();
+  const empty = fields.filter((field) => !holdsPlaintext(field) && folded.includes(field.table.toLowerCase()));
   if (empty.length === 0) return;
-  const words = wordsOf(text);
-  for (const field of empty) {
-    if (!words.some(({ name }) => name === field.table)) continue;
-    const aliases = aliasesOf(words, field.table);
-    for (const [place, word] of words.entries()) {
-      if (word.name !== field.column || isLabel(words, place)) continue;
-      const owner = words[place - 1]?.text === '.' ? words[place - 2]?.name : undefined;
-      if (owner !== undefined && !aliases.has(owner)) continue;
-      if (!mayStand(words, place, owner !== undefined)) throw refusal(field);
-    }
-  }
+  for (const words of statementsOf(text)) for (const field of empty) guardField(words, field);
 }
+
+function guardField(words: readonly Word[], field: SealedField): void {
+  const own = ownNames(words, field);
+  if (own === undefined) return;
+  for (const [place, { text, name }] of words.entries()) {
+    if (name === field.column && isOwn(words, place, own)) checkColumn(words, place, field);
+    if (text === 'natural' || (name !== undefined && own.has(name) && isWholeRow(words, place))) throw refusal(field);
+  }
+  // What the database seals no result opens: it was refused above.
+  if (field.mode === 'database') return;
+  for (const [place, { text }] of words.entries())
+    if (text === 'select' || text === 'returning') checkList(words, place, { field, own });
+}
+
+type Naming = { readonly field: SealedField; readonly own: ReadonlySet<string> };
 
 function refusal(field: SealedField): Error {
-  const reason = `the database would compare, sort or compute by ${field.column}, which is empty since the value is kept in ${field.encrypted}`;
+  if (field.mode === 'database')
+    return notServed(field, `${field.column} is empty, and ${field.table}_decrypted shows the values`, {
+      index: `Ask ${field.table}_decrypted in its place, in a transaction that calls unlock().`,
+    });
+  const reason = `the database would compare, sort, copy or compute by ${field.column}, which is empty since the value is kept in ${field.encrypted}`;
   const known = (['unique', 'exact'] as const).find((kind) => searchedBy(field, kind) !== undefined);
-  return notServed(field, reason, known ?? 'exact');
+  return notServed(field, reason, { kind: known ?? 'exact' });
 }
 
-/** A word of SQL: what it names (folded as PostgreSQL does), or else its text in lower case. */
-type Word = { readonly text: string; readonly name: string | undefined; readonly depth: number };
-
-/** Comments, strings and dollar quotes name nothing. PostgreSQL manual, 4.1. */
-const TOKENS =
-  /--[^\n]*|\/\*[^]*?\*\/|\$([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$[^]*?\$\1\$|[eE]'(?:[^'\\]|\\[^]|'')*'|'(?:[^']|'')*'|"((?:[^"]|"")*)"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|[0-9][\w.]*|\$\d+|[^\s]/g;
-
-function wordsOf(text: string): readonly Word[] {
-  const words: Word[] = [];
-  let depth = 0;
-  for (const match of text.matchAll(TOKENS)) {
-    const [token, , quoted] = match;
-    if (token.startsWith('--') || token.startsWith('/*')) continue;
-    if (token === ')') depth -= 1;
-    if (quoted !== undefined) words.push({ text: '"', name: quoted.replaceAll('""', '"'), depth });
-    else if (/^[A-Za-z_\u0080-\uffff]/.test(token) && !token.endsWith("'"))
-      words.push({ text: token.toLowerCase(), name: token.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()), depth });
-    else words.push({ text: token, name: undefined, depth });
-    if (token === '(') depth += 1;
-  }
-  return words;
+/** What to say where a result has the column without its ciphertext. */
+export function selectsEmpty(field: SealedField, outcome?: string): Error {
+  return notServed(field, `the query selects the empty column and not ${field.encrypted}, which holds the value`, { outcome });
 }
 
-const CLAUSES = new Set([
-  'select',
-  'returning',
-  'set',
-  'into',
-  'from',
-  'where',
-  'on',
-  'using',
-  'group',
-  'order',
-  'having',
-  'window',
-  'limit',
-  'values',
-  'update',
-  'do',
-  'by',
-  'partition',
-  'filter',
-  'within',
-  'distinct',
-]);
-
-/** The table's own name and every name it is called by. */
-function aliasesOf(words: readonly Word[], table: string): ReadonlySet<string> {
+/** Every name that the table's columns can stand behind: its own, its aliases, and of queries that pass the column on. */
+function ownNames(words: readonly Word[], field: SealedField): ReadonlySet<string> | undefined {
   // The row that an upsert proposes is of the table that is inserted into.
-  const aliases = new Set([table, 'excluded']);
-  for (const [place, { name }] of words.entries()) {
-    if (name !== table) continue;
-    const next = words[place + 1];
-    const alias = next?.text === 'as' ? words[place + 2] : next;
-    if (alias?.name !== undefined && !(alias.text !== '"' && (CLAUSES.has(alias.text) || JOINS.has(alias.text))))
-      aliases.add(alias.name);
+  const names = new Set(['excluded']);
+  const readFrom = (table: string): void => {
+    for (const [place, { name }] of words.entries()) {
+      if (name !== table || !isTable(words, place, field)) continue;
+      names.add(table);
+      const alias = aliasAfter(words, place);
+      if (alias === undefined) continue;
+      if (alias.renames && clauseOf(words, place)?.text !== 'into') throw refusal(field);
+      names.add(alias.name);
+    }
+  };
+  readFrom(field.table);
+  if (!names.has(field.table)) return undefined;
+  const derived = derivedOf(words);
+  for (let known = 0; known < names.size;) {
+    known = names.size;
+    for (const { group, name, renames } of derived) {
+      if (name === undefined || names.has(name) || !passesOn(words, group, { field, own: names })) continue;
+      if (renames) throw refusal(field);
+      names.add(name);
+      readFrom(name);
+    }
   }
-  return aliases;
+  return names;
 }
 
-const JOINS = new Set([
-  'join',
-  'inner',
-  'left',
-  'right',
-  'full',
-  'cross',
-  'natural',
-  'as',
-  'union',
-  'intersect',
-  'except',
-  'for',
-  'offset',
-  'default',
-]);
-
-/** `… as email`: what a result is called. */
-function isLabel(words: readonly Word[], place: number): boolean {
-  return words[place - 1]?.text === 'as';
+/** `old.people` is another table than public.people. */
+function isTable(words: readonly Word[], place: number, { schema, table }: SealedField): boolean {
+  if (words[place - 1]?.text !== '.') return true;
+  return words[place]?.name !== table || words[place - 2]?.name === schema;
 }
 
-function mayStand(words: readonly Word[], place: number, isQualified: boolean): boolean {
-  const word = words[place];
-  const start = isQualified ? place - 2 : place;
-  const [before, after] = [words[start - 1]?.text, words[place + 1]?.text];
-  const clause = clauseOf(words, start, word?.depth ?? 0);
-  if (clause === 'into') return true;
-  if (clause === 'set')
-    return (before === 'set' || before === ',' || before === '(') && (after === '=' || after === ',' || after === ')');
-  if (clause !== 'select' && clause !== 'returning') return false;
+function passesOn(words: readonly Word[], group: Group, { field, own }: Naming): boolean {
+  const inner = words.slice(group.from, group.to);
   return (
-    (before === 'select' || before === 'returning' || before === ',' || before === 'all') &&
-    (after === undefined || [',', ')', ';', 'as', 'from', 'into', 'where'].includes(after))
+    inner.some(({ name }) => name !== undefined && own.has(name)) &&
+    inner.some(({ name, text }, place) => name === field.column || text === 'table' || isStar(inner, place))
   );
 }
 
-/** The clause that a word stands in: of its own depth, or for the columns of INSERT and SET, of the one around it. */
-function clauseOf(words: readonly Word[], place: number, depth: number): string | undefined {
-  let level = depth;
-  for (let at = place - 1; at >= 0; at -= 1) {
+/** `*` that stands for columns; another one multiplies. */
+function isStar(words: readonly Word[], place: number): boolean {
+  return words[place]?.text === '*' && ['select', 'returning', 'all', 'distinct', ',', '.'].includes(words[place - 1]?.text ?? '');
+}
+
+/** `… as email` is what a result is called. Without a name before it a column is the field's where its query can see the table. */
+function isOwn(words: readonly Word[], place: number, own: ReadonlySet<string>): boolean {
+  if (words[place - 1]?.text === 'as') return false;
+  if (words[place - 1]?.text === '.') return own.has(words[place - 2]?.name ?? '');
+  const seen = new Set<Group | undefined>();
+  for (let group = queryOf(words, place); group !== undefined; group = group.parent) seen.add(group);
+  return words.some(({ name }, at) => name !== undefined && own.has(name) && name !== 'excluded' && seen.has(queryOf(words, at)));
+}
+
+/** The name of a table in the place of a value: all its columns at once. */
+function isWholeRow(words: readonly Word[], place: number): boolean {
+  const [before, after] = [words[place - 1]?.text, words[place + 1]?.text];
+  if (before === '.' || before === 'as' || after === '.') return false;
+  const first = words[0]?.text ?? '';
+  if (!['select', 'with', 'insert', 'update', 'delete', 'merge', '('].includes(first)) return false;
+  const clause = clauseOf(words, place);
+  if (clause === undefined || ['into', 'update', 'do'].includes(clause.text)) return false;
+  // A parenthesis in FROM holds tables, unless a name calls it.
+  if (!['from', 'join', 'using'].includes(clause.text)) return true;
+  const caller = words[(words[place]?.group.from ?? 0) - 2];
+  return clause.isInside && caller?.name !== undefined && !isClause(caller) && caller.text !== 'lateral';
+}
+
+function checkColumn(words: readonly Word[], place: number, field: SealedField): void {
+  const start = words[place - 1]?.text === '.' ? place - 2 : place;
+  const clause = clauseOf(words, start);
+  if (clause?.text === 'into') return;
+  if (clause?.text === 'set' && isSetTarget(words, { start, place, clause })) return;
+  const isListed = field.mode === 'client' && (clause?.text === 'select' || clause?.text === 'returning') && !clause.isInside;
+  if (!isListed || !isItem(words, start, place) || !isAnswered(words, clause.place)) throw refusal(field);
+}
+
+function isSetTarget(
+  words: readonly Word[],
+  { start, place, clause }: { readonly start: number; readonly place: number; readonly clause: Clause },
+): boolean {
+  const [before, after] = [words[start - 1]?.text ?? '', words[place + 1]?.text ?? ''];
+  if (!clause.isInside) return ['set', ','].includes(before) && after === '=';
+  // `set (email, name) = …`
+  const opened = words[(words[place]?.group.from ?? 0) - 2]?.text ?? '';
+  return ['(', ','].includes(before) && [',', ')'].includes(after) && ['set', ','].includes(opened);
+}
+
+/** The column as it is, and not a part of an expression. */
+function isItem(words: readonly Word[], start: number, place: number): boolean {
+  const before = words[start - 1]?.text ?? '';
+  const after = words[place + 1];
+  return (
+    ['select', 'returning', ',', 'all'].includes(before) &&
+    (after === undefined || [',', ')', 'as', 'for', 'offset', 'fetch'].includes(after.text) || isClause(after))
+  );
+}
+
+/** What is selected or returned there is the answer of the statement, or of a query with a name; nothing else takes it. */
+function isAnswered(words: readonly Word[], list: number): boolean {
+  const group = words[list]?.group;
+  const isNamed = group?.parent === undefined || derivedOf(words).some((derived) => derived.group === group);
+  const isWritten = words.some((word, at) => word.group === group && at < list && WRITTEN.has(word.text));
+  return isNamed && !isCombined(words, group) && (!isWritten || words[list]?.text === 'returning');
+}
+
+const WRITTEN = new Set(['insert', 'create', 'copy', 'declare']);
+
+/** The result of a set operation has no table that its columns are of. */
+function isCombined(words: readonly Word[], group: Group | undefined): boolean {
+  return words.some((word) => word.group === group && ['union', 'intersect', 'except'].includes(word.text));
+}
+
+type Item = { readonly words: readonly Word[]; readonly from: number };
+
+/** What is listed behind SELECT or RETURNING, item by item. */
+function itemsOf(words: readonly Word[], list: number): readonly Item[] {
+  const group = words[list]?.group;
+  const items: Item[] = [];
+  let from = list + 1;
+  const end = (to: number): void => {
+    if (to > from) items.push({ words: words.slice(from, to), from });
+    from = to + 1;
+  };
+  for (let at = from; ; at += 1) {
     const word = words[at];
-    if (word === undefined || word.depth > level) continue;
-    if (word.text === '(' && word.depth < level) {
-      level = word.depth;
-      continue;
-    }
-    if (word.depth === level && CLAUSES.has(word.text)) {
-      // A call or a parenthesis in a list of what is selected computes.
-      const isInside = level < depth;
-      return isInside && (word.text === 'select' || word.text === 'returning') ? 'expression' : word.text;
-    }
+    const isOver =
+      word === undefined || at >= (group?.to ?? 0) || (word.group === group && isClause(word) && word.text !== 'distinct');
+    if (isOver || (word.group === group && word.text === ',')) end(at);
+    if (isOver) return items;
   }
-  return undefined;
+}
+
+type Kind = 'plain' | 'sealed' | 'all' | 'other';
+
+function kindOf(words: readonly Word[], { words: item, from }: Item, { field, own }: Naming): Kind {
+  const start = item[1]?.text === '.' ? 2 : 0;
+  const [first, next] = [item[start], item[start + 1]];
+  if (first?.text === '*') return (start === 2 ? own.has(item[0]?.name ?? '') : isOwn(words, from, own)) ? 'all' : 'other';
+  const isColumn = next === undefined || next.text === 'as';
+  if (!isColumn || first?.name === undefined || !isOwn(words, from + start, own)) return 'other';
+  return first.name === field.column ? 'plain' : first.name === field.encrypted ? 'sealed' : 'other';
+}
+
+/** A list with the column has its ciphertext too, and nothing is sorted or grouped by what the column is called there or by its number. */
+function checkList(words: readonly Word[], list: number, naming: Naming): void {
+  const { field } = naming;
+  const items = itemsOf(words, list);
+  const kinds = items.map((item) => kindOf(words, item, naming));
+  if (!kinds.includes('plain') && !kinds.includes('all')) return;
+  const plain = items.filter((_, at) => kinds[at] === 'plain');
+  if (plain.length > kinds.filter((kind) => kind === 'sealed').length) throw selectsEmpty(field);
+  const labels = plain.map(({ words: item }) => item.at(-1)?.name);
+  const group = words[list]?.group;
+  // Outside of the query that renames it the column would not be known again.
+  if (group?.parent !== undefined && labels.some((label) => label !== field.column)) throw refusal(field);
+  if (kinds.includes('all') && group?.parent === undefined && isCombined(words, group)) throw refusal(field);
+  for (const [place, { text, name, group: own }] of words.entries()) {
+    if (own !== group || place < list || clauseOf(words, place)?.text !== 'by') continue;
+    const before = words[place - 1]?.text ?? '';
+    if (name !== undefined && labels.includes(name) && before !== '.') throw refusal(field);
+    const counted = /^\d+$/.test(text) && ['by', ','].includes(before) ? kinds.slice(0, Number(text)) : [];
+    if (counted.includes('all') || counted.at(-1) === 'plain') throw refusal(field);
+  }
 }

@@ -18,7 +18,11 @@ export type FieldRow = {
   readonly keyScope: string;
   readonly tableOid: number;
   readonly columnNumber: number;
+  /** Of a domain what it stands for. */
   readonly typeOid: number;
+  readonly typeName: string;
+  /** As pg_attribute has it: -1 where the type has no length, precision or scale. */
+  readonly typeModifier: number;
   readonly encryptedNumber: number;
   readonly indexes: readonly IndexRow[];
 };
@@ -36,39 +40,18 @@ export type IndexRow = {
   readonly number: number;
 };
 
-const FIELDS = `
-  select f.field_id as id, f.table_schema as schema, f.table_name as table, f.column_name as column, f.encrypted_column as encrypted,
-         f.value_type as "valueType", f.length_limit as "lengthLimit", f.is_card as "isCard", f.mode, f.phase, f.direction,
-         f.key_scope as "keyScope", c.oid::int8::float8 as "tableOid", p.attnum::int4 as "columnNumber",
-         p.atttypid::int8::float8 as "typeOid", e.attnum::int4 as "encryptedNumber",
-         coalesce((select jsonb_agg(jsonb_build_object('kind', i.kind, 'column', i.column_name, 'bits', i.bits, 'version', i.version,
-                     'state', i.state, 'number', n.attnum,
-                     'parts', coalesce(pg_catalog.to_jsonb(i.parts), '[]')) order by i.kind, i.version)
-                     from safekeep.field_indexes i
-                     join pg_catalog.pg_attribute n on n.attrelid = c.oid and n.attname = i.column_name and not n.attisdropped
-                    where i.tenant_id = f.tenant_id and i.field_id = f.field_id), '[]') as indexes
-    from safekeep.fields f
-    join pg_catalog.pg_namespace s on s.nspname = f.table_schema
-    join pg_catalog.pg_class c on c.relnamespace = s.oid and c.relname = f.table_name
-    join pg_catalog.pg_attribute p on p.attrelid = c.oid and p.attname = f.column_name and not p.attisdropped
-    join pg_catalog.pg_attribute e on e.attrelid = c.oid and e.attname = f.encrypted_column and not e.attisdropped
-   where f.tenant_id = $1 and f.mode = 'client' and f.phase not in ('planned', 'added')`;
+/** What the database knows of the fields of a tenant. `ageMs`: how old that may be already. */
+export type KnownFields = {
+  readonly isTenant: boolean;
+  readonly ageMs: number;
+  readonly fields: readonly (FieldRow & { readonly isMissing: boolean })[];
+};
 
-/**
- * All client-mode fields of a tenant whose triggers stand: before, ciphertext that we wrote would not be taken away by others who
- * write plaintext only, and would be taken for true. In a transaction of its own, since row security asks for the
- * tenant of the transaction.
- */
-export async function readFields(client: Queryable, tenant: string): Promise<readonly FieldRow[]> {
-  await client.query('begin read only');
-  try {
-    await client.query(`select pg_catalog.set_config('safekeep.tenant', $1, true)`, [tenant]);
-    const { rows } = await client.query(FIELDS, [tenant]);
-    // The statement names these columns.
-    return rows as readonly FieldRow[];
-  } finally {
-    await client.query('rollback');
-  }
+/** In one statement, which any connection takes, in a transaction or outside of one. */
+export async function readFields(client: Queryable, tenant: string): Promise<KnownFields> {
+  const { rows } = await client.query('select safekeep.known_fields($1) as known', [tenant]);
+  // One row, whose column the statement names and whose content the function.
+  return (rows[0] as { readonly known: KnownFields }).known;
 }
 
 /** Which transaction this is, for a proof that holds in no other. */

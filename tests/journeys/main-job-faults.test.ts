@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test, type TestContext } from 'node:test';
@@ -54,6 +56,42 @@ test('an empty file, one that is no database and one that is not there are refus
     assert.equal(code, 2, file);
     assert.notEqual(error.code, 'internal', error.message);
   }
+});
+
+test('a file that cannot be moved is refused before the database that it was for is touched', async (t) => {
+  const { folder, demo } = await job(t);
+  const { pool, url } = await testDatabase(t);
+  const nothing = sqliteFile(join(folder, 'nothing.db'), 'CREATE TABLE t (x); DROP TABLE t');
+  const { error } = await demo('--sqlite', nothing, '--db', url.reveal());
+  assert.equal(error.code, 'import-source-no-tables');
+  const { rows } = await pool.query(`select count(*)::integer as n from pg_namespace where nspname like 'safekeep%'`);
+  assert.deepEqual(rows, [{ n: 0 }]);
+});
+
+test('Ctrl-C at a question ends the command as interrupted, with nothing changed', async (t) => {
+  const { folder } = await job(t);
+  const { pool, url } = await testDatabase(t);
+  // util-linux: a terminal for a program that is run by another.
+  const program = [join(import.meta.dirname, '../../packages/cli/bin/safekeep.mjs'), 'demo', '--home', join(folder, 'home')];
+  const child = spawn('script', ['-qec', [process.execPath, ...program].map((word) => `'${word}'`).join(' '), '/dev/null'], {
+    env: { ...process.env, SAFEKEEP_DATABASE_URL: url.reveal() },
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  let said = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    const asked = said.includes('Go on?');
+    said += chunk.toString();
+    if (!asked && said.includes('Go on?')) child.stdin.write('\u0003');
+  });
+  const ended = await Promise.race([
+    once(child, 'close').then(([code]) => Number(code)),
+    once(child, 'error').then(([error]) => String(error)),
+  ]);
+  if (typeof ended === 'string') return t.skip(`no script(1) here: ${ended}`);
+  assert.equal(ended, 130, said);
+  assert.match(said, /error interrupted/);
+  const { rows } = await pool.query(`select count(*)::integer as n from pg_namespace where nspname like 'safekeep%'`);
+  assert.deepEqual(rows, [{ n: 0 }]);
 });
 
 test('tables without a primary key are scanned, logged and told of, and nobody of them is erased by a guess', async (t) => {

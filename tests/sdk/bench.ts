@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { Kysely, PostgresDialect } from 'kysely';
+import { Kysely, PostgresDialect, type KyselyPlugin } from 'kysely';
 import pg from 'pg';
 import {
   changeIndexes,
+  decryptField,
   encryptField,
   fieldKeys,
   finishField,
@@ -13,7 +14,7 @@ import {
 import { parseColumnName, systemClock, type SearchKind } from '@safekeep/core';
 import { IndexKey, SealingKey } from '@safekeep/crypto';
 import { testDatabase } from '@safekeep/postgres/testing';
-import { safekeep, sealedPool, type SealedPool, type Safekeep } from '@safekeep/sdk';
+import { safekeep, sealedPool, type SafekeepOptions, type SealedPool, type Safekeep } from '@safekeep/sdk';
 import { kyselyPool, sealedKysely } from '@safekeep/sdk/kysely';
 
 /** Anything that runs a function at the end of a test: the context of node:test. */
@@ -47,9 +48,18 @@ export type Application<Tables> = Client<Tables> & {
   readonly finish: (column: string) => Promise<void>;
   readonly indexes: (column: string, order: Partial<IndexOrder>) => Promise<void>;
   /** Another process of the same application. */
-  readonly another: () => Promise<Application<Tables>>;
+  readonly another: (options?: ClientOptions) => Promise<Application<Tables>>;
+  readonly decrypt: (column: string) => Promise<void>;
   /** Learns at once what has changed. */
   readonly refresh: () => Promise<void>;
+};
+
+type ClientOptions = Partial<Pick<SafekeepOptions, 'tenant' | 'leaseMs' | 'requires' | 'clock'>> & {
+  /** Connections at most. */
+  readonly max?: number;
+  /** Plugins of Kysely's before and after ours. */
+  readonly before?: readonly KyselyPlugin[];
+  readonly after?: readonly KyselyPlugin[];
 };
 
 /** An application of the SDK's over a database with these tables. It believes what it knows for `leaseMs`. */
@@ -76,17 +86,22 @@ export async function application<Tables>(
     for (const close of closing) await close();
     await made[Symbol.asyncDispose]();
   });
-  const client = async (): Promise<Application<Tables>> => {
-    const own = new pg.Pool({ connectionString: made.url.reveal(), max: 3 });
-    const sdk = safekeep(own, { tenant: 'default', keys, ...(leaseMs === undefined ? {} : { leaseMs }) });
+  const client = async ({ max = 3, before = [], after = [], ...options }: ClientOptions = {}): Promise<Application<Tables>> => {
+    const own = new pg.Pool({ connectionString: made.url.reveal(), max });
+    closing.push(async () => {
+      if (!own.ended) await own.end();
+    });
+    const sdk = safekeep(own, { tenant: 'default', keys, ...(leaseMs === undefined ? {} : { leaseMs }), ...options });
     const sealed = sealedPool(own, sdk);
     const plugin = await sealedKysely(sdk);
-    const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: kyselyPool(sealed) }), plugins: [plugin] });
-    closing.push(async () => {
+    const kysely = new Kysely<Tables>({
+      dialect: new PostgresDialect({ pool: kyselyPool(sealed) }),
+      plugins: [...before, plugin, ...after],
+    });
+    closing.unshift(async () => {
       plugin.close();
+      // It ends only a pool that it has used.
       await kysely.destroy();
-      // Kysely ends only a pool that it has used.
-      if (!own.ended) await own.end();
     });
     const refresh = async (): Promise<void> => {
       sdk.forget();
@@ -106,6 +121,10 @@ export async function application<Tables>(
       },
       finish: async (column) => {
         await finishField(ground, parseColumnName(column), agree);
+        await refresh();
+      },
+      decrypt: async (column) => {
+        await decryptField(ground, parseColumnName(column), agree);
         await refresh();
       },
       indexes: async (column, order) => {

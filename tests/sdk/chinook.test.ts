@@ -94,7 +94,7 @@ class Application {
 
 /** Through the SDK: the database never holds a key. */
 async function clientAccess(own: pg.Pool, keys: KeySource): Promise<Access> {
-  const sdk = safekeep(own, { tenant: 'default', keys, leaseMs: 20 });
+  const sdk = safekeep(own, { tenant: 'default', keys, leaseMs: 150 });
   const plugin = await sealedKysely(sdk);
   const kysely = new Kysely<Tables>({
     dialect: new PostgresDialect({ pool: kyselyPool(sealedPool(own, sdk)) }),

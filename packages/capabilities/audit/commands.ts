@@ -1,8 +1,9 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import Type from 'typebox';
 import { isSafekeepError } from '@safekeep/core';
 import { command, type Command, type CommandContext } from '../capability.ts';
 import type { TakeOut } from '../plan/index.ts';
+import { acknowledge } from './actions/acknowledge.ts';
 import { askWitness, Witnessed } from './actions/ask-witness.ts';
 import { attest } from './actions/attest.ts';
 import { keepSequencing } from './actions/keep-sequencing.ts';
@@ -11,11 +12,13 @@ import { openSequencer } from './actions/open-sequencer.ts';
 import { keepPartitions } from './actions/partitions.ts';
 import { newestCheckpoint } from './actions/newest-checkpoint.ts';
 import { sequence } from './actions/sequence.ts';
+import { ownersOfLogs } from './files/last-checkpoint.ts';
 import { questionCommands } from './commands/questions.ts';
 import { bringUpToDate } from './commands/up-to-date.ts';
 import { verificationCommands } from './commands/verification.ts';
-import { ActorKey, Attestation, MONTHS_AT_MOST, NoteText, Partitions, Sequenced } from './model.ts';
+import { Acknowledged, ActorKey, Attestation, MONTHS_AT_MOST, NoteText, Partitions, Sequenced } from './model.ts';
 import { exportTiles } from './verification/export-tiles.ts';
+import { keptCheckpoints, readNoteFile } from './verification/log-files.ts';
 
 const NONE = Type.Object({});
 
@@ -82,6 +85,46 @@ const witness = command({
   },
   render: ({ origin, size, witness: name, at, file }, ink) =>
     `${ink.good('Countersigned')} by ${name} at ${at}: ${origin}, ${size} event(s)\n${ink.dim(file)}`,
+});
+
+const acknowledgeCommand = command({
+  name: 'audit acknowledge',
+  summary: 'say why the log is not what was signed before (a restore, a home that was lost), and go on with it as it is',
+  input: Type.Object({
+    reason: Type.String({ minLength: 1, maxLength: 1000, description: 'stays in the log: no personal data' }),
+    checkpoint: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'file with a checkpoint that somebody else holds, where the home has none any more',
+      }),
+    ),
+  }),
+  output: Acknowledged,
+  example: 'safekeep audit acknowledge --reason "restored from the backup of Monday"',
+  run: async (context, { reason, checkpoint: file }) => {
+    const { tenant, home } = context;
+    await context.confirm('Going on with the log as this database has it');
+    const ground = await openSequencer(context);
+    try {
+      const order = { tenant, reason, outside: await keptCheckpoints(home, tenant), owners: await ownersOfLogs(home) };
+      return {
+        result: await acknowledge(ground, {
+          ...order,
+          ...(file === undefined ? {} : { checkpoint: await readNoteFile(resolve(file)) }),
+        }),
+      };
+    } finally {
+      await ground.keys.close();
+    }
+  },
+  render: ({ lost, adopted }, ink) =>
+    [
+      ...lost.map(({ origin, size, stands }) =>
+        ink.warn(`${origin}: ${size} event(s) were signed, ${stands} are in the database.`),
+      ),
+      ...adopted.map((origin) => ink.warn(`${origin}: the home had no checkpoint of it, and has one again.`)),
+      lost.length + adopted.length === 0 ? 'The log has lost nothing that this home knows of.' : 'That you know is in the log.',
+    ].join('\n'),
 });
 
 const vkey = command({
@@ -188,6 +231,7 @@ export const logPutAside: TakeOut = {
 export const auditCommands: readonly Command[] = [
   sequenceCommand,
   checkpoint,
+  acknowledgeCommand,
   vkey,
   witness,
   partitions,

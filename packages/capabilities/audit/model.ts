@@ -204,6 +204,18 @@ export const Attestation = Type.Object({
 });
 export type Attestation = Static<typeof Attestation>;
 
+export const Acknowledged = Type.Object({
+  lost: Type.Array(
+    Type.Object({
+      origin: Type.String(),
+      size: Type.Integer({ description: 'events that were signed' }),
+      stands: Type.Integer({ description: 'events of that log in the database' }),
+    }),
+  ),
+  adopted: Type.Array(Type.String(), { description: 'origins of logs of which the home had no checkpoint' }),
+});
+export type Acknowledged = Static<typeof Acknowledged>;
+
 export const ActorKey = Type.Object({ keyId: Type.String(), secret: Type.String({ description: 'hex; shown this once' }) });
 
 export const NoteText = Type.Object({ text: Type.String() });

@@ -71,7 +71,7 @@ async function workplace(t: TestContext, database?: Database) {
     );
     // The uniform shape of the list has no types of its own for input and result; the assertions below look at what comes.
     const outcome = (await found.run(context, input as never)) as Outcome<Record<string, unknown>>;
-    return { ...outcome, shown: found.render(outcome.result as never, INK) };
+    return { ...outcome, shown: found.render(outcome.result as never, INK, {} as never) };
   };
   return { mapFile, home, call };
 }

@@ -7,15 +7,6 @@ import type { Version } from './model.ts';
 const QUESTION_TIMEOUT = '10s';
 const QUERY_CANCELED = '57014';
 
-/** Runs `action` in one transaction that row security binds to the tenant. */
-export async function inTenant<Result>(client: pg.ClientBase, tenant: string, action: () => Promise<Result>): Promise<Result> {
-  await client.query('begin');
-  await client.query("select set_config('safekeep.tenant', $1, true)", [tenant]);
-  const result = await action();
-  await client.query('commit');
-  return result;
-}
-
 type VersionRow = {
   readonly number: number;
   readonly recorded_at: Date;

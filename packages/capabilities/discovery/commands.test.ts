@@ -38,7 +38,7 @@ async function bench(t: TestContext) {
     } as unknown as CommandContext;
     const { result, ok = true } = await command.run(context, input as never);
     assert.ok(Value.Check(command.output, JSON.parse(JSON.stringify(result))), name);
-    return { result: JSON.parse(JSON.stringify(result)), ok, text: command.render(result as never, INK) };
+    return { result: JSON.parse(JSON.stringify(result)), ok, text: command.render(result as never, INK, {} as never) };
   };
   return { run, mapFile, folder, pool, url };
 }

@@ -35,7 +35,7 @@ async function bench(t: TestContext) {
   const run = async (name: string, input: object = {}) => {
     const command: Command = capability.commands.find((each) => each.name === name) ?? assert.fail(name);
     const { result, ok } = await command.run(context, { limit: 100, purpose: 'data', ...input } as never);
-    return { result: JSON.parse(JSON.stringify(result)), ok, text: command.render(result as never, INK) };
+    return { result: JSON.parse(JSON.stringify(result)), ok, text: command.render(result as never, INK, {} as never) };
   };
   return { ...made, context, run, said, counted };
 }

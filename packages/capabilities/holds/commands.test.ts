@@ -28,7 +28,7 @@ async function bench(t: TestContext) {
     // What the commands of holds use of their context.
     const context = { tenant: 'default', clock, mapFile: file, database: async () => database } as unknown as CommandContext;
     const { result } = await command.run(context, input as never);
-    return { result: JSON.parse(JSON.stringify(result)), text: command.render(result as never, INK) };
+    return { result: JSON.parse(JSON.stringify(result)), text: command.render(result as never, INK, {} as never) };
   };
   return { run, clock, folder };
 }

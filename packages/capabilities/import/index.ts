@@ -2,7 +2,7 @@
 import type { Capability } from '../capability.ts';
 import { commands } from './commands.ts';
 
-export { importSqlite, planImport } from './actions/import-sqlite.ts';
+export { checkSource, importSqlite, planImport } from './actions/import-sqlite.ts';
 export type { ImportContext } from './actions/import-context.ts';
 export { listRuns, showRun, type RunSummary } from './actions/list-runs.ts';
 export { rollbackRun, type RollbackOptions } from './actions/rollback-run.ts';

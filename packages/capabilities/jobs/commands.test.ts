@@ -40,7 +40,7 @@ async function run(shop: Workshop, name: string, input: object): Promise<{ reado
     Value.Check(command.output, result),
     `${name} gives what it says: ${JSON.stringify([...Value.Errors(command.output, result)])}`,
   );
-  return { result, text: command.render(result as never, plain) };
+  return { result, text: command.render(result as never, plain, {} as never) };
 }
 
 test('jobs are listed, shown, cancelled and retried, with the fields that scripts rely on', async (t) => {

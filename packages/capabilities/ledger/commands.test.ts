@@ -27,7 +27,7 @@ async function context(t: TestContext) {
   const run = async (name: string, input: object = {}) => {
     const command: Command = capability.commands.find((each) => each.name === name) ?? assert.fail(name);
     const { result, ok } = await command.run(used, { limit: 100, ...input } as never);
-    return { result: JSON.parse(JSON.stringify(result)), ok, text: command.render(result as never, INK) };
+    return { result: JSON.parse(JSON.stringify(result)), ok, text: command.render(result as never, INK, {} as never) };
   };
   return { used, database, run };
 }

@@ -15,7 +15,14 @@ export {
   type Resolution,
 } from './actions/open-ledger.ts';
 export { readLedger, type NumberedEntry, type PlacedLine } from './actions/read-ledger.ts';
-export { recoverIntents, runRecorded, type Outcome, type Plan, type RecordedGround } from './actions/run-recorded.ts';
+export {
+  recoverIntents,
+  runRecorded,
+  verifyRecorded,
+  type Outcome,
+  type Plan,
+  type RecordedGround,
+} from './actions/run-recorded.ts';
 export { verifyLedger, type Witnesses } from './actions/verify-ledger.ts';
 export { ledgerFor, placeOf } from './commands.ts';
 export { MARKS_AT_MOST } from './model.ts';

@@ -98,8 +98,14 @@ export type Ending =
   | { readonly kind: 'done'; readonly counts: Intent['counts'] }
   | { readonly kind: 'abandoned'; readonly reason: string };
 
-/** One line of the file. `sha256` is over the canonical JSON (RFC 8785) of the rest. */
-export type Line = { readonly entry: LineContent; readonly previous: string; readonly sequence: number; readonly sha256: string };
+/** One line of the file. `sha256` is over the canonical JSON (RFC 8785) of what stands before it; `tag` is keyed, over `sha256`. */
+export type Line = {
+  readonly entry: LineContent;
+  readonly previous: string;
+  readonly sequence: number;
+  readonly sha256: string;
+  readonly tag: string;
+};
 
 /** Where the chain ends. */
 export type Head = { readonly sequence: number; readonly sha256: string };
@@ -139,6 +145,7 @@ export const EntryPage = Type.Object({ entries: Type.Array(EntryView) });
 const FaultCode = Type.Union([
   Type.Literal('line-broken'),
   Type.Literal('hash-wrong'),
+  Type.Literal('tag-wrong'),
   Type.Literal('chain-broken'),
   Type.Literal('sequence-wrong'),
   Type.Literal('segment-missing'),
@@ -162,6 +169,8 @@ export const Verification = Type.Object({
   lines: Type.Integer(),
   entries: Type.Integer(),
   head: Type.Union([Type.Object({ sequence: Type.Integer(), sha256: Type.String() }), Type.Null()]),
+  /** When the last entry was written: what was destroyed after it, this ledger does not know. */
+  until: Type.Union([Type.String(), Type.Null()]),
   /** Intents without an end. */
   open: Type.Integer(),
   /** The newest line is incomplete: somebody is writing it, or a crash left it. The next append takes it out. */

@@ -131,7 +131,7 @@ test('lines that cannot be read are counted and told, not shown', async (t) => {
   await appendFile(join(given.home, 'log', 'safekeep.log'), 'nonsense\n{}\n');
   const result = await run(given, {});
   assert.deepEqual([result.lines.length, result.malformed], [1, 2]);
-  assert.match(tail.render(result as never, INK), /count=1 .*\n2 line\(s\) of the files could not be read\.$/);
+  assert.match(tail.render(result as never, INK, {} as never), /count=1 .*\n2 line\(s\) of the files could not be read\.$/);
 });
 
 test('no control character of a forged line reaches the terminal', () => {

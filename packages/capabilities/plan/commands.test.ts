@@ -66,7 +66,7 @@ async function call(name: string, context: CommandContext, input: object = {}) {
   assert.ok(found, name);
   const { result, ok = true } = await found.run(context, { ...Value.Create(found.input), ...input } as never);
   assert.deepEqual([...Value.Errors(found.output, result)], [], name);
-  const text = found.render(result as never, plain);
+  const text = found.render(result as never, plain, {} as never);
   assert.ok(text.length > 10, name);
   return {
     result: result as { readonly [key: string]: unknown; readonly hash: string; readonly steps: readonly unknown[] },
@@ -125,7 +125,7 @@ test('apply and unapply ask before they change anything, and plan and status nev
   await assert.rejects(call('apply', refusing), (error) => isSafekeepError(error, 'declined'));
   await call('apply', await contextOn(t, bench));
   await assert.rejects(call('unapply', refusing), (error) => isSafekeepError(error, 'declined'));
-  assert.deepEqual(asked, ['Applying 1 steps', 'Taking out 1 protections']);
+  assert.deepEqual(asked, ['Applying 1 steps', 'Giving encrypted columns their plaintext back and taking out 1 protections']);
   assert.equal((await call('status', refusing)).result['applied'], 1);
 });
 

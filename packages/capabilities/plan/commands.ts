@@ -7,7 +7,7 @@ import { loadMap } from '../datamap/index.ts';
 import { applyPlan } from './actions/apply-plan.ts';
 import type { Ground } from './actions/execute.ts';
 import type { Intent } from './actions/make-plan.ts';
-import { planDatabase, readStatus } from './actions/plan-database.ts';
+import { planDatabase, planRemoval, readStatus } from './actions/plan-database.ts';
 import { rehearse } from './actions/rehearse.ts';
 import { refuseHeld, unapply, type Guard, type TakeOut } from './actions/unapply.ts';
 import {
@@ -39,14 +39,16 @@ function planCommand(parts: PlanParts): Command {
   return command({
     name: 'plan',
     summary: 'show what must be done for the database to be as the map says; nothing is changed',
-    input: NONE,
+    input: Type.Object({
+      sql: Type.Boolean({ default: false, description: 'show the statements of each step as well; --json always has them' }),
+    }),
     output: PlanText,
-    example: 'safekeep plan',
+    example: 'safekeep plan --sql',
     run: async (context) => {
       const plan = await planDatabase(await context.database({ migrate: false }), await intentOf(context, parts));
       return { result: planText(plan), ok: plan.problems.length === 0 };
     },
-    render: renderPlan,
+    render: (plan, ink, { sql }) => renderPlan(plan, ink, sql),
   });
 }
 
@@ -116,11 +118,14 @@ function unapplyCommand({ guards, takeOut = [] }: PlanParts): Command {
     example: 'safekeep unapply --yes',
     run: async (context) => {
       const database = await context.database();
-      const agree = ({ steps }: Plan) => context.confirm(`Taking out ${steps.length} protections`);
       // Before anything is given back, and again with the steps.
       await refuseHeld(guards, { database, tenant: context.tenant });
+      // One question for all of it: a second one could be declined with half of it done.
+      const { steps } = await planRemoval(database, context.tenant);
+      await context.confirm(`Giving encrypted columns their plaintext back and taking out ${steps.length} protections`);
+      const agree = async (): Promise<void> => undefined;
       const before: string[] = [];
-      for (const { run } of takeOut) before.push(...(await run(context)));
+      for (const { run } of takeOut) before.push(...(await run({ ...context, confirm: agree })));
       const all = [...guards, ...takeOut.flatMap(({ left }) => left ?? [])];
       const taken = await shown(context, 'taking out', (surroundings) =>
         unapply({ ...surroundings, database }, { guards: all, agree }),
@@ -151,25 +156,29 @@ async function shown<Result>(
   }
 }
 
-function renderStep({ id, locks, rows, rewrites, reversible, sql }: Frozen<StepText>, ink: Ink): string {
+function renderStep({ id, locks, rows, rewrites, reversible, sql }: Frozen<StepText>, ink: Ink, withSql: boolean): string {
   const facts = [
     ...new Set(locks.map(({ mode, table }) => `${mode} on ${table}`)),
     ...(rows === 0 ? [] : [`about ${rows} rows`]),
     ...(rewrites ? [ink.warn('rewrites the table')] : []),
     ...(reversible ? [] : [ink.warn('cannot be undone without loss')]),
   ];
-  return [
-    `  ${ink.strong(id)}`,
-    `    ${ink.dim(facts.join(', ') || 'no lock')}`,
-    ...sql.map((statement) => `    ${statement.replaceAll('\n', '\n    ')};`),
-  ].join('\n');
+  const head = `  ${ink.strong(id)}  ${ink.dim(facts.join(', ') || 'no lock')}`;
+  return [head, ...(withSql ? sql : []).map((statement) => `    ${statement.replaceAll('\n', '\n    ')};`)].join('\n');
 }
 
-function renderPlan({ hash, steps, problems, notes }: Frozen<PlanText>, ink: Ink): string {
+function renderPlan({ hash, steps, problems, notes }: Frozen<PlanText>, ink: Ink, withSql: boolean): string {
   const told = [...renderProblems(problems, ink), ...renderNotes(notes, ink)];
   if (steps.length === 0) return [...told, ink.good('Nothing to do: the database is as the map says.')].join('\n');
-  const all = steps.map((step) => renderStep(step, ink));
-  return [...all, ...told, '', `${steps.length} steps. Apply exactly these with:`, `  safekeep apply --plan ${hash}`].join('\n');
+  const all = steps.map((step) => renderStep(step, ink, withSql));
+  const statements = withSql ? '' : ' Their statements: `safekeep plan --sql`.';
+  return [
+    ...all,
+    ...told,
+    '',
+    `${steps.length} steps.${statements} Apply exactly these with:`,
+    `  safekeep apply --plan ${hash}`,
+  ].join('\n');
 }
 
 function renderApplied({ steps, seconds, hash }: Frozen<ApplyText>, ink: Ink): string {

@@ -305,19 +305,27 @@ function replayCommand(openPorts: OpenPorts): Command {
     run: async (context, { plan = false, by = userInfo().username }) => {
       if (!plan) await context.confirm('Erasing again who was erased before');
       const result = await withLedger(context, openPorts, (ground) => replayLedger(ground, { plan, by }));
-      return { result, ok: result.persons.every(({ error }) => error === null) };
+      // A ledger without anybody, beside one that is elsewhere, is not the one to ask.
+      const isTheirs = result.until !== null || result.otherLedgers === 0;
+      return { result, ok: isTheirs && result.persons.every(({ error }) => error === null) };
     },
-    render: ({ persons, sequences }, ink) =>
-      persons.length === 0
-        ? `Nobody who was erased is there again.${sequences.length === 0 ? '' : ` Moved on: ${sequences.join(', ')}.`}`
-        : [
-            ...persons.map(
-              ({ subject, erasedAt, rows, state, error }) =>
-                `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${rows} row(s), first erased ${erasedAt}${error === null ? '' : `  ${ink.bad(error)}`}`,
-            ),
-            ...(sequences.length === 0 ? [] : [`Moved on: ${sequences.join(', ')}.`]),
-          ].join('\n'),
+    render: replayText,
   });
+}
+
+function replayText({ until, otherLedgers, persons, sequences }: Frozen<ReplayText>, ink: Ink): string {
+  return [
+    until === null
+      ? ink.warn('Nobody stands in the ledger of this home.')
+      : `The ledger is whole and reaches to ${until}; who was erased later stands in a newer one, such as its second copy.`,
+    ...(otherLedgers === 0 ? [] : [ink.warn(`The database has seen ${otherLedgers} ledger(s) of other homes: replay those too.`)]),
+    ...(persons.length === 0 && until !== null ? ['Nobody who was erased is there again.'] : []),
+    ...persons.map(
+      ({ subject, erasedAt, rows, state, error }) =>
+        `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${rows} row(s), first erased ${erasedAt}${error === null ? '' : `  ${ink.bad(error)}`}`,
+    ),
+    ...(sequences.length === 0 ? [] : [`Moved on: ${sequences.join(', ')}.`]),
+  ].join('\n');
 }
 
 const Verified = Type.Object({

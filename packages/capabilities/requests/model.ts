@@ -269,6 +269,13 @@ export type ErasuresText = Static<typeof ErasuresText>;
 
 export const ReplayText = Type.Object({
   erasures: Type.Integer({ description: 'marks of people in the ledger who were erased' }),
+  until: Type.Union([
+    Type.String({ description: 'up to when the ledger tells: who was erased later is not known to it' }),
+    Type.Null(),
+  ]),
+  otherLedgers: Type.Integer({
+    description: 'ledgers of other homes that this database has seen: who stands in those is not looked for',
+  }),
   persons: Type.Array(
     Type.Object({
       subject: Type.String(),

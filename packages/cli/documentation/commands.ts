@@ -2,7 +2,7 @@ import { choicesOf, factsOf, kindOf, settingNames } from '@safekeep/core';
 import type { Command } from '@safekeep/capabilities/capability';
 import { IsArray, IsObject, type TSchema } from 'typebox';
 import { allCommands } from '../commands.ts';
-import { defaultOf, descriptionOf, flagOf, flagsOf } from '../program/build.ts';
+import { defaultOf, flagOf, flagsOf, meaningOf } from '../program/build.ts';
 import { cell, generated } from './markdown.ts';
 
 /** docs/cli.md: every command with its arguments, flags and JSON fields. */
@@ -37,7 +37,7 @@ function section(command: Command): readonly string[] {
   const words = command.positionals.map(({ label, optional }) => (optional === true ? `[${label}]` : label));
   const rows = [
     ...command.positionals.map(({ label, description }) => `| \`${label}\` | ${cell(description)} |`),
-    ...flagsOf(command).map(([key, schema]) => `| \`${flagUsage(key, schema)}\` | ${cell(flagMeaning(schema))} |`),
+    ...flagsOf(command).map(([key, schema]) => `| \`${flagUsage(key, schema)}\` | ${cell(flagMeaning(command, key, schema))} |`),
   ];
   return [
     `## safekeep ${command.name}${words.length > 0 ? ` ${words.join(' ')}` : ''}`,
@@ -60,10 +60,10 @@ function flagUsage(key: string, schema: TSchema): string {
   return `${flagOf(key)} ${choices.length > 0 ? choices.join('\\|') : 'VALUE'}`;
 }
 
-function flagMeaning(schema: TSchema): string {
+function flagMeaning(command: Command, key: string, schema: TSchema): string {
   const fallback = defaultOf(schema);
   const repeat = kindOf(schema) === 'list' ? ' Can be repeated.' : '';
-  return `${descriptionOf(schema)}.${repeat}${fallback === undefined || typeof fallback === 'boolean' ? '' : ` Default: ${String(fallback)}.`}`;
+  return `${meaningOf(command, key, schema)}.${repeat}${fallback === undefined || typeof fallback === 'boolean' ? '' : ` Default: ${String(fallback)}.`}`;
 }
 
 /** A schema as a reader of JSON thinks of it: `{checks[{name, state, detail}]}`. */

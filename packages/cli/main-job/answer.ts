@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadMap } from '@safekeep/capabilities/datamap';
 import { firstPeople, groundOf } from '@safekeep/capabilities/requests';
+import type { Subject } from '@safekeep/core';
 import { count } from '../terminal/progress.ts';
 import type { MainJob, Step } from './step.ts';
 import { workAtTheDesk } from './practice-desk.ts';
@@ -73,14 +74,17 @@ export const answerErasure: Step = {
   },
 };
 
-/** Somebody to erase and somebody to inform: of the kind that the map names first and that anybody is of. */
+/** Somebody to erase and somebody to inform: of the kind whose data fills most tables, and that anybody is of. */
 async function somePeople({ context }: MainJob): Promise<readonly string[]> {
   const { map, text } = await loadMap(context.mapFile);
   const { tenant, clock } = context;
   const mapSha256 = createHash('sha256').update(text).digest('hex');
   const database = await context.database();
   const ground = await groundOf({ database, tenant, clock, map, mapSha256, ports: { participants: [] } });
-  for (const subject of map.subjects.values()) {
+  const reach = ({ name }: Subject): number =>
+    [...map.tables.values()].filter(({ of }) => of.some((edge) => edge.subject === name && edge.meaning !== 'created_by')).length;
+  const kinds = [...map.subjects.values()].toSorted((a, b) => reach(b) - reach(a));
+  for (const subject of kinds) {
     const people = await firstPeople(ground, subject, 2);
     if (people.length > 0) return people;
   }

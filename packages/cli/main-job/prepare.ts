@@ -3,7 +3,14 @@ import { createReadStream } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { importSqlite, listRuns, showRun, type ImportContext, type ImportOptions } from '@safekeep/capabilities/import';
+import {
+  checkSource,
+  importSqlite,
+  listRuns,
+  showRun,
+  type ImportContext,
+  type ImportOptions,
+} from '@safekeep/capabilities/import';
 import { SafekeepError } from '@safekeep/core';
 import { embeddedDirectory } from '@safekeep/postgres';
 import { generatePractice } from '@safekeep/sample';
@@ -25,7 +32,9 @@ const IMPORT: Omit<ImportOptions, 'file' | 'replace'> = {
 
 export const reachServer: Step = {
   name: 'database',
-  run: async ({ context }) => {
+  run: async ({ context, sqliteFile }) => {
+    // A file that cannot be moved is no reason to touch a database.
+    if (sqliteFile !== undefined) await checkSource(sqliteFile);
     const { server } = await context.database({ migrate: false });
     return server.embedded
       ? `PostgreSQL ${server.version}, embedded in ${(await embeddedDirectory(context.home)) ?? context.home}`

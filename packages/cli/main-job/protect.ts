@@ -66,7 +66,7 @@ export const encryptSensitive: Step = {
     const { result: before } = await perform<{ readonly fields: readonly Moved[] }>('encrypt status');
     const arrived = new Set(before.fields.filter(({ phase }) => AT_HOME.has(phase)).map(({ field }) => field));
     let values = 0;
-    let refused = 0;
+    const refused: string[] = [];
     for (const column of sensitiveColumns(map).filter((name) => !arrived.has(name))) {
       if (arrived.size >= FIELDS_AT_MOST) break;
       try {
@@ -75,18 +75,23 @@ export const encryptSensitive: Step = {
       } catch (error) {
         // What stands in the way of one column (a constraint, a view) is told by the command itself, and is no reason to stop.
         if (!isSafekeepError(error) || error.exit !== 1 || error.code === 'declined') throw error;
-        refused += 1;
+        refused.push(column);
       }
     }
     // In the practice of our own no application reads the plaintext, or has to learn that it goes.
     if (isSample)
       for (const column of arrived)
         if (!isFinished(before.fields, column)) await perform('encrypt finish', { column, wait: false });
-    if (arrived.size === 0 && refused === 0) return 'no column of a kind that is encrypted unasked';
+    if (arrived.size === 0 && refused.length === 0) return 'no column of a kind that is encrypted unasked';
     return [
       arrived.size === 0 ? 'no column' : [...arrived].join(', '),
       ...(values > 0 ? [`${count(values)} stored values opened again and compared`] : []),
-      ...(refused > 0 ? [`${refused} more need an answer first: \`npx safekeep encrypt TABLE.COLUMN\` says which`] : []),
+      ...(isSample || arrived.size === 0
+        ? []
+        : [
+            'the plaintext stands beside it until `npx safekeep encrypt finish TABLE.COLUMN`, once your application reads through us',
+          ]),
+      ...(refused.length > 0 ? [`left as it is: ${refused.join(', ')}; \`npx safekeep encrypt ${refused[0]}\` says why`] : []),
     ].join('; ');
   },
 };

@@ -52,8 +52,19 @@ export function flagsOf(command: Command): readonly (readonly [key: string, sche
   return Object.entries<TSchema>(command.input.properties).filter(([key]) => !positionals.has(key));
 }
 
-export function descriptionOf(schema: TSchema): string {
+function descriptionOf(schema: TSchema): string {
   return 'description' in schema && typeof schema.description === 'string' ? schema.description : '';
+}
+
+/** Whether a call without it is refused. */
+function isRequired({ input }: Command, key: string): boolean {
+  const { required = [] } = input as { readonly required?: readonly string[] }; // Of a schema of an object, by JSON Schema.
+  return required.includes(key) && !('default' in (input.properties[key] ?? {}));
+}
+
+/** What a flag is for, and whether a call without it is refused. */
+export function meaningOf(command: Command, key: string, schema: TSchema): string {
+  return `${descriptionOf(schema)}${isRequired(command, key) ? ' (required)' : ''}`;
 }
 
 /** The default of one value; `undefined` where there is none, and for lists. */
@@ -73,7 +84,7 @@ function addCommand(program: Commander, command: Command, onCommand: (typed: Typ
   leaf.description(command.summary).showSuggestionAfterError(true).addHelpText('after', `\nExample:\n  $ npx ${command.example}`);
   for (const { label, description, optional } of command.positionals)
     leaf.argument(optional === true ? `[${label}]` : `<${label}>`, description);
-  for (const [key, schema] of flagsOf(command)) leaf.addOption(optionFor(key, schema));
+  for (const [key, schema] of flagsOf(command)) leaf.addOption(optionFor(command, key, schema));
   leaf.action((...args: unknown[]) => {
     const values = args.slice(0, command.positionals.length);
     onCommand(readTyped(command, values, leaf.opts(), program.opts()));
@@ -84,12 +95,13 @@ function group(parent: Commander, word: string): Commander {
   return parent.command(word).exitOverride();
 }
 
-function optionFor(key: string, schema: TSchema): Option {
+function optionFor(command: Command, key: string, schema: TSchema): Option {
   const flag = flagOf(key);
   const kind = kindOf(schema);
   const fallback = defaultOf(schema);
-  if (kind === 'boolean') return new Option(fallback === true ? flag.replace('--', '--no-') : flag, descriptionOf(schema));
-  const option = new Option(`${flag} <value>`, descriptionOf(schema));
+  const meaning = meaningOf(command, key, schema);
+  if (kind === 'boolean') return new Option(fallback === true ? flag.replace('--', '--no-') : flag, meaning);
+  const option = new Option(`${flag} <value>`, meaning);
   const choices = choicesOf(schema);
   if (choices.length > 0) option.choices(choices);
   if (fallback !== undefined) option.default(undefined, String(fallback));
@@ -122,8 +134,8 @@ function checked(command: Command, typed: Record<string, unknown>): Readonly<Rec
   for (const [key, schema] of Object.entries<TSchema>(command.input.properties)) {
     const value = typed[key];
     if (typeof value === 'string') typed[key] = fromText(schema, value);
-    if (typed[key] === undefined) continue;
-    const fault = faultOf(schema, typed[key]);
+    if (typed[key] === undefined && !isRequired(command, key)) continue;
+    const fault = typed[key] === undefined ? 'is missing' : faultOf(schema, typed[key]);
     const label = command.positionals.find((positional) => positional.key === key)?.label ?? flagOf(key);
     if (fault !== undefined) problems.push(`${label} ${fault}`);
   }

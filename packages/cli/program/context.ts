@@ -131,6 +131,8 @@ async function askConsent({ yes, json, configuration, signal }: Invocation, acti
   // Read as it will be connected to: `?host=` beats the host before it.
   const { host, port, database } = parseDatabaseUrl(configuration.databaseUrl);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // While it asks, Ctrl-C comes as a key, and not as the signal that a command is interrupted by.
+  terminal.once('SIGINT', () => void process.kill(process.pid, 'SIGINT'));
   try {
     const answer = await terminal.question(`${action} changes the database ${database} at ${host}:${port}. Go on? [y/N] `, {
       signal,

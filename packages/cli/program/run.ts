@@ -69,7 +69,7 @@ async function execute({ command, input, settings, json, yes }: Typed): Promise<
     const outcome = await command.run(opened.context, input as never);
     if (opened.hasHome())
       log.info('command-ended', { command: name, ok: outcome.ok !== false, durationMs: performance.now() - startedMs });
-    if (outcome.streamed !== true) print(command, outcome, json);
+    if (outcome.streamed !== true) print(command, outcome, input, json);
     return outcome.ok === false ? 1 : 0;
   } catch (error) {
     const durationMs = performance.now() - startedMs;
@@ -108,10 +108,10 @@ function interruptible(name: string): { readonly signal: AbortSignal; readonly i
   return { signal: controller.signal, ignore: () => ENDING.forEach((ending) => void process.off(ending, interrupt)) };
 }
 
-function print(command: Command, { result }: Outcome<unknown>, json: boolean): void {
+function print(command: Command, { result }: Outcome<unknown>, input: unknown, json: boolean): void {
   if (json) process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
   // The renderer belongs to the same command as the result.
-  else process.stdout.write(ended(command.render(printable(result) as never, inkFor(process.stdout, process.env))));
+  else process.stdout.write(ended(command.render(printable(result) as never, inkFor(process.stdout, process.env), input as never)));
 }
 
 function fail(error: unknown, json: boolean): ExitCode {

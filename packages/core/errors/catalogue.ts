@@ -325,7 +325,7 @@ export const catalogue = {
     status: 500,
     exit: 1,
     text: 'Migration {version} {direction} failed and was rolled back: {reason}',
-    remedy: 'The schema stands at {current}. Mend the cause and run `safekeep migrate up` again.',
+    remedy: 'The schema stands at {current}. Mend the cause and run the same command again.',
   },
   'migration-pending': {
     status: 503,
@@ -1163,10 +1163,36 @@ export const catalogue = {
     text: 'What was known of the encrypted fields is older than a minute. Nothing was run.',
     remedy: 'Run the query again: it is being asked for anew. Where it happens often, see that the SDK reaches the database.',
   },
+  'field-renamed': {
+    status: 409,
+    exit: 1,
+    text: '{field} is encrypted, and the database has no such table or column any more: it was renamed. Nothing was run.',
+    remedy: 'Give the table and its columns their names back: what knows of the encryption goes by them.',
+  },
+  'field-not-sealed': {
+    status: 409,
+    exit: 1,
+    text: 'The application requires {field} to be encrypted, and the database takes plaintext for it. Nothing was run.',
+    remedy:
+      'Run `safekeep encrypt` and `safekeep encrypt finish` for it. Before `safekeep decrypt`, take it out of `requires`. Where nobody did that, find out who changed the database.',
+  },
+  'tenant-unknown': {
+    status: 404,
+    exit: 2,
+    text: 'The database has no tenant {tenant}. Nothing was run.',
+    remedy: 'Name it as the data map does; `default` where that names none.',
+  },
+  'sealed-query-unfit': {
+    status: 422,
+    exit: 2,
+    text: 'A sealed pool takes the text of a query and its values. Nothing was run.',
+    remedy:
+      'Give text and values one after the other. Named statements, cursors, streams, row mode and callbacks are not opened by it: use them on a pool of your own for tables without encrypted columns.',
+  },
   'field-not-served': {
     status: 422,
     exit: 1,
-    text: 'The query asks of the encrypted {field} what cannot be answered: {reason}. Nothing was run.',
+    text: 'The query asks of the encrypted {field} what cannot be answered: {reason}. {outcome}',
     remedy: '{index}',
   },
 
@@ -1223,6 +1249,19 @@ export const catalogue = {
     exit: 1,
     text: 'The events of {partition} were not dropped: hold {hold} concerns that time.',
     remedy: 'Look at it with `safekeep hold history {hold}`. Once it is released, run the command again.',
+  },
+  'audit-checkpoint-missing': {
+    status: 409,
+    exit: 1,
+    text: 'The home has no checkpoint of the log {origin}. Nothing was signed: what stands in the database may be another history than was signed before.',
+    remedy:
+      'Use the home that signs this log, or put its folder `audit` back. If that is lost, run `safekeep audit acknowledge --reason TEXT --checkpoint FILE` with the newest checkpoint that somebody else holds.',
+  },
+  'checkpoint-foreign': {
+    status: 422,
+    exit: 1,
+    text: 'The log {origin} in the database does not begin with the {size} event(s) of this checkpoint. Nothing was taken over.',
+    remedy: 'Keep a copy of the database: this is evidence. `safekeep audit verify` names what differs.',
   },
   'audit-log-empty': {
     status: 404,

@@ -69,6 +69,21 @@ test('a migration that fails is rolled back whole and the earlier ones stand', a
   assert.equal((await pool.query(`select to_regclass('safekeep.b') as b`)).rows[0].b, null);
 });
 
+test('a way back that refuses loses nothing of what stands above it either', async (t) => {
+  const { database, pool } = await fresh(t);
+  const guarded = planted(
+    '0001',
+    'create table safekeep.a (tenant_id text primary key)',
+    `do $$ begin raise exception 'not yet'; end $$`,
+  );
+  const migrations = [guarded, second];
+  await migrateUp(database, { migrations, functions: [] });
+  await pool.query(`insert into safekeep.b values ('kept')`);
+  await assert.rejects(migrateDown(database, { migrations, to: '0' }), (error) => isSafekeepError(error, 'migration-failed'));
+  assert.equal((await migrationStatus(database, { migrations })).current, '0002');
+  assert.deepEqual((await pool.query('select * from safekeep.b')).rows, [{ tenant_id: 'kept' }]);
+});
+
 test('a landed migration whose file has changed is refused and nothing runs', async (t) => {
   const { database } = await fresh(t);
   await migrateUp(database, { migrations: [first], functions: [] });

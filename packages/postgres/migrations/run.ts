@@ -117,27 +117,24 @@ export async function migrateUp(db: Database, options: MigrateOptions = {}): Pro
 }
 
 /**
- * Takes migrations back, newest first, until `to` is the newest that stands. Each runs the way back that landed with it, so
+ * Takes migrations back, newest first, until `to` is the newest that stands, all in one transaction: where one of them refuses,
+ * because something of worth would be lost, nothing of the others is lost either. Each runs the way back that landed with it, so
  * an older Safekeep can take back what a newer one brought.
  */
 export async function migrateDown(db: Database, options: MigrateOptions & { readonly to: string }): Promise<MigrationStatus> {
   const migrations = options.migrations ?? loadMigrations();
   const before = await migrationStatus(db, options);
   const target = versionOf(options.to, [...migrations, ...before.history]);
-  for (let current = before.current; current > target;) {
-    const version = current;
-    current = await step(db, `migration ${version} down`, async (client) => {
-      const landed = await readLanded(client);
-      const top = landed.at(-1);
-      if (top?.version !== version) return top?.version ?? NONE;
-      await explained({ version, direction: 'down', landed }, async () => {
-        await dropFunctionsOf(client, version);
-        await client.query(top.down);
+  await step(db, `migrations down to ${target}`, async (client) => {
+    const landed = await readLanded(client);
+    for (const each of landed.filter(({ version }) => version > target).toReversed()) {
+      await explained({ version: each.version, direction: 'down', landed }, async () => {
+        await dropFunctionsOf(client, each.version);
+        await client.query(each.down);
       });
-      await recordStep(client, top, 'down');
-      return landed.at(-2)?.version ?? NONE;
-    });
-  }
+      await recordStep(client, each, 'down');
+    }
+  });
   return await migrationStatus(db, options);
 }
 

@@ -18,6 +18,7 @@ import {
   type KyselyPlugin,
   type OnConflictNode,
   type OperationNode,
+  type RawNode,
   type ReturningNode,
   type RootOperationNode,
   type SelectQueryNode,
@@ -25,11 +26,11 @@ import {
 } from 'kysely';
 import { canonicalForm } from '@safekeep/core';
 import { compoundsOf, givenAlone, type Compound } from '../compounds.ts';
-import { searchedBy, textOf, writesPlaintext, writtenIndexes, type SealedField } from '../field.ts';
+import { searchedBy, writesPlaintext, writtenIndexes, type SealedField } from '../field.ts';
 import { SealedParameter } from '../parameters.ts';
-import { SEALED_SUFFIX } from '../pool.ts';
+import { FILTER_PREFIX, SEALED_SUFFIX } from '../pool.ts';
 import { notServed, type Fields, type SealingContext } from '../safekeep.ts';
-import { fieldOf, Guard, scopeOf, sibling, type Scope } from './scope.ts';
+import { fieldOf, Guard, refuseRenamed, scopeOf, sibling, type Scope } from './scope.ts';
 import { rewriteWhere, type Filter } from './where.ts';
 
 /** What is left to do with the rows of a query once they are opened. */
@@ -67,8 +68,10 @@ export async function sealedKysely(sdk: SealingContext): Promise<KyselyPlugin & 
 }
 
 function isHit({ field, forms }: Filter, value: unknown): boolean {
-  if (value === null || value === undefined) return false;
-  const form = canonicalForm('exact', textOf(field, value), field.valueType);
+  // Where there is no ciphertext the database compared the plaintext beside it by itself.
+  if (value === null) return writesPlaintext(field);
+  if (typeof value !== 'string') throw new Error('What rows are filtered by did not come with them');
+  const form = canonicalForm('exact', value, field.valueType);
   return form !== null && forms.has(form);
 }
 
@@ -76,6 +79,7 @@ type Rewritten = { readonly node: RootOperationNode; readonly rest?: Rest | unde
 
 function rewrite(fields: Fields, node: RootOperationNode): Rewritten {
   if (fields.all.length === 0) return { node };
+  refuseRenamed(fields, node);
   if (node.kind === 'SelectQueryNode') return rewriteSelect(fields, node);
   if (node.kind === 'InsertQueryNode') return { node: rewriteInsert(fields, node) };
   if (node.kind === 'UpdateQueryNode') return { node: rewriteUpdate(fields, node) };
@@ -104,14 +108,13 @@ function rewriteSelect(fields: Fields, node: SelectQueryNode): Rewritten {
     selections.some(computes)
   )
     throw notServed(first.field, 'an index finds other rows too, and they would be counted; select the rows and count what comes');
-  const named = filters.map((filter, place) => ({ ...filter, name: `safekeep_filter_${place}` }));
-  const limit = numberOf(node.limit?.limit, first.field);
+  const named = filters.map((filter, place) => ({ ...filter, name: `${FILTER_PREFIX}${place}` }));
+  if (node.fetch?.modifier === 'with ties')
+    throw notServed(first.field, 'rows that are equal in order to the last one cannot be told once the false hits are gone');
+  const limit = numberOf(node.limit?.limit ?? node.fetch?.rowCount, first.field);
   const offset = numberOf(node.offset?.offset, first.field) ?? 0;
-  const { limit: _limit, offset: _offset, ...unlimited } = changed;
-  const hidden = named.flatMap(({ field, reference, name }) => [
-    aliased(sibling(reference, field.column), name),
-    aliased(sibling(reference, field.encrypted), `${name}${SEALED_SUFFIX}`),
-  ]);
+  const { limit: _limit, fetch: _fetch, offset: _offset, ...unlimited } = changed;
+  const hidden = named.map(({ field, reference, name }) => aliased(sibling(reference, field.encrypted), name));
   return { node: { ...unlimited, selections: [...selections, ...hidden] }, rest: { filters: named, limit, offset } };
 }
 
@@ -123,8 +126,14 @@ function numberOf(node: OperationNode | undefined, field: SealedField): number |
   return value;
 }
 
+/** Raw SQL may count too, and nobody here reads it. */
 class FindsComputing extends OperationNodeTransformer {
   found = false;
+
+  protected override transformRaw(node: RawNode): RawNode {
+    this.found = true;
+    return node;
+  }
 
   protected override transformAggregateFunction(node: AggregateFunctionNode): AggregateFunctionNode {
     this.found = true;

@@ -8,6 +8,7 @@ import {
   type FromNode,
   type JoinNode,
   type OperationNode,
+  type RootOperationNode,
   type SelectQueryNode,
 } from 'kysely';
 import type { SealedField } from '../field.ts';
@@ -34,6 +35,39 @@ export function scopeOf(
     );
     return [{ alias, fields: own }];
   });
+}
+
+class Names extends OperationNodeTransformer {
+  readonly found = new Set<string>();
+
+  protected override transformIdentifier(node: IdentifierNode): IdentifierNode {
+    this.found.add(node.name);
+    return node;
+  }
+}
+
+/** Another plugin that comes later would turn `birthMail` into `birth_mail`: what is written as a plain column here is none. */
+export function refuseRenamed({ all }: Fields, node: RootOperationNode): void {
+  const names = new Names();
+  names.transformNode(node);
+  const forms = new Set([...names.found].map(bare));
+  const renamed = all.find(
+    ({ table, column }) =>
+      forms.has(bare(table)) && forms.has(bare(column)) && !(names.found.has(table) && names.found.has(column)),
+  );
+  if (renamed !== undefined)
+    throw notServed(
+      renamed,
+      'another plugin of Kysely gives names their form after this one, which knows them in the form of the database',
+      {
+        index: 'Make the plugin of sealedKysely the last one of `plugins`.',
+      },
+    );
+}
+
+/** What snake_case and camelCase have in common. */
+function bare(name: string): string {
+  return name.replaceAll('_', '').toLowerCase();
 }
 
 /** The encrypted field that a node names, if it names one. */

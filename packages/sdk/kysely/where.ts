@@ -107,7 +107,7 @@ function rewriteCondition(node: OperationNode, setting: Setting, filters: Filter
   const values = valuesOf(right);
   const isEquality = (operator === '=' && ValueNode.is(right)) || operator === 'in';
   if (!isEquality || values === undefined)
-    throw notServed(field, `the operator ${operator} needs the plaintext`, nearestSearch(field, { operator, right }));
+    throw notServed(field, `the operator ${operator} needs the plaintext`, { kind: nearestSearch(field, { operator, right }) });
   const byAll = setting.together.get(node);
   if (byAll === undefined) return equality({ field, reference, values, original: node }, setting, filters);
   filters.push(filterOf(field, reference, values));
@@ -130,9 +130,9 @@ function equality({ field, reference, values, original }: Equality, setting: Set
   const known = values.filter((value) => value !== null && value !== undefined);
   const whole = searchedBy(field, 'unique');
   if (whole !== undefined) return found({ field, reference, index: whole, values: known, original });
-  if (setting.unfiltered !== null) throw notServed(field, setting.unfiltered, 'unique');
+  if (setting.unfiltered !== null) throw notServed(field, setting.unfiltered, { kind: 'unique' });
   const index = searchedBy(field, 'exact');
-  if (index === undefined) throw notServed(field, 'it has no index to find equal values by', 'exact');
+  if (index === undefined) throw notServed(field, 'it has no index to find equal values by', { kind: 'exact' });
   filters.push(filterOf(field, reference, known));
   return found({ field, reference, index, values: known, original });
 }

@@ -1,20 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type pg from 'pg';
-import { newId, type Clock } from '@safekeep/core';
+import { newId, SafekeepError, type Clock } from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
 import type { Log } from '@safekeep/log';
 import type { Database } from '@safekeep/postgres';
-import {
-  append,
-  edgeRoot,
-  emptyEdge,
-  leafHash,
-  readEdge,
-  rootFromTiles,
-  sameHash,
-  signCheckpoint,
-  type Hash,
-} from '@safekeep/tlog';
+import { append, edgeRoot, emptyEdge, leafHash, readEdge, sameHash, signCheckpoint, type Hash } from '@safekeep/tlog';
 import type { LastCheckpoint } from '../files/last-checkpoint.ts';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
@@ -26,6 +16,7 @@ import { emptyInbox, lockInbox, readIdleInbox, readPending, readUnsequenced, typ
 import {
   beginSequencing,
   commit,
+  contains,
   insertCheckpoint,
   insertTree,
   makePartition,
@@ -184,12 +175,27 @@ async function moveRows(
 async function treesFor(client: pg.ClientBase, ground: SequencerGround, tenants: readonly string[]): Promise<readonly Tree[]> {
   const known = await readTrees(client, tenants);
   const missing = tenants.filter((tenant) => !known.some((tree) => tree.tenant === tenant));
-  const made = missing.map((tenant): Tree => {
-    const origin = `${ground.signer.keyName}/${tenant.replaceAll(/[^a-z0-9_-]/g, '_')}/${randomBytes(4).toString('hex')}`;
-    return { tenant, era: 1, origin, size: 0, root: Buffer.from(edgeRoot(emptyEdge)), minimumIndex: 0 };
-  });
-  for (const tree of made) await insertTree(client, tree);
+  const made = missing.map((tenant) => emptyTree({ tenant, era: 1, origin: freshOrigin(ground, tenant) }));
+  for (const tree of made) await openTree(client, ground, tree);
   return [...known, ...made];
+}
+
+function freshOrigin({ signer }: SequencerGround, tenant: string): string {
+  return `${signer.keyName}/${tenant.replaceAll(/[^a-z0-9_-]/g, '_')}/${randomBytes(4).toString('hex')}`;
+}
+
+function emptyTree(named: Pick<Tree, 'tenant' | 'era' | 'origin'>): Tree {
+  return { ...named, size: 0, root: Buffer.from(edgeRoot(emptyEdge)), minimumIndex: 0 };
+}
+
+/** The home knows a tree from the beginning: one that it has no checkpoint of is never taken for one that was not signed yet. */
+async function openTree(client: pg.ClientBase, ground: SequencerGround, tree: Tree): Promise<void> {
+  await insertTree(client, tree);
+  await ground.last.write(tree, signed(ground, tree), await readDatabaseId(client));
+}
+
+function signed({ signer }: SequencerGround, { origin, size, root }: Tree): string {
+  return signCheckpoint({ origin, size, root }, [signer]);
 }
 
 /** Places the events at the end of the tree, in order, and writes events, tiles and root together. */
@@ -222,7 +228,7 @@ function* placed(events: Iterable<PreparedEvent>, { tree, at, leaves }: Place): 
 
 // ---- eras ------------------------------------------------------------------------------------------------------------
 
-type Reason = 'cluster-changed' | 'rolled-back';
+type Reason = 'cluster-changed' | 'database-changed' | 'rolled-back';
 
 /**
  * Looks whether this is still the database whose trees were signed. If the cluster is another (restored, promoted, moved), transaction
@@ -233,11 +239,19 @@ async function settleEras(ground: SequencerGround, wait: boolean): Promise<boole
     if (!(await beginSequencing(client, { isolation: 'repeatable read', wait }))) return false;
     const cluster = await readCluster(client);
     const state = await readState(client, cluster);
+    const database = await readDatabaseId(client);
     const changed = state.systemIdentifier !== cluster.systemIdentifier || state.timeline !== cluster.timeline;
-    const trees = await readTrees(client);
-    for (const tree of trees) {
-      const reason = changed ? 'cluster-changed' : (await isContained(client, tree, ground.last)) ? undefined : 'rolled-back';
-      if (reason !== undefined) await openEra(client, ground, { tree, reason });
+    for (const tree of await readTrees(client)) {
+      const contained = await isContained(client, tree, ground.last);
+      const moved = (await ground.last.owner(tree)) !== database;
+      if (!changed && !moved && contained) continue;
+      // What was moved before and not signed: nobody would sign it any more.
+      if (contained) await signTree(client, ground, tree);
+      await openEra(client, ground, {
+        tree,
+        reason: changed ? 'cluster-changed' : moved ? 'database-changed' : 'rolled-back',
+        moved,
+      });
     }
     if (changed) await adopt(client, ground, { state, cluster });
     await commit(client);
@@ -245,30 +259,47 @@ async function settleEras(ground: SequencerGround, wait: boolean): Promise<boole
   });
 }
 
-/** Whether the tree begins with what was signed last. The one question before every signature. */
+/**
+ * Whether the tree begins with what was signed last. The one question before every signature.
+ *
+ * @throws `audit-checkpoint-missing` where the home does not know the tree: whatever stands there could be a second history.
+ */
 async function isContained(client: pg.ClientBase, tree: Tree, last: LastCheckpoint): Promise<boolean> {
-  const signed = await last.read(tree);
-  // Another era's checkpoint: this one has not been signed yet.
-  if (signed === undefined || signed.origin !== tree.origin) return signed === undefined || eraOf(signed.origin) < tree.era;
-  if (signed.size > tree.size) return false;
-  const root = signed.size === tree.size ? tree.root : await rootFromTiles(tileReader(client, tree), signed.size);
-  return sameHash(root, signed.root);
+  if ((await newestKept(tree, last)).era !== tree.era) return false;
+  const kept = await last.read(tree);
+  if (kept === undefined) throw new SafekeepError('audit-checkpoint-missing', { origin: tree.origin });
+  return await contains(client, tree, kept);
 }
 
-function eraOf(origin: string): number {
-  return Number(/-(\d+)$/.exec(origin.split('/').at(-1) ?? '')?.[1] ?? 1);
+/** The newest era that the home knows something of, from that of the tree on. */
+async function newestKept(tree: Tree, last: LastCheckpoint): Promise<Pick<Tree, 'era' | 'origin'>> {
+  let newest: Pick<Tree, 'era' | 'origin'> = tree;
+  for (let era = tree.era + 1; ; era += 1) {
+    const next = { tenant: tree.tenant, era, origin: originOf(tree, era) };
+    // One of no size was never more than begun.
+    if (((await last.read(next))?.size ?? 0) === 0) return newest;
+    newest = next;
+  }
 }
 
-async function openEra(
-  client: pg.ClientBase,
-  ground: SequencerGround,
-  { tree, reason }: { readonly tree: Tree; readonly reason: Reason },
-): Promise<void> {
-  const signed = await ground.last.read(tree);
-  const previous = signed ?? { origin: tree.origin, size: tree.size, root: tree.root };
-  const era = Math.max(tree.era, signed === undefined ? 0 : eraOf(signed.origin)) + 1;
-  const origin = `${tree.origin.replace(/-\d+$/, '')}-${era}`;
-  const opened: Tree = { tenant: tree.tenant, era, origin, size: 0, root: Buffer.from(edgeRoot(emptyEdge)), minimumIndex: 0 };
+function originOf({ origin }: Pick<Tree, 'origin'>, era: number): string {
+  return `${origin.replace(/-\d{1,7}$/, '')}-${era}`;
+}
+
+type Opening = {
+  readonly tree: Tree;
+  readonly reason: Reason;
+  /** The database is another than the one that the log was begun in, which may go on with it: the two part ways under names of their own. */
+  readonly moved: boolean;
+};
+
+async function openEra(client: pg.ClientBase, ground: SequencerGround, { tree, reason, moved }: Opening): Promise<void> {
+  const newest = await newestKept(tree, ground.last);
+  const previous = await ground.last.read({ tenant: tree.tenant, origin: newest.origin });
+  if (previous === undefined) throw new SafekeepError('audit-checkpoint-missing', { origin: newest.origin });
+  const era = newest.era + 1;
+  const origin = moved ? `${freshOrigin(ground, tree.tenant)}-${era}` : originOf(tree, era);
+  const opened = emptyTree({ tenant: tree.tenant, era, origin });
   const { at, partition } = await readMoment(client);
   if (!partition) await makePartition(client, at);
   const details = jsonbText({
@@ -276,7 +307,7 @@ async function openEra(
     reason,
     previous: { origin: previous.origin, size: previous.size, root: Buffer.from(previous.root).toString('base64') },
   });
-  await insertTree(client, opened);
+  await openTree(client, ground, opened);
   await appendEvents(client, opened, { at, events: [ownEvent({ tenant: tree.tenant, action: 'era-opened', details, at })] });
   ground.log.warn('audit-era-opened', { era });
 }
@@ -342,18 +373,22 @@ async function publish(ground: SequencerGround, wait: boolean): Promise<Sequence
       // Looked at again: this transaction may see another tree than the one that was looked at when the call began.
       if (!(await isContained(client, tree, ground.last)))
         throw new Error(`The log of ${tree.tenant} does not contain what was signed of it`);
-      const signed = await ground.last.read(tree);
-      const isNew = signed === undefined || signed.origin !== tree.origin || signed.size !== tree.size;
-      const note = isNew ? signCheckpoint({ origin: tree.origin, size: tree.size, root: tree.root }, [ground.signer]) : signed.note;
-      ground.observe?.('signed');
-      if (isNew) await ground.last.write(tree, note, await readDatabaseId(client));
-      ground.observe?.('written');
-      await insertCheckpoint(client, tree, { note, at: ground.clock.now() });
+      await signTree(client, ground, tree);
     }
     await commit(client);
     ground.observe?.('published');
     return trees.map(({ tenant, era, origin, size, root }) => ({ tenant, era, origin, size, root: root.toString('base64') }));
   });
+}
+
+async function signTree(client: pg.ClientBase, ground: SequencerGround, tree: Tree): Promise<void> {
+  const kept = await ground.last.read(tree);
+  const isNew = kept?.size !== tree.size;
+  const note = isNew ? signed(ground, tree) : kept.note;
+  ground.observe?.('signed');
+  if (isNew) await ground.last.write(tree, note, await readDatabaseId(client));
+  ground.observe?.('written');
+  await insertCheckpoint(client, tree, { note, at: ground.clock.now() });
 }
 
 // ---- rotation --------------------------------------------------------------------------------------------------------

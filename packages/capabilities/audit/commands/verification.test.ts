@@ -52,7 +52,11 @@ async function bench(t: TestContext) {
   const run = async (name: string, input: object = {}, changes: Partial<CommandContext> = {}) => {
     const command: Command = capability.commands.find((each) => each.name === name) ?? assert.fail(name);
     const { result, ok } = await command.run({ ...context, ...changes }, input as never);
-    return { result: JSON.parse(JSON.stringify(result)), ok: ok !== false, text: command.render(result as never, INK) };
+    return {
+      result: JSON.parse(JSON.stringify(result)),
+      ok: ok !== false,
+      text: command.render(result as never, INK, {} as never),
+    };
   };
   const verify = async (full = true) => {
     const { result, ok } = await run('audit verify', { full });
@@ -330,5 +334,5 @@ test('a witness countersigns what follows from what it has seen, is kept in the 
   await pool.query(
     `delete from safekeep.audit_checkpoints; delete from safekeep.audit_tiles; delete from safekeep.audit_trees; truncate safekeep.audit_events`,
   );
-  assert.deepEqual(await verify(false), ['log-rolled-back', 'log-rolled-back']);
+  assert.deepEqual(await verify(false), ['log-rolled-back']);
 });

@@ -9,11 +9,13 @@ import { peekCheckpoint, type Checkpoint } from '@safekeep/tlog';
  */
 export type LastCheckpoint = {
   readonly read: (log: LogName) => Promise<(Checkpoint & { readonly note: string }) | undefined>;
+  /** In which database the log was begun, whatever era it is in; undefined before the first write. */
+  readonly owner: (log: LogName) => Promise<string | undefined>;
   /** On disk before it returns. Only under the sequencer's lock. `database` is remembered beside it: see {@link ownersOfLogs}. */
   readonly write: (log: LogName, note: string, database: string) => Promise<void>;
 };
 
-/** All eras of a log have one file: it holds the newest era's checkpoint. */
+/** Each era of a log has a file of its own, which stays when the next one begins: else nobody would miss what an era lost. */
 export type LogName = { readonly tenant: string; readonly origin: string };
 
 const SAFE = /^[a-z0-9][a-z0-9_-]{0,62}$/;
@@ -26,7 +28,9 @@ export function lastCheckpoint(home: string): LastCheckpoint {
       const path = pathOf(log);
       try {
         const note = await readFile(path, 'utf8');
-        return { ...peekCheckpoint(note), note };
+        const checkpoint = peekCheckpoint(note);
+        // What was put there of another log says nothing of this one.
+        return checkpoint.origin === log.origin ? { ...checkpoint, note } : undefined;
       } catch (error) {
         if (codeOf(error) === 'ENOENT') return undefined;
         throw new SafekeepError(
@@ -36,6 +40,7 @@ export function lastCheckpoint(home: string): LastCheckpoint {
         );
       }
     },
+    owner: (log) => readOwner(ownerPath(pathOf(log))),
     write: async (log, note, database) => {
       const path = pathOf(log);
       try {
@@ -73,7 +78,7 @@ export function unwritable(path: string, cause: unknown): SafekeepError {
 
 /** What files of a log begin with. A tenant's name comes from a row and must not become a path. */
 export function logName({ tenant, origin }: LogName): string {
-  const id = /\/([0-9a-f]{8})(?:-\d+)?$/.exec(origin)?.[1] ?? 'log';
+  const id = /\/([0-9a-f]{8}(?:-\d{1,7})?)$/.exec(origin)?.[1] ?? 'log';
   return `${tenantName(tenant)}-${id}`;
 }
 
@@ -81,8 +86,9 @@ export function tenantName(tenant: string): string {
   return SAFE.test(tenant) ? tenant : `x${Buffer.from(tenant).toString('hex').slice(0, 120)}`;
 }
 
+/** One for all eras. An era has fewer digits than the name of a log. */
 function ownerPath(path: string): string {
-  return path.replace(/\.checkpoint$/, '.database');
+  return path.replace(/(-[0-9a-f]{8})(?:-\d{1,7})?\.checkpoint$/, '$1.database');
 }
 
 async function readOwner(path: string): Promise<string | undefined> {

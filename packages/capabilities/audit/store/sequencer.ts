@@ -1,8 +1,7 @@
 import type pg from 'pg';
 import { SafekeepError } from '@safekeep/core';
 import { RUNTIME_LOGIN } from '@safekeep/postgres';
-import type { TileReader } from '@safekeep/tlog';
-import { parseTilePath, type ChangedTile } from '@safekeep/tlog';
+import { parseTilePath, rootFromTiles, sameHash, type ChangedTile, type Checkpoint, type TileReader } from '@safekeep/tlog';
 import type { Capture } from '../model.ts';
 import type { Progress } from './inbox.ts';
 
@@ -199,6 +198,18 @@ export function tileReader(client: Pick<pg.ClientBase, 'query'>, { tenant, era }
     before = reading.catch(() => undefined);
     return reading;
   };
+}
+
+/** Whether a tree begins with what was signed of it at some time. Throws `TlogError` where its tiles are not there, or are none. */
+export async function contains(
+  client: Pick<pg.ClientBase, 'query'>,
+  tree: Pick<Tree, 'tenant' | 'era' | 'size' | 'root'>,
+  { size, root }: Pick<Checkpoint, 'size' | 'root'>,
+): Promise<boolean> {
+  if (size > tree.size) return false;
+  if (size === 0) return true;
+  if (size === tree.size) return sameHash(tree.root, root);
+  return sameHash(await rootFromTiles(tileReader(client, tree), size), root);
 }
 
 export async function insertCheckpoint(

@@ -20,13 +20,14 @@ import {
 } from '../../plan/index.ts';
 import { sequence, type SequencerGround } from '../actions/sequence.ts';
 import { auditCapture } from '../contributors/capture.ts';
-import { lastCheckpoint } from '../files/last-checkpoint.ts';
+import { lastCheckpoint, ownersOfLogs } from '../files/last-checkpoint.ts';
 import { auditKeys } from '../keys/audit-keys.ts';
 import { fileRing } from './file-ring.ts';
 import type { EventRow, Sequenced } from '../model.ts';
 import { blobContext, readSealed } from '../rules/leaf.ts';
 import { openEvents } from '../store/event-values.ts';
 import { EVENT_COLUMNS } from '../store/events.ts';
+import { keptCheckpoints } from '../verification/log-files.ts';
 import type { LogVerification } from '../verification/model.ts';
 import { verifyDatabase } from '../verification/verify-database.ts';
 
@@ -113,12 +114,12 @@ export async function workbench(
     },
     forgetKeys: () => ring.forget(),
     sequence: (more = {}) => sequence({ ...sequencer, ...more }),
-    verify: () =>
-      verifyDatabase(bench.database, {
+    verify: async () =>
+      await verifyDatabase(bench.database, {
         tenant: 'default',
         verifierKey: sequencer.signer.verifierKey,
-        outside: [],
-        owners: new Map(),
+        outside: await keptCheckpoints(home, 'default'),
+        owners: await ownersOfLogs(home),
         cosigned: [],
         wanted: [],
         full: true,

@@ -7,7 +7,7 @@ const REMEDIES: Readonly<Record<FaultCode, string>> = {
   'blob-changed': `${EVIDENCE} The values shown for this event are not the logged ones; restore its row from a backup made before.`,
   'blob-missing': `${EVIDENCE} Without an erasure that explains it, restore the values of this event from a backup.`,
   'checkpoint-missing':
-    'Run `safekeep audit sequence --once`; where there was a checkpoint before, restore it from the home or a backup.',
+    'Run `safekeep audit sequence --once`; where there was a checkpoint before, put it back from a backup, of the database or of the folder `audit` of the home. One that is lost: `safekeep audit acknowledge`.',
   'checkpoint-unsigned': `${EVIDENCE} Somebody signed with another key, or the verifier key is not the one of this log: compare it with \`safekeep audit vkey\` of the home.`,
   'column-changed': `${EVIDENCE} What the columns say is not what was logged; the entry itself is right. Write the columns again from it.`,
   'cosignature-wrong': `${EVIDENCE} What is kept in the home as countersigned is not what the witness signed. Ask the witness what it has seen of this log; \`safekeep audit witness\` keeps its newest word again.`,
@@ -18,7 +18,7 @@ const REMEDIES: Readonly<Record<FaultCode, string>> = {
   'entry-unsigned': `${EVIDENCE} The table has rows that the signed tree does not have: they were put there by hand, or the newest checkpoint was lost.`,
   'function-changed':
     'Find out who changed it, then run `safekeep plan` and `safekeep apply`: what was written in between may not be in the log.',
-  'log-rolled-back': `${EVIDENCE} The database stands at an older point than what was signed before. After a restore on purpose, let the sequencer open a new era.`,
+  'log-rolled-back': `${EVIDENCE} The database stands at an older point than what was signed before. After a restore on purpose, say so: \`safekeep audit acknowledge --reason TEXT\`.`,
   'proof-wrong': 'Ask for the proof again; if it stays wrong, the entry is not the one that was logged.',
   'root-wrong': `${EVIDENCE} Compare the checkpoint with the copies outside the database; one of checkpoint and tiles was replaced.`,
   'row-unexplained':

@@ -34,8 +34,8 @@ export async function readMinimumIndex(directory: string): Promise<number> {
   return Number(text);
 }
 
-/** A proof, or whatever else of that size a person names. Throws `file-unreadable`. */
-export async function readProofFile(path: string): Promise<string> {
+/** A proof, a checkpoint, or whatever else of that size a person names. Throws `file-unreadable`. */
+export async function readNoteFile(path: string): Promise<string> {
   try {
     return Buffer.from((await readWithin(path)) ?? missing(path)).toString('utf8');
   } catch (error) {
@@ -108,7 +108,7 @@ export async function keptCosignatures(home: string, tenant: string): Promise<re
   const directory = join(home, 'audit');
   const logs = `${tenantName(tenant)}-`;
   const keys = (await namesIn(directory)).filter(
-    (name) => name.startsWith(logs) && /^[0-9a-f]{8}\.[0-9a-f]{8}\.vkey$/.test(name.slice(logs.length)),
+    (name) => name.startsWith(logs) && /^[0-9a-f]{8}(?:-\d{1,7})?\.[0-9a-f]{8}\.vkey$/.test(name.slice(logs.length)),
   );
   return await Promise.all(
     keys.toSorted().map(async (name): Promise<Cosigned> => {

@@ -11,6 +11,7 @@ import { checkStanding } from './check-standing.ts';
 import { checkTree, type StoredEntry } from './check-tree.ts';
 import { entryOf } from './entry.ts';
 import { faultList, type FaultList } from './faults.ts';
+import { lostCheckpoints, unacknowledged, type Lost } from './lost-checkpoints.ts';
 import type { Cosigned } from './log-files.ts';
 import type { LogVerification, RowValues } from './model.ts';
 import { readEntries, type EntryPlace } from './store/entries.ts';
@@ -64,7 +65,7 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
       newest = result.checkpoint;
     }
     checkCosignatures(options.cosigned, options.verifierKey, faults);
-    missingEras(trees, { ...options, database: await readDatabaseId(client) }, faults);
+    await checkWitnesses(client, trees, { ...options, faults });
     await checkStanding(client, options, faults);
     if (options.full) await checkRows(client, { ...options, faults });
     const scope = [
@@ -127,7 +128,7 @@ async function checkMinimum(client: pg.ClientBase, { era, minimumIndex }: TreeRo
   );
 }
 
-/** The older checkpoints, and the one kept outside, are the beginnings of this tree: nothing was rewritten or taken back. */
+/** The older checkpoints are the beginnings of this tree: nothing was rewritten or taken back. */
 async function checkPast(
   reader: TileReader,
   past: {
@@ -136,7 +137,7 @@ async function checkPast(
     readonly checkpoint: Checkpoint;
     readonly checkpoints: readonly CheckpointRow[];
   },
-  { verifierKey, outside, faults }: Ground,
+  { verifierKey, faults }: Ground,
 ): Promise<void> {
   const { era, minimumIndex, checkpoint, checkpoints } = past;
   // With a tile that is wrong itself nothing older can be told, and it is named already; nor below what was dropped by policy.
@@ -162,35 +163,30 @@ async function checkPast(
       );
     }
   }
-  for (const known of outside.map(peekCheckpoint).filter(({ origin }) => origin === checkpoint.origin)) {
-    if (await fits(known.size, known.root)) continue;
-    faults.add(
-      'log-rolled-back',
-      `A checkpoint of ${known.size} events (era ${era}) was signed before; the database stands at ${checkpoint.size} and does not continue it.`,
-    );
-  }
 }
 
 /**
- * A log, or an era of it, that was signed once and is not there any more: also one that was thrown away whole, and another begun in its place.
- * Logs of other databases of this home have other origins, and where it is not known whose they are, are taken for such.
+ * What was signed once and is not there any more; and trees of which the home, which signs them, knows nothing. With a tile that is wrong
+ * itself nothing older can be told, and it is named already.
  */
-function missingEras(
-  trees: readonly TreeRow[],
-  { outside, owners, database }: Pick<VerifyOptions, 'outside' | 'owners'> & { readonly database: string },
-  faults: FaultList,
-): void {
-  const own = new Set(trees.map(({ origin }) => withoutEra(origin)));
-  for (const { origin, size } of outside.map(peekCheckpoint)) {
-    const owner = owners.get(withoutEra(origin).slice(-8));
-    const isOther = owner === undefined ? own.size > 0 && !own.has(withoutEra(origin)) : owner !== database;
-    if (isOther || trees.some((tree) => tree.origin === origin)) continue;
-    faults.add('log-rolled-back', `The log ${origin}, of which ${size} events were signed, is not in the database.`);
-  }
+async function checkWitnesses(client: pg.ClientBase, trees: readonly TreeRow[], ground: Ground): Promise<void> {
+  const { tenant, outside, faults, markOf } = ground;
+  const kept = new Set(outside.map((note) => peekCheckpoint(note).origin));
+  for (const { era, origin } of trees.filter((tree) => !kept.has(tree.origin)))
+    faults.add(
+      'checkpoint-missing',
+      `The home has no checkpoint of the log ${origin} (era ${era}), and cannot tell what it has lost.`,
+    );
+  if (faults.has('tile-changed', 'tile-missing')) return;
+  const lost = await lostCheckpoints(client, trees, { ...ground, database: await readDatabaseId(client) });
+  for (const { origin, size, stands } of await unacknowledged(client, lost, { tenant, trees, markOf }))
+    faults.add('log-rolled-back', `Of the log ${origin} ${size} events were signed; ${standing(size, stands)}.`);
 }
 
-function withoutEra(origin: string): string {
-  return origin.replace(/-\d+$/, '');
+function standing(size: number, stands: Lost['stands']): string {
+  if (stands === null) return 'it is not in the database';
+  if (stands.size < size) return `${size - stands.size} of them are not in the database`;
+  return 'the database has others in their place';
 }
 
 /** In batches. What was written and not signed yet is left to the next time; what is beyond that too is passed on, and is a fault. */

@@ -14,7 +14,7 @@ import {
 } from '@safekeep/tlog';
 import { checkTree, type StoredEntry } from './check-tree.ts';
 import { faultList, type FaultList } from './faults.ts';
-import { directoryReader, readCheckpoint, readMinimumIndex, readProofFile } from './log-files.ts';
+import { directoryReader, readCheckpoint, readMinimumIndex, readNoteFile } from './log-files.ts';
 import type { LogVerification } from './model.ts';
 import { readProofExtra } from './proof-extra.ts';
 
@@ -63,7 +63,7 @@ async function readWhatIsThere(
 
 /** Verifies one event by a proof file alone. */
 export async function verifyProofFile(path: string, vkey: string): Promise<LogVerification> {
-  return verifyProofText(await readProofFile(path), vkey);
+  return verifyProofText(await readNoteFile(path), vkey);
 }
 
 /** The entry comes from the extra of the file, which is not signed: it is right exactly when it stands in the signed tree. */

@@ -1,7 +1,7 @@
 import { diffMaps, isSafekeepError, SafekeepError, type Clock, type DataMap } from '@safekeep/core';
-import type { Database } from '@safekeep/postgres';
+import { inTenant, type Database } from '@safekeep/postgres';
 import type { Version } from '../model.ts';
-import { inTenant, insertVersion, lockVersions, readVersion, readVersions, textSha256, type StoredVersion } from '../store.ts';
+import { insertVersion, lockVersions, readVersion, readVersions, textSha256, type StoredVersion } from '../store.ts';
 import { readMapText, type MapText } from '../text/document.ts';
 import { loadMap } from './map-file.ts';
 
@@ -13,25 +13,23 @@ export async function recordMapVersion(
   map: Pick<MapText, 'map' | 'text'>,
   { tenant, author, clock }: Recording,
 ): Promise<{ readonly recorded: boolean; readonly version: Version }> {
-  return database.withClient((client) =>
-    inTenant(client, tenant, async () => {
-      await lockVersions(client, tenant);
-      const newest = await readVersion(client, tenant);
-      if (newest?.sha256 === textSha256(map.text)) {
-        const { text: _text, ...version } = newest;
-        return { recorded: false, version };
-      }
-      const changes = newest === undefined ? ['the first version'] : changesSince(newest, map.map);
-      const version = await insertVersion(client, tenant, {
-        number: (newest?.number ?? 0) + 1,
-        at: clock.now(),
-        author,
-        text: map.text,
-        changes,
-      });
-      return { recorded: true, version };
-    }),
-  );
+  return inTenant(database, tenant, async (client) => {
+    await lockVersions(client, tenant);
+    const newest = await readVersion(client, tenant);
+    if (newest?.sha256 === textSha256(map.text)) {
+      const { text: _text, ...version } = newest;
+      return { recorded: false, version };
+    }
+    const changes = newest === undefined ? ['the first version'] : changesSince(newest, map.map);
+    const version = await insertVersion(client, tenant, {
+      number: (newest?.number ?? 0) + 1,
+      at: clock.now(),
+      author,
+      text: map.text,
+      changes,
+    });
+    return { recorded: true, version };
+  });
 }
 
 /** In words. A version that an older Safekeep took and this one refuses must not stop the mended map from being kept. */
@@ -47,12 +45,12 @@ function changesSince(newest: StoredVersion, map: DataMap): readonly string[] {
 
 /** Newest first. */
 export async function mapHistory(database: Database, tenant: string): Promise<readonly Version[]> {
-  return database.withClient((client) => inTenant(client, tenant, () => readVersions(client, tenant)));
+  return inTenant(database, tenant, (client) => readVersions(client, tenant));
 }
 
 /** A version by its number, or the newest. Throws `map-version-unknown`. */
 export async function mapVersion(database: Database, tenant: string, number?: number): Promise<MapText> {
-  const found = await database.withClient((client) => inTenant(client, tenant, () => readVersion(client, tenant, number)));
+  const found = await inTenant(database, tenant, (client) => readVersion(client, tenant, number));
   if (found === undefined) throw new SafekeepError('map-version-unknown', { version: number ?? 'newest' });
   return readMapText(found.text, `version ${found.number}`);
 }

@@ -93,6 +93,8 @@ const WRITTEN_DATE = new RegExp(`(?:${DATE_SOURCE})(?![A-Za-z0-9])`, 'iy');
 
 const needy = kinds.filter(({ needsCue, family }) => needsCue && family !== 'words' && family !== 'time');
 const phoneKind = named('PHONE_NUMBER');
+const secretKind = named('SECRET');
+const TOLD = /^[^(){},;]{0,40}(?:[:=>]|(?<![a-z])(?:is|was|to|ist|war|lautet|est|es|e|jest))["'\s]{1,3}$/;
 /** Kinds that mixed letters and digits tell by themselves. */
 const distinctMixed = kinds.filter(
   ({ needsCue, family, examples }) =>
@@ -377,7 +379,7 @@ function withCue(scan: Scan, start: number, end: number): boolean {
     }
     for (; some !== 0; some &= some - 1) {
       const kind = CUES.kinds[word * 32 + 31 - Math.clz32(some & -some)];
-      if (kind?.pattern?.test(value) === true) best = nearer(best, { kind, before: scan.before(start), value });
+      if (kind?.pattern?.test(value) === true) best = nearer(best, { scan, kind, start, value });
     }
   }
   if (best === undefined) return false;
@@ -398,10 +400,13 @@ function withCue(scan: Scan, start: number, end: number): boolean {
 
 function nearer(
   best: Cued | undefined,
-  { kind, before, value }: { readonly kind: Kind; readonly before: string; readonly value: string },
+  { scan, kind, start, value }: { readonly scan: Scan; readonly kind: Kind; readonly start: number; readonly value: string },
 ): Cued | undefined {
+  const before = scan.before(start);
   const at = lastCue(kind, before);
   if (at < 0 || (best !== undefined && at < best.at)) return best;
+  // Where a word for a secret stands, code is near: what has a digit in it is a name mostly, unless it is said to be the secret.
+  if (kind === secretKind && (!TOLD.test(before.slice(at)) || isNameInCode(scan.text, start, value))) return best;
   const score = kind.validate(value);
   return score > 0 && (best === undefined || at > best.at || kind.chance < best.kind.chance) ? { kind, at, score } : best;
 }
@@ -596,9 +601,17 @@ export function spacedToken(scan: Scan, start: number, end: number): number {
 /** What stands behind the word for a secret. */
 export function secretValue(scan: Scan, start: number, value: string): void {
   if (/^(?:string|null|undefined|true|false|required|optional|none|process\.|this\.|\$\{|\(|\{|\[|<)/i.test(value)) return;
-  if (/[({]/.test(value)) return;
-  if (surenessOf(named('SECRET'), value) > 0)
+  if (/[({]/.test(value) || isNameInCode(scan.text, start, value)) return;
+  if (surenessOf(secretKind, value) > 0)
     scan.add({ type: 'SECRET', start, end: start + value.length, score: 0.7, validators: ['cue', 'entropy'], rank: 2 });
+}
+
+/** secret: Uint8Array) and password = user.pass1; are names of programs: behind a sign, with humps or points, before a sign of code. */
+function isNameInCode(text: string, start: number, value: string): boolean {
+  if (!/[:=(][ ]?$/.test(text.slice(Math.max(0, start - 2), start))) return false;
+  const name = /^[A-Za-z_$][\w$]*(?:\??\.[A-Za-z_$][\w$]*)*/.exec(value)?.[0] ?? '';
+  const after = value.length > name.length ? value.slice(name.length, name.length + 1) : (text[start + value.length] ?? '');
+  return /[a-z]\d?[A-Z]|\./.test(name) && /[)\];<>|[?]/.test(after);
 }
 
 /** A date that is written out, or in figures; a birth date where a word says so. */

@@ -4,7 +4,7 @@ import { SafekeepError } from '@safekeep/core';
 import { expectShortLives } from '@safekeep/postgres';
 import Type, { type Static } from 'typebox';
 import { command, type CommandContext } from '../../capability.ts';
-import { detectText, expectTypes, type DetectOptions } from './detect.ts';
+import { expectTypes, findPersonal, type DetectOptions } from './detect.ts';
 import { readItems, type Item } from './items.ts';
 import { Entity } from './model.ts';
 import { readPatterns } from './patterns.ts';
@@ -93,8 +93,8 @@ function lineOf(
   options: DetectOptions,
   told: { readonly redactor: Redactor | undefined; readonly json: boolean },
 ): string | undefined {
-  const entities = detectText(text, options);
-  const redacted = told.redactor?.redact(text, entities);
+  const { entities, left } = findPersonal(text, options);
+  const redacted = told.redactor?.redact(text, [...entities, ...left]);
   if (told.json) return JSON.stringify({ id, entities, ...(redacted === undefined ? {} : { redacted }) });
   if (redacted !== undefined) return redacted;
   // For a person at a terminal: where and what, not the value, which would stay in the scrollback.

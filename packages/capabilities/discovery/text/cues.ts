@@ -14,11 +14,11 @@ const LATIN = /^[\u0000-\u024F]*$/;
 function cuePattern(cues: string): string {
   const all = alternatives(cues);
   const latin = all.filter((cue) => LATIN.test(cue));
-  const other = all.filter((cue) => !LATIN.test(cue)).map(fold);
+  const other = all.filter((cue) => !LATIN.test(cue));
   return [...(latin.length > 0 ? [`(?<![a-z])(?:${latin.join('|')})(?![a-z])`] : []), ...other].join('|');
 }
 
-/** The parts between bars that stand in no group. */
+/** The parts between bars that stand in no group, folded as the context is. */
 function alternatives(cues: string): readonly string[] {
   const parts: string[] = [];
   let depth = 0;
@@ -32,7 +32,7 @@ function alternatives(cues: string): readonly string[] {
       from = at + 1;
     }
   }
-  return [...parts, cues.slice(from)];
+  return [...parts, cues.slice(from)].map(fold);
 }
 
 export function contextBefore(text: string, start: number): string {

@@ -228,6 +228,26 @@ describe('any text at all', () => {
     assert.equal(found.at(-1)?.end, line.length);
   });
 
+  it('may name its secrets in code: what is a name of the program is none, what is written down as one is', () => {
+    const secrets = (text: string) => told(text).filter((found) => found.startsWith('SECRET'));
+    for (const text of [
+      'combine(shares: number, secret: Uint8Array)',
+      'Derive one shared secret between two X25519 peers.',
+      'password = user.password1;',
+      'argon2 = (password, salt, opts = {}) => argon2Async(AT.Argon2d, passwo',
+    ])
+      assert.deepEqual(secrets(text), [], text);
+    for (const [text, value] of [
+      ['{"password":"MyPass123","user":"x"}', 'MyPass123'],
+      ['pwd=MyPass123, host=x', 'MyPass123'],
+      ['The password for the portal is abc123x', 'abc123x'],
+      ['Passwort lautet geheim77', 'geheim77'],
+      ['Su contraseña es gato123x', 'gato123x'],
+      ['Password changed to Winter2024', 'Winter2024'],
+    ] as const)
+      assert.deepEqual(secrets(text), [`SECRET ${value}`], text);
+  });
+
   it('is looked at for the asked types only', () => {
     const found = detectText('anna@example.org, card 4111 1111 1111 1111', { types: ['EMAIL_ADDRESS'] });
     assert.deepEqual(

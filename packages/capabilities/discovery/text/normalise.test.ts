@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { detectText } from './detect.ts';
 import { normalise, placeOf } from './normalise.ts';
 
 describe('normalise', () => {
   it('leaves plain text as it is, without a map', () => {
-    assert.deepEqual(normalise('plain text, 42'), { text: 'plain text, 42', starts: null, ends: null });
-    assert.equal(normalise('Müller wohnt in Köln').starts, null);
+    assert.deepEqual(normalise('plain text, 42'), { text: 'plain text, 42', changes: [] });
+    assert.deepEqual(normalise('Müller wohnt in Köln').changes, []);
   });
 
   it('makes digits of every script and every width ASCII', () => {
@@ -35,6 +36,27 @@ describe('normalise', () => {
         }
       }),
     );
+  });
+
+  it('leaves nothing that is not shown: joiners, fillers, variation selectors, tags, old signs of direction', () => {
+    for (const point of [
+      0xad, 0x34f, 0x61c, 0x180b, 0x200b, 0x2065, 0x206a, 0x206f, 0x3164, 0xfe00, 0xfe0f, 0xfeff, 0xe0001, 0xe0041, 0xe01ef,
+    ]) {
+      const hidden = String.fromCodePoint(point);
+      const text = `４${hidden}1${hidden}${hidden}11 e\u0301${hidden}\u2013`;
+      assert.equal(normalise(text).text, '4111 é-', point.toString(16));
+      const card = `card 4111${hidden}1111${hidden}11111111`;
+      assert.deepEqual(
+        detectText(card, { depth: 'structured' }).map(({ type, start, end }) => [type, start, end]),
+        [['CREDIT_CARD', 5, card.length]],
+      );
+    }
+  });
+
+  it('keeps no map for what stays as long as it is, however much of it there is', () => {
+    const text = `call\u00A0+49\u00A030\u00A0901820 now `.repeat(50_000);
+    const { changes, text: plain } = normalise(text);
+    assert.deepEqual([changes, plain.length], [[], text.length]);
   });
 
   it('keeps lone surrogates', () => {

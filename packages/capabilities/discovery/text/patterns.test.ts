@@ -44,6 +44,40 @@ describe('patterns and lists of a customer', () => {
     );
   });
 
+  it('deny words however they are written: sharp s, ligatures, marks', () => {
+    const denied = readPatterns(
+      '{"deny":[{"type":"PROJECT","value":"Großprojekt Weiße Möwe"},{"type":"PROJECT","value":"œuvre"}]}',
+    );
+    for (const [text, from, to] of [
+      ['das GROSSPROJEKT WEISSE MOWE läuft', 4, 28],
+      ['das Großprojekt Weiße Mo\u0308we, läuft', 4, 27],
+      ['une oeuvre', 4, 10],
+      ['une Œuvre.', 4, 9],
+    ] as const)
+      assert.deepEqual(
+        detectText(text, { own: denied, depth: 'structured' }).map(({ start, end }) => [start, end]),
+        [[from, to]],
+        text,
+      );
+    assert.deepEqual(detectText('Großprojekt Weiße Möwen, œuvres', { own: denied, depth: 'structured' }), []);
+  });
+
+  it('are refused when they are too large to be stopped in time', () => {
+    const file = (pattern: string) => JSON.stringify({ patterns: [{ name: 'LARGE', pattern }] });
+    assert.equal(
+      code(() => readPatterns(file('(?:(?:abcdefghij){100}x?){20}y'))),
+      'patterns-invalid',
+    );
+    const slow = readPatterns(file('(?:[a-z]{0,90}[0-9]?){0,10}[xyz]'));
+    const began = performance.now();
+    assert.equal(
+      code(() => scanPatterns('abcdefgh '.repeat(400_000), slow, () => {}, 50)),
+      'pattern-too-slow',
+    );
+    // One piece of the text, on a machine that is busy with others.
+    assert.ok(performance.now() - began < 20_000);
+  });
+
   it('are refused when they are no patterns of RE2 or of another form', () => {
     for (const text of [
       '{',

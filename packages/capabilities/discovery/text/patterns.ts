@@ -104,6 +104,9 @@ type PatternText = NonNullable<Static<typeof PatternFile>['patterns']>[number];
 function compile({ name, pattern, ignoreCase, cues = [], score = 0.8 }: PatternText): Pattern {
   try {
     const compiled = RE2JS.compile(pattern, ignoreCase === true ? RE2JS.CASE_INSENSITIVE : 0);
+    const size = compiled.programSize();
+    if (size > MOST_INSTRUCTIONS)
+      throw new Error(`it is too large: ${size} instructions, and at most ${MOST_INSTRUCTIONS} are taken`);
     if (compiled.matcher('').find()) throw new Error('it matches nothing at all');
     return { name, compiled, cues: cues.map(fold), score };
   } catch (error) {
@@ -117,22 +120,34 @@ function firstWord(text: string): string {
   return /[\p{L}\p{N}_]+/u.exec(text)?.[0] ?? text;
 }
 
-/** A longer text is looked at in pieces, each a text of its own for `^` and `$`. RE2 takes time in proportion to the text, but a large pattern times a large text is long still, and a match that runs cannot be stopped: the clock is looked at between pieces. */
+/**
+ * A longer text is looked at in pieces, each a text of its own for `^` and `$`. RE2 takes time in proportion to the text times the
+ * instructions of the pattern, and a match that runs cannot be stopped: the clock is looked at between pieces, which are the shorter
+ * the larger the pattern is, and larger patterns than these are refused. So a piece takes a second or two at most.
+ */
 const WINDOW = 262_144;
+const LEAST_WINDOW = 4_096;
+const STEPS_A_PIECE = 64_000_000;
+const MOST_INSTRUCTIONS = 10_000;
 const OVERLAP = 1_024;
 const PATTERN_TIME_MS = 2_000;
+
+function windowOf({ compiled }: Pattern): number {
+  return Math.min(WINDOW, Math.max(LEAST_WINDOW, Math.floor(STEPS_A_PIECE / compiled.programSize())));
+}
 
 /** @throws `pattern-too-slow` when the patterns of a customer take longer than their time for one text. */
 export function scanPatterns(text: string, own: OwnPatterns, add: (found: Found) => void, limitMs = PATTERN_TIME_MS): void {
   const until = performance.now() + limitMs;
   for (const pattern of own.patterns) {
     let last = 0;
-    for (let from = 0; from < text.length; from += WINDOW) {
+    const window = windowOf(pattern);
+    for (let from = 0; from < text.length; from += window) {
       const start = Math.max(0, from - OVERLAP);
-      const matcher = pattern.compiled.matcher(text.slice(start, from + WINDOW + OVERLAP));
+      const matcher = pattern.compiled.matcher(text.slice(start, from + window + OVERLAP));
       while (matcher.find()) {
         const [begin, end] = [start + matcher.start(), start + matcher.end()];
-        if (begin >= from + WINDOW) break;
+        if (begin >= from + window) break;
         if (begin < last || end <= begin || begin < from) continue;
         last = end;
         if (performance.now() > until)
@@ -153,12 +168,25 @@ function scanDenied(text: string, own: OwnPatterns, add: (found: Found) => void)
   for (const { index, 0: word } of text.matchAll(WORDS)) {
     for (const { type, value } of own.deny.get(fold(word)) ?? []) {
       const start = index - value.indexOf(fold(word));
-      const end = start + value.length;
-      if (start < 0 || fold(text.slice(start, end)) !== value || /[\p{L}\p{N}]/u.test(text[end] ?? '')) continue;
+      const end = start < 0 ? -1 : foldedEnd(text, start, value);
+      if (end < 0 || /^[\p{L}\p{N}]/u.test(text.slice(end, end + 2))) continue;
       add({ type, start, end, score: 1, validators: ['deny-list'], rank: 4 });
       break;
     }
   }
+}
+
+/** Where the stretch ends that folds to this; -1 where none does. Folded, a letter may be two (ß) or none (a mark). */
+function foldedEnd(text: string, start: number, value: string): number {
+  let [end, done] = [start, 0];
+  for (const letter of text.slice(start, start + 2 * LONGEST_WORD)) {
+    const folded = fold(letter);
+    if (done >= value.length && folded.length > 0) break;
+    if (!value.startsWith(folded, done)) return -1;
+    done += folded.length;
+    end += letter.length;
+  }
+  return done === value.length ? end : -1;
 }
 
 export function isAllowed(own: OwnPatterns, value: string): boolean {

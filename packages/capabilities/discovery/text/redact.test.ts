@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { detectText } from './detect.ts';
+import { detectText, findPersonal } from './detect.ts';
+import { readPatterns } from './patterns.ts';
 import { Redactor, redactText } from './redact.ts';
 
 describe('redaction', () => {
@@ -51,6 +52,50 @@ describe('redaction', () => {
       const { redacted } = redactText(`see https://example.org/?to=${addresses.join(separator)} now`, { depth: 'structured' });
       assert.doesNotMatch(redacted, /u\d/, separator);
     }
+  });
+
+  it('leaves nothing of a URL around a card or an address, nor of what overlaps in part', () => {
+    const url = 'see https://shop.example.org/quillfeather?card=4111111111111111&mail=zebedee@example.org&name=quillfeather now';
+    const { redacted, entities } = redactText(url, { depth: 'structured' });
+    assert.match(redacted, /^see \[URL_1\].*1111.* now$/);
+    assert.doesNotMatch(redacted, /quillfeather|zebedee|shop|4111/);
+    assert.ok(entities.some(({ type }) => type === 'CREDIT_CARD'));
+    assert.equal(redactText('Jane Roe jane.roe@example.org').redacted, '[PERSON_1] xxxx.xxx@xxxxxxx.xxx');
+    const own = readPatterns(JSON.stringify({ patterns: [{ name: 'FILE_NUMBER', pattern: 'file-[a-z]+ [0-9]{3}' }] }));
+    assert.equal(redactText('file-abc 212-555-0123, then', { depth: 'structured', own }).redacted.includes('0123'), false);
+  });
+
+  it('covers every place that any finding covers, whatever wins', () => {
+    const piece = fc.constantFrom(
+      'https://',
+      'www.',
+      'a@b.org',
+      '4111 1111 1111 1111',
+      '+49 30 901820',
+      '2024-01-31',
+      '192.0.2.17',
+      '/',
+      '?',
+      ' ',
+      '&x=',
+      'DE89370400440532013000',
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
+        const text = pieces.join('');
+        const { entities, left } = findPersonal(text, { depth: 'structured' });
+        const all = [...entities, ...left].toSorted((a, b) => a.start - b.start);
+        for (const [place, { start }] of all.entries()) assert.ok(start >= (all[place - 1]?.end ?? 0));
+        for (const type of new Set(all.map((each) => each.type)))
+          for (const alone of detectText(text, { depth: 'structured', types: [type] }).filter(({ score }) => score > 0.5))
+            for (let at = alone.start; at < alone.end; at += 1)
+              if (/[\p{L}\p{N}]/u.test(text[at] ?? ''))
+                assert.ok(
+                  all.some(({ start, end }) => start <= at && at < end),
+                  `${text} at ${at}: ${alone.type}`,
+                );
+      }),
+    );
   });
 
   it('leaves nothing of a private key, with headers or without', () => {

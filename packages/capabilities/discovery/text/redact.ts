@@ -1,5 +1,5 @@
 import { fold } from '../kinds/fold.ts';
-import { detectText, type DetectOptions } from './detect.ts';
+import { findPersonal, type DetectOptions } from './detect.ts';
 import type { Entity } from './model.ts';
 
 /** Names are remembered up to here; later new ones share one mark, so that memory stays what it is. */
@@ -83,6 +83,6 @@ export function redactText(
   options: DetectOptions & { readonly redactor?: Redactor } = {},
 ): { readonly redacted: string; readonly entities: readonly Entity[] } {
   const { redactor = new Redactor(), ...detect } = options;
-  const entities = detectText(text, detect);
-  return { redacted: redactor.redact(text, entities), entities };
+  const { entities, left } = findPersonal(text, detect);
+  return { redacted: redactor.redact(text, [...entities, ...left]), entities };
 }

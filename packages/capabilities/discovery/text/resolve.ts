@@ -1,25 +1,32 @@
 import type { Found } from './model.ts';
 
+export type Resolved = {
+  readonly kept: readonly Found[];
+  /** What findings that lost cover beyond those that won: whoever takes out what is personal takes these out as well. */
+  readonly left: readonly Found[];
+};
+
 /** Of findings that overlap one stays: validated over specific over longer. In order of the text. */
-export function resolveOverlaps(found: readonly Found[]): readonly Found[] {
+export function resolveOverlaps(found: readonly Found[]): Resolved {
   const sorted = [...found].sort((a, b) => a.start - b.start || b.end - a.end);
   const kept: Found[] = [];
+  const left: Found[] = [];
   let cluster: Found[] = [];
   let reach = -1;
   for (const item of sorted) {
     if (item.start >= reach && cluster.length > 0) {
-      keepBest(cluster, kept);
+      keepBest(cluster, { kept, left });
       cluster = [];
     }
     cluster.push(item);
     reach = Math.max(reach, item.end);
   }
-  keepBest(cluster, kept);
-  return kept;
+  keepBest(cluster, { kept, left });
+  return { kept, left };
 }
 
 /** Takes time in proportion to the knot's length and findings, however many there are: each place of the text is taken once. */
-function keepBest(cluster: readonly Found[], kept: Found[]): void {
+function keepBest(cluster: readonly Found[], { kept, left }: { readonly kept: Found[]; readonly left: Found[] }): void {
   if (cluster.length < 2) {
     kept.push(...cluster);
     return;
@@ -37,6 +44,17 @@ function keepBest(cluster: readonly Found[], kept: Found[]): void {
     taken.fill(1, start, end);
   }
   for (const item of mine.sort((a, b) => a.start - b.start)) kept.push(item);
+  let reach = from;
+  // In order of their starts, as the cluster is: each place is looked at once.
+  for (const item of cluster) {
+    for (let at = Math.max(reach, item.start); at < item.end; at += 1) {
+      if (taken[at - from] === 1) continue;
+      const start = at;
+      while (at < item.end && taken[at - from] === 0) at += 1;
+      left.push({ ...item, start, end: at });
+    }
+    reach = Math.max(reach, item.end);
+  }
 }
 
 /** How many places before each one are taken. */

@@ -53,7 +53,7 @@ async function terminal(t: Ending, bench: Workbench, map: string) {
       progress: () => ({ update: () => undefined, end: () => undefined }),
     } as unknown as CommandContext;
     const { result } = await command.run(context, input as never);
-    return { result: JSON.parse(JSON.stringify(result)), text: command.render(result as never, INK) };
+    return { result: JSON.parse(JSON.stringify(result)), text: command.render(result as never, INK, {} as never) };
   };
 
   return { run, asked, said, mapFile, folder };

@@ -12,7 +12,7 @@ import { build } from './build.ts';
 import { digestForm } from './digest-forms.ts';
 import type { ImportContext } from './import-context.ts';
 import { Phases } from './phases.ts';
-import { openRows, prepare, rejectedSummary, type Preparation } from './prepare.ts';
+import { openRows, prepare, readLoadable, rejectedSummary, type Preparation } from './prepare.ts';
 import { askDigests, countTables, proofProblems, proveTables, type Pair, type Proof } from './prove-tables.ts';
 import { publish, refuseOccupied } from './publish.ts';
 import { newResult, withBuilt, withPreparation, withProof } from './result.ts';
@@ -47,6 +47,11 @@ export async function importSqlite(context: ImportContext, options: ImportOption
     });
   };
   return await withSource(options.file, work, onOpen);
+}
+
+/** Whether the file can be imported at all, before any database is touched. Throws the refusals of a file that is no usable database. */
+export async function checkSource(file: string): Promise<void> {
+  await withSource(file, async ({ snapshot }) => void readLoadable(snapshot));
 }
 
 /** What an import would do, and in `problems` what it would be refused for. Reads only; neither database is written. */

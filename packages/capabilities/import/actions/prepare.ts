@@ -50,13 +50,22 @@ export type PrepareOptions = {
   readonly scan: (readings: readonly TableReading[]) => Promise<ReadonlyMap<string, TableFacts>>;
 };
 
+/** The schema of the file and its tables with rows of their own. Throws `import-source-no-tables`. */
+export function readLoadable(snapshot: SourceSnapshot): {
+  readonly schema: SourceSchema;
+  readonly loadable: readonly SourceTable[];
+} {
+  const schema = withoutOurs(readSourceSchema(snapshot.sqlite));
+  const loadable = schema.tables.filter((table) => table.loadable);
+  if (loadable.length === 0) throw new SafekeepError('import-source-no-tables', { file: snapshot.file });
+  return { schema, loadable };
+}
+
 export async function prepare(
   snapshot: SourceSnapshot,
   { options, buildSchema, serverVersion, scan }: PrepareOptions,
 ): Promise<Preparation> {
-  const schema = withoutOurs(readSourceSchema(snapshot.sqlite));
-  const loadable = schema.tables.filter((table) => table.loadable);
-  if (loadable.length === 0) throw new SafekeepError('import-source-no-tables', { file: snapshot.file });
+  const { schema, loadable } = readLoadable(snapshot);
   const requested = parseRequestedTypes(options.types, schema);
   const readings = loadable.map((table) => tableReading(snapshot.sqlite, table, loadedColumns(table)));
   const facts = await scan(readings);

@@ -45,7 +45,10 @@ export type QuarantinedRow = {
   readonly record: Uint8Array;
 };
 
-/** Runs `action` in one transaction that row security binds to the tenant. */
+/**
+ * Runs `action` in one transaction that row security binds to the tenant. Without a rollback, unlike the one of all others: on a
+ * connection whose COPY was cut off a rollback would wait for ever, so whoever lent the connection throws it away.
+ */
 export async function inTenant<Result>(client: pg.ClientBase, tenant: string, action: () => Promise<Result>): Promise<Result> {
   await client.query('BEGIN');
   await client.query("SELECT set_config('safekeep.tenant', $1, true)", [tenant]);

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { appendFile, chmod, mkdir, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import fc from 'fast-check';
 import { isSafekeepError, newId, type ErrorCode } from '@safekeep/core';
+import { smallDisks } from '@safekeep/postgres/testing';
 import { segmentPath } from '../files/segments.ts';
 import { openWriterLock } from '../files/writer-lock.ts';
 import { newLedgerKey } from '../rules/mark.ts';
@@ -298,22 +298,12 @@ test('a writer that waits too long for another is told so, and goes on when that
   await ledger.append(intent());
 });
 
-async function mounted(t: TestContext, folder: string, options: string): Promise<string | undefined> {
+test('on a full disk the append fails, nothing of it remains, and after that it goes on', async (t) => {
+  const { mount, remount } = smallDisks(t);
+  const { open, folder, verify } = await workbench(t);
   const small = join(folder, 'small');
   await mkdir(small);
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', small], { stdio: 'ignore' });
-  } catch {
-    t.skip('this user may not mount a small disk');
-    return undefined;
-  }
-  return small;
-}
-
-test('on a full disk the append fails, nothing of it remains, and after that it goes on', async (t) => {
-  const { open, folder, verify } = await workbench(t);
-  const small = await mounted(t, folder, 'size=64k');
-  if (small === undefined) return;
+  if (!mount(small, '64k')) return;
   const directory = join(small, 'ledger');
   const ledger = await open({ directory });
   try {
@@ -328,18 +318,17 @@ test('on a full disk the append fails, nothing of it remains, and after that it 
     const { ok, entries: count, torn } = await verify({ directory });
     assert.deepEqual([ok, count, torn], [true, acknowledged, false]);
     await assert.rejects(ledger.appendAll(Array.from({ length: 50 }, () => intent())), refused('ledger-disk-full'));
-    execFileSync('mount', ['-o', 'remount,size=1m', small]);
+    remount(small, 'size=1m');
     await ledger.append(intent());
     assert.deepEqual((await verify({ directory })).entries, acknowledged + 1);
     // A file system with a file open for writing cannot become read-only.
     ledger.close();
-    execFileSync('mount', ['-o', 'remount,ro', small]);
+    remount(small, 'ro');
     await assert.rejects(open({ directory }), refused('ledger-unwritable'));
     await assert.rejects(open({ directory: join(small, 'another') }), refused('ledger-unwritable'));
     assert.equal((await verify({ directory })).ok, true, 'a ledger that cannot be written can be verified');
   } finally {
     ledger.close();
-    execFileSync('umount', [small]);
   }
 });
 

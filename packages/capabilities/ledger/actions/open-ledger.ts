@@ -20,9 +20,12 @@ import type {
   OperationId,
   Place,
   Receipt,
+  Seen,
+  Verification,
 } from '../model.ts';
-import { writeLine } from '../rules/line.ts';
+import { isTagged, writeLine } from '../rules/line.ts';
 import { keyCheckOf, markOf, type LedgerKey, type Marked } from '../rules/mark.ts';
+import { verifyLedger } from './verify-ledger.ts';
 import { hasEnded, openIntents, readLedger, type NumberedEntry } from './read-ledger.ts';
 
 export type LedgerPlace = {
@@ -59,7 +62,10 @@ export type Ledger = {
   readonly appendAll: (entries: readonly NewEntry[]) => Promise<readonly Receipt[]>;
   /** The keyed hash of a row that is destroyed, for `marks`. */
   readonly mark: (marked: Marked) => string;
+  /** Throws `ledger-broken` at a line that was changed, or written by somebody who does not have the key. */
   readonly read: () => AsyncGenerator<NumberedEntry>;
+  /** Holds all of it against every witness: chain, key, signatures, copy, and what the database has seen. */
+  readonly verify: (seen: Seen) => Promise<Verification>;
   readonly openIntents: () => Promise<readonly Intent[]>;
   /**
    * Notes how an operation ended, once: false where somebody has noted it already, such as a recovery that found it between
@@ -123,7 +129,7 @@ async function begin({ directory, keyFile, signer, clock }: LedgerOptions): Prom
     keyCheck,
     verifierKey: signer.verifierKey,
   } as const;
-  return { key, tail: await writeLines(directory, tail, [opened]) };
+  return { key, tail: await writeLines(directory, { tail, key }, [opened]) };
 }
 
 function ledgerOf(options: LedgerOptions, lock: WriterLock, found: Found): Ledger {
@@ -139,7 +145,7 @@ function ledgerOf(options: LedgerOptions, lock: WriterLock, found: Found): Ledge
     tail = await makeRoom(options, key, { tail, entries: dated });
     const place: Place = { segment: tail.segment, atBytes: tail.sizeBytes };
     const heads: Head[] = [];
-    tail = await writeLines(directory, tail, dated, (head) => heads.push(head));
+    tail = await writeLines(directory, { tail, key }, dated, (head) => heads.push(head));
     last = entries.length === 1 ? { ...place, endBytes: tail.sizeBytes } : undefined;
     const copied = await copyNow(options);
     // There is one head for each entry, and an id was held against the pattern of one when it was written.
@@ -180,7 +186,8 @@ function ledgerOf(options: LedgerOptions, lock: WriterLock, found: Found): Ledge
     append,
     appendAll,
     mark: (marked) => markOf(key, marked),
-    read: () => entriesOf(directory),
+    read: () => entriesOf(directory, key),
+    verify: (seen) => verifyLedger({ ...options, verifierKey: options.signer.verifierKey, key, seen }),
     openIntents: async () => (await openIntents(directory)).map(({ intent }) => intent),
     end,
     recover: (resolve) => recover({ directory, end, resolve }),
@@ -188,8 +195,10 @@ function ledgerOf(options: LedgerOptions, lock: WriterLock, found: Found): Ledge
   };
 }
 
-async function* entriesOf(directory: string): AsyncGenerator<NumberedEntry> {
-  for await (const { entry, sequence } of readLedger(directory)) {
+async function* entriesOf(directory: string, key: LedgerKey): AsyncGenerator<NumberedEntry> {
+  for await (const line of readLedger(directory)) {
+    const { entry, sequence } = line;
+    if (!isTagged(line, key)) throw new SafekeepError('ledger-broken', { reason: `entry ${sequence} was written without its key` });
     if (entry.kind !== 'opened' && entry.kind !== 'checkpoint') yield { entry, sequence };
   }
 }
@@ -224,7 +233,7 @@ async function makeRoom(
   if (tail.sizeBytes === 0 || tail.sizeBytes + bytes <= segmentBytes) return tail;
   const { ledger } = key;
   const signature = signer.signDocument('ledger-checkpoint', { ledger, segment: tail.segment, ...tail.head });
-  const closed = await writeLines(directory, tail, [
+  const closed = await writeLines(directory, { tail, key }, [
     { kind: 'checkpoint', at: clock.now().toISOString(), ledger, segment: tail.segment, signature },
   ]);
   return { segment: tail.segment + 1, sizeBytes: 0, head: closed.head };
@@ -232,7 +241,7 @@ async function makeRoom(
 
 async function writeLines(
   directory: string,
-  tail: Tail,
+  { tail, key }: Found,
   entries: readonly LineContent[],
   onWritten?: (head: Head) => void,
 ): Promise<Tail> {
@@ -240,7 +249,7 @@ async function writeLines(
   const heads: Head[] = [];
   let text = '';
   for (const entry of entries) {
-    const line = writeLine(entry, head);
+    const line = writeLine(entry, { head, key });
     head = line.head;
     heads.push(head);
     text += `${line.text}\n`;

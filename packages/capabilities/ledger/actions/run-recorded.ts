@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import { newId, type Clock } from '@safekeep/core';
+import { newId, SafekeepError, type Clock } from '@safekeep/core';
 import { together, type Database } from '@safekeep/postgres';
-import type { NewIntent, OperationId } from '../model.ts';
-import { beginOperation, commit, insertHead, rollback, wasCommitted } from '../store.ts';
+import type { NewIntent, OperationId, Verification } from '../model.ts';
+import { begin, beginOperation, commit, insertHead, readSeen, rollback, wasCommitted } from '../store.ts';
 import type { Begun, Ledger, Resolution } from './open-ledger.ts';
 
 export type RecordedGround = {
@@ -99,4 +99,21 @@ export async function recoverIntents({
   });
   const idsOf = (kind: 'done' | 'abandoned'): readonly string[] => ended.filter((entry) => entry.kind === kind).map(({ id }) => id);
   return { done: idsOf('done'), abandoned: idsOf('abandoned') };
+}
+
+/**
+ * The ledger of this home after it was held against all of its witnesses, the database among them: before anything is done because of
+ * what it says. Throws `ledger-broken` with the first fault.
+ */
+export async function verifyRecorded({ database, ledger, tenant }: Omit<RecordedGround, 'clock'>): Promise<Verification> {
+  const seen = await database.withClient(async (client) => {
+    await begin(client, tenant);
+    const heads = await readSeen(client, tenant, ledger.id);
+    await rollback(client);
+    return heads;
+  });
+  const verified = await ledger.verify(seen);
+  const [fault] = verified.faults;
+  if (fault !== undefined) throw new SafekeepError('ledger-broken', { reason: `${fault.code}: ${fault.detail}` });
+  return verified;
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createSecretKey } from 'node:crypto';
 import { readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -8,7 +9,7 @@ import { segmentPath } from '../files/segments.ts';
 import type { FaultCode, Receipt, Seen } from '../model.ts';
 import { readLine, writeLine } from '../rules/line.ts';
 import { newLedgerKey, readLedgerKey } from '../rules/mark.ts';
-import { done, fill, intent, workbench, type Workbench } from '../testing/workbench.ts';
+import { done, fill, gather, intent, workbench, type Workbench } from '../testing/workbench.ts';
 import { verifyLedger } from './verify-ledger.ts';
 
 const SEGMENT_BYTES = 3000;
@@ -30,6 +31,8 @@ const lines =
   (text: string): string =>
     `${change(text.trimEnd().split('\n')).join('\n')}\n`;
 
+const STRANGERS_KEY = { ledger: newId<'ledger'>(), key: createSecretKey(Buffer.alloc(32, 7)) };
+
 /** Makes the hashes of a whole ledger right again, as somebody would who may write the files but has no key. */
 async function rechain(bench: Workbench): Promise<void> {
   let head = { sequence: 0, sha256: '0'.repeat(64) };
@@ -39,7 +42,7 @@ async function rechain(bench: Workbench): Promise<void> {
       .trimEnd()
       .split('\n')
       .map((text) => {
-        const line = writeLine(JSON.parse(text).entry, head);
+        const line = writeLine(JSON.parse(text).entry, { head, key: STRANGERS_KEY });
         head = line.head;
         return line.text;
       });
@@ -108,7 +111,17 @@ test('a history that was written anew has no signature of the home', async (t) =
   await bench.edit(1, (text) => text.replace('"public.patients":1', '"public.patients":0'));
   await rechain(bench);
   const found = await codes(bench);
-  assert.ok(found.length > 0 && found.every((code) => code === 'signature-wrong'), found.join());
+  assert.deepEqual([...new Set(found)].toSorted(), ['signature-wrong', 'tag-wrong']);
+});
+
+test('an end that was changed in the newest segment, and chained anew, was written without the key: it is found and not read', async (t) => {
+  const bench = await workbench(t);
+  const ledger = await bench.open();
+  await fill(ledger, 3);
+  await bench.edit(1, (text) => text.replace('"public.patients":1', '"public.patients":0'));
+  await rechain(bench);
+  assert.deepEqual([...new Set(await codes(bench))], ['tag-wrong']);
+  await assert.rejects(gather(ledger.read()), { code: 'ledger-broken' });
 });
 
 test('a history that was written anew with another signing key is not taken for ours', async (t) => {
@@ -200,12 +213,14 @@ test('a line is read as it was written, byte for byte', () => {
     kind: 'intent' as const,
     counts: { 'public."Ünï"': 2 },
   };
-  const { text, head } = writeLine(entry, { sequence: 6, sha256: 'a'.repeat(64) });
+  const { text, head } = writeLine(entry, { head: { sequence: 6, sha256: 'a'.repeat(64) }, key: STRANGERS_KEY });
+  // Made with another program.
+  const tag = 'fd854e6e0e5aecf3f951ab6823f22fbe853d59ff61faf0333b309a63fbfee00d';
   assert.equal(
     text,
-    `{"entry":{"at":"2026-11-21T10:00:00.000Z","counts":{"public.\\"Ünï\\"":2},"id":"01994b0e-7c4a-7000-8000-5f2f6d8b9c10","ids":{},"kind":"intent","marks":[],"operation":"erasure","tenant":"default"},"previous":"${'a'.repeat(64)}","sequence":7,"sha256":"${head.sha256}"}`,
+    `{"entry":{"at":"2026-11-21T10:00:00.000Z","counts":{"public.\\"Ünï\\"":2},"id":"01994b0e-7c4a-7000-8000-5f2f6d8b9c10","ids":{},"kind":"intent","marks":[],"operation":"erasure","tenant":"default"},"previous":"${'a'.repeat(64)}","sequence":7,"sha256":"${head.sha256}","tag":"${tag}"}`,
   );
-  assert.deepEqual(readLine(text), { entry, previous: 'a'.repeat(64), sequence: 7, sha256: head.sha256 });
-  // Made with another program: SHA-256 of the line without its last member.
+  assert.deepEqual(readLine(text), { entry, previous: 'a'.repeat(64), sequence: 7, sha256: head.sha256, tag });
+  // The same: SHA-256 of the line without its last two members.
   assert.equal(head.sha256, '2aafac4533ec690ab2f8d9f009a160f53dd78884bbcb8b6018e94bbd14815601');
 });

@@ -4,7 +4,7 @@ import { compareFiles } from '../files/compare.ts';
 import { listSegments, readLines, type Segment } from '../files/segments.ts';
 import type { Fault, FaultCode, Head, Line, Seen, SeenHead, Verification } from '../model.ts';
 import { followIntents } from '../rules/intents.ts';
-import { BEGINNING, follows, readLine } from '../rules/line.ts';
+import { BEGINNING, follows, isTagged, readLine } from '../rules/line.ts';
 import { keyCheckOf, type LedgerKey } from '../rules/mark.ts';
 
 export type Witnesses = {
@@ -46,8 +46,11 @@ class Walk {
   readonly #witnesses: Witnesses;
   readonly #intents = followIntents();
   readonly #unseen: Map<number, SeenHead>;
+  /** The key, once the first line has shown that it is the one. */
+  #key: LedgerKey | undefined;
   #head: Head = BEGINNING;
   #place: { segment: number; line: number } | null = null;
+  #until: string | null = null;
   #ledger: string | null = null;
   #lines = 0;
   #entries = 0;
@@ -100,14 +103,18 @@ class Walk {
       const { key, verifierKey } = this.#witnesses;
       if (key === undefined || key.ledger !== entry.ledger || keyCheckOf(key) !== entry.keyCheck)
         this.fault('key-wrong', 'the key of this home is not the one of this ledger');
+      else this.#key = key;
       if (entry.verifierKey !== verifierKey) this.fault('signature-wrong', 'it was begun by a home with another signing key');
     } else if (entry.kind === 'checkpoint') {
       this.#checkpoint(entry, segment, before);
     } else {
       this.#entries += 1;
+      this.#until = entry.at;
       const disorder = this.#intents.note(entry);
       if (disorder !== undefined) this.fault('order-wrong', disorder);
     }
+    if (this.#key !== undefined && !isTagged(line, this.#key))
+      this.fault('tag-wrong', 'it was written without the key of the ledger');
   }
 
   #checkpoint(
@@ -143,6 +150,7 @@ class Walk {
       lines: this.#lines,
       entries: this.#entries,
       head: this.#head.sequence === 0 ? null : this.#head,
+      until: this.#until,
       open: this.#intents.open().length,
       torn: this.#torn,
       heads: { state: seen === undefined ? 'skipped' : 'checked', seen: seen?.heads.length ?? 0, others: seen?.otherLedgers ?? 0 },

@@ -42,6 +42,11 @@ export function keyCheckOf({ key, ledger }: LedgerKey): string {
   return hmac(key, ['check', ledger]);
 }
 
+/** Stands at the end of every line, over its hash and with it over all lines before: only who has the key can write one. */
+export function tagOf({ key }: Pick<LedgerKey, 'key'>, sha256: string): string {
+  return hmac(key, ['line', sha256]);
+}
+
 function hmac(key: KeyObject, parts: readonly unknown[]): string {
   return createHmac('sha256', key)
     .update(`safekeep/1 ledger ${canonicalize(parts) ?? ''}`)

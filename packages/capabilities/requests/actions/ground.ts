@@ -1,5 +1,14 @@
 import type pg from 'pg';
-import { indexSchema, SafekeepError, type Clock, type DataMap, type SchemaIndex, type Subject } from '@safekeep/core';
+import {
+  codeOf,
+  indexSchema,
+  isSafekeepError,
+  SafekeepError,
+  type Clock,
+  type DataMap,
+  type SchemaIndex,
+  type Subject,
+} from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
 import { readCatalog, type Catalog, type Database } from '@safekeep/postgres';
 import { parseKey, type Person } from '../../holds/index.ts';
@@ -76,4 +85,16 @@ export function soundGraph({ map, schema }: Pick<Ground, 'map' | 'schema'>, subj
 export async function openTables(client: pg.ClientBase, graph: Graph): Promise<ReadonlySet<string>> {
   const loose = await looseKeys(client);
   return unguardedTables(graph, ({ from, foreignKey }) => loose.has(keyName(from, foreignKey ?? '')));
+}
+
+/**
+ * The code of what stops one person of many: a refusal, or what the database says of their rows. Throws it where it would stop all the others
+ * too: a bug, or no database.
+ */
+export function ownFault(error: unknown): string {
+  if (isSafekeepError(error)) return error.code;
+  const code = codeOf(error);
+  // Five signs are a SQLSTATE. Classes 08 and 57P: the connection is gone.
+  if (code === undefined || !/^[0-9A-Z]{5}$/.test(code) || /^(08|57P)/.test(code)) throw error;
+  return code;
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { access, mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { smallDisks } from '@safekeep/postgres/testing';
 import { DIFFICULT, DIFFICULT_MAP, workbench, type Workbench } from '../testing/workbench.ts';
 import { exportsPart } from './delete-exports.ts';
 import { exportSubject, type ExportGround } from './export-subject.ts';
@@ -24,51 +24,36 @@ function exportGround(bench: Workbench, directory = join(bench.folder, 'exports'
   return { ...bench.ground, directory, key: randomBytes(32) };
 }
 
-/** A disk of its own; undefined where this user may not have one. */
-function smallDisk(t: TestContext, folder: string, size: string): string | undefined {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder], { stdio: 'ignore' });
-  } catch {
-    t.skip('this user may not mount a small disk');
-    return undefined;
-  }
-  return folder;
-}
-
 test('on a full disk an export is refused in clear words, leaves no file, and can be made elsewhere', async (t) => {
+  const { mount } = smallDisks(t);
   const bench = await difficult(t);
   await bench.pool.query(
     `insert into visits (id, patient_id, reason) select n, 42, encode(sha256(n::text::bytea), 'hex') from generate_series(1000, 9000) as n`,
   );
-  const folder = join(bench.folder, 'small');
-  await mkdir(folder);
-  const small = smallDisk(t, folder, '256k');
-  if (small === undefined) return;
-  try {
-    const ground = exportGround(bench, small);
-    const order = parseSubject(bench.ground.map, 'patient:42');
-    for (const format of ['zip', 'json', 'csv'] as const) {
-      await assert.rejects(exportSubject(ground, { ...order, format, window: everything }), { code: 'disk-full' }, format);
-      assert.deepEqual(await readdir(small), [], format);
-      await assert.rejects(exportSubject(ground, { ...order, format, window: everything, out: join(small, 'x') }), {
-        code: 'disk-full',
-      });
-      assert.deepEqual(await readdir(small), [], format);
-    }
-    const kept = await exportSubject(
-      { ...ground, directory: join(bench.folder, 'exports') },
-      { ...order, format: 'json', window: everything },
-    );
-    await assert.rejects(openExport(ground.key, kept.file, join(small, 'open.json')), { code: 'disk-full' });
-    assert.deepEqual(await readdir(small), []);
-    // No connection was left within the transaction of an export that failed.
-    const { rows } = await bench.pool.query(
-      `select count(*)::int as open from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'`,
-    );
-    assert.equal(rows[0].open, 0);
-  } finally {
-    execFileSync('umount', [small]);
+  const small = join(bench.folder, 'small');
+  await mkdir(small);
+  if (!mount(small, '256k')) return;
+  const ground = exportGround(bench, small);
+  const order = parseSubject(bench.ground.map, 'patient:42');
+  for (const format of ['zip', 'json', 'csv'] as const) {
+    await assert.rejects(exportSubject(ground, { ...order, format, window: everything }), { code: 'disk-full' }, format);
+    assert.deepEqual(await readdir(small), [], format);
+    await assert.rejects(exportSubject(ground, { ...order, format, window: everything, out: join(small, 'x') }), {
+      code: 'disk-full',
+    });
+    assert.deepEqual(await readdir(small), [], format);
   }
+  const kept = await exportSubject(
+    { ...ground, directory: join(bench.folder, 'exports') },
+    { ...order, format: 'json', window: everything },
+  );
+  await assert.rejects(openExport(ground.key, kept.file, join(small, 'open.json')), { code: 'disk-full' });
+  assert.deepEqual(await readdir(small), []);
+  // No connection was left within the transaction of an export that failed.
+  const { rows } = await bench.pool.query(
+    `select count(*)::int as open from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'`,
+  );
+  assert.equal(rows[0].open, 0);
 });
 
 test('a deadlock with the application ends with both of them done, or with one told and nothing half erased', async (t) => {

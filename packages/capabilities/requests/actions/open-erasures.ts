@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { isSafekeepError, SafekeepError } from '@safekeep/core';
+import { SafekeepError } from '@safekeep/core';
 import { parseKey } from '../../holds/index.ts';
 import type { Hold } from '../../holds/index.ts';
 import { recoverIntents } from '../../ledger/index.ts';
@@ -9,7 +9,7 @@ import { inTransaction } from '../store/session.ts';
 import { type ExecuteOptions } from './erasing.ts';
 import { executeErasure } from './execute-erasure.ts';
 import { finishErasure } from './finish-erasure.ts';
-import type { ErasureGround, Ground } from './ground.ts';
+import { ownFault, type ErasureGround, type Ground } from './ground.ts';
 import { planErasure } from './plan-erasure.ts';
 
 /** Called in the transaction of a release: what that hold had stopped is due again, or the hold stands as before. */
@@ -45,8 +45,7 @@ export async function runErasures(ground: ErasureGround, options: ExecuteOptions
     try {
       erasures.push(textOf(record, await goOn(ground, record, options)));
     } catch (error) {
-      if (!isSafekeepError(error)) throw error;
-      erasures.push({ ...textOf(record, null), error: error.code });
+      erasures.push({ ...textOf(record, null), error: ownFault(error) });
     }
   }
   return { erasures };

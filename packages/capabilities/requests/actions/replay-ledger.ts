@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { isSafekeepError, type Subject } from '@safekeep/core';
+import type { Subject } from '@safekeep/core';
 import { formatPerson, type Person } from '../../holds/index.ts';
-import type { NewEntry } from '../../ledger/index.ts';
+import { verifyRecorded, type NewEntry } from '../../ledger/index.ts';
 import type { ErasureMode, ReplayText } from '../model.ts';
 import { tenantColumnOf } from '../rules/graph.ts';
 import { isMask } from '../rules/masks.ts';
@@ -12,7 +12,7 @@ import { inTransaction } from '../store/session.ts';
 import { everyPerson } from '../store/people.ts';
 import { decide, personMark } from './decide.ts';
 import { executeErasure } from './execute-erasure.ts';
-import { rowsAtOnce, type ErasureGround } from './ground.ts';
+import { ownFault, rowsAtOnce, type ErasureGround } from './ground.ts';
 import { areMasks } from './masked-people.ts';
 import { marksOf, readSequenceIds, tellingColumns } from './marks.ts';
 import { planErasure } from './plan-erasure.ts';
@@ -40,11 +40,14 @@ type Match = { readonly person: Person; readonly subject: Subject; readonly past
  * together with a value of their own (or the id of their encryption key): whoever was given the same number since, matches
  * nothing. One who was erased in this very database is back where their rows have something else than the masks: a table may
  * have been restored alone. Sequences are moved past every number that was given out before.
+ *
+ * Nobody is erased because of a ledger that does not stand up to its witnesses: throws `ledger-broken`.
  */
 export async function replayLedger(
   ground: ErasureGround,
   options: { readonly plan: boolean; readonly by: string },
 ): Promise<ReplayText> {
+  const { until, heads } = await verifyRecorded(ground);
   const { past, sequences } = await readPast(ground);
   const matches = await findReturned(ground, past);
   const persons: ReplayText['persons'] = [];
@@ -60,7 +63,7 @@ export async function replayLedger(
         advanced.push(name);
     }
   }
-  return { erasures: past.byMark.size, persons, sequences: advanced };
+  return { erasures: past.byMark.size, until, otherLedgers: heads.others, persons, sequences: advanced };
 }
 
 /** Everything of the ledger that was done, whether or not this database knows it. */
@@ -197,16 +200,15 @@ async function replayOne(
   { person, subject, past }: Match,
   { plan, by }: { readonly plan: boolean; readonly by: string },
 ): Promise<ReplayText['persons'][number]> {
-  const made = await planErasure(ground, { person, subject, mode: past.mode }, 'ledger replay');
-  const rows = made.estimate.rows;
-  const text = { subject: formatPerson(person), erasedAt: past.at, operation: past.operation, rows };
-  if (plan) return { ...text, state: 'planned', error: null };
+  const text = { subject: formatPerson(person), erasedAt: past.at, operation: past.operation, rows: 0 };
   try {
+    const made = await planErasure(ground, { person, subject, mode: past.mode }, 'ledger replay');
+    text.rows = made.estimate.rows;
+    if (plan) return { ...text, state: 'planned', error: null };
     const done = await executeErasure({ ...ground, approval: 'any' }, { person, subject }, { hash: made.hash, by });
     await ground.ledger.append(past.entry);
     return { ...text, state: done.state, error: null };
   } catch (error) {
-    if (!isSafekeepError(error)) throw error;
-    return { ...text, state: 'failed', error: error.code };
+    return { ...text, state: 'failed', error: ownFault(error) };
   }
 }

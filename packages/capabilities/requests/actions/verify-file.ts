@@ -47,8 +47,7 @@ async function verifyZip(path: string, vkey: string): Promise<Checked> {
   try {
     zip = await readZip(path);
   } catch (error) {
-    if (codeOf(error)?.startsWith('E') === true && codeOf(error)?.startsWith('ERR_') === false) throw error;
-    return broken(error instanceof Error ? error.message : 'it cannot be read');
+    return broken(reasonOf(error));
   }
   try {
     const byName = new Map(zip.files.map((file) => [file.name, file]));
@@ -69,12 +68,17 @@ async function verifyZip(path: string, vkey: string): Promise<Checked> {
     });
     return { ...checked, ok: faults.length + strangers.length === 0, faults: [...faults, ...strangers] };
   } catch (error) {
-    // What does not unpack was changed.
-    if (error instanceof SafekeepError) throw error;
-    return broken(error instanceof Error ? error.message : 'it cannot be read');
+    return broken(reasonOf(error));
   } finally {
     await zip.close();
   }
+}
+
+/** What a changed or a strange file leads to: reasons of our own, of zlib, places that lead nowhere. Throws what says nothing of it. */
+function reasonOf(error: unknown): string {
+  const isOfSystem = /^E(?!RR_)/.test(codeOf(error) ?? '');
+  if (!(error instanceof Error) || error instanceof TypeError || error instanceof SafekeepError || isOfSystem) throw error;
+  return error.message;
 }
 
 function broken(fault: string): Checked {

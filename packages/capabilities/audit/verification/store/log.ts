@@ -1,4 +1,6 @@
 import type pg from 'pg';
+import type { Checkpoint } from '@safekeep/tlog';
+import type { Lost } from '../lost-checkpoints.ts';
 
 /** A tree of the tenant's log: the newest era, or one before it. */
 export type TreeRow = {
@@ -63,6 +65,32 @@ export async function readTheseTiles(
     `select t.level, t.tile::float8 as tile, t.hashes from rows from (pg_catalog.unnest($3::smallint[]), pg_catalog.unnest($4::bigint[])) as asked (level, tile)
        join safekeep.audit_tiles as t on t.tenant_id = $1 and t.era = $2 and t.level = asked.level and t.tile = asked.tile`,
     [tenant, era, tiles.map(({ level }) => level), tiles.map(({ index }) => index)],
+  );
+  return rows;
+}
+
+/** What each era says of the one before it: it was signed so when this one began. */
+export async function readPrevious(client: pg.ClientBase, tenant: string): Promise<readonly Checkpoint[]> {
+  const { rows } = await client.query<{ origin: string; size: number; root: string }>(
+    `select p.origin, p.size, p.root
+       from safekeep.audit_events as e
+      cross join lateral jsonb_to_record(e.details -> 'previous') as p (origin text, size float8, root text)
+      where e.tenant_id = $1 and e.leaf_index = 0 and e.kind = 'compliance' and e.action = 'era-opened'
+        and p.origin is not null and p.size is not null and p.root is not null`,
+    [tenant],
+  );
+  return rows.map(({ origin, size, root }) => ({ origin, size, root: Buffer.from(root, 'base64') }));
+}
+
+/** What was said of logs that have lost something, as it stands in the log: the mark tells whether it may be believed. */
+export async function readAcknowledged(
+  client: pg.ClientBase,
+  tenant: string,
+): Promise<readonly { readonly reason: string; readonly mark: string; readonly lost: readonly Lost[] }[]> {
+  const { rows } = await client.query<{ reason: string; mark: string; lost: readonly Lost[] }>(
+    `select details ->> 'reason' as reason, details ->> 'mark' as mark, details -> 'lost' as lost from safekeep.audit_events
+      where tenant_id = $1 and kind = 'compliance' and action = 'log-acknowledged' and jsonb_typeof(details -> 'lost') = 'array'`,
+    [tenant],
   );
   return rows;
 }

@@ -1,0 +1,61 @@
+-- needs: 0020
+-- object: function safekeep.known_fields(text)
+--
+-- What a client of the SDK must know of the encrypted fields of a tenant, in one answer on any connection, also in the middle of a
+-- transaction of the application's: the tenant is set for this call, and afterwards it is the one that the application had set.
+-- Only fields whose triggers stand: before, ciphertext that a client wrote would not be taken away by others who write plaintext
+-- only, and would be taken for true. `isMissing`: our triggers stand on a table, and the column is not where its name says.
+-- `ageMs`: how old the answer may be, where the transaction goes on seeing what it saw first.
+create or replace function safekeep.known_fields(tenant text) returns jsonb
+  language plpgsql stable
+  set search_path = ''
+  as $$
+declare
+  before text := coalesce(pg_catalog.current_setting('safekeep.tenant', true), '');
+  known jsonb;
+begin
+  perform pg_catalog.set_config('safekeep.tenant', tenant, true);
+  known := pg_catalog.jsonb_build_object(
+    'isTenant', exists (select from safekeep.tenants as t where t.tenant_id = tenant),
+    'ageMs', case when pg_catalog.current_setting('transaction_isolation') = 'read committed' then 0
+                  else (extract(epoch from pg_catalog.clock_timestamp() - pg_catalog.transaction_timestamp()) * 1000)::double precision end,
+    'fields', coalesce((
+      select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+               'id', f.field_id, 'schema', f.table_schema, 'table', f.table_name, 'column', f.column_name, 'encrypted', f.encrypted_column,
+               'valueType', f.value_type, 'lengthLimit', f.length_limit, 'isCard', f.is_card, 'mode', f.mode, 'phase', f.phase,
+               'direction', f.direction, 'keyScope', f.key_scope, 'isMissing', o.relation is null,
+               'tableOid', o.relation::bigint, 'columnNumber', o.plain, 'encryptedNumber', o.sealed,
+               'typeOid', o.type_oid::bigint, 'typeName', o.type_name, 'typeModifier', o.modifier,
+               'indexes', coalesce((
+                 select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+                          'kind', i.kind, 'column', i.column_name, 'bits', i.bits, 'version', i.version, 'state', i.state,
+                          'number', n.attnum, 'parts', coalesce(pg_catalog.to_jsonb(i.parts), '[]')) order by i.kind, i.version)
+                   from safekeep.field_indexes as i
+                   join pg_catalog.pg_attribute as n on n.attrelid = o.relation and n.attname = i.column_name and not n.attisdropped
+                  where i.tenant_id = f.tenant_id and i.field_id = f.field_id), '[]')))
+        from safekeep.fields as f
+        left join lateral (
+          -- A domain is what it stands for, as results name it.
+          with recursive named as (
+            select c.oid as relation, p.attnum as plain, e.attnum as sealed, p.atttypid as type_oid, p.atttypmod as modifier
+              from pg_catalog.pg_namespace as s
+              join pg_catalog.pg_class as c on c.relnamespace = s.oid and c.relname = f.table_name
+              join pg_catalog.pg_attribute as p on p.attrelid = c.oid and p.attname = f.column_name and not p.attisdropped
+              join pg_catalog.pg_attribute as e on e.attrelid = c.oid and e.attname = f.encrypted_column and not e.attisdropped
+             where s.nspname = f.table_schema
+            union all
+            select named.relation, named.plain, named.sealed, t.typbasetype, case when named.modifier = -1 then t.typtypmod else named.modifier end
+              from named join pg_catalog.pg_type as t on t.oid = named.type_oid and t.typtype = 'd'
+          )
+          select named.*, t.typname as type_name
+            from named join pg_catalog.pg_type as t on t.oid = named.type_oid and t.typtype <> 'd'
+        ) as o on true
+       where f.tenant_id = tenant and f.phase not in ('planned', 'added')
+         and (o.relation is not null or exists (
+               select from pg_catalog.pg_trigger as g
+                where not g.tgisinternal and position(pg_catalog.convert_to(f.field_id::text, 'UTF8') in g.tgargs) > 0))
+    ), '[]'));
+  perform pg_catalog.set_config('safekeep.tenant', before, true);
+  return known;
+end
+$$;
