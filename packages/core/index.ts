@@ -23,7 +23,7 @@ export type { GdprClass, HipaaIdentifier, PciClass } from './datamap/categories/
 export { categories, categoryOf, isPersonal, isWithin, suggestCategory, type Category } from './datamap/categories/taxonomy.ts';
 export { checkMap, checkMapAlone } from './datamap/check.ts';
 export { eraseRefusal, erasureValues, HASH_LENGTH, lengthOf, replaceRefusal, type ErasureValue } from './datamap/check/erase.ts';
-export { filesPathFault } from './datamap/check/outside.ts';
+export { outsideFault } from './datamap/check/outside.ts';
 export { candidatePaths, type CandidatePath } from './datamap/check/people.ts';
 export { holdsPersonalData, isAboutPeople, isPersonalColumn, purposesOf, subjectsOfTable } from './datamap/check/questions.ts';
 export { encryptedName, indexName, isCompanion } from './datamap/companions.ts';

@@ -390,6 +390,7 @@ async function withLedger<Result>(
         signer: await context.signer(),
         certificateDirectory: join(context.home, 'certificates'),
         approval: context.configuration.erasureApproval,
+        outsideTimeoutMs: context.configuration.outsideTimeoutMs,
       });
     } finally {
       ledger.close();

@@ -191,6 +191,15 @@ export const Settings = Type.Object({
       description: 'Who may approve an erasure: anybody, or only somebody else than the one who planned it.',
     }),
   ),
+  outsideTimeoutMs: Type.Integer(
+    setting({
+      env: 'SAFEKEEP_OUTSIDE_TIMEOUT_MS',
+      default: 60_000,
+      minimum: 100,
+      maximum: 3_600_000,
+      description: 'How long a place outside of the database may take to erase one person before it is asked again later.',
+    }),
+  ),
   runtimeDirectory: Type.String(
     setting({
       env: 'SAFEKEEP_RUNTIME_DIRECTORY',

@@ -64,8 +64,8 @@ export const problemCatalogue = {
     mend: 'Write one of the paths that stand under of.',
   },
   'outside-path': {
-    means: 'A place of files outside of the database is to be erased, and its path does not lead to the files of one person.',
-    mend: 'Write an absolute path with {key} where the key of the person stands.',
+    means: 'A place outside of the database is to be erased, and its path or address does not lead safely to one person.',
+    mend: 'Files: an absolute path with {key}. A webhook: https, with {key} in the path or behind it, and no password. A command: a program, then {key}.',
   },
   'tenant-missing': {
     means: 'A table about people has no tenant: its rows could not be kept apart from those of others.',

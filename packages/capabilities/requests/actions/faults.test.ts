@@ -273,6 +273,7 @@ test('a place outside that is down is told until it answers; until then the cert
     erasure: done.erasure,
     place: 'crm',
     subject: { type: 'patient', key: ['42'] },
+    issuedAt: '2026-11-21T10:00:00.000Z',
   });
   const { rows } = await bench.pool.query('select certificate, subject_key from safekeep.erasures');
   assert.equal(rows[0].certificate.document.externalCopies[0].state, 'done');

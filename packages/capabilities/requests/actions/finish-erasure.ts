@@ -9,13 +9,13 @@ import { PERSON } from '../rules/graph.ts';
 import { waitForWriters } from '../store/guards.ts';
 import type { Signed } from '../rules/certificate.ts';
 import { updateErasure, type ErasureRecord, type ErasureState } from '../store/records.ts';
-import { deadRows } from '../store/residue.ts';
 import { inTransaction } from '../store/session.ts';
 import { followPaths, type Reach } from '../store/traverse.ts';
 import { tellOutside } from './outside.ts';
 import { openTables, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
-import { freshenStatistics } from './statistics.ts';
+import { residueOf } from './residue.ts';
+import { freshenStatistics, writtenBy } from './statistics.ts';
 
 export type FinishOptions = { readonly vacuum?: boolean };
 
@@ -39,21 +39,23 @@ export async function finishErasure(
     throw new SafekeepError('subject-type-unknown', { type: record.type, known: [...ground.map.subjects.keys()].join(', ') });
   const scope = scopeOf(tenant, record, person);
   const { participants } = ground.ports;
-  const tables = [...draft.document.tables.map(({ table }) => table), ...participants.flatMap(({ tables: own = [] }) => own)];
+  const others = participants.flatMap(({ tables = [] }) => tables);
+  const written = writtenBy(ground, { counts: draft.document.tables, others });
   for (const participant of participants) await database.withClient(async (client) => await participant.after(client, scope));
   const found = await inTransaction(database, { tenant }, async (client) => [
     ...(await newRows(client, ground, { person, subject, record })),
     ...(await recheckParts(client, ground, scope)),
   ]);
-  await freshenStatistics(ground, { counts: draft.document.tables, others: tables }, options);
+  const refused = await freshenStatistics(ground, written, options);
   const externalCopies = await tellOutside(ground, { record, person, copies: draft.document.externalCopies });
-  const dead = await inTransaction(database, { tenant }, (client) => deadRows(client, tables));
+  const { vacuum = false } = options;
+  const left = await residueOf(ground, { written, refused, vacuum, document: draft.document });
   const state = stateOf(record, found, externalCopies);
   const document: CertificateBody = {
     ...draft.document,
     issuedAt: ground.clock.now().toISOString(),
     externalCopies,
-    residue: [...found, ...dead],
+    residue: [...found, ...left],
     supersedes: draft.signature === undefined ? null : draft.document.issuedAt,
   };
   if (state === 'unfulfilled') return await endUnfulfilled(ground, record, { document, found });

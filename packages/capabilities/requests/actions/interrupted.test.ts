@@ -139,7 +139,7 @@ test("files of a person outside are removed, nobody else's are, and a path that 
   );
   assert.match(
     done.externalCopies.find(({ place }) => place === 'all')?.note ?? '',
-    /no \{key\}.*correct the map, or remove the files by hand/,
+    /no \{key\}.*correct the map, or remove it by hand/,
   );
   assert.match(done.externalCopies.find(({ place }) => place === 'relative')?.note ?? '', /not absolute/);
   assert.deepEqual((await readdir(files)).toSorted(), ['43', '44']);
@@ -169,7 +169,7 @@ test('the key of a person cannot lead out of the folder of files', async (t) => 
   for (const person of ['person:../43', 'person:..']) {
     const { state, externalCopies } = await bench.erase(person, 'anonymise', ground);
     assert.deepEqual([state, externalCopies[0]?.state], ['done', 'by-hand'], person);
-    assert.match(externalCopies[0]?.note ?? '', /could lead to other files/);
+    assert.match(externalCopies[0]?.note ?? '', /could lead elsewhere/);
   }
   for (const folder of [join(files, '43'), join(files, 'of', '43')]) await access(folder);
 });

@@ -1,15 +1,17 @@
 import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { codeOf, filesPathFault, type OutsidePlace } from '@safekeep/core';
+import canonicalize from 'canonicalize';
+import { codeOf, outsideFault, type OutsidePlace } from '@safekeep/core';
+import type { Signer } from '@safekeep/crypto';
 import { formatKey, type Person } from '../../holds/index.ts';
 import type { ExternalCopy } from '../model.ts';
 import { noteCall, readCalls, type ErasureRecord } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import type { ErasureGround } from './ground.ts';
 
-/** One answer from outside may take so long; a place that is down is asked again later. */
-const CALL_TIMEOUT_MS = 10_000;
+/** One answer from outside may take so long unless said otherwise; a place that is down is asked again later. */
+const CALL_TIMEOUT_MS = 60_000;
 const OUTPUT_BYTES_AT_MOST = 64 * 1024;
 
 /**
@@ -20,7 +22,7 @@ export async function tellOutside(
   ground: ErasureGround,
   { record, person, copies }: { readonly record: ErasureRecord; readonly person: Person; readonly copies: readonly ExternalCopy[] },
 ): Promise<readonly ExternalCopy[]> {
-  const { database, tenant, map, clock } = ground;
+  const { database, tenant, map, clock, signer, outsideTimeoutMs = CALL_TIMEOUT_MS } = ground;
   const calls = await inTransaction(database, { tenant }, (client) => readCalls(client, tenant, record.id));
   const states = new Map(calls.map(({ place, state, lastError }) => [place, { state, error: lastError }]));
   for (const call of calls.filter(({ state }) => state === 'pending')) {
@@ -28,7 +30,7 @@ export async function tellOutside(
     const { state, error } =
       place === undefined
         ? { state: 'pending' as const, error: 'gone from the map' }
-        : await tellOne(place, { erasure: record.id, person });
+        : await tellOne(place, { erasure: record.id, person, at: clock.now(), signer, timeoutMs: outsideTimeoutMs });
     states.set(call.place, { state, error });
     await inTransaction(database, { tenant }, (client) =>
       noteCall(client, tenant, { erasure: record.id, place: call.place, state, error, at: clock.now() }),
@@ -47,13 +49,18 @@ export async function tellOutside(
   });
 }
 
-type Told = { readonly erasure: string; readonly person: Person };
+type Told = {
+  readonly erasure: string;
+  readonly person: Person;
+  readonly at: Date;
+  readonly signer: Signer;
+  readonly timeoutMs: number;
+};
 
 type Answer = { readonly state: 'done' | 'pending' | 'by-hand'; readonly error: string | null };
 
 async function tellOne(place: OutsidePlace, told: Told): Promise<Answer> {
-  if (place.kind === 's3') return { state: 'by-hand', error: 'Safekeep does not delete there by itself yet' };
-  const fault = place.kind === 'files' ? filesFault(place, told.person) : null;
+  const fault = byHandReason(place, told.person);
   // Trying again changes nothing: somebody has to do it.
   if (fault !== null) return { state: 'by-hand', error: fault };
   const error = await reach(place, told);
@@ -66,15 +73,34 @@ async function reach(place: OutsidePlace, told: Told): Promise<string | null> {
   return place.kind === 'command' ? await runCommand(place, told) : await removeFiles(place, told);
 }
 
-async function postErasure({ at, name }: OutsidePlace, { erasure, person }: Told): Promise<string | null> {
+/**
+ * The body is canonical JSON (RFC 8785) and signed by the home as an `erasure-notice`, so that whoever is told can tell who orders a deletion;
+ * docs/guides/erase-a-person.md says how to check it.
+ */
+async function postErasure(
+  { at, name }: OutsidePlace,
+  { erasure, person, at: now, signer, timeoutMs }: Told,
+): Promise<string | null> {
+  const notice = {
+    event: 'subject-erased',
+    erasure,
+    place: name,
+    subject: { type: person.type, key: person.key },
+    issuedAt: now.toISOString(),
+  };
+  const { keyName, keyId, signature } = signer.signDocument('erasure-notice', notice);
   try {
     const response = await fetch(filled(at, person, encodeURIComponent), {
       method: 'POST',
       // The same erasure may be told twice: whoever is told must not mind.
-      headers: { 'content-type': 'application/json', 'idempotency-key': `${erasure}/${name}` },
-      body: JSON.stringify({ event: 'subject-erased', erasure, place: name, subject: { type: person.type, key: person.key } }),
+      headers: {
+        'content-type': 'application/json',
+        'idempotency-key': `${erasure}/${name}`,
+        'safekeep-signature': `${keyName}+${keyId} ${signature}`,
+      },
+      body: canonicalize(notice) ?? '',
       redirect: 'error',
-      signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
     });
     await response.body?.cancel();
     return response.ok ? null : `HTTP ${response.status}`;
@@ -84,14 +110,14 @@ async function postErasure({ at, name }: OutsidePlace, { erasure, person }: Told
 }
 
 /** Without a shell: what stands in the map are a program and its arguments, parted by blanks. */
-async function runCommand({ at }: OutsidePlace, { erasure, person }: Told): Promise<string | null> {
+async function runCommand({ at }: OutsidePlace, { erasure, person, timeoutMs }: Told): Promise<string | null> {
   const [program, ...args] = at.split(/\s+/).filter((word) => word !== '');
   if (program === undefined) return 'no program';
   try {
     await promisify(execFile)(
       program,
       args.map((word) => filled(word, person, (text) => text)),
-      { timeout: CALL_TIMEOUT_MS, maxBuffer: OUTPUT_BYTES_AT_MOST, env: { PATH: process.env['PATH'], SAFEKEEP_ERASURE: erasure } },
+      { timeout: timeoutMs, maxBuffer: OUTPUT_BYTES_AT_MOST, env: { PATH: process.env['PATH'], SAFEKEEP_ERASURE: erasure } },
     );
     return null;
   } catch (error) {
@@ -100,15 +126,25 @@ async function runCommand({ at }: OutsidePlace, { erasure, person }: Told): Prom
 }
 
 /**
- * Why the files of a person are not removed by Safekeep, with what to do; null where they are. Only an absolute path with the key in it,
- * and a key that cannot lead elsewhere.
+ * Why Safekeep does not tell a place of a person by itself, with what to do; null where it does. The map is looked at, and the key of the
+ * person, which somebody else may have chosen: it must lead to nobody else's data, to no other address and be no option of a program.
  */
-export function filesFault({ at }: Pick<OutsidePlace, 'at'>, person: Person): string | null {
-  const fault = filesPathFault(at);
-  if (fault !== null) return `not removed, because ${fault}: correct the map, or remove the files by hand`;
-  const isSafe = person.key.every((part) => /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/.test(part));
-  return isSafe ? null : 'not removed, because the key of the person could lead to other files: remove them by hand';
+export function byHandReason(place: OutsidePlace, person: Person): string | null {
+  if (place.kind === 's3') return 'Safekeep does not delete there by itself yet';
+  const fault = outsideFault(place);
+  if (fault !== null) return `not told, because ${fault}: correct the map, or remove it by hand`;
+  const safe = SAFE_KEY[place.kind];
+  const isSafe = person.key.every((part) => safe.test(part));
+  return isSafe ? null : 'not told, because the key of the person could lead elsewhere: remove it by hand';
 }
+
+const SAFE_KEY = {
+  files: /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/,
+  // No option, and no part of a path that leads out of it.
+  command: /^(?!-)(?!\.{1,2}$)[^/\\\0]+$/,
+  // Everything but the two that an address drops is escaped.
+  webhook: /^(?!\.{1,2}$)[^]+$/,
+} as const;
 
 async function removeFiles({ at }: OutsidePlace, { person }: Told): Promise<string | null> {
   try {

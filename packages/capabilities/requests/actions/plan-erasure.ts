@@ -13,6 +13,7 @@ import type {
   PlanLine,
   RowKey,
 } from '../model.ts';
+import { staleViews } from '../rules/stale-views.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
 import { countsByTable, keptLines, planHash, planLine } from '../rules/plan.ts';
 import { storePlan } from '../store/records.ts';
@@ -22,7 +23,7 @@ import { serverCopies } from '../store/residue.ts';
 import { Appeared, carryOut, Changed, keysOf, NotKept, Refused, WroteElsewhere } from './carry-out.ts';
 import { decide, type Decision } from './decide.ts';
 import { openTables, rowsAtOnce, type ErasureGround } from './ground.ts';
-import { filesFault } from './outside.ts';
+import { byHandReason } from './outside.ts';
 import { rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
 
 /** Persons of up to so many rows are erased once and taken back, to hear what the database refuses. */
@@ -235,10 +236,9 @@ function heldCopy(copy: ExternalCopy): ExternalCopy {
 }
 
 function plannedState(place: OutsidePlace, person: Person): Pick<ExternalCopy, 'state' | 'note'> {
-  const { kind, erase, note } = place;
+  const { erase, note } = place;
   if (!erase) return { state: 'not-erased', note: note ?? 'the map does not have it erased' };
-  if (kind === 's3') return { state: 'by-hand', note: note ?? 'Safekeep does not delete there by itself yet' };
-  const fault = kind === 'files' ? filesFault(place, person) : null;
+  const fault = byHandReason(place, person);
   if (fault !== null) return { state: 'by-hand', note: fault };
   return { state: 'will-be-told', note: note ?? 'erased after the commit, tried again until it answers' };
 }
@@ -335,11 +335,9 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
       if (found.tables.some((each) => each.table === name && each.identity.kind === 'place'))
         notes.push(`${name} has no key: its rows are told apart by place, and no hold can name one.`);
     }
-    if (table.kind === 'materialized-view' && (table.view?.reads ?? []).some((read) => touched.has(qualified(read))))
-      notes.push(
-        `The materialized view ${qualified({ schema: table.schema, table: table.name })} keeps the old values until it is refreshed.`,
-      );
   }
+  for (const view of staleViews(ground.catalog, [...touched]))
+    notes.push(`The materialized view ${view} keeps the old values until it is refreshed.`);
   notes.push(...missingIndexes(ground, found));
   for (const table of await openTables(client, found.reach.graph))
     if (touched.has(table))
@@ -347,10 +345,6 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
         `${table} is reached by a path without a foreign key that is checked at once: it is counted again after the commit, when transactions that write there have ended.`,
       );
   return [...notes, ...(await serverCopies(client))];
-}
-
-function qualified({ schema, table }: { readonly schema: string; readonly table: string }): string {
-  return `${schema}.${table}`;
 }
 
 /** A sequential scan of a small table is quicker than an index. */

@@ -1,4 +1,4 @@
-import { codeOf, isCompanion } from '@safekeep/core';
+import { isCompanion } from '@safekeep/core';
 import type { CertificateBody } from '../model.ts';
 import { analyze, joinedStatistics, type Stale } from '../store/residue.ts';
 import { inTransaction } from '../store/session.ts';
@@ -8,41 +8,43 @@ import { policies } from './survey.ts';
 /** ANALYZE reads a sample of a table with one core; servers that people's data lies on have two. */
 const AT_ONCE = 2;
 
-/** Makes the statistics anew in which values of the person may stand. */
+/** Makes the statistics anew in which values of the person may stand; returns those that this login may not make. */
 export async function freshenStatistics(
   ground: ErasureGround,
-  { counts, others }: { readonly counts: CertificateBody['tables']; readonly others: readonly string[] },
+  written: readonly Stale[],
   { vacuum = false }: { readonly vacuum?: boolean },
-): Promise<void> {
+): Promise<readonly Stale[]> {
+  if (written.length === 0) return [];
   const { database, tenant } = ground;
-  const byTable = Map.groupBy(counts, ({ table }) => table);
-  const wanted = [...new Set(others)].flatMap((table) => staleOf(ground, table, byTable.get(table)) ?? []);
-  if (wanted.length === 0) return;
   const joined = await inTransaction(database, { tenant }, (client) =>
     joinedStatistics(
       client,
-      wanted.map(({ table }) => table),
+      written.map(({ table }) => table),
     ),
   );
-  const waiting = wanted.map((stale): Stale => (joined.has(stale.table) ? { ...stale, columns: null } : stale));
+  const waiting = written.map((stale): Stale => (joined.has(stale.table) ? { ...stale, columns: null } : stale));
+  const refused: Stale[] = [];
   const work = async (): Promise<void> => {
     await database.withClient(async (client) => {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        try {
-          await analyze(client, next, { vacuum });
-        } catch (error) {
-          // Only the owner may: where the login is not, the residue report says what is still there.
-          if (codeOf(error) !== '42501') throw error;
-        }
-      }
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
+        if (!(await analyze(client, next, { vacuum }))) refused.push(next);
     });
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, waiting.length) }, work));
+  return refused;
 }
 
-/** Of a table of the map the columns that the erasure wrote; undefined where it wrote none. Of tables of participants all. */
-function staleOf(ground: ErasureGround, table: string, counts: CertificateBody['tables'] | undefined): Stale | undefined {
-  if (counts === undefined) return { table, columns: null };
+/** The tables that the erasure wrote, with the columns; those of participants, which say no more than their names, as a whole. */
+export function writtenBy(
+  ground: ErasureGround,
+  { counts, others }: { readonly counts: CertificateBody['tables']; readonly others: readonly string[] },
+): readonly Stale[] {
+  const own = [...Map.groupBy(counts, ({ table }) => table)].flatMap(([table, each]) => staleOf(ground, table, each) ?? []);
+  return [...own, ...[...new Set(others)].map((table) => ({ table, columns: null }))];
+}
+
+/** Of a table of the map the columns that the erasure wrote, null for all; undefined where it wrote none. */
+function staleOf(ground: ErasureGround, table: string, counts: CertificateBody['tables']): Stale | undefined {
   if (counts.some(({ deleted }) => deleted > 0)) return { table, columns: null };
   const { facts, mapped, whole, own, detach } = policies(ground, table);
   const replaced = mapped?.onErasure?.replace ?? new Map<string, unknown>();

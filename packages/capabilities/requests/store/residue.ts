@@ -1,6 +1,5 @@
 import type pg from 'pg';
-import { parseTableName } from '@safekeep/core';
-import type { Residue } from '../model.ts';
+import { codeOf, parseTableName } from '@safekeep/core';
 import { quote, quoteTable } from './sql.ts';
 
 /** Servers and slots that hold copies of this database, as far as this login may see. */
@@ -24,14 +23,29 @@ export async function serverCopies(client: pg.ClientBase): Promise<readonly stri
 /** A table of which values went, and the columns in which; null for all. */
 export type Stale = { readonly table: string; readonly columns: readonly string[] | null };
 
-/** Statistics with values of a table are made anew: until then old values can be read by SQL in pg_stats. */
+/**
+ * Statistics with values of a table are made anew: until then old values can be read by SQL in pg_stats. False where it was not done:
+ * of a table, or of one of its partitions, that the login may not analyze the server only warns.
+ */
 export async function analyze(
   client: pg.ClientBase,
   { table, columns }: Stale,
   options: { readonly vacuum: boolean },
-): Promise<void> {
+): Promise<boolean> {
   const list = columns === null ? '' : ` (${columns.map((column) => quote(column)).join(', ')})`;
-  await client.query(options.vacuum ? `vacuum (analyze) ${quoteTable(table)}` : `analyze ${quoteTable(table)}${list}`);
+  let isDone = true;
+  // Class 01 is a warning, in whatever language it is told.
+  const note = ({ code }: { readonly code?: string | undefined }): void => void (isDone &&= code?.startsWith('01') !== true);
+  client.on('notice', note);
+  try {
+    await client.query(options.vacuum ? `vacuum (analyze) ${quoteTable(table)}` : `analyze ${quoteTable(table)}${list}`);
+  } catch (error) {
+    if (codeOf(error) !== '42501') throw error;
+    isDone = false;
+  } finally {
+    client.off('notice', note);
+  }
+  return isDone;
 }
 
 /**
@@ -53,25 +67,22 @@ export async function joinedStatistics(client: pg.ClientBase, tables: readonly s
   return new Set(rows.map(({ place }) => tables[place] ?? ''));
 }
 
-/** Old versions of rows that still lie in the heap, by table: gone after VACUUM. */
-export async function deadRows(client: pg.ClientBase, tables: readonly string[]): Promise<readonly Residue[]> {
+/**
+ * Rows that the statistics of the server count as dead, by table, with those of its partitions. Exact after a VACUUM only: an ANALYZE puts the
+ * guess from its sample in their place.
+ */
+export async function deadRows(client: pg.ClientBase, tables: readonly string[]): Promise<ReadonlyMap<string, number>> {
   const refs = tables.map((name) => parseTableName(name));
   const { rows } = await client.query<{ place: number; dead: string }>(
-    `select (asked.place - 1)::integer as place, pg_catalog.pg_stat_get_dead_tuples(c.oid)::text as dead
+    `select (asked.place - 1)::integer as place, sum(pg_catalog.pg_stat_get_dead_tuples(part.oid))::text as dead
        from rows from (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) with ordinality as asked (schema, name, place)
        join pg_catalog.pg_namespace as n on n.nspname = asked.schema
        join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = asked.name
-      where c.relkind = 'r'`,
+      cross join lateral (select c.oid union select tree.relid from pg_catalog.pg_partition_tree(c.oid) as tree) as part (oid)
+      group by asked.place`,
     [refs.map(({ schema }) => schema), refs.map(({ table }) => table)],
   );
-  return rows
-    .filter(({ dead }) => Number(dead) > 0)
-    .map(({ place, dead }) => ({
-      place: tables[place] ?? '',
-      what: 'old versions of rows in heap and indexes, readable by whoever reads the files',
-      count: Number(dead),
-      remedy: 'VACUUM (erase with --vacuum), and wait until WAL and backups have expired.',
-    }));
+  return new Map(rows.map(({ place, dead }) => [tables[place] ?? '', Number(dead)]));
 }
 
 /** The positions of the sequences that number rows of these tables, so that a restore never gives an erased number again. */
