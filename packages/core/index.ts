@@ -13,6 +13,7 @@ export {
   formatTableName,
   parseColumnName,
   parseTableName,
+  shellWord,
   type ColumnRef,
   type TableRef,
 } from './names.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { isSafekeepError } from './errors/error.ts';
-import { formatColumnName, formatName, formatTableName, parseColumnName, parseTableName } from './names.ts';
+import { formatColumnName, formatName, formatTableName, parseColumnName, parseTableName, shellWord } from './names.ts';
 
 // Any name PostgreSQL can hold, with more of what needs care than chance would give.
 const part = fc.oneof(
@@ -79,4 +79,10 @@ test('a column without table, or with a part too many, is refused', () => {
       (error) => isSafekeepError(error, 'name-invalid'),
     );
   }
+});
+
+test('a name that a shell would take apart is told in quotes that keep it whole', () => {
+  assert.equal(shellWord('public.patients.ssn'), 'public.patients.ssn');
+  assert.equal(shellWord('public."Customer"."Email"'), `'public."Customer"."Email"'`);
+  assert.equal(shellWord(`public."d'or"`), `'public."d'\\''or"'`);
 });

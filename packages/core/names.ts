@@ -32,6 +32,11 @@ export function formatName(...parts: readonly string[]): string {
   return parts.map((part) => (PLAIN.test(part) ? part : `"${part.replaceAll('"', '""')}"`)).join('.');
 }
 
+/** A name as it is typed at a shell, which would take double quotes away. */
+export function shellWord(name: string): string {
+  return /^[\w.]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`;
+}
+
 /**
  * Reads a table's name as a person writes it: `public.patients`, or `patients` for one of schema public.
  *

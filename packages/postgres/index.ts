@@ -23,6 +23,7 @@ export {
   type MigrateOptions,
   type MigrationStatus,
 } from './migrations/run.ts';
+export { shippedFunctions } from './migrations/files.ts';
 export { readServerHealth, type ServerHealth } from './connect/health.ts';
 export {
   differences,

@@ -48,7 +48,7 @@ for (const audit of [', actor: require', ''])
     await done('encrypt', 'public.patients.email', '--search', 'exact', '--accept-leak', '--yes');
     const finished = await done('encrypt', 'finish', 'public.patients.email', '--no-wait', '--yes');
     assert.deepEqual([finished.phase, finished.done], ['finished', ROWS]);
-    await done('encrypt', 'rotate', 'public.patients.email', '--yes');
+    await done('encrypt', 'rotate', 'public.patients.email', '--no-wait', '--yes');
     await done('decrypt', 'public.patients.email', '--yes');
     const { rows } = await pool.query(
       `select count(email)::integer as n from patients where email = 'person' || id || '@example.org'`,

@@ -42,8 +42,8 @@ test('a file without any person in it comes over, and is told to have nobody in 
   assert.equal(code, 0, stderr);
   assert.match(said['import'] ?? '', /1 tables, 2 rows moved and proven equal/);
   assert.match(said['scan'] ?? '', /^0 of 3 columns are personal, 0 kind/);
-  assert.match(said['export'] ?? '', /nobody in this database/);
-  assert.match(said['erase'] ?? '', /nobody in this database/);
+  assert.match(said['export'] ?? '', /nobody is exported: the map names no table of people$/);
+  assert.match(said['erase'] ?? '', /nobody is erased: the map names no table of people$/);
 });
 
 test('an empty file, one that is no database and one that is not there are refused, and nothing is imported', async (t) => {
@@ -98,11 +98,13 @@ test('tables without a primary key are scanned, logged and told of, and nobody o
   const { pool, url } = await testDatabase(t);
   await pool.query(`create table patients (id integer, full_name text, email text, ssn text);
     insert into patients select n, 'Person ' || n, 'p' || n || '@example.org', '536-90-' || (1000 + n) from generate_series(1, 80) as n;
+    create table guests (full_name text, email text); insert into guests select 'Guest ' || n, 'g' || n || '@example.org' from generate_series(1, 80) as n;
     create table visits (patient_id integer, note text); insert into visits select n, 'seen' from generate_series(1, 80) as n; analyze`);
   const { demo } = await job(t);
   const { code, stderr, said, error } = await demo('--db', url.reveal());
   assert.equal(code, 0, `${stderr} ${JSON.stringify(error)}`);
-  assert.doesNotMatch(said['erase'] ?? '', /erased in one transaction/);
+  assert.match(said['map'] ?? '', /leads to no person, so that nobody is exported from or erased in them: public\.guests/);
+  assert.doesNotMatch(said['erase'] ?? '', /in one transaction/);
   const { rows } = await pool.query(`select count(*)::integer as n from patients where full_name like 'Person %'`);
   assert.deepEqual(rows, [{ n: 80 }]);
 });

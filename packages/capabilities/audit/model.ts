@@ -22,6 +22,8 @@ export type CapturedColumn = {
   readonly name: string;
   /** As declared, with its schema where it is not PostgreSQL's own: what a text of it is cast to. */
   readonly type: string;
+  /** Declared with a type that PostgreSQL itself brings. Of any other a user may say what a cast or an operator does. */
+  readonly builtIn: boolean;
   readonly form: ColumnForm;
   /** By the map. Sealed under the keys of the people whom the row is about; everything else is readable. */
   readonly personal: boolean;
@@ -200,6 +202,9 @@ export type Partitions = Static<typeof Partitions>;
 export const Attestation = Type.Object({
   ok: Type.Boolean(),
   tables: Type.Integer({ description: 'captured tables that were looked at' }),
+  digest: Type.String({
+    description: 'SHA-256 over their triggers and functions as they stand: another one means that something of them is another',
+  }),
   faults: Type.Array(Type.Object({ code: Type.String(), detail: Type.String() })),
 });
 export type Attestation = Static<typeof Attestation>;

@@ -298,16 +298,20 @@ function replayCommand(openPorts: OpenPorts): Command {
     summary: 'after a restore: erase those again who had been erased since the copy was made',
     input: Type.Object({
       plan: Type.Optional(Type.Boolean({ description: 'only show who it would be; nothing is changed' })),
+      also: Type.Array(Type.String({ minLength: 3 }), {
+        default: [],
+        description: 'type:key of somebody of whom it is ambiguous, and who is to be erased all the same; can be repeated',
+      }),
       by: By,
     }),
     output: ReplayText,
     example: 'safekeep ledger replay --plan',
-    run: async (context, { plan = false, by = userInfo().username }) => {
+    run: async (context, { plan = false, also, by = userInfo().username }) => {
       if (!plan) await context.confirm('Erasing again who was erased before');
-      const result = await withLedger(context, openPorts, (ground) => replayLedger(ground, { plan, by }));
+      const result = await withLedger(context, openPorts, (ground) => replayLedger(ground, { plan, by, also }));
       // A ledger without anybody, beside one that is elsewhere, is not the one to ask.
       const isTheirs = result.until !== null || result.otherLedgers === 0;
-      return { result, ok: isTheirs && result.persons.every(({ error }) => error === null) };
+      return { result, ok: isTheirs && result.persons.every(({ state, error }) => error === null && state !== 'ambiguous') };
     },
     render: replayText,
   });
@@ -321,8 +325,8 @@ function replayText({ until, otherLedgers, persons, sequences }: Frozen<ReplayTe
     ...(otherLedgers === 0 ? [] : [ink.warn(`The database has seen ${otherLedgers} ledger(s) of other homes: replay those too.`)]),
     ...(persons.length === 0 && until !== null ? ['Nobody who was erased is there again.'] : []),
     ...persons.map(
-      ({ subject, erasedAt, rows, state, error }) =>
-        `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${rows} row(s), first erased ${erasedAt}${error === null ? '' : `  ${ink.bad(error)}`}`,
+      ({ subject, erasedAt, rows, state, doubt, error }) =>
+        `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${state === 'ambiguous' ? `${doubt ?? ''} (--also ${subject})` : `${rows} row(s)`}, first erased ${erasedAt}${error === null ? '' : `  ${ink.bad(error)}`}`,
     ),
     ...(sequences.length === 0 ? [] : [`Moved on: ${sequences.join(', ')}.`]),
   ].join('\n');

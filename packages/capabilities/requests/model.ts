@@ -282,7 +282,11 @@ export const ReplayText = Type.Object({
       erasedAt: Type.String(),
       operation: Type.String(),
       rows: Type.Integer(),
-      state: Type.String({ description: 'planned, done, held, failed, …' }),
+      state: Type.String({ description: 'planned, done, held, failed, ambiguous, …' }),
+      doubt: Type.Union([
+        Type.String({ description: 'why it may be somebody else, or somebody who came back by themselves' }),
+        Type.Null(),
+      ]),
       error: Nullable,
     }),
   ),

@@ -104,9 +104,10 @@ function renderReport({ seconds, home, files }: Frozen<Static<typeof Report>>, i
     '  npx safekeep map show          whose data is where, as it was found; datamap.yaml is yours to correct',
     '  npx safekeep status            whether everything that was applied still stands',
     '  npx safekeep audit search      what was changed, by whom, and why',
-    '  npx safekeep keys backup       before anything is lost: without the keys nobody opens what is sealed',
+    '  npx safekeep keys backup --out DIR --shares 3 --threshold 2',
+    '                                 before anything is lost: without the keys nobody opens what is sealed',
     '  npx safekeep unapply           take all of it out again, encrypted columns first',
     '',
-    ink.dim(`Everything of ours lies in ${home}; the database as told above.`),
+    ink.dim(`Keys, log and reports lie in ${home}; the map beside it, and schema safekeep in the database.`),
   ].join('\n');
 }

@@ -6,6 +6,7 @@ import { loadMap } from '@safekeep/capabilities/datamap';
 import { firstPeople, groundOf } from '@safekeep/capabilities/requests';
 import type { Subject } from '@safekeep/core';
 import { count } from '../terminal/progress.ts';
+import { withoutPeople } from './protect.ts';
 import type { MainJob, Step } from './step.ts';
 import { workAtTheDesk } from './practice-desk.ts';
 
@@ -26,26 +27,25 @@ type Exported = { readonly subject: string; readonly rows: number; readonly tabl
 export const answerAccess: Step = {
   name: 'export',
   run: async (job) => {
-    const [, person] = await somePeople(job);
-    if (person === undefined) return 'there is nobody in this database whom the map knows';
-    const out = join(await folder(job, 'exports'), `${fileNameOf(person)}.zip`);
-    const { result } = await job.perform<Exported>('subject export', { subject: person, out });
+    const { inform: person } = await twoPeople(job);
+    if (person === undefined) return `nobody is exported: ${await nobodyToAnswer(job)}`;
+    // Of the made-up practice in clear, to be looked at; somebody real leaves the sealed store only when a person asks for it.
+    const out = job.isSample ? { out: join(await folder(job, 'exports'), `${fileNameOf(person)}.zip`) } : {};
+    const { result } = await job.perform<Exported>('subject export', { subject: person, ...out });
     job.files.set('export', result.file);
-    return `${person}: ${count(result.rows)} row(s) of ${result.tables.length} table(s), signed, in ${result.file}`;
+    const made = `${person}: ${count(result.rows)} row(s) of ${result.tables.length} table(s), signed`;
+    if (job.isSample) return `${made}, in ${result.file}`;
+    return `${made} and sealed; \`npx safekeep subject open-export ${result.file} --out FILE\` gives it out`;
   },
 };
 
 type ErasurePlan = {
   readonly hash: string;
   readonly tables: readonly { readonly rows: number }[];
-  readonly kept: readonly unknown[];
   readonly blocked: readonly unknown[];
+  readonly estimate: { readonly chunks: number };
 };
-type Erased = {
-  readonly certificate: string | null;
-  readonly counts: Readonly<Record<string, number>>;
-  readonly verified: boolean;
-};
+type Erased = { readonly certificate: string | null; readonly counts: Readonly<Record<string, number>> };
 
 export const answerErasure: Step = {
   name: 'erase',
@@ -56,9 +56,8 @@ export const answerErasure: Step = {
       job.files.set('certificate', before.certificate);
       return `${before.erased} was erased before; the certificate lies in ${before.certificate}`;
     }
-    const [first] = await somePeople(job);
-    const person = job.erase ?? first;
-    if (person === undefined) return 'there is nobody in this database whom the map knows';
+    const { forget: person } = await twoPeople(job);
+    if (person === undefined) return `nobody is erased: ${await nobodyToAnswer(job)}`;
     const { result: plan } = await job.perform<ErasurePlan>('subject erase', { subject: person, plan: true });
     const rows = plan.tables.reduce((sum, table) => sum + table.rows, 0);
     const planned = `${person}: ${count(rows)} row(s) of ${plan.tables.length} table(s)`;
@@ -67,28 +66,37 @@ export const answerErasure: Step = {
     if (job.erase === undefined && !job.isSample)
       return `${planned}, planned only. To carry it out: \`npx safekeep subject erase ${person} --approve ${plan.hash}\``;
     const { result } = await job.perform<Erased>('subject erase', { subject: person, approve: plan.hash });
-    if (result.certificate === null) return `${planned} erased, and something of them was found again: there is no certificate`;
+    if (result.certificate === null) return `${planned}; something of them was found again after it: there is no certificate`;
     job.files.set('certificate', result.certificate);
     if (job.isSample) await remember(job, { erased: person, certificate: result.certificate });
-    return `${planned} erased in one transaction, counted again; certificate in ${result.certificate}`;
+    const treated = Object.entries(result.counts).map(([what, of]) => `${count(of)} ${what}`);
+    const how = plan.estimate.chunks === 1 ? 'in one transaction' : `in ${plan.estimate.chunks} steps`;
+    return `${planned}: ${treated.join(', ')}, ${how}, counted again; certificate in ${result.certificate}`;
   },
 };
 
-/** Somebody to erase and somebody to inform: of the kind whose data fills most tables, and that anybody is of. */
-async function somePeople({ context }: MainJob): Promise<readonly string[]> {
-  const { map, text } = await loadMap(context.mapFile);
-  const { tenant, clock } = context;
+/** Somebody to inform and another to erase: of the kind whose data fills most tables, and that anybody is of. */
+async function twoPeople(job: MainJob): Promise<{ readonly forget: string | undefined; readonly inform: string | undefined }> {
+  const { tenant, clock } = job.context;
+  const { map, text } = await loadMap(job.context.mapFile);
   const mapSha256 = createHash('sha256').update(text).digest('hex');
-  const database = await context.database();
+  const database = await job.context.database();
   const ground = await groundOf({ database, tenant, clock, map, mapSha256, ports: { participants: [] } });
   const reach = ({ name }: Subject): number =>
     [...map.tables.values()].filter(({ of }) => of.some((edge) => edge.subject === name && edge.meaning !== 'created_by')).length;
   const kinds = [...map.subjects.values()].toSorted((a, b) => reach(b) - reach(a));
   for (const subject of kinds) {
     const people = await firstPeople(ground, subject, 2);
-    if (people.length > 0) return people;
+    const others = people.filter((person) => person !== job.erase);
+    if (people.length > 0) return { forget: job.erase ?? people[0], inform: others.at(-1) };
   }
-  return [];
+  return { forget: job.erase, inform: undefined };
+}
+
+/** Why there is nobody. */
+async function nobodyToAnswer({ context }: MainJob): Promise<string> {
+  const { map } = await loadMap(context.mapFile);
+  return map.subjects.size === 0 ? `the map names no table of people${withoutPeople(map)}` : 'the tables of people are empty';
 }
 
 function noteFile({ context }: MainJob): string {

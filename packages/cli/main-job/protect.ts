@@ -1,18 +1,25 @@
 import { loadMap } from '@safekeep/capabilities/datamap';
-import { formatColumnName, isSafekeepError, parseTableName, type DataMap, type MappedColumn } from '@safekeep/core';
+import {
+  formatColumnName,
+  holdsPersonalData,
+  isSafekeepError,
+  parseTableName,
+  subjectsOfTable,
+  type DataMap,
+  type MappedColumn,
+} from '@safekeep/core';
 import { count } from '../terminal/progress.ts';
+import type { Perform } from './perform.ts';
 import type { Step } from './step.ts';
 
-/** What is encrypted unasked of the sample, and proposed for a database of somebody's own: what hurts most where it leaks. */
-const SENSITIVE: readonly (readonly [category: string, why: string])[] = [
-  ['user.government_id', 'national numbers'],
-  ['user.financial.credit_card', 'cards'],
-  ['user.financial.bank_account', 'accounts'],
-  ['user.health_and_medical.insurance_beneficiary_id', 'insurance numbers'],
-  ['user.health_and_medical', 'health'],
+/** What is encrypted, one column of each: what hurts most where it leaks, worst first. Each takes seconds, on a large table minutes. */
+const SENSITIVE: readonly string[] = [
+  'user.government_id',
+  'user.financial.credit_card',
+  'user.financial.bank_account',
+  'user.health_and_medical.insurance_beneficiary_id',
+  'user.health_and_medical',
 ];
-/** Each takes seconds on a small database and minutes on a large one; a first look needs no more. */
-const FIELDS_AT_MOST = 3;
 
 type Found = {
   readonly columns: readonly { readonly category: string; readonly decision: string }[];
@@ -36,26 +43,47 @@ export const findPersonalData: Step = {
 
 export const checkMap: Step = {
   name: 'map',
-  run: async ({ perform }) => {
+  run: async ({ perform, context }) => {
     const { result, ok } = await perform<{ readonly problems: readonly unknown[] }>('map check');
-    return ok
+    const { map } = await loadMap(context.mapFile);
+    const answer = ok
       ? 'every column is classified and every path leads to a person'
       : `${result.problems.length} question(s) that a person has to answer: \`npx safekeep map check\``;
+    return answer + withoutPeople(map);
   },
 };
 
-type Planned = { readonly hash: string; readonly steps: readonly { readonly kind: string; readonly target: string }[] };
+/** Tables of personal data from which no way leads to a person: nobody's requests reach them. Empty where there are none. */
+export function withoutPeople(map: DataMap): string {
+  const adrift = [...map.tables.values()]
+    .filter((table) => table.of.length === 0 && holdsPersonalData(table) && subjectsOfTable(map, table.name).length === 0)
+    .map(({ name }) => name);
+  if (adrift.length === 0) return '';
+  const named = adrift.length > NAMED_AT_MOST ? [...adrift.slice(0, NAMED_AT_MOST), '…'] : adrift;
+  return `; ${adrift.length} table(s) hold personal data that leads to no person, so that nobody is exported from or erased in them: ${named.join(', ')}`;
+}
+
+const NAMED_AT_MOST = 3;
+
+type Planned = { readonly hash: string; readonly steps: readonly unknown[] };
 
 export const planAndApply: Step = {
   name: 'apply',
-  run: async ({ perform }) => {
-    const plan = await perform<Planned>('plan');
-    if (plan.result.steps.length === 0) return 'nothing to do: the database is as the map says';
-    const { result } = await perform<Planned>('apply', { plan: plan.result.hash });
-    const tables = new Set(result.steps.filter(({ kind }) => kind.startsWith('audit')).map(({ target }) => target)).size;
-    return `${count(result.steps.length)} step(s) of plan ${result.hash.slice(0, 12)}; changes of ${count(tables)} table(s) are captured`;
+  run: async ({ perform, context }) => {
+    const { hash, steps } = await bringToMap(perform);
+    if (steps.length === 0) return 'nothing to do: the database is as the map says';
+    const { map } = await loadMap(context.mapFile);
+    const tables = [...map.tables.values()].filter(({ audit }) => audit.writes).length;
+    return `${count(steps.length)} step(s) of plan ${hash.slice(0, 12)}; changes of ${count(tables)} table(s) are captured`;
   },
 };
+
+/** Applies what is planned, if there is anything. */
+async function bringToMap(perform: Perform): Promise<Planned> {
+  const { result: plan } = await perform<Planned>('plan');
+  if (plan.steps.length > 0) await perform('apply', { plan: plan.hash });
+  return plan;
+}
 
 type Moved = { readonly field: string; readonly phase: string; readonly verified: number };
 
@@ -65,27 +93,25 @@ export const encryptSensitive: Step = {
     const { map } = await loadMap(context.mapFile);
     const { result: before } = await perform<{ readonly fields: readonly Moved[] }>('encrypt status');
     const arrived = new Set(before.fields.filter(({ phase }) => AT_HOME.has(phase)).map(({ field }) => field));
-    let values = 0;
-    const refused: string[] = [];
-    for (const column of sensitiveColumns(map).filter((name) => !arrived.has(name))) {
-      if (arrived.size >= FIELDS_AT_MOST) break;
-      try {
-        values += (await perform<Moved>('encrypt', { column })).result.verified;
-        arrived.add(column);
-      } catch (error) {
-        // What stands in the way of one column (a constraint, a view) is told by the command itself, and is no reason to stop.
-        if (!isSafekeepError(error) || error.exit !== 1 || error.code === 'declined') throw error;
-        refused.push(column);
-      }
-    }
+    const kinds = sensitiveColumns(map);
+    const tried: Tried[] = [];
+    for (const columns of kinds.filter((each) => !each.some((column) => arrived.has(column))))
+      tried.push(await encryptFirst(perform, columns));
+    for (const { column } of tried) if (column !== undefined) arrived.add(column);
+    const values = tried.reduce((sum, { verified }) => sum + verified, 0);
+    const refused = tried.flatMap((each) => each.refused);
     // In the practice of our own no application reads the plaintext, or has to learn that it goes.
     if (isSample)
       for (const column of arrived)
         if (!isFinished(before.fields, column)) await perform('encrypt finish', { column, wait: false });
+    // The map says more of these columns than before.
+    if (tried.length > 0) await bringToMap(perform);
+    const left = kinds.flat().filter((column) => !arrived.has(column) && !refused.includes(column)).length;
     if (arrived.size === 0 && refused.length === 0) return 'no column of a kind that is encrypted unasked';
     return [
       arrived.size === 0 ? 'no column' : [...arrived].join(', '),
       ...(values > 0 ? [`${count(values)} stored values opened again and compared`] : []),
+      ...(left > 0 ? [`${left} more of these kinds stand as they were: a first look takes one of each kind`] : []),
       ...(isSample || arrived.size === 0
         ? []
         : [
@@ -96,6 +122,24 @@ export const encryptSensitive: Step = {
   },
 };
 
+type Tried = { readonly column?: string; readonly verified: number; readonly refused: readonly string[] };
+
+/** Encrypts the first of these columns in whose way nothing stands. */
+async function encryptFirst(perform: Perform, columns: readonly string[]): Promise<Tried> {
+  const refused: string[] = [];
+  for (const column of columns) {
+    try {
+      const { verified } = (await perform<Moved>('encrypt', { column })).result;
+      return { column, verified, refused };
+    } catch (error) {
+      // What stands in the way of one column (a constraint, a view) is told by the command itself, and is no reason to stop.
+      if (!isSafekeepError(error) || error.exit !== 1 || error.code === 'declined') throw error;
+      refused.push(column);
+    }
+  }
+  return { verified: 0, refused };
+}
+
 /** Phases in which readers take the ciphertext. */
 const AT_HOME: ReadonlySet<string> = new Set(['switched', 'nulled', 'checked', 'finished']);
 
@@ -103,15 +147,15 @@ function isFinished(fields: readonly Moved[], column: string): boolean {
   return fields.some(({ field, phase }) => field === column && phase === 'finished');
 }
 
-/** In the order of what hurts most. */
-function sensitiveColumns(map: DataMap): readonly string[] {
-  const rank = ({ categories }: MappedColumn): number =>
-    SENSITIVE.findIndex(([prefix]) => categories.some((category) => category === prefix || category.startsWith(`${prefix}.`)));
-  return [...map.tables]
-    .flatMap(([table, { columns }]) =>
-      [...columns].map(([column, facts]) => ({ name: formatColumnName({ ...parseTableName(table), column }), place: rank(facts) })),
-    )
-    .filter(({ place }) => place >= 0)
-    .toSorted((a, b) => a.place - b.place)
-    .map(({ name }) => name);
+/** By what hurts most, then as the map has them: their names as they are typed. */
+function sensitiveColumns(map: DataMap): readonly (readonly string[])[] {
+  const kindOf = ({ categories }: MappedColumn): string | undefined =>
+    SENSITIVE.find((prefix) => categories.some((category) => category === prefix || category.startsWith(`${prefix}.`)));
+  const all = [...map.tables].flatMap(([table, { columns }]) =>
+    [...columns].map(([column, facts]) => ({
+      name: formatColumnName({ ...parseTableName(table), column }),
+      kind: kindOf(facts),
+    })),
+  );
+  return SENSITIVE.map((kind) => all.filter((column) => column.kind === kind).map(({ name }) => name));
 }

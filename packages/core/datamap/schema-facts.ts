@@ -21,7 +21,10 @@ export type TableFacts = {
   readonly uniques: readonly (KeyFacts & { readonly nullsNotDistinct: boolean })[];
   readonly foreignKeys: readonly ForeignKeyFacts[];
   readonly checks: readonly (KeyFacts & { readonly expression: string })[];
-  readonly exclusions: readonly { readonly name: string; readonly elements: readonly { readonly column: string | null }[] }[];
+  readonly exclusions: readonly {
+    readonly name: string;
+    readonly elements: readonly { readonly column: string | null; readonly operator: string }[];
+  }[];
   readonly indexes: readonly IndexFacts[];
 };
 

@@ -293,7 +293,7 @@ export const catalogue = {
     exit: 2,
     text: '{name} is not the name of a {kind}: {reason}.',
     remedy:
-      'Write schema.table or schema.table.column (public. may be left out), each part that has capitals, blanks, dots or quotes in double quotes: public."Patient files".',
+      'Write schema.table or schema.table.column (public. may be left out), each part that has capitals, blanks, dots or quotes in double quotes: public."Patient files". A shell takes these away: put single quotes around the whole.',
   },
   'catalog-unsettled': {
     status: 503,
@@ -1107,7 +1107,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: '{field} was altered, renamed or dropped since the plan was made. What was running was rolled back, no value was lost.',
-    remedy: 'Put the column back as it was and run the same command again, or go back with `safekeep decrypt`.',
+    remedy:
+      'Put the column back as it was (a renamed column or table: ALTER TABLE … RENAME back to the name that is shown here) and run the same command again, or go back with `safekeep decrypt`.',
   },
   'field-rows-locked': {
     status: 503,
@@ -1330,6 +1331,12 @@ export const catalogue = {
     exit: 1,
     text: 'There is no plan {hash} for this person. Nothing was erased.',
     remedy: 'Make one with `safekeep subject erase ID --plan` and look at it before you approve its hash.',
+  },
+  'erasure-plan-expired': {
+    status: 410,
+    exit: 1,
+    text: 'The plan {hash} was made more than {days} days ago. Nothing was erased.',
+    remedy: 'Make a new one with `safekeep subject erase ID --plan` and look at it before you approve its hash.',
   },
   'erasure-plan-changed': {
     status: 409,

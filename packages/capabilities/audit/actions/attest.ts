@@ -15,11 +15,11 @@ export async function attest(database: Database, tenant: string): Promise<Attest
     await beginWriting(client);
     await setTenant(client, tenant);
     const found = faultList();
-    const tables = await checkStanding(client, { tenant, wanted: [] }, found);
+    const { tables, digest } = await checkStanding(client, { tenant, wanted: [] }, found);
     const faults = found.list().map(({ code, detail }) => ({ code, detail }));
     for (const name of await readMissingFunctions(client))
       faults.push({ code: 'function-changed', detail: `${name} is not there.` });
-    const result = { ok: faults.length === 0, tables, faults };
+    const result = { ok: faults.length === 0, tables, digest, faults };
     await recordEventWithin(client, tenant, {
       kind: result.ok ? 'compliance' : 'security',
       action: result.ok ? 'attested' : 'capture-broken',

@@ -32,8 +32,17 @@ async function asApplication(bench: Workbench, act: (client: pg.Client) => Promi
   } finally {
     await client.end();
     // A role belongs to the whole server and would stay.
-    await bench.pool.query(`drop owned by ${login}; drop role ${login}`);
+    await bench.pool.query(`drop owned by ${login} cascade; drop role ${login}`);
   }
+}
+
+/** Who owns a schema and what is in it, and has no other rights. */
+async function asOwnerOfTable(bench: Workbench, act: (client: pg.Client) => Promise<void>): Promise<void> {
+  await asApplication(bench, async (client) => {
+    const { rows } = await client.query<{ login: string }>('select current_user::text as login');
+    await bench.pool.query(`create schema theirs authorization ${rows[0]?.login}; grant insert on public.ran to public`);
+    await act(client);
+  });
 }
 
 type Changed = { readonly old?: Record<string, unknown>; readonly new?: Record<string, unknown> };
@@ -348,6 +357,71 @@ test('names of any length are logged and found: of rows, people and actors', asy
   const { events } = await searchEvents(bench.database, 'default', { subject: `person:${far}` }, { limit: 10 });
   assert.equal(events[0]?.record, far);
   assert.deepEqual((await bench.verify()).faults, []);
+});
+
+for (const when of ['before', 'after'] as const)
+  test(`a type whose owner wrote its casts runs nothing with the rights of the log, mapped ${when} the owner did`, async (t) => {
+    const bench = await workbench(t, { setUp: 'create table public.ran (who text)' });
+    const columns = { id: plain, v: plain, d: plain };
+    const evil = async (client: pg.Client): Promise<void> => {
+      // What it would run writes down as whom.
+      await client.query(`
+        create type theirs.evil as enum ('x', 'y');
+        create function theirs.text(theirs.evil) returns text language plpgsql as $$ begin insert into public.ran values (current_user || ' of ' || session_user); return 'x'; end $$;
+        create function theirs.json(theirs.evil) returns json language plpgsql as $$ begin insert into public.ran values (current_user); return '1'; end $$;
+        create function theirs.date(theirs.evil) returns date language plpgsql as $$ begin insert into public.ran values (current_user); return now(); end $$;
+        create cast (theirs.evil as text) with function theirs.text(theirs.evil) as implicit;
+        create cast (theirs.evil as json) with function theirs.json(theirs.evil);
+        create cast (theirs.evil as date) with function theirs.date(theirs.evil) as implicit`);
+      await client.query(
+        `alter table theirs.things drop column v, drop column d, add column v theirs.evil default 'x', add column d theirs.evil default 'x'`,
+      );
+    };
+    await asOwnerOfTable(bench, async (owner) => {
+      await owner.query(`create table theirs.things (id integer primary key, v text, d date)`);
+      if (when === 'before') await evil(owner);
+      await bench.capture({ 'theirs.things': { ...nobody, columns } });
+      if (when === 'after') await evil(owner);
+      await owner.query(`insert into theirs.things (id) select n from generate_series(1, 5) as n`);
+      await owner.query(`update theirs.things set v = 'y', d = 'y' where id = 1`);
+      await owner.query(`update theirs.things set v = 'y'`);
+      await owner.query(`delete from theirs.things where id = 2`);
+      await bench.sequence();
+      await bench.verify();
+      assert.deepEqual((await bench.pool.query('select who from public.ran')).rows, []);
+      // They do run, as whoever asks for them.
+      await owner.query('select v::text from theirs.things where id = 3');
+      const { rows } = await owner.query<{ who: string }>(`select current_user || ' of ' || session_user as who`);
+      assert.deepEqual((await bench.pool.query('select who from public.ran')).rows, rows);
+    });
+    const changed = (await bench.events()).filter(({ kind }) => kind === 'change');
+    assert.deepEqual(
+      Object.entries(Object.groupBy(changed, ({ action }) => action)).map(([action, events = []]) => [action, events.length]),
+      [
+        ['insert', 5],
+        ['update', when === 'before' ? 5 : 6],
+        ['delete', 1],
+      ],
+    );
+  });
+
+test('a table that requires an actor does so in its partitions too, when they are written to by their own names', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table parts (id integer, v text, primary key (id)) partition by range (id);
+      create table parts_1 partition of parts for values from (0) to (100)`,
+  });
+  const columns = { id: plain, v: plain };
+  const written = { ...nobody, audit: { writes: true, actor: 'require' }, columns };
+  await bench.pool.query(`insert into parts values (1, 'a')`);
+  await bench.capture({ 'public.parts': written, 'public.parts_1': { ...nobody, audit: { writes: false }, columns } });
+  for (const statement of [
+    `insert into parts values (2, 'b')`,
+    `insert into parts_1 values (2, 'b')`,
+    `update parts_1 set v = 'x'`,
+    `delete from parts_1`,
+  ])
+    await assert.rejects(bench.pool.query(statement), /proven actor only/, statement);
+  assert.deepEqual((await bench.pool.query('select id, v from parts')).rows, [{ id: 1, v: 'a' }]);
 });
 
 test('a denial is in the log although what was denied was rolled back', async (t) => {

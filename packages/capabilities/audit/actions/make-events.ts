@@ -149,7 +149,8 @@ function draftOf(row: InboxRow, { capture, inserted, people, owners }: Found): D
   const plain = { old: readable(old, capture, isSealed), new: readable(made, capture, isSealed) };
   if (plain.old !== undefined) details['old'] = plain.old;
   if (plain.new !== undefined) details['new'] = plain.new;
-  if (restored?.incomplete === true) details['incomplete'] = true;
+  // A row of a table with a key has one, unless its table was changed so that it could not be read any more.
+  if (restored?.incomplete === true || (row.record === null && (capture?.key.length ?? 0) > 0)) details['incomplete'] = true;
   if (row.keysOnly === true || restored?.erased === true) details['erased'] = true;
   // How the row stands afterwards must be said by an event of its own: see REMAIN.
   if (row.keysOnly === true) details['withheld'] = true;

@@ -126,6 +126,21 @@ test('triggers that were off and functions that were changed are told by the fas
   assert.deepEqual(await verify(false), ['function-changed']);
 });
 
+test('a function that every capture rests on cannot be exchanged unseen', async (t) => {
+  const { verify, run, pool } = await bench(t);
+  const { digest } = (await run('audit attest')).result;
+  assert.match(digest, /^[0-9a-f]{64}$/);
+  assert.equal((await run('audit attest')).result.digest, digest);
+  await pool.query(
+    `create or replace function safekeep.note_truncate() returns trigger language plpgsql security definer set search_path = '' as 'begin return null; end'`,
+  );
+  assert.deepEqual(await verify(false), ['function-changed']);
+  assert.deepEqual(
+    (await run('audit attest')).result.faults.map(({ code }: { code: string }) => code),
+    ['function-changed'],
+  );
+});
+
 test('edited events are named by their index with what to do, and the sequencer that refuses does not hide it', async (t) => {
   const { run, verify, pool, said } = await bench(t);
   await verify(false);

@@ -211,7 +211,7 @@ function exportCommand(sequenceFirst: SequenceFirst): Command {
       return { result: { kind, place: path, events } };
     },
     render: ({ kind, place, events, files, minimumIndex }, ink) =>
-      `${ink.good('Written')}: ${events} event(s) as ${kind}${files === undefined ? '' : ` in ${files} files`} to ${place}${(minimumIndex ?? 0) === 0 ? '' : ink.warn(`; those below index ${minimumIndex} were dropped by policy`)}`,
+      `${ink.good('Written')}: ${events} event(s) as ${kind}${files === undefined ? '' : ` in ${files} files`} to ${place}${(minimumIndex ?? 0) === 0 ? '' : ink.warn(`; those below index ${minimumIndex} are left out: their bundles are not whole since months were dropped by policy`)}`,
   });
 }
 

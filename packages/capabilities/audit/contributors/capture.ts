@@ -174,6 +174,7 @@ function capturedColumn(column: Column, { mapped, paths, identifying, key }: Col
   return {
     name: column.name,
     type: column.baseType,
+    builtIn: isBuiltIn(column),
     form: formOf(column),
     // Nobody has looked at a column that the map does not know: it may hold anything.
     personal: of === undefined || of.freeText || isPersonalColumn(of),
@@ -206,8 +207,14 @@ const BOUNDED =
   /^(smallint|integer|bigint|boolean|uuid|real|double precision|interval|time |oid|name|"char"|numeric|inet|cidr|macaddr|money)/;
 const SHORT_TEXT = /^character(?: varying)?\((\d{1,4})\)$/;
 
-function formOf({ baseType, isArray }: Column): ColumnForm {
-  if (isArray) return 'large';
+/** Names of types of others have their schema in front. */
+function isBuiltIn({ baseType, domain }: Column): boolean {
+  return domain === null && !baseType.includes('.');
+}
+
+function formOf(column: Column): ColumnForm {
+  const { baseType, isArray } = column;
+  if (isArray || !isBuiltIn(column)) return 'large';
   if (baseType.startsWith('timestamp') && baseType.endsWith('with time zone')) return 'utc';
   if (baseType.startsWith('timestamp') || baseType === 'date') return 'iso';
   if (baseType === 'bytea') return 'hex';

@@ -102,6 +102,15 @@ function triggersOf(shape: CaptureShape, { insert, update, remove }: Made): read
           ),
         ]
       : []),
+    // A partition that is written to by its own name knows the triggers for rows alone, which it has from its parent.
+    ...(shape.actor === 'require' && shape.partitioned
+      ? [
+          trigger(
+            'safekeep_audit_actor_row',
+            `after insert or update or delete on ${on} for each row execute function safekeep.require_actor(${tenant})`,
+          ),
+        ]
+      : []),
   ];
 }
 
@@ -209,6 +218,7 @@ declare
 begin
   -- What fails here is our reading of the row, never the application's change: then the whole row is written.
   begin
+    if not (${asMapped(shape, 'new')}) then raise datatype_mismatch; end if;
     tenant := ${tenantOf(shape, 'new')};
     old_key := ${keyOf(shape, 'old')};
     new_key := ${keyOf(shape, 'new')};
@@ -216,14 +226,18 @@ begin
     new_links := ${linksOf(shape, 'new')};
 ${changes.join('\n')}
 ${keyless ? `    if made operator(pg_catalog.<>) '{}' then was := ${pairs(shape.columns, 'old')}; end if;` : ''}
-  exception when undefined_column or datatype_mismatch then
+  exception when undefined_column or undefined_object or datatype_mismatch then
     tenant := ${pg.escapeLiteral(shape.tenant)};
-    was := ${wholeRow('old')};
-    made := ${wholeRow('new')};
-    old_key := ${wideKey(shape, 'old')};
-    new_key := ${wideKey(shape, 'new')};
-    old_links := ${wideLinks(shape, 'old')};
-    new_links := ${wideLinks(shape, 'new')};
+    was := null;
+    made := null;
+    if ${ALL_BUILT_IN} then
+      was := ${wholeRow('old')};
+      made := ${wholeRow('new')};
+      old_key := ${wideKey(shape, 'old')};
+      new_key := ${wideKey(shape, 'new')};
+      old_links := ${wideLinks(shape, 'old')};
+      new_links := ${wideLinks(shape, 'new')};
+    end if;
   end;
   if made operator(pg_catalog.=) '{}' then return null; end if;
 ${eraseValues(['was', 'made'])}
@@ -265,15 +279,18 @@ declare
   keys_only boolean;
 begin
   begin
+    if not (${asMapped(shape, row)}) then raise datatype_mismatch; end if;
     tenant := ${tenantOf(shape, row)};
     row_key := ${keyOf(shape, row)};
     row_links := ${linksOf(shape, row)};
     ${values.old === 'null' && values.new === 'null' ? '' : `made := ${pairs(shape.columns, row)};`}
-  exception when undefined_column or datatype_mismatch then
+  exception when undefined_column or undefined_object or datatype_mismatch then
     tenant := ${pg.escapeLiteral(shape.tenant)};
-    made := ${wholeRow(row)};
-    row_key := ${wideKey(shape, row)};
-    row_links := ${wideLinks(shape, row)};
+    if ${ALL_BUILT_IN} then
+      made := ${wholeRow(row)};
+      row_key := ${wideKey(shape, row)};
+      row_links := ${wideLinks(shape, row)};
+    end if;
   end;
 ${eraseValues(['made'])}
 ${insertRow(shape, action, { tenant: 'tenant', record: 'row_key', newRecord: 'null', links: 'row_links', oldLinks: 'null', ...values, keysOnly: 'keys_only' })}
@@ -316,7 +333,6 @@ type StatementBody = {
 
 function statementBody(shape: CaptureShape, { action, row, alone, values, wide }: StatementBody): string {
   const from = `from ${action === 'insert' ? 'safekeep_new' : 'safekeep_old'} as r`;
-  const columns = [...new Set([...shape.key, ...shape.columns].map((column) => `r.${name(column)}`))];
   const rows = (key: string, links: string, { old, new: made }: Body['values'], tenant: string): string =>
     insertRow(shape, `'${action}'`, { tenant, record: key, newRecord: 'null', links, oldLinks: 'null', old, new: made }, from);
   const whole = rows(wideKey(shape, 'r'), wideLinks(shape, 'r'), wide, pg.escapeLiteral(shape.tenant));
@@ -329,9 +345,11 @@ declare
   wide boolean := false;
   erasing constant boolean := ${IS_ERASING};
 begin
-${unlessAsMapped(columns, from)}
-  if wide then
+${unlessAsMapped(shape, action === 'insert' ? 'safekeep_new' : 'safekeep_old')}
+  if wide and ${ALL_BUILT_IN} then
 ${whole}
+  elsif wide then
+${insertRow(shape, `'${action}'`, unread(shape), from)}
   else
 ${mapped}
   end if;
@@ -340,16 +358,42 @@ end
 `;
 }
 
-/** Whether the table is still as it was mapped: what fails here is our reading of it, never the application's change. */
-function unlessAsMapped(expressions: readonly string[], from: string): string {
+/**
+ * Whether the table is still as it was mapped: what fails here is our reading of it, never the application's change. Also before what follows
+ * is even understood: of a column that has another type by now, a cast or an operator may run what its owner wrote, with our rights. The
+ * statement that is at work holds a lock, so that no type changes until it ends.
+ */
+function unlessAsMapped(shape: CaptureShape, table: 'safekeep_old' | 'safekeep_new'): string {
   return `  begin
-    perform from (select ${expressions.join(', ') || '1'} ${from}) as probe where false;
-  exception when ${NOT_AS_MAPPED} then
+    select not (${asMapped(shape, 'r')}) into wide from ${table} as r limit 1;
+    wide := coalesce(wide, false);
+  exception when undefined_column or undefined_object then
     wide := true;
   end;`;
 }
 
-const NOT_AS_MAPPED = 'undefined_column or datatype_mismatch or undefined_function or cannot_coerce';
+function asMapped(shape: CaptureShape, row: string): string {
+  const known = new Map([...shape.key, ...shape.columns].map((column) => [column.name, column]));
+  const others = [...shape.paths.flatMap(({ link }) => link), ...(shape.tenantColumn === null ? [] : [shape.tenantColumn])];
+  const checks = [...new Set([...known.keys(), ...others])].map((column) => {
+    const value = `${row}.${pg.escapeIdentifier(column)}`;
+    const { type, builtIn } = known.get(column) ?? { type: '', builtIn: false };
+    return builtIn
+      ? `pg_catalog.pg_typeof(${value}) = ${pg.escapeLiteral(type)}::pg_catalog.regtype`
+      : `pg_catalog.num_nulls(${value}) >= 0`;
+  });
+  return checks.join(' and ') || 'true';
+}
+
+/** Whether whole rows may be turned into JSON, which asks for a cast of each value's type. */
+const ALL_BUILT_IN = `not exists (select from pg_catalog.pg_attribute as a join pg_catalog.pg_type as t on t.oid = a.atttypid
+      where a.attrelid = tg_relid and a.attnum > 0 and not a.attisdropped and t.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace)`;
+
+/** That something was changed, where neither key nor values can be read. */
+function unread(shape: CaptureShape): Written {
+  const none = { record: 'null', newRecord: 'null', oldLinks: 'null', old: 'null', new: 'null' };
+  return { ...none, tenant: pg.escapeLiteral(shape.tenant), links: 'null::pg_catalog.text[]' };
+}
 
 /**
  * Rows before and after are paired by their key. A key that one row left and no other took is paired with the one that came, where that
@@ -380,9 +424,12 @@ declare
   erasing constant boolean := ${IS_ERASING};
   moved bigint := 0;
 begin
-${unlessAsMapped([...changed, key, ...linkList(shape, 'n')], pair)}
-  if wide then
+${unlessAsMapped(shape, 'safekeep_new')}
+  if wide and ${ALL_BUILT_IN} then
 ${wideUpdate(shape)}
+    return null;
+  elsif wide then
+${insertRow(shape, `'update'`, unread(shape), 'from safekeep_new')}
     return null;
   end if;
   if not erasing then
@@ -400,7 +447,11 @@ end
 }
 
 function sameKey(shape: CaptureShape): string {
-  const equal = shape.key.map((column) => `o.${name(column)}${bytewise(column)} = n.${name(column)}${bytewise(column)}`);
+  const equal = shape.key.map((column) =>
+    column.builtIn
+      ? `o.${name(column)}${bytewise(column)} = n.${name(column)}${bytewise(column)}`
+      : `${textOf(column, 'o')} = ${textOf(column, 'n')}`,
+  );
   return `(${equal.join(' and ')})`;
 }
 
@@ -588,8 +639,9 @@ function name({ name: column }: Pick<CapturedColumn, 'name'>): string {
 }
 
 /** A value of row `r`, as jsonb text or null. Not by way of the type's own JSON: json may hold what jsonb cannot. */
-function textOf({ name: column, form }: CapturedColumn, row: string): string {
+function textOf({ name: column, form, builtIn }: CapturedColumn, row: string): string {
   const value = `${row}.${pg.escapeIdentifier(column)}`;
+  if (!builtIn) return printed(value);
   const texts: Readonly<Record<ColumnForm, string>> = {
     iso: `(pg_catalog.to_jsonb(${value}) operator(pg_catalog.#>>) '{}')`,
     utc: `(pg_catalog.to_jsonb(pg_catalog.timezone('UTC', ${value})) operator(pg_catalog.#>>) '{}')`,
@@ -598,6 +650,14 @@ function textOf({ name: column, form }: CapturedColumn, row: string): string {
     large: `${value}::pg_catalog.text`,
   };
   return texts[form];
+}
+
+/**
+ * By the output function of its type, which a superuser alone can define. A cast to text may be a function of whoever owns the type, and would
+ * run with the rights of whoever reads the value here.
+ */
+export function printed(value: string): string {
+  return `(case when pg_catalog.num_nulls(${value}) = 0 then pg_catalog.format('%s', ${value}) end)`;
 }
 
 /** The same as jsonb: a text, null, or hash and size of what is too large. */
@@ -650,7 +710,7 @@ const TEXTS = /^(text|character varying(\(\d+\))?)$/;
 /** Whether the bytes of a column differ, whatever operators its type has: json has none, and to numeric 1.0 is 1.00. */
 function isChanged(column: CapturedColumn, old: string, made: string): string {
   const [before, after] = [`${old}.${name(column)}`, `${made}.${name(column)}`];
-  if (isExact(column)) return `${before}${bytewise(column)} is distinct from ${after}${bytewise(column)}`;
+  if (column.builtIn && isExact(column)) return `${before}${bytewise(column)} is distinct from ${after}${bytewise(column)}`;
   return `pg_catalog.record_image_ne(row(${before}), row(${after}))`;
 }
 
@@ -731,6 +791,7 @@ function columnsOf(shape: CaptureShape, names: readonly string[]): readonly Capt
       [...shape.columns, ...shape.key].find((each) => each.name === column) ?? {
         name: column,
         type: 'text',
+        builtIn: false,
         form: 'text',
         personal: true,
         identifies: true,
@@ -741,14 +802,16 @@ function columnsOf(shape: CaptureShape, names: readonly string[]): readonly Capt
 
 function tenantOf(shape: CaptureShape, row: string): string {
   const own = pg.escapeLiteral(shape.tenant);
-  return shape.tenantColumn === null ? own : `coalesce(${row}.${pg.escapeIdentifier(shape.tenantColumn)}::pg_catalog.text, ${own})`;
+  return shape.tenantColumn === null ? own : `coalesce(${printed(`${row}.${pg.escapeIdentifier(shape.tenantColumn)}`)}, ${own})`;
 }
 
 /** An event of how each of these rows stands, into the inbox. $1 the event's own part, then an array of texts for each column of the key. */
 export function remainStatement(capture: Capture): string {
   const shape = { ...capture, partitioned: false, paired: false };
   const keys = capture.key.map((_, place) => `k${place}`);
-  const equal = capture.key.map((column, place) => `r.${name(column)} = k.k${place}::${column.type}`);
+  const equal = capture.key.map((column, place) =>
+    column.builtIn ? `r.${name(column)} = k.k${place}::${column.type}` : `${textOf(column, 'r')} = k.k${place}`,
+  );
   return `insert into safekeep.audit_inbox_even ${INBOX_COLUMNS.replace(')', ', own)')}
     select ${tenantOf(shape, 'r')}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', '${REMAIN}',
       ${pg.escapeLiteral(capture.table)}, ${keyOf(shape, 'r')}, null, ${linksOf(shape, 'r')}, null, null, ${pairs(capture.columns, 'r')}, null,
@@ -783,9 +846,10 @@ function wideParts(names: readonly string[], row: string): string {
 
 /** Settings that the text of a value depends on, where a column's type asks for them: each costs about a microsecond a call. */
 function settingsFor(columns: readonly CapturedColumn[]): string {
-  const plain =
-    /^(smallint|integer|bigint|boolean|uuid|date|numeric|text|character|character varying|timestamp|jsonb|bytea|name|"char"|oid)\b/;
-  const arbitrary = columns.some(({ type, form }) => form !== 'utc' && form !== 'iso' && (!plain.test(type) || type.endsWith(']')));
+  const plain = /^(smallint|integer|bigint|boolean|uuid|numeric|text|character|character varying|jsonb|name|"char"|oid)\b/;
+  const arbitrary = columns.some(
+    ({ type, form }) => form !== 'utc' && form !== 'iso' && form !== 'hex' && (!plain.test(type) || type.endsWith(']')),
+  );
   if (!arbitrary) return '';
   return `
   set timezone = 'UTC'

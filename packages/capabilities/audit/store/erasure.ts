@@ -4,7 +4,7 @@ import type { Capture, EventRow } from '../model.ts';
 import { splitKey } from '../rules/key.ts';
 import { remainStatement } from './capture-sql.ts';
 import { EVENT_COLUMNS, isAbout, isAlsoAbout, isBy, isFirstAbout } from './events.ts';
-import { unlessUnreadable } from './live-rows.ts';
+import { readable, unlessUnreadable } from './live-rows.ts';
 
 type Client = Pick<pg.ClientBase, 'query'>;
 
@@ -105,7 +105,10 @@ export async function writeRemains(
 ): Promise<void> {
   const parts = records.map(splitKey);
   const arrays = capture.key.map((_, place) => parts.map((each) => each[place] ?? null));
-  await unlessUnreadable(client, () => client.query(remainStatement(capture), [JSON.stringify({ subject }), ...arrays]));
+  await unlessUnreadable(client, async () => {
+    const seen = await readable(client, capture);
+    if (seen !== undefined) await client.query(remainStatement(seen), [JSON.stringify({ subject }), ...arrays]);
+  });
 }
 
 /** Events of tables with these fates that name the person. */

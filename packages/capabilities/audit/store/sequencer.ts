@@ -17,7 +17,7 @@ export type Tree = {
   readonly minimumIndex: number;
 };
 
-const SETTINGS = `set local search_path = pg_catalog, pg_temp; set local timezone = 'UTC'; set local statement_timeout = 0;
+const SETTINGS = `set local search_path = pg_catalog, pg_temp; set local timezone = 'UTC'; set local statement_timeout = 0; set local row_security = off;
   set local idle_in_transaction_session_timeout = '5min'; set local datestyle = 'ISO, YMD'; set local intervalstyle = 'iso_8601';
   set local bytea_output = 'hex'; set local extra_float_digits = 1`;
 

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type pg from 'pg';
 import type { MarkOf } from '../keys/key-file.ts';
 import type { Capture, EventRow } from '../model.ts';
-import { readLiveRows } from '../store/live-rows.ts';
+import { readable, readLiveRows } from '../store/live-rows.ts';
 import type { FaultList } from './faults.ts';
 import type { RowValues } from './model.ts';
 import { readMarked, type Marked } from './marked-rows.ts';
@@ -28,8 +28,9 @@ type Ground = {
  */
 export async function checkRows(client: pg.ClientBase, ground: Ground): Promise<void> {
   for (const capture of await readCaptures(client, ground.tenant)) {
-    // A table without a key has no history of a row, and one that is gone is told by its triggers.
-    if (capture.key.length > 0 && (await isThere(client, capture))) await checkTable(client, capture, ground);
+    // A table without a key has no history of a row, and one that is gone or is no table any more is told by its triggers.
+    const seen = capture.key.length > 0 && (await isThere(client, capture)) ? await readable(client, capture) : undefined;
+    if (seen !== undefined) await checkTable(client, seen, ground);
   }
 }
 

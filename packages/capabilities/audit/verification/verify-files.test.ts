@@ -94,6 +94,14 @@ for (const { name, change, told: expected } of attacks) {
   });
 }
 
+test('whoever gives the files away cannot hold back their beginning', async (t) => {
+  const log = smallLog(700);
+  log.files.set('minimum-index', Buffer.from('512\n'));
+  for (const path of log.files.keys()) if (/^tile\/entries\/00[01]$/.test(path)) log.files.delete(path);
+  const { ok, faults } = await verifyDirectory(await inFolder(t, log.files), log.signer.verifierKey);
+  assert.deepEqual([ok, told(faults)], [false, ['entry-missing 0']]);
+});
+
 test('a folder that is no export is refused, and a key that is none', async (t) => {
   const folder = await inFolder(t, new Map([['note.txt', Buffer.from('x')]]));
   const log = smallLog(3);

@@ -1,3 +1,5 @@
+import Type from 'typebox';
+import Value from 'typebox/value';
 import { SafekeepError } from '@safekeep/core';
 import {
   leafHash,
@@ -32,12 +34,40 @@ export async function verifyDirectory(directory: string, vkey: string, watch: Wa
   if (checkpoint === undefined) return verdict(faults, { started, checked: 0, minimumIndex, scope: ['signature'] });
   const reader = directoryReader(directory);
   const { size } = checkpoint;
+  let told = false;
   const checked = await checkTree({ ...checkpoint, minimumIndex, reader }, bundles(reader, size, minimumIndex), {
     faults,
+    look: ({ entry }) => {
+      told ||= tellsOfDrops(entry);
+    },
     progress: (count) => watch.progress?.(count, size),
   });
+  // The file that names the minimum is not signed: whoever gives the files away could hold back any beginning of the log.
+  if (minimumIndex > 0 && !told)
+    faults.add(
+      'entry-missing',
+      `Events 0 to ${minimumIndex - 1} are left out, and no event of the log tells that months were dropped.`,
+      0,
+    );
   return verdict(faults, { started, checkpoint, checked, minimumIndex, scope: ['signature', 'tree', 'entries'] });
 }
+
+/** The entry by which Safekeep itself says that it dropped months; which ones stands beside it, and not in the files. */
+function tellsOfDrops(entry: Uint8Array): boolean {
+  try {
+    const leaf: unknown = JSON.parse(Buffer.from(entry).toString('utf8'));
+    return Value.Check(DROPS, leaf);
+  } catch {
+    // No JSON: an entry that somebody exchanged, which is told as such.
+    return false;
+  }
+}
+
+const DROPS = Type.Object({
+  kind: Type.Literal('retention'),
+  action: Type.Literal('audit-months-dropped'),
+  attribution: Type.Literal('system'),
+});
 
 /** Entries as the bundles have them. A bundle that is missing or cut shows as missing entries. */
 async function* bundles(reader: TileReader, size: number, minimumIndex: number): AsyncGenerator<readonly StoredEntry[]> {

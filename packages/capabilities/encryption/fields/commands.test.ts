@@ -93,7 +93,7 @@ test('a column is encrypted, shown, finished, rotated and decrypted from the com
   const { result: finished, text: told } = await run('encrypt finish', { column: 'public.people.email' });
   assert.deepEqual([finished.phase, finished.residue.length > 0], ['finished', true]);
   assert.match(told, /Plaintext may still be found/);
-  const { result: rotated } = await run('encrypt rotate', { column: 'people.email', resume: false });
+  const { result: rotated } = await run('encrypt rotate', { column: 'people.email', resume: false, wait: false });
   assert.deepEqual(rotated.keys, [{ keyId: rotated.keyId, values: 300 }]);
   assert.equal((await run('encrypt', { column: 'people.email', mode: 'database', acceptLeak: false })).result.mode, 'database');
   const out = join(folder, 'fields.d.ts');
@@ -102,7 +102,8 @@ test('a column is encrypted, shown, finished, rotated and decrypted from the com
 
   assert.equal((await run('decrypt', { column: 'people.email' })).result.done, 300);
   // Its plaintext never went.
-  assert.equal((await run('decrypt', { column: 'people.phone' })).result.done, 0);
+  // Each plaintext that still stands was compared.
+  assert.equal((await run('decrypt', { column: 'people.phone' })).result.done, 300);
   assert.match(await readFile(mapFile, 'utf8'), /email: \{ category: user\.contact\.email, protect: none/);
   assert.equal((await run('encrypt status', {})).text, 'No column is encrypted.');
   assert.equal(asked.length, 7);

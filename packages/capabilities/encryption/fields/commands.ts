@@ -9,6 +9,7 @@ import {
   parseColumnName,
   SafekeepError,
   searchKinds,
+  shellWord,
   type ColumnRef,
   type MappedColumn,
   type SearchKind,
@@ -203,14 +204,21 @@ function rotate(open: OpenKeySource): Command {
         default: false,
         description: 'go on with a rotation that was interrupted, under the key that is current',
       }),
+      wait: Type.Boolean({
+        default: true,
+        description: 'no application writes the column: do not wait until each has learnt of the new key',
+      }),
     }),
     output: RotatedText,
     example: 'safekeep encrypt rotate public.patients.ssn',
-    run: async (context, { column: named, resume }) =>
+    run: async (context, { column: named, resume, wait }) =>
       await moving(context, open, async (ground) => {
         const ref = parseColumnName(named);
         const agree = () => context.confirm(`Putting ${formatColumnName(ref)} under a new key`);
-        const { field, census, currentKeyId } = await rotateField(ground, ref, { agree, resume });
+        const { field, census, currentKeyId } = await rotateField(wait ? ground : { ...ground, leaseMs: 0 }, ref, {
+          agree,
+          resume,
+        });
         return { result: { ...fieldText(field), keyId: currentKeyId, keys: census.map((each) => ({ ...each })) } };
       }),
     render: (result, ink) => `${describe(result, ink)}\nAll values are under key ${result.keyId}.`,
@@ -299,7 +307,7 @@ async function searchedBy(context: CommandContext, ground: Ground, { ref, order 
   if (waiting.length === 0) return await changeIndexes(ground, ref, { ...order, agree });
   // What is written in plaintext only would not be found: that search comes when all plaintext is gone.
   context.say(
-    `${formatColumnName(ref)} can be searched with ${searchWith?.join(', ') ?? ''} once all are finished. Then run the same command again; first ${waiting.map((name) => `safekeep encrypt finish ${name}`).join(', ')}.`,
+    `${formatColumnName(ref)} can be searched with ${searchWith?.join(', ') ?? ''} once all are finished. Then run the same command again; first ${waiting.map((name) => `safekeep encrypt finish ${shellWord(name)}`).join(', ')}.`,
   );
   return await changeIndexes(ground, ref, { ...own, agree });
 }
@@ -403,7 +411,7 @@ function searches({ search }: Frozen<Pick<DoneText, 'search'>>, ink: Ink): reado
 function renderDone(result: Frozen<DoneText>, ink: Ink): string {
   const next =
     result.phase === 'switched'
-      ? `Readers take the ciphertext in ${result.encryptedColumn}; the plaintext still stands. When every application goes through the SDK or the view:\n  safekeep encrypt finish ${result.field}`
+      ? `Readers take the ciphertext in ${result.encryptedColumn}; the plaintext still stands. When every application goes through the SDK or the view:\n  safekeep encrypt finish ${shellWord(result.field)}`
       : result.phase === 'dual-write'
         ? `Columns and triggers stand. Seal the rows from SQL, or run the same command without --prepare.`
         : '';

@@ -4,6 +4,7 @@ import {
   formatColumnName,
   formatName,
   formatTableName,
+  shellWord,
   type DataMap,
   type TenantRule,
 } from '@safekeep/core';
@@ -37,7 +38,7 @@ export const encryptedFields: Contributor = ({ map, catalog }) => {
       ...(upsert === undefined ? [] : [upsert]),
     ])
       notes.push({ target: name, text: `once it is encrypted: ${object}: ${breaks}. What to do: ${remedy}.` });
-    notes.push({ target: name, text: `is not encrypted yet. Run: safekeep encrypt ${name}` });
+    notes.push({ target: name, text: `is not encrypted yet. Run: safekeep encrypt ${shellWord(name)}` });
   }
   const forbidden = forbiddenColumns(map, (each) => findTable(catalog, each));
   return {
@@ -138,7 +139,7 @@ export async function refuseWhileEncrypted(database: Database, tenant: string): 
       return {
         target: formatTableName(table),
         reason: `${name} is encrypted`,
-        remedy: `Bring its plaintext back: \`safekeep decrypt ${name}\`.`,
+        remedy: `Bring its plaintext back: \`safekeep decrypt ${shellWord(name)}\`.`,
       };
     });
   });

@@ -83,7 +83,10 @@ export type PageRange = { readonly from: number; readonly to: number };
 export type Census = { readonly keyId: string; readonly values: number };
 
 /** What names a column from beside its table. */
-export type Beside = { readonly kind: 'column-grant' | 'publication' | 'statistics'; readonly name: string };
+export type Beside = {
+  readonly kind: 'audit' | 'collation' | 'column-grant' | 'publication' | 'statistics';
+  readonly name: string;
+};
 
 const PhaseText = Type.Union([
   Type.Literal('planned'),

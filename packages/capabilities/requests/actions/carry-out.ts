@@ -55,16 +55,23 @@ export function refuserName(error: unknown): string | undefined {
     : undefined;
 }
 
-/** Keys of one erasure, from the key of the ledger, which never is in the database. */
-export function keysOf(
+/** Keys that follow from the ledger's, which never is in the database. */
+export function keysOf(ledger: Pick<Ledger, 'mark'>, tenant: string): { readonly plan: KeyObject; readonly hash: KeyObject } {
+  // The same value has the same hash in every erasure of a tenant: what was counted apart stays countable.
+  return { plan: derivedKey(ledger, tenant, ['erasure_plan', 'all']), hash: derivedKey(ledger, tenant, ['erasure_hash', 'all']) };
+}
+
+/** Keys of one erasure. */
+export function erasureKeysOf(
   ledger: Pick<Ledger, 'mark'>,
   tenant: string,
   erasure: ErasureId,
 ): { readonly leaf: KeyObject; readonly hash: KeyObject } {
-  const derive = (use: string, of: string): KeyObject =>
-    createSecretKey(Buffer.from(ledger.mark({ tenant, table: `safekeep.${use}`, subjectKeyId: of, primaryKey: [] }), 'hex'));
-  // The same value has the same hash in every erasure of a tenant: what was counted apart stays countable.
-  return { leaf: derive('erasure_leaf', erasure), hash: derive('erasure_hash', 'all') };
+  return { leaf: derivedKey(ledger, tenant, ['erasure_leaf', erasure]), hash: keysOf(ledger, tenant).hash };
+}
+
+function derivedKey(ledger: Pick<Ledger, 'mark'>, tenant: string, [use, of]: readonly [string, string]): KeyObject {
+  return createSecretKey(Buffer.from(ledger.mark({ tenant, table: `safekeep.${use}`, subjectKeyId: of, primaryKey: [] }), 'hex'));
 }
 
 /**

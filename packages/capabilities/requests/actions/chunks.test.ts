@@ -212,9 +212,8 @@ test('a chunk that is in the way of another transaction is tried again by itself
   const { hash } = await made.plan('person:1', 'delete', ground);
   const booking = await made.pool.connect();
   try {
-    let erasing: Promise<unknown> | undefined;
     await booking.query(`begin; set local deadlock_timeout = '1min'; update orders set what = what where id = 250`);
-    erasing = made.approve('person:1', hash, { ground });
+    const erasing = made.approve('person:1', hash, { ground });
     for (let waiting = 0; waiting === 0;) {
       const { rows } = await made.pool.query<{ waiting: number }>(
         'select count(*)::int as waiting from pg_locks where not granted',

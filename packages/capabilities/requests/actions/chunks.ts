@@ -10,7 +10,7 @@ import { insertErasure, readErasures, updateErasure, type ErasureRecord, type St
 import { loadRows, rowsOf } from '../store/rows.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { followPaths, identityOf, tableOf } from '../store/traverse.ts';
-import { carryOut, keysOf, type TableCounts } from './carry-out.ts';
+import { carryOut, erasureKeysOf, type TableCounts } from './carry-out.ts';
 import { decide, personMark, type Decision } from './decide.ts';
 import {
   AlreadyErased,
@@ -296,7 +296,7 @@ async function eraseChunk(
   const done = await carryOut(client, ground, {
     found,
     decision,
-    keys: keysOf(ground.ledger, ground.tenant, progress.erasure),
+    keys: erasureKeysOf(ground.ledger, ground.tenant, progress.erasure),
     without: new Set(found.reach.graph.edgesOf.keys()),
   });
   const counts = done.counts.get(table);

@@ -5,6 +5,7 @@ import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
 import type { CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';
 import {
+  PLAN_DAYS,
   dropPlans,
   findPlan,
   insertCalls,
@@ -15,7 +16,7 @@ import {
   type StoredPlan,
 } from '../store/records.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
-import { carryOut, keysOf, type CarriedOut } from './carry-out.ts';
+import { carryOut, erasureKeysOf, type CarriedOut } from './carry-out.ts';
 import { beginOrGoOn, prepareRest, reopen, runChunks, TooManyLate, type ChunkProgress, type Chunking } from './chunks.ts';
 import { personMark } from './decide.ts';
 import {
@@ -109,7 +110,7 @@ async function answerAgain(ground: ErasureGround, mark: string, { hash }: Approv
   return answerOf(ground, record);
 }
 
-/** The release of one of these holds brings the erasure back; one that was begun goes on from where it stands. */
+/** The release of one of these holds brings the erasure back, once, however often it was tried; one that was begun goes on. */
 async function rememberHeld(
   { database, tenant, ledger, clock }: ErasureGround,
   { person, mode }: ErasureOrder,
@@ -117,8 +118,12 @@ async function rememberHeld(
 ): Promise<void> {
   const mark = personMark(ledger, tenant, person);
   await inTransaction(database, { tenant }, async (client) => {
-    const begun = (await readErasures(client, tenant, { mark })).find(isBegun);
-    if (begun !== undefined) return await updateErasure(client, tenant, begun.id, { state: 'held', holds });
+    const open = await readErasures(client, tenant, { open: true, mark });
+    const known = open.find(isBegun) ?? open.find((each) => each.state === 'held' && each.mode === mode);
+    if (known !== undefined) {
+      await updateErasure(client, tenant, known.id, { state: 'held', holds: [...new Set([...known.holds, ...holds])] });
+      return;
+    }
     await insertErasure(client, tenant, {
       id: newId<'erasure'>(),
       planHash: stored.hash,
@@ -153,6 +158,8 @@ function approvedPlan(
   }
   if (ground.approval === 'second-person' && plan.plannedBy === by && !isSame)
     throw new SafekeepError('second-person-needed', { by });
+  if (!isSame && ground.clock.now().getTime() - plan.plannedAt.getTime() > PLAN_DAYS * 86_400_000)
+    throw new SafekeepError('erasure-plan-expired', { hash, days: PLAN_DAYS });
   return plan;
 }
 
@@ -222,7 +229,7 @@ async function eraseWithin(
   const { found, decision, scope } = made;
   const before = await effectsAt(client, ground, 'before-rows', scope);
   const without = new Set(progress?.large);
-  const done = await carryOut(client, ground, { found, decision, keys: keysOf(ground.ledger, tenant, id), without });
+  const done = await carryOut(client, ground, { found, decision, keys: erasureKeysOf(ground.ledger, tenant, id), without });
   const after = await effectsAt(client, ground, 'after-rows', scope);
   const mark = personMark(ground.ledger, tenant, order.person);
   const participants = ports.participants.map(({ name }) => ({ name, ...joinEffects(before.get(name), after.get(name)) }));

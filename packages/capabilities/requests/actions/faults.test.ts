@@ -325,13 +325,19 @@ test('a table that was restored alone brings nobody back: the replay looks at th
   const before = await bench.rows('patients', 'id = 43');
   const plan = await replayLedger(ground, { plan: true, by: 'ann' });
   assert.deepEqual(plan.persons.map(({ subject }) => subject).toSorted(), ['patient:42', 'patient:44']);
-  const done = await replayLedger(ground, { plan: false, by: 'ann' });
+  const unasked = await replayLedger(ground, { plan: false, by: 'ann' });
   assert.deepEqual(
-    done.persons.map(({ state, error }) => [state, error]),
+    unasked.persons.map(({ subject, state }) => [subject, state]),
     [
-      ['done', null],
-      ['done', null],
+      ['patient:44', 'ambiguous'],
+      ['patient:42', 'done'],
     ],
+    'whose own row has values again may have come back',
+  );
+  const done = await replayLedger(ground, { plan: false, by: 'ann', also: ['patient:44'] });
+  assert.deepEqual(
+    done.persons.map(({ subject, state, error }) => [subject, state, error]),
+    [['patient:44', 'done', null]],
   );
   assert.equal((await bench.rows('visits', "patient_id in (42, 44) and reason <> 'erased'")).length, 0);
   assert.equal((await bench.rows('patients', "id in (42, 44) and full_name <> 'erased'")).length, 0);

@@ -1,6 +1,5 @@
 import type pg from 'pg';
-import { SafekeepError, type TableFacts } from '@safekeep/core';
-import { formatName } from '@safekeep/core';
+import { formatName, isWithin, SafekeepError, type MappedColumn, type TableFacts } from '@safekeep/core';
 import type { ErasureOrder } from './plan-erasure.ts';
 import type { ErasureGround } from './ground.ts';
 import { sequencePositions } from '../store/residue.ts';
@@ -8,18 +7,32 @@ import { tenantColumnOf } from '../rules/graph.ts';
 import { onePerson } from '../store/people.ts';
 import { tableOf } from '../store/traverse.ts';
 
+type Known = Pick<ErasureOrder, 'person' | 'subject'>;
+type Marking = Pick<ErasureGround, 'ledger' | 'tenant'>;
+
 /**
  * What the person's row is known again by after a restore: their key together with the random id of their encryption key,
- * where there is one, and together with each value that tells people apart. A stranger who was given the number again has
- * other values, and matches none. HMACs under the ledger's key: nobody without it can try values.
+ * where there is one, and together with each value that tells people apart. HMACs under the ledger's key: nobody without it can try
+ * values. How many of them must be the same is for `returned.ts` to say.
  */
-export async function identityMarks(
+export async function identityMarks(client: pg.ClientBase, ground: ErasureGround, order: Known): Promise<string[]> {
+  const byValue = await valueMarks(client, ground, order);
+  const marks: string[] = [];
+  for (const { subjectKeyId } of ground.ports.participants) {
+    const id = await subjectKeyId?.(client, { tenant: ground.tenant, person: order.person });
+    if (id !== null && id !== undefined) marks.push(keyMark(ground, order, id));
+  }
+  return [...marks, ...byValue.map(({ mark }) => mark)];
+}
+
+/** A mark for each value that tells the person apart; times go on while the person is there. */
+export async function valueMarks(
   client: pg.ClientBase,
   ground: ErasureGround,
-  order: Pick<ErasureOrder, 'person' | 'subject'>,
-): Promise<string[]> {
+  order: Known,
+): Promise<readonly { readonly mark: string; readonly isTime: boolean }[]> {
   const { subject, person } = order;
-  const columns = tellingColumns(ground, subject);
+  const { columns, times } = telling(ground, subject);
   const row = await onePerson(client, {
     schema: ground.schema,
     subject,
@@ -28,49 +41,64 @@ export async function identityMarks(
     tenancy: { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant },
   });
   if (row === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
-  const keyIds: string[] = [];
-  for (const { subjectKeyId } of ground.ports.participants) {
-    const id = await subjectKeyId?.(client, { tenant: ground.tenant, person });
-    if (id !== null && id !== undefined) keyIds.push(id);
-  }
-  return marksOf(ground, order, { columns, values: row, keyIds });
-}
-
-export function marksOf(
-  { ledger, tenant }: Pick<ErasureGround, 'ledger' | 'tenant'>,
-  { person, subject }: Pick<ErasureOrder, 'person' | 'subject'>,
-  {
-    columns,
-    values,
-    keyIds,
-  }: { readonly columns: readonly string[]; readonly values: readonly (string | null)[]; readonly keyIds: readonly string[] },
-): string[] {
-  const mark = (subjectKeyId: string): string =>
-    ledger.mark({ tenant, table: subject.table, subjectKeyId, primaryKey: [person.type, ...person.key] });
-  const byValue = columns.flatMap((column, place) => {
-    const value = values[place];
-    return value === null || value === undefined || value === '' ? [] : [mark(`value ${column} ${value}`)];
+  return columns.flatMap((column, place) => {
+    const mark = valueMark(ground, order, { column, value: row[place] });
+    return mark === undefined ? [] : [{ mark, isTime: times.has(column) }];
   });
-  return [...keyIds.map((id) => mark(`key ${id}`)), ...byValue];
 }
 
-/** Names, addresses, numbers, exact times: two people rarely share one. A sex or a town tells nobody apart. */
-export function tellingColumns(
-  { schema, map }: Pick<ErasureGround, 'schema' | 'map'>,
-  subject: ErasureOrder['subject'],
-): readonly string[] {
+function markOf({ ledger, tenant }: Marking, { person, subject }: Known, what: string): string {
+  return ledger.mark({ tenant, table: subject.table, subjectKeyId: what, primaryKey: [person.type, ...person.key] });
+}
+
+export function keyMark(ground: Marking, known: Known, id: string): string {
+  return markOf(ground, known, `key ${id}`);
+}
+
+/** Undefined for no value, which everybody could have. */
+export function valueMark(
+  ground: Marking,
+  known: Known,
+  { column, value }: { readonly column: string; readonly value: string | null | undefined },
+): string | undefined {
+  return value === null || value === undefined || value === '' ? undefined : markOf(ground, known, `value ${column} ${value}`);
+}
+
+/** What tells the people of a table apart. */
+export type Telling = {
+  readonly columns: readonly string[];
+  /** Those of which the database lets nobody have the same. */
+  readonly unique: ReadonlySet<string>;
+  readonly times: ReadonlySet<string>;
+  /** Names, which many people share. */
+  readonly names: ReadonlySet<string>;
+  /** False: nothing does by itself, and the columns are all that the map calls personal. */
+  readonly isTelling: boolean;
+};
+
+/** Names, addresses, numbers, exact times: two people rarely share several. A sex or a town tells nobody apart. */
+export function telling({ schema, map }: Pick<ErasureGround, 'schema' | 'map'>, subject: Known['subject']): Telling {
   const facts = tableOf(schema, subject.table);
-  const unique = facts.uniques.filter(({ columns }) => columns.length === 1).flatMap(({ columns }) => columns);
+  const mapped = map.tables.get(subject.table)?.columns ?? new Map<string, MappedColumn>();
+  const unique = new Set(uniqueAlone(facts));
   const times = facts.columns.filter(({ baseType }) => baseType.startsWith('timestamp')).map(({ name }) => name);
   const wanted = new Set([...subject.findBy, ...(subject.label === null ? [] : [subject.label]), ...unique, ...times]);
-  const present = facts.columns.map(({ name }) => name).filter((name) => wanted.has(name) && !subject.key.includes(name));
-  // Nothing tells them apart by itself: the values that the map calls personal do so together with the key.
-  return present.length > 0 ? present : personalColumns(facts, map.tables.get(subject.table)?.columns.keys() ?? []);
+  const others = facts.columns.map(({ name }) => name).filter((name) => !subject.key.includes(name));
+  const present = others.filter((name) => wanted.has(name));
+  const isTelling = present.length > 0;
+  // Nothing tells them apart by itself: the values that the map calls personal may do so together.
+  const columns = isTelling ? present : others.filter((name) => mapped.has(name));
+  const isName = (name: string): boolean => mapped.get(name)?.categories.some((key) => isWithin(key, 'user.name')) === true;
+  return { columns, unique, times: new Set(times), names: new Set(columns.filter(isName)), isTelling };
 }
 
-function personalColumns(facts: TableFacts, mapped: Iterable<string>): readonly string[] {
-  const names = new Set(mapped);
-  return facts.columns.map(({ name }) => name).filter((name) => names.has(name));
+function uniqueAlone({ uniques, indexes }: TableFacts): readonly string[] {
+  const keys = indexes
+    .filter(({ unique, predicate }) => unique && predicate === null)
+    .map((index) => index.keys.map(({ column }) => column));
+  return [...uniques.map(({ columns }) => columns), ...keys].flatMap(([column, ...more]) =>
+    column === undefined || column === null || more.length > 0 ? [] : [column],
+  );
 }
 
 /** Entries of the ledger hold at most so many ids, and other things stand there too. */

@@ -15,14 +15,16 @@ import type {
 } from '../model.ts';
 import { staleViews } from '../rules/stale-views.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
+import { belonging } from '../rules/treat.ts';
 import { countsByTable, keptLines, planHash, planLine } from '../rules/plan.ts';
 import { storePlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
 import { countOfPerson } from '../store/rows.ts';
 import { serverCopies } from '../store/residue.ts';
-import { Appeared, carryOut, Changed, keysOf, NotKept, Refused, WroteElsewhere } from './carry-out.ts';
+import { Appeared, carryOut, Changed, erasureKeysOf, keysOf, NotKept, Refused, WroteElsewhere } from './carry-out.ts';
 import { decide, type Decision } from './decide.ts';
 import { openTables, rowsAtOnce, type ErasureGround } from './ground.ts';
+import { valueMarks } from './marks.ts';
 import { byHandReason } from './outside.ts';
 import { rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
 
@@ -93,8 +95,11 @@ export async function makePlan(
   ]);
   // Under REPEATABLE READ the snapshot would be older than the locks: rows added in between would survive unseen.
   if (!isFit) throw new SafekeepError('isolation-unfit');
-  const decision = await decide(client, ground, found, { mode, ledger: ground.ledger });
   const { beside } = options;
+  const [decision, known] = await together(client, [
+    () => decide(client, ground, found, { mode, ledger: ground.ledger }),
+    () => valueMarks(client, ground, { person, subject }),
+  ]);
   const scope: ErasureScope = {
     tenant: ground.tenant,
     person,
@@ -125,7 +130,7 @@ export async function makePlan(
     wholePerson: hold.people.length > 0,
   }));
   const rows = tables.reduce((sum, line) => sum + line.rows, 0);
-  const hash = planHash({
+  const material = {
     tenant: ground.tenant,
     subject: formatPerson(person),
     mode,
@@ -134,9 +139,20 @@ export async function makePlan(
     blocked,
     holds: holds.map(({ id }) => id).toSorted(),
     externalCopies: externalCopies.map(({ place, kind, state }) => ({ place, kind, state })),
-    rows: Object.fromEntries(found.tables.map((table) => [table.table, rowsFingerprint(table)])),
+    rows: Object.fromEntries(
+      found.tables.map((table) => [
+        table.table,
+        rowsFingerprint(
+          table,
+          decision.groups.filter(({ rows: of }) => of.table === table.table),
+        ),
+      ]),
+    ),
     participants: parts.map(({ name, plan }) => ({ name, will: plan.will })),
-  });
+    // The number may have been given to somebody else since.
+    known: known.filter(({ isTime }) => !isTime).map(({ mark }) => mark),
+  };
+  const hash = planHash(material, keysOf(ground.ledger, ground.tenant).plan);
   const plan: ErasurePlan = {
     hash,
     subject: formatPerson(person),
@@ -254,7 +270,7 @@ async function rehearse(client: pg.ClientBase, ground: ErasureGround, made: Made
   if (rows > REHEARSED_ROWS || plan.blocked.length > 0) return UNREHEARSED;
   await beginRehearsal(client);
   try {
-    await carryOut(client, ground, { found, decision, keys: keysOf(ground.ledger, ground.tenant, newId<'erasure'>()) });
+    await carryOut(client, ground, { found, decision, keys: erasureKeysOf(ground.ledger, ground.tenant, newId<'erasure'>()) });
     await endRehearsal(client);
     return UNREHEARSED;
   } catch (error) {
@@ -315,7 +331,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   'P0001': 'A trigger raises an error: change it so that it lets erasure through, or keep the row with on_erasure.',
   '23503': 'A row that stays refers to what would be deleted: anonymise instead, or put that table into the map.',
   '23514': 'Say in the map what erasure writes so that the check takes it: erase: { replace: … }.',
-  '23505': 'The column is unique: leave its erase out, and each row gets a mask of its own.',
+  '23P01': 'An EXCLUDE constraint compares the masks: let the column be null, or say what erasure writes there.',
+  '23505': 'The column is unique and no mask is free: widen its type, or let it be null.',
 };
 
 /** What a person who approves wants to know beside: triggers that fire, missing indexes, views that keep copies, servers that do. */
@@ -336,6 +353,7 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
         notes.push(`${name} has no key: its rows are told apart by place, and no hold can name one.`);
     }
   }
+  notes.push(...unmarkedColumns(found));
   for (const view of staleViews(ground.catalog, [...touched]))
     notes.push(`The materialized view ${view} keeps the old values until it is refreshed.`);
   notes.push(...missingIndexes(ground, found));
@@ -345,6 +363,16 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
         `${table} is reached by a path without a foreign key that is checked at once: it is counted again after the commit, when transactions that write there have ended.`,
       );
   return [...notes, ...(await serverCopies(client))];
+}
+
+/** Personal columns of rows with several people of which the map does not say whose they are. */
+function unmarkedColumns({ tables }: Survey): readonly string[] {
+  return tables
+    .filter(({ policy, rows }) => policy.unmarked.length > 0 && rows.some((row) => !belonging(row).isWhole))
+    .map(
+      ({ table, policy }) =>
+        `${table}: the map does not say whose ${policy.unmarked.join(', ')} is in rows with several people (of): it stays there, and no export gives it.`,
+    );
 }
 
 /** A sequential scan of a small table is quicker than an index. */

@@ -1,14 +1,14 @@
-import { hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { SafekeepError, type Subject } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import type { Person } from '../../holds/index.ts';
-import { policyOf, type TablePolicy } from '../rules/treat.ts';
+import { policyOf, treatmentKey, type TablePolicy, type Treatment } from '../rules/treat.ts';
 import { followFrom, identityOf, personRow, tableOf, type Reach } from '../store/traverse.ts';
 import { loadRows, rowsOf, type PersonRow } from '../store/rows.ts';
 import { hiddenTables } from '../store/session.ts';
 import { soundGraph, type Ground } from './ground.ts';
-import type { Identity } from '../model.ts';
+import type { Identity, RowKey } from '../model.ts';
 
 /** A table with rows of one person. */
 export type SurveyedTable = {
@@ -98,9 +98,17 @@ export function policies({ catalog, map, schema, mapSha256 }: Ground, table: str
   return made;
 }
 
-/** Which rows, in one text. A row without a key has no name that lasts, so only their number counts. */
-export function rowsFingerprint({ identity, rows, isCut }: SurveyedTable): string {
+/** Which rows, and what is done with each, in one text. A row without a key has no name that lasts, so only their number counts. */
+export function rowsFingerprint(
+  { identity, rows, isCut }: SurveyedTable,
+  groups: readonly { readonly treatment: Treatment; readonly rows: { readonly keys: readonly RowKey[] } }[],
+): string {
   if (identity.kind === 'place' || isCut) return `${rows.length}`;
-  const names = rows.map((row) => `${JSON.stringify(row.key)}\n`).toSorted();
-  return hash('sha256', names.join(''));
+  const hash = createHash('sha256');
+  const texts = groups.map((group): [string, readonly RowKey[]] => [treatmentKey(group.treatment), group.rows.keys]);
+  for (const [treatment, keys] of texts.toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    hash.update(`${treatment}\n`);
+    for (const key of keys.map((each) => JSON.stringify(each)).toSorted()) hash.update(`${key}\n`);
+  }
+  return hash.digest('hex');
 }

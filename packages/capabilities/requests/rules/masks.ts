@@ -5,6 +5,7 @@ import {
   isPersonalColumn,
   isWithin,
   lengthOf,
+  resolveEdge,
   type ColumnFacts,
   type DataMap,
   type MappedColumn,
@@ -32,8 +33,14 @@ export type Write =
 
 export type UniqueMake =
   | { readonly kind: 'text'; readonly before: string; readonly digits: number; readonly after: string }
-  | { readonly kind: 'integer'; readonly bits: number }
-  | { readonly kind: 'uuid' };
+  /** Below zero, or `above`: in the upper half of so many bits, for checks that want it positive. */
+  | { readonly kind: 'integer'; readonly bits: number; readonly above: boolean }
+  | { readonly kind: 'uuid' }
+  /** One of so many days from this one on. */
+  | { readonly kind: 'day'; readonly from: string; readonly days: number }
+  | { readonly kind: 'time' }
+  /** Of 100::/64, to which nothing is ever sent (RFC 6666). */
+  | { readonly kind: 'address' };
 
 export type ColumnChoice = {
   readonly column: string;
@@ -54,12 +61,18 @@ export type WholeRow = {
 };
 
 type Ground = { readonly map: DataMap; readonly schema: SchemaIndex };
-type Place = { readonly schema: SchemaIndex; readonly table: TableFacts };
+type Place = {
+  readonly schema: SchemaIndex;
+  readonly table: TableFacts;
+  /** Columns by which paths of the map refer to other rows, with no foreign key behind them. */
+  readonly referring: ReadonlySet<string>;
+};
 
 /** Why a column stays that the map says is to stay. */
 export const MAP_KEEPS = 'the map keeps it';
 
-export function wholeRowOf({ schema }: Ground, mapped: MappedTable, table: TableFacts): WholeRow {
+export function wholeRowOf({ map, schema }: Ground, mapped: MappedTable, table: TableFacts): WholeRow {
+  const referring = referringByPaths(map, schema).get(mapped.name) ?? new Set();
   const choices: ColumnChoice[] = [];
   const keeps: { column: string; reason: string }[] = [];
   const blocked: { what: string; remedy: string }[] = [];
@@ -68,7 +81,7 @@ export function wholeRowOf({ schema }: Ground, mapped: MappedTable, table: Table
     for (const name of places) {
       const facts = table.columns.find((each) => each.name === name);
       if (facts === undefined) continue;
-      const outcome = columnOutcome({ schema, table }, column, facts);
+      const outcome = columnOutcome({ schema, table, referring }, column, facts);
       if (outcome === undefined) continue;
       if ('reason' in outcome) keeps.push({ column: name, reason: outcome.reason });
       else if ('what' in outcome) blocked.push(outcome);
@@ -92,12 +105,49 @@ function columnOutcome(place: Place, mapped: MappedColumn, facts: ColumnFacts): 
   const key = keyReason(place, facts);
   if (key !== undefined) return { reason: key };
   if (facts.generated !== null) return undefined;
+  if (place.referring.has(facts.name)) return referringOutcome(place, mapped, facts);
   const candidates = defaultCandidates(place, mapped, facts);
   if (candidates.length > 0) return { column: facts.name, candidates, fixed: false };
   return {
     what: `nothing can be written to ${facts.name} (${facts.type}) that its constraints take`,
     remedy: `Say in the map what erasure writes there: erase: { replace: … } of ${facts.name}.`,
   };
+}
+
+/** A number that nobody has could be given to somebody tomorrow: what refers to a row refers to none, or to the same as before. */
+function referringOutcome({ table }: Place, mapped: MappedColumn, facts: ColumnFacts): Outcome {
+  const column = facts.name;
+  const isNullable = !facts.notNull && facts.domain?.notNull !== true && !isSingleNull(table, column);
+  const candidates: readonly Write[] = isNullable
+    ? [{ column, to: 'null' }]
+    : isTextual(facts)
+      ? uniqueMakes(mapped, facts).map((make): Write => ({ column, to: 'unique', make }))
+      : [];
+  return candidates.length > 0 ? { column, candidates, fixed: false } : { reason: REFERS };
+}
+
+const REFERS = 'refers to another row';
+
+const known = new WeakMap<DataMap, Map<SchemaIndex, ReadonlyMap<string, ReadonlySet<string>>>>();
+
+/** By table the columns by which a path without a foreign key leaves it towards the person. */
+function referringByPaths(map: DataMap, schema: SchemaIndex): ReadonlyMap<string, ReadonlySet<string>> {
+  const ofMap = known.get(map) ?? new Map<SchemaIndex, ReadonlyMap<string, ReadonlySet<string>>>();
+  known.set(map, ofMap);
+  const made = ofMap.get(schema);
+  if (made !== undefined) return made;
+  const found = new Map<string, Set<string>>();
+  for (const table of map.tables.values())
+    for (const edge of table.of) {
+      const resolved = resolveEdge(map, schema, table.name, edge);
+      for (const { from, columns, to, references, direction, foreignKey } of 'kind' in resolved ? [] : resolved.hops) {
+        if (foreignKey !== null) continue;
+        const [holder, names] = direction === 'forward' ? [from, columns] : [to, references];
+        found.set(holder, new Set([...(found.get(holder) ?? []), ...names]));
+      }
+    }
+  ofMap.set(schema, found);
+  return found;
 }
 
 function wantedOutcome(place: Place, mapped: MappedColumn, facts: ColumnFacts): Outcome {
@@ -136,7 +186,7 @@ export function sealedText(mapped: MappedColumn, plain: ColumnFacts): string {
 /** Keys tie rows together and stay: they number the person and do not name them. */
 function keyReason({ schema, table }: Place, { name, identity }: ColumnFacts): string | undefined {
   if (table.primaryKey?.columns.includes(name) === true) return 'part of the primary key';
-  if (table.foreignKeys.some(({ columns }) => columns.includes(name))) return 'refers to another row';
+  if (table.foreignKeys.some(({ columns }) => columns.includes(name))) return REFERS;
   if (identity === 'always') return 'numbered by the database';
   const tableName = [...schema.byName].find(([, facts]) => facts === table)?.[0] ?? '';
   const referring = (schema.incoming.get(tableName) ?? []).some(({ foreignKey }) => foreignKey.references.columns.includes(name));
@@ -166,6 +216,8 @@ const CANDIDATES_AT_MOST = 80;
 export function isUnique(table: TableFacts, column: string): boolean {
   return (
     table.uniques.some(({ columns }) => columns.includes(column)) ||
+    // Ranges that must not overlap are empty afterwards, and as many as wanted may be.
+    table.exclusions.some(({ elements }) => elements.some((each) => each.column === column && each.operator.endsWith('='))) ||
     table.indexes.some(
       ({ unique, keys }) => unique && keys.some((key) => key.column === column || key.expression?.includes(column) === true),
     )
@@ -192,18 +244,40 @@ function uniqueMakes(mapped: MappedColumn, facts: ColumnFacts): readonly UniqueM
   const type = bareType(facts);
   if (facts.isArray) return [];
   if (type === 'uuid') return [{ kind: 'uuid' }];
-  if (type === 'bigint' || type === 'numeric') return [{ kind: 'integer', bits: type === 'bigint' ? 62 : 48 }];
-  if (type === 'integer') return [{ kind: 'integer', bits: 30 }];
+  const bits = bitsOf(facts);
+  if (bits > 0) return [false, true].map((above): UniqueMake => ({ kind: 'integer', bits, above }));
+  if (type === 'date' || type.startsWith('timestamp')) return DAYS;
+  if (type.startsWith('time')) return [{ kind: 'time' }];
+  if (type === 'inet' || type === 'cidr') return [{ kind: 'address' }];
+  if (type === 'bytea') return [{ kind: 'text', before: '', digits: 32, after: '' }];
   if (!isTextual(facts)) return [];
   const limit = lengthOf(facts) ?? 80;
   const make = (before: string, after: string): UniqueMake[] => {
     const digits = Math.min(24, limit - before.length - after.length);
-    return digits >= 8 ? [{ kind: 'text', before, digits, after }] : [];
+    return digits >= Math.min(8, limit) ? [{ kind: 'text', before, digits, after }] : [];
   };
   const mail = make('', '@erased.invalid');
   const plain = [...make('erased-', ''), ...make('', '')];
   return isEmail(mapped) ? [...mail, ...plain] : [...plain, ...mail];
 }
+
+/** Long before anybody was born, and for checks that want a later one, long after. */
+const DAYS: readonly UniqueMake[] = [
+  { kind: 'day', from: '0001-01-01', days: 600_000 },
+  { kind: 'day', from: '2500-01-01', days: 2_000_000 },
+];
+
+/** Of whole numbers that a random one may have; 0 for other types. JavaScript draws at most 47. */
+function bitsOf(facts: ColumnFacts): number {
+  const type = bareType(facts);
+  const known = BITS[type];
+  if (known !== undefined) return known;
+  if (type !== 'numeric') return 0;
+  const [, precision, scale = '0'] = /^numeric\((\d+)(?:,(-?\d+))?\)$/.exec(facts.baseType) ?? [];
+  return precision === undefined ? 47 : Math.min(47, Math.floor((Number(precision) - Number(scale)) * Math.log2(10)));
+}
+
+const BITS: Readonly<Record<string, number>> = { smallint: 15, integer: 31, bigint: 47 };
 
 function isEmail({ categories }: MappedColumn): boolean {
   return categories.some((key) => isWithin(key, 'user.contact.email'));
@@ -303,7 +377,7 @@ export function isMask(write: Write, value: string | null): boolean {
   if (write.to === 'value') return value === write.text;
   if (write.to === 'hash') return value.length === write.length && /^[0-9a-f]+$/.test(value);
   const { make } = write;
-  if (make.kind !== 'text') return make.kind === 'integer' && /^-\d+$/.test(value);
+  if (make.kind !== 'text') return make.kind === 'integer' && !make.above && /^-\d+$/.test(value);
   const { before, digits, after } = make;
   const middle = value.slice(before.length, before.length + digits);
   return value === `${before}${middle}${after}` && middle.length === digits && /^[0-9a-f]+$/.test(middle);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { Blocked, ErasureMode, ErasurePlan, ExternalCopy, PlanLine } from '../model.ts';
 import { describeWrite, type Write } from './masks.ts';
@@ -41,16 +41,19 @@ export type PlanMaterial = {
   readonly blocked: readonly Blocked[];
   readonly holds: readonly string[];
   readonly externalCopies: readonly Pick<ExternalCopy, 'place' | 'kind' | 'state'>[];
-  /** Which rows, by table: a hash of their keys. */
+  /** Marks of what the person is known by. */
+  readonly known: readonly string[];
+  /** Which rows and what is done with each, by table. */
   readonly rows: Readonly<Record<string, string>>;
   readonly participants: readonly { readonly name: string; readonly will: readonly string[] }[];
 };
 
-export function planHash(material: PlanMaterial): string {
+/** Under a key: the hash stands in certificates, and whoever has the map could try whom it was of. */
+export function planHash(material: PlanMaterial, key: KeyObject): string {
   // In one order, so that the order in which the server found rows does not matter.
   const tables = material.tables.toSorted((a, b) => compare(canonicalize(a), canonicalize(b)));
-  const text = canonicalize({ format: 'safekeep-erasure-plan/1', ...material, tables });
-  return createHash('sha256')
+  const text = canonicalize({ format: 'safekeep-erasure-plan/2', ...material, tables });
+  return createHmac('sha256', key)
     .update(text ?? '')
     .digest('hex');
 }

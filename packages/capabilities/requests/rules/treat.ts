@@ -31,6 +31,8 @@ export type TablePolicy = {
   readonly own: ReadonlyMap<string, readonly ColumnChoice[]>;
   /** The columns that refer towards the person, nullable all, by path. */
   readonly detach: ReadonlyMap<string, readonly ColumnChoice[]>;
+  /** Columns of people of which the map does not say whose they are where several stand in a row. */
+  readonly unmarked: readonly string[];
 };
 
 export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts: TableFacts): TablePolicy {
@@ -43,6 +45,7 @@ export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts
       whole: { choices: [], deletes: false, keeps: [], blocked: [] },
       own: new Map(),
       detach: new Map(),
+      unmarked: [],
     };
   const whole = wholeRowOf({ map, schema }, mapped, facts);
   const own = new Map<string, readonly ColumnChoice[]>();
@@ -65,7 +68,9 @@ export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts
       nullable.map((column) => ({ column, candidates: [{ column, to: 'null' }], fixed: true })),
     );
   }
-  return { table, facts, mapped, whole, own, detach };
+  const marked = new Set([...columns.values()].flatMap((names) => [...names]));
+  const unmarked = whole.choices.map(({ column }) => column).filter((column) => mapped.of.length > 0 && !marked.has(column));
+  return { table, facts, mapped, whole, own, detach, unmarked };
 }
 
 /**

@@ -135,10 +135,53 @@ function sampleOf(write: Write): string {
 
 function uniqueValue(make: UniqueMake): string {
   if (make.kind === 'uuid') return randomUUID();
-  if (make.kind === 'integer') return String(-randomInt(1, 2 ** Math.min(47, make.bits)));
+  if (make.kind === 'integer') {
+    const half = 2 ** (make.bits - 1);
+    return String(make.above ? half + randomInt(half) : -randomInt(1, half * 2));
+  }
+  if (make.kind === 'day') {
+    const day = new Date(`${make.from}T00:00:00Z`);
+    day.setUTCDate(day.getUTCDate() + randomInt(make.days));
+    return day.toISOString().slice(0, 10);
+  }
+  if (make.kind === 'time') return new Date(randomInt(86_400_000)).toISOString().slice(11, 23);
+  if (make.kind === 'address') return `100::${randomBytes(8).toString('hex').match(/.{4}/g)?.join(':') ?? ''}`;
   return `${make.before}${randomBytes(Math.ceil(make.digits / 2))
     .toString('hex')
     .slice(0, make.digits)}${make.after}`;
+}
+
+/** The more are taken the more often one draws in vain; whoever gets none after so many draws has no room left. */
+const DRAWS = 30;
+
+/** As SQLSTATE 23505: there is no value left that no other row has. */
+class NothingFree extends Error {
+  readonly code = '23505';
+}
+
+/** A value for each row that no other row of the table has, nor one of these. */
+async function drawUnique(
+  client: pg.ClientBase,
+  { table, facts, keys }: Rows,
+  { column, make }: Extract<Write, { to: 'unique' }>,
+): Promise<readonly string[]> {
+  const free = new Set<string>();
+  const type = columnOf(facts, column)?.type ?? 'text';
+  const value = columnOf(facts, column)?.baseType === 'bytea' ? `decode(d.v, 'hex')` : `d.v::${type}`;
+  for (let draw = 0; free.size < keys.length; draw += 1) {
+    if (draw === DRAWS) throw new NothingFree(`No unique mask is free for ${column}`);
+    const drawn = new Set(Array.from({ length: keys.length - free.size }, () => uniqueValue(make)));
+    const parameters = new Parameters();
+    const taken = await arrays(
+      client,
+      `select d.v from unnest(${parameters.add([...drawn])}::text[]) as d (v)
+        where exists (select from ${quoteTable(table)} as t where t.${quote(column)} = ${value})`,
+      parameters,
+    );
+    for (const [text] of taken) drawn.delete(text ?? '');
+    for (const text of drawn) free.add(text);
+  }
+  return [...free];
 }
 
 // ---- writing ---------------------------------------------------------------------------------------------------------------
@@ -199,17 +242,18 @@ async function perRowValues(
           rows,
           hashed.map(({ column }) => column),
         );
-  const perRow = writes.flatMap((write) => {
-    if (write.to === 'unique') return [rows.keys.map(() => uniqueValue(write.make))];
-    if (write.to !== 'hash') return [];
+  const perRow: (readonly string[])[] = [];
+  for (const write of writes) {
+    if (write.to === 'unique') perRow.push(await drawUnique(client, rows, write));
+    if (write.to !== 'hash') continue;
     const place = hashed.indexOf(write);
-    return [
+    perRow.push(
       rows.keys.map((key) => {
         const text = old?.get(JSON.stringify(key))?.[place] ?? '';
         return createHmac('sha256', hashKey).update(`${rows.table} ${write.column} ${text}`).digest('hex').slice(0, write.length);
       }),
-    ];
-  });
+    );
+  }
   return { rows, perRow };
 }
 
@@ -255,11 +299,11 @@ export function looksLike(facts: TableFacts, writes: readonly Write[], parameter
       return write.told === undefined
         ? [`${column}::text = (${parameters.add(write.text)}::text::${found?.type ?? 'text'})::text`]
         : [];
-    if (write.to === 'hash')
-      return found?.baseType === 'bytea' ? [] : [`${column}::text ~ ${parameters.add(`^[0-9a-f]{${write.length}}$`)}`];
+    if (found?.baseType === 'bytea') return [];
+    if (write.to === 'hash') return [`${column}::text ~ ${parameters.add(`^[0-9a-f]{${write.length}}$`)}`];
     const { make } = write;
-    if (make.kind === 'uuid') return [];
-    if (make.kind === 'integer') return [`${column} < 0`];
+    if (make.kind === 'integer') return make.above ? [] : [`${column} < 0`];
+    if (make.kind !== 'text') return [];
     const [before, after] = [make.before, make.after].map((text) => text.replaceAll(/[^\w@-]/g, String.raw`\$&`));
     return [`${column}::text ~ ${parameters.add(`^${before}[0-9a-f]{${make.digits}}${after}$`)}`];
   });

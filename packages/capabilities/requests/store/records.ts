@@ -20,19 +20,36 @@ export async function erasedMarks(client: pg.ClientBase, tenant: string, marks: 
   return rows.map(({ mark }) => mark);
 }
 
-/** Of these persons those whose rows were masked here, with the erasure that did it last. */
-export async function maskedPersons(
+export type ErasuresHere = {
+  /** Their ids. */
+  readonly all: ReadonlySet<string>;
+  readonly last: string;
+  /** The last one left rows that are held. */
+  readonly isHeld: boolean;
+};
+
+/** Of these persons those whom this database knows to be erased, by mark. */
+export async function erasuresHere(
   client: pg.ClientBase,
   tenant: string,
   marks: readonly string[],
-): Promise<ReadonlyMap<string, { readonly erasure: string; readonly isHeld: boolean }>> {
+): Promise<ReadonlyMap<string, ErasuresHere>> {
   const { rows } = await client.query<{ mark: string; erasure: string; isHeld: boolean }>(
-    `select distinct on (subject_mark) subject_mark as mark, erasure_id as erasure, state = 'held' as "isHeld" from safekeep.erasures
-      where tenant_id = $1 and subject_mark = any ($2) and mode = 'anonymise' and state not in ('running', 'due')
+    `select subject_mark as mark, erasure_id as erasure, state = 'held' as "isHeld" from safekeep.erasures
+      where tenant_id = $1 and subject_mark = any ($2) and state not in ('running', 'due')
       order by subject_mark, erasure_id desc`,
     [tenant, marks],
   );
-  return new Map(rows.map(({ mark, ...known }) => [mark, known]));
+  return new Map(
+    [...Map.groupBy(rows, ({ mark }) => mark)].map(([mark, same]) => [
+      mark,
+      {
+        all: new Set(same.map(({ erasure }) => erasure)),
+        last: same[0]?.erasure ?? '',
+        isHeld: same[0]?.isHeld === true,
+      },
+    ]),
+  );
 }
 
 export type StoredPlan = {
@@ -45,10 +62,16 @@ export type StoredPlan = {
   readonly plannedAt: Date;
 };
 
+/** So long a plan can be approved; whoever looks again later looks at what is there then. */
+export const PLAN_DAYS = 7;
+
+/** The same plan again keeps who made it and when, until it is too old. */
 export async function storePlan(client: pg.ClientBase, tenant: string, plan: StoredPlan): Promise<void> {
   await client.query(
     `insert into safekeep.erasure_plans (tenant_id, plan_hash, subject_type, subject_key, mode, counts, planned_by, planned_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (tenant_id, plan_hash) do nothing`,
+     values ($1, $2, $3, $4, $5, $6, $7, $8)
+     on conflict (tenant_id, plan_hash) do update set planned_by = excluded.planned_by, planned_at = excluded.planned_at
+      where erasure_plans.planned_at < excluded.planned_at - make_interval(days => ${PLAN_DAYS})`,
     [tenant, plan.hash, plan.type, plan.key, plan.mode, JSON.stringify(plan.counts), plan.plannedBy, plan.plannedAt],
   );
 }

@@ -42,7 +42,8 @@ create or replace function safekeep.keep_compound() returns trigger
     end if;
     if given or not is_kept then return new; end if;
 
-    if tg_argv[1] = 'database' then
+    -- Who has unlocked may use our schema; whoever has not is asked for no right to it.
+    if tg_argv[1] = 'database' and coalesce(pg_catalog.current_setting('safekeep.seals_' || pg_catalog.replace(tg_argv[3], '-', ''), true), '') <> '' then
       for place in 8 .. tg_nargs - 1 by 3 loop
         execute pg_catalog.format('select safekeep.open_column(($1).%I, %L)', tg_argv[place], tg_argv[place + 2]) into plain using new;
         plain := safekeep.search_form('exact', plain, tg_argv[place + 1]);

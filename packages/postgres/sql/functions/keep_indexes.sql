@@ -40,7 +40,8 @@ create or replace function safekeep.keep_indexes() returns trigger
       end if;
       continue when not is_kept or pg_catalog.strpos(given, ' ' || tg_argv[place] || tg_argv[place + 3] || ';') > 0;
       number := null;
-      if tg_argv[1] = 'database' then
+      -- Who has unlocked may use our schema; whoever has not is asked for no right to it.
+      if tg_argv[1] = 'database' and coalesce(pg_catalog.current_setting('safekeep.seals_' || pg_catalog.replace(tg_argv[3], '-', ''), true), '') <> '' then
         execute pg_catalog.format('select safekeep.open_column(($1).%I, %L)', tg_argv[4], tg_argv[3]) into plain using new;
         if plain is not null then
           number := safekeep.index_text(tg_argv[2], tg_argv[3]::uuid, tg_argv[place], tg_argv[place + 2]::integer, tg_argv[place + 3]::integer,

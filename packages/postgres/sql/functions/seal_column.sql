@@ -1,7 +1,8 @@
 -- needs: 0013
 -- object: function safekeep.seal_column()
 --
--- BEFORE INSERT or UPDATE of a table with an encrypted column. Arguments: what to do, loose or strict, mode, tenant, field,
+-- BEFORE INSERT or UPDATE of a table with an encrypted column. Arguments: what to do (`both` says that the statement names the
+-- plaintext, to `replaced`, which comes after it for the same row; a trigger cannot see it otherwise), loose or strict, mode, tenant, field,
 -- column, encrypted column, type of the value, and for each blind index its kind, column, bits,
 -- version and `strict` or `loose` (see keep_indexes). The WHEN of the
 -- trigger says when it is asked; a value that comes sealed already is left as it is, so nothing is sealed twice.
@@ -18,6 +19,10 @@ create or replace function safekeep.seal_column() returns trigger
     refuses constant boolean := tg_argv[1] = 'strict';
     col constant text := tg_argv[5];
     encrypted constant text := tg_argv[6];
+    -- Who has unlocked may use our schema; whoever has not is asked for no right to it.
+    unlocked constant boolean := tg_argv[2] = 'database'
+      and coalesce(pg_catalog.current_setting('safekeep.seals_' || pg_catalog.replace(tg_argv[4], '-', ''), true), '') <> '';
+    marked constant text := 'safekeep.both_' || pg_catalog.replace(tg_argv[4], '-', '');
     changes jsonb := '{}';
     plain text;
     given bytea;
@@ -28,9 +33,28 @@ create or replace function safekeep.seal_column() returns trigger
     -- The engine writes plaintext and ciphertext that belong together, after it compared them.
     if pg_catalog.current_setting('safekeep.engine', true) = 'on' then return new; end if;
 
+    if tg_argv[0] = 'both' then
+      perform pg_catalog.set_config(marked, 'on', true);
+      return new;
+    end if;
+
     if tg_argv[0] = 'replaced' then
-      -- Somebody wrote or erased ciphertext alone: it is what counts, and the plaintext beside it is old.
-      return pg_catalog.jsonb_populate_record(new, pg_catalog.jsonb_build_object(col, null));
+      if pg_catalog.current_setting(marked, true) = 'on' then
+        perform pg_catalog.set_config(marked, '', true);
+        return new;
+      end if;
+      -- Somebody wrote or erased ciphertext alone: it is what counts, and the plaintext beside it is old. Where the session can open
+      -- the new one the plaintext follows it (json is printed in another form than the column would keep).
+      if unlocked and not refuses and tg_argv[7] <> 'json' then
+        execute pg_catalog.format('select safekeep.open_column(($1).%I, %L)', encrypted, tg_argv[4]) into plain using new;
+      end if;
+      if plain is null and not refuses and exists (select from pg_catalog.pg_attribute as a where a.attrelid = tg_relid and a.attname = col and a.attnotnull) then
+        raise exception 'safekeep: column % was written without column %, in which a value must stand until encrypt finish has run', encrypted, col
+          using errcode = 'not_null_violation',
+                hint = case when tg_argv[2] = 'database' then 'Call safekeep.unlock in this transaction first, or write both.'
+                            else 'Write all columns that the SDK''s sealRow gives for the value.' end;
+      end if;
+      return pg_catalog.jsonb_populate_record(new, pg_catalog.jsonb_build_object(col, plain));
     end if;
 
     if tg_argv[0] = 'keep' then
@@ -53,7 +77,7 @@ create or replace function safekeep.seal_column() returns trigger
         -- Both came, as the SDK writes them on the way: the ciphertext counts.
         return case when refuses then pg_catalog.jsonb_populate_record(new, pg_catalog.jsonb_build_object(col, null)) else new end;
       end if;
-      if plain is not null and tg_argv[2] = 'database' then
+      if plain is not null and unlocked then
         sealed := safekeep.seal_value(tg_argv[3], tg_argv[4]::uuid, tg_argv[7], plain);
       end if;
       if sealed is null and refuses then

@@ -47,7 +47,9 @@ begin
   if substr(wrapped, 1, 4) <> '\x53554b31'::bytea then
     raise exception 'safekeep: unlock takes what the SDK wraps, and this is something else' using errcode = 'invalid_parameter_value';
   end if;
-  if position(encode(wrapped, 'hex') in lower(current_query())) > 0 then
+  -- Without a parameter it can only stand there, in whatever form.
+  if current_query() !~ '[$][0-9]' or position(encode(wrapped, 'hex') in lower(current_query())) > 0
+     or position(translate(encode(wrapped, 'base64'), E'\n', '') in translate(current_query(), E' \n\r\t', '')) > 0 then
     raise exception 'safekeep: unlock refused, since the key stands in the text of the statement'
       using errcode = 'object_not_in_prerequisite_state',
             hint = 'Give it as a bound parameter. Whoever saw the statement has seen the key: rotate it.';

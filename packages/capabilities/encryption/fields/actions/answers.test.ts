@@ -194,7 +194,7 @@ test('a check, an index and a view go on standing, say nothing any more, and tha
     /index by_mail: from finish on it holds only NULLs/,
     /view public\.mails: from finish on it shows NULL/,
     /function public\.first_mail: its source names table and column/,
-    /INSERT … ON CONFLICT DO UPDATE: SET email = EXCLUDED\.email is refused from finish on/,
+    /INSERT … ON CONFLICT DO UPDATE: SET email = EXCLUDED\.email alone is refused from finish on/,
   ])
     assert.match(answers, each);
   await allTheWay(bench);
@@ -273,7 +273,9 @@ test('names with spaces, capitals and quotes, a composite key, an identity and a
   const before = await rows();
   const { answers } = await planField(bench.ground, bench.order(name, { mode: 'database' }));
   assert.ok(
-    answers.some(({ remedy }) => remedy === 'write SET "E ""Mail_encrypted" = EXCLUDED."E ""Mail_encrypted"'),
+    answers.some(({ remedy }) =>
+      remedy.endsWith(', "E ""Mail_encrypted" = EXCLUDED."E ""Mail_encrypted", and the columns of its indexes likewise'),
+    ),
     'as it is to be typed',
   );
   const { field } = await encryptField(bench.ground, bench.order(name, { mode: 'database' }), agreed);
@@ -297,4 +299,20 @@ test('names with spaces, capitals and quotes, a composite key, an identity and a
   }
   await decryptField(bench.ground, bench.order(name).column, agreed);
   assert.deepEqual(await rows(), before);
+});
+
+test('what a type or collation calls equal and a hash does not is told before anything is made', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create extension citext; create collation loose (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+      create table odd (id integer primary key, ci citext, fixed char(12), nd text collate loose);
+      insert into odd select n, 'Person' || n, 'code' || n, 'Name' || n from generate_series(1, 200) as n`,
+  });
+  const told = (pattern: RegExp) => (error: unknown) => isSafekeepError(error, 'field-unfit') && pattern.test(error.message);
+  await assert.rejects(
+    planField(bench.ground, bench.order('public.odd.ci', { search: ['exact'] })),
+    told(/search exact: .*Ann and ann/),
+  );
+  await assert.rejects(planField(bench.ground, bench.order('public.odd.nd')), told(/collation loose: .*not deterministic/));
+  const { answers } = await planField(bench.ground, bench.order('public.odd.fixed', { search: ['exact'] }));
+  assert.ok(answers.some(({ object, breaks }) => object === 'search exact' && /blanks at its end/.test(breaks)));
 });

@@ -5,6 +5,7 @@ import {
   formatColumnName,
   indexName,
   SafekeepError,
+  shellWord,
   searchFits,
   searchKinds,
   type ColumnRef,
@@ -15,7 +16,6 @@ import { findTable, readCatalog } from '@safekeep/postgres';
 import type { Field, FieldIndex, IndexPart, PageRange } from '../model.ts';
 import { chooseIndex } from '../rules/choose-index.ts';
 import type { Frequency } from '../rules/frequency.ts';
-import { isAtLeast, refusesPlaintext } from '../rules/life.ts';
 import { batchPages } from '../rules/pace.ts';
 import { searchAnswers, type Answer } from '../rules/refusals.ts';
 import { createTriggers, lockToAlter, runAll, validIndexes } from '../store/definition.ts';
@@ -31,7 +31,7 @@ import {
   updateField,
 } from '../store/records.ts';
 import { countValues, readParts, readSealed, tableSize } from '../store/rows.ts';
-import { createView, dropView } from '../store/view.ts';
+import { createView, dropView, othersShown, readersOfView } from '../store/view.ts';
 import { fresh } from './encrypt-field.ts';
 import {
   inTransaction,
@@ -44,6 +44,7 @@ import {
   withLease,
   type Ground,
 } from './ground.ts';
+import { refuseReaders } from './readers-of-view.ts';
 import { compoundForms, compounding, indexing, sweep, sweepOnce, walk, type Pass } from './passes.ts';
 
 export type IndexOrder = {
@@ -83,14 +84,16 @@ export async function changeIndexes(
   // In between `finish` changes the same triggers.
   if (!['switched', 'finished'].includes(known.phase))
     throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
-  return await withLease(ground, known, async () => {
-    const field = await fresh(ground, known);
-    const plan = await planIndexes(ground, field, order);
+  return await withLease(ground, known, async (held) => {
+    const field = await fresh(held, known);
+    const plan = await planIndexes(held, field, order);
     if (plan.made.length + plan.taken.length > 0) {
+      // An index that is made anew takes away the column of the one before.
+      if (plan.taken.length + (order.renew?.length ?? 0) > 0) await refuseReaders(held, field);
       await agree(plan);
-      await begin(ground, field, plan);
+      await begin(held, field, plan);
     }
-    return await advance(ground, field);
+    return await advance(held, field);
   });
 }
 
@@ -112,11 +115,21 @@ async function planIndexes(ground: Ground, field: Field, order: IndexOrder): Pro
   const wanted = asked.filter((kind) => renewed.includes(kind) || !staying.some((each) => each.kind === kind));
   const absent = renew.filter((kind) => !staying.some((each) => each.kind === kind));
   if (wanted.length + absent.length > 0) await refuseUnfit(ground, field, { wanted, absent });
-  const counted = await frequenciesOf(ground, field, { kinds: wanted, parts });
-  const beside = [...others.flatMap(({ indexes }) => indexes), ...staying.filter(({ kind }) => !wanted.includes(kind))];
+  const own = staying.filter(({ kind }) => !wanted.includes(kind));
+  const isOne = own.length + wanted.length < 2;
+  const kinds: readonly IndexKind[] = isOne || wanted.includes('exact') || wanted.length === 0 ? wanted : [...wanted, 'exact'];
+  const counted = await frequenciesOf(ground, field, { kinds, parts });
+  const beside = [...others.flatMap(({ indexes }) => indexes), ...own];
   const made: FieldIndex[] = [];
   for (const kind of wanted) {
-    const chosen = chooseIndex(counted.get(kind) ?? [], { name: nameOf(field), kind, beside: [...beside, ...made], acceptLeak });
+    const together = kind === 'compound' ? undefined : { indexes: [...own, ...made], values: counted.get('exact') ?? [] };
+    const chosen = chooseIndex(counted.get(kind) ?? [], {
+      name: nameOf(field),
+      kind,
+      beside: [...beside, ...made],
+      ...(together === undefined ? {} : { together }),
+      acceptLeak,
+    });
     const version = 1 + Math.max(0, ...field.indexes.filter((each) => each.kind === kind).map((each) => each.version));
     const column = indexName(field.column, kind, version);
     made.push({ ...chosen, version, column, state: 'building', parts: kind === 'compound' ? parts : [] });
@@ -160,9 +173,10 @@ function unfitForCompound(field: Field, owner: Field): string | null {
     return `values of type ${field.columnType} cannot be found that way. What to do: leave it out`;
   if (field.direction === 'out')
     return 'it is on its way back to plaintext. What to do: let decrypt come to its end, or leave it out';
-  if (field.phase !== 'finished') return `its plaintext still stands. What to do first: safekeep encrypt finish ${nameOf(field)}`;
+  if (field.phase !== 'finished')
+    return `its plaintext still stands. What to do first: safekeep encrypt finish ${shellWord(nameOf(field))}`;
   if (field.mode !== owner.mode)
-    return `its keys are in other hands (${field.mode} mode). What to do first: safekeep encrypt ${nameOf(field)} --mode ${owner.mode}`;
+    return `its keys are in other hands (${field.mode} mode). What to do first: safekeep encrypt ${shellWord(nameOf(field))} --mode ${owner.mode}`;
   return null;
 }
 
@@ -276,20 +290,17 @@ async function redefine(
   const known = await fresh(ground, { id, tenant, table, column });
   await inTransaction(ground, known, async (client) => {
     await lockToAlter(client, known);
-    await dropView(client, known);
+    // Columns may go that it shows, unless others read it: those were asked for before, and what is only made comes at its end.
+    const isRead = (await readersOfView(client, known)).length > 0;
+    const kept = isRead ? [] : await dropView(client, known);
     await requireUnaltered(client, known);
     await change(client, known);
     const changed = await readField(client, known);
     if (changed === undefined) throw new Error('The field is not recorded any more');
-    await runAll(client, createTriggers(changed, { strict: refusesPlaintext(changed.phase) }));
-    const shown = (await listFields(client, tenant)).find(
-      (each) =>
-        each.mode === 'database' &&
-        isAtLeast(each.phase, 'switched') &&
-        each.table.schema === table.schema &&
-        each.table.table === table.table,
-    );
-    if (shown !== undefined) await createView(client, shown);
+    await runAll(client, createTriggers(changed, changed.phase));
+    const [other] = await othersShown(client, changed);
+    const shown = changed.mode === 'database' ? changed : other;
+    if (shown !== undefined) await createView(client, shown, kept);
   });
 }
 

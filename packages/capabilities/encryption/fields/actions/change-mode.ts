@@ -1,12 +1,13 @@
 import { SafekeepError, type ColumnRef } from '@safekeep/core';
 import type { Field, Mode } from '../model.ts';
-import { isAtLeast, refusesPlaintext } from '../rules/life.ts';
+import { isAtLeast } from '../rules/life.ts';
 import { createTriggers, lockToAlter, runAll } from '../store/definition.ts';
-import { findField, listFields, updateField } from '../store/records.ts';
-import { createView, dropView } from '../store/view.ts';
+import { findField, updateField } from '../store/records.ts';
+import { createView, dropView, othersShown } from '../store/view.ts';
 import { refuseInCompound } from './compound-of.ts';
 import { fresh } from './encrypt-field.ts';
 import { inTransaction, nameOf, reading, withLease, type Ground } from './ground.ts';
+import { refuseReaders } from './readers-of-view.ts';
 
 /**
  * Hands the key from the application to unlocked sessions, or back. Values stay as they are: both modes have one format. One
@@ -26,23 +27,20 @@ export async function changeMode(
     throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
   if (known.mode === mode) return known;
   await refuseInCompound(ground, known);
+  if (mode === 'client' && (await reading(ground, (client) => othersShown(client, known))).length === 0)
+    await refuseReaders(ground, known);
   await agree(known);
-  return await withLease(ground, known, async () => {
-    const field: Field = { ...(await fresh(ground, known)), mode };
-    await inTransaction(ground, field, async (client) => {
+  return await withLease(ground, known, async (held) => {
+    const field: Field = { ...(await fresh(held, known)), mode };
+    await inTransaction(held, field, async (client) => {
       await lockToAlter(client, field);
-      await dropView(client, field);
-      await runAll(client, createTriggers(field, { strict: refusesPlaintext(field.phase) }));
-      await updateField(client, field, { mode, at: ground.clock.now() });
-      const [shown] = (await listFields(client, ground.tenant)).filter(
-        (each) =>
-          each.mode === 'database' &&
-          isAtLeast(each.phase, 'switched') &&
-          each.table.schema === field.table.schema &&
-          each.table.table === field.table.table,
-      );
-      if (shown !== undefined) await createView(client, shown);
+      await runAll(client, createTriggers(field, field.phase));
+      await updateField(client, field, { mode, at: held.clock.now() });
+      const [other] = await othersShown(client, field);
+      const shown = mode === 'database' ? field : other;
+      if (shown === undefined) await dropView(client, field);
+      else await createView(client, shown);
     });
-    return await fresh(ground, field);
+    return await fresh(held, field);
   });
 }

@@ -1,4 +1,4 @@
-import { SafekeepError } from '@safekeep/core';
+import { SafekeepError, shellWord } from '@safekeep/core';
 import type { Field } from '../model.ts';
 import { listFields } from '../store/records.ts';
 import { nameOf, reading, type Ground } from './ground.ts';
@@ -15,7 +15,7 @@ export async function refuseInCompound(ground: Pick<Ground, 'database' | 'tenant
     .filter(({ indexes }) => indexes.some(({ parts }) => parts.some(({ id }) => id === field.id)))
     .map((owner) => {
       const columns = owner.indexes.flatMap(({ parts }) => parts.map(({ column }) => column));
-      return `- search of ${[...new Set(columns)].join(' with ')}: it is made of the values of all of them. What to do first: safekeep encrypt ${nameOf(owner)} --with none.`;
+      return `- search of ${[...new Set(columns)].join(' with ')}: it is made of the values of all of them. What to do first: safekeep encrypt ${shellWord(nameOf(owner))} --with none.`;
     });
   if (reasons.length > 0) throw new SafekeepError('field-unfit', { field: nameOf(field), reasons: reasons.join('\n') });
 }

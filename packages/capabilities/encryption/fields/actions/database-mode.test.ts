@@ -171,3 +171,22 @@ test('once statement logging is switched on a session unlocks nothing any more',
     await assert.rejects(client.query('select safekeep.unlock($1)', [bench.keys.bundle(field)]), /unlock refused/);
   }).catch((error: unknown) => assert.match(String(error), /current transaction is aborted/));
 });
+
+test('a key that stands in the text of the statement is refused, in whatever form', async (t) => {
+  const bench = await workbench(t, { setUp: PEOPLE });
+  const { field } = await encryptField(bench.ground, bench.order('public.people.phone', { mode: 'database' }), agreed);
+  const bundle = bench.keys.bundle(field);
+  const refused = /stands in the text of the statement/;
+  for (const form of ['hex', 'base64'] as const)
+    for (const beside of ['', ', $1::integer'])
+      await assert.rejects(
+        bench.pool.query(
+          `select safekeep.unlock(decode('${bundle.toString(form)}', '${form}'))${beside}`,
+          beside === '' ? [] : [1],
+        ),
+        refused,
+        form,
+      );
+  const escaped = [...bundle].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('');
+  await assert.rejects(bench.pool.query(`select safekeep.unlock('${escaped}'::bytea)`), refused);
+});

@@ -1,6 +1,6 @@
 import { SafekeepError, type ColumnRef } from '@safekeep/core';
 import type { Field } from '../model.ts';
-import { isAtLeast, refusesPlaintext } from '../rules/life.ts';
+import { isAtLeast } from '../rules/life.ts';
 import {
   addPresenceCheck,
   createLeftIndex,
@@ -16,12 +16,13 @@ import {
   validIndexes,
 } from '../store/definition.ts';
 import { objectName } from '../store/names.ts';
-import { deleteField, findField, listFields, updateField } from '../store/records.ts';
+import { deleteField, findField, updateField } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
-import { createView, dropView } from '../store/view.ts';
+import { createView, dropView, othersShown } from '../store/view.ts';
 import { refuseInCompound } from './compound-of.ts';
 import { fresh } from './encrypt-field.ts';
 import { inTransaction, nameOf, NotYet, reading, requireUnaltered, unlessTooEarly, withLease, type Ground } from './ground.ts';
+import { refuseReaders } from './readers-of-view.ts';
 import { LOCKED_ROWS, opening, sweep, sweepOnce, walk } from './passes.ts';
 
 /**
@@ -34,17 +35,18 @@ export async function decryptField(ground: Ground, column: ColumnRef, agree: (fi
   const known = await reading(ground, (client) => findField(client, ground.tenant, column));
   if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
   await refuseInCompound(ground, known);
+  await refuseReaders(ground, known);
   await agree(known);
-  return await withLease(ground, known, async () => {
-    const field = await fresh(ground, known);
+  return await withLease(ground, known, async (held) => {
+    const field = await fresh(held, known);
     if (field.phase === 'planned') {
-      await inTransaction(ground, field, (client) => deleteField(client, field));
+      await inTransaction(held, field, (client) => deleteField(client, field));
       return { ...field, direction: 'out' };
     }
-    const loose = await takePlaintextAgain(ground, field);
-    await giveBack(ground, loose);
-    const counted = await fresh(ground, loose);
-    await takeOut(ground, loose);
+    const loose = await takePlaintextAgain(held, field);
+    await giveBack(held, loose);
+    const counted = await fresh(held, loose);
+    await takeOut(held, loose);
     return { ...counted, phase: 'planned' };
   });
 }
@@ -56,12 +58,9 @@ async function takePlaintextAgain(ground: Ground, field: Field): Promise<Field> 
   await inTransaction(ground, field, async (client) => {
     await lockToAlter(client, field);
     await requireUnaltered(client, field);
-    await runAll(client, [
-      ...dropChecks(field),
-      ...createTriggers(field, { strict: false, wasStrict: refusesPlaintext(field.phase) }),
-    ]);
     // Readers go on taking the ciphertext until every plaintext stands; a field that never switched never did.
     const phase = isAtLeast(field.phase, 'switched') ? 'switched' : 'dual-write';
+    await runAll(client, [...dropChecks(field), ...createTriggers(field, phase)]);
     await updateField(client, field, { direction: 'out', phase, nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });
   });
   return await fresh(ground, field);
@@ -86,18 +85,11 @@ async function takeOut(ground: Ground, field: Field): Promise<void> {
     const out = await unlessTooEarly(() =>
       inTransaction(ground, field, async (client) => {
         await lockToAlter(client, field);
-        await dropView(client, field);
+        const kept = await dropView(client, field);
         await requireUnaltered(client, field);
         const swept = await sweepOnce(client, ground, { field, pass: opening, atMost: LOCKED_ROWS });
         if (swept.found !== swept.done || (await countLeft(client, field, 'unopened')) > 0) throw new NotYet();
-        const others = (await listFields(client, ground.tenant)).filter(
-          ({ id, table, mode, phase }) =>
-            id !== field.id &&
-            mode === 'database' &&
-            isAtLeast(phase, 'switched') &&
-            table.schema === field.table.schema &&
-            table.table === field.table.table,
-        );
+        const [other] = await othersShown(client, field);
         await runAll(client, [
           ...dropTriggers(field),
           ...dropLeftIndex(field),
@@ -106,8 +98,7 @@ async function takeOut(ground: Ground, field: Field): Promise<void> {
           ...dropColumns(field),
         ]);
         await deleteField(client, field);
-        const [other] = others;
-        if (other !== undefined) await createView(client, other);
+        if (other !== undefined) await createView(client, other, kept);
       }),
     );
     if (out) return;

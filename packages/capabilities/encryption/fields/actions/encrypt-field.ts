@@ -3,7 +3,15 @@ import type { Field } from '../model.ts';
 import type { Phase } from '../rules/life.ts';
 import { mayFollow } from '../rules/life.ts';
 import type { Answer } from '../rules/refusals.ts';
-import { addColumns, createTriggers, lockAgainstWrites, lockToAlter, missingIndexes, runAll } from '../store/definition.ts';
+import {
+  addColumns,
+  countCiphertext,
+  createTriggers,
+  lockAgainstWrites,
+  lockToAlter,
+  missingIndexes,
+  runAll,
+} from '../store/definition.ts';
 import { findField, insertField, readField, updateField, type Change } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
 import { createView } from '../store/view.ts';
@@ -28,7 +36,7 @@ export async function encryptField(
   const known = await reading(ground, (client) => findField(client, ground.tenant, order.column));
   if (known !== undefined) {
     if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
-    return { field: await withLease(ground, known, () => advance(ground, known, order.until)), answers: [] };
+    return { field: await withLease(ground, known, (held) => advance(held, known, order.until)), answers: [] };
   }
   const plan = await planField(ground, order);
   await agree(plan);
@@ -37,7 +45,7 @@ export async function encryptField(
     await insertField(client, plan.field, ground.clock.now());
     return plan.field;
   });
-  return { field: await withLease(ground, field, () => advance(ground, field, order.until)), answers: plan.answers };
+  return { field: await withLease(ground, field, (held) => advance(held, field, order.until)), answers: plan.answers };
 }
 
 /** One committed step after the other. Each reads the record anew: what it says is what was committed. */
@@ -63,7 +71,7 @@ const STEPS: Partial<Record<Phase, Step>> = {
     await enter(ground, field, { to: 'added', statements: addColumns(field) });
   },
   'added': async (ground, field) => {
-    await enter(ground, field, { to: 'dual-write', statements: createTriggers(field, { strict: false }) });
+    await enter(ground, field, { to: 'dual-write', statements: createTriggers(field, 'dual-write') });
   },
   'dual-write': async (ground, field) => {
     const total = await reading(ground, (client) => countValues(client, field, 'plain'));
@@ -115,6 +123,7 @@ async function switchReaders(ground: Ground, field: Field): Promise<void> {
         await requireUnaltered(client, field);
         const { found, done } = await sweepOnce(client, ground, { field, pass: sealing, atMost: LOCKED_ROWS });
         if (found !== done || (await countLeft(client, field, 'unsealed')) > 0) throw new NotYet();
+        await runAll(client, countCiphertext(field, 'switched'));
         if (field.mode === 'database') await createView(client, field);
         await updateField(client, field, { phase: 'switched', at: ground.clock.now() });
       }),

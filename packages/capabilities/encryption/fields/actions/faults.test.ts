@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
+import { openDatabase } from '@safekeep/postgres';
 import { agreed, workbench } from '../testing/workbench.ts';
 import { changeMode } from './change-mode.ts';
 import { decryptField } from './decrypt-field.ts';
@@ -316,4 +317,65 @@ test('a trigger of the user’s that changes the value as it is sealed is notice
   assert.equal((await bench.pool.query(`select count(email_encrypted)::integer as n from people`)).rows[0].n, 0);
   assert.equal((await bench.pool.query(`select count(*)::integer as n from people where email like 'person%'`)).rows[0].n, 2000);
   await decryptField(bench.ground, bench.order(EMAIL).column, agreed);
+});
+
+test('an application that still writes under the old key while a column is rotated is waited for', async (t) => {
+  const bench = await workbench(t, { setUp: PEOPLE });
+  const { ground, pool } = bench;
+  const { column } = bench.order(EMAIL);
+  const { field } = await encryptField(ground, bench.order(EMAIL), agreed);
+  await finishField(ground, column, agreed);
+  const [late] = await ground.keys.seal(field, ['late@example.org']);
+  const writes: Promise<unknown>[] = [];
+  const observe: Ground['observe'] = (moment) => {
+    if (moment === 'waiting') writes.push(pool.query('update people set email_encrypted = $1 where id = 7', [late]));
+  };
+  const { census, currentKeyId } = await rotateField({ ...ground, observe, leaseMs: 300 }, column, {
+    agree: agreed,
+    resume: false,
+  });
+  await Promise.all(writes);
+  assert.equal(writes.length, 1);
+  assert.deepEqual(
+    census.map(({ keyId }) => keyId),
+    [currentKeyId],
+  );
+  const { rows } = await pool.query('select email_encrypted as sealed from people where id = 7');
+  assert.deepEqual(await ground.keys.open(field, [rows[0].sealed]), ['late@example.org']);
+  assert.equal(rows[0].sealed.toString('hex', 4, 12), currentKeyId);
+});
+
+test('limits of time that are set for the application do not end the work on a table', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `${PEOPLE}; delete from people where id > 60; create function slow() returns trigger language plpgsql as $$ begin perform pg_sleep(0.01); return new; end $$;
+      create trigger slow before update on people for each row execute function slow()`,
+  });
+  const { rows } = await bench.pool.query('select current_database() as name');
+  await bench.pool.query(`alter database "${rows[0].name}" set statement_timeout = '100ms'`);
+  await bench.pool.query(`alter database "${rows[0].name}" set transaction_timeout = '500ms'`);
+  const database = await openDatabase(bench.url);
+  try {
+    const { field } = await encryptField({ ...bench.ground, database }, bench.order(EMAIL), agreed);
+    assert.equal(field.phase, 'switched');
+  } finally {
+    await database.close();
+  }
+});
+
+test('work stops when the right to it is lost with its connection', async (t) => {
+  const bench = await workbench(t, { setUp: PEOPLE });
+  const stopped: Promise<unknown>[] = [];
+  const observe: Ground['observe'] = (moment) => {
+    if (moment === 'written' && stopped.length === 0)
+      stopped.push(
+        bench.pool.query(
+          `select pg_terminate_backend(l.pid) from pg_locks l where l.locktype = 'advisory' and l.granted
+              and l.database = (select oid from pg_database where datname = current_database())`,
+        ),
+      );
+  };
+  await assert.rejects(encryptField({ ...bench.ground, observe }, bench.order(EMAIL), agreed));
+  await Promise.all(stopped);
+  const { field } = await encryptField(bench.ground, bench.order(EMAIL), agreed);
+  assert.equal(field.phase, 'switched', 'the same command goes on');
 });

@@ -36,12 +36,12 @@ export async function finishField(ground: Ground, column: ColumnRef, agree: (fie
   if (!isAtLeast(known.phase, 'switched'))
     throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
   if (known.phase !== 'finished') await agree(known);
-  const field = await withLease(ground, known, async () => {
-    for (let at = await fresh(ground, known); ; at = await fresh(ground, at)) {
-      ground.observe('phase', at, { done: at.done, total: at.total });
+  const field = await withLease(ground, known, async (held) => {
+    for (let at = await fresh(held, known); ; at = await fresh(held, at)) {
+      held.observe('phase', at, { done: at.done, total: at.total });
       const step = STEPS[at.phase];
       if (step === undefined) return at;
-      await step(ground, at);
+      await step(held, at);
     }
   });
   return {
@@ -97,7 +97,7 @@ async function refusePlaintext(ground: Ground, field: Field): Promise<void> {
       await requireUnaltered(client, field);
       const swept = await sweepOnce(client, ground, { field, pass: sealing, atMost: LOCKED_ROWS });
       if (swept.found !== swept.done || (await countLeft(client, field, 'unsealed')) > 0) return false;
-      await runAll(client, [...createTriggers(field, { strict: true }), ...dropNotNull(field)]);
+      await runAll(client, [...createTriggers(field, 'nulled'), ...dropNotNull(field)]);
       await updateField(client, field, { phase: 'nulled', nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });
       return true;
     });

@@ -121,18 +121,21 @@ export async function requireUnaltered(client: pg.ClientBase, field: Field): Pro
 }
 
 /**
- * Runs with the right to move the field, which nobody else has meanwhile.
+ * Runs with the right to move the field, which nobody else has meanwhile. Where its connection is lost the work stops at its next
+ * transaction: somebody else may have the right by then.
  *
  * @throws `field-busy`.
  */
-export async function withLease<Result>(ground: Ground, field: Field, run: () => Promise<Result>): Promise<Result> {
+export async function withLease<Result>(ground: Ground, field: Field, run: (ground: Ground) => Promise<Result>): Promise<Result> {
   return await ground.database.withClient(async (client) => {
+    const lost = new AbortController();
+    client.once('error', (error) => lost.abort(new SafekeepError('field-busy', { field: nameOf(field) }, { cause: error })));
     if (!(await takeLease(client, field))) {
       await rollback(client);
       throw new SafekeepError('field-busy', { field: nameOf(field) });
     }
     try {
-      return await run();
+      return await run({ ...ground, signal: AbortSignal.any([ground.signal, lost.signal]) });
     } finally {
       await rollback(client);
     }

@@ -33,6 +33,7 @@ import {
   writeOpened,
   writeResealed,
   writeSealed,
+  type BesideRow,
   type BothRow,
   type PartsRow,
   type PlainRow,
@@ -82,14 +83,18 @@ export const sealing: Pass<PlainRow> = {
   },
 };
 
-/** Rows without plaintext get it back, and what is stored prints as what was opened. */
-export const opening: Pass<SealedRow> = {
+/** Rows whose plaintext is missing or another get it back, and what is stored prints as what was opened. */
+export const opening: Pass<BesideRow> = {
   read: readUnopened,
   readLeft: readLeftUnopened,
   write: async (client, field, { ground, rows, options }) => {
     const opened = await openedOf(ground, field, rows);
-    const writes = rows.map((row, place): BothRow => ({ ...row, plain: opened[place] ?? '' }));
-    return requireStored(field, await writeOpened(client, field, writes, options));
+    const writes = rows
+      .map((row, place) => ({ place: row.place, sealed: row.sealed, before: row.plain, plain: opened[place] ?? '' }))
+      .filter(({ before, plain }) => before !== plain);
+    const same = rows.length - writes.length;
+    const written = writes.length === 0 ? NOTHING : requireStored(field, await writeOpened(client, field, writes, options));
+    return { done: written.done + same, verified: written.verified + same };
   },
 };
 

@@ -71,10 +71,11 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
     if (stops.length > 0) throw new SafekeepError('field-unfit', { field: name, reasons: stops.map(sentence).join('\n') });
     const others = known.filter(({ table: of }) => of.schema === ref.schema && of.table === ref.table);
     const indexes: FieldIndex[] = [];
+    const values = order.search.length > 1 ? await frequencies(client, { ...ref, kind: 'exact' }) : [];
     for (const kind of order.search) {
       const counted = await frequencies(client, { ...ref, kind });
       const beside = [...others.flatMap((field) => field.indexes), ...indexes];
-      const chosen = chooseIndex(counted, { name, kind, beside, acceptLeak: order.acceptLeak });
+      const chosen = chooseIndex(counted, { name, kind, beside, together: { indexes, values }, acceptLeak: order.acceptLeak });
       // It stands before anybody can search by it, and grows with the ciphertext.
       indexes.push({ ...chosen, column: indexName(ref.column, kind), version: FIRST_INDEX_VERSION, state: 'serving', parts: [] });
     }

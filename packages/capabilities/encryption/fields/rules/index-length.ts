@@ -24,8 +24,8 @@ const LONGEST = 32;
  * The longest that satisfies both is taken, since false hits cost decryptions. Where none does the column is refused: an index
  * on it would tell the value (few different ones) or find nothing by (too many alike).
  */
-export function indexLength({ rows, distinct }: ColumnStatistics, others: readonly OtherIndex[]): Length {
-  for (let bits = LONGEST; bits >= 1; bits -= 1) {
+export function indexLength({ rows, distinct }: ColumnStatistics, others: readonly OtherIndex[], longest = LONGEST): Length {
+  for (let bits = longest; bits >= 1; bits -= 1) {
     if (fits(bits, distinct) && keepsRowsAlike(rows, [...others, { bits, distinct }])) return { bits };
   }
   const possible = Array.from({ length: LONGEST }, (_, place) => place + 1).some((bits) => fits(bits, distinct));

@@ -409,20 +409,32 @@ function aboutPolicies(table: Table, column: Column): readonly Answer[] {
 function aboutSearch(column: Column, { search }: Asked): readonly Answer[] {
   const type = typeOf(column);
   if (type === undefined) return [];
-  if (search.includes('unique') && /\bcitext$/.test(column.baseType)) {
-    return [
+  const whole = search.filter((kind) => kind === 'exact' || kind === 'unique');
+  if (whole.length > 0 && /\bcitext$/.test(column.baseType)) {
+    return whole.map((kind) =>
       stops(
-        'search unique',
+        `search ${kind}`,
         `${column.type} takes Ann and ann for one, and a hash for two`,
-        'change its type to text and let the application write one case',
+        'change its type to text and let the application write one case, or search by prefix, which heeds no case',
       ),
-    ];
+    );
   }
-  return search
+  const blanks =
+    whole.length > 0 && /^character(?:\(|$)/.test(column.baseType)
+      ? [
+          changes(
+            `search ${whole.join(', ')}`,
+            `${column.type} takes a value with and without blanks at its end for one, and a hash for two`,
+            'look for it without',
+          ),
+        ]
+      : [];
+  const unfit = search
     .filter((kind) => !searchFits(kind, type))
     .map((kind) =>
       stops(`search ${kind}`, `values of type ${column.type} cannot be found that way`, 'leave it out, or choose another kind'),
     );
+  return [...blanks, ...unfit];
 }
 
 /** What each search means, told before anything is made. */
@@ -441,6 +453,18 @@ export function searchAnswers(column: string, search: readonly IndexKind[]): rea
 /** About what names the column outside of its table. */
 export function besideAnswer({ kind, name }: Beside, encrypted: string): Answer {
   switch (kind) {
+    case 'audit':
+      return changes(
+        'audit of the table',
+        `its capture knows the columns of the last apply: changes of ${encrypted} are not logged until it is made anew`,
+        'run safekeep plan and safekeep apply once this has come to switched, and again after decrypt',
+      );
+    case 'collation':
+      return stops(
+        `collation ${name}`,
+        'it takes texts for one that are written differently (it is not deterministic), and ciphertext tells them apart: what was equal would not be found',
+        'give the column a deterministic collation and let the application write one form',
+      );
     case 'column-grant':
       return changes(
         `grant on the column to ${name}`,
@@ -471,8 +495,8 @@ export function upsertAnswer(table: Table, column: Column): Answer | undefined {
   const encrypted = formatName(encryptedName(column.name));
   return changes(
     'INSERT … ON CONFLICT DO UPDATE',
-    `SET ${plain} = EXCLUDED.${plain} is refused from finish on: the proposed row carries only the ciphertext`,
-    `write SET ${encrypted} = EXCLUDED.${encrypted}`,
+    `SET ${plain} = EXCLUDED.${plain} alone is refused from finish on: the proposed row carries only the ciphertext`,
+    `write SET ${plain} = EXCLUDED.${plain}, ${encrypted} = EXCLUDED.${encrypted}, and the columns of its indexes likewise`,
   );
 }
 

@@ -5,10 +5,12 @@ export type Surroundings = {
   readonly archiving: boolean;
   readonly deadRows: number;
   readonly statistics: boolean;
+  /** Changes of the table go into the audit log. */
+  readonly audited: boolean;
 };
 
 /** Where plaintext may still be found once it is gone from the rows, until when, and what to do. Never empty: WAL always has it. */
-export function residueOf({ replicas, slots, archiving, deadRows, statistics }: Surroundings): readonly string[] {
+export function residueOf({ replicas, slots, archiving, deadRows, statistics, audited }: Surroundings): readonly string[] {
   return [
     ...(statistics ? ['pg_stats shows common values of the column until ANALYZE runs on the table'] : []),
     deadRows > 0
@@ -20,6 +22,11 @@ export function residueOf({ replicas, slots, archiving, deadRows, statistics }: 
       ? [`${replicas ?? 'an unknown number of'} replica(s) hold it until they have caught up and vacuumed; delayed ones longer`]
       : []),
     ...(slots.length > 0 ? [`replication slots (${slots.join(', ')}) keep write-ahead log with it until they are read`] : []),
+    ...(audited
+      ? [
+          'the inbox of the audit log holds what stood in each row as it was taken away, until it has been moved and emptied (some twenty minutes where a worker runs, or safekeep audit sequence), and dumps made until then; the log itself keeps values of before, sealed under the keys of the persons',
+        ]
+      : []),
     'backups and dumps made before now hold it until they expire',
     'logs, files and caches of the application may hold it; Safekeep does not see those',
   ];

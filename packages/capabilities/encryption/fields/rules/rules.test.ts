@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { frequencyAttack } from './frequency.ts';
+import { isSafekeepError } from '@safekeep/core';
+import { chooseIndex } from './choose-index.ts';
+import { frequencyAttack, type Frequency } from './frequency.ts';
 import { indexLength } from './index-length.ts';
 import { mayFollow, phases } from './life.ts';
 import { batchPages, isBusy, PageWalk, pauseMs } from './pace.ts';
@@ -48,10 +50,8 @@ test('columns of few values are refused, and large ones get an index that finds 
 });
 
 test('a frequency attack gains nothing on values that occur alike, and much on a few that stand out', () => {
-  const uniform = frequencyAttack([{ rows: 1, times: 59 }], 4, seeded(1));
-  assert.ok(uniform.gain < 0.01, `${uniform.gain}`);
-  const large = frequencyAttack([{ rows: 1, times: 50_000 }], 14, seeded(2));
-  assert.ok(large.gain < 0.001);
+  assert.ok(frequencyAttack([{ rows: 1, times: 59 }], 4).gain < 0.001);
+  assert.ok(frequencyAttack([{ rows: 1, times: 50_000 }], 14).gain < 0.001);
   // Surnames and towns: some are so common that their bucket shows.
   const skewed = frequencyAttack(
     [
@@ -61,10 +61,92 @@ test('a frequency attack gains nothing on values that occur alike, and much on a
       { rows: 1, times: 3_000 },
     ],
     8,
-    seeded(3),
   );
   assert.ok(skewed.gain > 0.3 && skewed.attack <= 1, `${skewed.gain}`);
   assert.deepEqual(frequencyAttack([], 4), { guessing: 0, attack: 0, gain: 0 });
+  const told = frequencyAttack(
+    [
+      { rows: 1_000_000, times: 2 },
+      { rows: 1, times: 1_000 },
+    ],
+    6,
+  );
+  assert.ok(told.attack > 0.99, 'so many rows are no other value');
+});
+
+/** Values whose commonness falls by a law of Zipf's kind. */
+function zipf(exponent: number, values: number, rows: number): readonly number[] {
+  const weights = Array.from({ length: values }, (_, rank) => (rank + 1) ** -exponent);
+  const total = weights.reduce((sum, each) => sum + each, 0);
+  return weights.map((weight) => Math.max(1, Math.round((rows * weight) / total)));
+}
+
+function frequenciesIn(counts: readonly number[]): readonly Frequency[] {
+  return [...Map.groupBy(counts, (rows) => rows)].map(([rows, each]) => ({ rows, times: each.length }));
+}
+
+/** The attack played: of each count the guess that was best under other keys, tried on keys unseen. */
+function played(counts: readonly number[], bits: number, random: () => number): number {
+  const buckets = 2 ** bits;
+  const draw = () => {
+    const rowsIn = new Float64Array(buckets);
+    const placed = counts.map((rows) => {
+      const bucket = Math.floor(random() * buckets);
+      rowsIn[bucket] = (rowsIn[bucket] ?? 0) + rows;
+      return bucket;
+    });
+    return { rowsIn, placed };
+  };
+  const seen = new Map<number, number>();
+  for (let key = 0; key < 400; key += 1) for (const rows of draw().rowsIn) seen.set(rows, (seen.get(rows) ?? 0) + 1);
+  const kinds = [...new Set(counts)];
+  const guessFor = (inBucket: number): number => {
+    const [best] = kinds.toSorted(
+      (one, other) => other * (seen.get(inBucket - other) ?? 0) - one * (seen.get(inBucket - one) ?? 0),
+    );
+    return counts.indexOf(best ?? 0);
+  };
+  const guesses = new Map<number, number>();
+  let named = 0;
+  for (let key = 0; key < 100; key += 1) {
+    const { rowsIn, placed } = draw();
+    for (const [bucket, rows] of rowsIn.entries()) {
+      const guess = guesses.get(rows) ?? guessFor(rows);
+      guesses.set(rows, guess);
+      if (placed[guess] === bucket) named += counts[guess] ?? 0;
+    }
+  }
+  return named / 100 / counts.reduce((sum, each) => sum + each, 0);
+}
+
+test('what a frequency attack is said to name is what it names when it is played', () => {
+  for (const [exponent, values, rows, bits] of [
+    [0.4, 300, 8_000, 7],
+    [0.3, 300, 8_000, 7],
+    [0.8, 600, 12_000, 8],
+  ] as const) {
+    const counts = zipf(exponent, values, rows);
+    const { attack } = frequencyAttack(frequenciesIn(counts), bits);
+    const real = played(counts, bits, seeded(values));
+    assert.ok(Math.abs(attack - real) < 0.15 * real, `${exponent}: said ${attack}, played ${real}`);
+  }
+});
+
+test('an index is made as long as tells little enough, and several of one column are judged together', () => {
+  const counts = frequenciesIn(zipf(0.4, 3_000, 50_000));
+  const choice = { name: 'public.t.c', kind: 'exact', beside: [], acceptLeak: false } as const;
+  const alone = chooseIndex(counts, choice);
+  const { bits: longest } = chooseIndex(counts, { ...choice, acceptLeak: true });
+  assert.ok(alone.bits < longest && alone.attackGain <= 0.01, `${alone.bits} of ${longest} bits, ${alone.attackGain}`);
+  const together = { indexes: [{ kind: 'last4', bits: 8 } as const], values: counts };
+  assert.throws(
+    () => chooseIndex(counts, { ...choice, together }),
+    (error: unknown) => isSafekeepError(error, 'field-search-unsafe') && /other indexes of the column/.test(error.message),
+  );
+  assert.throws(
+    () => chooseIndex(frequenciesIn(zipf(1, 600, 20_000)), choice),
+    (error: unknown) => isSafekeepError(error, 'field-search-unsafe') && /instead of .* by guessing/.test(error.message),
+  );
 });
 
 test('a field goes in one phase at a time, and back from anywhere', () => {
@@ -134,10 +216,10 @@ test('a function counts as a reader of a column when its source names table and 
 });
 
 test('the residue names replicas, slots and archives only where there are some, and the log always', () => {
-  const none = residueOf({ replicas: 0, slots: [], archiving: false, deadRows: 0, statistics: false }).join('\n');
+  const none = residueOf({ replicas: 0, slots: [], archiving: false, deadRows: 0, statistics: false, audited: false }).join('\n');
   assert.match(none, /write-ahead log/);
   assert.doesNotMatch(none, /replica|slot|archived|pg_stats/);
-  const all = residueOf({ replicas: 2, slots: ['cdc'], archiving: true, deadRows: 12, statistics: true }).join('\n');
+  const all = residueOf({ replicas: 2, slots: ['cdc'], archiving: true, deadRows: 12, statistics: true, audited: true }).join('\n');
   assert.match(all, /2 replica[^]*cdc/);
   assert.match(all, /archived/);
   assert.match(all, /pg_stats/);

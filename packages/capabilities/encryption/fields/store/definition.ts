@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { Field } from '../model.ts';
+import { isAtLeast, refusesPlaintext, type Phase } from '../rules/life.ts';
 import { createIndexTriggers, createSearchIndexes, dropIndexTriggers, indexArguments, shownChecks } from './index-definition.ts';
 import { indexColumnType, namesOf, NOT_THE_ENGINE, objectName, q, qualified, viewOf } from './names.ts';
 
@@ -29,20 +30,17 @@ export function dropColumns(field: Field): readonly string[] {
   return [`alter table ${table} ${[encrypted, ...indexes].map((column) => `drop column if exists ${column}`).join(', ')}`];
 }
 
-export type Strictness = {
-  readonly strict: boolean;
-  /** Clients may still write ciphertext alone, as they had to. */
-  readonly wasStrict?: boolean;
-};
-
-const TRIGGERS = ['card', 'insert', 'update', 'replaced', 'cleared', 'keep'] as const;
+const TRIGGERS = ['card', 'insert', 'update', 'cleared', 'keep'] as const;
+/** See {@link countCiphertext}. */
+const ALONE = ['both', 'replaced'] as const;
 
 /**
- * How writes are taken. Loose: plaintext and ciphertext stand side by side; who writes plaintext without a key leaves the row
- * marked as not sealed (plaintext, no ciphertext), who writes only ciphertext leaves it without plaintext. Strict: plaintext is
- * sealed or refused, and never stored.
+ * How writes are taken from this phase on. While plaintext is taken, both stand side by side: who writes plaintext without a key
+ * leaves the row marked as not sealed (plaintext, no ciphertext), who writes only ciphertext leaves it without plaintext, or with the
+ * one that it opens to. Afterwards plaintext is sealed or refused, and never stored.
  */
-export function createTriggers(field: Field, { strict, wasStrict = strict }: Strictness): readonly string[] {
+export function createTriggers(field: Field, phase: Phase): readonly string[] {
+  const strict = refusesPlaintext(phase);
   const { table, column, encrypted } = namesOf(field);
   const plainChanged = `pg_catalog.record_image_ne(row(old.${column}), row(new.${column}))`;
   const sealedChanged = `pg_catalog.record_image_ne(row(old.${encrypted}), row(new.${encrypted}))`;
@@ -63,15 +61,6 @@ export function createTriggers(field: Field, { strict, wasStrict = strict }: Str
           when: `${plainChanged} and not (${sealedChanged})${field.mode === 'client' ? ` and new.${encrypted} is not null` : ''}`,
           action: 'seal',
         },
-    // Ciphertext alone was written, or taken away: it is what counts, and the plaintext beside it is old. Before plaintext was
-    // ever refused everybody writes both, and a value that is written again as it was must not lose its plaintext.
-    replaced: wasStrict
-      ? {
-          event: 'update',
-          when: `${sealedChanged} and old.${encrypted} is not null and new.${column} is not null and not (${plainChanged})`,
-          action: 'replaced',
-        }
-      : null,
     cleared: field.indexes.every(({ kind }) => kind === 'compound')
       ? null
       : { event: 'update', when: `${sealedChanged} and new.${encrypted} is null`, action: 'cleared' },
@@ -87,14 +76,45 @@ export function createTriggers(field: Field, { strict, wasStrict = strict }: Str
     const trigger = q(objectName(name, field));
     if (name === 'card') return cardTrigger(field, trigger);
     const wanted = made[name];
-    if (wanted === null) return [`drop trigger if exists ${trigger} on ${table}`];
-    const { event, when, action } = wanted;
-    const call = `safekeep.seal_column(${triggerArguments(field, action, strict)})`;
-    return [
-      `create or replace trigger ${trigger} before ${event} on ${table} for each row when ((${when}) and ${NOT_THE_ENGINE}) execute function ${call}`,
-    ];
+    return wanted === null
+      ? [`drop trigger if exists ${trigger} on ${table}`]
+      : [createTrigger(field, { ...wanted, name: trigger, strict })];
   });
-  return [...own, ...createIndexTriggers(field)];
+  return [...own, ...countCiphertext(field, phase), ...createIndexTriggers(field)];
+}
+
+type MadeTrigger = {
+  readonly name: string;
+  readonly event: string;
+  readonly when: string;
+  readonly action: string;
+  readonly strict: boolean;
+};
+
+function createTrigger(field: Field, { name, event, when, action, strict }: MadeTrigger): string {
+  const call = `safekeep.seal_column(${triggerArguments(field, action, strict)})`;
+  return `create or replace trigger ${name} before ${event} on ${namesOf(field).table} for each row when ((${when}) and ${NOT_THE_ENGINE}) execute function ${call}`;
+}
+
+/**
+ * Where ciphertext alone was written, or taken away, it is what counts, and the plaintext beside it is old. Until readers take it, a
+ * row that had none is being sealed by somebody. `both` says to `replaced`, which comes after it for the same row, that the statement
+ * names the plaintext too: a value that is written again as it was keeps it. Nothing is dropped, so readers need not wait.
+ */
+export function countCiphertext(field: Field, phase: Phase): readonly string[] {
+  const { column, encrypted } = namesOf(field);
+  const changed = (name: string): string => `pg_catalog.record_image_ne(row(old.${name}), row(new.${name}))`;
+  const before = isAtLeast(phase, 'switched') ? '' : ` and old.${encrypted} is not null`;
+  const when = `${changed(encrypted)} and new.${column} is not null and not ${changed(column)}${before}`;
+  return ALONE.map((action) =>
+    createTrigger(field, {
+      name: q(objectName(action, field)),
+      event: action === 'both' ? `update of ${column}` : 'update',
+      when,
+      action,
+      strict: refusesPlaintext(phase),
+    }),
+  );
 }
 
 /** Comes before those that seal, in the order of their names. In client mode the SDK checks. */
@@ -123,7 +143,7 @@ function triggerArguments(field: Field, action: string, strict: boolean): string
 export function dropTriggers(field: Field): readonly string[] {
   const { table } = namesOf(field);
   return [
-    ...TRIGGERS.map((name) => `drop trigger if exists ${q(objectName(name, field))} on ${table}`),
+    ...[...TRIGGERS, ...ALONE].map((name) => `drop trigger if exists ${q(objectName(name, field))} on ${table}`),
     ...dropIndexTriggers(field),
   ];
 }
@@ -239,10 +259,13 @@ export async function lockToAlter(client: pg.ClientBase, field: Field): Promise<
   await client.query(`lock table only ${qualified(field.table)} in access exclusive mode`);
 }
 
-/** Clears what the planner's statistics show of the plaintext, and gives back the dead rows that hold it. */
+/**
+ * Clears what the planner's statistics show of the plaintext, those of expressions over it and of several columns too, and gives
+ * back the dead rows that hold it.
+ */
 export function forget(field: Field): readonly string[] {
-  const { table, column } = namesOf(field);
-  return [`vacuum ${table}`, `analyze ${table} (${column})`];
+  const { table } = namesOf(field);
+  return [`vacuum ${table}`, `analyze ${table}`];
 }
 
 /** The column's type as it stands now; null when it is gone. A change meanwhile stops the work before it writes anything. */

@@ -194,25 +194,29 @@ function unlockedOnly(table: string, within: string): string {
   return ` and t.ctid in (select l.ctid from only ${table} l where l.ctid = any ($1::pg_catalog.tid[])${within} for no key update skip locked)`;
 }
 
-export async function readUnopened(client: pg.ClientBase, field: Field, { from, to }: PageRange): Promise<readonly SealedRow[]> {
+/** A sealed value and what stands beside it. */
+export type BesideRow = SealedRow & { readonly plain: string | null };
+
+/** Those with plaintext too: a value that was written past our triggers would be lost with its ciphertext. */
+export async function readUnopened(client: pg.ClientBase, field: Field, { from, to }: PageRange): Promise<readonly BesideRow[]> {
   const { table, column, encrypted } = namesOf(field);
-  const { rows } = await client.query<SealedRow>(
-    `select ctid::text as place, ${encrypted} as sealed from only ${table} where ${RANGE} and ${column} is null and ${encrypted} is not null`,
+  const { rows } = await client.query<BesideRow>(
+    `select ctid::text as place, ${column}::text as plain, ${encrypted} as sealed from only ${table} where ${RANGE} and ${encrypted} is not null`,
     [from, to],
   );
   return rows;
 }
 
-export async function readLeftUnopened(client: pg.ClientBase, field: Field, limit: number): Promise<readonly SealedRow[]> {
+export async function readLeftUnopened(client: pg.ClientBase, field: Field, limit: number): Promise<readonly BesideRow[]> {
   const { table, encrypted } = namesOf(field);
-  const { rows } = await client.query<SealedRow>(
-    `select ctid::text as place, ${encrypted} as sealed from only ${table} where ${leftOf(field, 'unopened')} limit $1`,
+  const { rows } = await client.query<BesideRow>(
+    `select ctid::text as place, null as plain, ${encrypted} as sealed from only ${table} where ${leftOf(field, 'unopened')} limit $1`,
     [limit],
   );
   return rows;
 }
 
-/** Gives rows their plaintext back, if the ciphertext is still the one that was opened. */
+/** Gives rows their plaintext back, if the ciphertext is still the one that was opened. What only prints otherwise is left as it is. */
 export async function writeOpened(
   client: pg.ClientBase,
   field: Field,
@@ -224,7 +228,7 @@ export async function writeOpened(
   const writing: Writing = {
     sets: [`${column} = s.plain::${type}`],
     arrays: [plainsOf(rows), sealedOf(rows)],
-    guard: `t.${column} is null and t.${encrypted} = s.sealed`,
+    guard: `t.${encrypted} = s.sealed and (t.${column} is null or pg_catalog.record_image_ne(row(t.${column}), row(s.plain::${type})))`,
     same: samePlain(names),
   };
   return await writeRows(client, field, rows, { writing, options });

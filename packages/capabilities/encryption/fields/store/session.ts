@@ -4,6 +4,9 @@ import type { Field } from '../model.ts';
 /** Who changes rows when a column is encrypted, as the audit log names it. */
 const ACTOR = 'safekeep:encryption';
 
+/** From PostgreSQL 17 on there is one. What limits the application's transactions is not meant for work that is as long as a table. */
+const NO_TRANSACTION_TIMEOUT = `case when current_setting('transaction_timeout', true) is not null then set_config('transaction_timeout', '0', true) end`;
+
 /**
  * A transaction of the tenant in which values are read and written as text in one form, and in which our triggers know the
  * engine by a setting: it says that ciphertext and plaintext that it writes belong together. Whoever sets it by hand can do no
@@ -11,11 +14,11 @@ const ACTOR = 'safekeep:encryption';
  */
 export async function begin(client: pg.ClientBase, tenant: string, lockTimeoutMs = 0): Promise<void> {
   await client.query(
-    `begin; set local search_path = pg_catalog, pg_temp; set local datestyle = 'ISO, YMD'; set local timezone = 'UTC';
+    `begin; set local statement_timeout = 0; set local search_path = pg_catalog, pg_temp; set local datestyle = 'ISO, YMD'; set local timezone = 'UTC';
      set local bytea_output = 'hex'; set local extra_float_digits = 1`,
   );
   await client.query(
-    `select set_config('safekeep.tenant', $1, true), set_config('safekeep.engine', 'on', true), set_config('lock_timeout', $2, true),
+    `select ${NO_TRANSACTION_TIMEOUT}, set_config('safekeep.tenant', $1, true), set_config('safekeep.engine', 'on', true), set_config('lock_timeout', $2, true),
             safekeep.act_as_safekeep($1, $3)`,
     [tenant, `${lockTimeoutMs}ms`, ACTOR],
   );
@@ -39,9 +42,10 @@ export async function limitLockWaits(client: pg.ClientBase, timeoutMs: number): 
  */
 export async function takeLease(client: pg.ClientBase, { tenant, id }: Pick<Field, 'tenant' | 'id'>): Promise<boolean> {
   await client.query('begin');
-  const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as taken', [
-    `safekeep field ${tenant} ${id}`,
-  ]);
+  const { rows } = await client.query<{ taken: boolean }>(
+    `select ${NO_TRANSACTION_TIMEOUT}, pg_try_advisory_xact_lock(hashtextextended($1, 0)) as taken`,
+    [`safekeep field ${tenant} ${id}`],
+  );
   // Comes last: a simple query closes the portal of the one with parameters, whose snapshot CREATE INDEX CONCURRENTLY would
   // otherwise wait for as long as the lease is held, that is for ever.
   await client.query('set local idle_in_transaction_session_timeout = 0');

@@ -24,7 +24,7 @@ export async function functionsMentioning(
   return rows;
 }
 
-/** What names the column beside its table: grants on it alone, publications with a list of columns, extended statistics. */
+/** What names the column beside its table: the audit of the table, its collation where that is not deterministic, grants on it alone, publications with a list of columns, extended statistics. */
 export async function besideColumn(
   client: pg.ClientBase,
   { column, ...table }: TableRef & { readonly column: string },
@@ -34,6 +34,11 @@ export async function besideColumn(
                      where a.attrelid = pg_catalog.to_regclass($1) and a.attname = $2)
      select 'column-grant' as kind, case when g.grantee = 0 then 'public' else pg_catalog.pg_get_userbyid(g.grantee)::text end as name
        from named, pg_catalog.aclexplode(named.attacl) as g
+     union select 'audit', t.tgname::text
+       from named join pg_catalog.pg_trigger t on t.tgrelid = named.attrelid and t.tgname = 'safekeep_audit_update'
+     union select 'collation', c.collname::text
+       from named join pg_catalog.pg_attribute a on a.attrelid = named.attrelid and a.attnum = named.attnum
+       join pg_catalog.pg_collation c on c.oid = a.attcollation where not c.collisdeterministic
      union select 'publication', p.pubname::text
        from named join pg_catalog.pg_publication_rel r on r.prrelid = named.attrelid join pg_catalog.pg_publication p on p.oid = r.prpubid
       where r.prattrs is not null and named.attnum = any (r.prattrs::pg_catalog.int2[])
@@ -80,19 +85,39 @@ export type Copies = {
   readonly archiving: boolean;
   readonly deadRows: number;
   readonly statistics: boolean;
+  readonly audited: boolean;
 };
 
 export async function copiesOf(
   client: pg.ClientBase,
   { column, ...table }: TableRef & { readonly column: string },
 ): Promise<Copies> {
-  const { rows } = await client.query<{ replicas: number; slots: string[]; archiving: boolean; dead: string; statistics: boolean }>(
+  const { rows } = await client.query<{
+    replicas: number;
+    slots: string[];
+    archiving: boolean;
+    dead: string;
+    statistics: boolean;
+    audited: boolean;
+  }>(
     `select (select count(*)::int4 from pg_catalog.pg_stat_replication) as replicas,
             array(select slot_name::text from pg_catalog.pg_replication_slots order by 1 limit 20) as slots,
             pg_catalog.current_setting('archive_mode') <> 'off' as archiving,
             coalesce(pg_catalog.pg_stat_get_dead_tuples(pg_catalog.to_regclass($1)), 0) as dead,
             exists (select from pg_catalog.pg_stats s where s.schemaname = $2 and s.tablename = $3 and s.attname = $4
-                       and (s.most_common_vals is not null or s.histogram_bounds is not null)) as statistics`,
+                       and (s.most_common_vals is not null or s.histogram_bounds is not null))
+            -- Expressions of indexes that are made of it.
+            or exists (select from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
+                         join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attname = $4
+                         join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = i.indexrelid
+                              and d.refobjid = i.indrelid and d.refobjsubid = a.attnum
+                         join pg_catalog.pg_stats s on s.schemaname = $2 and s.tablename = c.relname
+                        where i.indrelid = pg_catalog.to_regclass($1) and i.indexprs is not null
+                          and (s.most_common_vals is not null or s.histogram_bounds is not null))
+            or exists (select from pg_catalog.pg_stats_ext s, pg_catalog.array_position(s.attnames, $4::pg_catalog.name) as place,
+                              pg_catalog.generate_subscripts(s.most_common_vals, 1) as nth
+                        where s.schemaname = $2 and s.tablename = $3 and s.most_common_vals[nth][place] is not null) as statistics,
+            exists (select from pg_catalog.pg_trigger where tgrelid = pg_catalog.to_regclass($1) and tgname = 'safekeep_audit_update') as audited`,
     [qualified(table), table.schema, table.table, column],
   );
   const [row] = rows;
@@ -103,6 +128,7 @@ export async function copiesOf(
     archiving: row.archiving,
     deadRows: Number(row.dead),
     statistics: row.statistics,
+    audited: row.audited,
   };
 }
 

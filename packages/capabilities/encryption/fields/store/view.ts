@@ -9,54 +9,101 @@ export const VIEW_TRIGGER = 'zz_safekeep_write';
 /**
  * The table in the clear, for sessions that unlocked the key: plaintext under the column's own name and place, beside the
  * ciphertext and the id of its key. `security_invoker`: row security of the table binds whoever reads the view.
- * `security_barrier`: no function of a reader's sees a row before that.
+ * `security_barrier`: no function of a reader's sees a row before that. A view that stands is replaced and grows at its end, so that
+ * views which read it, its grants and its comments stay; only {@link dropView} comes before where it loses columns.
  */
-export async function createView(client: pg.ClientBase, field: Field): Promise<void> {
-  const fields = (await listFields(client, field.tenant)).filter(
-    ({ id, table, mode, phase }) =>
-      table.schema === field.table.schema &&
-      table.table === field.table.table &&
-      mode === 'database' &&
-      (id === field.id || isAtLeast(phase, 'switched')),
-  );
-  await dropView(client, field);
-  const columns = await columnsOf(client, field);
-  const byColumn = new Map(fields.map((each) => [each.column, each]));
-  const shown = columns.flatMap((column) => {
-    const sealed = byColumn.get(column);
-    return [sealed === undefined ? `t.${q(column)}` : `${opened(sealed)} as ${q(column)}`];
-  });
-  const keyIds = fields.map((each, place) => {
-    const name = place === 0 ? 'encryption_key_id' : `${each.column}_encryption_key_id`;
-    return `pg_catalog.encode(pg_catalog.substr(t.${q(each.encryptedColumn)}, 5, 8), 'hex') as ${q(name)}`;
-  });
+export async function createView(client: pg.ClientBase, field: Field, kept: readonly string[] = []): Promise<void> {
+  const fields = [field, ...(await othersShown(client, field))].toSorted(byAge);
   const view = viewOf(field);
+  const byColumn = new Map(fields.map((each) => [each.column, each]));
+  const expressions = new Map([
+    ...(await columnsOf(client, qualified(field.table))).map((column): [string, string] => {
+      const sealed = byColumn.get(column);
+      return [column, sealed === undefined ? `t.${q(column)}` : opened(sealed)];
+    }),
+    ...fields.map((each, place): [string, string] => [
+      place === 0 ? 'encryption_key_id' : `${each.column}_encryption_key_id`,
+      `pg_catalog.encode(pg_catalog.substr(t.${q(each.encryptedColumn)}, 5, 8), 'hex')`,
+    ]),
+  ]);
+  const names = new Set([...(await columnsOf(client, view)), ...expressions.keys()]);
+  // The id of a key that left stays as an empty column, since others may read it.
+  const shown = [...names].map((name) => `${expressions.get(name) ?? 'null::pg_catalog.text'} as ${q(name)}`);
   await client.query(
-    `create view ${view} with (security_invoker = true, security_barrier = true) as select ${[...shown, ...keyIds].join(', ')} from ${qualified(field.table)} as t`,
+    `create or replace view ${view} with (security_invoker = true, security_barrier = true) as select ${shown.join(', ')} from ${qualified(field.table)} as t`,
   );
   const specification = fields.map((each) => ({
+    id: each.id,
     column: each.column,
     encrypted: each.encryptedColumn,
-    strict: isAtLeast(each.phase, 'nulled'),
+    type: each.columnType,
   }));
   const given = [field.table.schema, field.table.table, JSON.stringify(specification)].map(
     (each) => `'${each.replaceAll("'", "''")}'`,
   );
   await client.query(
-    `create trigger ${VIEW_TRIGGER} instead of insert or update or delete on ${view} for each row execute function safekeep.write_decrypted(${given.join(', ')})`,
+    `create or replace trigger ${VIEW_TRIGGER} instead of insert or update or delete on ${view} for each row execute function safekeep.write_decrypted(${given.join(', ')})`,
   );
   await copyDefaults(client, field);
   await copyGrants(client, field);
+  for (const statement of kept) await client.query(statement);
 }
 
-/** Only ours: a view of the user's that has the name stays, and is told of when it is in the way. */
-export async function dropView(client: pg.ClientBase, field: Pick<Field, 'table'>): Promise<void> {
+/** Fields of the same table that its view opens, beside this one. In the order in which they came: the first one's key keeps its name. */
+export async function othersShown(client: pg.ClientBase, field: Field): Promise<readonly Field[]> {
+  const fields = (await listFields(client, field.tenant)).filter(
+    ({ id, table, mode, phase }) =>
+      id !== field.id &&
+      mode === 'database' &&
+      isAtLeast(phase, 'switched') &&
+      table.schema === field.table.schema &&
+      table.table === field.table.table,
+  );
+  return fields.toSorted(byAge);
+}
+
+/** Ids are UUIDv7: the order in which they were made. */
+function byAge(one: Field, other: Field): number {
+  return one.id < other.id ? -1 : 1;
+}
+
+/**
+ * Before columns go that it shows. Only ours: a view of the user's that has the name stays, and is told of when it is in the way.
+ * Answers what gives the next one the rights and the comment that this one had.
+ */
+export async function dropView(client: pg.ClientBase, field: Pick<Field, 'table'>): Promise<readonly string[]> {
   const view = viewOf(field);
-  const { rows } = await client.query(
-    `select from pg_catalog.pg_trigger where tgrelid = pg_catalog.to_regclass($1) and tgname = $2`,
+  const { rows } = await client.query<{ statements: readonly string[] }>(
+    `select array(select pg_catalog.format('grant %s on %s to %s%s', a.privilege_type, $1::text,
+                           case when a.grantee = 0 then 'public' else pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) end,
+                           case when a.is_grantable then ' with grant option' else '' end)
+                    from pg_catalog.aclexplode(c.relacl) a where a.grantee <> c.relowner
+                   union all
+                  select pg_catalog.format('comment on view %s is %L', $1::text, d.description)
+                    from pg_catalog.pg_description d where d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objoid = c.oid and d.objsubid = 0) as statements
+       from pg_catalog.pg_trigger t join pg_catalog.pg_class c on c.oid = t.tgrelid
+      where t.tgrelid = pg_catalog.to_regclass($1) and t.tgname = $2`,
     [view, VIEW_TRIGGER],
   );
-  if (rows.length > 0) await client.query(`drop view ${view}`);
+  const [own] = rows;
+  if (own === undefined) return [];
+  await client.query(`drop view ${view}`);
+  return own.statements;
+}
+
+/** Views and others that read the view, and would go with it. */
+export async function readersOfView(client: pg.ClientBase, field: Pick<Field, 'table'>): Promise<readonly string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `select distinct pg_catalog.format('%I.%I', n.nspname, c.relname) as name
+       from pg_catalog.pg_depend d
+       join pg_catalog.pg_rewrite r on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass and r.oid = d.objid
+       join pg_catalog.pg_class c on c.oid = r.ev_class
+       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+      where d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid = pg_catalog.to_regclass($1) and c.oid <> d.refobjid
+      order by 1 limit 100`,
+    [viewOf(field)],
+  );
+  return rows.map(({ name }) => name);
 }
 
 /** Plaintext that is still there beside no ciphertext was written without a key, and is what counts. */
@@ -64,11 +111,12 @@ function opened({ id, column, encryptedColumn, columnType }: Field): string {
   return `case when t.${q(encryptedColumn)} is null then t.${q(column)} else safekeep.open_column(t.${q(encryptedColumn)}, '${id}')::${columnType} end`;
 }
 
-async function columnsOf(client: pg.ClientBase, { table }: Pick<Field, 'table'>): Promise<readonly string[]> {
+/** None of a relation that is not there. */
+async function columnsOf(client: pg.ClientBase, relation: string): Promise<readonly string[]> {
   const { rows } = await client.query<{ name: string }>(
     `select a.attname as name from pg_catalog.pg_attribute a
       where a.attrelid = pg_catalog.to_regclass($1) and a.attnum > 0 and not a.attisdropped order by a.attnum`,
-    [qualified(table)],
+    [relation],
   );
   return rows.map(({ name }) => name);
 }

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { workbench, type Workbench } from '../testing/workbench.ts';
+import { replayLedger } from './replay-ledger.ts';
+
+const none = { category: 'none' };
+
+function mapWith(columns: object, more: object = {}): object {
+  return {
+    version: 1,
+    tenant: 'fixed',
+    subjects: { guest: { table: 'public.guests', key: 'id', ...more } },
+    tables: { 'public.guests': { columns: { id: none, ...columns } } },
+  };
+}
+
+async function replayed(bench: Workbench, also: readonly string[] = []): Promise<readonly (readonly [string, string])[]> {
+  const { persons } = await replayLedger(await bench.refresh(), { plan: false, by: 'ann', also });
+  return persons.map(({ subject, state }) => [subject, state] as const);
+}
+
+const guests = {
+  last_name: { category: 'user.name.last' },
+  email: { category: 'user.contact.email' },
+  phone: { category: 'user.contact.phone_number' },
+};
+
+test('after a restore whoever shares the number and the name of an erased person is told and left alone; the person is erased', async (t) => {
+  const bench = await workbench(t, {
+    schema: `create table guests (id integer primary key, last_name text not null, email text not null, phone text);
+      insert into guests values (1, 'Smith', 'ada@example.org', '555 1'), (2, 'Jones', 'jo@example.org', null), (3, 'Poe', 'poe@example.org', '555 3')`,
+    map: mapWith(guests, { find_by: ['email', 'phone', 'last_name'], label: 'last_name' }),
+  });
+  for (const id of [1, 2, 3]) await bench.erase(`guest:${id}`, 'delete');
+  // The copy of the database is older than the erasures, and knows nothing of them.
+  await bench.pool.query(`delete from safekeep.erasures;
+    insert into guests values (1, 'Smith', 'stranger@example.org', null), (2, 'Jones', 'jo@example.org', null), (3, 'Doe', 'doe@example.org', null)`);
+  assert.deepEqual(await replayed(bench), [
+    ['guest:1', 'ambiguous'],
+    ['guest:2', 'done'],
+  ]);
+  assert.deepEqual(await bench.rows('guests'), ['(1,Smith,stranger@example.org,)', '(3,Doe,doe@example.org,)']);
+  assert.deepEqual(await replayed(bench, ['guest:1']), [['guest:1', 'done']]);
+});
+
+test('a sex or a town that is the same tells nothing; all that is known may, and is asked about', async (t) => {
+  const bench = await workbench(t, {
+    schema: `create table guests (id integer primary key, sex text, town text); insert into guests values (1, 'f', 'Rome'), (2, 'm', 'Oslo')`,
+    map: mapWith({ sex: { category: 'user.demographic.gender' }, town: { category: 'user.contact.address.city' } }),
+  });
+  for (const id of [1, 2]) await bench.erase(`guest:${id}`, 'delete');
+  await bench.pool.query(`delete from safekeep.erasures; insert into guests values (1, 'f', 'Paris'), (2, 'm', 'Oslo')`);
+  assert.deepEqual(await replayed(bench), [['guest:2', 'ambiguous']]);
+  assert.equal((await bench.rows('guests')).length, 2);
+});
+
+test('who came back by themselves, with everything as it was, is told and not erased unasked', async (t) => {
+  const bench = await workbench(t, {
+    schema: `create table guests (id text primary key, last_name text not null, email text unique, phone text);
+      insert into guests values ('ada', 'Byron', 'ada@example.org', '555 1'), ('ben', 'Cole', 'ben@example.org', '555 2')`,
+    map: mapWith(guests, { find_by: ['email'], label: 'last_name' }),
+  });
+  await bench.erase('guest:ada');
+  await bench.erase('guest:ben', 'delete');
+  assert.deepEqual(await replayed(bench), []);
+  await bench.pool.query(
+    `update guests set last_name = 'Byron', email = 'ada@example.org' where id = 'ada'; insert into guests values ('ben', 'Cole', 'ben@example.org', '555 2')`,
+  );
+  assert.deepEqual(await replayed(bench), [
+    ['guest:ada', 'ambiguous'],
+    ['guest:ben', 'ambiguous'],
+  ]);
+  assert.deepEqual(await bench.rows('guests', `last_name <> 'erased'`), [
+    '(ada,Byron,ada@example.org,)',
+    '(ben,Cole,ben@example.org,"555 2")',
+  ]);
+  assert.deepEqual(await replayed(bench, ['guest:ada']), [
+    ['guest:ada', 'done'],
+    ['guest:ben', 'ambiguous'],
+  ]);
+});

@@ -1,0 +1,180 @@
+import type pg from 'pg';
+import type { Subject } from '@safekeep/core';
+import type { Person } from '../../holds/index.ts';
+import type { NewEntry } from '../../ledger/index.ts';
+import type { ErasureMode } from '../model.ts';
+import { tenantColumnOf } from '../rules/graph.ts';
+import { isMask } from '../rules/masks.ts';
+import { countUnlike } from '../store/act.ts';
+import { everyPerson, type PersonValues } from '../store/people.ts';
+import { erasuresHere, type ErasuresHere } from '../store/records.ts';
+import { inTransaction } from '../store/session.ts';
+import { decide, personMark } from './decide.ts';
+import { rowsAtOnce, type ErasureGround } from './ground.ts';
+import { keyMark, telling, valueMark, type Telling } from './marks.ts';
+import { areMasks } from './masked-people.ts';
+import { policies, survey } from './survey.ts';
+
+/** An erasure that was done, as the ledger knows it. */
+export type Past = {
+  readonly operation: string;
+  readonly erasure: string;
+  readonly at: string;
+  readonly type: string;
+  readonly mode: ErasureMode;
+  readonly marks: ReadonlySet<string>;
+  readonly entry: NewEntry;
+};
+
+export type PastErasures = {
+  /** By each mark of a person: the erasures that made it, the last one first. */
+  readonly byMark: ReadonlyMap<string, readonly Past[]>;
+  readonly byErasure: ReadonlyMap<string, Past>;
+};
+
+export type Match = {
+  readonly person: Person;
+  readonly subject: Subject;
+  readonly past: Past;
+  /** Why it may be somebody else, or somebody who came back by themselves; null where neither can be. */
+  readonly doubt: string | null;
+};
+
+const SOMEBODY_ELSE = 'some of what is known of them is the same, and some is not: it may be somebody else under their key';
+const CAME_BACK = 'this database knows the erasure: they came back by themselves, or their table alone was restored';
+
+/**
+ * Who was erased and is there again. A person is known by the id of their encryption key, by a value that is unique, or by all that
+ * tells people apart together; a name or a time is never enough. Where this very database knows the erasure nothing was restored but
+ * single tables, or the person is back of their own will: that is not for a program to say, unless their own row has its masks still
+ * and only other rows have theirs no more.
+ */
+export async function findReturned(ground: ErasureGround, past: PastErasures): Promise<readonly Match[]> {
+  if (past.byMark.size === 0) return [];
+  const { database, tenant, map, schema } = ground;
+  const found: Match[] = [];
+  const masked: (Match & { readonly doubt: null })[] = [];
+  await inTransaction(
+    database,
+    { tenant, mode: 'isolation level repeatable read, read only' },
+    async (client) => {
+      for (const subject of map.subjects.values()) {
+        const tells = telling(ground, subject);
+        const tenancy = { column: tenantColumnOf(map, subject), tenant };
+        for await (const people of everyPerson(client, { schema, subject, columns: tells.columns, tenancy })) {
+          const marks = people.map(({ key }) => personMark(ground.ledger, tenant, { type: subject.name, key }));
+          const known = await erasuresHere(client, tenant, marks);
+          for (const [place, each] of people.entries()) {
+            const match = await matchOf(client, ground, { subject, tells, each, here: known.get(marks[place] ?? ''), past });
+            if (match === undefined) continue;
+            if (match.isMasked) masked.push({ ...match, doubt: null });
+            else found.push(match);
+          }
+        }
+      }
+    },
+    'rollback',
+  );
+  for (const each of masked) if (await hasUnmasked(ground, each)) found.push(each);
+  return found;
+}
+
+type Candidate = {
+  readonly subject: Subject;
+  readonly tells: Telling;
+  readonly each: PersonValues;
+  /** What this database knows of erasures of a person under this key. */
+  readonly here: ErasuresHere | undefined;
+  readonly past: PastErasures;
+};
+
+async function matchOf(
+  client: pg.ClientBase,
+  ground: ErasureGround,
+  { subject, tells, each, here, past }: Candidate,
+): Promise<(Match & { readonly isMasked: boolean }) | undefined> {
+  const person = { type: subject.name, key: each.key };
+  const known = past.byErasure.get(here?.last ?? '');
+  const isKept = here !== undefined && (here.isHeld || policies(ground, subject.table).mapped?.onErasure !== null);
+  if (known !== undefined && (isKept || areMasks(ground, subject.table, { columns: tells.columns, values: each.values })))
+    return { person, subject, past: known, doubt: null, isMasked: true };
+  const values = here === undefined ? each.values : unmasked(ground, subject, { columns: tells.columns, values: each.values });
+  const keyMarks = (await keyIdsOf(client, ground, person)).map((id) => keyMark(ground, { person, subject }, id));
+  const valueMarks = tells.columns.map((column, place) => valueMark(ground, { person, subject }, { column, value: values[place] }));
+  const pasts = new Set(
+    [...keyMarks, ...valueMarks].flatMap((mark) => past.byMark.get(mark ?? '') ?? []).filter(({ type }) => type === subject.name),
+  );
+  for (const one of [...pasts].toSorted((a, b) => (a.at < b.at ? 1 : -1))) {
+    const isSame = keyMarks.some((mark) => one.marks.has(mark)) || isCertain(tells, valueMarks, one);
+    if (!isSame && !isLikely(tells, valueMarks, one)) continue;
+    const doubt = here?.all.has(one.erasure) === true ? CAME_BACK : isSame ? null : SOMEBODY_ELSE;
+    return { person, subject, past: one, doubt, isMasked: false };
+  }
+  return undefined;
+}
+
+/** A value that nobody else can have; or everything that is known, with more than names or a time alone among it. */
+function isCertain(
+  { columns, unique, names, isTelling }: Telling,
+  marks: readonly (string | undefined)[],
+  { marks: theirs }: Past,
+): boolean {
+  const here = columns.filter((_, place) => marks[place] !== undefined);
+  const same = columns.filter((_, place) => theirs.has(marks[place] ?? ''));
+  if (same.some((column) => unique.has(column))) return true;
+  return isTelling && same.length === here.length && same.length > 1 && same.some((column) => !names.has(column));
+}
+
+/** Something tells that it is them; where nothing of theirs tells people apart, everything together. */
+function isLikely({ columns, isTelling }: Telling, marks: readonly (string | undefined)[], { marks: theirs }: Past): boolean {
+  const here = columns.filter((_, place) => marks[place] !== undefined);
+  const same = columns.filter((_, place) => theirs.has(marks[place] ?? ''));
+  return same.length > 0 && (isTelling || same.length === here.length);
+}
+
+/**
+ * Of somebody whose erasure this database knows, only what it masked and is no mask says that they are back: an exact time that
+ * stays is the same after it, and who was erased twice is marked by the masks of the first time.
+ */
+function unmasked(
+  ground: ErasureGround,
+  subject: Subject,
+  { columns, values }: { readonly columns: readonly string[]; readonly values: readonly (string | null)[] },
+): readonly (string | null)[] {
+  const choices = new Map(policies(ground, subject.table).whole.choices.map((choice) => [choice.column, choice]));
+  return values.map((value, place) => {
+    const choice = choices.get(columns[place] ?? '');
+    return choice === undefined || choice.candidates.some((write) => isMask(write, value)) ? null : value;
+  });
+}
+
+/** A table that was restored alone has the person's old rows, though their own row is masked. */
+async function hasUnmasked(ground: ErasureGround, { person, subject }: Match): Promise<boolean> {
+  return await inTransaction(
+    ground.database,
+    { tenant: ground.tenant },
+    async (client) => {
+      const options = { lock: false, limit: rowsAtOnce(ground) };
+      const found = await survey(client, ground, { person, subject, options });
+      const { groups } = await decide(client, ground, found, { mode: 'anonymise', ledger: ground.ledger });
+      for (const { rows, treatment, writes } of groups) {
+        if (treatment.action === 'delete') return true;
+        const mapped = ground.map.tables.get(rows.table);
+        // What is drawn for each row, and what is sealed, is never the same twice.
+        const same = writes.filter(({ column, to }) => (to === 'null' || to === 'value') && mapped?.columns.has(column) === true);
+        if ((await countUnlike(client, { rows, writes: same, perRow: [] })) > 0) return true;
+      }
+      return false;
+    },
+    'rollback',
+  );
+}
+
+async function keyIdsOf(client: pg.ClientBase, { ports, tenant }: ErasureGround, person: Person): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for (const { subjectKeyId } of ports.participants) {
+    const id = await subjectKeyId?.(client, { tenant, person });
+    if (id !== null && id !== undefined) ids.push(id);
+  }
+  return ids;
+}
