@@ -109,7 +109,7 @@ export type Clause = { readonly text: string; readonly place: number; readonly i
 
 export function clauseOf(words: readonly Word[], place: number): Clause | undefined {
   const own = words[place];
-  for (let word = own; word !== undefined; word = word.group.parent && words[word.group.from - 1]) {
+  for (let word: Word | undefined = own; word !== undefined; word = word.group.parent && words[word.group.from - 1]) {
     const clause = word.clause === undefined ? undefined : words[word.clause];
     if (clause !== undefined && word.clause !== undefined)
       return { text: clause.text, place: word.clause, isInside: word.group !== own?.group };
@@ -126,7 +126,7 @@ function isQuery(words: readonly Word[], group: Group): boolean {
 
 /** The query that a word stands in. */
 export function queryOf(words: readonly Word[], place: number): Group | undefined {
-  let group = words[place]?.group;
+  let group: Group | undefined = words[place]?.group;
   while (group !== undefined && !isQuery(words, group)) group = group.parent;
   return group;
 }

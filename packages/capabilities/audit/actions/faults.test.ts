@@ -424,6 +424,25 @@ test('a table that requires an actor does so in its partitions too, when they ar
   assert.deepEqual((await bench.pool.query('select id, v from parts')).rows, [{ id: 1, v: 'a' }]);
 });
 
+test('a TRUNCATE of several tables says of each how many rows it had', async (t) => {
+  const bench = await workbench(t, {
+    setUp: 'create table few (id integer primary key); create table more (id integer primary key)',
+  });
+  const columns = { id: plain };
+  await bench.capture({ 'public.few': { ...nobody, columns }, 'public.more': { ...nobody, columns } });
+  await bench.pool.query('insert into few select generate_series(1, 5); insert into more select generate_series(1, 9)');
+  await bench.pool.query('truncate few, more');
+  await bench.sequence();
+  const emptied = (await bench.events()).filter(({ action }) => action === 'truncate');
+  assert.deepEqual(
+    emptied.map(({ table, details }) => [table, details]),
+    [
+      ['public.few', '{"rows": "5"}'],
+      ['public.more', '{"rows": "9"}'],
+    ],
+  );
+});
+
 test('a denial is in the log although what was denied was rolled back', async (t) => {
   const bench = await workbench(t);
   await bench.database.withClient(async (client) => {

@@ -29,7 +29,7 @@ export function classifyText(text: string, options: { readonly depth?: 'structur
   return counts;
 }
 
-/** Longer texts are read to here: what stands after it is looked at when the row is exported or erased. */
+/** Longer texts are read to here; what stands after it is not looked at, and such texts are not redacted. */
 const TEXT_LETTERS = 100_000;
 const ROWS_A_PAGE = 200;
 

@@ -14,7 +14,8 @@ begin
   if counted < 1000000 and pg_catalog.has_table_privilege(tg_relid, 'select') then
     execute pg_catalog.format('select pg_catalog.count(*) from %I.%I', tg_table_schema, tg_table_name) into counted;
   end if;
-  perform pg_catalog.set_config('safekeep.truncated', counted::text, true);
+  -- One statement may empty several tables.
+  perform pg_catalog.set_config('safekeep.truncated_' || tg_relid, counted::text, true);
   return null;
 end
 $$;

@@ -14,7 +14,7 @@ begin
       nullif(pg_catalog.current_setting('safekeep.purpose', true), ''), nullif(pg_catalog.current_setting('safekeep.request', true), ''),
       nullif(pg_catalog.current_setting('safekeep.proof', true), ''), pg_catalog.pg_backend_pid(), pg_catalog.now(), session_user,
       pg_catalog.current_setting('application_name'),
-      pg_catalog.jsonb_build_object('details', pg_catalog.jsonb_build_object('rows', pg_catalog.current_setting('safekeep.truncated', true))));
+      pg_catalog.jsonb_build_object('details', pg_catalog.jsonb_build_object('rows', pg_catalog.current_setting('safekeep.truncated_' || tg_relid, true))));
   return null;
 end
 $$;

@@ -1,4 +1,4 @@
-// Findings for each megabyte of text in which nobody's data should stand: prose, code and logs.
+// Findings for each megabyte of text in which nobody's data should stand: prose, code and logs, by shapes and checks alone and with all kinds.
 // `node packages/capabilities/discovery/text/training/alarms.ts [--megabytes N] [--show TYPE]`
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,26 +11,47 @@ import { seeded } from './sentences.ts';
 const { values } = parseArgs({ options: { megabytes: { type: 'string', default: '10' }, show: { type: 'string' } } });
 const LIMIT = Number(values.megabytes) * 1_000_000;
 const MODULES = join(import.meta.dirname, '../../../../../node_modules');
+/** All of them together. */
+const NATIONAL = 'national numbers';
+const LEAST_TOLD = 0.05;
 const national = new Set(kinds.filter(({ family }) => family === 'national').map(({ name }) => name));
 
-for (const [name, text] of [
-  ['prose (documents of packages)', await gather(/\.md$/i)],
-  ['code (sources of packages)', await gather(/\.(?:js|mjs|ts)$/)],
-  ['logs (made up)', logLines()],
-] as const) {
-  const counts = new Map<string, number>();
+const texts = { prose: await gather(/\.md$/i), code: await gather(/\.(?:js|mjs|ts)$/), logs: logLines() };
+const rates = new Map<string, number[]>();
+const heads: string[] = [];
+for (const depth of ['structured', 'all'] as const) {
+  for (const [name, lines] of Object.entries(texts)) {
+    heads.push(`${name}, ${depth}`);
+    const { counts, megabytes } = countIn(lines, depth);
+    for (const [type, count] of counts) {
+      const own = rates.get(type) ?? [];
+      own[heads.length - 1] = count / megabytes;
+      rates.set(type, own);
+    }
+  }
+}
+print(`| findings a MB | ${heads.join(' | ')} |`);
+print(`|---|${'---|'.repeat(heads.length)}`);
+const most = (own: readonly number[]): number => Math.max(...own.filter((rate) => rate > 0));
+for (const [type, own] of [...rates].toSorted(([, one], [, other]) => most(other) - most(one)))
+  if (type === NATIONAL || most(own) >= LEAST_TOLD)
+    print(`| ${type} | ${heads.map((_, place) => (own[place] ?? 0).toFixed(1)).join(' | ')} |`);
+
+function countIn(
+  lines: readonly string[],
+  depth: 'structured' | 'all',
+): { readonly counts: ReadonlyMap<string, number>; readonly megabytes: number } {
+  const counts = new Map<string, number>([[NATIONAL, 0]]);
   let size = 0;
-  for (const line of text) {
+  for (const line of lines) {
     size += line.length + 1;
-    for (const { type, start, end } of detectText(line, { depth: 'structured' })) {
-      counts.set(type, (counts.get(type) ?? 0) + 1);
+    for (const { type, start, end } of detectText(line, { depth })) {
+      const name = national.has(type) ? NATIONAL : type;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
       if (type === values.show) print(line.slice(Math.max(0, start - 40), end + 20));
     }
   }
-  const megabytes = size / 1_000_000;
-  const ids = [...counts].filter(([type]) => national.has(type)).reduce((sum, [, count]) => sum + count, 0);
-  print(`${name}: ${megabytes.toFixed(1)} MB, national numbers ${(ids / megabytes).toFixed(2)} a MB`);
-  for (const [type, count] of [...counts].toSorted(([, a], [, b]) => b - a)) print(`  ${type} ${(count / megabytes).toFixed(2)}`);
+  return { counts, megabytes: size / 1_000_000 };
 }
 
 /** Lines of the files of this sort below node_modules, in order of their names, up to the limit. */
