@@ -67,11 +67,14 @@ export const PLAN_DAYS = 7;
 
 /** The same plan again keeps who made it and when, until it is too old. */
 export async function storePlan(client: pg.ClientBase, tenant: string, plan: StoredPlan): Promise<void> {
+  // The worker's login may not change a plan.
+  await client.query(
+    `delete from safekeep.erasure_plans where tenant_id = $1 and plan_hash = $2 and planned_at < $3::timestamptz - make_interval(days => ${PLAN_DAYS})`,
+    [tenant, plan.hash, plan.plannedAt],
+  );
   await client.query(
     `insert into safekeep.erasure_plans (tenant_id, plan_hash, subject_type, subject_key, mode, counts, planned_by, planned_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8)
-     on conflict (tenant_id, plan_hash) do update set planned_by = excluded.planned_by, planned_at = excluded.planned_at
-      where erasure_plans.planned_at < excluded.planned_at - make_interval(days => ${PLAN_DAYS})`,
+     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (tenant_id, plan_hash) do nothing`,
     [tenant, plan.hash, plan.type, plan.key, plan.mode, JSON.stringify(plan.counts), plan.plannedBy, plan.plannedAt],
   );
 }
