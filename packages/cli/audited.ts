@@ -11,6 +11,10 @@ type Audited = {
   readonly planned?: string | null;
   /** Names of parts of the result that tell which one it was. Ids, never a value. */
   readonly tells?: readonly string[];
+  /** Only a call with this flag is an event. */
+  readonly onlyWith?: string;
+  /** People whom the result names: each of them has an event of their own, so that their access log tells it. */
+  readonly found?: (result: unknown) => readonly string[];
   /** Whether the person of the input is whom a done event is about. One who is erased is not named again. */
   readonly names?: boolean;
 };
@@ -22,10 +26,12 @@ const AUDITED: ReadonlyMap<string, Audited> = new Map<string, Audited>([
   ['hold place', { kind: 'retention' }],
   ['hold release', { kind: 'retention' }],
   ['hold review', { kind: 'retention' }],
+  ['subject find', { kind: 'access', found: foundBy }],
   ['subject export', { kind: 'access', tells: ['export', 'expired'], names: true }],
   ['subject open-export', { kind: 'access' }],
   ['subject expire-exports', { kind: 'retention', tells: ['expired'] }],
   ['subject erase', { kind: 'compliance', planned: 'planned', tells: ['erasure', 'state'] }],
+  ['subject erasures', { kind: 'compliance', onlyWith: 'run' }],
   ['ledger replay', { kind: 'compliance', planned: null }],
   ['keys create', { kind: 'compliance' }],
   ['keys rotate', { kind: 'compliance', tells: ['now', 'before'] }],
@@ -53,18 +59,17 @@ function inLog({ name, run }: Command, audit: Audited): Command['run'] {
   const action = name.replaceAll(' ', '-');
   return async (context, input) => {
     // A rehearsal on a copy changes nothing.
-    if (flag(input, 'onCopy')) return await run(context, input);
+    if (flag(input, 'onCopy') || (audit.onlyWith !== undefined && !flag(input, audit.onlyWith))) return await run(context, input);
     const isPlan = flag(input, 'plan');
     try {
       const outcome = await run(context, input);
       const ending = isPlan && audit.planned !== undefined ? audit.planned : 'done';
-      if (ending !== null)
-        await record(context, {
-          kind: audit.kind,
-          action: `${action}-${ending}`,
-          ...(isPlan || audit.names === true ? subjectOf(input) : {}),
-          ...detailsOf(outcome, audit),
-        });
+      if (ending !== null) {
+        const event = { kind: audit.kind, action: `${action}-${ending}`, ...detailsOf(outcome, audit) };
+        const people = audit.found?.(outcome.result) ?? [];
+        for (const subject of people) await record(context, { ...event, subject });
+        if (people.length === 0) await record(context, { ...event, ...(isPlan || audit.names === true ? subjectOf(input) : {}) });
+      }
       return outcome;
     } catch (error) {
       // A refusal is in the log although all of it was rolled back. A wrong call or a database out of reach is no event.
@@ -78,6 +83,12 @@ function inLog({ name, run }: Command, audit: Audited): Command['run'] {
       throw error;
     }
   };
+}
+
+/** Of `subject find`, at most as many as it shows; one who is erased is not named again. What was looked for stands nowhere. */
+function foundBy(result: unknown): readonly string[] {
+  const { matches } = result as { readonly matches: readonly { readonly subject: string; readonly erased: boolean }[] }; // Its output says so.
+  return matches.filter(({ erased }) => !erased).map(({ subject }) => subject);
 }
 
 function flag(input: Input, name: string): boolean {

@@ -109,7 +109,7 @@ function exportCommand(openPorts: OpenPorts): Command {
       context.log.info('subject-exported', { rows: exported.rows, tables: exported.tables.length });
       return { result: exported };
     },
-    render: ({ subject, format, rows, tables, file, sealed, expiresAt, withheld }, ink) =>
+    render: ({ subject, format, rows, tables, file, sealed, expiresAt, withheld, elsewhere }, ink) =>
       [
         `${ink.good('Exported')} ${subject}: ${rows} row(s) of ${tables.length} table(s) to ${file}`,
         ...(sealed
@@ -119,6 +119,9 @@ function exportCommand(openPorts: OpenPorts): Command {
         ...((format === 'json' || format === 'pdf') && !sealed
           ? [ink.dim(`What proves it lies beside: certificate verify ${file}.manifest.json`)]
           : []),
+        ...elsewhere.map(({ place, kind }) =>
+          ink.warn(`  not in it: ${place} (${kind}), which the map wants to be exported too: add it by hand`),
+        ),
         ...withheld.map(({ table, column, reason }) => ink.dim(`  left out: ${table}.${column}, ${reason}`)),
       ].join('\n'),
   });

@@ -248,6 +248,9 @@ export const ExportDone = Type.Object({
   tables: Type.Array(Type.Object({ table: Type.String(), rows: Type.Integer() })),
   rows: Type.Integer(),
   withheld: Type.Array(Type.Object({ table: Type.String(), column: Type.String(), reason: Type.String() })),
+  elsewhere: Type.Array(
+    Type.Object({ place: Type.String({ description: 'outside of the database, to be added by hand' }), kind: Type.String() }),
+  ),
 });
 export type ExportDone = Static<typeof ExportDone>;
 

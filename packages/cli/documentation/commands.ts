@@ -14,7 +14,7 @@ export function commandPage(): string {
   return generated(
     'Command line',
     [
-      'Results go to stdout, progress and messages to stderr. With `--json` exactly one JSON document stands on stdout.',
+      'Results go to stdout, progress and messages to stderr. With `--json` exactly one JSON document stands on stdout; lists that can be long, such as that of `audit search`, are one JSON document a line.',
       'Exit code: 0 done; 1 the thing asked about is not so, or was refused; 2 usage, configuration, or an unsuitable database or file; 3 internal, connection lost midway, or disk full; 130 interrupted.',
     ].join('\n\n'),
     [

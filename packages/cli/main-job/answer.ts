@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadMap } from '@safekeep/capabilities/datamap';
@@ -30,8 +30,10 @@ export const answerAccess: Step = {
     const { inform: person } = await twoPeople(job);
     if (person === undefined) return `nobody is exported: ${await nobodyToAnswer(job)}`;
     // Of the made-up practice in clear, to be looked at; somebody real leaves the sealed store only when a person asks for it.
-    const out = job.isSample ? { out: join(await folder(job, 'exports'), `${fileNameOf(person)}.zip`) } : {};
-    const { result } = await job.perform<Exported>('subject export', { subject: person, ...out });
+    const path = join(await folder(job, 'exports'), `${fileNameOf(person)}.zip`);
+    // Of the run before.
+    if (job.isSample) await rm(path, { force: true });
+    const { result } = await job.perform<Exported>('subject export', { subject: person, ...(job.isSample ? { out: path } : {}) });
     job.files.set('export', result.file);
     const made = `${person}: ${count(result.rows)} row(s) of ${result.tables.length} table(s), signed`;
     if (job.isSample) return `${made}, in ${result.file}`;

@@ -20,6 +20,8 @@ export function buildProgram(commands: readonly Command[], version: string, onCo
     .description('Keeps the personal data in your PostgreSQL safe, and proves it.')
     .version(version, '-V, --version', 'print the version')
     .helpCommand(false)
+    // What every command takes is shown with each of them.
+    .configureHelp({ showGlobalOptions: true })
     .showSuggestionAfterError(true)
     .exitOverride();
   for (const name of settingNames) {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
-import { CommanderError } from 'commander';
+import { CommanderError, type Command as Commander } from 'commander';
 import { codeOf, isSafekeepError, newId, readConfiguration, SafekeepError, type ExitCode, type Id } from '@safekeep/core';
 import type { Command, Outcome } from '@safekeep/capabilities/capability';
 import { catalogName } from '@safekeep/log';
@@ -41,14 +41,15 @@ function parse(args: readonly string[], commands: readonly Command[], version: s
     if (!(error instanceof CommanderError)) throw error;
     // --help and --version end as "errors" with exit code 0.
     if (error.exitCode === 0) return undefined;
-    throw new SafekeepError('usage', { problem: problemOf(error) }, { cause: error });
+    throw new SafekeepError('usage', { problem: problemOf(error, program, args) }, { cause: error });
   }
   return typed;
 }
 
-function problemOf(error: CommanderError): string {
-  if (error.code === 'commander.help') return 'This is a group of commands; name one of them.';
-  return error.message.replace(/^error: /, '');
+function problemOf(error: CommanderError, program: Commander, args: readonly string[]): string {
+  if (error.code !== 'commander.help') return error.message.replace(/^error: /, '');
+  const group = args.reduce((at, word) => at.commands.find((each) => each.name() === word) ?? at, program);
+  return `This is a group of commands; name one of them: ${group.commands.map((each) => each.name()).join(', ')}.`;
 }
 
 async function execute({ command, input, settings, json, yes }: Typed): Promise<number> {

@@ -151,7 +151,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'Importing {file} ended without proof (run {run}): {problems}. Nothing of it stands under its final names.',
-    remedy: 'Run `safekeep import sqlite {file} --plan` to see what is in the way.',
+    remedy:
+      'Run `safekeep import sqlite {file} --plan` to see what is in the way. With `--on-invalid quarantine` instead of `--plan` rows that PostgreSQL cannot hold are put aside, and the main job goes on from there.',
   },
   'port-taken': {
     status: 503,
@@ -284,7 +285,7 @@ export const catalogue = {
     exit: 2,
     text: 'The login {user} is {reason}: row security would not bind it, so one tenant could read another. It is refused for the running pool.',
     remedy:
-      'Make a login that is only a member of safekeep_app and name it in SAFEKEEP_DATABASE_URL; keep the strong one for migrations.',
+      'Make a login that is only a member of safekeep_app and name it in SAFEKEEP_RUNTIME_URL; keep the strong one in SAFEKEEP_DATABASE_URL for migrations.',
   },
 
   // ---- reading the structure of a database -------------------------------------------------------------------------

@@ -1,18 +1,19 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { access, link, mkdir, rm, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type pg from 'pg';
-import { columnOf, newId, SafekeepError, type Subject } from '@safekeep/core';
+import { codeOf, columnOf, newId, SafekeepError, type Subject } from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
 import { expectShortLives, shrinkNursery } from '@safekeep/postgres';
 import { formatPerson, type Person } from '../../holds/index.ts';
 import { deleteExpired, expiryOf, keptName } from '../export/kept.ts';
 import { fileFailure, fileSink, hashingSink, openSpool, sealingSink, type Sink } from '../export/sink.ts';
-import { csvCell, fileNameOf, jsonKindOf, jsonText, type JsonKind } from '../export/texts.ts';
+import { csvCell, fileNamesOf, jsonKindOf, jsonText, type JsonKind } from '../export/texts.ts';
 import { pdfDocument } from '../export/pdf.ts';
 import { deflate, ZipWriter, type Entry } from '../export/zip.ts';
-import type { ExportDone } from '../model.ts';
+import type { AccessLog, ExportDone } from '../model.ts';
 import { exportColumns } from '../rules/export-columns.ts';
+import { processingOf, processingText, type Processing } from '../rules/processing.ts';
 import { readmeText } from '../rules/readme.ts';
 import { exportRows, sealedValues, type ExportTable, type Window } from '../store/export-rows.ts';
 import { countOfPerson } from '../store/rows.ts';
@@ -65,6 +66,8 @@ export async function exportSubject(ground: ExportGround, order: ExportOrder, op
   try {
     const expired = await deleteExpired(ground.directory, ground.clock.now());
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await refuseThere(path);
+    if (hasManifest(order)) await refuseThere(manifestOf(path));
     const file = await fileSink(partial);
     try {
       const hashed = hashingSink(file);
@@ -75,9 +78,8 @@ export async function exportSubject(ground: ExportGround, order: ExportOrder, op
         (client) => writeExport(client, ground, order, { id, sink, partial, options }),
         'rollback',
       );
-      await rename(partial, path);
-      if (order.out !== undefined && (order.format === 'json' || order.format === 'pdf'))
-        await writeManifest(ground, order, { id, path, file: hashed.entry(basename(path)) });
+      await placeNew(partial, path);
+      if (hasManifest(order)) await writeManifest(ground, order, { id, path, file: hashed.entry(basename(path)) });
       return {
         ...written,
         file: path,
@@ -96,16 +98,44 @@ export async function exportSubject(ground: ExportGround, order: ExportOrder, op
 }
 
 /** Of a single file the signed manifest lies beside it. */
+function hasManifest({ out, format }: ExportOrder): boolean {
+  return out !== undefined && (format === 'json' || format === 'pdf');
+}
+
+function manifestOf(path: string): string {
+  return `${path}.manifest.json`;
+}
+
+/** Before anything is read: an hour's export is not made for nothing. */
+async function refuseThere(path: string): Promise<void> {
+  const isThere = await access(path).then(
+    () => true,
+    () => false,
+  );
+  if (isThere) throw new SafekeepError('file-exists', { path });
+}
+
+/** Gives a file its name, which no other has: a link is refused where a rename would take the place of what is there. */
+async function placeNew(partial: string, path: string): Promise<void> {
+  try {
+    await link(partial, path);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    throw new SafekeepError('file-exists', { path }, { cause: error });
+  }
+  await rm(partial);
+}
+
 async function writeManifest(
   ground: ExportGround,
   order: ExportOrder,
   { id, path, file }: { readonly id: string; readonly path: string; readonly file: Entry },
 ): Promise<void> {
-  await writeFile(`${path}.manifest.json`, manifestText({ ground, order }, id, [file]), { mode: 0o600 });
+  await writeFile(manifestOf(path), manifestText({ ground, order }, id, [file]), { mode: 0o600, flag: 'wx' });
 }
 
 type Writing = { readonly id: string; readonly sink: Sink; readonly partial: string; readonly options: ExportOptions };
-type Written = Pick<ExportDone, 'export' | 'subject' | 'format' | 'tables' | 'rows' | 'withheld'>;
+type Written = Pick<ExportDone, 'export' | 'subject' | 'format' | 'tables' | 'rows' | 'withheld' | 'elsewhere'>;
 
 async function writeExport(client: pg.ClientBase, ground: ExportGround, order: ExportOrder, writing: Writing): Promise<Written> {
   const { person, subject, format } = order;
@@ -134,7 +164,14 @@ async function writeExport(client: pg.ClientBase, ground: ExportGround, order: E
     tables: [...counts].map(([table, rows]) => ({ table, rows })),
     rows: [...counts.values()].reduce((sum, rows) => sum + rows, 0),
     withheld: withheldOf(parts),
+    elsewhere: processingFor(source, counts).elsewhere.map(({ place, kind }) => ({ place, kind })),
   };
+}
+
+/** Of the tables in which something of the person stands. */
+function processingFor({ ground, order }: Pick<Source, 'ground' | 'order'>, counts: ReadonlyMap<string, number>): Processing {
+  const tables = [...counts].filter(([, rows]) => rows > 0).map(([table]) => table);
+  return processingOf(ground.map, order.subject, tables);
 }
 
 function partOf({ map, schema, ports }: ExportGround, table: string): Part {
@@ -195,6 +232,9 @@ async function writeZip(source: Source, { id, sink, partial }: Writing): Promise
   const zip = new ZipWriter(sink);
   const entries: Entry[] = [];
   const counts = new Map<string, number>();
+  const names = fileNamesOf(parts.map(({ table }) => table));
+  const fileOf = (table: string): string => `tables/${names.get(table) ?? table}.csv`;
+  let looks = 0;
   const spool = await openSpool(`${partial}.json`, unlink);
   try {
     const json = jsonWriter(source, id);
@@ -204,7 +244,7 @@ async function writeZip(source: Source, { id, sink, partial }: Writing): Promise
       async (writeJsonBytes) => {
         if (isWhole) await writeJsonBytes(Buffer.from(json.head()));
         for (const part of parts) {
-          const name = `tables/${fileNameOf(part.table)}.csv`;
+          const name = fileOf(part.table);
           entries.push(
             await zip.file(name, async (writeCsv) => {
               await writeCsv(Buffer.from(`${part.columns.map((column) => csvCell(column.name, 'string')).join(',')}\r\n`));
@@ -221,7 +261,12 @@ async function writeZip(source: Source, { id, sink, partial }: Writing): Promise
             }),
           );
         }
-        if (isWhole) await writeJsonTail(source, json, writeJsonBytes);
+        entries.push(
+          await zip.file('accessLog.csv', async (writeCsv) => {
+            looks = await writeAccessLog(source, { csv: writeCsv, ...(isWhole ? { json: writeJsonBytes } : {}) });
+          }),
+        );
+        if (isWhole) await writeJsonEnd(source, counts, writeJsonBytes);
       },
     );
     if (isWhole) entries.push(await zip.packed('data.json', written, spool.read()));
@@ -232,9 +277,11 @@ async function writeZip(source: Source, { id, sink, partial }: Writing): Promise
     subject: formatPerson(order.person),
     at: ground.clock.now().toISOString(),
     controller: ground.map.controller,
-    tables: [...counts].map(([table, rows]) => ({ table, rows, file: `tables/${fileNameOf(table)}.csv` })),
+    tables: [...counts].map(([table, rows]) => ({ table, rows, file: fileOf(table) })),
     withheld: withheldOf(parts),
     window: order.window,
+    processing: processingFor(source, counts),
+    looks,
     windowed: parts.filter(({ since }) => since !== null).map(({ table }) => table),
   });
   entries.push(await zip.file('README.txt', (write) => write(Buffer.from(readme))));
@@ -314,15 +361,29 @@ function jsonWriter({ ground, order }: Source, id: string): JsonWriter {
   };
 }
 
-async function writeJsonTail({ client, ground, order }: Source, _json: JsonWriter, write: Write): Promise<void> {
-  await write(Buffer.from('],"accessLog":['));
-  let count = 0;
+const LOOK_COLUMNS = ['at', 'action', 'actor', 'sentence'] as const;
+
+async function* looksAt({ client, ground, order }: Source): ReturnType<AccessLog> {
   const scope = { tenant: ground.tenant, person: order.person, from: order.window.from, to: order.window.to };
-  for await (const seen of ground.ports.accessLog?.(client, scope) ?? []) {
-    await write(Buffer.from(`${count === 0 ? '' : ','}\n${JSON.stringify(seen)}`));
+  yield* ground.ports.accessLog?.(client, scope) ?? [];
+}
+
+/** Who looked at the person's data, in one pass; returns how many lines that were. */
+async function writeAccessLog(source: Source, { json, csv }: { readonly json?: Write; readonly csv?: Write }): Promise<number> {
+  await json?.(Buffer.from('],"accessLog":['));
+  await csv?.(Buffer.from(`${LOOK_COLUMNS.join(',')}\r\n`));
+  let count = 0;
+  for await (const seen of looksAt(source)) {
+    await json?.(Buffer.from(`${count === 0 ? '' : ','}\n${JSON.stringify(seen)}`));
+    await csv?.(Buffer.from(`${LOOK_COLUMNS.map((name) => csvCell(seen[name] ?? null, 'string')).join(',')}\r\n`));
     count += 1;
   }
-  await write(Buffer.from(']}\n'));
+  await json?.(Buffer.from(']'));
+  return count;
+}
+
+async function writeJsonEnd(source: Source, counts: ReadonlyMap<string, number>, write: Write): Promise<void> {
+  await write(Buffer.from(`,"processing":${JSON.stringify(processingFor(source, counts))}}\n`));
 }
 
 async function writeJson(source: Source, { id, sink }: Writing): Promise<Map<string, number>> {
@@ -340,7 +401,9 @@ async function writeJson(source: Source, { id, sink }: Writing): Promise<Map<str
     await sink.write(Buffer.from(json.tableTail()));
     counts.set(part.table, count);
   }
-  await writeJsonTail(source, json, (bytes) => sink.write(bytes));
+  const write: Write = (bytes) => sink.write(bytes);
+  await writeAccessLog(source, { json: write });
+  await writeJsonEnd(source, counts, write);
   await sink.end();
   return counts;
 }
@@ -360,6 +423,11 @@ async function writePdf(source: Source, { sink }: Writing): Promise<Map<string, 
         for (const row of rows) await page.row(part.columns.map(({ name }, place) => ({ name, value: row[place] ?? null })));
       }
     }
+    page.table('Who looked at the data');
+    for await (const seen of looksAt(source)) await page.row(LOOK_COLUMNS.map((name) => ({ name, value: seen[name] ?? null })));
+    page.table('About the processing');
+    for (const line of processingText(processingFor(source, counts), ground.map.controller))
+      await page.row([{ name: '', value: line }]);
   });
   await sink.end();
   return counts;

@@ -18,6 +18,11 @@ test('people are found by any value, told apart where several match, and shown b
     (await find('42')).matches.map(({ subject }) => subject),
     ['patient:42'],
   );
+  assert.deepEqual((await find('patient:42')).matches, [
+    { subject: 'patient:42', label: 'A. B.', matched: ['id'], exact: true, rows: null, erased: false },
+  ]);
+  assert.deepEqual((await find('patient:42', { type: 'staff' })).matches, [], 'of another kind than was asked for');
+  assert.deepEqual((await find('patient:nobody')).matches, []);
   assert.deepEqual(
     (await find('Ada Byron', { reveal: true })).matches.map(({ label }) => label),
     ['Ada Byron'],

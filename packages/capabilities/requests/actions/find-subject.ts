@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { columnOf, encryptedName, SafekeepError, type Subject } from '@safekeep/core';
+import { columnOf, encryptedName, isSafekeepError, SafekeepError, type Subject } from '@safekeep/core';
 import { formatPerson, type Person } from '../../holds/index.ts';
 import type { FoundText } from '../model.ts';
 import { tenantColumnOf } from '../rules/graph.ts';
@@ -7,7 +7,7 @@ import { matchValue, readColumns, type Match } from '../store/find.ts';
 import { countOfPerson } from '../store/rows.ts';
 import { inTransaction } from '../store/session.ts';
 import { followPaths, tableOf } from '../store/traverse.ts';
-import { soundGraph, type Ground } from './ground.ts';
+import { parseSubject, soundGraph, type Ground } from './ground.ts';
 
 export type FindOptions = {
   /** Only people of this kind. */
@@ -43,7 +43,9 @@ export async function findSubjects(ground: Ground, query: string, options: FindO
     database,
     { tenant, mode: 'isolation level repeatable read, read only' },
     async (client) => {
-      const exact = await search(client, ground, { subjects, query, how: 'exact', limit: options.limit + 1 });
+      const named = await byName(client, ground, { subjects, query });
+      const matching = await search(client, ground, { subjects, query, how: 'exact', limit: options.limit + 1 });
+      const exact = named === undefined ? matching : [named, ...matching];
       const isPartial = exact.length === 0 && [...query].length >= PARTIAL_FROM_CHARACTERS;
       const found = isPartial ? await search(client, ground, { subjects, query, how: 'part', limit: options.limit + 1 }) : exact;
       const shown = found.slice(0, options.limit);
@@ -65,6 +67,34 @@ export async function findSubjects(ground: Ground, query: string, options: FindO
     },
     'rollback',
   );
+}
+
+/** `patient:3`, as every command names people. A key of several columns is not looked for so. */
+async function byName(
+  client: pg.ClientBase,
+  { map, schema, tenant }: Ground,
+  { subjects, query }: { readonly subjects: readonly Subject[]; readonly query: string },
+): Promise<Found | undefined> {
+  const named = namedIn(map, query);
+  const [column, ...others] = named?.subject.key ?? [];
+  const [text] = named?.person.key ?? [];
+  if (named === undefined || column === undefined || text === undefined || others.length > 0) return undefined;
+  const { person, subject } = named;
+  if (!subjects.includes(subject)) return undefined;
+  const tenancy = { column: tenantColumnOf(map, subject), tenant };
+  const table = tableOf(schema, subject.table);
+  const [match] = await matchValue(client, { subject, table, column, query: text, how: 'exact', limit: 1, tenancy });
+  return match === undefined ? undefined : { person, subject, label: match.label, matched: new Set(subject.key), exact: true };
+}
+
+/** Undefined where it is another text. */
+function namedIn(map: Ground['map'], query: string): ReturnType<typeof parseSubject> | undefined {
+  try {
+    return parseSubject(map, query);
+  } catch (error) {
+    if (!isSafekeepError(error)) throw error;
+    return undefined;
+  }
 }
 
 /** `Ada Lovelace` is `A. L.`: enough to tell whether it is the one who is meant, for who knows the name. */

@@ -17,12 +17,12 @@ import { staleViews } from '../rules/stale-views.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
 import { belonging } from '../rules/treat.ts';
 import { countsByTable, keptLines, planHash, planLine } from '../rules/plan.ts';
-import { storePlan } from '../store/records.ts';
+import { readErasures, storePlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
 import { countOfPerson } from '../store/rows.ts';
 import { serverCopies } from '../store/residue.ts';
 import { Appeared, carryOut, Changed, erasureKeysOf, keysOf, NotKept, Refused, WroteElsewhere } from './carry-out.ts';
-import { decide, type Decision } from './decide.ts';
+import { decide, personMark, type Decision } from './decide.ts';
 import { openTables, rowsAtOnce, type ErasureGround } from './ground.ts';
 import { valueMarks } from './marks.ts';
 import { byHandReason } from './outside.ts';
@@ -353,6 +353,7 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
         notes.push(`${name} has no key: its rows are told apart by place, and no hold can name one.`);
     }
   }
+  notes.push(...(await erasedBefore(client, ground, found.person)));
   notes.push(...unmarkedColumns(found));
   for (const view of staleViews(ground.catalog, [...touched]))
     notes.push(`The materialized view ${view} keeps the old values until it is refreshed.`);
@@ -363,6 +364,16 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
         `${table} is reached by a path without a foreign key that is checked at once: it is counted again after the commit, when transactions that write there have ended.`,
       );
   return [...notes, ...(await serverCopies(client))];
+}
+
+/** Whoever erases somebody again is to know it. */
+async function erasedBefore(client: pg.ClientBase, { ledger, tenant }: ErasureGround, person: Person): Promise<readonly string[]> {
+  const [last] = (await readErasures(client, tenant, { mark: personMark(ledger, tenant, person) })).filter(
+    ({ state }) => state === 'done',
+  );
+  return last === undefined
+    ? []
+    : [`This person was erased before, on ${last.startedAt.toISOString()}: certificate erasure-${last.id}.json.`];
 }
 
 /** Personal columns of rows with several people of which the map does not say whose they are. */

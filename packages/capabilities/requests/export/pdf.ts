@@ -41,12 +41,9 @@ export async function pdfDocument(
     row: async (cells) => {
       for (const { name, value } of cells) {
         if (value === null) continue;
-        document
-          .fontSize(8)
-          .font('Helvetica-Bold')
-          .text(`${printable(name)}: `, { continued: true })
-          .font('Helvetica')
-          .text(printable(value));
+        document.fontSize(8);
+        if (name !== '') document.font('Helvetica-Bold').text(`${printable(name)}: `, { continued: true });
+        document.font('Helvetica').text(printable(value));
       }
       document.moveDown(0.5);
       if (document.readableLength > document.readableHighWaterMark)

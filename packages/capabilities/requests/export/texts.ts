@@ -23,16 +23,34 @@ export function jsonText(value: string | null, kind: JsonKind): string {
 
 /** A cell that begins so is a formula to a spreadsheet: OWASP, CSV injection. */
 const FORMULA = /^[=+\-@\t\r\uFF1D\uFF0B\uFF0D\uFF20]/;
+/** Where lists are parted by `;` or tabs, or a line begins, a spreadsheet sees a cell of its own. */
+const FORMULA_WITHIN = /([;\t\r\n] *)(?=[=+\-@\uFF1D\uFF0B\uFF0D\uFF20])/g;
 
 /** One cell of RFC 4180. Nothing is null, `""` an empty text. */
 export function csvCell(value: string | null, kind: JsonKind): string {
   if (value === null) return '';
   if (kind === 'number' || kind === 'boolean') return value;
-  const safe = FORMULA.test(value) ? `'${value}` : value;
-  return safe === '' || /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  const safe = (FORMULA.test(value) ? `'${value}` : value).replaceAll(FORMULA_WITHIN, "$1'");
+  return safe === '' || /[",;\t\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-/** A name that is a file on any system. */
-export function fileNameOf(table: string): string {
-  return table.replaceAll(/[^\p{L}\p{N}._-]+/gu, '_').slice(0, 120);
+/** For each table a name that is a file on any system, and no other's where capitals count for nothing. */
+export function fileNamesOf(tables: readonly string[]): ReadonlyMap<string, string> {
+  const taken = new Set<string>();
+  const names = new Map<string, string>();
+  for (const table of tables) {
+    const plain = table.replaceAll(/[^\p{L}\p{N}._-]+/gu, '_').slice(0, NAME_AT_MOST);
+    let name = plain;
+    for (let number = 2; taken.has(folded(name)); number += 1) name = `${plain}-${number}`;
+    taken.add(folded(name));
+    names.set(table, name);
+  }
+  return names;
+}
+
+const NAME_AT_MOST = 110;
+
+/** As file systems do that do not tell capitals or composed letters apart. */
+function folded(name: string): string {
+  return name.normalize('NFC').toUpperCase().toLowerCase();
 }

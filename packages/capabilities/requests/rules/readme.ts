@@ -1,4 +1,5 @@
 import type { DataMap } from '@safekeep/core';
+import { processingText, type Processing } from './processing.ts';
 
 /** What lies in the export, for the person: no jargon. */
 export function readmeText({
@@ -9,6 +10,8 @@ export function readmeText({
   withheld,
   window,
   windowed,
+  processing,
+  looks,
 }: {
   readonly subject: string;
   readonly at: string;
@@ -17,6 +20,9 @@ export function readmeText({
   readonly withheld: readonly { readonly table: string; readonly column: string; readonly reason: string }[];
   readonly window: { readonly from: Date | null; readonly to: Date | null };
   readonly windowed: readonly string[];
+  readonly processing: Processing;
+  /** How often somebody looked, as far as it is known. */
+  readonly looks: number;
 }): string {
   const period =
     window.from === null && window.to === null
@@ -33,12 +39,14 @@ export function readmeText({
     '',
     'data.json      everything, for programs (not in an export of CSV files)',
     'tables/*.csv   the same, one file for each table, for spreadsheets',
+    `accessLog.csv  who looked at the data, and when: ${looks} time(s) on record`,
     'manifest.json  the SHA-256 of each file, signed',
     '',
     ...period,
     ...tables.map(({ table, rows, file }) => `${String(rows).padStart(8)}  ${table}  (${file})`),
     '',
-    'A cell of a spreadsheet that would begin with = + - @ has an apostrophe before it, so that it is not run as a formula.',
+    ...processingText(processing, controller),
+    'A cell of a spreadsheet, or a part of one, that would begin with = + - @ has an apostrophe before it, so that it is not run as a formula.',
     'What stands in shared entries about other people has been left out.',
     ...(withheld.length === 0
       ? []
