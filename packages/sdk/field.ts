@@ -1,6 +1,7 @@
 import { cardNumber, formatColumnName, SafekeepError, type DisplayKind, type SearchedType, type SearchKind } from '@safekeep/core';
 import { canonicalText, type FieldPlace } from '@safekeep/crypto';
 import type { FieldRow, IndexRow } from './store.ts';
+import { secondDigits, storedText } from './stored-text.ts';
 
 export type SealedField = FieldRow & FieldPlace & { readonly name: string };
 
@@ -40,7 +41,8 @@ export function holdsPlaintext(field: Pick<SealedField, 'phase' | 'direction'>):
 }
 
 /**
- * The text of a value as PostgreSQL would print it, checked as the column would have: the database cannot do that any more.
+ * The text of a value as the column would have stored and PostgreSQL would print it, checked as the column would have: the database
+ * cannot do that any more.
  *
  * @throws `field-value-refused`, `value-unfit`.
  */
@@ -48,9 +50,8 @@ export function textOf(field: SealedField, value: unknown): string {
   const refuse = (reason: string): never => {
     throw new SafekeepError('field-value-refused', { field: field.name, reason });
   };
-  const text = canonicalText(field.valueType, plainText(field.valueType, value) ?? refuse(`it is no ${field.valueType}`));
-  if (field.lengthLimit !== null && [...text].length > field.lengthLimit)
-    refuse(`it is longer than ${field.lengthLimit} characters`);
+  const plain = plainText(field.valueType, value) ?? refuse(`it is no ${field.valueType}`);
+  const text = storedText(field, canonicalText(field.valueType, plain, secondDigits(field)), refuse);
   if (field.isCard && cardNumber(text) === null) refuse('it is no card number (length or check digit)');
   return text;
 }

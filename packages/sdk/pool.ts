@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { displayKinds, SafekeepError, type IndexKind } from '@safekeep/core';
+import { codeOf, displayKinds, SafekeepError, type IndexKind } from '@safekeep/core';
 import { openValues, type Fields, type SealingContext } from './safekeep.ts';
 import { holdsPlaintext, type SealedField } from './field.ts';
 import { guardStatement, selectsEmpty } from './statement-guard.ts';
@@ -44,20 +44,21 @@ export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
     if (typeof text !== 'string') throw new SafekeepError('sealed-query-unfit');
     // These ask no table, and a transaction that failed takes nothing else any more.
     if (CONTROL.test(text)) return (await client.query<Record<string, unknown>>(text)) as Result;
-    const fields = await sdk.fields(client === pool ? undefined : client);
-    guardStatement(text, [...fields.all, ...fields.viewed]);
+    const on = client === pool ? undefined : client;
+    const known = await sdk.fields(on);
+    const anew = (): Promise<Fields> => sdk.fields(on, 'anew');
+    await believing(known, anew, (fields) => guardStatement(text, [...fields.all, ...fields.viewed]));
     const sent = await sdk.resolve(values);
     try {
       // Several statements in one text have several results, in spite of its type.
       const result: Rows | readonly Rows[] = await client.query<Record<string, unknown>>(text, sent);
-      const opened = Array.isArray(result)
-        ? await Promise.all(result.map((each: Rows) => openResult(sdk, fields, each)))
-        : await openResult(sdk, fields, result);
+      const open = (each: Rows): Promise<Rows> => believing(known, anew, async (fields) => await openResult(sdk, fields, each));
+      const opened = Array.isArray(result) ? await Promise.all(result.map(open)) : await open(result);
       // Kysely compares the tag and takes any other for none; where rows are counted there is a count.
       return opened as Result;
     } catch (error) {
       // undefined_column: the field was moved or taken out within the lease. The caller runs it again, with what is true now.
-      if (error instanceof Error && 'code' in error && (error.code === '42703' || error.code === 'field-not-served')) sdk.forget();
+      if (codeOf(error) === '42703') sdk.forget();
       throw error;
     }
   };
@@ -75,6 +76,20 @@ export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
     end: () => pool.end(),
     options: pool.options,
   };
+}
+
+/** What is refused by what was known a moment ago may be served by now: a column came back to plaintext. It is asked for once more. */
+async function believing<Answer>(
+  known: Fields,
+  anew: () => Promise<Fields>,
+  run: (fields: Fields) => Answer | Promise<Answer>,
+): Promise<Answer> {
+  try {
+    return await run(known);
+  } catch (error) {
+    if (codeOf(error) !== 'field-not-served') throw error;
+    return await run(await anew());
+  }
 }
 
 /** One statement that begins, ends or sets up a transaction: some may come before any query only. */
@@ -96,13 +111,14 @@ async function openResult(sdk: SealingContext, fields: Fields, result: Rows): Pr
       else if (each.indexes.some(({ kind, number }) => number === columnID && !isShown(kind))) surplus.push(name);
     }
   }
-  for (const { field, name } of sealed) {
+  const columns = sealed.map(({ field, name }): Column => {
     const partner = takePartner(plain, field, name);
-    await openColumn(sdk, result, { field, from: name, to: partner?.name ?? name });
     if (partner !== undefined) surplus.push(name);
-  }
+    return { field, from: name, to: partner?.name ?? name };
+  });
   const alone = plain.find(({ field }) => !holdsPlaintext(field));
   if (alone !== undefined) throw selectsEmpty(alone.field, 'It was run, and what it wrote stands.');
+  for (const column of columns) await openColumn(sdk, result, column);
   for (const row of result.rows) for (const name of surplus) delete row[name];
   return { ...result, fields: result.fields.filter(({ name }) => !surplus.includes(name)) };
 }

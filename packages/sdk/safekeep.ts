@@ -35,8 +35,8 @@ type ValueOf<Columns extends ColumnTypes<Columns>, Column extends keyof Columns>
 export type Safekeep<Columns extends ColumnTypes<Columns> = AnyColumn> = {
   readonly tenant: string;
   readonly keys: DataKeys;
-  /** Asks the database again once the lease is over, on this connection where one is given. */
-  readonly fields: (on?: Queryable) => Promise<Fields>;
+  /** Asks the database again once the lease is over, or now (`anew`); on this connection where one is given. */
+  readonly fields: (on?: Queryable, anew?: 'anew') => Promise<Fields>;
   /** What is known within the lease, without asking. @throws `field-lease-expired`, and asks in the background */
   readonly knownFields: () => Fields;
   /** Asks again before each lease ends, until what it answers is called. Keeps no process alive. */
@@ -104,8 +104,8 @@ export function safekeep<Columns extends ColumnTypes<Columns> = AnyColumn>(
     });
     return await asking;
   };
-  const fields = async (on?: Queryable): Promise<Fields> => {
-    const leftMs = known === undefined ? 0 : known.untilMs - clock.elapsedMs();
+  const fields = async (on?: Queryable, anew?: 'anew'): Promise<Fields> => {
+    const leftMs = known === undefined || anew !== undefined ? 0 : known.untilMs - clock.elapsedMs();
     // A connection that somebody holds is never made to wait for another one: all of the pool may be held. It asks by itself, and
     // early, since who knows only what is known (see knownFields) cannot.
     if (known !== undefined && leftMs > (on === undefined ? 0 : leaseMs / 2)) return known.fields;
@@ -225,12 +225,21 @@ async function searchTerm(
   { kind, term }: { readonly kind: SearchKind; readonly term: unknown },
 ): Promise<{ readonly column: string; readonly number: string } | null> {
   const index = searchedBy(field, kind);
+  requireSwitched(field);
   if (index === undefined) throw notServed(field, `it has no index to search it by ${kind}`, { kind });
   if (term === null || term === undefined) return null;
   // What is looked for by its last four or its beginning is no whole value, and not checked as one.
   const isWhole = kind === 'exact' || kind === 'unique' || typeof term !== 'string';
   const [number = FOUND_BY_NOTHING] = await indexTexts(keys, field, index, [isWhole ? textOf(field, term) : term]);
   return number === FOUND_BY_NOTHING ? null : { column: index.column, number };
+}
+
+/** Before, an index says nothing of the rows that stood there. */
+function requireSwitched(field: SealedField): void {
+  if (['dual-write', 'backfilling', 'verified'].includes(field.phase))
+    throw notServed(field, 'not all of its rows are in the index yet', {
+      index: `Ask ${field.column} itself until \`encrypt\` is done.`,
+    });
 }
 
 /** Of the fields of a table, those that are named. @throws `field-unknown` */
@@ -269,6 +278,7 @@ async function searchTogether(
   const asked = fieldsNamed(fields, table, Object.keys(terms));
   const [first, ...others] = asked;
   if (first === undefined) throw new SafekeepError('field-unknown', { field: table });
+  for (const field of asked) requireSwitched(field);
   const compound = compoundsOf(fields.all, first).findLast(
     ({ index, parts }) => index.state === 'serving' && parts.length === asked.length && parts.every((part) => asked.includes(part)),
   );

@@ -55,12 +55,12 @@ function bytesOf(path: string): number {
 const KILOBYTE = 1_000;
 
 const ENTRIES = [
-  { entry: 'index.ts', others: ['canonicalize', 'pg', 'typebox', 'uuid'], ourKilobytes: 380, otherKilobytes: 2_800 },
+  { entry: 'index.ts', others: ['canonicalize', 'pg', 'typebox', 'uuid'], ourKilobytes: 400, otherKilobytes: 2_800 },
   {
     entry: 'kysely/index.ts',
     others: ['canonicalize', 'kysely', 'pg', 'typebox', 'uuid'],
-    ourKilobytes: 410,
-    otherKilobytes: 4_700,
+    ourKilobytes: 430,
+    otherKilobytes: 4_670,
   },
 ] as const;
 

@@ -13,7 +13,6 @@ const field = (phase: string, column = 'email'): SealedField => ({
   column,
   encrypted: `${column}_encrypted`,
   valueType: 'text',
-  lengthLimit: null,
   isCard: false,
   mode: 'client',
   phase,

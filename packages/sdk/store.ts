@@ -1,4 +1,4 @@
-import type { IndexKind, SearchedType } from '@safekeep/core';
+import { SafekeepError, type IndexKind, type SearchedType } from '@safekeep/core';
 import type { ActorClaim } from '@safekeep/crypto';
 import type { Queryable } from './model.ts';
 
@@ -10,7 +10,6 @@ export type FieldRow = {
   readonly column: string;
   readonly encrypted: string;
   readonly valueType: SearchedType;
-  readonly lengthLimit: number | null;
   readonly isCard: boolean;
   readonly mode: 'client' | 'database';
   readonly phase: string;
@@ -77,9 +76,16 @@ export type UnlockableField = Pick<FieldRow, 'id' | 'valueType' | 'keyScope'> & 
   readonly indexVersions: readonly number[];
 };
 
-/** In the caller's transaction, which is of this tenant from here on. */
+/** In the caller's transaction, which is of this tenant from here on. @throws `unlock-outside-transaction` where there is none */
 export async function readUnlockable(client: Queryable, tenant: string): Promise<readonly UnlockableField[]> {
-  await client.query(`select pg_catalog.set_config('safekeep.tenant', $1, true)`, [tenant]);
+  await client.query(
+    `select pg_catalog.set_config('safekeep.tenant', $1, true), pg_catalog.set_config('safekeep.transaction', 'open', true)`,
+    [tenant],
+  );
+  // Without a transaction what is set is gone with its statement, and a pool may have gone to another connection.
+  const { rows: still } = await client.query(`select pg_catalog.current_setting('safekeep.transaction', true) = 'open' as open`);
+  // The statement names this column.
+  if ((still[0] as { readonly open: boolean | null }).open !== true) throw new SafekeepError('unlock-outside-transaction');
   const { rows } = await client.query(
     `select f.field_id as id, f.value_type as "valueType", f.key_scope as "keyScope",
             array(select pg_catalog.encode(k.key_id, 'hex') from safekeep.encryption_keys k

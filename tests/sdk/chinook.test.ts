@@ -140,9 +140,12 @@ function databaseAccess(own: pg.Pool, keys: KeySource): Access {
         return result;
       } catch (error) {
         await client.query('rollback');
-        // The view went or came in between. A deadlock (40P01) is never to be the application's: our locks give way.
+        // The view went or came in between, or (40001) a row was sealed between the statement's reading and writing it, which the guide
+        // says to run again. A deadlock (40P01) is never to be the application's: our locks give way.
         const passing =
-          error instanceof Error && 'code' in error && ['42P01', '42703', '55000', 'XX000', '42809'].includes(String(error.code));
+          error instanceof Error &&
+          'code' in error &&
+          ['40001', '42P01', '42703', '55000', 'XX000', '42809'].includes(String(error.code));
         if (!passing || tries === 200) throw error;
       } finally {
         client.release();

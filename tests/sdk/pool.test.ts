@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Generated } from 'kysely';
 import { isSafekeepError, type ErrorCode } from '@safekeep/core';
+import { unlock } from '@safekeep/sdk';
 import { application } from './bench.ts';
 
 type Tables = { people: { id: Generated<number>; name: string; email: string | null } };
@@ -58,6 +59,23 @@ test('as long as the plaintext stands the application goes on asking for it', as
     `select id, email from people where email = 'person1@example.org'`,
   ])
     assert.deepEqual((await sealed.query(text)).rows, [{ id: 1, email: 'person1@example.org' }]);
+});
+
+test('a column that came back to plaintext is asked at once, whatever the lease still says', async (t) => {
+  const { encrypt, finish, decrypt, another } = await application<Tables>(t, SET_UP);
+  await encrypt('public.people.email');
+  await finish('public.people.email');
+  const other = await another();
+  await decrypt('public.people.email');
+  const row = { id: 1, name: 'name1', email: 'person1@example.org' };
+  assert.deepEqual((await other.sealed.query('select * from people where id = 1')).rows, [row]);
+  const stale = await another();
+  await encrypt('public.people.email');
+  await finish('public.people.email');
+  await stale.refresh();
+  await decrypt('public.people.email');
+  const { rows } = await stale.sealed.query(`select id, name, email from people where email = 'person1@example.org'`);
+  assert.deepEqual(rows, [row]);
 });
 
 test('a transaction outlives the lease although it holds every connection of the pool', async (t) => {
@@ -128,6 +146,42 @@ test('plaintext of a field that the application requires to be encrypted is not 
     await assert.rejects(refresh(), is('field-not-sealed'));
     await assert.rejects(sealed.query('select 1'), is('field-not-sealed'));
   }
+});
+
+test('a sealed value opens in any row of its column, as the security model says, and in no other column', async (t) => {
+  const { sdk, sealed, pool, encrypt, finish } = await application<Tables>(t, SET_UP);
+  for (const column of ['email', 'name']) {
+    await encrypt(`public.people.${column}`);
+    await finish(`public.people.${column}`);
+  }
+  await pool.query('update people p set email_encrypted = q.email_encrypted from people q where p.id = 1 and q.id = 2');
+  const { rows } = await sealed.query('select email, email_encrypted from people where id = 1');
+  assert.deepEqual(rows, [{ email: 'person2@example.org' }]);
+  const { rows: moved } = await pool.query<{ bytes: Buffer }>('select name_encrypted as bytes from people where id = 3');
+  await assert.rejects(sdk.open('public.people.email', moved[0]?.bytes ?? null));
+});
+
+test('an index is not asked before every row is in it', async (t) => {
+  const { sdk, pool, encrypt, refresh } = await application<Tables>(
+    t,
+    `${SET_UP}; insert into people (name, email) select 'x', 'y' || n from generate_series(1, 400) as n`,
+  );
+  await encrypt('public.people.email', ['exact']);
+  assert.equal((await sdk.search('public.people.email', 'exact', 'y7'))?.column, 'email_exact_index');
+  await pool.query(`update safekeep.fields set phase = 'dual-write'`);
+  await refresh();
+  await assert.rejects(sdk.search('public.people.email', 'exact', 'y7'), is('field-not-served'));
+});
+
+test('unlock says so where there is no transaction that it could unlock', async (t) => {
+  const { pool, sdk } = await application<Tables>(t, SET_UP);
+  await assert.rejects(unlock(pool, sdk), is('unlock-outside-transaction'));
+  const client = await pool.connect();
+  await assert.rejects(unlock(client, sdk), is('unlock-outside-transaction'));
+  await client.query('begin');
+  assert.equal(await unlock(client, sdk), 0);
+  await client.query('rollback');
+  client.release();
 });
 
 test('what a sealed pool does not take it refuses with what to do instead', async (t) => {

@@ -15,6 +15,7 @@ import { sequence } from './actions/sequence.ts';
 import { ownersOfLogs } from './files/last-checkpoint.ts';
 import { questionCommands } from './commands/questions.ts';
 import { bringUpToDate } from './commands/up-to-date.ts';
+import { openHomeKey } from './keys/key-file.ts';
 import { verificationCommands } from './commands/verification.ts';
 import { Acknowledged, ActorKey, Attestation, MONTHS_AT_MOST, NoteText, Partitions, Sequenced } from './model.ts';
 import { exportTiles } from './verification/export-tiles.ts';
@@ -156,7 +157,8 @@ const partitions = command({
     const { tenant, clock, signal } = context;
     if (keepMonths === undefined) return { result: await keepPartitions(database, { tenant, clock, signal }) };
     await context.confirm(`Dropping the events of the log that are older than ${keepMonths} months`);
-    return { result: await keepPartitions(database, { tenant, clock, signal, keepMonths }) };
+    const { markOf } = await openHomeKey(context.home);
+    return { result: await keepPartitions(database, { tenant, clock, signal, policy: { keepMonths, markOf } }) };
   },
   render: ({ partitions: all, made, dropped, indexed }, ink) =>
     [

@@ -63,12 +63,12 @@ test('what the log needs from time to time is on schedule by itself, and doctor 
 });
 
 test('with the home of the command that serves, closed months get an index of their words, and those that policy names are dropped', async (t) => {
-  const { database, work, kindOf, pool, sequence, sequencer } = await bench(t);
+  const { database, work, kindOf, pool, sequence, sequencer, home } = await bench(t);
   await pool.query(
     `insert into things select n, 'word' || n from generate_series(1, 2000) as n; insert into things values (0, 'needle')`,
   );
   await sequence();
-  const host = { database: async () => database };
+  const host = { database: async () => database, home };
   assert.deepEqual(
     await work(kindOf('audit-partitions'), {}, host),
     { made: 0, dropped: 0, indexed: 0 },
@@ -91,7 +91,7 @@ test('with the home of the command that serves, closed months get an index of th
     events.map(({ record }) => record),
     ['0'],
   );
-  const { dropped } = await keepPartitions(database, { ...order, keepMonths: 1 });
+  const { dropped } = await keepPartitions(database, { ...order, policy: { keepMonths: 1, markOf: sequencer.keys.markOf } });
   assert.equal(dropped[0], month);
   assert.deepEqual(await work(kindOf('audit-partitions'), { keepMonths: 1 }, host), {
     made: 0,

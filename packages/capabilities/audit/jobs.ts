@@ -2,6 +2,7 @@ import Type from 'typebox';
 import { job, type JobKind } from '../jobs/index.ts';
 import { attest } from './actions/attest.ts';
 import { keepPartitions, listPartitions } from './actions/partitions.ts';
+import { openHomeKey } from './keys/key-file.ts';
 import { MONTHS_AT_MOST } from './model.ts';
 
 const RETRY = { limit: 5, backoff: { firstMs: 1000, maxMs: 60_000 } };
@@ -39,7 +40,8 @@ const partitions = job({
   schedule: '23 1 * * *',
   run: async ({ database, tenant, clock, host, log, signal }, { keepMonths }) => {
     if (host === undefined) return { made: (await listPartitions(database)).made.length };
-    const order = { tenant, clock, signal, ...(keepMonths === undefined ? {} : { keepMonths }) };
+    const policy = keepMonths === undefined ? {} : { policy: { keepMonths, markOf: (await openHomeKey(host.home)).markOf } };
+    const order = { tenant, clock, signal, ...policy };
     const { made, dropped, indexed } = await keepPartitions(await host.database(), order);
     log.info('audit-months-kept', { made: made.length, dropped: dropped.length, indexed: indexed.length });
     return { made: made.length, dropped: dropped.length, indexed: indexed.length };

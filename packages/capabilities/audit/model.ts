@@ -15,6 +15,12 @@ export const QUARANTINE = 'quarantine';
  */
 export const REMAIN = 'remain';
 
+/** The action of an event by which the home says that events were dropped by policy. */
+export const MONTHS_DROPPED = 'audit-months-dropped';
+
+/** What `details.actor` says where the one who acted is the person who was erased: their name was never written down. */
+export const ERASED_ACTOR = 'erased';
+
 // ---- capture ---------------------------------------------------------------------------------------------------------
 
 /** A column as capture writes it: text in PostgreSQL's own form, whatever the settings of the session. */
@@ -151,6 +157,8 @@ export type EventRow = {
   /** The seed of all salts; once one of them was destroyed, each commitment by itself. See `commitmentsOf`. */
   readonly commitments: Buffer;
   readonly sealed: Buffer | null;
+  /** The home's word for what an erasure left of it; null where none was there. See `emptiedMark`. */
+  readonly emptied: Buffer | null;
 };
 
 /** An event of Safekeep's own. */
@@ -202,9 +210,7 @@ export type Partitions = Static<typeof Partitions>;
 export const Attestation = Type.Object({
   ok: Type.Boolean(),
   tables: Type.Integer({ description: 'captured tables that were looked at' }),
-  digest: Type.String({
-    description: 'SHA-256 over their triggers and functions as they stand: another one means that something of them is another',
-  }),
+  digest: Type.String({ description: 'SHA-256 over all that the log rests on; the same as before where nothing was changed' }),
   faults: Type.Array(Type.Object({ code: Type.String(), detail: Type.String() })),
 });
 export type Attestation = Static<typeof Attestation>;

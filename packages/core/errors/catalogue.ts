@@ -1184,6 +1184,12 @@ export const catalogue = {
     text: 'The database has no tenant {tenant}. Nothing was run.',
     remedy: 'Name it as the data map does; `default` where that names none.',
   },
+  'unlock-outside-transaction': {
+    status: 409,
+    exit: 3,
+    text: 'unlock was called outside of a transaction: nothing is unlocked, and the views show NULL.',
+    remedy: 'Call it on a client after BEGIN. A pool gives each statement to any of its connections: take a client from it.',
+  },
   'sealed-query-unfit': {
     status: 422,
     exit: 2,

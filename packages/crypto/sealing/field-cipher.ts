@@ -145,9 +145,21 @@ function textOf(typed: TypedValue): string {
   }
 }
 
-/** The text that PostgreSQL would print for a value that a client wrote: `2026-01-01T00:00:00Z` -> `2026-01-01 00:00:00+00`. */
-export function canonicalText(type: SearchedType, text: string): string {
-  return textOf(decodeTyped(encodeTyped(typedOf(type, text))));
+/**
+ * The text that PostgreSQL would print for a value that a client wrote: `2026-01-01T00:00:00Z` -> `2026-01-01 00:00:00+00`. An instant
+ * with so many digits behind the second: timestamptz(0) rounds them away.
+ */
+export function canonicalText(type: SearchedType, text: string, secondDigits = 6): string {
+  const bytes = encodeTyped(typedOf(type, text));
+  if (type === 'timestamptz' && !text.endsWith('infinity'))
+    bytes.writeBigInt64BE(roundedTo(bytes.readBigInt64BE(1), 10n ** BigInt(6 - secondDigits)), 1);
+  return textOf(decodeTyped(bytes));
+}
+
+/** Half away from 2000-01-01, as AdjustTimestampForTypmod of PostgreSQL's src/backend/utils/adt/timestamp.c. */
+function roundedTo(microseconds: bigint, unit: bigint): bigint {
+  const half = microseconds < 0n ? -(unit / 2n) : unit / 2n;
+  return ((microseconds + half) / unit) * unit;
 }
 
 /**

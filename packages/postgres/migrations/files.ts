@@ -54,18 +54,6 @@ export function loadFunctions(directory = join(SQL, 'functions')): readonly Func
     });
 }
 
-/** What the body of a function of ours has to be: its SHA-256 in hex, and whether it runs as its owner. By name. */
-export function shippedFunctions(): ReadonlyMap<string, { readonly sha256: string; readonly isDefiner: boolean }> {
-  return new Map(
-    loadFunctions().flatMap(({ text }) => {
-      const [, name, head, , body] =
-        /^create or replace function safekeep\.(\w+)\(([\s\S]*?)\bas (\$\w*\$)([\s\S]*?)\3;/m.exec(text) ?? [];
-      if (name === undefined || head === undefined || body === undefined) return [];
-      return [[name, { sha256: sha256(body), isDefiner: /\bsecurity definer\b/.test(head) }] as const];
-    }),
-  );
-}
-
 function header(text: string, name: string, file: string): string {
   const value = new RegExp(`^-- ${name}: (.+)$`, 'm').exec(text)?.[1];
   if (value === undefined) throw new Error(`${file} has no line "-- ${name}: …"`);

@@ -52,7 +52,7 @@ export async function sealedKysely(sdk: SealingContext): Promise<KyselyPlugin & 
   return {
     close,
     transformQuery: ({ node, queryId }) => {
-      const { node: rewritten, rest } = rewrite(sdk.knownFields(), node);
+      const { node: rewritten, rest } = rewriteKnown(sdk, node);
       if (rest !== undefined) rests.set(queryId, rest);
       return rewritten;
     },
@@ -73,6 +73,17 @@ function isHit({ field, forms }: Filter, value: unknown): boolean {
   if (typeof value !== 'string') throw new Error('What rows are filtered by did not come with them');
   const form = canonicalForm('exact', value, field.valueType);
   return form !== null && forms.has(form);
+}
+
+/** What is refused by what is known may be served by now; nothing can be asked here, so it is asked for the next query. */
+function rewriteKnown(sdk: SealingContext, node: RootOperationNode): Rewritten {
+  const fields = sdk.knownFields();
+  try {
+    return rewrite(fields, node);
+  } catch (error) {
+    sdk.fields(undefined, 'anew').catch(() => undefined);
+    throw error;
+  }
 }
 
 type Rewritten = { readonly node: RootOperationNode; readonly rest?: Rest | undefined };

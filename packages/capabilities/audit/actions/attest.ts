@@ -1,9 +1,11 @@
 import type { Database } from '@safekeep/postgres';
 import type { Attestation } from '../model.ts';
 import { readMissingFunctions } from '../store/attestation.ts';
+import { readTransaction } from '../store/partitions.ts';
 import { beginWriting, endWriting, setTenant } from '../store/record.ts';
 import { checkStanding } from '../verification/check-standing.ts';
 import { faultList } from '../verification/faults.ts';
+import { readDigest } from '../verification/store/standing.ts';
 import { recordEventWithin } from './record-event.ts';
 
 /**
@@ -15,15 +17,16 @@ export async function attest(database: Database, tenant: string): Promise<Attest
     await beginWriting(client);
     await setTenant(client, tenant);
     const found = faultList();
-    const { tables, digest } = await checkStanding(client, { tenant, wanted: [] }, found);
+    const tables = await checkStanding(client, { tenant, wanted: [] }, found);
     const faults = found.list().map(({ code, detail }) => ({ code, detail }));
     for (const name of await readMissingFunctions(client))
       faults.push({ code: 'function-changed', detail: `${name} is not there.` });
-    const result = { ok: faults.length === 0, tables, digest, faults };
+    const result = { ok: faults.length === 0, tables, digest: await readDigest(client), faults };
     await recordEventWithin(client, tenant, {
       kind: result.ok ? 'compliance' : 'security',
       action: result.ok ? 'attested' : 'capture-broken',
-      details: result,
+      // How far transactions had come: when this month is dropped, older ones may have been told of in it.
+      details: { ...result, xid: await readTransaction(client) },
     });
     await endWriting(client);
     return result;

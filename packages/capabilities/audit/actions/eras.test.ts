@@ -6,6 +6,7 @@ import { ownersOfLogs } from '../files/last-checkpoint.ts';
 import { workbench } from '../testing/workbench.ts';
 import { keptCheckpoints } from '../verification/log-files.ts';
 import { acknowledge } from './acknowledge.ts';
+import { dropOldPartitions } from './partitions.ts';
 import { recordEvent } from './record-event.ts';
 
 const TABLES = ['audit_trees', 'audit_events', 'audit_tiles', 'audit_checkpoints', 'audit_sequencer'];
@@ -144,4 +145,46 @@ test('a log that is found in another database than the one it was begun in goes 
   assert.deepEqual(await told(), []);
   await sequence();
   assert.deepEqual((await pool.query('select from safekeep.audit_trees')).rowCount, 2, 'once');
+});
+
+test('months that are dropped by policy are told for every era, and rows whose events went with them are no fault; a later edit is', async (t) => {
+  const { sequence, pool, database, sequencer, verify } = await bench(t);
+  await pool.query(`insert into things values (2, 'b')`);
+  await sequence();
+  await pool.query('update safekeep.audit_sequencer set timeline = 77');
+  await pool.query(`insert into things values (3, 'c')`);
+  await sequence();
+  const clock = { ...sequencer.clock, now: () => new Date('2098-06-01') };
+  await dropOldPartitions(database, { tenant: 'default', keepMonths: 1, clock, markOf: sequencer.keys.markOf });
+  await sequence();
+  const { rows } = await pool.query('select era, minimum_index::int as minimum from safekeep.audit_trees order by era');
+  assert.deepEqual(rows, [
+    { era: 1, minimum: 2 },
+    { era: 2, minimum: 2 },
+  ]);
+  assert.deepEqual((await verify()).faults, []);
+  await pool.query(`begin; set local session_replication_role = replica; update things set v = 'x' where id = 1; commit`);
+  assert.deepEqual(
+    (await verify()).faults.map(({ code }) => code),
+    ['row-unexplained'],
+  );
+});
+
+test('who deletes events and has the log say that policy dropped them is not believed', async (t) => {
+  const { sequence, told, pool, database } = await bench(t);
+  await pool.query(`insert into things values (2, 'b')`);
+  await sequence();
+  const { rows } = await pool.query<{ origin: string }>('select origin from safekeep.audit_trees');
+  const eras = [{ origin: rows[0]?.origin, minimumIndex: 1 }];
+  // With the login of the application, which may record events.
+  await recordEvent(database, 'default', {
+    kind: 'retention',
+    action: 'audit-months-dropped',
+    details: { eras, through: '9999', mark: 'AAAA' },
+  });
+  await sequence();
+  await pool.query(`delete from safekeep.audit_events where leaf_index = 0; update safekeep.audit_trees set minimum_index = 1`);
+  assert.deepEqual(await told(), [
+    'entry-missing: Events 0 to 0 are said to be dropped by policy, and no event of this home tells of it.',
+  ]);
 });

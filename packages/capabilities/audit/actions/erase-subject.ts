@@ -104,7 +104,7 @@ export async function forget(
 ): Promise<{ readonly keyIds: readonly string[]; readonly events: number }> {
   await recordRemains(client, { keys }, { tenant, subject });
   const keyIds = await keys.subjectKeys.destroy(client, { tenant, subject }, fates);
-  return { keyIds, events: await forgetSubject(client, { tenant, subject, fates, keyIds }) };
+  return { keyIds, events: await forgetSubject(client, { tenant, subject, fates, keyIds }, keys.markOf) };
 }
 
 /** How many events still name the person whom an erasure should have emptied: none, or it is not done. */

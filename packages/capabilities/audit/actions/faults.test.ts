@@ -561,6 +561,7 @@ test('old months are dropped, the trees stay; a hold that concerns them stops it
     dropOldPartitions(bench.database, {
       tenant: 'default',
       keepMonths,
+      markOf: bench.sequencer.keys.markOf,
       clock: { ...bench.sequencer.clock, now: () => new Date(at) },
     });
   await bench.pool

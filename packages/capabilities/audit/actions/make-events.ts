@@ -3,7 +3,16 @@ import type pg from 'pg';
 import { newId, type Clock } from '@safekeep/core';
 import { actorMessage } from '@safekeep/crypto';
 import { ownerName, type KeyOwner, type SubjectKey } from '../../encryption/index.ts';
-import { QUARANTINE, REMAIN, type Attribution, type Capture, type CapturedColumn, type EventRow, type Values } from '../model.ts';
+import {
+  ERASED_ACTOR,
+  QUARANTINE,
+  REMAIN,
+  type Attribution,
+  type Capture,
+  type CapturedColumn,
+  type EventRow,
+  type Values,
+} from '../model.ts';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
 import { jsonbText } from '../rules/jsonb-text.ts';
@@ -313,6 +322,8 @@ function settle(keyed: Keyed, markOf: AuditKeys['markOf']): Settled {
   // Readable values of a row whose person is gone could be put together with what is known elsewhere.
   if (erased) for (const name of ['old', 'new']) delete details[name];
   if (gone) Object.assign(details, marksOf(draft, { standing, markOf }));
+  const isOwnAct = erased && parts.some(({ subject }) => subject === row.actor);
+  if (isOwnAct) details['actor'] = ERASED_ACTOR;
   return {
     draft,
     subjects: standing.filter((part) => !isQuarantine(part)).map(({ subject }) => subject),
@@ -431,6 +442,7 @@ function eventOf(
     details,
     commitments: freshBytes(SEED_BYTES),
     sealed: writeSealed(blobs),
+    emptied: null,
   };
 }
 

@@ -2,13 +2,17 @@ import { SafekeepError, type Clock } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
 import { heldBy, type Period } from '../../holds/index.ts';
 import type pg from 'pg';
-import type { Partitions } from '../model.ts';
+import type { MarkOf } from '../keys/key-file.ts';
+import { MONTHS_DROPPED, type Partitions } from '../model.ts';
+import { dropMark } from '../rules/marks.ts';
 import {
   dropPartition,
   indexMonth,
   makePartitions,
+  readMinima,
   readPartitions,
   readPartitionsBefore,
+  readTransaction,
   readUnindexed,
 } from '../store/partitions.ts';
 import { beginWriting, endWriting } from '../store/record.ts';
@@ -26,15 +30,17 @@ export async function listPartitions(database: Database): Promise<Partitions> {
   });
 }
 
-type Order = { readonly tenant: string; readonly clock: Clock; readonly signal: AbortSignal; readonly keepMonths?: number };
+/** `markOf` is the home's: nobody else may say that events were dropped by policy. */
+type Policy = { readonly keepMonths: number; readonly markOf: MarkOf };
+type Order = { readonly tenant: string; readonly clock: Clock; readonly signal: AbortSignal; readonly policy?: Policy };
 
 /** A month is closed a day after its end: what was committed in its last minutes is sequenced by then. */
 const CLOSED_AFTER_MS = 86_400_000;
 
 /** All that the months of the log need from time to time, as the owner of the log: those ahead, the indexes of closed ones, the end of old ones. */
-export async function keepPartitions(database: Database, { tenant, clock, signal, keepMonths }: Order): Promise<Partitions> {
+export async function keepPartitions(database: Database, { tenant, clock, signal, policy }: Order): Promise<Partitions> {
   const { made } = await listPartitions(database);
-  const { dropped } = keepMonths === undefined ? { dropped: [] } : await dropOldPartitions(database, { tenant, keepMonths, clock });
+  const { dropped } = policy === undefined ? { dropped: [] } : await dropOldPartitions(database, { tenant, clock, ...policy });
   const indexed = await indexClosedMonths(database, { now: clock.now(), signal });
   return { ...(await listPartitions(database)), made, dropped, indexed: [...indexed] };
 }
@@ -59,7 +65,7 @@ async function indexClosedMonths(
   });
 }
 
-type Drop = { readonly tenant: string; readonly keepMonths: number; readonly clock: Clock };
+type Drop = Policy & { readonly tenant: string; readonly clock: Clock };
 
 /**
  * Drops the months that lie longer back than `keepMonths`. Their events are gone; the trees still cover them, and every checkpoint stays
@@ -67,7 +73,7 @@ type Drop = { readonly tenant: string; readonly keepMonths: number; readonly clo
  *
  * @throws `audit-partition-held` when a hold concerns that time; `lock-timeout` where a sequencer does not let the log go.
  */
-export async function dropOldPartitions(database: Database, { tenant, keepMonths, clock }: Drop): Promise<Partitions> {
+export async function dropOldPartitions(database: Database, { tenant, keepMonths, markOf, clock }: Drop): Promise<Partitions> {
   const now = clock.now();
   const before = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - keepMonths, 1)).toISOString().slice(0, 10);
   const dropped = await database.withClient(async (client) => {
@@ -75,30 +81,39 @@ export async function dropOldPartitions(database: Database, { tenant, keepMonths
     const old = await readPartitionsBefore(client, before);
     // A month holds events of every tenant.
     const tenants = new Set([tenant, ...(await readTrees(client)).map((tree) => tree.tenant)]);
+    let through: string | null = null;
     for (const { name, from, until } of old) {
       for (const each of tenants) await refuseHeld(client, { tenant: each, partition: name, period: { from, until } });
-      await dropPartition(client, name);
+      through = (await dropPartition(client, name)) ?? through;
     }
-    if (old.length > 0) await recordDrops(client, { tenants: [...tenants], partitions: old.map(({ name }) => name) });
+    const partitions = old.map(({ name }) => name);
+    // Where nothing tells how far transactions had come by the end of these months, everything until now may have been in them.
+    through ??= await readTransaction(client);
+    if (old.length > 0) await recordDrops(client, { tenants: [...tenants], partitions, through, markOf });
     await commit(client);
     return old.map(({ name }) => name);
   });
   return { ...(await listPartitions(database)), dropped };
 }
 
-/** In each tenant's own log, with the index below which its events are gone: a verification compares it with what is missing. */
-async function recordDrops(
-  client: pg.ClientBase,
-  { tenants, partitions }: { readonly tenants: readonly string[]; readonly partitions: readonly string[] },
-): Promise<void> {
-  const trees = await readTrees(client);
+type Dropped = {
+  readonly tenants: readonly string[];
+  readonly partitions: readonly string[];
+  readonly through: string;
+  readonly markOf: MarkOf;
+};
+
+/**
+ * In each tenant's own log, with the index below which events are gone, of every era: a verification compares it with what is missing. The
+ * month in which an older era's drop was told may be among the dropped.
+ */
+async function recordDrops(client: pg.ClientBase, { tenants, partitions, through, markOf }: Dropped): Promise<void> {
   for (const tenant of tenants) {
-    const tree = trees.find((each) => each.tenant === tenant);
-    const place = tree === undefined ? {} : { era: tree.era, minimumIndex: tree.minimumIndex };
+    const told = { eras: await readMinima(client, tenant), through };
     await recordEventWithin(client, tenant, {
       kind: 'retention',
-      action: 'audit-months-dropped',
-      details: { partitions, ...place },
+      action: MONTHS_DROPPED,
+      details: { partitions, ...told, mark: dropMark(markOf, { tenant, ...told }) },
     });
   }
 }

@@ -343,6 +343,7 @@ function ownEvent({
     details,
     commitments: freshBytes(SEED_BYTES),
     sealed: null,
+    emptied: null,
   };
 }
 

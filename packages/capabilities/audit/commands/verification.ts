@@ -33,6 +33,12 @@ function verifyCommand(sequenceFirst: SequenceFirst): Command {
       dir: Type.Optional(Type.String({ minLength: 1, description: 'verify an exported log in this folder, without a database' })),
       proof: Type.Optional(Type.String({ minLength: 1, description: 'verify one event by its proof file, without a database' })),
       vkey: Type.Optional(Type.String({ minLength: 1, description: 'the verifier key to trust, for --dir and --proof' })),
+      minimumIndex: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          description: 'for --dir: events below it were dropped by policy, as you were told by whoever keeps the log',
+        }),
+      ),
     }),
     output: LogVerification,
     example: 'safekeep audit verify --full',
@@ -51,9 +57,18 @@ async function verifyWhat(
     dir,
     proof,
     vkey: key,
-  }: { readonly full?: boolean; readonly dir?: string; readonly proof?: string; readonly vkey?: string },
+    minimumIndex,
+  }: {
+    readonly full?: boolean;
+    readonly dir?: string;
+    readonly proof?: string;
+    readonly vkey?: string;
+    readonly minimumIndex?: number;
+  },
   sequenceFirst: SequenceFirst,
 ): Promise<LogVerification> {
+  if (minimumIndex !== undefined && dir === undefined)
+    throw new SafekeepError('usage', { problem: '--minimum-index is for --dir.' });
   if (dir === undefined && proof === undefined) {
     if (key !== undefined)
       throw new SafekeepError('usage', {
@@ -68,7 +83,9 @@ async function verifyWhat(
     });
   }
   if (proof !== undefined) return await verifyProofFile(resolve(proof), key);
-  return await withProgress(context, 'events', (progress) => verifyDirectory(resolve(dir ?? ''), key, { progress }));
+  return await withProgress(context, 'events', (progress) =>
+    verifyDirectory(resolve(dir ?? ''), key, { progress, ...(minimumIndex === undefined ? {} : { toldMinimum: minimumIndex }) }),
+  );
 }
 
 async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: SequenceFirst): Promise<LogVerification> {
@@ -211,7 +228,7 @@ function exportCommand(sequenceFirst: SequenceFirst): Command {
       return { result: { kind, place: path, events } };
     },
     render: ({ kind, place, events, files, minimumIndex }, ink) =>
-      `${ink.good('Written')}: ${events} event(s) as ${kind}${files === undefined ? '' : ` in ${files} files`} to ${place}${(minimumIndex ?? 0) === 0 ? '' : ink.warn(`; those below index ${minimumIndex} are left out: their bundles are not whole since months were dropped by policy`)}`,
+      `${ink.good('Written')}: ${events} event(s) as ${kind}${files === undefined ? '' : ` in ${files} files`} to ${place}${(minimumIndex ?? 0) === 0 ? '' : ink.warn(`; those below index ${minimumIndex} are not in it: dropped by policy, or in one bundle with such`)}`,
   });
 }
 

@@ -1,9 +1,12 @@
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
 import type { Capture, EventRow } from '../model.ts';
+import type { MarkOf } from '../keys/key-file.ts';
 import { splitKey } from '../rules/key.ts';
+import { emptiedMark, type Emptied } from '../rules/marks.ts';
 import { remainStatement } from './capture-sql.ts';
 import { EVENT_COLUMNS, isAbout, isAlsoAbout, isBy, isFirstAbout } from './events.ts';
+import { micros } from './inbox.ts';
 import { readable, unlessUnreadable } from './live-rows.ts';
 
 type Client = Pick<pg.ClientBase, 'query'>;
@@ -13,45 +16,94 @@ export async function captureKeysOnly(client: Queryable, tenant: string, subject
   await client.query('select safekeep.capture_keys_only($1, $2)', [tenant, subject]);
 }
 
+/** Events emptied by one statement. */
+const EMPTIED_AT_ONCE = 2000;
+
+type Forgotten = {
+  readonly tenant: string;
+  readonly subject: string;
+  readonly fates: readonly string[];
+  readonly keyIds: readonly string[];
+};
+
 /**
  * Empties what points to the person, and closes the commitments to it and to the blobs under destroyed keys. Of an event that
- * is about others too the record stays, which is theirs. Answers how many events that were.
+ * is about others too the record stays, which is theirs. Each gets the mark of the home, without which a verification does not believe
+ * that an erasure did it. Answers how many events were about the person.
  */
-export async function forgetSubject(
-  client: Client,
-  {
-    tenant,
-    subject,
-    fates,
-    keyIds,
-  }: { readonly tenant: string; readonly subject: string; readonly fates: readonly string[]; readonly keyIds: readonly string[] },
-): Promise<number> {
-  const { rows } = await client.query<{ forgotten: string }>(
+export async function forgetSubject(client: Client, forgotten: Forgotten, markOf: MarkOf): Promise<number> {
+  let about = 0;
+  for (;;) {
+    const left = await readLeft(client, forgotten);
+    if (left.length === 0) return about;
+    about += left.filter(({ isAbout: isOne }) => isOne).length;
+    await writeLeft(
+      client,
+      left.map((event) => ({ ...event, emptied: emptiedMark(markOf, { ...event, tenant: forgotten.tenant }) })),
+      forgotten.tenant,
+    );
+  }
+}
+
+/** What is left of an event. */
+type Left = Omit<Emptied, 'tenant'> & { readonly sequencedAt: string; readonly isAbout: boolean };
+
+/** Of some events that still name the person, what an erasure leaves. None where it is done. */
+async function readLeft(client: Client, { tenant, subject, fates, keyIds }: Forgotten): Promise<readonly Left[]> {
+  const place = `e.era, e.leaf_index::float8 as index, e.id::text, ${micros('e.sequenced_at')} as "sequencedAt"`;
+  const { rows } = await client.query<Left>(
     `with captures as (
        select table_name, definition ->> 'fate' as fate from safekeep.audit_captures where tenant_id = $1
-     ), chosen as (
-       select e.tenant_id, e.era, e.leaf_index, e.sequenced_at from safekeep.audit_events as e
+     ), about as (
+       select ${place}, true as "isAbout", e.subject, e.record, e.actor,
+              nullif(array_remove(e.other_subjects, $2), '{}') as others,
+              safekeep.close_commitments(e.commitments, e.record, e.subject, e.other_subjects,
+                coalesce(e.purpose, e.request_id, e.details::text) is not null, e.sealed, $4::text[]) as commitments
+         from safekeep.audit_events as e
          left join captures as c on c.table_name = e.table_name
         where e.tenant_id = $1 and ${isAbout('$1', '$2')} and coalesce(c.fate, 'erasable') = any ($3::text[])
-     ), forgotten as (
-       update safekeep.audit_events as e
-          set subject = case when e.subject = $2 then null else e.subject end,
-              other_subjects = nullif(array_remove(e.other_subjects, $2), '{}'),
-              record = case when coalesce(e.subject, $2) = $2 and coalesce(array_remove(e.other_subjects, $2), '{}') = '{}' then null else e.record end,
-              actor = nullif(e.actor, $2),
-              commitments = safekeep.close_commitments(e.commitments, e.record, e.subject, e.other_subjects,
-                coalesce(e.purpose, e.request_id, e.details::text) is not null, e.sealed, $4::text[])
-         from chosen as c
-        where e.tenant_id = c.tenant_id and e.era = c.era and e.leaf_index = c.leaf_index and e.sequenced_at = c.sequenced_at
-       returning 1
+        limit ${EMPTIED_AT_ONCE}
      ), acted as (
-       update safekeep.audit_events as e set actor = null
+       select ${place}, false as "isAbout", e.subject, e.other_subjects as "otherSubjects", e.record, null::text as actor, e.commitments
+         from safekeep.audit_events as e
         where e.tenant_id = $1 and ${isBy('$1', '$2')} and (e.subject is distinct from $2) and not coalesce(e.other_subjects @> array[$2], false)
-       returning 1
-     ) select (select count(*) from forgotten) + 0 * (select count(*) from acted) as forgotten`,
+        limit ${EMPTIED_AT_ONCE}
+     )
+     select era, index, id, "sequencedAt", "isAbout", nullif(subject, $2) as subject, others as "otherSubjects",
+            case when coalesce(subject, $2) = $2 and others is null then null else record end as record, nullif(actor, $2) as actor, commitments
+       from about
+     union all
+     select era, index, id, "sequencedAt", "isAbout", subject, "otherSubjects", record, actor, commitments from acted`,
     [tenant, subject, fates, keyIds],
   );
-  return Number(rows[0]?.forgotten ?? 0);
+  return rows;
+}
+
+async function writeLeft(client: Client, left: readonly (Left & { readonly emptied: Buffer })[], tenant: string): Promise<void> {
+  const bytes = (value: Buffer): string => `\\x${value.toString('hex')}`;
+  await client.query(
+    `update safekeep.audit_events as e
+        set subject = n.subject, other_subjects = n.others, record = n.record, actor = n.actor, commitments = n.commitments, emptied = n.emptied
+       from jsonb_to_recordset($2::jsonb) as n (era integer, index bigint, at timestamptz, subject text, others text[], record text, actor text,
+              commitments bytea, emptied bytea)
+      where e.tenant_id = $1 and e.era = n.era and e.leaf_index = n.index and e.sequenced_at = n.at`,
+    [
+      tenant,
+      JSON.stringify(
+        left.map(({ era, index, sequencedAt, subject, otherSubjects, record, actor, commitments, emptied }) => ({
+          era,
+          index,
+          at: sequencedAt,
+          subject,
+          others: otherSubjects,
+          record,
+          actor,
+          commitments: bytes(commitments),
+          emptied: bytes(emptied),
+        })),
+      ),
+    ],
+  );
 }
 
 /** By table the keys of rows that the log may know as the person's, or of which an erasure that is not sequenced yet left values out. */

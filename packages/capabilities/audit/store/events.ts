@@ -14,7 +14,7 @@ const COLUMNS = `tenant_id, sequenced_at, era, leaf_index, id, at, order_no, kin
 export const EVENT_COLUMNS = `e.tenant_id as tenant, ${micros('e.sequenced_at')} as "sequencedAt", e.era, e.leaf_index::float8 as index, e.id::text,
   ${micros('e.at')} as at, e.order_no::text as "orderNo", e.kind, e.action, e.table_name as "table", e.columns, e.record, e.subject,
   e.other_subjects as "otherSubjects", e.actor, e.actor_pseudonym as "actorPseudonym", e.attribution, e.purpose, e.request_id as request,
-  e.details::text, e.commitments, e.sealed`;
+  e.details::text, e.commitments, e.sealed, e.emptied`;
 
 /** By what the indexes find the events of a row, and of a person: whoever looks by it compares the names too, which two may share it. */
 function recordHash(tenant: string, table: string, record: string): string {

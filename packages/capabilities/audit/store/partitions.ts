@@ -61,14 +61,38 @@ export async function indexMonth(client: pg.ClientBase, month: string): Promise<
   );
 }
 
-/** Drops a month. The trees still cover its events; their minimum index moves behind them. */
-export async function dropPartition(client: pg.ClientBase, name: string): Promise<number> {
+/**
+ * Drops a month. The trees still cover its events; their minimum index moves behind them. Answers the newest transaction of which an
+ * attestation of that month tells, null where there is none.
+ */
+export async function dropPartition(client: pg.ClientBase, name: string): Promise<string | null> {
   const table = `safekeep.${client.escapeIdentifier(name)}`;
-  const { rowCount } = await client.query(
+  const { rows } = await client.query<{ through: string | null }>(
+    `select max((details ->> 'xid')::xid8)::text as through from ${table} where action in ('attested', 'capture-broken') and details ? 'xid'`,
+  );
+  await client.query(
     `update safekeep.audit_trees as t set minimum_index = greatest(t.minimum_index, p.below)
        from (select tenant_id, era, max(leaf_index) + 1 as below from ${table} group by 1, 2) as p
       where t.tenant_id = p.tenant_id and t.era = p.era`,
   );
   await client.query(`drop table ${table}`);
-  return rowCount ?? 0;
+  return rows[0]?.through ?? null;
+}
+
+export type Minimum = { readonly origin: string; readonly minimumIndex: number };
+
+/** What is gone of every era of a tenant's log. */
+export async function readMinima(client: Client, tenant: string): Promise<readonly Minimum[]> {
+  const { rows } = await client.query<Minimum>(
+    `select origin, minimum_index::float8 as "minimumIndex" from safekeep.audit_trees
+      where tenant_id = $1 and minimum_index > 0 order by era`,
+    [tenant],
+  );
+  return rows;
+}
+
+/** The transaction that runs. */
+export async function readTransaction(client: Client): Promise<string> {
+  const { rows } = await client.query<{ xid: string }>('select pg_current_xact_id()::text as xid');
+  return rows[0]?.xid ?? '0';
 }

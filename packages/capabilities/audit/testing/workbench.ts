@@ -52,7 +52,7 @@ export type Workbench = TestDatabase & {
   readonly forgetKeys: () => void;
   readonly sequence: (options?: Partial<SequencerGround>) => Promise<Sequenced>;
   /** In full, held against nothing of outside the database. */
-  readonly verify: () => Promise<LogVerification>;
+  readonly verify: (tenant?: string) => Promise<LogVerification>;
   /** All events of the default tenant in the order of the tree. */
   readonly events: () => Promise<readonly EventRow[]>;
   /** What the blobs of an event say, those that can be opened. */
@@ -114,11 +114,11 @@ export async function workbench(
     },
     forgetKeys: () => ring.forget(),
     sequence: (more = {}) => sequence({ ...sequencer, ...more }),
-    verify: async () =>
+    verify: async (tenant = 'default') =>
       await verifyDatabase(bench.database, {
-        tenant: 'default',
+        tenant,
         verifierKey: sequencer.signer.verifierKey,
-        outside: await keptCheckpoints(home, 'default'),
+        outside: await keptCheckpoints(home, tenant),
         owners: await ownersOfLogs(home),
         cosigned: [],
         wanted: [],

@@ -109,6 +109,7 @@ function eventRow(index: number, era: number, told: Told): EventRow {
     // As jsonb prints it: a blank after colons and commas, shorter keys first.
     details: details === undefined ? null : jsonbText(details),
     sealed: null,
+    emptied: null,
     ...rest,
   };
   const actorPseudonym = row.actor === null ? null : pseudonymOf(row.tenant, row.actor);

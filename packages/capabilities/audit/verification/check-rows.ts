@@ -8,6 +8,7 @@ import type { RowValues } from './model.ts';
 import { readMarked, type Marked } from './marked-rows.ts';
 import { newestFirst, saidBy, stateOf, type Emptied, type Said } from './row-state.ts';
 import { isThere, lastTruncate, walkEvents, walkRows, type LiveRow, type Walk } from './store/rows.ts';
+import { readDrops } from './store/log.ts';
 import { readCaptures } from './store/standing.ts';
 
 /** Rows and events fetched at once. */
@@ -15,6 +16,8 @@ const BATCH = 1000;
 
 type Ground = {
   readonly tenant: string;
+  /** The newest transaction of which an event that was dropped by policy may have told. */
+  readonly through: string | undefined;
   readonly valuesOf: RowValues;
   readonly markOf: MarkOf;
   readonly signal: AbortSignal;
@@ -26,11 +29,15 @@ type Ground = {
  * triggers off. Of columns that were never written since capture began the log knows nothing, and nothing is said of them; of a
  * row without any event only whether it was written since. Of a row of an erased person the log knows what the erasure said of it.
  */
-export async function checkRows(client: pg.ClientBase, ground: Ground): Promise<void> {
-  for (const capture of await readCaptures(client, ground.tenant)) {
+export async function checkRows(client: pg.ClientBase, options: Omit<Ground, 'through'>): Promise<void> {
+  const drops = await readDrops(client, options.tenant, options.markOf);
+  const newest = drops.reduce((most, { through }) => (BigInt(through) > most ? BigInt(through) : most), 0n);
+  const ground: Ground = { ...options, through: newest === 0n ? undefined : String(newest) };
+  for (const shared of await readCaptures(client, ground.tenant)) {
     // A table without a key has no history of a row, and one that is gone or is no table any more is told by its triggers.
-    const seen = capture.key.length > 0 && (await isThere(client, capture)) ? await readable(client, capture) : undefined;
-    if (seen !== undefined) await checkTable(client, seen, ground);
+    const seen = shared.key.length > 0 && (await isThere(client, shared)) ? await readable(client, shared) : undefined;
+    // Of a table with a column for the tenant each tenant has its own rows, marks and events; TRUNCATE is told in the log of whoever applied the map.
+    if (seen !== undefined) await checkTable(client, { capture: { ...seen, tenant: ground.tenant }, owner: shared.tenant }, ground);
   }
 }
 
@@ -49,8 +56,10 @@ type Table = {
 /** More than are told anyway. */
 const UNEXPLAINED_AT_MOST = 10_000;
 
-async function checkTable(client: pg.ClientBase, capture: Capture, ground: Ground): Promise<void> {
-  const emptied = await lastTruncate(client, capture);
+type Owned = { readonly capture: Capture; readonly owner: string };
+
+async function checkTable(client: pg.ClientBase, { capture, owner }: Owned, ground: Ground): Promise<void> {
+  const emptied = await lastTruncate(client, capture, owner);
   const table: Table = {
     capture,
     emptied,
@@ -59,7 +68,7 @@ async function checkTable(client: pg.ClientBase, capture: Capture, ground: Groun
     unexplained: [],
     ground,
   };
-  const rows = await walkRows(client, capture);
+  const rows = await walkRows(client, capture, { owner, through: ground.through });
   const events = await walkEvents(client, capture);
   const live = peekable(rows);
   for await (const histories of batchesOf(historiesOf(events))) {

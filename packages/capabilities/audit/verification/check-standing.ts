@@ -2,11 +2,14 @@ import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { shippedFunctions } from '@safekeep/postgres';
 import type { Capture } from '../model.ts';
+import { captureParts, type CaptureParts } from '../store/capture-sql.ts';
 import type { FaultList } from './faults.ts';
 import {
   readCaptures,
+  readCryptoSchema,
   readFunctions,
   readReplicaSettings,
+  readTableFaults,
   readTriggers,
   wereCaptured,
   type StandingFunction,
@@ -16,28 +19,35 @@ import {
 /** The only condition that capture hangs on a trigger: a row that was written and not changed says nothing. */
 const ANY_CHANGE = /WHEN \(\(+old\.\* (?:\*<>|OPERATOR\(pg_catalog\.\*<>\)) new\.\*\)+ EXECUTE/i;
 
+const SEARCH_PATH = /^search_path=(?:""|pg_catalog, pg_temp)$/m;
+
+/** A capture, and what this Safekeep makes of its definition; undefined where it does not make of it what the definition says. */
+type Expected = { readonly capture: Capture; readonly parts: CaptureParts | undefined };
+
 /**
  * Whether what writes the log still does: each trigger is there, fires, always, and calls the function it was made with, whose
- * body is the one that apply wrote. `wanted` are tables that the map wants captured; one that was once must still be.
+ * body is the one that this Safekeep makes; the functions that all of them share are as they are shipped; nothing stands in the way on the
+ * log's own tables. What the database says of itself is no measure, for who changes the one can change the other. `wanted` are tables that
+ * the map wants captured; one that was once must still be. Answers how many tables are captured.
  */
 export async function checkStanding(
   client: pg.ClientBase,
   { tenant, wanted }: { readonly tenant: string; readonly wanted: readonly string[] },
   faults: FaultList,
-): Promise<Standing> {
-  const captures = await readCaptures(client, tenant);
-  const digest = createHash('sha256');
-  for (const capture of captures) {
+): Promise<number> {
+  const captures = (await readCaptures(client, tenant)).map((capture): Expected => ({ capture, parts: partsOf(capture) }));
+  for (const expected of captures) {
+    const { capture } = expected;
     const triggers = await readTriggers(client, capture);
-    digest.update(JSON.stringify([capture.table, triggers?.toSorted(byName) ?? null]));
     if (triggers === undefined) faults.add('trigger-missing', `${capture.table} is gone or has another name; nothing captures it.`);
-    else checkTriggers(capture, triggers, faults);
+    else checkTriggers(expected, triggers, faults);
   }
-  const functions = new Map((await readFunctions(client, captures.flatMap(namesOf))).map((found) => [found.name, found]));
-  digest.update(JSON.stringify([...functions.values()].toSorted(byName)));
-  for (const capture of captures) checkFunctions(capture, functions, faults);
-  if (captures.length > 0) await checkShared(client, faults);
-  const known = new Set(captures.map(({ table }) => table));
+  const names = captures.flatMap(({ capture }) => capture.functions.map(({ name }) => name));
+  const functions = new Map((await readFunctions(client, names)).map((found) => [found.name, found]));
+  for (const expected of captures) checkFunctions(expected, functions, faults);
+  await checkShared(client, faults);
+  for (const fault of await readTableFaults(client)) faults.add('table-changed', `${fault}.`);
+  const known = new Set(captures.map(({ capture }) => capture.table));
   for (const table of await wereCaptured(
     client,
     tenant,
@@ -48,75 +58,74 @@ export async function checkStanding(
   for (const place of await readReplicaSettings(client)) {
     faults.add('trigger-disabled', `session_replication_role is replica for ${place}: no trigger fires there.`);
   }
-  return { tables: captures.length, digest: digest.digest('hex') };
+  return captures.length;
 }
 
-/** How many tables are captured, and by what: the same digest means the same triggers and functions, whatever the database says of itself. */
-export type Standing = { readonly tables: number; readonly digest: string };
-
-function byName(one: { readonly name: string }, other: { readonly name: string }): number {
-  return one.name < other.name ? -1 : 1;
+/** Whether rows are paired and how they are partitioned the definition does not say: what it was made of makes the functions that it names. */
+function partsOf(capture: Capture): CaptureParts | undefined {
+  for (const [partitioned, paired] of [
+    [false, true],
+    [false, false],
+    [true, false],
+  ] as const) {
+    const parts = captureParts({ ...capture, partitioned, paired });
+    const isSame = parts.functions.every(({ name, sha256 }, place) => {
+      const told = capture.functions[place];
+      return told?.name === name && told.sha256 === sha256;
+    });
+    if (isSame && parts.triggers.map(({ name }) => name).join() === capture.triggers.join()) return parts;
+  }
+  return undefined;
 }
 
-/** What every capture calls, and what writes and forgets events. */
-const SHARED = [
-  'actor_message',
-  'capture_keys_only',
-  'close_commitments',
-  'count_before_truncate',
-  'is_actor_proof',
-  'is_keys_only',
-  'key_part',
-  'note_truncate',
-  'record_audit_event',
-  'require_actor',
-];
-
-/** Held against what this Safekeep brings along, not against what the database says of itself. */
+/** The functions that captures rest on, and all others of schema safekeep, against the text that they are made from. */
 async function checkShared(client: pg.ClientBase, faults: FaultList): Promise<void> {
-  const shipped = shippedFunctions();
-  const standing = await readFunctions(client, SHARED);
-  for (const name of SHARED) {
-    const [meant, found] = [shipped.get(name), standing.filter((each) => each.name === name)];
-    const isSame = found.length === 1 && found[0]?.sha256 === meant?.sha256 && found[0]?.isDefiner === meant?.isDefiner;
-    if (!isSame)
-      faults.add(
-        'function-changed',
-        `The function safekeep.${name} is not the one of this Safekeep: \`safekeep migrate up\` writes it again.`,
-      );
+  const [shipped, crypto] = [shippedFunctions(), await readCryptoSchema(client)];
+  for (const found of await readFunctions(client, [...shipped.keys()])) {
+    const isShipped = shipped.get(found.name)?.some(
+      ({ body, isDefiner, settings, isClosed }) =>
+        found.isOwn &&
+        [body, body.replaceAll('%I', () => crypto)].includes(found.body) &&
+        found.isDefiner === isDefiner &&
+        found.settings
+          .map((each) => each.toLowerCase())
+          .toSorted()
+          .join() === settings.join() &&
+        !(isClosed && found.isOpen),
+    );
+    if (isShipped !== true)
+      faults.add('function-changed', `The function safekeep.${found.name} is not the one that this Safekeep makes.`);
   }
 }
 
-function namesOf({ functions }: Capture): string[] {
-  return functions.map(({ name }) => name);
-}
-
-function checkTriggers(capture: Capture, standing: readonly StandingTrigger[], faults: FaultList): void {
+function checkTriggers({ capture, parts }: Expected, standing: readonly StandingTrigger[], faults: FaultList): void {
   for (const name of capture.triggers) {
     const trigger = standing.find((each) => each.name === name);
     const of = `The trigger ${name} of ${capture.table}`;
     if (trigger === undefined) faults.add('trigger-missing', `${of} is not there.`);
     else if (!trigger.isOn) faults.add('trigger-disabled', `${of} is disabled.`);
     else if (!trigger.calls.startsWith('safekeep.')) faults.add('trigger-changed', `${of} calls ${trigger.calls}.`);
-    else if (isOther(capture, trigger)) faults.add('trigger-changed', `${of} does not fire as it was made to.`);
+    else if (isOther(parts, trigger)) faults.add('trigger-changed', `${of} does not fire as it was made to.`);
   }
 }
 
-function isOther(capture: Capture, { name, calls, isNarrowed, text }: StandingTrigger): boolean {
-  const operation = /^safekeep_audit_(insert|update|delete)$/.exec(name)?.[1];
-  const expected =
-    operation === undefined ? undefined : capture.functions.find((each) => each.name.startsWith(`capture_${operation}_`));
-  if (expected !== undefined && calls !== `safekeep.${expected.name}`) return true;
-  return isNarrowed || (/\bWHEN \(/.test(text) && !(operation === 'update' && ANY_CHANGE.test(text)));
+function isOther(parts: CaptureParts | undefined, { name, calls, isNarrowed, text }: StandingTrigger): boolean {
+  const made = parts?.triggers.find((each) => each.name === name)?.statement ?? '';
+  const called = /execute function (safekeep\.\w+)\(/.exec(made)?.[1];
+  if (called !== undefined && calls !== called) return true;
+  return isNarrowed || (/\bWHEN \(/.test(text) && !(name === 'safekeep_audit_update' && ANY_CHANGE.test(text)));
 }
 
-function checkFunctions(capture: Capture, standing: ReadonlyMap<string, StandingFunction>, faults: FaultList): void {
+function checkFunctions({ capture, parts }: Expected, standing: ReadonlyMap<string, StandingFunction>, faults: FaultList): void {
+  if (parts === undefined)
+    faults.add('function-changed', `What is written down of the capture of ${capture.table} is not what this Safekeep makes.`);
   for (const { name, sha256 } of capture.functions) {
     const found = standing.get(name);
     const of = `The function safekeep.${name} of ${capture.table}`;
     if (found === undefined) faults.add('function-changed', `${of} is not there.`);
-    else if (found.sha256 !== sha256) faults.add('function-changed', `${of} has another body than apply wrote.`);
-    else if (!found.isDefiner || !/search_path=(?:""|\\"\\"|'')/.test(found.settings)) {
+    else if (createHash('sha256').update(found.body).digest('hex') !== sha256)
+      faults.add('function-changed', `${of} has another body than apply wrote.`);
+    else if (!found.isDefiner || !found.isOwn || found.isOpen || !SEARCH_PATH.test(found.settings.join('\n'))) {
       faults.add('function-changed', `${of} has other rights or settings than apply gave it.`);
     }
   }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -14,6 +14,9 @@ import { proveEvent } from './prove-event.ts';
 import { continues, entriesOf, judgeLog, judgeProof, readHead } from './testing/independent-verifier.ts';
 import { inFolder } from './testing/small-log.ts';
 import { markOf, pseudonymOf, TENANT, writtenLog, type Told } from '../testing/written-log.ts';
+import { EVENT_COLUMNS } from '../store/events.ts';
+import type { EventRow } from '../model.ts';
+import { dropMark, emptiedMark } from '../rules/marks.ts';
 import { verifyDatabase, type VerifyOptions } from './verify-database.ts';
 import { verifyDirectory, verifyProofText } from './verify-files.ts';
 
@@ -215,7 +218,7 @@ const attacks: readonly {
     sql: `update safekeep.audit_events set details = null, commitments = 'l' || substr(sha512(commitments || '\\x00'), 1, 16)
             || 'R' || sha256(substr(sha512(commitments || '\\x00'), 17, 16) || convert_to('[null,null,' || to_json(details::text)::text || ']', 'UTF8'))
            where leaf_index = 300`,
-    told: ['blob-missing 300'],
+    told: ['erasure-forged 300', 'blob-missing 300'],
     full: true,
   },
   {
@@ -330,39 +333,60 @@ test('an older era is verified too, and the newest one is what is told', async (
   assert.deepEqual((await verify({ outside })).told, ['entry-changed 3']);
 });
 
-test('what an erasure emptied is no fault, and what is put back in its place is', async (t) => {
+test('what an erasure of this home emptied is no fault; what is put back in its place is, and what somebody empties by hand', async (t) => {
   const { pool, verify } = await bench(t);
-  const forget = `record = null, subject = null, commitments = safekeep.close_commitments(commitments, record, subject, other_subjects, true, sealed, '{}')`;
-  await pool.query(`update safekeep.audit_events set ${forget} where subject = 'patient:7'`);
+  const closed = `commitments = safekeep.close_commitments(commitments, record, subject, other_subjects, true, sealed, '{}')`;
+  const { rows } = await pool.query<EventRow>(
+    `update safekeep.audit_events as e set record = null, subject = null, ${closed} where subject = 'patient:7' returning ${EVENT_COLUMNS}`,
+  );
+  const forged = (await verify({ full: true })).told;
+  assert.deepEqual(
+    forged,
+    rows.map(({ index }) => `erasure-forged ${index}`),
+    'nobody with the key of the home did it',
+  );
+  for (const event of rows)
+    await pool.query('update safekeep.audit_events set emptied = $1 where leaf_index = $2', [
+      emptiedMark(markOf, event),
+      event.index,
+    ]);
   assert.deepEqual((await verify({ full: true })).told, []);
+  await pool.query(`update safekeep.audit_events set actor = null where leaf_index in (7, 8)`);
+  assert.deepEqual((await verify({ full: true })).told, ['erasure-forged 7', 'erasure-forged 8'], 'who acted is hidden');
+  await pool.query(`update safekeep.audit_events set actor = 'ann' where leaf_index in (7, 8)`);
   await pool.query(`update safekeep.audit_events set record = '7' where leaf_index = 7`);
-  assert.deepEqual((await verify({ full: true })).told, ['blob-changed 7']);
+  assert.deepEqual((await verify({ full: true })).told, ['erasure-forged 7', 'blob-changed 7']);
 });
 
 test('a dropped month is no fault where the log tells of it; its events are gone, and the rest is proven', async (t) => {
   const { pool, verify, log, exported, database } = await bench(t);
   await pool.query(`delete from safekeep.audit_events where leaf_index < 300; update safekeep.audit_trees set minimum_index = 300`);
   assert.deepEqual((await verify()).told, ['entry-missing 0']);
-  await log.write(1, () => ({
-    kind: 'retention',
-    action: 'audit-months-dropped',
-    attribution: 'system',
-    table: null,
-    details: { era: 1, minimumIndex: 200 },
-  }));
+  const tell = async (minimumIndex: number, mark: string | null = null) => {
+    const told = { eras: [{ origin: log.origin, minimumIndex }], through: '3' };
+    const details = { ...told, mark: mark ?? dropMark(markOf, { tenant: TENANT, ...told }) };
+    await log.write(1, () => ({ kind: 'retention', action: 'audit-months-dropped', table: null, details }));
+  };
+  await tell(200);
   assert.deepEqual((await verify()).told, ['entry-missing 200']);
-  await log.write(1, () => ({
-    kind: 'retention',
-    action: 'audit-months-dropped',
-    attribution: 'system',
-    table: null,
-    details: { era: 1, minimumIndex: 300 },
-  }));
+  await tell(300, markOf(['audit-months-dropped']));
+  assert.deepEqual((await verify()).told, ['entry-missing 200'], 'what anybody can write is not believed');
+  await tell(300);
   const { told, checked, minimumIndex } = await verify({ full: true });
-  assert.deepEqual([told, checked, minimumIndex], [[], 402, 300]);
+  assert.deepEqual([told, checked, minimumIndex], [[], 403, 300]);
   const directory = await exported('pruned');
-  const files = await verifyDirectory(directory, log.signer.verifierKey);
-  assert.deepEqual([files.ok, files.minimumIndex, files.checked], [true, 512, 190]);
+  const ofFolder = async (toldMinimum: number) => {
+    const found = await verifyDirectory(directory, log.signer.verifierKey, { toldMinimum });
+    return { ...found, told: found.faults.map(({ code, index: at }) => `${code} ${at}`) };
+  };
+  assert.deepEqual((await ofFolder(0)).told, ['entry-missing 0'], 'what the folder says of itself is not signed');
+  const files = await ofFolder(512);
+  assert.deepEqual([files.ok, files.minimumIndex, files.checked], [true, 512, 191]);
+  // Whoever hands the files out withholds everything.
+  await writeFile(join(directory, 'minimum-index'), `${files.size}\n`);
+  await rm(join(directory, 'tile/entries'), { recursive: true });
+  assert.deepEqual((await ofFolder(512)).told, ['entry-missing 512']);
+  assert.deepEqual((await ofFolder(files.size)).told, ['entry-missing 0'], 'nothing is not whole');
   const ground = { tenant: TENANT, verifierKey: log.signer.verifierKey };
   await assert.rejects(proveEvent(database, ground, '299'), (error) => isSafekeepError(error, 'event-pruned'));
   assert.equal(verifyProofText(await proveEvent(database, ground, '300'), log.signer.verifierKey).ok, true);

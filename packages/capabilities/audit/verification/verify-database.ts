@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Database } from '@safekeep/postgres';
 import { peekCheckpoint, rootFromTiles, sameHash, TlogError, type Checkpoint, type TileReader } from '@safekeep/tlog';
-import type { MarkOf } from '../keys/key-file.ts';
+import type { MarkOf, PseudonymOf } from '../keys/key-file.ts';
 import type { EventRow } from '../model.ts';
 import { readOnly } from '../store/read-only.ts';
 import { checkContents } from './check-contents.ts';
@@ -15,7 +15,7 @@ import { lostCheckpoints, unacknowledged, type Lost } from './lost-checkpoints.t
 import type { Cosigned } from './log-files.ts';
 import type { LogVerification, RowValues } from './model.ts';
 import { readEntries, type EntryPlace } from './store/entries.ts';
-import { readCheckpoints, readToldMinimum, readTrees, type CheckpointRow, type TreeRow } from './store/log.ts';
+import { readCheckpoints, readDrops, readTrees, type CheckpointRow, type TreeRow } from './store/log.ts';
 import { databaseReader } from './tiles-of-database.ts';
 import { readDatabaseId } from '../store/sequencer.ts';
 import { openSigned, verdict } from './verify-files.ts';
@@ -42,7 +42,7 @@ export type VerifyOptions = {
   /** What was sealed in an event, opened; needed for `full`. */
   readonly valuesOf: RowValues;
   /** As actors stand in entries. */
-  readonly pseudonymOf: (tenant: string, actor: string) => Uint8Array;
+  readonly pseudonymOf: PseudonymOf;
   /** As rows of erased people stand in events. */
   readonly markOf: MarkOf;
   readonly signal: AbortSignal;
@@ -118,12 +118,17 @@ async function verifyEra(
 }
 
 /** That the beginning is gone must be said by the log itself: else moving the minimum index would hide what was deleted. */
-async function checkMinimum(client: pg.ClientBase, { era, minimumIndex }: TreeRow, { tenant, faults }: Ground): Promise<void> {
-  const told = await readToldMinimum(client, tenant, era);
+async function checkMinimum(
+  client: pg.ClientBase,
+  { origin, minimumIndex }: TreeRow,
+  { tenant, markOf, faults }: Ground,
+): Promise<void> {
+  const eras = (await readDrops(client, tenant, markOf)).flatMap((drop) => drop.eras).filter((each) => each.origin === origin);
+  const told = eras.reduce((most, each) => Math.max(most, each.minimumIndex), 0);
   if (told >= minimumIndex) return;
   faults.add(
     'entry-missing',
-    `Events ${told} to ${minimumIndex - 1} are said to be dropped by policy, and no event of the log tells of it.`,
+    `Events ${told} to ${minimumIndex - 1} are said to be dropped by policy, and no event of this home tells of it.`,
     told,
   );
 }
@@ -210,9 +215,9 @@ async function* storedEntries(
 }
 
 /** The entry of a row. One whose columns make no leaf any more is told, and hashes to something else. */
-function checkedEntry(row: EventRow, { full, pseudonymOf, faults }: Ground): StoredEntry {
+function checkedEntry(row: EventRow, { full, pseudonymOf, markOf, faults }: Ground): StoredEntry {
   const entry = entryOf(row);
   if (entry === undefined) faults.add('entry-unreadable', `What stands in event ${row.index} makes no entry.`, row.index);
-  else if (full) checkContents(row, entry.commitments, { pseudonymOf, faults });
+  else if (full) checkContents(row, entry.commitments, { pseudonymOf, markOf, faults });
   return { index: row.index, entry: entry?.bytes ?? new Uint8Array() };
 }

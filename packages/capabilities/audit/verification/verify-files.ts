@@ -1,5 +1,3 @@
-import Type from 'typebox';
-import Value from 'typebox/value';
 import { SafekeepError } from '@safekeep/core';
 import {
   leafHash,
@@ -20,7 +18,11 @@ import { directoryReader, readCheckpoint, readMinimumIndex, readNoteFile } from 
 import type { LogVerification } from './model.ts';
 import { readProofExtra } from './proof-extra.ts';
 
-type Watch = { readonly progress?: (checked: number, total: number) => void };
+type Watch = {
+  /** The index below which events were dropped by policy, as whoever keeps the log has told by another way than the files. */
+  readonly toldMinimum?: number;
+  readonly progress?: (checked: number, total: number) => void;
+};
 
 /**
  * Verifies an exported log by its files alone. Trust comes from `vkey`, which came through another channel than the files.
@@ -34,40 +36,28 @@ export async function verifyDirectory(directory: string, vkey: string, watch: Wa
   if (checkpoint === undefined) return verdict(faults, { started, checked: 0, minimumIndex, scope: ['signature'] });
   const reader = directoryReader(directory);
   const { size } = checkpoint;
-  let told = false;
   const checked = await checkTree({ ...checkpoint, minimumIndex, reader }, bundles(reader, size, minimumIndex), {
     faults,
-    look: ({ entry }) => {
-      told ||= tellsOfDrops(entry);
-    },
     progress: (count) => watch.progress?.(count, size),
   });
-  // The file that names the minimum is not signed: whoever gives the files away could hold back any beginning of the log.
-  if (minimumIndex > 0 && !told)
-    faults.add(
-      'entry-missing',
-      `Events 0 to ${minimumIndex - 1} are left out, and no event of the log tells that months were dropped.`,
-      0,
-    );
+  checkWithheld({ minimumIndex, size, checked }, watch.toldMinimum ?? 0, faults);
   return verdict(faults, { started, checkpoint, checked, minimumIndex, scope: ['signature', 'tree', 'entries'] });
 }
 
-/** The entry by which Safekeep itself says that it dropped months; which ones stands beside it, and not in the files. */
-function tellsOfDrops(entry: Uint8Array): boolean {
-  try {
-    const leaf: unknown = JSON.parse(Buffer.from(entry).toString('utf8'));
-    return Value.Check(DROPS, leaf);
-  } catch {
-    // No JSON: an entry that somebody exchanged, which is told as such.
-    return false;
-  }
+/** What the folder says of itself is not signed: whoever hands it out could withhold any beginning of the log, up to all of it. */
+function checkWithheld(
+  { minimumIndex, size, checked }: { readonly minimumIndex: number; readonly size: number; readonly checked: number },
+  told: number,
+  faults: FaultList,
+): void {
+  if (minimumIndex > told)
+    faults.add(
+      'entry-missing',
+      `Events below index ${minimumIndex} are not in the folder, and nothing that is signed says why. If whoever keeps the log has told you that they were dropped by policy, verify with --minimum-index ${minimumIndex}.`,
+      told,
+    );
+  else if (size > 0 && checked === 0) faults.add('entry-missing', `Not one of ${size} events is in the folder.`, 0);
 }
-
-const DROPS = Type.Object({
-  kind: Type.Literal('retention'),
-  action: Type.Literal('audit-months-dropped'),
-  attribution: Type.Literal('system'),
-});
 
 /** Entries as the bundles have them. A bundle that is missing or cut shows as missing entries. */
 async function* bundles(reader: TileReader, size: number, minimumIndex: number): AsyncGenerator<readonly StoredEntry[]> {

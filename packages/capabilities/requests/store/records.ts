@@ -67,9 +67,10 @@ export const PLAN_DAYS = 7;
 
 /** The same plan again keeps who made it and when, until it is too old. */
 export async function storePlan(client: pg.ClientBase, tenant: string, plan: StoredPlan): Promise<void> {
-  // The worker's login may not change a plan.
+  // Two statements, since the login of an application may insert and delete plans and not change them.
   await client.query(
-    `delete from safekeep.erasure_plans where tenant_id = $1 and plan_hash = $2 and planned_at < $3::timestamptz - make_interval(days => ${PLAN_DAYS})`,
+    `delete from safekeep.erasure_plans
+      where tenant_id = $1 and plan_hash = $2 and planned_at < $3::timestamptz - make_interval(days => ${PLAN_DAYS})`,
     [tenant, plan.hash, plan.plannedAt],
   );
   await client.query(

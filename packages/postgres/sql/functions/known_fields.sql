@@ -22,7 +22,7 @@ begin
     'fields', coalesce((
       select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
                'id', f.field_id, 'schema', f.table_schema, 'table', f.table_name, 'column', f.column_name, 'encrypted', f.encrypted_column,
-               'valueType', f.value_type, 'lengthLimit', f.length_limit, 'isCard', f.is_card, 'mode', f.mode, 'phase', f.phase,
+               'valueType', f.value_type, 'isCard', f.is_card, 'mode', f.mode, 'phase', f.phase,
                'direction', f.direction, 'keyScope', f.key_scope, 'isMissing', o.relation is null,
                'tableOid', o.relation::bigint, 'columnNumber', o.plain, 'encryptedNumber', o.sealed,
                'typeOid', o.type_oid::bigint, 'typeName', o.type_name, 'typeModifier', o.modifier,

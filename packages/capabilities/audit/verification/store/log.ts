@@ -1,5 +1,8 @@
 import type pg from 'pg';
 import type { Checkpoint } from '@safekeep/tlog';
+import type { MarkOf } from '../../keys/key-file.ts';
+import { MONTHS_DROPPED } from '../../model.ts';
+import { dropMark, type Drop } from '../../rules/marks.ts';
 import type { Lost } from '../lost-checkpoints.ts';
 
 /** A tree of the tenant's log: the newest era, or one before it. */
@@ -95,14 +98,14 @@ export async function readAcknowledged(
   return rows;
 }
 
-/** The highest index below which the log itself says that events of this era were dropped by policy; 0 where it says nothing. */
-export async function readToldMinimum(client: pg.ClientBase, tenant: string, era: number): Promise<number> {
-  const { rows } = await client.query<{ minimum: number }>(
-    `select coalesce(max((details ->> 'minimumIndex')::bigint), 0)::float8 as minimum from safekeep.audit_events
-      where tenant_id = $1 and kind = 'retention' and action = 'audit-months-dropped' and attribution = 'system' and details ->> 'era' = $2::integer::text`,
-    [tenant, era],
+/** What the home itself has said that was dropped by policy. */
+export async function readDrops(client: pg.ClientBase, tenant: string, markOf: MarkOf): Promise<readonly Drop[]> {
+  const { rows } = await client.query<Drop & { mark: string }>(
+    `select details -> 'eras' as eras, details ->> 'through' as through, details ->> 'mark' as mark from safekeep.audit_events
+      where tenant_id = $1 and kind = 'retention' and action = $2 and jsonb_typeof(details -> 'eras') = 'array' and details ? 'through'`,
+    [tenant, MONTHS_DROPPED],
   );
-  return rows[0]?.minimum ?? 0;
+  return rows.filter((drop) => drop.mark === dropMark(markOf, { tenant, ...drop }));
 }
 
 /** Before and after the time in an id, as intervals. An id is made with its event, which is sequenced within seconds, or when somebody does. */

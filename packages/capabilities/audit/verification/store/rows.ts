@@ -7,7 +7,7 @@ import { EVENT_COLUMNS, isOfOneOf } from '../../store/events.ts';
 export type LiveRow = {
   readonly record: string;
   readonly values: Readonly<Record<string, unknown>>;
-  /** Written by a transaction that began after the table was last put under capture. */
+  /** Written by a transaction that began after the table was last put under capture, and of which no dropped event can have told. */
   readonly isNewer: boolean;
 };
 
@@ -15,7 +15,11 @@ export type LiveRow = {
 export type Walk<Row> = { readonly next: (count: number) => Promise<readonly Row[]>; readonly end: () => Promise<void> };
 
 /** Rows of a captured table in the byte order of their keys. */
-export async function walkRows(client: pg.ClientBase, capture: Capture): Promise<Walk<LiveRow>> {
+export async function walkRows(
+  client: pg.ClientBase,
+  capture: Capture,
+  { owner, through }: { readonly owner: string; readonly through: string | undefined },
+): Promise<Walk<LiveRow>> {
   const key = keyText(capture.key, 'r');
   const values = capture.columns.map(
     (column) => `select ${pg.escapeLiteral(column.name)}::text as name, ${jsonOf(column, 'r')} as value`,
@@ -24,12 +28,16 @@ export async function walkRows(client: pg.ClientBase, capture: Capture): Promise
   const own =
     capture.tenantColumn === null
       ? ''
-      : ` where coalesce(r.${pg.escapeIdentifier(capture.tenantColumn)}::text, ${tenant}) = ${tenant}`;
+      : ` where coalesce(r.${pg.escapeIdentifier(capture.tenantColumn)}::text, ${pg.escapeLiteral(owner)}) = ${tenant}`;
+  const after =
+    through === undefined
+      ? ''
+      : ` and pg_catalog.age(r.xmin) < pg_catalog.age(${pg.escapeLiteral(through)}::pg_catalog.xid8::pg_catalog.xid)`;
   return await walk(
     client,
     'safekeep_rows',
     `select ${key} as record, (select coalesce(pg_catalog.jsonb_object_agg(c.name, c.value), '{}') from (${values.join(' union all ') || `select ''::text as name, null::jsonb as value where false`}) as c) as values,
-            pg_catalog.age(r.xmin) < (select pg_catalog.age(k.xmin) from safekeep.audit_captures as k where k.tenant_id = ${tenant} and k.table_name = ${pg.escapeLiteral(capture.table)}) as "isNewer"
+            pg_catalog.age(r.xmin) < (select pg_catalog.age(k.xmin) from safekeep.audit_captures as k where k.tenant_id = ${pg.escapeLiteral(owner)} and k.table_name = ${pg.escapeLiteral(capture.table)})${after} as "isNewer"
        from only_or_all as r${own} order by ${key} collate "C"`.replace(
       'only_or_all',
       () => `${pg.escapeIdentifier(capture.schema)}.${pg.escapeIdentifier(capture.name)}`,
@@ -86,18 +94,30 @@ export async function walkMarked(client: pg.ClientBase, { tenant, table }: Captu
   );
 }
 
-/** Where the table was last emptied by TRUNCATE: what was logged of its rows before is gone from it. */
+/**
+ * Where the table was last emptied by TRUNCATE: what was logged of its rows before is gone from it. In the log of `owner`, who applied the capture; of
+ * another tenant's log the place where its events of then end.
+ */
 export async function lastTruncate(
   client: pg.ClientBase,
   { tenant, table }: Capture,
+  owner: string,
 ): Promise<{ readonly era: number; readonly index: number } | undefined> {
-  const { rows } = await client.query<{ era: number; index: number }>(
-    `select era, leaf_index::float8 as index from safekeep.audit_events
+  const { rows } = await client.query<{ era: number; index: number; orderNo: string }>(
+    `select era, leaf_index::float8 as index, order_no::text as "orderNo" from safekeep.audit_events
       where tenant_id = $1 and table_name = $2 and kind = 'change' and action = 'truncate'
       order by audit_events.era desc, audit_events.leaf_index desc limit 1`,
-    [tenant, table],
+    [owner, table],
   );
-  return rows[0];
+  const [found] = rows;
+  if (found === undefined || tenant === owner) return found;
+  const before = await client.query<{ era: number; index: number }>(
+    `select era, leaf_index::float8 + 1 as index from safekeep.audit_events
+      where tenant_id = $1 and table_name = $2 and kind = 'change' and order_no < $3
+      order by audit_events.era desc, audit_events.leaf_index desc limit 1`,
+    [tenant, table, found.orderNo],
+  );
+  return before.rows[0];
 }
 
 /** Whether there is such a table at all. */

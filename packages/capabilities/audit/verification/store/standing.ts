@@ -1,10 +1,10 @@
 import type pg from 'pg';
 import type { Capture } from '../../model.ts';
 
-/** How each table is captured, as the last apply wrote it down. */
+/** How each table is captured, as the last apply wrote it down. A table with a column for the tenant is every tenant's. */
 export async function readCaptures(client: pg.ClientBase, tenant: string): Promise<readonly Capture[]> {
   const { rows } = await client.query<{ definition: Capture }>(
-    'select definition from safekeep.audit_captures where tenant_id = $1 order by table_name',
+    `select definition from safekeep.audit_captures where tenant_id = $1 or definition ->> 'tenantColumn' is not null order by table_name, tenant_id`,
     [tenant],
   );
   return rows.map(({ definition }) => definition);
@@ -46,22 +46,121 @@ export async function readTriggers(
 
 export type StandingFunction = {
   readonly name: string;
-  readonly sha256: string;
+  readonly body: string;
   readonly isDefiner: boolean;
-  readonly settings: string;
+  readonly settings: readonly string[];
+  /** Of whoever owns the schema. */
+  readonly isOwn: boolean;
+  /** Whether everybody may execute it. */
+  readonly isOpen: boolean;
 };
 
-/** Functions of schema safekeep by name, with the hash of their bodies. */
+/** Functions of schema safekeep with these names. */
 export async function readFunctions(client: pg.ClientBase, names: readonly string[]): Promise<readonly StandingFunction[]> {
   const { rows } = await client.query<StandingFunction>(
-    `select p.proname::text as name, pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(p.prosrc, 'UTF8')), 'hex') as sha256,
-            p.prosecdef as "isDefiner", coalesce(p.proconfig::text, '') as settings
+    `select p.proname::text as name, p.prosrc as body, p.prosecdef as "isDefiner", p.proowner = n.nspowner as "isOwn",
+            coalesce(p.proconfig, '{}') as settings,
+            exists (select from pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) as a where a.grantee = 0) as "isOpen"
        from pg_catalog.pg_proc as p
        join pg_catalog.pg_namespace as n on n.oid = p.pronamespace and n.nspname = 'safekeep'
       where p.proname::text = any ($1::text[])`,
     [names],
   );
   return rows;
+}
+
+/**
+ * What stands in the way of an event between a table and the log: on the log's own tables nothing may fire, be rewritten, be filled in or be
+ * filtered for their owner, they must survive a crash, and nobody else may write to them. Each as a sentence.
+ */
+export async function readTableFaults(client: pg.ClientBase): Promise<readonly string[]> {
+  const { rows } = await client.query<{ fault: string }>(
+    `with own as (
+       select c.*, n.nspowner from pg_catalog.pg_class as c
+         join pg_catalog.pg_namespace as n on n.oid = c.relnamespace and n.nspname = 'safekeep'
+        where c.relkind in ('r', 'p', 'S') and c.relname like 'audit\\_%'
+     )
+     select 'safekeep.' || f.relname || ' ' || f.fault as fault from (
+       select relname, 'has the trigger ' || t.tgname as fault from own join pg_catalog.pg_trigger as t on t.tgrelid = own.oid and not t.tgisinternal
+       union all
+       select relname, 'has the rule ' || r.rulename from own join pg_catalog.pg_rewrite as r on r.ev_class = own.oid
+       union all
+       select relname, 'is unlogged: a crash empties it' from own where relpersistence <> 'p'
+       union all
+       select relname, 'belongs to another than its schema' from own where relowner <> nspowner
+       union all
+       select relname, 'hides rows from its owner' from own where relforcerowsecurity
+       union all
+       select relname, 'has lost its row security' from own where relkind <> 'S' and not relrowsecurity
+       union all
+       select relname, 'fills in its column ' || a.attname from own join pg_catalog.pg_attribute as a on a.attrelid = own.oid
+        where relname like 'audit\\_inbox\\_%' and a.attnum > 0 and a.atthasdef
+       union all
+       select relname, 'may be written to by ' || coalesce(g.rolname, 'everybody')
+         from own cross join lateral pg_catalog.aclexplode(relacl) as a left join pg_catalog.pg_roles as g on g.oid = a.grantee
+        where a.grantee <> relowner and a.privilege_type <> 'SELECT' and relkind <> 'S'
+        group by relname, g.rolname
+       union all
+       select relname, 'does not count on by one' from own join pg_catalog.pg_sequence as s on s.seqrelid = own.oid
+        where s.seqincrement <> 1 or s.seqcycle) as f
+      order by 1`,
+  );
+  return rows.map(({ fault }) => fault);
+}
+
+/**
+ * SHA-256 in hex over all that the log rests on, as the catalogs have it: functions, triggers that call them, the log's tables with their rules, policies,
+ * columns and rights, the captures, and who is a member of Safekeep's roles. Two of different times that are the same say that nothing was changed;
+ * months come and go and are not in it.
+ */
+export async function readDigest(client: pg.ClientBase): Promise<string> {
+  const { rows } = await client.query<{ digest: string }>(
+    `with own as (
+       select c.* from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid = c.relnamespace and n.nspname = 'safekeep'
+        where c.relkind in ('r', 'p', 'S', 'v') and not c.relispartition
+     ), functions as (
+       select p.* from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace and n.nspname = 'safekeep' where p.prokind = 'f'
+     ), told as (
+       select pg_catalog.concat_ws(' ', 'function', pg_catalog.pg_get_functiondef(oid), proowner::pg_catalog.regrole, proacl) as line from functions
+       union all
+       select pg_catalog.concat_ws(' ', 'trigger', pg_catalog.pg_get_triggerdef(t.oid), t.tgenabled) from pg_catalog.pg_trigger as t
+        where not t.tgisinternal and t.tgparentid = 0
+          and (t.tgfoid in (select oid from functions) or t.tgrelid in (select oid from own))
+       union all
+       select pg_catalog.concat_ws(' ', 'table', relname, relkind, relpersistence, relowner::pg_catalog.regrole, relacl, relrowsecurity, relforcerowsecurity) from own
+       union all
+       select pg_catalog.concat_ws(' ', 'column', own.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attacl,
+                pg_catalog.pg_get_expr(d.adbin, d.adrelid))
+         from own join pg_catalog.pg_attribute as a on a.attrelid = own.oid and a.attnum > 0 and not a.attisdropped
+         left join pg_catalog.pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
+       union all
+       select pg_catalog.concat_ws(' ', 'sequence', own.relname, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcycle)
+         from own join pg_catalog.pg_sequence as s on s.seqrelid = own.oid
+       union all
+       select pg_catalog.concat_ws(' ', 'rule', pg_catalog.pg_get_ruledef(r.oid)) from own join pg_catalog.pg_rewrite as r on r.ev_class = own.oid
+       union all
+       select pg_catalog.concat_ws(' ', 'policy', own.relname, p.polname, p.polpermissive, p.polcmd, p.polroles, pg_catalog.pg_get_expr(p.polqual, p.polrelid),
+                pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))
+         from own join pg_catalog.pg_policy as p on p.polrelid = own.oid
+       union all
+       select pg_catalog.concat_ws(' ', 'member', m.roleid::pg_catalog.regrole, m.member::pg_catalog.regrole)
+         from pg_catalog.pg_auth_members as m join pg_catalog.pg_roles as r on r.oid = m.roleid and r.rolname like 'safekeep\\_%'
+       union all
+       select pg_catalog.concat_ws(' ', 'capture', tenant_id, table_name, definition) from safekeep.audit_captures
+     )
+     select pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.string_agg(line, E'\n' order by line collate "C"), 'UTF8')), 'hex') as digest
+       from told`,
+  );
+  return rows[0]?.digest ?? '';
+}
+
+/** Where the functions of pgcrypto are, as it stands in a statement. */
+export async function readCryptoSchema(client: pg.ClientBase): Promise<string> {
+  const { rows } = await client.query<{ name: string }>(
+    `select pg_catalog.quote_ident(n.nspname) as name from pg_catalog.pg_extension as e
+       join pg_catalog.pg_namespace as n on n.oid = e.extnamespace where e.extname = 'pgcrypto'`,
+  );
+  return rows[0]?.name ?? '';
 }
 
 /** Where somebody has set that triggers do not fire: for a login, a database, or both. */

@@ -1,0 +1,2 @@
+alter table safekeep.audit_events
+  drop column emptied;
