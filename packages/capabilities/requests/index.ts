@@ -9,7 +9,8 @@ export function requestsCapability(openPorts: OpenPorts): Capability {
   return { name: 'requests', commands: requestCommands(openPorts), jobs: requestJobs };
 }
 
-export { executeErasure, type Approval, type ExecuteOptions } from './actions/execute-erasure.ts';
+export { type Approval, type ExecuteOptions } from './actions/erasing.ts';
+export { executeErasure } from './actions/execute-erasure.ts';
 export { exportSubject, type ExportGround, type ExportOrder } from './actions/export-subject.ts';
 export { firstPeople } from './actions/first-people.ts';
 export { groundOf, parseSubject, type ErasureGround, type Ground } from './actions/ground.ts';

@@ -170,6 +170,33 @@ test('a table that may not be read is a problem and not passed over', () => {
   assert.deepEqual(codes(problemsOf(file, patients, secret)), ['table-unreadable']);
 });
 
+test('personal columns of a table whose paths lead to authors only must be said to be somebody’s', () => {
+  const posts = table('posts', ['id', 'author_id', 'author_name'], {
+    foreignKeys: [reference('author_id -> patients.id', { onDelete: 'set-null' })],
+  });
+  const columns = {
+    id: { category: 'none', note: 'a number' },
+    author_id: { category: 'user.unique_id' },
+    author_name: { category: 'user.name' },
+  } as const;
+  const withPosts = (name: object): MapFile => ({
+    ...file,
+    tables: {
+      ...file.tables,
+      posts: {
+        of: { patient: 'author_id' },
+        purposes: ['care'],
+        columns: { ...columns, author_name: { ...columns.author_name, ...name } },
+      },
+    },
+  });
+  const [problem, ...more] = problemsOf(withPosts({}), patients, bookings, posts);
+  assert.deepEqual([problem?.code, more], ['authors-only', []]);
+  assert.match(problem?.message ?? '', /about whom author_name are/);
+  assert.deepEqual(problemsOf(withPosts({ of: 'author_id' }), patients, bookings, posts), []);
+  assert.deepEqual(problemsOf(withPosts({ erase: 'null' }), patients, bookings, posts), []);
+});
+
 test('a table about people must say whose it is, whether by its columns or by what it refers to', () => {
   const notes = table('notes', ['id', 'booking_id'], { foreignKeys: [reference('booking_id -> bookings.id')] });
   const silent = { columns: { id: { category: 'none', note: 'a number' }, booking_id: { category: 'none', note: 'a number' } } };

@@ -38,6 +38,11 @@ export const problemCatalogue = {
       'The table is about people, and the map does not say about whom: an export would leave it out, an erasure leave it standing.',
     mend: 'Say it under of; where no subject stands for these people, write `of: none` and a note.',
   },
+  'authors-only': {
+    means:
+      'The table holds personal data, and its only paths lead to those who wrote the rows: no export would show the data, and no erasure mask it.',
+    mend: 'Add the path to the person whom the rows are about; or say `of` at the columns that are about the author, or what erasure does with them.',
+  },
   'ambiguous-path': {
     means: 'Several ways of equal length lead from the table to the person, and only you know which of them are meant.',
     mend: 'Write those that are meant under of: one, or a list where the row is about several people.',

@@ -1363,6 +1363,19 @@ export const catalogue = {
     text: 'The person is held ({holds}). Nothing was erased.',
     remedy: 'When the matter is over, end it with `safekeep hold release`, then make a new plan.',
   },
+  'erasure-stopped': {
+    status: 409,
+    exit: 1,
+    text: 'The erasure stopped: {reason}. It is not finished: {rows} rows are erased and stay so, the rest is as it was, and the person can still be found.',
+    remedy:
+      'Do what stands there, then run `safekeep subject erasures --run`: it goes on from there. Where the map had to be changed, make a new plan and approve it: the same erasure goes on.',
+  },
+  'erasure-unsettled': {
+    status: 503,
+    exit: 1,
+    text: 'The person is erased. Rows can be added to {tables} that nothing keeps out, and transactions that write there have not ended yet: until then it cannot be counted again, and no certificate is given.',
+    remedy: 'Find the open transactions in pg_stat_activity, and run `safekeep subject erasures --run` when they have ended.',
+  },
   'erasure-refused': {
     status: 409,
     exit: 1,

@@ -19,12 +19,25 @@ export type ProposedPath = { readonly subject: string; readonly path: string; re
 const PATHS_AT_MOST = 8;
 
 /**
- * Whose the rows of a table are. References of the table itself come first; where it has none, the shortest way over others, and
- * of several equally short ones the one that leads over what is owned rather than over who made it.
+ * Whose the rows of a table are. References of the table itself come first; where it has none, or they lead to authors only, the
+ * shortest way over others, and of several equally short ones the one that leads over what is owned rather than over who made it.
  */
 export function pathsOf(table: string, map: DataMap, schema: SchemaIndex, known: SchemaKnowledge): readonly ProposedPath[] {
-  const direct = directPaths(table, map, schema, known);
-  if (direct.length > 0) return meant(direct, known.roles.get(table)?.role === 'about').slice(0, PATHS_AT_MOST);
+  const isAbout = known.roles.get(table)?.role === 'about';
+  const direct = meant(directPaths(table, map, schema, known), isAbout);
+  const areAuthors = direct.every(({ meaning }) => meaning === 'created_by');
+  if (direct.length > 0 && !(areAuthors && isAbout)) return direct.slice(0, PATHS_AT_MOST);
+  const over = pathsOver(table, map, schema, known);
+  if (direct.length === 0) return over.slice(0, PATHS_AT_MOST);
+  const owners = over.filter(({ meaning, subject }) => meaning === null && direct.every((path) => path.subject !== subject));
+  // Against a reference many may refer to the row, which so is nobody's alone.
+  const isOwned = (path: ProposedPath): boolean => owners.length === 1 && !path.path.includes('<-');
+  const owned = owners.map((path): ProposedPath => (isOwned(path) ? { ...path, meaning: 'owns' } : path));
+  return [...owned, ...direct].slice(0, PATHS_AT_MOST);
+}
+
+/** The ways over other tables, to each kind of person the best. */
+function pathsOver(table: string, map: DataMap, schema: SchemaIndex, known: SchemaKnowledge): readonly ProposedPath[] {
   const candidates = candidatePaths(map, schema, table);
   const bySubject = Map.groupBy(candidates, ({ subject }) => subject);
   const best = [...bySubject.values()].flatMap(
@@ -39,8 +52,7 @@ export function pathsOf(table: string, map: DataMap, schema: SchemaIndex, known:
       subject,
       path: formatPath(pathOfHops(hops)),
       meaning: byAuthor(hops, known) ? 'created_by' : null,
-    }))
-    .slice(0, PATHS_AT_MOST);
+    }));
 }
 
 type Direct = ProposedPath & { readonly link: TableLink };

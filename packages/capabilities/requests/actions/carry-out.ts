@@ -10,6 +10,7 @@ import { HASH_TEXT, MerkleTree } from '../rules/merkle.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
 import { countRows, countUnlike, deleteRows, updateRows, type Rows, type Written } from '../store/act.ts';
 import { rowsOf } from '../store/rows.ts';
+import { writesSoFar } from '../store/guards.ts';
 import { setConstraintsNow } from '../store/session.ts';
 import { arrays } from '../store/traverse.ts';
 import { isOneOf } from '../store/sql.ts';
@@ -49,7 +50,9 @@ function refuserOf(cause: unknown): string | null {
 
 /** The table at which an erasure broke off, where it was the database or a trigger that refused. */
 export function refuserName(error: unknown): string | undefined {
-  return error instanceof Refused || error instanceof Changed || error instanceof NotKept ? error.table : undefined;
+  return error instanceof Refused || error instanceof Changed || error instanceof NotKept || error instanceof WroteElsewhere
+    ? error.table
+    : undefined;
 }
 
 /** Keys that follow from the ledger's, which never is in the database. */
@@ -83,13 +86,18 @@ export async function carryOut(
     decision,
     keys,
     onTable,
+    without = new Set(),
   }: {
     readonly found: Survey;
     readonly decision: Decision;
     readonly keys: { readonly leaf: KeyObject; readonly hash: KeyObject };
     readonly onTable?: (table: string) => void;
+    /** Tables that are worked off in other transactions. */
+    readonly without?: ReadonlySet<string>;
   },
 ): Promise<CarriedOut> {
+  // Only a trigger or a rule can write elsewhere.
+  const before = found.tables.some(({ table }) => canBeUndone(ground, table)) ? await writesSoFar(client) : undefined;
   const counts = new Map<string, TableCounts>();
   for (const { table, rows } of found.tables)
     counts.set(table, { before: rows.length, deleted: 0, masked: 0, detached: 0, kept: 0 });
@@ -100,6 +108,8 @@ export async function carryOut(
     setImmediate().then(() => addLeaves(found, decision, { tree, key: keys.leaf })),
   ]);
   await deleteAll(client, ground, decision, { counts, onTable });
+  const isCut = new Set(found.tables.filter((table) => table.isCut).map(({ table }) => table));
+  const looked = [...found.reach.graph.edgesOf.keys()].filter((table) => !isCut.has(table) && !without.has(table));
   const processed = Map.groupBy(
     written.map(({ rows }) => rows),
     ({ table }) => table,
@@ -111,13 +121,8 @@ export async function carryOut(
       .map((each) => async () => {
         if ((await countUnlike(client, each)) > 0) throw new NotKept(each.rows.table);
       }),
-    ...found.tables
-      .filter(({ isCut }) => !isCut)
-      .map(
-        ({ table }) =>
-          () =>
-            lookForNew(client, found, table, { processed, counts }),
-      ),
+    ...looked.map((table) => () => lookForNew(client, found, table, { processed, counts })),
+    ...(before === undefined ? [] : [() => refuseWritesElsewhere(client, ground, before)]),
   ]);
   return { counts, tree: { count: tree.size, root: tree.root().toString('base64') } };
 }
@@ -159,6 +164,19 @@ export class Changed extends Error {
 
   constructor(table: string) {
     super('Rows changed under an erasure');
+    this.table = table;
+  }
+}
+
+/** Rows of the person came while the transaction ran, or because it did. */
+export class Appeared extends Changed {}
+
+/** Something was written to a table that the map does not know. */
+export class WroteElsewhere extends Error {
+  readonly table: string;
+
+  constructor(table: string) {
+    super('An erasure wrote to a table outside of the map');
     this.table = table;
   }
 }
@@ -245,13 +263,20 @@ async function lookForNew(client: pg.ClientBase, found: Survey, table: string, {
   const { text, parameters } = statement;
   if (isCountable) {
     const counted = await arrays(client, text, parameters);
-    if (Number(counted[0]?.[0] ?? 0) > before - deleted) throw new Changed(table);
+    if (Number(counted[0]?.[0] ?? 0) > before - deleted) throw new Appeared(table);
     return;
   }
   const known = (processed.get(table) ?? []).filter(({ keys }) => keys.length > 0);
   const others = known.map((rows) => ` and not coalesce(${isOneOf(rows.identity, 't', rows.keys, parameters)}, false)`).join('');
   const rows = await arrays(client, `${text}${others} limit 1`, parameters);
-  if (rows.length > 0) throw new Changed(table);
+  if (rows.length > 0) throw new Appeared(table);
+}
+
+/** A copy of what is erased would stay in a table that nobody looks at. */
+async function refuseWritesElsewhere(client: pg.ClientBase, { map }: Ground, before: ReadonlyMap<string, number>): Promise<void> {
+  for (const [table, writes] of await writesSoFar(client)) {
+    if (writes > (before.get(table) ?? 0) && !map.tables.has(table)) throw new WroteElsewhere(table);
+  }
 }
 
 async function refusing<Result>(table: string, run: () => Promise<Result>): Promise<Result> {

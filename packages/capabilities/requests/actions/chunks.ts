@@ -1,25 +1,39 @@
 import type pg from 'pg';
-import { newId, SafekeepError } from '@safekeep/core';
+import { newId, SafekeepError, type SchemaIndex } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { runRecorded } from '../../ledger/index.ts';
 import type { ErasureId, ErasurePlan, RowKey } from '../model.ts';
 import { inOrderOfReference } from '../rules/graph.ts';
 import { keptLines, planLine } from '../rules/plan.ts';
-import { insertErasure, updateErasure, type ErasureRecord, type StoredPlan } from '../store/records.ts';
+import { insertErasure, readErasures, updateErasure, type ErasureRecord, type StoredPlan } from '../store/records.ts';
 import { loadRows, rowsOf } from '../store/rows.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { followPaths, identityOf, tableOf } from '../store/traverse.ts';
 import { carryOut, erasureKeysOf, type TableCounts } from './carry-out.ts';
 import { decide, personMark, type Decision } from './decide.ts';
-import { effectsAt, refuseUnfit, type Approval, type ExecuteOptions } from './execute-erasure.ts';
+import {
+  AlreadyErased,
+  effectsAt,
+  problemsOf,
+  refuseHeld,
+  refuseUnfit,
+  retried,
+  stopped,
+  WholePersonHeld,
+  type Approval,
+  type ExecuteOptions,
+} from './erasing.ts';
 import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
-import { makePlan, type ErasureOrder } from './plan-erasure.ts';
+import { lateRows } from './late-rows.ts';
+import { makePlan, type Beside, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 import { policies, type Survey, type SurveyedTable } from './survey.ts';
 
 /** Where a chunked erasure stands; committed with each chunk. */
 export type ChunkProgress = {
   readonly erasure: ErasureId;
+  /** SHA-256 of the map that was approved. */
+  readonly map: string;
   /** Tables that are to be worked off in chunks, those that refer before those referred to. */
   readonly large: readonly string[];
   /** Of the first table that is not finished: the last row that was dealt with. */
@@ -27,29 +41,61 @@ export type ChunkProgress = {
   readonly finished: readonly string[];
   readonly tables: readonly (TableCounts & { readonly table: string })[];
   readonly kept: ErasurePlan['kept'];
+  /** Holds that kept rows of these tables, and of each table one row that is kept: what opens those must stay. */
+  readonly holds: readonly string[];
+  readonly keptRows: Readonly<Record<string, RowKey>>;
   readonly rows: number;
   readonly roots: readonly string[];
 };
 
-type Chunking = {
+export type Chunking = {
   readonly stored: StoredPlan;
   readonly approval: Approval;
-  readonly resumed: ErasureRecord | undefined;
+  /** An erasure of this person of which chunks are done. */
+  readonly begun: ErasureRecord | undefined;
   readonly options: ExecuteOptions;
 };
+
+/** So many rows of a table came after its chunks that they take chunks of their own. */
+export class TooManyLate extends Error {
+  readonly table: string;
+
+  constructor(table: string) {
+    super('Rows came while others were erased');
+    this.table = table;
+  }
+}
+
+/** Where the erasure begins, or goes on: under the approval it has, or under a new one. */
+export async function beginOrGoOn(ground: ErasureGround, order: ErasureOrder, chunking: Chunking): Promise<ChunkProgress> {
+  const { begun, stored } = chunking;
+  if (begun?.planHash !== stored.hash) return await retried(() => beginChunks(ground, order, chunking));
+  const progress = progressOf(begun);
+  // What was approved was approved of this map.
+  if (progress.map !== ground.mapSha256) throw stopped(progress.rows, 'the map is not the one that was approved');
+  if (begun.state !== 'running') await saveProgress(ground, progress);
+  return progress;
+}
 
 /**
  * Works off the tables in which the person has too many rows for one transaction, each chunk with an intent and an end in the
  * ledger. The rest, the person's own row with it, is left to the last transaction: a crash in between leaves a person who can
  * still be found and an erasure that goes on with the same call.
  */
-export async function runChunks(ground: ErasureGround, order: ErasureOrder, chunking: Chunking): Promise<ChunkProgress> {
-  const { resumed, stored, options } = chunking;
-  let progress = resumed === undefined ? await beginChunks(ground, order, chunking) : progressOf(resumed);
+export async function runChunks(
+  ground: ErasureGround,
+  order: ErasureOrder,
+  { stored, options, progress: begun }: Chunking & { readonly progress: ChunkProgress },
+): Promise<ChunkProgress> {
+  let progress = begun;
   const total = Object.values(stored.counts).reduce((sum, rows) => sum + rows, 0);
   while (progress.finished.length < progress.large.length) {
     options.signal?.throwIfAborted();
-    progress = await runChunk(ground, order, progress);
+    const before = progress;
+    progress = await retried(() => runChunk(ground, order, before), before.rows).catch(async (error: unknown) => {
+      if (!(error instanceof AlreadyErased)) throw error;
+      return await progressNow(ground, before.erasure);
+    });
     options.onProgress?.(progress.rows, total);
   }
   return progress;
@@ -60,22 +106,55 @@ function progressOf({ progress }: ErasureRecord): ChunkProgress {
   return progress as ChunkProgress;
 }
 
+async function saveProgress({ database, tenant }: ErasureGround, progress: ChunkProgress): Promise<ChunkProgress> {
+  await inTransaction(database, { tenant }, (client) =>
+    updateErasure(client, tenant, progress.erasure, { state: 'running', progress }),
+  );
+  return progress;
+}
+
+/** Another process has worked off the chunks: the last transaction finds out what is left to do. */
+async function progressNow(ground: ErasureGround, erasure: ErasureId): Promise<ChunkProgress> {
+  return await inTransaction(ground.database, { tenant: ground.tenant }, (client) => currentProgress(client, ground, erasure));
+}
+
+/** Goes through a table once more. */
+export async function reopen(ground: ErasureGround, progress: ChunkProgress, table: string): Promise<ChunkProgress> {
+  return await saveProgress(ground, { ...progress, after: null, finished: progress.finished.filter((each) => each !== table) });
+}
+
 async function beginChunks(ground: ErasureGround, order: ErasureOrder, { stored, approval }: Chunking): Promise<ChunkProgress> {
-  const { tenant, database, schema, clock, ledger } = ground;
+  const { tenant, database, schema, clock, ledger, mapSha256 } = ground;
+  const mark = personMark(ledger, tenant, order.person);
   return await inTransaction(database, { tenant }, async (client) => {
     await setLockTimeout(client);
     const made = await makePlan(client, ground, order, { lock: true, limit: rowsAtOnce(ground) });
+    // Behind the lock of the person: whoever had it before may have begun this very erasure.
+    const known = await readErasures(client, tenant, { mark });
+    if (known.some(({ planHash, state }) => planHash === stored.hash && state === 'committed')) throw new AlreadyErased();
+    const begun = known.find(
+      ({ state, progress }) => progress !== null && (state === 'running' || state === 'held' || state === 'due'),
+    );
+    const before = begun === undefined ? undefined : progressOf(begun);
+    if (before !== undefined && begun?.planHash === stored.hash && begun.state === 'running') return before;
     refuseUnfit(made, stored.hash);
     const progress: ChunkProgress = {
-      erasure: newId<'erasure'>(),
-      large: inOrderOfReference(made.large, schema).flat(),
+      erasure: before?.erasure ?? newId<'erasure'>(),
+      map: mapSha256,
+      large: chunkedTables(made, order, schema),
       after: null,
       finished: [],
-      tables: [],
-      kept: [],
-      rows: 0,
-      roots: [],
+      tables: before?.tables ?? [],
+      kept: before?.kept ?? [],
+      holds: before?.holds ?? [],
+      keptRows: before?.keptRows ?? {},
+      rows: before?.rows ?? 0,
+      roots: before?.roots ?? [],
     };
+    if (before !== undefined) {
+      await updateErasure(client, tenant, progress.erasure, { state: 'running', planHash: stored.hash, progress });
+      return progress;
+    }
     await insertErasure(client, tenant, {
       id: progress.erasure,
       planHash: stored.hash,
@@ -83,7 +162,7 @@ async function beginChunks(ground: ErasureGround, order: ErasureOrder, { stored,
       mode: order.mode,
       type: order.person.type,
       key: formatKey(order.person.key),
-      mark: personMark(ledger, tenant, order.person),
+      mark,
       holds: [],
       progress,
       certificate: null,
@@ -96,33 +175,53 @@ async function beginChunks(ground: ErasureGround, order: ErasureOrder, { stored,
   });
 }
 
+/**
+ * The tables with too many rows. Where rows are deleted also those that refer to them, whatever their number: while they are there
+ * nothing goes that they refer to. The person's own row is the last in any case.
+ */
+function chunkedTables({ large, found }: MadePlan, { mode, subject }: ErasureOrder, schema: SchemaIndex): readonly string[] {
+  const chunked = new Set(large);
+  const deletes = found.tables.filter(({ policy }) => mode === 'delete' || policy.whole.deletes).map(({ table }) => table);
+  for (let before = -1; before < chunked.size;) {
+    before = chunked.size;
+    for (const { table } of found.tables) {
+      const refersToGone = (schema.outgoing.get(table) ?? []).some(({ to }) => chunked.has(to) && deletes.includes(to));
+      if (table !== subject.table && refersToGone) chunked.add(table);
+    }
+  }
+  return inOrderOfReference([...chunked], schema).flat();
+}
+
 async function runChunk(ground: ErasureGround, order: ErasureOrder, progress: ChunkProgress): Promise<ChunkProgress> {
   const { tenant } = ground;
-  const table = progress.large.find((each) => !progress.finished.includes(each));
-  if (table === undefined) return progress;
   const { result } = await runRecorded(ground, {
     plan: async (client) => {
       await together(client, [() => prepareSession(client, tenant), () => setLockTimeout(client)]);
       return {
         operation: 'erasure-chunk',
         marks: [],
-        counts: { [table]: rowsAtOnce(ground) },
+        counts: { [tableAt(progress) ?? '']: rowsAtOnce(ground) },
         ids: { erasure: progress.erasure, chunk: String(progress.roots.length + 1) },
       };
     },
-    prepare: (client) => nextChunk(client, ground, order, { table, progress }),
+    prepare: (client) => nextChunk(client, ground, order, progress.erasure),
     destroy: async (client, chunk) => {
-      const next = await eraseChunk(client, ground, order, { chunk, progress });
+      const next = await eraseChunk(client, ground, order, chunk);
       await updateErasure(client, tenant, progress.erasure, { state: 'running', progress: next });
-      return { result: next, counts: { [table]: next.rows - progress.rows } };
+      return { result: next, counts: { [chunk.table]: next.rows - chunk.progress.rows } };
     },
   });
   return result;
 }
 
+function tableAt({ large, finished }: ChunkProgress): string | undefined {
+  return large.find((each) => !finished.includes(each));
+}
+
 /** The next rows of a table, locked, and what becomes of them. */
 type Chunk = {
   readonly table: string;
+  readonly progress: ChunkProgress;
   readonly surveyed: SurveyedTable;
   readonly found: Survey;
   readonly decision: Decision;
@@ -133,7 +232,7 @@ async function nextChunk(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, subject, mode }: ErasureOrder,
-  { table, progress }: { readonly table: string; readonly progress: ChunkProgress },
+  erasure: ErasureId,
 ): Promise<Chunk> {
   const { map, schema, clock } = ground;
   const reach = await followPaths(
@@ -142,6 +241,9 @@ async function nextChunk(
     { lock: true },
   );
   if (reach === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
+  const progress = await currentProgress(client, ground, erasure);
+  const table = tableAt(progress);
+  if (table === undefined) throw new AlreadyErased();
   const rows = await loadRows(client, { map, reach, person, now: clock.now() }, rowsOf(reach, table, person.key), {
     limit: rowsAtOnce(ground),
     lock: true,
@@ -154,24 +256,34 @@ async function nextChunk(
     identity: identityOf(tableOf(schema, table)),
     policy: policies(ground, table),
     rows,
-    isCut: !isLast || progress.after !== null,
+    isCut: true,
   };
   const found = { person, subject, reach, tables: rows.length === 0 ? [] : [surveyed] };
   const decision = await decide(client, ground, found, { mode, ledger: ground.ledger });
-  if (decision.blocked.length > 0) {
-    const problems = decision.blocked.map(({ what, remedy }) => `${table}: ${what}. ${remedy}`).join('\n');
-    throw new SafekeepError('erasure-blocked', { problems });
-  }
-  return { table, surveyed, found, decision, isLast };
+  if (decision.holds.some(({ people }) => people.length > 0)) throw new WholePersonHeld(decision.holds.map(({ id }) => id));
+  refuseBlocked(decision.blocked, progress);
+  return { table, progress, surveyed, found, decision, isLast };
+}
+
+/** Behind the lock of the person: another process may be working off the same erasure. */
+async function currentProgress(client: pg.ClientBase, { tenant }: ErasureGround, erasure: ErasureId): Promise<ChunkProgress> {
+  const [record] = await readErasures(client, tenant, { id: erasure });
+  if (record?.state !== 'running') throw new AlreadyErased();
+  return progressOf(record);
+}
+
+function refuseBlocked(blocked: Decision['blocked'], { rows }: ChunkProgress): void {
+  if (blocked.length === 0) return;
+  const problems = problemsOf(blocked);
+  throw rows === 0 ? new SafekeepError('erasure-blocked', { problems }) : stopped(rows, problems);
 }
 
 async function eraseChunk(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, mode }: ErasureOrder,
-  { chunk: { table, surveyed, found, decision, isLast }, progress }: { readonly chunk: Chunk; readonly progress: ChunkProgress },
+  { table, progress, surveyed: { rows }, found, decision, isLast }: Chunk,
 ): Promise<ChunkProgress> {
-  const { rows } = surveyed;
   await effectsAt(client, ground, 'before-rows', {
     tenant: ground.tenant,
     person,
@@ -185,20 +297,63 @@ async function eraseChunk(
     found,
     decision,
     keys: erasureKeysOf(ground.ledger, ground.tenant, progress.erasure),
+    without: new Set(found.reach.graph.edgesOf.keys()),
   });
   const counts = done.counts.get(table);
-  const kept = keptLines(
-    decision.groups.map(({ rows: { keys }, treatment, writes, until }) =>
-      planLine({ table, rows: keys.length, treatment, writes, until }),
-    ),
+  const lines = decision.groups.map(({ rows: { keys }, treatment, writes, until }) =>
+    planLine({ table, rows: keys.length, treatment, writes, until }),
   );
+  const keptRow = decision.groups.find(({ treatment }) => treatment.action === 'keep')?.rows.keys[0];
+  const holds = decision.holds.filter(({ heldRows }) => heldRows.length > 0).map(({ id }) => id);
   return {
     ...progress,
     after: isLast ? null : (rows.at(-1)?.key ?? null),
     finished: isLast ? [...progress.finished, table] : progress.finished,
     tables: counts === undefined ? progress.tables : [...progress.tables, { table, ...counts }],
-    kept: [...progress.kept, ...kept],
+    kept: [...progress.kept, ...keptLines(lines)],
+    holds: [...new Set([...progress.holds, ...holds])],
+    keptRows: keptRow === undefined ? progress.keptRows : { ...progress.keptRows, [table]: keptRow },
     rows: progress.rows + rows.length,
     roots: rows.length === 0 ? progress.roots : [...progress.roots, done.tree.root],
   };
+}
+
+/**
+ * What is left for the last transaction: tables that needed no chunks, and rows of the others that came, or were written again, since
+ * their chunk. From here on none can come: the person is locked.
+ */
+export async function prepareRest(
+  client: pg.ClientBase,
+  ground: ErasureGround,
+  order: ErasureOrder,
+  { erasure, large, holds, keptRows }: ChunkProgress,
+): Promise<MadePlan> {
+  const beside: Beside = { holds, kept: new Map(Object.entries(keptRows).map(([table, key]) => [table, [key]])) };
+  const made = await makePlan(client, ground, order, {
+    lock: true,
+    limit: rowsAtOnce(ground),
+    erasure,
+    without: new Set(large),
+    beside,
+  });
+  const progress = await currentProgress(client, ground, erasure);
+  refuseHeld(made.plan);
+  refuseBlocked(made.plan.blocked, progress);
+  if (made.large[0] !== undefined)
+    throw stopped(
+      progress.rows,
+      `the person has more rows in ${made.large[0]} by now than one transaction takes: make a new plan and approve it`,
+    );
+  const late: SurveyedTable[] = [];
+  for (const table of large) {
+    const rows = await lateRows(client, ground, made.found, { mode: order.mode, table, lock: true, atMost: rowsAtOnce(ground) });
+    if (rows.length >= rowsAtOnce(ground)) throw new TooManyLate(table);
+    const identity = identityOf(tableOf(ground.schema, table));
+    if (rows.length > 0) late.push({ table, identity, policy: policies(ground, table), rows, isCut: true });
+  }
+  if (late.length === 0) return made;
+  const found = { ...made.found, tables: [...made.found.tables, ...late] };
+  const more = await decide(client, ground, { ...found, tables: late }, { mode: order.mode, ledger: ground.ledger });
+  refuseBlocked(more.blocked, progress);
+  return { ...made, found, decision: { ...made.decision, groups: [...made.decision.groups, ...more.groups] } };
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { codeOf, newId, parseId, SafekeepError } from '@safekeep/core';
+import { newId, parseId, SafekeepError } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
@@ -17,32 +17,30 @@ import {
 } from '../store/records.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { carryOut, erasureKeysOf, type CarriedOut } from './carry-out.ts';
-import { runChunks, type ChunkProgress } from './chunks.ts';
+import { beginOrGoOn, prepareRest, reopen, runChunks, TooManyLate, type ChunkProgress, type Chunking } from './chunks.ts';
 import { personMark } from './decide.ts';
-import { finishErasure } from './finish-erasure.ts';
+import {
+  AlreadyErased,
+  effectsAt,
+  refuseUnfit,
+  retried,
+  stopped,
+  WholePersonHeld,
+  type Approval,
+  type ExecuteOptions,
+} from './erasing.ts';
+import { answerOf, finishErasure } from './finish-erasure.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { identityMarks, sequenceIds } from './marks.ts';
-import { makePlan, refusalOf, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
-
-export type Approval = { readonly hash: string; readonly by: string };
-
-export type ExecuteOptions = {
-  readonly vacuum?: boolean;
-  readonly onProgress?: (done: number, total: number) => void;
-  /** The rows are erased and the ledger says so; statistics, places outside and the certificate follow. */
-  readonly onCommitted?: () => void;
-  readonly signal?: AbortSignal;
-};
-
-/** A deadlock or a lock that did not come: the transaction is lost, and the next try has a good chance. */
-const TRIES = 3;
+import { makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 
 /**
  * Carries out a plan that was approved, if it still is the plan: in one transaction, with the ledger before and after, or in
- * chunks where a table holds too many rows of the person. A call that was interrupted is taken up where it stood.
+ * chunks where a table holds too many rows of the person. A call that was interrupted is taken up where it stood; one that has been
+ * carried out before is answered with what was done.
  *
  * @throws `erasure-plan-unknown`, `erasure-plan-changed`, `erasure-blocked`, `erasure-held`, `second-person-needed`,
- *   `erasure-refused` with what the database said; nothing is erased then.
+ *   `erasure-refused` with what the database said: nothing is erased then. `erasure-stopped` between chunks.
  */
 export async function executeErasure(
   ground: ErasureGround,
@@ -51,33 +49,68 @@ export async function executeErasure(
   options: ExecuteOptions = {},
 ): Promise<ErasureDone> {
   const { tenant, database } = ground;
-  const [taken, plan] = await inTransaction(database, { tenant }, (client) =>
-    together(client, [
-      () => readErasures(client, tenant, { planHash: approval.hash }),
-      () => findPlan(client, tenant, approval.hash),
-    ]),
-  );
   const mark = personMark(ground.ledger, tenant, order.person);
-  const resumed = taken.find((each) => each.mark === mark && ['running', 'committed', 'outside'].includes(each.state));
-  // Somebody has begun this before: a crash may have left its intent open.
-  if (resumed !== undefined) await recoverIntents(ground);
-  if (resumed !== undefined && resumed.state !== 'running') return await finishErasure(ground, resumed, options);
-  const stored = approvedPlan(ground, order, { approval, plan, resumed });
+  const [known, plan] = await inTransaction(database, { tenant }, (client) =>
+    together(client, [() => readErasures(client, tenant, { mark }), () => findPlan(client, tenant, approval.hash)]),
+  );
+  const same = known.filter(({ planHash }) => planHash === approval.hash);
+  const committed = same.find(({ state }) => state === 'committed' || state === 'outside');
+  const begun = known.find(isBegun);
+  // A crash may have left its intent open.
+  if (committed !== undefined || begun !== undefined) await recoverIntents(ground);
+  if (committed !== undefined) return await finishErasure(ground, committed, options);
+  const done = same.find(({ state }) => state === 'done');
+  if (plan === undefined && done !== undefined) return answerOf(ground, done);
+  const stored = approvedPlan(ground, order, { approval, plan, begun });
   for (const { before } of ground.ports.participants) await before?.({ tenant, person: order.person });
   const full: ErasureOrder = { ...order, mode: stored.mode };
-  const isLarge = resumed !== undefined || Object.values(stored.counts).some((rows) => rows > rowsAtOnce(ground));
   try {
-    const progress = isLarge ? await retried(() => runChunks(ground, full, { stored, approval, resumed, options })) : undefined;
-    const record = await retried(() => runWhole(ground, full, { stored, approval, progress }));
+    const record = await carryOutApproved(ground, full, { stored, approval, begun, options });
     options.onCommitted?.();
     return await finishErasure(ground, record, options);
   } catch (error) {
+    if (error instanceof AlreadyErased) return await answerAgain(ground, mark, approval);
     if (error instanceof WholePersonHeld) await rememberHeld(ground, full, { stored, approval, holds: error.holds });
     throw error instanceof WholePersonHeld ? error.refusal : error;
   }
 }
 
-/** The release of one of these holds brings the erasure back: once, however often it was tried. */
+/** Chunks of it are erased for good. */
+function isBegun({ state, progress }: ErasureRecord): boolean {
+  return state === 'running' || ((state === 'held' || state === 'due') && progress !== null);
+}
+
+/** More rows than one transaction takes can come while the last chunks are erased, and again; then somebody has to stop them. */
+const ROUNDS_AT_MOST = 3;
+
+async function carryOutApproved(ground: ErasureGround, order: ErasureOrder, chunking: Chunking): Promise<ErasureRecord> {
+  const { stored, approval, begun } = chunking;
+  const isLarge = begun !== undefined || Object.values(stored.counts).some((rows) => rows > rowsAtOnce(ground));
+  if (!isLarge) return await retried(() => runWhole(ground, order, { stored, approval, progress: undefined }));
+  let progress = await beginOrGoOn(ground, order, chunking);
+  for (let round = 1; ; round += 1) {
+    progress = await runChunks(ground, order, { ...chunking, progress });
+    const { rows } = progress;
+    try {
+      return await retried(() => runWhole(ground, order, { stored, approval, progress }), rows);
+    } catch (error) {
+      if (!(error instanceof TooManyLate)) throw error;
+      if (round === ROUNDS_AT_MOST)
+        throw stopped(rows, `rows of the person are added to ${error.table} faster than they are erased`);
+      progress = await reopen(ground, progress, error.table);
+    }
+  }
+}
+
+async function answerAgain(ground: ErasureGround, mark: string, { hash }: Approval): Promise<ErasureDone> {
+  const { database, tenant } = ground;
+  const known = await inTransaction(database, { tenant }, (client) => readErasures(client, tenant, { mark }));
+  const record = known.find(({ planHash, certificate }) => planHash === hash && certificate !== null);
+  if (record === undefined) throw new SafekeepError('erasure-plan-unknown', { hash });
+  return answerOf(ground, record);
+}
+
+/** The release of one of these holds brings the erasure back, once, however often it was tried; one that was begun goes on. */
 async function rememberHeld(
   { database, tenant, ledger, clock }: ErasureGround,
   { person, mode }: ErasureOrder,
@@ -86,9 +119,9 @@ async function rememberHeld(
   const mark = personMark(ledger, tenant, person);
   await inTransaction(database, { tenant }, async (client) => {
     const open = await readErasures(client, tenant, { open: true, mark });
-    const held = open.find((each) => each.state === 'held' && each.mode === mode);
-    if (held !== undefined) {
-      await updateErasure(client, tenant, held.id, { state: 'held', holds: [...new Set([...held.holds, ...holds])] });
+    const known = open.find(isBegun) ?? open.find((each) => each.state === 'held' && each.mode === mode);
+    if (known !== undefined) {
+      await updateErasure(client, tenant, known.id, { state: 'held', holds: [...new Set([...known.holds, ...holds])] });
       return;
     }
     await insertErasure(client, tenant, {
@@ -110,55 +143,29 @@ async function rememberHeld(
   });
 }
 
-/** Nothing was done, and is to be done when the holds have ended. */
-class WholePersonHeld extends Error {
-  readonly holds: readonly string[];
-  readonly refusal: SafekeepError;
-
-  constructor(holds: readonly string[]) {
-    super('The whole person is held');
-    this.holds = holds;
-    this.refusal = new SafekeepError('erasure-held', { holds: holds.join(', ') });
-  }
-}
-
-type Found = { readonly approval: Approval; readonly plan: StoredPlan | undefined; readonly resumed: ErasureRecord | undefined };
+type Found = { readonly approval: Approval; readonly plan: StoredPlan | undefined; readonly begun: ErasureRecord | undefined };
 
 function approvedPlan(
   ground: ErasureGround,
   { person }: Omit<ErasureOrder, 'mode'>,
-  { approval: { hash, by }, plan, resumed }: Found,
+  { approval: { hash, by }, plan, begun }: Found,
 ): StoredPlan {
   const isTheirs = plan?.type === person.type && plan.key === formatKey(person.key);
-  if (plan === undefined || !isTheirs) throw new SafekeepError('erasure-plan-unknown', { hash });
-  if (ground.approval === 'second-person' && plan.plannedBy === by && resumed === undefined)
+  const isSame = begun?.planHash === hash;
+  if (plan === undefined || !isTheirs) {
+    if (begun === undefined || !isSame) throw new SafekeepError('erasure-plan-unknown', { hash });
+    return planOf(begun);
+  }
+  if (ground.approval === 'second-person' && plan.plannedBy === by && !isSame)
     throw new SafekeepError('second-person-needed', { by });
-  if (resumed === undefined && ground.clock.now().getTime() - plan.plannedAt.getTime() > PLAN_DAYS * 86_400_000)
+  if (!isSame && ground.clock.now().getTime() - plan.plannedAt.getTime() > PLAN_DAYS * 86_400_000)
     throw new SafekeepError('erasure-plan-expired', { hash, days: PLAN_DAYS });
   return plan;
 }
 
-async function retried<Result>(run: () => Promise<Result>): Promise<Result> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await run();
-    } catch (error) {
-      const code = codeOf(error);
-      // 40P01 deadlock, 40001 a hold was placed since, 55P03 lock not available.
-      const isContended = code === '40P01' || code === '40001' || code === '55P03';
-      if (isContended && attempt < TRIES) continue;
-      if (isContended) throw new SafekeepError('lock-timeout', { target: 'rows of the person', tries: TRIES }, { cause: error });
-      if (code === '57014')
-        throw new SafekeepError('statement-cancelled', { action: 'erasing; nothing was erased' }, { cause: error });
-      const refusal = refusalOf(error);
-      if (refusal === undefined) throw error;
-      throw new SafekeepError(
-        'erasure-refused',
-        { table: refusal.table ?? 'a deferred constraint', what: refusal.what, remedy: refusal.remedy },
-        { cause: error },
-      );
-    }
-  }
+/** What an erasure that was begun is known by, where its plan is gone. */
+function planOf({ planHash, type, key, mode, plannedBy, startedAt }: ErasureRecord): StoredPlan {
+  return { hash: planHash, type, key: key ?? '', mode, counts: {}, plannedBy, plannedAt: startedAt };
 }
 
 type Whole = { readonly stored: StoredPlan; readonly approval: Approval; readonly progress: ChunkProgress | undefined };
@@ -185,22 +192,30 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole
         },
       };
     },
-    prepare: async (client, operation) => {
-      const made = await makePlan(client, ground, order, {
-        lock: true,
-        limit: rowsAtOnce(ground),
-        erasure: erasureIdOf(progress?.erasure ?? operation),
-        ...(progress === undefined ? {} : { without: new Set(progress.tables.map(({ table }) => table)) }),
-      });
-      if (progress === undefined) refuseUnfit(made, stored.hash);
-      return made;
-    },
+    prepare: async (client, operation) =>
+      progress === undefined
+        ? await prepareWhole(client, ground, order, { stored, operation })
+        : await prepareRest(client, ground, order, progress),
     destroy: async (client, made, operation) => {
       const record = await eraseWithin(client, ground, order, { ...whole, made, operation });
       return { result: record, counts: Object.fromEntries(recordCounts(record)) };
     },
   });
   return result;
+}
+
+/** Everything of the person, as it was approved. */
+async function prepareWhole(
+  client: pg.ClientBase,
+  ground: ErasureGround,
+  order: ErasureOrder,
+  { stored, operation }: { readonly stored: StoredPlan; readonly operation: OperationId },
+): Promise<MadePlan> {
+  const made = await makePlan(client, ground, order, { lock: true, limit: rowsAtOnce(ground), erasure: erasureIdOf(operation) });
+  // Behind the lock of the person: whoever had it before may have carried out this very approval.
+  if ((await findPlan(client, ground.tenant, stored.hash)) === undefined) throw new AlreadyErased();
+  refuseUnfit(made, stored.hash);
+  return made;
 }
 
 async function eraseWithin(
@@ -213,12 +228,13 @@ async function eraseWithin(
   const id = erasureIdOf(progress?.erasure ?? operation);
   const { found, decision, scope } = made;
   const before = await effectsAt(client, ground, 'before-rows', scope);
-  const done = await carryOut(client, ground, { found, decision, keys: erasureKeysOf(ground.ledger, tenant, id) });
+  const without = new Set(progress?.large);
+  const done = await carryOut(client, ground, { found, decision, keys: erasureKeysOf(ground.ledger, tenant, id), without });
   const after = await effectsAt(client, ground, 'after-rows', scope);
   const mark = personMark(ground.ledger, tenant, order.person);
   const participants = ports.participants.map(({ name }) => ({ name, ...joinEffects(before.get(name), after.get(name)) }));
-  const body = certificateBody(ground, { order, made, done, progress, id, mark, participants, stored, approval, operation });
-  const held = decision.holds.map((hold) => hold.id);
+  const held = [...new Set([...(progress?.holds ?? []), ...decision.holds.map((hold) => hold.id)])];
+  const body = certificateBody(ground, { order, made, done, progress, id, mark, participants, stored, approval, operation, held });
   const record: ErasureRecord = {
     id,
     planHash: stored.hash,
@@ -253,32 +269,10 @@ async function eraseWithin(
   return record;
 }
 
-/** Throws where the plan is not the one that was approved, or cannot be carried out. */
-export function refuseUnfit({ plan, decision }: MadePlan, approved: string): void {
-  if (plan.holds.some(({ wholePerson }) => wholePerson)) throw new WholePersonHeld(plan.holds.map(({ id }) => id));
-  if (plan.hash !== approved) throw new SafekeepError('erasure-plan-changed', { approved, now: plan.hash });
-  if (plan.blocked.length > 0) {
-    const problems = plan.blocked.map(({ table, what, remedy }) => `${table ?? 'database'}: ${what}. ${remedy}`).join('\n');
-    throw new SafekeepError('erasure-blocked', { problems });
-  }
-  if (decision.groups.length === 0) throw new Error('The row of the person belongs to no group');
-}
-
 function erasureIdOf(text: string): ErasureId {
   const id = parseId<'erasure'>(text);
   if (id === undefined) throw new Error('An erasure is named by the UUID of its operation');
   return id;
-}
-
-export async function effectsAt(
-  client: pg.ClientBase,
-  { ports }: ErasureGround,
-  moment: 'before-rows' | 'after-rows',
-  scope: MadePlan['scope'],
-): Promise<ReadonlyMap<string, ParticipantEffects>> {
-  const effects = new Map<string, ParticipantEffects>();
-  for (const participant of ports.participants) effects.set(participant.name, await participant.within(client, moment, scope));
-  return effects;
 }
 
 function joinEffects(before: ParticipantEffects | undefined, after: ParticipantEffects | undefined): ParticipantEffects {
@@ -300,10 +294,11 @@ type BodyParts = {
   readonly stored: StoredPlan;
   readonly approval: Approval;
   readonly operation: OperationId;
+  readonly held: readonly string[];
 };
 
 function certificateBody(ground: ErasureGround, parts: BodyParts): CertificateBody {
-  const { order, made, done, progress, id, mark, participants, stored, approval, operation } = parts;
+  const { order, made, done, progress, id, mark, participants, stored, approval, operation, held } = parts;
   const horizons = participants.map(({ horizon }) => horizon);
   const isKnown = participants.length > 0 && horizons.every((horizon) => horizon !== null);
   return {
@@ -320,7 +315,7 @@ function certificateBody(ground: ErasureGround, parts: BodyParts): CertificateBo
     tables: [...(progress?.tables ?? []), ...[...done.counts].map(([table, counts]) => ({ table, ...counts }))],
     rows: joinTrees(progress, done),
     kept: [...(progress?.kept ?? []), ...made.plan.kept],
-    holds: made.plan.holds.map((hold) => hold.id),
+    holds: held,
     participants,
     keysDestroyed: participants.flatMap(({ keysDestroyed }) => keysDestroyed),
     ledger: { operation },

@@ -147,7 +147,7 @@ async function writeExport(client: pg.ClientBase, ground: ExportGround, order: E
   );
   if (reach === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
   const names = [...graph.edgesOf.keys()].toSorted();
-  const hidden = await hiddenTables(client, names);
+  const hidden = await hiddenTables(client, [...graph.passed]);
   if (hidden.length > 0) throw new SafekeepError('rows-hidden', { tables: hidden.join(', ') });
   const parts = names.map((table) => partOf(ground, table));
   const source: Source = { client, ground, order, reach, parts, options: writing.options };

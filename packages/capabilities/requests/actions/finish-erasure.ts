@@ -6,18 +6,16 @@ import type { Signature } from '@safekeep/crypto';
 import { parseKey, type Person } from '../../holds/index.ts';
 import type { CertificateBody, ErasureDone, ErasureScope, ExternalCopy, Residue } from '../model.ts';
 import { PERSON } from '../rules/graph.ts';
+import { waitForWriters } from '../store/guards.ts';
 import type { Signed } from '../rules/certificate.ts';
-import { treatmentOf } from '../rules/treat.ts';
-import { countUnlike } from '../store/act.ts';
 import { updateErasure, type ErasureRecord, type ErasureState } from '../store/records.ts';
-import { loadRows, rowsOf } from '../store/rows.ts';
 import { inTransaction } from '../store/session.ts';
-import { followPaths, identityOf, tableOf, type Reach } from '../store/traverse.ts';
+import { followPaths, type Reach } from '../store/traverse.ts';
 import { tellOutside } from './outside.ts';
-import { soundGraph, type ErasureGround } from './ground.ts';
+import { openTables, soundGraph, type ErasureGround } from './ground.ts';
+import { lateRows } from './late-rows.ts';
 import { residueOf } from './residue.ts';
 import { freshenStatistics, writtenBy } from './statistics.ts';
-import { policies } from './survey.ts';
 
 export type FinishOptions = { readonly vacuum?: boolean };
 
@@ -85,6 +83,17 @@ async function endUnfulfilled(
   return doneText(record, { document, certificate: null, state: 'unfulfilled', found });
 }
 
+/** What became of an erasure that somebody else has carried out, or an earlier call. */
+export function answerOf({ certificateDirectory }: ErasureGround, record: ErasureRecord): ErasureDone {
+  // Written in the erasing transaction.
+  const { document, signature } = record.certificate as Draft;
+  const path = signature === undefined ? null : certificatePath(certificateDirectory, document);
+  return {
+    ...doneText(record, { document, certificate: path, state: record.state, found: [] }),
+    verified: signature !== undefined,
+  };
+}
+
 function doneText(
   { id }: ErasureRecord,
   {
@@ -135,64 +144,43 @@ async function recheckParts(client: pg.ClientBase, { ports }: ErasureGround, sco
   return found;
 }
 
-/** So many rows of one table are looked at again; more than none is too many already. */
-const LOOKED_AT = 100_000;
+/** More than none is too many already. */
+const LATE_AT_MOST = 1000;
 
 /**
- * Rows that came by a path that no foreign key guards, after they were counted: their values are not the masks. Where the
- * person's own row is deleted the paths are followed from their key alone.
+ * Rows that came by a path that no foreign key guards, after they were counted: they do not look erased. Where the person's own row
+ * is deleted the paths are followed from their key alone.
  */
 async function newRows(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, subject, record }: { readonly person: Person; readonly subject: Subject; readonly record: ErasureRecord },
 ): Promise<readonly Residue[]> {
-  const { map, schema, clock } = ground;
+  const { schema } = ground;
   const graph = soundGraph(ground, subject);
-  if (graph.unguarded.size === 0) return [];
+  const tables = [...(await openTables(client, graph))];
+  if (tables.length === 0) return [];
+  await waitForWriters(client, tables);
   const reach =
     (await followPaths(client, { graph, schema, key: person.key, tenant: ground.tenant }, { lock: false })) ??
     reachOfKey({ graph, schema, person, tenant: ground.tenant });
   const found: Residue[] = [];
-  for (const table of graph.unguarded) {
-    const rows = await loadRows(client, { map, reach, person, now: clock.now() }, rowsOf(reach, table, person.key), {
-      limit: LOOKED_AT,
-      lock: false,
-    });
-    const policy = policies(ground, table);
-    const facts = tableOf(schema, table);
-    const touched = rows.filter(
-      (row) =>
-        row.kept === null &&
-        ['mask', 'delete'].includes(treatmentOf(policy, { ...row, held: false, shell: true }, record.mode).action),
+  for (const table of tables) {
+    const late = await lateRows(
+      client,
+      ground,
+      { person, subject, reach },
+      { mode: record.mode, table, lock: false, atMost: LATE_AT_MOST },
     );
-    if (record.holds.length > 0 && touched.length > 0) continue;
-    const writes = policy.whole.choices.flatMap(({ candidates, fixed }) =>
-      candidates.filter(({ to }) => to === 'null' || (fixed && to === 'value')).slice(0, 1),
-    );
-    const target = { table, facts, identity: identityOf(facts), keys: touched.map(({ key }) => key) };
-    // Of what was to be deleted an empty row may stay, because rows that stay refer to it. Where no mask is the same each time, the
-    // number says it.
-    const unlike =
-      writes.length === 0
-        ? touched.length - maskedIn(record, table)
-        : await countUnlike(client, { rows: target, writes, perRow: [] });
-    if (unlike > 0)
+    if (late.length > 0)
       found.push({
         place: table,
-        what: 'rows of the person that came while they were erased, by a path without a foreign key',
-        count: unlike,
-        remedy: 'Make a new plan and erase again; a foreign key would have kept them out.',
+        what: 'rows of the person that came while they were erased, by a path that no foreign key guards',
+        count: late.length,
+        remedy: 'Make a new plan and erase again; a foreign key that is checked at once would have kept them out.',
       });
   }
   return found;
-}
-
-/** How many rows of a table the erasure left masked. */
-function maskedIn({ certificate }: ErasureRecord, table: string): number {
-  // Written in the erasing transaction.
-  const { document } = certificate as Draft;
-  return document.tables.filter((each) => each.table === table).reduce((sum, { masked }) => sum + masked, 0);
 }
 
 function reachOfKey({
@@ -208,8 +196,12 @@ function reachOfKey({
   return { graph, schema, tenant, values: new Map([[PERSON, isKnown ? [values.map(String)] : []]]) };
 }
 
+function certificatePath(directory: string, { id }: CertificateBody): string {
+  return join(directory, `erasure-${id}.json`);
+}
+
 async function writeCertificate(directory: string, signed: Signed<CertificateBody>): Promise<string> {
-  const path = join(directory, `erasure-${signed.document.id}.json`);
+  const path = certificatePath(directory, signed.document);
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     await writeFile(`${path}.partial`, `${JSON.stringify(signed, null, 2)}\n`, { mode: 0o600 });

@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import {
   codeOf,
   indexSchema,
@@ -13,7 +14,8 @@ import { readCatalog, type Catalog, type Database } from '@safekeep/postgres';
 import { parseKey, type Person } from '../../holds/index.ts';
 import type { Ledger } from '../../ledger/index.ts';
 import type { RequestPorts } from '../model.ts';
-import { graphOf, type Graph } from '../rules/graph.ts';
+import { graphOf, unguardedTables, type Graph } from '../rules/graph.ts';
+import { keyName, looseKeys } from '../store/guards.ts';
 
 /** What finding, exporting and erasing stand on. */
 export type Ground = {
@@ -79,6 +81,12 @@ export function soundGraph({ map, schema }: Pick<Ground, 'map' | 'schema'>, subj
     throw new SafekeepError('map-does-not-fit', { problems });
   }
   return graph;
+}
+
+/** Tables in which rows of a person can appear although their own row is locked. */
+export async function openTables(client: pg.ClientBase, graph: Graph): Promise<ReadonlySet<string>> {
+  const loose = await looseKeys(client);
+  return unguardedTables(graph, ({ from, foreignKey }) => loose.has(keyName(from, foreignKey ?? '')));
 }
 
 /**

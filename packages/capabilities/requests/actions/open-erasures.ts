@@ -6,7 +6,8 @@ import { recoverIntents } from '../../ledger/index.ts';
 import type { ErasuresText } from '../model.ts';
 import { markDue, readErasures, updateErasure, type ErasureRecord } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
-import { executeErasure, type ExecuteOptions } from './execute-erasure.ts';
+import { type ExecuteOptions } from './erasing.ts';
+import { executeErasure } from './execute-erasure.ts';
 import { finishErasure } from './finish-erasure.ts';
 import { ownFault, type ErasureGround, type Ground } from './ground.ts';
 import { planErasure } from './plan-erasure.ts';
@@ -60,6 +61,8 @@ async function goOn(ground: ErasureGround, record: ErasureRecord, options: Execu
   // What was approved is erased as far as it still stands: the approval was for all of it, and the hold only put it off.
   const plan = await planErasure(ground, { ...order, mode: record.mode }, record.plannedBy);
   const done = await executeErasure({ ...ground, approval: 'any' }, order, { hash: plan.hash, by: record.approvedBy }, options);
+  // One of which chunks were erased already has gone on as itself.
+  if (done.erasure === record.id) return done.state;
   await inTransaction(ground.database, { tenant: ground.tenant }, (client) =>
     updateErasure(client, ground.tenant, record.id, { state: 'done', finishedAt: ground.clock.now() }),
   );

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { isMappable, newId, purposesOf, SafekeepError, type OutsidePlace, type Subject } from '@safekeep/core';
+import { codeOf, isMappable, newId, purposesOf, SafekeepError, type OutsidePlace, type Subject } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import { formatKey, formatPerson, type Person } from '../../holds/index.ts';
 import type {
@@ -21,9 +21,9 @@ import { readErasures, storePlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
 import { countOfPerson } from '../store/rows.ts';
 import { serverCopies } from '../store/residue.ts';
-import { carryOut, Changed, erasureKeysOf, keysOf, NotKept, Refused } from './carry-out.ts';
+import { Appeared, carryOut, Changed, erasureKeysOf, keysOf, NotKept, Refused, WroteElsewhere } from './carry-out.ts';
 import { decide, personMark, type Decision } from './decide.ts';
-import { rowsAtOnce, type ErasureGround } from './ground.ts';
+import { openTables, rowsAtOnce, type ErasureGround } from './ground.ts';
 import { valueMarks } from './marks.ts';
 import { byHandReason } from './outside.ts';
 import { rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
@@ -53,11 +53,11 @@ export async function planErasure(ground: ErasureGround, order: ErasureOrder, by
     { tenant: ground.tenant },
     async (client) => {
       const draft = await makePlan(client, ground, order, { lock: false, limit: rowsAtOnce(ground) });
-      const refused = await rehearse(client, ground, draft);
+      const { blocked, notes } = await rehearse(client, ground, draft);
       return {
         ...draft.plan,
-        blocked: [...draft.plan.blocked, ...refused],
-        notes: [...draft.plan.notes, ...(await notesOf(client, ground, draft))],
+        blocked: [...draft.plan.blocked, ...blocked],
+        notes: [...draft.plan.notes, ...notes, ...(await notesOf(client, ground, draft))],
       };
     },
     'rollback',
@@ -76,6 +76,9 @@ export async function planErasure(ground: ErasureGround, order: ErasureOrder, by
   return made;
 }
 
+/** What was kept in tables that are worked off in other transactions. */
+export type Beside = { readonly holds: readonly string[]; readonly kept: ReadonlyMap<string, readonly RowKey[]> };
+
 /**
  * The plan as this transaction sees it. With `lock` it is the one that is going to be carried out: the person's row is locked
  * first, then what other rows hang on.
@@ -84,7 +87,7 @@ export async function makePlan(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, subject, mode }: ErasureOrder,
-  options: SurveyOptions & { readonly erasure?: ErasureId },
+  options: SurveyOptions & { readonly erasure?: ErasureId; readonly beside?: Beside },
 ): Promise<MadePlan> {
   const [isFit, found] = await together(client, [
     () => isReadCommitted(client),
@@ -92,6 +95,7 @@ export async function makePlan(
   ]);
   // Under REPEATABLE READ the snapshot would be older than the locks: rows added in between would survive unseen.
   if (!isFit) throw new SafekeepError('isolation-unfit');
+  const { beside } = options;
   const [decision, known] = await together(client, [
     () => decide(client, ground, found, { mode, ledger: ground.ledger }),
     () => valueMarks(client, ground, { person, subject }),
@@ -101,16 +105,19 @@ export async function makePlan(
     person,
     erasure: options.erasure ?? null,
     mode,
-    holds: decision.holds.filter(({ heldRows }) => heldRows.length > 0).map(({ id }) => id),
+    holds: [
+      ...new Set([...(beside?.holds ?? []), ...decision.holds.filter(({ heldRows }) => heldRows.length > 0).map(({ id }) => id)]),
+    ],
     rows: keysByTable(decision, (action) => action !== 'keep'),
-    kept: keysByTable(decision, (action) => action === 'keep'),
+    kept: new Map([...(beside?.kept ?? []), ...keysByTable(decision, (action) => action === 'keep')]),
   };
   const parts: { name: string; plan: ParticipantPlan }[] = [];
   for (const participant of ground.ports.participants)
     parts.push({ name: participant.name, plan: await participant.plan(client, scope) });
   const large = found.tables.filter(({ isCut }) => isCut).map(({ table }) => table);
   const tables = await linesOf(client, { found, decision, person });
-  const externalCopies = [...outsideCopies(ground, person, found), ...parts.flatMap(({ plan }) => plan.externalCopies)];
+  const outside = outsideCopies(ground, person, found).map((copy) => (scope.holds.length > 0 ? heldCopy(copy) : copy));
+  const externalCopies = [...outside, ...parts.flatMap(({ plan }) => plan.externalCopies)];
   const blocked: readonly Blocked[] = [
     ...decision.blocked,
     ...parts.flatMap(({ plan }) => plan.blocked),
@@ -238,6 +245,12 @@ function outsideCopies({ map }: ErasureGround, person: Person, found: Survey): r
   return [...places, ...told];
 }
 
+/** What lies outside may be what the hold is about: it goes when the hold ends and the erasure comes again. */
+function heldCopy(copy: ExternalCopy): ExternalCopy {
+  const isErased = copy.kind !== 'recipient' && (copy.state === 'will-be-told' || copy.state === 'by-hand');
+  return isErased ? { ...copy, state: 'held', note: 'left as long as a hold stands; erased when it ends' } : copy;
+}
+
 function plannedState(place: OutsidePlace, person: Person): Pick<ExternalCopy, 'state' | 'note'> {
   const { erase, note } = place;
   if (!erase) return { state: 'not-erased', note: note ?? 'the map does not have it erased' };
@@ -246,21 +259,33 @@ function plannedState(place: OutsidePlace, person: Person): Pick<ExternalCopy, '
   return { state: 'will-be-told', note: note ?? 'erased after the commit, tried again until it answers' };
 }
 
+type Rehearsed = { readonly blocked: readonly Blocked[]; readonly notes: readonly string[] };
+
+const UNREHEARSED: Rehearsed = { blocked: [], notes: [] };
+
 /** Erases within the transaction that is rolled back, and so hears what constraints and triggers have to say. */
-async function rehearse(client: pg.ClientBase, ground: ErasureGround, made: MadePlan): Promise<readonly Blocked[]> {
+async function rehearse(client: pg.ClientBase, ground: ErasureGround, made: MadePlan): Promise<Rehearsed> {
   const { found, decision, plan } = made;
   const rows = found.tables.reduce((sum, table) => sum + table.rows.length, 0);
-  if (rows > REHEARSED_ROWS || plan.blocked.length > 0) return [];
+  if (rows > REHEARSED_ROWS || plan.blocked.length > 0) return UNREHEARSED;
   await beginRehearsal(client);
   try {
     await carryOut(client, ground, { found, decision, keys: erasureKeysOf(ground.ledger, ground.tenant, newId<'erasure'>()) });
     await endRehearsal(client);
-    return [];
+    return UNREHEARSED;
   } catch (error) {
     await endRehearsal(client);
+    const code = codeOf(error);
+    if (code === '55P03' || code === '40P01')
+      return {
+        blocked: [],
+        notes: [
+          'Not rehearsed: somebody is changing rows of the person. What constraints and triggers say is heard when it is carried out.',
+        ],
+      };
     const refusal = refusalOf(error);
     if (refusal === undefined) throw error;
-    return [refusal];
+    return { blocked: [refusal], notes: [] };
   }
 }
 
@@ -281,6 +306,20 @@ export function refusalOf(error: unknown): Blocked | undefined {
       what: 'what erasure writes does not stay: a trigger of the table puts something else there',
       rows: 0,
       remedy: 'Change the trigger, or say in the map what erasure writes so that both agree.',
+    };
+  if (error instanceof Appeared)
+    return {
+      table: error.table,
+      what: 'rows of the person appear there while the others are erased: a trigger writes them, or somebody added them just now',
+      rows: 0,
+      remedy: 'Make a new plan. If it stays so, change the trigger so that it leaves out what is erased.',
+    };
+  if (error instanceof WroteElsewhere)
+    return {
+      table: error.table,
+      what: 'a trigger or a foreign key writes to it while rows of the person are erased, and the map does not know it',
+      rows: 0,
+      remedy: 'Put the table into the map, with the path to the person or as not personal; or change the trigger.',
     };
   if (error instanceof Changed)
     return { table: error.table, what: 'rows changed while this was looked at', rows: 0, remedy: 'Make a new plan.' };
@@ -319,9 +358,11 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
   for (const view of staleViews(ground.catalog, [...touched]))
     notes.push(`The materialized view ${view} keeps the old values until it is refreshed.`);
   notes.push(...missingIndexes(ground, found));
-  for (const table of found.reach.graph.unguarded)
+  for (const table of await openTables(client, found.reach.graph))
     if (touched.has(table))
-      notes.push(`${table} is reached by a path without a foreign key: it is counted again after the commit.`);
+      notes.push(
+        `${table} is reached by a path without a foreign key that is checked at once: it is counted again after the commit, when transactions that write there have ended.`,
+      );
   return [...notes, ...(await serverCopies(client))];
 }
 

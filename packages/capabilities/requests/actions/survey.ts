@@ -51,7 +51,10 @@ export async function survey(
   const graph = soundGraph(ground, subject);
   const start = { graph, schema, key: person.key, tenant: ground.tenant };
   const names = [...graph.edgesOf.keys()].filter((table) => options.without?.has(table) !== true).toSorted();
-  const [own, hidden] = await together(client, [() => personRow(client, start, options.lock), () => hiddenTables(client, names)]);
+  const [own, hidden] = await together(client, [
+    () => personRow(client, start, options.lock),
+    () => hiddenTables(client, [...graph.passed]),
+  ]);
   if (own === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
   if (hidden.length > 0) throw new SafekeepError('rows-hidden', { tables: hidden.join(', ') });
   const reach = await followFrom(client, { ...start, own }, options);

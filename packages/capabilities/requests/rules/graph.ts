@@ -25,8 +25,8 @@ export type Graph = {
   readonly problems: readonly { readonly table: string; readonly message: string; readonly remedy: string }[];
   /** Where rows of several tenants stand in one table: the column that says whose they are, by table. */
   readonly tenantColumns: ReadonlyMap<string, string>;
-  /** Tables with a path that no foreign key stands behind: new rows can appear there unseen. */
-  readonly unguarded: ReadonlySet<string>;
+  /** Every table that is looked at on the way to the person, or to others who stand in the same rows. */
+  readonly passed: ReadonlySet<string>;
 };
 
 export const PERSON = 'person';
@@ -41,7 +41,6 @@ export function graphOf(map: DataMap, schema: SchemaIndex, subject: Subject): Gr
     [PERSON, { id: PERSON, table: subject.table, hop: null, sources: new Set(), edge: { meaning: 'owns', path: OWN_ROW } }],
   ]);
   const problems: { table: string; message: string; remedy: string }[] = [];
-  const unguarded = new Set<string>();
   for (const table of map.tables.values()) {
     for (const edge of table.of.filter((each) => each.subject === subject.name && each.meaning !== 'stop')) {
       const resolved = resolveEdge(map, schema, table.name, edge);
@@ -49,24 +48,50 @@ export function graphOf(map: DataMap, schema: SchemaIndex, subject: Subject): Gr
         problems.push({ table: table.name, message: resolved.message, remedy: resolved.remedy });
         continue;
       }
-      if (resolved.hops.some(({ foreignKey }) => foreignKey === null)) unguarded.add(table.name);
       const path = formatPath(edge.path);
       addPath(nodes, resolved.hops, { meaning: resolved.meaning, path });
     }
   }
   joinOwned(nodes, new Set([...map.subjects.values()].map((each) => each.table)));
+  const edgesOf = Map.groupBy(
+    [...nodes.values()].filter(({ edge }) => edge !== null),
+    ({ table }) => table,
+  );
   return {
     subject,
     nodes,
-    edgesOf: Map.groupBy(
-      [...nodes.values()].filter(({ edge }) => edge !== null),
-      ({ table }) => table,
-    ),
+    edgesOf,
+    passed: new Set([
+      ...[...nodes.values()].map(({ table }) => table),
+      ...[...edgesOf.keys()].flatMap((table) => towards(map, schema, table)),
+    ]),
     wanted: wantedColumns(nodes),
     problems,
     tenantColumns: tenantColumns(map, schema, nodes),
-    unguarded,
   };
+}
+
+/** The tables that paths from this one lead over, whoever they lead to. */
+function towards(map: DataMap, schema: SchemaIndex, table: string): readonly string[] {
+  return (map.tables.get(table)?.of ?? []).flatMap((edge) => {
+    const resolved = edge.meaning === 'stop' ? undefined : resolveEdge(map, schema, table, edge);
+    return resolved === undefined || 'kind' in resolved ? [] : resolved.hops.map(({ to }) => to);
+  });
+}
+
+/**
+ * Tables with a path on which a foreign key is missing, or among those that do not guard (`isLoose`): new rows can appear there
+ * although the person's row is locked.
+ */
+export function unguardedTables({ nodes, edgesOf }: Graph, isLoose: (hop: Hop) => boolean): ReadonlySet<string> {
+  const all = [...nodes.values()];
+  const open = new Set(all.filter(({ hop }) => hop !== null && (hop.foreignKey === null || isLoose(hop))).map(({ id }) => id));
+  // What hangs on an open step is open: at most once for each node.
+  for (let before = -1; before < open.size;) {
+    before = open.size;
+    for (const { id, sources } of all) if ([...sources].some((source) => open.has(source))) open.add(id);
+  }
+  return new Set([...edgesOf].filter(([, ends]) => ends.some(({ id }) => open.has(id))).map(([table]) => table));
 }
 
 function tenantColumns(map: DataMap, schema: SchemaIndex, nodes: ReadonlyMap<string, Draft>): ReadonlyMap<string, string> {

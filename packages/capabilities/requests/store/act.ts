@@ -289,6 +289,42 @@ export async function countUnlike(client: pg.ClientBase, { rows, writes, perRow 
   return Number(found[0]?.[0] ?? 0);
 }
 
+/** That a row looks as these masks leave one. What is never written twice alike, and has no form, says nothing. */
+export function looksLike(facts: TableFacts, writes: readonly Write[], parameters: Parameters): string {
+  const forms = writes.flatMap((write) => {
+    const column = `t.${quote(write.column)}`;
+    const found = columnOf(facts, write.column);
+    if (write.to === 'null') return [`${column} is null`];
+    if (write.to === 'value')
+      return write.told === undefined
+        ? [`${column}::text = (${parameters.add(write.text)}::text::${found?.type ?? 'text'})::text`]
+        : [];
+    if (found?.baseType === 'bytea') return [];
+    if (write.to === 'hash') return [`${column}::text ~ ${parameters.add(`^[0-9a-f]{${write.length}}$`)}`];
+    const { make } = write;
+    if (make.kind === 'integer') return make.above ? [] : [`${column} < 0`];
+    if (make.kind !== 'text') return [];
+    const [before, after] = [make.before, make.after].map((text) => text.replaceAll(/[^\w@-]/g, String.raw`\$&`));
+    return [`${column}::text ~ ${parameters.add(`^${before}[0-9a-f]{${make.digits}}${after}$`)}`];
+  });
+  return forms.length === 0 ? 'true' : forms.join(' and ');
+}
+
+/** Those of these rows that do not look as masks leave them: the keys that were given. */
+export async function findUnlike(client: pg.ClientBase, rows: Rows, writes: readonly Write[]): Promise<readonly RowKey[]> {
+  if (rows.keys.length === 0) return [];
+  const parameters = new Parameters();
+  const where = isOneOf(rows.identity, 't', rows.keys, parameters);
+  const found = await arrays(
+    client,
+    `select ${identityTexts(rows.identity, 't').join(', ')} from ${quoteTable(rows.table)} as t
+      where ${where} and (${looksLike(rows.facts, writes, parameters)}) is not true`,
+    parameters,
+  );
+  const unlike = new Set(found.map((key) => JSON.stringify(key)));
+  return rows.keys.filter((key) => unlike.has(JSON.stringify(key)));
+}
+
 /**
  * Deletes rows of tables that refer to each other in a circle in one statement, so that their references are checked when all
  * of them are gone. Returns the counts in the order of the tables.

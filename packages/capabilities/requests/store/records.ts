@@ -160,6 +160,7 @@ export async function updateErasure(
   id: ErasureId,
   change: {
     readonly state: ErasureState;
+    readonly planHash?: string;
     readonly progress?: unknown;
     readonly certificate?: unknown;
     readonly holds?: readonly string[];
@@ -170,7 +171,8 @@ export async function updateErasure(
     `update safekeep.erasures
         set state = $3, subject_key = case when $3 in ('done', 'unfulfilled') then null else subject_key end,
             progress = case when $4::boolean then $5::jsonb else progress end,
-            certificate = coalesce($6::jsonb, certificate), holds = coalesce($7::uuid[], holds), finished_at = coalesce($8, finished_at)
+            certificate = coalesce($6::jsonb, certificate), holds = coalesce($7::uuid[], holds), finished_at = coalesce($8, finished_at),
+            plan_hash = coalesce($9, plan_hash)
       where tenant_id = $1 and erasure_id = $2`,
     [
       tenant,
@@ -181,6 +183,7 @@ export async function updateErasure(
       json(change.certificate),
       change.holds ?? null,
       change.finishedAt ?? null,
+      change.planHash ?? null,
     ],
   );
 }
@@ -191,14 +194,14 @@ const ERASURES_AT_MOST = 1000;
 export async function readErasures(
   db: Queryable,
   tenant: string,
-  filter: { readonly open?: boolean; readonly id?: string; readonly planHash?: string; readonly mark?: string } = {},
+  filter: { readonly open?: boolean; readonly id?: string; readonly mark?: string } = {},
 ): Promise<readonly ErasureRecord[]> {
   const { rows } = await db.query(
     `select ${COLUMNS} from safekeep.erasures
       where tenant_id = $1 and ($2::boolean is null or (subject_key is not null) = $2) and ($3::uuid is null or erasure_id = $3)
-        and ($4::text is null or plan_hash = $4) and ($5::text is null or subject_mark = $5)
+        and ($4::text is null or subject_mark = $4)
       order by erasure_id desc limit ${ERASURES_AT_MOST}`,
-    [tenant, filter.open ?? null, filter.id ?? null, filter.planHash ?? null, filter.mark ?? null],
+    [tenant, filter.open ?? null, filter.id ?? null, filter.mark ?? null],
   );
   // The statement above names these columns; their types are those of the migration.
   return rows as readonly ErasureRecord[];

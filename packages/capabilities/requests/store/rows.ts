@@ -62,6 +62,8 @@ export type LoadOptions = {
   /** In the order of their keys: from the first, or those after this one. */
   readonly from?: 'first' | { readonly after: RowKey };
   readonly withText?: boolean;
+  /** What else is asked of them. */
+  readonly and?: (parameters: Parameters) => string;
 };
 
 /** The rows of the person in one table, at most `limit`. */
@@ -69,7 +71,7 @@ export async function loadRows(
   client: pg.ClientBase,
   ground: LoadGround,
   rows: TableRows,
-  { limit, lock, from, withText = false }: LoadOptions,
+  { limit, lock, from, withText = false, and }: LoadOptions,
 ): Promise<readonly PersonRow[]> {
   const { map, reach, person, now } = ground;
   const parts = identityTexts(rows.identity, 't');
@@ -91,7 +93,7 @@ export async function loadRows(
   const most = Number.isFinite(limit) ? ` limit ${limit}` : '';
   const found = await arrays(
     client,
-    `select ${list.join(', ')} from ${quoteTable(rows.table)} as t where (${conditions.join(' or ')})${beyond}${order}${most}${lock ? ' for update of t' : ''}`,
+    `select ${list.join(', ')} from ${quoteTable(rows.table)} as t where (${conditions.join(' or ')})${beyond}${and?.(statement) ?? ''}${order}${most}${lock ? ' for update of t' : ''}`,
     statement,
   );
   const reached = reachedBy(rows.edges);

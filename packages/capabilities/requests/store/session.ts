@@ -56,8 +56,9 @@ export async function setLockTimeout(client: pg.ClientBase): Promise<void> {
   await client.query("set local lock_timeout = '10s'");
 }
 
+/** A rehearsal holds locks and shows nothing that could not be shown later: it does not wait long. */
 export async function beginRehearsal(client: pg.ClientBase): Promise<void> {
-  await client.query('savepoint safekeep_rehearsal');
+  await client.query("savepoint safekeep_rehearsal; set local lock_timeout = '1s'");
 }
 
 export async function endRehearsal(client: pg.ClientBase): Promise<void> {

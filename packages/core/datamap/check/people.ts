@@ -1,11 +1,12 @@
 import { suggestionFor } from '../../configuration/text.ts';
 import { referringPaths, shortestPaths } from '../find-paths.ts';
-import type { DataMap, MappedTable, Subject, SubjectEdge } from '../model.ts';
+import type { DataMap, MappedColumn, MappedTable, Subject, SubjectEdge } from '../model.ts';
 import { formatPath } from '../path.ts';
 import { columnPlace, problemAt, tablePlace, type MapProblem } from '../problems.ts';
 import { resolveColumnPath, resolveEdge, resolvePath, textOfHops, type Hop } from '../resolve.ts';
 import { columnOf, isMappable, tableName, type SchemaIndex, type TableFacts } from '../schema-facts.ts';
-import { holdsPersonalData, isAboutPeople, subjectsOfTable } from './questions.ts';
+import { isWithin } from '../categories/taxonomy.ts';
+import { holdsPersonalData, isAboutPeople, isPersonalColumn, subjectsOfTable } from './questions.ts';
 
 /** Where the map names people that it does not define. Needs no database. */
 export function subjectNameProblems(map: DataMap): readonly MapProblem[] {
@@ -57,6 +58,7 @@ export function peopleProblems(map: DataMap, schema: SchemaIndex): readonly MapP
     ...[...map.subjects.values()].flatMap((subject) => subjectProblems(subject, schema)),
     ...[...map.tables.values()].flatMap((table) => pathProblems(map, schema, table)),
     ...schema.facts.tables.filter(isMappable).flatMap((table) => missingSubject(map, schema, table)),
+    ...schema.facts.tables.filter(isMappable).flatMap((table) => authorsOnly(map, schema, table)),
     ...[...map.tables.values()].flatMap((table) => tenantProblems(map, schema, table)),
   ];
 }
@@ -165,6 +167,37 @@ function missingSubject(map: DataMap, schema: SchemaIndex, live: TableFacts): re
       ? undefined
       : `Write ${offered.map(wayText).join(' or ')}; where it is about none of them, of: none and a note.`;
   return [problemAt('missing-subject', tablePlace(name), `${name} ${why}, and the map does not say whose`, remedy)];
+}
+
+/**
+ * Every path of the table leads to those who wrote its rows, and its personal columns are said to be about none of them: nobody's
+ * export would show these, and nobody's erasure mask them.
+ */
+function authorsOnly(map: DataMap, schema: SchemaIndex, live: TableFacts): readonly MapProblem[] {
+  const name = tableName(live);
+  const table = map.tables.get(name);
+  if (table === undefined || table.of.length === 0 || subjectsOfTable(map, name).length > 0) return [];
+  const resolved = table.of.map((edge) => resolveEdge(map, schema, name, edge));
+  if (!resolved.every((path) => !('kind' in path) && (path.meaning === 'created_by' || path.meaning === 'stop'))) return [];
+  const keys = new Set([...(live.primaryKey?.columns ?? []), ...live.foreignKeys.flatMap(({ columns }) => columns)]);
+  const unclaimed = [...table.columns.values()].filter(
+    (column) =>
+      isPersonalColumn(column) && column.of === null && column.erase === null && !keys.has(column.name) && !isNumberOnly(column),
+  );
+  if (unclaimed.length === 0) return [];
+  const names = unclaimed.map((column) => column.name).join(', ');
+  return [
+    problemAt(
+      'authors-only',
+      tablePlace(name, 'of'),
+      `every path of ${name} leads to who wrote its rows, and the map does not say about whom ${names} are`,
+    ),
+  ];
+}
+
+/** A number that stands for somebody says nothing by itself. */
+function isNumberOnly({ categories }: MappedColumn): boolean {
+  return categories.every((key) => isWithin(key, 'user.unique_id'));
 }
 
 /** The next table on the way is one of persons, or belongs to one: then so does this one. */

@@ -1,0 +1,247 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { onRelease, parseTarget, placeHold, releaseHold, type HoldId } from '../../holds/index.ts';
+import type { ErasureScope } from '../model.ts';
+import { workbench, type Workbench } from '../testing/workbench.ts';
+import type { ErasureGround } from './ground.ts';
+import { requeueErasures, runErasures } from './open-erasures.ts';
+
+const none = { category: 'none' };
+const SCHEMA = `
+  create table people (id bigint primary key, name text not null, email text not null);
+  create table orders (id bigint primary key, person_id bigint not null references people, what text);
+  create table order_notes (id bigint primary key, order_id bigint not null references orders, note text);
+  create index on orders (person_id);
+  insert into people values (1, 'Ada Byron', 'ada@example.org'), (2, 'Ben Cole', 'ben@example.org');
+  insert into orders select n * 10, 1, 'order ' || n from generate_series(1, 25) as n;
+  insert into orders select 10000 + n, 2, 'of Ben ' || n from generate_series(1, 5) as n;
+  insert into order_notes values (1, 50, 'on 50'), (2, 200, 'on 200');`;
+
+const MAP = {
+  version: 1,
+  tenant: 'fixed',
+  subjects: { person: { table: 'public.people', key: 'id', find_by: ['email'], label: 'name' } },
+  tables: {
+    'public.people': {
+      columns: { id: { category: 'user.unique_id' }, name: { category: 'user.name' }, email: { category: 'user.contact.email' } },
+    },
+    'public.orders': {
+      of: { person: 'person_id' },
+      columns: { id: none, person_id: { category: 'user.unique_id' }, what: { category: 'user' } },
+    },
+    'public.order_notes': {
+      of: { person: 'order_id -> orders.person_id' },
+      columns: { id: none, order_id: none, note: { category: 'user' } },
+    },
+  },
+};
+
+/** What parts were told of each erasure, at the end of its last transaction. */
+type Told = ErasureScope[];
+
+async function bench(t: TestContext): Promise<{ readonly made: Workbench; readonly ground: ErasureGround; readonly told: Told }> {
+  const told: Told = [];
+  const part = {
+    name: 'part',
+    plan: async () => ({ will: [], keeps: [], externalCopies: [], blocked: [] }),
+    within: async (_client: unknown, moment: string, scope: ErasureScope) => {
+      if (moment === 'after-rows') told.push(scope);
+      return { counts: {}, keysDestroyed: [], horizon: null };
+    },
+    after: async () => undefined,
+    recheck: async () => [],
+  };
+  const made = await workbench(t, { schema: SCHEMA, map: MAP, ports: { participants: [part] } });
+  return { made, ground: { ...made.ground, rowsAtOnce: 10 }, told };
+}
+
+/** Carries it out up to its first chunk. */
+async function stopAfterFirst(made: Workbench, ground: ErasureGround, mode: 'anonymise' | 'delete' = 'anonymise'): Promise<string> {
+  const { hash } = await made.plan('person:1', mode, ground);
+  const stop = new AbortController();
+  const onProgress = (): void => stop.abort(new Error('stopped'));
+  await assert.rejects(made.approve('person:1', hash, { ground, signal: stop.signal, onProgress }), /stopped/);
+  return hash;
+}
+
+async function hold(made: Workbench, target: string): Promise<HoldId> {
+  const subjects = made.ground.map.subjects;
+  const on = parseTarget(target, undefined, [...subjects.keys()]);
+  const order = { target: on, reason: 'claim', owner: 'legal', reviewBy: '2027-06-30', by: 'ann' };
+  return (await placeHold(made.database, { tenant: 'default', clock: made.clock, subjects }, order)).id;
+}
+
+async function release(made: Workbench, id: HoldId): Promise<void> {
+  await releaseHold(made.database, { tenant: 'default', clock: made.clock }, { id, by: 'ann', reason: 'over' });
+}
+
+test('rows that come between chunks, before or behind them, are erased too, and nobody else’s', async (t) => {
+  const { made, ground } = await bench(t);
+  await stopAfterFirst(made, ground);
+  await made.pool
+    .query(`insert into orders values (5, 1, 'SECRET before'), (999, 1, 'SECRET behind'); update orders set what = 'SECRET again' where id = 10;
+    insert into order_notes values (3, 10, 'SECRET note')`);
+  const others = await made.rows('orders', 'person_id = 2');
+  const { erasures } = await runErasures(ground);
+  assert.deepEqual(
+    erasures.map(({ state, error }) => [state, error]),
+    [['done', null]],
+  );
+  assert.deepEqual(await made.rows('orders', 'person_id = 1 and what is not null'), []);
+  assert.deepEqual(await made.rows('order_notes', 'note is not null'), []);
+  assert.deepEqual(await made.rows('orders', 'person_id = 2'), others);
+});
+
+test('more rows than one transaction takes, that come behind the chunks, are worked off in chunks of their own', async (t) => {
+  const { made, ground } = await bench(t);
+  const hash = await stopAfterFirst(made, ground);
+  await made.pool.query(`insert into orders select -n, 1, 'SECRET ' || n from generate_series(1, 40) as n`);
+  const rows: number[] = [];
+  const done = await made.approve('person:1', hash, { ground, onProgress: (erased) => void rows.push(erased) });
+  assert.equal(done.state, 'done');
+  assert.ok(rows.length > 6, 'the table was gone through again');
+  assert.deepEqual(await made.rows('orders', 'person_id = 1 and what is not null'), []);
+});
+
+test('what the map does not know stops an erasure between its chunks as it would before them; under a new approval it goes on', async (t) => {
+  const { made, ground } = await bench(t);
+  const hash = await stopAfterFirst(made, ground);
+  await made.pool.query(`alter table people add diary text; update people set diary = 'SECRET diary'`);
+  const later = { ...(await made.refresh()), rowsAtOnce: 10 };
+  await assert.rejects(made.approve('person:1', hash, { ground: later }), (error: Error) => {
+    assert.match(error.message, /25 rows are erased and stay so/);
+    assert.match(error.message, /says nothing about diary/);
+    assert.doesNotMatch(error.message, /[Nn]othing was erased/);
+    return true;
+  });
+  const people = { columns: { ...MAP.tables['public.people'].columns, diary: { category: 'user.content.private' } } };
+  const mapped = { ...(await made.refresh({ ...MAP, tables: { ...MAP.tables, 'public.people': people } })), rowsAtOnce: 10 };
+  await assert.rejects(made.approve('person:1', hash, { ground: mapped }), { code: 'erasure-stopped' });
+  const again = await made.plan('person:1', 'anonymise', mapped);
+  const done = await made.approve('person:1', again.hash, { ground: mapped });
+  assert.equal(done.state, 'done');
+  assert.deepEqual(await made.rows('people', 'id = 1'), ['(1,erased,erased@erased.invalid,)']);
+  const { rows } = await made.pool.query('select state from safekeep.erasures');
+  assert.deepEqual(rows, [{ state: 'done' }], 'it is the same erasure');
+});
+
+test('a hold on a row of a chunked table keeps the row, is told to every part, and its end brings the erasure back', async (t) => {
+  const { made, ground, told } = await bench(t);
+  t.after(onRelease(requeueErasures));
+  const id = await hold(made, 'public.orders:50');
+  const { hash } = await made.plan('person:1', 'anonymise', ground);
+  const done = await made.approve('person:1', hash, { ground });
+  assert.equal(done.state, 'held');
+  assert.deepEqual(await made.rows('orders', 'person_id = 1 and what is not null'), ['(50,1,"order 5")']);
+  assert.deepEqual(
+    told.map(({ holds, kept }) => [holds, [...kept.keys()].includes('public.orders')]),
+    [[[id], true]],
+  );
+  await release(made, id);
+  const { erasures } = await runErasures(ground);
+  assert.deepEqual(
+    erasures.map(({ state, error }) => [state, error]),
+    [['done', null]],
+  );
+  assert.deepEqual(await made.rows('orders', 'person_id = 1 and what is not null'), []);
+});
+
+test('a hold on the whole person stops an erasure between its chunks, places outside are not told, and its end lets it go on', async (t) => {
+  const { made } = await bench(t);
+  t.after(onRelease(requeueErasures));
+  const crm = { kind: 'command', of: 'person', at: '/bin/sh -c exit', export: false, erase: true };
+  const ground = { ...(await made.refresh({ ...MAP, outside: { crm } })), rowsAtOnce: 10 };
+  const hash = await stopAfterFirst(made, ground);
+  const id = await hold(made, 'person:1');
+  await assert.rejects(made.approve('person:1', hash, { ground }), { code: 'erasure-held' });
+  assert.deepEqual(await made.rows('people', 'id = 1'), ['(1,"Ada Byron",ada@example.org)']);
+  const states = async (): Promise<readonly object[]> =>
+    (
+      await made.pool.query(
+        'select e.state, c.state as crm from safekeep.erasures as e left join safekeep.erasure_calls as c using (tenant_id, erasure_id)',
+      )
+    ).rows;
+  assert.deepEqual(await states(), [{ state: 'held', crm: null }]);
+  assert.deepEqual(
+    (await runErasures(ground)).erasures.map(({ state }) => state),
+    ['held'],
+  );
+  await release(made, id);
+  assert.deepEqual(
+    (await runErasures(ground)).erasures.map(({ state, error }) => [state, error]),
+    [['done', null]],
+  );
+  assert.deepEqual(await states(), [{ state: 'done', crm: 'done' }]);
+  assert.deepEqual(await made.rows('orders', 'person_id = 1 and what is not null'), []);
+});
+
+test('as long as a row is held, places outside are left alone, and the certificate says so', async (t) => {
+  const { made } = await bench(t);
+  t.after(onRelease(requeueErasures));
+  const crm = { kind: 'command', of: 'person', at: '/bin/sh -c exit', export: false, erase: true };
+  const ground = await made.refresh({ ...MAP, outside: { crm } });
+  const id = await hold(made, 'public.orders:50');
+  const plan = await made.plan('person:1', 'anonymise', ground);
+  assert.deepEqual(
+    plan.externalCopies.map(({ place, state }) => [place, state]),
+    [['crm', 'held']],
+  );
+  const done = await made.approve('person:1', plan.hash, { ground });
+  assert.deepEqual([done.state, done.externalCopies.map(({ state }) => state)], ['held', ['held']]);
+  await release(made, id);
+  assert.deepEqual(
+    (await runErasures(ground)).erasures.map(({ state }) => state),
+    ['done'],
+  );
+  const { rows } = await made.pool.query('select place, state from safekeep.erasure_calls');
+  assert.deepEqual(rows, [{ place: 'crm', state: 'done' }]);
+});
+
+test('deleting in chunks deletes what was approved: rows that refer to those of a large table go before them', async (t) => {
+  const { made, ground } = await bench(t);
+  const { hash } = await made.plan('person:1', 'delete', ground);
+  const done = await made.approve('person:1', hash, { ground });
+  assert.deepEqual([done.state, done.counts['deleted']], ['done', 28]);
+  assert.deepEqual(await made.rows('orders', 'person_id = 1'), []);
+  assert.deepEqual(await made.rows('order_notes'), []);
+  assert.deepEqual(await made.rows('people'), ['(2,"Ben Cole",ben@example.org)']);
+});
+
+test('a chunk that is in the way of another transaction is tried again by itself: one erasure, one record', async (t) => {
+  const { made, ground } = await bench(t);
+  const { hash } = await made.plan('person:1', 'delete', ground);
+  const booking = await made.pool.connect();
+  try {
+    await booking.query(`begin; set local deadlock_timeout = '1min'; update orders set what = what where id = 250`);
+    const erasing = made.approve('person:1', hash, { ground });
+    for (let waiting = 0; waiting === 0;) {
+      const { rows } = await made.pool.query<{ waiting: number }>(
+        'select count(*)::int as waiting from pg_locks where not granted',
+      );
+      waiting = rows[0]?.waiting ?? 0;
+    }
+    // The chunk has the person's row and waits for the order; this one has the order and waits for the person.
+    await booking.query('update people set email = email where id = 1');
+    await booking.query('commit');
+    await erasing;
+  } finally {
+    booking.release();
+  }
+  const { rows } = await made.pool.query('select state, subject_key from safekeep.erasures');
+  assert.deepEqual(rows, [{ state: 'done', subject_key: null }]);
+  assert.deepEqual(await made.rows('orders', 'person_id = 1'), []);
+});
+
+for (const rowsAtOnce of [10, 1000])
+  test(`the same approval twice at once is one erasure, and both are answered with its certificate (${rowsAtOnce} rows at once)`, async (t) => {
+    const { made } = await bench(t);
+    const ground = { ...made.ground, rowsAtOnce };
+    const { hash } = await made.plan('person:1', 'anonymise', ground);
+    const both = await Promise.all([made.approve('person:1', hash, { ground }), made.approve('person:1', hash, { ground })]);
+    assert.equal(new Set(both.map(({ erasure }) => erasure)).size, 1);
+    const { rows } = await made.pool.query('select state from safekeep.erasures');
+    assert.deepEqual(rows, [{ state: 'done' }]);
+    const again = await made.approve('person:1', hash, { ground });
+    assert.deepEqual([again.erasure, again.state, again.verified], [both[0].erasure, 'done', true]);
+    assert.ok(again.certificate !== null);
+  });

@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import type { ErasureParticipant } from '../model.ts';
+import { workbench, type Workbench } from '../testing/workbench.ts';
+import { parseSubject } from './ground.ts';
+import { survey } from './survey.ts';
+
+const none = { category: 'none' };
+const PEOPLE = {
+  columns: { id: { category: 'user.unique_id' }, name: { category: 'user.name' }, email: { category: 'user.contact.email' } },
+};
+const SCHEMA = `create table people (id bigint primary key, name text not null, email text not null);
+  insert into people values (1, 'Ada Byron', 'ada@example.org'), (2, 'Ben Cole', 'ben@example.org');`;
+
+type Tables = Readonly<Record<string, object>>;
+
+async function bench(
+  t: TestContext,
+  schema: string,
+  tables: Tables,
+  participants: readonly ErasureParticipant[] = [],
+): Promise<Workbench> {
+  return await workbench(t, {
+    ports: { participants },
+    schema: `${SCHEMA} ${schema}`,
+    map: {
+      version: 1,
+      tenant: 'fixed',
+      subjects: { person: { table: 'public.people', key: 'id', find_by: ['email'], label: 'name' } },
+      tables: { 'public.people': PEOPLE, ...tables },
+    },
+  });
+}
+
+const HISTORY = `create table history (id bigint generated always as identity primary key, person_id bigint not null references people, old jsonb);
+  create function keep_old() returns trigger language plpgsql as $$ begin insert into history (person_id, old) values (old.id, to_jsonb(old)); return null; end $$;
+  create trigger keep_old after update on people for each row execute function keep_old()`;
+
+test('a trigger that copies what is erased into a table of the person is told in the plan, and stops an erasure', async (t) => {
+  const made = await bench(t, HISTORY, {
+    'public.history': {
+      of: { person: 'person_id' },
+      columns: { id: none, person_id: { category: 'user.unique_id' }, old: { category: 'user' } },
+    },
+  });
+  const { blocked, hash } = await made.plan('person:1');
+  assert.deepEqual(
+    blocked.map(({ table }) => table),
+    ['public.history'],
+  );
+  assert.match(blocked[0]?.what ?? '', /rows of the person appear there/);
+  await assert.rejects(made.approve('person:1', hash), { code: 'erasure-refused' });
+  assert.deepEqual(await made.rows('people', 'id = 1'), ['(1,"Ada Byron",ada@example.org)']);
+});
+
+test('a trigger that copies what is erased into a table that the map does not know stops it too; one that only counts in a mapped table does not', async (t) => {
+  const unknown = await bench(t, HISTORY, {});
+  const { blocked } = await unknown.plan('person:1');
+  assert.match(blocked[0]?.what ?? '', /the map does not know it/);
+  assert.equal(blocked[0]?.table, 'public.history');
+  const counted = await bench(
+    t,
+    `create table changes (day date primary key, n integer not null);
+     create function count_it() returns trigger language plpgsql as $$ begin insert into changes values (current_date, 1) on conflict (day) do update set n = changes.n + 1; return null; end $$;
+     create trigger count_it after update on people for each row execute function count_it()`,
+    { 'public.changes': { columns: { day: none, n: none } } },
+  );
+  assert.equal((await counted.erase('person:1')).state, 'done');
+});
+
+const CLICKS: Tables = {
+  'public.clicks': {
+    of: { person: 'person_id -> people.id' },
+    columns: {
+      person_id: { category: 'user.unique_id' },
+      referrer: { category: 'user.behavior' },
+      ip: { category: 'user.device.ip_address' },
+    },
+  },
+};
+
+/** Runs something in another session at the end of an erasing transaction, before its commit. */
+function atTheEnd(run: () => Promise<unknown>): ErasureParticipant {
+  return {
+    name: 'late',
+    plan: async () => ({ will: [], keeps: [], externalCopies: [], blocked: [] }),
+    within: async (_client, moment) => {
+      if (moment === 'after-rows') await run();
+      return { counts: {}, keysDestroyed: [], horizon: null };
+    },
+    after: async () => undefined,
+    recheck: async () => [],
+  };
+}
+
+test('a late row is known by every mask that it does not have, not only by those that are null', async (t) => {
+  const late: { pool?: Workbench['pool'] } = {};
+  const made = await bench(
+    t,
+    `create table clicks (person_id bigint not null, referrer text, ip text not null); insert into clicks values (1, 'x', '203.0.113.1')`,
+    CLICKS,
+    [atTheEnd(async () => await late.pool?.query(`insert into clicks values (1, null, '203.0.113.77')`))],
+  );
+  late.pool = made.pool;
+  const done = await made.erase('person:1');
+  assert.deepEqual(
+    [
+      done.state,
+      done.certificate,
+      done.residue.filter(({ what }) => what.startsWith('rows of the person')).map(({ place, count }) => [place, count]),
+    ],
+    ['unfulfilled', null, [['public.clicks', 1]]],
+  );
+});
+
+const ORDERS: Tables = {
+  'public.orders': {
+    of: { person: 'person_id' },
+    columns: { id: none, person_id: { category: 'user.unique_id' }, what: { category: 'user' } },
+  },
+};
+
+for (const [kind, loosen] of [
+  ['is checked at the commit', 'alter table orders alter constraint orders_person_id_fkey deferrable initially deferred'],
+  ['has its triggers switched off', 'alter table orders disable trigger all'],
+] as const)
+  test(`a foreign key that ${kind} keeps no row out: an erasure waits for whoever writes there and counts again`, async (t) => {
+    const made = await bench(
+      t,
+      `create table orders (id bigint primary key, person_id bigint not null references people, what text); insert into orders values (1, 1, 'first'); ${loosen}`,
+      ORDERS,
+    );
+    const booking = await made.pool.connect();
+    try {
+      const plan = await made.plan('person:1');
+      assert.ok(
+        plan.notes.some((note) =>
+          note.includes('public.orders is reached by a path without a foreign key that is checked at once'),
+        ),
+      );
+      await booking.query(`begin; insert into orders values (2, 1, 'SECRET booked meanwhile')`);
+      const state: { ended: boolean; committed: boolean } = { ended: false, committed: false };
+      const erasing = made
+        .approve('person:1', plan.hash, { onCommitted: () => void (state.committed = true) })
+        .finally(() => void (state.ended = true));
+      while (!state.committed) await made.pool.query('select');
+      assert.equal(state.ended, false, 'it waits for the booking');
+      await booking.query('commit');
+      const done = await erasing;
+      assert.deepEqual(
+        [done.state, done.verified, done.certificate, done.residue[0]?.place],
+        ['unfulfilled', false, null, 'public.orders'],
+      );
+    } finally {
+      booking.release();
+    }
+    assert.equal((await made.erase('person:1')).state, 'done');
+    assert.deepEqual(await made.rows('orders', 'what is not null'), []);
+  });
+
+test('a table that a path only passes is looked at for hidden rows, and nothing is found then', async (t) => {
+  const made = await bench(
+    t,
+    `create table orders (id bigint primary key, person_id bigint not null references people);
+     create table lines (id bigint primary key, order_id bigint not null references orders, what text);
+     insert into orders values (1, 1); insert into lines values (1, 1, 'secret');
+     alter table orders enable row level security; alter table orders force row level security;
+     create role hidden_reader nologin; grant select, update on people, orders, lines to hidden_reader`,
+    {
+      'public.lines': {
+        of: { person: 'order_id -> orders.person_id' },
+        columns: { id: none, order_id: none, what: { category: 'user' } },
+      },
+    },
+  );
+  try {
+    const ground = await made.refresh();
+    await made.database.withClient(async (client) => {
+      await client.query('begin; set local role hidden_reader');
+      const who = parseSubject(ground.map, 'person:1');
+      await assert.rejects(survey(client, ground, { ...who, options: { lock: false, limit: 100 } }), { code: 'rows-hidden' });
+      await client.query('rollback');
+    });
+  } finally {
+    await made.pool.query('drop owned by hidden_reader; drop role hidden_reader');
+  }
+});
+
+test('a plan does not wait for rows that somebody is changing: it says that it could not be rehearsed', async (t) => {
+  const made = await bench(
+    t,
+    `create table orders (id bigint primary key, person_id bigint not null references people, what text); insert into orders values (1, 1, 'first')`,
+    ORDERS,
+  );
+  const changing = await made.pool.connect();
+  try {
+    await changing.query(`begin; update orders set what = 'second' where id = 1`);
+    const plan = await made.plan('person:1');
+    assert.deepEqual(plan.blocked, []);
+    assert.ok(plan.notes.some((note) => note.startsWith('Not rehearsed: somebody is changing rows')));
+  } finally {
+    await changing.query('rollback');
+    changing.release();
+  }
+});

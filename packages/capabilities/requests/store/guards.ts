@@ -1,0 +1,85 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type pg from 'pg';
+import { formatName, parseTableName, SafekeepError } from '@safekeep/core';
+
+/** How a foreign key is named among all of a database. */
+export function keyName(table: string, foreignKey: string): string {
+  return `${table} ${foreignKey}`;
+}
+
+/**
+ * Foreign keys that do not keep new rows out while the row that they refer to is locked: they are checked at the commit only, not at
+ * all, or their triggers are switched off. `conenforced` is there since PostgreSQL 18.
+ */
+export async function looseKeys(client: pg.ClientBase): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ schema: string; table: string; name: string }>(
+    `select n.nspname as schema, c.relname as "table", k.conname as name
+       from pg_catalog.pg_constraint as k
+       join pg_catalog.pg_class as c on c.oid = k.conrelid
+       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+      where k.contype = 'f'
+        and (k.condeferrable or pg_catalog.to_jsonb(k) ->> 'conenforced' = 'false'
+             or exists (select from pg_catalog.pg_trigger as t
+                         where t.tgconstraint = k.oid and t.tgrelid = k.conrelid and t.tgenabled in ('D', 'R')))`,
+  );
+  return new Set(rows.map(({ schema, table, name }) => keyName(formatName(schema, table), name)));
+}
+
+/** Longer than transactions of an application take; what takes longer is waited for by the next `subject erasures --run`. */
+const PATIENCE_MS = 30_000;
+const PAUSE_MS = 25;
+
+/**
+ * Waits until every transaction has ended that may have added rows to these tables by now: they cannot be seen before.
+ *
+ * @throws `erasure-unsettled` where one goes on for longer.
+ */
+export async function waitForWriters(client: pg.ClientBase, tables: readonly string[], patienceMs = PATIENCE_MS): Promise<void> {
+  const deadline = performance.now() + patienceMs;
+  let open = await writersOf(client, tables);
+  while (open.size > 0) {
+    if (performance.now() > deadline) throw new SafekeepError('erasure-unsettled', { tables: tables.join(', ') });
+    await wait(PAUSE_MS);
+    const now = await writersOf(client, tables);
+    open = new Set([...open].filter((transaction) => now.has(transaction)));
+  }
+}
+
+/** Transactions that hold a lock by which one writes to these tables, their partitions or children. */
+async function writersOf(client: pg.ClientBase, tables: readonly string[]): Promise<ReadonlySet<string>> {
+  const refs = tables.map((name) => parseTableName(name));
+  const { rows } = await client.query<{ transaction: string }>(
+    `with recursive asked as (
+       select c.oid
+         from rows from (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) as a (schema, name)
+         join pg_catalog.pg_namespace as n on n.nspname = a.schema
+         join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = a.name
+       union
+       select i.inhrelid from pg_catalog.pg_inherits as i join asked on asked.oid = i.inhparent
+     )
+     select distinct l.virtualtransaction as transaction
+       from pg_catalog.pg_locks as l join asked on asked.oid = l.relation
+      where l.locktype = 'relation' and l.granted and l.pid is distinct from pg_catalog.pg_backend_pid()
+        and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
+        and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`,
+    [refs.map(({ schema }) => schema), refs.map(({ table }) => table)],
+  );
+  return new Set(rows.map(({ transaction }) => transaction));
+}
+
+/**
+ * How many rows this transaction has written so far, by table as the map has it: that of a partition counts for its parent. Statistics
+ * of the transactions just before may be among them, so two answers are to be compared. Safekeep's own tables are left out.
+ */
+export async function writesSoFar(client: pg.ClientBase): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await client.query<{ schema: string; table: string; writes: string }>(
+    `select n.nspname as schema, c.relname as "table", sum(s.n_tup_ins + s.n_tup_upd + s.n_tup_del)::text as writes
+       from pg_catalog.pg_stat_xact_user_tables as s
+       join pg_catalog.pg_class as c on c.oid = coalesce(pg_catalog.pg_partition_root(s.relid), s.relid)
+       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+      where s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0 and n.nspname not in ('safekeep', 'safekeep_jobs', 'safekeep_auth')
+        and c.relpersistence <> 't'
+      group by 1, 2`,
+  );
+  return new Map(rows.map(({ schema, table, writes }) => [formatName(schema, table), Number(writes)]));
+}
