@@ -13,7 +13,7 @@ const CHARACTERS_AT_MOST = 4000;
 const LATIN_1 = { plain: 'Helvetica', bold: 'Helvetica-Bold' };
 /** Of Latin, Greek, Cyrillic, Armenian and Georgian, of which DejaVu Sans has every letter and sign. */
 const DEJAVU =
-  /[\u0020-\u02af\u0300-\u034f\u0370-\u03ff\u0400-\u0525\u0531-\u055f\u0561-\u0587\u10d0-\u10fc\u1e00-\u1efb\u1f00-\u1fff\u2010-\u2027\u2030-\u205e\u20a0-\u20b5\u2116-\u2122]/u;
+  /[\u0020-\u02af\u0370-\u03ff\u0400-\u0525\u0531-\u055f\u0561-\u0587\u10d0-\u10fc\u1e00-\u1efb\u1f00-\u1fff\u2010-\u2027\u2030-\u205e\u20a0-\u20b5\u2116-\u2122]/u;
 
 /** Writes a document page by page: a heading, then the values that `fill` gives, one beneath the other. */
 export async function pdfDocument(
@@ -37,8 +37,10 @@ export async function pdfDocument(
     for await (const chunk of document as AsyncIterable<Buffer>) await sink.write(chunk);
   };
   const draining = drain();
-  const write = (text: string, style: keyof typeof LATIN_1 = 'plain', options: { readonly continued?: boolean } = {}) =>
-    document.font(fontFor(text)[style]).text(printable(text), options);
+  const write = (text: string, style: keyof typeof LATIN_1 = 'plain', options: { readonly continued?: boolean } = {}) => {
+    const shown = printable(text.normalize('NFC'));
+    return document.font(fontFor(shown)[style]).text(shown, options);
+  };
   document.fontSize(18);
   write(`Data of ${heading.subject}`);
   document.fontSize(9);
