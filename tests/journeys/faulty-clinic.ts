@@ -7,12 +7,13 @@ export function faultyClinic(login: string): string {
     create table letters (id integer primary key, words text);
     create table convictions (id integer primary key, patient_id integer references patients, offence text);
     create table diagnoses (id integer primary key, patient_id integer references patients, words text);
+    create table posts (id integer primary key, author_id integer references patients, words text);
     create table sealed (id integer primary key);
     create table visits (id integer, patient_id integer references patients) partition by range (id);
     create table visits_1 partition of visits for values from (1) to (10);
     create view everybody as select * from patients;
     create role ${login} login password '${login}';
-    grant select on patients, bookings, messages, letters, convictions, diagnoses, visits, visits_1, everybody to ${login}`;
+    grant select on patients, bookings, messages, letters, convictions, diagnoses, posts, visits, visits_1, everybody to ${login}`;
 }
 
 /** One problem of each kind that the gate knows, with its code beside it. */
@@ -63,6 +64,13 @@ tables:
       id: { category: none, note: a number }
       patient_id: { category: user.unique_id }
       words: { category: user.health_and_medical } # special-without-condition
+  posts: # authors-only
+    of: { patient: { path: author_id, meaning: created_by } }
+    purposes: [care]
+    columns:
+      id: { category: none, note: a number }
+      author_id: { category: user.unique_id }
+      words: { category: user.content }
   sealed: # table-unreadable
     columns:
       id: { category: none, note: a number }
