@@ -220,6 +220,10 @@ function planText(plan: Frozen<ErasurePlan>, ink: Ink): string {
   return [
     `${ink.strong(plan.subject)}: ${plan.estimate.rows} row(s), ${plan.mode}, about ${plan.estimate.seconds} s in ${plan.estimate.chunks} step(s)`,
     ...lines,
+    // Of whole rows the lines above tell already.
+    ...plan.kept
+      .filter(({ table }) => !plan.tables.some((line) => line.table === table))
+      .map(({ table, rows, reason }) => `  ${ink.dim('stays'.padEnd(8))} ${String(rows).padStart(8)}  ${table}  ${reason}`),
     ...plan.holds.map(
       ({ id, target, rows, wholePerson }) =>
         `  ${ink.bad('held')} ${wholePerson ? 'the whole person' : `${rows} row(s)`} by ${id} (${target})`,

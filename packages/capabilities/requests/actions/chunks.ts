@@ -5,7 +5,7 @@ import { formatKey } from '../../holds/index.ts';
 import { runRecorded } from '../../ledger/index.ts';
 import type { ErasureId, ErasurePlan, RowKey } from '../model.ts';
 import { inOrderOfReference } from '../rules/graph.ts';
-import { keptLines, planLine } from '../rules/plan.ts';
+import { joinKept, keptColumns, keptLines, planLine } from '../rules/plan.ts';
 import { insertErasure, readErasures, updateErasure, type ErasureRecord, type StoredPlan } from '../store/records.ts';
 import { loadRows, rowsOf } from '../store/rows.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
@@ -310,7 +310,7 @@ async function eraseChunk(
     after: isLast ? null : (rows.at(-1)?.key ?? null),
     finished: isLast ? [...progress.finished, table] : progress.finished,
     tables: counts === undefined ? progress.tables : [...progress.tables, { table, ...counts }],
-    kept: [...progress.kept, ...keptLines(lines)],
+    kept: joinKept([...progress.kept, ...keptLines(lines), ...keptColumns(decision.groups)]),
     holds: [...new Set([...progress.holds, ...holds])],
     keptRows: keptRow === undefined ? progress.keptRows : { ...progress.keptRows, [table]: keptRow },
     rows: progress.rows + rows.length,

@@ -85,3 +85,37 @@ test('a person of another tenant with the same number is nobody', async (t) => {
   assert.equal((await bench.erase('person:1')).counts['masked'], 2);
   assert.deepEqual([await bench.rows('people', "org = 'rival'"), await bench.rows('orders', "org = 'rival'")], others);
 });
+
+test('personal columns that stay in a masked row stand in the plan and in the certificate, each with its reason', async (t) => {
+  const bench = await workbench(t, {
+    schema: `create table people (email text primary key, name text, nick text);
+      create table orders (id integer primary key, email text not null references people, note text);
+      insert into people values ('ada@example.org', 'Ada', 'countess'); insert into orders values (1, 'ada@example.org', 'by the door')`,
+    map: {
+      version: 1,
+      tenant: 'fixed',
+      subjects: { person: { table: 'public.people', key: 'email', find_by: ['email'], label: 'name' } },
+      tables: {
+        'public.people': {
+          columns: {
+            email: { category: 'user.contact.email' },
+            name: { category: 'user.name' },
+            nick: { category: 'user.name.nickname', erase: 'keep' },
+          },
+        },
+        'public.orders': {
+          of: { person: 'email' },
+          columns: { id: { category: 'none' }, email: { category: 'user.contact.email' }, note: { category: 'user.content' } },
+        },
+      },
+    },
+  });
+  const plan = await bench.plan('person:ada@example.org');
+  const columns = ['public.people: email', 'public.people: nick', 'public.orders: email'].toSorted();
+  const kept = (lines: readonly { readonly table: string; readonly rows: number; readonly reason: string }[]) =>
+    lines.filter(({ rows, reason }) => rows === 1 && reason !== '').map(({ table }) => table);
+  assert.deepEqual(kept(plan.kept).toSorted(), columns);
+  const done = await bench.approve('person:ada@example.org', plan.hash);
+  const { document } = JSON.parse(await readFile(done.certificate ?? '', 'utf8'));
+  assert.deepEqual(kept(document.kept).toSorted(), columns);
+});

@@ -16,7 +16,7 @@ import type {
 import { staleViews } from '../rules/stale-views.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
 import { belonging } from '../rules/treat.ts';
-import { countsByTable, keptLines, planHash, planLine } from '../rules/plan.ts';
+import { countsByTable, keptColumns, keptLines, planHash, planLine } from '../rules/plan.ts';
 import { readErasures, storePlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
 import { countOfPerson } from '../store/rows.ts';
@@ -160,6 +160,7 @@ export async function makePlan(
     tables: [...tables],
     kept: [
       ...keptLines(tables),
+      ...keptColumns(decision.groups),
       ...parts.flatMap(({ name, plan: part }) =>
         part.keeps.map(({ what, reason, until }) => ({ table: `${name}: ${what}`, rows: 0, reason, basis: null, until })),
       ),

@@ -68,6 +68,33 @@ export function keptLines(tables: readonly PlanLine[]): ErasurePlan['kept'] {
     .map(({ table, rows, reason, basis = null, until = null }) => ({ table, rows, reason, basis, until }));
 }
 
+type Treated = { readonly rows: { readonly table: string; readonly keys: readonly unknown[] }; readonly treatment: Treatment };
+
+/** A line for each personal column that stays in rows of which others are masked: of the rows alone nobody would learn of it. */
+export function keptColumns(groups: readonly Treated[]): ErasurePlan['kept'] {
+  return joinKept(
+    groups.flatMap(({ rows, treatment }) =>
+      (treatment.keeps ?? []).map(({ column, reason }) => ({
+        table: `${rows.table}: ${column}`,
+        rows: rows.keys.length,
+        reason,
+        basis: null,
+        until: null,
+      })),
+    ),
+  );
+}
+
+/** Lines of the same place and reason as one. */
+export function joinKept(lines: ErasurePlan['kept']): ErasurePlan['kept'] {
+  const joined = new Map<string, ErasurePlan['kept'][number]>();
+  for (const line of lines) {
+    const key = JSON.stringify([line.table, line.reason, line.basis, line.until]);
+    joined.set(key, { ...line, rows: line.rows + (joined.get(key)?.rows ?? 0) });
+  }
+  return [...joined.values()];
+}
+
 export function countsByTable(tables: readonly PlanLine[]): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const { table, rows } of tables) counts[table] = (counts[table] ?? 0) + rows;

@@ -19,6 +19,8 @@ export type Treatment = {
   readonly reason: string;
   readonly basis: string | null;
   readonly choices: readonly ColumnChoice[];
+  /** Personal columns that stay as they are in a row of which others are masked. */
+  readonly keeps?: WholeRow['keeps'];
 };
 
 /** What the map says of a table, worked out once. */
@@ -146,7 +148,7 @@ function wholeTreatment(
   const wantsDelete = mode === 'delete' || whole.deletes;
   if (wantsDelete && !row.shell) return { action: 'delete', reason: why, basis: null, choices: [] };
   const reason = row.shell && wantsDelete ? `${why}; an empty row stays, because rows that stay refer to it` : why;
-  if (whole.choices.length > 0) return { action: 'mask', reason, basis: null, choices: whole.choices };
+  if (whole.choices.length > 0) return { action: 'mask', reason, basis: null, choices: whole.choices, keeps: whole.keeps };
   const kept = whole.keeps.map(({ column, reason: because }) => `${column}: ${because}`).join(', ');
   const nothing = kept === '' ? 'nothing in it is personal' : `nothing in it is erased (${kept})`;
   return { action: 'keep', reason: `${why}; ${nothing}`, basis: kept === '' ? 'not_personal' : 'map', choices: [] };
