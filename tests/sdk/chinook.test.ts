@@ -101,7 +101,8 @@ async function clientAccess(own: pg.Pool, keys: KeySource): Promise<Access> {
     plugins: [plugin],
   });
   const again = async <Result>(run: () => Promise<Result>): Promise<Result> => {
-    // What was known of the fields may be older than its lease, or a column may just have gone: run it with what is true now.
+    // What was known of the fields may be older than its lease, a column may just have gone, or on the way back be wanted in clear
+    // (23514) before this client knows: run it with what is true now.
     for (let tries = 0; ; tries += 1) {
       try {
         await sdk.fields();
@@ -110,7 +111,7 @@ async function clientAccess(own: pg.Pool, keys: KeySource): Promise<Access> {
         const passing =
           error instanceof Error &&
           'code' in error &&
-          ['field-lease-expired', '42703', 'field-not-served'].includes(String(error.code));
+          ['field-lease-expired', '42703', '23514', 'field-not-served'].includes(String(error.code));
         if (!passing || tries === 200) throw error;
       }
     }
