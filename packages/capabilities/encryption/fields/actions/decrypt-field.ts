@@ -75,6 +75,8 @@ async function giveBack(ground: Ground, field: Field): Promise<void> {
   await sweep(ground, field, opening);
   if (field.notNull === null) return;
   await inTransaction(ground, field, (client) => runAll(client, addPresenceCheck(field)));
+  // Those that a client wrote before the check who did not know yet that plaintext is wanted again.
+  await sweep(ground, field, opening);
   await inTransaction(ground, field, (client) => runAll(client, validatePresence(field)));
 }
 
