@@ -142,6 +142,17 @@ test('a table that is locked, and one that takes too long, are told, and the tra
   }
 });
 
+test('a way to reach somebody is looked at also where its table is named after a thing, and no row has said more yet', async (t) => {
+  const { pool, database } = await testDatabase(t);
+  await pool.query(`create table gift_codes (id int primary key, code text, email text);
+    create table product_orders (id int primary key, email text, phone text);
+    create table status_codes (id int primary key, email text)`);
+  const { columns } = await scanDatabase(database, ORDER);
+  const contacts = columns.filter(({ column }) => /email|phone/.test(column));
+  assert.equal(contacts.length, 4);
+  for (const { column, decision } of contacts) assert.notEqual(decision, 'none', column);
+});
+
 test('a table that is dropped while it is looked at is told, and the scan goes on', async (t) => {
   const { database, pool } = await testDatabase(t);
   await pool.query(`

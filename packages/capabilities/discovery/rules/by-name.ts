@@ -19,7 +19,7 @@ export type Surroundings = {
 /** What each need is worth in each kind of table, in log-odds. */
 const WORTH: Readonly<Record<Need, Readonly<Record<Role, number>>>> = {
   anywhere: { person: 4, about: 4, unknown: 3, organisation: 2, thing: 1.9 },
-  contact: { person: 4, about: 3.5, unknown: 2.6, organisation: -2, thing: -0.5 },
+  contact: { person: 4, about: 3.5, unknown: 2.6, organisation: -2, thing: 0.4 },
   person: { person: 4, about: 2.6, unknown: 0.3, organisation: -1, thing: -2 },
   address: { person: 3.5, about: 2.4, unknown: 0.3, organisation: -2, thing: -3 },
   row: { person: 3.2, about: -1.8, unknown: -3, organisation: -4, thing: -4 },
