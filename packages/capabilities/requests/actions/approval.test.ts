@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Subject } from '@safekeep/core';
-import { onRelease, parseTarget, placeHold, releaseHold } from '../../holds/index.ts';
+import { onRelease, releaseHold } from '../../holds/index.ts';
 import { DIFFICULT, DIFFICULT_MAP, workbench } from '../testing/workbench.ts';
 import { requeueErasures, runErasures } from './open-erasures.ts';
 
@@ -39,17 +38,10 @@ test('the hash of a plan is of this home: nobody with the map and the certificat
 test('an erasure that a hold stops is remembered once, however often it was approved', async (t) => {
   const bench = await workbench(t, { schema: DIFFICULT, map: DIFFICULT_MAP });
   t.after(onRelease(requeueErasures));
-  const subjects: ReadonlyMap<string, Subject> = bench.ground.map.subjects;
-  const target = parseTarget('patient:43', undefined, [...subjects.keys()]);
-  const scope = { tenant: 'default', clock: bench.clock };
-  const { id } = await placeHold(
-    bench.database,
-    { ...scope, subjects },
-    { target, reason: 'claim', owner: 'legal', reviewBy: '2027-06-30', by: 'ann' },
-  );
+  const id = await bench.hold('patient:43');
   const { hash } = await bench.plan('patient:43', 'delete');
   for (const by of ['ben', 'cy']) await assert.rejects(bench.approve('patient:43', hash, { by }), { code: 'erasure-held' });
-  await releaseHold(bench.database, scope, { id, by: 'ann', reason: 'over' });
+  await releaseHold(bench.database, { tenant: 'default', clock: bench.clock }, { id, by: 'ann', reason: 'over' });
   const { erasures } = await runErasures(bench.ground);
   assert.deepEqual(
     erasures.map(({ state, error }) => [state, error]),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { onRelease, parseTarget, placeHold, releaseHold, type HoldId } from '../../holds/index.ts';
+import { onRelease, releaseHold, type HoldId } from '../../holds/index.ts';
 import type { ErasureScope } from '../model.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import type { ErasureGround } from './ground.ts';
@@ -64,13 +64,6 @@ async function stopAfterFirst(made: Workbench, ground: ErasureGround, mode: 'ano
   return hash;
 }
 
-async function hold(made: Workbench, target: string): Promise<HoldId> {
-  const subjects = made.ground.map.subjects;
-  const on = parseTarget(target, undefined, [...subjects.keys()]);
-  const order = { target: on, reason: 'claim', owner: 'legal', reviewBy: '2027-06-30', by: 'ann' };
-  return (await placeHold(made.database, { tenant: 'default', clock: made.clock, subjects }, order)).id;
-}
-
 async function release(made: Workbench, id: HoldId): Promise<void> {
   await releaseHold(made.database, { tenant: 'default', clock: made.clock }, { id, by: 'ann', reason: 'over' });
 }
@@ -128,7 +121,7 @@ test('what the map does not know stops an erasure between its chunks as it would
 test('a hold on a row of a chunked table keeps the row, is told to every part, and its end brings the erasure back', async (t) => {
   const { made, ground, told } = await bench(t);
   t.after(onRelease(requeueErasures));
-  const id = await hold(made, 'public.orders:50');
+  const id = await made.hold('public.orders:50');
   const { hash } = await made.plan('person:1', 'anonymise', ground);
   const done = await made.approve('person:1', hash, { ground });
   assert.equal(done.state, 'held');
@@ -152,7 +145,7 @@ test('a hold on the whole person stops an erasure between its chunks, places out
   const crm = { kind: 'command', of: 'person', at: '/bin/sh -c exit', export: false, erase: true };
   const ground = { ...(await made.refresh({ ...MAP, outside: { crm } })), rowsAtOnce: 10 };
   const hash = await stopAfterFirst(made, ground);
-  const id = await hold(made, 'person:1');
+  const id = await made.hold('person:1');
   await assert.rejects(made.approve('person:1', hash, { ground }), { code: 'erasure-held' });
   assert.deepEqual(await made.rows('people', 'id = 1'), ['(1,"Ada Byron",ada@example.org)']);
   const states = async (): Promise<readonly object[]> =>
@@ -180,7 +173,7 @@ test('as long as a row is held, places outside are left alone, and the certifica
   t.after(onRelease(requeueErasures));
   const crm = { kind: 'command', of: 'person', at: '/bin/sh -c exit', export: false, erase: true };
   const ground = await made.refresh({ ...MAP, outside: { crm } });
-  const id = await hold(made, 'public.orders:50');
+  const id = await made.hold('public.orders:50');
   const plan = await made.plan('person:1', 'anonymise', ground);
   assert.deepEqual(
     plan.externalCopies.map(({ place, state }) => [place, state]),

@@ -41,21 +41,23 @@ export async function retried<Result>(run: () => Promise<Result>, erasedRows = 0
     try {
       return await run();
     } catch (error) {
-      const code = codeOf(error);
-      // 40P01 deadlock, 40001 a hold was placed since, 55P03 lock not available.
-      const isContended = code === '40P01' || code === '40001' || code === '55P03';
-      if (isContended && attempt < TRIES) continue;
+      if (isContended(error) && attempt < TRIES) continue;
       throw toldError(error, erasedRows);
     }
   }
 }
 
+/** 40P01 deadlock, 40001 a hold was placed since, 55P03 lock not available. */
+function isContended(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === '40P01' || code === '40001' || code === '55P03';
+}
+
 function toldError(error: unknown, erasedRows: number): unknown {
   const code = codeOf(error);
   const refusal = refusalOf(error);
-  const isContended = code === '40P01' || code === '40001' || code === '55P03';
   if (erasedRows > 0) {
-    const reason = isContended
+    const reason = isContended(error)
       ? `a lock on rows of the person was not to be had within ${TRIES} tries`
       : code === '57014'
         ? 'the server cancelled a statement'
@@ -64,7 +66,8 @@ function toldError(error: unknown, erasedRows: number): unknown {
           : `${refusal.table ?? 'a deferred constraint'}: ${refusal.what}. ${refusal.remedy}`;
     return reason === undefined ? error : stopped(erasedRows, reason, error);
   }
-  if (isContended) return new SafekeepError('lock-timeout', { target: 'rows of the person', tries: TRIES }, { cause: error });
+  if (isContended(error))
+    return new SafekeepError('lock-timeout', { target: 'rows of the person', tries: TRIES }, { cause: error });
   if (code === '57014')
     return new SafekeepError('statement-cancelled', { action: 'erasing; nothing was erased' }, { cause: error });
   if (refusal === undefined) return error;

@@ -5,8 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Subject } from '@safekeep/core';
-import { onRelease, parseTarget, placeHold, releaseHold, type HoldId } from '../../holds/index.ts';
+import { onRelease, releaseHold } from '../../holds/index.ts';
 import type { ErasureParticipant } from '../model.ts';
 import { DIFFICULT, DIFFICULT_MAP, workbench, type Workbench } from '../testing/workbench.ts';
 import { exportSubject } from './export-subject.ts';
@@ -32,22 +31,6 @@ async function difficult(
   more: { readonly map?: object; readonly ports?: readonly ErasureParticipant[] } = {},
 ): Promise<Workbench> {
   return await workbench(t, { schema: DIFFICULT, map: more.map ?? DIFFICULT_MAP, ports: { participants: more.ports ?? [] } });
-}
-
-async function hold(bench: Workbench, target: string): Promise<HoldId> {
-  const subjects: ReadonlyMap<string, Subject> = bench.ground.map.subjects;
-  const placed = await placeHold(
-    bench.database,
-    { tenant: 'default', clock: bench.clock, subjects },
-    {
-      target: parseTarget(target, undefined, [...subjects.keys()]),
-      reason: 'claim',
-      owner: 'legal',
-      reviewBy: '2027-06-30',
-      by: 'ann',
-    },
-  );
-  return placed.id;
 }
 
 /** Everything of every table, so that nothing can have changed unseen. */
@@ -156,7 +139,7 @@ test("a column of the user's that is called like one of ours is theirs: unmapped
 
 test('what is held stays whole, also where only the other person of a shared row is held', async (t) => {
   const bench = await difficult(t);
-  await hold(bench, 'patient:43');
+  await bench.hold('patient:43');
   const messages = await bench.rows('messages', 'id in (1, 2)');
   const done = await bench.erase('patient:42');
   assert.equal(done.state, 'held');
@@ -167,13 +150,13 @@ test('what is held stays whole, also where only the other person of a shared row
 test('when a hold ends, what it had stopped is erased with the next run', async (t) => {
   const bench = await difficult(t);
   t.after(onRelease(requeueErasures));
-  const onPerson = await hold(bench, 'patient:44');
+  const onPerson = await bench.hold('patient:44');
   const plan = await bench.plan('patient:44');
   assert.equal(plan.holds[0]?.wholePerson, true);
   const before = await whole(bench);
   await assert.rejects(bench.approve('patient:44', plan.hash), { code: 'erasure-held' });
   assert.deepEqual(await whole(bench), before);
-  const onRow = await hold(bench, 'public.visits:1,3');
+  const onRow = await bench.hold('public.visits:1,3');
   assert.equal((await bench.erase('patient:42')).state, 'held');
   assert.equal((await bench.rows('visits', "id = 3 and reason = 'reason 3'")).length, 1);
   for (const id of [onPerson, onRow])

@@ -3,8 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { Subject } from '@safekeep/core';
-import { parseTarget, placeHold } from '../../holds/index.ts';
 import { exportSubject } from './export-subject.ts';
 import { parseSubject } from './ground.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
@@ -27,21 +25,6 @@ function mapWith(tables: Readonly<Record<string, object>>, people: object = {}):
       ...Object.fromEntries(Object.entries(tables).map(([table, mapped]) => [`public.${table}`, mapped])),
     },
   };
-}
-
-async function hold(bench: Workbench, target: string): Promise<void> {
-  const subjects: ReadonlyMap<string, Subject> = bench.ground.map.subjects;
-  await placeHold(
-    bench.database,
-    { tenant: 'default', clock: bench.clock, subjects },
-    {
-      target: parseTarget(target, undefined, [...subjects.keys()]),
-      reason: 'claim',
-      owner: 'legal',
-      reviewBy: '2027-06-30',
-      by: 'ann',
-    },
-  );
 }
 
 type Exported = { readonly rows: Readonly<Record<string, readonly object[]>>; readonly withheld: readonly object[] };
@@ -70,7 +53,7 @@ test('however often the person stands in a shared row, whoever else stands in it
   const before = await bench.rows('rooms');
   const plan = await bench.plan('person:1', 'delete');
   assert.match(plan.tables.find(({ table }) => table === 'public.rooms')?.reason ?? '', /shared with people who stay/);
-  await hold(bench, 'person:2');
+  await bench.hold('person:2');
   assert.deepEqual(
     (await bench.plan('person:1', 'delete')).holds.map(({ rows }) => rows),
     [1],

@@ -6,6 +6,7 @@ import { fixedClock, indexSchema, readMap } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
 import { readCatalog } from '@safekeep/postgres';
 import { testDatabase, testServers, type TestDatabase, type TestServer } from '@safekeep/postgres/testing';
+import { parseTarget, placeHold, type HoldId } from '../../holds/index.ts';
 import { openLedger } from '../../ledger/index.ts';
 import type { ExecuteOptions } from '../actions/erasing.ts';
 import { executeErasure } from '../actions/execute-erasure.ts';
@@ -31,6 +32,8 @@ export type Workbench = TestDatabase & {
   ) => Promise<ErasureDone>;
   /** Plans and carries out. */
   readonly erase: (subject: string, mode?: ErasureMode, ground?: ErasureGround) => Promise<ErasureDone>;
+  /** A hold on a person or a row, as `hold place` takes its target. */
+  readonly hold: (target: string) => Promise<HoldId>;
   /** Every row of a table as text, sorted. */
   readonly rows: (table: string, where?: string) => Promise<readonly string[]>;
 };
@@ -95,6 +98,12 @@ export async function workbench(
     approve,
     erase: async (subject, mode = 'anonymise', on = ground) =>
       await approve(subject, (await plan(subject, mode, on)).hash, { ground: on }),
+    hold: async (text) => {
+      const { subjects } = ground.map;
+      const target = parseTarget(text, undefined, [...subjects.keys()]);
+      const order = { target, reason: 'claim', owner: 'legal', reviewBy: '2027-06-30', by: 'ann' };
+      return (await placeHold(made.database, { tenant: 'default', clock, subjects }, order)).id;
+    },
     rows: async (table, where = 'true') => {
       const { rows } = await made.pool.query<{ text: string }>(
         `select t::text as text from ${table} as t where ${where} order by 1`,
