@@ -43,7 +43,7 @@ export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
   /** Connections on which a statement failed for what was known, in a transaction that takes no question any more. */
   const unaware = new WeakSet<object>();
   const control = async (client: pg.Pool | pg.PoolClient, text: string): Promise<Result> => {
-    const result = (await client.query<Record<string, unknown>>(text)) as Result;
+    const result = (await client.query<Record<string, unknown>>(text)) as Result; // As below.
     if (unaware.has(client) && !isFailed(client)) {
       unaware.delete(client);
       await sdk.fields(client, 'anew');
@@ -121,7 +121,9 @@ function movedField({ all }: Fields, error: unknown): SealedField | undefined {
   if (!(error instanceof pg.DatabaseError)) return undefined;
   const { code, message, constraint, table, schema } = error;
   if (code === '42703')
-    return all.find(({ encrypted, indexes }) => [encrypted, ...indexes.map(({ column }) => column)].some((name) => message.includes(name)));
+    return all.find(({ encrypted, indexes }) =>
+      [encrypted, ...indexes.map(({ column }) => column)].some((name) => message.includes(name)),
+    );
   if (code !== '23514' || !PLAINTEXT_WANTED.test(constraint ?? '')) return undefined;
   return all.find((field) => field.schema === schema && field.table === table);
 }

@@ -1,7 +1,16 @@
 import { formatColumnName, parseColumnName, parseTableName, SafekeepError, type SearchKind } from '@safekeep/core';
 import { FOUND_BY_NOTHING, indexTexts, openTexts, sealTexts, type DataKeys } from '@safekeep/crypto';
 import { compoundNumbers, compoundsOf, givenAlone } from './compounds.ts';
-import { isLeaving, searchedBy, sealedField, textOf, writesPlaintext, writtenIndexes, type OwnIndex, type SealedField } from './field.ts';
+import {
+  isLeaving,
+  searchedBy,
+  sealedField,
+  textOf,
+  writesPlaintext,
+  writtenIndexes,
+  type OwnIndex,
+  type SealedField,
+} from './field.ts';
 import { leasedKeys } from './leased-keys.ts';
 import { LEASE_MS, monotonic, type Queryable, type SafekeepOptions } from './model.ts';
 import { SealedParameter, type SealedAs } from './parameters.ts';

@@ -50,7 +50,10 @@ export type Application<Tables> = Client<Tables> & {
   /** Another process of the same application. */
   readonly another: (options?: ClientOptions) => Promise<Application<Tables>>;
   /** `silently`: the application does not learn of it at once; `observe` sees the moments of it. */
-  readonly decrypt: (column: string, options?: { readonly silently?: boolean; readonly observe?: FieldGround['observe'] }) => Promise<void>;
+  readonly decrypt: (
+    column: string,
+    options?: { readonly silently?: boolean; readonly observe?: FieldGround['observe'] },
+  ) => Promise<void>;
   /** Learns at once what has changed. */
   readonly refresh: () => Promise<void>;
 };

@@ -1169,7 +1169,8 @@ export const catalogue = {
     status: 409,
     exit: 3,
     text: 'The statement was made for {field} as it was a moment ago, and the database refused it: the column has been moved on since. Nothing was written.',
-    remedy: 'Make the statement anew and run it again; of a transaction, the whole transaction. What is true now has been asked for.',
+    remedy:
+      'Make the statement anew and run it again; of a transaction, the whole transaction. What is true now has been asked for.',
   },
   'field-renamed': {
     status: 409,

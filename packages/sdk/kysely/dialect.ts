@@ -15,11 +15,7 @@ import { kyselyPool } from './pool.ts';
  * Kysely over a sealed pool, in which a query that was made for a field as it was a moment ago is made anew and run once more. Where the
  * database refused it in a transaction it is not: what came before is lost with it, and the caller runs all of it again (`field-moved`).
  */
-export function sealedDialect(
-  pool: SealedPool,
-  plugin: SealedPlugin,
-  config: Omit<PostgresDialectConfig, 'pool'> = {},
-): Dialect {
+export function sealedDialect(pool: SealedPool, plugin: SealedPlugin, config: Omit<PostgresDialectConfig, 'pool'> = {}): Dialect {
   const whole: PostgresDialectConfig = { ...config, pool: kyselyPool(pool) };
   const dialect = new PostgresDialect(whole);
   return {
@@ -52,7 +48,11 @@ class RerunningDriver extends PostgresDriver {
   }
 }
 
-function rerunning(connection: DatabaseConnection, plugin: SealedPlugin, compiler: QueryCompiler): DatabaseConnection['executeQuery'] {
+function rerunning(
+  connection: DatabaseConnection,
+  plugin: SealedPlugin,
+  compiler: QueryCompiler,
+): DatabaseConnection['executeQuery'] {
   const execute = connection.executeQuery.bind(connection);
   return async (query, options) => {
     try {

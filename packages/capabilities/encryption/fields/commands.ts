@@ -262,7 +262,9 @@ function decrypt(open: OpenKeySource): Command {
     run: async (context, input) =>
       await moving(context, open, async (ground) => {
         const ref = parseColumnName(input.column);
-        const field = await decryptField(input.wait ? ground : { ...ground, leaseMs: 0 }, ref, () => context.confirm(`Decrypting ${formatColumnName(ref)}`));
+        const field = await decryptField(input.wait ? ground : { ...ground, leaseMs: 0 }, ref, () =>
+          context.confirm(`Decrypting ${formatColumnName(ref)}`),
+        );
         await writeProtection(context, ref, { protect: 'none', search: [], searchWith: [] });
         return { result: { ...fieldText(field), answers: [], residue: [] } };
       }),
@@ -275,7 +277,9 @@ export function giveBackPlaintext(open: OpenKeySource): TakeOut {
   return {
     run: async (context, { wait }) =>
       await moving(context, open, async (ground) => {
-        const given = await decryptAll(wait ? ground : { ...ground, leaseMs: 0 }, ({ length }) => context.confirm(`Decrypting ${length} column(s)`));
+        const given = await decryptAll(wait ? ground : { ...ground, leaseMs: 0 }, ({ length }) =>
+          context.confirm(`Decrypting ${length} column(s)`),
+        );
         return given.map(
           ({ table, column, done }) => `${formatColumnName({ ...table, column })}: plaintext is back, ${done} values.`,
         );

@@ -24,7 +24,17 @@ import { countLeft, countValues } from '../store/rows.ts';
 import { createView, dropView, othersShown } from '../store/view.ts';
 import { refuseInCompound } from './compound-of.ts';
 import { fresh } from './encrypt-field.ts';
-import { inTransaction, LEASE_MS, nameOf, NotYet, reading, requireUnaltered, unlessTooEarly, withLease, type Ground } from './ground.ts';
+import {
+  inTransaction,
+  LEASE_MS,
+  nameOf,
+  NotYet,
+  reading,
+  requireUnaltered,
+  unlessTooEarly,
+  withLease,
+  type Ground,
+} from './ground.ts';
 import { refuseReaders } from './readers-of-view.ts';
 import { LOCKED_ROWS, opening, sweep, sweepOnce, walk } from './passes.ts';
 
@@ -60,7 +70,10 @@ export async function decryptFields(ground: Ground, fields: readonly Field[]): P
         given.push({ ...field, direction: 'out' });
       } else left.push(isTold(field) ? await giveBack(held, await takePlaintextAgain(held, field)) : field);
     });
-  const [isFirst, isSecond] = [left.some((field) => field.mode === 'client' && isTold(field)), left.some(({ mode }) => mode === 'client')];
+  const [isFirst, isSecond] = [
+    left.some((field) => field.mode === 'client' && isTold(field)),
+    left.some(({ mode }) => mode === 'client'),
+  ];
   if (isFirst) await untilHeard(ground, left);
   for (const field of left) await withLease(ground, field, async (held) => await leave(held, await fresh(held, field)));
   if (isSecond) await untilHeard(ground, left);
