@@ -149,7 +149,9 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
         ...(exported === null ? [] : [`The key table was exported and read back: ${exported}.`]),
         ...(destroyed === null
           ? []
-          : [`The old one was destroyed at ${destroyed}. Make a new backup now: "safekeep keys backup".`]),
+          : [
+              `The old one was destroyed at ${destroyed}. Make a new backup now: "safekeep keys backup --out FOLDER --shares 3 --threshold 2".`,
+            ]),
       ].join('\n'),
   });
 
@@ -410,7 +412,8 @@ function told(alert: string): string {
   const meaning: Readonly<Record<string, string>> = {
     'epoch-overdue': 'copies of the database from before its last roll still open; run "safekeep keys rotate epoch"',
     'roll-unfinished': 'two epochs are in use; "safekeep keys rotate epoch" ends it',
-    'no-key-backup-of-this-epoch': 'if the keys are lost, everything sealed is; run "safekeep keys backup"',
+    'no-key-backup-of-this-epoch':
+      'if the keys are lost, everything sealed is; run "safekeep keys backup --out FOLDER --shares 3 --threshold 2"',
   };
   return `${alert}: ${meaning[alert] ?? ''}`;
 }
