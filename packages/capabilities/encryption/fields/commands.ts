@@ -17,7 +17,7 @@ import {
 import type { Database } from '@safekeep/postgres';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
 import { editMap, loadMap, saveMap, type MapText } from '../../datamap/index.ts';
-import type { TakeOut } from '../../plan/index.ts';
+import type { Contributor, TakeOut } from '../../plan/index.ts';
 import { changeIndexes, unfinished, type IndexOrder, type IndexPlan } from './actions/change-indexes.ts';
 import { changeMode } from './actions/change-mode.ts';
 import { declaredColumns } from './actions/declared-columns.ts';
@@ -39,7 +39,11 @@ import { answerText, fieldText, parseIndexes, parseSearch, parseWith } from './r
 export type OpenKeySource = (
   context: CommandContext,
   database: Database,
-) => Promise<{ readonly source: KeySource; readonly close: () => Promise<void> }>;
+) => Promise<{
+  readonly source: KeySource;
+  readonly follows: readonly Contributor[];
+  readonly close: () => Promise<void>;
+}>;
 
 const column = { key: 'column', label: 'TABLE.COLUMN', description: 'schema.table.column; public. may be left out' };
 const Column = Type.String({ minLength: 1 });
@@ -326,7 +330,7 @@ async function moving<Result>(
   run: (ground: Ground) => Promise<Result>,
 ): Promise<Result> {
   const database = await context.database();
-  const { source, close } = await open(context, database);
+  const { source, follows, close } = await open(context, database);
   const progress = context.progress('encrypting', { unit: 'rows' });
   try {
     const { tenant, clock, signal } = context;
@@ -336,6 +340,7 @@ async function moving<Result>(
       clock,
       signal,
       keys: fieldKeys(source),
+      follows,
       observe: (moment, _field, { done, total }) => {
         if (moment === 'committed') progress.update(done, Math.max(done, total));
         if (moment === 'waiting') context.say('Waiting until every client knows of the field; that takes a minute at most.');
