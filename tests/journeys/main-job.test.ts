@@ -28,7 +28,7 @@ async function workplace(t: TestContext) {
     return JSON.parse(stdout) as Report;
   };
   const unapply = () =>
-    safekeep(['unapply', '--yes', '--home', home, '--map', join(folder, 'datamap.yaml'), '--json']).then(
+    safekeep(['unapply', '--no-wait', '--yes', '--home', home, '--map', join(folder, 'datamap.yaml'), '--json']).then(
       ({ code, stdout, stderr }) => {
         assert.equal(code, 0, stderr);
         return JSON.parse(stdout) as { readonly before: readonly string[]; readonly restored: boolean };

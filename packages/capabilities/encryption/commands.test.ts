@@ -112,3 +112,15 @@ test('epoch and root are rotated, keys backed up, lost and recovered from the co
   assert.equal((await run('keys recover')).result.keys, 2);
   assert.match((await run('keys shred')).text, /0 shredded, 0 still held/);
 });
+
+test('keys are not recovered where no export lies, nor those of a person whose key is none; nothing is changed', async (t) => {
+  const { run, ring, inTenant, events } = await bench(t);
+  await inTenant((client) => ring().subjectKeys.forSealing(client, [owner(1)]));
+  const before = (await run('keys list')).result;
+  const told = events.length;
+  await assert.rejects(run('keys recover'), (error) => isSafekeepError(error, 'key-export-missing'));
+  for (const scope of ['patient:', 'patient:a\\b'])
+    await assert.rejects(run('keys rotate', { scope }), (error) => isSafekeepError(error, 'subject-invalid'), scope);
+  assert.deepEqual((await run('keys list')).result, before);
+  assert.equal(events.length, told);
+});

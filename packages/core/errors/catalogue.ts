@@ -147,6 +147,12 @@ export const catalogue = {
     text: 'The ground is not fit: {failed}.',
     remedy: 'Mend what is named; `safekeep doctor` shows it in full.',
   },
+  'unproven': {
+    status: 409,
+    exit: 1,
+    text: 'What was done is not proven: {failed}. All of it stands.',
+    remedy: '`{command}` shows it in full. Until it is explained keep a copy of the database and the home: it is evidence.',
+  },
   'import-not-proven': {
     status: 409,
     exit: 1,
@@ -327,12 +333,6 @@ export const catalogue = {
     exit: 1,
     text: 'Migration {version} {direction} failed and was rolled back: {reason}',
     remedy: 'The schema stands at {current}. Mend the cause and run the same command again.',
-  },
-  'migration-pending': {
-    status: 503,
-    exit: 2,
-    text: 'The schema of Safekeep in this database is at {current}; {pending} migration(s) are pending.',
-    remedy: 'Run `safekeep migrate up`.',
   },
 
   // ---- the data map ------------------------------------------------------------------------------------------------
@@ -1165,6 +1165,13 @@ export const catalogue = {
     text: 'What was known of the encrypted fields is older than a minute. Nothing was run.',
     remedy: 'Run the query again: it is being asked for anew. Where it happens often, see that the SDK reaches the database.',
   },
+  'field-moved': {
+    status: 409,
+    exit: 3,
+    text: 'The statement was made for {field} as it was a moment ago, and the database refused it: the column has been moved on since. Nothing was written.',
+    remedy:
+      'Make the statement anew and run it again; of a transaction, the whole transaction. What is true now has been asked for.',
+  },
   'field-renamed': {
     status: 409,
     exit: 1,
@@ -1271,12 +1278,6 @@ export const catalogue = {
     text: 'The log {origin} in the database does not begin with the {size} event(s) of this checkpoint. Nothing was taken over.',
     remedy: 'Keep a copy of the database: this is evidence. `safekeep audit verify` names what differs.',
   },
-  'audit-log-empty': {
-    status: 404,
-    exit: 1,
-    text: 'The log of {tenant} has no events yet, so there is no checkpoint.',
-    remedy: 'Apply a map that audits writes, change a row, and run `safekeep audit sequence --once`.',
-  },
 
   // ---- people: find, export, erase ---------------------------------------------------------------------------------
   'subject-invalid': {
@@ -1331,7 +1332,8 @@ export const catalogue = {
     status: 500,
     exit: 2,
     text: 'Transactions of this login do not start as READ COMMITTED, and an erasure must. Nothing was erased.',
-    remedy: 'Run ALTER ROLE … RESET default_transaction_isolation for the login of Safekeep.',
+    remedy:
+      "Run ALTER ROLE … IN DATABASE … SET default_transaction_isolation = 'read committed' for the login of Safekeep, and the command again.",
   },
   'erasure-plan-unknown': {
     status: 404,

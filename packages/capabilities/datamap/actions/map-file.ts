@@ -41,7 +41,8 @@ async function replaceFile(path: string, text: string): Promise<void> {
     await writeFile(temporary, text, { flag: 'wx' });
     await rename(temporary, path);
   } catch (cause) {
-    await rm(temporary, { force: true });
+    // Why it could not be written is told, not why its beginning could not be removed.
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw new SafekeepError('file-unwritable', { path, reason: codeOf(cause) }, { cause });
   }
 }

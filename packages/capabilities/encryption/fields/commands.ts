@@ -52,6 +52,11 @@ const AcceptLeak = Type.Boolean({
   description: 'give it the index although a frequency attack would recover more than 1 % of the rows beyond guessing',
 });
 
+const NoClients = Type.Boolean({
+  default: true,
+  description: 'no application uses the SDK on this database: do not wait until each has learnt of the field',
+});
+
 /** The commands of encrypted columns. */
 export function fieldCommands(open: OpenKeySource): readonly Command[] {
   return [encrypt(open), status, finish(open), rotate(open), reindex(open), decrypt(open), types];
@@ -179,10 +184,7 @@ function finish(open: OpenKeySource): Command {
     positionals: [column],
     input: Type.Object({
       column: Column,
-      wait: Type.Boolean({
-        default: true,
-        description: 'no application uses the SDK on this database yet: do not wait until each has learnt of the field',
-      }),
+      wait: NoClients,
     }),
     output: DoneText,
     example: 'safekeep encrypt finish public.patients.ssn',
@@ -258,13 +260,15 @@ function decrypt(open: OpenKeySource): Command {
     name: 'decrypt',
     summary: 'go all the way back: plaintext in every row, and nothing of Safekeep left on the column',
     positionals: [column],
-    input: Type.Object({ column: Column }),
+    input: Type.Object({ column: Column, wait: NoClients }),
     output: DoneText,
     example: 'safekeep decrypt public.patients.ssn',
     run: async (context, input) =>
       await moving(context, open, async (ground) => {
         const ref = parseColumnName(input.column);
-        const field = await decryptField(ground, ref, () => context.confirm(`Decrypting ${formatColumnName(ref)}`));
+        const field = await decryptField(input.wait ? ground : { ...ground, leaseMs: 0 }, ref, () =>
+          context.confirm(`Decrypting ${formatColumnName(ref)}`),
+        );
         await writeProtection(context, ref, { protect: 'none', search: [], searchWith: [] });
         return { result: { ...fieldText(field), answers: [], residue: [] } };
       }),
@@ -275,9 +279,11 @@ function decrypt(open: OpenKeySource): Command {
 /** For `unapply`: the plaintext of every encrypted column comes back; the map keeps what it asked for. */
 export function giveBackPlaintext(open: OpenKeySource): TakeOut {
   return {
-    run: async (context) =>
+    run: async (context, { wait }) =>
       await moving(context, open, async (ground) => {
-        const given = await decryptAll(ground, ({ length }) => context.confirm(`Decrypting ${length} column(s)`));
+        const given = await decryptAll(wait ? ground : { ...ground, leaseMs: 0 }, ({ length }) =>
+          context.confirm(`Decrypting ${length} column(s)`),
+        );
         return given.map(
           ({ table, column, done }) => `${formatColumnName({ ...table, column })}: plaintext is back, ${done} values.`,
         );

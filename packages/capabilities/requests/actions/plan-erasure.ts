@@ -87,11 +87,18 @@ export async function makePlan(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, subject, mode }: ErasureOrder,
-  options: SurveyOptions & { readonly erasure?: ErasureId; readonly beside?: Beside },
+  options: SurveyOptions & {
+    readonly erasure?: ErasureId;
+    readonly beside?: Beside;
+    /** Asked behind the lock of the person's row, on the same way to the server. */
+    readonly behindLock?: () => Promise<void>;
+  },
 ): Promise<MadePlan> {
   const [isFit, found] = await together(client, [
     () => isReadCommitted(client),
+    // The first thing that it sends is the lock.
     () => survey(client, ground, { person, subject, options }),
+    async () => await options.behindLock?.(),
   ]);
   // Under REPEATABLE READ the snapshot would be older than the locks: rows added in between would survive unseen.
   if (!isFit) throw new SafekeepError('isolation-unfit');
