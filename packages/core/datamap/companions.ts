@@ -21,7 +21,7 @@ export function indexName(column: string, kind: IndexKind, version = FIRST_INDEX
  * Whether a column was put beside a protected one by `safekeep encrypt`: by the name that the map gives it, and by a type that
  * holds no plaintext (bytea for the ciphertext and for a whole hash, int8 for a blind index; text only for what of a card number may be shown). One that is called so and holds text is the user's own.
  */
-export function isCompanion({ name, baseType }: ColumnFacts, mapped: MappedTable | undefined): boolean {
+export function isCompanion({ name, baseType }: Pick<ColumnFacts, 'name' | 'baseType'>, mapped: MappedTable | undefined): boolean {
   const beside = [...(mapped?.columns.values() ?? [])].filter(({ protect }) => protect !== 'none');
   return beside.some(
     (column) =>
