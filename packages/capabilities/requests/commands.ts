@@ -230,6 +230,9 @@ function planText(plan: Frozen<ErasurePlan>, ink: Ink): string {
     ),
     ...plan.blocked.map(({ table, what, remedy }) => `  ${ink.bad('blocked')} ${table ?? ''} ${what}. ${remedy}`),
     ...plan.externalCopies.map(({ place, kind, state, note }) => `  ${ink.warn('outside')} ${place} (${kind}, ${state}): ${note}`),
+    ...(plan.erasedBefore === null
+      ? []
+      : [ink.warn(`  This person was erased before, on ${plan.erasedBefore.at}: certificate ${plan.erasedBefore.certificate}.`)]),
     ...plan.notes.map((note) => ink.dim(`  ${note}`)),
     plan.blocked.length > 0 ? ink.bad('It cannot be carried out as it is.') : `Approve it with --approve ${plan.hash}`,
   ].join('\n');

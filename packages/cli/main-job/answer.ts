@@ -45,6 +45,7 @@ type ErasurePlan = {
   readonly hash: string;
   readonly tables: readonly { readonly rows: number }[];
   readonly blocked: readonly unknown[];
+  readonly erasedBefore: { readonly at: string; readonly certificate: string } | null;
   readonly estimate: { readonly chunks: number };
 };
 type Erased = { readonly certificate: string | null; readonly counts: Readonly<Record<string, number>> };
@@ -63,6 +64,10 @@ export const answerErasure: Step = {
     const { result: plan } = await job.perform<ErasurePlan>('subject erase', { subject: person, plan: true });
     const rows = plan.tables.reduce((sum, table) => sum + table.rows, 0);
     const planned = `${person}: ${count(rows)} row(s) of ${plan.tables.length} table(s)`;
+    if (plan.erasedBefore !== null && !job.isSample) {
+      const { at, certificate } = plan.erasedBefore;
+      return `${person} was erased before, on ${at} (${certificate}); what came since: \`npx safekeep subject erase ${person} --plan\``;
+    }
     if (plan.blocked.length > 0)
       return `${planned}; ${plan.blocked.length} thing(s) stand in the way: \`npx safekeep subject erase ${person} --plan\``;
     if (job.erase === undefined && !job.isSample)

@@ -1167,6 +1167,13 @@ export const catalogue = {
     text: 'What was known of the encrypted fields is older than a minute. Nothing was run.',
     remedy: 'Run the query again: it is being asked for anew. Where it happens often, see that the SDK reaches the database.',
   },
+  'field-moved': {
+    status: 409,
+    exit: 3,
+    text: 'The statement was made for {field} as it was a moment ago, and the database refused it: the column has been moved on since. Nothing was written.',
+    remedy:
+      'Make the statement anew and run it again; of a transaction, the whole transaction. What is true now has been asked for.',
+  },
   'field-renamed': {
     status: 409,
     exit: 1,

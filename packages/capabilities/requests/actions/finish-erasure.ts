@@ -15,9 +15,13 @@ import { tellOutside } from './outside.ts';
 import { openTables, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
 import { residueOf } from './residue.ts';
-import { freshenStatistics, writtenBy } from './statistics.ts';
+import { freshenStatistics, writtenBy, type OldRows } from './statistics.ts';
 
-export type FinishOptions = { readonly vacuum?: boolean };
+export type FinishOptions = {
+  readonly vacuum?: boolean;
+  /** What was erased a moment ago; who goes on with an erasure of before does not know it. */
+  readonly old?: OldRows | undefined;
+};
 
 type Draft = { readonly document: CertificateBody; readonly signature?: Signature };
 
