@@ -57,6 +57,7 @@ const sqlite = command({
   input: SqliteInput,
   output: ImportResult,
   example: 'safekeep import sqlite practice.db --plan',
+  event: { kind: 'compliance', planned: null, tells: ['runId', 'state'] },
   run: async (context, input) => {
     const options = optionsOf(input);
     if (input.plan) {
@@ -100,6 +101,7 @@ const rollback = command({
   }),
   output: Type.Object({ runId: Type.String(), state: Type.Literal('rolled-back') }),
   example: 'safekeep import rollback 019a2c6e-5d1f-7d8a-b0c3-2f6f1f7f9a11',
+  event: { kind: 'compliance', tells: ['runId'] },
   run: async (context, input) => {
     await context.confirm(`Rolling back the import ${input.run}`);
     const database = await context.database();

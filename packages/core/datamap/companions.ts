@@ -1,6 +1,6 @@
 import { FIRST_INDEX_VERSION } from '../fields/canonical.ts';
 import { cardRuleOf } from '../fields/card.ts';
-import { displayKinds, type IndexKind, type MappedTable } from './model.ts';
+import { displayKinds, searchKinds, type IndexKind, type MappedTable } from './model.ts';
 import type { ColumnFacts } from './schema-facts.ts';
 
 /** PostgreSQL cuts longer names, and two of ours could then be one. */
@@ -32,6 +32,18 @@ export function isCompanion({ name, baseType }: Pick<ColumnFacts, 'name' | 'base
         displayKinds.some((kind) => name === indexName(column.name, kind))) ||
       (column.searchWith.length > 0 && baseType === 'bigint' && isIndexOf(name, column.name, 'compound')),
   );
+}
+
+/** Whether a column carries what was made of an encrypted column, ciphertext or index: by its name and type, whatever the map says by now. */
+export function carries({ name, baseType }: ColumnFacts, plain: string): boolean {
+  if (baseType === 'bytea' && name === encryptedName(plain)) return true;
+  const kinds: readonly IndexKind[] = [...searchKinds, ...displayKinds, 'compound'];
+  return kinds.some((kind) => baseType === typeOfIndex(kind) && isIndexOf(name, plain, kind));
+}
+
+function typeOfIndex(kind: IndexKind): string {
+  if (kind === 'card_bin' || kind === 'card_last4') return 'text';
+  return kind === 'unique' ? 'bytea' : 'bigint';
 }
 
 function isIndexOf(name: string, column: string, kind: IndexKind): boolean {

@@ -27,6 +27,9 @@ const follow = command({
   }),
   output: FollowResult,
   example: 'safekeep import follow 019a2c6e-5d1f-7d8a-b0c3-2f6f1f7f9a11',
+  event: {
+    none: 'it changes no protection: it writes down changes of the source, and the cut-over that takes them over is an event',
+  },
   run: async (context, input) => {
     if (input.stop) {
       await context.confirm(
@@ -51,6 +54,7 @@ const catchUpCommand = command({
   input: Type.Object({ run: Type.String() }),
   output: CatchUpResult,
   example: 'safekeep import catch-up 019a2c6e-5d1f-7d8a-b0c3-2f6f1f7f9a11',
+  event: { none: 'it changes no protection: it goes on with an import, and the cut-over that ends it is an event' },
   run: async (context, input) => {
     await context.confirm(`Writing the changes of the source of run ${input.run} into the imported tables`);
     return { result: await catchUp(await followContext(context), input.run) };
@@ -87,6 +91,7 @@ const cutOverCommand = command({
   }),
   output: CutOverResult,
   example: 'safekeep import cut-over 019a2c6e-5d1f-7d8a-b0c3-2f6f1f7f9a11 --close-source',
+  event: { kind: 'compliance', tells: ['runId'] },
   run: async (context, input) => {
     if (input.back) {
       await context.confirm(
