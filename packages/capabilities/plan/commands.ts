@@ -67,6 +67,7 @@ function applyCommand(parts: PlanParts): Command {
     }),
     output: Type.Union([ApplyText, RehearsalText]),
     example: 'safekeep apply --plan 9f2c…',
+    event: { kind: 'compliance' },
     run: async (context, input) => {
       const intent = await intentOf(context, parts);
       if (input.onCopy) return await rehearseCommand(context, intent, input.plan);
@@ -121,6 +122,7 @@ function unapplyCommand({ guards, takeOut = [] }: PlanParts): Command {
     }),
     output: UnapplyText,
     example: 'safekeep unapply --yes',
+    event: { kind: 'compliance' },
     run: async (context, { wait }) => {
       const database = await context.database();
       // Before anything is given back, and again with the steps.

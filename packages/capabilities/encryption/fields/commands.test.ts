@@ -38,7 +38,7 @@ async function terminal(t: Ending, bench: Workbench, map: string, name = 'datama
   const asked: string[] = [];
   const said: string[] = [];
   let looks = 0;
-  const commands = fieldCommands(async () => ({ source: bench.keys, close: async () => undefined }));
+  const commands = fieldCommands(async () => ({ source: bench.keys, follows: [], close: async () => undefined }));
   const run = async (name: string, input: object) => {
     const command = commands.find((each) => each.name === name) ?? assert.fail(name);
     // What the commands of fields use of their context. The lease of clients is over: the clock has gone on whenever it is looked at.

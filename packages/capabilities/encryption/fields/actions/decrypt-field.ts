@@ -21,10 +21,12 @@ import {
 import { objectName } from '../store/names.ts';
 import { deleteField, findField, updateField } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
+import { notePlaintextBack } from '../store/session.ts';
 import { createView, dropView, othersShown } from '../store/view.ts';
 import { refuseInCompound } from './compound-of.ts';
 import { fresh } from './encrypt-field.ts';
 import {
+  follow,
   inTransaction,
   LEASE_MS,
   nameOf,
@@ -109,6 +111,7 @@ async function takePlaintextAgain(ground: Ground, field: Field): Promise<Field> 
     // Readers go on taking the ciphertext until every plaintext stands; a field that never switched never did.
     const phase = isAtLeast(field.phase, 'switched') ? 'switched' : 'dual-write';
     await runAll(client, [...dropChecks(field), ...createTriggers(field, phase)]);
+    await follow(client, ground, field);
     await updateField(client, field, { direction: 'out', phase, nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });
   });
   return await fresh(ground, field);
@@ -176,6 +179,8 @@ async function takeOut(ground: Ground, field: Field): Promise<void> {
           ...restoreNotNull(field),
           ...dropColumns(field),
         ]);
+        await follow(client, ground, field);
+        await notePlaintextBack(client, field);
         await deleteField(client, field);
         if (other !== undefined) await createView(client, other, kept);
       }),
