@@ -615,6 +615,9 @@ function wideUpdate(shape: CaptureShape): string {
   );
 }
 
+/** In a batch: of this side of a change nothing is said of the column. */
+export const NOT_SAID = '~';
+
 type Batches = {
   readonly action: 'insert' | 'update' | 'delete';
   readonly row: readonly string[];
