@@ -198,6 +198,7 @@ export const ErasureDone = Type.Object({
   counts: Type.Record(Type.String(), Type.Integer()),
   verified: Type.Boolean(),
   state: Type.String(),
+  due: Type.Union([Type.String({ description: 'from when on the first row that a duty keeps can be erased' }), Type.Null()]),
   residue: Type.Array(ResidueText),
   externalCopies: Type.Array(ExternalText),
 });
@@ -258,17 +259,36 @@ export const ErasuresText = Type.Object({
   erasures: Type.Array(
     Type.Object({
       id: Type.String(),
-      state: Type.String({ description: 'running, committed, held, due, outside, done, unfulfilled' }),
+      state: Type.String({ description: 'running, committed, held, due, outside, kept, done, unfulfilled' }),
       mode: Type.String(),
       plan: Type.String(),
       startedAt: Type.String(),
       finishedAt: Nullable,
       holds: Type.Array(Type.String()),
+      due: Type.Union([Type.String({ description: 'from when on the first row that a duty keeps can be erased' }), Type.Null()]),
       error: Nullable,
     }),
   ),
 });
 export type ErasuresText = Static<typeof ErasuresText>;
+
+export const DuePlan = Type.Object({
+  hash: Type.Union([Type.String({ description: 'of all these plans together' }), Type.Null()]),
+  persons: Type.Array(
+    Type.Object({
+      subject: Type.String(),
+      erasure: Type.String({ description: 'the one that left what a duty kept' }),
+      due: Type.String(),
+      plan: Type.Union([ErasurePlan, Type.Null()]),
+      state: Type.String({ description: 'planned, blocked, held, failed; after an approval what became of it' }),
+      certificate: Nullable,
+      error: Nullable,
+    }),
+  ),
+  more: Type.Boolean({ description: 'there are more than are shown' }),
+  next: Type.Union([Type.String({ description: 'when the next one will be due' }), Type.Null()]),
+});
+export type DuePlan = Static<typeof DuePlan>;
 
 export const ReplayText = Type.Object({
   erasures: Type.Integer({ description: 'marks of people in the ledger who were erased' }),

@@ -7,6 +7,7 @@ import type { CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from
 import {
   PLAN_DAYS,
   dropPlans,
+  endKept,
   findPlan,
   insertCalls,
   insertErasure,
@@ -18,7 +19,7 @@ import {
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { carryOut, erasureKeysOf, type CarriedOut } from './carry-out.ts';
 import { beginOrGoOn, prepareRest, reopen, runChunks, TooManyLate, type ChunkProgress, type Chunking } from './chunks.ts';
-import { personMark } from './decide.ts';
+import { dueOf, personMark } from './decide.ts';
 import {
   AlreadyErased,
   effectsAt,
@@ -60,7 +61,7 @@ export async function executeErasure(
   // A crash may have left its intent open.
   if (committed !== undefined || begun !== undefined) await recoverIntents(ground);
   if (committed !== undefined) return await finishErasure(ground, committed, options);
-  const done = same.find(({ state }) => state === 'done');
+  const done = same.find(({ state }) => state === 'done' || state === 'kept');
   if (plan === undefined && done !== undefined) return answerOf(ground, done);
   const stored = approvedPlan(ground, order, { approval, plan, begun });
   for (const { before } of ground.ports.participants) await before?.({ tenant, person: order.person });
@@ -143,6 +144,7 @@ async function rememberHeld(
       approvedBy: approval.by,
       startedAt: clock.now(),
       finishedAt: null,
+      due: null,
     });
   });
 }
@@ -169,7 +171,7 @@ function approvedPlan(
 
 /** What an erasure that was begun is known by, where its plan is gone. */
 function planOf({ planHash, type, key, mode, plannedBy, startedAt }: ErasureRecord): StoredPlan {
-  return { hash: planHash, type, key: key ?? '', mode, counts: {}, plannedBy, plannedAt: startedAt };
+  return { hash: planHash, type, key: key ?? '', mode, counts: {}, plannedBy, plannedAt: startedAt, due: null };
 }
 
 type Whole = { readonly stored: StoredPlan; readonly approval: Approval; readonly progress: ChunkProgress | undefined };
@@ -193,6 +195,7 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole
           type: order.person.type.slice(0, 100),
           ...(await sequenceIds(client, ground, Object.keys(stored.counts))),
           ...(progress === undefined ? {} : { erasure: progress.erasure }),
+          ...(stored.due === null ? {} : { due: stored.due.toISOString().slice(0, 10) }),
         },
       };
     },
@@ -244,6 +247,7 @@ async function eraseWithin(
   const after = await effectsAt(client, ground, 'after-rows', scope);
   const mark = personMark(ground.ledger, tenant, order.person);
   const participants = ports.participants.map(({ name }) => ({ name, ...joinEffects(before.get(name), after.get(name)) }));
+  const due = dueOf([...decision.groups, { due: progress?.due ?? null }]);
   const held = [...new Set([...(progress?.holds ?? []), ...decision.holds.map((hold) => hold.id)])];
   const body = certificateBody(ground, { order, made, done, progress, id, mark, participants, stored, approval, operation, held });
   const record: ErasureRecord = {
@@ -261,15 +265,15 @@ async function eraseWithin(
     approvedBy: approval.by,
     startedAt: clock.now(),
     finishedAt: null,
+    due: due === null ? null : new Date(due),
   };
   const calls = made.plan.externalCopies.filter(
     ({ state, kind }) => kind !== 'recipient' && (state === 'will-be-told' || state === 'by-hand'),
   );
+  const ended = { state: 'committed', progress: null, certificate: record.certificate, holds: held, due: record.due } as const;
   await together(client, [
-    () =>
-      progress === undefined
-        ? insertErasure(client, tenant, record)
-        : updateErasure(client, tenant, id, { state: 'committed', progress: null, certificate: record.certificate, holds: held }),
+    () => endKept(client, tenant, { mark, at: clock.now() }),
+    () => (progress === undefined ? insertErasure(client, tenant, record) : updateErasure(client, tenant, id, ended)),
     () =>
       insertCalls(client, tenant, {
         erasure: id,

@@ -99,7 +99,7 @@ export function answerOf({ certificateDirectory }: ErasureGround, record: Erasur
 }
 
 function doneText(
-  { id }: ErasureRecord,
+  { id, due }: ErasureRecord,
   {
     document,
     certificate,
@@ -120,15 +120,17 @@ function doneText(
     counts: { deleted: sum('deleted'), masked: sum('masked'), detached: sum('detached'), kept: sum('kept') },
     verified: found.length === 0,
     state,
+    due: due?.toISOString() ?? null,
     residue: [...document.residue],
     externalCopies: [...document.externalCopies],
   };
 }
 
-function stateOf({ holds }: ErasureRecord, found: readonly Residue[], copies: readonly ExternalCopy[]): ErasureState {
+function stateOf({ holds, due }: ErasureRecord, found: readonly Residue[], copies: readonly ExternalCopy[]): ErasureState {
   if (found.length > 0) return 'unfulfilled';
   if (holds.length > 0) return 'held';
-  return copies.some(({ state }) => state === 'pending') ? 'outside' : 'done';
+  if (copies.some(({ state }) => state === 'pending')) return 'outside';
+  return due === null ? 'done' : 'kept';
 }
 
 function personOf({ type, key }: ErasureRecord): Person {

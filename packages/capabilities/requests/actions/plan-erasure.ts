@@ -22,7 +22,7 @@ import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '..
 import { countOfPerson } from '../store/rows.ts';
 import { serverCopies } from '../store/residue.ts';
 import { Appeared, carryOut, Changed, erasureKeysOf, keysOf, NotKept, Refused, WroteElsewhere } from './carry-out.ts';
-import { decide, personMark, type Decision } from './decide.ts';
+import { decide, dueOf, personMark, type Decision } from './decide.ts';
 import { openTables, rowsAtOnce, type ErasureGround } from './ground.ts';
 import { valueMarks } from './marks.ts';
 import { byHandReason } from './outside.ts';
@@ -48,12 +48,14 @@ export type MadePlan = {
 
 /** Shows what erasing a person would do, and remembers the hash. Changes nothing of the user's. */
 export async function planErasure(ground: ErasureGround, order: ErasureOrder, by: string): Promise<ErasurePlan> {
+  let due: string | null = null;
   const made = await inTransaction(
     ground.database,
     { tenant: ground.tenant },
     async (client) => {
       const draft = await makePlan(client, ground, order, { lock: false, limit: rowsAtOnce(ground) });
       const { blocked, notes } = await rehearse(client, ground, draft);
+      due = dueOf(draft.decision.groups);
       return {
         ...draft.plan,
         blocked: [...draft.plan.blocked, ...blocked],
@@ -71,6 +73,7 @@ export async function planErasure(ground: ErasureGround, order: ErasureOrder, by
       counts: countsByTable(made.tables),
       plannedBy: by,
       plannedAt: ground.clock.now(),
+      due: due === null ? null : new Date(due),
     }),
   );
   return made;
@@ -344,7 +347,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /** What a person who approves wants to know beside: triggers that fire, missing indexes, views that keep copies, servers that do. */
-async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: MadePlan): Promise<readonly string[]> {
+async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found, decision }: MadePlan): Promise<readonly string[]> {
   const notes: string[] = [];
   const touched = new Set(found.tables.map(({ table }) => table));
   for (const table of ground.catalog.tables) {
@@ -362,6 +365,11 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
     }
   }
   notes.push(...(await erasedBefore(client, ground, found.person)));
+  const due = dueOf(decision.groups);
+  if (due !== null)
+    notes.push(
+      `What a duty keeps can be erased from ${due.slice(0, 10)} on: "safekeep subject erase --due" shows and does it then.`,
+    );
   notes.push(...unmarkedColumns(found));
   for (const view of staleViews(ground.catalog, [...touched]))
     notes.push(`The materialized view ${view} keeps the old values until it is refreshed.`);
@@ -377,7 +385,7 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
 /** Whoever erases somebody again is to know it. */
 async function erasedBefore(client: pg.ClientBase, { ledger, tenant }: ErasureGround, person: Person): Promise<readonly string[]> {
   const [last] = (await readErasures(client, tenant, { mark: personMark(ledger, tenant, person) })).filter(
-    ({ state }) => state === 'done',
+    ({ state }) => state === 'done' || state === 'kept',
   );
   return last === undefined
     ? []

@@ -101,7 +101,7 @@ export type RowFacts = {
   readonly others: readonly Person[];
   /** Those of them who own the row as much as the person, or more. */
   readonly owners: readonly Person[];
-  readonly kept: { readonly until: string | null } | null;
+  readonly kept: object | null;
   readonly held: boolean;
   /** It must stay because another row that stays refers to it. */
   readonly shell: boolean;
