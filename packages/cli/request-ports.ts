@@ -5,11 +5,13 @@ import {
   drainBeforeErasure,
   emptyAfterErasure,
   forget,
+  namingOf,
   openSequencer,
   parsePlace,
   recordRemains,
   rehearseErasure,
   stillNamed,
+  type Naming,
   type SequencerGround,
 } from '@safekeep/capabilities/audit';
 import {
@@ -50,7 +52,7 @@ export function requestPorts(places: readonly SealedPlace[]): OpenPorts {
     return {
       participants: [logPart(sequencer), keysPart(ring, places)],
       opener: openerOf(ring),
-      accessLog: accessLogOf(sequencer),
+      accessLog: accessLogOf(sequencer, namingOf(context.configuration.accessLogActors, await context.signer())),
       close: () => ring.close(),
     };
   };
@@ -162,19 +164,19 @@ function openerOf(ring: Keyring): FieldOpener {
 /** Lines of the log that are read at once. */
 const LINES = 1_000;
 
-function accessLogOf({ database }: SequencerGround): AccessLog {
+function accessLogOf({ database }: SequencerGround, naming: Naming): AccessLog {
   return async function* lines(_db, { tenant, person, from, to }) {
     const asked = {
       subject: formatPerson(person),
       ...(from === null ? {} : { from: from.toISOString() }),
       ...(to === null ? {} : { to: to.toISOString() }),
     };
-    let page = await accessLog(database, tenant, asked, { limit: LINES });
+    let page = await accessLog(database, { tenant, naming }, asked, { limit: LINES });
     for (;;) {
       for (const { at, action, actor, sentence } of page.events) yield { at, action, actor, sentence };
       const after = page.next === null ? undefined : parsePlace(page.next);
       if (after === undefined) return;
-      page = await accessLog(database, tenant, asked, { limit: LINES, after });
+      page = await accessLog(database, { tenant, naming }, asked, { limit: LINES, after });
     }
   };
 }
