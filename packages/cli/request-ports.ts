@@ -20,6 +20,7 @@ import {
   fieldKeySource,
   findStored,
   livingKeyOf,
+  livingKeysOf,
   maskStored,
   openKeys,
   openStored,
@@ -148,7 +149,7 @@ function keysPart(ring: Keyring, places: readonly SealedPlace[]): ErasurePartici
       const remedy = 'Make a new plan and erase again; where it stays so, the key table was restored.';
       return [{ place: 'safekeep.encryption_keys', what: 'key of the person that was not destroyed', count: 1, remedy }];
     },
-    subjectKeyId: (db, { tenant, person }) => livingKeyOf(ring, db, tenant, person),
+    subjectKeyIds: (db, { tenant, people }) => livingKeysOf(ring, db, tenant, people),
   };
 }
 

@@ -54,6 +54,7 @@ export type {
   KeepGround,
   LegalBasis,
   MappedColumn,
+  HarmlessTrigger,
   MappedTable,
   Meaning,
   OutsidePlace,

@@ -68,8 +68,14 @@ export type ErasureParticipant = {
   readonly tables?: readonly string[];
   /** What of the person it still finds, in counts and places. */
   readonly recheck: (db: Queryable, scope: ErasureScope) => Promise<readonly Residue[]>;
-  /** The random id of the person's key, if there is one: what tells them from a stranger who is given their number again. */
-  readonly subjectKeyId?: (db: Queryable, scope: Pick<ErasureScope, 'tenant' | 'person'>) => Promise<string | null>;
+  /**
+   * The random ids of these people's keys, by their places, null where there is none: what tells them from strangers who are given
+   * their numbers again. One question for all of them.
+   */
+  readonly subjectKeyIds?: (
+    db: Queryable,
+    scope: { readonly tenant: string; readonly people: readonly Person[] },
+  ) => Promise<readonly (string | null)[]>;
 };
 
 /** A stored value of a column, and whose it is. */

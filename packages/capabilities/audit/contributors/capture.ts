@@ -167,10 +167,11 @@ type Columns = {
 
 function capturedColumn(column: Column, { mapped, paths, identifying, key }: Columns): CapturedColumn {
   const of = mapped.columns.get(column.name);
-  const written = of === undefined || of.of === null ? null : formatPath(of.of);
+  const written = of?.of.map(formatPath) ?? [];
   const leading = key.includes(column.name) ? [] : paths.filter(({ path }) => path.link.includes(column.name));
   // What leads to one person names them, and is nothing to others of the row; the row's own key is everybody's.
-  const [named, ...more] = written === null ? leading : paths.filter((each) => each.written === written);
+  const [named, ...more] =
+    written.length === 0 ? leading : paths.filter((each) => each.written !== null && written.includes(each.written));
   return {
     name: column.name,
     type: column.baseType,

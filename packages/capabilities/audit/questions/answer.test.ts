@@ -174,7 +174,8 @@ test('a person is told in plain sentences who looked and who changed, machines b
 test('who acted is a number for each person told, with a role where there is one, unless names are asked for', async (t) => {
   const { database, pool } = await bench(t);
   const naming = namingOf('pseudonyms', signingKeyFromPem(createSigningKey(), 'home-1'));
-  const told = async (subject: string) => (await accessLog(database, { tenant: TENANT, naming }, { subject }, { limit: 100 })).events;
+  const told = async (subject: string) =>
+    (await accessLog(database, { tenant: TENANT, naming }, { subject }, { limit: 100 })).events;
   const named = (await accessLog(database, NAMES, { subject: 'patient:7' }, { limit: 100 })).events;
   const [seven, nine] = [await told('patient:7'), await told('patient:9')];
   for (const lines of [seven, nine]) assert.equal(JSON.stringify(lines).includes('Ann Lee'), false);
@@ -185,11 +186,22 @@ test('who acted is a number for each person told, with a role where there is one
   assert.ok(seven.some(({ sentence }) => /UTC, somebody no\. [0-9a-f]{8} looked at your entry in /.test(sentence)));
   const programs = (lines: typeof seven) => lines.filter(({ machine }) => machine).map(({ sentence }) => sentence);
   assert.deepEqual(programs(seven), programs(named), 'programs keep their names');
-  await pool.query(`update safekeep.audit_events set actor = case leaf_index % 2 when 0 then 'head_nurse:ann' else 'patient:7' end, attribution = 'signed' where subject = 'patient:7' and actor = 'Dr. Ann Lee'`);
-  const roles = new Set((await told('patient:7')).filter(({ machine }) => !machine).map(({ sentence }) => /UTC, (.*?) (looked|changed|added|deleted|tried)/.exec(sentence)?.[1]?.replace(/[0-9a-f]{8}/, 'N')));
+  await pool.query(
+    `update safekeep.audit_events set actor = case leaf_index / 10 % 2 when 0 then 'head_nurse:ann' else 'patient:7' end, attribution = 'signed' where subject = 'patient:7' and actor = 'Dr. Ann Lee'`,
+  );
+  const roles = new Set(
+    (await told('patient:7'))
+      .filter(({ machine }) => !machine)
+      .map(({ sentence }) => /UTC, (.*?) (looked|changed|added|deleted|tried)/.exec(sentence)?.[1]?.replace(/[0-9a-f]{8}/, 'N')),
+  );
   assert.ok(roles.has('head nurse no. N'));
   assert.ok(roles.has('you yourself'));
-  const other = await accessLog(database, { tenant: TENANT, naming: namingOf('pseudonyms', signingKeyFromPem(createSigningKey(), 'home-1')) }, { subject: 'patient:9' }, { limit: 100 });
+  const other = await accessLog(
+    database,
+    { tenant: TENANT, naming: namingOf('pseudonyms', signingKeyFromPem(createSigningKey(), 'home-1')) },
+    { subject: 'patient:9' },
+    { limit: 100 },
+  );
   assert.notEqual(annIs(other.events), annIs(nine), 'without the key of the home nobody can try names');
 });
 

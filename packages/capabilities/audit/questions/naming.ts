@@ -13,7 +13,9 @@ export type Naming = 'names' | { readonly pseudonymKey: Uint8Array };
 /** From the home's signing key: Ed25519 signs the same bytes always alike (RFC 8032), and nobody without the key can try names. */
 export function namingOf(setting: 'names' | 'pseudonyms', signer: Pick<Signer, 'signBytes'>): Naming {
   if (setting === 'names') return 'names';
-  const secret = createHash('sha256').update(signer.signBytes(Buffer.from('safekeep/1 actor-pseudonym\n'))).digest();
+  const secret = createHash('sha256')
+    .update(signer.signBytes(Buffer.from('safekeep/1 actor-pseudonym\n')))
+    .digest();
   return { pseudonymKey: secret };
 }
 

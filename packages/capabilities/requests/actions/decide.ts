@@ -58,6 +58,7 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
     kept: row.kept,
     others: stillThere(row.others, gone),
     owners: stillThere(row.owners, gone),
+    taken: new Set([...row.at].flatMap(([path, people]) => (stillThere(people, gone).length > 0 ? [path] : []))),
     held: isWholePersonHeld || heldRows.has(row),
   });
   const { shells, blocked, setNull } = await findShells(client, ground, found, { factsOf, mode: options.mode });

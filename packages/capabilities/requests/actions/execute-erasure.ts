@@ -34,7 +34,6 @@ import { answerOf, finishErasure } from './finish-erasure.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { identityMarks, sequenceIds } from './marks.ts';
 import { makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
-import { oldRowsOf, type OldRows } from './statistics.ts';
 
 /**
  * Carries out a plan that was approved, if it still is the plan: in one transaction, with the ledger before and after, or in
@@ -67,9 +66,9 @@ export async function executeErasure(
   for (const { before } of ground.ports.participants) await before?.({ tenant, person: order.person });
   const full: ErasureOrder = { ...order, mode: stored.mode };
   try {
-    const { record, old } = await carryOutApproved(ground, full, { stored, approval, begun, options });
+    const record = await carryOutApproved(ground, full, { stored, approval, begun, options });
     options.onCommitted?.();
-    return await finishErasure(ground, record, { ...options, old });
+    return await finishErasure(ground, record, options);
   } catch (error) {
     if (error instanceof AlreadyErased) return await answerAgain(ground, mark, approval);
     if (error instanceof WholePersonHeld) await rememberHeld(ground, full, { stored, approval, holds: error.holds });
@@ -85,10 +84,7 @@ function isBegun({ state, progress }: ErasureRecord): boolean {
 /** More rows than one transaction takes can come while the last chunks are erased, and again; then somebody has to stop them. */
 const ROUNDS_AT_MOST = 3;
 
-/** What was committed. The rows as they were are known where one transaction erased them all. */
-type Committed = { readonly record: ErasureRecord; readonly old?: OldRows };
-
-async function carryOutApproved(ground: ErasureGround, order: ErasureOrder, chunking: Chunking): Promise<Committed> {
+async function carryOutApproved(ground: ErasureGround, order: ErasureOrder, chunking: Chunking): Promise<ErasureRecord> {
   const { stored, approval, begun } = chunking;
   const isLarge = begun !== undefined || Object.values(stored.counts).some((rows) => rows > rowsAtOnce(ground));
   if (!isLarge) return await retried(() => runWhole(ground, order, { stored, approval, progress: undefined }));
@@ -176,7 +172,7 @@ function planOf({ planHash, type, key, mode, plannedBy, startedAt }: ErasureReco
 
 type Whole = { readonly stored: StoredPlan; readonly approval: Approval; readonly progress: ChunkProgress | undefined };
 
-async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole): Promise<Committed> {
+async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole): Promise<ErasureRecord> {
   const { stored, progress } = whole;
   const { result } = await runRecorded(ground, {
     plan: async (client) => {
@@ -205,8 +201,7 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole
         : await prepareRest(client, ground, order, progress),
     destroy: async (client, made, operation) => {
       const record = await eraseWithin(client, ground, order, { ...whole, made, operation });
-      const old = progress === undefined ? { old: oldRowsOf(made.found, made.decision) } : {};
-      return { result: { record, ...old }, counts: Object.fromEntries(recordCounts(record)) };
+      return { result: record, counts: Object.fromEntries(recordCounts(record)) };
     },
   });
   return result;

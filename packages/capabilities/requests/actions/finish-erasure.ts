@@ -15,13 +15,9 @@ import { tellOutside } from './outside.ts';
 import { openTables, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
 import { residueOf } from './residue.ts';
-import { freshenStatistics, writtenBy, type OldRows } from './statistics.ts';
+import { freshenStatistics, writtenBy } from './statistics.ts';
 
-export type FinishOptions = {
-  readonly vacuum?: boolean;
-  /** What was erased a moment ago; who goes on with an erasure of before does not know it. */
-  readonly old?: OldRows | undefined;
-};
+export type FinishOptions = { readonly vacuum?: boolean };
 
 type Draft = { readonly document: CertificateBody; readonly signature?: Signature };
 
@@ -69,7 +65,7 @@ export async function finishErasure(
     updateErasure(client, tenant, record.id, {
       state,
       certificate: signed,
-      ...(state === 'done' ? { finishedAt: ground.clock.now() } : {}),
+      ...(state === 'done' || state === 'kept' ? { finishedAt: ground.clock.now() } : {}),
     }),
   );
   return doneText(record, { document, certificate: path, state, found });

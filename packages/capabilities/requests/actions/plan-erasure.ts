@@ -21,7 +21,17 @@ import { readErasures, storePlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
 import { countOfPerson } from '../store/rows.ts';
 import { serverCopies } from '../store/residue.ts';
-import { Appeared, carryOut, Changed, erasureKeysOf, keysOf, NotKept, Refused, WroteElsewhere } from './carry-out.ts';
+import {
+  Appeared,
+  carryOut,
+  Changed,
+  erasureKeysOf,
+  harmlessTriggers,
+  keysOf,
+  NotKept,
+  Refused,
+  WroteElsewhere,
+} from './carry-out.ts';
 import { decide, dueOf, personMark, type Decision } from './decide.ts';
 import { openTables, rowsAtOnce, type ErasureGround } from './ground.ts';
 import { valueMarks } from './marks.ts';
@@ -330,7 +340,7 @@ export function refusalOf(error: unknown): Blocked | undefined {
       table: error.table,
       what: 'a trigger or a foreign key writes to it while rows of the person are erased, and the map does not know it',
       rows: 0,
-      remedy: 'Put the table into the map, with the path to the person or as not personal; or change the trigger.',
+      remedy: `Put ${error.table} into the map, with the path to the person or as not personal. Where it is no table for the map, and no value of anybody comes to stand there, say so at the table with the trigger (triggers: { NAME: { writes_to: ${error.table}, note: WHY } }). Else change the trigger.`,
     };
   if (error instanceof Changed)
     return { table: error.table, what: 'rows changed while this was looked at', rows: 0, remedy: 'Make a new plan.' };
@@ -349,6 +359,10 @@ const REMEDIES: Readonly<Record<string, string>> = {
 /** What a person who approves wants to know beside: triggers that fire, missing indexes, views that keep copies, servers that do. */
 async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found, decision }: MadePlan): Promise<readonly string[]> {
   const notes: string[] = [];
+  if (ground.approval === 'second-person')
+    notes.push(
+      'Somebody else than the planner must approve it. Their names (--by) are claimed, not proven: whoever can run this can give any.',
+    );
   const touched = new Set(found.tables.map(({ table }) => table));
   for (const table of ground.catalog.tables) {
     const name = found.tables.find(({ policy }) => policy.facts === table)?.table;
@@ -360,6 +374,10 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found, de
           (trigger.events.includes('update') || trigger.events.includes('delete')),
       );
       for (const trigger of firing) notes.push(`${name}: the trigger ${trigger.name} fires (${trigger.function}).`);
+      for (const { name: trigger, function: called, writesTo, note } of harmlessTriggers(ground, name))
+        notes.push(
+          `${name}: the map lets the trigger ${trigger} (${called}) write to ${writesTo.join(', ')}, where nobody looks: ${note}`,
+        );
       if (found.tables.some((each) => each.table === name && each.identity.kind === 'place'))
         notes.push(`${name} has no key: its rows are told apart by place, and no hold can name one.`);
     }

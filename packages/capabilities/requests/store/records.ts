@@ -254,7 +254,7 @@ export async function endKept(
   { mark, at }: { readonly mark: string; readonly at: Date },
 ): Promise<void> {
   await client.query(
-    `update safekeep.erasures set state = 'done', subject_key = null, finished_at = $3
+    `update safekeep.erasures set state = 'done', subject_key = null, finished_at = coalesce(finished_at, $3)
       where tenant_id = $1 and subject_mark = $2 and state = 'kept'`,
     [tenant, mark, at],
   );

@@ -19,6 +19,8 @@ export type PersonRow = {
   readonly others: readonly Person[];
   /** Those of the others who own it as much as the person, or more. */
   readonly owners: readonly Person[];
+  /** Who of the others stands where, by path. */
+  readonly at: ReadonlyMap<string, readonly Person[]>;
   /** A duty to keep it goes on. */
   readonly kept: Kept | null;
   /** The row as the server writes it, where it was asked for: to be hashed. */
@@ -136,13 +138,14 @@ function rowOf(
   },
 ): PersonRow {
   const last = parts + flags + ways.length;
-  const { others, owners, elsewhere } = ways.length === 0 ? ALONE : standingIn(ways, row.slice(parts + flags, last), person);
+  const { others, owners, elsewhere, at } = ways.length === 0 ? ALONE : standingIn(ways, row.slice(parts + flags, last), person);
   return {
     // Columns of a key are not null.
     key: row.slice(0, parts) as RowKey,
     reached: elsewhere.size === 0 ? reached : reached.filter(({ path }) => !elsewhere.has(path)),
     others,
     owners,
+    at,
     kept: hasKeep && row[last] === 'true' ? { until: row[last + 1] ?? null, due: row[last + 2] ?? null } : null,
     text: withText ? (row.at(-1) ?? null) : null,
   };
