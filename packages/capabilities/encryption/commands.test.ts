@@ -31,7 +31,7 @@ async function bench(t: TestContext) {
     progress: () => ({ update: () => undefined, end: () => undefined }),
     say: (line: string) => void said.push(line),
   } as unknown as CommandContext;
-  const capability = encryptionOver({ places: [place] });
+  const capability = encryptionOver({ places: [place], follows: [] });
   const run = async (name: string, input: object = {}) => {
     const command: Command = capability.commands.find((each) => each.name === name) ?? assert.fail(name);
     const { result, ok } = await command.run(context, { limit: 100, purpose: 'data', ...input } as never);

@@ -6,8 +6,8 @@ import { readable, readLiveRows } from '../store/live-rows.ts';
 import type { FaultList } from './faults.ts';
 import type { RowValues } from './model.ts';
 import { readMarked, type Marked } from './marked-rows.ts';
-import { newestFirst, saidBy, stateOf, type Emptied, type Said } from './row-state.ts';
-import { isThere, lastTruncate, walkEvents, walkRows, type LiveRow, type Walk } from './store/rows.ts';
+import { isBefore, newestFirst, saidBy, stateOf, type Emptied, type Said } from './row-state.ts';
+import { isThere, lastTruncate, plaintextBack, walkEvents, walkRows, type LiveRow, type Walk } from './store/rows.ts';
 import { readDrops } from './store/log.ts';
 import { readCaptures } from './store/standing.ts';
 
@@ -44,6 +44,8 @@ export async function checkRows(client: pg.ClientBase, options: Omit<Ground, 'th
 type Table = {
   readonly capture: Capture;
   readonly emptied: Emptied | undefined;
+  /** By column where it was given its plaintext back last: the log has the ciphertext that stood there before, and the value nowhere. */
+  readonly back: ReadonlyMap<string, Emptied>;
   /** What is said of rows that the log may not name; those that were met are taken out. */
   readonly marked: Marked;
   /** By the key that a row has since: what is said of it under the key before. */
@@ -63,6 +65,7 @@ async function checkTable(client: pg.ClientBase, { capture, owner }: Owned, grou
   const table: Table = {
     capture,
     emptied,
+    back: await plaintextBack(client, capture, owner),
     marked: await readMarked(client, capture, ground),
     moved: new Map(),
     unexplained: [],
@@ -80,7 +83,7 @@ async function checkTable(client: pg.ClientBase, { capture, owner }: Owned, grou
     for (const { record, events: own } of histories) {
       await skipTo(live, record, table);
       const row = (await live.peek())?.record === record ? await live.take() : undefined;
-      const said = own.map((event) => saidBy(event, opened.get(event.id), capture));
+      const said = own.map((event) => sinceBack(table, saidBy(event, opened.get(event.id), capture)));
       for (const [place, { movesTo }] of said.entries()) if (movesTo !== undefined) table.moved.set(movesTo, said.slice(place));
       compare(table, { record, row, said: newestFirst([...said, ...takeMarked(table, record)]) });
     }
@@ -97,12 +100,20 @@ async function checkTable(client: pg.ClientBase, { capture, owner }: Owned, grou
     );
 }
 
-function takeMarked({ marked, capture: { tenant, table }, ground }: Table, record: string): readonly Said[] {
+function takeMarked(checked: Table, record: string): readonly Said[] {
+  const { marked, capture, ground } = checked;
+  const { tenant, table } = capture;
   if (marked.size === 0) return [];
   const mark = ground.markOf([tenant, table, record]);
   const said = marked.get(mark) ?? [];
   marked.delete(mark);
-  return said;
+  return said.map((each) => sinceBack(checked, each));
+}
+
+/** Without what it said of columns that were given their plaintext back since. */
+function sinceBack({ back }: Table, said: Said): Said {
+  const columns = [...back].flatMap(([column, place]) => (isBefore(said, place) ? [column] : []));
+  return columns.length === 0 ? said : without(said, new Set(columns));
 }
 
 /** Rows below `record` have no event that names them. Those written since capture began should have one, or one with their mark. */
@@ -138,7 +149,7 @@ function compare(table: Table, { record, row, said }: Comparison): void {
     return;
   }
   const different = [...state.values].filter(
-    ([column, known]) => column in row.values && !isAs(table, { record, column, known }, row),
+    ([column, known]) => column in row.values && !isSealedHere(table, column, row) && !isAs(table, { record, column, known }, row),
   );
   if (different.length > 0) {
     const [names, index] = [different.map(([column]) => column).join(', '), different[0]?.[1].index];
@@ -150,6 +161,12 @@ function compare(table: Table, { record, row, said }: Comparison): void {
       state.untold,
     );
   }
+}
+
+/** Beside ciphertext no plaintext counts, and the ciphertext is compared. Of what stood there before it came the log still tells. */
+function isSealedHere({ capture }: Table, column: string, { values }: Pick<LiveRow, 'values'>): boolean {
+  const sealedIn = capture.columns.find(({ name }) => name === column)?.sealedIn;
+  return sealedIn !== undefined && (values[sealedIn] ?? null) !== null;
 }
 
 type Asked = {
@@ -203,9 +220,10 @@ function without(said: Said, columns: ReadonlySet<string>): Said {
 
 async function eventsOf(
   client: pg.ClientBase,
-  { capture, ground }: Table,
+  table: Table,
   records: readonly string[],
 ): Promise<ReadonlyMap<string, readonly Said[]>> {
+  const { capture, ground } = table;
   const events = await walkEvents(client, capture, records);
   const said = new Map<string, readonly Said[]>();
   for await (const histories of batchesOf(historiesOf(events))) {
@@ -216,7 +234,7 @@ async function eventsOf(
     for (const { record, events: own } of histories)
       said.set(
         record,
-        own.map((event) => saidBy(event, opened.get(event.id), capture)),
+        own.map((event) => sinceBack(table, saidBy(event, opened.get(event.id), capture))),
       );
   }
   await events.end();

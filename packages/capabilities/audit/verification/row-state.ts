@@ -89,6 +89,6 @@ export function newestFirst(said: readonly Said[]): readonly Said[] {
   return said.toSorted((one, other) => other.era - one.era || other.index - one.index);
 }
 
-function isBefore(event: Emptied, { era, index }: Emptied): boolean {
+export function isBefore(event: Emptied, { era, index }: Emptied): boolean {
   return event.era < era || (event.era === era && event.index < index);
 }

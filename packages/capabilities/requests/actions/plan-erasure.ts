@@ -70,6 +70,7 @@ export async function planErasure(ground: ErasureGround, order: ErasureOrder, by
         ...draft.plan,
         blocked: [...draft.plan.blocked, ...blocked],
         notes: [...draft.plan.notes, ...notes, ...(await notesOf(client, ground, draft))],
+        erasedBefore: await erasedBefore(client, ground, order.person),
       };
     },
     'rollback',
@@ -189,6 +190,7 @@ export async function makePlan(
     holds,
     externalCopies,
     notes: parts.flatMap(({ name, plan: part }) => part.will.map((will) => `${name}: ${will}`)),
+    erasedBefore: null,
     estimate: { rows, seconds: Math.ceil((rows / ROWS_PER_SECOND) * 10) / 10, chunks: chunksOf(tables, large, rowsAtOnce(ground)) },
   };
   return { plan, found, decision, scope, parts, large };
@@ -382,11 +384,10 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found, de
         notes.push(`${name} has no key: its rows are told apart by place, and no hold can name one.`);
     }
   }
-  notes.push(...(await erasedBefore(client, ground, found.person)));
   const due = dueOf(decision.groups);
   if (due !== null)
     notes.push(
-      `What a duty keeps can be erased from ${due.slice(0, 10)} on: "safekeep subject erase --due" shows and does it then.`,
+      `What a duty keeps can be erased from ${due.slice(0, 10)} on: "safekeep subject erase --due --plan" shows and does it then.`,
     );
   notes.push(...unmarkedColumns(found));
   for (const view of staleViews(ground.catalog, [...touched]))
@@ -401,13 +402,15 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found, de
 }
 
 /** Whoever erases somebody again is to know it. */
-async function erasedBefore(client: pg.ClientBase, { ledger, tenant }: ErasureGround, person: Person): Promise<readonly string[]> {
+async function erasedBefore(
+  client: pg.ClientBase,
+  { ledger, tenant }: ErasureGround,
+  person: Person,
+): Promise<ErasurePlan['erasedBefore']> {
   const [last] = (await readErasures(client, tenant, { mark: personMark(ledger, tenant, person) })).filter(
     ({ state }) => state === 'done' || state === 'kept',
   );
-  return last === undefined
-    ? []
-    : [`This person was erased before, on ${last.startedAt.toISOString()}: certificate erasure-${last.id}.json.`];
+  return last === undefined ? null : { at: last.startedAt.toISOString(), certificate: `erasure-${last.id}.json` };
 }
 
 /** Personal columns of rows with several people of which the map does not say whose they are. */
