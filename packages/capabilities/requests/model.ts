@@ -4,6 +4,7 @@ import type { Id } from '@safekeep/core';
 import type { Queryable } from '@safekeep/postgres';
 import type { CommandContext } from '../capability.ts';
 import type { Person } from '../holds/index.ts';
+import type { ApprovalProof } from './rules/approval.ts';
 
 export type ErasureId = Id<'erasure'>;
 
@@ -213,6 +214,8 @@ export const ErasureDone = Type.Object({
 });
 export type ErasureDone = Static<typeof ErasureDone>;
 
+export type ApprovalProofs = { readonly planned: ApprovalProof; readonly approved: ApprovalProof };
+
 /** The signed account of an erasure: docs/certificate.md. No place in it for a value of a person. */
 export type CertificateBody = {
   readonly format: 'safekeep-certificate/1';
@@ -225,6 +228,8 @@ export type CertificateBody = {
   readonly mode: ErasureMode;
   readonly plannedBy: string;
   readonly approvedBy: string;
+  /** Signatures of planner and approver, where they were asked for; else the names are claimed only. */
+  readonly proofs?: ApprovalProofs;
   readonly tables: readonly {
     readonly table: string;
     readonly before: number;

@@ -1246,6 +1246,13 @@ export const catalogue = {
     text: 'Erasing was refused at {table}: {what}. Everything was taken back; nothing was erased.',
     remedy: '{remedy}',
   },
+  'approval-unproven': {
+    status: 403,
+    exit: 1,
+    text: 'That two people planned and approved this erasure is not proven: {reason}. Nothing was erased.',
+    remedy:
+      'Plan it with --sign-with and the key of one approver, and approve it with that of another. `safekeep subject approver-key NAME --out FILE` makes one.',
+  },
   'second-person-needed': {
     status: 403,
     exit: 1,
