@@ -1,5 +1,8 @@
-/** How a command ends: 1 the thing asked about is not so or was refused, 2 usage, configuration or an unsuitable database, 3 internal. */
-export type ExitCode = 1 | 2 | 3;
+/**
+ * How a command ends: 1 refused (or the thing asked about is not so); 2 usage, configuration, or a database or file that is unsuitable or
+ * cannot be used now; 3 internal, connection lost midway, disk full; 130 interrupted, as a shell says of SIGINT (128 + 2).
+ */
+export type ExitCode = 1 | 2 | 3 | 130;
 
 type Entry = {
   /** HTTP status of the same refusal in the API (RFC 9110). */
@@ -43,7 +46,7 @@ export const catalogue = {
   },
   'interrupted': {
     status: 499,
-    exit: 1,
+    exit: 130,
     text: '{action} was interrupted. {kept}',
     remedy: 'Run the same command again; it goes on or starts clean.',
   },
@@ -298,7 +301,7 @@ export const catalogue = {
   },
   'catalog-unsettled': {
     status: 503,
-    exit: 3,
+    exit: 2,
     text: 'The structure of the database changed under each of {tries} tries to read it. Nothing was changed by us.',
     remedy: 'Wait until the migration or deployment that alters it is done, then run the command again.',
   },
@@ -397,7 +400,7 @@ export const catalogue = {
   },
   'apply-cancelled': {
     status: 503,
-    exit: 3,
+    exit: 2,
     text: 'The server cancelled the step "{step}", which took longer than statement_timeout allows this login. {kept}',
     remedy: 'Give the login more time (ALTER ROLE … SET statement_timeout), or run it when there is less traffic.',
   },
