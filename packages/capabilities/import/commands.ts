@@ -8,6 +8,7 @@ import { rollbackRun } from './actions/rollback-run.ts';
 import { verifyRun } from './actions/verify-run.ts';
 import { cutOverCommands } from './cut-over/commands.ts';
 import { ImportResult, RunState, type ImportOptions } from './model.ts';
+import { count } from './report/report-document.ts';
 
 const MAX_JOBS = 16;
 
@@ -263,8 +264,4 @@ function summary(result: Result, ink: Ink): string {
 
 function inState(state: string, ink: Ink): string {
   return state === 'done' ? ink.good(state) : state === 'failed' ? ink.bad(state) : ink.warn(state);
-}
-
-function count(value: number): string {
-  return value.toLocaleString('en-US');
 }

@@ -7,6 +7,7 @@ import { handBack } from './hand-back.ts';
 import { CatchUpResult, CutOverResult, FollowResult } from './model.ts';
 import { stopFollowing } from './stop.ts';
 import { SafekeepError } from '@safekeep/core';
+import { count } from '../report/report-document.ts';
 
 const WAY_BACK_DAYS = 7;
 const LONGEST_WAY_BACK_DAYS = 365;
@@ -139,8 +140,4 @@ function renderCutOver(result: Frozen<CutOverResult>, ink: Ink): string {
       : ink.warn('The SQLite file can still be written to: point its application to PostgreSQL now.'),
     result.wayBackUntil === null ? 'No way back is kept.' : `The way back is open until ${result.wayBackUntil}.`,
   ].join('\n');
-}
-
-function count(value: number): string {
-  return value.toLocaleString('en-US');
 }
