@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Kysely, type KyselyPlugin } from 'kysely';
 import pg from 'pg';
 import {
@@ -13,7 +13,7 @@ import {
 } from '@safekeep/capabilities/encryption';
 import { parseColumnName, systemClock, type SearchKind } from '@safekeep/core';
 import { IndexKey, SealingKey } from '@safekeep/crypto';
-import { testDatabase } from '@safekeep/postgres/testing';
+import { testDatabase, type TestDatabase } from '@safekeep/postgres/testing';
 import { safekeep, sealedPool, type SafekeepOptions, type SealedPool, type Safekeep } from '@safekeep/sdk';
 import { sealedDialect, sealedKysely } from '@safekeep/sdk/kysely';
 
@@ -66,6 +66,26 @@ type ClientOptions = Partial<Pick<SafekeepOptions, 'tenant' | 'leaseMs' | 'requi
   readonly after?: readonly KyselyPlugin[];
 };
 
+/** As an application signs in: its own tables, and of Safekeep what `safekeep_client` gives. */
+async function clientLogin({ pool, url }: TestDatabase): Promise<URL> {
+  const login = `client_${randomBytes(6).toString('hex')}`;
+  const tables = 'select, insert, update, delete on tables';
+  await pool.query(
+    `create role ${login} login password 'client' in role safekeep_client; alter default privileges grant ${tables} to ${login};
+     alter default privileges grant usage on schemas to ${login}`,
+  );
+  const { rows } = await pool.query<{ name: string }>(
+    `select nspname as name from pg_namespace where nspname not like 'pg\\_%' and nspname not in ('information_schema', 'safekeep')`,
+  );
+  for (const schema of rows.map(({ name }) => pg.escapeIdentifier(name)))
+    await pool.query(
+      `grant usage on schema ${schema} to ${login}; grant select, insert, update, delete on all tables in schema ${schema} to ${login}`,
+    );
+  const own = new URL(url.reveal());
+  [own.username, own.password] = [login, 'client'];
+  return own;
+}
+
 /** An application of the SDK's over a database with these tables. It believes what it knows for `leaseMs`; moves wait for `waitMs`. */
 export async function application<Tables>(
   t: Ending,
@@ -74,6 +94,7 @@ export async function application<Tables>(
 ): Promise<Application<Tables>> {
   const made = await testDatabase(undefined, { migrated: true });
   await made.pool.query(setUp);
+  const url = await clientLogin(made);
   const keys = memoryKeys();
   const ground: FieldGround = {
     database: made.database,
@@ -88,10 +109,11 @@ export async function application<Tables>(
   const closing: (() => Promise<void>)[] = [];
   t.after(async () => {
     for (const close of closing) await close();
+    await made.pool.query(`drop owned by ${url.username}; drop role ${url.username}`);
     await made[Symbol.asyncDispose]();
   });
   const client = async ({ max = 3, before = [], after = [], ...options }: ClientOptions = {}): Promise<Application<Tables>> => {
-    const own = new pg.Pool({ connectionString: made.url.reveal(), max });
+    const own = new pg.Pool({ connectionString: url.href, max });
     closing.push(async () => {
       if (!own.ended) await own.end();
     });

@@ -35,7 +35,6 @@ export type {
   Surroundings,
   UnapplyText,
 } from './model.ts';
-export { quoteName, quoteTable, quoteText } from './store/statements.ts';
 
 /** The composition root says who wants something in the database, and who must be asked before it goes. */
 export function planCapability(parts: PlanParts): Capability {

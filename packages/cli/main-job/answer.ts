@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadMap } from '@safekeep/capabilities/datamap';
 import { firstPeople, groundOf } from '@safekeep/capabilities/requests';
 import type { Subject } from '@safekeep/core';
+import { privateFiles } from '@safekeep/files';
 import { count } from '../terminal/progress.ts';
 import { withoutPeople } from './protect.ts';
 import type { MainJob, Step } from './step.ts';
 import { workAtTheDesk } from './practice-desk.ts';
+
+const { makeFolder, replaceFile } = privateFiles();
 
 /** What a main job before this one did to whom: somebody is erased once, not at every start. */
 type Remembered = { readonly erased: string; readonly certificate: string };
@@ -119,12 +122,12 @@ async function remembered(job: MainJob): Promise<Remembered | undefined> {
 }
 
 async function remember(job: MainJob, note: Remembered): Promise<void> {
-  await writeFile(noteFile(job), `${JSON.stringify(note)}\n`, { mode: 0o600 });
+  await replaceFile(noteFile(job), `${JSON.stringify(note)}\n`);
 }
 
 async function folder({ context }: MainJob, name: string): Promise<string> {
   const path = join(context.home, name);
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await makeFolder(path);
   return path;
 }
 

@@ -1,8 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SafekeepError } from '@safekeep/core';
+import { privateFiles } from '@safekeep/files';
 import { count } from '../terminal/progress.ts';
 import type { Step } from './step.ts';
+
+const { makeFolder, replaceFile } = privateFiles();
 
 type Faulty = { readonly faults: readonly { readonly code: string }[] };
 type Verified = Faulty & { readonly size: number; readonly checked: number };
@@ -17,8 +19,8 @@ export const verifyLog: Step = {
     const { result: checkpoint } = await perform<{ readonly text: string }>('audit checkpoint');
     const path = join(context.home, 'reports', 'checkpoint.txt');
     // An import makes this folder; a database of somebody's own had none.
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(path, checkpoint.text, { mode: 0o600 });
+    await makeFolder(dirname(path));
+    await replaceFile(path, checkpoint.text);
     files.set('checkpoint', path);
     return `${count(result.size)} event(s) in the signed tree, ${count(result.checked)} checked, no fault`;
   },

@@ -1,15 +1,6 @@
-/** How a command ends: 1 the thing asked about is not so or was refused, 2 usage, configuration or an unsuitable database, 3 internal. */
-export type ExitCode = 1 | 2 | 3;
-
-type Entry = {
-  /** HTTP status of the same refusal in the API (RFC 9110). */
-  readonly status: number;
-  readonly exit: ExitCode;
-  /** What happened and what was kept safe. `{name}` is filled in; never with a personal value or a key. */
-  readonly text: string;
-  /** What to do next. */
-  readonly remedy: string;
-};
+import type { Entry } from './entry.ts';
+import { addEntries } from './error.ts';
+import { valueRefusals } from './value-refusals.ts';
 
 /**
  * Every expected refusal of Safekeep, by code. Closed: an error that is not here is a bug and leaves as `internal`.
@@ -43,7 +34,7 @@ export const catalogue = {
   },
   'interrupted': {
     status: 499,
-    exit: 1,
+    exit: 130,
     text: '{action} was interrupted. {kept}',
     remedy: 'Run the same command again; it goes on or starts clean.',
   },
@@ -51,7 +42,7 @@ export const catalogue = {
     status: 409,
     exit: 2,
     text: '{path} exists already and was not touched.',
-    remedy: 'Move it away, or repeat the command with --force to replace it.',
+    remedy: 'Move it away or name another place. The files of `safekeep init` are replaced with --force.',
   },
   'file-unreadable': {
     status: 400,
@@ -133,7 +124,7 @@ export const catalogue = {
     status: 503,
     exit: 2,
     text: 'The embedded PostgreSQL did not start: {reason}',
-    remedy: 'The server log is {log}. `safekeep doctor` checks disk, rights and memory.',
+    remedy: 'The server log is {log}. `safekeep doctor` checks the home and its disk.',
   },
   'embedded-user': {
     status: 500,
@@ -160,12 +151,6 @@ export const catalogue = {
     remedy:
       'Run `safekeep import sqlite {file} --plan` to see what is in the way. With `--on-invalid quarantine` instead of `--plan` rows that PostgreSQL cannot hold are put aside, and the main job goes on from there.',
   },
-  'port-taken': {
-    status: 503,
-    exit: 2,
-    text: 'Port {port} on 127.0.0.1 is taken by another program.',
-    remedy: 'Choose another with --port, or stop that program.',
-  },
   'already-running': {
     status: 409,
     exit: 2,
@@ -183,12 +168,6 @@ export const catalogue = {
     exit: 2,
     text: 'The key file {path} does not hold a key ({reason}).',
     remedy: 'Restore it from your key backup. Do not delete it: what it signed can then no longer be linked to this home.',
-  },
-  'signature-invalid': {
-    status: 422,
-    exit: 1,
-    text: 'The signature does not verify: {reason}.',
-    remedy: 'Do not rely on this document. Ask its issuer for the original and check the verifier key through another channel.',
   },
 
   // ---- reaching a database -----------------------------------------------------------------------------------------
@@ -220,7 +199,7 @@ export const catalogue = {
     status: 503,
     exit: 2,
     text: 'The database {database} at {host}:{port} accepts no connections at present.',
-    remedy: 'Let an administrator run ALTER DATABASE … ALLOW_CONNECTIONS true, or name another database.',
+    remedy: 'Let an administrator run ALTER DATABASE "{database}" ALLOW_CONNECTIONS true, or name another database.',
   },
   'database-tls': {
     status: 503,
@@ -295,16 +274,9 @@ export const catalogue = {
   },
 
   // ---- reading the structure of a database -------------------------------------------------------------------------
-  'name-invalid': {
-    status: 400,
-    exit: 2,
-    text: '{name} is not the name of a {kind}: {reason}.',
-    remedy:
-      'Write schema.table or schema.table.column (public. may be left out), each part that has capitals, blanks, dots or quotes in double quotes: public."Patient files". A shell takes these away: put single quotes around the whole.',
-  },
   'catalog-unsettled': {
     status: 503,
-    exit: 3,
+    exit: 2,
     text: 'The structure of the database changed under each of {tries} tries to read it. Nothing was changed by us.',
     remedy: 'Wait until the migration or deployment that alters it is done, then run the command again.',
   },
@@ -320,7 +292,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'Migration {version} has landed in this database with another content (sha256 {landed}, now {now}). Nothing was changed.',
-    remedy: 'Restore the file as it was when it landed; changes go into a new migration.',
+    remedy:
+      'Run the Safekeep that wrote it. Who changed the file of a migration puts it back as it was when it landed; changes go into a new one.',
   },
   'migration-newer': {
     status: 409,
@@ -402,7 +375,7 @@ export const catalogue = {
   },
   'apply-cancelled': {
     status: 503,
-    exit: 3,
+    exit: 2,
     text: 'The server cancelled the step "{step}", which took longer than statement_timeout allows this login. {kept}',
     remedy: 'Give the login more time (ALTER ROLE … SET statement_timeout), or run it when there is less traffic.',
   },
@@ -505,7 +478,7 @@ export const catalogue = {
     exit: 1,
     text: 'The schema {schema} has {count} object(s) of these names already: {names}. Nothing was changed.',
     remedy:
-      'Import into another schema with --schema, or repeat with --replace: what stands there is kept aside, and `import rollback` brings it back.',
+      'Import into another schema with --schema, or repeat with --replace: what stands there is kept aside, and `safekeep import rollback RUN` brings it back.',
   },
   'import-replace-referenced': {
     status: 409,
@@ -561,7 +534,7 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: '{file} has a changelog already. Nothing was changed.',
-    remedy: '`safekeep import follow RUN --stop` of the import it belongs to takes it out.',
+    remedy: '`safekeep import list` shows the import it belongs to; `safekeep import follow RUN --stop` of that one takes it out.',
   },
   'import-follow-missing': {
     status: 409,
@@ -617,7 +590,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'The import run {run} is {state}; this needs one that is {needed}. Nothing was changed.',
-    remedy: '`safekeep import cut-over {run} --back` hands an import that was cut over back; `import follow {run} --stop` ends it.',
+    remedy:
+      '`safekeep import cut-over {run} --back` hands an import that was cut over back; `safekeep import follow {run} --stop` ends it.',
   },
   'import-back-conflict': {
     status: 409,
@@ -685,7 +659,8 @@ export const catalogue = {
     status: 404,
     exit: 2,
     text: 'There is no tenant {tenant} here. Nothing was enqueued or scheduled.',
-    remedy: 'Check --tenant; a new tenant is made before its first job.',
+    remedy:
+      "Check --tenant. Another tenant is a row that an administrator adds: INSERT INTO safekeep.tenants (tenant_id, name) VALUES ('{tenant}', '…').",
   },
   'job-lost': {
     status: 409,
@@ -899,55 +874,6 @@ export const catalogue = {
   },
 
   // ---- sealed values -----------------------------------------------------------------------------------------------
-  'sealed-malformed': {
-    status: 422,
-    exit: 1,
-    text: 'A value that should be sealed cannot be read: {reason}. Nothing was shown.',
-    remedy:
-      'It was cut off, overwritten or never sealed. Take it from a backup, or see `safekeep keys census` for how many there are.',
-  },
-  'sealed-unknown-format': {
-    status: 422,
-    exit: 1,
-    text: 'A sealed value has version {version} and flags {flags}, which this Safekeep does not know.',
-    remedy: 'A newer Safekeep sealed it, or it was changed. Use the version that wrote it.',
-  },
-  'sealed-wrong-key': {
-    status: 422,
-    exit: 1,
-    text: 'A value was sealed under key {needed}; the key given is {given}.',
-    remedy: 'Fetch the key that its header names; `safekeep keys list` shows those that exist.',
-  },
-  'sealed-tampered': {
-    status: 422,
-    exit: 1,
-    text: 'A sealed value does not open: it was changed, or moved here from another column, tenant, person or row. Nothing was shown.',
-    remedy: 'Take the value from a backup, and look in the audit log for who wrote it.',
-  },
-  'sealed-foreign-place': {
-    status: 422,
-    exit: 1,
-    text: 'A sealed value was moved here from another column, tenant, person or row. Nothing was shown.',
-    remedy: 'Put back what belongs here, and look in the audit log for who moved it.',
-  },
-  'value-unfit': {
-    status: 422,
-    exit: 1,
-    text: 'A value cannot be sealed as {type}: it is none, or PostgreSQL could not hold it. Nothing was written.',
-    remedy: 'Check what the application gives: text without NUL and lone surrogates, numbers within range, dates in ISO form.',
-  },
-  'key-spent': {
-    status: 409,
-    exit: 1,
-    text: 'Key {key} has sealed as many values as one key may (NIST SP 800-38D). Nothing was sealed.',
-    remedy: 'Rotate it: `safekeep keys rotate`.',
-  },
-  'key-unwrap-failed': {
-    status: 422,
-    exit: 1,
-    text: 'A wrapped key does not open with the key above it: another wrapped it, or it was changed.',
-    remedy: 'Restore the keys that belong to this database: `safekeep keys recover`.',
-  },
 
   // ---- keys: the root, epochs, people's keys -------------------------------------------------------------------------
   'key-scope-invalid': {
@@ -1030,12 +956,6 @@ export const catalogue = {
     text: 'There is a key for {scope} already.',
     remedy: 'Run `safekeep keys rotate {scope}` for a new version of it.',
   },
-  'key-erased': {
-    status: 410,
-    exit: 1,
-    text: 'What was sealed under key {key} is erased: the key was destroyed, and nobody can open it any more.',
-    remedy: 'Show it as erased. `safekeep ledger list` tells when and by which request.',
-  },
   'key-not-active': {
     status: 409,
     exit: 1,
@@ -1058,19 +978,21 @@ export const catalogue = {
     status: 500,
     exit: 1,
     text: 'The export {path} is not what was written: {reason}. No key was destroyed.',
-    remedy: 'Take an older export, or make a new one with `safekeep keys rotate epoch`.',
+    remedy: 'Take an older export with `safekeep keys recover --export FILE`, or make a new one with `safekeep keys rotate epoch`.',
   },
   'key-export-missing': {
     status: 404,
     exit: 1,
     text: 'There is no export of the key table of the tenant {tenant} in {path}.',
-    remedy: 'Name the folder that belongs to this database with SAFEKEEP_KEYS_DIR, or recover one from a backup of the keys.',
+    remedy:
+      'Name the folder that belongs to this database with SAFEKEEP_KEYS_DIR, or give a backup of the keys: `safekeep keys recover --from FILE`.',
   },
   'key-backup-unfit': {
     status: 400,
     exit: 2,
     text: 'This is not a backup of keys that can be used: {reason}. Nothing was changed.',
-    remedy: 'Give all files of one backup: the .age file with its identity, or as many shares as its threshold says.',
+    remedy:
+      'Give all files of one backup, each with --from: the .age file and its identity (--identity-file), or as many shares as its threshold says.',
   },
 
   // ---- encrypted fields --------------------------------------------------------------------------------------------
@@ -1079,12 +1001,6 @@ export const catalogue = {
     exit: 2,
     text: 'There is no column {field}. Nothing was changed.',
     remedy: 'Name it as schema.table.column; parts with capitals or spaces in double quotes.',
-  },
-  'field-unknown': {
-    status: 404,
-    exit: 2,
-    text: '{field} is not encrypted, and not on its way to be.',
-    remedy: 'See `safekeep encrypt status` for those that are.',
   },
   'field-unfit': {
     status: 409,
@@ -1096,7 +1012,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: '{field} cannot be given a search by {search}: {reason}. Nothing was changed.',
-    remedy: 'Leave that search out. Where the report is acceptable to whoever answers for the data: --accept-leak.',
+    remedy:
+      'Leave that search out. Where the report is acceptable to whoever answers for the data, repeat the command with --accept-leak.',
   },
   'field-busy': {
     status: 409,
@@ -1109,7 +1026,7 @@ export const catalogue = {
     exit: 1,
     text: '{field} was altered, renamed or dropped since the plan was made. What was running was rolled back, no value was lost.',
     remedy:
-      'Put the column back as it was (a renamed column or table: ALTER TABLE … RENAME back to the name that is shown here) and run the same command again, or go back with `safekeep decrypt`.',
+      'Put the column back as it was (a renamed column or table: ALTER TABLE … RENAME back to the name that is shown here) and run the same command again, or go back with `safekeep decrypt TABLE.COLUMN`.',
   },
   'field-rows-locked': {
     status: 503,
@@ -1126,14 +1043,15 @@ export const catalogue = {
   'field-not-switched': {
     status: 409,
     exit: 1,
-    text: '{field} is {phase}: its readers do not take the ciphertext yet. Nothing was changed.',
-    remedy: 'Run `safekeep encrypt` for it first; it goes on from where it is.',
+    text: '{field} is {phase}: on its way, and this can only be done at a place where it rests. Nothing was changed.',
+    remedy:
+      'Run `safekeep encrypt TABLE.COLUMN` for it first (`safekeep encrypt finish TABLE.COLUMN` where that was begun); it goes on from where it is.',
   },
   'field-going-back': {
     status: 409,
     exit: 1,
     text: '{field} is on its way back to plaintext. Nothing was changed.',
-    remedy: 'Let `safekeep decrypt` come to its end first.',
+    remedy: 'Let `safekeep decrypt TABLE.COLUMN` come to its end first; after that it can be encrypted again.',
   },
   'field-key-in-use': {
     status: 409,
@@ -1147,68 +1065,11 @@ export const catalogue = {
     text: 'Two rows of {field} have one value, so it cannot be kept unique. Nothing was lost; the index is not searched yet.',
     remedy: 'Give one of them another value and run the command again, or run it without `unique`.',
   },
-  'field-value-refused': {
-    status: 422,
-    exit: 1,
-    text: 'The value for {field} was refused: {reason}. Nothing was written.',
-    remedy: 'Correct the value. The message does not repeat it.',
-  },
   'field-map-behind': {
     status: 409,
     exit: 1,
     text: '{field} is done in the database, but the map could not be written: {reason}',
     remedy: 'Put protect: {protect} on the column in the map by hand.',
-  },
-  'field-lease-expired': {
-    status: 503,
-    exit: 3,
-    text: 'What was known of the encrypted fields is older than a minute. Nothing was run.',
-    remedy: 'Run the query again: it is being asked for anew. Where it happens often, see that the SDK reaches the database.',
-  },
-  'field-moved': {
-    status: 409,
-    exit: 3,
-    text: 'The statement was made for {field} as it was a moment ago, and the database refused it: the column has been moved on since. Nothing was written.',
-    remedy:
-      'Make the statement anew and run it again; of a transaction, the whole transaction. What is true now has been asked for.',
-  },
-  'field-renamed': {
-    status: 409,
-    exit: 1,
-    text: '{field} is encrypted, and the database has no such table or column any more: it was renamed. Nothing was run.',
-    remedy: 'Give the table and its columns their names back: what knows of the encryption goes by them.',
-  },
-  'field-not-sealed': {
-    status: 409,
-    exit: 1,
-    text: 'The application requires {field} to be encrypted, and the database takes plaintext for it. Nothing was run.',
-    remedy:
-      'Run `safekeep encrypt` and `safekeep encrypt finish` for it. Before `safekeep decrypt`, take it out of `requires`. Where nobody did that, find out who changed the database.',
-  },
-  'tenant-unknown': {
-    status: 404,
-    exit: 2,
-    text: 'The database has no tenant {tenant}. Nothing was run.',
-    remedy: 'Name it as the data map does; `default` where that names none.',
-  },
-  'unlock-outside-transaction': {
-    status: 409,
-    exit: 3,
-    text: 'unlock was called outside of a transaction: nothing is unlocked, and the views show NULL.',
-    remedy: 'Call it on a client after BEGIN. A pool gives each statement to any of its connections: take a client from it.',
-  },
-  'sealed-query-unfit': {
-    status: 422,
-    exit: 2,
-    text: 'A sealed pool takes the text of a query and its values. Nothing was run.',
-    remedy:
-      'Give text and values one after the other. Named statements, cursors, streams, row mode and callbacks are not opened by it: use them on a pool of your own for tables without encrypted columns.',
-  },
-  'field-not-served': {
-    status: 422,
-    exit: 1,
-    text: 'The query asks of the encrypted {field} what cannot be answered: {reason}. {outcome}',
-    remedy: '{index}',
   },
 
   // ---- reading and verifying the audit log -------------------------------------------------------------------------
@@ -1216,7 +1077,7 @@ export const catalogue = {
     status: 422,
     exit: 2,
     text: '{directory} is not taken as an exported log: {reason}. Nothing in it was changed.',
-    remedy: 'Name a folder that `safekeep audit export --tiles` wrote, or a new one to export to.',
+    remedy: 'Name a folder that `safekeep audit export --tiles FOLDER` wrote, or a new one to export to.',
   },
   'witness-conflict': {
     status: 409,
@@ -1242,7 +1103,8 @@ export const catalogue = {
     status: 404,
     exit: 1,
     text: 'There is no signed log of tenant {tenant} yet.',
-    remedy: 'Put tables under `audit:` in the map and run `safekeep apply`; the first event opens the log.',
+    remedy:
+      'See that the map audits a table (`writes: true` under its `audit:`), run `safekeep apply`, and change a row; `safekeep audit sequence --once` signs it.',
   },
   'event-unknown': {
     status: 404,
@@ -1284,7 +1146,7 @@ export const catalogue = {
     status: 400,
     exit: 2,
     text: 'That names no person: {reason}.',
-    remedy: 'Write type:key as `safekeep subject find` shows it; parts of a key are joined by commas.',
+    remedy: 'Write type:key as `safekeep subject find QUERY` shows it; parts of a key are joined by commas.',
   },
   'subject-type-unknown': {
     status: 404,
@@ -1296,7 +1158,7 @@ export const catalogue = {
     status: 404,
     exit: 1,
     text: 'There is no {type} with this key. Nothing was changed.',
-    remedy: 'Look for the person with `safekeep subject find`.',
+    remedy: 'Look for the person with `safekeep subject find QUERY`.',
   },
   'subject-key-ambiguous': {
     status: 422,
@@ -1314,7 +1176,7 @@ export const catalogue = {
     status: 422,
     exit: 2,
     text: 'The encrypted column {column} has no index that this search can use. Nothing was searched there.',
-    remedy: 'Add `search: [exact]` to the column in the map and apply it, or search by another value.',
+    remedy: 'Give it one with `safekeep encrypt TABLE.COLUMN --search exact`, or search by another value.',
   },
   'map-does-not-fit': {
     status: 422,
@@ -1351,7 +1213,7 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'The plan is not what was approved ({approved}): rows, holds or the map have changed since, and it is {now} now. Nothing was erased.',
-    remedy: 'Make a new plan with --plan, look at what is different, and approve that one.',
+    remedy: 'Make a new plan with `safekeep subject erase ID --plan`, look at what is different, and approve that one.',
   },
   'erasure-blocked': {
     status: 409,
@@ -1363,7 +1225,7 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'The person is held ({holds}). Nothing was erased.',
-    remedy: 'When the matter is over, end it with `safekeep hold release`, then make a new plan.',
+    remedy: 'When the matter is over, end it with `safekeep hold release ID --reason TEXT`, then make a new plan.',
   },
   'erasure-stopped': {
     status: 409,
@@ -1406,8 +1268,12 @@ export const catalogue = {
     status: 422,
     exit: 1,
     text: 'The sealed export {path} cannot be opened: {reason}.',
-    remedy: 'It was changed, cut or made in another home. Make a new one with `safekeep subject export`.',
+    remedy: 'It was changed, cut or made in another home. Make a new one with `safekeep subject export ID`.',
   },
+  ...valueRefusals,
 } as const satisfies Record<string, Entry>;
+
+// Who has all of Safekeep has all of its errors; the SDK in an application has those of values alone.
+addEntries(catalogue);
 
 export type ErrorCode = keyof typeof catalogue;

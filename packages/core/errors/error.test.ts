@@ -9,7 +9,7 @@ const entries = Object.entries(catalogue);
 test('every entry says what happened, what to do, and ends with a code that a script can rely on', () => {
   for (const [code, { status, exit, text, remedy }] of entries) {
     assert.match(code, /^[a-z]+(-[a-z]+)*$/);
-    assert.ok([1, 2, 3].includes(exit), code);
+    assert.ok([1, 2, 3, 130].includes(exit), code);
     assert.ok(status >= 400 && status <= 599, code);
     assert.ok(text.length > 0 && /[.!)}:]$/.test(text.trim()), `${code}: ${text}`);
     assert.match(remedy, /\.$|;$|\}$/, `${code}: ${remedy}`);
@@ -27,8 +27,8 @@ test('blanks are filled with the value as it is, whatever stands in it', () => {
 });
 
 test('a report holds code, message and remedy and nothing of the cause', () => {
-  const error = new SafekeepError('port-taken', { port: 7300 }, { cause: new Error('planted secret') });
-  assert.deepEqual(error.report(), { code: 'port-taken', message: error.message, remedy: catalogue['port-taken'].remedy });
+  const error = new SafekeepError('job-unknown', { job: '7300' }, { cause: new Error('planted secret') });
+  assert.deepEqual(error.report(), { code: 'job-unknown', message: error.message, remedy: catalogue['job-unknown'].remedy });
   assert.ok(!JSON.stringify(error.report()).includes('planted secret'));
 });
 
@@ -36,6 +36,6 @@ test('an error is recognised by its code and nothing else is taken for one', () 
   const error: unknown = new SafekeepError('database-read-only');
   assert.ok(isSafekeepError(error));
   assert.ok(isSafekeepError(error, 'database-read-only'));
-  assert.ok(!isSafekeepError(error, 'port-taken' satisfies ErrorCode));
-  assert.ok(!isSafekeepError(Object.assign(new Error('x'), { code: 'port-taken' })));
+  assert.ok(!isSafekeepError(error, 'job-unknown' satisfies ErrorCode));
+  assert.ok(!isSafekeepError(Object.assign(new Error('x'), { code: 'job-unknown' })));
 });

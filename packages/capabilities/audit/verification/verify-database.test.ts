@@ -103,12 +103,12 @@ test('a database without a log has nothing to find fault with', async (t) => {
   });
   assert.deepEqual([ok, size], [true, 0]);
   const witness = { tenant: TENANT, home: '/nowhere', url: 'https://witness.example/', witnessKey: signer.verifierKey };
-  for (const asking of [
-    proveEvent(database, { tenant: TENANT, verifierKey: signer.verifierKey }, '0'),
-    newestCheckpoint(database, TENANT),
-    askWitness(database, { ...witness, signal: new AbortController().signal }),
+  for (const ask of [
+    () => proveEvent(database, { tenant: TENANT, verifierKey: signer.verifierKey }, '0'),
+    () => newestCheckpoint(database, TENANT),
+    () => askWitness(database, { ...witness, signal: new AbortController().signal }),
   ])
-    await assert.rejects(asking, (error) => isSafekeepError(error, 'log-empty'));
+    await assert.rejects(ask, (error) => isSafekeepError(error, 'log-empty'));
 });
 
 /** What a superuser does at night, and what is said of it in the morning. */

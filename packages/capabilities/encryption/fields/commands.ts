@@ -93,6 +93,7 @@ function encrypt(open: OpenKeySource): Command {
     }),
     output: DoneText,
     example: 'safekeep encrypt public.patients.ssn --search exact,last4',
+    event: { kind: 'compliance', tells: ['field'] },
     run: async (context, input) => {
       const ref = parseColumnName(input.column);
       const { map, mapped } = await mappedColumn(context, ref);
@@ -188,6 +189,7 @@ function finish(open: OpenKeySource): Command {
     }),
     output: DoneText,
     example: 'safekeep encrypt finish public.patients.ssn',
+    event: { kind: 'compliance', tells: ['field'] },
     run: async (context, input) =>
       await moving(context, open, async (ground) => {
         const ref = parseColumnName(input.column);
@@ -217,6 +219,7 @@ function rotate(open: OpenKeySource): Command {
     }),
     output: RotatedText,
     example: 'safekeep encrypt rotate public.patients.ssn',
+    event: { kind: 'compliance', tells: ['field'] },
     run: async (context, { column: named, resume, wait }) =>
       await moving(context, open, async (ground) => {
         const ref = parseColumnName(named);
@@ -244,6 +247,7 @@ function reindex(open: OpenKeySource): Command {
     }),
     output: DoneText,
     example: 'safekeep encrypt reindex public.patients.ssn --search exact',
+    event: { none: 'the column stays encrypted as it was; the key that it makes for the index is an event of its own' },
     run: async (context, { column: named, search, acceptLeak }) =>
       await moving(context, open, async (ground) => {
         const ref = parseColumnName(named);
@@ -263,6 +267,7 @@ function decrypt(open: OpenKeySource): Command {
     input: Type.Object({ column: Column, wait: NoClients }),
     output: DoneText,
     example: 'safekeep decrypt public.patients.ssn',
+    event: { kind: 'compliance', tells: ['field'] },
     run: async (context, input) =>
       await moving(context, open, async (ground) => {
         const ref = parseColumnName(input.column);

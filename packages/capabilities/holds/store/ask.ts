@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { newId } from '@safekeep/core';
-import type { Queryable } from '@safekeep/postgres';
+import { quoteTable, type Queryable } from '@safekeep/postgres';
 import type { Condition, HoldId, RecordKey } from '../model.ts';
-import { quoteTable, type HoldTable, type Predicate } from './tables.ts';
+import { type HoldTable, type Predicate } from './tables.ts';
 
 /** What of the asked things a hold stands on, by their places in the question, from 0. */
 export type Match = { readonly id: HoldId; readonly place: number };

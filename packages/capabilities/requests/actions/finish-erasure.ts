@@ -1,8 +1,8 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
-import { codeOf, SafekeepError, type Subject } from '@safekeep/core';
+import { SafekeepError, type Subject } from '@safekeep/core';
 import type { Signature } from '@safekeep/crypto';
+import { privateFiles } from '@safekeep/files';
 import { parseKey, type Person } from '../../holds/index.ts';
 import type { CertificateBody, ErasureDone, ErasureScope, ExternalCopy, Residue } from '../model.ts';
 import { PERSON } from '../rules/graph.ts';
@@ -15,13 +15,11 @@ import { tellOutside } from './outside.ts';
 import { openTables, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
 import { residueOf } from './residue.ts';
-import { freshenStatistics, writtenBy, type OldRows } from './statistics.ts';
+import { freshenStatistics, writtenBy } from './statistics.ts';
 
-export type FinishOptions = {
-  readonly vacuum?: boolean;
-  /** What was erased a moment ago; who goes on with an erasure of before does not know it. */
-  readonly old?: OldRows | undefined;
-};
+const { makeFolder, replaceFile } = privateFiles();
+
+export type FinishOptions = { readonly vacuum?: boolean };
 
 type Draft = { readonly document: CertificateBody; readonly signature?: Signature };
 
@@ -69,7 +67,7 @@ export async function finishErasure(
     updateErasure(client, tenant, record.id, {
       state,
       certificate: signed,
-      ...(state === 'done' ? { finishedAt: ground.clock.now() } : {}),
+      ...(state === 'done' || state === 'kept' ? { finishedAt: ground.clock.now() } : {}),
     }),
   );
   return doneText(record, { document, certificate: path, state, found });
@@ -99,7 +97,7 @@ export function answerOf({ certificateDirectory }: ErasureGround, record: Erasur
 }
 
 function doneText(
-  { id }: ErasureRecord,
+  { id, due }: ErasureRecord,
   {
     document,
     certificate,
@@ -120,15 +118,17 @@ function doneText(
     counts: { deleted: sum('deleted'), masked: sum('masked'), detached: sum('detached'), kept: sum('kept') },
     verified: found.length === 0,
     state,
+    due: due?.toISOString() ?? null,
     residue: [...document.residue],
     externalCopies: [...document.externalCopies],
   };
 }
 
-function stateOf({ holds }: ErasureRecord, found: readonly Residue[], copies: readonly ExternalCopy[]): ErasureState {
+function stateOf({ holds, due }: ErasureRecord, found: readonly Residue[], copies: readonly ExternalCopy[]): ErasureState {
   if (found.length > 0) return 'unfulfilled';
   if (holds.length > 0) return 'held';
-  return copies.some(({ state }) => state === 'pending') ? 'outside' : 'done';
+  if (copies.some(({ state }) => state === 'pending')) return 'outside';
+  return due === null ? 'done' : 'kept';
 }
 
 function personOf({ type, key }: ErasureRecord): Person {
@@ -206,12 +206,7 @@ function certificatePath(directory: string, { id }: CertificateBody): string {
 
 async function writeCertificate(directory: string, signed: Signed<CertificateBody>): Promise<string> {
   const path = certificatePath(directory, signed.document);
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await writeFile(`${path}.partial`, `${JSON.stringify(signed, null, 2)}\n`, { mode: 0o600 });
-    await rename(`${path}.partial`, path);
-  } catch (cause) {
-    throw new SafekeepError('file-unwritable', { path, reason: codeOf(cause) ?? 'unknown reason' }, { cause });
-  }
+  await makeFolder(directory);
+  await replaceFile(path, `${JSON.stringify(signed, null, 2)}\n`);
   return path;
 }

@@ -46,10 +46,10 @@ test('a field whose readers do not take the ciphertext yet is not finished, rota
   await encryptField(ground, order(EMAIL, { until: 'dual-write' }), agreed);
   const before = await standing(bench);
   const attempts = {
-    finish: finishField(ground, column, agreed),
-    rotate: rotateField(ground, column, { agree: agreed, resume: false }),
-    mode: changeMode(ground, column, { mode: 'database', agree: agreed }),
-    search: changeIndexes(ground, column, { acceptLeak: false, agree: agreed, search: ['exact'] }),
+    finish: () => finishField(ground, column, agreed),
+    rotate: () => rotateField(ground, column, { agree: agreed, resume: false }),
+    mode: () => changeMode(ground, column, { mode: 'database', agree: agreed }),
+    search: () => changeIndexes(ground, column, { acceptLeak: false, agree: agreed, search: ['exact'] }),
   };
   for (const [name, attempt] of Object.entries(attempts)) await assert.rejects(attempt, refused('field-not-switched'), name);
   assert.deepEqual(await standing(bench), before);
@@ -67,10 +67,10 @@ test('a field on its way back is not encrypted, finished, searched otherwise or 
   await assert.rejects(decryptField(stoppedAtCommit(ground), column, agreed), /stopped here/);
   const before = await standing(bench);
   const attempts = {
-    encrypt: encryptField(ground, order(EMAIL), agreed),
-    finish: finishField(ground, column, agreed),
-    mode: changeMode(ground, column, { mode: 'database', agree: agreed }),
-    search: changeIndexes(ground, column, { acceptLeak: false, agree: agreed, search: ['exact'] }),
+    encrypt: () => encryptField(ground, order(EMAIL), agreed),
+    finish: () => finishField(ground, column, agreed),
+    mode: () => changeMode(ground, column, { mode: 'database', agree: agreed }),
+    search: () => changeIndexes(ground, column, { acceptLeak: false, agree: agreed, search: ['exact'] }),
   };
   for (const [name, attempt] of Object.entries(attempts)) await assert.rejects(attempt, refused('field-going-back'), name);
   assert.deepEqual(await standing(bench), before);
