@@ -82,6 +82,7 @@ function findCommand(openPorts: OpenPorts): Command {
     }),
     output: FoundText,
     example: 'safekeep subject find ada@example.org',
+    notSo: 'nobody is found',
     event: { kind: 'access', found: notErased },
     run: async (context, { query, type, reveal = false, limit }) => {
       const order = { limit, reveal, ...(type === undefined ? {} : { type }) };
@@ -223,6 +224,7 @@ function eraseCommand(openPorts: OpenPorts): Command {
     }),
     output: Type.Union([ErasurePlan, ErasureDone, DuePlan]),
     example: 'safekeep subject erase patient:42 --plan',
+    notSo: 'with --plan it cannot be carried out as it is; with --approve something is still there, and no certificate is given',
     event: { kind: 'compliance', planned: 'planned', tells: ['erasure', 'state'] },
     run: async (context, { subject: text, due = false, plan = false, approve, mode, vacuum = false, by: claimed, signWith }) => {
       const actor = await actorOf(claimed, signWith);
@@ -355,6 +357,7 @@ function erasuresCommand(openPorts: OpenPorts): Command {
     }),
     output: ErasuresText,
     example: 'safekeep subject erasures --run',
+    notSo: 'with --run one cannot go on, or something is still there',
     event: { kind: 'compliance', onlyWith: 'run' },
     run: async (context, { open = false, run = false }) => {
       if (!run) return { result: await listErasures({ database: await context.database(), tenant: context.tenant }, { open }) };
@@ -381,6 +384,7 @@ function canaryCommand(openPorts: OpenPorts): Command {
     input: Type.Object({}),
     output: CanaryText,
     example: 'safekeep subject canary',
+    notSo: 'the export misses something, the erasure leaves something, or neither can be told',
     run: async (context) => {
       const result = await withGround(context, openPorts, runCanary);
       return { result, ok: result.state === 'pass' };
@@ -407,6 +411,7 @@ function replayCommand(openPorts: OpenPorts): Command {
     }),
     output: ReplayText,
     example: 'safekeep ledger replay --plan',
+    notSo: 'somebody is ambiguous or cannot be erased, or the ledger is not theirs',
     event: { kind: 'compliance', planned: null },
     run: async (context, { plan = false, also, by = userInfo().username }) => {
       if (!plan) await context.confirm('Erasing again who was erased before');
@@ -451,6 +456,7 @@ const verifyCommand = command({
   }),
   output: Verified,
   example: 'safekeep certificate verify erasure-01994b0e.json --vkey safekeep-1f2e3d4c+0a1b2c3d+AQ…',
+  notSo: 'the document is not what was signed with this key',
   run: async (_context, { file, vkey }) => {
     const { ok, kind, issuedAt, faults } = await verifyFile(file, vkey);
     return { result: { ok, kind, issuedAt, faults }, ok };
