@@ -1,10 +1,10 @@
 import type pg from 'pg';
 import Type, { type Static } from 'typebox';
 import type { Id } from '@safekeep/core';
+import type { Signature } from '@safekeep/crypto';
 import type { Queryable } from '@safekeep/postgres';
 import type { CommandContext } from '../capability.ts';
 import type { Person } from '../holds/index.ts';
-import type { ApprovalProof } from './rules/approval.ts';
 
 export type ErasureId = Id<'erasure'>;
 
@@ -214,6 +214,12 @@ export const ErasureDone = Type.Object({
 });
 export type ErasureDone = Static<typeof ErasureDone>;
 
+/** That the holder of a key has planned an erasure, or approved it: docs/certificate.md. */
+export type ApprovalProof = {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly signature: Signature;
+};
 export type ApprovalProofs = { readonly planned: ApprovalProof; readonly approved: ApprovalProof };
 
 /** The signed account of an erasure: docs/certificate.md. No place in it for a value of a person. */

@@ -1,18 +1,6 @@
-import Type, { type Static } from 'typebox';
 import { SafekeepError } from '@safekeep/core';
 import { verify, verifierKey, type Signer } from '@safekeep/crypto';
-
-/** That the holder of a key has planned an erasure, or approved it: docs/certificate.md. */
-export const ApprovalProof = Type.Object({
-  at: Type.String({ description: 'ISO 8601, UTC' }),
-  signature: Type.Object({
-    keyName: Type.String(),
-    keyId: Type.String(),
-    algorithm: Type.Literal('Ed25519'),
-    signature: Type.String(),
-  }),
-});
-export type ApprovalProof = Static<typeof ApprovalProof>;
+import type { ApprovalProof } from '../model.ts';
 
 /** What is signed. The hash of a plan is one of these rows with this done to each, so no signature serves for anything else. */
 export type ApprovalStatement = { readonly act: 'plan' | 'approve'; readonly tenant: string; readonly plan: string };

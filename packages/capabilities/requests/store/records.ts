@@ -1,7 +1,6 @@
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
-import type { ErasureId, ErasureMode } from '../model.ts';
-import type { ApprovalProof } from '../rules/approval.ts';
+import type { ApprovalProof, ErasureId, ErasureMode } from '../model.ts';
 
 export async function hasStandingHolds(client: pg.ClientBase, tenant: string): Promise<boolean> {
   const { rows } = await client.query<{ stands: boolean }>(
