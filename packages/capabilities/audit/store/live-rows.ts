@@ -12,7 +12,8 @@ type Typed = { readonly name: string; readonly type: string };
 /**
  * Locks a table of somebody else's so that its columns keep their types until the transaction ends, and tells which of these columns have the
  * type that was mapped, PostgreSQL's own or a domain over it. Of any other its owner may say what a cast or an operator does, and it would be
- * run as this login, which is stronger. Undefined for what is no table: a view runs what its owner wrote, too.
+ * run as this login, which is stronger. Undefined for what is no table, since a view runs what its owner wrote, too, and where row security
+ * keeps rows from this login: a row that it does not see is not one that is gone.
  */
 async function trustedColumns(
   client: Client,
@@ -25,7 +26,8 @@ async function trustedColumns(
   // By the row type and not by pg_attribute: this transaction may look at older catalogs than what its statements are understood by.
   const found = builtIn.map((column) => `pg_catalog.pg_typeof((null::${table}).${pg.escapeIdentifier(column.name)})`).join(', ');
   const { rows } = await client.query<{ name: string }>(
-    `with seen as (select from pg_catalog.pg_class as t where t.oid = pg_catalog.to_regclass($1) and t.relkind in ('r', 'p'))
+    `with seen as (select from pg_catalog.pg_class as t where t.oid = pg_catalog.to_regclass($1) and t.relkind in ('r', 'p')
+       and not pg_catalog.row_security_active(t.oid))
      select c.name
        from rows from (pg_catalog.unnest($2::text[]), pg_catalog.unnest(array[${found}]::pg_catalog.regtype[]), pg_catalog.unnest($3::pg_catalog.regtype[]))
               as c (name, found, mapped)
