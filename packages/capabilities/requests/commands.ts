@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import Type from 'typebox';
 import { SafekeepError } from '@safekeep/core';
-import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
+import { command, type Command, type CommandContext, type Frozen, type Ink, type Outcome } from '../capability.ts';
 import { loadMap } from '../datamap/index.ts';
 import { ledgerFor } from '../ledger/index.ts';
 import { runCanary } from './actions/canary.ts';
 import { exportsPart } from './actions/delete-exports.ts';
+import { eraseDue, planDue } from './actions/due-erasures.ts';
 import { executeErasure } from './actions/execute-erasure.ts';
 import { exportKey, openExport } from './actions/open-export.ts';
 import { exportSubject } from './actions/export-subject.ts';
@@ -18,7 +19,17 @@ import { planErasure } from './actions/plan-erasure.ts';
 import { replayLedger } from './actions/replay-ledger.ts';
 import { verifyFile } from './actions/verify-file.ts';
 import { deleteExpired } from './export/kept.ts';
-import { CanaryText, ErasureDone, ErasurePlan, ErasuresText, ExportDone, FoundText, ReplayText, type OpenPorts } from './model.ts';
+import {
+  CanaryText,
+  DuePlan,
+  ErasureDone,
+  ErasurePlan,
+  ErasuresText,
+  ExportDone,
+  FoundText,
+  ReplayText,
+  type OpenPorts,
+} from './model.ts';
 
 const FOUND = 20;
 const FOUND_AT_MOST = 200;
@@ -177,9 +188,12 @@ function eraseCommand(openPorts: OpenPorts): Command {
   return command({
     name: 'subject erase',
     summary: 'show what erasing a person would do, or do what was shown and approved',
-    positionals: [subjectArgument],
+    positionals: [{ ...subjectArgument, optional: true }],
     input: Type.Object({
-      subject: SubjectInput,
+      subject: Type.Optional(SubjectInput),
+      due: Type.Optional(
+        Type.Boolean({ description: 'in place of ID: everybody of whom a duty kept something, and it has ended' }),
+      ),
       plan: Type.Optional(Type.Boolean({ description: 'show the plan and its hash; nothing is changed' })),
       approve: Type.Optional(
         Type.String({ pattern: '^[0-9a-f]{64}$', description: 'the hash of the plan that is to be carried out' }),
@@ -193,11 +207,13 @@ function eraseCommand(openPorts: OpenPorts): Command {
       ),
       by: By,
     }),
-    output: Type.Union([ErasurePlan, ErasureDone]),
+    output: Type.Union([ErasurePlan, ErasureDone, DuePlan]),
     example: 'safekeep subject erase patient:42 --plan',
     event: { kind: 'compliance', planned: 'planned', tells: ['erasure', 'state'] },
-    run: async (context, { subject: text, plan = false, approve, mode, vacuum = false, by = userInfo().username }) => {
+    run: async (context, { subject: text, due = false, plan = false, approve, mode, vacuum = false, by = userInfo().username }) => {
       if (plan === (approve !== undefined)) throw new SafekeepError('usage', { problem: 'Give either --plan or --approve HASH.' });
+      if (due === (text !== undefined)) throw new SafekeepError('usage', { problem: 'Give either ID or --due.' });
+      if (text === undefined) return await runDue(context, openPorts, { approve, vacuum, by });
       return await withLedger(context, openPorts, async (ground) => {
         const { person, subject } = parseSubject(ground.map, text);
         if (approve === undefined) {
@@ -217,8 +233,39 @@ function eraseCommand(openPorts: OpenPorts): Command {
         return { result: done, ok: done.state !== 'unfulfilled' };
       });
     },
-    render: (result, ink) => ('hash' in result ? planText(result, ink) : doneText(result, ink)),
+    render: (result, ink) =>
+      'persons' in result ? dueText(result, ink) : 'hash' in result ? planText(result, ink) : doneText(result, ink),
   });
+}
+
+/** Without an approval it is shown only. */
+async function runDue(
+  context: CommandContext,
+  openPorts: OpenPorts,
+  { approve: hash, vacuum, by }: { readonly approve: string | undefined; readonly vacuum: boolean; readonly by: string },
+): Promise<Outcome<DuePlan>> {
+  if (hash !== undefined) await context.confirm('Erasing what duties have kept');
+  const result = await withLedger(context, openPorts, (ground) =>
+    hash === undefined ? planDue(ground, by) : eraseDue(ground, { hash, by }, { vacuum, signal: context.signal }),
+  );
+  const good = hash === undefined ? ['planned'] : ['done', 'kept', 'outside', 'held'];
+  return { result, ok: result.persons.every(({ state, error }) => error === null && good.includes(state)) };
+}
+
+function dueText({ hash, persons, more, next }: Frozen<DuePlan>, ink: Ink): string {
+  return [
+    ...persons.map(({ subject, due, plan, state, error }) => {
+      const counts = plan?.tables
+        .filter(({ action }) => action !== 'keep')
+        .map(({ table, rows, action }) => `${action} ${rows} ${table}`);
+      const what = counts === undefined ? '' : counts.join(', ');
+      return `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  due since ${due.slice(0, 10)}  ${what}${error === null ? '' : ink.bad(error)}`;
+    }),
+    ...(persons.length === 0 ? ['No duty to keep anything of somebody who was erased has ended.'] : []),
+    ...(next === null ? [] : [ink.dim(`The next one ends on ${next.slice(0, 10)}.`)]),
+    ...(more ? [ink.dim('There are more; they come when these are done.')] : []),
+    ...(hash === null ? [] : [`Approve it with --due --approve ${hash}`]),
+  ].join('\n');
 }
 
 function planText(plan: Frozen<ErasurePlan>, ink: Ink): string {
@@ -256,6 +303,9 @@ function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
       : ink.good('Erased');
   return [
     `${head}: ${counts.join(', ')}.`,
+    ...(done.due === null
+      ? []
+      : [ink.warn(`What a duty keeps stays; it is due from ${done.due.slice(0, 10)} on: subject erase --due --plan.`)]),
     ...(done.state === 'held' ? [ink.warn('Rows that are held stay; they are erased when the hold ends.')] : []),
     ...done.externalCopies.map(({ place, state, note }) => `  outside: ${place}, ${state}: ${note}`),
     ...done.residue.map(({ place, what, count, remedy }) => ink.dim(`  ${place}: ${count} ${what}. ${remedy}`)),
@@ -287,8 +337,8 @@ function erasuresCommand(openPorts: OpenPorts): Command {
         ? 'There are no such erasures.'
         : erasures
             .map(
-              ({ id, state, mode, startedAt, error }) =>
-                `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${error === null ? '' : `  ${ink.bad(error)}`}`,
+              ({ id, state, mode, startedAt, due, error }) =>
+                `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${state === 'kept' && due !== null ? `  until ${due.slice(0, 10)}` : ''}${error === null ? '' : `  ${ink.bad(error)}`}`,
             )
             .join('\n'),
   });

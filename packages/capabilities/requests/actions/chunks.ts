@@ -11,7 +11,7 @@ import { loadRows, rowsOf } from '../store/rows.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { followPaths, identityOf, tableOf } from '../store/traverse.ts';
 import { carryOut, erasureKeysOf, type TableCounts } from './carry-out.ts';
-import { decide, personMark, type Decision } from './decide.ts';
+import { decide, dueOf, personMark, type Decision } from './decide.ts';
 import {
   AlreadyErased,
   effectsAt,
@@ -46,6 +46,8 @@ export type ChunkProgress = {
   readonly keptRows: Readonly<Record<string, RowKey>>;
   readonly rows: number;
   readonly roots: readonly string[];
+  /** From when on the first row of these tables that a duty keeps need not be kept. */
+  readonly due?: string | null;
 };
 
 export type Chunking = {
@@ -150,6 +152,7 @@ async function beginChunks(ground: ErasureGround, order: ErasureOrder, { stored,
       keptRows: before?.keptRows ?? {},
       rows: before?.rows ?? 0,
       roots: before?.roots ?? [],
+      due: before?.due ?? null,
     };
     if (before !== undefined) {
       await updateErasure(client, tenant, progress.erasure, { state: 'running', planHash: stored.hash, progress });
@@ -170,6 +173,7 @@ async function beginChunks(ground: ErasureGround, order: ErasureOrder, { stored,
       approvedBy: approval.by,
       startedAt: clock.now(),
       finishedAt: null,
+      due: null,
     });
     return progress;
   });
@@ -314,6 +318,7 @@ async function eraseChunk(
     holds: [...new Set([...progress.holds, ...holds])],
     keptRows: keptRow === undefined ? progress.keptRows : { ...progress.keptRows, [table]: keptRow },
     rows: progress.rows + rows.length,
+    due: dueOf([...decision.groups, { due: progress.due ?? null }]),
     roots: rows.length === 0 ? progress.roots : [...progress.roots, done.tree.root],
   };
 }

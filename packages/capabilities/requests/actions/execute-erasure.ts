@@ -7,6 +7,7 @@ import type { CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from
 import {
   PLAN_DAYS,
   dropPlans,
+  endKept,
   findPlan,
   insertCalls,
   insertErasure,
@@ -18,7 +19,7 @@ import {
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { carryOut, erasureKeysOf, type CarriedOut } from './carry-out.ts';
 import { beginOrGoOn, prepareRest, reopen, runChunks, TooManyLate, type ChunkProgress, type Chunking } from './chunks.ts';
-import { personMark } from './decide.ts';
+import { dueOf, personMark } from './decide.ts';
 import {
   AlreadyErased,
   effectsAt,
@@ -33,7 +34,6 @@ import { answerOf, finishErasure } from './finish-erasure.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { identityMarks, sequenceIds } from './marks.ts';
 import { makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
-import { oldRowsOf, type OldRows } from './statistics.ts';
 
 /**
  * Carries out a plan that was approved, if it still is the plan: in one transaction, with the ledger before and after, or in
@@ -60,15 +60,15 @@ export async function executeErasure(
   // A crash may have left its intent open.
   if (committed !== undefined || begun !== undefined) await recoverIntents(ground);
   if (committed !== undefined) return await finishErasure(ground, committed, options);
-  const done = same.find(({ state }) => state === 'done');
+  const done = same.find(({ state }) => state === 'done' || state === 'kept');
   if (plan === undefined && done !== undefined) return answerOf(ground, done);
   const stored = approvedPlan(ground, order, { approval, plan, begun });
   for (const { before } of ground.ports.participants) await before?.({ tenant, person: order.person });
   const full: ErasureOrder = { ...order, mode: stored.mode };
   try {
-    const { record, old } = await carryOutApproved(ground, full, { stored, approval, begun, options });
+    const record = await carryOutApproved(ground, full, { stored, approval, begun, options });
     options.onCommitted?.();
-    return await finishErasure(ground, record, { ...options, old });
+    return await finishErasure(ground, record, options);
   } catch (error) {
     if (error instanceof AlreadyErased) return await answerAgain(ground, mark, approval);
     if (error instanceof WholePersonHeld) await rememberHeld(ground, full, { stored, approval, holds: error.holds });
@@ -84,10 +84,7 @@ function isBegun({ state, progress }: ErasureRecord): boolean {
 /** More rows than one transaction takes can come while the last chunks are erased, and again; then somebody has to stop them. */
 const ROUNDS_AT_MOST = 3;
 
-/** What was committed. The rows as they were are known where one transaction erased them all. */
-type Committed = { readonly record: ErasureRecord; readonly old?: OldRows };
-
-async function carryOutApproved(ground: ErasureGround, order: ErasureOrder, chunking: Chunking): Promise<Committed> {
+async function carryOutApproved(ground: ErasureGround, order: ErasureOrder, chunking: Chunking): Promise<ErasureRecord> {
   const { stored, approval, begun } = chunking;
   const isLarge = begun !== undefined || Object.values(stored.counts).some((rows) => rows > rowsAtOnce(ground));
   if (!isLarge) return await retried(() => runWhole(ground, order, { stored, approval, progress: undefined }));
@@ -143,6 +140,7 @@ async function rememberHeld(
       approvedBy: approval.by,
       startedAt: clock.now(),
       finishedAt: null,
+      due: null,
     });
   });
 }
@@ -169,12 +167,12 @@ function approvedPlan(
 
 /** What an erasure that was begun is known by, where its plan is gone. */
 function planOf({ planHash, type, key, mode, plannedBy, startedAt }: ErasureRecord): StoredPlan {
-  return { hash: planHash, type, key: key ?? '', mode, counts: {}, plannedBy, plannedAt: startedAt };
+  return { hash: planHash, type, key: key ?? '', mode, counts: {}, plannedBy, plannedAt: startedAt, due: null };
 }
 
 type Whole = { readonly stored: StoredPlan; readonly approval: Approval; readonly progress: ChunkProgress | undefined };
 
-async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole): Promise<Committed> {
+async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole): Promise<ErasureRecord> {
   const { stored, progress } = whole;
   const { result } = await runRecorded(ground, {
     plan: async (client) => {
@@ -193,6 +191,7 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole
           type: order.person.type.slice(0, 100),
           ...(await sequenceIds(client, ground, Object.keys(stored.counts))),
           ...(progress === undefined ? {} : { erasure: progress.erasure }),
+          ...(stored.due === null ? {} : { due: stored.due.toISOString().slice(0, 10) }),
         },
       };
     },
@@ -202,8 +201,7 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole
         : await prepareRest(client, ground, order, progress),
     destroy: async (client, made, operation) => {
       const record = await eraseWithin(client, ground, order, { ...whole, made, operation });
-      const old = progress === undefined ? { old: oldRowsOf(made.found, made.decision) } : {};
-      return { result: { record, ...old }, counts: Object.fromEntries(recordCounts(record)) };
+      return { result: record, counts: Object.fromEntries(recordCounts(record)) };
     },
   });
   return result;
@@ -244,6 +242,7 @@ async function eraseWithin(
   const after = await effectsAt(client, ground, 'after-rows', scope);
   const mark = personMark(ground.ledger, tenant, order.person);
   const participants = ports.participants.map(({ name }) => ({ name, ...joinEffects(before.get(name), after.get(name)) }));
+  const due = dueOf([...decision.groups, { due: progress?.due ?? null }]);
   const held = [...new Set([...(progress?.holds ?? []), ...decision.holds.map((hold) => hold.id)])];
   const body = certificateBody(ground, { order, made, done, progress, id, mark, participants, stored, approval, operation, held });
   const record: ErasureRecord = {
@@ -261,15 +260,15 @@ async function eraseWithin(
     approvedBy: approval.by,
     startedAt: clock.now(),
     finishedAt: null,
+    due: due === null ? null : new Date(due),
   };
   const calls = made.plan.externalCopies.filter(
     ({ state, kind }) => kind !== 'recipient' && (state === 'will-be-told' || state === 'by-hand'),
   );
+  const ended = { state: 'committed', progress: null, certificate: record.certificate, holds: held, due: record.due } as const;
   await together(client, [
-    () =>
-      progress === undefined
-        ? insertErasure(client, tenant, record)
-        : updateErasure(client, tenant, id, { state: 'committed', progress: null, certificate: record.certificate, holds: held }),
+    () => endKept(client, tenant, { mark, at: clock.now() }),
+    () => (progress === undefined ? insertErasure(client, tenant, record) : updateErasure(client, tenant, id, ended)),
     () =>
       insertCalls(client, tenant, {
         erasure: id,
