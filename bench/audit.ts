@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -12,6 +13,7 @@ import { openLog } from '@safekeep/log';
 import { migrateUp, openDatabase, type Database } from '@safekeep/postgres';
 import { defineBench, type Contender, type ContenderContext, type Prepared } from './measure/bench.ts';
 import { findProgram, programAvailable } from './measure/program.ts';
+import { debianCluster, debianPostgres, initialise, removeCluster, start } from './postgres/debian-cluster.ts';
 import { stageDatabase, type DatabaseFixture } from './postgres/database-stage.ts';
 import { fileRing } from './postgres/file-ring.ts';
 import { makeFolder, removeFolder } from './postgres/folder.ts';
@@ -109,6 +111,20 @@ async function clean(pool: pg.Pool, side: Side): Promise<void> {
   await pool.query(`vacuum analyze ${table}`);
 }
 
+async function write(url: string, side: Side, { size, folder }: { readonly size: number; readonly folder: string }) {
+  const { insert, update, remove, bulkSeconds, copySeconds } = await measureWrites(url, side, { size, folder });
+  return {
+    units: 3 * size,
+    extra: {
+      insertPerSecond: insert,
+      updatePerSecond: update,
+      deletePerSecond: remove,
+      bulkUpdateSeconds: bulkSeconds,
+      bulkInsertSeconds: copySeconds,
+    },
+  };
+}
+
 function writes(name: string, side: Side, kind: Contender['kind']): Contender<DatabaseFixture> {
   return {
     name,
@@ -123,19 +139,7 @@ function writes(name: string, side: Side, kind: Contender['kind']): Contender<Da
           if (side === 'ours') await pool.query('truncate safekeep.audit_inbox_even, safekeep.audit_inbox_odd');
           if (side === 'jsonb') await pool.query('truncate bench_jsonb.log');
         },
-        run: async () => {
-          const { insert, update, remove, bulkSeconds, copySeconds } = await measureWrites(fixture.url, side, { size, folder });
-          return {
-            units: 3 * size,
-            extra: {
-              insertPerSecond: insert,
-              updatePerSecond: update,
-              deletePerSecond: remove,
-              bulkUpdateSeconds: bulkSeconds,
-              bulkInsertSeconds: copySeconds,
-            },
-          };
-        },
+        run: () => write(fixture.url, side, { size, folder }),
         afterRun: async () => {
           if (side !== 'ours') return;
           const { rows } = await pool.query<{ events: string }>(
@@ -150,6 +154,51 @@ function writes(name: string, side: Side, kind: Contender['kind']): Contender<Da
           await removeFolder(folder);
         },
       };
+    },
+  };
+}
+
+// As its manual has it for changes, with what was changed. Its lines go to the server's log.
+const PGAUDIT = ['shared_preload_libraries=pgaudit', 'pgaudit.log=write', 'pgaudit.log_parameter=on', 'pgaudit.log_catalog=off'];
+const LIBRARY = '/usr/lib/postgresql/15/lib/pgaudit.so';
+
+/** The same writes on a Debian server of its own, which like the bench's does not wait for the disk. */
+function onPostgres15(name: string, settings: readonly string[]): Contender<DatabaseFixture> {
+  return {
+    name,
+    kind: settings.length === 0 ? 'limit' : 'rival',
+    available: async () => {
+      const missing = [await programAvailable(PGBENCH), await debianPostgres.available()].find((each) => each !== true);
+      if (missing !== undefined) return missing;
+      return existsSync(LIBRARY) ? true : 'pgaudit is not installed (Debian: apt-get install postgresql-15-pgaudit)';
+    },
+    version: () => debianPostgres.version(),
+    prepare: async ({ size }): Promise<Prepared> => {
+      const folder = await makeFolder();
+      const cluster = await debianCluster(await makeFolder());
+      let pool: pg.Pool | undefined;
+      const close = async (): Promise<void> => {
+        await pool?.end();
+        await removeCluster(cluster);
+        await removeFolder(folder);
+      };
+      try {
+        await initialise(cluster);
+        const url = await start(cluster, ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off', ...settings]);
+        pool = new pg.Pool({ connectionString: url, max: 2 });
+        const open = pool;
+        await open.query(
+          `create schema bench_pgaudit; create table bench_pgaudit.patients (${columnsOf}); create sequence bench_pgaudit.ids; create sequence bench_pgaudit.gone`,
+        );
+        return {
+          beforeRun: () => clean(open, 'pgaudit'),
+          run: () => write(url, 'pgaudit', { size, folder }),
+          close,
+        };
+      } catch (error) {
+        await close();
+        throw error;
+      }
     },
   };
 }
@@ -285,15 +334,9 @@ export const bench = defineBench<DatabaseFixture>({
     writes(OURS, 'ours', 'ours'),
     writes(PLAIN, 'plain', 'limit'),
     writes('whole rows as jsonb', 'jsonb', 'rival'),
-    {
-      name: 'pgaudit',
-      kind: 'rival',
-      // Its library must be preloaded when the server starts; Debian builds it for its own servers.
-      available: async () => 'pgaudit is not measured here: install postgresql-15-pgaudit, and start a server with it preloaded',
-      prepare: async () => {
-        throw new Error('It is not available');
-      },
-    },
+    // Two servers of PostgreSQL 15, for which Debian has it: only with each other are they to be compared.
+    onPostgres15('no audit, PostgreSQL 15', []),
+    onPostgres15('pgaudit, PostgreSQL 15', PGAUDIT),
     { name: 'sequencer', kind: 'ours', prepare: prepareSequencer },
   ],
   limits: [

@@ -54,10 +54,10 @@ export async function initialise(cluster: DebianCluster): Promise<void> {
   ]);
 }
 
-/** Returns the URL of its database `postgres`. */
-export async function start(cluster: DebianCluster): Promise<string> {
+/** Returns the URL of its database `postgres`. `more`: settings beside those of a server of its own, as `name=value`. */
+export async function start(cluster: DebianCluster, more: readonly string[] = []): Promise<string> {
   const port = await freePort();
-  const settings = `-c listen_addresses=127.0.0.1 -c port=${port} -c unix_socket_directories=''`;
+  const settings = `-c listen_addresses=127.0.0.1 -c port=${port} -c unix_socket_directories=''${more.map((setting) => ` -c ${setting}`).join('')}`;
   await runProgram(cluster, PG_CTL, ['start', '-w', '-D', dataOf(cluster), '-l', join(cluster.folder, 'log'), '-o', settings]);
   return `postgres://postgres:${cluster.password}@127.0.0.1:${port}/postgres`;
 }

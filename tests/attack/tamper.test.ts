@@ -73,6 +73,41 @@ test('a superuser who edits events, rows, keys or triggers is found out by the n
   assert.notDeepEqual(await faults(), []);
 });
 
+test('functions that somebody exchanged are told by verification, doctor and status, and are made anew by migrate up and apply', async (t) => {
+  const lived = await livedIn(t);
+  const { pool } = lived;
+  const nothing = `returns trigger language plpgsql security definer set search_path = '' as 'begin return null; end'`;
+  // Its recorded hash stays right: it is the function that lies.
+  await pool.query(`create or replace function safekeep.note_truncate() ${nothing}`);
+  await pool.query(
+    `create or replace function safekeep.current_tenant() returns text language sql stable as $$ select 'default' $$`,
+  );
+  await pool.query(`do $$ begin execute format('create or replace function safekeep.%I() ${nothing.replaceAll("'", "''")}',
+    (select proname from pg_proc as p join pg_trigger as t on t.tgfoid = p.oid where t.tgname = 'safekeep_audit_update' and t.tgrelid = 'patients'::regclass)); end $$`);
+  const told = async (): Promise<readonly string[]> => {
+    const { result } = await says(lived, 'audit', 'verify');
+    return result.faults.map(({ detail }: { detail: string }) => /safekeep\.(capture_update|[a-z_]+)/.exec(detail)?.[1]);
+  };
+  const check = async (name: string) => {
+    const { result } = await says(lived, 'doctor');
+    return result.checks.find((each: { name: string }) => each.name === name);
+  };
+  assert.deepEqual((await told()).toSorted(), ['capture_update', 'current_tenant', 'note_truncate']);
+  const schema = await check('schema');
+  assert.equal(schema.state, 'warn');
+  assert.match(schema.detail, /2 function\(s\) are not those of this Safekeep \(.*current_tenant.*\): safekeep migrate up/);
+  const log = await check('audit');
+  assert.equal(log.state, 'fail');
+  assert.match(log.detail, /The function safekeep\..* Make it anew with safekeep migrate up and safekeep apply/);
+  assert.equal((await says(lived, 'status')).code, 1);
+  await lived.done('migrate', 'up');
+  assert.deepEqual(await told(), ['capture_update']);
+  await lived.done('apply');
+  assert.deepEqual(await told(), []);
+  assert.equal((await says(lived, 'status')).code, 0);
+  assert.equal((await check('schema')).state, 'ok');
+});
+
 test('a plan that somebody edited between look and apply is not carried out', async (t) => {
   const lived = await livedIn(t);
   await replaceIn(join(lived.folder, 'datamap.yaml'), 'writes: true', 'writes: false');

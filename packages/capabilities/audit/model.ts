@@ -36,6 +36,8 @@ export type CapturedColumn = {
   readonly type: string;
   /** Declared with a type that PostgreSQL itself brings. Of any other a user may say what a cast or an operator does. */
   readonly builtIn: boolean;
+  /** An enumerated type, as the table stands while it is read; not written down. */
+  readonly enumerated?: boolean;
   readonly form: ColumnForm;
   /** By the map. Sealed under the keys of the people whom the row is about; everything else is readable. */
   readonly personal: boolean;

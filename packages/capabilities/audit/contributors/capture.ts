@@ -62,6 +62,13 @@ function captureOf(place: Place): Desired {
   const lost = mapped.of.length - (shape.paths.length - subjectsOfTable(map, mapped.name).length);
   const notes = [
     ...(shape.key.length === 0 ? [note('It has no key: its changes are captured, but there is no history of one row.')] : []),
+    ...(table.rowSecurity.enabled
+      ? [
+          note(
+            `It has row security${table.rowSecurity.forced ? ', forced on its owner too' : ''}: every change is captured, but the values of new rows are sequenced, and rows verified, only by a login that sees all of them (superuser, BYPASSRLS${table.rowSecurity.forced ? '' : ', its owner'}).`,
+          ),
+        ]
+      : []),
     ...(lost > 0 ? [note(`${lost} paths of the map lead nowhere: whose changes these are cannot be told by them.`)] : []),
   ];
   return { objects: [objectOf(shape)], problems: [], notes };

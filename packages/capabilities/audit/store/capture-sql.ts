@@ -923,19 +923,40 @@ function tenantOf(shape: CaptureShape, row: string): string {
   return shape.tenantColumn === null ? own : `coalesce(${printed(`${row}.${pg.escapeIdentifier(shape.tenantColumn)}`)}, ${own})`;
 }
 
+type KeyColumn = Pick<CapturedColumn, 'name' | 'type' | 'builtIn' | 'enumerated'>;
+
+/**
+ * Rows `r` of a table by the texts k0, k1, … of `k`. Compared as the column's type, so that its index is used: where that is PostgreSQL's own by a cast
+ * of the text, where it is enumerated by that of its values which is printed so. The value comes from the column itself and by no name of the type,
+ * which its owner may give to another, and is compared by PostgreSQL's operator: nothing that somebody else wrote is run.
+ */
+export function joinByKey({ schema, name: table }: Pick<Capture, 'schema' | 'name'>, columns: readonly KeyColumn[]): string {
+  const relation = `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`;
+  const values = columns.flatMap((column, place) =>
+    column.enumerated === true
+      ? [
+          `join pg_catalog.unnest(pg_catalog.enum_range((null::${relation}).${name(column)})) as e${place} (value) on pg_catalog.format('%s', e${place}.value) = k.k${place}`,
+        ]
+      : [],
+  );
+  const equal = columns.map((column, place) => {
+    if (column.builtIn) return `r.${name(column)} = k.k${place}::${column.type}`;
+    if (column.enumerated === true) return `r.${name(column)} operator(pg_catalog.=) e${place}.value`;
+    return `${printed(`r.${name(column)}`)} = k.k${place}`;
+  });
+  return `${values.join(' ')} join ${relation} as r on ${equal.join(' and ')}`;
+}
+
 /** An event of how each of these rows stands, into the inbox. $1 the event's own part, then an array of texts for each column of the key. */
 export function remainStatement(capture: Capture): string {
   const shape = { ...capture, partitioned: false, paired: false };
   const keys = capture.key.map((_, place) => `k${place}`);
-  const equal = capture.key.map((column, place) =>
-    column.builtIn ? `r.${name(column)} = k.k${place}::${column.type}` : `${textOf(column, 'r')} = k.k${place}`,
-  );
   return `insert into safekeep.audit_inbox_even ${INBOX_COLUMNS.replace(')', ', own)')}
     select ${tenantOf(shape, 'r')}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', '${REMAIN}',
       ${pg.escapeLiteral(capture.table)}, ${keyOf(shape, 'r')}, null, ${linksOf(shape, 'r')}, null, null, ${pairs(capture.columns, 'r')}, null,
       ${SESSION}, $1::pg_catalog.jsonb
       from rows from (${keys.map((_, place) => `pg_catalog.unnest($${place + 2}::pg_catalog.text[])`).join(', ')}) as k (${keys.join(', ')})
-      join ${pg.escapeIdentifier(capture.schema)}.${pg.escapeIdentifier(capture.name)} as r on ${equal.join(' and ')}`;
+      ${joinByKey(capture, capture.key)}`;
 }
 
 /** Of a table that is not as it was mapped any more: every column by the name that it has now. */

@@ -52,12 +52,13 @@ async function bench(t: TestContext, server = testServers()[0]) {
     { intent: { tenant: TENANT, contributors: [auditCapture], read }, author: 'Ada', agree: async () => undefined },
   );
   const log = await writtenLog(made.pool);
-  const rows = async (): Promise<string[]> => {
+  const rows = async (first = 'select'): Promise<string[]> => {
     const faults = faultList();
     const signal = new AbortController().signal;
-    await readOnly(made.database, TENANT, (client) =>
-      checkRows(client, { tenant: TENANT, signal, faults, markOf, valuesOf: (db, events) => openEvents(db, noKeys, events) }),
-    );
+    await readOnly(made.database, TENANT, async (client) => {
+      await client.query(first);
+      await checkRows(client, { tenant: TENANT, signal, faults, markOf, valuesOf: (db, events) => openEvents(db, noKeys, events) });
+    });
     return faults.list().map(({ code, index, detail }) => `${code} ${index ?? ''} ${detail}`);
   };
   const standing = async (wanted: readonly string[] = []): Promise<string[]> => {
@@ -118,6 +119,38 @@ test('what was written with triggers off is found: an edit, a new row, a deleted
     'row-unexplained 3 public.patients: the row 4 is there, and the log has it last as deleted.',
     'row-unexplained  public.patients: the row 1 was written since capture began, and the log has no event of it.',
     'row-unexplained  public.patients: the row 5 was written since capture began, and the log has no event of it.',
+  ]);
+});
+
+test('row security, forced too, keeps no change from the log; whoever it keeps rows from verifies none and is told so', async (t) => {
+  const { log, rows, pool, unseen } = await bench(t);
+  await pool.query(`alter table public.patients enable row level security, force row level security;
+    create policy some on public.patients using (id > 100) with check (true)`);
+  const owner = 'set local role safekeep_owner';
+  await pool.query(`alter table public.patients owner to safekeep_owner; grant create, usage on schema public to safekeep_owner`);
+  await pool.query(`begin; ${owner}; insert into public.patients (id, note) values (2, 'two'), (102, 'more'); commit`);
+  await pool.query(`begin; ${owner}; update public.patients set note = 'changed'; commit`);
+  const { rows: captured } = await pool.query<{ action: string; events: number }>(
+    `select action, sum(events)::integer as events from (select * from safekeep.audit_inbox_even union all select * from safekeep.audit_inbox_odd) as i
+      group by action order by action`,
+  );
+  assert.deepEqual(captured, [
+    { action: 'insert', events: 2 },
+    { action: 'update', events: 1 },
+  ]);
+  const told = [
+    change('insert', '2', { new: { id: '2', note: 'two' } }),
+    change('insert', '102', { new: { id: '102', note: 'more' } }),
+    change('update', '102', { old: { note: 'more' }, new: { note: 'changed' } }),
+  ];
+  await log.write(told.length, (index) => told[index] ?? assert.fail());
+  assert.deepEqual(await rows(), [], 'a superuser sees all');
+  await unseen(`update public.patients set note = 'secretly' where id = 2`);
+  assert.deepEqual(await rows(), [
+    'row-unexplained 0 public.patients: the row 2 has other values in note than event 0 left there.',
+  ]);
+  assert.deepEqual(await rows(owner), [
+    'rows-hidden  public.patients: row security keeps rows from this login, so none was held against the log.',
   ]);
 });
 

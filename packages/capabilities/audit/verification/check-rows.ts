@@ -7,7 +7,7 @@ import type { FaultList } from './faults.ts';
 import type { RowValues } from './model.ts';
 import { readMarked, type Marked } from './marked-rows.ts';
 import { isBefore, newestFirst, saidBy, stateOf, type Emptied, type Said } from './row-state.ts';
-import { isThere, lastTruncate, plaintextBack, walkEvents, walkRows, type LiveRow, type Walk } from './store/rows.ts';
+import { hidesRows, isThere, lastTruncate, plaintextBack, walkEvents, walkRows, type LiveRow, type Walk } from './store/rows.ts';
 import { readDrops } from './store/log.ts';
 import { readCaptures } from './store/standing.ts';
 
@@ -35,7 +35,16 @@ export async function checkRows(client: pg.ClientBase, options: Omit<Ground, 'th
   const ground: Ground = { ...options, through: newest === 0n ? undefined : String(newest) };
   for (const shared of await readCaptures(client, ground.tenant)) {
     // A table without a key has no history of a row, and one that is gone or is no table any more is told by its triggers.
-    const seen = shared.key.length > 0 && (await isThere(client, shared)) ? await readable(client, shared) : undefined;
+    if (shared.key.length === 0 || !(await isThere(client, shared))) continue;
+    // A control that sees some of the rows says nothing of the others.
+    if (await hidesRows(client, shared)) {
+      ground.faults.add(
+        'rows-hidden',
+        `${shared.table}: row security keeps rows from this login, so none was held against the log.`,
+      );
+      continue;
+    }
+    const seen = await readable(client, shared);
     // Of a table with a column for the tenant each tenant has its own rows, marks and events; TRUNCATE is told in the log of whoever applied the map.
     if (seen !== undefined) await checkTable(client, { capture: { ...seen, tenant: ground.tenant }, owner: shared.tenant }, ground);
   }

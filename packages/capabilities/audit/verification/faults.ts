@@ -18,12 +18,14 @@ const REMEDIES: Readonly<Record<FaultCode, string>> = {
   'entry-unsigned': `${EVIDENCE} The table has rows that the signed tree does not have: they were put there by hand, or the newest checkpoint was lost.`,
   'erasure-forged': `${EVIDENCE} Whose the event was or who acted was emptied by hand. Restore its row from a backup made before.`,
   'function-changed':
-    'Find out who changed it: what was written in between may not be in the log. `safekeep plan` and `apply` make those of a table again; one that all share is made again by `safekeep migrate up` once its row is gone from safekeep.function_versions.',
+    'Find out who changed it: what was written in between may not be in the log. `safekeep migrate up` makes those that all share again, `safekeep apply` those of a table.',
   'log-rolled-back': `${EVIDENCE} The database stands at an older point than what was signed before. After a restore on purpose, say so: \`safekeep audit acknowledge --reason TEXT\`.`,
   'proof-wrong': 'Ask for the proof again; if it stays wrong, the entry is not the one that was logged.',
   'root-wrong': `${EVIDENCE} Compare the checkpoint with the copies outside the database; one of checkpoint and tiles was replaced.`,
   'row-unexplained':
     'Look at the row: it was changed with triggers off or before capture was applied. Its history in the log ends earlier.',
+  'rows-hidden':
+    'Verify as a login that sees all rows: a superuser, one with BYPASSRLS, or the owner of the table where row security is not forced.',
   'table-changed':
     'Find out who changed it, and since when by the digests of the attestations: what was written since may not be in the log. Then take it back.',
   'tile-changed': `${EVIDENCE} The entries are right where nothing else is named: tiles can be made again from them.`,

@@ -22,6 +22,7 @@ export const faultCodes = [
   'proof-wrong',
   'root-wrong',
   'row-unexplained',
+  'rows-hidden',
   'table-changed',
   'tile-changed',
   'tile-missing',

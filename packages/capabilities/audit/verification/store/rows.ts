@@ -151,6 +151,15 @@ export async function plaintextBack(
 
 type Place = { readonly era: number; readonly index: number };
 
+/** Whether row security keeps rows of the table from this login. */
+export async function hidesRows(client: pg.ClientBase, { schema, name }: Capture): Promise<boolean> {
+  const { rows } = await client.query<{ hides: boolean }>(
+    `select coalesce(pg_catalog.row_security_active(pg_catalog.to_regclass(pg_catalog.format('%I.%I', $1::text, $2::text))), false) as hides`,
+    [schema, name],
+  );
+  return rows[0]?.hides === true;
+}
+
 /** Whether there is such a table at all. */
 export async function isThere(client: pg.ClientBase, { schema, name }: Capture): Promise<boolean> {
   const { rows } = await client.query<{ there: boolean }>(
