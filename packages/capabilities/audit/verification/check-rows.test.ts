@@ -125,7 +125,7 @@ test('what was written with triggers off is found: an edit, a new row, a deleted
 test('row security, forced too, keeps no change from the log; whoever it keeps rows from verifies none and is told so', async (t) => {
   const { log, rows, pool, unseen } = await bench(t);
   await pool.query(`alter table public.patients enable row level security, force row level security;
-    create policy some on public.patients using (id > 100) with check (true)`);
+    create policy newer on public.patients using (id > 100) with check (true)`);
   const owner = 'set local role safekeep_owner';
   await pool.query(`alter table public.patients owner to safekeep_owner; grant create, usage on schema public to safekeep_owner`);
   await pool.query(`begin; ${owner}; insert into public.patients (id, note) values (2, 'two'), (102, 'more'); commit`);
