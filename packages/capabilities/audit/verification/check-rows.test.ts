@@ -127,7 +127,8 @@ test('row security, forced too, keeps no change from the log; whoever it keeps r
   await pool.query(`alter table public.patients enable row level security, force row level security;
     create policy newer on public.patients using (id > 100) with check (true)`);
   const owner = 'set local role safekeep_owner';
-  await pool.query(`alter table public.patients owner to safekeep_owner; grant create, usage on schema public to safekeep_owner`);
+  await pool.query(`alter table public.patients owner to safekeep_owner; grant create, usage on schema public to safekeep_owner;
+    grant select on public.letters to safekeep_owner`);
   await pool.query(`begin; ${owner}; insert into public.patients (id, note) values (2, 'two'), (102, 'more'); commit`);
   await pool.query(`begin; ${owner}; update public.patients set note = 'changed'; commit`);
   const { rows: captured } = await pool.query<{ action: string; events: number }>(
