@@ -1235,7 +1235,8 @@ export const catalogue = {
     status: 404,
     exit: 1,
     text: 'There is no signed log of tenant {tenant} yet.',
-    remedy: 'Put tables under `audit:` in the map and run `safekeep apply`; the first event opens the log.',
+    remedy:
+      'Apply a map in which tables are audited; the first event opens the log, and `safekeep audit sequence --once` signs what waits.',
   },
   'event-unknown': {
     status: 404,
@@ -1243,6 +1244,12 @@ export const catalogue = {
     text: 'The log has no event {event}.',
     remedy:
       '`safekeep audit search` lists events with their ids and indexes. One that was just written is there after `safekeep audit sequence --once`.',
+  },
+  'event-unprovable': {
+    status: 409,
+    exit: 1,
+    text: 'There is no proof of event {event}: {reason}. Nothing was written.',
+    remedy: 'Run `safekeep audit verify --full`: it names what was changed in the log, and what to do.',
   },
   'event-pruned': {
     status: 410,
@@ -1258,6 +1265,13 @@ export const catalogue = {
     text: 'The events of {partition} were not dropped: hold {hold} concerns that time.',
     remedy: 'Look at it with `safekeep hold history {hold}`. Once it is released, run the command again.',
   },
+  'audit-baseline-refused': {
+    status: 409,
+    exit: 1,
+    text: 'No month was dropped: the rows of {table} are not as the log has them, and what is to be dropped may be what tells since when.',
+    remedy:
+      '`safekeep audit verify --full` names the rows. Once they are looked at, `safekeep audit acknowledge --reason TEXT` lets a new baseline be taken; then run the command again.',
+  },
   'audit-checkpoint-missing': {
     status: 409,
     exit: 1,
@@ -1270,12 +1284,6 @@ export const catalogue = {
     exit: 1,
     text: 'The log {origin} in the database does not begin with the {size} event(s) of this checkpoint. Nothing was taken over.',
     remedy: 'Keep a copy of the database: this is evidence. `safekeep audit verify` names what differs.',
-  },
-  'audit-log-empty': {
-    status: 404,
-    exit: 1,
-    text: 'The log of {tenant} has no events yet, so there is no checkpoint.',
-    remedy: 'Apply a map that audits writes, change a row, and run `safekeep audit sequence --once`.',
   },
 
   // ---- people: find, export, erase ---------------------------------------------------------------------------------

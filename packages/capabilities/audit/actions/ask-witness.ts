@@ -46,7 +46,7 @@ export type WitnessOrder = {
  * Lets a witness (C2SP tlog-witness) countersign the newest checkpoint, and keeps what it signed in the home, where every verification
  * holds the tree against it. Nothing but the checkpoint and hashes of the tree leaves this machine.
  *
- * @throws `audit-log-empty`, `witness-unreachable`, `witness-refused`, and `witness-conflict`: it has seen a log that this one does not continue.
+ * @throws `log-empty`, `witness-unreachable`, `witness-refused`, and `witness-conflict`: it has seen a log that this one does not continue.
  */
 export async function askWitness(database: Database, order: WitnessOrder): Promise<Witnessed> {
   const { tenant, home, witnessKey } = order;
@@ -55,7 +55,7 @@ export async function askWitness(database: Database, order: WitnessOrder): Promi
     const { keyName, keyId } = parseVerifierKey(witnessKey);
     return await readOnly(database, tenant, async (client) => {
       const tree = (await readTrees(client, tenant)).findLast(({ note }) => note !== null);
-      if (tree === undefined || tree.note === null) throw new SafekeepError('audit-log-empty', { tenant });
+      if (tree === undefined || tree.note === null) throw new SafekeepError('log-empty', { tenant });
       const { origin, size } = peekCheckpoint(tree.note);
       const { checkpoint: name, key } = cosignedFiles({ tenant, origin }, keyId);
       const kept = await readOptional(join(home, 'audit', name));

@@ -140,8 +140,9 @@ async function withProgress<Result>(
 }
 
 function renderVerification(result: Frozen<LogVerification>, ink: Ink): string {
-  const { ok, origin, size, root, checked, faults, faultsFound, minimumIndex, scope, seconds } = result;
-  const head = ok ? ink.good('whole') : ink.bad('NOT whole');
+  const { ok, origin, size, root, checked, faults, faultsFound, notes, minimumIndex, scope, seconds } = result;
+  const isEmpty = !ok && faultsFound === 0;
+  const head = isEmpty ? ink.warn('nothing to verify') : ok ? ink.good('whole') : ink.bad('NOT whole');
   const first = faults.find(({ index }) => index !== undefined)?.index;
   return [
     `${head}: ${origin === '' ? 'no log' : origin}, ${size} event(s), ${checked} checked in ${seconds.toFixed(1)} s (${scope.join(', ')})`,
@@ -155,6 +156,7 @@ function renderVerification(result: Frozen<LogVerification>, ink: Ink): string {
       ink.dim(`    ${remedy}`),
     ]),
     ...(faultsFound > faults.length ? [ink.warn(`… and ${faultsFound - faults.length} more.`)] : []),
+    ...notes.map((note) => `  ${ink.warn('note')}: ${note}`),
   ].join('\n');
 }
 

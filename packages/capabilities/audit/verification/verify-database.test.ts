@@ -91,7 +91,7 @@ test('a database without a log has nothing to find fault with', async (t) => {
     wanted: [],
     full: true,
   };
-  const { ok, size } = await verifyDatabase(database, {
+  const { ok, size, notes } = await verifyDatabase(database, {
     ...options,
     valuesOf: async () => new Map(),
     markOf,
@@ -99,7 +99,7 @@ test('a database without a log has nothing to find fault with', async (t) => {
     signal: new AbortController().signal,
     progress: () => undefined,
   });
-  assert.deepEqual([ok, size], [true, 0]);
+  assert.deepEqual([ok, size, notes], [false, 0, ['There is nothing to verify: the log of default has no event yet.']]);
   const prove = proveEvent(database, { tenant: TENANT, verifierKey: signer.verifierKey }, '0');
   await assert.rejects(prove, (error) => isSafekeepError(error, 'log-empty'));
 });
@@ -434,9 +434,27 @@ test('one event is proven by its id or its index, and the file opens what is rea
   for (const event of ['700', 'x', '01994b0e-7c4a-7000-8000-5f2f6d8b9c10']) {
     await assert.rejects(proveEvent(database, ground, event), (error) => isSafekeepError(error, 'event-unknown'));
   }
+  for (const event of ['9999999999999999', '9007199254740993', '18446744073709551616', '-1', '1e3', ''])
+    await assert.rejects(proveEvent(database, ground, event), (error) => isSafekeepError(error, 'event-unknown'), event);
   const thief = signingKeyFromPem(createSigningKey(), 'safekeep');
   const foreign = proveEvent(database, { ...ground, verifierKey: thief.verifierKey }, '1');
   await assert.rejects(foreign, (error) => isSafekeepError(error, 'signature-invalid'));
+});
+
+test('of what was changed by hand there is no proof, and it is said so', async (t) => {
+  const { database, log, pool } = await bench(t);
+  const ground = { tenant: TENANT, verifierKey: log.signer.verifierKey };
+  const changes = [
+    `update safekeep.audit_events set action = 'insert' where leaf_index = 20`,
+    `update safekeep.audit_events set commitments = '\\x00' where leaf_index = 20`,
+    `update safekeep.audit_events set commitments = '\\x6c00' where leaf_index = 20`,
+    `update safekeep.audit_tiles set hashes = substring(hashes from 1 for 31) where level = 0 and tile = 0`,
+    'delete from safekeep.audit_tiles where level = 0 and tile = 0',
+  ];
+  for (const sql of changes) {
+    await pool.query(sql);
+    await assert.rejects(proveEvent(database, ground, '20'), (error) => isSafekeepError(error, 'event-unprovable'), sql);
+  }
 });
 
 test('an export is brought up to date, and no folder with other files is taken', async (t) => {

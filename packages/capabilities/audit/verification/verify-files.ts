@@ -155,6 +155,7 @@ export function verdict(
     root: Buffer.from(checkpoint?.root ?? []).toString('base64'),
     checked,
     faults: faults.list(),
+    notes: faults.notes(),
     faultsFound: faults.count(),
     minimumIndex,
     scope: [...scope],
