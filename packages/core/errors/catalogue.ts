@@ -1238,6 +1238,12 @@ export const catalogue = {
     remedy:
       'Apply a map in which tables are audited; the first event opens the log, and `safekeep audit sequence --once` signs what waits.',
   },
+  'era-unknown': {
+    status: 404,
+    exit: 1,
+    text: 'The log has no era {era}; it has {eras}.',
+    remedy: 'Name one of these. Without --era the newest is taken.',
+  },
   'event-unknown': {
     status: 404,
     exit: 1,

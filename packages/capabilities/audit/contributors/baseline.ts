@@ -29,7 +29,8 @@ function objectOf(place: Place): DesiredObject {
     replace: [order],
     remove: dropBaseline({ tenant, table: mapped.name }),
     probe: { sql: PROBE_BASELINE, key: [tenant, mapped.name] },
-    locks: [],
+    // Whoever takes it reads all of the table.
+    locks: [{ schema: table.schema, table: table.name, mode: 'ACCESS SHARE' }],
     // Never analyzed: not known.
     rows: Math.max(table.rowEstimate, 0),
     rewrites: false,

@@ -380,12 +380,14 @@ test('a dropped month is no fault where the log tells of it; its events are gone
     return { ...found, told: found.faults.map(({ code, index: at }) => `${code} ${at}`) };
   };
   assert.deepEqual((await ofFolder(0)).told, ['entry-missing 0'], 'what the folder says of itself is not signed');
-  const files = await ofFolder(512);
-  assert.deepEqual([files.ok, files.minimumIndex, files.checked], [true, 512, 191]);
+  const files = await ofFolder(300);
+  assert.deepEqual([files.ok, files.minimumIndex, files.checked], [true, 300, 403], 'also those whose bundle was cut');
+  await writeFile(join(directory, 'first-entries'), 'x');
+  assert.deepEqual((await ofFolder(300)).told, ['entry-missing 300']);
   // Whoever hands the files out withholds everything.
   await writeFile(join(directory, 'minimum-index'), `${files.size}\n`);
   await rm(join(directory, 'tile/entries'), { recursive: true });
-  assert.deepEqual((await ofFolder(512)).told, ['entry-missing 512']);
+  assert.deepEqual((await ofFolder(300)).told, ['entry-missing 300']);
   assert.deepEqual((await ofFolder(files.size)).told, ['entry-missing 0'], 'nothing is not whole');
   const ground = { tenant: TENANT, verifierKey: log.signer.verifierKey };
   await assert.rejects(proveEvent(database, ground, '299'), (error) => isSafekeepError(error, 'event-pruned'));
@@ -441,13 +443,29 @@ test('one event is proven by its id or its index, and the file opens what is rea
   await assert.rejects(foreign, (error) => isSafekeepError(error, 'signature-invalid'));
 });
 
+test('an earlier era is exported by its number, into a folder of its own', async (t) => {
+  const { database, pool, log, exported } = await bench(t);
+  const newer = await writtenLog(pool, { era: 2, signer: log.signer });
+  await newer.write(3, tell);
+  const order = { tenant: TENANT, signal: new AbortController().signal, progress: () => undefined };
+  const directory = await exported('newest');
+  const older = `${directory}-1`;
+  const first = await exportTiles(database, { ...order, era: 1, directory: older });
+  assert.deepEqual([first.origin, first.size], [log.origin, EVENTS]);
+  const { ok, checked, origin } = await verifyDirectory(older, log.signer.verifierKey);
+  assert.deepEqual([ok, checked, origin], [true, EVENTS, log.origin]);
+  assert.equal((await verifyDirectory(directory, log.signer.verifierKey)).origin, newer.origin);
+  await assert.rejects(exportTiles(database, { ...order, era: 2, directory: older }), { code: 'log-files-unfit' });
+  await assert.rejects(exportTiles(database, { ...order, era: 3, directory: older }), { code: 'era-unknown' });
+});
+
 test('of what was changed by hand there is no proof, and it is said so', async (t) => {
   const { database, log, pool } = await bench(t);
   const ground = { tenant: TENANT, verifierKey: log.signer.verifierKey };
   const changes = [
     `update safekeep.audit_events set action = 'insert' where leaf_index = 20`,
-    `update safekeep.audit_events set commitments = '\\x00' where leaf_index = 20`,
-    `update safekeep.audit_events set commitments = '\\x6c00' where leaf_index = 20`,
+    `update safekeep.audit_events set commitments = decode(repeat('00', 17), 'hex') where leaf_index = 20`,
+    `update safekeep.audit_events set commitments = decode(repeat('6c', 40), 'hex') where leaf_index = 20`,
     `update safekeep.audit_tiles set hashes = substring(hashes from 1 for 31) where level = 0 and tile = 0`,
     'delete from safekeep.audit_tiles where level = 0 and tile = 0',
   ];
