@@ -34,7 +34,7 @@ async function openedClinic(t: TestContext) {
   for (const column of ['patients.email', 'patients.ssn']) await cli('encrypt', 'finish', column, '--no-wait');
   await cli('apply');
   await pool.query(
-    `create role ${login} login password 'clinic' in role safekeep_app; grant select, insert, update on patients, visits to ${login}`,
+    `create role ${login} login password 'clinic' in role safekeep_client; grant select, insert, update on patients, visits to ${login}`,
   );
   endings.push(() => pool.query(`drop owned by ${login}; drop role ${login}`));
   const own = new URL(url.reveal());

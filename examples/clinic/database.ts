@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { CompiledQuery, Kysely, PostgresDialect, type Generated, type Transaction } from 'kysely';
+import { CompiledQuery, Kysely, type Generated, type Transaction } from 'kysely';
 import pg from 'pg';
 import { fieldKeySource, keysOfHome } from '@safekeep/capabilities/encryption';
 import { readConfiguration, SafekeepError, systemClock } from '@safekeep/core';
 import { openDatabase } from '@safekeep/postgres';
 import { actAs, safekeep, sealedPool, type Actor, type ActorSecret } from '@safekeep/sdk';
-import { kyselyPool, sealedKysely } from '@safekeep/sdk/kysely';
+import { sealedDialect, sealedKysely } from '@safekeep/sdk/kysely';
 
 /** The tables as they were before anything was encrypted: the queries have not changed either. */
 export type Tables = {
@@ -43,10 +43,7 @@ export async function openClinic(environment: NodeJS.ProcessEnv, actorKey: Actor
   const pool = new pg.Pool({ connectionString: databaseUrl.reveal(), application_name: 'clinic', max: 10 });
   const sdk = safekeep(pool, { tenant, keys: fieldKeySource(ring) });
   const plugin = await sealedKysely(sdk);
-  const db = new Kysely<Tables>({
-    dialect: new PostgresDialect({ pool: kyselyPool(sealedPool(pool, sdk)) }),
-    plugins: [plugin],
-  });
+  const db = new Kysely<Tables>({ dialect: sealedDialect(sealedPool(pool, sdk), plugin), plugins: [plugin] });
   return {
     db,
     as: (who, run) =>

@@ -41,10 +41,36 @@ export type Command = {
   readonly output: TSchema;
   /** One realistic call, without `npx`: `safekeep import sqlite practice.db --plan`. */
   readonly example: string;
+  /** What the log tells of a call. A command that asks for consent or gives out personal data has one, or says why none. */
+  readonly event?: CommandEvent | NoEvent;
   readonly run: (context: CommandContext, input: never) => Promise<Outcome<unknown>>;
   /** The same result for a person. Plain text; `ink` colours only where the terminal shows colours. */
   readonly render: (result: never, ink: Ink, input: never) => string;
 };
+
+/**
+ * A command that changes a protection or lifts it, or gives out what is protected: both of its ends are in the log, done, or refused and
+ * why. The names of parts are those of its own result and input.
+ */
+export type CommandEvent<Result = never, Part extends string = string, Flag extends string = string> = {
+  readonly kind: 'access' | 'compliance' | 'retention';
+  /** How a call with `plan` ends, that only shows something, where that is another end than `done`; null: it is no event. */
+  readonly planned?: string | null;
+  /** Parts of the result that tell which one it was. Ids, counts and states, never a value. */
+  readonly tells?: readonly Part[];
+  /** Only a call with this flag is an event. */
+  readonly onlyWith?: Flag;
+  /** People whom the result names: each of them has an event of their own, so that their access log tells it. */
+  readonly found?: (result: Result) => readonly string[];
+  /** Whether the person of the input is whom a done event is about. One who is erased is not named again. */
+  readonly names?: boolean;
+};
+
+/** Why a command that asks for consent, or gives out personal data, is no event of its own. */
+export type NoEvent = { readonly none: string };
+
+/** The names of the parts that any of the forms of a result has. */
+type PartOf<Result> = Result extends object ? Extract<keyof Result, string> : never;
 
 /** `ok: false` ends the command with exit code 1: the thing asked about is not so. */
 export type Outcome<Result> = {
@@ -69,6 +95,7 @@ export function command<const Input extends TObject, const Output extends TSchem
   readonly input: Input;
   readonly output: Output;
   readonly example: string;
+  readonly event?: CommandEvent<Frozen<Static<Output>>, PartOf<Static<Output>>, Extract<keyof Static<Input>, string>> | NoEvent;
   readonly run: (context: CommandContext, input: Static<Input>) => Promise<Outcome<Frozen<Static<Output>>>>;
   readonly render: (result: Frozen<Static<Output>>, ink: Ink, input: Static<Input>) => string;
 }): Command {

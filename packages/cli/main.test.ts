@@ -254,3 +254,20 @@ test('a configuration file that cannot be read stops the command instead of bein
   assert.equal(code, 2);
   assert.equal(errorOf(stdout).code, 'file-unreadable');
 });
+
+test(
+  'where root finds no user who could run PostgreSQL, and can make none, nothing is made',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async (t) => {
+    const folder = await temporaryHome(t);
+    const home = join(folder, 'home');
+    // A system without id, useradd and adduser.
+    const { code, stdout } = await safekeep(['migrate', 'up', '--home', home, '--json'], { environment: { PATH: folder } });
+    const { code: error, message } = errorOf(stdout);
+    assert.deepEqual([code, error], [2, 'embedded-user']);
+    assert.match(message, /refuses to run as root/);
+    await assert.rejects(stat(join(home, 'embedded', 'data')), { code: 'ENOENT' });
+    const { code: after } = await safekeep(['migrate', 'up', '--home', home]);
+    assert.equal(after, 0);
+  },
+);

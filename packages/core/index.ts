@@ -27,7 +27,7 @@ export { eraseRefusal, erasureValues, HASH_LENGTH, lengthOf, replaceRefusal, typ
 export { outsideFault } from './datamap/check/outside.ts';
 export { candidatePaths, type CandidatePath } from './datamap/check/people.ts';
 export { holdsPersonalData, isAboutPeople, isPersonalColumn, purposesOf, subjectsOfTable } from './datamap/check/questions.ts';
-export { encryptedName, indexName, isCompanion } from './datamap/companions.ts';
+export { carries, encryptedName, indexName, isCompanion } from './datamap/companions.ts';
 export { COMPLIANCE_FIELDS, ownColumns, type ComplianceField } from './datamap/compliance.ts';
 export { diffMaps, type MapChange } from './datamap/diff.ts';
 export { applyEdits, type MapEdit } from './datamap/edit.ts';

@@ -24,8 +24,14 @@ export type PrivateFiles = {
 /** What it means to whoever wanted to write that the disk or its rights refused; `reason` is the system's code, as `ENOSPC`. */
 export type Unwritable = (path: string, reason: string, cause: unknown) => SafekeepError;
 
+/** `disk-full`, or `file-unwritable`. */
+const plainly: Unwritable = (path, reason, cause) =>
+  reason === 'ENOSPC' || reason === 'EDQUOT'
+    ? new SafekeepError('disk-full', { path }, { cause })
+    : new SafekeepError('file-unwritable', { path, reason }, { cause });
+
 /** All of them throw what `unwritable` makes of a refusal. */
-export function privateFiles(unwritable: Unwritable): PrivateFiles {
+export function privateFiles(unwritable: Unwritable = plainly): PrivateFiles {
   const writing: PrivateFiles['writing'] = async (path, action) => {
     try {
       return await action();

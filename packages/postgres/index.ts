@@ -51,6 +51,7 @@ export type {
   ViewDefinition,
 } from './catalog/model.ts';
 export type { Queryable } from './catalog/queryable.ts';
+export { quoteName, quoteTable, quoteText } from './catalog/quote.ts';
 export { readCatalog, readCatalogAroundLocks } from './catalog/read-catalog.ts';
 export { shardingFaults, type ShardingExemption, type ShardingFault, type ShardingOptions } from './catalog/sharding-faults.ts';
 export { makeRuntimeLogin, RUNTIME_LOGIN } from './embedded/runtime-login.ts';

@@ -35,6 +35,11 @@ export function writesPlaintext({ phase }: Pick<SealedField, 'phase'>): boolean 
   return !['nulled', 'checked', 'finished'].includes(phase);
 }
 
+/** On the last stretch of the way back: every plaintext stands, and is what is written and asked for. */
+export function isLeaving({ phase }: Pick<SealedField, 'phase'>): boolean {
+  return phase === 'added';
+}
+
 /** Whether the column has every value: before it is emptied, and not on the way back, where values come into it row by row. */
 export function holdsPlaintext(field: Pick<SealedField, 'phase' | 'direction'>): boolean {
   return writesPlaintext(field) && field.direction === 'in';

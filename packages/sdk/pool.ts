@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { codeOf, displayKinds, SafekeepError, type IndexKind } from '@safekeep/core';
 import { openValues, type Fields, type SealingContext } from './safekeep.ts';
-import { holdsPlaintext, type SealedField } from './field.ts';
+import { holdsPlaintext, isLeaving, type SealedField } from './field.ts';
 import { guardStatement, selectsEmpty } from './statement-guard.ts';
 
 /** A result column that the plugin for Kysely added: `email__sealed` belongs to `email`. */
@@ -40,14 +40,24 @@ export type SealedClient = {
  * Cursors and callbacks are not taken.
  */
 export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
+  /** Connections on which a statement failed for what was known, in a transaction that takes no question any more. */
+  const unaware = new WeakSet<object>();
+  const control = async (client: pg.Pool | pg.PoolClient, text: string): Promise<Result> => {
+    const result = (await client.query<Record<string, unknown>>(text)) as Result; // As below.
+    if (unaware.has(client) && !isFailed(client)) {
+      unaware.delete(client);
+      await sdk.fields(client, 'anew');
+    }
+    return result;
+  };
   const run = async (client: pg.Pool | pg.PoolClient, text: string, values: readonly unknown[] = []): Promise<Result> => {
     if (typeof text !== 'string') throw new SafekeepError('sealed-query-unfit');
     // These ask no table, and a transaction that failed takes nothing else any more.
-    if (CONTROL.test(text)) return (await client.query<Record<string, unknown>>(text)) as Result;
+    if (CONTROL.test(text)) return await control(client, text);
     const on = client === pool ? undefined : client;
     const known = await sdk.fields(on);
     const anew = (): Promise<Fields> => sdk.fields(on, 'anew');
-    await believing(known, anew, (fields) => guardStatement(text, [...fields.all, ...fields.viewed]));
+    await believing(known, anew, (fields) => guardStatement(text, [...fields.all, ...fields.viewed])).catch(rememberUnrun);
     const sent = await sdk.resolve(values);
     try {
       // Several statements in one text have several results, in spite of its type.
@@ -57,9 +67,11 @@ export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
       // Kysely compares the tag and takes any other for none; where rows are counted there is a count.
       return opened as Result;
     } catch (error) {
-      // undefined_column: the field was moved or taken out within the lease. The caller runs it again, with what is true now.
-      if (codeOf(error) === '42703') sdk.forget();
-      throw error;
+      const moved = movedField(known, error);
+      if (moved === undefined) throw error;
+      if (isFailed(client)) unaware.add(client);
+      else await anew();
+      throw unrun(new SafekeepError('field-moved', { field: moved.name }, { cause: error }));
     }
   };
   return {
@@ -76,6 +88,44 @@ export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
     end: () => pool.end(),
     options: pool.options,
   };
+}
+
+function isFailed(client: pg.Pool | pg.PoolClient): boolean {
+  return 'getTransactionStatus' in client && client.getTransactionStatus() === 'E';
+}
+
+const UNRUN = new WeakSet<Error>();
+
+function unrun<Raised extends Error>(error: Raised): Raised {
+  UNRUN.add(error);
+  return error;
+}
+
+function rememberUnrun(error: unknown): never {
+  throw error instanceof Error ? unrun(error) : error;
+}
+
+/** A statement was refused for what is known, or failed for what was: nothing of it was done, and made anew it may go through. */
+export function mayGoAnew(error: unknown): boolean {
+  return error instanceof Error && UNRUN.has(error) && ['field-moved', 'field-not-served'].includes(codeOf(error) ?? '');
+}
+
+/** On the way back no row is written any more without plaintext, by the name that `decrypt` gives the constraint. */
+const PLAINTEXT_WANTED = /^zz_safekeep_again_/;
+
+/**
+ * The field that a statement was made for by somebody who knew it as it was: it names a column that went (undefined_column), or writes
+ * ciphertext alone where plaintext is wanted again (check_violation). Run once more as it is it would fail once more.
+ */
+function movedField({ all }: Fields, error: unknown): SealedField | undefined {
+  if (!(error instanceof pg.DatabaseError)) return undefined;
+  const { code, message, constraint, table, schema } = error;
+  if (code === '42703')
+    return all.find(({ encrypted, indexes }) =>
+      [encrypted, ...indexes.map(({ column }) => column)].some((name) => message.includes(name)),
+    );
+  if (code !== '23514' || !PLAINTEXT_WANTED.test(constraint ?? '')) return undefined;
+  return all.find((field) => field.schema === schema && field.table === table);
 }
 
 /** What is refused by what was known a moment ago may be served by now: a column came back to plaintext. It is asked for once more. */
@@ -98,14 +148,13 @@ const CONTROL = /^\s*(?:abort|begin|commit|end|release|rollback|savepoint|set|st
 type Role = { readonly field: SealedField; readonly name: string };
 
 async function openResult(sdk: SealingContext, fields: Fields, result: Rows): Promise<Rows> {
-  if (result.fields === undefined || result.fields.length === 0 || fields.all.length === 0) return result;
+  const readable = [...fields.all, ...fields.leaving];
+  if (result.fields === undefined || result.fields.length === 0 || readable.length === 0) return result;
   const plain: Role[] = [];
   const sealed: Role[] = [];
   const surplus: string[] = [];
   for (const { name, tableID, columnID } of result.fields) {
-    const field = fields.all.find(({ tableOid }) => tableOid === tableID);
-    if (field === undefined) continue;
-    for (const each of fields.all.filter(({ tableOid }) => tableOid === tableID)) {
+    for (const each of readable.filter(({ tableOid }) => tableOid === tableID)) {
       if (columnID === each.columnNumber) plain.push({ field: each, name });
       else if (columnID === each.encryptedNumber) sealed.push({ field: each, name });
       else if (each.indexes.some(({ kind, number }) => number === columnID && !isShown(kind))) surplus.push(name);
@@ -116,7 +165,7 @@ async function openResult(sdk: SealingContext, fields: Fields, result: Rows): Pr
     if (partner !== undefined) surplus.push(name);
     return { field, from: name, to: partner?.name ?? name };
   });
-  const alone = plain.find(({ field }) => !holdsPlaintext(field));
+  const alone = plain.find(({ field }) => !holdsPlaintext(field) && !isLeaving(field));
   if (alone !== undefined) throw selectsEmpty(alone.field, 'It was run, and what it wrote stands.');
   for (const column of columns) await openColumn(sdk, result, column);
   for (const row of result.rows) for (const name of surplus) delete row[name];

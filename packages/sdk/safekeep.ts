@@ -1,7 +1,16 @@
 import { formatColumnName, parseColumnName, parseTableName, SafekeepError, type SearchKind } from '@safekeep/core';
 import { FOUND_BY_NOTHING, indexTexts, openTexts, sealTexts, type DataKeys } from '@safekeep/crypto';
 import { compoundNumbers, compoundsOf, givenAlone } from './compounds.ts';
-import { searchedBy, sealedField, textOf, writesPlaintext, writtenIndexes, type OwnIndex, type SealedField } from './field.ts';
+import {
+  isLeaving,
+  searchedBy,
+  sealedField,
+  textOf,
+  writesPlaintext,
+  writtenIndexes,
+  type OwnIndex,
+  type SealedField,
+} from './field.ts';
 import { leasedKeys } from './leased-keys.ts';
 import { LEASE_MS, monotonic, type Queryable, type SafekeepOptions } from './model.ts';
 import { SealedParameter, type SealedAs } from './parameters.ts';
@@ -10,6 +19,8 @@ import { readFields, type KnownFields } from './store.ts';
 /** What is known of the encrypted fields of a database, for a minute at most. */
 export type Fields = {
   readonly all: readonly SealedField[];
+  /** On the last stretch of the way back: their ciphertext is still opened, and no statement names it any more. */
+  readonly leaving: readonly SealedField[];
   /** Fields that the database itself seals: a view shows them, the SDK only keeps statements from asking their table. */
   readonly viewed: readonly SealedField[];
   /** By `schema.table.column`, as an outsider writes it. @throws `field-unknown` */
@@ -157,13 +168,15 @@ function fieldsOf(answer: KnownFields, { tenant, requires = [] }: Pick<SafekeepO
   const known = answer.fields.map((row) => sealedField(row, tenant));
   const missing = known.find((_, place) => answer.fields[place]?.isMissing);
   if (missing !== undefined) throw new SafekeepError('field-renamed', { field: missing.name });
-  const all = known.filter(({ mode }) => mode === 'client');
+  const leaving = known.filter((field) => field.mode === 'client' && isLeaving(field));
+  const all = known.filter((field) => field.mode === 'client' && !isLeaving(field));
   for (const name of requires.map((each) => formatColumnName(parseColumnName(each))))
     if (all.every((field) => field.name !== name || writesPlaintext(field)))
       throw new SafekeepError('field-not-sealed', { field: name });
   const byName = new Map(all.map((field) => [field.name, field]));
   return {
     all,
+    leaving,
     viewed: known.filter(({ mode }) => mode === 'database'),
     named: (name) => {
       const found = byName.get(formatColumnName(parseColumnName(name)));

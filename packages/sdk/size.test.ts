@@ -55,11 +55,11 @@ function bytesOf(path: string): number {
 const KILOBYTE = 1_000;
 
 const ENTRIES = [
-  { entry: 'index.ts', others: ['canonicalize', 'pg', 'typebox', 'uuid'], ourKilobytes: 400, otherKilobytes: 2_800 },
+  { entry: 'index.ts', others: ['canonicalize', 'pg', 'typebox', 'uuid'], ourKilobytes: 410, otherKilobytes: 2_800 },
   {
     entry: 'kysely/index.ts',
     others: ['canonicalize', 'kysely', 'pg', 'typebox', 'uuid'],
-    ourKilobytes: 430,
+    ourKilobytes: 440,
     otherKilobytes: 4_670,
   },
 ] as const;

@@ -162,6 +162,14 @@ test('as long as the plaintext stands SQL may ask for it, and no more once value
   }
 });
 
+test('on the way back an upsert may set the column to what the row proposes for it', () => {
+  const upsert = 'insert into people (id, email, email_encrypted) values ($1, $2, $3) on conflict (id) do update set';
+  const back = [{ ...field('switched'), direction: 'out' as const }];
+  guardStatement(`${upsert} email = excluded.email, email_encrypted = excluded.email_encrypted`, back);
+  assert.throws(() => guardStatement(`${upsert} email = excluded.email || ''`, back));
+  assert.throws(() => guardStatement(`${upsert} email = excluded.email`, [field('finished')]));
+});
+
 test('a statement of a thousand rows is read in no time', () => {
   const rows = Array.from({ length: 5_000 }, (_, place) => `($${place * 3 + 1}, $${place * 3 + 2}, (select $${place * 3 + 3}))`);
   const start = performance.now();

@@ -1,4 +1,4 @@
-import { holdsPlaintext, searchedBy, type SealedField } from './field.ts';
+import { holdsPlaintext, searchedBy, writesPlaintext, type SealedField } from './field.ts';
 import { notServed } from './safekeep.ts';
 import {
   aliasAfter,
@@ -137,8 +137,17 @@ function checkColumn(words: readonly Word[], place: number, field: SealedField):
   const clause = clauseOf(words, start);
   if (clause?.text === 'into') return;
   if (clause?.text === 'set' && isSetTarget(words, { start, place, clause })) return;
+  // On the way back whoever proposes a row writes both.
+  if (clause?.text === 'set' && writesPlaintext(field) && isProposedForItself(words, place, field)) return;
   const isListed = field.mode === 'client' && (clause?.text === 'select' || clause?.text === 'returning') && !clause.isInside;
   if (!isListed || !isItem(words, start, place) || !isAnswered(words, clause.place)) throw refusal(field);
+}
+
+/** `email = excluded.email` */
+function isProposedForItself(words: readonly Word[], place: number, { column }: SealedField): boolean {
+  const [target, equals, row, dot] = words.slice(Math.max(0, place - 4), place);
+  const isWhole = [undefined, ',', 'where', 'returning', ';', ')'].includes(words[place + 1]?.text);
+  return target?.name === column && equals?.text === '=' && row?.name === 'excluded' && dot?.text === '.' && isWhole;
 }
 
 function isSetTarget(

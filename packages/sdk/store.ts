@@ -88,9 +88,8 @@ export async function readUnlockable(client: Queryable, tenant: string): Promise
   if ((still[0] as { readonly open: boolean | null }).open !== true) throw new SafekeepError('unlock-outside-transaction');
   const { rows } = await client.query(
     `select f.field_id as id, f.value_type as "valueType", f.key_scope as "keyScope",
-            array(select pg_catalog.encode(k.key_id, 'hex') from safekeep.encryption_keys k
-                   where k.tenant_id = f.tenant_id and k.key_purpose = 'data' and k.scope = f.key_scope and k.state <> 'shredded'
-                   order by k.version desc limit 20) as earlier,
+            array(select pg_catalog.encode(k.key_id, 'hex') from safekeep.field_keys(f.tenant_id, 'data', f.key_scope) k
+                   where k.state <> 'shredded' order by k.version desc limit 20) as earlier,
             array(select distinct i.version from safekeep.field_indexes i
                    where i.tenant_id = f.tenant_id and i.field_id = f.field_id and i.state <> 'left') as "indexVersions"
        from safekeep.fields f where f.tenant_id = $1 and f.mode = 'database'`,

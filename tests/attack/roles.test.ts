@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { testDatabase } from '@safekeep/postgres/testing';
 import { livedIn } from './lived-in.ts';
 
-const ROLES = ['safekeep_app', 'safekeep_auditor', 'safekeep_ingest', 'safekeep_subject'] as const;
+const ROLES = ['safekeep_app', 'safekeep_client', 'safekeep_auditor', 'safekeep_ingest', 'safekeep_subject'] as const;
 
 /** What has happened: of these the running pool may write none, or only add to. */
 const NEVER_WRITTEN = /^(audit_|applied_|apply_|function_versions$|migration_history$|tenants$|standing_holds$)/;
@@ -12,6 +12,8 @@ const ONLY_ADDED_TO = /^(holds$|hold_|datamap_versions$|encryption_audit_log$|le
 const DOORS: Readonly<Record<(typeof ROLES)[number], readonly string[]>> = {
   safekeep_app: [
     'create_next_month_audit_partitions',
+    'field_keys',
+    'field_keys_by_id',
     'is_held',
     'keys_by_id',
     'keys_of_owners',
@@ -20,10 +22,22 @@ const DOORS: Readonly<Record<(typeof ROLES)[number], readonly string[]>> = {
     'open_keys',
     'record_audit_event',
   ],
+  safekeep_client: [
+    // Adds to a counter, and a line to the log of the keys.
+    'count_field_key_uses',
+    'create_next_month_audit_partitions',
+    'field_keys',
+    'field_keys_by_id',
+    'is_held',
+    'lock_holds',
+  ],
   safekeep_auditor: ['create_next_month_audit_partitions', 'is_held', 'lock_holds'],
   safekeep_ingest: ['create_next_month_audit_partitions', 'is_held', 'lock_holds', 'record_audit_event'],
   safekeep_subject: ['create_next_month_audit_partitions', 'is_held', 'lock_holds'],
 };
+
+/** All that a client sees. */
+const OF_CLIENTS = ['encryption_epochs', 'field_indexes', 'fields', 'tenants'];
 
 const HELD_RIGHTS = `
   select c.relname as name, p as right
@@ -37,6 +51,7 @@ test('no role can rewrite what has happened, and only the worker’s can write a
   for (const role of ROLES) {
     const { rows } = await pool.query<{ name: string; right: string }>(HELD_RIGHTS, [role]);
     const beyond = rows.filter(({ name, right }) => {
+      if (right === 'SELECT' && role === 'safekeep_client') return !OF_CLIENTS.includes(name);
       if (right === 'SELECT') return role === 'safekeep_ingest' || role === 'safekeep_subject';
       if (role !== 'safekeep_app' || !['INSERT', 'UPDATE', 'DELETE'].includes(right)) return true;
       return NEVER_WRITTEN.test(name) || (ONLY_ADDED_TO.test(name) && right !== 'INSERT');

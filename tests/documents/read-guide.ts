@@ -8,6 +8,7 @@
 //   <!-- first: COMMAND -->        what happened before, and is not the reader's to type
 //   <!-- here: TEXT = VALUE -->    from here on TEXT in commands stands for VALUE; /VALUE/: for what it finds last in what was printed
 //
+//   <!-- given: DECLARATIONS -->   what the fences of `ts` of this page rest on; typescript.test.ts compiles them one after the other
 //   <!-- stage: FOLDER -->         whose files the guide begins with
 //
 // Before a fence several may stand, one a line.

@@ -49,7 +49,7 @@ for (const audit of [', actor: require', ''])
     const finished = await done('encrypt', 'finish', 'public.patients.email', '--no-wait', '--yes');
     assert.deepEqual([finished.phase, finished.done], ['finished', ROWS]);
     await done('encrypt', 'rotate', 'public.patients.email', '--no-wait', '--yes');
-    await done('decrypt', 'public.patients.email', '--yes');
+    await done('decrypt', 'public.patients.email', '--no-wait', '--yes');
     const { rows } = await pool.query(
       `select count(email)::integer as n from patients where email = 'person' || id || '@example.org'`,
     );

@@ -154,3 +154,49 @@ test('a database where an older Safekeep is applied is taken on; one of a newer 
   assert.equal(second.error.code, 'migration-newer');
   assert.deepEqual((await pool.query(STRUCTURE)).rows, before);
 });
+
+test('a file with values that PostgreSQL cannot hold is not called proven; put aside as the remedy says, the job goes on', async (t) => {
+  const { folder, demo, call } = await job(t);
+  const file = sqliteFile(
+    join(folder, 'guests.db'),
+    `CREATE TABLE guests (id INTEGER PRIMARY KEY, email TEXT); INSERT INTO guests VALUES (1, 'a@example.org'), (2, 'b' || char(0) || '@example.org')`,
+  );
+  const { code, error } = await demo('--sqlite', file);
+  assert.deepEqual([code, error.code], [1, 'import-not-proven']);
+  assert.match(error.message, /Nothing of it stands under its final names/);
+  assert.equal((await call('url')).code, 0);
+  const planned = await call('import', 'sqlite', file, '--plan');
+  assert.match(planned.stdout, /guests/);
+  assert.equal((await call('import', 'sqlite', file, '--on-invalid', 'quarantine')).code, 0);
+  const { said, stderr } = await demo('--sqlite', file);
+  assert.match(said['import'] ?? '', /came over before, and proven/, stderr);
+});
+
+test('a connection that others can read fails the last check, and a log that was changed is not called proven', async (t) => {
+  const { pool, url } = await testDatabase(t);
+  await pool.query(`create table patients (id integer primary key, full_name text, email text);
+    insert into patients select n, 'Person ' || n, 'p' || n || '@example.org' from generate_series(1, 80) as n; analyze`);
+  const { demo, call } = await job(t);
+  // An address that is this machine and does not look like it.
+  const open = new URL(url.reveal());
+  open.hostname = '0.0.0.0';
+  open.searchParams.set('sslmode', 'disable');
+  const unfit = await demo('--db', open.href);
+  assert.deepEqual([unfit.code, unfit.error?.code], [2, 'unhealthy'], unfit.stderr);
+  assert.match(unfit.error.message, /tls: the connection is not encrypted/);
+  const doctor = await call('doctor', '--db', open.href);
+  assert.equal(doctor.code, 1, 'what the remedy names says the same');
+  assert.match(doctor.stdout, /the connection is not encrypted/);
+  const fit = await demo('--db', url.reveal());
+  assert.equal(fit.code, 0, fit.stderr);
+
+  await pool.query(`set session_replication_role = 'replica';
+    delete from safekeep.audit_events where ctid = (select ctid from safekeep.audit_events limit 1); set session_replication_role = 'origin'`);
+  const unproven = await demo('--db', url.reveal());
+  assert.deepEqual([unproven.code, unproven.error?.code], [1, 'unproven'], unproven.stderr);
+  assert.match(unproven.error.message, /not proven: the log/);
+  assert.match(unproven.error.remedy, /^`safekeep audit verify` shows it in full/);
+  const verified = await call('audit', 'verify', '--db', url.reveal());
+  assert.equal(verified.code, 1);
+  assert.notDeepEqual(JSON.parse(verified.stdout).faults, []);
+});

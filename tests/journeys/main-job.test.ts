@@ -28,7 +28,7 @@ async function workplace(t: TestContext) {
     return JSON.parse(stdout) as Report;
   };
   const unapply = () =>
-    safekeep(['unapply', '--yes', '--home', home, '--map', join(folder, 'datamap.yaml'), '--json']).then(
+    safekeep(['unapply', '--no-wait', '--yes', '--home', home, '--map', join(folder, 'datamap.yaml'), '--json']).then(
       ({ code, stdout, stderr }) => {
         assert.equal(code, 0, stderr);
         return JSON.parse(stdout) as { readonly before: readonly string[]; readonly restored: boolean };
@@ -66,6 +66,8 @@ test(
     for (const file of Object.values(first.files)) assert.ok(existsSync(file), file);
 
     const second = told(await demo());
+    // What the first run put beside columns is not found as somebody's.
+    assert.equal(second['scan'], said['scan']);
     assert.match(second['import'] ?? '', /came over before/);
     assert.match(second['erase'] ?? '', /was erased before/);
     assert.match(second['log'] ?? '', /no fault/);
@@ -81,7 +83,7 @@ test(
 );
 
 test('of a file of somebody’s own nobody is erased unasked, and whoever is named is', async (t) => {
-  const { folder, demo } = await workplace(t);
+  const { folder, home, demo } = await workplace(t);
   const shop = join(folder, 'shop.db');
   const database = new DatabaseSync(shop);
   database.exec(`CREATE TABLE customers (id INTEGER PRIMARY KEY, full_name TEXT NOT NULL, email TEXT, phone TEXT);
@@ -94,4 +96,30 @@ test('of a file of somebody’s own nobody is erased unasked, and whoever is nam
     told(await demo('--sqlite', shop, '--erase', 'customer:1'))['erase'] ?? '',
     /^customer:1: .*masked.*in one transaction/,
   );
+  assert.match(
+    told(await demo('--sqlite', shop, '--erase', 'customer:1'))['erase'] ?? '',
+    /^customer:1 was erased before, on 2.*\(erasure-[^ ]+\.json\); what came since/,
+  );
+  // The import stands in the log as whoever types the command has it there.
+  const { stdout } = await safekeep(['audit', 'search', '--json', '--home', home, '--map', join(folder, 'datamap.yaml')]);
+  assert.match(stdout, /import-sqlite-done/);
+});
+
+test('a person who cannot be named, or of whose kind there is nobody, is told before anything is applied', async (t) => {
+  const { folder, home } = await workplace(t);
+  const where = ['--yes', '--home', home, '--map', join(folder, 'datamap.yaml'), '--json'];
+  const shop = join(folder, 'shop.db');
+  const database = new DatabaseSync(shop);
+  database.exec(`CREATE TABLE customers (id INTEGER PRIMARY KEY, full_name TEXT NOT NULL, email TEXT);
+    INSERT INTO customers VALUES (1, 'Ada Quennell', 'ada.quennell@example.org')`);
+  database.close();
+  const unnamed = await safekeep(['demo', '--sqlite', shop, '--erase', 'Ada', ...where]);
+  assert.equal(unnamed.code, 2);
+  assert.match(unnamed.stdout, /"subject-invalid"/);
+  assert.equal(existsSync(join(home, 'embedded')), false);
+  const unknown = await safekeep(['demo', '--sqlite', shop, '--erase', 'astronaut:1', ...where]);
+  assert.equal(unknown.code, 2);
+  assert.match(unknown.stdout, /"subject-type-unknown"/);
+  const status = await safekeep(['status', ...where.slice(1)]);
+  assert.match(status.stdout, /"applied": 0\b/);
 });

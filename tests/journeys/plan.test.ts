@@ -217,7 +217,7 @@ async function wholeWay({ call, pool, state }: Workplace, table: string): Promis
   await pool.query(`alter table ${table} drop column "Gift Note"`);
   assert.deepEqual((await call('status')).result.drift, []);
 
-  const out = await call('unapply', '--yes');
+  const out = await call('unapply', '--no-wait', '--yes');
   assert.deepEqual([out.code, out.result.restored, out.result.changedSince], [0, true, []], out.stderr);
   assert.equal(await state(), before);
   return { steps: plan.steps };

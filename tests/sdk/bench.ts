@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
-import { Kysely, PostgresDialect, type KyselyPlugin } from 'kysely';
+import { createHash, randomBytes } from 'node:crypto';
+import { Kysely, type KyselyPlugin } from 'kysely';
 import pg from 'pg';
 import {
   changeIndexes,
@@ -13,9 +13,9 @@ import {
 } from '@safekeep/capabilities/encryption';
 import { parseColumnName, systemClock, type SearchKind } from '@safekeep/core';
 import { IndexKey, SealingKey } from '@safekeep/crypto';
-import { testDatabase } from '@safekeep/postgres/testing';
+import { testDatabase, type TestDatabase } from '@safekeep/postgres/testing';
 import { safekeep, sealedPool, type SafekeepOptions, type SealedPool, type Safekeep } from '@safekeep/sdk';
-import { kyselyPool, sealedKysely } from '@safekeep/sdk/kysely';
+import { sealedDialect, sealedKysely } from '@safekeep/sdk/kysely';
 
 /** Anything that runs a function at the end of a test: the context of node:test. */
 type Ending = { readonly after: (run: () => Promise<void>) => void };
@@ -49,7 +49,11 @@ export type Application<Tables> = Client<Tables> & {
   readonly indexes: (column: string, order: Partial<IndexOrder>) => Promise<void>;
   /** Another process of the same application. */
   readonly another: (options?: ClientOptions) => Promise<Application<Tables>>;
-  readonly decrypt: (column: string) => Promise<void>;
+  /** `silently`: the application does not learn of it at once; `observe` sees the moments of it. */
+  readonly decrypt: (
+    column: string,
+    options?: { readonly silently?: boolean; readonly observe?: FieldGround['observe'] },
+  ) => Promise<void>;
   /** Learns at once what has changed. */
   readonly refresh: () => Promise<void>;
 };
@@ -62,14 +66,35 @@ type ClientOptions = Partial<Pick<SafekeepOptions, 'tenant' | 'leaseMs' | 'requi
   readonly after?: readonly KyselyPlugin[];
 };
 
-/** An application of the SDK's over a database with these tables. It believes what it knows for `leaseMs`. */
+/** As an application signs in: its own tables, and of Safekeep what `safekeep_client` gives. */
+async function clientLogin({ pool, url }: TestDatabase): Promise<URL> {
+  const login = `client_${randomBytes(6).toString('hex')}`;
+  const tables = 'select, insert, update, delete on tables';
+  await pool.query(
+    `create role ${login} login password 'client' in role safekeep_client; alter default privileges grant ${tables} to ${login};
+     alter default privileges grant usage on schemas to ${login}`,
+  );
+  const { rows } = await pool.query<{ name: string }>(
+    `select nspname as name from pg_namespace where nspname not like 'pg\\_%' and nspname not in ('information_schema', 'safekeep')`,
+  );
+  for (const schema of rows.map(({ name }) => pg.escapeIdentifier(name)))
+    await pool.query(
+      `grant usage on schema ${schema} to ${login}; grant select, insert, update, delete on all tables in schema ${schema} to ${login}`,
+    );
+  const own = new URL(url.reveal());
+  [own.username, own.password] = [login, 'client'];
+  return own;
+}
+
+/** An application of the SDK's over a database with these tables. It believes what it knows for `leaseMs`; moves wait for `waitMs`. */
 export async function application<Tables>(
   t: Ending,
   setUp: string,
-  { leaseMs }: { readonly leaseMs?: number } = {},
+  { leaseMs, waitMs = leaseMs ?? 0 }: { readonly leaseMs?: number; readonly waitMs?: number } = {},
 ): Promise<Application<Tables>> {
   const made = await testDatabase(undefined, { migrated: true });
   await made.pool.query(setUp);
+  const url = await clientLogin(made);
   const keys = memoryKeys();
   const ground: FieldGround = {
     database: made.database,
@@ -78,16 +103,17 @@ export async function application<Tables>(
     signal: new AbortController().signal,
     observe: () => undefined,
     keys: fieldKeys(keys),
-    leaseMs: leaseMs ?? 0,
+    leaseMs: waitMs,
   };
   const agree = async (): Promise<void> => undefined;
   const closing: (() => Promise<void>)[] = [];
   t.after(async () => {
     for (const close of closing) await close();
+    await made.pool.query(`drop owned by ${url.username}; drop role ${url.username}`);
     await made[Symbol.asyncDispose]();
   });
   const client = async ({ max = 3, before = [], after = [], ...options }: ClientOptions = {}): Promise<Application<Tables>> => {
-    const own = new pg.Pool({ connectionString: made.url.reveal(), max });
+    const own = new pg.Pool({ connectionString: url.href, max });
     closing.push(async () => {
       if (!own.ended) await own.end();
     });
@@ -95,7 +121,7 @@ export async function application<Tables>(
     const sealed = sealedPool(own, sdk);
     const plugin = await sealedKysely(sdk);
     const kysely = new Kysely<Tables>({
-      dialect: new PostgresDialect({ pool: kyselyPool(sealed) }),
+      dialect: sealedDialect(sealed, plugin),
       plugins: [...before, plugin, ...after],
     });
     closing.unshift(async () => {
@@ -123,9 +149,9 @@ export async function application<Tables>(
         await finishField(ground, parseColumnName(column), agree);
         await refresh();
       },
-      decrypt: async (column) => {
-        await decryptField(ground, parseColumnName(column), agree);
-        await refresh();
+      decrypt: async (column, { silently = false, observe = ground.observe } = {}) => {
+        await decryptField({ ...ground, observe }, parseColumnName(column), agree);
+        if (!silently) await refresh();
       },
       indexes: async (column, order) => {
         await changeIndexes(ground, parseColumnName(column), { ...order, acceptLeak: false, agree });

@@ -42,9 +42,9 @@ class Writer {
         this.values.set(id, value);
         this.writes += 1;
       } catch (error) {
-        // The lease ended between the two, or a column went that was known: the application runs it again.
+        // The lease ended between the two: the application runs it again.
         const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-        if (!['field-lease-expired', '42703', '40P01'].includes(code)) throw error;
+        if (!['field-lease-expired', '40P01'].includes(code)) throw error;
       }
     }
   }

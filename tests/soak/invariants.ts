@@ -103,7 +103,7 @@ export async function assertInvariants(soaked: Soaked): Promise<void> {
     await client.end();
   }
   // And all of it goes out again.
-  await done('decrypt', 'patients.ssn');
+  await done('decrypt', 'patients.ssn', '--no-wait');
   await done('stop');
 }
 

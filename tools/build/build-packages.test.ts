@@ -46,21 +46,21 @@ describe('what is published', () => {
 
   it('finds its SQL files and can be imported by name', () => {
     const source =
-      "import { SafekeepError } from '@safekeep/core'; import '@safekeep/postgres'; console.log(new SafekeepError('port-taken', { port: 1 }).code);";
+      "import { SafekeepError } from '@safekeep/core'; import '@safekeep/postgres'; console.log(new SafekeepError('job-unknown', { job: 1 }).code);";
     const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', source], {
       cwd: user.root,
       encoding: 'utf8',
     });
-    assert.equal(stdout, 'port-taken\n', stderr);
+    assert.equal(stdout, 'job-unknown\n', stderr);
     assert.ok(globSync('node_modules/@safekeep/postgres/sql/migrations/*.up.sql', { cwd: user.root }).length > 0);
   });
 
   it('carries its types', () => {
     user.write({
       'good.ts':
-        "import { SafekeepError } from '@safekeep/core';\nexport const e: Error = new SafekeepError('port-taken', { port: 1 });\n",
+        "import { SafekeepError } from '@safekeep/core';\nexport const e: Error = new SafekeepError('job-unknown', { job: 1 });\n",
       'bad.ts':
-        "import { SafekeepError } from '@safekeep/core';\nexport const e: number = new SafekeepError('port-taken', { port: 1 });\n",
+        "import { SafekeepError } from '@safekeep/core';\nexport const e: number = new SafekeepError('job-unknown', { job: 1 });\n",
     });
     const check = (file: string) =>
       spawnSync(

@@ -55,6 +55,15 @@ const LOG_CALLS: Readonly<Record<string, RegExp>> = {
   "log.info('erased', { id }, subject)": /nothing more/,
 };
 
+const CATALOGUE = `export const catalogue = {
+  usage: { status: 400, text: 'x' },
+  'file-exists': { status: 409 },
+  'file-unreadable': { status: 400 },
+} as const satisfies Record<string, Entry>;`;
+
+const RAISED =
+  "throw new SafekeepError('usage', {}); const code = isThere ? 'file-exists' : 'file-unreadable'; throw new SafekeepError(code);";
+
 const proofs: Readonly<Record<string, Proof>> = {
   'package-direction': {
     good: {
@@ -337,6 +346,42 @@ const proofs: Readonly<Record<string, Proof>> = {
         told: [['packages/core/package.json:1', /a has no line/]],
       },
       plant('docs/dependencies.md:2', '| package |\n| `gone` | why |', /gone is explained but no longer used/),
+    ],
+  },
+  'error-codes': {
+    good: {
+      'packages/core/errors/catalogue.ts': CATALOGUE,
+      'packages/core/a.ts': RAISED,
+      'packages/core/a.test.ts': "isSafekeepError(error, 'usage'); assert.match(code, /^(file-exists|file-unreadable)$/);",
+    },
+    planted: [
+      {
+        files: {
+          'packages/core/errors/catalogue.ts': CATALOGUE,
+          // Asked for, compared, typed, a key, in a comment, in a test, in another word: none of it raises anything.
+          'packages/core/a.ts': `if (isSafekeepError(error, 'usage') || error.code === 'file-exists') throw error; type Code = 'usage'; // 'usage'
+            const meaning = { 'file-exists': 1 }; switch (code) { case 'file-exists': }; new SafekeepError('file-unreadable'); use('usage of it');`,
+          'packages/core/a.test.ts': "new SafekeepError('usage'); new SafekeepError('file-exists'); refused('file-unreadable');",
+        },
+        told: [
+          ['packages/core/errors/catalogue.ts:2', /nothing raises usage/],
+          ['packages/core/errors/catalogue.ts:3', /nothing raises file-exists/],
+        ],
+      },
+      {
+        files: {
+          'packages/core/errors/catalogue.ts': CATALOGUE,
+          'packages/core/a.ts': RAISED,
+          // The usage of a word, and a longer code, are no tests of these.
+          'packages/core/a.test.ts': "it('shows its usage'); refused('file-exists-not'); refused('a-file-unreadable');",
+          'packages/core/testing/a.ts': "'usage'",
+        },
+        told: [
+          ['packages/core/errors/catalogue.ts:2', /no test names usage/],
+          ['packages/core/errors/catalogue.ts:3', /no test names file-exists/],
+          ['packages/core/errors/catalogue.ts:4', /no test names file-unreadable/],
+        ],
+      },
     ],
   },
   'requirements-ledger': {

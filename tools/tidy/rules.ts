@@ -3,6 +3,7 @@ import { capabilityCircles } from './rules/capability-circles.ts';
 import { capabilityLayers } from './rules/capability-layers.ts';
 import { capabilityShape } from './rules/capability-shape.ts';
 import { dependenciesExplained } from './rules/dependencies-explained.ts';
+import { errorCodes } from './rules/error-codes.ts';
 import { fileNames } from './rules/file-names.ts';
 import { lockFile } from './rules/lock-file.ts';
 import { logCalls } from './rules/log-calls.ts';
@@ -33,6 +34,7 @@ export const rules: readonly Rule[] = [
   noConsole,
   reasonedAssertions,
   wholeTests,
+  errorCodes,
   noUnfinished,
   noForeignPlaces,
   pinnedDependencies,

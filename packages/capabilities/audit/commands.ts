@@ -103,6 +103,7 @@ const acknowledgeCommand = command({
   }),
   output: Acknowledged,
   example: 'safekeep audit acknowledge --reason "restored from the backup of Monday"',
+  event: { none: 'what it says is written into the log by itself, with the reason' },
   run: async (context, { reason, checkpoint: file }) => {
     const { tenant, home } = context;
     await context.confirm('Going on with the log as this database has it');
@@ -158,6 +159,7 @@ const partitions = command({
   }),
   output: Partitions,
   example: 'safekeep audit partitions --keep-months 120',
+  event: { none: 'that events were dropped is written into the log in the transaction that drops them' },
   run: async (context, { keepMonths }) => {
     const database = await context.database();
     const { tenant, clock, signal } = context;
@@ -203,6 +205,7 @@ const actorKey = command({
   input: NONE,
   output: ActorKey,
   example: 'safekeep audit actor-key',
+  event: { none: 'that a key was made is written into the log in the transaction that makes it' },
   run: async (context) => {
     await context.confirm('Making a key for actors');
     return { result: await makeActorKey(await context.database(), context.tenant) };

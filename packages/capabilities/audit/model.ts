@@ -15,6 +15,12 @@ export const QUARANTINE = 'quarantine';
  */
 export const REMAIN = 'remain';
 
+/**
+ * The action of an event by which `decrypt` says that columns of a table have their plaintext back, where the log has their ciphertext: it
+ * gives no value, since nothing was changed, and what was said of these columns before is held against no row any more.
+ */
+export const PLAINTEXT_BACK = 'decrypt';
+
 /** The action of an event by which the home says that events were dropped by policy. */
 export const MONTHS_DROPPED = 'audit-months-dropped';
 
@@ -37,6 +43,10 @@ export type CapturedColumn = {
   readonly identifies: boolean;
   /** Place of the path in `paths` whose person it belongs to; null: everybody's. */
   readonly path: number | null;
+  /** Of a column that is encrypted: where its ciphertext stands. A row that has one is logged with that and without the plaintext beside it. */
+  readonly sealedIn?: string;
+  /** Of the column of a ciphertext and of what it is searched by: the value that it carries. */
+  readonly carries?: { readonly plain: string; readonly encrypted: string };
 };
 
 /**

@@ -6,7 +6,7 @@ export const datamap: Capability = { name: 'datamap', commands: mapCommands };
 
 export { checkDatabase, checkWithoutDatabase } from './actions/check-map.ts';
 export { loadMap, saveMap } from './actions/map-file.ts';
-export { mapHistory, mapVersion, recordMapVersion } from './actions/versions.ts';
+export { appliedMap, mapHistory, mapVersion, recordMapVersion } from './actions/versions.ts';
 export { layOutMap } from './graph/layout.ts';
 export type { CheckResult, Graph, Problem, Version } from './model.ts';
 export { readMapText, type MapText } from './text/document.ts';

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
-import { newId, type CandidatePath, type ErasureValue, type Hop, parseTableName, type TableRef } from '@safekeep/core';
+import { codeOf, newId, type CandidatePath, type ErasureValue, type Hop, parseTableName } from '@safekeep/core';
+import { quoteTable } from '@safekeep/postgres';
 import type { Version } from './model.ts';
 
 /** Long enough to count a few million rows, short enough to leave a busy server alone. */
@@ -92,7 +93,7 @@ export async function countRows(
   const exists = followed(client, hops, 0);
   const rows = await ask<{ count: string }>(
     client,
-    `select count(*) from ${quoteTable(client, parseTableName(table))} as t0 where ${exists}`,
+    `select count(*) from ${quoteTable(parseTableName(table))} as t0 where ${exists}`,
   );
   return rows === undefined ? undefined : Number(rows[0]?.count ?? 0);
 }
@@ -106,7 +107,7 @@ function followed(client: pg.ClientBase, hops: readonly Hop[], depth: number): s
     return `t${depth + 1}.${client.escapeIdentifier(other)} = t${depth}.${client.escapeIdentifier(column)}`;
   });
   const next = followed(client, rest, depth + 1);
-  return `exists (select from ${quoteTable(client, parseTableName(hop.to))} as t${depth + 1} where ${pairs.join(' and ')} and ${next})`;
+  return `exists (select from ${quoteTable(parseTableName(hop.to))} as t${depth + 1} where ${pairs.join(' and ')} and ${next})`;
 }
 
 /** Why the server would not take a value: by its type, or by a check of the column. Undefined where it would. */
@@ -146,12 +147,4 @@ async function ask<Row extends pg.QueryResultRow>(
   } finally {
     await client.query('rollback');
   }
-}
-
-function quoteTable(client: pg.ClientBase, { schema, table }: TableRef): string {
-  return `${client.escapeIdentifier(schema)}.${client.escapeIdentifier(table)}`;
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

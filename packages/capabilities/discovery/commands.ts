@@ -5,7 +5,7 @@ import { askReviewer } from './actions/ask-reviewer.ts';
 import { readVerdictFile, recordVerdicts } from './actions/record-verdicts.ts';
 import { openFindings } from './actions/open-findings.ts';
 import { scanDatabase, type Scan } from './actions/scan.ts';
-import { writeMap } from './actions/write-map.ts';
+import { findMap, writeMap } from './actions/write-map.ts';
 import { ReviewResult, ScanResult, type Unused, type Verdict } from './model.ts';
 import { detect } from './text/commands.ts';
 
@@ -58,12 +58,14 @@ type Wish = { readonly schema?: readonly string[]; readonly sinceLast?: boolean;
 async function look(context: CommandContext, { schema, sinceLast, seed }: Wish): Promise<Scan> {
   // A plain scan leaves a database as it is; what must remember needs Safekeep's own schema in it.
   const database = await context.database(sinceLast === true ? {} : { migrate: false });
+  const map = await findMap(context.mapFile);
   const progress = context.progress('Looking', { unit: 'tables' });
   try {
     return await scanDatabase(database, {
       tenant: context.tenant,
       clock: context.clock,
       signal: context.signal,
+      map: map?.map,
       onProgress: progress.update,
       ...(schema === undefined || schema.length === 0 ? {} : { schemas: schema }),
       ...(sinceLast === undefined ? {} : { sinceLast }),

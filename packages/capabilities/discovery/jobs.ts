@@ -3,6 +3,12 @@ import { job } from '@safekeep/capabilities/jobs';
 import { classifyColumns, totalOf } from './actions/classify-columns.ts';
 import { lookAtChanges } from './actions/look-at-changes.ts';
 import { textColumns } from './actions/text-columns.ts';
+import { findMap } from './actions/write-map.ts';
+
+const MAP_FILE = 'datamap.yaml';
+const MapFile = Type.Optional(
+  Type.String({ description: `the data map, as the worker finds it; ${MAP_FILE} unless said otherwise` }),
+);
 
 /**
  * Looks again at what is new or changed: `safekeep jobs schedule set scan-changes '0 3 * * *'`. The watch over changes of structure,
@@ -11,13 +17,17 @@ import { textColumns } from './actions/text-columns.ts';
  */
 export const scanChanges = job({
   kind: 'scan-changes',
-  payload: Type.Object({ schemas: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { maxItems: 1000 })) }),
+  payload: Type.Object({
+    schemas: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { maxItems: 1000 })),
+    map: MapFile,
+  }),
   version: 1,
   retry: { limit: 2, backoff: { firstMs: 5_000, maxMs: 60_000 } },
   timeoutMs: 3_600_000,
   concurrency: { perWorker: 1, perTenant: 1 },
-  run: async ({ database, tenant, clock, signal, progress, log }, { schemas }) => {
-    const order = { tenant, clock, signal, onProgress: progress, ...(schemas === undefined ? {} : { schemas }) };
+  run: async ({ database, tenant, clock, signal, progress, log }, { schemas, map: file }) => {
+    const map = (await findMap(file ?? MAP_FILE))?.map;
+    const order = { tenant, clock, signal, map, onProgress: progress, ...(schemas === undefined ? {} : { schemas }) };
     const { reason, columns, problems } = await lookAtChanges(database, order);
     const fresh = columns.filter((column) => column.fresh);
     const personal = fresh.filter(({ decision }) => decision !== 'none');
@@ -56,16 +66,13 @@ export const classifyFreeText = job({
     ),
     redact: Type.Optional(Type.Boolean({ description: 'put the redacted text in the place of what was read' })),
     agreed: Type.Optional(Type.Boolean({ description: 'a person agrees that the redacted values are gone for good' })),
-    map: Type.Optional(Type.String({ description: 'the data map, as the worker finds it; datamap.yaml unless said otherwise' })),
+    map: MapFile,
   }),
   version: 1,
   retry: { limit: 3, backoff: { firstMs: 2_000, maxMs: 60_000 } },
   timeoutMs: 3_600_000,
   concurrency: { perWorker: 1, perTenant: 2 },
-  run: async (
-    { database, tenant, clock, signal, progress, log },
-    { column, redact = false, agreed = false, map = 'datamap.yaml' },
-  ) => {
+  run: async ({ database, tenant, clock, signal, progress, log }, { column, redact = false, agreed = false, map = MAP_FILE }) => {
     const columns = await textColumns({ ...(column === undefined ? {} : { column }), redact, agreed, map });
     const order = { tenant, clock, signal, redact, rowsAtMost: TEXTS_A_JOB, onProgress: progress };
     const { classified, problems } = await classifyColumns(database, { ...order, columns });

@@ -31,7 +31,7 @@ async function bench(t: TestContext) {
     progress: () => ({ update: () => undefined, end: () => undefined }),
     say: (line: string) => void said.push(line),
   } as unknown as CommandContext;
-  const capability = encryptionOver({ places: [place] });
+  const capability = encryptionOver({ places: [place], follows: [] });
   const run = async (name: string, input: object = {}) => {
     const command: Command = capability.commands.find((each) => each.name === name) ?? assert.fail(name);
     const { result, ok } = await command.run(context, { limit: 100, purpose: 'data', ...input } as never);
@@ -111,4 +111,16 @@ test('epoch and root are rotated, keys backed up, lost and recovered from the co
   assert.deepEqual([recovered.result.epochs, recovered.result.closed, recovered.result.ok], [{ default: [2] }, 0, true]);
   assert.equal((await run('keys recover')).result.keys, 2);
   assert.match((await run('keys shred')).text, /0 shredded, 0 still held/);
+});
+
+test('keys are not recovered where no export lies, nor those of a person whose key is none; nothing is changed', async (t) => {
+  const { run, ring, inTenant, events } = await bench(t);
+  await inTenant((client) => ring().subjectKeys.forSealing(client, [owner(1)]));
+  const before = (await run('keys list')).result;
+  const told = events.length;
+  await assert.rejects(run('keys recover'), (error) => isSafekeepError(error, 'key-export-missing'));
+  for (const scope of ['patient:', 'patient:a\\b'])
+    await assert.rejects(run('keys rotate', { scope }), (error) => isSafekeepError(error, 'subject-invalid'), scope);
+  assert.deepEqual((await run('keys list')).result, before);
+  assert.equal(events.length, told);
 });

@@ -104,6 +104,7 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
     }),
     output: Type.Object({ keys: Type.Array(KeyText) }),
     example: 'safekeep keys create user.contact.email --expires-days 365',
+    event: { kind: 'compliance' },
     run: async (context, { scope, purpose, expiresDays, preActive = false }) =>
       await withKeys(context, async (ring) => {
         const { tenant } = context;
@@ -137,6 +138,7 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
     }),
     output: Rotation,
     example: 'safekeep keys rotate epoch',
+    event: { kind: 'compliance', tells: ['now', 'before'] },
     run: async (context, { scope, purpose, expiresDays, destroyOld = false }) =>
       await withKeys(context, async (ring) => {
         const began = context.clock.elapsedMs();
@@ -149,7 +151,9 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
         ...(exported === null ? [] : [`The key table was exported and read back: ${exported}.`]),
         ...(destroyed === null
           ? []
-          : [`The old one was destroyed at ${destroyed}. Make a new backup now: "safekeep keys backup".`]),
+          : [
+              `The old one was destroyed at ${destroyed}. Make a new backup now: "safekeep keys backup --out FOLDER --shares 3 --threshold 2".`,
+            ]),
       ].join('\n'),
   });
 
@@ -192,6 +196,7 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
     }),
     output: KeyBackup,
     example: 'safekeep keys backup --out /media/usb --shares 5 --threshold 3 --keep-until 2027-01-31',
+    event: { kind: 'compliance', tells: ['id'] },
     run: async (context, { out, recipient = [], shares, threshold, keepUntil }) =>
       await withKeys(context, async ({ ground: { directory, roots, clock } }) => ({
         result: await backupKeys(
@@ -225,6 +230,7 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
     }),
     output: Recovery,
     example: 'safekeep keys recover --from a.share-1.json --from b.share-2.json --from c.share-3.json',
+    event: { kind: 'compliance' },
     run: async (context, input) =>
       await withKeys(context, async (ring) => {
         await context.confirm('Recovering keys');
@@ -245,6 +251,7 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
     input: Type.Object({}),
     output: Shreds,
     example: 'safekeep keys shred',
+    event: { kind: 'compliance' },
     run: async (context) =>
       await withKeys(context, async (ring) => {
         await context.confirm('Shredding what is queued');
@@ -410,7 +417,8 @@ function told(alert: string): string {
   const meaning: Readonly<Record<string, string>> = {
     'epoch-overdue': 'copies of the database from before its last roll still open; run "safekeep keys rotate epoch"',
     'roll-unfinished': 'two epochs are in use; "safekeep keys rotate epoch" ends it',
-    'no-key-backup-of-this-epoch': 'if the keys are lost, everything sealed is; run "safekeep keys backup"',
+    'no-key-backup-of-this-epoch':
+      'if the keys are lost, everything sealed is; run "safekeep keys backup --out FOLDER --shares 3 --threshold 2"',
   };
   return `${alert}: ${meaning[alert] ?? ''}`;
 }

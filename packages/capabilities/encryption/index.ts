@@ -3,22 +3,27 @@
 import type { Capability } from '../capability.ts';
 import { keySourceOpener } from './actions/field-key-source.ts';
 import { keyCommands, type KeyPorts } from './commands.ts';
-import type { TakeOut } from '../plan/index.ts';
+import type { Contributor, TakeOut } from '../plan/index.ts';
 import { fieldCommands, giveBackPlaintext } from './fields/commands.ts';
 import { keyJobs } from './jobs.ts';
 
+type FieldPorts = Pick<KeyPorts, 'record'> & {
+  /** Whose work on a table rests on its columns: where a column is encrypted it is made anew in the same transaction. */
+  readonly follows: readonly Contributor[];
+};
+
 /** Keys: made, replaced, backed up, destroyed; and the columns that are encrypted with them. */
-export function encryptionOver(ports: KeyPorts): Capability {
+export function encryptionOver(ports: KeyPorts & FieldPorts): Capability {
   return {
     name: 'encryption',
-    commands: [...keyCommands(ports), ...fieldCommands(keySourceOpener(ports.record))],
+    commands: [...keyCommands(ports), ...fieldCommands(keySourceOpener(ports.record, ports.follows))],
     jobs: keyJobs(ports.record),
   };
 }
 
 /** For `unapply`. */
-export function plaintextBack({ record }: Pick<KeyPorts, 'record'>): TakeOut {
-  return giveBackPlaintext(keySourceOpener(record));
+export function plaintextBack({ record, follows }: FieldPorts): TakeOut {
+  return giveBackPlaintext(keySourceOpener(record, follows));
 }
 
 export { shredHorizon } from './actions/horizon.ts';

@@ -37,6 +37,7 @@ const place = command({
   }),
   output: HoldText,
   example: 'safekeep hold place patient:42 --reason "claim 7 C 12/26" --owner legal --review-by 2027-06-30',
+  event: { kind: 'retention' },
   run: async (context, { target, reason, owner, reviewBy, query, from, until, by }) => {
     const database = await context.database();
     const subjects = await subjectsOf(context);
@@ -65,6 +66,7 @@ const release = command({
   input: Type.Object({ hold: Hold, reason: Reason, by: Person }),
   output: HoldText,
   example: 'safekeep hold release 01994b0e-7c4a-7000-8000-5f2f6d8b9c10 --reason "settled on 3 May"',
+  event: { kind: 'retention' },
   run: async (context, input) => {
     const released = await releaseHold(await context.database(), context, {
       id: idOf(input.hold),
@@ -88,6 +90,7 @@ const review = command({
   }),
   output: HoldText,
   example: 'safekeep hold review 01994b0e-7c4a-7000-8000-5f2f6d8b9c10 --reason "appeal pending" --review-by 2027-12-31',
+  event: { kind: 'retention' },
   run: async (context, input) => {
     const { reason, reviewBy } = input;
     const reviewed = await reviewHold(await context.database(), context, {

@@ -8,6 +8,7 @@ import { rollbackRun } from './actions/rollback-run.ts';
 import { verifyRun } from './actions/verify-run.ts';
 import { cutOverCommands } from './cut-over/commands.ts';
 import { ImportResult, RunState, type ImportOptions } from './model.ts';
+import { count } from './report/report-document.ts';
 
 const MAX_JOBS = 16;
 
@@ -56,6 +57,7 @@ const sqlite = command({
   input: SqliteInput,
   output: ImportResult,
   example: 'safekeep import sqlite practice.db --plan',
+  event: { kind: 'compliance', planned: null, tells: ['runId', 'state'] },
   run: async (context, input) => {
     const options = optionsOf(input);
     if (input.plan) {
@@ -99,6 +101,7 @@ const rollback = command({
   }),
   output: Type.Object({ runId: Type.String(), state: Type.Literal('rolled-back') }),
   example: 'safekeep import rollback 019a2c6e-5d1f-7d8a-b0c3-2f6f1f7f9a11',
+  event: { kind: 'compliance', tells: ['runId'] },
   run: async (context, input) => {
     await context.confirm(`Rolling back the import ${input.run}`);
     const database = await context.database();
@@ -259,8 +262,4 @@ function summary(result: Result, ink: Ink): string {
 
 function inState(state: string, ink: Ink): string {
   return state === 'done' ? ink.good(state) : state === 'failed' ? ink.bad(state) : ink.warn(state);
-}
-
-function count(value: number): string {
-  return value.toLocaleString('en-US');
 }

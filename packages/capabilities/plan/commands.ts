@@ -67,6 +67,7 @@ function applyCommand(parts: PlanParts): Command {
     }),
     output: Type.Union([ApplyText, RehearsalText]),
     example: 'safekeep apply --plan 9f2c…',
+    event: { kind: 'compliance' },
     run: async (context, input) => {
       const intent = await intentOf(context, parts);
       if (input.onCopy) return await rehearseCommand(context, intent, input.plan);
@@ -113,10 +114,16 @@ function unapplyCommand({ guards, takeOut = [] }: PlanParts): Command {
   return command({
     name: 'unapply',
     summary: 'take everything of Safekeep out of your schemas again and prove that they are as before',
-    input: NONE,
+    input: Type.Object({
+      wait: Type.Boolean({
+        default: true,
+        description: 'no application uses the SDK on this database: do not wait until each has learnt that columns are plain again',
+      }),
+    }),
     output: UnapplyText,
     example: 'safekeep unapply --yes',
-    run: async (context) => {
+    event: { kind: 'compliance' },
+    run: async (context, { wait }) => {
       const database = await context.database();
       // Before anything is given back, and again with the steps.
       await refuseHeld(guards, { database, tenant: context.tenant });
@@ -125,7 +132,7 @@ function unapplyCommand({ guards, takeOut = [] }: PlanParts): Command {
       await context.confirm(`Giving encrypted columns their plaintext back and taking out ${steps.length} protections`);
       const agree = async (): Promise<void> => undefined;
       const before: string[] = [];
-      for (const { run } of takeOut) before.push(...(await run({ ...context, confirm: agree })));
+      for (const { run } of takeOut) before.push(...(await run({ ...context, confirm: agree }, { wait })));
       const all = [...guards, ...takeOut.flatMap(({ left }) => left ?? [])];
       const taken = await shown(context, 'taking out', (surroundings) =>
         unapply({ ...surroundings, database }, { guards: all, agree }),

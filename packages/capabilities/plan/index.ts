@@ -6,6 +6,7 @@ export { applyPlan, type ApplyOptions } from './actions/apply-plan.ts';
 export type { Ground, Moment, Observer } from './actions/execute.ts';
 export type { Intent } from './actions/make-plan.ts';
 export { planDatabase, planRemoval, readStatus } from './actions/plan-database.ts';
+export { reapplyWithin, type Reapplying } from './actions/reapply.ts';
 export { rehearse, type Stage } from './actions/rehearse.ts';
 export { unapply, type Guard, type TakeOut, type Unapplied, type UnapplyOptions } from './actions/unapply.ts';
 export type { PlanParts } from './commands.ts';
@@ -34,7 +35,6 @@ export type {
   Surroundings,
   UnapplyText,
 } from './model.ts';
-export { quoteName, quoteTable, quoteText } from './store/statements.ts';
 
 /** The composition root says who wants something in the database, and who must be asked before it goes. */
 export function planCapability(parts: PlanParts): Capability {

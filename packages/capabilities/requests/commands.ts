@@ -58,6 +58,7 @@ function findCommand(openPorts: OpenPorts): Command {
     }),
     output: FoundText,
     example: 'safekeep subject find ada@example.org',
+    event: { kind: 'access', found: notErased },
     run: async (context, { query, type, reveal = false, limit }) => {
       const order = { limit, reveal, ...(type === undefined ? {} : { type }) };
       const found = await withGround(context, openPorts, (ground) => findSubjects(ground, query, order));
@@ -77,6 +78,11 @@ function findCommand(openPorts: OpenPorts): Command {
   });
 }
 
+/** Of the people shown; one who is erased is not named again. What was looked for stands nowhere. */
+function notErased({ matches }: Frozen<FoundText>): readonly string[] {
+  return matches.filter(({ erased }) => !erased).map(({ subject }) => subject);
+}
+
 function exportCommand(openPorts: OpenPorts): Command {
   return command({
     name: 'subject export',
@@ -94,6 +100,7 @@ function exportCommand(openPorts: OpenPorts): Command {
     }),
     output: ExportDone,
     example: 'safekeep subject export patient:42 --out patient-42.zip',
+    event: { kind: 'access', tells: ['export', 'expired'], names: true },
     run: async (context, { subject: text, format, from, to, out }) => {
       const window = { from: dayIn(from), to: dayAfter(dayIn(to)) };
       const exported = await withGround(context, openPorts, async (ground) => {
@@ -134,6 +141,7 @@ const openExportCommand = command({
   input: Type.Object({ file: Type.String({ minLength: 1 }), out: Type.String({ minLength: 1, description: 'the file to write' }) }),
   output: Type.Object({ file: Type.String(), sizeBytes: Type.Integer() }),
   example: 'safekeep subject open-export .safekeep/exports/01994b0e.zip.sealed --out patient-42.zip',
+  event: { kind: 'access' },
   run: async (context, { file, out }) => ({ result: await openExport(await exportKey(context.home), file, out) }),
   render: ({ file, sizeBytes }, ink) => `${ink.good('Opened')}: ${file} (${sizeBytes} bytes)`,
 });
@@ -144,6 +152,7 @@ const expireExportsCommand = command({
   input: Type.Object({}),
   output: Type.Object({ expired: Type.Integer() }),
   example: 'safekeep subject expire-exports',
+  event: { kind: 'retention', tells: ['expired'] },
   run: async (context) => ({ result: { expired: await deleteExpired(exportsOf(context), context.clock.now()) } }),
   render: ({ expired }) => `${expired} export(s) deleted.`,
 });
@@ -186,6 +195,7 @@ function eraseCommand(openPorts: OpenPorts): Command {
     }),
     output: Type.Union([ErasurePlan, ErasureDone]),
     example: 'safekeep subject erase patient:42 --plan',
+    event: { kind: 'compliance', planned: 'planned', tells: ['erasure', 'state'] },
     run: async (context, { subject: text, plan = false, approve, mode, vacuum = false, by = userInfo().username }) => {
       if (plan === (approve !== undefined)) throw new SafekeepError('usage', { problem: 'Give either --plan or --approve HASH.' });
       return await withLedger(context, openPorts, async (ground) => {
@@ -230,6 +240,9 @@ function planText(plan: Frozen<ErasurePlan>, ink: Ink): string {
     ),
     ...plan.blocked.map(({ table, what, remedy }) => `  ${ink.bad('blocked')} ${table ?? ''} ${what}. ${remedy}`),
     ...plan.externalCopies.map(({ place, kind, state, note }) => `  ${ink.warn('outside')} ${place} (${kind}, ${state}): ${note}`),
+    ...(plan.erasedBefore === null
+      ? []
+      : [ink.warn(`  This person was erased before, on ${plan.erasedBefore.at}: certificate ${plan.erasedBefore.certificate}.`)]),
     ...plan.notes.map((note) => ink.dim(`  ${note}`)),
     plan.blocked.length > 0 ? ink.bad('It cannot be carried out as it is.') : `Approve it with --approve ${plan.hash}`,
   ].join('\n');
@@ -262,6 +275,7 @@ function erasuresCommand(openPorts: OpenPorts): Command {
     }),
     output: ErasuresText,
     example: 'safekeep subject erasures --run',
+    event: { kind: 'compliance', onlyWith: 'run' },
     run: async (context, { open = false, run = false }) => {
       if (!run) return { result: await listErasures({ database: await context.database(), tenant: context.tenant }, { open }) };
       await context.confirm('Going on with erasures');
@@ -313,6 +327,7 @@ function replayCommand(openPorts: OpenPorts): Command {
     }),
     output: ReplayText,
     example: 'safekeep ledger replay --plan',
+    event: { kind: 'compliance', planned: null },
     run: async (context, { plan = false, also, by = userInfo().username }) => {
       if (!plan) await context.confirm('Erasing again who was erased before');
       const result = await withLedger(context, openPorts, (ground) => replayLedger(ground, { plan, by, also }));

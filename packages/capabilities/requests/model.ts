@@ -188,6 +188,9 @@ export const ErasurePlan = Type.Object({
   holds: Type.Array(Type.Object({ id: Type.String(), target: Type.String(), rows: Type.Integer(), wholePerson: Type.Boolean() })),
   externalCopies: Type.Array(ExternalText),
   notes: Type.Array(Type.String()),
+  erasedBefore: Type.Union([Type.Object({ at: Type.String(), certificate: Type.String() }), Type.Null()], {
+    description: 'the last erasure of this person, by the name of its certificate in the home',
+  }),
   estimate: Type.Object({ rows: Type.Integer(), seconds: Type.Number(), chunks: Type.Integer() }),
 });
 export type ErasurePlan = Static<typeof ErasurePlan>;

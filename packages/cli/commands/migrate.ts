@@ -45,6 +45,7 @@ export const migrate = [
     input: Type.Object({ version: Type.String() }),
     output: Status,
     example: 'safekeep migrate down 1',
+    event: { none: 'it takes back the tables of the log itself; the history of migrations keeps it' },
     run: async (context, input) => {
       const database = await context.database({ migrate: false });
       await context.confirm(`Taking schema safekeep back to ${input.version}`);

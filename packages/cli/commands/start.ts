@@ -13,6 +13,7 @@ const Report = Type.Object({
   seconds: Type.Number(),
   home: Type.String(),
   files: Type.Record(Type.String(), Type.String(), { description: 'where what was made lies, by what it is' }),
+  notices: Type.Array(Type.String(), { description: 'what the steps warned of' }),
 });
 
 const sqlite = Type.Optional(Type.String({ description: 'your own SQLite file instead of the generated sample practice' }));
@@ -65,7 +66,7 @@ export const demo = (all: () => readonly Command[]): Command =>
   });
 
 function nothingDone({ home }: CommandContext): Outcome<Frozen<Static<typeof Report>>> {
-  return { result: { steps: [], seconds: 0, home, files: {} } };
+  return { result: { steps: [], seconds: 0, home, files: {}, notices: [] } };
 }
 
 async function doMainJob(
@@ -75,22 +76,31 @@ async function doMainJob(
 ): Promise<Outcome<Frozen<Static<typeof Report>>>> {
   const startedMs = context.clock.elapsedMs();
   const sqliteFile = input.sqlite === undefined ? undefined : resolve(input.sqlite);
+  const notices = new Set<string>();
+  // What a step warns of is read at the end, under the report, and not between two lines of it.
+  const quiet: CommandContext = { ...context, say: (line) => void notices.add(line) };
   const job: MainJob = {
-    context,
-    perform: performer(commands, context),
+    context: quiet,
+    perform: performer(commands, quiet),
     sqliteFile,
     erase: input.erase,
     isSample: sqliteFile === undefined && context.configuration.databaseUrl === undefined,
     files: new Map(),
   };
-  const steps = await runMainJob(job, ({ name, detail, seconds }) =>
-    context.say(`${name.padEnd(10)} ${detail} (${duration(seconds * 1_000)})`),
-  );
-  const seconds = Math.round(context.clock.elapsedMs() - startedMs) / 1_000;
-  return { result: { steps, seconds, home: context.home, files: Object.fromEntries(job.files) } };
+  try {
+    const steps = await runMainJob(job, ({ name, detail, seconds }) =>
+      context.say(`${name.padEnd(10)} ${detail} (${duration(seconds * 1_000)})`),
+    );
+    const seconds = Math.round(context.clock.elapsedMs() - startedMs) / 1_000;
+    const files = Object.fromEntries(job.files);
+    return { result: { steps, seconds, home: context.home, files, notices: [...notices] } };
+  } catch (error) {
+    for (const notice of notices) context.say(notice);
+    throw error;
+  }
 }
 
-function renderReport({ seconds, home, files }: Frozen<Static<typeof Report>>, ink: Ink): string {
+function renderReport({ seconds, home, files, notices }: Frozen<Static<typeof Report>>, ink: Ink): string {
   const shown = Object.entries({ ...files, keys: `${home}/keys` });
   const width = Math.max(...shown.map(([what]) => what.length));
   return [
@@ -99,6 +109,7 @@ function renderReport({ seconds, home, files }: Frozen<Static<typeof Report>>, i
     '',
     'What was made:',
     ...shown.map(([what, path]) => `  ${what.padEnd(width)}  ${path}`),
+    ...noticed(notices),
     '',
     'Next:',
     '  npx safekeep map show          whose data is where, as it was found; datamap.yaml is yours to correct',
@@ -110,4 +121,18 @@ function renderReport({ seconds, home, files }: Frozen<Static<typeof Report>>, i
     '',
     ink.dim(`Keys, log and reports lie in ${home}; the map beside it, and schema safekeep in the database.`),
   ].join('\n');
+}
+
+/** The report fits a screen; `--json` has all of them. */
+const NOTICES_SHOWN = 4;
+
+function noticed(notices: readonly string[]): readonly string[] {
+  if (notices.length === 0) return [];
+  const more = notices.length - NOTICES_SHOWN;
+  return [
+    '',
+    'To know:',
+    ...notices.slice(0, NOTICES_SHOWN).map((notice) => `  ${notice}`),
+    ...(more > 0 ? [`  and ${more} more; with --json all of them stand under notices`] : []),
+  ];
 }

@@ -178,7 +178,12 @@ function rolesCheck({ owner, user, installed, strength }: ServerHealth, embedded
     return { name: 'roles', state: 'warn', detail: `${user} is ${strength}: good for migrations, refused for the running pool` };
   // As it should be for the login of the running program.
   if (isSafekeepError(owner)) return ok('roles', `${user} cannot take on the owner of schema safekeep, so it cannot migrate`);
-  return ok('roles', installed ? `schema safekeep belongs to ${owner}` : `schema safekeep will belong to ${owner}`);
+  return ok(
+    'roles',
+    installed
+      ? `schema safekeep belongs to ${owner}; the login of an application with the SDK needs GRANT safekeep_client, and no more`
+      : `schema safekeep will belong to ${owner}`,
+  );
 }
 
 function clockCheck(clock: Clock, { serverTime, roundTripMs }: ServerHealth): Check {

@@ -9,9 +9,7 @@ const FILE = 'signing.pem';
 // The public half, to hand to whoever verifies; beside the key it also tells that there was one.
 const VERIFIER_FILE = 'signing.vkey';
 
-const { makeFolder, createOnce } = privateFiles(
-  (path, reason, cause) => new SafekeepError('file-unwritable', { path, reason }, { cause }),
-);
+const { makeFolder, createOnce } = privateFiles();
 
 /**
  * The Ed25519 key with which this home signs reports and certificates; made on first use, in a folder only its owner enters.

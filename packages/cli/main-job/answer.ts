@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadMap } from '@safekeep/capabilities/datamap';
 import { firstPeople, groundOf } from '@safekeep/capabilities/requests';
 import type { Subject } from '@safekeep/core';
+import { privateFiles } from '@safekeep/files';
 import { count } from '../terminal/progress.ts';
 import { withoutPeople } from './protect.ts';
 import type { MainJob, Step } from './step.ts';
 import { workAtTheDesk } from './practice-desk.ts';
+
+const { makeFolder, replaceFile } = privateFiles();
 
 /** What a main job before this one did to whom: somebody is erased once, not at every start. */
 type Remembered = { readonly erased: string; readonly certificate: string };
@@ -45,6 +48,7 @@ type ErasurePlan = {
   readonly hash: string;
   readonly tables: readonly { readonly rows: number }[];
   readonly blocked: readonly unknown[];
+  readonly erasedBefore: { readonly at: string; readonly certificate: string } | null;
   readonly estimate: { readonly chunks: number };
 };
 type Erased = { readonly certificate: string | null; readonly counts: Readonly<Record<string, number>> };
@@ -63,6 +67,10 @@ export const answerErasure: Step = {
     const { result: plan } = await job.perform<ErasurePlan>('subject erase', { subject: person, plan: true });
     const rows = plan.tables.reduce((sum, table) => sum + table.rows, 0);
     const planned = `${person}: ${count(rows)} row(s) of ${plan.tables.length} table(s)`;
+    if (plan.erasedBefore !== null && !job.isSample) {
+      const { at, certificate } = plan.erasedBefore;
+      return `${person} was erased before, on ${at} (${certificate}); what came since: \`npx safekeep subject erase ${person} --plan\``;
+    }
     if (plan.blocked.length > 0)
       return `${planned}; ${plan.blocked.length} thing(s) stand in the way: \`npx safekeep subject erase ${person} --plan\``;
     if (job.erase === undefined && !job.isSample)
@@ -114,12 +122,12 @@ async function remembered(job: MainJob): Promise<Remembered | undefined> {
 }
 
 async function remember(job: MainJob, note: Remembered): Promise<void> {
-  await writeFile(noteFile(job), `${JSON.stringify(note)}\n`, { mode: 0o600 });
+  await replaceFile(noteFile(job), `${JSON.stringify(note)}\n`);
 }
 
 async function folder({ context }: MainJob, name: string): Promise<string> {
   const path = join(context.home, name);
-  await mkdir(path, { recursive: true, mode: 0o700 });
+  await makeFolder(path);
   return path;
 }
 

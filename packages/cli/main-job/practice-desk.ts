@@ -1,9 +1,9 @@
-import { Kysely, PostgresDialect, CompiledQuery, type Transaction } from 'kysely';
+import { Kysely, CompiledQuery, type Transaction } from 'kysely';
 import pg from 'pg';
 import { fieldKeySource, openKeys } from '@safekeep/capabilities/encryption';
 import type { CommandContext } from '@safekeep/capabilities/capability';
 import { actAs, safekeep, sealedPool } from '@safekeep/sdk';
-import { kyselyPool, sealedKysely } from '@safekeep/sdk/kysely';
+import { sealedDialect, sealedKysely } from '@safekeep/sdk/kysely';
 
 // The application of the sample practice, as its makers would write it with the SDK: a front desk that corrects telephone numbers and
 // looks at records. It knows nothing of what is encrypted.
@@ -23,7 +23,7 @@ export async function workAtTheDesk(context: CommandContext): Promise<DeskWork> 
   const sdk = safekeep(pool, { tenant: context.tenant, keys: fieldKeySource(ring) });
   const plugin = await sealedKysely(sdk);
   const desk = new Kysely<Tables>({
-    dialect: new PostgresDialect({ pool: kyselyPool(sealedPool(pool, sdk)) }),
+    dialect: sealedDialect(sealedPool(pool, sdk), plugin),
     plugins: [plugin],
   });
   try {

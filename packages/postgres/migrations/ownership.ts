@@ -3,7 +3,7 @@ import { SafekeepError } from '@safekeep/core';
 
 /** The roles of rule 7: an owner nobody logs in as, and one group for each kind of user. */
 export const OWNER = 'safekeep_owner';
-const ROLES = [OWNER, 'safekeep_app', 'safekeep_auditor', 'safekeep_ingest', 'safekeep_subject'] as const;
+const ROLES = [OWNER, 'safekeep_app', 'safekeep_client', 'safekeep_auditor', 'safekeep_ingest', 'safekeep_subject'] as const;
 
 /** Who schema safekeep belongs to, and what this login may do about it, as the catalogs say. */
 export type SchemaState = {

@@ -18,6 +18,7 @@ import {
   type KyselyPlugin,
   type OnConflictNode,
   type OperationNode,
+  type QueryId,
   type RawNode,
   type ReturningNode,
   type RootOperationNode,
@@ -40,21 +41,37 @@ type Rest = {
   readonly offset: number;
 };
 
+export type SealedPlugin = KyselyPlugin & {
+  readonly close: () => void;
+  /** The query as it is to be run by what is known now; undefined of one that did not come this way. */
+  readonly rewriteAnew: (queryId: QueryId) => RootOperationNode | undefined;
+};
+
 /**
  * Lets Kysely use encrypted columns as if they were none: values are sealed where they are written, opened where they are
  * selected, and `=` and `in` go over the blind index, whose false hits are left out afterwards. What would need the plaintext
  * in the database raises `field-not-served` and names the index that would help. Goes together with {@link sealedPool}.
  */
-export async function sealedKysely(sdk: SealingContext): Promise<KyselyPlugin & { readonly close: () => void }> {
+export async function sealedKysely(sdk: SealingContext): Promise<SealedPlugin> {
   await sdk.fields();
   const close = sdk.keepFresh();
-  const rests = new WeakMap<object, Rest>();
+  const rests = new WeakMap<QueryId, Rest>();
+  const asked = new WeakMap<QueryId, RootOperationNode>();
+  const rewriteFor = (queryId: QueryId, node: RootOperationNode): RootOperationNode => {
+    const { node: rewritten, rest } = rewriteKnown(sdk, node);
+    if (rest === undefined) rests.delete(queryId);
+    else rests.set(queryId, rest);
+    return rewritten;
+  };
   return {
     close,
     transformQuery: ({ node, queryId }) => {
-      const { node: rewritten, rest } = rewriteKnown(sdk, node);
-      if (rest !== undefined) rests.set(queryId, rest);
-      return rewritten;
+      asked.set(queryId, node);
+      return rewriteFor(queryId, node);
+    },
+    rewriteAnew: (queryId) => {
+      const node = asked.get(queryId);
+      return node === undefined ? undefined : rewriteFor(queryId, node);
     },
     transformResult: async ({ result, queryId }) => {
       const rest = rests.get(queryId);

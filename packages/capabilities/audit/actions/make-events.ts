@@ -5,6 +5,7 @@ import { actorMessage } from '@safekeep/crypto';
 import { ownerName, type KeyOwner, type SubjectKey } from '../../encryption/index.ts';
 import {
   ERASED_ACTOR,
+  PLAINTEXT_BACK,
   QUARANTINE,
   REMAIN,
   type Attribution,
@@ -143,12 +144,12 @@ type Found = {
 };
 
 function draftOf(row: InboxRow, { capture, inserted, people, owners }: Found): Draft {
-  if (row.kind !== 'change' || row.action === 'truncate') {
+  if (row.kind !== 'change' || row.action === 'truncate' || row.action === PLAINTEXT_BACK) {
     const [looked] = lookedAt(row);
     return ownDraft(row, looked === undefined ? [] : [...new Set(owners(looked))]);
   }
   const restored = inserted.get(row);
-  const [old, made] = changedOnly(row, restored?.values);
+  const [old, made] = changedOnly(row, capture, restored?.values);
   const parts = withErased(partsOf(row, capture, people), row);
   // What names a row tells nothing of anybody where nobody is meant; where somebody is and cannot be found, it is kept for them.
   const isSomebodys = parts.length > 0 || [...(row.links ?? []), ...(row.oldLinks ?? [])].some((link) => link !== null);
@@ -187,7 +188,7 @@ function draftOf(row: InboxRow, { capture, inserted, people, owners }: Found): D
 
 type Own = { id?: string; subject?: string | null; details?: Record<string, unknown> | null };
 
-/** Written by record_audit_event, note_truncate, and an erasure that says what remains. */
+/** Written by record_audit_event, note_truncate, note_plaintext_back, and an erasure that says what remains. */
 function ownOf({ own }: InboxRow): Own {
   // Nobody else can write there.
   return (own === null ? {} : JSON.parse(own)) as Own;
@@ -234,14 +235,20 @@ function ownDraft(row: InboxRow, owners: readonly string[]): Draft {
 }
 
 /** Of a row that was captured whole (its table had changed since it was mapped), what did not change says nothing. */
-function changedOnly(row: InboxRow, inserted: Values | undefined): readonly [Values | undefined, Values | undefined] {
+function changedOnly(
+  row: InboxRow,
+  capture: Capture | undefined,
+  inserted: Values | undefined,
+): readonly [Values | undefined, Values | undefined] {
   const old = row.old ?? undefined;
   const made = inserted ?? row.new ?? undefined;
   if (row.action !== 'update' || old === undefined || made === undefined || row.keysOnly === true) return [old, made];
   const columns = Object.keys(made);
   // A column that is in both and the same was not changed; keyless tables have all of the old row, to know it by.
   if (Object.keys(old).length !== columns.length) return [old, made];
-  const changed = columns.filter((column) => !(column in old) || !isSame(old[column], made[column]));
+  // Nor one that is encrypted, beside whose ciphertext no plaintext counts: it is null before and after.
+  const isSealed = (column: string): boolean => columnOf(capture, column)?.sealedIn !== undefined;
+  const changed = columns.filter((column) => !(column in old) || isSealed(column) || !isSame(old[column], made[column]));
   return changed.length === columns.length ? [old, made] : [pick(old, changed), pick(made, changed)];
 }
 

@@ -78,6 +78,7 @@ const history = command({
   input: Type.Object({ record: Type.String({ minLength: 1, maxLength: 2000 }), from, to, limit, cursor }),
   output: EventPage,
   example: 'safekeep audit history public.patients:42',
+  event: { none: 'that the history was opened is written into the log before anything of it is shown' },
   run: async (context, { record, ...input }) => {
     const database = await context.database();
     const row = recordOf(record);

@@ -1,4 +1,3 @@
-import { isCompanion } from '@safekeep/core';
 import { findTable } from '@safekeep/postgres';
 import type { Contributor, DesiredObject } from '../../plan/index.ts';
 import { dropBaseline, orderBaseline, PROBE_BASELINE, type BaselineShape } from '../store/baselines.ts';
@@ -41,10 +40,10 @@ function objectOf(place: Place): DesiredObject {
   };
 }
 
-/** What `encrypt` puts beside a column follows from it, and goes when it is decrypted: it is in the log and in no baseline. */
+/** Of what is encrypted the log has the ciphertext alone, which goes when it is decrypted: it is in the log and in no baseline. */
 function baselineShape(place: Place): BaselineShape {
   const { key, columns } = shapeOf(place);
-  const companions = new Set(place.table.columns.filter((column) => isCompanion(column, place.mapped)).map(({ name }) => name));
   const typed = ({ name, type, form }: (typeof columns)[number]) => ({ name, type, form });
-  return { key: key.map(typed), columns: columns.filter(({ name }) => !companions.has(name)).map(typed) };
+  const plain = columns.filter(({ sealedIn, carries }) => sealedIn === undefined && carries === undefined);
+  return { key: key.map(typed), columns: plain.map(typed) };
 }

@@ -1,5 +1,7 @@
 import {
+  carries,
   COMPLIANCE_FIELDS,
+  encryptedName,
   formatPath,
   formatTableName,
   indexSchema,
@@ -113,8 +115,9 @@ export function shapeOf(place: Place): CaptureShape {
   const rule = mapped.tenant ?? map.tenant;
   const tenantColumn = rule.kind === 'column' && table.columns.some(({ name }) => name === rule.column) ? rule.column : null;
   const identifying = identifyingColumns(place, { paths, tenantColumn });
+  const sealed = sealedColumns(table);
   const captured = (column: Column): CapturedColumn =>
-    capturedColumn(column, { mapped, paths, identifying, key: keyColumns(table) });
+    capturedColumn(column, { mapped, paths, identifying, key: keyColumns(table), sealed });
   const columns = table.columns
     // A generated column follows from the others, and says nothing in a trigger where it is virtual.
     .filter(({ name, generated }) => generated === null && !excluded.has(name))
@@ -169,10 +172,23 @@ type Columns = {
   readonly paths: readonly NamedPath[];
   readonly identifying: ReadonlySet<string>;
   readonly key: readonly string[];
+  /** Columns that are encrypted. */
+  readonly sealed: readonly Column[];
 };
 
-function capturedColumn(column: Column, { mapped, paths, identifying, key }: Columns): CapturedColumn {
-  const of = mapped.columns.get(column.name);
+/** The check of `safekeep encrypt` on a column of ciphertext, which stands exactly as long as the column does. */
+const SEALED_CHECK = /^zz_safekeep_sealed_/;
+
+/** As the table itself tells: a map may be older than what was encrypted since, and newer. */
+function sealedColumns({ columns, checks }: Table): readonly Column[] {
+  const ciphertexts = new Set(checks.filter(({ name }) => SEALED_CHECK.test(name)).flatMap((check) => check.columns));
+  return columns.filter(({ name }) => ciphertexts.has(encryptedName(name)));
+}
+
+function capturedColumn(column: Column, { mapped, paths, identifying, key, sealed }: Columns): CapturedColumn {
+  const plain = sealed.find((each) => carries(column, each.name));
+  // What was made of a value is the same person's.
+  const of = mapped.columns.get(plain?.name ?? column.name);
   const written = of === undefined || of.of === null ? null : formatPath(of.of);
   const leading = key.includes(column.name) ? [] : paths.filter(({ path }) => path.link.includes(column.name));
   // What leads to one person names them, and is nothing to others of the row; the row's own key is everybody's.
@@ -183,9 +199,12 @@ function capturedColumn(column: Column, { mapped, paths, identifying, key }: Col
     builtIn: isBuiltIn(column),
     form: formOf(column),
     // Nobody has looked at a column that the map does not know: it may hold anything.
-    personal: of === undefined || of.freeText || isPersonalColumn(of),
+    // Of a value that is encrypted nothing is for everybody's eyes, whatever the map calls it.
+    personal: of === undefined || plain !== undefined || of.freeText || isPersonalColumn(of),
     identifies: identifying.has(column.name),
     path: named === undefined || more.length > 0 ? null : paths.indexOf(named),
+    ...(sealed.includes(column) ? { sealedIn: encryptedName(column.name) } : {}),
+    ...(plain === undefined ? {} : { carries: { plain: plain.name, encrypted: encryptedName(plain.name) } }),
   };
 }
 

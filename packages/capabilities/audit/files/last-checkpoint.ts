@@ -1,7 +1,10 @@
-import { mkdir, open, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf, SafekeepError } from '@safekeep/core';
+import { privateFiles } from '@safekeep/files';
 import { peekCheckpoint, type Checkpoint } from '@safekeep/tlog';
+
+const { makeFolder, replaceFile } = privateFiles();
 
 /**
  * The newest signed checkpoint of a log, kept outside of the database that it is about: a database put back to an earlier state brings
@@ -43,28 +46,10 @@ export function lastCheckpoint(home: string): LastCheckpoint {
     owner: (log) => readOwner(ownerPath(pathOf(log))),
     write: async (log, note, database) => {
       const path = pathOf(log);
-      try {
-        await mkdir(directory, { recursive: true, mode: 0o700 });
-        const owner = ownerPath(path);
-        if ((await readOwner(owner)) !== database) await writeFile(owner, `${database}\n`, { mode: 0o600 });
-        const half = `${path}.new`;
-        const file = await open(half, 'w', 0o600);
-        try {
-          await file.writeFile(note);
-          await file.sync();
-        } finally {
-          await file.close();
-        }
-        await rename(half, path);
-        const folder = await open(directory, 'r');
-        try {
-          await folder.sync();
-        } finally {
-          await folder.close();
-        }
-      } catch (error) {
-        throw unwritable(path, error);
-      }
+      await makeFolder(directory);
+      const owner = ownerPath(path);
+      if ((await readOwner(owner)) !== database) await replaceFile(owner, `${database}\n`);
+      await replaceFile(path, note);
     },
   };
 }

@@ -7,9 +7,7 @@ const KEY_BYTES = 32;
 const PSEUDONYM_BYTES = 16;
 const POOL_BYTES = 4096;
 
-const { makeFolder, createOnce } = privateFiles(
-  (path, reason, cause) => new SafekeepError('file-unwritable', { path, reason }, { cause }),
-);
+const { makeFolder, createOnce } = privateFiles();
 
 /** The same name in the same tenant gives the same 16 bytes; nobody without the home's key can tell which name. */
 export type PseudonymOf = (tenant: string, actor: string) => Buffer;

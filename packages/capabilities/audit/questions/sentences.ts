@@ -21,6 +21,7 @@ const DID: Readonly<Record<string, string>> = {
   'update': 'changed',
   'delete': 'deleted',
   'truncate': 'emptied',
+  'decrypt': 'gave back the plaintext of encrypted values in',
   'read': 'looked at',
   'access': 'looked at',
   'history-opened': 'opened the history of',

@@ -200,8 +200,8 @@ export const PROBE_CAPTURE = `
 function rowUpdate(shape: CaptureShape): string {
   const keyless = shape.key.length === 0;
   const changes = shape.columns.map(
-    (column) => `    if pg_catalog.record_image_ne(row(new.${name(column)}), row(old.${name(column)})) then
-      was := was operator(pg_catalog.||) ${pair(column, 'old')};
+    (column) => `    if ${changedImage(column, 'old', 'new')} then
+      ${unlessSealing(column, `was := was operator(pg_catalog.||) ${pair(column, 'old')};`)}
       made := made operator(pg_catalog.||) ${pair(column, 'new')};
     end if;`,
   );
@@ -225,7 +225,7 @@ begin
     old_links := ${linksOf(shape, 'old')};
     new_links := ${linksOf(shape, 'new')};
 ${changes.join('\n')}
-${keyless ? `    if made operator(pg_catalog.<>) '{}' then was := ${pairs(shape.columns, 'old')}; end if;` : ''}
+${keyless ? `    if made operator(pg_catalog.<>) '{}' then was := ${pairs(shape.columns, 'old')}; end if;${withoutPlaintext(shape)}` : ''}
   exception when undefined_column or undefined_object or datatype_mismatch then
     tenant := ${pg.escapeLiteral(shape.tenant)};
     was := null;
@@ -254,6 +254,21 @@ ${insertRow(shape, `'update'`, {
   return null;
 end
 `;
+}
+
+/** A row that is sealed by this change is known by what else stands in it. */
+function withoutPlaintext({ columns }: CaptureShape): string {
+  return columns
+    .flatMap((column) =>
+      column.sealedIn === undefined
+        ? []
+        : `\n    if pg_catalog.num_nulls(new.${pg.escapeIdentifier(column.sealedIn)}) = 0 then was := was operator(pg_catalog.||) pg_catalog.jsonb_build_object(${pg.escapeLiteral(column.name)}, null); end if;`,
+    )
+    .join('');
+}
+
+function unlessSealing({ carries }: CapturedColumn, statement: string): string {
+  return carries === undefined ? statement : `if not ${isSealing(carries, 'old', 'new')} then ${statement} end if;`;
 }
 
 function rowInsert(shape: CaptureShape): string {
@@ -408,14 +423,22 @@ function statementUpdate(shape: CaptureShape): string {
   const known = [keyOf(shape, 'o'), ...linkList(shape, 'n'), ...oldLinkList(shape)];
   const alone: Alone = {
     row: [...known, wholeText(shape, 'o'), wholeText(shape, 'n')],
-    where: [wholeChanged(shape), key, ...smallOnly(shape, ['o', 'n'])],
+    where: [wholeChanged(shape), key, ...unsealed(shape), ...smallOnly(shape, ['o', 'n'])],
   };
   const join = `from safekeep_old as o join safekeep_new as n on ${key}`;
   const update = { action: 'update', tenant: tenantOf(shape, 'n'), sizes: ['o', 'n'] } as const;
   const rows = (mode: Erasing): readonly string[] => [
     ...known,
     ...['o', 'n'].flatMap((row) =>
-      shape.columns.map((column, place) => `case when ${changed[place] ?? 'false'} then ${entryOf(column, row, mode)} end`),
+      shape.columns.map((column, place) => {
+        // Changed beside ciphertext it is null before and after, and the log must have it all the same.
+        const entry = column.sealedIn === undefined ? entryOf(column, row, mode) : `coalesce(${entryOf(column, row, mode)}, '-')`;
+        const said =
+          row === 'n' || column.carries === undefined
+            ? entry
+            : `case when ${isSealing(column.carries, 'o', 'n')} then ${pg.escapeLiteral(NOT_SAID)} else ${entry} end`;
+        return `case when ${changed[place] ?? 'false'} then ${said} end`;
+      }),
     ),
   ];
   return `
@@ -525,6 +548,9 @@ type Batches = {
   /** From where one change is read alone, without what many need; null: always as if there were many. */
   readonly source: string | null;
 };
+
+/** In a batch: of this side of a change nothing is said of the column. */
+export const NOT_SAID = '~';
 
 /** One change that is read and written by itself, and under which conditions it may be. */
 type Alone = { readonly row: readonly string[]; readonly where: readonly string[] };
@@ -638,9 +664,37 @@ function name({ name: column }: Pick<CapturedColumn, 'name'>): string {
   return pg.escapeIdentifier(column);
 }
 
-/** A value of row `r`, as jsonb text or null. Not by way of the type's own JSON: json may hold what jsonb cannot. */
-function textOf({ name: column, form, builtIn }: CapturedColumn, row: string): string {
+/** What stands in a column, as far as it counts: plaintext beside its ciphertext says nothing, and leaves the row by no way of ours. */
+function valueOf({ name: column, sealedIn }: Pick<CapturedColumn, 'name' | 'sealedIn'>, row: string): string {
   const value = `${row}.${pg.escapeIdentifier(column)}`;
+  return sealedIn === undefined
+    ? value
+    : `(case when pg_catalog.num_nulls(${row}.${pg.escapeIdentifier(sealedIn)}) = 1 then ${value} end)`;
+}
+
+/** Ciphertext comes to a value that stays as it is: what it stood as before would tell the plaintext, and what it was inserted as is that. */
+function isSealing({ plain, encrypted }: NonNullable<CapturedColumn['carries']>, old: string, made: string): string {
+  const [before, after] = [old, made].map((row) => `pg_catalog.num_nulls(${row}.${pg.escapeIdentifier(encrypted)})`);
+  const value = (row: string): string => `${row}.${pg.escapeIdentifier(plain)}`;
+  return `(${before} = 1 and ${after} = 0 and pg_catalog.num_nulls(${value(old)}) = 0 and not pg_catalog.record_image_ne(row(${value(old)}), row(${value(made)})))`;
+}
+
+/** Rows whose values are sealed, given back or taken away by this change are written column by column. */
+function unsealed({ columns }: CaptureShape): readonly string[] {
+  return columns.flatMap(({ name: column, sealedIn }) => {
+    if (sealedIn === undefined) return [];
+    const [plain, sealed] = [column, sealedIn].map((each) => pg.escapeIdentifier(each));
+    return [
+      `pg_catalog.num_nulls(o.${sealed}) = pg_catalog.num_nulls(n.${sealed})`,
+      `not pg_catalog.record_image_ne(row(o.${plain}), row(n.${plain}))`,
+    ];
+  });
+}
+
+/** A value of row `r`, as jsonb text or null. Not by way of the type's own JSON: json may hold what jsonb cannot. */
+function textOf(column: CapturedColumn, row: string): string {
+  const { form, builtIn } = column;
+  const value = valueOf(column, row);
   if (!builtIn) return printed(value);
   const texts: Readonly<Record<ColumnForm, string>> = {
     iso: `(pg_catalog.to_jsonb(${value}) operator(pg_catalog.#>>) '{}')`,
@@ -664,7 +718,7 @@ export function printed(value: string): string {
 export function jsonOf(column: CapturedColumn, row: string): string {
   const text = textOf(column, row);
   if (column.form !== 'large' && column.form !== 'hex') return `pg_catalog.to_jsonb(${text})`;
-  const value = `${row}.${pg.escapeIdentifier(column.name)}`;
+  const value = valueOf(column, row);
   return `case when pg_catalog.pg_column_size(${value}) > ${LARGE_BYTES} then ${hashOf(column, row)} else pg_catalog.to_jsonb(${text}) end`;
 }
 
@@ -709,17 +763,27 @@ const TEXTS = /^(text|character varying(\(\d+\))?)$/;
 
 /** Whether the bytes of a column differ, whatever operators its type has: json has none, and to numeric 1.0 is 1.00. */
 function isChanged(column: CapturedColumn, old: string, made: string): string {
+  if (column.sealedIn !== undefined) return changedImage(column, old, made);
   const [before, after] = [`${old}.${name(column)}`, `${made}.${name(column)}`];
   if (column.builtIn && isExact(column)) return `${before}${bytewise(column)} is distinct from ${after}${bytewise(column)}`;
   return `pg_catalog.record_image_ne(row(${before}), row(${after}))`;
 }
 
+/** Also where the ciphertext beside a plaintext goes: from then on that counts again, and the log must have it. */
+function changedImage({ name: column, sealedIn }: CapturedColumn, old: string, made: string): string {
+  const value = (row: string): string => `row(${row}.${pg.escapeIdentifier(column)})`;
+  const changed = `pg_catalog.record_image_ne(${value(made)}, ${value(old)})`;
+  if (sealedIn === undefined) return changed;
+  const sealed = pg.escapeIdentifier(sealedIn);
+  return `(${changed} or (pg_catalog.num_nulls(${old}.${sealed}) = 0 and pg_catalog.num_nulls(${made}.${sealed}) = 1))`;
+}
+
 type Erasing = 'erasing' | 'never';
 
-/** A value in a batch: `=` and its text, `#` and hash and size as JSON, `-` one that was left out; null for null. */
+/** A value in a batch: `=` and its text, `#` and hash and size as JSON, `-` one that was left out; null for null. See also NOT_SAID. */
 function entryOf(column: CapturedColumn, row: string, mode: Erasing): string {
   const text = `'=' || ${textOf(column, row)}`;
-  const value = `${row}.${pg.escapeIdentifier(column.name)}`;
+  const value = valueOf(column, row);
   const whole = canBeLarge(column)
     ? `case when pg_catalog.pg_column_size(${value}) > ${LARGE_BYTES} then '#' || ${hashOf(column, row)}::pg_catalog.text else ${text} end`
     : text;
@@ -731,7 +795,7 @@ const PRINTED = /^(smallint|integer|bigint|numeric(\(\d+,-?\d+\))?|text|characte
 
 /** All captured columns of a row in the text of a composite value (PostgreSQL manual, 8.16.6). */
 function wholeText(shape: CaptureShape, row: string): string {
-  const values = shape.columns.map((column) => (PRINTED.test(column.type) ? `${row}.${name(column)}` : textOf(column, row)));
+  const values = shape.columns.map((column) => (PRINTED.test(column.type) ? valueOf(column, row) : textOf(column, row)));
   return `row(${values.join(', ')})::pg_catalog.text`;
 }
 

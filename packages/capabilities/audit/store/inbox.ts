@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { EventKind, Values } from '../model.ts';
 import { rowValues } from '../rules/row-text.ts';
-import { WHOLE_ROWS } from './capture-sql.ts';
+import { NOT_SAID, WHOLE_ROWS } from './capture-sql.ts';
 
 /** What capture and Safekeep itself wrote, as the sequencer reads it. */
 export type InboxRow = {
@@ -147,6 +147,7 @@ function valuesOf(names: readonly string[], change: readonly (string | null)[], 
   for (let place = 0; place < names.length; place += 1) {
     const entry = change[at + place] ?? null;
     if (entry === null && !all && (change[other + place] ?? null) === null) continue;
+    if (entry === NOT_SAID) continue;
     const value = entry === null || entry === '-' ? null : entry.startsWith('=') ? entry.slice(1) : hashed(entry);
     const name = names[place] ?? '';
     // Not by assignment: a column may be called as what objects inherit.

@@ -97,7 +97,13 @@ export type Baseline = {
   readonly columns: readonly (readonly [then: string, now: string])[] | undefined;
 };
 
-type Opening = { readonly capture: Capture; readonly known: TakenOf | undefined; readonly emptied: Emptied | undefined };
+type Opening = {
+  readonly capture: Capture;
+  readonly known: TakenOf | undefined;
+  readonly emptied: Emptied | undefined;
+  /** By column where it was given its plaintext back last. */
+  readonly back: ReadonlyMap<string, Emptied>;
+};
 
 /**
  * The baseline of a table as far as it can be believed: it is in the log under the home's mark, and what stands in the database is what the
@@ -105,7 +111,7 @@ type Opening = { readonly capture: Capture; readonly known: TakenOf | undefined;
  */
 export async function openBaseline(
   client: pg.ClientBase,
-  { capture, known, emptied }: Opening,
+  { capture, known, emptied, back }: Opening,
   { faults }: Pick<Ground, 'faults'>,
 ): Promise<Baseline | undefined> {
   if (known === undefined || known.isEnded) return undefined;
@@ -122,9 +128,13 @@ export async function openBaseline(
     faults.add('baseline-outdated', `${of} is older than events that were dropped since: between the two nothing is known.`, index);
     return undefined;
   }
-  const columns = await columnsNow(client, capture, taken);
-  if (typeof columns === 'string')
-    faults.add('baseline-outdated', `${of}: the values of its rows cannot be compared any more: ${columns}.`, index);
+  const { columns, sealed, reason } = await columnsNow(client, capture, { taken, back });
+  if (reason !== undefined)
+    faults.add('baseline-outdated', `${of}: the values of its rows cannot be compared any more: ${reason}.`, index);
+  else if (sealed !== undefined)
+    faults.note(
+      `${of} was taken before its column ${sealed} was encrypted or given its plaintext back: of rows without events it is seen whether they are there, not what they hold. \`safekeep apply\` orders the next one.`,
+    );
   const isEmptied = emptied !== undefined && !isBefore(emptied, place);
   return {
     rows: markedRows(isEmptied ? [] : parts),
@@ -132,7 +142,7 @@ export async function openBaseline(
     taken,
     index,
     place: isEmptied ? emptied : place,
-    columns: typeof columns === 'string' ? undefined : columns,
+    columns,
   };
 }
 
@@ -148,24 +158,36 @@ async function isCutOff(client: pg.ClientBase, tenant: string, place: Emptied): 
   return trees.some(({ era, minimumIndex }) => minimumIndex > 0 && isBefore(place, { era, index: minimumIndex }));
 }
 
-/** Or what is in the way. */
+type Columns = {
+  /** Undefined where not all of them can be compared. */
+  readonly columns: Baseline['columns'];
+  /** One that was encrypted or given its plaintext back since, which the log has no values of. */
+  readonly sealed?: string;
+  /** What else is in the way. */
+  readonly reason?: string;
+};
+
 async function columnsNow(
   client: pg.ClientBase,
   capture: Capture,
-  taken: Taken,
-): Promise<readonly (readonly [string, string])[] | string> {
+  { taken, back }: { readonly taken: Taken; readonly back: Opening['back'] },
+): Promise<Columns> {
   const numbers = await readColumnNumbers(client, capture);
   const captured = new Map(capture.columns.map((column) => [column.name, column]));
   const columns: [string, string][] = [];
+  let sealed: string | undefined;
   for (const { name, number, form } of taken.columns) {
     const now = numbers.has(name) ? name : [...numbers].find(([, each]) => each === number)?.[0];
-    if (now === undefined) return `its column ${name} is gone`;
+    if (now === undefined) return { columns: undefined, reason: `its column ${name} is gone` };
     const column = captured.get(now);
-    if (column === undefined) return `its column ${name} is not captured any more`;
-    if (column.form !== form) return `its column ${name} has another type`;
+    if (column === undefined) return { columns: undefined, reason: `its column ${name} is not captured any more` };
+    if (column.form !== form) return { columns: undefined, reason: `its column ${name} has another type` };
+    const returned = back.get(now);
+    if (column.sealedIn !== undefined || (returned !== undefined && !isBefore(returned, { era: taken.era, index: taken.size })))
+      sealed = now;
     columns.push([name, now]);
   }
-  return columns;
+  return sealed === undefined ? { columns } : { columns: undefined, sealed };
 }
 
 export type Held =

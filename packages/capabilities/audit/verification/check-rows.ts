@@ -19,8 +19,8 @@ import {
 import type { FaultList } from './faults.ts';
 import type { RowValues } from './model.ts';
 import { readMarked, type Marked } from './marked-rows.ts';
-import { newestFirst, saidBy, stateOf, type Emptied, type Said } from './row-state.ts';
-import { isThere, lastTruncate, walkEvents, walkRows, type LiveRow, type Walk } from './store/rows.ts';
+import { isBefore, newestFirst, saidBy, stateOf, type Emptied, type Said } from './row-state.ts';
+import { isThere, lastTruncate, plaintextBack, walkEvents, walkRows, type LiveRow, type Walk } from './store/rows.ts';
 import { readDrops } from './store/log.ts';
 import { readCaptures } from './store/standing.ts';
 
@@ -76,6 +76,8 @@ export async function checkRows(client: pg.ClientBase, { only, ...options }: Ord
 type Table = {
   readonly capture: Capture;
   readonly emptied: Emptied | undefined;
+  /** By column where it was given its plaintext back last: the log has the ciphertext that stood there before, and the value nowhere. */
+  readonly back: ReadonlyMap<string, Emptied>;
   /** What is said of rows that the log may not name; those that were met are taken out. */
   readonly marked: Marked;
   /** By the key that a row has since: what is said of it under the key before. */
@@ -95,7 +97,9 @@ type Owned = { readonly capture: Capture; readonly owner: string };
 
 async function checkTable(client: pg.ClientBase, { capture, owner }: Owned, ground: Ground): Promise<void> {
   const emptied = await lastTruncate(client, capture, owner);
-  const baseline = await openBaseline(client, { capture, emptied, known: ground.baselines.get(capture.table) }, ground);
+  const back = await plaintextBack(client, capture, owner);
+  const known = ground.baselines.get(capture.table);
+  const baseline = await openBaseline(client, { capture, known, emptied, back }, ground);
   if (capture.key.length === 0) {
     // It has no history of a row either.
     if (baseline !== undefined) await checkUnkeyed(client, { capture, baseline, owner, emptied }, ground);
@@ -103,7 +107,7 @@ async function checkTable(client: pg.ClientBase, { capture, owner }: Owned, grou
   }
   const marked = await readMarked(client, capture, ground);
   if (baseline !== undefined) explainMarked(baseline, marked);
-  const table: Table = { capture, emptied, marked, moved: new Map(), unexplained: [], baseline, numbers: undefined, ground };
+  const table: Table = { capture, emptied, back, marked, moved: new Map(), unexplained: [], baseline, numbers: undefined, ground };
   const rows = await walkRows(client, capture, { owner, through: ground.through });
   const events = await walkEvents(client, capture);
   const live = peekable(rows);
@@ -116,7 +120,7 @@ async function checkTable(client: pg.ClientBase, { capture, owner }: Owned, grou
     for (const { record, events: own } of histories) {
       await skipTo(live, record, table);
       const row = (await live.peek())?.record === record ? await live.take() : undefined;
-      const said = own.map((event) => saidBy(event, opened.get(event.id), capture));
+      const said = own.map((event) => sinceBack(table, saidBy(event, opened.get(event.id), capture)));
       for (const [place, { movesTo }] of said.entries()) if (movesTo !== undefined) table.moved.set(movesTo, said.slice(place));
       compare(table, { record, row, said: newestFirst([...said, ...takeMarked(table, record)]) });
     }
@@ -132,12 +136,20 @@ async function checkTable(client: pg.ClientBase, { capture, owner }: Owned, grou
     ground.faults.add('row-unexplained', detail);
 }
 
-function takeMarked({ marked, capture: { tenant, table }, ground }: Table, record: string): readonly Said[] {
+function takeMarked(checked: Table, record: string): readonly Said[] {
+  const { marked, capture, ground } = checked;
+  const { tenant, table } = capture;
   if (marked.size === 0) return [];
   const mark = ground.markOf([tenant, table, record]);
   const said = marked.get(mark) ?? [];
   marked.delete(mark);
-  return said;
+  return said.map((each) => sinceBack(checked, each));
+}
+
+/** Without what it said of columns that were given their plaintext back since. */
+function sinceBack({ back }: Table, said: Said): Said {
+  const columns = [...back].flatMap(([column, place]) => (isBefore(said, place) ? [column] : []));
+  return columns.length === 0 ? said : without(said, new Set(columns));
 }
 
 /** Rows below `record` have no event that names them. Those written since capture began should have one, or one with their mark. */
@@ -174,7 +186,7 @@ function compare(table: Table, compared: Comparison): void {
 /** Where the row holds what it held in the baseline, an UPDATE of the application that changed nothing leaves no other trace. */
 function tellNewer(table: Table, record: string): void {
   const detail = `${named(table, record)} was written since capture began, and the log has no event of it`;
-  if (table.baseline === undefined) explainLater(table, record, `${detail}.`);
+  if (table.baseline?.columns === undefined) explainLater(table, record, `${detail}.`);
   else
     table.ground.faults.note(
       `${detail}. It holds what it held when the baseline of event ${table.baseline.index} was taken: it was written without a change, or with one that was taken back unseen.`,
@@ -208,7 +220,7 @@ function compareWithLog(
     return;
   }
   const different = [...state.values].filter(
-    ([column, known]) => column in row.values && !isAs(table, { record, column, known }, row),
+    ([column, known]) => column in row.values && !isSealedHere(table, column, row) && !isAs(table, { record, column, known }, row),
   );
   if (different.length > 0) {
     const [names, index] = [different.map(([column]) => column).join(', '), different[0]?.[1].index];
@@ -220,6 +232,12 @@ function compareWithLog(
       state.untold,
     );
   }
+}
+
+/** Beside ciphertext no plaintext counts, and the ciphertext is compared. Of what stood there before it came the log still tells. */
+function isSealedHere({ capture }: Table, column: string, { values }: Pick<LiveRow, 'values'>): boolean {
+  const sealedIn = capture.columns.find(({ name }) => name === column)?.sealedIn;
+  return sealedIn !== undefined && (values[sealedIn] ?? null) !== null;
 }
 
 type Asked = {
@@ -273,9 +291,10 @@ function without(said: Said, columns: ReadonlySet<string>): Said {
 
 async function eventsOf(
   client: pg.ClientBase,
-  { capture, ground }: Table,
+  table: Table,
   records: readonly string[],
 ): Promise<ReadonlyMap<string, readonly Said[]>> {
+  const { capture, ground } = table;
   const events = await walkEvents(client, capture, records);
   const said = new Map<string, readonly Said[]>();
   for await (const histories of batchesOf(historiesOf(events))) {
@@ -286,7 +305,7 @@ async function eventsOf(
     for (const { record, events: own } of histories)
       said.set(
         record,
-        own.map((event) => saidBy(event, opened.get(event.id), capture)),
+        own.map((event) => sinceBack(table, saidBy(event, opened.get(event.id), capture))),
       );
   }
   await events.end();

@@ -8,6 +8,8 @@ import { isSafekeepError } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
 import { testDatabase, testServers } from '@safekeep/postgres/testing';
 import { peekCheckpoint, signCheckpoint } from '@safekeep/tlog';
+import { askWitness } from '../actions/ask-witness.ts';
+import { newestCheckpoint } from '../actions/newest-checkpoint.ts';
 import { exportTiles } from './export-tiles.ts';
 import { keptCheckpoints } from './log-files.ts';
 import { proveEvent } from './prove-event.ts';
@@ -100,8 +102,13 @@ test('a database without a log has nothing to find fault with', async (t) => {
     progress: () => undefined,
   });
   assert.deepEqual([ok, size, notes], [false, 0, ['There is nothing to verify: the log of default has no event yet.']]);
-  const prove = proveEvent(database, { tenant: TENANT, verifierKey: signer.verifierKey }, '0');
-  await assert.rejects(prove, (error) => isSafekeepError(error, 'log-empty'));
+  const witness = { tenant: TENANT, home: '/nowhere', url: 'https://witness.example/', witnessKey: signer.verifierKey };
+  for (const ask of [
+    () => proveEvent(database, { tenant: TENANT, verifierKey: signer.verifierKey }, '0'),
+    () => newestCheckpoint(database, TENANT),
+    () => askWitness(database, { ...witness, signal: new AbortController().signal }),
+  ])
+    await assert.rejects(ask, (error) => isSafekeepError(error, 'log-empty'));
 });
 
 /** What a superuser does at night, and what is said of it in the morning. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isSafekeepError, mapJsonSchema, MAP_SCHEMA_FILE, SafekeepError } from '@safekeep/core';
+import { codeOf, isSafekeepError, mapJsonSchema, MAP_SCHEMA_FILE, SafekeepError } from '@safekeep/core';
 import { readMapText, type MapText } from '../text/document.ts';
 
 /** Reads a map from a file. Throws `map-missing`, `file-unreadable`, `map-invalid`. */
@@ -29,7 +29,7 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (cause) {
-    const code = codeOf(cause);
+    const code = codeOf(cause) ?? 'unknown reason';
     if (code === 'ENOENT') throw new SafekeepError('map-missing', { file: path });
     throw new SafekeepError('file-unreadable', { path, reason: code }, { cause });
   }
@@ -41,11 +41,8 @@ async function replaceFile(path: string, text: string): Promise<void> {
     await writeFile(temporary, text, { flag: 'wx' });
     await rename(temporary, path);
   } catch (cause) {
-    await rm(temporary, { force: true });
-    throw new SafekeepError('file-unwritable', { path, reason: codeOf(cause) }, { cause });
+    // Why it could not be written is told, not why its beginning could not be removed.
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw new SafekeepError('file-unwritable', { path, reason: codeOf(cause) ?? 'unknown reason' }, { cause });
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
 }

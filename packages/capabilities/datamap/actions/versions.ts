@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import { diffMaps, isSafekeepError, SafekeepError, type Clock, type DataMap } from '@safekeep/core';
 import { inTenant, type Database } from '@safekeep/postgres';
 import type { Version } from '../model.ts';
@@ -53,6 +54,12 @@ export async function mapVersion(database: Database, tenant: string, number?: nu
   const found = await inTenant(database, tenant, (client) => readVersion(client, tenant, number));
   if (found === undefined) throw new SafekeepError('map-version-unknown', { version: number ?? 'newest' });
   return readMapText(found.text, `version ${found.number}`);
+}
+
+/** The map that was applied last, in the caller's transaction; undefined before the first. @throws `map-invalid` */
+export async function appliedMap(client: pg.ClientBase, tenant: string): Promise<DataMap | undefined> {
+  const found = await readVersion(client, tenant);
+  return found === undefined ? undefined : readMapText(found.text, `version ${found.number}`).map;
 }
 
 const NUMBER = /^[1-9]\d{0,8}$/;

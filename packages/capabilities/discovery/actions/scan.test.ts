@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { readMapText } from '@safekeep/capabilities/datamap';
 import { Secret, systemClock } from '@safekeep/core';
 import { type Database, openDatabase, readCatalog } from '@safekeep/postgres';
 import { testDatabase, testServers, type TestDatabase } from '@safekeep/postgres/testing';
@@ -421,6 +422,32 @@ test('columns that are never filled are listed, partitions and views beside thei
     subjects.map(({ table }) => table),
     ['public.customers'],
   );
+});
+
+test('what encrypt put beside a column of the map is no finding, and its emptied plaintext is not called unused', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(`
+    create table customers (id int primary key, email text, email_encrypted bytea, email_exact_index bigint, fax_encrypted text)
+      partition by range (id);
+    create table customers_1 partition of customers default;
+    insert into customers select n, null, '\\x00'::bytea, n, 'ask the desk' from generate_series(1, 100) n; analyze;`);
+  const { map } = readMapText(
+    `version: 1
+tenant: fixed
+tables:
+  public.customers:
+    columns:
+      email: { category: user.contact.email, protect: client, search: [exact] }
+      fax_encrypted: { category: none }
+`,
+    'datamap.yaml',
+  );
+  const { columns, unused } = await scanDatabase(database, { ...ORDER, map });
+  assert.deepEqual(
+    columns.map(({ column }) => column),
+    ['customers', 'customers_1'].flatMap((table) => ['id', 'email', 'fax_encrypted'].map((column) => `public.${table}.${column}`)),
+  );
+  assert.deepEqual(unused, []);
 });
 
 test('what was found is kept where Safekeep may, and a second scan looks only at what is new', async (t) => {

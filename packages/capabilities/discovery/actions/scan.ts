@@ -1,5 +1,13 @@
 import type pg from 'pg';
-import { formatColumnName, formatTableName, isMappable, type Clock } from '@safekeep/core';
+import {
+  formatColumnName,
+  formatTableName,
+  isCompanion,
+  isMappable,
+  type Clock,
+  type DataMap,
+  type MappedTable,
+} from '@safekeep/core';
 import {
   type Catalog,
   type Column,
@@ -37,6 +45,8 @@ export type ScanOrder = {
   readonly signal: AbortSignal;
   /** Exact names; all but the system's and Safekeep's own without it. */
   readonly schemas?: readonly string[];
+  /** Where there is one: what `safekeep encrypt` put beside columns by it is not the user's, and no finding. */
+  readonly map?: DataMap | undefined;
   /** Looks only at what is new or changed since the last scan that was kept. */
   readonly sinceLast?: boolean;
   /** Of the sample. The same database and seed give the same result. */
@@ -101,10 +111,13 @@ async function remembered(database: Database, tenant: string): Promise<Memory> {
 
 async function look(client: pg.PoolClient, order: ScanOrder, memory: Memory): Promise<Scan> {
   const { catalog, held } = await readCatalogAroundLocks(client, order.schemas === undefined ? {} : { schemas: order.schemas });
-  const tables = catalog.tables.filter(({ schema, extension }) => extension === null && !OWN_SCHEMAS.has(schema));
+  const { map } = order;
+  const all = catalog.tables.filter(({ schema, extension }) => extension === null && !OWN_SCHEMAS.has(schema));
+  const mapped = (table: Table): MappedTable | undefined => (map === undefined ? undefined : mappedAs(table, all, map));
+  const tables = all.map((table) => withoutCompanions(table, mapped(table)));
   const speech = speechOf(tables.flatMap((table) => [table.name, ...table.columns.map(({ name }) => name)]));
   const known: SchemaKnowledge = { ...rolesOf(tables, speech), speech };
-  const judge = new Judge(known, order, { memory, held: new Set(held.map(formatTableName)) });
+  const judge = new Judge(known, order, { memory, mapped, held: new Set(held.map(formatTableName)) });
   await beginReading(client);
   try {
     await judge.byStatistics(client, tables);
@@ -118,6 +131,19 @@ async function look(client: pg.PoolClient, order: ScanOrder, memory: Memory): Pr
   }
 }
 
+function withoutCompanions(table: Table, mapped: MappedTable | undefined): Table {
+  return mapped === undefined ? table : { ...table, columns: table.columns.filter((column) => !isCompanion(column, mapped)) };
+}
+
+/** A partition is mapped as the table it hangs at. */
+function mappedAs(table: Table, tables: readonly Table[], map: DataMap): MappedTable | undefined {
+  const { partition } = table;
+  const mapped = map.tables.get(nameOfTable(table));
+  if (mapped !== undefined || partition === null) return mapped;
+  const parent = tables.find(({ schema, name }) => schema === partition.parent.schema && name === partition.parent.table);
+  return parent === undefined ? undefined : mappedAs(parent, tables, map);
+}
+
 /** What is found while a scan goes on. */
 class Judge {
   readonly problems: TableProblem[] = [];
@@ -128,6 +154,7 @@ class Judge {
   readonly #memory: Memory;
   /** Tables of which another session lets nobody see more than the columns. */
   readonly #held: ReadonlySet<string>;
+  readonly #mapped: (table: Table) => MappedTable | undefined;
   readonly #found = new Map<string, Finding>();
   /** Columns of which statistics gave values: no row need be read for them. */
   readonly #seen = new Set<string>();
@@ -137,12 +164,21 @@ class Judge {
   constructor(
     known: SchemaKnowledge,
     order: ScanOrder,
-    { memory, held }: { readonly memory: Memory; readonly held: ReadonlySet<string> },
+    {
+      memory,
+      held,
+      mapped,
+    }: {
+      readonly memory: Memory;
+      readonly held: ReadonlySet<string>;
+      readonly mapped: (table: Table) => MappedTable | undefined;
+    },
   ) {
     this.#known = known;
     this.#order = order;
     this.#memory = memory;
     this.#held = held;
+    this.#mapped = mapped;
   }
 
   async byStatistics(client: pg.PoolClient, tables: readonly Table[]): Promise<void> {
@@ -214,6 +250,8 @@ class Judge {
           ? await countFilled(client, table, { columns: columns.map(({ name }) => name), timeoutMs })
           : new Map<string, number>();
       for (const column of columns) {
+        // The values of an encrypted column stand beside it.
+        if (this.#isProtected(table, column)) continue;
         const count = 'code' in counts ? undefined : counts.get(column.name);
         // The server's sample may have missed the few rows that have one.
         if (count !== undefined && count > 0) continue;
@@ -241,6 +279,10 @@ class Judge {
         fresh: !this.#isOld(table, column),
       };
     });
+  }
+
+  #isProtected(table: Table, { name }: Column): boolean {
+    return (this.#mapped(table)?.columns.get(name)?.protect ?? 'none') !== 'none';
   }
 
   /** A verdict holds as long as the column is the one it was about. */

@@ -60,7 +60,8 @@ export async function writeVerdicts(
   return edits.length;
 }
 
-async function findMap(file: string): Promise<MapText | undefined> {
+/** The map of this file; undefined where there is no file yet. */
+export async function findMap(file: string): Promise<MapText | undefined> {
   return loadMap(file).catch((error: unknown) => {
     if (isSafekeepError(error, 'map-missing')) return undefined;
     throw error;

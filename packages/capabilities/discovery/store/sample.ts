@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { codeOf } from '@safekeep/core';
-import { type Table } from '@safekeep/postgres';
+import { quoteTable, type Table } from '@safekeep/postgres';
 import { VALUE_LETTERS } from './statistics.ts';
 
 /** Rows of a table that are looked at; enough for the interval of a share to be within some per cent. */
@@ -125,7 +125,7 @@ function statement(table: Table, wishes: readonly SampleWish[], seed: number): s
 }
 
 function nameOf({ schema, name }: Table): string {
-  return `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
+  return quoteTable({ schema, table: name });
 }
 
 /** TABLESAMPLE SYSTEM reads whole pages, so it costs the same at any size; views and foreign tables do not have it. */

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { formatColumnName, SafekeepError, type ColumnRef } from '@safekeep/core';
-import { readCatalog, type Column } from '@safekeep/postgres';
+import { quoteTable, readCatalog, type Column } from '@safekeep/postgres';
 import type { FeedPlace } from '../../audit/index.ts';
 import { hiddenTables } from './reading.ts';
 
@@ -86,7 +86,7 @@ export async function findTextTable(client: pg.ClientBase, ref: ColumnRef): Prom
     throw unfit(ref, 'row security hides rows of it from this login');
   return {
     ref,
-    source: `${pg.escapeIdentifier(ref.schema)}.${pg.escapeIdentifier(ref.table)}`,
+    source: quoteTable(ref),
     key: key.map((name) => ({ name, type: table.columns.find((each) => each.name === name)?.baseType ?? 'text' })),
     column,
   };

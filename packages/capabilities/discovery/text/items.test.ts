@@ -104,4 +104,23 @@ describe('the forms of input', () => {
     for (const text of ['"a"\n{"x":1}', '["a",1]', '["a"', '["a"] x', '{"text":"a"}\nplain'])
       assert.equal(await refusal(text), 'text-malformed', text);
   });
+
+  it('are refused where one is longer than memory is for, after what came before it was read', async () => {
+    const part = Buffer.alloc(1024 * 1024, 'a');
+    async function* endless(head: string): AsyncGenerator<Buffer> {
+      yield Buffer.from(head);
+      for (let parts = 0; parts <= 128; parts += 1) yield part;
+    }
+    for (const head of ['first\n', '{"text":"first"}\n{"text":"', '["first","']) {
+      const before: string[] = [];
+      const reading = async (): Promise<void> => {
+        for await (const { text } of readItems(endless(head))) before.push(text);
+      };
+      await assert.rejects(
+        reading(),
+        (error) => isSafekeepError(error, 'text-too-long') && error.message.startsWith('Item 2 is longer'),
+      );
+      assert.deepEqual(before, ['first'], head);
+    }
+  });
 });

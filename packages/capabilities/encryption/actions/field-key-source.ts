@@ -1,5 +1,6 @@
 import type { KeySource } from '../fields/actions/field-keys.ts';
 import type { OpenKeySource } from '../fields/commands.ts';
+import type { Contributor } from '../../plan/index.ts';
 import { openKeys, type RecordFor } from './open-context.ts';
 import { rotateScope, type Keyring } from './open-keys.ts';
 
@@ -23,11 +24,11 @@ export function fieldKeySource(ring: Keyring): KeySource {
   };
 }
 
-/** For the commands of fields. */
-export function keySourceOpener(recordFor: RecordFor | undefined): OpenKeySource {
+/** For the commands of fields. `follows`: whose work on a table is made anew with its columns. */
+export function keySourceOpener(recordFor: RecordFor | undefined, follows: readonly Contributor[] = []): OpenKeySource {
   return async (context, database) => {
     const record = recordFor?.(context);
     const ring = await openKeys(context, { database, ...(record === undefined ? {} : { record }) });
-    return { source: fieldKeySource(ring), close: () => ring.close() };
+    return { source: fieldKeySource(ring), follows, close: () => ring.close() };
   };
 }

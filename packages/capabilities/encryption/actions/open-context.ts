@@ -49,7 +49,7 @@ export function keysOfHome(
     },
     onSecretMade: (path) =>
       context.say(
-        `All keys of this home are opened by a secret that was made for it: ${path}. Whoever copies that folder and the database reads everything. Set SAFEKEEP_ROOT_PASSPHRASE and run "safekeep keys rotate root" to keep the two apart, and "safekeep keys backup" before anything is lost.`,
+        `All keys of this home are opened by a secret that was made for it: ${path}. Whoever copies that folder and the database reads everything. Set SAFEKEEP_ROOT_PASSPHRASE and run "safekeep keys rotate root" to keep the two apart, and "safekeep keys backup --out FOLDER --shares 3 --threshold 2" before anything is lost.`,
       ),
   });
   return openKeyring({

@@ -20,12 +20,16 @@ import { OWNERS, requireScope } from '../rules/scope.ts';
 import { unwrapKey, unwrapKeys, wrapKey, wrapKeys, WRAPPED_BYTES } from '../rules/wrapping.ts';
 import { insertLog } from '../store/log.ts';
 import {
+  addFieldUsage,
   addUsage,
   insertKeys,
   insertTombstones,
+  isClient,
   KEYS_AT_ONCE,
   listKeys,
   lockOwners,
+  readFieldKeys,
+  readFieldKeysById,
   readKeys,
   readKeysOf,
   readOwned,
@@ -100,6 +104,8 @@ class Ring implements Keyring {
   /** Uses of keys that are not in the cache any more. */
   readonly #uncounted = new Map<string, { readonly tenant: string; readonly keyId: Buffer; uses: number }>();
   #flushedAt: number;
+  /** Whether the login is a client's, once it was asked for. */
+  #client: boolean | undefined;
 
   constructor(ground: KeyGround) {
     this.ground = ground;
@@ -125,9 +131,10 @@ class Ring implements Keyring {
     const name = `${tenant}/#${keyId}`;
     const found = this.#fresh(this.#data, name);
     if (found !== undefined) return found;
-    const [stored] = await inTenant(this.ground.database, tenant, (client) =>
-      readKeys(client, tenant, [Buffer.from(keyId, 'hex')]),
-    );
+    const [stored] = await inTenant(this.ground.database, tenant, async (client) => {
+      const read = (await this.#isClient(client)) ? readFieldKeysById : readKeys;
+      return await read(client, tenant, [Buffer.from(keyId, 'hex')]);
+    });
     if (stored === undefined) throw new SafekeepError('key-unknown', { key: keyId });
     const key = await this.#openStored(stored);
     if (key === 'erased') throw new SafekeepError('key-erased', { key: keyId });
@@ -158,6 +165,7 @@ class Ring implements Keyring {
         for (let at = 0; at < ofTenant.length; at += COUNTS_AT_ONCE) {
           const batch = ofTenant.slice(at, at + COUNTS_AT_ONCE);
           await inTenant(database, tenant, async (client) => {
+            if (await this.#isClient(client)) return await addFieldUsage(client, tenant, batch);
             await this.#tellUnusual(client, { tenant, sinceMs, now, counts: batch });
             await addUsage(client, tenant, { counts: batch, at: now });
             await this.log(
@@ -343,7 +351,8 @@ class Ring implements Keyring {
 
   async #loadScope(tenant: string, scope: string, purpose: 'data'): Promise<SealingKey> {
     let stored = await this.#newestOf(tenant, scope, purpose);
-    if (stored.usageCount >= USES_AT_MOST) {
+    // A client makes no key; the one that it has seals no more at the same limit.
+    if (stored.usageCount >= USES_AT_MOST && this.#client !== true) {
       await rotateScope(this, { tenant, scope, purpose, expiresAt: null });
       stored = await this.#newestOf(tenant, scope, purpose);
     }
@@ -356,16 +365,25 @@ class Ring implements Keyring {
   async #newestOf(tenant: string, scope: string, purpose: 'data' | 'index'): Promise<StoredKey> {
     const { database } = this.ground;
     const find = async (db: Queryable): Promise<StoredKey | undefined> => {
+      if (await this.#isClient(db)) {
+        const keys = await readFieldKeys(db, tenant, { purpose, scope });
+        return keys.find(({ state }) => state !== 'pre-active') ?? keys[0];
+      }
       const versions = await readScope(db, tenant, { purpose, scope });
       const newest = versions.find(({ state }) => state !== 'pre-active') ?? versions[0];
       return newest === undefined ? undefined : (await readKeys(db, tenant, [newest.keyId]))[0];
     };
     const found = await inTenant(database, tenant, find);
     if (found !== undefined) return found;
+    if (this.#client === true) throw new SafekeepError('key-unknown', { key: scope });
     await createScope(this, { tenant, scope, purpose, expiresAt: null, state: 'active' });
     const made = await inTenant(database, tenant, find);
     if (made === undefined) throw new Error('A key that was made is there');
     return made;
+  }
+
+  async #isClient(db: Queryable): Promise<boolean> {
+    return (this.#client ??= await isClient(db));
   }
 
   // ---- opening -------------------------------------------------------------------------------------------------------

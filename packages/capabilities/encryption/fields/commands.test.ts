@@ -30,15 +30,15 @@ tables:
 type Ending = { readonly after: (run: () => Promise<void>) => void };
 
 /** The commands of fields over a database and a map, as a terminal that agrees to everything runs them. */
-async function terminal(t: Ending, bench: Workbench, map: string) {
+async function terminal(t: Ending, bench: Workbench, map: string, name = 'datamap.yaml') {
   const folder = await mkdtemp(join(tmpdir(), 'safekeep-fields-'));
   t.after(() => rm(folder, { recursive: true }));
-  const mapFile = join(folder, 'datamap.yaml');
+  const mapFile = join(folder, name);
   await writeFile(mapFile, map);
   const asked: string[] = [];
   const said: string[] = [];
   let looks = 0;
-  const commands = fieldCommands(async () => ({ source: bench.keys, close: async () => undefined }));
+  const commands = fieldCommands(async () => ({ source: bench.keys, follows: [], close: async () => undefined }));
   const run = async (name: string, input: object) => {
     const command = commands.find((each) => each.name === name) ?? assert.fail(name);
     // What the commands of fields use of their context. The lease of clients is over: the clock has gone on whenever it is looked at.
@@ -100,10 +100,10 @@ test('a column is encrypted, shown, finished, rotated and decrypted from the com
   assert.equal((await run('map types', { out })).result.columns, 2);
   assert.match(await readFile(out, 'utf8'), /"public\.people\.email"/);
 
-  assert.equal((await run('decrypt', { column: 'people.email' })).result.done, 300);
+  assert.equal((await run('decrypt', { column: 'people.email', wait: false })).result.done, 300);
   // Its plaintext never went.
   // Each plaintext that still stands was compared.
-  assert.equal((await run('decrypt', { column: 'people.phone' })).result.done, 300);
+  assert.equal((await run('decrypt', { column: 'people.phone', wait: false })).result.done, 300);
   assert.match(await readFile(mapFile, 'utf8'), /email: \{ category: user\.contact\.email, protect: none/);
   assert.equal((await run('encrypt status', {})).text, 'No column is encrypted.');
   assert.equal(asked.length, 7);
@@ -138,4 +138,20 @@ test('what is searched together stands in the map, and comes once all of it is f
   assert.match(await readFile(mapFile, 'utf8'), /name: \{.*search_with: \[\]/);
   assert.deepEqual((await run('encrypt', { column: 'people.name', with: 'born', acceptLeak: false })).result.search.length, 1);
   assert.match(await readFile(mapFile, 'utf8'), /name: \{.*search_with: \[ born \]/);
+});
+
+test('where the map cannot be written the column is encrypted all the same, and what to write by hand is told', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table people (id integer primary key, email text, phone text);
+      insert into people select n, 'person' || n || '@example.org', null from generate_series(1, 300) as n`,
+  });
+  // So long a name leaves no room for the file that is written whole and then takes its place.
+  const { run, mapFile } = await terminal(t, bench, MAP, `${'m'.repeat(245)}.yaml`);
+  await assert.rejects(
+    run('encrypt', { column: 'people.email', acceptLeak: false }),
+    (error) => isSafekeepError(error, 'field-map-behind') && error.remedy.startsWith('Put protect: client on'),
+  );
+  assert.equal(await readFile(mapFile, 'utf8'), MAP);
+  assert.deepEqual((await bench.pool.query('select count(email_encrypted)::integer as n from people')).rows, [{ n: 300 }]);
+  assert.equal((await run('encrypt status', {})).result.fields[0].phase, 'switched');
 });

@@ -17,7 +17,7 @@ import {
 import type { Database } from '@safekeep/postgres';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
 import { editMap, loadMap, saveMap, type MapText } from '../../datamap/index.ts';
-import type { TakeOut } from '../../plan/index.ts';
+import type { Contributor, TakeOut } from '../../plan/index.ts';
 import { changeIndexes, unfinished, type IndexOrder, type IndexPlan } from './actions/change-indexes.ts';
 import { changeMode } from './actions/change-mode.ts';
 import { declaredColumns } from './actions/declared-columns.ts';
@@ -39,13 +39,22 @@ import { answerText, fieldText, parseIndexes, parseSearch, parseWith } from './r
 export type OpenKeySource = (
   context: CommandContext,
   database: Database,
-) => Promise<{ readonly source: KeySource; readonly close: () => Promise<void> }>;
+) => Promise<{
+  readonly source: KeySource;
+  readonly follows: readonly Contributor[];
+  readonly close: () => Promise<void>;
+}>;
 
 const column = { key: 'column', label: 'TABLE.COLUMN', description: 'schema.table.column; public. may be left out' };
 const Column = Type.String({ minLength: 1 });
 const AcceptLeak = Type.Boolean({
   default: false,
   description: 'give it the index although a frequency attack would recover more than 1 % of the rows beyond guessing',
+});
+
+const NoClients = Type.Boolean({
+  default: true,
+  description: 'no application uses the SDK on this database: do not wait until each has learnt of the field',
 });
 
 /** The commands of encrypted columns. */
@@ -84,6 +93,7 @@ function encrypt(open: OpenKeySource): Command {
     }),
     output: DoneText,
     example: 'safekeep encrypt public.patients.ssn --search exact,last4',
+    event: { kind: 'compliance', tells: ['field'] },
     run: async (context, input) => {
       const ref = parseColumnName(input.column);
       const { map, mapped } = await mappedColumn(context, ref);
@@ -175,13 +185,11 @@ function finish(open: OpenKeySource): Command {
     positionals: [column],
     input: Type.Object({
       column: Column,
-      wait: Type.Boolean({
-        default: true,
-        description: 'no application uses the SDK on this database yet: do not wait until each has learnt of the field',
-      }),
+      wait: NoClients,
     }),
     output: DoneText,
     example: 'safekeep encrypt finish public.patients.ssn',
+    event: { kind: 'compliance', tells: ['field'] },
     run: async (context, input) =>
       await moving(context, open, async (ground) => {
         const ref = parseColumnName(input.column);
@@ -211,6 +219,7 @@ function rotate(open: OpenKeySource): Command {
     }),
     output: RotatedText,
     example: 'safekeep encrypt rotate public.patients.ssn',
+    event: { kind: 'compliance', tells: ['field'] },
     run: async (context, { column: named, resume, wait }) =>
       await moving(context, open, async (ground) => {
         const ref = parseColumnName(named);
@@ -238,6 +247,7 @@ function reindex(open: OpenKeySource): Command {
     }),
     output: DoneText,
     example: 'safekeep encrypt reindex public.patients.ssn --search exact',
+    event: { none: 'the column stays encrypted as it was; the key that it makes for the index is an event of its own' },
     run: async (context, { column: named, search, acceptLeak }) =>
       await moving(context, open, async (ground) => {
         const ref = parseColumnName(named);
@@ -254,13 +264,16 @@ function decrypt(open: OpenKeySource): Command {
     name: 'decrypt',
     summary: 'go all the way back: plaintext in every row, and nothing of Safekeep left on the column',
     positionals: [column],
-    input: Type.Object({ column: Column }),
+    input: Type.Object({ column: Column, wait: NoClients }),
     output: DoneText,
     example: 'safekeep decrypt public.patients.ssn',
+    event: { kind: 'compliance', tells: ['field'] },
     run: async (context, input) =>
       await moving(context, open, async (ground) => {
         const ref = parseColumnName(input.column);
-        const field = await decryptField(ground, ref, () => context.confirm(`Decrypting ${formatColumnName(ref)}`));
+        const field = await decryptField(input.wait ? ground : { ...ground, leaseMs: 0 }, ref, () =>
+          context.confirm(`Decrypting ${formatColumnName(ref)}`),
+        );
         await writeProtection(context, ref, { protect: 'none', search: [], searchWith: [] });
         return { result: { ...fieldText(field), answers: [], residue: [] } };
       }),
@@ -271,9 +284,11 @@ function decrypt(open: OpenKeySource): Command {
 /** For `unapply`: the plaintext of every encrypted column comes back; the map keeps what it asked for. */
 export function giveBackPlaintext(open: OpenKeySource): TakeOut {
   return {
-    run: async (context) =>
+    run: async (context, { wait }) =>
       await moving(context, open, async (ground) => {
-        const given = await decryptAll(ground, ({ length }) => context.confirm(`Decrypting ${length} column(s)`));
+        const given = await decryptAll(wait ? ground : { ...ground, leaseMs: 0 }, ({ length }) =>
+          context.confirm(`Decrypting ${length} column(s)`),
+        );
         return given.map(
           ({ table, column, done }) => `${formatColumnName({ ...table, column })}: plaintext is back, ${done} values.`,
         );
@@ -326,7 +341,7 @@ async function moving<Result>(
   run: (ground: Ground) => Promise<Result>,
 ): Promise<Result> {
   const database = await context.database();
-  const { source, close } = await open(context, database);
+  const { source, follows, close } = await open(context, database);
   const progress = context.progress('encrypting', { unit: 'rows' });
   try {
     const { tenant, clock, signal } = context;
@@ -336,6 +351,7 @@ async function moving<Result>(
       clock,
       signal,
       keys: fieldKeys(source),
+      follows,
       observe: (moment, _field, { done, total }) => {
         if (moment === 'committed') progress.update(done, Math.max(done, total));
         if (moment === 'waiting') context.say('Waiting until every client knows of the field; that takes a minute at most.');

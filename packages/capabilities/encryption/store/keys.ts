@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { newId } from '@safekeep/core';
 import type { Queryable } from '@safekeep/postgres';
 import type { Algorithm, Fate, KeyPurpose, KeyState, StoredKey } from '../model.ts';
 import type { ExportedKey } from '../rules/key-line.ts';
@@ -20,6 +21,8 @@ type KeyRow = {
   readonly wrapped: Buffer | null;
   readonly usage_count: string;
 };
+
+const WHOLE_KEY = 'key_id, key_purpose, scope, owner_mark, fate, version, state, epoch, wrapped, usage_count';
 
 function keyOf(tenant: string, row: KeyRow): StoredKey {
   const { key_id, key_purpose, scope, owner_mark, fate, version, state, epoch, wrapped, usage_count } = row;
@@ -51,11 +54,44 @@ export async function readKeysOf(db: Queryable, tenant: string, marks: readonly 
 }
 
 export async function readKeys(db: Queryable, tenant: string, ids: readonly Buffer[]): Promise<readonly StoredKey[]> {
-  const { rows } = await db.query(
-    `select key_id, key_purpose, scope, owner_mark, fate, version, state, epoch, wrapped, usage_count from safekeep.keys_by_id($1, $2)`,
-    [tenant, ids],
-  );
+  const { rows } = await db.query(`select ${WHOLE_KEY} from safekeep.keys_by_id($1, $2)`, [tenant, ids]);
   return (rows as readonly KeyRow[]).map((row) => keyOf(tenant, row)); // The statement names these columns.
+}
+
+/** Whether this login makes and counts keys of every kind, or is a client, who is answered those of encrypted fields only. */
+export async function isClient(db: Queryable): Promise<boolean> {
+  const { rows } = await db.query(`select not pg_catalog.has_table_privilege('safekeep.encryption_keys', 'insert') as client`, []);
+  return (rows as readonly { readonly client: boolean }[])[0]?.client === true; // The statement names this column.
+}
+
+/** All versions of the key of an encrypted field, newest first; none of a scope that is no field's. */
+export async function readFieldKeys(
+  db: Queryable,
+  tenant: string,
+  { purpose, scope }: { readonly purpose: 'data' | 'index'; readonly scope: string },
+): Promise<readonly StoredKey[]> {
+  const { rows } = await db.query(`select ${WHOLE_KEY} from safekeep.field_keys($1, $2, $3)`, [tenant, purpose, scope]);
+  return (rows as readonly KeyRow[]).map((row) => keyOf(tenant, row)); // The statement names these columns.
+}
+
+/** {@link readKeys} for a client. */
+export async function readFieldKeysById(db: Queryable, tenant: string, ids: readonly Buffer[]): Promise<readonly StoredKey[]> {
+  const { rows } = await db.query(`select ${WHOLE_KEY} from safekeep.field_keys_by_id($1, $2)`, [tenant, ids]);
+  return (rows as readonly KeyRow[]).map((row) => keyOf(tenant, row)); // The statement names these columns.
+}
+
+/** {@link addUsage} for a client, with its line in the log. */
+export async function addFieldUsage(
+  db: Queryable,
+  tenant: string,
+  counts: readonly { readonly keyId: Buffer; readonly uses: number }[],
+): Promise<void> {
+  await db.query('select safekeep.count_field_key_uses($1, $2, $3, $4)', [
+    tenant,
+    newId<'key-log'>(),
+    counts.map(({ keyId }) => keyId),
+    counts.map(({ uses }) => uses),
+  ]);
 }
 
 /** Ids of all versions of a scope, newest first. */

@@ -21,13 +21,13 @@ type Findings = Map<HoldId, Found>;
  *   under REPEATABLE READ when a hold was placed since the transaction began: try again.
  */
 export async function heldBy(db: Queryable, tenant: string, question: HoldQuestion): Promise<readonly StandingHold[]> {
-  await lockForAsking(db, tenant);
   const findings: Findings = new Map();
   const { people, rows, tables } = question;
+  // Sent one behind the other: the server looks for people behind the lock, and the way to it is gone once.
+  await Promise.all([lockForAsking(db, tenant), askPeople(db, tenant, { findings, people: people ?? [], rows: rows ?? [] })]);
   if (people === undefined && rows === undefined && tables === undefined) {
     for (const id of await standingIds(db, tenant, 'any')) foundBy(findings, id);
   }
-  await askPeople(db, tenant, { findings, people: people ?? [], rows: rows ?? [] });
   for (const [table, asked] of Map.groupBy(rows ?? [], (row) => row.table)) {
     await evaluated(table, () => askRows(db, tenant, { findings, table, asked }));
   }

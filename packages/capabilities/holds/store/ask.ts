@@ -1,28 +1,27 @@
 import pg from 'pg';
 import { newId } from '@safekeep/core';
-import type { Queryable } from '@safekeep/postgres';
+import { quoteTable, type Queryable } from '@safekeep/postgres';
 import type { Condition, HoldId, RecordKey } from '../model.ts';
-import { quoteTable, type HoldTable, type Predicate } from './tables.ts';
+import { type HoldTable, type Predicate } from './tables.ts';
 
 /** What of the asked things a hold stands on, by their places in the question, from 0. */
 export type Match = { readonly id: HoldId; readonly place: number };
 
 /**
- * Keeps holds from being placed until the transaction ends.
+ * Keeps holds from being placed until the transaction ends. What is sent behind it is carried out behind the lock.
  *
  * Throws a plain error, for it is a bug of the caller, where there is no transaction, or it is not one of the tenant: row
  * security would then hide every hold, and everything would seem free.
  */
 export async function lockForAsking(db: Queryable, tenant: string): Promise<void> {
   const mark = newId<'question'>();
-  await db.query("select safekeep.lock_holds($1, false), pg_catalog.set_config('safekeep.holds_question', $2, true)", [
-    tenant,
-    mark,
+  const [, { rows }] = await Promise.all([
+    db.query("select safekeep.lock_holds($1, false), pg_catalog.set_config('safekeep.holds_question', $2, true)", [tenant, mark]),
+    db.query(
+      `select safekeep.current_tenant() = $1 as "isTenant", pg_catalog.current_setting('safekeep.holds_question', true) = $2 as "isTransaction"`,
+      [tenant, mark],
+    ),
   ]);
-  const { rows } = await db.query(
-    `select safekeep.current_tenant() = $1 as "isTenant", pg_catalog.current_setting('safekeep.holds_question', true) = $2 as "isTransaction"`,
-    [tenant, mark],
-  );
   // The statement above names these columns.
   const [state] = rows as readonly { readonly isTenant: boolean | null; readonly isTransaction: boolean | null }[];
   if (state?.isTransaction !== true) throw new Error('Holds must be asked for in the transaction that destroys');

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { formatTableName, newId } from '@safekeep/core';
-import type { Queryable } from '@safekeep/postgres';
+import { quoteTable, type Queryable } from '@safekeep/postgres';
 import type { Condition, Hold, HoldHistory, HoldId } from '../model.ts';
-import { keyText, quoteTable, type HoldTable, type Predicate } from './tables.ts';
+import { keyText, type HoldTable, type Predicate } from './tables.ts';
 
 export type NewHold = Pick<
   Hold,

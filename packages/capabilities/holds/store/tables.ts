@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { codeOf, formatTableName, parseTableName, SafekeepError, type TableRef } from '@safekeep/core';
-import { type Queryable } from '@safekeep/postgres';
+import { quoteTable, type Queryable } from '@safekeep/postgres';
 import type { Condition, RecordKey } from '../model.ts';
 
 export type KeyColumn = { readonly name: string; readonly type: string };
@@ -103,8 +103,4 @@ function texts(columns: readonly KeyColumn[]): string {
 /** The whole key of a row as hold_rows keeps it. */
 export function keyText(columns: readonly KeyColumn[]): string {
   return columns.map(({ name }) => `safekeep.key_part(${pg.escapeIdentifier(name)}::text)`).join(` || ',' || `);
-}
-
-export function quoteTable({ schema, table }: TableRef): string {
-  return `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`;
 }

@@ -7,6 +7,7 @@ import { handBack } from './hand-back.ts';
 import { CatchUpResult, CutOverResult, FollowResult } from './model.ts';
 import { stopFollowing } from './stop.ts';
 import { SafekeepError } from '@safekeep/core';
+import { count } from '../report/report-document.ts';
 
 const WAY_BACK_DAYS = 7;
 const LONGEST_WAY_BACK_DAYS = 365;
@@ -26,6 +27,9 @@ const follow = command({
   }),
   output: FollowResult,
   example: 'safekeep import follow 019a2c6e-5d1f-7d8a-b0c3-2f6f1f7f9a11',
+  event: {
+    none: 'it changes no protection: it writes down changes of the source, and the cut-over that takes them over is an event',
+  },
   run: async (context, input) => {
     if (input.stop) {
       await context.confirm(
@@ -50,6 +54,7 @@ const catchUpCommand = command({
   input: Type.Object({ run: Type.String() }),
   output: CatchUpResult,
   example: 'safekeep import catch-up 019a2c6e-5d1f-7d8a-b0c3-2f6f1f7f9a11',
+  event: { none: 'it changes no protection: it goes on with an import, and the cut-over that ends it is an event' },
   run: async (context, input) => {
     await context.confirm(`Writing the changes of the source of run ${input.run} into the imported tables`);
     return { result: await catchUp(await followContext(context), input.run) };
@@ -86,6 +91,7 @@ const cutOverCommand = command({
   }),
   output: CutOverResult,
   example: 'safekeep import cut-over 019a2c6e-5d1f-7d8a-b0c3-2f6f1f7f9a11 --close-source',
+  event: { kind: 'compliance', tells: ['runId'] },
   run: async (context, input) => {
     if (input.back) {
       await context.confirm(
@@ -134,8 +140,4 @@ function renderCutOver(result: Frozen<CutOverResult>, ink: Ink): string {
       : ink.warn('The SQLite file can still be written to: point its application to PostgreSQL now.'),
     result.wayBackUntil === null ? 'No way back is kept.' : `The way back is open until ${result.wayBackUntil}.`,
   ].join('\n');
-}
-
-function count(value: number): string {
-  return value.toLocaleString('en-US');
 }

@@ -179,6 +179,7 @@ function shown(rows: readonly (readonly string[])[]): readonly (readonly string[
   return rest > 0 ? [...rows.slice(0, ROWS_SHOWN), [`and ${count(rest)} more`]] : rows;
 }
 
-function count(value: number): string {
+/** `12,000` */
+export function count(value: number): string {
   return value.toLocaleString('en-US');
 }

@@ -1,6 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Signature } from '@safekeep/crypto';
+import { privateFiles } from '@safekeep/files';
 import type { ImportResult } from '../model.ts';
 import { reportHtml } from './html.ts';
 import { reportMarkdown } from './markdown.ts';
@@ -12,17 +12,17 @@ export const REPORT_KIND = 'import-report';
 export type Signed = { readonly signature: Signature; readonly verifierKey: string };
 
 // Names of tables and columns and places of rows tell about a practice: for its owner only.
-const PRIVATE = { mode: 0o600 };
+const { makeFolder, replaceFile } = privateFiles();
 
 /** Writes the signed report and its readable forms into the home and returns the path of the signed one. */
 export async function writeReport(home: string, result: ImportResult, signed: Signed): Promise<string> {
   const folder = join(home, 'reports');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   const path = (extension: string): string => join(folder, `import-${result.runId}.${extension}`);
   const title = reportTitle(result);
   const parts = reportParts(result);
-  await writeFile(path('md'), reportMarkdown(title, parts), PRIVATE);
-  await writeFile(path('html'), reportHtml(title, parts), PRIVATE);
-  await writeFile(path('json'), `${JSON.stringify({ kind: REPORT_KIND, document: result, ...signed }, undefined, 2)}\n`, PRIVATE);
+  await replaceFile(path('md'), reportMarkdown(title, parts));
+  await replaceFile(path('html'), reportHtml(title, parts));
+  await replaceFile(path('json'), `${JSON.stringify({ kind: REPORT_KIND, document: result, ...signed }, undefined, 2)}\n`);
   return path('json');
 }

@@ -119,6 +119,27 @@ test('work and the end of its job are one transaction: rolled back, neither is t
   assert.equal(await count(), 1);
 });
 
+test('a job whose handler ends it in a transaction that it never commits says so, and nothing of it is there', async (t) => {
+  const shop = await openWorkshop(t);
+  const { add, count } = await withEffects(shop);
+  const kind = effect(
+    async ({ id, attempt, complete, database }) => {
+      await database.withClient(async (client) => {
+        await client.query('begin');
+        await client.query(add, [id, attempt]);
+        await complete(client, { attempt });
+        await client.query('rollback');
+      });
+    },
+    { retry: { limit: 1, backoff: { firstMs: 10, maxMs: 10 } } },
+  );
+  const { id } = await enqueue(shop.database, kind, {}, { tenant: TENANT });
+  await shop.worker([kind]);
+  const { error, result, attempt } = await shop.becomes(id, 'dead');
+  assert.deepEqual([error?.code, result ?? null, attempt], ['job-not-committed', null, 2]);
+  assert.equal(await count(), 0);
+});
+
 test('a job whose worker never comes back ends dead when its tries are used up, and says that its worker was lost', async (t) => {
   const shop = await openWorkshop(t);
   const never = Promise.withResolvers<void>();

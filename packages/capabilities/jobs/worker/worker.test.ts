@@ -260,7 +260,9 @@ test('a draining worker lets jobs end or reach a checkpoint, hands the rest back
   const started = Promise.withResolvers<void>();
   const finish = Promise.withResolvers<void>();
   let begun = 0;
+  let reason: unknown;
   const kind = numbered(async ({ signal, checkpoint, attempt }, { number }) => {
+    signal.addEventListener('abort', () => (reason = signal.reason));
     if (attempt > 1) return checkpoint.read() ?? null;
     if ((begun += 1) === 2) started.resolve();
     if (number === 1) return await finish.promise.then(() => 'to the end');
@@ -281,6 +283,7 @@ test('a draining worker lets jobs end or reach a checkpoint, hands the rest back
   assert.equal(handedBack.error, undefined);
   finish.resolve();
   await drained;
+  assert.ok(isSafekeepError(reason, 'job-drained'), String(reason));
   assert.equal(first.running(), 0);
   assert.equal((await shop.becomes(ending.id, 'done')).result, 'to the end');
   const { rows } = await shop.pool.query('select tries, checkpoint from safekeep.jobs where job_id = $1', [endless.id]);

@@ -16,7 +16,7 @@ export type NumberedEntry = { readonly sequence: number; readonly entry: Entry }
  * none: somebody is writing it, or a crash left it. Throws `ledger-broken` at a line that was changed.
  */
 export async function* readLedger(directory: string, from: Place = START): AsyncGenerator<PlacedLine> {
-  const segments = await listSegments(directory);
+  const segments = listSegments(directory);
   for (const { number, path, sizeBytes } of segments.filter((segment) => segment.number >= from.segment)) {
     for await (const { bytes, at, whole } of readLines(path, number === from.segment ? from.atBytes : 0, sizeBytes)) {
       const line = readLine(bytes.toString());

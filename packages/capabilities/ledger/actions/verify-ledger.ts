@@ -28,7 +28,7 @@ const FAULTS_AT_MOST = 100;
  */
 export async function verifyLedger(witnesses: Witnesses): Promise<Verification> {
   const startMs = witnesses.clock.elapsedMs();
-  const segments = await listSegments(witnesses.directory);
+  const segments = listSegments(witnesses.directory);
   const walk = new Walk(witnesses);
   let expected = 1;
   for (const segment of segments) {
@@ -169,7 +169,7 @@ async function compareCopy(
   let missingBytes = 0;
   const before = walk.faults.length;
   try {
-    const copies = new Map((await listSegments(copyDirectory)).map((copy) => [copy.number, copy]));
+    const copies = new Map(listSegments(copyDirectory).map((copy) => [copy.number, copy]));
     for (const segment of segments) {
       const copy = copies.get(segment.number);
       copies.delete(segment.number);

@@ -16,7 +16,7 @@ export async function bringCopy(directory: string, copyDirectory: string): Promi
   await mkdir(copyDirectory, { mode: 0o700 }).catch((error: unknown) => {
     if (codeOf(error) !== 'EEXIST') throw error;
   });
-  const [segments, copies] = await Promise.all([listSegments(directory), listSegments(copyDirectory)]);
+  const [segments, copies] = [listSegments(directory), listSegments(copyDirectory)];
   await refuseAhead(segments, copies, copyDirectory);
   const first = Math.max(1, copies.length);
   for (const segment of segments.filter(({ number }) => number >= first)) {
@@ -29,7 +29,7 @@ export async function bringCopy(directory: string, copyDirectory: string): Promi
 
 /** @throws `ledger-copy-ahead` when the copy is no beginning of the ledger, as far as their ends show; `verify` reads all of both. */
 export async function refuseCopyAhead(directory: string, copyDirectory: string): Promise<void> {
-  const [segments, copies] = await Promise.all([listSegments(directory), listSegments(copyDirectory)]);
+  const [segments, copies] = [listSegments(directory), listSegments(copyDirectory)];
   await refuseAhead(segments, copies, copyDirectory);
 }
 

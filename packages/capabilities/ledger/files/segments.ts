@@ -1,6 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
+import { closeSync, createReadStream, fsync, openSync, readdirSync, statSync, writeSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { codeOf, SafekeepError } from '@safekeep/core';
 import { syncFolder } from '@safekeep/files';
 import { LINE_BYTES_AT_MOST } from '../rules/line.ts';
@@ -12,21 +13,27 @@ const LF = 0x0a;
 
 export type Segment = { readonly number: number; readonly path: string; readonly sizeBytes: number };
 
-/** The segments of a folder, oldest first; none where there is no folder. */
-export async function listSegments(directory: string): Promise<readonly Segment[]> {
-  const names = await readdir(directory).catch((error: unknown) => {
-    if (codeOf(error) === 'ENOENT') return [];
-    throw error;
-  });
-  const numbers = names
+/**
+ * The segments of a folder, oldest first; none where there is no folder. What the system has in memory is asked at once: the way
+ * through Node's threads takes longer than the answer, and every erasure waits for its entry.
+ */
+export function listSegments(directory: string): readonly Segment[] {
+  const numbers = namesIn(directory)
     .flatMap((name) => (SEGMENT.exec(name)?.[1] === undefined ? [] : [Number(SEGMENT.exec(name)?.[1])]))
     .sort((a, b) => a - b);
-  return await Promise.all(
-    numbers.map(async (number) => {
-      const path = segmentPath(directory, number);
-      return { number, path, sizeBytes: (await stat(path)).size };
-    }),
-  );
+  return numbers.map((number) => {
+    const path = segmentPath(directory, number);
+    return { number, path, sizeBytes: statSync(path).size };
+  });
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 export function segmentPath(directory: string, number: number): string {
@@ -71,26 +78,26 @@ export async function readBytes(path: string, at: number, length: number): Promi
   }
 }
 
+const synced = promisify(fsync);
+
 /**
- * Appends to a file of exactly `sizeBytes` and brings it to the disk. Where that fails the file is cut to what it was: nothing
- * half remains, and what was there before is not touched.
+ * Appends to a file of exactly `sizeBytes` and brings it to the disk, which alone is waited for. Where that fails the file is cut to
+ * what it was: nothing half remains, and what was there before is not touched.
  */
 export async function appendBytes(path: string, sizeBytes: number, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, 'a', 0o600);
+  const file = openSync(path, 'a', 0o600);
   try {
     try {
-      await file.appendFile(bytes);
-      await file.sync();
+      // A disk that is almost full takes a part, and refuses the next one.
+      for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written);
+      await synced(file);
     } catch (error) {
       // Where even this fails, the next writer finds an incomplete line and takes it out. The first failure is the one to tell.
-      await file.truncate(sizeBytes).then(
-        () => file.sync(),
-        () => undefined,
-      );
+      await truncateFile(path, sizeBytes).catch(() => undefined);
       throw error;
     }
   } finally {
-    await file.close();
+    closeSync(file);
   }
   // The name of a new file is on disk only when its folder is.
   if (sizeBytes === 0) await syncFolder(dirname(path));

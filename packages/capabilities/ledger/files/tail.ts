@@ -19,7 +19,7 @@ const LF = Buffer.from('\n');
  * @throws `ledger-broken` when what stands there can be no crash: it is left as it is.
  */
 export async function findTail(directory: string, known: Tail | undefined): Promise<Tail> {
-  const segments = await listSegments(directory);
+  const segments = listSegments(directory);
   const newest = segments.at(-1);
   if (newest === undefined) {
     if (known !== undefined && known.head.sequence > 0) throw broken('its files are gone');

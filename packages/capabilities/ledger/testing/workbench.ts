@@ -70,7 +70,7 @@ export async function workbench(t: Ending, { copy = false }: { readonly copy?: b
       if (after === before) throw new Error('The test changed nothing');
       await writeFile(path, after);
     },
-    segments: async () => (await listSegments(directory)).length,
+    segments: async () => listSegments(directory).length,
     keep: async () => {
       const kept = await mkdtemp(join(folder, 'kept-'));
       await cp(directory, kept, { recursive: true });

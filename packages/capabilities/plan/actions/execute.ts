@@ -206,7 +206,7 @@ async function readApplied(client: pg.ClientBase, made: readonly DesiredObject[]
   });
 }
 
-function asApplied(object: DesiredObject, state: string | null): AppliedObject {
+export function asApplied(object: DesiredObject, state: string | null): AppliedObject {
   const { id, kind, target, remove, probe, locks, restores, reversible, runsIn, dependsOn } = object;
   return {
     id,

@@ -19,8 +19,8 @@ export type Unapplied = Omit<UnapplyText, 'before'>;
 
 /** What must be given back before the steps can go: plaintext of encrypted columns, a copy of the log. */
 export type TakeOut = {
-  /** Asks for itself; answers what was done, a line each. */
-  readonly run: (context: CommandContext) => Promise<readonly string[]>;
+  /** Asks for itself; answers what was done, a line each. `wait`: applications are given the time to hear of it. */
+  readonly run: (context: CommandContext, options: { readonly wait: boolean }) => Promise<readonly string[]>;
   /** Tells what is still there, and stops the steps. */
   readonly left?: Guard;
 };

@@ -1,6 +1,6 @@
 import type { ColumnRef } from '@safekeep/core';
+import { quoteName, quoteTable, quoteText } from '@safekeep/postgres';
 import type { Probe } from '../model.ts';
-import { quoteName, quoteTable, quoteText } from './statements.ts';
 
 /** `null` takes the comment away. */
 export function commentOnColumn(column: ColumnRef, comment: string | null): string {

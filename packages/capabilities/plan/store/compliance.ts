@@ -1,6 +1,6 @@
 import { COMPLIANCE_FIELDS, type ComplianceField, type TableRef } from '@safekeep/core';
+import { quoteName, quoteTable, quoteText } from '@safekeep/postgres';
 import type { Probe } from '../model.ts';
-import { quoteName, quoteTable, quoteText } from './statements.ts';
 
 /** Of requirement X2. Nothing here makes PostgreSQL write the table anew. */
 const TYPES: Readonly<Record<ComplianceField, string>> = {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { quoteName } from '@safekeep/postgres';
 import type pg from 'pg';
-import { quoteName } from './statements.ts';
 
 /** Names the copies of one database, so that one left by a killed rehearsal can be told from the user's own. */
 function copyPrefix(source: string): string {

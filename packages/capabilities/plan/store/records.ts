@@ -91,6 +91,17 @@ export async function upsertObjects(
   );
 }
 
+/** Which run made an object that stands by record. */
+export async function readRunOf(client: pg.ClientBase, tenant: string, id: string): Promise<string> {
+  const { rows } = await client.query<{ runId: string }>(
+    'select run_id as "runId" from safekeep.applied_objects where tenant_id = $1 and object_id = $2',
+    [tenant, id],
+  );
+  const [found] = rows;
+  if (found === undefined) throw new Error(`${id} is not recorded`);
+  return found.runId;
+}
+
 export async function deleteObjects(client: pg.ClientBase, tenant: string, ids: readonly string[]): Promise<void> {
   await client.query('delete from safekeep.applied_objects where tenant_id = $1 and object_id = any ($2)', [tenant, ids]);
 }

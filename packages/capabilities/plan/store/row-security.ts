@@ -1,6 +1,6 @@
 import type { TableRef } from '@safekeep/core';
+import { quoteName, quoteTable } from '@safekeep/postgres';
 import type { Probe } from '../model.ts';
-import { quoteName, quoteTable } from './statements.ts';
 
 export function enableRowSecurity(table: TableRef): string {
   return `alter table ${quoteTable(table)} enable row level security`;

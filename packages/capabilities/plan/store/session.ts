@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { TableRef } from '@safekeep/core';
+import { quoteTable } from '@safekeep/postgres';
 import type { LockMode } from '../model.ts';
-import { quoteTable } from './statements.ts';
 
 /**
  * Takes the right to change the user's database for the length of a transaction: it ends with the connection, whatever ends

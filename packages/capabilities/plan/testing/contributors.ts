@@ -1,7 +1,6 @@
 import { formatTableName } from '@safekeep/core';
-import { findTable } from '@safekeep/postgres';
+import { findTable, quoteTable, quoteText } from '@safekeep/postgres';
 import type { Contributor, DesiredObject, Probe } from '../model.ts';
-import { quoteTable, quoteText } from '../store/statements.ts';
 
 const COMMENTS = `
   select key.place::integer as place, pg_catalog.obj_description(pg_catalog.to_regclass(key.name), 'pg_class') as state, false as disabled

@@ -33,6 +33,7 @@ import { answerOf, finishErasure } from './finish-erasure.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { identityMarks, sequenceIds } from './marks.ts';
 import { makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
+import { oldRowsOf, type OldRows } from './statistics.ts';
 
 /**
  * Carries out a plan that was approved, if it still is the plan: in one transaction, with the ledger before and after, or in
@@ -65,9 +66,9 @@ export async function executeErasure(
   for (const { before } of ground.ports.participants) await before?.({ tenant, person: order.person });
   const full: ErasureOrder = { ...order, mode: stored.mode };
   try {
-    const record = await carryOutApproved(ground, full, { stored, approval, begun, options });
+    const { record, old } = await carryOutApproved(ground, full, { stored, approval, begun, options });
     options.onCommitted?.();
-    return await finishErasure(ground, record, options);
+    return await finishErasure(ground, record, { ...options, old });
   } catch (error) {
     if (error instanceof AlreadyErased) return await answerAgain(ground, mark, approval);
     if (error instanceof WholePersonHeld) await rememberHeld(ground, full, { stored, approval, holds: error.holds });
@@ -83,7 +84,10 @@ function isBegun({ state, progress }: ErasureRecord): boolean {
 /** More rows than one transaction takes can come while the last chunks are erased, and again; then somebody has to stop them. */
 const ROUNDS_AT_MOST = 3;
 
-async function carryOutApproved(ground: ErasureGround, order: ErasureOrder, chunking: Chunking): Promise<ErasureRecord> {
+/** What was committed. The rows as they were are known where one transaction erased them all. */
+type Committed = { readonly record: ErasureRecord; readonly old?: OldRows };
+
+async function carryOutApproved(ground: ErasureGround, order: ErasureOrder, chunking: Chunking): Promise<Committed> {
   const { stored, approval, begun } = chunking;
   const isLarge = begun !== undefined || Object.values(stored.counts).some((rows) => rows > rowsAtOnce(ground));
   if (!isLarge) return await retried(() => runWhole(ground, order, { stored, approval, progress: undefined }));
@@ -170,7 +174,7 @@ function planOf({ planHash, type, key, mode, plannedBy, startedAt }: ErasureReco
 
 type Whole = { readonly stored: StoredPlan; readonly approval: Approval; readonly progress: ChunkProgress | undefined };
 
-async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole): Promise<ErasureRecord> {
+async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole): Promise<Committed> {
   const { stored, progress } = whole;
   const { result } = await runRecorded(ground, {
     plan: async (client) => {
@@ -198,7 +202,8 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole
         : await prepareRest(client, ground, order, progress),
     destroy: async (client, made, operation) => {
       const record = await eraseWithin(client, ground, order, { ...whole, made, operation });
-      return { result: record, counts: Object.fromEntries(recordCounts(record)) };
+      const old = progress === undefined ? { old: oldRowsOf(made.found, made.decision) } : {};
+      return { result: { record, ...old }, counts: Object.fromEntries(recordCounts(record)) };
     },
   });
   return result;
@@ -211,9 +216,15 @@ async function prepareWhole(
   order: ErasureOrder,
   { stored, operation }: { readonly stored: StoredPlan; readonly operation: OperationId },
 ): Promise<MadePlan> {
-  const made = await makePlan(client, ground, order, { lock: true, limit: rowsAtOnce(ground), erasure: erasureIdOf(operation) });
-  // Behind the lock of the person: whoever had it before may have carried out this very approval.
-  if ((await findPlan(client, ground.tenant, stored.hash)) === undefined) throw new AlreadyErased();
+  const made = await makePlan(client, ground, order, {
+    lock: true,
+    limit: rowsAtOnce(ground),
+    erasure: erasureIdOf(operation),
+    // Whoever had the lock before may have carried out this very approval.
+    behindLock: async () => {
+      if ((await findPlan(client, ground.tenant, stored.hash)) === undefined) throw new AlreadyErased();
+    },
+  });
   refuseUnfit(made, stored.hash);
   return made;
 }

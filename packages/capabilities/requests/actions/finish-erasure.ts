@@ -1,8 +1,8 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
-import { codeOf, SafekeepError, type Subject } from '@safekeep/core';
+import { SafekeepError, type Subject } from '@safekeep/core';
 import type { Signature } from '@safekeep/crypto';
+import { privateFiles } from '@safekeep/files';
 import { parseKey, type Person } from '../../holds/index.ts';
 import type { CertificateBody, ErasureDone, ErasureScope, ExternalCopy, Residue } from '../model.ts';
 import { PERSON } from '../rules/graph.ts';
@@ -15,9 +15,15 @@ import { tellOutside } from './outside.ts';
 import { openTables, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
 import { residueOf } from './residue.ts';
-import { freshenStatistics, writtenBy } from './statistics.ts';
+import { freshenStatistics, writtenBy, type OldRows } from './statistics.ts';
 
-export type FinishOptions = { readonly vacuum?: boolean };
+const { makeFolder, replaceFile } = privateFiles();
+
+export type FinishOptions = {
+  readonly vacuum?: boolean;
+  /** What was erased a moment ago; who goes on with an erasure of before does not know it. */
+  readonly old?: OldRows | undefined;
+};
 
 type Draft = { readonly document: CertificateBody; readonly signature?: Signature };
 
@@ -202,12 +208,7 @@ function certificatePath(directory: string, { id }: CertificateBody): string {
 
 async function writeCertificate(directory: string, signed: Signed<CertificateBody>): Promise<string> {
   const path = certificatePath(directory, signed.document);
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    await writeFile(`${path}.partial`, `${JSON.stringify(signed, null, 2)}\n`, { mode: 0o600 });
-    await rename(`${path}.partial`, path);
-  } catch (cause) {
-    throw new SafekeepError('file-unwritable', { path, reason: codeOf(cause) ?? 'unknown reason' }, { cause });
-  }
+  await makeFolder(directory);
+  await replaceFile(path, `${JSON.stringify(signed, null, 2)}\n`);
   return path;
 }

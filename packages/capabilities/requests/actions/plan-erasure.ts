@@ -58,6 +58,7 @@ export async function planErasure(ground: ErasureGround, order: ErasureOrder, by
         ...draft.plan,
         blocked: [...draft.plan.blocked, ...blocked],
         notes: [...draft.plan.notes, ...notes, ...(await notesOf(client, ground, draft))],
+        erasedBefore: await erasedBefore(client, ground, order.person),
       };
     },
     'rollback',
@@ -87,11 +88,18 @@ export async function makePlan(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, subject, mode }: ErasureOrder,
-  options: SurveyOptions & { readonly erasure?: ErasureId; readonly beside?: Beside },
+  options: SurveyOptions & {
+    readonly erasure?: ErasureId;
+    readonly beside?: Beside;
+    /** Asked behind the lock of the person's row, on the same way to the server. */
+    readonly behindLock?: () => Promise<void>;
+  },
 ): Promise<MadePlan> {
   const [isFit, found] = await together(client, [
     () => isReadCommitted(client),
+    // The first thing that it sends is the lock.
     () => survey(client, ground, { person, subject, options }),
+    async () => await options.behindLock?.(),
   ]);
   // Under REPEATABLE READ the snapshot would be older than the locks: rows added in between would survive unseen.
   if (!isFit) throw new SafekeepError('isolation-unfit');
@@ -169,6 +177,7 @@ export async function makePlan(
     holds,
     externalCopies,
     notes: parts.flatMap(({ name, plan: part }) => part.will.map((will) => `${name}: ${will}`)),
+    erasedBefore: null,
     estimate: { rows, seconds: Math.ceil((rows / ROWS_PER_SECOND) * 10) / 10, chunks: chunksOf(tables, large, rowsAtOnce(ground)) },
   };
   return { plan, found, decision, scope, parts, large };
@@ -354,7 +363,6 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
         notes.push(`${name} has no key: its rows are told apart by place, and no hold can name one.`);
     }
   }
-  notes.push(...(await erasedBefore(client, ground, found.person)));
   notes.push(...unmarkedColumns(found));
   for (const view of staleViews(ground.catalog, [...touched]))
     notes.push(`The materialized view ${view} keeps the old values until it is refreshed.`);
@@ -368,13 +376,15 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
 }
 
 /** Whoever erases somebody again is to know it. */
-async function erasedBefore(client: pg.ClientBase, { ledger, tenant }: ErasureGround, person: Person): Promise<readonly string[]> {
+async function erasedBefore(
+  client: pg.ClientBase,
+  { ledger, tenant }: ErasureGround,
+  person: Person,
+): Promise<ErasurePlan['erasedBefore']> {
   const [last] = (await readErasures(client, tenant, { mark: personMark(ledger, tenant, person) })).filter(
     ({ state }) => state === 'done',
   );
-  return last === undefined
-    ? []
-    : [`This person was erased before, on ${last.startedAt.toISOString()}: certificate erasure-${last.id}.json.`];
+  return last === undefined ? null : { at: last.startedAt.toISOString(), certificate: `erasure-${last.id}.json` };
 }
 
 /** Personal columns of rows with several people of which the map does not say whose they are. */

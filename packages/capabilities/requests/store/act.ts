@@ -153,7 +153,9 @@ function uniqueValue(make: UniqueMake): string {
 
 /** The more are taken the more often one draws in vain; whoever gets none after so many draws has no room left. */
 const DRAWS = 30;
-/** At least: where most are taken, the last ones would else be drawn for one by one. */
+/** At first only a few more than are needed; mostly none of them is taken. */
+const SPARE = 2;
+/** After that at least so many: where most are taken, the last ones would else be drawn for one by one. */
 const DRAWN_AT_ONCE = 1_000;
 
 /** As SQLSTATE 23505: there is no value left that no other row has. */
@@ -172,7 +174,10 @@ async function drawUnique(
   const value = columnOf(facts, column)?.baseType === 'bytea' ? `decode(d.v, 'hex')` : `d.v::${type}`;
   for (let draw = 0; free.size < keys.length; draw += 1) {
     if (draw === DRAWS) throw new NothingFree(`No unique mask is free for ${column}`);
-    const drawn = new Set(Array.from({ length: Math.max(DRAWN_AT_ONCE, keys.length - free.size) }, () => uniqueValue(make)));
+    const missing = keys.length - free.size;
+    const drawn = new Set(
+      Array.from({ length: draw === 0 ? missing + SPARE : Math.max(DRAWN_AT_ONCE, missing) }, () => uniqueValue(make)),
+    );
     const parameters = new Parameters();
     const taken = await arrays(
       client,

@@ -1,6 +1,6 @@
 import type pg from 'pg';
-import { parseTableName } from '@safekeep/core';
 import { together, transaction, type Database } from '@safekeep/postgres';
+import { quoteTable } from './sql.ts';
 
 /** Runs `action` in one transaction of the tenant; a refusal rolls it back and keeps the connection. */
 export async function inTransaction<Result>(
@@ -35,14 +35,11 @@ export async function isReadCommitted(client: pg.ClientBase): Promise<boolean> {
 
 /** Tables of which row security keeps rows from this login: what would be found there is not all. */
 export async function hiddenTables(client: pg.ClientBase, names: readonly string[]): Promise<readonly string[]> {
-  const refs = names.map((name) => parseTableName(name));
+  // By name: a join with the catalogue takes the planner longer than all the rest.
   const { rows } = await client.query<{ place: number }>(
-    `select (asked.place - 1)::integer as place
-       from rows from (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) with ordinality as asked (schema, name, place)
-       join pg_catalog.pg_namespace as n on n.nspname = asked.schema
-       join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = asked.name
-      where pg_catalog.row_security_active(c.oid)`,
-    [refs.map(({ schema }) => schema), refs.map(({ table }) => table)],
+    `select (asked.place - 1)::integer as place from pg_catalog.unnest($1::text[]) with ordinality as asked (name, place)
+      where pg_catalog.row_security_active(asked.name)`,
+    [names.map((name) => quoteTable(name))],
   );
   return rows.map(({ place }) => names[place] ?? '');
 }

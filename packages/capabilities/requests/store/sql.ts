@@ -1,13 +1,13 @@
 import pg from 'pg';
 import { parseTableName } from '@safekeep/core';
+import { quoteTable as quoteRef } from '@safekeep/postgres';
 import type { Identity, RowKey } from '../model.ts';
 
 export const quote = pg.escapeIdentifier;
 
 /** From an external name. */
 export function quoteTable(name: string): string {
-  const { schema, table } = parseTableName(name);
-  return `${quote(schema)}.${quote(table)}`;
+  return quoteRef(parseTableName(name));
 }
 
 /** Collects the parameters of one statement. */

@@ -4,7 +4,8 @@
 -- What a client of the SDK must know of the encrypted fields of a tenant, in one answer on any connection, also in the middle of a
 -- transaction of the application's: the tenant is set for this call, and afterwards it is the one that the application had set.
 -- Only fields whose triggers stand: before, ciphertext that a client wrote would not be taken away by others who write plaintext
--- only, and would be taken for true. `isMissing`: our triggers stand on a table, and the column is not where its name says.
+-- only, and would be taken for true. One that stands in `added` on the way back is there to be read, and is written and asked for as a
+-- plain column: `decrypt` takes it out when everybody has heard so. `isMissing`: our triggers stand on a table, and the column is not where its name says.
 -- `ageMs`: how old the answer may be, where the transaction goes on seeing what it saw first.
 create or replace function safekeep.known_fields(tenant text) returns jsonb
   language plpgsql stable
@@ -50,7 +51,7 @@ begin
           select named.*, t.typname as type_name
             from named join pg_catalog.pg_type as t on t.oid = named.type_oid and t.typtype <> 'd'
         ) as o on true
-       where f.tenant_id = tenant and f.phase not in ('planned', 'added')
+       where f.tenant_id = tenant and (f.phase not in ('planned', 'added') or (f.phase = 'added' and f.direction = 'out'))
          and (o.relation is not null or exists (
                select from pg_catalog.pg_trigger as g
                 where not g.tgisinternal and position(pg_catalog.convert_to(f.field_id::text, 'UTF8') in g.tgargs) > 0))

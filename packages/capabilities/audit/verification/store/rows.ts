@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Capture, EventRow } from '../../model.ts';
+import { PLAINTEXT_BACK, type Capture, type EventRow } from '../../model.ts';
 import { jsonOf, keyText } from '../../store/capture-sql.ts';
 import { EVENT_COLUMNS, isOfOneOf } from '../../store/events.ts';
 
@@ -154,15 +154,46 @@ export async function lastTruncate(
     [owner, table],
   );
   const [found] = rows;
-  if (found === undefined || tenant === owner) return found;
-  const before = await client.query<{ era: number; index: number }>(
+  return found === undefined || tenant === owner ? found : await placeIn(client, { tenant, table }, found.orderNo);
+}
+
+/** Where the events of a table in the log of a tenant end that came before something in the log of another. */
+async function placeIn(
+  client: pg.ClientBase,
+  { tenant, table }: Pick<Capture, 'tenant' | 'table'>,
+  orderNo: string,
+): Promise<Place | undefined> {
+  const { rows } = await client.query<Place>(
     `select era, leaf_index::float8 + 1 as index from safekeep.audit_events
       where tenant_id = $1 and table_name = $2 and kind = 'change' and order_no < $3
       order by audit_events.era desc, audit_events.leaf_index desc limit 1`,
-    [tenant, table, found.orderNo],
+    [tenant, table, orderNo],
   );
-  return before.rows[0];
+  return rows[0];
 }
+
+/** By column where it was given its plaintext back last, in the log of `owner` as {@link lastTruncate}. */
+export async function plaintextBack(
+  client: pg.ClientBase,
+  { tenant, table }: Capture,
+  owner: string,
+): Promise<ReadonlyMap<string, Place>> {
+  const { rows } = await client.query<Place & { column: string; orderNo: string }>(
+    `select distinct on (c.name) c.name as column, e.era, e.leaf_index::float8 as index, e.order_no::text as "orderNo"
+       from safekeep.audit_events as e, pg_catalog.jsonb_array_elements_text(e.details -> 'columns') as c (name)
+      where e.tenant_id = $1 and e.table_name = $2 and e.kind = 'change' and e.action = $3
+      order by c.name, e.era desc, e.leaf_index desc`,
+    [owner, table, PLAINTEXT_BACK],
+  );
+  const places = new Map<string, Place>();
+  for (const { column, orderNo, era, index } of rows) {
+    const place = tenant === owner ? { era, index } : await placeIn(client, { tenant, table }, orderNo);
+    if (place !== undefined) places.set(column, place);
+  }
+  return places;
+}
+
+type Place = { readonly era: number; readonly index: number };
 
 /** Whether there is such a table at all. */
 export async function isThere(client: pg.ClientBase, { schema, name }: Capture): Promise<boolean> {

@@ -34,6 +34,7 @@ import { countValues, readParts, readSealed, tableSize } from '../store/rows.ts'
 import { createView, dropView, othersShown, readersOfView } from '../store/view.ts';
 import { fresh } from './encrypt-field.ts';
 import {
+  follow,
   inTransaction,
   LEASE_MS,
   nameOf,
@@ -298,6 +299,7 @@ async function redefine(
     const changed = await readField(client, known);
     if (changed === undefined) throw new Error('The field is not recorded any more');
     await runAll(client, createTriggers(changed, changed.phase));
+    await follow(client, ground, changed);
     const [other] = await othersShown(client, changed);
     const shown = changed.mode === 'database' ? changed : other;
     if (shown !== undefined) await createView(client, shown, kept);

@@ -1,14 +1,15 @@
 import type { Field } from '../model.ts';
 import { listFields } from '../store/records.ts';
 import { changeIndexes } from './change-indexes.ts';
-import { decryptField } from './decrypt-field.ts';
+import { decryptFields } from './decrypt-field.ts';
 import { reading, type Ground } from './ground.ts';
+import { refuseReaders } from './readers-of-view.ts';
 
 /**
- * {@link decryptField} for every encrypted column of the tenant; indexes over several columns go first, whichever of them they are
+ * Gives back every encrypted column of the tenant; indexes over several columns go first, whichever of them they are
  * of. Goes on from wherever an interrupted run came to. Answers the fields as they were given back.
  *
- * @throws what {@link changeIndexes} and {@link decryptField} throw.
+ * @throws what {@link changeIndexes} and {@link decryptFields} throw.
  */
 export async function decryptAll(ground: Ground, agree: (fields: readonly Field[]) => Promise<void>): Promise<readonly Field[]> {
   const fields = await reading(ground, (client) => listFields(client, ground.tenant));
@@ -19,9 +20,9 @@ export async function decryptAll(ground: Ground, agree: (fields: readonly Field[
     const isCompound = field.direction === 'in' && field.indexes.some(({ kind }) => kind === 'compound');
     if (isCompound) await changeIndexes(ground, refOf(field), { searchWith: [], acceptLeak: true, agree: agreed });
   }
-  const given: Field[] = [];
-  for (const field of fields) given.push(await decryptField(ground, refOf(field), agreed));
-  return given;
+  const left = await reading(ground, (client) => listFields(client, ground.tenant));
+  for (const field of left) await refuseReaders(ground, field);
+  return await decryptFields(ground, left);
 }
 
 function refOf({ table, column }: Field) {

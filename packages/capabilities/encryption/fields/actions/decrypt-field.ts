@@ -1,3 +1,5 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type pg from 'pg';
 import { SafekeepError, type ColumnRef } from '@safekeep/core';
 import type { Field } from '../model.ts';
 import { isAtLeast } from '../rules/life.ts';
@@ -9,6 +11,7 @@ import {
   dropColumns,
   dropLeftIndex,
   dropTriggers,
+  lockAgainstWrites,
   lockToAlter,
   restoreNotNull,
   runAll,
@@ -18,10 +21,22 @@ import {
 import { objectName } from '../store/names.ts';
 import { deleteField, findField, updateField } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
+import { notePlaintextBack } from '../store/session.ts';
 import { createView, dropView, othersShown } from '../store/view.ts';
 import { refuseInCompound } from './compound-of.ts';
 import { fresh } from './encrypt-field.ts';
-import { inTransaction, nameOf, NotYet, reading, requireUnaltered, unlessTooEarly, withLease, type Ground } from './ground.ts';
+import {
+  follow,
+  inTransaction,
+  LEASE_MS,
+  nameOf,
+  NotYet,
+  reading,
+  requireUnaltered,
+  unlessTooEarly,
+  withLease,
+  type Ground,
+} from './ground.ts';
 import { refuseReaders } from './readers-of-view.ts';
 import { LOCKED_ROWS, opening, sweep, sweepOnce, walk } from './passes.ts';
 
@@ -37,18 +52,53 @@ export async function decryptField(ground: Ground, column: ColumnRef, agree: (fi
   await refuseInCompound(ground, known);
   await refuseReaders(ground, known);
   await agree(known);
-  return await withLease(ground, known, async (held) => {
-    const field = await fresh(held, known);
-    if (field.phase === 'planned') {
-      await inTransaction(held, field, (client) => deleteField(client, field));
-      return { ...field, direction: 'out' };
-    }
-    const loose = await takePlaintextAgain(held, field);
-    await giveBack(held, loose);
-    const counted = await fresh(held, loose);
-    await takeOut(held, loose);
-    return { ...counted, phase: 'planned' };
-  });
+  const [given = known] = await decryptFields(ground, [known]);
+  return given;
+}
+
+/**
+ * {@link decryptField} for several columns that were agreed to, stretch by stretch: between these clients are waited for, once for all
+ * columns. In the first they hear that plaintext is wanted again beside the ciphertext; from a lease later on nobody writes ciphertext
+ * alone. In the second they are told of the field no more; from a lease later on nobody names its columns, and these go.
+ */
+export async function decryptFields(ground: Ground, fields: readonly Field[]): Promise<readonly Field[]> {
+  const given: Field[] = [];
+  const left: Field[] = [];
+  for (const known of fields)
+    await withLease(ground, known, async (held) => {
+      const field = await fresh(held, known);
+      if (field.phase === 'planned') {
+        await inTransaction(held, field, (client) => deleteField(client, field));
+        given.push({ ...field, direction: 'out' });
+      } else left.push(isTold(field) ? await giveBack(held, await takePlaintextAgain(held, field)) : field);
+    });
+  const [isFirst, isSecond] = [
+    left.some((field) => field.mode === 'client' && isTold(field)),
+    left.some(({ mode }) => mode === 'client'),
+  ];
+  if (isFirst) await untilHeard(ground, left);
+  for (const field of left) await withLease(ground, field, async (held) => await leave(held, await fresh(held, field)));
+  if (isSecond) await untilHeard(ground, left);
+  for (const known of left)
+    await withLease(ground, known, async (held) => {
+      const field = await fresh(held, known);
+      await takeOut(held, field);
+      given.push({ ...field, phase: 'planned' });
+    });
+  return fields.flatMap((field) => given.find(({ id }) => id === field.id) ?? []);
+}
+
+/** Clients are told of a field from `dual-write` on; on the way back `added` says that they are told no more. */
+function isTold({ direction, phase }: Pick<Field, 'direction' | 'phase'>): boolean {
+  return direction === 'in' || isAtLeast(phase, 'dual-write');
+}
+
+/** What clients of the SDK know is as old as the lease at most; sessions of the database mode know nothing for longer than a transaction. */
+async function untilHeard(ground: Ground, [field]: readonly Field[]): Promise<void> {
+  const leaseMs = ground.leaseMs ?? LEASE_MS;
+  if (field === undefined || leaseMs === 0) return;
+  ground.observe('waiting', field, { done: field.done, total: field.total });
+  await wait(leaseMs, undefined, { signal: ground.signal });
 }
 
 /** Under one short lock: plaintext is taken again, and what is written as ciphertext only is marked as not opened. */
@@ -61,23 +111,54 @@ async function takePlaintextAgain(ground: Ground, field: Field): Promise<Field> 
     // Readers go on taking the ciphertext until every plaintext stands; a field that never switched never did.
     const phase = isAtLeast(field.phase, 'switched') ? 'switched' : 'dual-write';
     await runAll(client, [...dropChecks(field), ...createTriggers(field, phase)]);
+    await follow(client, ground, field);
     await updateField(client, field, { direction: 'out', phase, nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });
   });
   return await fresh(ground, field);
 }
 
-async function giveBack(ground: Ground, field: Field): Promise<void> {
+async function giveBack(ground: Ground, field: Field): Promise<Field> {
   ground.observe('phase', field, { done: field.done, total: field.total });
   await walk(ground, field, opening);
   const there = await reading(ground, (client) => validIndexes(client, field));
   if (!there.has(objectName('left', field)))
     for (const statement of createLeftIndex(field)) await ground.database.withClient((client) => runAll(client, [statement]));
   await sweep(ground, field, opening);
-  if (field.notNull === null) return;
-  await inTransaction(ground, field, (client) => runAll(client, addPresenceCheck(field)));
-  // Those that a client wrote before the check who did not know yet that plaintext is wanted again.
-  await sweep(ground, field, opening);
-  await inTransaction(ground, field, (client) => runAll(client, validatePresence(field)));
+  return field;
+}
+
+/**
+ * Under one short lock against writers it is proved that every plaintext stands, and from then on clients take the column for a plain
+ * one. Our triggers still keep both together, for those who have not heard of it.
+ */
+async function leave(ground: Ground, field: Field): Promise<void> {
+  if (!isTold(field)) return;
+  if (field.notNull !== null) {
+    await inTransaction(ground, field, (client) => runAll(client, addPresenceCheck(field)));
+    // Those that were written before the check by a client who had been silent for longer than a lease, or was not waited for.
+    await sweep(ground, field, opening);
+    await inTransaction(ground, field, (client) => runAll(client, validatePresence(field)));
+  }
+  // Sessions of the database mode have nothing to hear of: their view goes with the rest.
+  if (field.mode === 'database') return;
+  for (;;) {
+    await sweep(ground, field, opening);
+    const left = await unlessTooEarly(() =>
+      inTransaction(ground, field, async (client) => {
+        await lockAgainstWrites(client, field);
+        await requireUnaltered(client, field);
+        await openLast(client, ground, field);
+        await updateField(client, field, { phase: 'added', at: ground.clock.now() });
+      }),
+    );
+    if (left) return;
+  }
+}
+
+/** @throws {@link NotYet} where more is left than fits under a short lock */
+async function openLast(client: pg.ClientBase, ground: Ground, field: Field): Promise<void> {
+  const swept = await sweepOnce(client, ground, { field, pass: opening, atMost: LOCKED_ROWS });
+  if (swept.found !== swept.done || (await countLeft(client, field, 'unopened')) > 0) throw new NotYet();
 }
 
 /** Under one short lock: the last plaintexts are given back, it is proved that none is missing, and all of ours goes. */
@@ -89,8 +170,7 @@ async function takeOut(ground: Ground, field: Field): Promise<void> {
         await lockToAlter(client, field);
         const kept = await dropView(client, field);
         await requireUnaltered(client, field);
-        const swept = await sweepOnce(client, ground, { field, pass: opening, atMost: LOCKED_ROWS });
-        if (swept.found !== swept.done || (await countLeft(client, field, 'unopened')) > 0) throw new NotYet();
+        await openLast(client, ground, field);
         const [other] = await othersShown(client, field);
         await runAll(client, [
           ...dropTriggers(field),
@@ -99,6 +179,8 @@ async function takeOut(ground: Ground, field: Field): Promise<void> {
           ...restoreNotNull(field),
           ...dropColumns(field),
         ]);
+        await follow(client, ground, field);
+        await notePlaintextBack(client, field);
         await deleteField(client, field);
         if (other !== undefined) await createView(client, other, kept);
       }),

@@ -15,7 +15,17 @@ import {
 import { findField, insertField, readField, updateField, type Change } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
 import { createView } from '../store/view.ts';
-import { inTransaction, nameOf, NotYet, reading, requireUnaltered, unlessTooEarly, withLease, type Ground } from './ground.ts';
+import {
+  follow,
+  inTransaction,
+  nameOf,
+  NotYet,
+  reading,
+  requireUnaltered,
+  unlessTooEarly,
+  withLease,
+  type Ground,
+} from './ground.ts';
 import { LOCKED_ROWS, sealing, sweep, sweepOnce, walk } from './passes.ts';
 import { planField, type FieldOrder, type FieldPlan } from './plan-field.ts';
 
@@ -68,7 +78,7 @@ type Step = (ground: Ground, field: Field) => Promise<void>;
 
 const STEPS: Partial<Record<Phase, Step>> = {
   'planned': async (ground, field) => {
-    await enter(ground, field, { to: 'added', statements: addColumns(field) });
+    await enter(ground, field, { to: 'added', statements: addColumns(field), isFollowed: true });
   },
   'added': async (ground, field) => {
     await enter(ground, field, { to: 'dual-write', statements: createTriggers(field, 'dual-write') });
@@ -88,10 +98,15 @@ const STEPS: Partial<Record<Phase, Step>> = {
   },
 };
 
-type Entering = { readonly to: Phase; readonly statements: readonly string[]; readonly change?: Change };
+type Entering = {
+  readonly to: Phase;
+  readonly statements: readonly string[];
+  readonly change?: Change;
+  readonly isFollowed?: boolean;
+};
 
 /** The statements of a step and the record of it, committed together. */
-async function enter(ground: Ground, field: Field, { to, statements, change = {} }: Entering): Promise<void> {
+async function enter(ground: Ground, field: Field, { to, statements, change = {}, isFollowed = false }: Entering): Promise<void> {
   if (!mayFollow(field.phase, to, 'in')) throw new Error(`A field does not go from ${field.phase} to ${to}`);
   await inTransaction(ground, field, async (client) => {
     if (statements.length > 0) {
@@ -99,6 +114,7 @@ async function enter(ground: Ground, field: Field, { to, statements, change = {}
       await requireUnaltered(client, field);
     }
     await runAll(client, statements);
+    if (isFollowed) await follow(client, ground, field);
     await updateField(client, field, { ...change, phase: to, at: ground.clock.now() });
   });
 }

@@ -18,7 +18,7 @@ import { ageOf, findField, updateField } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
 import { copiesOf } from '../store/surroundings.ts';
 import { fresh } from './encrypt-field.ts';
-import { inTransaction, LEASE_MS, nameOf, reading, requireUnaltered, withLease, type Ground } from './ground.ts';
+import { follow, inTransaction, LEASE_MS, nameOf, reading, requireUnaltered, withLease, type Ground } from './ground.ts';
 import { LOCKED_ROWS, nulling, sealing, sweep, sweepOnce, walk } from './passes.ts';
 
 export type Finished = { readonly field: Field; readonly residue: readonly string[] };
@@ -98,6 +98,8 @@ async function refusePlaintext(ground: Ground, field: Field): Promise<void> {
       const swept = await sweepOnce(client, ground, { field, pass: sealing, atMost: LOCKED_ROWS });
       if (swept.found !== swept.done || (await countLeft(client, field, 'unsealed')) > 0) return false;
       await runAll(client, [...createTriggers(field, 'nulled'), ...dropNotNull(field)]);
+      // It may have been encrypted by a Safekeep that left this to the next apply.
+      await follow(client, ground, field);
       await updateField(client, field, { phase: 'nulled', nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });
       return true;
     });

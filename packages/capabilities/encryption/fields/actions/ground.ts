@@ -1,7 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
-import { codeOf, formatColumnName, SafekeepError, type Clock } from '@safekeep/core';
+import { codeOf, formatColumnName, formatTableName, SafekeepError, type Clock } from '@safekeep/core';
 import { type Database } from '@safekeep/postgres';
+import { reapplyWithin, type Contributor } from '../../../plan/index.ts';
 import type { Field, FieldKeys } from '../model.ts';
 import { currentType, vacuumPatience } from '../store/definition.ts';
 import { begin, commit, rollback, takeLease } from '../store/session.ts';
@@ -23,6 +24,8 @@ export type Ground = {
   readonly signal: AbortSignal;
   readonly observe: Observer;
   readonly keys: FieldKeys;
+  /** Whose work on a table rests on its columns, as the capture of an audited one: it is made anew with them. */
+  readonly follows?: readonly Contributor[];
   /** How hard to try for a lock; {@link PATIENCE} unless said otherwise. */
   readonly patience?: Patience;
   /** For how long clients may believe what they knew of a field before; a minute unless said otherwise. */
@@ -140,6 +143,15 @@ export async function withLease<Result>(ground: Ground, field: Field, run: (grou
       await rollback(client);
     }
   });
+}
+
+/**
+ * What was applied to the table and rests on its columns follows them, in the transaction that changed them and has the table locked:
+ * every write is captured by what knows the columns as they are then. By the map that was applied last, whoever edited it since.
+ */
+export async function follow(client: pg.ClientBase, ground: Ground, field: Pick<Field, 'table'>): Promise<void> {
+  const { tenant, clock, follows: contributors = [] } = ground;
+  await reapplyWithin(client, { tenant, contributors, target: formatTableName(field.table), at: clock.now() });
 }
 
 export function nameOf({ table, column }: Pick<Field, 'table' | 'column'>): string {

@@ -11,6 +11,9 @@
  * nulled       plaintext is refused from now on, and what stood there is gone
  * checked      constraints prove it for every row
  * finished     what was only needed on the way is gone
+ *
+ * On the way back a field stands in `dual-write` or `switched` until every plaintext stands, and in `added` while clients, who are told
+ * of it no more, have not all heard so.
  */
 export const phases = [
   'planned',

@@ -456,8 +456,8 @@ export function besideAnswer({ kind, name }: Beside, encrypted: string): Answer 
     case 'audit':
       return changes(
         'audit of the table',
-        `its capture knows the columns of the last apply: changes of ${encrypted} are not logged until it is made anew`,
-        'run safekeep plan and safekeep apply once this has come to switched, and again after decrypt',
+        `its capture follows: a row is logged with its ciphertext in ${encrypted} from the moment it has one, and without the plaintext beside it`,
+        'nothing to do; where rows are sealed the log takes an event for each',
       );
     case 'collation':
       return stops(

@@ -23,9 +23,7 @@ export function residueOf({ replicas, slots, archiving, deadRows, statistics, au
       : []),
     ...(slots.length > 0 ? [`replication slots (${slots.join(', ')}) keep write-ahead log with it until they are read`] : []),
     ...(audited
-      ? [
-          'the inbox of the audit log holds what stood in each row as it was taken away, until it has been moved and emptied (some twenty minutes where a worker runs, or safekeep audit sequence), and dumps made until then; the log itself keeps values of before, sealed under the keys of the persons',
-        ]
+      ? ['the audit log keeps values that were written before the column was encrypted, sealed under the keys of the persons']
       : []),
     'backups and dumps made before now hold it until they expire',
     'logs, files and caches of the application may hold it; Safekeep does not see those',

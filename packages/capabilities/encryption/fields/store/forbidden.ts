@@ -1,5 +1,6 @@
 import type { ColumnRef } from '@safekeep/core';
-import { quoteName, quoteTable, type Probe } from '../../../plan/index.ts';
+import { quoteName, quoteTable } from '@safekeep/postgres';
+import type { Probe } from '../../../plan/index.ts';
 
 /** PostgreSQL cuts longer names. */
 const LONGEST_NAME = 63;

@@ -36,6 +36,16 @@ export async function limitLockWaits(client: pg.ClientBase, timeoutMs: number): 
   await client.query("select set_config('lock_timeout', $1, true)", [`${timeoutMs}ms`]);
 }
 
+/** Where the table is audited: from here on its log has no ciphertext of the column to hold against it. In the transaction that drops it. */
+export async function notePlaintextBack(client: pg.ClientBase, { table, column, encryptedColumn, indexes }: Field): Promise<void> {
+  const columns = [column, encryptedColumn, ...indexes.map((index) => index.column)];
+  await client.query(
+    `select safekeep.note_plaintext_back($1, $2, $3)
+      where exists (select from safekeep.audit_captures as c where c.definition ->> 'schema' = $1 and c.definition ->> 'name' = $2)`,
+    [table.schema, table.table, columns],
+  );
+}
+
 /**
  * The right to move a field, held by a transaction of a connection of its own: it ends with that, whatever ends it, and works
  * through a pooler in transaction mode. False where somebody else has it.

@@ -1,9 +1,9 @@
 import pg from 'pg';
 import type { TableRef } from '@safekeep/core';
 
-/** A table's or view's name for a statement, every part quoted. */
+/** A table's or view's name for a statement, both parts quoted. */
 export function quoteTable({ schema, table }: TableRef): string {
-  return `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`;
+  return `${quoteName(schema)}.${quoteName(table)}`;
 }
 
 export function quoteName(name: string): string {
