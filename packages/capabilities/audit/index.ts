@@ -15,6 +15,7 @@ export {
   emptyAfterErasure,
   forget,
   recordRemains,
+  recordRemainsOfChunk,
   rehearseErasure,
   stillNamed,
   type Erased,

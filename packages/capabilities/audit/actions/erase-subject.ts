@@ -8,6 +8,7 @@ import {
   captureKeysOnly,
   countNamed,
   forgetSubject,
+  readErasedHere,
   readKeyChanges,
   readRecords,
   removeSequenced,
@@ -112,6 +113,20 @@ async function writeRemainsOf(
       await writeRemains(client, capture, { subject, records: records.slice(from, from + REMAINS_AT_ONCE) });
   }
   return left;
+}
+
+/**
+ * The same of the rows alone that this transaction has changed: a large erasure goes in several, and between two of them nobody shall have to
+ * take on trust why values of theirs are gone. The last one says it again of all of them.
+ */
+export async function recordRemainsOfChunk(client: pg.ClientBase, { tenant, subject }: Erased): Promise<void> {
+  const captures = await readCaptures(client);
+  for (const [table, records] of await readErasedHere(client, tenant)) {
+    const capture = captures.get(`${tenant} ${table}`);
+    if (capture === undefined || capture.key.length === 0) continue;
+    for (let from = 0; from < records.length; from += REMAINS_AT_ONCE)
+      await writeRemains(client, capture, { subject, records: records.slice(from, from + REMAINS_AT_ONCE) });
+  }
 }
 
 /** Marks in one event: it may have 100 kB. */

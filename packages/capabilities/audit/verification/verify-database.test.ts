@@ -473,7 +473,7 @@ test('of what was changed by hand there is no proof, and it is said so', async (
     `update safekeep.audit_events set action = 'insert' where leaf_index = 20`,
     `update safekeep.audit_events set commitments = decode(repeat('00', 17), 'hex') where leaf_index = 20`,
     `update safekeep.audit_events set commitments = decode(repeat('6c', 40), 'hex') where leaf_index = 20`,
-    `update safekeep.audit_tiles set hashes = substring(hashes from 1 for 31) where level = 0 and tile = 0`,
+    `update safekeep.audit_tiles set hashes = set_byte(hashes, 0, 255 - get_byte(hashes, 0)) where level = 0 and tile = 0`,
     'delete from safekeep.audit_tiles where level = 0 and tile = 0',
   ];
   for (const sql of changes) {
