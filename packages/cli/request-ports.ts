@@ -5,12 +5,14 @@ import {
   drainBeforeErasure,
   emptyAfterErasure,
   forget,
+  namingOf,
   openSequencer,
   parsePlace,
   recordRemains,
   recordRemainsOfChunk,
   rehearseErasure,
   stillNamed,
+  type Naming,
   type SequencerGround,
 } from '@safekeep/capabilities/audit';
 import {
@@ -19,6 +21,7 @@ import {
   fieldKeySource,
   findStored,
   livingKeyOf,
+  livingKeysOf,
   maskStored,
   openKeys,
   openStored,
@@ -51,7 +54,7 @@ export function requestPorts(places: readonly SealedPlace[]): OpenPorts {
     return {
       participants: [logPart(sequencer), keysPart(ring, places)],
       opener: openerOf(ring),
-      accessLog: accessLogOf(sequencer),
+      accessLog: accessLogOf(sequencer, namingOf(context.configuration.accessLogActors, await context.signer())),
       close: () => ring.close(),
     };
   };
@@ -152,7 +155,7 @@ function keysPart(ring: Keyring, places: readonly SealedPlace[]): ErasurePartici
       const remedy = 'Make a new plan and erase again; where it stays so, the key table was restored.';
       return [{ place: 'safekeep.encryption_keys', what: 'key of the person that was not destroyed', count: 1, remedy }];
     },
-    subjectKeyId: (db, { tenant, person }) => livingKeyOf(ring, db, tenant, person),
+    subjectKeyIds: (db, { tenant, people }) => livingKeysOf(ring, db, tenant, people),
   };
 }
 
@@ -168,19 +171,19 @@ function openerOf(ring: Keyring): FieldOpener {
 /** Lines of the log that are read at once. */
 const LINES = 1_000;
 
-function accessLogOf({ database }: SequencerGround): AccessLog {
+function accessLogOf({ database }: SequencerGround, naming: Naming): AccessLog {
   return async function* lines(_db, { tenant, person, from, to }) {
     const asked = {
       subject: formatPerson(person),
       ...(from === null ? {} : { from: from.toISOString() }),
       ...(to === null ? {} : { to: to.toISOString() }),
     };
-    let page = await accessLog(database, tenant, asked, { limit: LINES });
+    let page = await accessLog(database, { tenant, naming }, asked, { limit: LINES });
     for (;;) {
       for (const { at, action, actor, sentence } of page.events) yield { at, action, actor, sentence };
       const after = page.next === null ? undefined : parsePlace(page.next);
       if (after === undefined) return;
-      page = await accessLog(database, tenant, asked, { limit: LINES, after });
+      page = await accessLog(database, { tenant, naming }, asked, { limit: LINES, after });
     }
   };
 }

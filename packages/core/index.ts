@@ -3,7 +3,8 @@ export { fixedClock, systemClock, type Clock } from './clock.ts';
 export { readConfiguration, type Configuration, type ConfigurationSources } from './configuration/read.ts';
 export { factsOf, settingNames, Settings, type SettingFacts, type SettingName } from './configuration/settings.ts';
 export { choicesOf, faultOf, fromText, kindOf, suggestionFor } from './configuration/text.ts';
-export { catalogue, type ErrorCode, type ExitCode } from './errors/catalogue.ts';
+export { catalogue, type ErrorCode } from './errors/catalogue.ts';
+export type { ExitCode } from './errors/entry.ts';
 export { codeOf, isSafekeepError, SafekeepError, type ErrorReport, type Particulars } from './errors/error.ts';
 export { newId, parseId, type Id } from './ids.ts';
 export { Secret } from './secret.ts';
@@ -54,6 +55,7 @@ export type {
   KeepGround,
   LegalBasis,
   MappedColumn,
+  HarmlessTrigger,
   MappedTable,
   Meaning,
   OutsidePlace,
@@ -98,7 +100,8 @@ export type { MapPointer } from './datamap/shape.ts';
 export { columnText, eraseText, ofText, subjectText, tableText, writeMap } from './datamap/write.ts';
 
 // ---- encrypted fields ------------------------------------------------------------------------------------------------
-export { cardNumber, cardRuleOf, displayCard, isTrack, shownOf, type CardRule } from './fields/card.ts';
+export { cardNumber, displayCard, isTrack, shownOf } from './fields/card.ts';
+export { cardRuleOf, type CardRule } from './fields/card-rule.ts';
 export {
   canonicalForm,
   compoundForm,

@@ -7,7 +7,7 @@ import {
   verify as verifyBytes,
   type KeyObject,
 } from 'node:crypto';
-import { SafekeepError } from '@safekeep/core';
+import { SafekeepError } from '@safekeep/core/values';
 import canonicalize from 'canonicalize';
 
 /** A signature that stands beside a document: who signed (by key name and id) and the Ed25519 signature in base64. */

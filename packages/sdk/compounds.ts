@@ -1,4 +1,4 @@
-import { compoundForm, SafekeepError } from '@safekeep/core';
+import { compoundForm, SafekeepError } from '@safekeep/core/values';
 import { FOUND_BY_NOTHING, indexForms, type DataKeys } from '@safekeep/crypto';
 import { textOf, type SealedField } from './field.ts';
 import type { IndexRow } from './store.ts';

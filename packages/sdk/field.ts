@@ -1,4 +1,11 @@
-import { cardNumber, formatColumnName, SafekeepError, type DisplayKind, type SearchedType, type SearchKind } from '@safekeep/core';
+import {
+  cardNumber,
+  formatColumnName,
+  SafekeepError,
+  type DisplayKind,
+  type SearchedType,
+  type SearchKind,
+} from '@safekeep/core/values';
 import { canonicalText, type FieldPlace } from '@safekeep/crypto';
 import type { FieldRow, IndexRow } from './store.ts';
 import { secondDigits, storedText } from './stored-text.ts';

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { codeOf, displayKinds, SafekeepError, type IndexKind } from '@safekeep/core';
+import { codeOf, displayKinds, SafekeepError, type IndexKind } from '@safekeep/core/values';
 import { openValues, type Fields, type SealingContext } from './safekeep.ts';
 import { holdsPlaintext, isLeaving, type SealedField } from './field.ts';
 import { guardStatement, selectsEmpty } from './statement-guard.ts';

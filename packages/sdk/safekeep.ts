@@ -1,4 +1,4 @@
-import { formatColumnName, parseColumnName, parseTableName, SafekeepError, type SearchKind } from '@safekeep/core';
+import { formatColumnName, parseColumnName, parseTableName, SafekeepError, type SearchKind } from '@safekeep/core/values';
 import { FOUND_BY_NOTHING, indexTexts, openTexts, sealTexts, type DataKeys } from '@safekeep/crypto';
 import { compoundNumbers, compoundsOf, givenAlone } from './compounds.ts';
 import {

@@ -55,12 +55,12 @@ function bytesOf(path: string): number {
 const KILOBYTE = 1_000;
 
 const ENTRIES = [
-  { entry: 'index.ts', others: ['canonicalize', 'pg', 'typebox', 'uuid'], ourKilobytes: 410, otherKilobytes: 2_800 },
+  { entry: 'index.ts', others: ['canonicalize', 'pg'], ourKilobytes: 185, otherKilobytes: 480 },
   {
     entry: 'kysely/index.ts',
-    others: ['canonicalize', 'kysely', 'pg', 'typebox', 'uuid'],
-    ourKilobytes: 440,
-    otherKilobytes: 4_670,
+    others: ['canonicalize', 'kysely', 'pg'],
+    ourKilobytes: 215,
+    otherKilobytes: 2_260,
   },
 ] as const;
 
@@ -80,4 +80,16 @@ for (const { entry, others, ourKilobytes, otherKilobytes } of ENTRIES)
 test('no other capability of Safekeep comes with the SDK', () => {
   const { files } = behind(join(import.meta.dirname, 'kysely', 'index.ts'));
   for (const file of files) assert.match(file.slice(PACKAGES.length), /^\/(core|crypto|sdk)\//);
+});
+
+test('every refusal that comes with the SDK has its text with it', () => {
+  const raised = ENTRIES.flatMap(({ entry }) => behind(join(import.meta.dirname, entry)).files).flatMap((file) =>
+    [...readFileSync(file, 'utf8').matchAll(/new SafekeepError\(\s*'([a-z-]+)'/g)].map(([, code]) => code ?? ''),
+  );
+  assert.ok(raised.length > 20);
+  const known = readFileSync(join(PACKAGES, 'core', 'errors', 'value-refusals.ts'), 'utf8');
+  assert.deepEqual(
+    [...new Set(raised)].filter((code) => !known.includes(`  '${code}': {`)),
+    [],
+  );
 });

@@ -1,4 +1,4 @@
-import { SafekeepError, type IndexKind, type SearchedType } from '@safekeep/core';
+import { SafekeepError, type IndexKind, type SearchedType } from '@safekeep/core/values';
 import type { ActorClaim } from '@safekeep/crypto';
 import type { Queryable } from './model.ts';
 

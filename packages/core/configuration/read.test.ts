@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
-import { isSafekeepError } from '../errors/error.ts';
-import { readConfiguration, type ConfigurationSources } from './read.ts';
+import { isSafekeepError, readConfiguration, type ConfigurationSources } from '../index.ts';
 
 function read(sources: Partial<ConfigurationSources>) {
   return readConfiguration({

@@ -1,5 +1,5 @@
 import { FIRST_INDEX_VERSION } from '../fields/canonical.ts';
-import { cardRuleOf } from '../fields/card.ts';
+import { cardRuleOf } from '../fields/card-rule.ts';
 import { displayKinds, searchKinds, type IndexKind, type MappedTable } from './model.ts';
 import type { ColumnFacts } from './schema-facts.ts';
 

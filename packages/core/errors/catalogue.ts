@@ -1,15 +1,6 @@
-/** How a command ends: 1 the thing asked about is not so or was refused, 2 usage, configuration or an unsuitable database, 3 internal. */
-export type ExitCode = 1 | 2 | 3;
-
-type Entry = {
-  /** HTTP status of the same refusal in the API (RFC 9110). */
-  readonly status: number;
-  readonly exit: ExitCode;
-  /** What happened and what was kept safe. `{name}` is filled in; never with a personal value or a key. */
-  readonly text: string;
-  /** What to do next. */
-  readonly remedy: string;
-};
+import type { Entry } from './entry.ts';
+import { addEntries } from './error.ts';
+import { valueRefusals } from './value-refusals.ts';
 
 /**
  * Every expected refusal of Safekeep, by code. Closed: an error that is not here is a bug and leaves as `internal`.
@@ -43,7 +34,7 @@ export const catalogue = {
   },
   'interrupted': {
     status: 499,
-    exit: 1,
+    exit: 130,
     text: '{action} was interrupted. {kept}',
     remedy: 'Run the same command again; it goes on or starts clean.',
   },
@@ -178,12 +169,6 @@ export const catalogue = {
     text: 'The key file {path} does not hold a key ({reason}).',
     remedy: 'Restore it from your key backup. Do not delete it: what it signed can then no longer be linked to this home.',
   },
-  'signature-invalid': {
-    status: 422,
-    exit: 1,
-    text: 'The signature does not verify: {reason}.',
-    remedy: 'Do not rely on this document. Ask its issuer for the original and check the verifier key through another channel.',
-  },
 
   // ---- reaching a database -----------------------------------------------------------------------------------------
   'database-url-invalid': {
@@ -289,16 +274,9 @@ export const catalogue = {
   },
 
   // ---- reading the structure of a database -------------------------------------------------------------------------
-  'name-invalid': {
-    status: 400,
-    exit: 2,
-    text: '{name} is not the name of a {kind}: {reason}.',
-    remedy:
-      'Write schema.table or schema.table.column (public. may be left out), each part that has capitals, blanks, dots or quotes in double quotes: public."Patient files". A shell takes these away: put single quotes around the whole.',
-  },
   'catalog-unsettled': {
     status: 503,
-    exit: 3,
+    exit: 2,
     text: 'The structure of the database changed under each of {tries} tries to read it. Nothing was changed by us.',
     remedy: 'Wait until the migration or deployment that alters it is done, then run the command again.',
   },
@@ -397,7 +375,7 @@ export const catalogue = {
   },
   'apply-cancelled': {
     status: 503,
-    exit: 3,
+    exit: 2,
     text: 'The server cancelled the step "{step}", which took longer than statement_timeout allows this login. {kept}',
     remedy: 'Give the login more time (ALTER ROLE … SET statement_timeout), or run it when there is less traffic.',
   },
@@ -896,56 +874,6 @@ export const catalogue = {
   },
 
   // ---- sealed values -----------------------------------------------------------------------------------------------
-  'sealed-malformed': {
-    status: 422,
-    exit: 1,
-    text: 'A value that should be sealed cannot be read: {reason}. Nothing was shown.',
-    remedy:
-      'It was cut off, overwritten or never sealed. Take it from a backup, or see `safekeep keys census` for how many there are.',
-  },
-  'sealed-unknown-format': {
-    status: 422,
-    exit: 1,
-    text: 'A sealed value has version {version} and flags {flags}, which this Safekeep does not know.',
-    remedy: 'A newer Safekeep sealed it, or it was changed. Use the version that wrote it.',
-  },
-  'sealed-wrong-key': {
-    status: 422,
-    exit: 1,
-    text: 'A value was sealed under key {needed}; the key given is {given}.',
-    remedy: 'Fetch the key that its header names; `safekeep keys list` shows those that exist.',
-  },
-  'sealed-tampered': {
-    status: 422,
-    exit: 1,
-    text: 'A sealed value does not open: it was changed, or moved here from another column, tenant, person or row. Nothing was shown.',
-    remedy: 'Take the value from a backup, and look in the audit log for who wrote it.',
-  },
-  'sealed-foreign-place': {
-    status: 422,
-    exit: 1,
-    text: 'A sealed value was moved here from another column, tenant, person or row. Nothing was shown.',
-    remedy: 'Put back what belongs here, and look in the audit log for who moved it.',
-  },
-  'value-unfit': {
-    status: 422,
-    exit: 1,
-    text: 'A value cannot be sealed as {type}: it is none, or PostgreSQL could not hold it. Nothing was written.',
-    remedy: 'Check what the application gives: text without NUL and lone surrogates, numbers within range, dates in ISO form.',
-  },
-  'key-spent': {
-    status: 409,
-    exit: 1,
-    text: 'Key {key} has sealed as many values as one key may (NIST SP 800-38D). Nothing was sealed.',
-    remedy:
-      'Replace it: `safekeep encrypt rotate TABLE.COLUMN` where it is of an encrypted column, else `safekeep keys rotate SCOPE` with the scope that `safekeep keys list` shows.',
-  },
-  'key-unwrap-failed': {
-    status: 422,
-    exit: 1,
-    text: 'A wrapped key does not open with the key above it: another wrapped it, or it was changed.',
-    remedy: 'Restore the keys that belong to this database: `safekeep keys recover`.',
-  },
 
   // ---- keys: the root, epochs, people's keys -------------------------------------------------------------------------
   'key-scope-invalid': {
@@ -1028,12 +956,6 @@ export const catalogue = {
     text: 'There is a key for {scope} already.',
     remedy: 'Run `safekeep keys rotate {scope}` for a new version of it.',
   },
-  'key-erased': {
-    status: 410,
-    exit: 1,
-    text: 'What was sealed under key {key} is erased: the key was destroyed, and nobody can open it any more.',
-    remedy: 'Show it as erased. `safekeep ledger list` tells when and by which request.',
-  },
   'key-not-active': {
     status: 409,
     exit: 1,
@@ -1079,12 +1001,6 @@ export const catalogue = {
     exit: 2,
     text: 'There is no column {field}. Nothing was changed.',
     remedy: 'Name it as schema.table.column; parts with capitals or spaces in double quotes.',
-  },
-  'field-unknown': {
-    status: 404,
-    exit: 2,
-    text: '{field} is not encrypted, and not on its way to be.',
-    remedy: 'See `safekeep encrypt status` for those that are.',
   },
   'field-unfit': {
     status: 409,
@@ -1149,68 +1065,11 @@ export const catalogue = {
     text: 'Two rows of {field} have one value, so it cannot be kept unique. Nothing was lost; the index is not searched yet.',
     remedy: 'Give one of them another value and run the command again, or run it without `unique`.',
   },
-  'field-value-refused': {
-    status: 422,
-    exit: 1,
-    text: 'The value for {field} was refused: {reason}. Nothing was written.',
-    remedy: 'Correct the value. The message does not repeat it.',
-  },
   'field-map-behind': {
     status: 409,
     exit: 1,
     text: '{field} is done in the database, but the map could not be written: {reason}',
     remedy: 'Put protect: {protect} on the column in the map by hand.',
-  },
-  'field-lease-expired': {
-    status: 503,
-    exit: 3,
-    text: 'What was known of the encrypted fields is older than a minute. Nothing was run.',
-    remedy: 'Run the query again: it is being asked for anew. Where it happens often, see that the SDK reaches the database.',
-  },
-  'field-moved': {
-    status: 409,
-    exit: 3,
-    text: 'The statement was made for {field} as it was a moment ago, and the database refused it: the column has been moved on since. Nothing was written.',
-    remedy:
-      'Make the statement anew and run it again; of a transaction, the whole transaction. What is true now has been asked for.',
-  },
-  'field-renamed': {
-    status: 409,
-    exit: 1,
-    text: '{field} is encrypted, and the database has no such table or column any more: it was renamed. Nothing was run.',
-    remedy: 'Give the table and its columns their names back: what knows of the encryption goes by them.',
-  },
-  'field-not-sealed': {
-    status: 409,
-    exit: 1,
-    text: 'The application requires {field} to be encrypted, and the database takes plaintext for it. Nothing was run.',
-    remedy:
-      'Run `safekeep encrypt TABLE.COLUMN` and `safekeep encrypt finish TABLE.COLUMN` for it. Before `safekeep decrypt TABLE.COLUMN`, take it out of `requires`. Where nobody did that, find out who changed the database.',
-  },
-  'tenant-unknown': {
-    status: 404,
-    exit: 2,
-    text: 'The database has no tenant {tenant}. Nothing was run.',
-    remedy: 'Name it as the data map does; `default` where that names none.',
-  },
-  'unlock-outside-transaction': {
-    status: 409,
-    exit: 3,
-    text: 'unlock was called outside of a transaction: nothing is unlocked, and the views show NULL.',
-    remedy: 'Call it on a client after BEGIN. A pool gives each statement to any of its connections: take a client from it.',
-  },
-  'sealed-query-unfit': {
-    status: 422,
-    exit: 2,
-    text: 'A sealed pool takes the text of a query and its values. Nothing was run.',
-    remedy:
-      'Give text and values one after the other. Named statements, cursors, streams, row mode and callbacks are not opened by it: use them on a pool of your own for tables without encrypted columns.',
-  },
-  'field-not-served': {
-    status: 422,
-    exit: 1,
-    text: 'The query asks of the encrypted {field} what cannot be answered: {reason}. {outcome}',
-    remedy: '{index}',
   },
 
   // ---- reading and verifying the audit log -------------------------------------------------------------------------
@@ -1406,6 +1265,13 @@ export const catalogue = {
     text: 'Erasing was refused at {table}: {what}. Everything was taken back; nothing was erased.',
     remedy: '{remedy}',
   },
+  'approval-unproven': {
+    status: 403,
+    exit: 1,
+    text: 'That two people planned and approved this erasure is not proven: {reason}. Nothing was erased.',
+    remedy:
+      'Plan it with --sign-with and the key of one approver, and approve it with that of another. `safekeep subject approver-key NAME --out FILE` makes one.',
+  },
   'second-person-needed': {
     status: 403,
     exit: 1,
@@ -1430,6 +1296,10 @@ export const catalogue = {
     text: 'The sealed export {path} cannot be opened: {reason}.',
     remedy: 'It was changed, cut or made in another home. Make a new one with `safekeep subject export ID`.',
   },
+  ...valueRefusals,
 } as const satisfies Record<string, Entry>;
+
+// Who has all of Safekeep has all of its errors; the SDK in an application has those of values alone.
+addEntries(catalogue);
 
 export type ErrorCode = keyof typeof catalogue;

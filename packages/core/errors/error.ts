@@ -1,4 +1,13 @@
-import { catalogue, type ErrorCode, type ExitCode } from './catalogue.ts';
+import type { catalogue, ErrorCode } from './catalogue.ts';
+import type { Entry, ExitCode } from './entry.ts';
+import { valueRefusals } from './value-refusals.ts';
+
+const entries = new Map<string, Entry>(Object.entries(valueRefusals));
+
+/** For the catalogue, which brings the rest. */
+export function addEntries(more: Readonly<Record<string, Entry>>): void {
+  for (const [code, entry] of Object.entries(more)) entries.set(code, entry);
+}
 
 /** The names between braces in a text: `'{a} of {b}'` gives `'a' | 'b'`. */
 type Blanks<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}` ? Name | Blanks<Rest> : never;
@@ -18,7 +27,7 @@ export type ErrorReport = { readonly code: ErrorCode; readonly message: string; 
 /**
  * An expected refusal. A bug is an ordinary `Error` (or a failed assertion) and is never wrapped in this.
  *
- * @example throw new SafekeepError('job-unknown', { job: id });
+ * @example throw new SafekeepError('field-unknown', { field: name });
  */
 export class SafekeepError<Code extends ErrorCode = ErrorCode> extends Error {
   override readonly name = 'SafekeepError';
@@ -28,7 +37,8 @@ export class SafekeepError<Code extends ErrorCode = ErrorCode> extends Error {
   readonly status: number;
 
   constructor(code: Code, ...[particulars, options]: Rest<Code>) {
-    const entry = catalogue[code];
+    const entry = entries.get(code);
+    if (entry === undefined) throw new Error(`The catalogue with ${code} is not loaded`);
     const blanks: Readonly<Record<string, string | number>> = particulars ?? {};
     super(fill(entry.text, blanks), options);
     this.code = code;

@@ -1,5 +1,4 @@
 import type { DisplayKind } from '../datamap/model.ts';
-import { categoryOf } from '../datamap/categories/taxonomy.ts';
 
 /**
  * Card data. PCI DSS 4.0.1 allows to keep the number (PAN) unreadable (3.5.1) and to show no more than BIN and last four
@@ -44,15 +43,6 @@ export function shownOf(kind: DisplayKind, text: string): string | null {
   const digits = cardNumber(text);
   if (digits === null) return null;
   return kind === 'card_bin' ? binOf(digits) : digits.slice(-LAST);
-}
-
-export type CardRule = 'number' | 'forbidden' | null;
-
-/** What the categories of a column ask for: a number is checked and shown in part, sensitive authentication data is refused. */
-export function cardRuleOf(categories: readonly string[]): CardRule {
-  const classes = categories.map((category) => categoryOf(category)?.pci);
-  if (classes.includes('sad')) return 'forbidden';
-  return classes.includes('pan') ? 'number' : null;
 }
 
 /**

@@ -8,7 +8,7 @@ import {
   type IndexKind,
   type SearchedType,
   type SearchKind,
-} from '@safekeep/core';
+} from '@safekeep/core/values';
 import type { IndexKey } from './blind-index.ts';
 import { HEADER_BYTES, parseHeader } from './header.ts';
 import type { SealingKey } from './key.ts';

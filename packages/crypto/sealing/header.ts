@@ -1,4 +1,4 @@
-import { SafekeepError } from '@safekeep/core';
+import { SafekeepError } from '@safekeep/core/values';
 
 // Layout of SK1; SPEC.md says it byte by byte.
 export const HEADER_BYTES = 12;

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { SafekeepError } from '@safekeep/core';
+import { SafekeepError } from '@safekeep/core/values';
 import { HEADER_BYTES, IV_BYTES, OVERHEAD_BYTES, parseHeader, TAG_BYTES } from './header.ts';
 import type { SealingKey } from './key.ts';
 import { FEWEST, openMany, sealMany, SHORT_BYTES } from './many.ts';

@@ -1,5 +1,5 @@
 import { Buffer, isUtf8 } from 'node:buffer';
-import { SafekeepError } from '@safekeep/core';
+import { SafekeepError } from '@safekeep/core/values';
 import { dateToDays, daysToDate, instantToMicroseconds, microsecondsToInstant } from './calendar.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
-import { SafekeepError } from '@safekeep/core';
+import { SafekeepError } from '@safekeep/core/values';
 import { KEY_BYTES } from './key.ts';
 
 // AES-256 key wrap with padding (RFC 5649, NIST SP 800-38F): deterministic and without IV, made for keys and nothing else.

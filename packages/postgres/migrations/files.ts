@@ -26,7 +26,7 @@ export type FunctionFile = {
 const SQL = join(import.meta.dirname, '..', 'sql');
 const MIGRATION_FILE = /^(\d{4})_([a-z0-9_]+)\.up\.sql$/;
 
-/** All migrations in order. Throws where two have one number or a down file is missing: both are bugs of the release. A number may be left out. */
+/** All migrations in order. Throws on a gap or a missing down file: both are bugs of the release. */
 export function loadMigrations(directory = join(SQL, 'migrations')): readonly Migration[] {
   const migrations = readdirSync(directory)
     .flatMap((file) => {
@@ -39,7 +39,7 @@ export function loadMigrations(directory = join(SQL, 'migrations')): readonly Mi
       return { version, name, up, down: readFileSync(join(directory, `${version}_${name}.down.sql`), 'utf8'), sha256: sha256(up) };
     });
   migrations.forEach(({ version }, index) => {
-    if (migrations[index - 1]?.version === version) throw new Error(`Two migrations have the number ${version}`);
+    if (Number(version) !== index + 1) throw new Error(`Migration ${version} stands at place ${index + 1}`);
   });
   return migrations;
 }

@@ -6,7 +6,7 @@ import {
   type PostgresDialectConfig,
   type QueryCompiler,
 } from 'kysely';
-import { codeOf } from '@safekeep/core';
+import { codeOf } from '@safekeep/core/values';
 import { mayGoAnew, type SealedPool } from '../pool.ts';
 import type { SealedPlugin } from './plugin.ts';
 import { kyselyPool } from './pool.ts';

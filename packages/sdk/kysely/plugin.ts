@@ -25,7 +25,7 @@ import {
   type SelectQueryNode,
   type UpdateQueryNode,
 } from 'kysely';
-import { canonicalForm } from '@safekeep/core';
+import { canonicalForm } from '@safekeep/core/values';
 import { compoundsOf, givenAlone, type Compound } from '../compounds.ts';
 import { searchedBy, writesPlaintext, writtenIndexes, type SealedField } from '../field.ts';
 import { SealedParameter } from '../parameters.ts';

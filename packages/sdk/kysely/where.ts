@@ -11,7 +11,7 @@ import {
   type OperationNode,
   type WhereNode,
 } from 'kysely';
-import { canonicalForm, type SearchKind } from '@safekeep/core';
+import { canonicalForm, type SearchKind } from '@safekeep/core/values';
 import { compoundsOf } from '../compounds.ts';
 import { searchedBy, textOf, writesPlaintext, type OwnIndex, type SealedField } from '../field.ts';
 import { SealedParameter } from '../parameters.ts';

@@ -2,21 +2,24 @@ import type { Expression, ObjectExpression, SpreadElement } from 'oxc-parser';
 import { isTest, isTypeScript, type Fault, type RepositoryFile, type Rule } from '../rule.ts';
 import { lineAt, visit } from '../syntax.ts';
 
-const CATALOGUE = 'packages/core/errors/catalogue.ts';
+/** The whole, and the part of it that the SDK brings into an application. */
+const CATALOGUES = new Set(['packages/core/errors/catalogue.ts', 'packages/core/errors/value-refusals.ts']);
 
 export const errorCodes: Rule = {
   name: 'error-codes',
   why: 'A code that nothing raises is a promise to scripts that nobody keeps; a refusal without a test may refuse nothing, or change something.',
   check: (files) => {
-    const catalogue = files.find(({ path }) => path === CATALOGUE);
-    if (catalogue === undefined) return [];
-    const sources = files.filter((file) => isTypeScript(file) && file !== catalogue);
+    const catalogues = files.filter(({ path }) => CATALOGUES.has(path));
+    if (catalogues.length === 0) return [];
+    const sources = files.filter((file) => isTypeScript(file) && !catalogues.includes(file));
     const raised = new Set(sources.filter((file) => !isTest(file)).flatMap(raisedIn));
     const tested = new Set(sources.filter(({ path }) => path.endsWith('.test.ts')).flatMap(namedIn));
-    return codesOf(catalogue).flatMap(({ code, line }): Fault[] => [
-      ...(raised.has(code) ? [] : [{ path: CATALOGUE, line, message: `nothing raises ${code}` }]),
-      ...(tested.has(code) ? [] : [{ path: CATALOGUE, line, message: `no test names ${code}` }]),
-    ]);
+    return catalogues.flatMap((catalogue) =>
+      codesOf(catalogue).flatMap(({ code, line }): Fault[] => [
+        ...(raised.has(code) ? [] : [{ path: catalogue.path, line, message: `nothing raises ${code}` }]),
+        ...(tested.has(code) ? [] : [{ path: catalogue.path, line, message: `no test names ${code}` }]),
+      ]),
+    );
   },
 };
 
