@@ -31,6 +31,7 @@ import {
   updateField,
 } from '../store/records.ts';
 import { countValues, readParts, readSealed, tableSize } from '../store/rows.ts';
+import { runAlone } from '../store/session.ts';
 import { createView, dropView, othersShown, readersOfView } from '../store/view.ts';
 import { fresh } from './encrypt-field.ts';
 import {
@@ -360,7 +361,7 @@ async function fillIn<Row>(ground: Ground, known: Field, { indexes, pass }: Fill
     await walk(ground, await fresh(ground, known), pass);
     const there = await reading(ground, (client) => validIndexes(client, known));
     for (const statement of createSearchIndexes(known, there))
-      await ground.database.withClient((client) => runAll(client, [statement]));
+      await ground.database.withClient((client) => runAlone(client, statement));
     await untilKnown(ground, known, indexes);
     for (;;) {
       await sweep(ground, known, pass);

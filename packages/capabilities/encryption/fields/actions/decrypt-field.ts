@@ -21,6 +21,7 @@ import {
 import { objectName } from '../store/names.ts';
 import { deleteField, findField, updateField } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
+import { runAlone } from '../store/session.ts';
 import { notePlaintextBack } from '../store/session.ts';
 import { createView, dropView, othersShown } from '../store/view.ts';
 import { refuseInCompound } from './compound-of.ts';
@@ -122,7 +123,7 @@ async function giveBack(ground: Ground, field: Field): Promise<Field> {
   await walk(ground, field, opening);
   const there = await reading(ground, (client) => validIndexes(client, field));
   if (!there.has(objectName('left', field)))
-    for (const statement of createLeftIndex(field)) await ground.database.withClient((client) => runAll(client, [statement]));
+    for (const statement of createLeftIndex(field)) await ground.database.withClient((client) => runAlone(client, statement));
   await sweep(ground, field, opening);
   return field;
 }

@@ -14,6 +14,7 @@ import {
 } from '../store/definition.ts';
 import { findField, insertField, readField, updateField, type Change } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
+import { runAlone } from '../store/session.ts';
 import { createView } from '../store/view.ts';
 import {
   follow,
@@ -122,7 +123,7 @@ async function enter(ground: Ground, field: Field, { to, statements, change = {}
 /** CREATE INDEX CONCURRENTLY wants no transaction around it. */
 async function buildIndexes(ground: Ground, field: Field): Promise<void> {
   const statements = await reading(ground, (client) => missingIndexes(client, field));
-  for (const statement of statements) await ground.database.withClient((client) => runAll(client, [statement]));
+  for (const statement of statements) await ground.database.withClient((client) => runAlone(client, statement));
 }
 
 /**
