@@ -127,9 +127,9 @@ test('a definition that would mislead is refused: memory of a shared process, a 
   assert.match(log, /"nobody", which is no contender/);
 });
 
-test('an interrupted bench exits 1 and keeps nothing of what it was at', async (t) => {
+test('an interrupted bench exits 130 and keeps nothing of what it was at', async (t) => {
   const { world, said, page } = await surroundings(t, { sound });
-  assert.equal(await run(['sound'], { ...world, signal: AbortSignal.abort() }), 1);
+  assert.equal(await run(['sound'], { ...world, signal: AbortSignal.abort() }), 130);
   assert.match(said.join('\n'), /Bench sound was interrupted/);
   assert.equal(await readFile(page, 'utf8'), '# Performance\n');
 });

@@ -1,4 +1,4 @@
-import { isSafekeepError, SafekeepError, type Clock } from '@safekeep/core';
+import { isSafekeepError, SafekeepError, type Clock, type ExitCode as RefusalCode } from '@safekeep/core';
 import { takeLock } from './lock.ts';
 import { measure } from './measure.ts';
 import { readOptions, type Options } from './options.ts';
@@ -19,11 +19,11 @@ export type Surroundings = Records & {
   readonly say: (line: string) => void;
 };
 
-export type ExitCode = 0 | 1 | 2 | 3;
+export type ExitCode = 0 | RefusalCode;
 
 /**
  * `npm run bench`. A missed promise is a finding and exits 0: a bench is no gate. A bench that breaks exits 3 after the
- * others have run, wrong usage and a busy machine 2, an interruption 1.
+ * others have run, wrong usage and a busy machine 2, an interruption 130.
  */
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
   try {

@@ -43,6 +43,8 @@ export type Command = {
   readonly example: string;
   /** What the log tells of a call. A command that asks for consent or gives out personal data has one, or says why none. */
   readonly event?: CommandEvent | NoEvent;
+  /** When it ends with exit code 1 although it did what it was asked: a clause after "where", without a full stop. */
+  readonly notSo?: string;
   readonly run: (context: CommandContext, input: never) => Promise<Outcome<unknown>>;
   /** The same result for a person. Plain text; `ink` colours only where the terminal shows colours. */
   readonly render: (result: never, ink: Ink, input: never) => string;
@@ -72,7 +74,7 @@ export type NoEvent = { readonly none: string };
 /** The names of the parts that any of the forms of a result has. */
 type PartOf<Result> = Result extends object ? Extract<keyof Result, string> : never;
 
-/** `ok: false` ends the command with exit code 1: the thing asked about is not so. */
+/** `ok: false` ends the command with exit code 1: the thing asked about is not so. Such a command says in `notSo` when. */
 export type Outcome<Result> = {
   readonly result: Result;
   readonly ok?: boolean;
@@ -87,18 +89,27 @@ export type Frozen<Value> = Value extends readonly (infer Item)[]
     ? { readonly [Key in keyof Value]: Frozen<Value[Key]> }
     : Value;
 
+/** What ends with 0 whatever it finds. */
+type Told<Result> = Omit<Outcome<Result>, 'ok'> & { readonly ok?: never };
+
+/** Only a command that says when its thing is not so may find it so. */
+type Ends<Input, Result> =
+  | { readonly notSo: string; readonly run: (context: CommandContext, input: Input) => Promise<Outcome<Result>> }
+  | { readonly notSo?: never; readonly run: (context: CommandContext, input: Input) => Promise<Told<Result>> };
+
 /** Ties the types of input, result and their two users together; the returned command is uniform for the list. */
-export function command<const Input extends TObject, const Output extends TSchema>(definition: {
-  readonly name: string;
-  readonly summary: string;
-  readonly positionals?: readonly Positional[];
-  readonly input: Input;
-  readonly output: Output;
-  readonly example: string;
-  readonly event?: CommandEvent<Frozen<Static<Output>>, PartOf<Static<Output>>, Extract<keyof Static<Input>, string>> | NoEvent;
-  readonly run: (context: CommandContext, input: Static<Input>) => Promise<Outcome<Frozen<Static<Output>>>>;
-  readonly render: (result: Frozen<Static<Output>>, ink: Ink, input: Static<Input>) => string;
-}): Command {
+export function command<const Input extends TObject, const Output extends TSchema>(
+  definition: {
+    readonly name: string;
+    readonly summary: string;
+    readonly positionals?: readonly Positional[];
+    readonly input: Input;
+    readonly output: Output;
+    readonly example: string;
+    readonly event?: CommandEvent<Frozen<Static<Output>>, PartOf<Static<Output>>, Extract<keyof Static<Input>, string>> | NoEvent;
+    readonly render: (result: Frozen<Static<Output>>, ink: Ink, input: Static<Input>) => string;
+  } & Ends<Static<Input>, Frozen<Static<Output>>>,
+): Command {
   return { positionals: [], ...definition };
 }
 

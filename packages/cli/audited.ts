@@ -32,7 +32,7 @@ function inLog({ name, run }: Command, audit: CommandEvent): Command['run'] {
       return outcome;
     } catch (error) {
       // A refusal is in the log although all of it was rolled back. A wrong call or a database out of reach is no event.
-      if (isSafekeepError(error) && error.exit === 1)
+      if (isSafekeepError(error) && (error.exit === 1 || error.code === 'interrupted'))
         await record(context, {
           kind: 'security',
           action: `${action}-refused`,

@@ -5,11 +5,13 @@ import {
   drainBeforeErasure,
   emptyAfterErasure,
   forget,
+  namingOf,
   openSequencer,
   parsePlace,
   recordRemains,
   rehearseErasure,
   stillNamed,
+  type Naming,
   type SequencerGround,
 } from '@safekeep/capabilities/audit';
 import {
@@ -18,6 +20,7 @@ import {
   fieldKeySource,
   findStored,
   livingKeyOf,
+  livingKeysOf,
   maskStored,
   openKeys,
   openStored,
@@ -50,7 +53,7 @@ export function requestPorts(places: readonly SealedPlace[]): OpenPorts {
     return {
       participants: [logPart(sequencer), keysPart(ring, places)],
       opener: openerOf(ring),
-      accessLog: accessLogOf(sequencer),
+      accessLog: accessLogOf(sequencer, namingOf(context.configuration.accessLogActors, await context.signer())),
       close: () => ring.close(),
     };
   };
@@ -146,7 +149,7 @@ function keysPart(ring: Keyring, places: readonly SealedPlace[]): ErasurePartici
       const remedy = 'Make a new plan and erase again; where it stays so, the key table was restored.';
       return [{ place: 'safekeep.encryption_keys', what: 'key of the person that was not destroyed', count: 1, remedy }];
     },
-    subjectKeyId: (db, { tenant, person }) => livingKeyOf(ring, db, tenant, person),
+    subjectKeyIds: (db, { tenant, people }) => livingKeysOf(ring, db, tenant, people),
   };
 }
 
@@ -162,19 +165,19 @@ function openerOf(ring: Keyring): FieldOpener {
 /** Lines of the log that are read at once. */
 const LINES = 1_000;
 
-function accessLogOf({ database }: SequencerGround): AccessLog {
+function accessLogOf({ database }: SequencerGround, naming: Naming): AccessLog {
   return async function* lines(_db, { tenant, person, from, to }) {
     const asked = {
       subject: formatPerson(person),
       ...(from === null ? {} : { from: from.toISOString() }),
       ...(to === null ? {} : { to: to.toISOString() }),
     };
-    let page = await accessLog(database, tenant, asked, { limit: LINES });
+    let page = await accessLog(database, { tenant, naming }, asked, { limit: LINES });
     for (;;) {
       for (const { at, action, actor, sentence } of page.events) yield { at, action, actor, sentence };
       const after = page.next === null ? undefined : parsePlace(page.next);
       if (after === undefined) return;
-      page = await accessLog(database, tenant, asked, { limit: LINES, after });
+      page = await accessLog(database, { tenant, naming }, asked, { limit: LINES, after });
     }
   };
 }

@@ -55,6 +55,7 @@ export type {
   KeepGround,
   LegalBasis,
   MappedColumn,
+  HarmlessTrigger,
   MappedTable,
   Meaning,
   OutsidePlace,

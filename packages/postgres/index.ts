@@ -23,7 +23,7 @@ export {
   type MigrateOptions,
   type MigrationStatus,
 } from './migrations/run.ts';
-export { shippedFunctions, type ShippedFunction } from './migrations/shipped-functions.ts';
+export { isShipped, shippedFunctions, type ShippedFunction } from './migrations/shipped-functions.ts';
 export { readServerHealth, type ServerHealth } from './connect/health.ts';
 export {
   differences,
@@ -51,6 +51,7 @@ export type {
   ViewDefinition,
 } from './catalog/model.ts';
 export type { Queryable } from './catalog/queryable.ts';
+export { strangeOwners, type StrangeOwner } from './catalog/owners.ts';
 export { quoteName, quoteTable, quoteText } from './catalog/quote.ts';
 export { readCatalog, readCatalogAroundLocks } from './catalog/read-catalog.ts';
 export { shardingFaults, type ShardingExemption, type ShardingFault, type ShardingOptions } from './catalog/sharding-faults.ts';

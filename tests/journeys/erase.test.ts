@@ -127,7 +127,7 @@ test(
     assert.deepEqual(given.withheld, [], 'indexes of ours are no columns of the user');
     const document = JSON.parse(await readFile(exported, 'utf8'));
     assert.ok(JSON.stringify(document.tables).includes('ada.quennell@example.org'), 'the sealed value is in clear');
-    assert.ok(document.accessLog.some(({ actor }: { actor: string }) => actor === 'dr.who'));
+    assert.ok(document.accessLog.some(({ actor }: { actor: string }) => /^somebody no\. [0-9a-f]{8}$/.test(actor)));
 
     const { result: plan } = await done('subject', 'erase', 'patient:42', '--plan');
     assert.deepEqual(

@@ -179,6 +179,7 @@ const attestCommand = command({
   input: NONE,
   output: Attestation,
   example: 'safekeep audit attest',
+  notSo: 'a trigger or function does not stand as applied',
   run: async (context) => {
     const result = await attest(await context.database(), context.tenant);
     return { result, ok: result.ok };

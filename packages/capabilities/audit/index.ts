@@ -50,6 +50,7 @@ export {
   type AccessLine,
   type Page,
 } from './questions/answer.ts';
+export { namingOf, type Naming } from './questions/naming.ts';
 export { exportEvents } from './questions/export-events.ts';
 export type { ExportFormat } from './questions/formats.ts';
 export type { EventFilter, EventView, Place } from './questions/model.ts';

@@ -26,6 +26,7 @@ const check = command({
   input: Type.Object({ offline }),
   output: CheckResult,
   example: 'safekeep map check --json',
+  notSo: 'a column is unclassified, a path leads nowhere, or anything else is found; a map that cannot be read is 2',
   run: async (context, input) => {
     const map = await loadMap(context.mapFile);
     if (input.offline === true) {

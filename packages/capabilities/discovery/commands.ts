@@ -32,6 +32,7 @@ const scan = command({
   }),
   output: ScanResult,
   example: 'safekeep scan --write',
+  notSo: 'a table could not be looked at as a whole',
   run: async (context, input) => {
     const startedMs = context.clock.elapsedMs();
     const found = await look(context, input);
@@ -90,6 +91,7 @@ const review = command({
   }),
   output: ReviewResult,
   example: 'safekeep scan review --verdicts verdicts.yaml',
+  notSo: 'something is still to be decided, or a table could not be looked at',
   run: async (context, { schema, verdicts: file, by }) => {
     await context.database();
     const found = await look(context, schema === undefined ? {} : { schema });

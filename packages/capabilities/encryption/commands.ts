@@ -175,6 +175,7 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
     input: Type.Object({}),
     output: Census,
     example: 'safekeep keys census',
+    notSo: 'a value names a key that is not here',
     run: async (context) =>
       await withKeys(context, async (ring) => {
         const result = await census(ring, context.tenant, places);
@@ -242,6 +243,7 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
     }),
     output: Recovery,
     example: 'safekeep keys recover --from a.share-1.json --from b.share-2.json --from c.share-3.json',
+    notSo: 'a living key does not open',
     event: { kind: 'compliance' },
     run: async (context, input) =>
       await withKeys(context, async (ring) => {

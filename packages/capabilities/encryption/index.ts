@@ -36,6 +36,7 @@ export { rotateSubject, type SubjectRotated } from './actions/rotate-subject.ts'
 export {
   endShred,
   livingKeyOf,
+  livingKeysOf,
   replayShreds,
   shredsAfterRelease,
   shredSubject,

@@ -57,6 +57,7 @@ const sqlite = command({
   input: SqliteInput,
   output: ImportResult,
   example: 'safekeep import sqlite practice.db --plan',
+  notSo: 'the import is not proven, of which nothing stands then; with --plan it would be refused',
   event: { kind: 'compliance', planned: null, tells: ['runId', 'state'] },
   run: async (context, input) => {
     const options = optionsOf(input);
@@ -83,6 +84,7 @@ const verify = command({
   input: RunInput,
   output: ImportResult,
   example: 'safekeep import verify 019a2c6e-5d1f-7d8a-b0c3-2f6f1f7f9a11',
+  notSo: 'a count or a value is not the same on both sides',
   run: async (context, input) =>
     await verifyRun({ clock: context.clock, tenant: context.tenant, database: await context.database() }, input.run),
   render: renderImport,

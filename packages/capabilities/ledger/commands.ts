@@ -45,6 +45,7 @@ const verify = command({
   }),
   output: Verification,
   example: 'safekeep ledger verify',
+  notSo: 'the ledger, its copy or what the database knows of it is not what was written',
   run: async (context, { offline = false }) => {
     const place = placeOf(context);
     const key = await readKey(place.keyFile);

@@ -44,6 +44,7 @@ function planCommand(parts: PlanParts): Command {
     }),
     output: PlanText,
     example: 'safekeep plan --sql',
+    notSo: 'something stands in the way, such as a name of the map that is not there',
     run: async (context) => {
       const plan = await planDatabase(await context.database({ migrate: false }), await intentOf(context, parts));
       return { result: planText(plan), ok: plan.problems.length === 0 };
@@ -67,6 +68,7 @@ function applyCommand(parts: PlanParts): Command {
     }),
     output: Type.Union([ApplyText, RehearsalText]),
     example: 'safekeep apply --plan 9f2c…',
+    notSo: 'with --on-copy the rehearsal did not pass, or could not be made',
     event: { kind: 'compliance' },
     run: async (context, input) => {
       const intent = await intentOf(context, parts);
@@ -98,10 +100,12 @@ async function rehearseCommand(context: CommandContext, intent: Intent, plan: st
 function statusCommand(parts: PlanParts): Command {
   return command({
     name: 'status',
-    summary: 'say whether everything that was applied still stands; exit 1 for drift',
+    summary: 'say whether everything that was applied still stands',
     input: NONE,
     output: StatusText,
     example: 'safekeep status --json',
+    notSo:
+      'something that was applied was changed, switched off or dropped, or a column came by hand; steps that are only pending are no drift',
     run: async (context) => {
       const result = await readStatus(await context.database({ migrate: false }), await intentOf(context, parts));
       return { result, ok: result.ok };

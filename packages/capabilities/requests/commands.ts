@@ -3,11 +3,14 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import Type from 'typebox';
 import { SafekeepError } from '@safekeep/core';
-import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
+import { command, type Command, type CommandContext, type Frozen, type Ink, type Outcome } from '../capability.ts';
 import { loadMap } from '../datamap/index.ts';
 import { ledgerFor } from '../ledger/index.ts';
 import { runCanary } from './actions/canary.ts';
 import { exportsPart } from './actions/delete-exports.ts';
+import { makeApproverKey, openApproverKey, readApprovers } from './actions/approver-keys.ts';
+import { eraseDue, planDue } from './actions/due-erasures.ts';
+import type { Actor } from './actions/erasing.ts';
 import { executeErasure } from './actions/execute-erasure.ts';
 import { exportKey, openExport } from './actions/open-export.ts';
 import { exportSubject } from './actions/export-subject.ts';
@@ -18,7 +21,17 @@ import { planErasure } from './actions/plan-erasure.ts';
 import { replayLedger } from './actions/replay-ledger.ts';
 import { verifyFile } from './actions/verify-file.ts';
 import { deleteExpired } from './export/kept.ts';
-import { CanaryText, ErasureDone, ErasurePlan, ErasuresText, ExportDone, FoundText, ReplayText, type OpenPorts } from './model.ts';
+import {
+  CanaryText,
+  DuePlan,
+  ErasureDone,
+  ErasurePlan,
+  ErasuresText,
+  ExportDone,
+  FoundText,
+  ReplayText,
+  type OpenPorts,
+} from './model.ts';
 
 const FOUND = 20;
 const FOUND_AT_MOST = 200;
@@ -29,6 +42,16 @@ const By = Type.Optional(
   Type.String({ minLength: 1, maxLength: 200, description: 'who decides; the user of this system unless said otherwise' }),
 );
 
+const signWith = Type.Optional(
+  Type.String({ minLength: 1, description: 'the file of your approver key: it proves who plans or approves' }),
+);
+
+/** Whose key signs is who it is. */
+async function actorOf(claimed: string | undefined, keyFile: string | undefined): Promise<Actor> {
+  const signer = keyFile === undefined ? undefined : await openApproverKey(keyFile);
+  return { by: signer?.keyName ?? claimed ?? userInfo().username, signer };
+}
+
 export function requestCommands(openPorts: OpenPorts): readonly Command[] {
   return [
     findCommand(openPorts),
@@ -36,6 +59,7 @@ export function requestCommands(openPorts: OpenPorts): readonly Command[] {
     openExportCommand,
     expireExportsCommand,
     eraseCommand(openPorts),
+    approverKeyCommand,
     erasuresCommand(openPorts),
     canaryCommand(openPorts),
     replayCommand(openPorts),
@@ -58,6 +82,7 @@ function findCommand(openPorts: OpenPorts): Command {
     }),
     output: FoundText,
     example: 'safekeep subject find ada@example.org',
+    notSo: 'nobody is found',
     event: { kind: 'access', found: notErased },
     run: async (context, { query, type, reveal = false, limit }) => {
       const order = { limit, reveal, ...(type === undefined ? {} : { type }) };
@@ -177,9 +202,12 @@ function eraseCommand(openPorts: OpenPorts): Command {
   return command({
     name: 'subject erase',
     summary: 'show what erasing a person would do, or do what was shown and approved',
-    positionals: [subjectArgument],
+    positionals: [{ ...subjectArgument, optional: true }],
     input: Type.Object({
-      subject: SubjectInput,
+      subject: Type.Optional(SubjectInput),
+      due: Type.Optional(
+        Type.Boolean({ description: 'in place of ID: everybody of whom a duty kept something, and it has ended' }),
+      ),
       plan: Type.Optional(Type.Boolean({ description: 'show the plan and its hash; nothing is changed' })),
       approve: Type.Optional(
         Type.String({ pattern: '^[0-9a-f]{64}$', description: 'the hash of the plan that is to be carried out' }),
@@ -192,16 +220,21 @@ function eraseCommand(openPorts: OpenPorts): Command {
         Type.Boolean({ description: 'with --approve: VACUUM the tables too, so that old versions of rows are gone' }),
       ),
       by: By,
+      signWith,
     }),
-    output: Type.Union([ErasurePlan, ErasureDone]),
+    output: Type.Union([ErasurePlan, ErasureDone, DuePlan]),
     example: 'safekeep subject erase patient:42 --plan',
+    notSo: 'with --plan it cannot be carried out as it is; with --approve something is still there, and no certificate is given',
     event: { kind: 'compliance', planned: 'planned', tells: ['erasure', 'state'] },
-    run: async (context, { subject: text, plan = false, approve, mode, vacuum = false, by = userInfo().username }) => {
+    run: async (context, { subject: text, due = false, plan = false, approve, mode, vacuum = false, by: claimed, signWith }) => {
+      const actor = await actorOf(claimed, signWith);
       if (plan === (approve !== undefined)) throw new SafekeepError('usage', { problem: 'Give either --plan or --approve HASH.' });
+      if (due === (text !== undefined)) throw new SafekeepError('usage', { problem: 'Give either ID or --due.' });
+      if (text === undefined) return await runDue(context, openPorts, { approve, vacuum, actor });
       return await withLedger(context, openPorts, async (ground) => {
         const { person, subject } = parseSubject(ground.map, text);
         if (approve === undefined) {
-          const made = await planErasure(ground, { person, subject, mode }, by);
+          const made = await planErasure(ground, { person, subject, mode }, actor.by, actor.signer);
           return { result: made, ok: made.blocked.length === 0 && !made.holds.some(({ wholePerson }) => wholePerson) };
         }
         await context.confirm('Erasing a person');
@@ -209,7 +242,7 @@ function eraseCommand(openPorts: OpenPorts): Command {
         const done = await executeErasure(
           ground,
           { person, subject },
-          { hash: approve, by },
+          { ...actor, hash: approve },
           { vacuum, signal: context.signal, onProgress: progress.update },
         ).finally(() => progress.end());
         const { deleted = 0, masked = 0, detached = 0, kept = 0 } = done.counts;
@@ -217,8 +250,39 @@ function eraseCommand(openPorts: OpenPorts): Command {
         return { result: done, ok: done.state !== 'unfulfilled' };
       });
     },
-    render: (result, ink) => ('hash' in result ? planText(result, ink) : doneText(result, ink)),
+    render: (result, ink) =>
+      'persons' in result ? dueText(result, ink) : 'hash' in result ? planText(result, ink) : doneText(result, ink),
   });
+}
+
+/** Without an approval it is shown only. */
+async function runDue(
+  context: CommandContext,
+  openPorts: OpenPorts,
+  { approve: hash, vacuum, actor }: { readonly approve: string | undefined; readonly vacuum: boolean; readonly actor: Actor },
+): Promise<Outcome<DuePlan>> {
+  if (hash !== undefined) await context.confirm('Erasing what duties have kept');
+  const result = await withLedger(context, openPorts, (ground) =>
+    hash === undefined ? planDue(ground, actor) : eraseDue(ground, { ...actor, hash }, { vacuum, signal: context.signal }),
+  );
+  const good = hash === undefined ? ['planned'] : ['done', 'kept', 'outside', 'held'];
+  return { result, ok: result.persons.every(({ state, error }) => error === null && good.includes(state)) };
+}
+
+function dueText({ hash, persons, more, next }: Frozen<DuePlan>, ink: Ink): string {
+  return [
+    ...persons.map(({ subject, due, plan, state, error }) => {
+      const counts = plan?.tables
+        .filter(({ action }) => action !== 'keep')
+        .map(({ table, rows, action }) => `${action} ${rows} ${table}`);
+      const what = counts === undefined ? '' : counts.join(', ');
+      return `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  due since ${due.slice(0, 10)}  ${what}${error === null ? '' : ink.bad(error)}`;
+    }),
+    ...(persons.length === 0 ? ['No duty to keep anything of somebody who was erased has ended.'] : []),
+    ...(next === null ? [] : [ink.dim(`The next one ends on ${next.slice(0, 10)}.`)]),
+    ...(more ? [ink.dim('There are more; they come when these are done.')] : []),
+    ...(hash === null ? [] : [`Approve it with --due --approve ${hash}`]),
+  ].join('\n');
 }
 
 function planText(plan: Frozen<ErasurePlan>, ink: Ink): string {
@@ -256,12 +320,30 @@ function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
       : ink.good('Erased');
   return [
     `${head}: ${counts.join(', ')}.`,
+    ...(done.due === null
+      ? []
+      : [ink.warn(`What a duty keeps stays; it is due from ${done.due.slice(0, 10)} on: subject erase --due --plan.`)]),
     ...(done.state === 'held' ? [ink.warn('Rows that are held stay; they are erased when the hold ends.')] : []),
     ...done.externalCopies.map(({ place, state, note }) => `  outside: ${place}, ${state}: ${note}`),
     ...done.residue.map(({ place, what, count, remedy }) => ink.dim(`  ${place}: ${count} ${what}. ${remedy}`)),
     ...(done.certificate === null ? [] : [`Certificate: ${done.certificate}`]),
   ].join('\n');
 }
+
+const approverKeyCommand = command({
+  name: 'subject approver-key',
+  summary: 'make the key by which one person proves that they plan or approve erasures',
+  positionals: [{ key: 'name', label: 'NAME', description: 'whose key it is; it stands in certificates' }],
+  input: Type.Object({
+    name: Type.String({ pattern: '^[^\\s+]{1,100}$' }),
+    out: Type.String({ minLength: 1, description: 'the file of the key, which is theirs alone' }),
+  }),
+  output: Type.Object({ file: Type.String(), verifierKey: Type.String() }),
+  example: 'safekeep subject approver-key ann.lee --out ann.key',
+  run: async (_context, { name, out }) => ({ result: await makeApproverKey(name, out) }),
+  render: ({ file, verifierKey }) =>
+    `${file} is theirs alone. Add this line to the file of SAFEKEEP_ERASURE_APPROVERS:\n${verifierKey}`,
+});
 
 function erasuresCommand(openPorts: OpenPorts): Command {
   return command({
@@ -275,6 +357,7 @@ function erasuresCommand(openPorts: OpenPorts): Command {
     }),
     output: ErasuresText,
     example: 'safekeep subject erasures --run',
+    notSo: 'with --run one cannot go on, or something is still there',
     event: { kind: 'compliance', onlyWith: 'run' },
     run: async (context, { open = false, run = false }) => {
       if (!run) return { result: await listErasures({ database: await context.database(), tenant: context.tenant }, { open }) };
@@ -287,8 +370,8 @@ function erasuresCommand(openPorts: OpenPorts): Command {
         ? 'There are no such erasures.'
         : erasures
             .map(
-              ({ id, state, mode, startedAt, error }) =>
-                `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${error === null ? '' : `  ${ink.bad(error)}`}`,
+              ({ id, state, mode, startedAt, due, error }) =>
+                `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${state === 'kept' && due !== null ? `  until ${due.slice(0, 10)}` : ''}${error === null ? '' : `  ${ink.bad(error)}`}`,
             )
             .join('\n'),
   });
@@ -301,6 +384,7 @@ function canaryCommand(openPorts: OpenPorts): Command {
     input: Type.Object({}),
     output: CanaryText,
     example: 'safekeep subject canary',
+    notSo: 'the export misses something, the erasure leaves something, or neither can be told',
     run: async (context) => {
       const result = await withGround(context, openPorts, runCanary);
       return { result, ok: result.state === 'pass' };
@@ -327,6 +411,7 @@ function replayCommand(openPorts: OpenPorts): Command {
     }),
     output: ReplayText,
     example: 'safekeep ledger replay --plan',
+    notSo: 'somebody is ambiguous or cannot be erased, or the ledger is not theirs',
     event: { kind: 'compliance', planned: null },
     run: async (context, { plan = false, also, by = userInfo().username }) => {
       if (!plan) await context.confirm('Erasing again who was erased before');
@@ -371,6 +456,7 @@ const verifyCommand = command({
   }),
   output: Verified,
   example: 'safekeep certificate verify erasure-01994b0e.json --vkey safekeep-1f2e3d4c+0a1b2c3d+AQ…',
+  notSo: 'the document is not what was signed with this key',
   run: async (_context, { file, vkey }) => {
     const { ok, kind, issuedAt, faults } = await verifyFile(file, vkey);
     return { result: { ok, kind, issuedAt, faults }, ok };
@@ -416,6 +502,7 @@ async function withLedger<Result>(
         signer: await context.signer(),
         certificateDirectory: join(context.home, 'certificates'),
         approval: context.configuration.erasureApproval,
+        approvers: await readApprovers(context.configuration.erasureApprovers),
         outsideTimeoutMs: context.configuration.outsideTimeoutMs,
       });
     } finally {

@@ -3,6 +3,7 @@ import Type from 'typebox';
 import { job, type JobKind } from '../jobs/index.ts';
 import { loadMap } from '../datamap/index.ts';
 import { runCanary } from './actions/canary.ts';
+import { whatIsDue } from './actions/due-erasures.ts';
 import { groundOf } from './actions/ground.ts';
 
 /**
@@ -26,6 +27,20 @@ export const requestJobs: readonly JobKind[] = [
         exported: result.exported,
         faults: result.faults.length,
       });
+      return result;
+    },
+  }),
+  // Every morning: `safekeep jobs schedule set erasures-due '0 7 * * *'`. A worker has no ledger: it tells, and somebody plans and approves.
+  job({
+    kind: 'erasures-due',
+    payload: Type.Object({}),
+    version: 1,
+    retry: { limit: 3, backoff: { firstMs: 60_000, maxMs: 600_000 } },
+    timeoutMs: 60_000,
+    concurrency: { perWorker: 1, perTenant: 1 },
+    run: async ({ database, tenant, clock, log }) => {
+      const result = await whatIsDue({ database, tenant, clock });
+      log[result.due > 0 ? 'warn' : 'info']('erasures-due', { due: result.due });
       return result;
     },
   }),

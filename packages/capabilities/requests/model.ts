@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import Type, { type Static } from 'typebox';
 import type { Id } from '@safekeep/core';
+import type { Signature } from '@safekeep/crypto';
 import type { Queryable } from '@safekeep/postgres';
 import type { CommandContext } from '../capability.ts';
 import type { Person } from '../holds/index.ts';
@@ -68,8 +69,14 @@ export type ErasureParticipant = {
   readonly tables?: readonly string[];
   /** What of the person it still finds, in counts and places. */
   readonly recheck: (db: Queryable, scope: ErasureScope) => Promise<readonly Residue[]>;
-  /** The random id of the person's key, if there is one: what tells them from a stranger who is given their number again. */
-  readonly subjectKeyId?: (db: Queryable, scope: Pick<ErasureScope, 'tenant' | 'person'>) => Promise<string | null>;
+  /**
+   * The random ids of these people's keys, by their places, null where there is none: what tells them from strangers who are given
+   * their numbers again. One question for all of them.
+   */
+  readonly subjectKeyIds?: (
+    db: Queryable,
+    scope: { readonly tenant: string; readonly people: readonly Person[] },
+  ) => Promise<readonly (string | null)[]>;
 };
 
 /** A stored value of a column, and whose it is. */
@@ -201,10 +208,19 @@ export const ErasureDone = Type.Object({
   counts: Type.Record(Type.String(), Type.Integer()),
   verified: Type.Boolean(),
   state: Type.String(),
+  due: Type.Union([Type.String({ description: 'from when on the first row that a duty keeps can be erased' }), Type.Null()]),
   residue: Type.Array(ResidueText),
   externalCopies: Type.Array(ExternalText),
 });
 export type ErasureDone = Static<typeof ErasureDone>;
+
+/** That the holder of a key has planned an erasure, or approved it: docs/certificate.md. */
+export type ApprovalProof = {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly signature: Signature;
+};
+export type ApprovalProofs = { readonly planned: ApprovalProof; readonly approved: ApprovalProof };
 
 /** The signed account of an erasure: docs/certificate.md. No place in it for a value of a person. */
 export type CertificateBody = {
@@ -218,6 +234,8 @@ export type CertificateBody = {
   readonly mode: ErasureMode;
   readonly plannedBy: string;
   readonly approvedBy: string;
+  /** Signatures of planner and approver, where they were asked for; else the names are claimed only. */
+  readonly proofs?: ApprovalProofs;
   readonly tables: readonly {
     readonly table: string;
     readonly before: number;
@@ -261,17 +279,36 @@ export const ErasuresText = Type.Object({
   erasures: Type.Array(
     Type.Object({
       id: Type.String(),
-      state: Type.String({ description: 'running, committed, held, due, outside, done, unfulfilled' }),
+      state: Type.String({ description: 'running, committed, held, due, outside, kept, done, unfulfilled' }),
       mode: Type.String(),
       plan: Type.String(),
       startedAt: Type.String(),
       finishedAt: Nullable,
       holds: Type.Array(Type.String()),
+      due: Type.Union([Type.String({ description: 'from when on the first row that a duty keeps can be erased' }), Type.Null()]),
       error: Nullable,
     }),
   ),
 });
 export type ErasuresText = Static<typeof ErasuresText>;
+
+export const DuePlan = Type.Object({
+  hash: Type.Union([Type.String({ description: 'of all these plans together' }), Type.Null()]),
+  persons: Type.Array(
+    Type.Object({
+      subject: Type.String(),
+      erasure: Type.String({ description: 'the one that left what a duty kept' }),
+      due: Type.String(),
+      plan: Type.Union([ErasurePlan, Type.Null()]),
+      state: Type.String({ description: 'planned, blocked, held, failed; after an approval what became of it' }),
+      certificate: Nullable,
+      error: Nullable,
+    }),
+  ),
+  more: Type.Boolean({ description: 'there are more than are shown' }),
+  next: Type.Union([Type.String({ description: 'when the next one will be due' }), Type.Null()]),
+});
+export type DuePlan = Static<typeof DuePlan>;
 
 export const ReplayText = Type.Object({
   erasures: Type.Integer({ description: 'marks of people in the ledger who were erased' }),

@@ -8,6 +8,7 @@ export const doctor = command({
   input: Type.Object({}),
   output: Type.Object({ checks: Type.Array(Check) }),
   example: 'safekeep doctor --json',
+  notSo: 'a check fails; one that cannot be made is told as not-evaluable, and is no failure',
   run: async (context) => {
     const checks = await runChecks(context);
     return { result: { checks }, ok: checks.every(({ state }) => state !== 'fail') };

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import Type, { type Static } from 'typebox';
-import { command, type Command, type CommandContext, type Frozen, type Ink, type Outcome } from '@safekeep/capabilities/capability';
+import { command, type Command, type CommandContext, type Frozen, type Ink } from '@safekeep/capabilities/capability';
 import type { JobKind } from '@safekeep/capabilities/jobs';
 import { runMainJob } from '../main-job/run.ts';
 import { performer } from '../main-job/perform.ts';
@@ -65,7 +65,7 @@ export const demo = (all: () => readonly Command[]): Command =>
     render: renderReport,
   });
 
-function nothingDone({ home }: CommandContext): Outcome<Frozen<Static<typeof Report>>> {
+function nothingDone({ home }: CommandContext): { readonly result: Frozen<Static<typeof Report>> } {
   return { result: { steps: [], seconds: 0, home, files: {}, notices: [] } };
 }
 
@@ -73,7 +73,7 @@ async function doMainJob(
   context: CommandContext,
   input: { readonly sqlite?: string; readonly erase?: string },
   commands: readonly Command[],
-): Promise<Outcome<Frozen<Static<typeof Report>>>> {
+): Promise<{ readonly result: Frozen<Static<typeof Report>> }> {
   const startedMs = context.clock.elapsedMs();
   const sqliteFile = input.sqlite === undefined ? undefined : resolve(input.sqlite);
   const notices = new Set<string>();

@@ -12,6 +12,7 @@ import {
   prepareHome,
   printedHost,
   readServerHealth,
+  strangeOwners,
   type Database,
   type MigrationStatus,
   type ServerHealth,
@@ -62,6 +63,7 @@ export async function databaseChecks(database: Database, clock: Clock): Promise<
     privilegesCheck(health),
     extensionsCheck(health),
     rolesCheck(health, database.server.embedded),
+    await tablesCheck(database, health),
     clockCheck(clock, health),
     await schemaCheck(database, health),
   ];
@@ -69,7 +71,7 @@ export async function databaseChecks(database: Database, clock: Clock): Promise<
 
 /** The checks that need a connection, when there is none. */
 function databaseUnknown(reason: string): readonly Check[] {
-  return ['database', 'privileges', 'tls', 'extensions', 'roles', 'clock', 'schema', 'encryption', 'audit'].map((name) =>
+  return ['database', 'privileges', 'tls', 'extensions', 'roles', 'tables', 'clock', 'schema', 'encryption', 'audit'].map((name) =>
     notEvaluable(name, reason),
   );
 }
@@ -186,6 +188,19 @@ function rolesCheck({ owner, user, installed, strength }: ServerHealth, embedded
   );
 }
 
+/** Whether what a map asks for could be applied: a login that only looks needs no more than SELECT. */
+async function tablesCheck(database: Database, { user }: ServerHealth): Promise<Check> {
+  const owners = await database.withClient((client) => strangeOwners(client));
+  if (owners.length === 0) return ok('tables', `${user} may give every table triggers and columns`);
+  const whose = owners.map(({ owner, tables }) => `${tables} table(s) of ${owner}`).join(', ');
+  const grants = owners.map(({ grant }) => grant).join(' ');
+  return {
+    name: 'tables',
+    state: 'warn',
+    detail: `${user} may look at ${whose}, but neither log nor encrypt them. To apply a map: ${grants}`,
+  };
+}
+
 function clockCheck(clock: Clock, { serverTime, roundTripMs }: ServerHealth): Check {
   const differenceMs = Math.max(0, Math.abs(clock.now().getTime() - serverTime.getTime()) - roundTripMs);
   const detail = `${Math.round(differenceMs)} ms between this machine and the server`;
@@ -203,7 +218,10 @@ async function schemaCheck(database: Database, { owner }: ServerHealth): Promise
   }
   const { current, pending, functions } = status;
   if (pending.length === 0 && functions.length === 0) return ok('schema', `schema safekeep is at ${current}`);
-  const behind = pending.length > 0 ? `${pending.length} pending` : `${functions.length} function(s) of another Safekeep`;
+  const behind =
+    pending.length > 0
+      ? `${pending.length} pending`
+      : `${functions.length} function(s) are not those of this Safekeep (${functions.slice(0, 3).join(', ')}${functions.length > 3 ? ', …' : ''})`;
   const detail = `schema safekeep is at ${current}, ${behind}`;
   if (isSafekeepError(owner)) return { name: 'schema', state: 'fail', detail: `${detail}. ${owner.message} ${owner.remedy}` };
   return { name: 'schema', state: 'warn', detail: `${detail}: safekeep migrate up` };

@@ -2,7 +2,7 @@ import { choicesOf, factsOf, kindOf, settingNames } from '@safekeep/core';
 import type { Command } from '@safekeep/capabilities/capability';
 import { IsArray, IsObject, type TSchema } from 'typebox';
 import { allCommands } from '../commands.ts';
-import { defaultOf, flagOf, flagsOf, meaningOf } from '../program/build.ts';
+import { defaultOf, flagOf, flagsOf, meaningOf, notSoIn } from '../program/build.ts';
 import { cell, generated } from './markdown.ts';
 
 /** docs/cli.md: every command with its arguments, flags and JSON fields. */
@@ -15,7 +15,7 @@ export function commandPage(): string {
     'Command line',
     [
       'Results go to stdout, progress and messages to stderr. With `--json` exactly one JSON document stands on stdout; lists that can be long, such as that of `audit search`, are one JSON document a line.',
-      'Exit code: 0 done; 1 the thing asked about is not so, or was refused; 2 usage, configuration, or an unsuitable database or file; 3 internal, connection lost midway, or disk full; 130 interrupted.',
+      'Exit code: 0 done; 1 the thing asked about is not so (each command says when), or was refused; 2 usage, configuration, or a database or file that is unsuitable or cannot be used now; 3 internal, connection lost midway, or disk full; 130 interrupted. [errors.md](errors.md) has the code of each refusal.',
     ].join('\n\n'),
     [
       '## Flags of every command',
@@ -42,7 +42,7 @@ function section(command: Command): readonly string[] {
   return [
     `## safekeep ${command.name}${words.length > 0 ? ` ${words.join(' ')}` : ''}`,
     '',
-    `${command.summary[0]?.toUpperCase() ?? ''}${command.summary.slice(1)}.`,
+    [`${command.summary[0]?.toUpperCase() ?? ''}${command.summary.slice(1)}.`, notSoIn(command)].filter(Boolean).join(' '),
     '',
     ...(rows.length > 0 ? ['| argument | meaning |', '|---|---|', ...rows, ''] : []),
     '```sh',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
 import { allCommands } from '../commands.ts';
-import { buildProgram, flagOf, flagsOf, meaningOf } from './build.ts';
+import { buildProgram, flagOf, flagsOf, meaningOf, notSoIn } from './build.ts';
 
 test('every command asks for each flag that it cannot do without, and its help says which those are', () => {
   let asked = 0;
@@ -23,4 +23,19 @@ test('every command asks for each flag that it cannot do without, and its help s
     asked += 1;
   }
   assert.ok(asked >= 3, 'there are commands that need a flag');
+});
+
+test('whoever asks for help learns when the command ends with 1 without being refused', () => {
+  const program = buildProgram(allCommands, '0', () => undefined);
+  for (const command of allCommands) {
+    const leaf = command.name
+      .split(' ')
+      .reduce((at, word) => at.commands.find((child) => child.name() === word) ?? assert.fail(command.name), program);
+    let help = '';
+    leaf.configureOutput({ writeOut: (text) => void (help += text) }).outputHelp();
+    const ends = notSoIn(command);
+    assert.equal(help.includes('Exit 1 where'), ends !== undefined, command.name);
+    if (ends !== undefined) assert.ok(help.includes(ends), command.name);
+    assert.doesNotMatch(command.summary, /exit/, 'it stands in one place');
+  }
 });

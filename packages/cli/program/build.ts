@@ -83,7 +83,7 @@ function addCommand(program: Commander, command: Command, onCommand: (typed: Typ
   const last = words.at(-1) ?? command.name;
   // `keys` and `keys rotate` may both be commands: the group that stands becomes one.
   const leaf = parent.commands.find((child) => child.name() === last) ?? parent.command(last).exitOverride();
-  leaf.description(command.summary).showSuggestionAfterError(true).addHelpText('after', `\nExample:\n  $ npx ${command.example}`);
+  leaf.description(command.summary).showSuggestionAfterError(true).addHelpText('after', afterHelp(command));
   for (const { label, description, optional } of command.positionals)
     leaf.argument(optional === true ? `[${label}]` : `<${label}>`, description);
   for (const [key, schema] of flagsOf(command)) leaf.addOption(optionFor(command, key, schema));
@@ -91,6 +91,16 @@ function addCommand(program: Commander, command: Command, onCommand: (typed: Typ
     const values = args.slice(0, command.positionals.length);
     onCommand(readTyped(command, values, leaf.opts(), program.opts()));
   });
+}
+
+function afterHelp(command: Command): string {
+  const ends = notSoIn(command);
+  return `${ends === undefined ? '' : `\n${ends}\n`}\nExample:\n  $ npx ${command.example}`;
+}
+
+/** When it ends with 1 without being refused; undefined where it does not. */
+export function notSoIn({ notSo }: Command): string | undefined {
+  return notSo === undefined ? undefined : `Exit 1 where ${notSo}.`;
 }
 
 function group(parent: Commander, word: string): Commander {

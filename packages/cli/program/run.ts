@@ -15,7 +15,7 @@ const INTERRUPTED = 130;
 const ENDING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const SAME_PRESS_MS = 1_000;
 
-/** Runs one command line. Returns the exit code: 0 done, 1 not so or refused, 2 usage or configuration, 3 internal. */
+/** Runs one command line. Returns the exit code: 0 done, 1 the thing asked about is not so, else that of the refusal. */
 export async function run(args: readonly string[], commands: readonly Command[], version: string): Promise<number> {
   const json = args.includes('--json');
   try {
@@ -77,8 +77,7 @@ async function execute({ command, input, settings, json, yes }: Typed): Promise<
     if (interruption.signal.aborted) {
       if (opened.hasHome()) log.warn('command-interrupted', { command: name, durationMs });
       // The command may know better than we what stands and what it took back.
-      fail(isSafekeepError(error, 'interrupted') ? error : interruption.signal.reason, json);
-      return INTERRUPTED;
+      return fail(isSafekeepError(error, 'interrupted') ? error : interruption.signal.reason, json);
     }
     const failure = operationFailure(error, command.name);
     if (opened.hasHome()) log.error('command-failed', { command: name, durationMs, error: failure });

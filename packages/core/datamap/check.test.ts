@@ -140,6 +140,16 @@ test('a renamed column and a renamed table are told as such', () => {
   assert.match(gone?.remedy ?? '', /public\.appointments/);
 });
 
+test('a trigger that the map lets write outside of it must be there, and so must the table that it writes to', () => {
+  const triggers = { counts: { writes_to: ['bookings', 'public.gone'], note: 'numbers only' } };
+  const live = { ...patients, triggers: [{ name: 'count' }] };
+  const problems = problemsOf(withTable('patients', { triggers }), live, bookings);
+  assert.deepEqual(codes(problems), ['vanished-trigger', 'vanished-trigger']);
+  assert.match(problems[0]?.remedy ?? '', /Write count/);
+  const right = { count: { writes_to: 'bookings', note: 'numbers only' } };
+  assert.deepEqual(problemsOf(withTable('patients', { triggers: right }), live, bookings), []);
+});
+
 test('views need no entry and may have none; partitions belong to their parent; extensions and our own schemas to nobody', () => {
   const view = table('everybody', ['id'], { kind: 'view', primaryKey: null });
   const part = table('bookings_2026', ['id'], { partition: { parent: { schema: 'public', table: 'bookings' } } });
@@ -320,6 +330,12 @@ const mistakes: readonly (readonly [what: string, map: MapFile, code: ProblemCod
     /patient_at/,
   ],
   ["a column that is somebody's by a path that is none", withColumn('email', { of: 'patient_id' }), 'column-path', /patient_id/],
+  [
+    "a column that is two people's by a path that is none",
+    withColumn('email', { of: ['patient_id'] }),
+    'column-path',
+    /patient_id/,
+  ],
   [
     'health data for a purpose without a condition',
     {

@@ -177,9 +177,19 @@ const Column = object({
   ),
   erase: Type.Optional(Erase),
   free_text: Type.Optional(Type.Boolean({ description: 'text in which anything may stand' })),
-  of: Type.Optional(text('in a row about several people, whose the column is: one of the paths of its table')),
+  of: Type.Optional(
+    oneOrMore(text(), 'in a row about several people, whose the column is: paths of its table; of several it goes with the last'),
+  ),
   note: Type.Optional(text()),
 });
+
+const Trigger = object(
+  {
+    writes_to: oneOrMore(text(), 'tables outside of the map that it writes to, also while a person is erased'),
+    note: text('why no value of anybody comes to stand there'),
+  },
+  'a trigger of the table that an erasure lets write outside of the map',
+);
 
 const Table = object({
   of: Type.Optional(
@@ -196,6 +206,7 @@ const Table = object({
   retention: Type.Optional(Retention),
   on_erasure: Type.Optional(OnErasure),
   columns: Type.Optional(named(Column, 'every column of the table')),
+  triggers: Type.Optional(named(Trigger, 'triggers that write to tables which the map does not know, and nothing of a person')),
   tenant: Type.Optional(TableTenant),
   region: Type.Optional(text('where the rows are kept and processed')),
   compliance: Type.Optional(
@@ -249,6 +260,7 @@ export type ColumnText = Static<typeof Column>;
 export type SubjectText = Static<typeof Subject>;
 export type PurposeText = Static<typeof Purpose>;
 export type AuditText = Static<typeof Audit>;
+export type TriggerText = Static<typeof Trigger>;
 export type TenantText = Static<typeof TableTenant>;
 export type EraseText = Static<typeof Erase>;
 

@@ -114,6 +114,8 @@ export type MappedTable = {
   readonly onErasure: ErasureRule | null;
   /** By name as it stands in the database, in the order of the file. */
   readonly columns: ReadonlyMap<string, MappedColumn>;
+  /** Triggers of the table, by name, that write outside of the map and nothing of anybody: an erasure lets them. */
+  readonly triggers: ReadonlyMap<string, HarmlessTrigger>;
   /** Null: as the map as a whole says. */
   readonly tenant: TenantRule | null;
   readonly region: string | null;
@@ -124,6 +126,12 @@ export type MappedTable = {
   /** Row security shows and takes rows of the tenant only. */
   readonly isolate: boolean;
   readonly note: string | null;
+};
+
+export type HarmlessTrigger = {
+  /** External names of tables. */
+  readonly writesTo: readonly string[];
+  readonly note: string;
 };
 
 /** In safekeep.compliance_fields, by table and key of the row, or in the table itself. */
@@ -204,8 +212,11 @@ export type MappedColumn = {
   readonly erase: EraseAction | null;
   /** Text in which anything may stand. */
   readonly freeText: boolean;
-  /** Of a row with several people, whose the column is: one of the paths of its table, as written there. Null: everybody's. */
-  readonly of: SubjectPath | null;
+  /**
+   * Of a row with several people, whose the column is: paths of its table, as written there. Of several it is all of theirs, and
+   * goes with the last of them. Empty: the map does not say.
+   */
+  readonly of: readonly SubjectPath[];
   readonly note: string | null;
 };
 

@@ -19,6 +19,10 @@ export const problemCatalogue = {
     means: 'The map names a table that the database does not have.',
     mend: 'Remove it, or give it its new name if it was renamed.',
   },
+  'vanished-trigger': {
+    means: 'The map lets a trigger write outside of it that the table does not have, or that writes to a table that is not there.',
+    mend: 'Remove it, or correct its name: what is let through must be known.',
+  },
   'table-unreadable': {
     means: 'The database user may not read the table, so nothing can be said about it.',
     mend: 'Grant SELECT on it to the user that Safekeep connects as.',

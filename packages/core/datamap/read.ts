@@ -7,12 +7,14 @@ import {
   type EraseText,
   type TableText,
   type TenantText,
+  type TriggerText,
 } from './file-schema.ts';
 import type {
   AuditSettings,
   DataMap,
   EraseAction,
   ErasureRule,
+  HarmlessTrigger,
   MappedColumn,
   MappedTable,
   Purpose,
@@ -140,6 +142,9 @@ class Reader {
       retention: this.retention(text.retention),
       onErasure: this.onErasure(text.on_erasure, [...pointer, 'on_erasure']),
       columns: this.columns(columns, [...pointer, 'columns']),
+      triggers: new Map(
+        entriesOf(text.triggers).map(([trigger, each]) => [trigger, this.trigger(each, [...pointer, 'triggers', trigger])]),
+      ),
       tenant: tenant === undefined ? null : this.tenant(tenant, [...pointer, 'tenant']),
       region,
       compliance,
@@ -158,6 +163,11 @@ class Reader {
         'Write compliance: columns beside it, or remove it.',
       );
     return asked;
+  }
+
+  trigger({ writes_to: written, note }: TriggerText, pointer: MapPointer): HarmlessTrigger {
+    const names = Array.isArray(written) ? written : [written];
+    return { writesTo: names.map((name) => this.tableName(name, [...pointer, 'writes_to'])), note };
   }
 
   edges(of: Exclude<TableText['of'], undefined | 'none'>, pointer: MapPointer): readonly SubjectEdge[] {
@@ -205,9 +215,14 @@ class Reader {
       searchWith: text.search_with ?? [],
       erase: text.erase === undefined ? null : eraseOf(text.erase),
       freeText: text.free_text ?? false,
-      of: text.of === undefined ? null : this.path(text.of, [...pointer, 'of']),
+      of: this.columnPaths(text.of, [...pointer, 'of']),
       note: text.note ?? null,
     };
+  }
+
+  columnPaths(text: ColumnText['of'], pointer: MapPointer): readonly SubjectPath[] {
+    if (text === undefined) return [];
+    return Array.isArray(text) ? text.map((each, index) => this.path(each, [...pointer, index])) : [this.path(text, pointer)];
   }
 
   purpose(name: string, text: NonNullable<MapFile['purposes']>[string]): Purpose {

@@ -26,6 +26,7 @@ export type TableFacts = {
     readonly elements: readonly { readonly column: string | null; readonly operator: string }[];
   }[];
   readonly indexes: readonly IndexFacts[];
+  readonly triggers?: readonly { readonly name: string }[];
 };
 
 export type KeyFacts = { readonly name: string; readonly columns: readonly string[] };

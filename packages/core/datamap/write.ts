@@ -109,6 +109,10 @@ export function tableText(table: MappedTable): TableText {
             },
       on_erasure: onErasure === null ? null : onErasureText(onErasure),
       columns: columnsText(table.columns),
+      triggers:
+        table.triggers.size === 0
+          ? null
+          : record(table.triggers, ({ writesTo, note: why }) => ({ writes_to: [...writesTo], note: why })),
       tenant: table.tenant === null ? null : tenantText(table.tenant),
       region,
       compliance,
@@ -152,7 +156,7 @@ export function columnText({ categories, protect, search, searchWith, erase, fre
       search: someOf(search),
       search_with: someOf(searchWith),
       free_text: freeText ? true : null,
-      of: of === null ? null : formatPath(of),
+      of: of.length > 1 ? of.map(formatPath) : of[0] === undefined ? null : formatPath(of[0]),
       note,
     }),
     ...(erase === null ? {} : { erase: eraseText(erase) }),

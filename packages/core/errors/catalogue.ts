@@ -34,7 +34,7 @@ export const catalogue = {
   },
   'interrupted': {
     status: 499,
-    exit: 1,
+    exit: 130,
     text: '{action} was interrupted. {kept}',
     remedy: 'Run the same command again; it goes on or starts clean.',
   },
@@ -276,7 +276,7 @@ export const catalogue = {
   // ---- reading the structure of a database -------------------------------------------------------------------------
   'catalog-unsettled': {
     status: 503,
-    exit: 3,
+    exit: 2,
     text: 'The structure of the database changed under each of {tries} tries to read it. Nothing was changed by us.',
     remedy: 'Wait until the migration or deployment that alters it is done, then run the command again.',
   },
@@ -375,7 +375,7 @@ export const catalogue = {
   },
   'apply-cancelled': {
     status: 503,
-    exit: 3,
+    exit: 2,
     text: 'The server cancelled the step "{step}", which took longer than statement_timeout allows this login. {kept}',
     remedy: 'Give the login more time (ALTER ROLE … SET statement_timeout), or run it when there is less traffic.',
   },
@@ -1258,6 +1258,13 @@ export const catalogue = {
     exit: 1,
     text: 'Erasing was refused at {table}: {what}. Everything was taken back; nothing was erased.',
     remedy: '{remedy}',
+  },
+  'approval-unproven': {
+    status: 403,
+    exit: 1,
+    text: 'That two people planned and approved this erasure is not proven: {reason}. Nothing was erased.',
+    remedy:
+      'Plan it with --sign-with and the key of one approver, and approve it with that of another. `safekeep subject approver-key NAME --out FILE` makes one.',
   },
   'second-person-needed': {
     status: 403,

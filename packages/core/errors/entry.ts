@@ -1,5 +1,8 @@
-/** How a command ends: 1 the thing asked about is not so or was refused, 2 usage, configuration or an unsuitable database, 3 internal. */
-export type ExitCode = 1 | 2 | 3;
+/**
+ * How a command ends: 1 refused (or the thing asked about is not so); 2 usage, configuration, or a database or file that is unsuitable or
+ * cannot be used now; 3 internal, connection lost midway, disk full; 130 interrupted, as a shell says of SIGINT (128 + 2).
+ */
+export type ExitCode = 1 | 2 | 3 | 130;
 
 export type Entry = {
   /** HTTP status of the same refusal in the API (RFC 9110). */

@@ -8,6 +8,7 @@ import { withAuditKeys } from '../keys/audit-keys.ts';
 import { accessLog, recordHistory, searchEvents, type Page } from '../questions/answer.ts';
 import { exportEvents } from '../questions/export-events.ts';
 import type { ExportFormat } from '../questions/formats.ts';
+import { namingOf } from '../questions/naming.ts';
 import { EventPage, type EventFilter, type EventView, type Place } from '../questions/model.ts';
 import { ComplianceReport, complianceReport, reportMarkdown } from '../questions/report.ts';
 import { parsePlace } from '../questions/view.ts';
@@ -125,7 +126,9 @@ const accessLogOf = command({
   example: 'safekeep subject access-log patient:42',
   run: async (context, { subject, ...input }) => {
     const period = periodOf(input);
-    const page = await accessLog(await context.database(), context.tenant, { subject, ...period }, pageOf(input));
+    const naming = namingOf(context.configuration.accessLogActors, await context.signer());
+    const ground = { tenant: context.tenant, naming };
+    const page = await accessLog(await context.database(), ground, { subject, ...period }, pageOf(input));
     return { result: { subject, ...page } };
   },
   render: ({ subject, events, next }, ink) =>

@@ -42,6 +42,7 @@ function verifyCommand(sequenceFirst: SequenceFirst): Command {
     }),
     output: LogVerification,
     example: 'safekeep audit verify --full',
+    notSo: 'anything is not as it was signed; the faults name it',
     run: async (context, input) => {
       const result = await verifyWhat(context, input, sequenceFirst);
       return { result, ok: result.ok };

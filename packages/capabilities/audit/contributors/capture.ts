@@ -183,10 +183,11 @@ function capturedColumn(column: Column, { mapped, paths, identifying, key, seale
   const plain = sealed.find((each) => carries(column, each.name));
   // What was made of a value is the same person's.
   const of = mapped.columns.get(plain?.name ?? column.name);
-  const written = of === undefined || of.of === null ? null : formatPath(of.of);
+  const written = of?.of.map(formatPath) ?? [];
   const leading = key.includes(column.name) ? [] : paths.filter(({ path }) => path.link.includes(column.name));
   // What leads to one person names them, and is nothing to others of the row; the row's own key is everybody's.
-  const [named, ...more] = written === null ? leading : paths.filter((each) => each.written === written);
+  const [named, ...more] =
+    written.length === 0 ? leading : paths.filter((each) => each.written !== null && written.includes(each.written));
   return {
     name: column.name,
     type: column.baseType,

@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { systemClock } from '@safekeep/core';
+import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
 import { testDatabase, testServers } from '@safekeep/postgres/testing';
 import { TENANT, writtenLog, type Told } from '../testing/written-log.ts';
 import { accessLog, actorHistory, searchEvents, subjectHistory } from './answer.ts';
 import { exportEvents } from './export-events.ts';
 import type { ExportFormat } from './formats.ts';
 import type { EventFilter, EventView } from './model.ts';
+import { namingOf } from './naming.ts';
 import { complianceReport, reportMarkdown } from './report.ts';
 import { parsePlace } from './view.ts';
 
 const EVENTS = 240;
+const NAMES = { tenant: TENANT, naming: 'names' } as const;
 /** One event each second from 2026-11-01; every third is an access. */
 const tell = (index: number): Told => ({
   kind: index % 3 === 0 ? 'access' : 'change',
@@ -135,7 +138,7 @@ test('an event is shown with what changed, whose it is and how sure its actor is
 
 test('a person is told in plain sentences who looked and who changed, machines by their name', async (t) => {
   const { database, pool } = await bench(t);
-  const { events } = await accessLog(database, TENANT, { subject: 'patient:5' }, { limit: 3 });
+  const { events } = await accessLog(database, NAMES, { subject: 'patient:5' }, { limit: 3 });
   assert.deepEqual(
     events.map(({ machine, sentence }) => [machine, sentence]),
     [
@@ -153,7 +156,7 @@ test('a person is told in plain sentences who looked and who changed, machines b
       ],
     ],
   );
-  const { events: others } = await accessLog(database, TENANT, { subject: 'patient:7' }, { limit: 40 });
+  const { events: others } = await accessLog(database, NAMES, { subject: 'patient:7' }, { limit: 40 });
   assert.ok(
     others.some(({ sentence }) => sentence.startsWith('On 1 November 2026 at 00:00 UTC, somebody whose name was not given ')),
   );
@@ -161,11 +164,45 @@ test('a person is told in plain sentences who looked and who changed, machines b
   await pool.query(
     `update safekeep.audit_events set commitments = safekeep.close_commitments(commitments, record, subject, other_subjects, true, sealed, '{}'), attribution = 'claimed' where leaf_index = 239`,
   );
-  const { events: erased } = await accessLog(database, TENANT, { subject: 'patient:9' }, { limit: 1 });
+  const { events: erased } = await accessLog(database, NAMES, { subject: 'patient:9' }, { limit: 1 });
   assert.match(
     erased[0]?.sentence ?? '',
     /Dr. Ann Lee \(by their own account\) changed .* What exactly was in it has been erased\.$/,
   );
+});
+
+test('who acted is a number for each person told, with a role where there is one, unless names are asked for', async (t) => {
+  const { database, pool } = await bench(t);
+  const naming = namingOf('pseudonyms', signingKeyFromPem(createSigningKey(), 'home-1'));
+  const told = async (subject: string) =>
+    (await accessLog(database, { tenant: TENANT, naming }, { subject }, { limit: 100 })).events;
+  const named = (await accessLog(database, NAMES, { subject: 'patient:7' }, { limit: 100 })).events;
+  const [seven, nine] = [await told('patient:7'), await told('patient:9')];
+  for (const lines of [seven, nine]) assert.equal(JSON.stringify(lines).includes('Ann Lee'), false);
+  assert.deepEqual(seven, await told('patient:7'), 'the same each time');
+  const annIs = (lines: typeof seven) => lines.find(({ actor }) => actor?.startsWith('somebody no. '))?.actor;
+  assert.match(annIs(seven) ?? '', /^somebody no\. [0-9a-f]{8}$/);
+  assert.notEqual(annIs(seven), annIs(nine), 'two people cannot compare whom they have met');
+  assert.ok(seven.some(({ sentence }) => /UTC, somebody no\. [0-9a-f]{8} looked at your entry in /.test(sentence)));
+  const programs = (lines: typeof seven) => lines.filter(({ machine }) => machine).map(({ sentence }) => sentence);
+  assert.deepEqual(programs(seven), programs(named), 'programs keep their names');
+  await pool.query(
+    `update safekeep.audit_events set actor = case leaf_index / 10 % 2 when 0 then 'head_nurse:ann' else 'patient:7' end, attribution = 'signed' where subject = 'patient:7' and actor = 'Dr. Ann Lee'`,
+  );
+  const roles = new Set(
+    (await told('patient:7'))
+      .filter(({ machine }) => !machine)
+      .map(({ sentence }) => /UTC, (.*?) (looked|changed|added|deleted|tried)/.exec(sentence)?.[1]?.replace(/[0-9a-f]{8}/, 'N')),
+  );
+  assert.ok(roles.has('head nurse no. N'));
+  assert.ok(roles.has('you yourself'));
+  const other = await accessLog(
+    database,
+    { tenant: TENANT, naming: namingOf('pseudonyms', signingKeyFromPem(createSigningKey(), 'home-1')) },
+    { subject: 'patient:9' },
+    { limit: 100 },
+  );
+  assert.notEqual(annIs(other.events), annIs(nine), 'without the key of the home nobody can try names');
 });
 
 test('a report counts a period, its actors, its silence and its attestations, and nothing in it steers a page', async (t) => {

@@ -4,6 +4,7 @@ import type { EventRow } from '../model.ts';
 import { openChanges } from '../store/event-values.ts';
 import { readOnly } from '../store/read-only.ts';
 import type { EventFilter, EventView, Place } from './model.ts';
+import { namedFor, type Naming } from './naming.ts';
 import { accessSentence, isMachine } from './sentences.ts';
 import { findEvents } from './store/events.ts';
 import { eventView, formatPlace, placeOf } from './view.ts';
@@ -59,20 +60,20 @@ export type AccessLine = {
 /** Who looked at a person's record and who changed it, newest first, in sentences that need no glossary. */
 export async function accessLog(
   database: Database,
-  tenant: string,
+  { tenant, naming }: { readonly tenant: string; readonly naming: Naming },
   asked: { readonly subject: string; readonly from?: string; readonly to?: string },
   page: Asked,
 ): Promise<Page<AccessLine>> {
   return pageOf(await read(database, tenant, asked, page), page.limit, (row) => {
-    const event = eventView(row);
+    const event = namedFor(asked.subject, eventView(row), naming);
     return {
       index: event.index,
       id: event.id,
       at: event.at,
       action: event.action,
       actor: event.actor,
-      machine: isMachine(event),
-      sentence: accessSentence(event),
+      machine: isMachine(eventView(row)),
+      sentence: accessSentence(event, asked.subject),
     };
   });
 }

@@ -9,9 +9,10 @@ export function isMachine({ actor, actorState }: Pick<EventView, 'actor' | 'acto
 }
 
 /** Who, as told to the person whom it is about. */
-function actorWords(event: EventView): string {
+function actorWords(event: EventView, subject: string): string {
   const { actor, actorState } = event;
   if (actor === null) return 'Somebody whose name was not given';
+  if (actor === subject && actorState !== 'claimed') return 'You yourself';
   const who = isMachine(event) ? `The program ${actor.slice(actor.indexOf(':') + 1)} (not a person)` : actor;
   return actorState === 'claimed' ? `${who} (by their own account)` : who;
 }
@@ -31,8 +32,8 @@ const DID: Readonly<Record<string, string>> = {
   'denied': 'tried to look at, and was refused,',
 };
 
-/** One event in a plain sentence: no jargon, no values. Times are UTC. */
-export function accessSentence(event: EventView): string {
+/** One event in a plain sentence to the person: no jargon, no values. Times are UTC. */
+export function accessSentence(event: EventView, subject: string): string {
   const { at, action, table, columns, purpose } = event;
   const place = table === null ? 'your record' : `your entry in ${tableWords(table)}`;
   const did = DID[action.toLowerCase()] ?? `did “${action}” on`;
@@ -40,11 +41,11 @@ export function accessSentence(event: EventView): string {
     columns.length === 0 || !['update', 'read', 'access'].includes(action.toLowerCase()) ? '' : `: ${listWords(columns)}`;
   const why = purpose === null || purpose === '' ? '' : ` The reason given was ${columnWords(purpose)}.`;
   const gone = event.erased ? ' What exactly was in it has been erased.' : '';
-  return `On ${dayWords(at)}, ${lowerFirst(actorWords(event))} ${did} ${place}${which}.${why}${gone}`;
+  return `On ${dayWords(at)}, ${lowerFirst(actorWords(event, subject))} ${did} ${place}${which}.${why}${gone}`;
 }
 
 function lowerFirst(text: string): string {
-  return /^(The|Somebody) /.test(text) ? `${text.slice(0, 1).toLowerCase()}${text.slice(1)}` : text;
+  return /^(The|Somebody|You) /.test(text) ? `${text.slice(0, 1).toLowerCase()}${text.slice(1)}` : text;
 }
 
 function tableWords(table: string): string {

@@ -158,7 +158,12 @@ test('after an erasure no key of the person stands readable anywhere in the log,
   await pool.query('insert into findings values (710071007, 710071002, 3)');
   await recordEvent(database, 'default', { ...look, record: '710071007' });
   await bench.sequence();
-  const { events: looks } = await accessLog(database, 'default', { subject: 'patient:710071001' }, { limit: 3 });
+  const { events: looks } = await accessLog(
+    database,
+    { tenant: 'default', naming: 'names' },
+    { subject: 'patient:710071001' },
+    { limit: 3 },
+  );
   const opened = looks.filter(({ sentence }) => sentence.includes('opened the history of'));
   assert.equal(opened.length, 2, 'she can see that somebody looked');
   const [first] = await events();

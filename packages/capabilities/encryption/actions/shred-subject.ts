@@ -140,9 +140,31 @@ export async function endShred(
 
 /** The id of the person's erasable key, in hex; null where they have none, or it was destroyed. */
 export async function livingKeyOf(ring: Keyring, db: Queryable, tenant: string, person: PersonKey): Promise<string | null> {
-  const marks = await ring.marksOf(tenant, formatPerson(person), ['erasable']);
-  const living = (await readOwned(db, tenant, marks)).find(({ state }) => state !== 'shredded');
-  return living === undefined ? null : living.keyId.toString('hex');
+  const [id = null] = await livingKeysOf(ring, db, tenant, [person]);
+  return id;
+}
+
+/** The same of many, by their places: one question for all of them. */
+export async function livingKeysOf(
+  ring: Keyring,
+  db: Queryable,
+  tenant: string,
+  people: readonly PersonKey[],
+): Promise<readonly (string | null)[]> {
+  const marks: string[] = [];
+  for (const person of people) {
+    const [mark] = await ring.marksOf(tenant, formatPerson(person), ['erasable']);
+    marks.push(mark?.toString('hex') ?? '');
+  }
+  const owned = await readOwned(
+    db,
+    tenant,
+    marks.map((mark) => Buffer.from(mark, 'hex')),
+  );
+  const living = new Map<string, string>();
+  for (const { mark, keyId, state } of owned)
+    if (state !== 'shredded' && !living.has(mark.toString('hex'))) living.set(mark.toString('hex'), keyId.toString('hex'));
+  return marks.map((mark) => living.get(mark) ?? null);
 }
 
 export type ShredsWorkedOff = {

@@ -35,6 +35,8 @@ export type Field = {
   readonly table: TableRef;
   readonly column: string;
   readonly encryptedColumn: string;
+  /** Its rows lie in partitions, each a table of its own. */
+  readonly isPartitioned: boolean;
   readonly valueType: SearchedType;
   /** As declared: `character varying(80)`. */
   readonly columnType: string;

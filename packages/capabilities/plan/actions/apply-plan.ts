@@ -1,5 +1,5 @@
 import { SafekeepError } from '@safekeep/core';
-import { fingerprintParts } from '@safekeep/postgres';
+import { fingerprintParts, strangeOwners } from '@safekeep/postgres';
 import { recordMapVersion } from '../../datamap/index.ts';
 import type { ApplyText, Plan } from '../model.ts';
 import { changedByUser } from '../rules/baseline.ts';
@@ -40,6 +40,7 @@ export async function applyPlan(ground: Ground, options: ApplyOptions): Promise<
     await learnColumns(ground, intent, plan);
     return await ended(ground, options, { plan, runId: null, startMs });
   }
+  await requireOwnership(ground, plan);
   await options.agree(plan);
   const runId = await withRun(ground, { plan, direction: 'apply', mapSha256: intent.read.sha256 }, async (id) => {
     await execute(ground, {
@@ -77,6 +78,18 @@ async function ended(ground: Ground, { intent, author }: ApplyOptions, { plan, r
 function refuseProblems({ problems }: Plan): void {
   if (problems.length === 0) return;
   throw new SafekeepError('plan-blocked', { problems: problems.map(({ target, reason }) => `${target}: ${reason}`).join('; ') });
+}
+
+/** All that is missing at once, and before anything is begun. */
+async function requireOwnership({ database }: Ground, { steps }: Plan): Promise<void> {
+  const tables = steps.flatMap(({ locks }) => locks);
+  const owners = await database.withClient((client) => strangeOwners(client, tables));
+  if (owners.length === 0) return;
+  throw new SafekeepError('privilege-missing', {
+    user: 'This login',
+    right: `the role of ${owners.map(({ owner, tables: count }) => `${owner}, who owns ${count} of the tables to be changed`).join(', and of ')}`,
+    grant: owners.map(({ grant }) => grant).join(' '),
+  });
 }
 
 /**

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import type pg from 'pg';
 import { isSafekeepError, Secret, type ErrorCode } from '@safekeep/core';
-import { openDatabase } from '@safekeep/postgres';
+import { openDatabase, strangeOwners } from '@safekeep/postgres';
 import { testDatabase, testServers } from '@safekeep/postgres/testing';
 import { columnComments } from '../contributors/column-comments.ts';
 import { concurrentIndexes, tableComments, wish } from '../testing/contributors.ts';
@@ -184,9 +184,13 @@ test('a step that fails after others were committed tells how far it came, and t
 
 test('a login that does not own the table is refused before anything is changed', async (t) => {
   const bench = await workbench(t, { setUp: PATIENTS });
-  const before = await bench.userState();
   const role = `test_${randomBytes(6).toString('hex')}`;
-  await bench.pool.query(`create role ${role} login password 'x' in role safekeep_owner; grant usage on schema public to ${role}`);
+  const owner = `${role}_owner`;
+  await bench.pool.query(
+    `create role ${role} login password 'x' in role safekeep_owner; grant usage on schema public to ${role};
+     create role ${owner}; grant create on schema public to ${owner}; alter table patients owner to ${owner}`,
+  );
+  const before = await bench.userState();
   const url = new URL(bench.url.reveal());
   url.username = role;
   url.password = 'x';
@@ -194,12 +198,19 @@ test('a login that does not own the table is refused before anything is changed'
   try {
     await assert.rejects(
       applyPlan({ ...bench.ground, database: weak }, { intent: bench.intent(MAP), author: 'Ada', agree: async () => undefined }),
-      refused('privilege-missing', 'patients'),
+      (error) =>
+        isSafekeepError(error, 'privilege-missing') &&
+        error.message.includes(`the role of ${owner}, who owns 1 of the tables`) &&
+        error.remedy.endsWith(`GRANT ${owner} TO ${role};`),
     );
     await untouched(bench, before);
+    await bench.pool.query(`alter table patients owner to current_user`);
+    // Nobody is told to lend the role of a superuser.
+    const [superuser] = await weak.withClient((client) => strangeOwners(client));
+    assert.match(superuser?.grant ?? '', /^ALTER TABLE public\.patients OWNER TO <a role that is no superuser>/);
   } finally {
     await weak.close();
-    await bench.pool.query(`drop owned by ${role}; drop role ${role}`);
+    await bench.pool.query(`drop owned by ${role}, ${owner}; drop role ${role}; drop role ${owner}`);
   }
 });
 

@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type pg from 'pg';
-import { codeOf } from '@safekeep/core';
+import { codeOf, type HarmlessTrigger } from '@safekeep/core';
 import { findTable, together } from '@safekeep/postgres';
 import type { Ledger } from '../../ledger/index.ts';
 import type { ErasureId } from '../model.ts';
@@ -122,7 +122,7 @@ export async function carryOut(
         if ((await countUnlike(client, each)) > 0) throw new NotKept(each.rows.table);
       }),
     ...looked.map((table) => () => lookForNew(client, found, table, { processed, counts })),
-    ...(before === undefined ? [] : [() => refuseWritesElsewhere(client, ground, before)]),
+    ...(before === undefined ? [] : [() => refuseWritesElsewhere(client, ground, { found, before })]),
   ]);
   return { counts, tree: { count: tree.size, root: tree.root().toString('base64') } };
 }
@@ -272,11 +272,28 @@ async function lookForNew(client: pg.ClientBase, found: Survey, table: string, {
   if (rows.length > 0) throw new Appeared(table);
 }
 
-/** A copy of what is erased would stay in a table that nobody looks at. */
-async function refuseWritesElsewhere(client: pg.ClientBase, { map }: Ground, before: ReadonlyMap<string, number>): Promise<void> {
+/** A copy of what is erased would stay in a table that nobody looks at, unless the map says of the trigger that it writes none. */
+async function refuseWritesElsewhere(
+  client: pg.ClientBase,
+  ground: Ground,
+  { found, before }: { readonly found: Survey; readonly before: ReadonlyMap<string, number> },
+): Promise<void> {
+  const allowed = new Set(found.tables.flatMap(({ table }) => harmlessTriggers(ground, table).flatMap(({ writesTo }) => writesTo)));
   for (const [table, writes] of await writesSoFar(client)) {
-    if (writes > (before.get(table) ?? 0) && !map.tables.has(table)) throw new WroteElsewhere(table);
+    if (writes > (before.get(table) ?? 0) && !ground.map.tables.has(table) && !allowed.has(table)) throw new WroteElsewhere(table);
   }
+}
+
+/** The triggers of a table that the map lets write outside of it; one that is not there any more lets nothing through. */
+export function harmlessTriggers(
+  { map, catalog }: Ground,
+  table: string,
+): readonly (HarmlessTrigger & { readonly name: string; readonly function: string })[] {
+  const live = findTable(catalog, table)?.triggers ?? [];
+  return [...(map.tables.get(table)?.triggers ?? [])].flatMap(([name, trigger]) => {
+    const fires = live.find((each) => each.name === name && each.enabled !== 'disabled');
+    return fires === undefined ? [] : [{ ...trigger, name, function: fires.function }];
+  });
 }
 
 async function refusing<Result>(table: string, run: () => Promise<Result>): Promise<Result> {

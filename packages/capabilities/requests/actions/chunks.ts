@@ -3,7 +3,7 @@ import { newId, SafekeepError, type SchemaIndex } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { runRecorded } from '../../ledger/index.ts';
-import type { ErasureId, ErasurePlan, RowKey } from '../model.ts';
+import type { ApprovalProofs, ErasureId, ErasurePlan, RowKey } from '../model.ts';
 import { inOrderOfReference } from '../rules/graph.ts';
 import { joinKept, keptColumns, keptLines, planLine } from '../rules/plan.ts';
 import { insertErasure, readErasures, updateErasure, type ErasureRecord, type StoredPlan } from '../store/records.ts';
@@ -11,7 +11,7 @@ import { loadRows, rowsOf } from '../store/rows.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { followPaths, identityOf, tableOf } from '../store/traverse.ts';
 import { carryOut, erasureKeysOf, type TableCounts } from './carry-out.ts';
-import { decide, personMark, type Decision } from './decide.ts';
+import { decide, dueOf, personMark, type Decision } from './decide.ts';
 import {
   AlreadyErased,
   effectsAt,
@@ -46,6 +46,10 @@ export type ChunkProgress = {
   readonly keptRows: Readonly<Record<string, RowKey>>;
   readonly rows: number;
   readonly roots: readonly string[];
+  /** From when on the first row of these tables that a duty keeps need not be kept. */
+  readonly due?: string | null;
+  /** Of the approval under which it goes on. */
+  readonly proofs?: ApprovalProofs | undefined;
 };
 
 export type Chunking = {
@@ -54,6 +58,7 @@ export type Chunking = {
   /** An erasure of this person of which chunks are done. */
   readonly begun: ErasureRecord | undefined;
   readonly options: ExecuteOptions;
+  readonly proofs: ApprovalProofs | undefined;
 };
 
 /** So many rows of a table came after its chunks that they take chunks of their own. */
@@ -123,7 +128,11 @@ export async function reopen(ground: ErasureGround, progress: ChunkProgress, tab
   return await saveProgress(ground, { ...progress, after: null, finished: progress.finished.filter((each) => each !== table) });
 }
 
-async function beginChunks(ground: ErasureGround, order: ErasureOrder, { stored, approval }: Chunking): Promise<ChunkProgress> {
+async function beginChunks(
+  ground: ErasureGround,
+  order: ErasureOrder,
+  { stored, approval, proofs }: Chunking,
+): Promise<ChunkProgress> {
   const { tenant, database, schema, clock, ledger, mapSha256 } = ground;
   const mark = personMark(ledger, tenant, order.person);
   return await inTransaction(database, { tenant }, async (client) => {
@@ -150,6 +159,8 @@ async function beginChunks(ground: ErasureGround, order: ErasureOrder, { stored,
       keptRows: before?.keptRows ?? {},
       rows: before?.rows ?? 0,
       roots: before?.roots ?? [],
+      due: before?.due ?? null,
+      ...(proofs === undefined ? {} : { proofs }),
     };
     if (before !== undefined) {
       await updateErasure(client, tenant, progress.erasure, { state: 'running', planHash: stored.hash, progress });
@@ -170,6 +181,7 @@ async function beginChunks(ground: ErasureGround, order: ErasureOrder, { stored,
       approvedBy: approval.by,
       startedAt: clock.now(),
       finishedAt: null,
+      due: null,
     });
     return progress;
   });
@@ -314,6 +326,7 @@ async function eraseChunk(
     holds: [...new Set([...progress.holds, ...holds])],
     keptRows: keptRow === undefined ? progress.keptRows : { ...progress.keptRows, [table]: keptRow },
     rows: progress.rows + rows.length,
+    due: dueOf([...decision.groups, { due: progress.due ?? null }]),
     roots: rows.length === 0 ? progress.roots : [...progress.roots, done.tree.root],
   };
 }

@@ -4,6 +4,7 @@ import { together } from '@safekeep/postgres';
 import { formatPerson, heldBy, type AskedRow, type Person, type StandingHold } from '../../holds/index.ts';
 import type { Ledger } from '../../ledger/index.ts';
 import type { Blocked, ErasureMode, RowKey } from '../model.ts';
+import { OWN_ROW } from '../rules/graph.ts';
 import type { Write } from '../rules/masks.ts';
 import { factsKey, treatmentKey, waysText, treatmentOf, type RowFacts, type Treatment } from '../rules/treat.ts';
 import { chooseWrites, referredTo, type Rows } from '../store/act.ts';
@@ -23,6 +24,8 @@ export type Group = {
   readonly writes: readonly Write[];
   /** The last day up to which a duty keeps one of them. */
   readonly until: string | null;
+  /** From when on the first of the rows that a duty keeps need not be kept; null where there is none, or nobody knows. */
+  readonly due: string | null;
 };
 
 export type Decision = {
@@ -40,6 +43,11 @@ export function personMark(ledger: Pick<Ledger, 'mark'>, tenant: string, { type,
   return ledger.mark({ tenant, table: 'safekeep.subject', subjectKeyId: type, primaryKey: key });
 }
 
+/** From when on the first row that a duty keeps can be erased, as ISO 8601; null where there is none. */
+export function dueOf(groups: readonly Pick<Group, 'due'>[]): string | null {
+  return groups.flatMap(({ due }) => due ?? []).toSorted()[0] ?? null;
+}
+
 /** What becomes of each row that was found. Asks for holds, in the transaction that destroys. Changes nothing. */
 export async function decide(client: pg.ClientBase, ground: Ground, found: Survey, options: DecideOptions): Promise<Decision> {
   const { holds, heldRows } = await askHolds(client, ground.tenant, found);
@@ -50,6 +58,7 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
     kept: row.kept,
     others: stillThere(row.others, gone),
     owners: stillThere(row.owners, gone),
+    taken: new Set([...row.at].flatMap(([path, people]) => (stillThere(people, gone).length > 0 ? [path] : []))),
     held: isWholePersonHeld || heldRows.has(row),
   });
   const { shells, blocked, setNull } = await findShells(client, ground, found, { factsOf, mode: options.mode });
@@ -65,7 +74,9 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
       const { writes, unmaskable } = await chooseWrites(client, rows, choices);
       problems.push(...unmaskable.map(({ what, columns }) => unmaskableProblem(table.table, rows.keys.length, what, columns)));
       const untils = same.flatMap(({ kept }) => kept?.until ?? []).toSorted();
-      groups.push({ rows, treatment, writes, until: treatment.basis === 'hold' ? null : (untils.at(-1) ?? null) });
+      const isHeld = treatment.basis === 'hold';
+      const [due = null] = isHeld ? [] : same.flatMap(({ kept }) => kept?.due ?? []).toSorted();
+      groups.push({ rows, treatment, writes, until: isHeld ? null : (untils.at(-1) ?? null), due });
     }
     const isTouched = groups.some(({ rows, treatment }) => rows.table === table.table && treatment.action !== 'keep');
     const whole = isTouched ? table.policy.whole.blocked : [];
@@ -202,7 +213,7 @@ async function findShells(
   found: Survey,
   { factsOf, mode }: { readonly factsOf: (row: PersonRow) => Omit<RowFacts, 'shell'>; readonly mode: ErasureMode },
 ): Promise<Shells> {
-  const shells = new Set<PersonRow>();
+  const shells = new Set(ownRowsOfKept(found, factsOf));
   const blocked: Blocked[] = [];
   const setNull = new Map<string, Decision['setNull'][number]>();
   const goes = (table: SurveyedTable): readonly PersonRow[] =>
@@ -269,6 +280,13 @@ async function findShells(
   }
   const distinct = new Map(blocked.map((each) => [JSON.stringify(each), each]));
   return { shells, blocked: [...distinct.values()], setNull: [...setNull.values()] };
+}
+
+/** While a row of theirs is kept the person must be found again, also where no foreign key says so: their own row stays, empty. */
+function ownRowsOfKept({ tables }: Survey, factsOf: (row: PersonRow) => Omit<RowFacts, 'shell'>): readonly PersonRow[] {
+  const rows = tables.flatMap((table) => table.rows);
+  const isKept = rows.some((row) => row.reached.length > 0 && (row.kept !== null || factsOf(row).held));
+  return isKept ? rows.filter(({ reached }) => reached.some(({ path }) => path === OWN_ROW)) : [];
 }
 
 function unmappedReference(

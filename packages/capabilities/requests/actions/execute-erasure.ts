@@ -1,12 +1,15 @@
 import type pg from 'pg';
 import { newId, parseId, SafekeepError } from '@safekeep/core';
+import { verifierKey } from '@safekeep/crypto';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
-import type { CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';
+import type { ApprovalProofs, CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';
+import { approverOf, signApproval, unproven } from '../rules/approval.ts';
 import {
   PLAN_DAYS,
   dropPlans,
+  endKept,
   findPlan,
   insertCalls,
   insertErasure,
@@ -18,7 +21,7 @@ import {
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { carryOut, erasureKeysOf, type CarriedOut } from './carry-out.ts';
 import { beginOrGoOn, prepareRest, reopen, runChunks, TooManyLate, type ChunkProgress, type Chunking } from './chunks.ts';
-import { personMark } from './decide.ts';
+import { dueOf, personMark } from './decide.ts';
 import {
   AlreadyErased,
   effectsAt,
@@ -33,14 +36,13 @@ import { answerOf, finishErasure } from './finish-erasure.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { identityMarks, sequenceIds } from './marks.ts';
 import { makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
-import { oldRowsOf, type OldRows } from './statistics.ts';
 
 /**
  * Carries out a plan that was approved, if it still is the plan: in one transaction, with the ledger before and after, or in
  * chunks where a table holds too many rows of the person. A call that was interrupted is taken up where it stood; one that has been
  * carried out before is answered with what was done.
  *
- * @throws `erasure-plan-unknown`, `erasure-plan-changed`, `erasure-blocked`, `erasure-held`, `second-person-needed`,
+ * @throws `erasure-plan-unknown`, `erasure-plan-changed`, `erasure-blocked`, `erasure-held`, `second-person-needed`, `approval-unproven`,
  *   `erasure-refused` with what the database said: nothing is erased then. `erasure-stopped` between chunks.
  */
 export async function executeErasure(
@@ -60,15 +62,16 @@ export async function executeErasure(
   // A crash may have left its intent open.
   if (committed !== undefined || begun !== undefined) await recoverIntents(ground);
   if (committed !== undefined) return await finishErasure(ground, committed, options);
-  const done = same.find(({ state }) => state === 'done');
+  const done = same.find(({ state }) => state === 'done' || state === 'kept');
   if (plan === undefined && done !== undefined) return answerOf(ground, done);
   const stored = approvedPlan(ground, order, { approval, plan, begun });
+  const proofs = begun?.planHash === approval.hash ? undefined : proofsOf(ground, stored, approval);
   for (const { before } of ground.ports.participants) await before?.({ tenant, person: order.person });
   const full: ErasureOrder = { ...order, mode: stored.mode };
   try {
-    const { record, old } = await carryOutApproved(ground, full, { stored, approval, begun, options });
+    const record = await carryOutApproved(ground, full, { stored, approval, begun, options, proofs });
     options.onCommitted?.();
-    return await finishErasure(ground, record, { ...options, old });
+    return await finishErasure(ground, record, options);
   } catch (error) {
     if (error instanceof AlreadyErased) return await answerAgain(ground, mark, approval);
     if (error instanceof WholePersonHeld) await rememberHeld(ground, full, { stored, approval, holds: error.holds });
@@ -84,19 +87,16 @@ function isBegun({ state, progress }: ErasureRecord): boolean {
 /** More rows than one transaction takes can come while the last chunks are erased, and again; then somebody has to stop them. */
 const ROUNDS_AT_MOST = 3;
 
-/** What was committed. The rows as they were are known where one transaction erased them all. */
-type Committed = { readonly record: ErasureRecord; readonly old?: OldRows };
-
-async function carryOutApproved(ground: ErasureGround, order: ErasureOrder, chunking: Chunking): Promise<Committed> {
-  const { stored, approval, begun } = chunking;
+async function carryOutApproved(ground: ErasureGround, order: ErasureOrder, chunking: Chunking): Promise<ErasureRecord> {
+  const { stored, approval, begun, proofs } = chunking;
   const isLarge = begun !== undefined || Object.values(stored.counts).some((rows) => rows > rowsAtOnce(ground));
-  if (!isLarge) return await retried(() => runWhole(ground, order, { stored, approval, progress: undefined }));
+  if (!isLarge) return await retried(() => runWhole(ground, order, { stored, approval, progress: undefined, proofs }));
   let progress = await beginOrGoOn(ground, order, chunking);
   for (let round = 1; ; round += 1) {
     progress = await runChunks(ground, order, { ...chunking, progress });
     const { rows } = progress;
     try {
-      return await retried(() => runWhole(ground, order, { stored, approval, progress }), rows);
+      return await retried(() => runWhole(ground, order, { stored, approval, progress, proofs: progress.proofs }), rows);
     } catch (error) {
       if (!(error instanceof TooManyLate)) throw error;
       if (round === ROUNDS_AT_MOST)
@@ -143,6 +143,7 @@ async function rememberHeld(
       approvedBy: approval.by,
       startedAt: clock.now(),
       finishedAt: null,
+      due: null,
     });
   });
 }
@@ -167,14 +168,46 @@ function approvedPlan(
   return plan;
 }
 
-/** What an erasure that was begun is known by, where its plan is gone. */
-function planOf({ planHash, type, key, mode, plannedBy, startedAt }: ErasureRecord): StoredPlan {
-  return { hash: planHash, type, key: key ?? '', mode, counts: {}, plannedBy, plannedAt: startedAt };
+/**
+ * Where approvers have keys, that two of them signed: the planner the plan, the one who approves the approval. Undefined where names are
+ * only claimed.
+ */
+function proofsOf(
+  { approval: asked, approvers = null, tenant, clock }: ErasureGround,
+  stored: StoredPlan,
+  { hash, by, signer }: Approval,
+): ApprovalProofs | undefined {
+  if (asked !== 'second-person' || approvers === null) return undefined;
+  if (stored.proof === null) throw unproven('the plan was not signed');
+  if (signer === undefined) throw unproven('the approval was not signed');
+  // Who may write to the database could say of an old signature that it is of today.
+  if (clock.now().getTime() - Date.parse(stored.proof.at) > PLAN_DAYS * 86_400_000)
+    throw new SafekeepError('erasure-plan-expired', { hash, days: PLAN_DAYS });
+  const planner = approverOf(stored.proof, { act: 'plan', tenant, plan: hash }, approvers);
+  const approved = signApproval(signer, { act: 'approve', tenant, plan: hash }, clock.now());
+  const approver = approverOf(approved, { act: 'approve', tenant, plan: hash }, approvers);
+  if (sameKey(planner, approver)) throw new SafekeepError('second-person-needed', { by });
+  return { planned: stored.proof, approved };
 }
 
-type Whole = { readonly stored: StoredPlan; readonly approval: Approval; readonly progress: ChunkProgress | undefined };
+/** Under another name it is the same key. */
+function sameKey(one: string, other: string): boolean {
+  return verifierKey(one).publicKey.equals(verifierKey(other).publicKey);
+}
 
-async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole): Promise<Committed> {
+/** What an erasure that was begun is known by, where its plan is gone. */
+function planOf({ planHash, type, key, mode, plannedBy, startedAt }: ErasureRecord): StoredPlan {
+  return { hash: planHash, type, key: key ?? '', mode, counts: {}, plannedBy, plannedAt: startedAt, due: null, proof: null };
+}
+
+type Whole = {
+  readonly stored: StoredPlan;
+  readonly approval: Approval;
+  readonly progress: ChunkProgress | undefined;
+  readonly proofs: ApprovalProofs | undefined;
+};
+
+async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole): Promise<ErasureRecord> {
   const { stored, progress } = whole;
   const { result } = await runRecorded(ground, {
     plan: async (client) => {
@@ -193,6 +226,7 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole
           type: order.person.type.slice(0, 100),
           ...(await sequenceIds(client, ground, Object.keys(stored.counts))),
           ...(progress === undefined ? {} : { erasure: progress.erasure }),
+          ...(stored.due === null ? {} : { due: stored.due.toISOString().slice(0, 10) }),
         },
       };
     },
@@ -202,8 +236,7 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole
         : await prepareRest(client, ground, order, progress),
     destroy: async (client, made, operation) => {
       const record = await eraseWithin(client, ground, order, { ...whole, made, operation });
-      const old = progress === undefined ? { old: oldRowsOf(made.found, made.decision) } : {};
-      return { result: { record, ...old }, counts: Object.fromEntries(recordCounts(record)) };
+      return { result: record, counts: Object.fromEntries(recordCounts(record)) };
     },
   });
   return result;
@@ -233,7 +266,7 @@ async function eraseWithin(
   client: pg.ClientBase,
   ground: ErasureGround,
   order: ErasureOrder,
-  { stored, approval, progress, made, operation }: Whole & { readonly made: MadePlan; readonly operation: OperationId },
+  { stored, approval, progress, proofs, made, operation }: Whole & { readonly made: MadePlan; readonly operation: OperationId },
 ): Promise<ErasureRecord> {
   const { tenant, clock, ports } = ground;
   const id = erasureIdOf(progress?.erasure ?? operation);
@@ -244,8 +277,22 @@ async function eraseWithin(
   const after = await effectsAt(client, ground, 'after-rows', scope);
   const mark = personMark(ground.ledger, tenant, order.person);
   const participants = ports.participants.map(({ name }) => ({ name, ...joinEffects(before.get(name), after.get(name)) }));
+  const due = dueOf([...decision.groups, { due: progress?.due ?? null }]);
   const held = [...new Set([...(progress?.holds ?? []), ...decision.holds.map((hold) => hold.id)])];
-  const body = certificateBody(ground, { order, made, done, progress, id, mark, participants, stored, approval, operation, held });
+  const body = certificateBody(ground, {
+    order,
+    made,
+    done,
+    progress,
+    id,
+    mark,
+    participants,
+    stored,
+    approval,
+    proofs,
+    operation,
+    held,
+  });
   const record: ErasureRecord = {
     id,
     planHash: stored.hash,
@@ -261,15 +308,15 @@ async function eraseWithin(
     approvedBy: approval.by,
     startedAt: clock.now(),
     finishedAt: null,
+    due: due === null ? null : new Date(due),
   };
   const calls = made.plan.externalCopies.filter(
     ({ state, kind }) => kind !== 'recipient' && (state === 'will-be-told' || state === 'by-hand'),
   );
+  const ended = { state: 'committed', progress: null, certificate: record.certificate, holds: held, due: record.due } as const;
   await together(client, [
-    () =>
-      progress === undefined
-        ? insertErasure(client, tenant, record)
-        : updateErasure(client, tenant, id, { state: 'committed', progress: null, certificate: record.certificate, holds: held }),
+    () => endKept(client, tenant, { mark, at: clock.now() }),
+    () => (progress === undefined ? insertErasure(client, tenant, record) : updateErasure(client, tenant, id, ended)),
     () =>
       insertCalls(client, tenant, {
         erasure: id,
@@ -304,12 +351,13 @@ type BodyParts = {
   readonly participants: CertificateBody['participants'];
   readonly stored: StoredPlan;
   readonly approval: Approval;
+  readonly proofs: ApprovalProofs | undefined;
   readonly operation: OperationId;
   readonly held: readonly string[];
 };
 
 function certificateBody(ground: ErasureGround, parts: BodyParts): CertificateBody {
-  const { order, made, done, progress, id, mark, participants, stored, approval, operation, held } = parts;
+  const { order, made, done, progress, id, mark, participants, stored, approval, proofs, operation, held } = parts;
   const horizons = participants.map(({ horizon }) => horizon);
   const isKnown = participants.length > 0 && horizons.every((horizon) => horizon !== null);
   return {
@@ -323,6 +371,7 @@ function certificateBody(ground: ErasureGround, parts: BodyParts): CertificateBo
     mode: order.mode,
     plannedBy: stored.plannedBy,
     approvedBy: approval.by,
+    ...(proofs === undefined ? {} : { proofs }),
     tables: [...(progress?.tables ?? []), ...[...done.counts].map(([table, counts]) => ({ table, ...counts }))],
     rows: joinTrees(progress, done),
     kept: [...(progress?.kept ?? []), ...made.plan.kept],

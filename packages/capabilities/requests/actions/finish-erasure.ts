@@ -15,15 +15,11 @@ import { tellOutside } from './outside.ts';
 import { openTables, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
 import { residueOf } from './residue.ts';
-import { freshenStatistics, writtenBy, type OldRows } from './statistics.ts';
+import { freshenStatistics, writtenBy } from './statistics.ts';
 
 const { makeFolder, replaceFile } = privateFiles();
 
-export type FinishOptions = {
-  readonly vacuum?: boolean;
-  /** What was erased a moment ago; who goes on with an erasure of before does not know it. */
-  readonly old?: OldRows | undefined;
-};
+export type FinishOptions = { readonly vacuum?: boolean };
 
 type Draft = { readonly document: CertificateBody; readonly signature?: Signature };
 
@@ -71,7 +67,7 @@ export async function finishErasure(
     updateErasure(client, tenant, record.id, {
       state,
       certificate: signed,
-      ...(state === 'done' ? { finishedAt: ground.clock.now() } : {}),
+      ...(state === 'done' || state === 'kept' ? { finishedAt: ground.clock.now() } : {}),
     }),
   );
   return doneText(record, { document, certificate: path, state, found });
@@ -101,7 +97,7 @@ export function answerOf({ certificateDirectory }: ErasureGround, record: Erasur
 }
 
 function doneText(
-  { id }: ErasureRecord,
+  { id, due }: ErasureRecord,
   {
     document,
     certificate,
@@ -122,15 +118,17 @@ function doneText(
     counts: { deleted: sum('deleted'), masked: sum('masked'), detached: sum('detached'), kept: sum('kept') },
     verified: found.length === 0,
     state,
+    due: due?.toISOString() ?? null,
     residue: [...document.residue],
     externalCopies: [...document.externalCopies],
   };
 }
 
-function stateOf({ holds }: ErasureRecord, found: readonly Residue[], copies: readonly ExternalCopy[]): ErasureState {
+function stateOf({ holds, due }: ErasureRecord, found: readonly Residue[], copies: readonly ExternalCopy[]): ErasureState {
   if (found.length > 0) return 'unfulfilled';
   if (holds.length > 0) return 'held';
-  return copies.some(({ state }) => state === 'pending') ? 'outside' : 'done';
+  if (copies.some(({ state }) => state === 'pending')) return 'outside';
+  return due === null ? 'done' : 'kept';
 }
 
 function personOf({ type, key }: ErasureRecord): Person {

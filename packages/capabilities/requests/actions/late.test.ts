@@ -68,6 +68,37 @@ test('a trigger that copies what is erased into a table that the map does not kn
   assert.equal((await counted.erase('person:1')).state, 'done');
 });
 
+const COUNTING = `create table counts (day date primary key, n integer not null);
+  create function count_it() returns trigger language plpgsql as $$ begin insert into counts values (current_date, 1) on conflict (day) do update set n = counts.n + 1; return null; end $$;
+  create trigger count_it after update on people for each row execute function count_it()`;
+const COUNTS_ONLY = { writes_to: 'counts', note: 'a number for each day, and no value of a row' };
+
+test('a trigger that the map calls harmless, with its reason, may write outside of the map; whoever approves reads both', async (t) => {
+  const blocked = await bench(t, COUNTING, {});
+  assert.match(
+    (await blocked.plan('person:1')).blocked[0]?.remedy ?? '',
+    /triggers: \{ NAME: \{ writes_to: public\.counts, note: WHY \} \}/,
+  );
+  const made = await bench(t, COUNTING, { 'public.people': { ...PEOPLE, triggers: { count_it: COUNTS_ONLY } } });
+  const { notes, hash } = await made.plan('person:1');
+  assert.ok(
+    notes.some((note) =>
+      /the trigger count_it \(.*count_it.*\) write to public\.counts, where nobody looks: a number for each day/.test(note),
+    ),
+  );
+  assert.equal((await made.approve('person:1', hash)).state, 'done');
+  assert.equal((await made.rows('counts')).length, 1);
+});
+
+test('a trigger is harmless for the table that the map names, as long as it is there, and for no other', async (t) => {
+  const elsewhere = await bench(t, COUNTING, {
+    'public.people': { ...PEOPLE, triggers: { count_it: { ...COUNTS_ONLY, writes_to: 'people' } } },
+  });
+  assert.equal((await elsewhere.plan('person:1')).blocked[0]?.table, 'public.counts');
+  const renamed = await bench(t, COUNTING, { 'public.people': { ...PEOPLE, triggers: { counted: COUNTS_ONLY } } });
+  assert.equal((await renamed.plan('person:1')).blocked[0]?.table, 'public.counts');
+});
+
 const CLICKS: Tables = {
   'public.clicks': {
     of: { person: 'person_id -> people.id' },

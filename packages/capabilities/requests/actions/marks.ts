@@ -17,12 +17,22 @@ type Marking = Pick<ErasureGround, 'ledger' | 'tenant'>;
  */
 export async function identityMarks(client: pg.ClientBase, ground: ErasureGround, order: Known): Promise<string[]> {
   const byValue = await valueMarks(client, ground, order);
-  const marks: string[] = [];
-  for (const { subjectKeyId } of ground.ports.participants) {
-    const id = await subjectKeyId?.(client, { tenant: ground.tenant, person: order.person });
-    if (id !== null && id !== undefined) marks.push(keyMark(ground, order, id));
+  const [ids = []] = await keyIdsOf(client, ground, [order.person]);
+  return [...ids.map((id) => keyMark(ground, order, id)), ...byValue.map(({ mark }) => mark)];
+}
+
+/** The ids of the keys of each of these people, as the parts know them. */
+export async function keyIdsOf(
+  client: pg.ClientBase,
+  { ports, tenant }: Pick<ErasureGround, 'ports' | 'tenant'>,
+  people: readonly Known['person'][],
+): Promise<readonly (readonly string[])[]> {
+  const ids = people.map((): string[] => []);
+  for (const { subjectKeyIds } of ports.participants) {
+    const found = people.length === 0 ? [] : ((await subjectKeyIds?.(client, { tenant, people })) ?? []);
+    for (const [place, id] of found.entries()) if (id !== null) ids[place]?.push(id);
   }
-  return [...marks, ...byValue.map(({ mark }) => mark)];
+  return ids;
 }
 
 /** A mark for each value that tells the person apart; times go on while the person is there. */

@@ -32,13 +32,16 @@ export async function listErasures(
 }
 
 /**
- * Goes on with every erasure that is not at its end: chunks, certificates, places outside, what a released hold had stopped.
+ * Goes on with every erasure that is not at its end: chunks, certificates, places outside, what a released hold had stopped. What a duty
+ * keeps is not among it: somebody looks at it first (due-erasures.ts).
  * One that cannot go on is told with its error, and the others go on.
  */
 export async function runErasures(ground: ErasureGround, options: ExecuteOptions = {}): Promise<ErasuresText> {
   const { database, tenant } = ground;
   await recoverIntents(ground);
-  const records = await inTransaction(database, { tenant }, (client) => readErasures(client, tenant, { open: true }));
+  const records = await inTransaction(database, { tenant }, (client) =>
+    readErasures(client, tenant, { open: true, running: true }),
+  );
   const erasures: ErasuresText['erasures'] = [];
   for (const record of records.toReversed()) {
     options.signal?.throwIfAborted();
@@ -69,7 +72,7 @@ async function goOn(ground: ErasureGround, record: ErasureRecord, options: Execu
   return done.state;
 }
 
-function orderOf({ map }: Ground, { type, key }: ErasureRecord): Parameters<typeof executeErasure>[1] {
+export function orderOf({ map }: Ground, { type, key }: ErasureRecord): Parameters<typeof executeErasure>[1] {
   const subject = map.subjects.get(type);
   if (subject === undefined) throw new SafekeepError('subject-type-unknown', { type, known: [...map.subjects.keys()].join(', ') });
   const parts = parseKey(key ?? '');
@@ -78,7 +81,7 @@ function orderOf({ map }: Ground, { type, key }: ErasureRecord): Parameters<type
 }
 
 function textOf(
-  { id, state, mode, planHash, startedAt, finishedAt, holds }: ErasureRecord,
+  { id, state, mode, planHash, startedAt, finishedAt, holds, due }: ErasureRecord,
   now: string | null,
 ): ErasuresText['erasures'][number] {
   return {
@@ -89,6 +92,7 @@ function textOf(
     startedAt: startedAt.toISOString(),
     finishedAt: finishedAt?.toISOString() ?? null,
     holds: [...holds],
+    due: due?.toISOString() ?? null,
     error: null,
   };
 }

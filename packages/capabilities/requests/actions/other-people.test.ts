@@ -31,7 +31,7 @@ type Exported = { readonly rows: Readonly<Record<string, readonly object[]>>; re
 
 async function exported(bench: Workbench, subject: string): Promise<Exported> {
   const { ground } = bench;
-  const out = join(bench.folder, `${subject.replace(':', '-')}.json`);
+  const out = join(bench.folder, `${subject.replace(':', '-')}-${randomBytes(4).toString('hex')}.json`);
   const order = { ...parseSubject(ground.map, subject), format: 'json', window: { from: null, to: null }, out } as const;
   const { withheld } = await exportSubject({ ...ground, directory: bench.folder, key: randomBytes(32) }, order);
   const { tables } = JSON.parse(await readFile(out, 'utf8'));
@@ -60,6 +60,52 @@ test('however often the person stands in a shared row, whoever else stands in it
   );
   await bench.erase('person:1', 'delete');
   assert.deepEqual(await bench.rows('rooms'), before);
+});
+
+const LETTERS = `${PEOPLE} create table letters (id bigint primary key, from_id bigint not null references people, to_id bigint references people, body text, subject text);
+  insert into letters values (1, 1, 2, 'a1 b1', 's1'), (2, 2, 1, 'a2 b2', 's2'), (3, 1, null, 'a3', 's3'), (4, 2, 3, 'b4 c4', 's4')`;
+const BOTH = ['from_id', 'to_id'];
+const lettersMap = (body: object, subject: object = content): object =>
+  mapWith({
+    letters: {
+      of: { person: BOTH.map((path) => ({ path, meaning: 'shared' })) },
+      columns: { id: none, from_id: none, to_id: none, body: { ...content, ...body }, subject },
+    },
+  });
+const bodies = async (bench: Workbench): Promise<unknown> =>
+  (await bench.pool.query('select array_agg(body order by id) as all from letters')).rows[0]?.all;
+
+test('what the map says to be of two people is given to both, stays with the one who stays, and goes with the last of them', async (t) => {
+  const bench = await workbench(t, { schema: LETTERS, map: lettersMap({ of: BOTH }) });
+  const given = async (subject: string) =>
+    (await exported(bench, subject)).rows['public.letters']?.map((row) =>
+      Object.entries(row)
+        .flatMap(([column, value]) => (column === 'body' ? [value] : []))
+        .join(),
+    );
+  assert.deepEqual(await given('person:1'), ['a1 b1', 'a2 b2', 'a3']);
+  assert.deepEqual(await given('person:2'), ['a1 b1', 'a2 b2', 'b4 c4']);
+  const plan = await bench.plan('person:1');
+  const [kept] = plan.kept.filter(({ table }) => table === 'public.letters: body');
+  assert.deepEqual([kept?.rows, kept?.reason], [2, 'it is also of people who stay']);
+  await bench.approve('person:1', plan.hash);
+  assert.deepEqual(await bodies(bench), ['a1 b1', 'a2 b2', null, 'b4 c4']);
+  assert.deepEqual(await given('person:2'), ['a1 b1', 'a2 b2', 'b4 c4'], 'the other one loses nothing');
+  await bench.erase('person:2');
+  assert.deepEqual(await bodies(bench), [null, null, null, 'b4 c4'], 'nobody stands behind the first two any more');
+  await bench.erase('person:3', 'delete');
+  assert.deepEqual((await bench.rows('letters')).length, 3);
+});
+
+test('a column of one of the two is theirs alone, beside one that is of both', async (t) => {
+  const bench = await workbench(t, { schema: LETTERS, map: lettersMap({ of: BOTH }, { ...content, of: 'from_id' }) });
+  assert.equal(JSON.stringify((await exported(bench, 'person:1')).rows['public.letters']).includes('s2'), false);
+  await bench.erase('person:1');
+  assert.deepEqual((await bench.pool.query('select id::int, subject, body from letters where id < 4 order by id')).rows, [
+    { id: 1, subject: null, body: 'a1 b1' },
+    { id: 2, subject: 's2', body: 'a2 b2' },
+    { id: 3, subject: null, body: null },
+  ]);
 });
 
 test('a person whose row leads to another person is not owned by them, nor is what hangs on that person', async (t) => {

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { codeOf, isMappable, newId, purposesOf, SafekeepError, type OutsidePlace, type Subject } from '@safekeep/core';
+import type { Signer } from '@safekeep/crypto';
 import { together } from '@safekeep/postgres';
 import { formatKey, formatPerson, type Person } from '../../holds/index.ts';
 import type {
@@ -13,6 +14,7 @@ import type {
   PlanLine,
   RowKey,
 } from '../model.ts';
+import { signApproval } from '../rules/approval.ts';
 import { staleViews } from '../rules/stale-views.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
 import { belonging } from '../rules/treat.ts';
@@ -21,8 +23,18 @@ import { readErasures, storePlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
 import { countOfPerson } from '../store/rows.ts';
 import { serverCopies } from '../store/residue.ts';
-import { Appeared, carryOut, Changed, erasureKeysOf, keysOf, NotKept, Refused, WroteElsewhere } from './carry-out.ts';
-import { decide, personMark, type Decision } from './decide.ts';
+import {
+  Appeared,
+  carryOut,
+  Changed,
+  erasureKeysOf,
+  harmlessTriggers,
+  keysOf,
+  NotKept,
+  Refused,
+  WroteElsewhere,
+} from './carry-out.ts';
+import { decide, dueOf, personMark, type Decision } from './decide.ts';
 import { openTables, rowsAtOnce, type ErasureGround } from './ground.ts';
 import { valueMarks } from './marks.ts';
 import { byHandReason } from './outside.ts';
@@ -47,13 +59,15 @@ export type MadePlan = {
 };
 
 /** Shows what erasing a person would do, and remembers the hash. Changes nothing of the user's. */
-export async function planErasure(ground: ErasureGround, order: ErasureOrder, by: string): Promise<ErasurePlan> {
+export async function planErasure(ground: ErasureGround, order: ErasureOrder, by: string, signer?: Signer): Promise<ErasurePlan> {
+  let due: string | null = null;
   const made = await inTransaction(
     ground.database,
     { tenant: ground.tenant },
     async (client) => {
       const draft = await makePlan(client, ground, order, { lock: false, limit: rowsAtOnce(ground) });
       const { blocked, notes } = await rehearse(client, ground, draft);
+      due = dueOf(draft.decision.groups);
       return {
         ...draft.plan,
         blocked: [...draft.plan.blocked, ...blocked],
@@ -72,6 +86,11 @@ export async function planErasure(ground: ErasureGround, order: ErasureOrder, by
       counts: countsByTable(made.tables),
       plannedBy: by,
       plannedAt: ground.clock.now(),
+      due: due === null ? null : new Date(due),
+      proof:
+        signer === undefined
+          ? null
+          : signApproval(signer, { act: 'plan', tenant: ground.tenant, plan: made.hash }, ground.clock.now()),
     }),
   );
   return made;
@@ -329,7 +348,7 @@ export function refusalOf(error: unknown): Blocked | undefined {
       table: error.table,
       what: 'a trigger or a foreign key writes to it while rows of the person are erased, and the map does not know it',
       rows: 0,
-      remedy: 'Put the table into the map, with the path to the person or as not personal; or change the trigger.',
+      remedy: `Put ${error.table} into the map, with the path to the person or as not personal. Where it is no table for the map, and no value of anybody comes to stand there, say so at the table with the trigger (triggers: { NAME: { writes_to: ${error.table}, note: WHY } }). Else change the trigger.`,
     };
   if (error instanceof Changed)
     return { table: error.table, what: 'rows changed while this was looked at', rows: 0, remedy: 'Make a new plan.' };
@@ -346,8 +365,12 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /** What a person who approves wants to know beside: triggers that fire, missing indexes, views that keep copies, servers that do. */
-async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: MadePlan): Promise<readonly string[]> {
+async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found, decision }: MadePlan): Promise<readonly string[]> {
   const notes: string[] = [];
+  if (ground.approval === 'second-person' && (ground.approvers ?? null) === null)
+    notes.push(
+      'Somebody else than the planner must approve it. Their names (--by) are claimed, not proven: whoever can run this can give any.',
+    );
   const touched = new Set(found.tables.map(({ table }) => table));
   for (const table of ground.catalog.tables) {
     const name = found.tables.find(({ policy }) => policy.facts === table)?.table;
@@ -359,10 +382,19 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found }: 
           (trigger.events.includes('update') || trigger.events.includes('delete')),
       );
       for (const trigger of firing) notes.push(`${name}: the trigger ${trigger.name} fires (${trigger.function}).`);
+      for (const { name: trigger, function: called, writesTo, note } of harmlessTriggers(ground, name))
+        notes.push(
+          `${name}: the map lets the trigger ${trigger} (${called}) write to ${writesTo.join(', ')}, where nobody looks: ${note}`,
+        );
       if (found.tables.some((each) => each.table === name && each.identity.kind === 'place'))
         notes.push(`${name} has no key: its rows are told apart by place, and no hold can name one.`);
     }
   }
+  const due = dueOf(decision.groups);
+  if (due !== null)
+    notes.push(
+      `What a duty keeps can be erased from ${due.slice(0, 10)} on: "safekeep subject erase --due --plan" shows and does it then.`,
+    );
   notes.push(...unmarkedColumns(found));
   for (const view of staleViews(ground.catalog, [...touched]))
     notes.push(`The materialized view ${view} keeps the old values until it is refreshed.`);
@@ -382,7 +414,7 @@ async function erasedBefore(
   person: Person,
 ): Promise<ErasurePlan['erasedBefore']> {
   const [last] = (await readErasures(client, tenant, { mark: personMark(ledger, tenant, person) })).filter(
-    ({ state }) => state === 'done',
+    ({ state }) => state === 'done' || state === 'kept',
   );
   return last === undefined ? null : { at: last.startedAt.toISOString(), certificate: `erasure-${last.id}.json` };
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import canonicalize from 'canonicalize';
 import { openLedger } from '../../ledger/index.ts';
+import type { ErasureParticipant } from '../model.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import { replayLedger } from './replay-ledger.ts';
 
@@ -114,4 +115,31 @@ test('one who cannot be planned does not keep the others there, and the answer t
   );
   assert.deepEqual([until, otherLedgers], ['2026-11-21T10:00:00.000Z', 0]);
   assert.equal((await bench.rows('people', "email like '%@x.org'")).length, 1);
+});
+
+test('whoever has the keys is asked for all people of a page at once, not for one after the other', async (t) => {
+  const asked: number[] = [];
+  const keys: ErasureParticipant = {
+    name: 'keys',
+    plan: async () => ({ will: [], keeps: [], externalCopies: [], blocked: [] }),
+    within: async () => ({ counts: {}, keysDestroyed: [], horizon: null }),
+    after: async () => undefined,
+    recheck: async () => [],
+    subjectKeyIds: async (_db, { people }) => {
+      asked.push(people.length);
+      return people.map(({ key }) => `key of ${key.join()}`);
+    },
+  };
+  const bench = await workbench(t, { schema: PEOPLE, map: PEOPLE_MAP, ports: { participants: [keys] } });
+  await bench.erase('person:2');
+  await bench.pool.query(`delete from safekeep.erasure_calls; delete from safekeep.erasures; delete from safekeep.ledger_heads;
+    insert into public.people select n, 'new-' || n || '@x.org', 'Rome' from generate_series(4, 2500) as n`);
+  asked.length = 0;
+  const { persons } = await replayLedger(bench.ground, { plan: true, by: 'ann' });
+  assert.deepEqual(
+    persons.map(({ subject, doubt }) => [subject, doubt]),
+    [['person:2', null]],
+    'by the id of their key: the masks say nothing',
+  );
+  assert.deepEqual(asked, [2000, 500]);
 });

@@ -1,4 +1,3 @@
-import type pg from 'pg';
 import type { Subject } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import type { NewEntry } from '../../ledger/index.ts';
@@ -11,7 +10,7 @@ import { erasuresHere, type ErasuresHere } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import { decide, personMark } from './decide.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
-import { keyMark, telling, valueMark, type Telling } from './marks.ts';
+import { keyIdsOf, keyMark, telling, valueMark, type Telling } from './marks.ts';
 import { areMasks } from './masked-people.ts';
 import { policies, survey } from './survey.ts';
 
@@ -62,10 +61,13 @@ export async function findReturned(ground: ErasureGround, past: PastErasures): P
         const tells = telling(ground, subject);
         const tenancy = { column: tenantColumnOf(map, subject), tenant };
         for await (const people of everyPerson(client, { schema, subject, columns: tells.columns, tenancy })) {
-          const marks = people.map(({ key }) => personMark(ground.ledger, tenant, { type: subject.name, key }));
+          const persons = people.map(({ key }): Person => ({ type: subject.name, key }));
+          const marks = persons.map((person) => personMark(ground.ledger, tenant, person));
           const known = await erasuresHere(client, tenant, marks);
+          const keyIds = await keyIdsOf(client, ground, persons);
           for (const [place, each] of people.entries()) {
-            const match = await matchOf(client, ground, { subject, tells, each, here: known.get(marks[place] ?? ''), past });
+            const here = known.get(marks[place] ?? '');
+            const match = matchOf(ground, { subject, tells, each, here, past, keyIds: keyIds[place] ?? [] });
             if (match === undefined) continue;
             if (match.isMasked) masked.push({ ...match, doubt: null });
             else found.push(match);
@@ -86,20 +88,20 @@ type Candidate = {
   /** What this database knows of erasures of a person under this key. */
   readonly here: ErasuresHere | undefined;
   readonly past: PastErasures;
+  readonly keyIds: readonly string[];
 };
 
-async function matchOf(
-  client: pg.ClientBase,
+function matchOf(
   ground: ErasureGround,
-  { subject, tells, each, here, past }: Candidate,
-): Promise<(Match & { readonly isMasked: boolean }) | undefined> {
+  { subject, tells, each, here, past, keyIds }: Candidate,
+): (Match & { readonly isMasked: boolean }) | undefined {
   const person = { type: subject.name, key: each.key };
   const known = past.byErasure.get(here?.last ?? '');
   const isKept = here !== undefined && (here.isHeld || policies(ground, subject.table).mapped?.onErasure !== null);
   if (known !== undefined && (isKept || areMasks(ground, subject.table, { columns: tells.columns, values: each.values })))
     return { person, subject, past: known, doubt: null, isMasked: true };
   const values = here === undefined ? each.values : unmasked(ground, subject, { columns: tells.columns, values: each.values });
-  const keyMarks = (await keyIdsOf(client, ground, person)).map((id) => keyMark(ground, { person, subject }, id));
+  const keyMarks = keyIds.map((id) => keyMark(ground, { person, subject }, id));
   const valueMarks = tells.columns.map((column, place) => valueMark(ground, { person, subject }, { column, value: values[place] }));
   const pasts = new Set(
     [...keyMarks, ...valueMarks].flatMap((mark) => past.byMark.get(mark ?? '') ?? []).filter(({ type }) => type === subject.name),
@@ -168,13 +170,4 @@ async function hasUnmasked(ground: ErasureGround, { person, subject }: Match): P
     },
     'rollback',
   );
-}
-
-async function keyIdsOf(client: pg.ClientBase, { ports, tenant }: ErasureGround, person: Person): Promise<readonly string[]> {
-  const ids: string[] = [];
-  for (const { subjectKeyId } of ports.participants) {
-    const id = await subjectKeyId?.(client, { tenant, person });
-    if (id !== null && id !== undefined) ids.push(id);
-  }
-  return ids;
 }

@@ -22,7 +22,7 @@ export type ExportColumnRule = {
   readonly sealed: boolean;
   /** Of a sealed column the plain one beside it, which has the values that are not sealed yet. */
   readonly plain: string | null;
-  readonly of: string | null;
+  readonly of: readonly string[];
   readonly refersBy: readonly string[];
   readonly personal: boolean;
 };
@@ -42,7 +42,7 @@ export function exportColumns(
   const withheld: { column: string; reason: string }[] = [];
   const columns: ExportColumnRule[] = [];
   const refersBy = referring(map, schema, table);
-  const pathOf = pathsOfColumns(map, schema, mapped);
+  const pathsOf = pathsOfColumns(map, schema, mapped);
   for (const column of facts.columns) {
     const { name: stored, baseType } = column;
     const field = fieldOf(column, mapped);
@@ -67,7 +67,7 @@ export function exportColumns(
       stored,
       sealed: sealed && baseType === 'bytea',
       plain: sealed && twin !== undefined ? field.name : null,
-      of: field === undefined ? null : (pathOf.get(field.name) ?? null),
+      of: field === undefined ? [] : (pathsOf.get(field.name) ?? []),
       refersBy: refersBy.get(stored) ?? [],
       personal: field === undefined || isPersonalColumn(field),
     });
@@ -93,12 +93,16 @@ function isCredential({ categories }: MappedColumn): boolean {
   );
 }
 
-/** The path whose person a column is about alone. */
-function pathsOfColumns(map: DataMap, schema: SchemaIndex, mapped: MappedTable | undefined): ReadonlyMap<string, string> {
-  if (mapped === undefined) return new Map();
-  return new Map(
-    [...columnsByPath(map, schema, mapped)].flatMap(([path, names]) => [...names].map((name) => [name, path] as const)),
-  );
+/** The paths whose persons a column is about alone. */
+function pathsOfColumns(
+  map: DataMap,
+  schema: SchemaIndex,
+  mapped: MappedTable | undefined,
+): ReadonlyMap<string, readonly string[]> {
+  const paths = new Map<string, string[]>();
+  for (const [path, names] of mapped === undefined ? [] : columnsByPath(map, schema, mapped))
+    for (const name of names) paths.set(name, [...(paths.get(name) ?? []), path]);
+  return paths;
 }
 
 /** Columns that name a person, with the paths that begin there. */

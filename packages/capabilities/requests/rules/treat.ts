@@ -33,6 +33,8 @@ export type TablePolicy = {
   readonly own: ReadonlyMap<string, readonly ColumnChoice[]>;
   /** The columns that refer towards the person, nullable all, by path. */
   readonly detach: ReadonlyMap<string, readonly ColumnChoice[]>;
+  /** Columns that are several people's, with the paths that lead to them. */
+  readonly joint: ReadonlyMap<string, readonly string[]>;
   /** Columns of people of which the map does not say whose they are where several stand in a row. */
   readonly unmarked: readonly string[];
 };
@@ -47,6 +49,7 @@ export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts
       whole: { choices: [], deletes: false, keeps: [], blocked: [] },
       own: new Map(),
       detach: new Map(),
+      joint: new Map(),
       unmarked: [],
     };
   const whole = wholeRowOf({ map, schema }, mapped, facts);
@@ -72,7 +75,12 @@ export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts
   }
   const marked = new Set([...columns.values()].flatMap((names) => [...names]));
   const unmarked = whole.choices.map(({ column }) => column).filter((column) => mapped.of.length > 0 && !marked.has(column));
-  return { table, facts, mapped, whole, own, detach, unmarked };
+  return { table, facts, mapped, whole, own, detach, joint: jointColumns(mapped), unmarked };
+}
+
+function jointColumns(mapped: MappedTable): ReadonlyMap<string, readonly string[]> {
+  const joint = [...mapped.columns.values()].filter(({ of }) => of.length > 1);
+  return new Map(joint.flatMap(({ name, of }) => [name, encryptedName(name)].map((each) => [each, of.map(formatPath)] as const)));
 }
 
 /**
@@ -87,9 +95,9 @@ export function columnsByPath(map: DataMap, schema: SchemaIndex, mapped: MappedT
   const [only] = isPerson ? [OWN_ROW] : abouts.length === 1 ? abouts : [];
   const found = new Map([...paths.map(({ path }) => path), OWN_ROW].map((path) => [path, new Set<string>()]));
   for (const column of mapped.columns.values()) {
-    const path = column.of === null ? (isPersonalColumn(column) ? only : undefined) : formatPath(column.of);
-    const names = path === undefined ? undefined : found.get(path);
-    for (const name of [column.name, encryptedName(column.name)]) names?.add(name);
+    const unsaid = only === undefined || !isPersonalColumn(column) ? [] : [only];
+    for (const path of column.of.length === 0 ? unsaid : column.of.map(formatPath))
+      for (const name of [column.name, encryptedName(column.name)]) found.get(path)?.add(name);
   }
   return found;
 }
@@ -101,7 +109,9 @@ export type RowFacts = {
   readonly others: readonly Person[];
   /** Those of them who own the row as much as the person, or more. */
   readonly owners: readonly Person[];
-  readonly kept: { readonly until: string | null } | null;
+  /** Paths at which one of the others stands. */
+  readonly taken: ReadonlySet<string>;
+  readonly kept: object | null;
   readonly held: boolean;
   /** It must stay because another row that stays refers to it. */
   readonly shell: boolean;
@@ -155,26 +165,34 @@ function wholeTreatment(
 }
 
 function partialTreatment(
-  { own, detach }: TablePolicy,
+  { own, detach, joint }: TablePolicy,
   row: RowFacts,
   { mode, isShared }: { readonly mode: ErasureMode; readonly isShared: boolean },
 ): Treatment {
-  const masked = row.reached.flatMap(({ path }) => own.get(path) ?? []);
+  const theirs = row.reached.flatMap(({ path }) => own.get(path) ?? []);
+  // What is somebody else's too goes with the last of them.
+  const isAlsoOthers = ({ column }: ColumnChoice): boolean => joint.get(column)?.some((path) => row.taken.has(path)) === true;
+  const masked = theirs.filter((choice) => !isAlsoOthers(choice));
+  const keeps = [...new Set(theirs.filter(isAlsoOthers).map(({ column }) => column))].map((column) => ({ column, reason: JOINT }));
   const detached = row.reached
     .filter(({ meaning }) => meaning === 'created_by' || mode === 'delete')
     .flatMap(({ path }) => detach.get(path) ?? []);
   const choices = [...new Map([...masked, ...detached].map((choice) => [choice.column, choice])).values()];
   const why = whyInPart(row, isShared);
-  if (masked.length > 0) return { action: 'mask', reason: `${why}; their own columns are masked`, basis: null, choices };
-  if (detached.length > 0) return { action: 'detach', reason: `${why}; they are detached`, basis: null, choices };
+  if (masked.length > 0) return { action: 'mask', reason: `${why}; their own columns are masked`, basis: null, choices, keeps };
+  if (detached.length > 0) return { action: 'detach', reason: `${why}; they are detached`, basis: null, choices, keeps };
   if (row.reached.length === 0) return { action: 'keep', reason: why, basis: 'rights_of_others', choices: [] };
   return {
     action: 'keep',
     reason: `${why}; ${isShared ? 'no column of it is marked as theirs alone' : 'what refers to them cannot be null, and points to a row without a person'}`,
     basis: isShared ? 'rights_of_others' : 'reference',
     choices: [],
+    keeps,
   };
 }
+
+/** Why a column of several people stays. */
+const JOINT = 'it is also of people who stay';
 
 function whyInPart({ reached }: RowFacts, isShared: boolean): string {
   if (isShared) return 'shared with people who stay';
@@ -188,11 +206,11 @@ export function waysText({ reached }: Pick<RowFacts, 'reached'>): string {
 }
 
 /** Rows with the same key are treated alike: all that `treatmentOf` looks at. */
-export function factsKey({ others, owners, kept, held, shell }: Omit<RowFacts, 'reached'>, ways: string): string {
-  return `${held} ${shell} ${kept !== null} ${others.length === 0} ${owners.length === 0} ${ways}`;
+export function factsKey({ others, owners, taken, kept, held, shell }: Omit<RowFacts, 'reached'>, ways: string): string {
+  return `${held} ${shell} ${kept !== null} ${others.length === 0} ${owners.length === 0} ${[...taken].join('|')} ${ways}`;
 }
 
 /** Tells treatments apart: the same text, the same statement. */
-export function treatmentKey({ action, reason, basis, choices }: Treatment): string {
-  return JSON.stringify([action, reason, basis, choices.map(({ column }) => column)]);
+export function treatmentKey({ action, reason, basis, choices, keeps = [] }: Treatment): string {
+  return JSON.stringify([action, reason, basis, choices.map(({ column }) => column), keeps.map(({ column }) => column)]);
 }

@@ -19,8 +19,8 @@ export type ExportColumn = {
   readonly sealed: boolean;
   /** The plain column beside a sealed one. */
   readonly plain: string | null;
-  /** The path whose person it is about alone; null where the map does not say. */
-  readonly of: string | null;
+  /** The paths whose persons it is about alone; none where the map does not say. */
+  readonly of: readonly string[];
   /** It names another person where a row has several. */
   readonly refersBy: readonly string[];
   readonly personal: boolean;
@@ -118,8 +118,10 @@ function hideOthers(row: (string | null)[], { columns, edges, flags, ways, perso
   const { isWhole } = belonging({ reached, others, owners });
   row.length = width;
   for (const [place, { name, of, refersBy, personal }] of columns.entries()) {
-    const isTheirs = (of !== null && mine.has(of)) || refersBy.some((path) => mine.has(path));
-    const isOthers = (of !== null && elsewhere.has(of)) || refersBy.some((path) => elsewhere.has(path));
+    const isMarked = of.some((path) => mine.has(path));
+    const isTheirs = isMarked || refersBy.some((path) => mine.has(path));
+    // What is of several people is given to each of them.
+    const isOthers = (!isMarked && of.some((path) => elsewhere.has(path))) || refersBy.some((path) => elsewhere.has(path));
     const isNobodys = !isWhole && personal && !isTheirs && !isOthers;
     if (isNobodys && row[place] !== null) leftOut.set(name, (leftOut.get(name) ?? 0) + 1);
     if (isNobodys || isOthers) row[place] = null;

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
-import type { ErasureId, ErasureMode } from '../model.ts';
+import type { ApprovalProof, ErasureId, ErasureMode } from '../model.ts';
 
 export async function hasStandingHolds(client: pg.ClientBase, tenant: string): Promise<boolean> {
   const { rows } = await client.query<{ stands: boolean }>(
@@ -14,7 +14,7 @@ export async function hasStandingHolds(client: pg.ClientBase, tenant: string): P
 export async function erasedMarks(client: pg.ClientBase, tenant: string, marks: readonly string[]): Promise<readonly string[]> {
   const { rows } = await client.query<{ mark: string }>(
     `select distinct subject_mark as mark from safekeep.erasures
-      where tenant_id = $1 and subject_mark = any ($2) and state in ('done', 'outside')`,
+      where tenant_id = $1 and subject_mark = any ($2) and state in ('done', 'kept', 'outside')`,
     [tenant, marks],
   );
   return rows.map(({ mark }) => mark);
@@ -60,6 +60,10 @@ export type StoredPlan = {
   readonly counts: Readonly<Record<string, number>>;
   readonly plannedBy: string;
   readonly plannedAt: Date;
+  /** From when on the first row that a duty keeps need not be kept. */
+  readonly due: Date | null;
+  /** The planner's signature; null where none was given. */
+  readonly proof: ApprovalProof | null;
 };
 
 /** So long a plan can be approved; whoever looks again later looks at what is there then. */
@@ -74,15 +78,28 @@ export async function storePlan(client: pg.ClientBase, tenant: string, plan: Sto
     [tenant, plan.hash, plan.plannedAt],
   );
   await client.query(
-    `insert into safekeep.erasure_plans (tenant_id, plan_hash, subject_type, subject_key, mode, counts, planned_by, planned_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (tenant_id, plan_hash) do nothing`,
-    [tenant, plan.hash, plan.type, plan.key, plan.mode, JSON.stringify(plan.counts), plan.plannedBy, plan.plannedAt],
+    `insert into safekeep.erasure_plans (tenant_id, plan_hash, subject_type, subject_key, mode, counts, planned_by, planned_at, due_at,
+       planned_proof)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (tenant_id, plan_hash) do nothing`,
+    [
+      tenant,
+      plan.hash,
+      plan.type,
+      plan.key,
+      plan.mode,
+      JSON.stringify(plan.counts),
+      plan.plannedBy,
+      plan.plannedAt,
+      plan.due,
+      json(plan.proof),
+    ],
   );
 }
 
 export async function findPlan(client: pg.ClientBase, tenant: string, hash: string): Promise<StoredPlan | undefined> {
   const { rows } = await client.query<StoredPlan>(
-    `select plan_hash as hash, subject_type as type, subject_key as key, mode, counts, planned_by as "plannedBy", planned_at as "plannedAt"
+    `select plan_hash as hash, subject_type as type, subject_key as key, mode, counts, planned_by as "plannedBy", planned_at as "plannedAt",
+            due_at as due, planned_proof as proof
        from safekeep.erasure_plans where tenant_id = $1 and plan_hash = $2`,
     [tenant, hash],
   );
@@ -102,7 +119,7 @@ export async function dropPlans(
   ]);
 }
 
-export type ErasureState = 'running' | 'committed' | 'held' | 'due' | 'outside' | 'done' | 'unfulfilled';
+export type ErasureState = 'running' | 'committed' | 'held' | 'due' | 'outside' | 'kept' | 'done' | 'unfulfilled';
 
 export type ErasureRecord = {
   readonly id: ErasureId;
@@ -119,16 +136,19 @@ export type ErasureRecord = {
   readonly approvedBy: string;
   readonly startedAt: Date;
   readonly finishedAt: Date | null;
+  /** From when on the first row that a duty keeps need not be kept. */
+  readonly due: Date | null;
 };
 
 const COLUMNS = `erasure_id as id, plan_hash as "planHash", state, mode, subject_type as type, subject_key as key, subject_mark as mark, holds,
-  progress, certificate, planned_by as "plannedBy", approved_by as "approvedBy", started_at as "startedAt", finished_at as "finishedAt"`;
+  progress, certificate, planned_by as "plannedBy", approved_by as "approvedBy", started_at as "startedAt", finished_at as "finishedAt",
+  due_at as due`;
 
 export async function insertErasure(client: pg.ClientBase, tenant: string, record: ErasureRecord): Promise<void> {
   await client.query(
     `insert into safekeep.erasures (tenant_id, erasure_id, plan_hash, state, mode, subject_type, subject_key, subject_mark, holds, progress,
-       certificate, planned_by, approved_by, started_at, finished_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`,
+       certificate, planned_by, approved_by, started_at, finished_at, due_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
     [
       tenant,
       record.id,
@@ -145,6 +165,7 @@ export async function insertErasure(client: pg.ClientBase, tenant: string, recor
       record.approvedBy,
       record.startedAt,
       record.finishedAt,
+      record.due,
     ],
   );
 }
@@ -165,6 +186,7 @@ export async function updateErasure(
     readonly certificate?: unknown;
     readonly holds?: readonly string[];
     readonly finishedAt?: Date;
+    readonly due?: Date | null;
   },
 ): Promise<void> {
   await client.query(
@@ -172,7 +194,7 @@ export async function updateErasure(
         set state = $3, subject_key = case when $3 in ('done', 'unfulfilled') then null else subject_key end,
             progress = case when $4::boolean then $5::jsonb else progress end,
             certificate = coalesce($6::jsonb, certificate), holds = coalesce($7::uuid[], holds), finished_at = coalesce($8, finished_at),
-            plan_hash = coalesce($9, plan_hash)
+            plan_hash = coalesce($9, plan_hash), due_at = case when $10::boolean then $11::timestamptz else due_at end
       where tenant_id = $1 and erasure_id = $2`,
     [
       tenant,
@@ -184,6 +206,8 @@ export async function updateErasure(
       change.holds ?? null,
       change.finishedAt ?? null,
       change.planHash ?? null,
+      'due' in change,
+      change.due ?? null,
     ],
   );
 }
@@ -194,17 +218,60 @@ const ERASURES_AT_MOST = 1000;
 export async function readErasures(
   db: Queryable,
   tenant: string,
-  filter: { readonly open?: boolean; readonly id?: string; readonly mark?: string } = {},
+  filter: { readonly open?: boolean; readonly running?: true; readonly id?: string; readonly mark?: string } = {},
 ): Promise<readonly ErasureRecord[]> {
   const { rows } = await db.query(
     `select ${COLUMNS} from safekeep.erasures
       where tenant_id = $1 and ($2::boolean is null or (subject_key is not null) = $2) and ($3::uuid is null or erasure_id = $3)
-        and ($4::text is null or subject_mark = $4)
+        and ($4::text is null or subject_mark = $4) and ($5::boolean is null or state <> 'kept')
       order by erasure_id desc limit ${ERASURES_AT_MOST}`,
-    [tenant, filter.open ?? null, filter.id ?? null, filter.mark ?? null],
+    [tenant, filter.open ?? null, filter.id ?? null, filter.mark ?? null, filter.running ?? null],
   );
   // The statement above names these columns; their types are those of the migration.
   return rows as readonly ErasureRecord[];
+}
+
+/** Erasures of which a duty has ended by now, the longest overdue first. */
+export async function readDue(
+  db: Queryable,
+  tenant: string,
+  { now, atMost }: { readonly now: Date; readonly atMost: number },
+): Promise<readonly ErasureRecord[]> {
+  const { rows } = await db.query(
+    `select ${COLUMNS} from safekeep.erasures where tenant_id = $1 and state = 'kept' and due_at <= $2 order by due_at, erasure_id limit $3`,
+    [tenant, now, atMost],
+  );
+  // As above.
+  return rows as readonly ErasureRecord[];
+}
+
+/** How many are due by now, and when the next one will be. */
+export async function countDue(
+  db: Queryable,
+  tenant: string,
+  now: Date,
+): Promise<{ readonly due: number; readonly next: Date | null }> {
+  const { rows } = await db.query(
+    `select count(*) filter (where due_at <= $2)::integer as due, min(due_at) filter (where due_at > $2) as next
+       from safekeep.erasures where tenant_id = $1 and state = 'kept'`,
+    [tenant, now],
+  );
+  // The statement above names these columns.
+  const [counted] = rows as readonly { readonly due: number; readonly next: Date | null }[];
+  return { due: counted?.due ?? 0, next: counted?.next ?? null };
+}
+
+/** In the transaction that erases: what an earlier erasure of the person had left is dealt with by this one. */
+export async function endKept(
+  client: pg.ClientBase,
+  tenant: string,
+  { mark, at }: { readonly mark: string; readonly at: Date },
+): Promise<void> {
+  await client.query(
+    `update safekeep.erasures set state = 'done', subject_key = null, finished_at = coalesce(finished_at, $3)
+      where tenant_id = $1 and subject_mark = $2 and state = 'kept'`,
+    [tenant, mark, at],
+  );
 }
 
 /** In the transaction of a release: what that hold had stopped is to be done again. */

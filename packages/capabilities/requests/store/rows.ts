@@ -7,6 +7,9 @@ import { identityTexts, Parameters, quote, quoteTable } from './sql.ts';
 import { ALONE, standingIn, waysToPeople, type Way } from './standing.ts';
 import { arrays, edgeCondition, identityOf, tableOf, type Reach } from './traverse.ts';
 
+/** `until`: the last day; `due`: the moment from which on it need not be kept. Null where nobody knows. */
+export type Kept = { readonly until: string | null; readonly due: string | null };
+
 /** One row of a person in a table, with all that decides what becomes of it. */
 export type PersonRow = {
   readonly key: RowKey;
@@ -16,8 +19,10 @@ export type PersonRow = {
   readonly others: readonly Person[];
   /** Those of the others who own it as much as the person, or more. */
   readonly owners: readonly Person[];
-  /** A duty to keep it goes on; until when, where that is known. */
-  readonly kept: { readonly until: string | null } | null;
+  /** Who of the others stands where, by path. */
+  readonly at: ReadonlyMap<string, readonly Person[]>;
+  /** A duty to keep it goes on. */
+  readonly kept: Kept | null;
   /** The row as the server writes it, where it was asked for: to be hashed. */
   readonly text: string | null;
 };
@@ -133,14 +138,15 @@ function rowOf(
   },
 ): PersonRow {
   const last = parts + flags + ways.length;
-  const { others, owners, elsewhere } = ways.length === 0 ? ALONE : standingIn(ways, row.slice(parts + flags, last), person);
+  const { others, owners, elsewhere, at } = ways.length === 0 ? ALONE : standingIn(ways, row.slice(parts + flags, last), person);
   return {
     // Columns of a key are not null.
     key: row.slice(0, parts) as RowKey,
     reached: elsewhere.size === 0 ? reached : reached.filter(({ path }) => !elsewhere.has(path)),
     others,
     owners,
-    kept: hasKeep && row[last] === 'true' ? { until: row[last + 1] ?? null } : null,
+    at,
+    kept: hasKeep && row[last] === 'true' ? { until: row[last + 1] ?? null, due: row[last + 2] ?? null } : null,
     text: withText ? (row.at(-1) ?? null) : null,
   };
 }
@@ -160,9 +166,11 @@ function isAfter(identity: Identity, after: RowKey, parameters: Parameters): str
 function keepColumns(map: DataMap, table: string, now: Date, parameters: Parameters): readonly string[] {
   const rule = map.tables.get(table)?.onErasure;
   if (rule === undefined || rule === null) return [];
-  if (rule.until === null) return [`'true'`, 'null::text'];
+  if (rule.until === null) return [`'true'`, 'null::text', 'null::text'];
   const end = `(t.${quote(rule.until.column)} + ${parameters.add(intervalOf(rule.until.plus))}::interval)`;
-  return [`coalesce(${end} > ${parameters.add(now)}::timestamptz, true)::text`, `(${end})::date::text`];
+  // What never ends has no day.
+  const due = `case when isfinite(${end}) then to_char(${end}::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end`;
+  return [`coalesce(${end} > ${parameters.add(now)}::timestamptz, true)::text`, `(${end})::date::text`, due];
 }
 
 /** How many rows of a table are the person's. */

@@ -11,9 +11,11 @@ export type Standing = {
   readonly owners: readonly Person[];
   /** Paths that lead to others from it, and not to the person: of a row that hangs on one that is only theirs in part. */
   readonly elsewhere: ReadonlySet<string>;
+  /** Who of the others stands where, by path. */
+  readonly at: ReadonlyMap<string, readonly Person[]>;
 };
 
-export const ALONE: Standing = { others: [], owners: [], elsewhere: new Set() };
+export const ALONE: Standing = { others: [], owners: [], elsewhere: new Set(), at: new Map() };
 
 /** A path by which somebody may stand in a row of a table, with how to ask who. */
 export type Way = {
@@ -114,14 +116,16 @@ export function standingIn(ways: readonly Way[], texts: readonly (string | null)
   const nearest = Math.min(...asked.filter((each) => each.way.owns && leadsToMe(each)).map(({ way }) => way.steps));
   const others = new Map<string, Person>();
   const owners = new Map<string, Person>();
+  const at = new Map<string, Person[]>();
   for (const { way, keys } of asked) {
     for (const key of keys.filter((each) => !isMe(way, each))) {
       const name = JSON.stringify([way.subject, key]);
       const other = { type: way.subject, key };
       others.set(name, other);
+      at.set(way.path, [...(at.get(way.path) ?? []), other]);
       if (way.owns && way.steps <= nearest) owners.set(name, other);
     }
   }
   const elsewhere = asked.filter((each) => each.keys.length > 0 && !leadsToMe(each)).map(({ way }) => way.path);
-  return { others: [...others.values()], owners: [...owners.values()], elsewhere: new Set(elsewhere) };
+  return { others: [...others.values()], owners: [...owners.values()], elsewhere: new Set(elsewhere), at };
 }

@@ -21,6 +21,8 @@ type Parent = {
   readonly second: boolean;
   /** What that makes of it: a row of both, or a row of the first that the second wrote. */
   readonly secondIs: 'shared' | 'created_by';
+  /** The map says that what stands in it is of both. */
+  readonly joint: boolean;
   readonly nullable: boolean;
   /** Rows refer to rows of their own table. */
   readonly self: boolean;
@@ -42,6 +44,7 @@ const shape: fc.Arbitrary<Shape> = fc.record({
       composite: fc.boolean(),
       second: fc.boolean(),
       secondIs: fc.constantFrom('shared', 'created_by'),
+      joint: fc.boolean(),
       nullable: fc.boolean(),
       self: fc.boolean(),
       keyed: fc.boolean(),
@@ -72,7 +75,7 @@ function schemaOf(space: string, { parents, rows }: Shape): Made {
     paths.push(table.path);
     tables[`${space}.t${index + 1}`] = {
       of: { person: table.of },
-      columns: { a: none, id: none, parent: none, other: none, prior: none, secret },
+      columns: { a: none, id: none, parent: none, other: none, prior: none, secret: { ...secret, ...table.secret } },
     };
   }
   const subject = { table: `${space}.t0`, key: 'id', find_by: ['secret'], label: 'secret' };
@@ -87,8 +90,8 @@ function tableOf(
   space: string,
   index: number,
   { drawn, rows, paths }: { readonly drawn: Parent; readonly rows: readonly number[]; readonly paths: readonly string[] },
-): { readonly sql: readonly string[]; readonly path: string; readonly of: unknown } {
-  const { to, composite, second, secondIs, nullable, self } = drawn;
+): { readonly sql: readonly string[]; readonly path: string; readonly of: unknown; readonly secret: object } {
+  const { to, composite, second, secondIs, joint, nullable, self } = drawn;
   const name = `${space}.t${index + 1}`;
   const parent = to % (index + 1);
   const hasSecond = second && parent === 0;
@@ -118,6 +121,7 @@ function tableOf(
     ],
     path,
     of: hasSecond ? [one, { path: 'other', meaning: secondIs }] : one,
+    secret: hasSecond && joint ? { of: [path, 'other'] } : {},
   };
 }
 
@@ -172,7 +176,16 @@ async function comparePerson(bench: Workbench, { map, tables }: Made, { person, 
   const after = await allRows(bench, tables);
   const left = new Set(secretsOf([...after.values()].join('\n')));
   const gone = secretsOf([...before.values()].join('\n')).filter((secret) => !left.has(secret));
-  assert.deepEqual(secretsOf(text), gone, 'what the export gives of a row is what an erasure takes from it');
+  const given = secretsOf(text);
+  const staying = given.filter((secret) => left.has(secret));
+  assert.deepEqual(
+    given.filter((secret) => !left.has(secret)),
+    gone,
+    'what the export gives of a row is what an erasure takes from it',
+  );
+  const joint = new Set(jointTables(map));
+  for (const secret of staying)
+    assert.ok(joint.has(secret.replace(/^secret (\d+)\..*/, '$1')), `${secret} is nobody else's, and stays`);
   for (const [name, text] of before) {
     if (after.get(name) !== text) assert.ok(shown.has(name), `${name} changed and was not in the export`);
   }
@@ -181,6 +194,12 @@ async function comparePerson(bench: Workbench, { map, tables }: Made, { person, 
     [],
     'no row came',
   );
+}
+
+/** The numbers of tables whose secrets are of two people. */
+function jointTables(map: object): readonly string[] {
+  const { tables } = map as { readonly tables: Readonly<Record<string, { readonly columns: { readonly secret: object } }>> }; // Made above.
+  return Object.entries(tables).flatMap(([name, { columns }]) => ('of' in columns.secret ? [name.replace(/^.*\.t/, '')] : []));
 }
 
 /** Each row has one that no other has. */

@@ -16,7 +16,30 @@ export function coverageProblems(map: DataMap, schema: SchemaIndex): readonly Ma
     ...tables.flatMap((table) => unreadable(table)),
     ...tables.flatMap((table) => unclassified(table, map.tables.get(tableName(table)))),
     ...[...map.tables.values()].flatMap((table) => vanished(table, schema, unmapped)),
+    ...[...map.tables.values()].flatMap((table) => vanishedTriggers(table, schema)),
   ];
+}
+
+function vanishedTriggers({ name, triggers }: MappedTable, schema: SchemaIndex): readonly MapProblem[] {
+  const live = schema.byName.get(name)?.triggers;
+  return [...triggers].flatMap(([trigger, { writesTo }]) => {
+    const place = { ...tablePlace(name), pointer: ['tables', name, 'triggers', trigger] };
+    const meant =
+      live === undefined
+        ? undefined
+        : suggestionFor(
+            trigger,
+            live.map((each) => each.name),
+          );
+    const remedy = meant === undefined ? undefined : `Write ${meant} if it was renamed.`;
+    const isGone = live !== undefined && !live.some((each) => each.name === trigger);
+    return [
+      ...(isGone ? [problemAt('vanished-trigger', place, `${name} has no trigger ${trigger}`, remedy)] : []),
+      ...writesTo
+        .filter((table) => !schema.byName.has(table))
+        .map((table) => problemAt('vanished-trigger', place, `there is no table ${table} for ${trigger} to write to`)),
+    ];
+  });
 }
 
 function unreadable(table: TableFacts): readonly MapProblem[] {

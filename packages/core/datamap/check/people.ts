@@ -46,9 +46,10 @@ export function subjectNameProblems(map: DataMap): readonly MapProblem[] {
 function columnPathProblems(table: MappedTable): readonly MapProblem[] {
   const paths = new Set(table.of.map(({ path }) => formatPath(path)));
   return [...table.columns.values()].flatMap((column) => {
-    const path = column.of === null ? undefined : formatPath(column.of);
-    if (path === undefined || paths.has(path)) return [];
-    return [problemAt('column-path', columnPlace(table.name, column.name, 'of'), `${path} is none of the paths of ${table.name}`)];
+    const unknown = column.of.map(formatPath).filter((path) => !paths.has(path));
+    return unknown.map((path) =>
+      problemAt('column-path', columnPlace(table.name, column.name, 'of'), `${path} is none of the paths of ${table.name}`),
+    );
   });
 }
 
@@ -182,7 +183,11 @@ function authorsOnly(map: DataMap, schema: SchemaIndex, live: TableFacts): reado
   const keys = new Set([...(live.primaryKey?.columns ?? []), ...live.foreignKeys.flatMap(({ columns }) => columns)]);
   const unclaimed = [...table.columns.values()].filter(
     (column) =>
-      isPersonalColumn(column) && column.of === null && column.erase === null && !keys.has(column.name) && !isNumberOnly(column),
+      isPersonalColumn(column) &&
+      column.of.length === 0 &&
+      column.erase === null &&
+      !keys.has(column.name) &&
+      !isNumberOnly(column),
   );
   if (unclaimed.length === 0) return [];
   const names = unclaimed.map((column) => column.name).join(', ');

@@ -17,7 +17,7 @@ begin
   select pg_catalog.format('%I.%I', n.nspname, c.relname) into named
     from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid operator(pg_catalog.=) c.relnamespace
    where c.oid operator(pg_catalog.=) "table"::pg_catalog.regclass::pg_catalog.oid;
-  execute pg_catalog.format('select pg_catalog.count(*) from (select from only %s where %I is not null and %I is null limit %s) as waiting',
+  execute pg_catalog.format('select pg_catalog.count(*) from (select from %s where %I is not null and %I is null limit %s) as waiting',
                             named, "column", target, at_most operator(pg_catalog.+) 1::bigint) into waiting;
   if waiting operator(pg_catalog.>) at_most then
     raise exception 'safekeep: % has more than % rows to seal, too many for one transaction', named, at_most

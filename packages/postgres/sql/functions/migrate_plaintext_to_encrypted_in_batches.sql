@@ -24,7 +24,7 @@ begin
     exit when safekeep.seal_rows(named, "column", target, key, batch_rows) = 0;
     commit;
   end loop;
-  execute pg_catalog.format('select pg_catalog.count(*) from only %s where %I is not null and %I is null',
+  execute pg_catalog.format('select pg_catalog.count(*) from %s where %I is not null and %I is null',
                             named, "column", target) into waiting;
   if waiting > 0 then
     raise warning 'safekeep: % rows were held by others and are not sealed yet; call the procedure again', waiting;

@@ -30,6 +30,7 @@ begin
     raise exception 'safekeep: the id of a key has 16 hex digits' using errcode = 'invalid_parameter_value';
   end if;
   select f.tenant_id as tenant, f.field_id as id, f.value_type as type, f.column_name as plain, f.encrypted_column as encrypted,
+         exists (select from pg_catalog.pg_class as c where c.oid = relation and c.relkind = 'p') as is_partitioned,
          pg_catalog.format('%I.%I', f.table_schema, f.table_name) as named into field
     from safekeep.encryption_keys as k join safekeep.fields as f on f.tenant_id = k.tenant_id and k.scope = 'field.' || f.field_id
    where k.key_id = pg_catalog.decode(id, 'hex') and k.key_purpose = 'data';
@@ -61,11 +62,11 @@ begin
   end if;
   perform pg_catalog.set_config('safekeep.engine', 'on', true);
   execute pg_catalog.format(
-    'with left_over as (select t.ctid as place from only %1$s as t where t.%2$I is not null and t.%3$I is null limit $1 for no key update skip locked),
-          written as (update only %1$s as t set %3$I = safekeep.seal_value($2, $3, $4, t.%2$I::text)%4$s from left_over as l where t.ctid = l.place
+    'with left_over as (select t.tableoid as part, t.ctid as place from %5$s %1$s as t where t.%2$I is not null and t.%3$I is null limit $1 for no key update skip locked),
+          written as (update %5$s %1$s as t set %3$I = safekeep.seal_value($2, $3, $4, t.%2$I::text)%4$s from left_over as l where t.ctid = l.place and t.tableoid = l.part
                       returning safekeep.open_column(t.%3$I, $3) is distinct from t.%2$I::text as differs)
      select pg_catalog.count(*), pg_catalog.count(*) filter (where differs) from written',
-    relation, of_column, target, coalesce(indexes, '')) into written, differing using at_most, field.tenant, field.id, field.type;
+    relation, of_column, target, coalesce(indexes, ''), case when field.is_partitioned then '' else 'only' end) into written, differing using at_most, field.tenant, field.id, field.type;
   perform pg_catalog.set_config('safekeep.engine', before, true);
   if differing > 0 then
     raise exception 'safekeep: % values of column % do not open to what was sealed; nothing of this batch is kept', differing, of_column

@@ -73,9 +73,32 @@ const STOPS: readonly Case[] = [
     object: /partition key/,
   },
   {
-    title: 'a partitioned table',
+    title: 'a unique index of a partition',
+    setUp: `create table people (id integer, email text) partition by range (id); create table rest partition of people default; create unique index one on rest (email)`,
+    object: /unique index one of partition public\.rest/,
+  },
+  {
+    title: 'a key of a sub-partition',
+    setUp: `create table people (id integer, email text) partition by range (id); create table rest partition of people default partition by list (email);
+      create table last partition of rest default`,
+    object: /partition key of partition public\.rest/,
+  },
+  {
+    title: 'NOT NULL of a partition',
+    setUp: `create table people (id integer, email text) partition by range (id); create table rest partition of people default; alter table rest alter email set not null`,
+    object: /NOT NULL of partition public\.rest/,
+  },
+  {
+    title: 'a foreign table as a partition',
+    setUp: `create table people (id integer, email text) partition by range (id); create foreign data wrapper nothing; create server elsewhere foreign data wrapper nothing;
+      create foreign table rest partition of people default server elsewhere`,
+    object: /foreign-table public\.rest of partition public\.rest/,
+  },
+  {
+    title: 'a unique search of a partitioned table',
     setUp: `create table people (id integer, email text) partition by range (id); create table rest partition of people default`,
-    object: /partitioned table public\.people/,
+    options: { search: ['unique'] },
+    object: /search unique of partitioned table public\.people/,
   },
   {
     title: 'a parent table of its own',

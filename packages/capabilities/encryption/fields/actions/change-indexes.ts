@@ -17,9 +17,9 @@ import type { Field, FieldIndex, IndexPart, PageRange } from '../model.ts';
 import { chooseIndex } from '../rules/choose-index.ts';
 import type { Frequency } from '../rules/frequency.ts';
 import { batchPages } from '../rules/pace.ts';
-import { searchAnswers, type Answer } from '../rules/refusals.ts';
-import { createTriggers, lockToAlter, runAll, validIndexes } from '../store/definition.ts';
-import { addIndexColumns, createSearchIndexes, dropIndexColumn } from '../store/index-definition.ts';
+import { aboutUnique, searchAnswers, type Answer } from '../rules/refusals.ts';
+import { createTriggers, lockToAlter, runAll } from '../store/definition.ts';
+import { addIndexColumns, dropIndexColumn } from '../store/index-definition.ts';
 import {
   ageOfIndex,
   deleteIndex,
@@ -31,10 +31,11 @@ import {
   updateField,
 } from '../store/records.ts';
 import { countValues, readParts, readSealed, tableSize } from '../store/rows.ts';
-import { runAlone } from '../store/session.ts';
+import { partsOf } from '../store/partitions.ts';
 import { createView, dropView, othersShown, readersOfView } from '../store/view.ts';
 import { fresh } from './encrypt-field.ts';
 import {
+  buildIndexes,
   follow,
   inTransaction,
   LEASE_MS,
@@ -206,7 +207,8 @@ async function refuseUnfit(
 ): Promise<void> {
   const refused = wanted.filter((kind) => isSearch(kind) && !searchFits(kind, field.valueType));
   const catalog = await reading(ground, (client) => readCatalog(client, { schemas: [field.table.schema] }));
-  const columns = findTable(catalog, field.table)?.columns ?? [];
+  const table = findTable(catalog, field.table);
+  const columns = table?.columns ?? [];
   const ours = new Set(field.indexes.map(({ column }) => column));
   const taken = wanted
     .map((kind) => indexName(field.column, kind))
@@ -215,6 +217,9 @@ async function refuseUnfit(
     ...absent.map((kind) => `- search ${kind}: it has none that could be made anew. What to do: leave it out.`),
     ...refused.map(
       (kind) => `- search ${kind}: values of type ${field.columnType} cannot be found that way. What to do: leave it out.`,
+    ),
+    ...(table === undefined ? [] : aboutUnique(table, wanted)).map(
+      ({ object, breaks, remedy }) => `- ${object}: ${breaks}. What to do: ${remedy}.`,
     ),
     ...taken.map((name) => `- column ${name}: it stands where the index would stand. What to do: rename it first.`),
   ];
@@ -235,21 +240,23 @@ async function frequenciesOf(
   if (kinds.length === 0) return new Map();
   const counts = new Map(kinds.map((kind) => [kind, new Map<string, number>()]));
   const own = kinds.filter(isSearch);
-  const size = await inTransaction(ground, field, (client) => tableSize(client, field));
-  const step = batchPages(size);
   let values = 0;
-  for (let from = 0; from < size.pages && values < COUNTED_AT_MOST; from += step) {
-    const range = { from, to: from + step };
-    const sealed = own.length === 0 ? [] : await inTransaction(ground, field, (client) => readSealed(client, field, range));
-    const opened = await ground.keys.open(field, sealed);
-    for (const kind of own)
-      count(
-        counts.get(kind),
-        opened.map((value) => canonicalForm(kind, value, field.valueType)),
-      );
-    const forms = kinds.includes('compound') ? await formsTogether(ground, field, { parts, range }) : [];
-    count(counts.get('compound'), forms);
-    values += Math.max(sealed.length, forms.length);
+  for (const part of await reading(ground, (client) => partsOf(client, field))) {
+    const size = await inTransaction(ground, field, (client) => tableSize(client, part));
+    const step = batchPages(size);
+    for (let from = 0; from < size.pages && values < COUNTED_AT_MOST; from += step) {
+      const range = { from, to: from + step };
+      const sealed = own.length === 0 ? [] : await inTransaction(ground, field, (client) => readSealed(client, part, range));
+      const opened = await ground.keys.open(field, sealed);
+      for (const kind of own)
+        count(
+          counts.get(kind),
+          opened.map((value) => canonicalForm(kind, value, field.valueType)),
+        );
+      const forms = kinds.includes('compound') ? await formsTogether(ground, part, { parts, range }) : [];
+      count(counts.get('compound'), forms);
+      values += Math.max(sealed.length, forms.length);
+    }
   }
   return new Map([...counts].map(([kind, seen]) => [kind, frequenciesIn(seen)]));
 }
@@ -359,9 +366,7 @@ async function fillIn<Row>(ground: Ground, known: Field, { indexes, pass }: Fill
     const total = await reading(ground, (client) => countValues(client, known, 'sealed'));
     await inTransaction(ground, known, (client) => updateField(client, known, { total, at: ground.clock.now() }));
     await walk(ground, await fresh(ground, known), pass);
-    const there = await reading(ground, (client) => validIndexes(client, known));
-    for (const statement of createSearchIndexes(known, there))
-      await ground.database.withClient((client) => runAlone(client, statement));
+    await buildIndexes(ground, known, { left: false, search: true });
     await untilKnown(ground, known, indexes);
     for (;;) {
       await sweep(ground, known, pass);

@@ -5,7 +5,6 @@ import type { Field } from '../model.ts';
 import { isAtLeast } from '../rules/life.ts';
 import {
   addPresenceCheck,
-  createLeftIndex,
   createTriggers,
   dropChecks,
   dropColumns,
@@ -16,17 +15,15 @@ import {
   restoreNotNull,
   runAll,
   validatePresence,
-  validIndexes,
 } from '../store/definition.ts';
-import { objectName } from '../store/names.ts';
 import { deleteField, findField, updateField } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
-import { runAlone } from '../store/session.ts';
 import { notePlaintextBack } from '../store/session.ts';
 import { createView, dropView, othersShown } from '../store/view.ts';
 import { refuseInCompound } from './compound-of.ts';
 import { fresh } from './encrypt-field.ts';
 import {
+  buildIndexes,
   follow,
   inTransaction,
   LEASE_MS,
@@ -121,9 +118,7 @@ async function takePlaintextAgain(ground: Ground, field: Field): Promise<Field> 
 async function giveBack(ground: Ground, field: Field): Promise<Field> {
   ground.observe('phase', field, { done: field.done, total: field.total });
   await walk(ground, field, opening);
-  const there = await reading(ground, (client) => validIndexes(client, field));
-  if (!there.has(objectName('left', field)))
-    for (const statement of createLeftIndex(field)) await ground.database.withClient((client) => runAlone(client, statement));
+  await buildIndexes(ground, field, { left: true, search: false });
   await sweep(ground, field, opening);
   return field;
 }

@@ -3,20 +3,12 @@ import type { Field } from '../model.ts';
 import type { Phase } from '../rules/life.ts';
 import { mayFollow } from '../rules/life.ts';
 import type { Answer } from '../rules/refusals.ts';
-import {
-  addColumns,
-  countCiphertext,
-  createTriggers,
-  lockAgainstWrites,
-  lockToAlter,
-  missingIndexes,
-  runAll,
-} from '../store/definition.ts';
+import { addColumns, countCiphertext, createTriggers, lockAgainstWrites, lockToAlter, runAll } from '../store/definition.ts';
 import { findField, insertField, readField, updateField, type Change } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
-import { runAlone } from '../store/session.ts';
 import { createView } from '../store/view.ts';
 import {
+  buildIndexes,
   follow,
   inTransaction,
   nameOf,
@@ -90,7 +82,7 @@ const STEPS: Partial<Record<Phase, Step>> = {
   },
   'backfilling': async (ground, field) => {
     await walk(ground, field, sealing);
-    await buildIndexes(ground, field);
+    await buildIndexes(ground, field, { left: true, search: true });
     await sweep(ground, field, sealing);
     await enter(ground, field, { to: 'verified', statements: [] });
   },
@@ -118,12 +110,6 @@ async function enter(ground: Ground, field: Field, { to, statements, change = {}
     if (isFollowed) await follow(client, ground, field);
     await updateField(client, field, { ...change, phase: to, at: ground.clock.now() });
   });
-}
-
-/** CREATE INDEX CONCURRENTLY wants no transaction around it. */
-async function buildIndexes(ground: Ground, field: Field): Promise<void> {
-  const statements = await reading(ground, (client) => missingIndexes(client, field));
-  for (const statement of statements) await ground.database.withClient((client) => runAlone(client, statement));
 }
 
 /**

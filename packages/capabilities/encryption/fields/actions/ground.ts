@@ -4,8 +4,8 @@ import { codeOf, formatColumnName, formatTableName, SafekeepError, type Clock } 
 import { type Database } from '@safekeep/postgres';
 import { reapplyWithin, type Contributor } from '../../../plan/index.ts';
 import type { Field, FieldKeys } from '../model.ts';
-import { currentType, vacuumPatience } from '../store/definition.ts';
-import { begin, commit, rollback, takeLease } from '../store/session.ts';
+import { currentType, missingIndexes, runAll, vacuumPatience, type IndexesAsked } from '../store/definition.ts';
+import { begin, commit, rollback, runAlone, takeLease } from '../store/session.ts';
 
 /** Told as the work goes on; a test stops or kills it there. */
 export type Moment = 'phase' | 'read' | 'sealed' | 'written' | 'committed' | 'locked' | 'waiting';
@@ -152,6 +152,14 @@ export async function withLease<Result>(ground: Ground, field: Field, run: (grou
 export async function follow(client: pg.ClientBase, ground: Ground, field: Pick<Field, 'table'>): Promise<void> {
   const { tenant, clock, follows: contributors = [] } = ground;
   await reapplyWithin(client, { tenant, contributors, target: formatTableName(field.table), at: clock.now() });
+}
+
+/** CREATE INDEX CONCURRENTLY wants no transaction around it; what is quick and takes a lock has one, and patience. */
+export async function buildIndexes(ground: Ground, field: Field, asked: IndexesAsked): Promise<void> {
+  for (const { sql, isAlone } of await reading(ground, (client) => missingIndexes(client, field, asked))) {
+    if (isAlone) await ground.database.withClient((client) => runAlone(client, sql));
+    else await inTransaction(ground, field, (client) => runAll(client, [sql]));
+  }
 }
 
 export function nameOf({ table, column }: Pick<Field, 'table' | 'column'>): string {

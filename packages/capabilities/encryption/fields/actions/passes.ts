@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
-import { canonicalForm, compoundForm, SafekeepError } from '@safekeep/core';
+import { canonicalForm, compoundForm, isSafekeepError, SafekeepError } from '@safekeep/core';
 import type { Field, FieldIndex, PageRange } from '../model.ts';
 import {
   BATCH_ROWS,
@@ -13,6 +13,7 @@ import {
   type Commits,
   type ReplicaLag,
 } from '../rules/pace.ts';
+import { isPartOf, partsOf } from '../store/partitions.ts';
 import { countBatch } from '../store/records.ts';
 import {
   readBoth,
@@ -50,6 +51,7 @@ import {
   isBlocked,
   nameOf,
   patienceOf,
+  reading,
   requireUnaltered,
   ROW_PATIENCE_MS,
   type Ground,
@@ -216,6 +218,20 @@ const LAG_EVERY = 8;
 
 /** Walks all pages once, from where an interrupted pass came to. What is locked by others is left for {@link sweep}. */
 export async function walk<Row>(ground: Ground, field: Field, pass: Pass<Row>): Promise<void> {
+  let done = field.done;
+  for (const part of await reading(ground, (client) => partsOf(client, field))) {
+    try {
+      done = await walkPart(ground, { ...part, done }, pass);
+    } catch (error) {
+      // A partition that was dropped meanwhile took its rows along. One that was only taken out is a table of its own, and was walked.
+      if (part === field || !isSafekeepError(error, 'field-changed')) throw error;
+      if (await reading(ground, (client) => isPartOf(client, field, part.table))) throw error;
+    }
+  }
+}
+
+/** Answers how many rows are done by then. */
+async function walkPart<Row>(ground: Ground, field: Field, pass: Pass<Row>): Promise<number> {
   const size = await inTransaction(ground, field, (client) => tableSize(client, field));
   const range = { from: Math.min(field.nextPage, size.pages), to: size.pages };
   const state = new WalkState(new PageWalk(range, batchPages(size)), ground, {
@@ -238,6 +254,7 @@ export async function walk<Row>(ground: Ground, field: Field, pass: Pass<Row>): 
   ground.signal.throwIfAborted();
   if (stop.signal.aborted) throw stop.signal.reason;
   for (const result of results) if (result.status === 'rejected') throw result.reason;
+  return state.count(0).done;
 }
 
 /** What the workers of one walk share. */
@@ -373,10 +390,15 @@ export async function sweepOnce<Row>(
   ground: Ground,
   { field, pass, atMost = BATCH_ROWS }: { readonly field: Field; readonly pass: Pass<Row>; readonly atMost?: number },
 ): Promise<{ readonly found: number; readonly done: number }> {
-  const rows = await pass.readLeft(client, field, atMost);
-  if (rows.length === 0) return { found: 0, done: 0 };
-  const written = await pass.write(client, field, { ground, rows, options: { skipLocked: true } });
-  await requireUnaltered(client, field);
-  if (written.done > 0) await countBatch(client, field, { ...written, at: ground.clock.now() });
-  return { found: rows.length, done: written.done };
+  let [found, done] = [0, 0];
+  for (const part of await partsOf(client, field)) {
+    const rows = found < atMost ? await pass.readLeft(client, part, atMost - found) : [];
+    if (rows.length === 0) continue;
+    const written = await pass.write(client, part, { ground, rows, options: { skipLocked: true } });
+    await requireUnaltered(client, part);
+    if (written.done > 0) await countBatch(client, field, { ...written, at: ground.clock.now() });
+    found += rows.length;
+    done += written.done;
+  }
+  return { found, done };
 }

@@ -71,9 +71,10 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
     if (stops.length > 0) throw new SafekeepError('field-unfit', { field: name, reasons: stops.map(sentence).join('\n') });
     const others = known.filter(({ table: of }) => of.schema === ref.schema && of.table === ref.table);
     const indexes: FieldIndex[] = [];
-    const values = order.search.length > 1 ? await frequencies(client, { ...ref, kind: 'exact' }) : [];
+    const isPartitioned = table.kind === 'partitioned-table';
+    const values = order.search.length > 1 ? await frequencies(client, { ...ref, isPartitioned, kind: 'exact' }) : [];
     for (const kind of order.search) {
-      const counted = await frequencies(client, { ...ref, kind });
+      const counted = await frequencies(client, { ...ref, isPartitioned, kind });
       const beside = [...others.flatMap((field) => field.indexes), ...indexes];
       const chosen = chooseIndex(counted, { name, kind, beside, together: { indexes, values }, acceptLeak: order.acceptLeak });
       // It stands before anybody can search by it, and grows with the ciphertext.
@@ -116,6 +117,7 @@ function newField(
     table: { schema, table: tableName },
     column: column.name,
     encryptedColumn: encryptedName(column.name),
+    isPartitioned: table.kind === 'partitioned-table',
     valueType,
     columnType: column.type,
     lengthLimit: lengthLimit(column),

@@ -55,7 +55,49 @@ export function answersFor(catalog: Catalog, table: Table, { column, asked }: { 
     ...aboutPolicies(table, column),
     ...aboutSearch(column, asked),
     ...searchAnswers(column.name, asked.search),
+    ...aboutUnique(table, asked.search),
+    ...aboutPartitions(catalog, table, { column, asked }),
   ];
+}
+
+/** A unique index of a partitioned table must name its partition key, so none can keep a hash unique over all partitions. */
+export function aboutUnique(table: Pick<Table, 'kind' | 'schema' | 'name'>, search: readonly IndexKind[]): readonly Answer[] {
+  if (table.kind !== 'partitioned-table' || !search.includes('unique')) return [];
+  return [
+    stops(
+      `search unique of partitioned table ${formatTableName({ schema: table.schema, table: table.name })}`,
+      'PostgreSQL keeps unique only what names the partition key',
+      'leave it out; exact finds values',
+    ),
+  ];
+}
+
+/** What stands on a partition alone, and not on the table above it, stands in the way there too. */
+function aboutPartitions(catalog: Catalog, table: Table, { column, asked }: Asking): readonly Answer[] {
+  return catalog.tables
+    .filter(({ partition }) => partition?.parent.schema === table.schema && partition.parent.table === table.name)
+    .flatMap((part) => {
+      const own = part.columns.find(({ name }) => name === column.name);
+      if (own === undefined) return [];
+      const asOwn = { ...part, partition: null };
+      const asItself = { ...own, inherited: false, default: column.default === null ? own.default : null };
+      const all = answersFor(catalog, asOwn, { column: asItself, asked: { ...asked, search: [], tenant: undefined } });
+      const isFilled = own.notNull && !column.notNull;
+      return [
+        ...all
+          .filter(({ effect }) => effect === 'stops')
+          .map((answer) => ({ ...answer, object: `${answer.object} of partition ${nameOf(part)}` })),
+        ...(isFilled
+          ? [
+              stops(
+                `NOT NULL of partition ${nameOf(part)}`,
+                'from finish on the column is empty there too',
+                `let the whole table have it (ALTER TABLE ${nameOf(table)} ALTER ${formatName(column.name)} SET NOT NULL), or drop it there`,
+              ),
+            ]
+          : []),
+      ];
+    });
 }
 
 function aboutTable(table: Table): readonly Answer[] {
@@ -68,15 +110,6 @@ function aboutTable(table: Table): readonly Answer[] {
   if (table.partition !== null) {
     const parent = formatTableName(table.partition.parent);
     answers.push(stops(`partition of ${parent}`, 'a partition has the columns of its parent', `encrypt the column of ${parent}`));
-  }
-  if (table.kind === 'partitioned-table') {
-    answers.push(
-      stops(
-        `partitioned table ${nameOf(table)}`,
-        'rows are found by their place, which a partitioned table does not have',
-        'not served yet: encrypt before the table is partitioned',
-      ),
-    );
   }
   if (table.inherits.length > 0)
     answers.push(stops('inheritance', 'the column belongs to several tables', 'encrypt the column of the parent'));

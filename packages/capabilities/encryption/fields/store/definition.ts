@@ -2,7 +2,8 @@ import pg from 'pg';
 import type { Field } from '../model.ts';
 import { isAtLeast, refusesPlaintext, type Phase } from '../rules/life.ts';
 import { createIndexTriggers, createSearchIndexes, dropIndexTriggers, indexArguments, shownChecks } from './index-definition.ts';
-import { indexColumnType, namesOf, NOT_THE_ENGINE, objectName, q, qualified, viewOf } from './names.ts';
+import { indexColumnType, namesOf, NOT_THE_ENGINE, objectName, q, qualified, rowsOf, viewOf } from './names.ts';
+import { missingInPartitions, type IndexStatement } from './partitions.ts';
 
 /** The first bytes of every sealed value. They are no UTF-8, so no text can pass for one. */
 const MAGIC = `'\\xfa53'::pg_catalog.bytea`;
@@ -203,7 +204,7 @@ export function restoreNotNull(field: Field): readonly string[] {
 }
 
 /** Rows that are not sealed (or, on the way back, not opened) yet, found without a look at the others. */
-export function createLeftIndex(field: Field): readonly string[] {
+function createLeftIndex(field: Field): readonly string[] {
   const { table, column, encrypted } = namesOf(field);
   const name = objectName('left', field);
   return [
@@ -212,12 +213,26 @@ export function createLeftIndex(field: Field): readonly string[] {
   ];
 }
 
+/** Of a partitioned table each partition has one of its own, also where it was taken out meanwhile. */
 export function dropLeftIndex(field: Field): readonly string[] {
-  return [`drop index if exists ${q(field.table.schema)}.${q(objectName('left', field))}`];
+  const name = objectName('left', field);
+  if (!field.isPartitioned) return [`drop index if exists ${q(field.table.schema)}.${q(name)}`];
+  return [
+    `do $drop$
+declare
+  made record;
+begin
+  for made in select n.nspname, c.relname from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid operator(pg_catalog.=) c.relnamespace
+               where c.relkind operator(pg_catalog.=) 'i' and pg_catalog.starts_with(c.relname::pg_catalog.text, ${pg.escapeLiteral(`${name}_`)}) loop
+    execute pg_catalog.format('drop index if exists %I.%I', made.nspname, made.relname);
+  end loop;
+end
+$drop$`,
+  ];
 }
 
 /** Every index of ours on the table that is whole; those that an interrupted try left are not. */
-export async function validIndexes(client: pg.ClientBase, field: Field): Promise<ReadonlySet<string>> {
+async function validIndexes(client: pg.ClientBase, field: Field): Promise<ReadonlySet<string>> {
   const { rows } = await client.query<{ name: string }>(
     `select c.relname as name from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
       where i.indrelid = pg_catalog.to_regclass($1) and i.indisvalid and pg_catalog.starts_with(c.relname, 'zz_safekeep_')`,
@@ -226,10 +241,22 @@ export async function validIndexes(client: pg.ClientBase, field: Field): Promise
   return new Set(rows.map(({ name }) => name));
 }
 
-/** Statements that still have to be run for the indexes to stand, each by itself, since CONCURRENTLY allows no transaction. */
-export async function missingIndexes(client: pg.ClientBase, field: Field): Promise<readonly string[]> {
+/** Which indexes must stand: over what is left to do, over what it is searched by, or both. */
+export type IndexesAsked = { readonly left: boolean; readonly search: boolean };
+
+/** Statements that still have to be run for the indexes to stand, one by one: CONCURRENTLY allows no transaction. */
+export async function missingIndexes(
+  client: pg.ClientBase,
+  field: Field,
+  { left, search }: IndexesAsked,
+): Promise<readonly IndexStatement[]> {
+  if (field.isPartitioned) return await missingInPartitions(client, search ? field : { ...field, indexes: [] }, { left });
   const there = await validIndexes(client, field);
-  return [...(there.has(objectName('left', field)) ? [] : createLeftIndex(field)), ...createSearchIndexes(field, there)];
+  const statements = [
+    ...(!left || there.has(objectName('left', field)) ? [] : createLeftIndex(field)),
+    ...(search ? createSearchIndexes(field, there) : []),
+  ];
+  return statements.map((sql) => ({ sql, isAlone: true }));
 }
 
 export async function runAll(client: pg.ClientBase, statements: readonly string[]): Promise<void> {
@@ -241,7 +268,7 @@ export async function runAll(client: pg.ClientBase, statements: readonly string[
  * alters it takes {@link lockToAlter}: from here it would wait for readers while writers wait for it, a deadlock of our making.
  */
 export async function lockAgainstWrites(client: pg.ClientBase, field: Field): Promise<void> {
-  await client.query(`lock table only ${qualified(field.table)} in share row exclusive mode`);
+  await client.query(`lock table ${rowsOf(field)} in share row exclusive mode`);
 }
 
 /**
@@ -256,7 +283,7 @@ export async function lockToAlter(client: pg.ClientBase, field: Field): Promise<
     [viewOf(field)],
   );
   if (rows[0]?.there === true) await client.query(`lock table ${viewOf(field)} in access exclusive mode`);
-  await client.query(`lock table only ${qualified(field.table)} in access exclusive mode`);
+  await client.query(`lock table ${rowsOf(field)} in access exclusive mode`);
 }
 
 /**
@@ -285,7 +312,9 @@ export async function currentType(client: pg.ClientBase, field: Pick<Field, 'tab
 export async function vacuumPatience(client: pg.ClientBase, { table }: Pick<Field, 'table'>): Promise<number | null> {
   const { rows } = await client.query<{ ms: number }>(
     `select (extract(epoch from pg_catalog.current_setting('deadlock_timeout')::pg_catalog.interval) * 1000 + 500)::int4 as ms
-      where exists (select from pg_catalog.pg_locks l where l.relation = pg_catalog.to_regclass($1) and l.granted
+      where exists (select from pg_catalog.pg_locks l
+                     where (l.relation = pg_catalog.to_regclass($1)
+                            or l.relation in (select p.relid from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) as p)) and l.granted
                        and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())
                        and l.mode = 'ShareUpdateExclusiveLock')`,
     [qualified(table)],

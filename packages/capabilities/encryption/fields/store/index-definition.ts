@@ -1,19 +1,19 @@
 import pg from 'pg';
 import type { Field, FieldIndex } from '../model.ts';
-import { indexColumnType, namesOf, NOT_THE_ENGINE, objectName, q } from './names.ts';
+import { indexColumnType, namesOf, NOT_THE_ENGINE, objectName, q, searchIndexName } from './names.ts';
 
 type Named = Pick<FieldIndex, 'kind' | 'version'>;
 
-/** The index of the database over the column of a blind index. */
-function searchIndexName(field: Field, { kind, version }: Named): string {
-  return objectName(`${kind}${version}`, field);
+/** Those that an index of the database is made over. */
+export function indexesToSearch({ indexes }: Pick<Field, 'indexes'>): readonly FieldIndex[] {
+  return indexes.filter((index) => !isShown(index));
 }
 
 /** Statements for those that do not stand yet. What an interrupted try left is invalid and goes first. */
 export function createSearchIndexes(field: Field, there: ReadonlySet<string>): readonly string[] {
   const { table } = namesOf(field);
-  return field.indexes
-    .filter((index) => !isShown(index) && !there.has(searchIndexName(field, index)))
+  return indexesToSearch(field)
+    .filter((index) => !there.has(searchIndexName(field, index)))
     .flatMap((index) => {
       const name = searchIndexName(field, index);
       const kind = index.kind === 'unique' ? 'unique index' : 'index';

@@ -8,6 +8,11 @@ export function qualified({ schema, table }: TableRef): string {
   return `${q(schema)}.${q(table)}`;
 }
 
+/** Where its rows are found: in all partitions, else in the table itself without what may inherit from it. */
+export function rowsOf({ table, isPartitioned }: Pick<Field, 'table' | 'isPartitioned'>): string {
+  return isPartitioned ? qualified(table) : `only ${qualified(table)}`;
+}
+
 /** What a field is made of in SQL, every name quoted. */
 export type FieldNames = {
   readonly table: string;
@@ -31,6 +36,11 @@ export function namesOf(field: Pick<Field, 'table' | 'column' | 'encryptedColumn
 /** Of an object of ours that belongs to a field: unique by the field's id, not by names that may be long or change. */
 export function objectName(kind: string, { id }: Pick<Field, 'id'>): string {
   return `zz_safekeep_${kind}_${id.replaceAll('-', '').slice(-12)}`;
+}
+
+/** The index of the database over the column of a blind index. */
+export function searchIndexName(field: Pick<Field, 'id'>, { kind, version }: Pick<FieldIndex, 'kind' | 'version'>): string {
+  return objectName(`${kind}${version}`, field);
 }
 
 /**

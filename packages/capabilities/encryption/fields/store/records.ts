@@ -11,6 +11,7 @@ type Row = {
   readonly table_name: string;
   readonly column_name: string;
   readonly encrypted_column: string;
+  readonly is_partitioned: boolean;
   readonly value_type: Field['valueType'];
   readonly column_type: string;
   readonly length_limit: number | null;
@@ -29,7 +30,10 @@ type Row = {
   readonly indexes: readonly FieldIndex[];
 };
 
-const COLUMNS = `f.*, coalesce((
+/** Whether it is partitioned the table itself says. */
+const COLUMNS = `f.*, exists (
+    select from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where n.nspname = f.table_schema and c.relname = f.table_name and c.relkind = 'p') as is_partitioned, coalesce((
     select jsonb_agg(jsonb_build_object('kind', i.kind, 'state', i.state, 'column', i.column_name, 'bits', i.bits, 'version', i.version, 'rows', i.row_count,
              'distinct', i.distinct_count, 'attackGain', i.attack_gain, 'parts', coalesce((
                select jsonb_agg(jsonb_build_object('id', p.field_id, 'tenant', p.tenant_id, 'keyScope', p.key_scope, 'valueType', p.value_type,
@@ -249,6 +253,7 @@ function fieldOf(row: Row): Field {
     table: { schema: row.table_schema, table: row.table_name },
     column: row.column_name,
     encryptedColumn: row.encrypted_column,
+    isPartitioned: row.is_partitioned,
     valueType: row.value_type,
     columnType: row.column_type,
     lengthLimit: row.length_limit,

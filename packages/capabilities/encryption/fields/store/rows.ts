@@ -3,7 +3,7 @@ import type { Queryable } from '@safekeep/postgres';
 import type { Census, Field, FieldIndex, PageRange } from '../model.ts';
 import { listFields } from './records.ts';
 import { byteaArray, int8Array, textArray, tidArray } from './arrays.ts';
-import { namesOf, q, type FieldNames } from './names.ts';
+import { namesOf, q, rowsOf, type FieldNames } from './names.ts';
 
 /** A row as it was read: where it lay and what stood there. */
 export type PlainRow = { readonly place: string; readonly plain: string };
@@ -27,18 +27,17 @@ export async function tableSize(client: pg.ClientBase, field: Field): Promise<{ 
 }
 
 export async function countValues(client: pg.ClientBase, field: Field, which: 'plain' | 'sealed'): Promise<number> {
-  const { table, column, encrypted } = namesOf(field);
+  const { column, encrypted } = namesOf(field);
   const { rows } = await client.query<{ count: string }>(
-    `select count(${which === 'plain' ? column : encrypted}) as count from only ${table}`,
+    `select count(${which === 'plain' ? column : encrypted}) as count from ${rowsOf(field)}`,
   );
   return Number(rows[0]?.count ?? 0);
 }
 
 /** Plaintext without ciphertext (`unsealed`), or ciphertext without plaintext (`unopened`). */
 export async function countLeft(client: pg.ClientBase, field: Field, which: 'unsealed' | 'unopened'): Promise<number> {
-  const { table } = namesOf(field);
   const { rows } = await client.query<{ count: string }>(
-    `select count(*) as count from only ${table} where ${leftOf(field, which)}`,
+    `select count(*) as count from ${rowsOf(field)} where ${leftOf(field, which)}`,
   );
   return Number(rows[0]?.count ?? 0);
 }
@@ -58,9 +57,9 @@ function rangeOf(alias: string, first: number): string {
 const RANGE = rangeOf('', 1);
 
 export async function readUnsealed(client: pg.ClientBase, field: Field, { from, to }: PageRange): Promise<readonly PlainRow[]> {
-  const { table, column, encrypted } = namesOf(field);
+  const { column, encrypted } = namesOf(field);
   const { rows } = await client.query<PlainRow>(
-    `select ctid::text as place, ${column}::text as plain from only ${table} where ${RANGE} and ${column} is not null and ${encrypted} is null`,
+    `select ctid::text as place, ${column}::text as plain from ${rowsOf(field)} where ${RANGE} and ${column} is not null and ${encrypted} is null`,
     [from, to],
   );
   return rows;
@@ -68,9 +67,9 @@ export async function readUnsealed(client: pg.ClientBase, field: Field, { from, 
 
 /** Wherever they lie. */
 export async function readLeftUnsealed(client: pg.ClientBase, field: Field, limit: number): Promise<readonly PlainRow[]> {
-  const { table, column } = namesOf(field);
+  const { column } = namesOf(field);
   const { rows } = await client.query<PlainRow>(
-    `select ctid::text as place, ${column}::text as plain from only ${table} where ${leftOf(field, 'unsealed')} limit $1`,
+    `select ctid::text as place, ${column}::text as plain from ${rowsOf(field)} where ${leftOf(field, 'unsealed')} limit $1`,
     [limit],
   );
   return rows;
@@ -109,7 +108,7 @@ async function writeRows(
   const within = (alias: string): string => (range === undefined ? '' : ` and ${rangeOf(alias, arrays.length + 2)}`);
   const { rows: counted } = await client.query<Stored>(
     `with written as (
-       update only ${table} as t set ${sets.join(', ')}
+       update ${rowsOf(field)} as t set ${sets.join(', ')}
          from unnest($1::pg_catalog.tid[], ${given.join(', ')}) as s (place, ${arrays.map(({ name }) => name).join(', ')})
         where t.ctid = s.place${within('t.')} and ${guard}${skipLocked ? unlockedOnly(table, within('l.')) : ''}
        returning ${same} as same)
@@ -199,18 +198,18 @@ export type BesideRow = SealedRow & { readonly plain: string | null };
 
 /** Those with plaintext too: a value that was written past our triggers would be lost with its ciphertext. */
 export async function readUnopened(client: pg.ClientBase, field: Field, { from, to }: PageRange): Promise<readonly BesideRow[]> {
-  const { table, column, encrypted } = namesOf(field);
+  const { column, encrypted } = namesOf(field);
   const { rows } = await client.query<BesideRow>(
-    `select ctid::text as place, ${column}::text as plain, ${encrypted} as sealed from only ${table} where ${RANGE} and ${encrypted} is not null`,
+    `select ctid::text as place, ${column}::text as plain, ${encrypted} as sealed from ${rowsOf(field)} where ${RANGE} and ${encrypted} is not null`,
     [from, to],
   );
   return rows;
 }
 
 export async function readLeftUnopened(client: pg.ClientBase, field: Field, limit: number): Promise<readonly BesideRow[]> {
-  const { table, encrypted } = namesOf(field);
+  const { encrypted } = namesOf(field);
   const { rows } = await client.query<BesideRow>(
-    `select ctid::text as place, null as plain, ${encrypted} as sealed from only ${table} where ${leftOf(field, 'unopened')} limit $1`,
+    `select ctid::text as place, null as plain, ${encrypted} as sealed from ${rowsOf(field)} where ${leftOf(field, 'unopened')} limit $1`,
     [limit],
   );
   return rows;
@@ -235,9 +234,9 @@ export async function writeOpened(
 }
 
 export async function readBoth(client: pg.ClientBase, field: Field, { from, to }: PageRange): Promise<readonly BothRow[]> {
-  const { table, column, encrypted } = namesOf(field);
+  const { column, encrypted } = namesOf(field);
   const { rows } = await client.query<BothRow>(
-    `select ctid::text as place, ${column}::text as plain, ${encrypted} as sealed from only ${table}
+    `select ctid::text as place, ${column}::text as plain, ${encrypted} as sealed from ${rowsOf(field)}
       where ${RANGE} and ${column} is not null and ${encrypted} is not null`,
     [from, to],
   );
@@ -245,9 +244,9 @@ export async function readBoth(client: pg.ClientBase, field: Field, { from, to }
 }
 
 export async function readLeftBoth(client: pg.ClientBase, field: Field, limit: number): Promise<readonly BothRow[]> {
-  const { table, column, encrypted } = namesOf(field);
+  const { column, encrypted } = namesOf(field);
   const { rows } = await client.query<BothRow>(
-    `select ctid::text as place, ${column}::text as plain, ${encrypted} as sealed from only ${table}
+    `select ctid::text as place, ${column}::text as plain, ${encrypted} as sealed from ${rowsOf(field)}
       where ${column} is not null and ${encrypted} is not null limit $1`,
     [limit],
   );
@@ -280,9 +279,9 @@ export async function readUnderOtherKeys(
   field: Field,
   { keyId, from, to }: PageRange & { readonly keyId: string },
 ): Promise<readonly SealedRow[]> {
-  const { table, encrypted } = namesOf(field);
+  const { encrypted } = namesOf(field);
   const { rows } = await client.query<SealedRow>(
-    `select ctid::text as place, ${encrypted} as sealed from only ${table}
+    `select ctid::text as place, ${encrypted} as sealed from ${rowsOf(field)}
       where ${RANGE} and ${encrypted} is not null and ${KEY_ID(encrypted)} operator(pg_catalog.<>) pg_catalog.decode($3, 'hex')`,
     [from, to, keyId],
   );
@@ -295,9 +294,9 @@ export async function readLeftUnderOtherKeys(
   field: Field,
   { keyId, limit }: { readonly keyId: string; readonly limit: number },
 ): Promise<readonly SealedRow[]> {
-  const { table, encrypted } = namesOf(field);
+  const { encrypted } = namesOf(field);
   const { rows } = await client.query<SealedRow>(
-    `select ctid::text as place, ${encrypted} as sealed from only ${table}
+    `select ctid::text as place, ${encrypted} as sealed from ${rowsOf(field)}
       where ${encrypted} is not null and ${KEY_ID(encrypted)} operator(pg_catalog.<>) pg_catalog.decode($1, 'hex') limit $2`,
     [keyId, limit],
   );
@@ -327,9 +326,9 @@ export async function readUnindexed(
   field: Field,
   { from, to, indexes }: PageRange & { readonly indexes: readonly FieldIndex[] },
 ): Promise<readonly SealedRow[]> {
-  const { table, encrypted } = namesOf(field);
+  const { encrypted } = namesOf(field);
   const { rows } = await client.query<SealedRow>(
-    `select ctid::text as place, ${encrypted} as sealed from only ${table} where ${RANGE} and ${encrypted} is not null and (${missing(indexes)})`,
+    `select ctid::text as place, ${encrypted} as sealed from ${rowsOf(field)} where ${RANGE} and ${encrypted} is not null and (${missing(indexes)})`,
     [from, to],
   );
   return rows;
@@ -341,9 +340,9 @@ export async function readLeftUnindexed(
   field: Field,
   { indexes, limit }: { readonly indexes: readonly FieldIndex[]; readonly limit: number },
 ): Promise<readonly SealedRow[]> {
-  const { table, encrypted } = namesOf(field);
+  const { encrypted } = namesOf(field);
   const { rows } = await client.query<SealedRow>(
-    `select ctid::text as place, ${encrypted} as sealed from only ${table} where ${encrypted} is not null and (${missing(indexes)}) limit $1`,
+    `select ctid::text as place, ${encrypted} as sealed from ${rowsOf(field)} where ${encrypted} is not null and (${missing(indexes)}) limit $1`,
     [limit],
   );
   return rows;
@@ -402,7 +401,7 @@ export async function readParts(
     ...(range === undefined ? [] : [RANGE]),
   ];
   const { rows } = await client.query<PartsRow>(
-    `select ctid::text as place, array[${columns.join(', ')}] as parts from only ${namesOf(field).table}
+    `select ctid::text as place, array[${columns.join(', ')}] as parts from ${rowsOf(field)}
       where ${where.join(' and ')}${limit === undefined ? '' : ` limit ${limit}`}`,
     range === undefined ? [] : [range.from, range.to],
   );
@@ -437,9 +436,9 @@ export async function writeCompound(
 
 /** All sealed values of a stretch of pages. */
 export async function readSealed(client: pg.ClientBase, field: Field, { from, to }: PageRange): Promise<readonly Buffer[]> {
-  const { table, encrypted } = namesOf(field);
+  const { encrypted } = namesOf(field);
   const { rows } = await client.query<{ sealed: Buffer }>(
-    `select ${encrypted} as sealed from only ${table} where ${RANGE} and ${encrypted} is not null`,
+    `select ${encrypted} as sealed from ${rowsOf(field)} where ${RANGE} and ${encrypted} is not null`,
     [from, to],
   );
   return rows.map(({ sealed }) => sealed);
@@ -447,9 +446,9 @@ export async function readSealed(client: pg.ClientBase, field: Field, { from, to
 
 /** By the headers alone. */
 export async function census(client: Queryable, field: Field): Promise<readonly Census[]> {
-  const { table, encrypted } = namesOf(field);
+  const { encrypted } = namesOf(field);
   const { rows } = await client.query(
-    `select pg_catalog.encode(${KEY_ID(encrypted)}, 'hex') as "keyId", count(*) as values from only ${table} where ${encrypted} is not null group by 1 order by 1`,
+    `select pg_catalog.encode(${KEY_ID(encrypted)}, 'hex') as "keyId", count(*) as values from ${rowsOf(field)} where ${encrypted} is not null group by 1 order by 1`,
   );
   // The statement names these columns.
   return (rows as readonly { keyId: string; values: string }[]).map(({ keyId, values }) => ({ keyId, values: Number(values) }));

@@ -3,7 +3,7 @@ import type { SearchKind, TableRef } from '@safekeep/core';
 import type { Frequency } from '../rules/frequency.ts';
 import type { ReplicaLag } from '../rules/pace.ts';
 import type { Beside } from '../model.ts';
-import { q, qualified } from './names.ts';
+import { q, qualified, rowsOf } from './names.ts';
 
 export type FunctionSource = { readonly name: string; readonly source: string };
 
@@ -57,11 +57,16 @@ export async function besideColumn(
  */
 export async function frequencies(
   client: pg.ClientBase,
-  { column, kind, ...table }: TableRef & { readonly column: string; readonly kind: SearchKind },
+  {
+    column,
+    kind,
+    isPartitioned,
+    ...table
+  }: TableRef & { readonly column: string; readonly kind: SearchKind; readonly isPartitioned: boolean },
 ): Promise<readonly Frequency[]> {
   const { rows } = await client.query<{ rows: string; times: string }>(
     `select n as rows, count(*) as times from
-       (select count(*) as n from only ${qualified(table)} where ${FORMS[kind](q(column))} is not null group by ${FORMS[kind](q(column))}) as each
+       (select count(*) as n from ${rowsOf({ table, isPartitioned })} where ${FORMS[kind](q(column))} is not null group by ${FORMS[kind](q(column))}) as each
       group by n`,
   );
   return rows.map((row) => ({ rows: Number(row.rows), times: Number(row.times) }));
@@ -103,7 +108,8 @@ export async function copiesOf(
     `select (select count(*)::int4 from pg_catalog.pg_stat_replication) as replicas,
             array(select slot_name::text from pg_catalog.pg_replication_slots order by 1 limit 20) as slots,
             pg_catalog.current_setting('archive_mode') <> 'off' as archiving,
-            coalesce(pg_catalog.pg_stat_get_dead_tuples(pg_catalog.to_regclass($1)), 0) as dead,
+            coalesce(pg_catalog.pg_stat_get_dead_tuples(pg_catalog.to_regclass($1)), 0) + coalesce((
+              select sum(pg_catalog.pg_stat_get_dead_tuples(p.relid)) from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) as p where p.isleaf), 0) as dead,
             exists (select from pg_catalog.pg_stats s where s.schemaname = $2 and s.tablename = $3 and s.attname = $4
                        and (s.most_common_vals is not null or s.histogram_bounds is not null))
             -- Expressions of indexes that are made of it.

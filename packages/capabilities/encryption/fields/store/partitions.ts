@@ -1,0 +1,120 @@
+import type pg from 'pg';
+import type { TableRef } from '@safekeep/core';
+import type { Field } from '../model.ts';
+import { objectName, q, qualified, searchIndexName } from './names.ts';
+import { indexesToSearch } from './index-definition.ts';
+
+/**
+ * The field as each table that has rows of it knows it: itself, or one for each partition that stands now, sub-partitions looked through.
+ * Under a lock of the table it stays so; otherwise others may come and go. A partition walks from its first page: only one place is kept.
+ */
+export async function partsOf(client: pg.ClientBase, field: Field): Promise<readonly Field[]> {
+  if (!field.isPartitioned) return [field];
+  const { rows } = await client.query<TableRef>(
+    `select n.nspname as schema, c.relname as table
+       from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) as p
+       join pg_catalog.pg_class as c on c.oid = p.relid join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+      where p.isleaf and c.relkind = 'r' order by c.oid`,
+    [qualified(field.table)],
+  );
+  return rows.map((table) => ({ ...field, table, isPartitioned: false, nextPage: 0 }));
+}
+
+/** Whether a table still is a partition of the field's, however deep. */
+export async function isPartOf(client: pg.ClientBase, field: Pick<Field, 'table'>, part: TableRef): Promise<boolean> {
+  const { rows } = await client.query<{ is: boolean }>(
+    `select exists (select from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) as p where p.relid = pg_catalog.to_regclass($2)) as is`,
+    [qualified(field.table), qualified(part)],
+  );
+  return rows[0]?.is === true;
+}
+
+/** A statement that makes an index; `alone` where it allows no transaction around it. */
+export type IndexStatement = { readonly sql: string; readonly isAlone: boolean };
+
+const alone = (sql: string): IndexStatement => ({ sql, isAlone: true });
+const together = (sql: string): IndexStatement => ({ sql, isAlone: false });
+
+type Node = TableRef & {
+  readonly oid: number;
+  readonly parent: number;
+  readonly isLeaf: boolean;
+  /** Indexes of ours that are whole, by name. */
+  readonly own: readonly string[];
+  /** Names of indexes of tables above, of which it has a part. */
+  readonly partOf: readonly string[];
+};
+
+/**
+ * What is missing of the indexes of a partitioned table. PostgreSQL makes none of those concurrently: each partition's is made by itself and
+ * hung onto one of the table above, which stands empty until all are there; a partition that comes later gets its own with it (manual, 5.12.2.1).
+ */
+export async function missingInPartitions(
+  client: pg.ClientBase,
+  field: Field,
+  { left }: { readonly left: boolean },
+): Promise<readonly IndexStatement[]> {
+  const nodes = await treeOf(client, field);
+  return nodes.flatMap((node) => [
+    ...(left && node.isLeaf ? leftIndex(field, node) : []),
+    ...indexesToSearch(field).flatMap((index) =>
+      searchIndex(node, nodes, { name: searchIndexName(field, index), column: index.column }),
+    ),
+  ]);
+}
+
+function leftIndex(field: Field, node: Node): readonly IndexStatement[] {
+  const name = `${objectName('left', field)}_${node.oid}`;
+  if (node.own.includes(name)) return [];
+  const [plain, sealed] = [q(field.column), q(field.encryptedColumn)];
+  return [
+    together(`drop index if exists ${q(node.schema)}.${q(name)}`),
+    alone(`create index concurrently ${q(name)} on ${qualified(node)} ((true)) where (${plain} is null) <> (${sealed} is null)`),
+  ];
+}
+
+type Wanted = { readonly name: string; readonly column: string };
+
+function searchIndex(node: Node, nodes: readonly Node[], { name, column }: Wanted): readonly IndexStatement[] {
+  const own = nameIn(node, name);
+  const parent = nodes.find(({ oid }) => oid === node.parent);
+  const above = parent === undefined ? undefined : { ...parent, name: nameIn(parent, name) };
+  if (above !== undefined && node.partOf.includes(above.name)) return [];
+  const attach =
+    above === undefined
+      ? []
+      : [together(`alter index ${q(above.schema)}.${q(above.name)} attach partition ${q(node.schema)}.${q(own)}`)];
+  if (!node.isLeaf)
+    return [
+      ...(node.own.includes(own) ? [] : [together(`create index ${q(own)} on only ${qualified(node)} (${q(column)})`)]),
+      ...attach,
+    ];
+  if (node.own.includes(own)) return attach;
+  return [
+    together(`drop index if exists ${q(node.schema)}.${q(own)}`),
+    alone(`create index concurrently ${q(own)} on ${qualified(node)} (${q(column)})`),
+    ...attach,
+  ];
+}
+
+/** The table that the field is of has the name itself. */
+function nameIn({ oid, parent }: Node, name: string): string {
+  return parent === 0 ? name : `${name}_${oid}`;
+}
+
+/** From the table down. An index that is not whole counts on partitioned tables, whose indexes are so until all parts are there. */
+async function treeOf(client: pg.ClientBase, field: Field): Promise<readonly Node[]> {
+  const { rows } = await client.query<Node>(
+    `select n.nspname as schema, c.relname as table, c.oid::int8::float8 as oid,
+            case when p.level = 0 then 0 else p.parentrelid::oid::int8::float8 end as parent, p.isleaf as "isLeaf",
+            array(select x.relname::text from pg_catalog.pg_index as i join pg_catalog.pg_class as x on x.oid = i.indexrelid
+                   where i.indrelid = c.oid and pg_catalog.starts_with(x.relname::text, 'zz_safekeep_') and (i.indisvalid or not p.isleaf)) as own,
+            array(select y.relname::text from pg_catalog.pg_index as i join pg_catalog.pg_inherits as h on h.inhrelid = i.indexrelid
+                    join pg_catalog.pg_class as y on y.oid = h.inhparent where i.indrelid = c.oid) as "partOf"
+       from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) as p
+       join pg_catalog.pg_class as c on c.oid = p.relid join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+      where c.relkind in ('r', 'p') order by p.level, c.oid`,
+    [qualified(field.table)],
+  );
+  return rows;
+}

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { workbench, type Workbench } from '../testing/workbench.ts';
+import { eraseDue, planDue, whatIsDue } from './due-erasures.ts';
+import { listErasures, runErasures } from './open-erasures.ts';
+
+const none = { category: 'none' };
+/** No foreign key leads from the invoices to the person. */
+const SCHEMA = `create table people (id bigint primary key, name text not null);
+  create table invoices (id bigint primary key, person_id bigint not null, payer text, issued_on date);
+  insert into people values (1, 'Ada Byron'), (2, 'Ben Cole');
+  insert into invoices values (1, 1, 'Ada B.', '2017-01-31'), (2, 1, 'Ada B.', '2020-05-02'), (3, 1, 'Ada B.', '2010-01-01'), (4, 2, 'Ben C.', '2017-01-31')`;
+const MAP = {
+  version: 1,
+  tenant: 'fixed',
+  subjects: { person: { table: 'public.people', key: 'id', find_by: ['name'], label: 'name' } },
+  tables: {
+    'public.people': { columns: { id: none, name: { category: 'user.name' } } },
+    'public.invoices': {
+      of: { person: 'person_id' },
+      on_erasure: { keep: 'legal_obligation', cite: 'tax code', until: 'issued_on + 10y' },
+      columns: { id: none, person_id: none, payer: { category: 'user.name' }, issued_on: none },
+    },
+  },
+};
+
+async function erasedOnce(t: TestContext, mode: 'anonymise' | 'delete' = 'anonymise'): Promise<Workbench> {
+  const bench = await workbench(t, { schema: SCHEMA, map: MAP });
+  const { state, due } = await bench.erase('person:1', mode);
+  assert.deepEqual([state, due], ['kept', '2027-01-31T00:00:00.000Z']);
+  return bench;
+}
+
+test('what a duty keeps is due on the day on which it ends, planned first and erased then; what is kept longer is due later', async (t) => {
+  const bench = await erasedOnce(t);
+  const { ground, clock } = bench;
+  assert.deepEqual(await bench.rows('invoices'), [
+    '(1,1,"Ada B.",2017-01-31)',
+    '(2,1,"Ada B.",2020-05-02)',
+    '(3,1,,2010-01-01)',
+    '(4,2,"Ben C.",2017-01-31)',
+  ]);
+  const dates: (string | undefined)[] = [];
+  for await (const { entry } of ground.ledger.read()) if (entry.kind === 'done') dates.push(entry.ids['due']);
+  assert.deepEqual(dates, ['2027-01-31'], 'the ledger knows the day');
+
+  clock.set('2027-01-30T23:59:59Z');
+  assert.deepEqual(await planDue(ground, { by: 'ann' }), {
+    hash: null,
+    persons: [],
+    more: false,
+    next: '2027-01-31T00:00:00.000Z',
+  });
+  clock.set('2027-01-31T00:00:00Z');
+  assert.deepEqual(await whatIsDue(ground), { due: 1, next: null });
+  assert.deepEqual((await runErasures(ground)).erasures, [], 'nobody has looked at it');
+  const planned = await planDue(ground, { by: 'ann' });
+  assert.deepEqual(
+    planned.persons.map(({ subject, state }) => [subject, state]),
+    [['person:1', 'planned']],
+  );
+  assert.equal((await bench.rows('invoices', 'payer is null')).length, 1, 'a plan changes nothing');
+  const done = await eraseDue(ground, { hash: planned.hash ?? '', by: 'ben' });
+  assert.deepEqual(
+    done.persons.map(({ state, error }) => [state, error]),
+    [['kept', null]],
+  );
+  assert.deepEqual(await bench.rows('invoices', 'payer is not null'), ['(2,1,"Ada B.",2020-05-02)', '(4,2,"Ben C.",2017-01-31)']);
+
+  clock.set('2030-05-02T08:00:00Z');
+  const last = await planDue(ground, { by: 'ann' });
+  assert.equal(last.persons.length, 1, 'one erasure of a person waits, not one for each time');
+  assert.deepEqual(
+    (await eraseDue(ground, { hash: last.hash ?? '', by: 'ben' })).persons.map(({ state }) => state),
+    ['done'],
+  );
+  assert.deepEqual(await bench.rows('invoices', 'payer is not null'), ['(4,2,"Ben C.",2017-01-31)']);
+  const { erasures } = await listErasures(ground, { open: false });
+  assert.deepEqual(
+    erasures.map(({ state }) => state),
+    ['done', 'done', 'done'],
+  );
+});
+
+test('the row of a person whose rows are kept stays, empty, so that they are found when the duty ends, and goes with the last of them', async (t) => {
+  const bench = await erasedOnce(t, 'delete');
+  assert.deepEqual(await bench.rows('people'), ['(1,erased)', '(2,"Ben Cole")']);
+  assert.equal((await bench.rows('invoices', 'person_id = 1')).length, 2);
+  bench.clock.set('2040-01-01T00:00:00Z');
+  const { hash } = await planDue(bench.ground, { by: 'ann' });
+  const { persons } = await eraseDue(bench.ground, { hash: hash ?? '', by: 'ben' });
+  assert.deepEqual(
+    persons.map(({ state }) => state),
+    ['done'],
+  );
+  assert.deepEqual(
+    [...(await bench.rows('people')), ...(await bench.rows('invoices'))],
+    ['(2,"Ben Cole")', '(4,2,"Ben C.",2017-01-31)'],
+  );
+});
+
+test('where a second person is asked for, who planned what is due cannot approve it', async (t) => {
+  const bench = await erasedOnce(t);
+  bench.clock.set('2027-02-01T00:00:00Z');
+  const ground = { ...bench.ground, approval: 'second-person' } as const;
+  const hash = (await planDue(ground, { by: 'ann' })).hash ?? '';
+  const alone = await eraseDue(ground, { hash, by: 'ann' });
+  assert.deepEqual(
+    alone.persons.map(({ state, error }) => [state, error]),
+    [['failed', 'second-person-needed']],
+  );
+  assert.equal((await bench.rows('invoices', 'payer is null')).length, 1);
+  assert.equal((await eraseDue(ground, { hash, by: 'ben' })).persons[0]?.state, 'kept');
+});
+
+test('rows that came since, and a hold since, are not erased under an approval of before', async (t) => {
+  const bench = await erasedOnce(t);
+  bench.clock.set('2027-02-01T00:00:00Z');
+  const hash = (await planDue(bench.ground, { by: 'ann' })).hash ?? '';
+  await bench.pool.query("insert into invoices values (9, 1, 'Ada B.', '2026-12-31')");
+  await assert.rejects(eraseDue(bench.ground, { hash, by: 'ben' }), { code: 'erasure-plan-changed' });
+  await bench.hold('person:1');
+  const held = await planDue(bench.ground, { by: 'ann' });
+  assert.deepEqual([held.hash, held.persons[0]?.state], [null, 'held']);
+  await assert.rejects(eraseDue(bench.ground, { hash, by: 'ben' }), { code: 'erasure-plan-changed' });
+  assert.equal((await bench.rows('invoices', 'payer is null')).length, 1);
+});
+
+test('somebody who is erased again meanwhile waits once, and one who cannot be planned is told', async (t) => {
+  const bench = await erasedOnce(t);
+  await bench.pool.query("update people set name = 'Ada again' where id = 1");
+  assert.equal((await bench.erase('person:1')).state, 'kept');
+  const { erasures } = await listErasures(bench.ground, { open: true });
+  assert.deepEqual(
+    erasures.map(({ state, due }) => [state, due]),
+    [['kept', '2027-01-31T00:00:00.000Z']],
+  );
+  bench.clock.set('2027-02-01T00:00:00Z');
+  await bench.pool.query('delete from people where id = 1');
+  const { persons, hash } = await planDue(bench.ground, { by: 'ann' });
+  assert.deepEqual([hash, persons.map(({ state, error }) => [state, error])], [null, [['failed', 'subject-unknown']]]);
+});
+
+test('a row without the date, and a duty that never ends, are due on no day', async (t) => {
+  const schema = SCHEMA.replaceAll(/'2017-01-31'|'2020-05-02'/g, 'null').replace("'2010-01-01'", "'infinity'");
+  const bench = await workbench(t, { schema, map: MAP });
+  const { state, due } = await bench.erase('person:1');
+  assert.deepEqual([state, due], ['done', null]);
+});

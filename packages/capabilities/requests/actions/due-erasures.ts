@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { SafekeepError } from '@safekeep/core';
+import { formatPerson } from '../../holds/index.ts';
+import type { DuePlan } from '../model.ts';
+import { countDue, readDue, type ErasureRecord } from '../store/records.ts';
+import { inTransaction } from '../store/session.ts';
+import type { Actor, Approval, ExecuteOptions } from './erasing.ts';
+import { executeErasure } from './execute-erasure.ts';
+import { ownFault, type ErasureGround, type Ground } from './ground.ts';
+import { orderOf } from './open-erasures.ts';
+import { planErasure } from './plan-erasure.ts';
+
+/** One approval is for what somebody can look at; what is left comes with the next one. */
+const PERSONS_AT_MOST = 100;
+
+type Due = { readonly record: ErasureRecord; readonly person: DuePlan['persons'][number] };
+
+/**
+ * Plans the erasure of what a duty kept and need not be kept any more. The hash is of all these plans together, null where none of them
+ * can be carried out. Changes nothing of the user's.
+ */
+export async function planDue(ground: ErasureGround, actor: Actor): Promise<DuePlan> {
+  const { all, more } = await dueNow(ground, actor);
+  const { next } = await whatIsDue(ground);
+  const persons = all.map(({ person }) => person);
+  return { hash: hashOf(persons), persons, more, next };
+}
+
+/**
+ * Carries out what {@link planDue} showed, if it still is that. Each person is approved as any other: where a second person is asked for, who
+ * planned cannot approve. One that cannot be erased is told with its error, and the others go on.
+ *
+ * @throws `erasure-plan-changed`: nothing was erased.
+ */
+export async function eraseDue(ground: ErasureGround, approval: Approval, options: ExecuteOptions = {}): Promise<DuePlan> {
+  const { all, more } = await dueNow(ground, approval);
+  const now = hashOf(all.map(({ person }) => person));
+  if (now !== approval.hash) throw new SafekeepError('erasure-plan-changed', { approved: approval.hash, now: now ?? 'nothing' });
+  const persons: DuePlan['persons'] = [];
+  for (const due of all) {
+    options.signal?.throwIfAborted();
+    persons.push(await eraseOne(ground, due, { approval, options }));
+  }
+  const { next } = await whatIsDue(ground);
+  return { hash: null, persons, more, next };
+}
+
+/** How many erasures are due, and when the next one will be: what a worker can tell, who erases nobody. */
+export async function whatIsDue({
+  database,
+  tenant,
+  clock,
+}: Pick<Ground, 'database' | 'tenant' | 'clock'>): Promise<{ readonly due: number; readonly next: string | null }> {
+  const { due, next } = await inTransaction(database, { tenant }, (client) => countDue(client, tenant, clock.now()));
+  return { due, next: next?.toISOString() ?? null };
+}
+
+async function dueNow(ground: ErasureGround, actor: Actor): Promise<{ readonly all: readonly Due[]; readonly more: boolean }> {
+  const { database, tenant, clock } = ground;
+  const records = await inTransaction(database, { tenant }, (client) =>
+    readDue(client, tenant, { now: clock.now(), atMost: PERSONS_AT_MOST + 1 }),
+  );
+  const all: Due[] = [];
+  for (const record of records.slice(0, PERSONS_AT_MOST)) all.push({ record, person: await planOne(ground, record, actor) });
+  return { all, more: records.length > PERSONS_AT_MOST };
+}
+
+async function planOne(ground: ErasureGround, record: ErasureRecord, { by, signer }: Actor): Promise<DuePlan['persons'][number]> {
+  const due = record.due?.toISOString() ?? '';
+  const text = { subject: `${record.type}:${record.key ?? ''}`, erasure: record.id, due, certificate: null };
+  try {
+    const order = orderOf(ground, record);
+    const plan = await planErasure(ground, { ...order, mode: record.mode }, by, signer);
+    const isHeld = plan.holds.some(({ wholePerson }) => wholePerson);
+    const state = isHeld ? 'held' : plan.blocked.length > 0 ? 'blocked' : 'planned';
+    return { ...text, subject: formatPerson(order.person), plan, state, error: null };
+  } catch (error) {
+    return { ...text, plan: null, state: 'failed', error: ownFault(error) };
+  }
+}
+
+/** Plans are keyed hashes, so theirs together tells nobody whom they are of. */
+function hashOf(persons: DuePlan['persons']): string | null {
+  const hashes = persons.flatMap(({ plan, state }) => (plan !== null && state === 'planned' ? [plan.hash] : []));
+  return hashes.length === 0 ? null : createHash('sha256').update(hashes.toSorted().join('\n')).digest('hex');
+}
+
+async function eraseOne(
+  ground: ErasureGround,
+  { record, person }: Due,
+  { approval, options }: { readonly approval: Approval; readonly options: ExecuteOptions },
+): Promise<DuePlan['persons'][number]> {
+  if (person.plan === null || person.state !== 'planned') return person;
+  try {
+    const done = await executeErasure(ground, orderOf(ground, record), { ...approval, hash: person.plan.hash }, options);
+    return { ...person, state: done.state, certificate: done.certificate };
+  } catch (error) {
+    return { ...person, state: 'failed', error: ownFault(error) };
+  }
+}
