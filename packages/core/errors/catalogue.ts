@@ -1119,12 +1119,24 @@ export const catalogue = {
     remedy:
       'See that the map audits a table (`writes: true` under its `audit:`), run `safekeep apply`, and change a row; `safekeep audit sequence --once` signs it.',
   },
+  'era-unknown': {
+    status: 404,
+    exit: 1,
+    text: 'The log has no era {era}; it has {eras}.',
+    remedy: 'Name one of these. Without --era the newest is taken.',
+  },
   'event-unknown': {
     status: 404,
     exit: 1,
     text: 'The log has no event {event}.',
     remedy:
       '`safekeep audit search` lists events with their ids and indexes. One that was just written is there after `safekeep audit sequence --once`.',
+  },
+  'event-unprovable': {
+    status: 409,
+    exit: 1,
+    text: 'There is no proof of event {event}: {reason}. Nothing was written.',
+    remedy: 'Run `safekeep audit verify --full`: it names what was changed in the log, and what to do.',
   },
   'event-pruned': {
     status: 410,
@@ -1139,6 +1151,13 @@ export const catalogue = {
     exit: 1,
     text: 'The events of {partition} were not dropped: hold {hold} concerns that time.',
     remedy: 'Look at it with `safekeep hold history {hold}`. Once it is released, run the command again.',
+  },
+  'audit-baseline-refused': {
+    status: 409,
+    exit: 1,
+    text: 'No month was dropped: the rows of {table} are not as the log has them, and what is to be dropped may be what tells since when.',
+    remedy:
+      '`safekeep audit verify --full` names the rows. Once they are looked at, `safekeep audit acknowledge --reason TEXT` lets a new baseline be taken; then run the command again.',
   },
   'audit-checkpoint-missing': {
     status: 409,

@@ -112,24 +112,39 @@ export async function readRecords(
   { tenant, subject }: { readonly tenant: string; readonly subject: string },
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const { rows } = await client.query<{ table: string; records: string[] }>(
-    `with inbox as (
-       select * from (select * from safekeep.audit_inbox_even union all select * from safekeep.audit_inbox_odd) as i
-        where i.tenant_id = $1 and i.keys_only and i.action <> 'delete'
-     ) select r.table_name as "table", array_agg(distinct r.record) as records from (
+    `with inbox as (${erasedRows('i.tenant_id = $1')}) select r.table_name as "table", array_agg(distinct r.record) as records from (
        select e.table_name, e.record from safekeep.audit_events as e
         where e.tenant_id = $1 and ${isFirstAbout('$1', '$2')} and e.kind = 'change' and e.record is not null
        union all
        select e.table_name, e.record from safekeep.audit_events as e
         where e.tenant_id = $1 and ${isAlsoAbout('$1', '$2')} and e.kind = 'change' and e.record is not null
        union all
-       select i.table_name, i.record
+       select table_name, record from inbox) as r
+      group by r.table_name`,
+    [tenant, subject],
+  );
+  return new Map(rows.map(({ table, records }) => [table, records]));
+}
+
+/** Rows of the inboxes of which an erasure left values out, by table and key. */
+function erasedRows(where: string): string {
+  return `with inbox as (
+       select * from (select * from safekeep.audit_inbox_even union all select * from safekeep.audit_inbox_odd) as i
+        where ${where} and i.keys_only and i.action <> 'delete'
+     ) select i.table_name, i.record
          from (select i.table_name, coalesce(i.new_record, i.record) as record from inbox as i
                union all
                -- The first text of each change of a batch is the key.
                select i.table_name, i.many[place][1] from inbox as i, generate_subscripts(i.many, 1) as place) as i
-        where i.record is not null) as r
-      group by r.table_name`,
-    [tenant, subject],
+        where i.record is not null`;
+}
+
+/** Those that this transaction wrote. */
+export async function readErasedHere(client: Client, tenant: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  const { rows } = await client.query<{ table: string; records: string[] }>(
+    `select r.table_name as "table", array_agg(distinct r.record) as records
+       from (${erasedRows('i.tenant_id = $1 and i.xid = pg_current_xact_id()')}) as r group by r.table_name`,
+    [tenant],
   );
   return new Map(rows.map(({ table, records }) => [table, records]));
 }
