@@ -950,6 +950,19 @@ export const catalogue = {
     text: 'There is no key {key} here.',
     remedy: 'Run `safekeep keys list`. A value that names it comes from another tenant or another database.',
   },
+  'key-in-use': {
+    status: 409,
+    exit: 1,
+    text: 'Key {key} still opens {values} value(s) in {place}. It was not destroyed.',
+    remedy: 'Put them under the newest key: `safekeep encrypt rotate COLUMN`. `safekeep keys census` counts what is under which.',
+  },
+  'key-not-retired': {
+    status: 409,
+    exit: 1,
+    text: 'Key {key} is not destroyed: {reason}.',
+    remedy:
+      'A key of an encrypted column is retired by `safekeep encrypt rotate COLUMN`, one of an index by `safekeep encrypt reindex COLUMN`; both by `safekeep decrypt COLUMN`.',
+  },
   'key-exists': {
     status: 409,
     exit: 1,
