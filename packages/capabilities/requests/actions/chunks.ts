@@ -296,7 +296,7 @@ async function eraseChunk(
   { person, mode }: ErasureOrder,
   { table, progress, surveyed: { rows }, found, decision, isLast }: Chunk,
 ): Promise<ChunkProgress> {
-  await effectsAt(client, ground, 'before-rows', {
+  const scope = {
     tenant: ground.tenant,
     person,
     erasure: progress.erasure,
@@ -304,13 +304,15 @@ async function eraseChunk(
     holds: [],
     rows: new Map(),
     kept: new Map(),
-  });
+  };
+  await effectsAt(client, ground, 'before-rows', scope);
   const done = await carryOut(client, ground, {
     found,
     decision,
     keys: erasureKeysOf(ground.ledger, ground.tenant, progress.erasure),
     without: new Set(found.reach.graph.edgesOf.keys()),
   });
+  await effectsAt(client, ground, 'after-chunk', scope);
   const counts = done.counts.get(table);
   const lines = decision.groups.map(({ rows: { keys }, treatment, writes, until }) =>
     planLine({ table, rows: keys.length, treatment, writes, until }),

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { codeOf, SafekeepError } from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
-import type { Blocked, ErasurePlan, ParticipantEffects } from '../model.ts';
+import type { Blocked, ErasureMoment, ErasurePlan, ParticipantEffects } from '../model.ts';
 import type { ErasureGround } from './ground.ts';
 import { refusalOf, type MadePlan } from './plan-erasure.ts';
 
@@ -105,7 +105,7 @@ export function problemsOf(blocked: readonly Blocked[]): string {
 export async function effectsAt(
   client: pg.ClientBase,
   { ports }: ErasureGround,
-  moment: 'before-rows' | 'after-rows',
+  moment: ErasureMoment,
   scope: MadePlan['scope'],
 ): Promise<ReadonlyMap<string, ParticipantEffects>> {
   const effects = new Map<string, ParticipantEffects>();
