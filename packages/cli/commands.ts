@@ -1,5 +1,5 @@
 import type { Capability, Command } from '@safekeep/capabilities/capability';
-import { audit, auditCapture, logPutAside, sealedEvents } from '@safekeep/capabilities/audit';
+import { audit, auditBaseline, auditCapture, logPutAside, sealedEvents } from '@safekeep/capabilities/audit';
 import { datamap } from '@safekeep/capabilities/datamap';
 import { discovery, structureWatch } from '@safekeep/capabilities/discovery';
 import { encryptedFields, encryptionOver, plaintextBack, sealedColumns } from '@safekeep/capabilities/encryption';
@@ -42,6 +42,7 @@ const doers: readonly Capability[] = [
         return { isolate, hideDeleted };
       }),
       auditCapture,
+      auditBaseline,
       structureWatch,
     ],
     guards: [refuseWhileHeld],

@@ -9,6 +9,7 @@ import {
   openSequencer,
   parsePlace,
   recordRemains,
+  recordRemainsOfChunk,
   rehearseErasure,
   stillNamed,
   type Naming,
@@ -106,6 +107,11 @@ function logPart(sequencer: SequencerGround): ErasureParticipant {
         await beginErasure(client, erased);
         return NOTHING;
       }
+      if (moment === 'after-chunk') {
+        // Until the last transaction these rows would be such that no event explains.
+        await recordRemainsOfChunk(client, erased);
+        return NOTHING;
+      }
       if (isHeld(scope)) {
         // Capture left out what was erased of the rows that are not held: that they are explained must not wait for the hold's end.
         await recordRemains(client, sequencer, erased);
@@ -135,7 +141,7 @@ function keysPart(ring: Keyring, places: readonly SealedPlace[]): ErasurePartici
       blocked: [],
     }),
     within: async (client, moment, scope) => {
-      if (moment === 'before-rows' || isHeld(scope)) return NOTHING;
+      if (moment !== 'after-rows' || isHeld(scope)) return NOTHING;
       const { tenant, person } = scope;
       const { epochs, counts } = await endShred(ring, client, { tenant, person, fates: fatesOf(scope), places });
       // Of backups, WAL and replicas nobody has told yet.

@@ -47,7 +47,7 @@ test('a shop moves over, its map is checked, planned, applied and watched, and e
   const { steps } = await wholeWay(place, 'public."Invoice Lines"');
   assert.deepEqual(
     [...new Set(steps.map(({ kind }) => kind))],
-    ['audit-capture', 'column-comment', 'compliance-columns', 'compliance-trigger', 'row-policy', 'row-security'],
+    ['audit-capture', 'audit-baseline', 'column-comment', 'compliance-columns', 'compliance-trigger', 'row-policy', 'row-security'],
   );
   const added = steps.find(({ kind }) => kind === 'compliance-columns');
   assert.deepEqual(

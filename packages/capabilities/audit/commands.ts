@@ -12,6 +12,7 @@ import { openSequencer } from './actions/open-sequencer.ts';
 import { keepPartitions } from './actions/partitions.ts';
 import { newestCheckpoint } from './actions/newest-checkpoint.ts';
 import { sequence } from './actions/sequence.ts';
+import { endAllBaselines } from './actions/take-baselines.ts';
 import { ownersOfLogs } from './files/last-checkpoint.ts';
 import { questionCommands } from './commands/questions.ts';
 import { bringUpToDate } from './commands/up-to-date.ts';
@@ -119,13 +120,18 @@ const acknowledgeCommand = command({
       await ground.keys.close();
     }
   },
-  render: ({ lost, adopted }, ink) =>
+  render: ({ lost, adopted, baselines }, ink) =>
     [
       ...lost.map(({ origin, size, stands }) =>
         ink.warn(`${origin}: ${size} event(s) were signed, ${stands} are in the database.`),
       ),
       ...adopted.map((origin) => ink.warn(`${origin}: the home had no checkpoint of it, and has one again.`)),
-      lost.length + adopted.length === 0 ? 'The log has lost nothing that this home knows of.' : 'That you know is in the log.',
+      ...baselines.map((table) =>
+        ink.warn(`${table}: its rows were not as the log has them; a new baseline is taken of what stands there.`),
+      ),
+      lost.length + adopted.length + baselines.length === 0
+        ? 'The log has lost nothing that this home knows of.'
+        : 'That you know is in the log.',
     ].join('\n'),
 });
 
@@ -160,7 +166,8 @@ const partitions = command({
     if (keepMonths === undefined) return { result: await keepPartitions(database, { tenant, clock, signal }) };
     await context.confirm(`Dropping the events of the log that are older than ${keepMonths} months`);
     const { markOf } = await openHomeKey(context.home);
-    return { result: await keepPartitions(database, { tenant, clock, signal, policy: { keepMonths, markOf } }) };
+    const policy = { keepMonths, markOf, sequence: () => sequenceOnce(context) };
+    return { result: await keepPartitions(database, { tenant, clock, signal, policy }) };
   },
   render: ({ partitions: all, made, dropped, indexed }, ink) =>
     [
@@ -208,6 +215,16 @@ const actorKey = command({
     `key id  ${keyId}\nsecret  ${secret}\nKeep both where your application keeps its secrets; the secret is not shown again.`,
 });
 
+/** Before capture ends: what is written then is in no log, and no baseline holds any more. */
+async function sequenceToEnd(context: CommandContext): Promise<void> {
+  const ground = await openSequencer(context);
+  try {
+    await sequence(ground, { wait: true, atEnd: (client) => endAllBaselines(client, ground, context.tenant) });
+  } finally {
+    await ground.keys.close();
+  }
+}
+
 async function sequenceOnce(context: CommandContext): Promise<void> {
   const ground = await openSequencer(context);
   try {
@@ -221,7 +238,7 @@ async function sequenceOnce(context: CommandContext): Promise<void> {
 export const logPutAside: TakeOut = {
   run: async (context) => {
     const database = await context.database();
-    await bringUpToDate(context, sequenceOnce);
+    await bringUpToDate(context, sequenceToEnd);
     const { home, tenant, signal } = context;
     const directory = join(home, 'audit', `log-${tenant}`);
     try {

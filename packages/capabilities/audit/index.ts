@@ -15,6 +15,7 @@ export {
   emptyAfterErasure,
   forget,
   recordRemains,
+  recordRemainsOfChunk,
   rehearseErasure,
   stillNamed,
   type Erased,
@@ -25,6 +26,7 @@ export { newestCheckpoint } from './actions/newest-checkpoint.ts';
 export { openSequencer } from './actions/open-sequencer.ts';
 export { actWithin, recordEvent, recordEventWithin } from './actions/record-event.ts';
 export { sequence, type SequencerGround } from './actions/sequence.ts';
+export { auditBaseline } from './contributors/baseline.ts';
 export { auditCapture } from './contributors/capture.ts';
 export { lastCheckpoint, type LastCheckpoint } from './files/last-checkpoint.ts';
 export { auditKeys, type AuditKeys } from './keys/audit-keys.ts';

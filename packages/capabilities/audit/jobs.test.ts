@@ -91,7 +91,10 @@ test('with the home of the command that serves, closed months get an index of th
     events.map(({ record }) => record),
     ['0'],
   );
-  const { dropped } = await keepPartitions(database, { ...order, policy: { keepMonths: 1, markOf: sequencer.keys.markOf } });
+  const { dropped } = await keepPartitions(database, {
+    ...order,
+    policy: { keepMonths: 1, markOf: sequencer.keys.markOf, sequence },
+  });
   assert.equal(dropped[0], month);
   assert.deepEqual(await work(kindOf('audit-partitions'), { keepMonths: 1 }, host), {
     made: 0,

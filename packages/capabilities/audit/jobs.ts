@@ -1,7 +1,10 @@
 import Type from 'typebox';
+import type { CommandContext } from '../capability.ts';
 import { job, type JobKind } from '../jobs/index.ts';
 import { attest } from './actions/attest.ts';
+import { openSequencer } from './actions/open-sequencer.ts';
 import { keepPartitions, listPartitions } from './actions/partitions.ts';
+import { sequence } from './actions/sequence.ts';
 import { openHomeKey } from './keys/key-file.ts';
 import { MONTHS_AT_MOST } from './model.ts';
 
@@ -40,12 +43,28 @@ const partitions = job({
   schedule: '23 1 * * *',
   run: async ({ database, tenant, clock, host, log, signal }, { keepMonths }) => {
     if (host === undefined) return { made: (await listPartitions(database)).made.length };
-    const policy = keepMonths === undefined ? {} : { policy: { keepMonths, markOf: (await openHomeKey(host.home)).markOf } };
+    const policy = keepMonths === undefined ? {} : { policy: await policyOf(host, keepMonths) };
     const order = { tenant, clock, signal, ...policy };
     const { made, dropped, indexed } = await keepPartitions(await host.database(), order);
     log.info('audit-months-kept', { made: made.length, dropped: dropped.length, indexed: indexed.length });
     return { made: made.length, dropped: dropped.length, indexed: indexed.length };
   },
 });
+
+async function policyOf(host: CommandContext, keepMonths: number) {
+  const { markOf } = await openHomeKey(host.home);
+  return {
+    keepMonths,
+    markOf,
+    sequence: async () => {
+      const ground = await openSequencer(host);
+      try {
+        await sequence(ground, { wait: true });
+      } finally {
+        await ground.keys.close();
+      }
+    },
+  };
+}
 
 export const auditJobs: readonly JobKind[] = [attestation, partitions];

@@ -234,6 +234,9 @@ export const Acknowledged = Type.Object({
     }),
   ),
   adopted: Type.Array(Type.String(), { description: 'origins of logs of which the home had no checkpoint' }),
+  baselines: Type.Array(Type.String(), {
+    description: 'tables whose rows were not as the log has them: a new baseline is taken of what stands there',
+  }),
 });
 export type Acknowledged = Static<typeof Acknowledged>;
 

@@ -84,6 +84,14 @@ test('keys are made, listed, rotated and counted from the command line', async (
   assert.deepEqual([census.ok, census.result.unknown], [false, ['00'.repeat(8)]]);
   await assert.rejects(run('keys list', { cursor: 'x' }), (error) => isSafekeepError(error, 'usage'));
   await assert.rejects(run('keys rotate', { scope: 'field.1', purpose: 'index' }), /encrypt reindex/);
+  await assert.rejects(run('keys destroy', { key: id, dryRun: true }), (error) => isSafekeepError(error, 'key-in-use'));
+  counted.delete(id);
+  assert.match((await run('keys destroy', { key: id, dryRun: true })).text, /may be destroyed\. Nothing was changed/);
+  const destroyed = await run('keys destroy', { key: id, wait: false });
+  assert.equal(destroyed.result.state, 'shredded');
+  assert.match(destroyed.text, /^destroyed .*keys rotate epoch/);
+  await assert.rejects(run('keys destroy', { key: rotated.now }), (error) => isSafekeepError(error, 'key-not-retired'));
+  await assert.rejects(run('keys destroy', { key: 'x' }), (error) => isSafekeepError(error, 'usage'));
 });
 
 test('epoch and root are rotated, keys backed up, lost and recovered from the command line', async (t) => {

@@ -5,6 +5,7 @@ import { codeOf, SafekeepError, Secret } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
 import { parseKey } from '../holds/index.ts';
 import { ledgerFor } from '../ledger/index.ts';
+import { destroyKey } from './actions/destroy-key.ts';
 import { backupKeys, openBackup, type BackupWay } from './actions/backup-keys.ts';
 import { census, listRing } from './actions/list-keys.ts';
 import { openKeys, type RecordFor } from './actions/open-context.ts';
@@ -14,7 +15,18 @@ import { rollEpoch } from './actions/roll-epoch.ts';
 import { rotateRoot } from './actions/rotate-root.ts';
 import { rotateSubject } from './actions/rotate-subject.ts';
 import { workOffShreds } from './actions/shred-subject.ts';
-import { Census, KeyBackup, KeyPage, KeyText, Recovery, Rotation, Shreds, type PersonKey, type SealedPlace } from './model.ts';
+import {
+  Census,
+  KeyBackup,
+  KeyDestroyed,
+  KeyPage,
+  KeyText,
+  Recovery,
+  Rotation,
+  Shreds,
+  type PersonKey,
+  type SealedPlace,
+} from './model.ts';
 import { newestExport } from './files/exports.ts';
 import { requireScope } from './rules/scope.ts';
 
@@ -269,7 +281,43 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
       `${shredded} shredded, ${held} still held; of the ledger ${recovered.done} ended as done, ${recovered.abandoned} as abandoned.`,
   });
 
-  return [list, create, rotate, count, backup, recover, shred];
+  const destroy = command({
+    name: 'keys destroy',
+    summary: 'destroy a key of an encrypted column that was replaced, once nothing here is sealed under it',
+    positionals: [{ key: 'key', label: 'KEY', description: 'its id, as `keys list` and `keys census` show it' }],
+    input: Type.Object({
+      key: Type.String(),
+      dryRun: Type.Optional(Type.Boolean({ description: 'count and tell whether it may go; nothing is changed' })),
+      wait: Type.Boolean({
+        default: true,
+        description: 'it was replaced more than a minute ago: do not wait until nobody has it in memory',
+      }),
+    }),
+    output: KeyDestroyed,
+    example: 'safekeep keys destroy 6b1f0c9a2d3e4f50 --dry-run',
+    event: { kind: 'compliance', tells: ['id', 'scope', 'destroyed'] },
+    run: async (context, { key: named, dryRun = false, wait }) =>
+      await withKeys(context, async (ring) => {
+        const { key, destroyedAt } = await destroyKey(ring, context.tenant, {
+          keyId: idOf(named),
+          places,
+          dryRun,
+          ...(wait ? {} : { leaseMs: 0 }),
+          signal: context.signal,
+          waiting: () => context.say('Waiting until nobody has the key in memory any more; that takes a minute.'),
+          agree: ({ scope, columns }) => context.confirm(`Destroying key ${named} (${scope ?? ''}${ofColumns(columns)}) for ever`),
+        });
+        const { scope, purpose, state, version } = key;
+        const destroyed = destroyedAt?.toISOString() ?? null;
+        return { result: { id: named, scope: scope ?? '', purpose, state, version, destroyed } };
+      }),
+    render: ({ id, scope, destroyed }, ink) =>
+      destroyed === null
+        ? `Nothing here is sealed under ${id} (${scope}): it may be destroyed. Nothing was changed.`
+        : `${ink.good('destroyed')} ${id} (${scope}). Copies of the database and of its keys from before still open it: run "safekeep keys rotate epoch", and let key backups of before go.`,
+  });
+
+  return [list, create, rotate, count, backup, recover, shred, destroy];
 }
 
 type WithKeys = <Result>(context: CommandContext, action: (ring: Keyring) => Promise<Result>) => Promise<Result>;

@@ -196,6 +196,16 @@ export const Rotation = Type.Object({
 });
 export type Rotation = Static<typeof Rotation>;
 
+export const KeyDestroyed = Type.Object({
+  id: Type.String(),
+  scope: Type.String(),
+  purpose: Type.String(),
+  state: Type.String(),
+  version: Type.Integer(),
+  /** Null where it was only looked at. */
+  destroyed: Nullable(Instant),
+});
+
 export const KeyBackup = Type.Object({
   id: Type.String(),
   files: Type.Array(Type.String()),

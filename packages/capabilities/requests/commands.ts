@@ -8,7 +8,9 @@ import { loadMap } from '../datamap/index.ts';
 import { ledgerFor } from '../ledger/index.ts';
 import { runCanary } from './actions/canary.ts';
 import { exportsPart } from './actions/delete-exports.ts';
+import { makeApproverKey, openApproverKey, readApprovers } from './actions/approver-keys.ts';
 import { eraseDue, planDue } from './actions/due-erasures.ts';
+import type { Actor } from './actions/erasing.ts';
 import { executeErasure } from './actions/execute-erasure.ts';
 import { exportKey, openExport } from './actions/open-export.ts';
 import { exportSubject } from './actions/export-subject.ts';
@@ -40,6 +42,16 @@ const By = Type.Optional(
   Type.String({ minLength: 1, maxLength: 200, description: 'who decides; the user of this system unless said otherwise' }),
 );
 
+const signWith = Type.Optional(
+  Type.String({ minLength: 1, description: 'the file of your approver key: it proves who plans or approves' }),
+);
+
+/** Whose key signs is who it is. */
+async function actorOf(claimed: string | undefined, keyFile: string | undefined): Promise<Actor> {
+  const signer = keyFile === undefined ? undefined : await openApproverKey(keyFile);
+  return { by: signer?.keyName ?? claimed ?? userInfo().username, signer };
+}
+
 export function requestCommands(openPorts: OpenPorts): readonly Command[] {
   return [
     findCommand(openPorts),
@@ -47,6 +59,7 @@ export function requestCommands(openPorts: OpenPorts): readonly Command[] {
     openExportCommand,
     expireExportsCommand,
     eraseCommand(openPorts),
+    approverKeyCommand,
     erasuresCommand(openPorts),
     canaryCommand(openPorts),
     replayCommand(openPorts),
@@ -207,19 +220,21 @@ function eraseCommand(openPorts: OpenPorts): Command {
         Type.Boolean({ description: 'with --approve: VACUUM the tables too, so that old versions of rows are gone' }),
       ),
       by: By,
+      signWith,
     }),
     output: Type.Union([ErasurePlan, ErasureDone, DuePlan]),
     example: 'safekeep subject erase patient:42 --plan',
     notSo: 'with --plan it cannot be carried out as it is; with --approve something is still there, and no certificate is given',
     event: { kind: 'compliance', planned: 'planned', tells: ['erasure', 'state'] },
-    run: async (context, { subject: text, due = false, plan = false, approve, mode, vacuum = false, by = userInfo().username }) => {
+    run: async (context, { subject: text, due = false, plan = false, approve, mode, vacuum = false, by: claimed, signWith }) => {
+      const actor = await actorOf(claimed, signWith);
       if (plan === (approve !== undefined)) throw new SafekeepError('usage', { problem: 'Give either --plan or --approve HASH.' });
       if (due === (text !== undefined)) throw new SafekeepError('usage', { problem: 'Give either ID or --due.' });
-      if (text === undefined) return await runDue(context, openPorts, { approve, vacuum, by });
+      if (text === undefined) return await runDue(context, openPorts, { approve, vacuum, actor });
       return await withLedger(context, openPorts, async (ground) => {
         const { person, subject } = parseSubject(ground.map, text);
         if (approve === undefined) {
-          const made = await planErasure(ground, { person, subject, mode }, by);
+          const made = await planErasure(ground, { person, subject, mode }, actor.by, actor.signer);
           return { result: made, ok: made.blocked.length === 0 && !made.holds.some(({ wholePerson }) => wholePerson) };
         }
         await context.confirm('Erasing a person');
@@ -227,7 +242,7 @@ function eraseCommand(openPorts: OpenPorts): Command {
         const done = await executeErasure(
           ground,
           { person, subject },
-          { hash: approve, by },
+          { ...actor, hash: approve },
           { vacuum, signal: context.signal, onProgress: progress.update },
         ).finally(() => progress.end());
         const { deleted = 0, masked = 0, detached = 0, kept = 0 } = done.counts;
@@ -244,11 +259,11 @@ function eraseCommand(openPorts: OpenPorts): Command {
 async function runDue(
   context: CommandContext,
   openPorts: OpenPorts,
-  { approve: hash, vacuum, by }: { readonly approve: string | undefined; readonly vacuum: boolean; readonly by: string },
+  { approve: hash, vacuum, actor }: { readonly approve: string | undefined; readonly vacuum: boolean; readonly actor: Actor },
 ): Promise<Outcome<DuePlan>> {
   if (hash !== undefined) await context.confirm('Erasing what duties have kept');
   const result = await withLedger(context, openPorts, (ground) =>
-    hash === undefined ? planDue(ground, by) : eraseDue(ground, { hash, by }, { vacuum, signal: context.signal }),
+    hash === undefined ? planDue(ground, actor) : eraseDue(ground, { ...actor, hash }, { vacuum, signal: context.signal }),
   );
   const good = hash === undefined ? ['planned'] : ['done', 'kept', 'outside', 'held'];
   return { result, ok: result.persons.every(({ state, error }) => error === null && good.includes(state)) };
@@ -314,6 +329,21 @@ function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
     ...(done.certificate === null ? [] : [`Certificate: ${done.certificate}`]),
   ].join('\n');
 }
+
+const approverKeyCommand = command({
+  name: 'subject approver-key',
+  summary: 'make the key by which one person proves that they plan or approve erasures',
+  positionals: [{ key: 'name', label: 'NAME', description: 'whose key it is; it stands in certificates' }],
+  input: Type.Object({
+    name: Type.String({ pattern: '^[^\\s+]{1,100}$' }),
+    out: Type.String({ minLength: 1, description: 'the file of the key, which is theirs alone' }),
+  }),
+  output: Type.Object({ file: Type.String(), verifierKey: Type.String() }),
+  example: 'safekeep subject approver-key ann.lee --out ann.key',
+  run: async (_context, { name, out }) => ({ result: await makeApproverKey(name, out) }),
+  render: ({ file, verifierKey }) =>
+    `${file} is theirs alone. Add this line to the file of SAFEKEEP_ERASURE_APPROVERS:\n${verifierKey}`,
+});
 
 function erasuresCommand(openPorts: OpenPorts): Command {
   return command({
@@ -472,6 +502,7 @@ async function withLedger<Result>(
         signer: await context.signer(),
         certificateDirectory: join(context.home, 'certificates'),
         approval: context.configuration.erasureApproval,
+        approvers: await readApprovers(context.configuration.erasureApprovers),
         outsideTimeoutMs: context.configuration.outsideTimeoutMs,
       });
     } finally {

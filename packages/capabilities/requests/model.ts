@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import Type, { type Static } from 'typebox';
 import type { Id } from '@safekeep/core';
+import type { Signature } from '@safekeep/crypto';
 import type { Queryable } from '@safekeep/postgres';
 import type { CommandContext } from '../capability.ts';
 import type { Person } from '../holds/index.ts';
@@ -46,10 +47,12 @@ export type ParticipantEffects = {
   readonly horizon: string | null;
 };
 
+export type ErasureMoment = 'before-rows' | 'after-chunk' | 'after-rows';
+
 /**
  * A capability that takes part in every erasure: it drains and forgets (audit), destroys keys and blind indexes (encryption).
- * `within` runs in the erasing transaction: `before-rows` first thing, also in each chunk of a large one, `after-rows` at the end of
- * the last. What it throws takes all of that transaction back.
+ * `within` runs in the erasing transaction: `before-rows` first thing, also in each chunk of a large one, `after-chunk` at the end of such a
+ * chunk, while the person is there still, `after-rows` at the end of the last. What it throws takes all of that transaction back.
  */
 export type ErasureParticipant = {
   readonly name: string;
@@ -57,11 +60,7 @@ export type ErasureParticipant = {
   readonly before?: (scope: Pick<ErasureScope, 'tenant' | 'person'>) => Promise<void>;
   /** In the transaction that plans, before it rehearses; the same again at the beginning of one that erases. */
   readonly plan: (db: Queryable, scope: ErasureScope) => Promise<ParticipantPlan>;
-  readonly within: (
-    client: pg.ClientBase,
-    moment: 'before-rows' | 'after-rows',
-    scope: ErasureScope,
-  ) => Promise<ParticipantEffects>;
+  readonly within: (client: pg.ClientBase, moment: ErasureMoment, scope: ErasureScope) => Promise<ParticipantEffects>;
   /** After the commit and before `recheck`; where it fails that is told, and the erasure stands. May be called again. */
   readonly after: (db: Queryable, scope: ErasureScope) => Promise<void>;
   /** Tables of its own in which the person stood: statistics are made anew, and what lies dead in their files is told. */
@@ -213,6 +212,14 @@ export const ErasureDone = Type.Object({
 });
 export type ErasureDone = Static<typeof ErasureDone>;
 
+/** That the holder of a key has planned an erasure, or approved it: docs/certificate.md. */
+export type ApprovalProof = {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly signature: Signature;
+};
+export type ApprovalProofs = { readonly planned: ApprovalProof; readonly approved: ApprovalProof };
+
 /** The signed account of an erasure: docs/certificate.md. No place in it for a value of a person. */
 export type CertificateBody = {
   readonly format: 'safekeep-certificate/1';
@@ -225,6 +232,8 @@ export type CertificateBody = {
   readonly mode: ErasureMode;
   readonly plannedBy: string;
   readonly approvedBy: string;
+  /** Signatures of planner and approver, where they were asked for; else the names are claimed only. */
+  readonly proofs?: ApprovalProofs;
   readonly tables: readonly {
     readonly table: string;
     readonly before: number;

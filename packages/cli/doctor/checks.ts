@@ -218,7 +218,10 @@ async function schemaCheck(database: Database, { owner }: ServerHealth): Promise
   }
   const { current, pending, functions } = status;
   if (pending.length === 0 && functions.length === 0) return ok('schema', `schema safekeep is at ${current}`);
-  const behind = pending.length > 0 ? `${pending.length} pending` : `${functions.length} function(s) of another Safekeep`;
+  const behind =
+    pending.length > 0
+      ? `${pending.length} pending`
+      : `${functions.length} function(s) are not those of this Safekeep (${functions.slice(0, 3).join(', ')}${functions.length > 3 ? ', …' : ''})`;
   const detail = `schema safekeep is at ${current}, ${behind}`;
   if (isSafekeepError(owner)) return { name: 'schema', state: 'fail', detail: `${detail}. ${owner.message} ${owner.remedy}` };
   return { name: 'schema', state: 'warn', detail: `${detail}: safekeep migrate up` };

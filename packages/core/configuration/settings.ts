@@ -191,6 +191,16 @@ export const Settings = Type.Object({
       description: 'Who may approve an erasure: anybody, or only somebody else than the one who planned it.',
     }),
   ),
+  erasureApprovers: Type.Optional(
+    Type.String(
+      setting({
+        env: 'SAFEKEEP_ERASURE_APPROVERS',
+        minLength: 1,
+        description:
+          'A file with the verifier keys of those who may plan and approve erasures, one a line. With second-person both must sign then; without it the names are claimed and not proven.',
+      }),
+    ),
+  ),
   accessLogActors: Type.Union(
     [Type.Literal('pseudonyms'), Type.Literal('names')],
     setting({

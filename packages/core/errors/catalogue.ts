@@ -950,6 +950,19 @@ export const catalogue = {
     text: 'There is no key {key} here.',
     remedy: 'Run `safekeep keys list`. A value that names it comes from another tenant or another database.',
   },
+  'key-in-use': {
+    status: 409,
+    exit: 1,
+    text: 'Key {key} still opens {values} value(s) in {place}. It was not destroyed.',
+    remedy: 'Put them under the newest key: `safekeep encrypt rotate COLUMN`. `safekeep keys census` counts what is under which.',
+  },
+  'key-not-retired': {
+    status: 409,
+    exit: 1,
+    text: 'Key {key} is not destroyed: {reason}.',
+    remedy:
+      'A key of an encrypted column is retired by `safekeep encrypt rotate COLUMN`, one of an index by `safekeep encrypt reindex COLUMN`; both by `safekeep decrypt COLUMN`.',
+  },
   'key-exists': {
     status: 409,
     exit: 1,
@@ -1106,12 +1119,24 @@ export const catalogue = {
     remedy:
       'See that the map audits a table (`writes: true` under its `audit:`), run `safekeep apply`, and change a row; `safekeep audit sequence --once` signs it.',
   },
+  'era-unknown': {
+    status: 404,
+    exit: 1,
+    text: 'The log has no era {era}; it has {eras}.',
+    remedy: 'Name one of these. Without --era the newest is taken.',
+  },
   'event-unknown': {
     status: 404,
     exit: 1,
     text: 'The log has no event {event}.',
     remedy:
       '`safekeep audit search` lists events with their ids and indexes. One that was just written is there after `safekeep audit sequence --once`.',
+  },
+  'event-unprovable': {
+    status: 409,
+    exit: 1,
+    text: 'There is no proof of event {event}: {reason}. Nothing was written.',
+    remedy: 'Run `safekeep audit verify --full`: it names what was changed in the log, and what to do.',
   },
   'event-pruned': {
     status: 410,
@@ -1126,6 +1151,13 @@ export const catalogue = {
     exit: 1,
     text: 'The events of {partition} were not dropped: hold {hold} concerns that time.',
     remedy: 'Look at it with `safekeep hold history {hold}`. Once it is released, run the command again.',
+  },
+  'audit-baseline-refused': {
+    status: 409,
+    exit: 1,
+    text: 'No month was dropped: the rows of {table} are not as the log has them, and what is to be dropped may be what tells since when.',
+    remedy:
+      '`safekeep audit verify --full` names the rows. Once they are looked at, `safekeep audit acknowledge --reason TEXT` lets a new baseline be taken; then run the command again.',
   },
   'audit-checkpoint-missing': {
     status: 409,
@@ -1245,6 +1277,13 @@ export const catalogue = {
     exit: 1,
     text: 'Erasing was refused at {table}: {what}. Everything was taken back; nothing was erased.',
     remedy: '{remedy}',
+  },
+  'approval-unproven': {
+    status: 403,
+    exit: 1,
+    text: 'That two people planned and approved this erasure is not proven: {reason}. Nothing was erased.',
+    remedy:
+      'Plan it with --sign-with and the key of one approver, and approve it with that of another. `safekeep subject approver-key NAME --out FILE` makes one.',
   },
   'second-person-needed': {
     status: 403,

@@ -7,6 +7,7 @@ import type { Database } from '../database.ts';
 import { loadFunctions, loadMigrations, type FunctionFile, type Migration } from './files.ts';
 import { layFoundation } from './foundation.ts';
 import { readSchemaState, refuseForeignSchema } from './ownership.ts';
+import { functionsOfMigrations, isShipped, shippedIn } from './shipped-functions.ts';
 import {
   createFunction,
   dropFunctionsOf,
@@ -15,6 +16,7 @@ import {
   readFunctionHashes,
   readHistory,
   readLanded,
+  readStandingFunctions,
   recordStep,
   type HistoryEntry,
   type LandedMigration,
@@ -26,7 +28,7 @@ export type MigrationStatus = {
   readonly current: string;
   /** Versions of this Safekeep that have not landed. */
   readonly pending: readonly string[];
-  /** Functions of the schema that are not those of this Safekeep: older, missing, or not made any more. `migrateUp` renews them. */
+  /** Functions of the schema that are not those of this Safekeep: older, missing, changed by hand, or not made any more. `migrateUp` renews them. */
   readonly functions: readonly string[];
   readonly history: readonly HistoryEntry[];
 };
@@ -52,11 +54,13 @@ const LOCK_PAUSE_MS = 200;
 export async function migrationStatus(db: Database, options: MigrateOptions = {}): Promise<MigrationStatus> {
   const migrations = options.migrations ?? loadMigrations();
   const action = 'reading the history of migrations';
-  const { history, hashes } = await ownTransaction(db, 'read', readStatus).catch((error: unknown) => {
-    throw operationFailure(error, action);
-  });
+  const { history, compared } = await ownTransaction(db, 'read', (client) => readStatus(client, options)).catch(
+    (error: unknown) => {
+      throw operationFailure(error, action);
+    },
+  );
   const standing = standingVersions(history);
-  const { changed, gone } = compareFunctions(options.functions ?? loadFunctions(), { standing, hashes });
+  const { changed, gone } = compared;
   return {
     current: standing.at(-1) ?? NONE,
     pending: migrations.map(({ version }) => version).filter((version) => !standing.includes(version)),
@@ -65,14 +69,24 @@ export async function migrationStatus(db: Database, options: MigrateOptions = {}
   };
 }
 
-type Standing = { readonly history: readonly HistoryEntry[]; readonly hashes: ReadonlyMap<string, string> };
+type Standing = { readonly history: readonly HistoryEntry[]; readonly compared: Compared };
 
-async function readStatus(client: pg.ClientBase): Promise<Standing> {
+async function readStatus(client: pg.ClientBase, options: MigrateOptions): Promise<Standing> {
   const state = await readSchemaState(client);
   // Even reading runs what is planted: a view in place of the table calls its functions as whoever reads.
   refuseForeignSchema(state);
-  if (!state.hasHistory) return { history: [], hashes: new Map() };
-  return { history: await readHistory(client), hashes: await readFunctionHashes(client) };
+  if (!state.hasHistory) return { history: [], compared: { changed: [], gone: [] } };
+  const history = await readHistory(client);
+  return { history, compared: await compareFunctions(client, made(options), standingVersions(history)) };
+}
+
+/** What this Safekeep makes: by files, which leave their hash behind, and once by migrations. */
+type Made = { readonly files: readonly FunctionFile[]; readonly once: readonly Omit<FunctionFile, 'sha256'>[] };
+
+function made({ functions, migrations }: MigrateOptions): Made {
+  const files = functions ?? loadFunctions();
+  const byFile = new Set(files.map(({ object }) => object));
+  return { files, once: functionsOfMigrations(migrations).filter(({ object }) => !byFile.has(object)) };
 }
 
 /**
@@ -100,7 +114,6 @@ function standingVersions(history: readonly HistoryEntry[]): readonly string[] {
  */
 export async function migrateUp(db: Database, options: MigrateOptions = {}): Promise<MigrationStatus> {
   const migrations = options.migrations ?? loadMigrations();
-  const functions = options.functions ?? loadFunctions();
   const target = versionOf(options.to ?? migrations.at(-1)?.version ?? NONE, migrations);
   await step(db, 'preparing schema safekeep', async () => undefined);
   for (const migration of migrations.filter(({ version }) => version <= target)) {
@@ -112,7 +125,7 @@ export async function migrateUp(db: Database, options: MigrateOptions = {}): Pro
       await recordStep(client, migration, 'up');
     });
   }
-  await step(db, 'functions', (client) => refreshFunctions(client, functions));
+  await step(db, 'functions', (client) => refreshFunctions(client, made(options)));
   return await migrationStatus(db, options);
 }
 
@@ -170,22 +183,41 @@ async function explained({ version, direction, landed }: Way, run: () => Promise
   }
 }
 
-async function refreshFunctions(client: pg.ClientBase, files: readonly FunctionFile[]): Promise<void> {
+async function refreshFunctions(client: pg.ClientBase, all: Made): Promise<void> {
   const standing = (await readLanded(client)).map(({ version }) => version);
-  const { changed, gone } = compareFunctions(files, { standing, hashes: await readFunctionHashes(client) });
-  for (const file of changed) await createFunction(client, file);
+  const { changed, gone } = await compareFunctions(client, all, standing);
+  const files = new Map(all.files.map((file) => [file.object, file]));
+  for (const { object, text } of changed) {
+    const file = files.get(object);
+    if (file === undefined) await client.query(text);
+    else await createFunction(client, file);
+  }
   for (const object of gone) await dropUnusedFunction(client, object);
 }
 
-/** What differs between the functions of this Safekeep and those that stand: files to run, and objects that no file makes. */
-function compareFunctions(
-  files: readonly FunctionFile[],
-  { standing, hashes }: { readonly standing: readonly string[]; readonly hashes: ReadonlyMap<string, string> },
-): { readonly changed: readonly FunctionFile[]; readonly gone: readonly string[] } {
-  const made = new Set(files.map(({ object }) => object));
+type Compared = { readonly changed: readonly Pick<FunctionFile, 'object' | 'text'>[]; readonly gone: readonly string[] };
+
+/**
+ * What differs between the functions of this Safekeep and those that stand: texts to run, and objects that no file makes. The hash that was
+ * written down tells an older file; the function itself tells what somebody has made of it since.
+ */
+async function compareFunctions(client: pg.ClientBase, { files, once }: Made, standing: readonly string[]): Promise<Compared> {
+  const hashes = await readFunctionHashes(client);
+  const known = [...files, ...once].filter(({ needs }) => standing.includes(needs));
+  const { functions, crypto } = await readStandingFunctions(
+    client,
+    known.map(({ object }) => object),
+  );
+  const isOlder = (file: FunctionFile | Omit<FunctionFile, 'sha256'>): boolean =>
+    'sha256' in file && hashes.get(file.object) !== file.sha256;
+  const isOther = ({ object, text }: Pick<FunctionFile, 'object' | 'text'>): boolean => {
+    const [found, shipped] = [functions.get(object), shippedIn(text)];
+    return found === undefined || (shipped !== undefined && !isShipped(found, shipped, crypto));
+  };
+  const objects = new Set(files.map(({ object }) => object));
   return {
-    changed: files.filter(({ object, needs, sha256 }) => standing.includes(needs) && hashes.get(object) !== sha256),
-    gone: [...hashes.keys()].filter((object) => !made.has(object)),
+    changed: known.filter((each) => isOlder(each) || isOther(each)),
+    gone: [...hashes.keys()].filter((object) => !objects.has(object)),
   };
 }
 

@@ -1,4 +1,4 @@
-import { loadFunctions, loadMigrations } from './files.ts';
+import { loadFunctions, loadMigrations, type FunctionFile, type Migration } from './files.ts';
 
 /** A function of schema safekeep as this Safekeep makes it. */
 export type ShippedFunction = {
@@ -12,7 +12,7 @@ export type ShippedFunction = {
   readonly isClosed: boolean;
 };
 
-const DEFINITION = /create (?:or replace )?function safekeep\.(\w+)\s*(\([\s\S]*?)\bas (\$\w*\$)([\s\S]*?)\3/g;
+const DEFINITION = /create (?:or replace )?(?:function|procedure) safekeep\.(\w+)\s*(\([\s\S]*?)\bas (\$\w*\$)([\s\S]*?)\3/g;
 
 /**
  * The functions that migrations and function files make, by name; of one that is made again the last. The text that is shipped is the measure: what the
@@ -25,9 +25,47 @@ export function shippedFunctions(): ReadonlyMap<string, readonly ShippedFunction
   return Map.groupBy(bySignature.values(), ({ name }) => name);
 }
 
+/** What a file makes; undefined where it makes it in a way that says nothing of its text. */
+export function shippedIn(text: string): ShippedFunction | undefined {
+  return definitionsIn(text)[0]?.[1];
+}
+
+/** Functions that a migration made and no file makes, each as a file would. Nothing is known of their hash: it is their text that counts. */
+export function functionsOfMigrations(
+  migrations: readonly Migration[] = loadMigrations(),
+): readonly Omit<FunctionFile, 'sha256'>[] {
+  return migrations.flatMap(({ version, up }) =>
+    [...up.matchAll(DEFINITION)].map(([statement, name = '', head = '']) => {
+      const parameters = /^\(([\s\S]*?)\)\s*returns\b/.exec(head)?.[1] ?? '';
+      const types = parameters.split(',').map((each) => each.trim().replace(/^\w+\s+/, ''));
+      const object = `function safekeep.${name}(${types.join(', ')})`;
+      const isClosed = shippedIn(up.slice(up.indexOf(statement)))?.isClosed === true;
+      const text = `${statement.replace(/^create (?:or replace )?/, 'create or replace ')};${isClosed ? `\nrevoke execute on ${object} from public;` : ''}`;
+      return { object, needs: version, text };
+    }),
+  );
+}
+
+/** Whether what stands is what is shipped. `crypto`: the schema of pgcrypto, as it stands in a statement. */
+export function isShipped(
+  standing: Omit<ShippedFunction, 'isClosed' | 'name'> & { readonly isOpen: boolean },
+  shipped: ShippedFunction,
+  crypto: string,
+): boolean {
+  return (
+    [shipped.body, shipped.body.replaceAll('%I', () => crypto)].includes(standing.body) &&
+    standing.isDefiner === shipped.isDefiner &&
+    standing.settings
+      .map((each) => each.toLowerCase())
+      .toSorted()
+      .join() === shipped.settings.join() &&
+    !(shipped.isClosed && standing.isOpen)
+  );
+}
+
 function definitionsIn(text: string): readonly (readonly [string, ShippedFunction])[] {
   return [...text.matchAll(DEFINITION)].map(([, name = '', head = '', , body = '']) => {
-    const parameters = /^\(([\s\S]*?)\)\s*returns\b/.exec(head)?.[1] ?? '';
+    const parameters = /^\(([\s\S]*?)\)\s*(?:returns|language)\b/.exec(head)?.[1] ?? '';
     return [
       `${name}(${parameters.replaceAll(/\s+/g, ' ').trim()})`,
       {
@@ -37,7 +75,7 @@ function definitionsIn(text: string): readonly (readonly [string, ShippedFunctio
         settings: [...head.matchAll(/^\s*set (\w+) (?:=|to) (.+?)\s*$/gm)]
           .map(([, key, value]) => `${key}=${settingOf(value ?? '')}`.toLowerCase())
           .toSorted(),
-        isClosed: new RegExp(`revoke (?:execute|all) on function safekeep\\.${name}\\b`).test(text),
+        isClosed: new RegExp(`revoke (?:execute|all) on (?:function|procedure) safekeep\\.${name}\\b`).test(text),
       },
     ];
   });

@@ -87,3 +87,31 @@ export async function dropUnusedFunction(client: pg.ClientBase, object: string):
     await client.query('rollback to savepoint function');
   }
 }
+
+/** A function as it stands, whatever is written down of it. */
+export type StandingFunction = {
+  readonly object: string;
+  readonly body: string;
+  readonly isDefiner: boolean;
+  readonly settings: readonly string[];
+  /** Everybody may execute it. */
+  readonly isOpen: boolean;
+};
+
+/** Those of these objects (`function safekeep.name(types)`) that are there, and the schema of pgcrypto as it stands in a statement. */
+export async function readStandingFunctions(
+  client: pg.ClientBase,
+  objects: readonly string[],
+): Promise<{ readonly functions: ReadonlyMap<string, StandingFunction>; readonly crypto: string }> {
+  const { rows } = await client.query<StandingFunction & { crypto: string | null }>(
+    `select o.object, p.prosrc as body, p.prosecdef as "isDefiner", coalesce(p.proconfig, '{}') as settings,
+            exists (select from pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) as a where a.grantee = 0) as "isOpen",
+            (select pg_catalog.quote_ident(n.nspname) from pg_catalog.pg_extension as e
+               join pg_catalog.pg_namespace as n on n.oid = e.extnamespace where e.extname = 'pgcrypto') as crypto
+       from pg_catalog.unnest($1::text[]) as o (object)
+       join pg_catalog.pg_proc as p
+         on p.oid = pg_catalog.to_regprocedure(pg_catalog.regexp_replace(o.object, '^(function|procedure) ', ''))`,
+    [objects],
+  );
+  return { functions: new Map(rows.map(({ crypto: _, ...found }) => [found.object, found])), crypto: rows[0]?.crypto ?? '' };
+}

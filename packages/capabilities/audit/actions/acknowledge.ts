@@ -3,10 +3,11 @@ import { openCheckpoint, TlogError, type Checkpoint } from '@safekeep/tlog';
 import type { Acknowledged } from '../model.ts';
 import { beginSequencing, commit, contains, insertCheckpoint, logBusy, readDatabaseId } from '../store/sequencer.ts';
 import { setTenant } from '../store/record.ts';
-import { acknowledgementMark, lostCheckpoints, type Witnesses } from '../verification/lost-checkpoints.ts';
+import { acknowledgementMark, lostCheckpoints, type Lost, type Witnesses } from '../verification/lost-checkpoints.ts';
 import { readTrees, type TreeRow } from '../verification/store/log.ts';
 import { recordEvent } from './record-event.ts';
 import { sequence, type SequencerGround } from './sequence.ts';
+import { endBaselines } from './take-baselines.ts';
 
 type Order = Omit<Witnesses, 'database'> & {
   /** Why the log is not what it was: a restore, a home that was lost. */
@@ -17,12 +18,13 @@ type Order = Omit<Witnesses, 'database'> & {
 
 /**
  * Goes on with the log as the database has it, on somebody's word: what was signed and is not there any more is named in an event under the
- * home's key, and a tree that the home has no checkpoint of is taken at the one that is given, else at the newest that the database has.
+ * home's key, and a tree that the home has no checkpoint of is taken at the one that is given, else at the newest that the database has. Of
+ * tables whose rows are not as the log has them a new baseline is taken.
  *
  * @throws `signature-invalid`, `checkpoint-foreign` where the given note is not one of this log; `lock-timeout`.
  */
 export async function acknowledge(ground: SequencerGround, order: Order): Promise<Acknowledged> {
-  const { tenant, reason } = order;
+  const { tenant } = order;
   const { lost, adopted } = await ground.database.withClient(async (client) => {
     if (!(await beginSequencing(client, { isolation: 'read committed', wait: true }))) throw logBusy();
     await setTenant(client, tenant);
@@ -48,15 +50,34 @@ export async function acknowledge(ground: SequencerGround, order: Order): Promis
     await commit(client);
     return { lost: found, adopted: taken };
   });
-  if (lost.length === 0 && adopted.length === 0) return { lost: [], adopted: [] };
+  if (lost.length > 0 || adopted.length > 0) await recordAcknowledged(ground, order, { lost, adopted });
+  let baselines: readonly string[] = [];
+  await sequence(ground, {
+    wait: true,
+    atEnd: async (client) => {
+      baselines = await endBaselines(client, ground, order);
+    },
+  });
+  return {
+    lost: lost.map(({ origin, size, stands }) => ({ origin, size, stands: stands?.size ?? 0 })),
+    adopted,
+    baselines: [...baselines],
+  };
+}
+
+type Found = { readonly lost: readonly Lost[]; readonly adopted: readonly string[] };
+
+async function recordAcknowledged(
+  ground: SequencerGround,
+  { tenant, reason }: Pick<Order, 'tenant' | 'reason'>,
+  { lost, adopted }: Found,
+): Promise<void> {
   const mark = acknowledgementMark(ground.keys.markOf, { tenant, reason, lost });
   await recordEvent(ground.database, tenant, {
     kind: 'compliance',
     action: 'log-acknowledged',
     details: { reason, lost, adopted, mark },
   });
-  await sequence(ground, { wait: true });
-  return { lost: lost.map(({ origin, size, stands }) => ({ origin, size, stands: stands?.size ?? 0 })), adopted };
 }
 
 type Note = { readonly text: string; readonly checkpoint: Checkpoint };

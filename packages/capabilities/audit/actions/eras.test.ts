@@ -155,7 +155,7 @@ test('months that are dropped by policy are told for every era, and rows whose e
   await pool.query(`insert into things values (3, 'c')`);
   await sequence();
   const clock = { ...sequencer.clock, now: () => new Date('2098-06-01') };
-  await dropOldPartitions(database, { tenant: 'default', keepMonths: 1, clock, markOf: sequencer.keys.markOf });
+  await dropOldPartitions(database, { tenant: 'default', keepMonths: 1, clock, markOf: sequencer.keys.markOf, sequence });
   await sequence();
   const { rows } = await pool.query('select era, minimum_index::int as minimum from safekeep.audit_trees order by era');
   assert.deepEqual(rows, [

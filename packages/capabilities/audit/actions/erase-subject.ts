@@ -1,11 +1,14 @@
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
 import type { Fate } from '../../encryption/index.ts';
+import { forgottenMark, ROWS_FORGOTTEN } from '../rules/baseline.ts';
 import { keyAfter } from '../rules/key.ts';
+import { hasBaseline, readDeleted } from '../store/baselines.ts';
 import {
   captureKeysOnly,
   countNamed,
   forgetSubject,
+  readErasedHere,
   readKeyChanges,
   readRecords,
   removeSequenced,
@@ -13,6 +16,7 @@ import {
 } from '../store/erasure.ts';
 import { openEvents } from '../store/event-values.ts';
 import { beginSequencing, commit, lockSequencer, logBusy, readCaptures, sweepKeysOnly } from '../store/sequencer.ts';
+import { recordEventWithin } from './record-event.ts';
 import { sequence, type SequencerGround } from './sequence.ts';
 
 /** Who is erased, and whether what the law keeps goes too (only once no law keeps it any more). */
@@ -81,6 +85,16 @@ export async function recordRemains(
   { keys }: Pick<SequencerGround, 'keys'>,
   { tenant, subject }: Erased,
 ): Promise<void> {
+  await writeRemainsOf(client, keys, { tenant, subject });
+}
+
+/** Answers, by table, the keys that rows of the person had and have no more. */
+async function writeRemainsOf(
+  client: pg.ClientBase,
+  keys: SequencerGround['keys'],
+  { tenant, subject }: Erased,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const left = new Map<string, readonly string[]>();
   const captures = await readCaptures(client);
   for (const [table, known] of await readRecords(client, { tenant, subject })) {
     const capture = captures.get(`${tenant} ${table}`);
@@ -90,9 +104,48 @@ export async function recordRemains(
     const moved = changes.flatMap(({ id, record }) =>
       record === null ? [] : [keyAfter(record, capture.key, opened.get(id)?.change.new ?? {})],
     );
+    left.set(
+      table,
+      changes.flatMap(({ record }, place) => (record === null || record === moved[place] ? [] : [record])),
+    );
     const records = [...new Set([...known, ...moved])];
     for (let from = 0; from < records.length; from += REMAINS_AT_ONCE)
       await writeRemains(client, capture, { subject, records: records.slice(from, from + REMAINS_AT_ONCE) });
+  }
+  return left;
+}
+
+/**
+ * The same of the rows alone that this transaction has changed: a large erasure goes in several, and between two of them nobody shall have to
+ * take on trust why values of theirs are gone. The last one says it again of all of them.
+ */
+export async function recordRemainsOfChunk(client: pg.ClientBase, { tenant, subject }: Erased): Promise<void> {
+  const captures = await readCaptures(client);
+  for (const [table, records] of await readErasedHere(client, tenant)) {
+    const capture = captures.get(`${tenant} ${table}`);
+    if (capture === undefined || capture.key.length === 0) continue;
+    for (let from = 0; from < records.length; from += REMAINS_AT_ONCE)
+      await writeRemains(client, capture, { subject, records: records.slice(from, from + REMAINS_AT_ONCE) });
+  }
+}
+
+/** Marks in one event: it may have 100 kB. */
+const FORGOTTEN_AT_ONCE = 2000;
+
+/**
+ * A row that was deleted, or got another key, before the erasure is explained by an event that is about to lose its name. What stood in the table
+ * when its baseline was taken would be missed for ever: so the home says which rows these are, in marks that nobody else can read.
+ */
+async function recordForgotten(
+  client: pg.ClientBase,
+  { markOf }: SequencerGround['keys'],
+  { tenant, table, records }: { readonly tenant: string; readonly table: string; readonly records: readonly string[] },
+): Promise<void> {
+  if (records.length === 0 || !(await hasBaseline(client, table))) return;
+  for (let from = 0; from < records.length; from += FORGOTTEN_AT_ONCE) {
+    const rows = records.slice(from, from + FORGOTTEN_AT_ONCE).map((record) => markOf([tenant, table, record]));
+    const details = { rows, mark: forgottenMark(markOf, { tenant, table }, rows) };
+    await recordEventWithin(client, tenant, { kind: 'compliance', action: ROWS_FORGOTTEN, table, details });
   }
 }
 
@@ -102,7 +155,12 @@ export async function forget(
   { keys }: Pick<SequencerGround, 'keys'>,
   { tenant, subject, fates = ['erasable'] }: Erased,
 ): Promise<{ readonly keyIds: readonly string[]; readonly events: number }> {
-  await recordRemains(client, { keys }, { tenant, subject });
+  const moved = await writeRemainsOf(client, keys, { tenant, subject });
+  const deleted = await readDeleted(client, { tenant, subject });
+  for (const table of new Set([...moved.keys(), ...deleted.keys()])) {
+    const records = [...new Set([...(moved.get(table) ?? []), ...(deleted.get(table) ?? [])])].toSorted();
+    await recordForgotten(client, keys, { tenant, table, records });
+  }
   const keyIds = await keys.subjectKeys.destroy(client, { tenant, subject }, fates);
   return { keyIds, events: await forgetSubject(client, { tenant, subject, fates, keyIds }, keys.markOf) };
 }

@@ -562,6 +562,7 @@ test('old months are dropped, the trees stay; a hold that concerns them stops it
       tenant: 'default',
       keepMonths,
       markOf: bench.sequencer.keys.markOf,
+      sequence: () => bench.sequence(),
       clock: { ...bench.sequencer.clock, now: () => new Date(at) },
     });
   await bench.pool

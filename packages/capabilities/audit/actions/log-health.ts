@@ -1,6 +1,8 @@
 import type { Database } from '@safekeep/postgres';
 import { readHealth, type LogHealth } from '../store/health.ts';
 import { readOnly } from '../store/read-only.ts';
+import { checkStanding } from '../verification/check-standing.ts';
+import { faultList } from '../verification/faults.ts';
 
 /** A worker moves changes within a second; so long without one is worth a word. */
 const WAITS_LONG_SECONDS = 600;
@@ -9,9 +11,20 @@ const ATTESTED_LONG_AGO_SECONDS = 26 * 3600;
 
 export type Health = { readonly state: 'ok' | 'warn' | 'fail'; readonly detail: string };
 
-/** Whether the log is kept well: nothing waits, capture was looked at, months are there ahead. For doctor. */
+/** Whether the log is kept well: what writes it stands as made, nothing waits, capture was looked at, months are there ahead. For doctor. */
 export async function logHealth(database: Database, tenant: string): Promise<Health> {
-  return judge(await readOnly(database, tenant, (client) => readHealth(client, tenant)));
+  return await readOnly(database, tenant, async (client) => {
+    const health = await readHealth(client, tenant);
+    const faults = faultList();
+    if (health.captures > 0) await checkStanding(client, { tenant, wanted: [] }, faults);
+    const [first, ...more] = faults.list();
+    if (first === undefined) return judge(health);
+    const others = more.length === 0 ? '' : ` And ${more.length} more: safekeep audit attest.`;
+    return {
+      state: 'fail',
+      detail: `${first.detail}${others} Make it anew with safekeep migrate up and safekeep apply, then look with safekeep audit verify --full what came into no log`,
+    };
+  });
 }
 
 function judge({ captures, monthsAhead, waitingSeconds, attested }: LogHealth): Health {

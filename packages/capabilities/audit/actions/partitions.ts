@@ -1,12 +1,14 @@
-import { SafekeepError, type Clock } from '@safekeep/core';
+import { newId, SafekeepError, type Clock } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
 import { heldBy, type Period } from '../../holds/index.ts';
 import type pg from 'pg';
 import type { MarkOf } from '../keys/key-file.ts';
 import { MONTHS_DROPPED, type Partitions } from '../model.ts';
 import { dropMark } from '../rules/marks.ts';
+import { orderAgain } from '../store/baselines.ts';
 import {
   dropPartition,
+  hasEventsAfter,
   indexMonth,
   makePartitions,
   readMinima,
@@ -18,6 +20,7 @@ import {
 import { beginWriting, endWriting } from '../store/record.ts';
 import { beginSequencing, commit, logBusy, readTrees } from '../store/sequencer.ts';
 import { setTenant } from '../store/record.ts';
+import { readBaselines } from '../verification/baseline.ts';
 import { recordEventWithin } from './record-event.ts';
 
 export async function listPartitions(database: Database): Promise<Partitions> {
@@ -30,8 +33,13 @@ export async function listPartitions(database: Database): Promise<Partitions> {
   });
 }
 
-/** `markOf` is the home's: nobody else may say that events were dropped by policy. */
-type Policy = { readonly keepMonths: number; readonly markOf: MarkOf };
+type Policy = {
+  readonly keepMonths: number;
+  /** The home's: nobody else may say that events were dropped by policy. */
+  readonly markOf: MarkOf;
+  /** Sequences, and so takes baselines that were ordered. */
+  readonly sequence: () => Promise<unknown>;
+};
 type Order = { readonly tenant: string; readonly clock: Clock; readonly signal: AbortSignal; readonly policy?: Policy };
 
 /** A month is closed a day after its end: what was committed in its last minutes is sequenced by then. */
@@ -69,15 +77,29 @@ type Drop = Policy & { readonly tenant: string; readonly clock: Clock };
 
 /**
  * Drops the months that lie longer back than `keepMonths`. Their events are gone; the trees still cover them, and every checkpoint stays
- * valid. That they were dropped is an event itself.
+ * valid. That they were dropped is an event itself. What they told of rows since the baseline of a table was taken goes with them: so it is taken
+ * anew first, after its rows were held against the events that are about to go.
  *
- * @throws `audit-partition-held` when a hold concerns that time; `lock-timeout` where a sequencer does not let the log go.
+ * @throws `audit-baseline-refused` where a table's rows are not as the log has them; `audit-partition-held` when a hold concerns that time; `lock-timeout` where a sequencer does not let the log go.
  */
-export async function dropOldPartitions(database: Database, { tenant, keepMonths, markOf, clock }: Drop): Promise<Partitions> {
+export async function dropOldPartitions(
+  database: Database,
+  { tenant, keepMonths, markOf, clock, sequence }: Drop,
+): Promise<Partitions> {
   const now = clock.now();
   const before = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - keepMonths, 1)).toISOString().slice(0, 10);
+  const isRenewed = await database.withClient(async (client) => {
+    if (!(await beginSequencing(client, { isolation: 'read committed', wait: true }))) throw logBusy();
+    const behind = await baselinesBehind(client, { tenant, before, markOf });
+    await orderAgain(client, behind, { order: newId<'audit-baseline-order'>(), isForLater: false });
+    await commit(client);
+    return behind.length > 0;
+  });
+  if (isRenewed) await sequence();
   const dropped = await database.withClient(async (client) => {
     if (!(await beginSequencing(client, { isolation: 'read committed', wait: true }))) throw logBusy();
+    const [behind] = await baselinesBehind(client, { tenant, before, markOf });
+    if (behind !== undefined) throw new SafekeepError('audit-baseline-refused', { table: behind });
     const old = await readPartitionsBefore(client, before);
     // A month holds events of every tenant.
     const tenants = new Set([tenant, ...(await readTrees(client)).map((tree) => tree.tenant)]);
@@ -94,6 +116,20 @@ export async function dropOldPartitions(database: Database, { tenant, keepMonths
     return old.map(({ name }) => name);
   });
   return { ...(await listPartitions(database)), dropped };
+}
+
+type Behind = { readonly tenant: string; readonly before: string; readonly markOf: MarkOf };
+
+/** Tables whose baseline is older than an event that is to be dropped. */
+async function baselinesBehind(client: pg.ClientBase, { tenant, before, markOf }: Behind): Promise<readonly string[]> {
+  if ((await readPartitionsBefore(client, before)).length === 0) return [];
+  const tables = new Set<string>();
+  for (const each of new Set([tenant, ...(await readTrees(client)).map((tree) => tree.tenant)])) {
+    for (const [table, { taken, isEnded }] of await readBaselines(client, { tenant: each, markOf }))
+      if (!isEnded && (await hasEventsAfter(client, { tenant: each, before, era: taken.era, index: taken.size })))
+        tables.add(table);
+  }
+  return [...tables];
 }
 
 type Dropped = {

@@ -37,6 +37,7 @@ import {
   type Tree,
 } from '../store/sequencer.ts';
 import { makeEvents, type PreparedEvent } from './make-events.ts';
+import { takeBaselines } from './take-baselines.ts';
 
 /** Events of one transaction: short enough that its rows lie in memory and its lock is soon free, long enough to be quick. */
 export const BATCH_AT_MOST = 20_000;
@@ -63,6 +64,8 @@ export type SequenceOptions = {
   readonly wait?: boolean;
   /** Between two batches; what was moved until then is signed. */
   readonly signal?: AbortSignal;
+  /** Done once, in the transaction of a batch after which the log has all that this transaction sees. What it writes into the log is moved too. */
+  readonly atEnd?: (client: pg.ClientBase) => Promise<void>;
 };
 
 /**
@@ -74,14 +77,18 @@ export async function sequence(ground: SequencerGround, options: SequenceOptions
   const totals = { events: 0, quarantined: 0, erased: 0 };
   const wait = options.wait ?? false;
   if (!(await settleEras(ground, wait))) return { state: 'busy', ...totals, logs: [] };
+  let { atEnd } = options;
   // A target from before this call says nothing of what was committed since; one of a batch of this call is newer than the call.
   for (let isOwnTarget = false; ;) {
-    const batch = await moveBatch(ground, wait);
+    const batch = await moveBatch(ground, { wait, ...(atEnd && { atEnd }) });
     if (batch === 'busy') return { state: 'busy', ...totals, logs: [] };
     totals.events += batch.events;
     totals.quarantined += batch.quarantined;
     totals.erased += batch.erased;
-    if (options.signal?.aborted === true || (!batch.isFull && (batch.isNewest || isOwnTarget))) break;
+    const isAll = !batch.isFull && (batch.isNewest || isOwnTarget) && (batch.isNewest || atEnd === undefined);
+    if (batch.isEnd) atEnd = undefined;
+    // What was told at the end is to be in the log when this returns.
+    if (options.signal?.aborted === true || (isAll && !batch.hasTold)) break;
     isOwnTarget ||= batch.isNewest;
   }
   if (totals.quarantined > 0) ground.log.warn('audit-people-unknown', { count: totals.quarantined });
@@ -101,12 +108,18 @@ type Batch = {
   readonly isFull: boolean;
   /** It took from all that was committed when it began, and not from what an older target shows. */
   readonly isNewest: boolean;
+  /** It left nothing that it saw. */
+  readonly isEnd: boolean;
+  /** At its end something was written into the log. */
+  readonly hasTold: boolean;
 };
 
-async function moveBatch(ground: SequencerGround, wait: boolean): Promise<Batch | 'busy'> {
+type BatchOptions = Pick<SequenceOptions, 'atEnd'> & { readonly wait: boolean };
+
+async function moveBatch(ground: SequencerGround, options: BatchOptions): Promise<Batch | 'busy'> {
   for (let tries = 1; ; tries += 1) {
     try {
-      return await ground.database.withClient((client) => tryBatch(client, ground, wait));
+      return await ground.database.withClient((client) => tryBatch(client, ground, options));
     } catch (error) {
       // 40001: another sequencer wrote the state after this transaction began. Nothing of it was kept.
       const outrun = error instanceof Error && 'code' in error && error.code === '40001';
@@ -115,7 +128,7 @@ async function moveBatch(ground: SequencerGround, wait: boolean): Promise<Batch 
   }
 }
 
-async function tryBatch(client: pg.ClientBase, ground: SequencerGround, wait: boolean): Promise<Batch | 'busy'> {
+async function tryBatch(client: pg.ClientBase, ground: SequencerGround, { wait, atEnd }: BatchOptions): Promise<Batch | 'busy'> {
   if (!(await beginSequencing(client, { isolation: 'repeatable read', wait }))) return 'busy';
   const state = await readState(client, await readCluster(client));
   const { snapshot, at, partition } = await readMoment(client);
@@ -126,10 +139,14 @@ async function tryBatch(client: pg.ClientBase, ground: SequencerGround, wait: bo
   // An idle call writes nothing: what nobody wrote to since is still all that is done.
   if (rows.length > 0 || state.target !== null)
     await writeState(client, nextState(state, { rows, isFull, snapshot }), rows.length > 0 ? at : null);
+  // Only here the log has told of everything that this transaction sees.
+  const isEnd = !isFull && state.target === null;
+  const baselines = isEnd ? await takeBaselines(client, ground) : 0;
+  if (isEnd) await atEnd?.(client);
   ground.observe?.('copied');
   await commit(client);
   ground.observe?.('moved');
-  return { ...totals, isFull, isNewest: state.target === null };
+  return { ...totals, isFull, isNewest: state.target === null, isEnd, hasTold: baselines > 0 || (isEnd && atEnd !== undefined) };
 }
 
 /**

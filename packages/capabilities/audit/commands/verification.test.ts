@@ -270,7 +270,7 @@ test('a log that was thrown away whole, with another begun in its place, is miss
   assert.deepEqual(await verify(false), ['log-rolled-back'], 'also with a new log in its place');
 });
 
-test('a database without a log is whole and empty, also where its home has signed that of another', async (t) => {
+test('a database without a log has no fault, also where its home has signed that of another', async (t) => {
   const { verify, home } = await bench(t);
   assert.deepEqual(await verify(false), []);
   const second = await workbench(t, {});

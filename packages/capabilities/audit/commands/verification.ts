@@ -141,8 +141,9 @@ async function withProgress<Result>(
 }
 
 function renderVerification(result: Frozen<LogVerification>, ink: Ink): string {
-  const { ok, origin, size, root, checked, faults, faultsFound, minimumIndex, scope, seconds } = result;
-  const head = ok ? ink.good('whole') : ink.bad('NOT whole');
+  const { ok, origin, size, root, checked, faults, faultsFound, notes, minimumIndex, scope, seconds } = result;
+  const isEmpty = !ok && faultsFound === 0;
+  const head = isEmpty ? ink.warn('nothing to verify') : ok ? ink.good('whole') : ink.bad('NOT whole');
   const first = faults.find(({ index }) => index !== undefined)?.index;
   return [
     `${head}: ${origin === '' ? 'no log' : origin}, ${size} event(s), ${checked} checked in ${seconds.toFixed(1)} s (${scope.join(', ')})`,
@@ -156,6 +157,7 @@ function renderVerification(result: Frozen<LogVerification>, ink: Ink): string {
       ink.dim(`    ${remedy}`),
     ]),
     ...(faultsFound > faults.length ? [ink.warn(`… and ${faultsFound - faults.length} more.`)] : []),
+    ...notes.map((note) => `  ${ink.warn('note')}: ${note}`),
   ].join('\n');
 }
 
@@ -206,6 +208,9 @@ function exportCommand(sequenceFirst: SequenceFirst): Command {
       tiles: Type.Optional(
         Type.String({ minLength: 1, description: 'folder for checkpoint, tiles and entries (C2SP tlog-tiles)' }),
       ),
+      era: Type.Optional(
+        Type.Integer({ minimum: 1, description: 'for --tiles: an earlier era of the log; the newest unless given' }),
+      ),
       format: Type.Optional(
         Type.Union([Type.Literal('jsonl'), Type.Literal('csv'), Type.Literal('cef'), Type.Literal('ocsf')], {
           description: 'events as lines of this format',
@@ -216,12 +221,14 @@ function exportCommand(sequenceFirst: SequenceFirst): Command {
     }),
     output: Export,
     example: 'safekeep audit export --tiles log && safekeep audit export --format csv --out events.csv',
-    run: async (context, { tiles, format, out, ...filter }) => {
+    run: async (context, { tiles, era, format, out, ...filter }) => {
       if ((tiles === undefined) === (format === undefined))
         throw new SafekeepError('usage', { problem: 'Give --tiles DIR or --format FORMAT.' });
+      if (era !== undefined && tiles === undefined) throw new SafekeepError('usage', { problem: '--era is for --tiles.' });
       await context.database();
       await bringUpToDate(context, sequenceFirst);
-      if (tiles !== undefined) return { result: await tilesTo(context, resolve(tiles)) };
+      if (tiles !== undefined)
+        return { result: await tilesTo(context, { directory: resolve(tiles), ...(era === undefined ? {} : { era }) }) };
       const path = out === undefined ? undefined : resolve(out);
       const kind = format ?? 'jsonl';
       const events = await exportTo(context, { format: kind, out: path, filter, version: manifest.version });
@@ -229,14 +236,16 @@ function exportCommand(sequenceFirst: SequenceFirst): Command {
       return { result: { kind, place: path, events } };
     },
     render: ({ kind, place, events, files, minimumIndex }, ink) =>
-      `${ink.good('Written')}: ${events} event(s) as ${kind}${files === undefined ? '' : ` in ${files} files`} to ${place}${(minimumIndex ?? 0) === 0 ? '' : ink.warn(`; those below index ${minimumIndex} are not in it: dropped by policy, or in one bundle with such`)}`,
+      `${ink.good('Written')}: ${events} event(s) as ${kind}${files === undefined ? '' : ` in ${files} files`} to ${place}${(minimumIndex ?? 0) === 0 ? '' : ink.warn(`; those below index ${minimumIndex} are not in it: dropped by policy`)}`,
   });
 }
 
-async function tilesTo(context: CommandContext, directory: string): Promise<Static<typeof Export>> {
+type TileOrder = { readonly directory: string; readonly era?: number };
+
+async function tilesTo(context: CommandContext, order: TileOrder): Promise<Static<typeof Export>> {
   const database = await context.database();
   const written = await withProgress(context, 'events', (progress) =>
-    exportTiles(database, { tenant: context.tenant, directory, signal: context.signal, progress }),
+    exportTiles(database, { ...order, tenant: context.tenant, signal: context.signal, progress }),
   );
-  return { kind: 'tiles', place: directory, events: written.size - written.minimumIndex, ...written };
+  return { kind: 'tiles', place: order.directory, events: written.size - written.minimumIndex, ...written };
 }

@@ -42,7 +42,7 @@ export const auditCapture: Contributor = ({ map, catalog, tenant }) => {
   };
 };
 
-type Place = {
+export type Place = {
   readonly map: DataMap;
   readonly catalog: Catalog;
   readonly tenant: string;
@@ -50,10 +50,15 @@ type Place = {
   readonly table: Table;
 };
 
+/** Whether a table has the triggers that capture needs: views and foreign tables do not. */
+export function isCapturable({ kind }: Table): boolean {
+  return kind === 'table' || kind === 'partitioned-table';
+}
+
 function captureOf(place: Place): Desired {
   const { table, mapped, map } = place;
   const note = (text: string): Note => ({ target: mapped.name, text });
-  if (table.kind !== 'table' && table.kind !== 'partitioned-table')
+  if (!isCapturable(table))
     return {
       ...NOTHING,
       notes: [note('Changes are not captured: only tables have the triggers for it, not views or foreign tables.')],
@@ -102,7 +107,8 @@ function objectOf(shape: CaptureShape): DesiredObject {
   };
 }
 
-function shapeOf(place: Place): CaptureShape {
+/** How a table is to be captured. */
+export function shapeOf(place: Place): CaptureShape {
   const { map, catalog, tenant, mapped, table } = place;
   const paths = pathsOf(place);
   const excluded = new Set<string>(mapped.compliance === 'columns' ? COMPLIANCE_FIELDS : []);

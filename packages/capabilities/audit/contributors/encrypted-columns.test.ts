@@ -31,11 +31,12 @@ const tablesOf = (email = 'none') => ({
 const parts = { subjects: { patient: { table: 'public.patients', key: 'id' } } };
 const agree = async (): Promise<void> => undefined;
 
-async function audited(t: TestContext, { key = 'primary key', divided = '', server = testServers()[0] } = {}) {
+async function audited(t: TestContext, { key = 'primary key', divided = '', server = testServers()[0], baselines = false } = {}) {
   const bench = await workbench(t, {
     setUp: `create table patients (id integer ${key}, email text, visits integer not null default 0) ${divided};
       insert into patients (id, email) select n, 'before' || n || '@plain.example' from generate_series(1, ${ROWS}) as n`,
     server,
+    baselines,
   });
   await bench.capture(tablesOf(), parts);
   const ring = fileRing({ database: bench.database, home: bench.home, clock: systemClock });
@@ -284,4 +285,31 @@ test('an index that comes and goes keeps the log of the table whole', async (t) 
     assert.equal((await bench.events()).filter(({ details }) => details?.includes('incomplete') === true).length, 0);
     assert.deepEqual((await bench.plan(bench.intent(tablesOf(), parts))).steps, []);
   }
+});
+
+test('a baseline from before is no fault while a column is encrypted and decrypted, and the next apply makes it whole again', async (t) => {
+  const bench = await audited(t, { baselines: true });
+  const unseen = (sql: string) => bench.pool.query(`begin; set local session_replication_role = replica; ${sql}; commit`);
+  const noted = async () => (await bench.verify()).notes.filter((note) => note.includes('its column email was encrypted')).length;
+  await bench.pool.query(`update patients set email = 'changed@plain.example' where id = 5`);
+  await whole(bench);
+  await encryptField(bench.ground, bench.order(), agree);
+  await whole(bench);
+  assert.equal(await noted(), 1);
+  await finishField(bench.ground, COLUMN, agree);
+  await whole(bench);
+  await bench.capture(tablesOf('client'), parts);
+  await whole(bench);
+  assert.equal(await noted(), 0);
+  await bench.pool.query('update patients set visits = 3 where id = 9');
+  await decryptField(bench.ground, COLUMN, agree);
+  await whole(bench);
+  await bench.capture(tablesOf(), parts);
+  await whole(bench);
+  assert.equal(await noted(), 0);
+  await unseen(`update patients set email = 'x@plain.example' where id = 8; delete from patients where id = 9`);
+  assert.deepEqual(
+    (await bench.verify()).faults.map(({ code, detail }) => `${code} ${/the row (\d+)/.exec(detail)?.[1]}`).toSorted(),
+    ['row-unexplained 8', 'row-unexplained 9'],
+  );
 });

@@ -195,6 +195,12 @@ export const PROBE_CAPTURE = `
     ) as kept on true
    where made.functions is not null`;
 
+/** What whoever writes may have set: whether there is an erasure indeed, is_keys_only says. */
+const IS_HINTED = `(pg_catalog.current_setting('safekeep.keys_only', true) = 'on')`;
+
+/** The parity of the 10-minute slot in which the transaction began. */
+const IS_EVEN = `pg_catalog.mod((pg_catalog.date_part('epoch', pg_catalog.now()) / 600)::bigint, 2) = 0`;
+
 // ---- bodies ----------------------------------------------------------------------------------------------------------
 
 function rowUpdate(shape: CaptureShape): string {
@@ -319,7 +325,9 @@ function statementInsert(shape: CaptureShape): string {
   return statementBody(shape, {
     action: 'insert',
     row: keyless ? null : [keyOf(shape, 'r'), ...linkList(shape, 'r')],
-    alone: null,
+    alone: keyless
+      ? null
+      : { event: [keyOf(shape, 'r'), ...linkList(shape, 'r')], isWhole: false, when: [], read: readForKey(shape) },
     values: { old: 'null', new: keyless ? unlessErasing(pairs(shape.columns, 'r')) : 'null' },
     wide: { old: 'null', new: unlessErasing(wholeRow('r')) },
   });
@@ -330,7 +338,7 @@ function statementDelete(shape: CaptureShape): string {
   return statementBody(shape, {
     action: 'delete',
     row: [...known, ...shape.columns.map((column) => entryOf(column, 'r', 'erasing'))],
-    alone: { row: [...known, wholeText(shape, 'r')], where: ['not erasing', ...smallOnly(shape, ['r'])] },
+    alone: { event: [...known, wholeText(shape, 'r')], isWhole: true, when: smallOnly(shape, ['r']), read: readAtAll(shape) },
     values: { old: unlessErasing(pairs(shape.columns, 'r')), new: 'null' },
     wide: { old: unlessErasing(wholeRow('r')), new: 'null' },
   });
@@ -340,37 +348,86 @@ type StatementBody = {
   readonly action: 'insert' | 'delete';
   /** Of one change in a batch; null where each change is a row of the inbox of its own. */
   readonly row: readonly string[] | null;
-  /** Where one that comes alone is written in another way. */
   readonly alone: Alone | null;
   readonly values: Body['values'];
   readonly wide: Body['values'];
 };
 
 function statementBody(shape: CaptureShape, { action, row, alone, values, wide }: StatementBody): string {
-  const from = `from ${action === 'insert' ? 'safekeep_new' : 'safekeep_old'} as r`;
-  const rows = (key: string, links: string, { old, new: made }: Body['values'], tenant: string): string =>
+  const rows = action === 'insert' ? 'safekeep_new' : 'safekeep_old';
+  const from = `from ${rows} as r`;
+  const written = (key: string, links: string, { old, new: made }: Body['values'], tenant: string): string =>
     insertRow(shape, `'${action}'`, { tenant, record: key, newRecord: 'null', links, oldLinks: 'null', old, new: made }, from);
-  const whole = rows(wideKey(shape, 'r'), wideLinks(shape, 'r'), wide, pg.escapeLiteral(shape.tenant));
   const mapped =
     row === null
-      ? rows(keyOf(shape, 'r'), linksOf(shape, 'r'), values, tenantOf(shape, 'r'))
-      : insertBatches(shape, { action, row, alone, tenant: tenantOf(shape, 'r'), from, sizes: ['r'], source: from });
+      ? written(keyOf(shape, 'r'), linksOf(shape, 'r'), values, tenantOf(shape, 'r'))
+      : insertBatches(shape, { action, row, tenant: tenantOf(shape, 'r'), from, sizes: ['r'] });
   return `
 declare
-  wide boolean := false;
-  erasing constant boolean := ${IS_ERASING};
+${VARIABLES}
 begin
-${unlessAsMapped(shape, action === 'insert' ? 'safekeep_new' : 'safekeep_old')}
-  if wide and ${ALL_BUILT_IN} then
-${whole}
-  elsif wide then
+${alone === null ? '' : insertAlone(shape, { action, ...alone, row: 'r', from })}
+${SET_ERASING}
+${unlessAsMapped(shape, rows)}
+  if wide then
+    if ${ALL_BUILT_IN} then
+${written(wideKey(shape, 'r'), wideLinks(shape, 'r'), wide, pg.escapeLiteral(shape.tenant))}
+    else
 ${insertRow(shape, `'${action}'`, unread(shape), from)}
+    end if;
   else
 ${mapped}
   end if;
   return null;
 end
 `;
+}
+
+const VARIABLES = `  wide boolean := false;
+  erasing boolean := false;
+  tenant text;
+  even boolean;
+  alone text[];`;
+
+/** By itself, and not as a part of other conditions: an expression with a call in it is made ready for each statement, whether the call is made or not. */
+const SET_ERASING = `  if ${IS_HINTED} then erasing := safekeep.is_keys_only(); end if;`;
+
+/** A change that is the only one of its statement. */
+type Alone = {
+  readonly event: readonly string[];
+  /** Whether the event holds rows as PostgreSQL prints them. */
+  readonly isWhole: boolean;
+  /** Where it may be written so, beside that the table is as it was mapped. */
+  readonly when: readonly string[];
+  /** Whether it is, as far as it is read here. */
+  readonly read: string;
+};
+
+type InsertAlone = Alone & { readonly action: 'insert' | 'update' | 'delete'; readonly row: string; readonly from: string };
+
+/**
+ * Most statements change one row. It is read by one statement and written by another that reads nothing: PostgreSQL makes each node of a
+ * statement, each call in it and each expression ready anew for every transaction, which takes far longer than what it then does. So there are
+ * as few of them as can be. The rows go whole, as PostgreSQL prints them, and the sequencer looks what changed, if anything.
+ *
+ * CASE holds what is read back until the types are known to be those that were mapped (PostgreSQL manual, 4.2.14): of another type, a cast or an
+ * operator may be what its owner wrote. Whatever fails here fails in the careful way below too, which then knows what to do about it.
+ */
+function insertAlone(shape: CaptureShape, { action, event, isWhole, when, read, row, from }: InsertAlone): string {
+  const made = `array[${eventOf(event)}]`;
+  const value = `case when ${IS_HINTED} is not true and ${read} then ${when.length === 0 ? made : `case when ${when.join(' and ')} then ${made} end`} end`;
+  const isOwn = shape.tenantColumn !== null;
+  const tenant = isOwn ? 'tenant' : pg.escapeLiteral(shape.tenant);
+  return `  begin
+    select ${value}, ${IS_EVEN}${isOwn ? `, ${tenantOf(shape, row)}` : ''} into strict alone, even${isOwn ? ', tenant' : ''} ${from};
+  exception
+    when no_data_found then return null;
+    when others then alone := null;
+  end;
+  if alone is not null then
+${insertMany(shape, { action, tenant, many: 'alone', events: '1', from: '', isWhole, keysOnly: 'null', isEven: 'even' })}
+    return null;
+  end if;`;
 }
 
 /**
@@ -387,17 +444,31 @@ function unlessAsMapped(shape: CaptureShape, table: 'safekeep_old' | 'safekeep_n
   end;`;
 }
 
-function asMapped(shape: CaptureShape, row: string): string {
+function asMapped(shape: CaptureShape, row: string, isRead: (column: string) => boolean = () => true): string {
   const known = new Map([...shape.key, ...shape.columns].map((column) => [column.name, column]));
   const others = [...shape.paths.flatMap(({ link }) => link), ...(shape.tenantColumn === null ? [] : [shape.tenantColumn])];
-  const checks = [...new Set([...known.keys(), ...others])].map((column) => {
-    const value = `${row}.${pg.escapeIdentifier(column)}`;
-    const { type, builtIn } = known.get(column) ?? { type: '', builtIn: false };
-    return builtIn
-      ? `pg_catalog.pg_typeof(${value}) = ${pg.escapeLiteral(type)}::pg_catalog.regtype`
-      : `pg_catalog.num_nulls(${value}) >= 0`;
-  });
+  const read = [...new Set([...known.keys(), ...others])].filter(isRead);
+  const isKnown = (column: string): boolean => known.get(column)?.builtIn === true;
+  const value = (column: string): string => `${row}.${pg.escapeIdentifier(column)}`;
+  const typed = read.filter(isKnown);
+  // One comparison: each call costs what it takes to make it ready, for every statement.
+  const types = typed.map((column) => `pg_catalog.pg_typeof(${value(column)})`).join(', ');
+  const wanted = typed.map((column) => `${pg.escapeLiteral(known.get(column)?.type ?? '')}::pg_catalog.regtype`).join(', ');
+  const checks = [
+    ...(typed.length === 0 ? [] : [`array[${types}] = array[${wanted}]`]),
+    ...read.filter((column) => !isKnown(column)).map((column) => `pg_catalog.num_nulls(${value(column)}) >= 0`),
+  ];
   return checks.join(' and ') || 'true';
+}
+
+function readAtAll(shape: CaptureShape, row = 'r'): string {
+  return asMapped(shape, row);
+}
+
+/** What an INSERT is read by: the row's key, and what leads to people. */
+function readForKey(shape: CaptureShape): string {
+  const names = new Set([...shape.key.map((column) => column.name), ...shape.paths.flatMap(({ link }) => link)]);
+  return asMapped(shape, 'r', (column) => names.has(column));
 }
 
 /** Whether whole rows may be turned into JSON, which asks for a cast of each value's type. */
@@ -419,11 +490,15 @@ function statementUpdate(shape: CaptureShape): string {
   const key = sameKey(shape);
   const changed = shape.columns.map((column) => isChanged(column, 'o', 'n'));
   const any = `(${changed.join(' or ') || 'false'})`;
-  const pair = 'from safekeep_old as o, safekeep_new as n';
   const known = [keyOf(shape, 'o'), ...linkList(shape, 'n'), ...oldLinkList(shape)];
-  const alone: Alone = {
-    row: [...known, wholeText(shape, 'o'), wholeText(shape, 'n')],
-    where: [wholeChanged(shape), key, ...unsealed(shape), ...smallOnly(shape, ['o', 'n'])],
+  const alone = {
+    action: 'update' as const,
+    event: [...known, wholeText(shape, 'o'), wholeText(shape, 'n')],
+    isWhole: true,
+    when: [key, ...unsealed(shape), ...smallOnly(shape, ['o', 'n'])],
+    read: readAtAll(shape, 'n'),
+    row: 'n',
+    from: 'from safekeep_old as o, safekeep_new as n',
   };
   const join = `from safekeep_old as o join safekeep_new as n on ${key}`;
   const update = { action: 'update', tenant: tenantOf(shape, 'n'), sizes: ['o', 'n'] } as const;
@@ -441,26 +516,29 @@ function statementUpdate(shape: CaptureShape): string {
       }),
     ),
   ];
+  const batches = (mode: Erasing): string => insertBatches(shape, { ...update, row: rows(mode), from: `${join} where ${any}` });
   return `
 declare
-  wide boolean := false;
-  erasing constant boolean := ${IS_ERASING};
+${VARIABLES}
   moved bigint := 0;
 begin
+${insertAlone(shape, alone)}
+${SET_ERASING}
 ${unlessAsMapped(shape, 'safekeep_new')}
-  if wide and ${ALL_BUILT_IN} then
+  if wide then
+    if ${ALL_BUILT_IN} then
 ${wideUpdate(shape)}
-    return null;
-  elsif wide then
+    else
 ${insertRow(shape, `'update'`, unread(shape), 'from safekeep_new')}
+    end if;
     return null;
   end if;
   if not erasing then
-${insertBatches(shape, { ...update, row: rows('never'), alone, from: `${join} where ${any}`, source: pair }, movedCount(key))}
+${batches('never')}
   else
-${insertBatches(shape, { ...update, row: rows('erasing'), alone: null, from: `${join} where ${any}`, source: null })}
-    ${movedCount(key)}
+${batches('erasing')}
   end if;
+  ${movedCount(key)}
   if moved > 0 then
 ${movedRows(shape, { key, changed })}
   end if;
@@ -499,7 +577,7 @@ function movedRows(shape: CaptureShape, { key, changed }: Moved): string {
     new: unlessErasing(values('n')),
   };
   const gone = [keyOf(shape, 'r'), ...linkList(shape, 'r'), ...shape.columns.map((column) => entryOf(column, 'r', 'erasing'))];
-  const batch = { alone: null, tenant: tenantOf(shape, 'r'), sizes: ['r'], source: null } as const;
+  const batch = { tenant: tenantOf(shape, 'r'), sizes: ['r'] } as const;
   return `    if moved = 1 then
 ${insertRow(shape, `'update'`, one, `from ${left} as o, ${came} as n`)}
     else
@@ -537,34 +615,26 @@ function wideUpdate(shape: CaptureShape): string {
   );
 }
 
+/** In a batch: of this side of a change nothing is said of the column. */
+export const NOT_SAID = '~';
+
 type Batches = {
   readonly action: 'insert' | 'update' | 'delete';
   readonly row: readonly string[];
-  readonly alone: Alone | null;
   readonly tenant: string;
   readonly from: string;
   /** Rows that are read: what could be large in them decides how many come together. */
   readonly sizes: readonly string[];
-  /** From where one change is read alone, without what many need; null: always as if there were many. */
-  readonly source: string | null;
 };
-
-/** In a batch: of this side of a change nothing is said of the column. */
-export const NOT_SAID = '~';
-
-/** One change that is read and written by itself, and under which conditions it may be. */
-type Alone = { readonly row: readonly string[]; readonly where: readonly string[] };
 
 /** Changes that come together in one row of the inbox, and how large a stored value may be to come with others. */
 const TOGETHER = 256;
 const TOGETHER_BYTES = 2000;
+/** How large what is written of a change that comes alone may be, both rows together. */
+const ALONE_BYTES = 8000;
 
-/**
- * Many changes in one row of the inbox: a row for each would be written for longer than the application's own. One change, which is most
- * of what is written, goes without window and aggregate, and its rows whole as PostgreSQL prints them: it sets up each node of a
- * statement anew for every call, which takes far longer than what the node then does. The sequencer looks what changed.
- */
-function insertBatches(shape: CaptureShape, { action, row, alone, tenant, from, sizes, source }: Batches, before = ''): string {
+/** Many changes in one row of the inbox: a row for each would be written for longer than the application's own. */
+function insertBatches(shape: CaptureShape, { action, row, tenant, from, sizes }: Batches): string {
   const large = sizes.flatMap((side) =>
     shape.columns.filter(canBeLarge).map((column) => `pg_catalog.pg_column_size(${side}.${name(column)})`),
   );
@@ -574,42 +644,34 @@ function insertBatches(shape: CaptureShape, { action, row, alone, tenant, from, 
       : `pg_catalog.row_number() over () / ${TOGETHER}`;
   const many = `from (select e.tenant, pg_catalog.array_agg(e.event) as many, pg_catalog.count(*)::integer as events
         from (select ${tenant} as tenant, ${eventOf(row)} as event, ${chunk} as chunk ${from}) as e group by e.tenant, e.chunk) as s`;
-  const all = insertMany(shape, { action, tenant: 's.tenant', many: 's.many', events: 's.events', from: many });
-  if (source === null) return all;
-  const single = action === 'delete' ? 'safekeep_old' : 'safekeep_new';
-  const where = [...(alone?.where ?? []), `not exists (select from ${single} offset 1)`];
-  const one = {
-    action,
-    tenant,
-    many: `array[${eventOf(alone?.row ?? row)}]`,
-    events: '1',
-    from: `${source} where ${where.join(' and ')}`,
-    isWhole: alone !== null,
-  };
-  return `${insertMany(shape, one)}
-  if not found then
-${before}
-${all}
-  end if;`;
+  return insertMany(shape, { action, tenant: 's.tenant', many: 's.many', events: 's.events', from: many });
 }
 
 function eventOf(row: readonly string[]): string {
   return `array[${row.map((each) => `(${each})`).join(', ')}]::pg_catalog.text[]`;
 }
 
-type Many = Readonly<Record<'action' | 'tenant' | 'many' | 'events' | 'from', string>> & { readonly isWhole?: boolean };
+type Many = Readonly<Record<'action' | 'tenant' | 'many' | 'events' | 'from', string>> & {
+  readonly isWhole?: boolean;
+  readonly keysOnly?: string;
+  readonly isEven?: string;
+};
 
-function insertMany(shape: CaptureShape, { action, tenant, many, events, from, isWhole = false }: Many): string {
-  const columns = [...(isWhole ? [WHOLE_ROWS] : []), ...shape.columns.map((column) => column.name)];
+function insertMany(
+  shape: CaptureShape,
+  { action, tenant, many, events, from, isWhole = false, keysOnly = 'nullif(erasing, false)', isEven }: Many,
+): string {
+  // An INSERT is read without them, and each is written for every change.
+  const columns = action === 'insert' ? [] : [...(isWhole ? [WHOLE_ROWS] : []), ...shape.columns.map((column) => column.name)];
   const names = `array[${columns.map((column) => pg.escapeLiteral(column)).join(', ')}]::pg_catalog.text[]`;
   return bothInboxes(
     (
       table,
     ) => `    insert into safekeep.${table} (tenant_id, xid, order_no, at, kind, action, table_name, names, many, events, keys_only,
       actor, purpose, request, proof, backend, began, login, application)
-    select ${tenant}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', '${action}',
-      ${pg.escapeLiteral(shape.table)}, ${names}, ${many}, ${events}, nullif(erasing, false), ${SESSION}
-      ${from};`,
+    ${from === '' ? 'values (' : 'select '}${tenant}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', '${action}',
+      ${pg.escapeLiteral(shape.table)}, ${names}, ${many}, ${events}, ${keysOnly}, ${SESSION}${from === '' ? ')' : `\n      ${from}`};`,
+    isEven,
   );
 }
 
@@ -649,9 +711,8 @@ const SESSION = `pg_catalog.current_setting('safekeep.actor', true), pg_catalog.
       pg_catalog.current_setting('safekeep.request', true), pg_catalog.current_setting('safekeep.proof', true),
       pg_catalog.pg_backend_pid(), pg_catalog.now(), session_user, pg_catalog.current_setting('application_name')`;
 
-/** The found of PL/pgSQL afterwards is that of the INSERT that ran. */
-function bothInboxes(statement: (table: string) => string): string {
-  return `  if pg_catalog.mod((pg_catalog.date_part('epoch', pg_catalog.now()) / 600)::bigint, 2) = 0 then
+function bothInboxes(statement: (table: string) => string, isEven = IS_EVEN): string {
+  return `  if ${isEven} then
 ${statement('audit_inbox_even')}
   else
 ${statement('audit_inbox_odd')}
@@ -799,17 +860,10 @@ function wholeText(shape: CaptureShape, row: string): string {
   return `row(${values.join(', ')})::pg_catalog.text`;
 }
 
-function wholeChanged(shape: CaptureShape): string {
-  const whole = (row: string): string => `row(${shape.columns.map((column) => `${row}.${name(column)}`).join(', ')})`;
-  return `pg_catalog.record_image_ne(${whole('n')}, ${whole('o')})`;
-}
-
-/** What did not change is written too, so it must be short. */
+/** What did not change is written too, so all of it must be short. */
 function smallOnly(shape: CaptureShape, rows: readonly string[]): readonly string[] {
-  const sizes = rows.flatMap((row) =>
-    shape.columns.filter(canBeLarge).map((column) => `pg_catalog.pg_column_size(${row}.${name(column)})`),
-  );
-  return sizes.length === 0 ? [] : [`coalesce(greatest(${sizes.join(', ')}), 0) <= ${TOGETHER_BYTES}`];
+  const large = rows.flatMap((row) => shape.columns.filter(canBeLarge).map((column) => `${row}.${name(column)}`));
+  return large.length === 0 ? [] : [`pg_catalog.pg_column_size(row(${large.join(', ')})) <= ${ALONE_BYTES}`];
 }
 
 /** A key as holds and subjects write it: parts joined by commas. */

@@ -79,7 +79,9 @@ function eventsOf(row: StoredRow): readonly InboxRow[] {
   const changes = JSON.parse(many) as readonly (readonly (string | null)[])[];
   const read = readers[row.action];
   if (read === undefined) throw new Error(`There is no batch of ${row.action}`);
-  return changes.map((change, place) => ({ ...shared, place, ...read(change, names) }));
+  const events = changes.map((change, place) => ({ ...shared, place, ...read(change, names) }));
+  // A row that comes alone is written whether it changed or not: whoever writes it has no time to look.
+  return isWhole(names) && row.action === 'update' ? events.filter((event) => Object.keys(event.new ?? {}).length > 0) : events;
 }
 
 type Read = (change: readonly (string | null)[], names: readonly string[]) => Partial<InboxRow>;

@@ -36,6 +36,24 @@ export async function readPartitionsBefore(
   return rows;
 }
 
+/** Whether an event from this place of a tenant's log on was sequenced before a day. */
+export async function hasEventsAfter(
+  client: Client,
+  {
+    tenant,
+    before,
+    era,
+    index,
+  }: { readonly tenant: string; readonly before: string; readonly era: number; readonly index: number },
+): Promise<boolean> {
+  const { rows } = await client.query<{ found: boolean }>(
+    `select exists (select from safekeep.audit_events
+                     where tenant_id = $1 and sequenced_at < $2::date and (era, leaf_index) >= ($3::integer, $4::bigint)) as found`,
+    [tenant, before, era, index],
+  );
+  return rows[0]?.found === true;
+}
+
 /** Closed months without a whole index of their words. Months that hold nothing need none. */
 export async function readUnindexed(client: Client, before: string): Promise<readonly string[]> {
   const months = await readPartitionsBefore(client, before);

@@ -19,6 +19,7 @@ import {
   type Unapplied,
 } from '../../plan/index.ts';
 import { sequence, type SequencerGround } from '../actions/sequence.ts';
+import { auditBaseline } from '../contributors/baseline.ts';
 import { auditCapture } from '../contributors/capture.ts';
 import { lastCheckpoint, ownersOfLogs } from '../files/last-checkpoint.ts';
 import { auditKeys } from '../keys/audit-keys.ts';
@@ -64,9 +65,9 @@ type Inside = readonly [record: string | null, old: object | null, made: object 
 
 export async function workbench(
   t: Ending,
-  options: { readonly setUp?: string; readonly server?: TestServer } = {},
+  options: { readonly setUp?: string; readonly server?: TestServer; readonly baselines?: boolean } = {},
 ): Promise<Workbench> {
-  const { setUp = '', server = testServers()[0] } = options;
+  const { setUp = '', server = testServers()[0], baselines = false } = options;
   const made = await testDatabase(t, { migrated: true, server });
   if (setUp !== '') await made.pool.query(setUp);
   const applying = {
@@ -81,7 +82,7 @@ export async function workbench(
     ...made,
     intent: (tables: TableTexts, parts: object = {}): Intent => ({
       tenant: 'default',
-      contributors: [auditCapture],
+      contributors: baselines ? [auditCapture, auditBaseline] : [auditCapture],
       read: mapOf({ ...parts, tables: audited(tables) }),
     }),
     plan: (intent: Intent): Promise<Plan> => planDatabase(made.database, intent),

@@ -2,7 +2,20 @@ import { isDeepStrictEqual } from 'node:util';
 import type pg from 'pg';
 import type { MarkOf } from '../keys/key-file.ts';
 import type { Capture, EventRow } from '../model.ts';
+import { shortened } from '../rules/baseline.ts';
 import { readable, readLiveRows } from '../store/live-rows.ts';
+import {
+  checkUnkeyed,
+  explainMarked,
+  holdRow,
+  missingRows,
+  openBaseline,
+  readBaselines,
+  widened,
+  type Baseline,
+  type NumberRange,
+  type TakenOf,
+} from './baseline.ts';
 import type { FaultList } from './faults.ts';
 import type { RowValues } from './model.ts';
 import { readMarked, type Marked } from './marked-rows.ts';
@@ -16,6 +29,8 @@ const BATCH = 1000;
 
 type Ground = {
   readonly tenant: string;
+  /** What stood in each table at some place of the log. */
+  readonly baselines: ReadonlyMap<string, TakenOf>;
   /** The newest transaction of which an event that was dropped by policy may have told. */
   readonly through: string | undefined;
   readonly valuesOf: RowValues;
@@ -24,21 +39,38 @@ type Ground = {
   readonly faults: FaultList;
 };
 
+type Order = Omit<Ground, 'through' | 'baselines'> & {
+  /** These tables alone. */
+  readonly only?: readonly string[];
+};
+
 /**
- * Holds every row of every captured table against what the log says of it last: a value that no event explains was written with
- * triggers off. Of columns that were never written since capture began the log knows nothing, and nothing is said of them; of a
- * row without any event only whether it was written since. Of a row of an erased person the log knows what the erasure said of it.
+ * Holds every row of every captured table against what the log says of it last, and against the baseline of its table: a value that no event
+ * explains was written with triggers off. Where a table has no baseline, nothing is said of columns that were never written since capture
+ * began, and of a row without any event only whether it was written since. Of a row of an erased person the log knows what the erasure said of
+ * it. Answers whether each table that was looked at has one.
  */
-export async function checkRows(client: pg.ClientBase, options: Omit<Ground, 'through'>): Promise<void> {
-  const drops = await readDrops(client, options.tenant, options.markOf);
+export async function checkRows(client: pg.ClientBase, { only, ...options }: Order): Promise<boolean> {
+  const { tenant, markOf } = options;
+  const drops = await readDrops(client, tenant, markOf);
   const newest = drops.reduce((most, { through }) => (BigInt(through) > most ? BigInt(through) : most), 0n);
-  const ground: Ground = { ...options, through: newest === 0n ? undefined : String(newest) };
-  for (const shared of await readCaptures(client, ground.tenant)) {
-    // A table without a key has no history of a row, and one that is gone or is no table any more is told by its triggers.
-    const seen = shared.key.length > 0 && (await isThere(client, shared)) ? await readable(client, shared) : undefined;
+  const baselines = await readBaselines(client, { tenant, markOf, tables: only ?? null });
+  const ground: Ground = { ...options, baselines, through: newest === 0n ? undefined : String(newest) };
+  let haveAll = true;
+  for (const shared of await readCaptures(client, tenant)) {
+    if (only !== undefined && !only.includes(shared.table)) continue;
+    // One that is gone or is no table any more is told by its triggers.
+    const seen = (await isThere(client, shared)) ? await readable(client, shared) : undefined;
+    const hasOne = baselines.get(shared.table)?.isEnded === false;
+    haveAll &&= hasOne;
+    if (!hasOne)
+      options.faults.note(
+        `${shared.table} has no baseline: of rows without events, and of columns that no event tells of, an edit is not seen. \`safekeep apply\` orders one.`,
+      );
     // Of a table with a column for the tenant each tenant has its own rows, marks and events; TRUNCATE is told in the log of whoever applied the map.
-    if (seen !== undefined) await checkTable(client, { capture: { ...seen, tenant: ground.tenant }, owner: shared.tenant }, ground);
+    if (seen !== undefined) await checkTable(client, { capture: { ...seen, tenant }, owner: shared.tenant }, ground);
   }
+  return haveAll;
 }
 
 type Table = {
@@ -50,8 +82,11 @@ type Table = {
   readonly marked: Marked;
   /** By the key that a row has since: what is said of it under the key before. */
   readonly moved: Map<string, readonly Said[]>;
-  /** Rows without any event that were written since capture began. */
-  readonly unexplained: LiveRow[];
+  /** Rows without any event that were written since capture began, or that the baseline does not have. */
+  readonly unexplained: { readonly record: string; readonly detail: string }[];
+  readonly baseline: Baseline | undefined;
+  /** Of the keys that were met. */
+  numbers: NumberRange;
   readonly ground: Ground;
 };
 
@@ -62,15 +97,17 @@ type Owned = { readonly capture: Capture; readonly owner: string };
 
 async function checkTable(client: pg.ClientBase, { capture, owner }: Owned, ground: Ground): Promise<void> {
   const emptied = await lastTruncate(client, capture, owner);
-  const table: Table = {
-    capture,
-    emptied,
-    back: await plaintextBack(client, capture, owner),
-    marked: await readMarked(client, capture, ground),
-    moved: new Map(),
-    unexplained: [],
-    ground,
-  };
+  const back = await plaintextBack(client, capture, owner);
+  const known = ground.baselines.get(capture.table);
+  const baseline = await openBaseline(client, { capture, known, emptied, back }, ground);
+  if (capture.key.length === 0) {
+    // It has no history of a row either.
+    if (baseline !== undefined) await checkUnkeyed(client, { capture, baseline, owner, emptied }, ground);
+    return;
+  }
+  const marked = await readMarked(client, capture, ground);
+  if (baseline !== undefined) explainMarked(baseline, marked);
+  const table: Table = { capture, emptied, back, marked, moved: new Map(), unexplained: [], baseline, numbers: undefined, ground };
   const rows = await walkRows(client, capture, { owner, through: ground.through });
   const events = await walkEvents(client, capture);
   const live = peekable(rows);
@@ -93,11 +130,10 @@ async function checkTable(client: pg.ClientBase, { capture, owner }: Owned, grou
   await events.end();
   await checkMoved(client, table);
   checkMissing(table);
-  for (const { record } of table.unexplained.filter((row) => !table.moved.has(row.record)))
-    ground.faults.add(
-      'row-unexplained',
-      `${named(table, record)} was written since capture began, and the log has no event of it.`,
-    );
+  for (const { record, detail } of table.unexplained) if (!table.moved.has(record)) ground.faults.add('row-unexplained', detail);
+  if (baseline === undefined) return;
+  for (const detail of missingRows({ capture, baseline }, ground.markOf, table.numbers))
+    ground.faults.add('row-unexplained', detail);
 }
 
 function takeMarked(checked: Table, record: string): readonly Said[] {
@@ -122,20 +158,55 @@ async function skipTo(live: Peekable<LiveRow>, record: string | undefined, table
     row !== undefined && (record === undefined || isBelow(row.record, record));
   for (let row = await live.peek(); isNext(row); row = await live.peek()) {
     await live.take();
-    const said = takeMarked(table, row.record);
-    if (said.length > 0) compare(table, { record: row.record, row, said });
-    else if (row.isNewer && table.unexplained.length < UNEXPLAINED_AT_MOST) table.unexplained.push(row);
+    compare(table, { record: row.record, row, said: takeMarked(table, row.record) });
   }
 }
 
 type Comparison = {
   readonly record: string;
-  readonly row: Pick<LiveRow, 'values'> | undefined;
+  readonly row: Pick<LiveRow, 'values' | 'isNewer'> | undefined;
   /** The newest first. */
   readonly said: readonly Said[];
 };
 
-function compare(table: Table, { record, row, said }: Comparison): void {
+/** A row that is not as the log has it last is told once. */
+function compare(table: Table, compared: Comparison): void {
+  const { faults } = table.ground;
+  const before = faults.count();
+  compareWithLog(table, compared);
+  const { record, row, said } = compared;
+  const isTold = faults.count() > before;
+  const held = table.baseline && holdWith(table.baseline, table, compared);
+  if (isTold) return;
+  if (held?.isArrival === false) faults.add('row-unexplained', held.detail);
+  else if (held !== undefined) explainLater(table, record, held.detail);
+  else if (said.length === 0 && row?.isNewer === true) tellNewer(table, record);
+}
+
+/** Where the row holds what it held in the baseline, an UPDATE of the application that changed nothing leaves no other trace. */
+function tellNewer(table: Table, record: string): void {
+  const detail = `${named(table, record)} was written since capture began, and the log has no event of it`;
+  if (table.baseline?.columns === undefined) explainLater(table, record, `${detail}.`);
+  else
+    table.ground.faults.note(
+      `${detail}. It holds what it held when the baseline of event ${table.baseline.index} was taken: it was written without a change, or with one that was taken back unseen.`,
+    );
+}
+
+function holdWith(baseline: Baseline, table: Table, { record, row, said }: Comparison): ReturnType<typeof holdRow> {
+  table.numbers = widened(table.numbers, record);
+  return holdRow({ capture: table.capture, baseline }, { record, values: row?.values, said }, table.ground.markOf);
+}
+
+/** A row that came from another key is explained by what is said of that one. */
+function explainLater({ unexplained }: Table, record: string, detail: string): void {
+  if (unexplained.length < UNEXPLAINED_AT_MOST) unexplained.push({ record, detail });
+}
+
+function compareWithLog(
+  table: Table,
+  { record, row, said }: Pick<Comparison, 'record' | 'said'> & { readonly row: Pick<LiveRow, 'values'> | undefined },
+): void {
   const { faults } = table.ground;
   const state = stateOf(said, table.emptied);
   const newest = said[0]?.index;
@@ -179,7 +250,7 @@ function isAs({ capture, ground }: Table, { record, column, known }: Asked, { va
   const value = values[column] ?? null;
   return 'mark' in known
     ? ground.markOf([capture.tenant, capture.table, record, column, value]) === known.mark
-    : isDeepStrictEqual(value, known.value ?? null);
+    : isDeepStrictEqual(shortened(value), shortened(known.value));
 }
 
 function named({ capture }: Table, record: string): string {
@@ -203,7 +274,7 @@ async function checkMoved(client: pg.ClientBase, table: Table): Promise<void> {
       if (own.some(({ action, movesTo }) => action !== 'update' || movesTo !== undefined)) continue;
       const written = new Set(own.flatMap(({ columns }) => columns ?? []));
       const kept = [{ ...move, movesTo: undefined }, ...before].map((each) => without(each, written));
-      compare(table, { record, row: values && { values }, said: kept });
+      compareWithLog(table, { record, row: values && { values }, said: kept });
     }
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
-import { shippedFunctions } from '@safekeep/postgres';
+import { isShipped, shippedFunctions } from '@safekeep/postgres';
 import type { Capture } from '../model.ts';
 import { captureParts, type CaptureParts } from '../store/capture-sql.ts';
 import type { FaultList } from './faults.ts';
@@ -82,18 +82,8 @@ function partsOf(capture: Capture): CaptureParts | undefined {
 async function checkShared(client: pg.ClientBase, faults: FaultList): Promise<void> {
   const [shipped, crypto] = [shippedFunctions(), await readCryptoSchema(client)];
   for (const found of await readFunctions(client, [...shipped.keys()])) {
-    const isShipped = shipped.get(found.name)?.some(
-      ({ body, isDefiner, settings, isClosed }) =>
-        found.isOwn &&
-        [body, body.replaceAll('%I', () => crypto)].includes(found.body) &&
-        found.isDefiner === isDefiner &&
-        found.settings
-          .map((each) => each.toLowerCase())
-          .toSorted()
-          .join() === settings.join() &&
-        !(isClosed && found.isOpen),
-    );
-    if (isShipped !== true)
+    const isOurs = found.isOwn && shipped.get(found.name)?.some((each) => isShipped(found, each, crypto));
+    if (isOurs !== true)
       faults.add('function-changed', `The function safekeep.${found.name} is not the one that this Safekeep makes.`);
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { beginErasure, drainBeforeErasure, forget, recordRemains } from '../actions/erase-subject.ts';
+import { beginErasure, drainBeforeErasure, forget, recordRemains, recordRemainsOfChunk } from '../actions/erase-subject.ts';
 import { workbench } from '../testing/workbench.ts';
 
 const CLINIC = `
@@ -184,4 +184,24 @@ test('a row whose key changed is followed: its values from before, and whether i
     'row-unexplained public.likes: the row 2,7 has other values in colour than event N left there.',
     'row-unexplained public.patients: the row 20 is gone, and the log has it last as changed, not as deleted.',
   ]);
+});
+
+test('between the chunks of a large erasure its rows are explained, and an edit of another row is not excused by it', async (t) => {
+  const { verify, erase, unseen, database } = await bench(t);
+  await database.withClient(async (client) => {
+    await client.query('begin');
+    await beginErasure(client, WHO);
+    await client.query('update public.messages set title = null where sender = 1; delete from public.likes where patient_id = 1');
+    await recordRemainsOfChunk(client, WHO);
+    await client.query('commit');
+  });
+  assert.deepEqual(await verify(), []);
+  await unseen(`update messages set body = 'I owe you' where id = 1; update patients set email = 'x@y.z' where id = 1`);
+  assert.deepEqual((await verify()).toSorted(), [
+    'row-unexplained public.messages: the row 1 has other values in body than event N left there.',
+    'row-unexplained public.patients: the row 1 has other values in email than event N left there.',
+  ]);
+  await unseen(`update messages set body = 'dear Bob' where id = 1; update patients set email = 'ann@second.example' where id = 1`);
+  await erase({ sql: `update public.patients set name = 'erased', email = null where id = 1` });
+  assert.deepEqual(await verify(), []);
 });

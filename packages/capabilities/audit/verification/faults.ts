@@ -4,6 +4,10 @@ const EVIDENCE = 'Change nothing, keep a copy of the database and of its write-a
 
 /** What to do about each, by a person who was called at night. */
 const REMEDIES: Readonly<Record<FaultCode, string>> = {
+  'baseline-changed': `${EVIDENCE} What rows without events are held against was altered. Restore safekeep.audit_baseline_marks from a backup made since the event; without one, \`safekeep audit acknowledge --reason TEXT\` lets the next baseline be taken unseen.`,
+  'baseline-missing': `${EVIDENCE} What rows without events are held against is gone. Restore safekeep.audit_baseline_marks from a backup made since the event; without one, \`safekeep audit acknowledge --reason TEXT\` lets the next baseline be taken unseen.`,
+  'baseline-outdated':
+    'Find out who changed the table or dropped the events. Then `safekeep audit acknowledge --reason TEXT` says that you know, and the next baseline is taken of what stands there.',
   'blob-changed': `${EVIDENCE} The values shown for this event are not the logged ones; restore its row from a backup made before.`,
   'blob-missing': `${EVIDENCE} Without an erasure that explains it, restore the values of this event from a backup.`,
   'checkpoint-missing':
@@ -41,11 +45,15 @@ export type FaultList = {
   readonly has: (...codes: readonly FaultCode[]) => boolean;
   /** Lowest index first, then what has none. */
   readonly list: () => Fault[];
+  /** What is no fault, and is told all the same. */
+  readonly note: (text: string) => void;
+  readonly notes: () => string[];
 };
 
 export function faultList(): FaultList {
   const kept: Fault[] = [];
   const found = new Set<FaultCode>();
+  const notes: string[] = [];
   let count = 0;
   return {
     add: (code, detail, index) => {
@@ -56,6 +64,10 @@ export function faultList(): FaultList {
       }
     },
     count: () => count,
+    note: (text) => {
+      if (notes.length < FAULTS_AT_MOST) notes.push(text);
+    },
+    notes: () => [...notes],
     has: (...codes) => codes.some((code) => found.has(code)),
     list: () => kept.toSorted((a, b) => (a.index ?? Number.MAX_SAFE_INTEGER) - (b.index ?? Number.MAX_SAFE_INTEGER)),
   };

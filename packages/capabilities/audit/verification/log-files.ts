@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { codeOf, SafekeepError } from '@safekeep/core';
-import { parseTilePath, peekCheckpoint, TlogError, type TileReader } from '@safekeep/tlog';
+import { decodeEntryBundle, parseTilePath, peekCheckpoint, TlogError, type TileReader } from '@safekeep/tlog';
 import { logName, tenantName, unwritable, type LogName } from '../files/last-checkpoint.ts';
 
 /** Beyond a full bundle of the longest entries. */
@@ -9,6 +9,8 @@ const FILE_BYTES_AT_MOST = 256 * (65_535 + 2);
 const CHECKPOINT = 'checkpoint';
 /** C2SP tlog-tiles has pruning but no place where a log tells its minimum index; we tell it beside the checkpoint. */
 const MINIMUM_INDEX = 'minimum-index';
+/** Entries from the minimum index to the end of its bundle, as a bundle has them: the whole bundle cannot be handed out any more. */
+const FIRST_ENTRIES = 'first-entries';
 
 /** Reads tiles and bundles below a folder. Anything but their paths is refused, so no path leads out of it. */
 export function directoryReader(directory: string): TileReader {
@@ -34,6 +36,22 @@ export async function readMinimumIndex(directory: string): Promise<number> {
   return Number(text);
 }
 
+/** Of a bundle whose beginning was dropped by policy what is left of it; undefined where it is not there, or no bundle. */
+export async function readFirstEntries(directory: string): Promise<readonly Uint8Array[] | undefined> {
+  const bytes = await readWithin(join(directory, FIRST_ENTRIES));
+  try {
+    return bytes && decodeEntryBundle(bytes);
+  } catch (error) {
+    if (error instanceof TlogError) return undefined;
+    throw error;
+  }
+}
+
+export async function writeFirstEntries(directory: string, bundle: Uint8Array | undefined): Promise<void> {
+  if (bundle === undefined) await rm(join(directory, FIRST_ENTRIES), { force: true });
+  else await writeLogFile(directory, FIRST_ENTRIES, bundle);
+}
+
 /** A proof, a checkpoint, or whatever else of that size a person names. Throws `file-unreadable`. */
 export async function readNoteFile(path: string): Promise<string> {
   try {
@@ -54,12 +72,25 @@ function missing(path: string): never {
   throw new SafekeepError('file-unreadable', { path, reason: 'ENOENT' });
 }
 
-/** Takes a folder for an export: a new one, an empty one, or one with an older export of a log. */
-export async function takeDirectory(directory: string): Promise<void> {
+/** Takes a folder for an export: a new one, an empty one, or one with an older export of the same log. */
+export async function takeDirectory(directory: string, origin: string): Promise<void> {
   await mkdir(directory, { recursive: true });
   const names = await readdir(directory);
   if (names.length > 0 && !names.includes(CHECKPOINT))
     throw new SafekeepError('log-files-unfit', { directory, reason: 'it holds other files' });
+  if (names.length === 0) return;
+  const other = originOf(await readCheckpoint(directory));
+  if (other !== origin)
+    throw new SafekeepError('log-files-unfit', { directory, reason: `it holds another log, ${other ?? 'which cannot be read'}` });
+}
+
+function originOf(note: string): string | undefined {
+  try {
+    return peekCheckpoint(note).origin;
+  } catch (error) {
+    if (error instanceof TlogError) return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -127,12 +158,7 @@ export function cosignedFiles(log: LogName, keyId: string): { readonly checkpoin
 
 /** An origin reads `<key name>/<tenant>/<8 hex digits>`. A file that is no checkpoint belongs to nobody. */
 function tenantOf(note: string): string | undefined {
-  try {
-    return /^[^/]+\/(.*)\/[0-9a-f]{8}(?:-\d+)?$/.exec(peekCheckpoint(note).origin)?.[1];
-  } catch (error) {
-    if (error instanceof TlogError) return undefined;
-    throw error;
-  }
+  return /^[^/]+\/(.*)\/[0-9a-f]{8}(?:-\d+)?$/.exec(originOf(note) ?? '')?.[1];
 }
 
 async function namesIn(directory: string): Promise<readonly string[]> {

@@ -5,6 +5,9 @@ import type { OpenedEvent } from '../store/event-values.ts';
 
 /** What can be wrong with a log. Closed: the remedies are by these names. */
 export const faultCodes = [
+  'baseline-changed',
+  'baseline-missing',
+  'baseline-outdated',
   'blob-changed',
   'blob-missing',
   'checkpoint-missing',
@@ -54,6 +57,8 @@ export const LogVerification = Type.Object({
   faults: Type.Array(Fault),
   /** How many there are in all. */
   faultsFound: Type.Integer(),
+  /** What was seen and is no fault, each with what it means; at most {@link FAULTS_AT_MOST}. */
+  notes: Type.Array(Type.String()),
   /** Below this index events were dropped by policy; what is left of them is their place in the tree. */
   minimumIndex: Type.Integer(),
   /** What of it was looked at. */

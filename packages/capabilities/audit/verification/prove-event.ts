@@ -1,7 +1,8 @@
 import { parseId, SafekeepError } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
-import { formatProof, inclusionProof, openCheckpoint, TlogError } from '@safekeep/tlog';
-import type { Commitment } from '../model.ts';
+import { formatProof, inclusionProof, leafHash, openCheckpoint, peekCheckpoint, TlogError, verifyInclusion } from '@safekeep/tlog';
+import type pg from 'pg';
+import type { Commitment, EventRow } from '../model.ts';
 import { commitmentsOf, leafBytes, leafWith } from '../rules/leaf.ts';
 import { readOnly } from '../store/read-only.ts';
 import { formatProofExtra, type Opening } from './proof-extra.ts';
@@ -11,7 +12,7 @@ import { proofReader } from './tiles-of-database.ts';
 
 /**
  * A proof of one event by its id, or its index in the newest era, that needs nothing but itself and the verifier key. It opens
- * what is not erased; sealed values stay sealed. Throws `event-unknown`, `event-pruned` and `log-empty`.
+ * what is not erased; sealed values stay sealed. Throws `event-unknown`, `event-pruned`, `event-unprovable` and `log-empty`.
  */
 export async function proveEvent(
   database: Database,
@@ -35,12 +36,34 @@ export async function proveEvent(
     const { size } = openOwn(note, verifierKey);
     // Written and not signed yet: there is no proof of it.
     if (index >= size) throw new SafekeepError('event-unknown', { event });
-    const reader = await proofReader(client, tenant, { era, index, size });
-    const proof = await inclusionProof(reader, { index, size, minimumIndex: tree.minimumIndex });
-    const commitments = commitmentsOf(row);
-    const extra = formatProofExtra(leafBytes(leafWith(row, commitments)), openingsOf(commitments));
-    return formatProof({ index, proof, checkpoint: note, extra });
+    return await proofOf(client, { tenant, event, row, size, minimumIndex: tree.minimumIndex, note });
   });
+}
+
+type Proven = {
+  readonly tenant: string;
+  readonly event: string;
+  readonly row: EventRow;
+  readonly size: number;
+  readonly minimumIndex: number;
+  readonly note: string;
+};
+
+/** What was changed by hand makes no entry, or one that does not lead to the signed root: then nobody is handed a proof that fails elsewhere. */
+async function proofOf(client: pg.ClientBase, { tenant, event, row, size, minimumIndex, note }: Proven): Promise<string> {
+  const { era, index } = row;
+  try {
+    const reader = await proofReader(client, tenant, { era, index, size });
+    const proof = await inclusionProof(reader, { index, size, minimumIndex });
+    const commitments = commitmentsOf(row);
+    const leaf = leafBytes(leafWith(row, commitments));
+    const extra = formatProofExtra(leaf, openingsOf(commitments));
+    verifyInclusion({ index, size, leaf: leafHash(leaf), root: peekCheckpoint(note).root }, proof);
+    return formatProof({ index, proof, checkpoint: note, extra });
+  } catch (error) {
+    if (!(error instanceof RangeError || error instanceof TlogError)) throw error;
+    throw new SafekeepError('event-unprovable', { event, reason: error.message }, { cause: error });
+  }
 }
 
 /** A proof on a checkpoint that is not ours would prove nothing to whoever has our key. */

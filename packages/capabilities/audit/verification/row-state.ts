@@ -10,6 +10,12 @@ export type Said = {
   /** What it wrote: values, and marks of values that the log may not know. */
   readonly values: Readonly<Record<string, unknown>>;
   readonly marks: Readonly<Record<string, string>>;
+  /** What stood there before, as far as it says. */
+  readonly old: Readonly<Record<string, unknown>>;
+  /** Nothing of what it said was left out or taken since. */
+  readonly isWhole: boolean;
+  /** The log may still name the row: what was said of it before is not nameless by now. */
+  readonly isNamed: boolean;
   /** Columns that it wrote; null where it says nothing of them. */
   readonly columns: readonly string[] | null;
   /** Values of it were left out by an erasure, or taken out since: one must say afterwards how the row stands. */
@@ -45,6 +51,9 @@ export function saidBy(event: EventRow, opened: OpenedEvent | undefined, { key }
     action,
     values: change.new ?? {},
     marks,
+    old: change.old ?? {},
+    isWhole: rest === 'none',
+    isNamed: true,
     columns,
     needsRemain: action !== 'delete' && (rest === 'taken' || rest === 'unreadable' || isWithheld),
     movesTo: after === null || after === record ? undefined : after,
@@ -83,6 +92,31 @@ export function stateOf(events: readonly Said[], emptied: Emptied | undefined): 
     if (isBeginning(event) || (event.needsRemain && columns === null)) break;
   }
   return { exists: newest.action !== 'delete' && newest.movesTo === undefined, values, untold };
+}
+
+/** How a row stood at an earlier place of the log; `values` are undefined where they cannot be told any more. */
+export type Stood =
+  | { readonly state: 'unknown' | 'absent' }
+  | { readonly state: 'there'; readonly values: Readonly<Record<string, unknown>> | undefined };
+
+/** Goes back from how a row stands now through what was said of it since `place`, the newest first. */
+export function stoodAt(said: readonly Said[], now: Readonly<Record<string, unknown>> | undefined, place: Emptied): Stood {
+  let stood: Stood = now === undefined ? { state: 'absent' } : { state: 'there', values: now };
+  for (const each of said) {
+    if (isBefore(each, place)) break;
+    // What an erasure left says nothing of what was there before.
+    if (each.needsRemain || each.action === REMAIN || !each.isNamed) return { state: 'unknown' };
+    stood = before(each, stood);
+  }
+  return stood;
+}
+
+function before({ action, old, isWhole, movesTo }: Said, stood: Stood): Stood {
+  if (action === 'insert') return { state: 'absent' };
+  if (action === 'delete') return { state: 'there', values: isWhole ? old : undefined };
+  // Under this key it was there until then, and what it held follows from the row under the other.
+  if (movesTo !== undefined || stood.state !== 'there' || !isWhole) return { state: 'there', values: undefined };
+  return { state: 'there', values: stood.values && { ...stood.values, ...old } };
 }
 
 export function newestFirst(said: readonly Said[]): readonly Said[] {

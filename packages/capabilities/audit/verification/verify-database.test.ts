@@ -93,7 +93,7 @@ test('a database without a log has nothing to find fault with', async (t) => {
     wanted: [],
     full: true,
   };
-  const { ok, size } = await verifyDatabase(database, {
+  const { ok, size, notes } = await verifyDatabase(database, {
     ...options,
     valuesOf: async () => new Map(),
     markOf,
@@ -101,7 +101,7 @@ test('a database without a log has nothing to find fault with', async (t) => {
     signal: new AbortController().signal,
     progress: () => undefined,
   });
-  assert.deepEqual([ok, size], [true, 0]);
+  assert.deepEqual([ok, size, notes], [false, 0, ['There is nothing to verify: the log of default has no event yet.']]);
   const witness = { tenant: TENANT, home: '/nowhere', url: 'https://witness.example/', witnessKey: signer.verifierKey };
   for (const ask of [
     () => proveEvent(database, { tenant: TENANT, verifierKey: signer.verifierKey }, '0'),
@@ -387,12 +387,14 @@ test('a dropped month is no fault where the log tells of it; its events are gone
     return { ...found, told: found.faults.map(({ code, index: at }) => `${code} ${at}`) };
   };
   assert.deepEqual((await ofFolder(0)).told, ['entry-missing 0'], 'what the folder says of itself is not signed');
-  const files = await ofFolder(512);
-  assert.deepEqual([files.ok, files.minimumIndex, files.checked], [true, 512, 191]);
+  const files = await ofFolder(300);
+  assert.deepEqual([files.ok, files.minimumIndex, files.checked], [true, 300, 403], 'also those whose bundle was cut');
+  await writeFile(join(directory, 'first-entries'), 'x');
+  assert.deepEqual((await ofFolder(300)).told, ['entry-missing 300']);
   // Whoever hands the files out withholds everything.
   await writeFile(join(directory, 'minimum-index'), `${files.size}\n`);
   await rm(join(directory, 'tile/entries'), { recursive: true });
-  assert.deepEqual((await ofFolder(512)).told, ['entry-missing 512']);
+  assert.deepEqual((await ofFolder(300)).told, ['entry-missing 300']);
   assert.deepEqual((await ofFolder(files.size)).told, ['entry-missing 0'], 'nothing is not whole');
   const ground = { tenant: TENANT, verifierKey: log.signer.verifierKey };
   await assert.rejects(proveEvent(database, ground, '299'), (error) => isSafekeepError(error, 'event-pruned'));
@@ -441,9 +443,43 @@ test('one event is proven by its id or its index, and the file opens what is rea
   for (const event of ['700', 'x', '01994b0e-7c4a-7000-8000-5f2f6d8b9c10']) {
     await assert.rejects(proveEvent(database, ground, event), (error) => isSafekeepError(error, 'event-unknown'));
   }
+  for (const event of ['9999999999999999', '9007199254740993', '18446744073709551616', '-1', '1e3', ''])
+    await assert.rejects(proveEvent(database, ground, event), (error) => isSafekeepError(error, 'event-unknown'), event);
   const thief = signingKeyFromPem(createSigningKey(), 'safekeep');
   const foreign = proveEvent(database, { ...ground, verifierKey: thief.verifierKey }, '1');
   await assert.rejects(foreign, (error) => isSafekeepError(error, 'signature-invalid'));
+});
+
+test('an earlier era is exported by its number, into a folder of its own', async (t) => {
+  const { database, pool, log, exported } = await bench(t);
+  const newer = await writtenLog(pool, { era: 2, signer: log.signer });
+  await newer.write(3, tell);
+  const order = { tenant: TENANT, signal: new AbortController().signal, progress: () => undefined };
+  const directory = await exported('newest');
+  const older = `${directory}-1`;
+  const first = await exportTiles(database, { ...order, era: 1, directory: older });
+  assert.deepEqual([first.origin, first.size], [log.origin, EVENTS]);
+  const { ok, checked, origin } = await verifyDirectory(older, log.signer.verifierKey);
+  assert.deepEqual([ok, checked, origin], [true, EVENTS, log.origin]);
+  assert.equal((await verifyDirectory(directory, log.signer.verifierKey)).origin, newer.origin);
+  await assert.rejects(exportTiles(database, { ...order, era: 2, directory: older }), { code: 'log-files-unfit' });
+  await assert.rejects(exportTiles(database, { ...order, era: 3, directory: older }), { code: 'era-unknown' });
+});
+
+test('of what was changed by hand there is no proof, and it is said so', async (t) => {
+  const { database, log, pool } = await bench(t);
+  const ground = { tenant: TENANT, verifierKey: log.signer.verifierKey };
+  const changes = [
+    `update safekeep.audit_events set action = 'insert' where leaf_index = 20`,
+    `update safekeep.audit_events set commitments = decode(repeat('00', 17), 'hex') where leaf_index = 20`,
+    `update safekeep.audit_events set commitments = decode(repeat('6c', 40), 'hex') where leaf_index = 20`,
+    `update safekeep.audit_tiles set hashes = set_byte(hashes, 0, 255 - get_byte(hashes, 0)) where level = 0 and tile = 0`,
+    'delete from safekeep.audit_tiles where level = 0 and tile = 0',
+  ];
+  for (const sql of changes) {
+    await pool.query(sql);
+    await assert.rejects(proveEvent(database, ground, '20'), (error) => isSafekeepError(error, 'event-unprovable'), sql);
+  }
 });
 
 test('an export is brought up to date, and no folder with other files is taken', async (t) => {

@@ -51,7 +51,7 @@ export type VerifyOptions = {
 
 /**
  * Verifies the tenant's log as the database had it at one moment, era by era; what is told of size and root is the newest's.
- * A log that was never opened is whole and empty.
+ * Of a log that was never opened nothing can be said: it is not whole.
  */
 export async function verifyDatabase(database: Database, options: VerifyOptions): Promise<LogVerification> {
   const started = performance.now();
@@ -67,7 +67,7 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
     checkCosignatures(options.cosigned, options.verifierKey, faults);
     await checkWitnesses(client, trees, { ...options, faults });
     await checkStanding(client, options, faults);
-    if (options.full) await checkRows(client, { ...options, faults });
+    const haveBaselines = options.full && (await checkRows(client, { ...options, faults }));
     const scope = [
       'signature',
       'tree',
@@ -76,9 +76,18 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
       'capture',
       ...(options.cosigned.length > 0 ? ['witnesses'] : []),
       ...(options.full ? ['contents', 'rows'] : []),
+      ...(haveBaselines ? ['baselines'] : []),
     ];
     const minimumIndex = trees.at(-1)?.minimumIndex ?? 0;
-    return verdict(faults, { started, ...(newest === undefined ? {} : { checkpoint: newest }), checked, minimumIndex, scope });
+    if (trees.length === 0) faults.note(`There is nothing to verify: the log of ${options.tenant} has no event yet.`);
+    const told = verdict(faults, {
+      started,
+      ...(newest === undefined ? {} : { checkpoint: newest }),
+      checked,
+      minimumIndex,
+      scope,
+    });
+    return { ...told, ok: told.ok && trees.length > 0 };
   });
 }
 

@@ -14,7 +14,7 @@ import {
 } from '@safekeep/tlog';
 import { checkTree, type StoredEntry } from './check-tree.ts';
 import { faultList, type FaultList } from './faults.ts';
-import { directoryReader, readCheckpoint, readMinimumIndex, readNoteFile } from './log-files.ts';
+import { directoryReader, readCheckpoint, readFirstEntries, readMinimumIndex, readNoteFile } from './log-files.ts';
 import type { LogVerification } from './model.ts';
 import { readProofExtra } from './proof-extra.ts';
 
@@ -36,7 +36,7 @@ export async function verifyDirectory(directory: string, vkey: string, watch: Wa
   if (checkpoint === undefined) return verdict(faults, { started, checked: 0, minimumIndex, scope: ['signature'] });
   const reader = directoryReader(directory);
   const { size } = checkpoint;
-  const checked = await checkTree({ ...checkpoint, minimumIndex, reader }, bundles(reader, size, minimumIndex), {
+  const checked = await checkTree({ ...checkpoint, minimumIndex, reader }, bundles(directory, { reader, size, minimumIndex }), {
     faults,
     progress: (count) => watch.progress?.(count, size),
   });
@@ -59,13 +59,18 @@ function checkWithheld(
   else if (size > 0 && checked === 0) faults.add('entry-missing', `Not one of ${size} events is in the folder.`, 0);
 }
 
+type Bundles = { readonly reader: TileReader; readonly size: number; readonly minimumIndex: number };
+
 /** Entries as the bundles have them. A bundle that is missing or cut shows as missing entries. */
-async function* bundles(reader: TileReader, size: number, minimumIndex: number): AsyncGenerator<readonly StoredEntry[]> {
+async function* bundles(directory: string, { reader, size, minimumIndex }: Bundles): AsyncGenerator<readonly StoredEntry[]> {
   for (let bundle = Math.floor(minimumIndex / TILE_WIDTH); bundle * TILE_WIDTH < size; bundle += 1) {
-    const tile = { ...tileInTree('entries', bundle, size), level: 'entries' as const };
     const start = bundle * TILE_WIDTH;
-    const entries = await readWhatIsThere(reader, tile);
-    yield entries.map((entry, at) => ({ index: start + at, entry })).filter(({ index }) => index >= minimumIndex);
+    const isCut = start < minimumIndex;
+    const first = isCut ? await readFirstEntries(directory) : undefined;
+    const tile = { ...tileInTree('entries', bundle, size), level: 'entries' as const };
+    const from = first === undefined ? start : minimumIndex;
+    const entries = first ?? (await readWhatIsThere(reader, tile));
+    yield entries.map((entry, at) => ({ index: from + at, entry })).filter(({ index }) => index >= minimumIndex);
   }
 }
 
@@ -155,6 +160,7 @@ export function verdict(
     root: Buffer.from(checkpoint?.root ?? []).toString('base64'),
     checked,
     faults: faults.list(),
+    notes: faults.notes(),
     faultsFound: faults.count(),
     minimumIndex,
     scope: [...scope],

@@ -3,6 +3,7 @@ import { newId } from '@safekeep/core';
 import type { Queryable } from '@safekeep/postgres';
 import type { Algorithm, Fate, KeyPurpose, KeyState, StoredKey } from '../model.ts';
 import type { ExportedKey } from '../rules/key-line.ts';
+import type { KeyStanding } from '../rules/retired.ts';
 
 // With several arguments `unnest` is syntax and not a function that a search path could find elsewhere: it stands without a schema.
 
@@ -109,6 +110,26 @@ export async function readScope(
     keyId: key_id,
     ...rest,
   }));
+}
+
+/**
+ * What the records of encrypted columns say of a scope: `field.UUID` and `field.UUID.index.2` stay a column's when it is encrypted no
+ * more. The first index key is made with a column, whether or not an index stands yet.
+ */
+export async function fieldOfScope(db: Queryable, tenant: string, scope: string | null): Promise<KeyStanding> {
+  const { rows } = await db.query(
+    `select coalesce($2 ~ '^field\\.[0-9a-f-]{36}(\\.index\\.[0-9]+)?$', false) or exists (
+              select from safekeep.fields as f where f.tenant_id = $1 and f.key_scope = $2) as "isOfField",
+            exists (select from safekeep.fields as f
+                     where f.tenant_id = $1 and f.key_scope = pg_catalog.regexp_replace($2, '\\.index\\.[0-9]+$', '')) as stands,
+            exists (select from safekeep.fields as f left join safekeep.field_indexes as i using (tenant_id, field_id)
+                     where f.tenant_id = $1
+                       and (f.key_scope = $2 or f.key_scope || '.index.' || i.version = $2)) as "isIndexed"`,
+    [tenant, scope],
+  );
+  const [standing] = rows as readonly KeyStanding[]; // The statement names these columns.
+  if (standing === undefined) throw new Error('A select of one row answers one row');
+  return standing;
 }
 
 export type NewKey = Omit<StoredKey, 'usageCount'> & {

@@ -3,7 +3,7 @@ import { newId, SafekeepError, type SchemaIndex } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { runRecorded } from '../../ledger/index.ts';
-import type { ErasureId, ErasurePlan, RowKey } from '../model.ts';
+import type { ApprovalProofs, ErasureId, ErasurePlan, RowKey } from '../model.ts';
 import { inOrderOfReference } from '../rules/graph.ts';
 import { joinKept, keptColumns, keptLines, planLine } from '../rules/plan.ts';
 import { insertErasure, readErasures, updateErasure, type ErasureRecord, type StoredPlan } from '../store/records.ts';
@@ -48,6 +48,8 @@ export type ChunkProgress = {
   readonly roots: readonly string[];
   /** From when on the first row of these tables that a duty keeps need not be kept. */
   readonly due?: string | null;
+  /** Of the approval under which it goes on. */
+  readonly proofs?: ApprovalProofs | undefined;
 };
 
 export type Chunking = {
@@ -56,6 +58,7 @@ export type Chunking = {
   /** An erasure of this person of which chunks are done. */
   readonly begun: ErasureRecord | undefined;
   readonly options: ExecuteOptions;
+  readonly proofs: ApprovalProofs | undefined;
 };
 
 /** So many rows of a table came after its chunks that they take chunks of their own. */
@@ -125,7 +128,11 @@ export async function reopen(ground: ErasureGround, progress: ChunkProgress, tab
   return await saveProgress(ground, { ...progress, after: null, finished: progress.finished.filter((each) => each !== table) });
 }
 
-async function beginChunks(ground: ErasureGround, order: ErasureOrder, { stored, approval }: Chunking): Promise<ChunkProgress> {
+async function beginChunks(
+  ground: ErasureGround,
+  order: ErasureOrder,
+  { stored, approval, proofs }: Chunking,
+): Promise<ChunkProgress> {
   const { tenant, database, schema, clock, ledger, mapSha256 } = ground;
   const mark = personMark(ledger, tenant, order.person);
   return await inTransaction(database, { tenant }, async (client) => {
@@ -153,6 +160,7 @@ async function beginChunks(ground: ErasureGround, order: ErasureOrder, { stored,
       rows: before?.rows ?? 0,
       roots: before?.roots ?? [],
       due: before?.due ?? null,
+      ...(proofs === undefined ? {} : { proofs }),
     };
     if (before !== undefined) {
       await updateErasure(client, tenant, progress.erasure, { state: 'running', planHash: stored.hash, progress });
@@ -288,7 +296,7 @@ async function eraseChunk(
   { person, mode }: ErasureOrder,
   { table, progress, surveyed: { rows }, found, decision, isLast }: Chunk,
 ): Promise<ChunkProgress> {
-  await effectsAt(client, ground, 'before-rows', {
+  const scope = {
     tenant: ground.tenant,
     person,
     erasure: progress.erasure,
@@ -296,13 +304,15 @@ async function eraseChunk(
     holds: [],
     rows: new Map(),
     kept: new Map(),
-  });
+  };
+  await effectsAt(client, ground, 'before-rows', scope);
   const done = await carryOut(client, ground, {
     found,
     decision,
     keys: erasureKeysOf(ground.ledger, ground.tenant, progress.erasure),
     without: new Set(found.reach.graph.edgesOf.keys()),
   });
+  await effectsAt(client, ground, 'after-chunk', scope);
   const counts = done.counts.get(table);
   const lines = decision.groups.map(({ rows: { keys }, treatment, writes, until }) =>
     planLine({ table, rows: keys.length, treatment, writes, until }),

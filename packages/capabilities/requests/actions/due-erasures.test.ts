@@ -45,11 +45,16 @@ test('what a duty keeps is due on the day on which it ends, planned first and er
   assert.deepEqual(dates, ['2027-01-31'], 'the ledger knows the day');
 
   clock.set('2027-01-30T23:59:59Z');
-  assert.deepEqual(await planDue(ground, 'ann'), { hash: null, persons: [], more: false, next: '2027-01-31T00:00:00.000Z' });
+  assert.deepEqual(await planDue(ground, { by: 'ann' }), {
+    hash: null,
+    persons: [],
+    more: false,
+    next: '2027-01-31T00:00:00.000Z',
+  });
   clock.set('2027-01-31T00:00:00Z');
   assert.deepEqual(await whatIsDue(ground), { due: 1, next: null });
   assert.deepEqual((await runErasures(ground)).erasures, [], 'nobody has looked at it');
-  const planned = await planDue(ground, 'ann');
+  const planned = await planDue(ground, { by: 'ann' });
   assert.deepEqual(
     planned.persons.map(({ subject, state }) => [subject, state]),
     [['person:1', 'planned']],
@@ -63,7 +68,7 @@ test('what a duty keeps is due on the day on which it ends, planned first and er
   assert.deepEqual(await bench.rows('invoices', 'payer is not null'), ['(2,1,"Ada B.",2020-05-02)', '(4,2,"Ben C.",2017-01-31)']);
 
   clock.set('2030-05-02T08:00:00Z');
-  const last = await planDue(ground, 'ann');
+  const last = await planDue(ground, { by: 'ann' });
   assert.equal(last.persons.length, 1, 'one erasure of a person waits, not one for each time');
   assert.deepEqual(
     (await eraseDue(ground, { hash: last.hash ?? '', by: 'ben' })).persons.map(({ state }) => state),
@@ -82,7 +87,7 @@ test('the row of a person whose rows are kept stays, empty, so that they are fou
   assert.deepEqual(await bench.rows('people'), ['(1,erased)', '(2,"Ben Cole")']);
   assert.equal((await bench.rows('invoices', 'person_id = 1')).length, 2);
   bench.clock.set('2040-01-01T00:00:00Z');
-  const { hash } = await planDue(bench.ground, 'ann');
+  const { hash } = await planDue(bench.ground, { by: 'ann' });
   const { persons } = await eraseDue(bench.ground, { hash: hash ?? '', by: 'ben' });
   assert.deepEqual(
     persons.map(({ state }) => state),
@@ -98,7 +103,7 @@ test('where a second person is asked for, who planned what is due cannot approve
   const bench = await erasedOnce(t);
   bench.clock.set('2027-02-01T00:00:00Z');
   const ground = { ...bench.ground, approval: 'second-person' } as const;
-  const hash = (await planDue(ground, 'ann')).hash ?? '';
+  const hash = (await planDue(ground, { by: 'ann' })).hash ?? '';
   const alone = await eraseDue(ground, { hash, by: 'ann' });
   assert.deepEqual(
     alone.persons.map(({ state, error }) => [state, error]),
@@ -111,11 +116,11 @@ test('where a second person is asked for, who planned what is due cannot approve
 test('rows that came since, and a hold since, are not erased under an approval of before', async (t) => {
   const bench = await erasedOnce(t);
   bench.clock.set('2027-02-01T00:00:00Z');
-  const hash = (await planDue(bench.ground, 'ann')).hash ?? '';
+  const hash = (await planDue(bench.ground, { by: 'ann' })).hash ?? '';
   await bench.pool.query("insert into invoices values (9, 1, 'Ada B.', '2026-12-31')");
   await assert.rejects(eraseDue(bench.ground, { hash, by: 'ben' }), { code: 'erasure-plan-changed' });
   await bench.hold('person:1');
-  const held = await planDue(bench.ground, 'ann');
+  const held = await planDue(bench.ground, { by: 'ann' });
   assert.deepEqual([held.hash, held.persons[0]?.state], [null, 'held']);
   await assert.rejects(eraseDue(bench.ground, { hash, by: 'ben' }), { code: 'erasure-plan-changed' });
   assert.equal((await bench.rows('invoices', 'payer is null')).length, 1);
@@ -132,7 +137,7 @@ test('somebody who is erased again meanwhile waits once, and one who cannot be p
   );
   bench.clock.set('2027-02-01T00:00:00Z');
   await bench.pool.query('delete from people where id = 1');
-  const { persons, hash } = await planDue(bench.ground, 'ann');
+  const { persons, hash } = await planDue(bench.ground, { by: 'ann' });
   assert.deepEqual([hash, persons.map(({ state, error }) => [state, error])], [null, [['failed', 'subject-unknown']]]);
 });
 

@@ -4,7 +4,7 @@ import { formatPerson } from '../../holds/index.ts';
 import type { DuePlan } from '../model.ts';
 import { countDue, readDue, type ErasureRecord } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
-import type { Approval, ExecuteOptions } from './erasing.ts';
+import type { Actor, Approval, ExecuteOptions } from './erasing.ts';
 import { executeErasure } from './execute-erasure.ts';
 import { ownFault, type ErasureGround, type Ground } from './ground.ts';
 import { orderOf } from './open-erasures.ts';
@@ -19,8 +19,8 @@ type Due = { readonly record: ErasureRecord; readonly person: DuePlan['persons']
  * Plans the erasure of what a duty kept and need not be kept any more. The hash is of all these plans together, null where none of them
  * can be carried out. Changes nothing of the user's.
  */
-export async function planDue(ground: ErasureGround, by: string): Promise<DuePlan> {
-  const { all, more } = await dueNow(ground, by);
+export async function planDue(ground: ErasureGround, actor: Actor): Promise<DuePlan> {
+  const { all, more } = await dueNow(ground, actor);
   const { next } = await whatIsDue(ground);
   const persons = all.map(({ person }) => person);
   return { hash: hashOf(persons), persons, more, next };
@@ -33,7 +33,7 @@ export async function planDue(ground: ErasureGround, by: string): Promise<DuePla
  * @throws `erasure-plan-changed`: nothing was erased.
  */
 export async function eraseDue(ground: ErasureGround, approval: Approval, options: ExecuteOptions = {}): Promise<DuePlan> {
-  const { all, more } = await dueNow(ground, approval.by);
+  const { all, more } = await dueNow(ground, approval);
   const now = hashOf(all.map(({ person }) => person));
   if (now !== approval.hash) throw new SafekeepError('erasure-plan-changed', { approved: approval.hash, now: now ?? 'nothing' });
   const persons: DuePlan['persons'] = [];
@@ -55,22 +55,22 @@ export async function whatIsDue({
   return { due, next: next?.toISOString() ?? null };
 }
 
-async function dueNow(ground: ErasureGround, by: string): Promise<{ readonly all: readonly Due[]; readonly more: boolean }> {
+async function dueNow(ground: ErasureGround, actor: Actor): Promise<{ readonly all: readonly Due[]; readonly more: boolean }> {
   const { database, tenant, clock } = ground;
   const records = await inTransaction(database, { tenant }, (client) =>
     readDue(client, tenant, { now: clock.now(), atMost: PERSONS_AT_MOST + 1 }),
   );
   const all: Due[] = [];
-  for (const record of records.slice(0, PERSONS_AT_MOST)) all.push({ record, person: await planOne(ground, record, by) });
+  for (const record of records.slice(0, PERSONS_AT_MOST)) all.push({ record, person: await planOne(ground, record, actor) });
   return { all, more: records.length > PERSONS_AT_MOST };
 }
 
-async function planOne(ground: ErasureGround, record: ErasureRecord, by: string): Promise<DuePlan['persons'][number]> {
+async function planOne(ground: ErasureGround, record: ErasureRecord, { by, signer }: Actor): Promise<DuePlan['persons'][number]> {
   const due = record.due?.toISOString() ?? '';
   const text = { subject: `${record.type}:${record.key ?? ''}`, erasure: record.id, due, certificate: null };
   try {
     const order = orderOf(ground, record);
-    const plan = await planErasure(ground, { ...order, mode: record.mode }, by);
+    const plan = await planErasure(ground, { ...order, mode: record.mode }, by, signer);
     const isHeld = plan.holds.some(({ wholePerson }) => wholePerson);
     const state = isHeld ? 'held' : plan.blocked.length > 0 ? 'blocked' : 'planned';
     return { ...text, subject: formatPerson(order.person), plan, state, error: null };

@@ -1,10 +1,13 @@
 import type pg from 'pg';
 import { codeOf, SafekeepError } from '@safekeep/core';
-import type { Blocked, ErasurePlan, ParticipantEffects } from '../model.ts';
+import type { Signer } from '@safekeep/crypto';
+import type { Blocked, ErasureMoment, ErasurePlan, ParticipantEffects } from '../model.ts';
 import type { ErasureGround } from './ground.ts';
 import { refusalOf, type MadePlan } from './plan-erasure.ts';
 
-export type Approval = { readonly hash: string; readonly by: string };
+/** Whoever plans or approves: a name, and the key by which they prove it. */
+export type Actor = { readonly by: string; readonly signer?: Signer | undefined };
+export type Approval = Actor & { readonly hash: string };
 
 export type ExecuteOptions = {
   readonly vacuum?: boolean;
@@ -102,7 +105,7 @@ export function problemsOf(blocked: readonly Blocked[]): string {
 export async function effectsAt(
   client: pg.ClientBase,
   { ports }: ErasureGround,
-  moment: 'before-rows' | 'after-rows',
+  moment: ErasureMoment,
   scope: MadePlan['scope'],
 ): Promise<ReadonlyMap<string, ParticipantEffects>> {
   const effects = new Map<string, ParticipantEffects>();

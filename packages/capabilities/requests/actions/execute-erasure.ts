@@ -1,9 +1,11 @@
 import type pg from 'pg';
 import { newId, parseId, SafekeepError } from '@safekeep/core';
+import { verifierKey } from '@safekeep/crypto';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
-import type { CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';
+import type { ApprovalProofs, CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';
+import { approverOf, signApproval, unproven } from '../rules/approval.ts';
 import {
   PLAN_DAYS,
   dropPlans,
@@ -40,7 +42,7 @@ import { makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
  * chunks where a table holds too many rows of the person. A call that was interrupted is taken up where it stood; one that has been
  * carried out before is answered with what was done.
  *
- * @throws `erasure-plan-unknown`, `erasure-plan-changed`, `erasure-blocked`, `erasure-held`, `second-person-needed`,
+ * @throws `erasure-plan-unknown`, `erasure-plan-changed`, `erasure-blocked`, `erasure-held`, `second-person-needed`, `approval-unproven`,
  *   `erasure-refused` with what the database said: nothing is erased then. `erasure-stopped` between chunks.
  */
 export async function executeErasure(
@@ -63,10 +65,11 @@ export async function executeErasure(
   const done = same.find(({ state }) => state === 'done' || state === 'kept');
   if (plan === undefined && done !== undefined) return answerOf(ground, done);
   const stored = approvedPlan(ground, order, { approval, plan, begun });
+  const proofs = begun?.planHash === approval.hash ? undefined : proofsOf(ground, stored, approval);
   for (const { before } of ground.ports.participants) await before?.({ tenant, person: order.person });
   const full: ErasureOrder = { ...order, mode: stored.mode };
   try {
-    const record = await carryOutApproved(ground, full, { stored, approval, begun, options });
+    const record = await carryOutApproved(ground, full, { stored, approval, begun, options, proofs });
     options.onCommitted?.();
     return await finishErasure(ground, record, options);
   } catch (error) {
@@ -85,15 +88,15 @@ function isBegun({ state, progress }: ErasureRecord): boolean {
 const ROUNDS_AT_MOST = 3;
 
 async function carryOutApproved(ground: ErasureGround, order: ErasureOrder, chunking: Chunking): Promise<ErasureRecord> {
-  const { stored, approval, begun } = chunking;
+  const { stored, approval, begun, proofs } = chunking;
   const isLarge = begun !== undefined || Object.values(stored.counts).some((rows) => rows > rowsAtOnce(ground));
-  if (!isLarge) return await retried(() => runWhole(ground, order, { stored, approval, progress: undefined }));
+  if (!isLarge) return await retried(() => runWhole(ground, order, { stored, approval, progress: undefined, proofs }));
   let progress = await beginOrGoOn(ground, order, chunking);
   for (let round = 1; ; round += 1) {
     progress = await runChunks(ground, order, { ...chunking, progress });
     const { rows } = progress;
     try {
-      return await retried(() => runWhole(ground, order, { stored, approval, progress }), rows);
+      return await retried(() => runWhole(ground, order, { stored, approval, progress, proofs: progress.proofs }), rows);
     } catch (error) {
       if (!(error instanceof TooManyLate)) throw error;
       if (round === ROUNDS_AT_MOST)
@@ -165,12 +168,44 @@ function approvedPlan(
   return plan;
 }
 
-/** What an erasure that was begun is known by, where its plan is gone. */
-function planOf({ planHash, type, key, mode, plannedBy, startedAt }: ErasureRecord): StoredPlan {
-  return { hash: planHash, type, key: key ?? '', mode, counts: {}, plannedBy, plannedAt: startedAt, due: null };
+/**
+ * Where approvers have keys, that two of them signed: the planner the plan, the one who approves the approval. Undefined where names are
+ * only claimed.
+ */
+function proofsOf(
+  { approval: asked, approvers = null, tenant, clock }: ErasureGround,
+  stored: StoredPlan,
+  { hash, by, signer }: Approval,
+): ApprovalProofs | undefined {
+  if (asked !== 'second-person' || approvers === null) return undefined;
+  if (stored.proof === null) throw unproven('the plan was not signed');
+  if (signer === undefined) throw unproven('the approval was not signed');
+  // Who may write to the database could say of an old signature that it is of today.
+  if (clock.now().getTime() - Date.parse(stored.proof.at) > PLAN_DAYS * 86_400_000)
+    throw new SafekeepError('erasure-plan-expired', { hash, days: PLAN_DAYS });
+  const planner = approverOf(stored.proof, { act: 'plan', tenant, plan: hash }, approvers);
+  const approved = signApproval(signer, { act: 'approve', tenant, plan: hash }, clock.now());
+  const approver = approverOf(approved, { act: 'approve', tenant, plan: hash }, approvers);
+  if (sameKey(planner, approver)) throw new SafekeepError('second-person-needed', { by });
+  return { planned: stored.proof, approved };
 }
 
-type Whole = { readonly stored: StoredPlan; readonly approval: Approval; readonly progress: ChunkProgress | undefined };
+/** Under another name it is the same key. */
+function sameKey(one: string, other: string): boolean {
+  return verifierKey(one).publicKey.equals(verifierKey(other).publicKey);
+}
+
+/** What an erasure that was begun is known by, where its plan is gone. */
+function planOf({ planHash, type, key, mode, plannedBy, startedAt }: ErasureRecord): StoredPlan {
+  return { hash: planHash, type, key: key ?? '', mode, counts: {}, plannedBy, plannedAt: startedAt, due: null, proof: null };
+}
+
+type Whole = {
+  readonly stored: StoredPlan;
+  readonly approval: Approval;
+  readonly progress: ChunkProgress | undefined;
+  readonly proofs: ApprovalProofs | undefined;
+};
 
 async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole): Promise<ErasureRecord> {
   const { stored, progress } = whole;
@@ -231,7 +266,7 @@ async function eraseWithin(
   client: pg.ClientBase,
   ground: ErasureGround,
   order: ErasureOrder,
-  { stored, approval, progress, made, operation }: Whole & { readonly made: MadePlan; readonly operation: OperationId },
+  { stored, approval, progress, proofs, made, operation }: Whole & { readonly made: MadePlan; readonly operation: OperationId },
 ): Promise<ErasureRecord> {
   const { tenant, clock, ports } = ground;
   const id = erasureIdOf(progress?.erasure ?? operation);
@@ -244,7 +279,20 @@ async function eraseWithin(
   const participants = ports.participants.map(({ name }) => ({ name, ...joinEffects(before.get(name), after.get(name)) }));
   const due = dueOf([...decision.groups, { due: progress?.due ?? null }]);
   const held = [...new Set([...(progress?.holds ?? []), ...decision.holds.map((hold) => hold.id)])];
-  const body = certificateBody(ground, { order, made, done, progress, id, mark, participants, stored, approval, operation, held });
+  const body = certificateBody(ground, {
+    order,
+    made,
+    done,
+    progress,
+    id,
+    mark,
+    participants,
+    stored,
+    approval,
+    proofs,
+    operation,
+    held,
+  });
   const record: ErasureRecord = {
     id,
     planHash: stored.hash,
@@ -303,12 +351,13 @@ type BodyParts = {
   readonly participants: CertificateBody['participants'];
   readonly stored: StoredPlan;
   readonly approval: Approval;
+  readonly proofs: ApprovalProofs | undefined;
   readonly operation: OperationId;
   readonly held: readonly string[];
 };
 
 function certificateBody(ground: ErasureGround, parts: BodyParts): CertificateBody {
-  const { order, made, done, progress, id, mark, participants, stored, approval, operation, held } = parts;
+  const { order, made, done, progress, id, mark, participants, stored, approval, proofs, operation, held } = parts;
   const horizons = participants.map(({ horizon }) => horizon);
   const isKnown = participants.length > 0 && horizons.every((horizon) => horizon !== null);
   return {
@@ -322,6 +371,7 @@ function certificateBody(ground: ErasureGround, parts: BodyParts): CertificateBo
     mode: order.mode,
     plannedBy: stored.plannedBy,
     approvedBy: approval.by,
+    ...(proofs === undefined ? {} : { proofs }),
     tables: [...(progress?.tables ?? []), ...[...done.counts].map(([table, counts]) => ({ table, ...counts }))],
     rows: joinTrees(progress, done),
     kept: [...(progress?.kept ?? []), ...made.plan.kept],

@@ -37,6 +37,8 @@ export type ErasureGround = Ground & {
   readonly certificateDirectory: string;
   /** `second-person`: who approves must not be who planned. */
   readonly approval: 'any' | 'second-person';
+  /** With `second-person`: verifier keys of those who must sign; null where names are only claimed. */
+  readonly approvers?: readonly string[] | null;
   /** How long a place outside may take for one answer. */
   readonly outsideTimeoutMs?: number;
   /** Rows of one table that one transaction changes; ROWS_AT_ONCE unless said otherwise. */

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { codeOf, isMappable, newId, purposesOf, SafekeepError, type OutsidePlace, type Subject } from '@safekeep/core';
+import type { Signer } from '@safekeep/crypto';
 import { together } from '@safekeep/postgres';
 import { formatKey, formatPerson, type Person } from '../../holds/index.ts';
 import type {
@@ -13,6 +14,7 @@ import type {
   PlanLine,
   RowKey,
 } from '../model.ts';
+import { signApproval } from '../rules/approval.ts';
 import { staleViews } from '../rules/stale-views.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
 import { belonging } from '../rules/treat.ts';
@@ -57,7 +59,7 @@ export type MadePlan = {
 };
 
 /** Shows what erasing a person would do, and remembers the hash. Changes nothing of the user's. */
-export async function planErasure(ground: ErasureGround, order: ErasureOrder, by: string): Promise<ErasurePlan> {
+export async function planErasure(ground: ErasureGround, order: ErasureOrder, by: string, signer?: Signer): Promise<ErasurePlan> {
   let due: string | null = null;
   const made = await inTransaction(
     ground.database,
@@ -85,6 +87,10 @@ export async function planErasure(ground: ErasureGround, order: ErasureOrder, by
       plannedBy: by,
       plannedAt: ground.clock.now(),
       due: due === null ? null : new Date(due),
+      proof:
+        signer === undefined
+          ? null
+          : signApproval(signer, { act: 'plan', tenant: ground.tenant, plan: made.hash }, ground.clock.now()),
     }),
   );
   return made;
@@ -361,7 +367,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 /** What a person who approves wants to know beside: triggers that fire, missing indexes, views that keep copies, servers that do. */
 async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found, decision }: MadePlan): Promise<readonly string[]> {
   const notes: string[] = [];
-  if (ground.approval === 'second-person')
+  if (ground.approval === 'second-person' && (ground.approvers ?? null) === null)
     notes.push(
       'Somebody else than the planner must approve it. Their names (--by) are claimed, not proven: whoever can run this can give any.',
     );

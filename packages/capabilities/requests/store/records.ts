@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
-import type { ErasureId, ErasureMode } from '../model.ts';
+import type { ApprovalProof, ErasureId, ErasureMode } from '../model.ts';
 
 export async function hasStandingHolds(client: pg.ClientBase, tenant: string): Promise<boolean> {
   const { rows } = await client.query<{ stands: boolean }>(
@@ -62,6 +62,8 @@ export type StoredPlan = {
   readonly plannedAt: Date;
   /** From when on the first row that a duty keeps need not be kept. */
   readonly due: Date | null;
+  /** The planner's signature; null where none was given. */
+  readonly proof: ApprovalProof | null;
 };
 
 /** So long a plan can be approved; whoever looks again later looks at what is there then. */
@@ -76,16 +78,28 @@ export async function storePlan(client: pg.ClientBase, tenant: string, plan: Sto
     [tenant, plan.hash, plan.plannedAt],
   );
   await client.query(
-    `insert into safekeep.erasure_plans (tenant_id, plan_hash, subject_type, subject_key, mode, counts, planned_by, planned_at, due_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (tenant_id, plan_hash) do nothing`,
-    [tenant, plan.hash, plan.type, plan.key, plan.mode, JSON.stringify(plan.counts), plan.plannedBy, plan.plannedAt, plan.due],
+    `insert into safekeep.erasure_plans (tenant_id, plan_hash, subject_type, subject_key, mode, counts, planned_by, planned_at, due_at,
+       planned_proof)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (tenant_id, plan_hash) do nothing`,
+    [
+      tenant,
+      plan.hash,
+      plan.type,
+      plan.key,
+      plan.mode,
+      JSON.stringify(plan.counts),
+      plan.plannedBy,
+      plan.plannedAt,
+      plan.due,
+      json(plan.proof),
+    ],
   );
 }
 
 export async function findPlan(client: pg.ClientBase, tenant: string, hash: string): Promise<StoredPlan | undefined> {
   const { rows } = await client.query<StoredPlan>(
     `select plan_hash as hash, subject_type as type, subject_key as key, mode, counts, planned_by as "plannedBy", planned_at as "plannedAt",
-            due_at as due
+            due_at as due, planned_proof as proof
        from safekeep.erasure_plans where tenant_id = $1 and plan_hash = $2`,
     [tenant, hash],
   );

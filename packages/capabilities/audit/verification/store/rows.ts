@@ -21,14 +21,7 @@ export async function walkRows(
   { owner, through }: { readonly owner: string; readonly through: string | undefined },
 ): Promise<Walk<LiveRow>> {
   const key = keyText(capture.key, 'r');
-  const values = capture.columns.map(
-    (column) => `select ${pg.escapeLiteral(column.name)}::text as name, ${jsonOf(column, 'r')} as value`,
-  );
-  const tenant = pg.escapeLiteral(capture.tenant);
-  const own =
-    capture.tenantColumn === null
-      ? ''
-      : ` where coalesce(r.${pg.escapeIdentifier(capture.tenantColumn)}::text, ${pg.escapeLiteral(owner)}) = ${tenant}`;
+  const own = ownRows(capture, owner);
   const after =
     through === undefined
       ? ''
@@ -36,13 +29,64 @@ export async function walkRows(
   return await walk(
     client,
     'safekeep_rows',
-    `select ${key} as record, (select coalesce(pg_catalog.jsonb_object_agg(c.name, c.value), '{}') from (${values.join(' union all ') || `select ''::text as name, null::jsonb as value where false`}) as c) as values,
+    `select ${key} as record, ${valuesOf(capture)} as values,
             pg_catalog.age(r.xmin) < (select pg_catalog.age(k.xmin) from safekeep.audit_captures as k where k.tenant_id = ${pg.escapeLiteral(owner)} and k.table_name = ${pg.escapeLiteral(capture.table)})${after} as "isNewer"
-       from only_or_all as r${own} order by ${key} collate "C"`.replace(
-      'only_or_all',
-      () => `${pg.escapeIdentifier(capture.schema)}.${pg.escapeIdentifier(capture.name)}`,
-    ),
+       from ${nameOf(capture)} as r${own} order by ${key} collate "C"`,
   );
+}
+
+/** What the rows of a table hold, in no order. */
+export async function walkValues(
+  client: pg.ClientBase,
+  capture: Capture,
+  owner: string,
+): Promise<Walk<{ readonly values: Readonly<Record<string, unknown>> }>> {
+  return await walk(
+    client,
+    'safekeep_values',
+    `select ${valuesOf(capture)} as values from ${nameOf(capture)} as r${ownRows(capture, owner)}`,
+  );
+}
+
+/** Changes of a table whose rows have no key, the newest first, after a place of the log. */
+export async function walkUnkeyed(
+  client: pg.ClientBase,
+  { tenant, table }: Capture,
+  { era, index }: { readonly era: number; readonly index: number },
+): Promise<Walk<EventRow>> {
+  return await walk(
+    client,
+    'safekeep_unkeyed',
+    `select ${EVENT_COLUMNS} from safekeep.audit_events as e
+      where e.tenant_id = ${pg.escapeLiteral(tenant)} and e.table_name = ${pg.escapeLiteral(table)} and e.kind = 'change'
+        and (e.era, e.leaf_index) >= (${Math.trunc(era)}, ${Math.trunc(index)})
+      order by e.era desc, e.leaf_index desc`,
+  );
+}
+
+/** PostgreSQL's numbers of the columns of a table by their names: a column that is renamed keeps its number. */
+export async function readColumnNumbers(client: pg.ClientBase, { schema, name }: Capture): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await client.query<{ name: string; number: number }>(
+    `select a.attname::text as name, a.attnum::integer as number from pg_catalog.pg_attribute as a
+      where a.attrelid = pg_catalog.to_regclass(pg_catalog.format('%I.%I', $1::text, $2::text)) and a.attnum > 0 and not a.attisdropped`,
+    [schema, name],
+  );
+  return new Map(rows.map((row) => [row.name, row.number]));
+}
+
+function nameOf({ schema, name }: Capture): string {
+  return `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
+}
+
+function valuesOf({ columns }: Capture): string {
+  const values = columns.map((column) => `select ${pg.escapeLiteral(column.name)}::text as name, ${jsonOf(column, 'r')} as value`);
+  return `(select coalesce(pg_catalog.jsonb_object_agg(c.name, c.value), '{}') from (${values.join(' union all ') || `select ''::text as name, null::jsonb as value where false`}) as c)`;
+}
+
+/** Of a table with a column for the tenant each tenant has its own rows; `owner` applied the capture, and has those that name nobody. */
+function ownRows({ tenant, tenantColumn }: Capture, owner: string): string {
+  if (tenantColumn === null) return '';
+  return ` where coalesce(r.${pg.escapeIdentifier(tenantColumn)}::text, ${pg.escapeLiteral(owner)}) = ${pg.escapeLiteral(tenant)}`;
 }
 
 /** Events of a table, or of these rows of it, in the byte order of their records, of each record the newest first. */

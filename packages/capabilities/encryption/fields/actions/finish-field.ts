@@ -16,6 +16,7 @@ import {
 } from '../store/definition.ts';
 import { ageOf, findField, updateField } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
+import { runAlone } from '../store/session.ts';
 import { copiesOf } from '../store/surroundings.ts';
 import { fresh } from './encrypt-field.ts';
 import { follow, inTransaction, LEASE_MS, nameOf, reading, requireUnaltered, withLease, type Ground } from './ground.ts';
@@ -65,7 +66,7 @@ const STEPS: Partial<Record<Phase, (ground: Ground, field: Field) => Promise<voi
   checked: async (ground, field) => {
     // Looks at every row, and stops neither reads nor writes.
     await inTransaction(ground, field, (client) => runAll(client, validateChecks(field)));
-    for (const statement of forget(field)) await ground.database.withClient((client) => runAll(client, [statement]));
+    for (const statement of forget(field)) await ground.database.withClient((client) => runAlone(client, statement));
     await inTransaction(ground, field, async (client) => {
       await runAll(client, dropLeftIndex(field));
       await updateField(client, field, { phase: 'finished', at: ground.clock.now() });

@@ -5,7 +5,7 @@ import { type Database } from '@safekeep/postgres';
 import { reapplyWithin, type Contributor } from '../../../plan/index.ts';
 import type { Field, FieldKeys } from '../model.ts';
 import { currentType, missingIndexes, runAll, vacuumPatience, type IndexesAsked } from '../store/definition.ts';
-import { begin, commit, rollback, takeLease } from '../store/session.ts';
+import { begin, commit, rollback, runAlone, takeLease } from '../store/session.ts';
 
 /** Told as the work goes on; a test stops or kills it there. */
 export type Moment = 'phase' | 'read' | 'sealed' | 'written' | 'committed' | 'locked' | 'waiting';
@@ -157,7 +157,7 @@ export async function follow(client: pg.ClientBase, ground: Ground, field: Pick<
 /** CREATE INDEX CONCURRENTLY wants no transaction around it; what is quick and takes a lock has one, and patience. */
 export async function buildIndexes(ground: Ground, field: Field, asked: IndexesAsked): Promise<void> {
   for (const { sql, isAlone } of await reading(ground, (client) => missingIndexes(client, field, asked))) {
-    if (isAlone) await ground.database.withClient((client) => runAll(client, [sql]));
+    if (isAlone) await ground.database.withClient((client) => runAlone(client, sql));
     else await inTransaction(ground, field, (client) => runAll(client, [sql]));
   }
 }

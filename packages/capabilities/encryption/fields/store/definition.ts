@@ -208,7 +208,7 @@ function createLeftIndex(field: Field): readonly string[] {
   const { table, column, encrypted } = namesOf(field);
   const name = objectName('left', field);
   return [
-    `drop index if exists ${q(field.table.schema)}.${q(name)}`,
+    `drop index concurrently if exists ${q(field.table.schema)}.${q(name)}`,
     `create index concurrently ${q(name)} on ${table} ((true)) where (${column} is null) <> (${encrypted} is null)`,
   ];
 }

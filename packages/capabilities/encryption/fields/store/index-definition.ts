@@ -18,7 +18,7 @@ export function createSearchIndexes(field: Field, there: ReadonlySet<string>): r
       const name = searchIndexName(field, index);
       const kind = index.kind === 'unique' ? 'unique index' : 'index';
       return [
-        `drop index if exists ${q(field.table.schema)}.${q(name)}`,
+        `drop index concurrently if exists ${q(field.table.schema)}.${q(name)}`,
         `create ${kind} concurrently ${q(name)} on ${table} (${q(index.column)})`,
       ];
     });

@@ -14,7 +14,7 @@ const NO_TRANSACTION_TIMEOUT = `case when current_setting('transaction_timeout',
  */
 export async function begin(client: pg.ClientBase, tenant: string, lockTimeoutMs = 0): Promise<void> {
   await client.query(
-    `begin; set local statement_timeout = 0; set local search_path = pg_catalog, pg_temp; set local datestyle = 'ISO, YMD'; set local timezone = 'UTC';
+    `begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local search_path = pg_catalog, pg_temp; set local datestyle = 'ISO, YMD'; set local timezone = 'UTC';
      set local bytea_output = 'hex'; set local extra_float_digits = 1`,
   );
   await client.query(
@@ -44,6 +44,23 @@ export async function notePlaintextBack(client: pg.ClientBase, { table, column, 
       where exists (select from safekeep.audit_captures as c where c.definition ->> 'schema' = $1 and c.definition ->> 'name' = $2)`,
     [table.schema, table.table, columns],
   );
+}
+
+const LIMITS = ['statement_timeout', 'lock_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout'];
+
+/**
+ * A statement that PostgreSQL takes in no transaction (CREATE INDEX CONCURRENTLY, VACUUM), without the limits that the database or the
+ * login sets for the application's statements: it takes as long as the table is large and as others hold what it waits for. They are
+ * taken off the session and come back; a failure inside throws the connection away.
+ */
+export async function runAlone(client: pg.ClientBase, statement: string): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `select name from pg_catalog.pg_settings where name = any ($1) and setting <> '0'`,
+    [LIMITS],
+  );
+  for (const { name } of rows) await client.query(`set ${name} = 0`);
+  await client.query(statement);
+  for (const { name } of rows) await client.query(`reset ${name}`);
 }
 
 /**

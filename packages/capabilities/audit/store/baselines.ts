@@ -1,0 +1,164 @@
+import pg from 'pg';
+import type { ColumnForm } from '../model.ts';
+import { isAlsoAbout, isFirstAbout } from './events.ts';
+
+type Client = Pick<pg.ClientBase, 'query'>;
+
+type ShapeColumn = { readonly name: string; readonly type: string; readonly form: ColumnForm };
+
+/** What a baseline is over. */
+export type BaselineShape = { readonly key: readonly ShapeColumn[]; readonly columns: readonly ShapeColumn[] };
+
+export type TableOf = { readonly tenant: string; readonly table: string };
+
+// ---- statements of plan and apply ------------------------------------------------------------------------------------
+
+/** What was taken before stays until the next one is: it is held against it first. */
+export function orderBaseline({ tenant, table }: TableOf, shape: BaselineShape): string {
+  const values = [tenant, table, JSON.stringify(shape)].map((text) => pg.escapeLiteral(text));
+  return `insert into safekeep.audit_baselines (tenant_id, table_name, shape, ordered, is_taken)
+values (${values.join(', ')}, pg_catalog.gen_random_uuid(), false)
+on conflict (tenant_id, table_name) do update set shape = excluded.shape, ordered = excluded.ordered, is_taken = false, refused_at = null`;
+}
+
+export function dropBaseline({ tenant, table }: TableOf): readonly string[] {
+  const [of, name] = [pg.escapeLiteral(tenant), pg.escapeLiteral(table)];
+  return [
+    // Of a table with a column for the tenant every tenant has its own part, unless another of them has it captured too.
+    `delete from safekeep.audit_baseline_marks as m where m.table_name = ${name}
+       and not exists (select from safekeep.audit_baselines as b where b.table_name = ${name} and b.tenant_id <> ${of})`,
+    `delete from safekeep.audit_baselines where tenant_id = ${of} and table_name = ${name}`,
+  ];
+}
+
+export const PROBE_BASELINE = `
+  select keys.place::integer as place, b.shape::pg_catalog.text as state, false as disabled
+    from pg_catalog.jsonb_array_elements($1::pg_catalog.jsonb) with ordinality as keys (parts, place)
+    join safekeep.audit_baselines as b
+      on b.tenant_id = keys.parts operator(pg_catalog.->>) 0 and b.table_name = keys.parts operator(pg_catalog.->>) 1`;
+
+// ---- orders ----------------------------------------------------------------------------------------------------------
+
+export type BaselineOrder = TableOf & { readonly ordered: string; readonly shape: BaselineShape };
+
+/** A table whose rows were not as the log has them is looked at again after this long: looking reads all of it. */
+const REFUSED_FOR = '1 hour';
+
+/** Those that wait, by whoever applied them. */
+export async function readOrders(client: Client): Promise<readonly BaselineOrder[]> {
+  const { rows } = await client.query<BaselineOrder>(
+    `select tenant_id as tenant, table_name as "table", ordered::text, shape from safekeep.audit_baselines
+      where not is_taken and (refused_at is null or refused_at < now() - interval '${REFUSED_FOR}') order by table_name, tenant_id`,
+  );
+  return rows;
+}
+
+export async function endOrder(client: Client, { tenant, table }: TableOf, isTaken: boolean): Promise<void> {
+  await client.query(
+    `update safekeep.audit_baselines set is_taken = $3, refused_at = case when not $3 then now() end
+      where tenant_id = $1 and table_name = $2`,
+    [tenant, table, isTaken],
+  );
+}
+
+type Again = {
+  readonly order: string;
+  /** After as long as a refused one waits. */
+  readonly isForLater: boolean;
+};
+
+/** Of these tables a new one is wanted, whatever there is. */
+export async function orderAgain(client: Client, tables: readonly string[], { order, isForLater }: Again): Promise<void> {
+  await client.query(
+    `update safekeep.audit_baselines set ordered = $2, is_taken = false, refused_at = case when $3 then now() end where table_name = any ($1::text[])`,
+    [tables, order, isForLater],
+  );
+}
+
+/** All tenants that Safekeep knows, and so may seal for. */
+export async function readAllTenants(client: Client): Promise<readonly string[]> {
+  const { rows } = await client.query<{ tenant: string }>('select tenant_id as tenant from safekeep.tenants order by tenant_id');
+  return rows.map(({ tenant }) => tenant);
+}
+
+// ---- marks -----------------------------------------------------------------------------------------------------------
+
+export async function writeMarks(client: Client, { tenant, table }: TableOf, parts: readonly Buffer[]): Promise<void> {
+  await client.query('delete from safekeep.audit_baseline_marks where tenant_id = $1 and table_name = $2', [tenant, table]);
+  for (const [part, marks] of parts.entries()) {
+    await client.query('insert into safekeep.audit_baseline_marks (tenant_id, table_name, part, marks) values ($1, $2, $3, $4)', [
+      tenant,
+      table,
+      part,
+      marks,
+    ]);
+  }
+}
+
+/** In order. */
+export async function readMarks(client: Client, { tenant, table }: TableOf): Promise<readonly Buffer[]> {
+  const { rows } = await client.query<{ marks: Buffer }>(
+    'select marks from safekeep.audit_baseline_marks where tenant_id = $1 and table_name = $2 order by part',
+    [tenant, table],
+  );
+  return rows.map(({ marks }) => marks);
+}
+
+// ---- what the log tells ----------------------------------------------------------------------------------------------
+
+export type ToldBaseline = {
+  readonly era: number;
+  readonly index: number;
+  readonly action: string;
+  readonly table: string;
+  /** As they were written. */
+  readonly details: unknown;
+};
+
+/** Events of baselines, the newest first. */
+export async function readTold(
+  client: Client,
+  {
+    tenant,
+    tables,
+    actions,
+  }: { readonly tenant: string; readonly tables: readonly string[] | null; readonly actions: readonly string[] },
+): Promise<readonly ToldBaseline[]> {
+  const { rows } = await client.query<ToldBaseline>(
+    `select era, leaf_index::float8 as index, action, table_name as "table", details from safekeep.audit_events
+      where tenant_id = $1 and kind = 'compliance' and action = any ($2::text[]) and ($3::text[] is null or table_name = any ($3))
+      order by audit_events.era desc, audit_events.leaf_index desc`,
+    [tenant, actions, tables],
+  );
+  return rows;
+}
+
+/**
+ * Rows, by table and key, of which the log has events about this person: that the row was deleted. Once their names are taken out nothing else
+ * says why they are gone.
+ */
+export async function readDeleted(
+  client: Client,
+  { tenant, subject }: { readonly tenant: string; readonly subject: string },
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const of = `e.tenant_id = $1 and e.kind = 'change' and e.action = 'delete' and e.record is not null
+              and exists (select from safekeep.audit_baselines as b where b.table_name = e.table_name)`;
+  const { rows } = await client.query<{ table: string; records: string[] }>(
+    `select r.table_name as "table", array_agg(distinct r.record) as records from (
+       select e.table_name, e.record from safekeep.audit_events as e where ${of} and ${isFirstAbout('$1', '$2')}
+       union all
+       select e.table_name, e.record from safekeep.audit_events as e where ${of} and ${isAlsoAbout('$1', '$2')}) as r
+      group by r.table_name`,
+    [tenant, subject],
+  );
+  return new Map(rows.map(({ table, records }) => [table, records]));
+}
+
+/** Whether rows of this table are held against a baseline. */
+export async function hasBaseline(client: Client, table: string): Promise<boolean> {
+  const { rows } = await client.query<{ found: boolean }>(
+    'select exists (select from safekeep.audit_baselines where table_name = $1) as found',
+    [table],
+  );
+  return rows[0]?.found === true;
+}

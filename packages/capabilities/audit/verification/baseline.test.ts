@@ -1,0 +1,353 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { testServers } from '@safekeep/postgres/testing';
+import { beginErasure, drainBeforeErasure, forget } from '../actions/erase-subject.ts';
+import { endAllBaselines } from '../actions/take-baselines.ts';
+import { sequence as sequenceAll, type SequencerGround } from '../actions/sequence.ts';
+import { dropOldPartitions } from '../actions/partitions.ts';
+import { acknowledge } from '../actions/acknowledge.ts';
+import { ownersOfLogs } from '../files/last-checkpoint.ts';
+import { workbench } from '../testing/workbench.ts';
+import { keptCheckpoints } from './log-files.ts';
+
+const CLINIC = `
+  create table patients (id integer primary key, name text, email text, room integer);
+  create table letters (a integer, b text, body text, primary key (a, b));
+  create table notes (author integer, body text);
+  insert into patients select n, 'Patient ' || n, 'p' || n || '@secret.example', n % 10 from generate_series(1, 40) as n;
+  insert into letters select n, 'l,' || n, repeat('long ', n * 20) from generate_series(1, 40) as n;
+  insert into notes select n % 5, 'note ' || n from generate_series(1, 40) as n;`;
+const personal = { category: 'user.contact.email' };
+const plain = { category: 'none', note: 'looked at' };
+const TABLES = {
+  'public.patients': { columns: { id: plain, name: personal, email: personal, room: plain } },
+  'public.letters': { of: 'none', note: 'x', columns: { a: plain, b: plain, body: plain } },
+  'public.notes': { of: { patient: 'author' }, columns: { author: plain, body: personal } },
+};
+const SUBJECTS = { subjects: { patient: { table: 'public.patients', key: 'id' } } };
+
+async function bench(
+  t: TestContext,
+  options: { readonly before?: string; readonly server?: ReturnType<typeof testServers>[number] } = {},
+) {
+  const made = await workbench(t, {
+    setUp: `${CLINIC}${options.before ?? ''}`,
+    baselines: true,
+    ...(options.server && { server: options.server }),
+  });
+  await made.capture(TABLES, SUBJECTS);
+  await made.sequence();
+  const verify = async (): Promise<readonly string[]> => {
+    await made.sequence();
+    const { faults } = await made.verify();
+    return faults.map(({ code, detail }) => `${code} ${detail.replaceAll(/event \d+/g, 'event N')}`);
+  };
+  /** With triggers off, as somebody would who wants to leave no trace. */
+  const unseen = async (sql: string) => {
+    await made.pool.query(`begin; set local session_replication_role = replica; ${sql}; commit`);
+  };
+  const erase = async (subject: string, sql: string) => {
+    await drainBeforeErasure(made.sequencer);
+    await made.database.withClient(async (client) => {
+      await client.query('begin');
+      await beginErasure(client, { tenant: 'default', subject });
+      await client.query(sql);
+      await forget(client, made.sequencer, { tenant: 'default', subject });
+      await client.query('commit');
+    });
+  };
+  return { ...made, made, verify, unseen, erase };
+}
+
+/** As `unapply` does first. */
+async function sequencerEnd(ground: SequencerGround): Promise<void> {
+  await sequenceAll(ground, { atEnd: (client) => endAllBaselines(client, ground, 'default') });
+}
+
+const THEN = 'when the baseline of event N was taken';
+const SINCE = 'since the baseline of event N was taken';
+
+test('rows that never had an event: each edit, deletion and insertion with triggers off is found and named, on every server', async (t) => {
+  for (const server of testServers()) {
+    const { verify, unseen, pool, made } = await bench(t, { server });
+    assert.deepEqual(await verify(), []);
+    await pool.query(['patients', 'letters', 'notes'].map((table) => `create table saved_${table} as table ${table}`).join('; '));
+    const attacks: readonly (readonly [string, readonly string[]])[] = [
+      [
+        `update patients set email = 'x@y.z' where id = 7`,
+        [`row-unexplained public.patients: the row 7 had other values ${THEN}, and no event of the log tells of their change.`],
+      ],
+      [
+        `delete from patients where id = 7`,
+        [`row-unexplained public.patients: the row 7 stood there ${THEN}, is not there any more, and the log has no event of it.`],
+      ],
+      [
+        `insert into patients values (77, 'planted')`,
+        [`row-unexplained public.patients: the row 77 was not there ${THEN}, and the log has no event that brought it.`],
+      ],
+      [
+        `update patients set id = 78 where id = 7`,
+        [
+          `row-unexplained public.patients: the row 78 was not there ${THEN}, and the log has no event that brought it.`,
+          `row-unexplained public.patients: the row 7 stood there ${THEN}, is not there any more, and the log has no event of it.`,
+        ],
+      ],
+      [
+        `update letters set body = body || ' ' where a = 40`,
+        [
+          `row-unexplained public.letters: the row 40,l\\,40 had other values ${THEN}, and no event of the log tells of their change.`,
+        ],
+      ],
+      [
+        `delete from letters where a = 3`,
+        [
+          `row-unexplained public.letters: a row whose key nobody can tell stood there ${THEN}, is not there any more, and the log has no event of it. A backup from then has it.`,
+        ],
+      ],
+      [
+        `delete from notes where body = 'note 3'`,
+        [`row-unexplained public.notes has 39 row(s), and by the log it should have 40: rows came or went unseen ${SINCE}.`],
+      ],
+      [
+        `update notes set body = 'I owe you' where body = 'note 3'`,
+        [
+          `row-unexplained public.notes: its rows, which have no key, are not those that the log explains: one was changed unseen ${SINCE}.`,
+        ],
+      ],
+    ];
+    // The rows are older than the capture again.
+    const restore = `truncate patients, letters, notes; insert into patients table saved_patients; insert into letters table saved_letters; insert into notes table saved_notes; update safekeep.audit_captures set definition = definition`;
+    for (const [attack, told] of attacks) {
+      await unseen(attack);
+      assert.deepEqual(await verify(), told, attack);
+      await unseen(restore);
+    }
+    await unseen(restore);
+    assert.deepEqual(await verify(), []);
+    await pool.query(`update safekeep.audit_captures set definition = definition`);
+    await unseen(`update patients set name = 'for an hour' where id = 9`);
+    await unseen(`update patients set name = 'Patient 9' where id = 9`);
+    assert.deepEqual(await verify(), [], 'what was taken back is told, and nothing is wrong with the row');
+    assert.deepEqual(
+      (await made.verify()).notes.map((note) => note.replaceAll(/event \d+/g, 'event N')),
+      [
+        `public.patients: the row 9 was written since capture began, and the log has no event of it. It holds what it held ${THEN}: it was written without a change, or with one that was taken back unseen.`,
+      ],
+    );
+  }
+});
+
+test('a column that no event tells of, in a row that has some, and a row that was planted and then honestly changed', async (t) => {
+  const { verify, unseen, pool } = await bench(t);
+  await pool.query(
+    `update patients set room = 3 where id in (1, 2, 3); update patients set id = 50 where id = 4; delete from patients where id = 5`,
+  );
+  await unseen(`insert into patients values (60, 'planted', null, 1); delete from patients where id = 6`);
+  await pool.query(
+    `update patients set room = 9 where id = 60; insert into patients values (6, 'Patient 6', 'p6@secret.example', 6)`,
+  );
+  await unseen(`update patients set email = 'x@y.z' where id = 2`);
+  assert.deepEqual(await verify(), [
+    `row-unexplained public.patients: the row 2 had other values ${THEN}, and no event of the log tells of their change.`,
+    `row-unexplained public.patients: the row 6 was there ${THEN}, and the log has it as inserted later and not as deleted before.`,
+    `row-unexplained public.patients: the row 60 was not there ${THEN}, and the log has no event that brought it.`,
+  ]);
+});
+
+test('honest work on rows that stood before capture is no fault: changes, keys, TRUNCATE, new and renamed columns, large values', async (t) => {
+  const { verify, pool, capture } = await bench(t);
+  await pool.query(`update patients set email = 'new' || id where id < 10; update patients set id = id + 100 where id = 11; update patients set id = id + 200 where id in (12, 13);
+    delete from patients where id = 14; insert into patients values (14, 'again', null, 1), (99, 'new', null, null); update patients set name = 'twice' where id = 14;
+    update letters set body = repeat('x', 700000) where a = 1; update letters set b = 'other' where a = 2; delete from letters where a = 3;
+    insert into notes values (1, 'new'); update notes set body = 'changed' where body = 'note 1'; delete from notes where body = 'note 2'`);
+  assert.deepEqual(await verify(), []);
+  await pool.query(
+    `alter table patients add column phone text default 'none'; alter table notes add column at date default '2026-01-01'`,
+  );
+  assert.deepEqual(await verify(), []);
+  await pool.query(`update patients set phone = '1' where id = 1; insert into notes values (3, 'n')`);
+  await pool.query('vacuum full letters');
+  assert.deepEqual(await verify(), []);
+  await capture(
+    {
+      ...TABLES,
+      'public.patients': { columns: { ...TABLES['public.patients'].columns, phone: personal } },
+      'public.notes': { ...TABLES['public.notes'], columns: { ...TABLES['public.notes'].columns, at: plain } },
+    },
+    SUBJECTS,
+  );
+  assert.deepEqual(await verify(), []);
+  await pool.query(`alter table patients rename column phone to mobile`);
+  await capture(
+    {
+      ...TABLES,
+      'public.patients': { columns: { ...TABLES['public.patients'].columns, mobile: personal } },
+      'public.notes': { ...TABLES['public.notes'], columns: { ...TABLES['public.notes'].columns, at: plain } },
+    },
+    SUBJECTS,
+  );
+  assert.deepEqual(await verify(), []);
+  await pool.query(
+    `update patients set mobile = '2' where id = 2; truncate letters, notes; insert into letters values (1, 'b', 'after'); insert into notes values (1, 'after')`,
+  );
+  assert.deepEqual(await verify(), []);
+});
+
+test('the baseline itself: edited, deleted, or taken anew by somebody who has the database alone', async (t) => {
+  const { verify, unseen, pool, sequence, events, home, sequencer } = await bench(t);
+  assert.deepEqual(await verify(), []);
+  await unseen(`update patients set email = 'x@y.z' where id = 7`);
+  const found = [
+    `row-unexplained public.patients: the row 7 had other values ${THEN}, and no event of the log tells of their change.`,
+  ];
+  assert.deepEqual(await verify(), found);
+  const taken = async () => (await events()).filter(({ action }) => action === 'baseline-taken').length;
+  const before = await taken();
+  // Ordered anew, as apply does: what does not hold is not taken again.
+  const order = `update safekeep.audit_baselines set is_taken = false, refused_at = null, ordered = gen_random_uuid()`;
+  await pool.query(order);
+  assert.deepEqual(await verify(), found);
+  assert.equal(await taken(), before + 2, 'of the other tables it was taken');
+  await pool.query(
+    'create table saved as table safekeep.audit_baseline_marks; create table kept as table safekeep.audit_baselines',
+  );
+  const mine = `from safekeep.audit_baseline_marks where table_name = 'public.patients'`;
+  await pool.query(
+    `update safekeep.audit_baseline_marks set marks = set_byte(marks, 9, 255 - get_byte(marks, 9)) where table_name = 'public.patients'`,
+  );
+  assert.deepEqual(await verify(), [
+    `baseline-changed public.patients: the baseline of event N is not what stands in safekeep.audit_baseline_marks.`,
+    'row-unexplained public.patients: the row 7 was written since capture began, and the log has no event of it.',
+  ]);
+  await pool.query(order);
+  assert.equal((await verify()).length, 2, 'nor is one taken where the one before is gone');
+  await pool.query(`delete ${mine}`);
+  assert.deepEqual((await verify())[0], `baseline-missing public.patients: the baseline of event N is not there any more.`);
+  await pool.query(`delete from safekeep.audit_baselines where table_name = 'public.patients'`);
+  assert.deepEqual((await verify())[0], `baseline-missing public.patients: the baseline of event N is not there any more.`);
+  // An event as the home would write it, without the home's key.
+  await pool.query(`begin; set local safekeep.tenant = 'default'; select safekeep.record_audit_event(gen_random_uuid(), 'compliance', 'baseline-taken', null, 'public.patients', null,
+    (select details || '{"rows": 0, "digest": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}' from safekeep.audit_events where action = 'baseline-taken' and table_name = 'public.patients')); commit`);
+  await pool.query(
+    `begin; set local safekeep.tenant = 'default'; select safekeep.record_audit_event(gen_random_uuid(), 'compliance', 'baseline-ended', null, 'public.patients', null, '{"mark": "AAAA"}'); commit`,
+  );
+  await sequence();
+  assert.deepEqual((await verify())[0], `baseline-missing public.patients: the baseline of event N is not there any more.`);
+  // Put back, all of it holds again but for the edit.
+  await pool.query('insert into safekeep.audit_baselines select * from kept on conflict do nothing');
+  await pool.query(`insert into safekeep.audit_baseline_marks select * from saved where table_name = 'public.patients'`);
+  assert.deepEqual(await verify(), found);
+  const said = await acknowledge(sequencer, {
+    tenant: 'default',
+    reason: 'we looked at it',
+    outside: await keptCheckpoints(home, 'default'),
+    owners: await ownersOfLogs(home),
+  });
+  assert.deepEqual(said.baselines, ['public.patients']);
+  assert.deepEqual(await verify(), [], 'what somebody answers for is no fault any more');
+});
+
+test('an erasure is no fault: rows that stood before capture, that were deleted or got another key before it, that it deletes or masks', async (t) => {
+  const { verify, unseen, pool, erase } = await bench(t);
+  await pool.query(
+    `update patients set id = 101 where id = 1; update patients set email = 'late' where id = 101; delete from patients where id = 2`,
+  );
+  assert.deepEqual(await verify(), []);
+  await erase('patient:101', `update public.patients set name = 'erased', email = null where id = 101`);
+  await erase('patient:1', '');
+  await erase('patient:2', '');
+  await erase('patient:3', 'delete from public.patients where id = 3; delete from public.notes where author = 3');
+  await erase(
+    'patient:4',
+    `update public.patients set name = null, email = null where id = 4; update public.notes set body = null where author = 4`,
+  );
+  assert.deepEqual(await verify(), []);
+  await pool.query(`update patients set room = 7 where id in (4, 101); update patients set name = 'back' where id = 4`);
+  assert.deepEqual(await verify(), []);
+  await unseen(`delete from patients where id in (5, 101); update patients set room = 5 where id = 4`);
+  assert.deepEqual(
+    (await verify()).map((fault) => fault.replace(/^\S+ public\.patients: /, '')),
+    [
+      'the row 4 has other values in room than event N left there.',
+      'the row of an erased person of which event N said how it stands is gone, and the log has no deletion of it.',
+      `the row 5 stood there ${THEN}, is not there any more, and the log has no event of it.`,
+    ],
+  );
+});
+
+test('a baseline is renewed by the sequencer after months went, ended by unapply, and made again by the next apply', async (t) => {
+  const { verify, pool, sequence, capture, unapply, sequencer, unseen } = await bench(t);
+  await pool.query(`update patients set room = 77 where id = 1`);
+  assert.deepEqual(await verify(), []);
+  await sequencerEnd(sequencer);
+  await unapply();
+  assert.deepEqual((await pool.query('select from safekeep.audit_baseline_marks')).rowCount, 0);
+  await unseen(`update patients set email = 'while nobody looked' where id = 8`);
+  await capture(TABLES, SUBJECTS);
+  await sequence();
+  assert.deepEqual(await verify(), []);
+  await unseen(`update patients set email = 'seen' where id = 8`);
+  assert.deepEqual(await verify(), [
+    `row-unexplained public.patients: the row 8 had other values ${THEN}, and no event of the log tells of their change.`,
+  ]);
+});
+
+test('tables of several tenants, partitioned ones and such with row security have their baselines', async (t) => {
+  const { verify, unseen, pool, capture, made } = await bench(t, {
+    before: `insert into safekeep.tenants (tenant_id, name) values ('other', 'Other');
+      create table shared (id integer primary key, clinic text, v text);
+      insert into shared values (1, 'default', 'a'), (2, 'other', 'b'), (3, null, 'c'); alter table shared enable row level security;
+      create table parts (id integer, at date, v text, primary key (id, at)) partition by range (at);
+      create table parts_1 partition of parts for values from ('2026-01-01') to ('2026-02-01');
+      create table parts_2 partition of parts for values from ('2026-02-01') to ('2026-03-01');
+      insert into parts select n, '2026-01-20'::date + n, 'v' || n from generate_series(1, 20) as n;`,
+  });
+  await capture(
+    {
+      ...TABLES,
+      'public.shared': { of: 'none', note: 'x', tenant: { column: 'clinic' }, columns: { id: plain, clinic: plain, v: plain } },
+      'public.parts': { of: 'none', note: 'x', columns: { id: plain, at: plain, v: plain } },
+    },
+    SUBJECTS,
+  );
+  assert.deepEqual(await verify(), []);
+  await pool.query(
+    `update shared set v = v || v; update parts set at = at + 15 where id = 1; delete from parts where id = 2; insert into shared values (4, 'other', 'd')`,
+  );
+  assert.deepEqual(await verify(), []);
+  assert.deepEqual((await made.verify('other')).faults, []);
+  await unseen(`update shared set v = 'x' where id = 2; delete from parts where id = 5; update parts set v = 'x' where id = 6`);
+  assert.deepEqual((await verify()).length, 2);
+  assert.equal((await made.verify('other')).faults.length, 1);
+});
+
+test('before months go the baselines that rest on them are taken anew, unless their rows do not hold', async (t) => {
+  const { verify, unseen, pool, sequencer, sequence, home } = await bench(t);
+  await pool.query(
+    `update patients set room = 77 where id < 5; delete from patients where id = 5; update notes set body = 'x' where author = 1`,
+  );
+  await sequence();
+  // What is sequenced from now on is of that time: an instant of the log is never earlier than the one before.
+  await pool.query(
+    `begin; set local role safekeep_owner; select safekeep.make_audit_partition('2098-06-01'); commit; update safekeep.audit_sequencer set moved_at = '2098-06-01'`,
+  );
+  const clock = { ...sequencer.clock, now: () => new Date('2098-06-15') };
+  const drop = () =>
+    dropOldPartitions(sequencer.database, { tenant: 'default', keepMonths: 1, clock, markOf: sequencer.keys.markOf, sequence });
+  await unseen(`update patients set email = 'x@y.z' where id = 8`);
+  await assert.rejects(drop(), { code: 'audit-baseline-refused' });
+  assert.equal((await verify()).length, 1, 'and nothing is gone');
+  await acknowledge(sequencer, {
+    tenant: 'default',
+    reason: 'known',
+    outside: await keptCheckpoints(home, 'default'),
+    owners: await ownersOfLogs(home),
+  });
+  assert.notDeepEqual((await drop()).dropped, []);
+  assert.deepEqual(await verify(), []);
+  await unseen(`update patients set room = 78 where id = 2; delete from patients where id = 9`);
+  assert.deepEqual(await verify(), [
+    `row-unexplained public.patients: the row 2 had other values ${THEN}, and no event of the log tells of their change.`,
+    `row-unexplained public.patients: the row 9 stood there ${THEN}, is not there any more, and the log has no event of it.`,
+  ]);
+});

@@ -1,0 +1,333 @@
+import type pg from 'pg';
+import type { MarkOf } from '../keys/key-file.ts';
+import type { Capture } from '../model.ts';
+import {
+  addMark,
+  BASELINE_ENDED,
+  BASELINE_TAKEN,
+  digestOf,
+  endedMark,
+  keyOfMark,
+  keyOfRow,
+  markedRows,
+  markOfRow,
+  readForgotten,
+  readTaken,
+  ROWS_FORGOTTEN,
+  valuesOf,
+  type MarkedRows,
+  type Taken,
+} from '../rules/baseline.ts';
+import { readMarks, readTold, type ToldBaseline } from '../store/baselines.ts';
+import type { FaultList } from './faults.ts';
+import type { RowValues } from './model.ts';
+import { isBefore, saidBy, stoodAt, type Emptied, type Said } from './row-state.ts';
+import { readTrees } from './store/log.ts';
+import { readColumnNumbers, walkUnkeyed, walkValues } from './store/rows.ts';
+
+/** Rows and events fetched at once. */
+const BATCH = 1000;
+/** Keys that are tried, to tell of a missing row which it was: some seconds. */
+const TRIED_AT_MOST = 2_000_000;
+
+/** The newest baseline of a table that the log tells of, as the home's word. */
+export type TakenOf = {
+  readonly taken: Taken;
+  /** Of the event that tells of it. */
+  readonly index: number;
+  /** The home has said since that it does not hold, and that the next one is taken without being held against it. */
+  readonly isEnded: boolean;
+  /** Marks of rows that were gone when an erasure took their names, since the baseline was taken. */
+  readonly forgotten: readonly string[];
+};
+
+/** By table, of one tenant. */
+export async function readBaselines(
+  client: pg.ClientBase,
+  {
+    tenant,
+    markOf,
+    tables = null,
+  }: { readonly tenant: string; readonly markOf: MarkOf; readonly tables?: readonly string[] | null },
+): Promise<ReadonlyMap<string, TakenOf>> {
+  const told = await readTold(client, { tenant, tables, actions: [BASELINE_TAKEN, BASELINE_ENDED, ROWS_FORGOTTEN] });
+  const found = new Map<string, TakenOf>();
+  for (const [table, events] of Map.groupBy(told, (event) => event.table)) {
+    const known = newestOf(events, { tenant, table }, markOf);
+    if (known !== undefined) found.set(table, known);
+  }
+  return found;
+}
+
+function newestOf(
+  events: readonly ToldBaseline[],
+  of: { readonly tenant: string; readonly table: string },
+  markOf: MarkOf,
+): TakenOf | undefined {
+  for (const { action, index, details } of events) {
+    const taken = action === BASELINE_TAKEN ? readTaken(markOf, of, details) : undefined;
+    if (taken === undefined) continue;
+    const end = endedMark(markOf, of, taken.id);
+    const isEnded = events.some((event) => event.action === BASELINE_ENDED && markIn(event.details) === end);
+    const forgotten = events
+      .filter((event) => event.action === ROWS_FORGOTTEN && !isBefore(event, { era: taken.era, index: taken.size }))
+      .flatMap((event) => readForgotten(markOf, of, event.details));
+    return { taken, index, isEnded, forgotten };
+  }
+  return undefined;
+}
+
+function markIn(details: unknown): unknown {
+  return typeof details === 'object' && details !== null && 'mark' in details ? details.mark : undefined;
+}
+
+type Ground = { readonly markOf: MarkOf; readonly faults: FaultList };
+
+/** What a table is held against. */
+export type Baseline = {
+  /** Rows that stood there; none where the table was emptied since. */
+  readonly rows: MarkedRows;
+  /** The beginnings of marks of rows that may be gone: the log may not name them any more. */
+  readonly explained: Set<string>;
+  /** Events from here on are newer. */
+  readonly place: Emptied;
+  readonly taken: Taken;
+  readonly index: number;
+  /** The columns that are in it, as they were and as they are called now; undefined where one of them is gone. */
+  readonly columns: readonly (readonly [then: string, now: string])[] | undefined;
+};
+
+type Opening = {
+  readonly capture: Capture;
+  readonly known: TakenOf | undefined;
+  readonly emptied: Emptied | undefined;
+  /** By column where it was given its plaintext back last. */
+  readonly back: ReadonlyMap<string, Emptied>;
+};
+
+/**
+ * The baseline of a table as far as it can be believed: it is in the log under the home's mark, and what stands in the database is what the
+ * log has the hash of. Whatever is not so is a fault. Undefined where there is none to hold rows against.
+ */
+export async function openBaseline(
+  client: pg.ClientBase,
+  { capture, known, emptied, back }: Opening,
+  { faults }: Pick<Ground, 'faults'>,
+): Promise<Baseline | undefined> {
+  if (known === undefined || known.isEnded) return undefined;
+  const { taken, index } = known;
+  const of = `${capture.table}: the baseline of event ${index}`;
+  const parts = await readMarks(client, capture);
+  if (digestOf(parts) !== taken.digest) {
+    if (parts.length === 0) faults.add('baseline-missing', `${of} is not there any more.`, index);
+    else faults.add('baseline-changed', `${of} is not what stands in safekeep.audit_baseline_marks.`, index);
+    return undefined;
+  }
+  const place = { era: taken.era, index: taken.size };
+  if (await isCutOff(client, capture.tenant, place)) {
+    faults.add('baseline-outdated', `${of} is older than events that were dropped since: between the two nothing is known.`, index);
+    return undefined;
+  }
+  const { columns, sealed, reason } = await columnsNow(client, capture, { taken, back });
+  if (reason !== undefined)
+    faults.add('baseline-outdated', `${of}: the values of its rows cannot be compared any more: ${reason}.`, index);
+  else if (sealed !== undefined)
+    faults.note(
+      `${of} was taken before its column ${sealed} was encrypted or given its plaintext back: of rows without events it is seen whether they are there, not what they hold. \`safekeep apply\` orders the next one.`,
+    );
+  const isEmptied = emptied !== undefined && !isBefore(emptied, place);
+  return {
+    rows: markedRows(isEmptied ? [] : parts),
+    explained: new Set(known.forgotten.map((mark) => keyOfMark(mark).toString('hex'))),
+    taken,
+    index,
+    place: isEmptied ? emptied : place,
+    columns,
+  };
+}
+
+/** Whatever became of rows of erased people since is held against what the erasure said of them, and not here. */
+export function explainMarked({ explained, place }: Baseline, marked: ReadonlyMap<string, readonly Said[]>): void {
+  for (const [mark, said] of marked)
+    if (said.some((each) => !isBefore(each, place))) explained.add(keyOfMark(mark).toString('hex'));
+}
+
+/** Whether an event after this place was dropped by policy. */
+async function isCutOff(client: pg.ClientBase, tenant: string, place: Emptied): Promise<boolean> {
+  const trees = await readTrees(client, tenant);
+  return trees.some(({ era, minimumIndex }) => minimumIndex > 0 && isBefore(place, { era, index: minimumIndex }));
+}
+
+type Columns = {
+  /** Undefined where not all of them can be compared. */
+  readonly columns: Baseline['columns'];
+  /** One that was encrypted or given its plaintext back since, which the log has no values of. */
+  readonly sealed?: string;
+  /** What else is in the way. */
+  readonly reason?: string;
+};
+
+async function columnsNow(
+  client: pg.ClientBase,
+  capture: Capture,
+  { taken, back }: { readonly taken: Taken; readonly back: Opening['back'] },
+): Promise<Columns> {
+  const numbers = await readColumnNumbers(client, capture);
+  const captured = new Map(capture.columns.map((column) => [column.name, column]));
+  const columns: [string, string][] = [];
+  let sealed: string | undefined;
+  for (const { name, number, form } of taken.columns) {
+    const now = numbers.has(name) ? name : [...numbers].find(([, each]) => each === number)?.[0];
+    if (now === undefined) return { columns: undefined, reason: `its column ${name} is gone` };
+    const column = captured.get(now);
+    if (column === undefined) return { columns: undefined, reason: `its column ${name} is not captured any more` };
+    if (column.form !== form) return { columns: undefined, reason: `its column ${name} has another type` };
+    const returned = back.get(now);
+    if (column.sealedIn !== undefined || (returned !== undefined && !isBefore(returned, { era: taken.era, index: taken.size })))
+      sealed = now;
+    columns.push([name, now]);
+  }
+  return sealed === undefined ? { columns } : { columns: undefined, sealed };
+}
+
+export type Held =
+  | undefined
+  /** `arrival`: it was not there, and may have come from another key. */
+  | { readonly detail: string; readonly isArrival: boolean };
+
+type Row = {
+  readonly record: string;
+  readonly values: Readonly<Record<string, unknown>> | undefined;
+  /** The newest first. */
+  readonly said: readonly Said[];
+};
+
+/** Holds a row against the baseline: what it was like then follows from how it stands now and what the log tells of it since. */
+export function holdRow({ capture, baseline }: Table, { record, values, said }: Row, markOf: MarkOf): Held {
+  const { rows, place, columns, index } = baseline;
+  const key = keyOfRow(markOf, capture, record);
+  const stood = stoodAt(said, values, place);
+  const known =
+    stood.state === 'there' && stood.values !== undefined && columns !== undefined ? valuesOf(stood.values, columns) : undefined;
+  const found = rows.meet(key, known && markOfRow(markOf, capture, { record, values: known }));
+  const then = `when the baseline of event ${index} was taken`;
+  const row = `${capture.table}: the row ${record}`;
+  if (stood.state === 'unknown') return undefined;
+  if (stood.state === 'absent')
+    return found === 'absent'
+      ? undefined
+      : { detail: `${row} was there ${then}, and the log has it as inserted later and not as deleted before.`, isArrival: false };
+  if (found === 'same') return undefined;
+  return found === 'other'
+    ? { detail: `${row} had other values ${then}, and no event of the log tells of their change.`, isArrival: false }
+    : { detail: `${row} was not there ${then}, and the log has no event that brought it.`, isArrival: true };
+}
+
+export type Table = { readonly capture: Capture; readonly baseline: Baseline };
+
+/** Rows that stood there and are neither there nor in the log. Which they were their marks do not tell: keys that are numbers are tried. */
+export function missingRows({ capture, baseline }: Table, markOf: MarkOf, numbers: NumberRange): readonly string[] {
+  const missing = baseline.rows.missing().map((key) => key.toString('hex'));
+  const left = new Set(missing.filter((key) => !baseline.explained.has(key)));
+  const then = `stood there when the baseline of event ${baseline.index} was taken, is not there any more, and the log has no event of it.`;
+  const details: string[] = [];
+  for (const record of triedKeys(capture, numbers)) {
+    if (left.size === 0) break;
+    if (left.delete(keyOfRow(markOf, capture, record).toString('hex'))) details.push(`${capture.table}: the row ${record} ${then}`);
+  }
+  for (let nameless = left.size; nameless > 0; nameless -= 1)
+    details.push(`${capture.table}: a row whose key nobody can tell ${then} A backup from then has it.`);
+  return details;
+}
+
+/** The lowest and highest key that was met, where keys are whole numbers. */
+export type NumberRange = { readonly lowest: bigint; readonly highest: bigint } | undefined;
+
+export function widened(range: NumberRange, record: string): NumberRange {
+  if (!/^-?\d{1,18}$/.test(record)) return range;
+  const number = BigInt(record);
+  if (range === undefined) return { lowest: number, highest: number };
+  return { lowest: number < range.lowest ? number : range.lowest, highest: number > range.highest ? number : range.highest };
+}
+
+function* triedKeys({ key }: Capture, range: NumberRange): Generator<string> {
+  const [column, ...more] = key;
+  if (column === undefined || more.length > 0 || !/^(smallint|integer|bigint)$/.test(column.type)) return;
+  const { lowest, highest } = range ?? { lowest: 0n, highest: 0n };
+  for (let tried = 0n; tried < BigInt(TRIED_AT_MOST); tried += 1n) yield String((lowest > 0n ? 0n : lowest) + tried);
+  // The newest rows, of a table that has counted far.
+  for (let tried = 0n; tried < BigInt(TRIED_AT_MOST); tried += 1n) yield String(highest + BigInt(TRIED_AT_MOST) / 4n - tried);
+}
+
+type Unkeyed = Table & { readonly owner: string; readonly emptied: Emptied | undefined };
+type UnkeyedGround = Ground & { readonly valuesOf: RowValues; readonly signal: AbortSignal };
+
+/** Of a table without a key nobody can say which row it is: that the rows are those of then and what the log brought and took since. */
+export async function checkUnkeyed(
+  client: pg.ClientBase,
+  { capture, baseline, owner, emptied }: Unkeyed,
+  ground: UnkeyedGround,
+): Promise<void> {
+  const { taken, columns, place, index } = baseline;
+  const isEmptied = emptied !== undefined && place === emptied;
+  const now = await sumOfRows(client, { capture, owner, columns }, ground);
+  let [sum, count, isWhole] = [now.sum, now.count, columns !== undefined];
+  const mark = (values: Readonly<Record<string, unknown>>): Buffer | undefined => {
+    const known = columns === undefined ? undefined : valuesOf(values, columns);
+    return known && markOfRow(ground.markOf, capture, { record: null, values: known });
+  };
+  const turn = (values: Readonly<Record<string, unknown>>, sign: 1n | -1n): void => {
+    const made = mark(values);
+    if (made === undefined) isWhole = false;
+    else sum = addMark(sum, made, sign);
+  };
+  const events = await walkUnkeyed(client, capture, place);
+  for (let batch = await events.next(BATCH); batch.length > 0; batch = await events.next(BATCH)) {
+    ground.signal.throwIfAborted();
+    const opened = await ground.valuesOf(client, batch);
+    for (const event of batch) {
+      const said = saidBy(event, opened.get(event.id), capture);
+      if (!said.isWhole) isWhole = false;
+      if (event.action === 'insert') count -= 1;
+      if (event.action === 'delete') count += 1;
+      if (!isWhole || !['insert', 'update', 'delete'].includes(event.action)) continue;
+      if (event.action !== 'delete') turn({ ...said.old, ...said.values }, -1n);
+      if (event.action !== 'insert') turn(said.old, 1n);
+    }
+  }
+  await events.end();
+  const [rows, total] = isEmptied ? [0, 0n] : [taken.rows, BigInt(`0x${taken.sum ?? '0'}`)];
+  const then = `since the baseline of event ${index} was taken`;
+  if (count !== rows)
+    ground.faults.add(
+      'row-unexplained',
+      `${capture.table} has ${now.count} row(s), and by the log it should have ${now.count + rows - count}: rows came or went unseen ${then}.`,
+    );
+  else if (isWhole && sum !== total)
+    ground.faults.add(
+      'row-unexplained',
+      `${capture.table}: its rows, which have no key, are not those that the log explains: one was changed unseen ${then}.`,
+    );
+}
+
+type Rows = { readonly capture: Capture; readonly owner: string; readonly columns: Baseline['columns'] };
+
+/** Of the rows that stand there now. */
+export async function sumOfRows(
+  client: pg.ClientBase,
+  { capture, owner, columns }: Rows,
+  { markOf, signal }: { readonly markOf: MarkOf; readonly signal: AbortSignal },
+): Promise<{ readonly sum: bigint; readonly count: number }> {
+  let [sum, count] = [0n, 0];
+  const rows = await walkValues(client, capture, owner);
+  for (let batch = await rows.next(BATCH); batch.length > 0; batch = await rows.next(BATCH)) {
+    signal.throwIfAborted();
+    count += batch.length;
+    for (const { values } of batch) {
+      const known = columns === undefined ? undefined : valuesOf(values, columns);
+      if (known !== undefined) sum = addMark(sum, markOfRow(markOf, capture, { record: null, values: known }), 1n);
+    }
+  }
+  await rows.end();
+  return { sum, count };
+}

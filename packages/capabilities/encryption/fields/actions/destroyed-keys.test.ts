@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { isSafekeepError, type ErrorCode } from '@safekeep/core';
+import { destroyKey } from '../../actions/destroy-key.ts';
+import { fieldKeySource } from '../../actions/field-key-source.ts';
+import { seeAllRows } from '../../store/transaction.ts';
+import { workbench as keysBench, owner } from '../../testing/workbench.ts';
+import { agreed, workbench } from '../testing/workbench.ts';
+import { changeIndexes } from './change-indexes.ts';
+import { decryptField } from './decrypt-field.ts';
+import { encryptField } from './encrypt-field.ts';
+import { fieldKeys } from './field-keys.ts';
+import type { Ground } from './ground.ts';
+import { rotateField } from './rotate-field.ts';
+import { sealedColumns } from './sealed-columns.ts';
+
+const EMAIL = 'public.people.email';
+const is = (code: ErrorCode) => (error: unknown) => isSafekeepError(error, code);
+
+/** An encrypted column under the keys of a home, which lie in the same database. */
+async function bench(t: TestContext) {
+  const home = await keysBench(t);
+  const { pool, database } = home;
+  await pool.query(
+    `create table people (id integer primary key, email text);
+     insert into people select n, 'person' || n || '@example.org' from generate_series(1, 200) as n`,
+  );
+  const ring = home.ring();
+  const { order, ground } = await workbench(t);
+  const own: Ground = { ...ground, database, keys: fieldKeys(fieldKeySource(ring)) };
+  const { column } = order(EMAIL);
+  const destroy = async (
+    id: string,
+    options: { readonly dryRun?: boolean; readonly leaseMs?: number; readonly agree?: () => Promise<void> } = {},
+  ) =>
+    await destroyKey(ring, 'default', {
+      keyId: Buffer.from(id, 'hex'),
+      places: [sealedColumns],
+      dryRun: false,
+      leaseMs: 0,
+      signal: new AbortController().signal,
+      waiting: () => undefined,
+      agree: agreed,
+      ...options,
+    });
+  const keyOf = async (where: string): Promise<string> => {
+    const { rows } = await pool.query<{ id: string }>(
+      `select encode(key_id, 'hex') as id from safekeep.encryption_keys where ${where} order by version limit 1`,
+    );
+    return rows[0]?.id ?? assert.fail(where);
+  };
+  return { ...home, ring, order, column, ground: own, destroy, keyOf };
+}
+
+test('a key that was replaced is destroyed when no value is under it, and opens nothing afterwards', async (t) => {
+  const { ground, order, column, destroy, keyOf, pool, ring } = await bench(t);
+  await encryptField(ground, order(EMAIL), agreed);
+  const first = await keyOf(`key_purpose = 'data' and scope like 'field.%'`);
+  await assert.rejects(destroy(first), is('key-not-retired'), 'the column is sealed under it');
+  const { rows } = await pool.query<{ sealed: Buffer }>('select email_encrypted as sealed from people where id = 7');
+  await rotateField(ground, column, { agree: agreed, resume: false });
+  // One value comes back from a copy.
+  await pool.query(`update people set email_encrypted = $1 where id = 7`, [rows[0]?.sealed]);
+  await assert.rejects(destroy(first), is('key-in-use'));
+  await assert.rejects(destroy(first, { dryRun: true }), is('key-in-use'));
+  await rotateField(ground, column, { agree: agreed, resume: true });
+  assert.equal((await destroy(first, { dryRun: true })).destroyedAt, null);
+  const state = async () =>
+    (await pool.query(`select state, wrapped from safekeep.encryption_keys where key_id = $1`, [Buffer.from(first, 'hex')]))
+      .rows[0];
+  assert.equal((await state()).state, 'decrypt-only', 'a dry run changes nothing');
+  await destroy(first);
+  assert.deepEqual(await state(), { state: 'shredded', wrapped: null });
+  await assert.rejects(ring.openingKey('default', first), is('key-erased'));
+  await assert.rejects(destroy(first), is('key-erased'));
+  const { rows: told } = await pool.query(
+    `select encode(key_id, 'hex') as id from safekeep.encryption_audit_log where operation_type = 'destroy-data'`,
+  );
+  assert.deepEqual(told, [{ id: first }]);
+  await decryptField(ground, column, agreed);
+  assert.equal((await pool.query(`select from people where email = 'person' || id || '@example.org'`)).rowCount, 200);
+  await destroy(await keyOf(`key_purpose = 'data' and scope like 'field.%' and state = 'active'`));
+});
+
+test('a value that is sealed under it while its holders are waited for keeps the key', async (t) => {
+  const { ground, order, column, destroy, keyOf, pool } = await bench(t);
+  await encryptField(ground, order(EMAIL), agreed);
+  const first = await keyOf(`key_purpose = 'data' and scope like 'field.%'`);
+  const { rows } = await pool.query<{ sealed: Buffer }>('select email_encrypted as sealed from people where id = 7');
+  await rotateField(ground, column, { agree: agreed, resume: false });
+  const outcome = destroy(first, {
+    leaseMs: 1,
+    agree: async () => void (await pool.query(`update people set email_encrypted = $1 where id = 7`, [rows[0]?.sealed])),
+  });
+  await assert.rejects(outcome, is('key-in-use'));
+});
+
+test('keys of people, of indexes that stand and of what nobody counts are not destroyed, nor where row security hides rows', async (t) => {
+  const { ground, order, column, destroy, keyOf, pool, ring, inTenant } = await bench(t);
+  await encryptField(ground, order(EMAIL, { search: ['exact'], acceptLeak: true }), agreed);
+  await inTenant((client) => ring.subjectKeys.forSealing(client, [owner(1)]));
+  await ring.dataKey('default', 'user.contact.email');
+  for (const where of [
+    `key_purpose = 'subject'`,
+    `scope = 'owners'`,
+    `scope = 'user.contact.email'`,
+    `key_purpose = 'index' and scope like 'field.%'`,
+  ])
+    await assert.rejects(destroy(await keyOf(where)), is('key-not-retired'), where);
+  await assert.rejects(destroy('00'.repeat(8)), is('key-unknown'));
+  await changeIndexes(ground, column, { renew: ['exact'], acceptLeak: true, agree: agreed });
+  await assert.rejects(destroy(await keyOf(`key_purpose = 'index' and scope like '%.index.2'`)), is('key-not-retired'));
+  await decryptField(ground, column, agreed);
+  for (const like of ['%.index.2', 'field.%'])
+    await destroy(await keyOf(`key_purpose = 'index' and scope like '${like}' and state = 'active'`));
+  assert.equal((await pool.query(`select from safekeep.encryption_keys where state = 'shredded'`)).rowCount, 2);
+  const hidden = inTenant(
+    async (client) => {
+      await seeAllRows(client);
+      await sealedColumns.census(client, 'default');
+    },
+    { role: 'safekeep_app' },
+  );
+  await assert.rejects(hidden, /row-level security/);
+});
