@@ -33,9 +33,11 @@ type Forgotten = {
  */
 export async function forgetSubject(client: Client, forgotten: Forgotten, markOf: MarkOf): Promise<number> {
   let about = 0;
+  // One walk: whoever asks again for the next ones steps over all that are emptied already, and of a person with very many that is most of it.
+  await declareLeft(client, forgotten);
   for (;;) {
-    const left = await readLeft(client, forgotten);
-    if (left.length === 0) return about;
+    const { rows: left } = await client.query<Left>(`fetch ${EMPTIED_AT_ONCE} from safekeep_left`);
+    if (left.length === 0) break;
     about += left.filter(({ isAbout: isOne }) => isOne).length;
     await writeLeft(
       client,
@@ -43,16 +45,18 @@ export async function forgetSubject(client: Client, forgotten: Forgotten, markOf
       forgotten.tenant,
     );
   }
+  await client.query('close safekeep_left');
+  return about;
 }
 
 /** What is left of an event. */
 type Left = Omit<Emptied, 'tenant'> & { readonly sequencedAt: string; readonly isAbout: boolean };
 
-/** Of some events that still name the person, what an erasure leaves. None where it is done. */
-async function readLeft(client: Client, { tenant, subject, fates, keyIds }: Forgotten): Promise<readonly Left[]> {
+/** Of all events that name the person, what an erasure leaves: as they stand now, whatever is written to them meanwhile. */
+async function declareLeft(client: Client, { tenant, subject, fates, keyIds }: Forgotten): Promise<void> {
   const place = `e.era, e.leaf_index::float8 as index, e.id::text, ${micros('e.sequenced_at')} as "sequencedAt"`;
-  const { rows } = await client.query<Left>(
-    `with captures as (
+  await client.query(
+    `declare safekeep_left no scroll cursor for with captures as (
        select table_name, definition ->> 'fate' as fate from safekeep.audit_captures where tenant_id = $1
      ), about as (
        select ${place}, true as "isAbout", e.subject, e.record, e.actor,
@@ -62,12 +66,10 @@ async function readLeft(client: Client, { tenant, subject, fates, keyIds }: Forg
          from safekeep.audit_events as e
          left join captures as c on c.table_name = e.table_name
         where e.tenant_id = $1 and ${isAbout('$1', '$2')} and coalesce(c.fate, 'erasable') = any ($3::text[])
-        limit ${EMPTIED_AT_ONCE}
      ), acted as (
        select ${place}, false as "isAbout", e.subject, e.other_subjects as "otherSubjects", e.record, null::text as actor, e.commitments
          from safekeep.audit_events as e
         where e.tenant_id = $1 and ${isBy('$1', '$2')} and (e.subject is distinct from $2) and not coalesce(e.other_subjects @> array[$2], false)
-        limit ${EMPTIED_AT_ONCE}
      )
      select era, index, id, "sequencedAt", "isAbout", nullif(subject, $2) as subject, others as "otherSubjects",
             case when coalesce(subject, $2) = $2 and others is null then null else record end as record, nullif(actor, $2) as actor, commitments
@@ -76,7 +78,6 @@ async function readLeft(client: Client, { tenant, subject, fates, keyIds }: Forg
      select era, index, id, "sequencedAt", "isAbout", subject, "otherSubjects", record, actor, commitments from acted`,
     [tenant, subject, fates, keyIds],
   );
-  return rows;
 }
 
 async function writeLeft(client: Client, left: readonly (Left & { readonly emptied: Buffer })[], tenant: string): Promise<void> {
