@@ -961,7 +961,7 @@ export const catalogue = {
     exit: 1,
     text: 'Key {key} is not destroyed: {reason}.',
     remedy:
-      'A key of an encrypted column is retired by `safekeep encrypt rotate COLUMN`, one of an index by `safekeep encrypt reindex COLUMN`; both by `safekeep decrypt COLUMN`.',
+      'A key of an encrypted column is retired by `safekeep encrypt rotate COLUMN`, one of an index by `safekeep encrypt reindex COLUMN --search exact`; both by `safekeep decrypt COLUMN`.',
   },
   'key-exists': {
     status: 409,

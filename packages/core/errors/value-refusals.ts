@@ -32,7 +32,8 @@ export const valueRefusals = {
     status: 409,
     exit: 1,
     text: '{field} is encrypted, and the database has no such table or column any more: it was renamed. Nothing was run.',
-    remedy: 'Give the table and its columns their names back: what knows of the encryption goes by them.',
+    remedy:
+      'Give the table and its columns their names back, or run `safekeep encrypt TABLE.COLUMN --take-over` with the new name.',
   },
   'field-unknown': {
     status: 404,

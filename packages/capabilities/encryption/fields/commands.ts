@@ -30,6 +30,7 @@ import { finishField } from './actions/finish-field.ts';
 import type { Ground } from './actions/ground.ts';
 import type { FieldOrder } from './actions/plan-field.ts';
 import { rotateField } from './actions/rotate-field.ts';
+import { takeOver } from './actions/take-over.ts';
 import { refuseWhileEncrypted } from './contributor.ts';
 import { DoneText, RotatedText, StatusText, type Field, type Mode } from './model.ts';
 import { declarationsOf } from './rules/declarations.ts';
@@ -86,6 +87,11 @@ function encrypt(open: OpenKeySource): Command {
         }),
       ),
       acceptLeak: AcceptLeak,
+      takeOver: Type.Boolean({
+        default: false,
+        description:
+          'it was encrypted under another name, of the column or the table: from now on it goes by this one; no value is sealed anew',
+      }),
       prepare: Type.Boolean({
         default: false,
         description: 'stop once columns and triggers stand: the rows are sealed from SQL (safekeep.migrate_plaintext_to_encrypted)',
@@ -96,6 +102,7 @@ function encrypt(open: OpenKeySource): Command {
     event: { kind: 'compliance', tells: ['field'] },
     run: async (context, input) => {
       const ref = parseColumnName(input.column);
+      if (input.takeOver) return await takingOver(context, open, ref);
       const { map, mapped } = await mappedColumn(context, ref);
       const mode: Mode = input.mode ?? (mapped?.protect === 'database' ? 'database' : 'client');
       const search = input.search === undefined ? mapped?.search : parseSearch(input.search);
@@ -138,6 +145,19 @@ function encrypt(open: OpenKeySource): Command {
       });
     },
     render: renderDone,
+  });
+}
+
+async function takingOver(context: CommandContext, open: OpenKeySource, ref: ColumnRef) {
+  return await moving(context, open, async (ground) => {
+    const field = await takeOver(ground, ref, {
+      agree: async (was) => {
+        for (const { table, column: name } of was) context.say(`It was ${formatColumnName({ ...table, column: name })}.`);
+        await context.confirm(`Taking ${formatColumnName(ref)} over under its new name`);
+      },
+    });
+    await writeProtection(context, ref, { protect: field.mode, search: kindsOf(field), searchWith: withOf(field) });
+    return { result: { ...fieldText(field), answers: [], residue: [] } };
   });
 }
 

@@ -142,7 +142,8 @@ export function dropIndexTriggers(field: Field): readonly string[] {
   return names.map((name) => `drop trigger if exists ${q(name)} on ${table}`);
 }
 
-function givenTrigger(field: Field, { kind, version }: Named): string {
+/** The one that knows the column of an index by its number. */
+export function givenTrigger(field: Field, { kind, version }: Named): string {
   return objectName(`given_${kind}${version}`, field);
 }
 
