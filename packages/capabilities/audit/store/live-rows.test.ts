@@ -16,7 +16,7 @@ async function read(bench: Workbench, records: readonly string[]) {
     const { rows: scans } = await client.query<{ sequential: number; byIndex: number }>(
       `select seq_scan::integer as sequential, idx_scan::integer as "byIndex" from pg_stat_xact_user_tables where relname = 'things'`,
     );
-    return { rows: rows && [...rows].toSorted(), scans: scans[0] };
+    return { rows: rows && [...rows].toSorted(([one], [other]) => (one < other ? -1 : 1)), scans: scans[0] };
   });
 }
 
