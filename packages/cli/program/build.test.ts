@@ -39,3 +39,18 @@ test('whoever asks for help learns when the command ends with 1 without being re
     assert.doesNotMatch(command.summary, /exit/, 'it stands in one place');
   }
 });
+
+test('a flag that a command and one below it both have is that of the one that was typed', () => {
+  const typed = (...words: string[]): Readonly<Record<string, unknown>> => {
+    let input: Readonly<Record<string, unknown>> = {};
+    buildProgram(allCommands, '0', (found) => (input = { ...found.input, name: found.command.name })).parse(words, {
+      from: 'user',
+    });
+    return input;
+  };
+  const reindex = typed('encrypt', 'reindex', 'people.name', '--search', 'exact', '--accept-leak');
+  assert.deepEqual([reindex['name'], reindex['search'], reindex['acceptLeak']], ['encrypt reindex', 'exact', true]);
+  const review = typed('scan', 'review', '--schema', 'app');
+  assert.deepEqual([review['name'], review['schema']], ['scan review', ['app']]);
+  assert.deepEqual(typed('scan', '--schema', 'app')['schema'], ['app']);
+});

@@ -89,8 +89,14 @@ function addCommand(program: Commander, command: Command, onCommand: (typed: Typ
   for (const [key, schema] of flagsOf(command)) leaf.addOption(optionFor(command, key, schema));
   leaf.action((...args: unknown[]) => {
     const values = args.slice(0, command.positionals.length);
-    onCommand(readTyped(command, values, leaf.opts(), program.opts()));
+    // A flag that `scan` has too is taken by that, although it was typed for `scan review`.
+    const above = parent === program ? {} : parent.opts();
+    onCommand(readTyped(command, values, { ...above, ...given(leaf.opts()) }, program.opts()));
   });
+}
+
+function given(flags: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
 }
 
 function afterHelp(command: Command): string {
