@@ -67,6 +67,8 @@ tables:
   posts: # authors-only
     of: { patient: { path: author_id, meaning: created_by } }
     purposes: [care]
+    triggers:
+      gone_trigger: { writes_to: statistics.daily, note: a number for each day } # vanished-trigger
     columns:
       id: { category: none, note: a number }
       author_id: { category: user.unique_id }

@@ -26,6 +26,7 @@ import {
 } from './erasing.ts';
 import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
+import { identityMarks } from './marks.ts';
 import { makePlan, type Beside, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 import { policies, type Survey, type SurveyedTable } from './survey.ts';
 import { unlookedLines } from './writers.ts';
@@ -53,6 +54,8 @@ export type ChunkProgress = {
   readonly due?: string | null;
   /** Of the approval under which it goes on. */
   readonly proofs?: ApprovalProofs | undefined;
+  /** What the person was known by when it was approved, as `identityMarks` has it: time may go by until it goes on. */
+  readonly known?: readonly string[];
 };
 
 export type Chunking = {
@@ -109,6 +112,11 @@ export async function runChunks(
   return progress;
 }
 
+/** What the person of an erasure in chunks was known by when it began; undefined for one that is whole. */
+export function knownAtBeginning(record: ErasureRecord): ReadonlySet<string> | undefined {
+  return record.progress === null ? undefined : new Set(progressOf(record).known);
+}
+
 function progressOf({ progress }: ErasureRecord): ChunkProgress {
   // Written by this file, with the chunk before.
   return progress as ChunkProgress;
@@ -142,14 +150,15 @@ async function beginChunks(
     await setLockTimeout(client);
     const made = await makePlan(client, ground, order, { lock: true, limit: rowsAtOnce(ground) });
     // Behind the lock of the person: whoever had it before may have begun this very erasure.
-    const known = await readErasures(client, tenant, { mark });
-    if (known.some(({ planHash, state }) => planHash === stored.hash && state === 'committed')) throw new AlreadyErased();
-    const begun = known.find(
+    const erasures = await readErasures(client, tenant, { mark });
+    if (erasures.some(({ planHash, state }) => planHash === stored.hash && state === 'committed')) throw new AlreadyErased();
+    const begun = erasures.find(
       ({ state, progress }) => progress !== null && (state === 'running' || state === 'held' || state === 'due'),
     );
     const before = begun === undefined ? undefined : progressOf(begun);
     if (before !== undefined && begun?.planHash === stored.hash && begun.state === 'running') return before;
     refuseUnfit(made, stored.hash);
+    const known = await identityMarks(client, ground, order);
     const progress: ChunkProgress = {
       erasure: before?.erasure ?? newId<'erasure'>(),
       map: mapSha256,
@@ -164,6 +173,7 @@ async function beginChunks(
       rows: before?.rows ?? 0,
       roots: before?.roots ?? [],
       due: before?.due ?? null,
+      known,
       ...(proofs === undefined ? {} : { proofs }),
     };
     if (before !== undefined) {
