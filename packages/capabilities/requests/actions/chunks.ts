@@ -29,12 +29,15 @@ import { lateRows } from './late-rows.ts';
 import { identityMarks } from './marks.ts';
 import { makePlan, type Beside, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 import { policies, type Survey, type SurveyedTable } from './survey.ts';
+import { unlookedLines } from './writers.ts';
 
 /** Where a chunked erasure stands; committed with each chunk. */
 export type ChunkProgress = {
   readonly erasure: ErasureId;
   /** SHA-256 of the map that was approved. */
   readonly map: string;
+  /** What fired at its tables then, where the map lets any of it write outside. */
+  readonly writers?: string | null;
   /** Tables that are to be worked off in chunks, those that refer before those referred to. */
   readonly large: readonly string[];
   /** Of the first table that is not finished: the last row that was dealt with. */
@@ -161,6 +164,7 @@ async function beginChunks(
     const progress: ChunkProgress = {
       erasure: before?.erasure ?? newId<'erasure'>(),
       map: mapSha256,
+      writers: made.writers,
       large: chunkedTables(made, order, schema),
       after: null,
       finished: [],
@@ -325,6 +329,7 @@ async function eraseChunk(
     decision,
     keys: erasureKeysOf(ground.ledger, ground.tenant, progress.erasure),
     without: new Set(found.reach.graph.edgesOf.keys()),
+    writers: progress.writers ?? null,
   });
   await effectsAt(client, ground, 'after-chunk', scope);
   const counts = done.counts.get(table);
@@ -338,7 +343,7 @@ async function eraseChunk(
     after: isLast ? null : (rows.at(-1)?.key ?? null),
     finished: isLast ? [...progress.finished, table] : progress.finished,
     tables: counts === undefined ? progress.tables : [...progress.tables, { table, ...counts }],
-    kept: joinKept([...progress.kept, ...keptLines(lines), ...keptColumns(decision.groups)]),
+    kept: joinKept([...progress.kept, ...keptLines(lines), ...keptColumns(decision.groups), ...unlookedLines(ground, found)]),
     holds: [...new Set([...progress.holds, ...holds])],
     keptRows: keptRow === undefined ? progress.keptRows : { ...progress.keptRows, [table]: keptRow },
     isKept: progress.isKept === true || decision.isKept,
