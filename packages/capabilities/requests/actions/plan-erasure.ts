@@ -152,7 +152,12 @@ function faultOfPlan(
 }
 
 /** What was kept in tables that are worked off in other transactions. */
-export type Beside = { readonly holds: readonly string[]; readonly kept: ReadonlyMap<string, readonly RowKey[]> };
+export type Beside = {
+  readonly holds: readonly string[];
+  readonly kept: ReadonlyMap<string, readonly RowKey[]>;
+  /** Rows of theirs stay there by a duty or a hold. */
+  readonly isKept: boolean;
+};
 
 /**
  * The plan as this transaction sees it. With `lock` it is the one that is going to be carried out: the person's row is locked
@@ -179,7 +184,7 @@ export async function makePlan(
   if (!isFit) throw new SafekeepError('isolation-unfit');
   const { beside } = options;
   const [decision, known, writers] = await together(client, [
-    () => decide(client, ground, found, { mode, ledger: ground.ledger }),
+    () => decide(client, ground, found, { mode, ledger: ground.ledger, isKept: beside?.isKept === true }),
     () => valueMarks(client, ground, { person, subject }),
     () => writersNow(client, ground),
   ]);
