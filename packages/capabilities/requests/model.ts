@@ -298,7 +298,11 @@ export const DuePlan = Type.Object({
       erasure: Type.String({ description: 'the one that left what a duty kept' }),
       due: Type.String(),
       plan: Type.Union([ErasurePlan, Type.Null()]),
-      state: Type.String({ description: 'planned, blocked, held, failed; after an approval what became of it' }),
+      state: Type.String({ description: 'planned, blocked, held, ambiguous, failed; after an approval what became of it' }),
+      doubt: Type.Union([
+        Type.String({ description: 'why it may be somebody else under the number, or somebody who came back by themselves' }),
+        Type.Null(),
+      ]),
       certificate: Nullable,
       error: Nullable,
     }),

@@ -170,6 +170,54 @@ test('a key that was changed, a table that was emptied and values that are erase
   assert.deepEqual(await rows(), []);
 });
 
+test('a key that a deleted row had may be taken by another row, again and again; what is done unseen to it then is found', async (t) => {
+  const { log, rows, pool, unseen } = await bench(t);
+  await pool.query(`insert into public.patients (id, note) values (5, 'other')`);
+  const told = [
+    change('insert', '5', { new: { id: '5', note: 'first' } }),
+    change('delete', '5', { old: { id: '5', note: 'first' } }),
+    change('insert', '-5', { new: { id: '-5', note: 'second' } }),
+    change('update', '-5', { old: { id: '-5' }, new: { id: '5' } }),
+    change('delete', '5', { old: { id: '5', note: 'second' } }),
+    change('insert', '-5', { new: { id: '-5', note: 'third' } }),
+    change('update', '-5', { old: { note: 'third' }, new: { note: 'other' } }),
+    change('update', '-5', { old: { id: '-5' }, new: { id: '5' } }),
+  ];
+  await log.write(told.length, (index) => told[index] ?? assert.fail());
+  assert.deepEqual(await rows(), []);
+  await unseen(`update public.patients set note = 'secretly' where id = 5`);
+  assert.deepEqual(await rows(), [
+    'row-unexplained 6 public.patients: the row 5 has other values in note than event 6 left there.',
+  ]);
+  await unseen('delete from public.patients where id = 5');
+  assert.deepEqual(await rows(), [
+    'row-unexplained 7 public.patients: the row 5 is gone, and the log has it last as changed, not as deleted.',
+  ]);
+});
+
+test('a row that came from another key and was deleted or emptied away since is no excuse for one that is planted', async (t) => {
+  const { log, rows, unseen } = await bench(t);
+  const told = [
+    change('insert', '-5', { new: { id: '-5', note: 'moved' } }),
+    change('update', '-5', { old: { id: '-5' }, new: { id: '5' } }),
+    change('delete', '5', { old: { id: '5', note: 'moved' } }),
+  ];
+  await log.write(told.length, (index) => told[index] ?? assert.fail());
+  await unseen(`insert into public.patients (id, note) values (5, 'moved')`);
+  assert.deepEqual(await rows(), ['row-unexplained 2 public.patients: the row 5 is there, and the log has it last as deleted.']);
+  await unseen('delete from public.patients where id = 5');
+  const more = [
+    change('insert', '-7', { new: { id: '-7', note: 'moved' } }),
+    change('update', '-7', { old: { id: '-7' }, new: { id: '7' } }),
+    { action: 'truncate', table: 'public.patients', details: { rows: 2 } },
+  ];
+  await log.write(more.length, (index) => more[index - told.length] ?? assert.fail());
+  await unseen(`insert into public.patients (id, note) values (7, 'moved')`);
+  assert.deepEqual(await rows(), [
+    'row-unexplained  public.patients: the row 7 was written since capture began, and the log has no event of it.',
+  ]);
+});
+
 test('capture stands after apply, and whatever was done to it is told', async (t) => {
   const { standing, pool } = await bench(t);
   assert.deepEqual(await standing(['public.patients', 'public.other']), []);

@@ -91,12 +91,19 @@ type Table = {
   readonly marked: Marked;
   /** By the key that a row has since: what is said of it under the key before. */
   readonly moved: Map<string, readonly Said[]>;
-  /** Rows without any event that were written since capture began, or that the baseline does not have. */
-  readonly unexplained: { readonly record: string; readonly detail: string }[];
+  /** Rows that are no fault where they came from another key: without any event of their own, or none since a deletion. */
+  readonly unexplained: Unexplained[];
   readonly baseline: Baseline | undefined;
   /** Of the keys that were met. */
   numbers: NumberRange;
   readonly ground: Ground;
+};
+
+type Unexplained = {
+  readonly record: string;
+  readonly detail: string;
+  /** Where the log has the row of this key as deleted: it must have come later. */
+  readonly deleted?: Emptied;
 };
 
 /** More than are told anyway. */
@@ -130,7 +137,7 @@ async function checkTable(client: pg.ClientBase, { capture, owner }: Owned, grou
       await skipTo(live, record, table);
       const row = (await live.peek())?.record === record ? await live.take() : undefined;
       const said = own.map((event) => sinceBack(table, saidBy(event, opened.get(event.id), capture)));
-      for (const [place, { movesTo }] of said.entries()) if (movesTo !== undefined) table.moved.set(movesTo, said.slice(place));
+      noteMoves(table, said);
       compare(table, { record, row, said: newestFirst([...said, ...takeMarked(table, record)]) });
     }
   }
@@ -139,10 +146,26 @@ async function checkTable(client: pg.ClientBase, { capture, owner }: Owned, grou
   await events.end();
   await checkMoved(client, table);
   checkMissing(table);
-  for (const { record, detail } of table.unexplained) if (!table.moved.has(record)) ground.faults.add('row-unexplained', detail);
+  for (const each of table.unexplained)
+    if (!hasArrived(table, each)) ground.faults.add('row-unexplained', each.detail, each.deleted?.index);
   if (baseline === undefined) return;
   for (const detail of missingRows({ capture, baseline }, ground.markOf, table.numbers))
     ground.faults.add('row-unexplained', detail);
+}
+
+/** A key may be taken and left again and again: the row of today came by the last of all. `said` is the newest first. */
+function noteMoves({ moved }: Table, said: readonly Said[]): void {
+  for (const [place, move] of said.entries()) {
+    if (move.movesTo === undefined) continue;
+    const known = moved.get(move.movesTo)?.[0];
+    if (known === undefined || isBefore(known, move)) moved.set(move.movesTo, said.slice(place));
+  }
+}
+
+function hasArrived({ moved, emptied }: Table, { record, deleted }: Unexplained): boolean {
+  const move = moved.get(record)?.[0];
+  if (move === undefined || (emptied !== undefined && isBefore(move, emptied))) return false;
+  return deleted === undefined || isBefore(deleted, move);
 }
 
 function takeMarked(checked: Table, record: string): readonly Said[] {
@@ -188,14 +211,14 @@ function compare(table: Table, compared: Comparison): void {
   const held = table.baseline && holdWith(table.baseline, table, compared);
   if (isTold) return;
   if (held?.isArrival === false) faults.add('row-unexplained', held.detail);
-  else if (held !== undefined) explainLater(table, record, held.detail);
+  else if (held !== undefined) explainLater(table, { record, detail: held.detail });
   else if (said.length === 0 && row?.isNewer === true) tellNewer(table, record);
 }
 
 /** Where the row holds what it held in the baseline, an UPDATE of the application that changed nothing leaves no other trace. */
 function tellNewer(table: Table, record: string): void {
   const detail = `${named(table, record)} was written since capture began, and the log has no event of it`;
-  if (table.baseline?.columns === undefined) explainLater(table, record, `${detail}.`);
+  if (table.baseline?.columns === undefined) explainLater(table, { record, detail: `${detail}.` });
   else
     table.ground.faults.note(
       `${detail}. It holds what it held when the baseline of event ${table.baseline.index} was taken: it was written without a change, or with one that was taken back unseen.`,
@@ -208,8 +231,8 @@ function holdWith(baseline: Baseline, table: Table, { record, row, said }: Compa
 }
 
 /** A row that came from another key is explained by what is said of that one. */
-function explainLater({ unexplained }: Table, record: string, detail: string): void {
-  if (unexplained.length < UNEXPLAINED_AT_MOST) unexplained.push({ record, detail });
+function explainLater({ unexplained }: Table, each: Unexplained): void {
+  if (unexplained.length < UNEXPLAINED_AT_MOST) unexplained.push(each);
 }
 
 function compareWithLog(
@@ -218,14 +241,19 @@ function compareWithLog(
 ): void {
   const { faults } = table.ground;
   const state = stateOf(said, table.emptied);
-  const newest = said[0]?.index;
+  const [last] = said;
+  const newest = last?.index;
   if (row === undefined) {
     if (state.exists === true)
       faults.add('row-unexplained', `${named(table, record)} is gone, and the log has it last as changed, not as deleted.`, newest);
     return;
   }
   if (state.exists === false) {
-    faults.add('row-unexplained', `${named(table, record)} is there, and the log has it last as deleted.`, newest);
+    explainLater(table, {
+      record,
+      detail: `${named(table, record)} is there, and the log has it last as deleted.`,
+      ...(last === undefined ? {} : { deleted: last }),
+    });
     return;
   }
   const different = [...state.values].filter(
@@ -276,9 +304,11 @@ async function checkMoved(client: pg.ClientBase, table: Table): Promise<void> {
     const since = await eventsOf(client, table, records);
     for (const [record, said] of batch) {
       const values = rows?.get(record);
-      const own = since.get(record) ?? [];
       const [move, ...before] = said;
-      if (move === undefined || (own.length > 0 && values === undefined)) continue;
+      if (move === undefined) continue;
+      // What is said of the key before is said of another row that had it.
+      const own = (since.get(record) ?? []).filter((each) => isBefore(move, each));
+      if (own.length > 0 && values === undefined) continue;
       // A row that was deleted or moved on since is another one now.
       if (own.some(({ action, movesTo }) => action !== 'update' || movesTo !== undefined)) continue;
       const written = new Set(own.flatMap(({ columns }) => columns ?? []));

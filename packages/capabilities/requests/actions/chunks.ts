@@ -26,14 +26,18 @@ import {
 } from './erasing.ts';
 import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
+import { identityMarks } from './marks.ts';
 import { makePlan, type Beside, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 import { policies, type Survey, type SurveyedTable } from './survey.ts';
+import { unlookedLines } from './writers.ts';
 
 /** Where a chunked erasure stands; committed with each chunk. */
 export type ChunkProgress = {
   readonly erasure: ErasureId;
   /** SHA-256 of the map that was approved. */
   readonly map: string;
+  /** What fired at its tables then, where the map lets any of it write outside. */
+  readonly writers?: string | null;
   /** Tables that are to be worked off in chunks, those that refer before those referred to. */
   readonly large: readonly string[];
   /** Of the first table that is not finished: the last row that was dealt with. */
@@ -50,6 +54,8 @@ export type ChunkProgress = {
   readonly due?: string | null;
   /** Of the approval under which it goes on. */
   readonly proofs?: ApprovalProofs | undefined;
+  /** What the person was known by when it was approved, as `identityMarks` has it: time may go by until it goes on. */
+  readonly known?: readonly string[];
 };
 
 export type Chunking = {
@@ -106,6 +112,11 @@ export async function runChunks(
   return progress;
 }
 
+/** What the person of an erasure in chunks was known by when it began; undefined for one that is whole. */
+export function knownAtBeginning(record: ErasureRecord): ReadonlySet<string> | undefined {
+  return record.progress === null ? undefined : new Set(progressOf(record).known);
+}
+
 function progressOf({ progress }: ErasureRecord): ChunkProgress {
   // Written by this file, with the chunk before.
   return progress as ChunkProgress;
@@ -139,17 +150,19 @@ async function beginChunks(
     await setLockTimeout(client);
     const made = await makePlan(client, ground, order, { lock: true, limit: rowsAtOnce(ground) });
     // Behind the lock of the person: whoever had it before may have begun this very erasure.
-    const known = await readErasures(client, tenant, { mark });
-    if (known.some(({ planHash, state }) => planHash === stored.hash && state === 'committed')) throw new AlreadyErased();
-    const begun = known.find(
+    const erasures = await readErasures(client, tenant, { mark });
+    if (erasures.some(({ planHash, state }) => planHash === stored.hash && state === 'committed')) throw new AlreadyErased();
+    const begun = erasures.find(
       ({ state, progress }) => progress !== null && (state === 'running' || state === 'held' || state === 'due'),
     );
     const before = begun === undefined ? undefined : progressOf(begun);
     if (before !== undefined && begun?.planHash === stored.hash && begun.state === 'running') return before;
     refuseUnfit(made, stored.hash);
+    const known = await identityMarks(client, ground, order);
     const progress: ChunkProgress = {
       erasure: before?.erasure ?? newId<'erasure'>(),
       map: mapSha256,
+      writers: made.writers,
       large: chunkedTables(made, order, schema),
       after: null,
       finished: [],
@@ -160,6 +173,7 @@ async function beginChunks(
       rows: before?.rows ?? 0,
       roots: before?.roots ?? [],
       due: before?.due ?? null,
+      known,
       ...(proofs === undefined ? {} : { proofs }),
     };
     if (before !== undefined) {
@@ -311,6 +325,7 @@ async function eraseChunk(
     decision,
     keys: erasureKeysOf(ground.ledger, ground.tenant, progress.erasure),
     without: new Set(found.reach.graph.edgesOf.keys()),
+    writers: progress.writers ?? null,
   });
   await effectsAt(client, ground, 'after-chunk', scope);
   const counts = done.counts.get(table);
@@ -324,7 +339,7 @@ async function eraseChunk(
     after: isLast ? null : (rows.at(-1)?.key ?? null),
     finished: isLast ? [...progress.finished, table] : progress.finished,
     tables: counts === undefined ? progress.tables : [...progress.tables, { table, ...counts }],
-    kept: joinKept([...progress.kept, ...keptLines(lines), ...keptColumns(decision.groups)]),
+    kept: joinKept([...progress.kept, ...keptLines(lines), ...keptColumns(decision.groups), ...unlookedLines(ground, found)]),
     holds: [...new Set([...progress.holds, ...holds])],
     keptRows: keptRow === undefined ? progress.keptRows : { ...progress.keptRows, [table]: keptRow },
     rows: progress.rows + rows.length,

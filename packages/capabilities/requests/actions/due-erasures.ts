@@ -9,6 +9,7 @@ import { executeErasure } from './execute-erasure.ts';
 import { ownFault, type ErasureGround, type Ground } from './ground.ts';
 import { orderOf } from './open-erasures.ts';
 import { planErasure } from './plan-erasure.ts';
+import { doubtAbout, knownByPlan, type KnownByPlan } from './same-person.ts';
 
 /** One approval is for what somebody can look at; what is left comes with the next one. */
 const PERSONS_AT_MOST = 100;
@@ -61,19 +62,29 @@ async function dueNow(ground: ErasureGround, actor: Actor): Promise<{ readonly a
     readDue(client, tenant, { now: clock.now(), atMost: PERSONS_AT_MOST + 1 }),
   );
   const all: Due[] = [];
-  for (const record of records.slice(0, PERSONS_AT_MOST)) all.push({ record, person: await planOne(ground, record, actor) });
+  const known = knownByPlan(ground);
+  for (const record of records.slice(0, PERSONS_AT_MOST))
+    all.push({ record, person: await planOne(ground, record, { actor, known }) });
   return { all, more: records.length > PERSONS_AT_MOST };
 }
 
-async function planOne(ground: ErasureGround, record: ErasureRecord, { by, signer }: Actor): Promise<DuePlan['persons'][number]> {
+async function planOne(
+  ground: ErasureGround,
+  record: ErasureRecord,
+  { actor: { by, signer }, known }: { readonly actor: Actor; readonly known: KnownByPlan },
+): Promise<DuePlan['persons'][number]> {
   const due = record.due?.toISOString() ?? '';
-  const text = { subject: `${record.type}:${record.key ?? ''}`, erasure: record.id, due, certificate: null };
+  const text = { subject: `${record.type}:${record.key ?? ''}`, erasure: record.id, due, certificate: null, doubt: null };
   try {
     const order = orderOf(ground, record);
     const plan = await planErasure(ground, { ...order, mode: record.mode }, by, signer);
+    const doubt = await doubtAbout(ground, order, () => known(record.planHash));
+    const subject = formatPerson(order.person);
+    // Their plan would be one of what somebody else has, or of what they came back with.
+    if (doubt !== null) return { ...text, subject, plan: null, state: 'ambiguous', doubt, error: null };
     const isHeld = plan.holds.some(({ wholePerson }) => wholePerson);
     const state = isHeld ? 'held' : plan.blocked.length > 0 ? 'blocked' : 'planned';
-    return { ...text, subject: formatPerson(order.person), plan, state, error: null };
+    return { ...text, subject, plan, state, error: null };
   } catch (error) {
     return { ...text, plan: null, state: 'failed', error: ownFault(error) };
   }

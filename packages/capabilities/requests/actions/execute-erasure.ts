@@ -273,7 +273,13 @@ async function eraseWithin(
   const { found, decision, scope } = made;
   const before = await effectsAt(client, ground, 'before-rows', scope);
   const without = new Set(progress?.large);
-  const done = await carryOut(client, ground, { found, decision, keys: erasureKeysOf(ground.ledger, tenant, id), without });
+  const done = await carryOut(client, ground, {
+    found,
+    decision,
+    keys: erasureKeysOf(ground.ledger, tenant, id),
+    without,
+    writers: progress === undefined ? made.writers : (progress.writers ?? null),
+  });
   const after = await effectsAt(client, ground, 'after-rows', scope);
   const mark = personMark(ground.ledger, tenant, order.person);
   const participants = ports.participants.map(({ name }) => ({ name, ...joinEffects(before.get(name), after.get(name)) }));

@@ -28,10 +28,10 @@ import {
   carryOut,
   Changed,
   erasureKeysOf,
-  harmlessTriggers,
   keysOf,
   NotKept,
   Refused,
+  WritersChanged,
   WroteElsewhere,
 } from './carry-out.ts';
 import { decide, dueOf, personMark, type Decision } from './decide.ts';
@@ -39,6 +39,7 @@ import { openTables, rowsAtOnce, type ErasureGround } from './ground.ts';
 import { valueMarks } from './marks.ts';
 import { byHandReason } from './outside.ts';
 import { rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
+import { harmlessTriggers, unlookedLines, writersNow } from './writers.ts';
 
 /** Persons of up to so many rows are erased once and taken back, to hear what the database refuses. */
 const REHEARSED_ROWS = 20_000;
@@ -56,6 +57,8 @@ export type MadePlan = {
   readonly parts: readonly { readonly name: string; readonly plan: ParticipantPlan }[];
   /** Tables too large for one transaction. */
   readonly large: readonly string[];
+  /** Hash of what fires at the tables of the map, where the map lets any of it write outside. */
+  readonly writers: string | null;
 };
 
 /** Shows what erasing a person would do, and remembers the hash. Changes nothing of the user's. */
@@ -123,9 +126,10 @@ export async function makePlan(
   // Under REPEATABLE READ the snapshot would be older than the locks: rows added in between would survive unseen.
   if (!isFit) throw new SafekeepError('isolation-unfit');
   const { beside } = options;
-  const [decision, known] = await together(client, [
+  const [decision, known, writers] = await together(client, [
     () => decide(client, ground, found, { mode, ledger: ground.ledger }),
     () => valueMarks(client, ground, { person, subject }),
+    () => writersNow(client, ground),
   ]);
   const scope: ErasureScope = {
     tenant: ground.tenant,
@@ -178,6 +182,8 @@ export async function makePlan(
     participants: parts.map(({ name, plan }) => ({ name, will: plan.will })),
     // The number may have been given to somebody else since.
     known: known.filter(({ isTime }) => !isTime).map(({ mark }) => mark),
+    // What it lets write where nobody looks was looked at in this form.
+    ...(writers === null ? {} : { writers: writers.hash }),
   };
   const hash = planHash(material, keysOf(ground.ledger, ground.tenant).plan);
   const plan: ErasurePlan = {
@@ -188,6 +194,7 @@ export async function makePlan(
     kept: [
       ...keptLines(tables),
       ...keptColumns(decision.groups),
+      ...unlookedLines(ground, found),
       ...parts.flatMap(({ name, plan: part }) =>
         part.keeps.map(({ what, reason, until }) => ({ table: `${name}: ${what}`, rows: 0, reason, basis: null, until })),
       ),
@@ -199,7 +206,7 @@ export async function makePlan(
     erasedBefore: null,
     estimate: { rows, seconds: Math.ceil((rows / ROWS_PER_SECOND) * 10) / 10, chunks: chunksOf(tables, large, rowsAtOnce(ground)) },
   };
-  return { plan, found, decision, scope, parts, large };
+  return { plan, found, decision, scope, parts, large, writers: writers?.hash ?? null };
 }
 
 function keysByTable(decision: Decision, wanted: (action: string) => boolean): ReadonlyMap<string, readonly RowKey[]> {
@@ -294,12 +301,17 @@ const UNREHEARSED: Rehearsed = { blocked: [], notes: [] };
 
 /** Erases within the transaction that is rolled back, and so hears what constraints and triggers have to say. */
 async function rehearse(client: pg.ClientBase, ground: ErasureGround, made: MadePlan): Promise<Rehearsed> {
-  const { found, decision, plan } = made;
+  const { found, decision, plan, writers } = made;
   const rows = found.tables.reduce((sum, table) => sum + table.rows.length, 0);
   if (rows > REHEARSED_ROWS || plan.blocked.length > 0) return UNREHEARSED;
   await beginRehearsal(client);
   try {
-    await carryOut(client, ground, { found, decision, keys: erasureKeysOf(ground.ledger, ground.tenant, newId<'erasure'>()) });
+    await carryOut(client, ground, {
+      found,
+      decision,
+      keys: erasureKeysOf(ground.ledger, ground.tenant, newId<'erasure'>()),
+      writers,
+    });
     await endRehearsal(client);
     return UNREHEARSED;
   } catch (error) {
@@ -343,12 +355,27 @@ export function refusalOf(error: unknown): Blocked | undefined {
       rows: 0,
       remedy: 'Make a new plan. If it stays so, change the trigger so that it leaves out what is erased.',
     };
+  if (error instanceof WroteElsewhere && error.undeclared.length > 0)
+    return {
+      table: error.table,
+      what: `the map lets a trigger write to it, and of ${error.undeclared.join(', ')} it does not say where that writes: a copy of what is erased could stay there`,
+      rows: 0,
+      remedy:
+        'Say of each of these triggers in the map where it writes and why that is harmless (triggers of its table; one that only changes its own row writes to its own table), or drop it. A rule cannot be let.',
+    };
   if (error instanceof WroteElsewhere)
     return {
       table: error.table,
       what: 'a trigger or a foreign key writes to it while rows of the person are erased, and the map does not know it',
       rows: 0,
       remedy: `Put ${error.table} into the map, with the path to the person or as not personal. Where it is no table for the map, and no value of anybody comes to stand there, say so at the table with the trigger (triggers: { NAME: { writes_to: ${error.table}, note: WHY } }). Else change the trigger.`,
+    };
+  if (error instanceof WritersChanged)
+    return {
+      table: error.table,
+      what: 'triggers or rules of tables of the map, or functions that they call, are not those that were approved',
+      rows: 0,
+      remedy: 'Look at what they write, then make a new plan.',
     };
   if (error instanceof Changed)
     return { table: error.table, what: 'rows changed while this was looked at', rows: 0, remedy: 'Make a new plan.' };
