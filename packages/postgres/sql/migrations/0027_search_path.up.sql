@@ -1,7 +1,10 @@
--- needs: 0010
--- object: function safekeep.make_audit_partition(date)
---
--- A month's partition, named after it; answers NULL where it stands. Row security is enabled on it too: it may be read by its own name.
+-- Where search_path does not name pg_temp, types are looked for there first (manual, search_path), and a domain in it runs the code of
+-- whoever made it. Functions of files say it in their files; these two stand in migrations.
+create or replace function safekeep.current_tenant() returns text
+  language sql stable parallel safe
+  set search_path = pg_catalog, pg_temp
+  as $$ select nullif(current_setting('safekeep.tenant', true), '') $$;
+
 create or replace function safekeep.make_audit_partition(month date) returns text
   language plpgsql volatile
   set search_path = pg_catalog, pg_temp
