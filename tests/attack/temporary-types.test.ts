@@ -31,7 +31,8 @@ test('types that a login makes in its temporary schema are never run with the ri
       `create domain pg_temp.${pg.escapeIdentifier(name)} as ${type} check (pg_temp.${pg.escapeIdentifier(`evil_${name}`)}(value))`,
     );
   }
-  const attempt = (text: string, values: readonly unknown[] = []) => thief.query(text, [...values]).catch((error: unknown) => error);
+  const attempt = (text: string, values: readonly unknown[] = []) =>
+    thief.query(text, [...values]).catch((error: unknown) => error);
   await thief.query("select pg_catalog.set_config('safekeep.tenant', 'default', false)");
   assert.ok(!((await attempt(`update public.patients set phone = '(212) 555-0100' where id = 3`)) instanceof Error));
   await attempt(`update public.patients set phone = '(212) 555-0101' where id < 9`);
