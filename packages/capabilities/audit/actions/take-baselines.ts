@@ -1,5 +1,5 @@
 import { newId } from '@safekeep/core';
-import type pg from 'pg';
+import pg from 'pg';
 import type { Log } from '@safekeep/log';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import type { Capture } from '../model.ts';
@@ -51,7 +51,7 @@ export async function takeBaselines(client: pg.ClientBase, ground: BaselineGroun
     const tenants = capture.tenantColumn === null ? [order.tenant] : await readAllTenants(client);
     let isTaken = true;
     for (const tenant of tenants) {
-      const taken = await takeBaseline(client, { order, capture: { ...capture, tenant } }, ground);
+      const taken = await unlessFailing(client, ground.log, () => takeBaseline(client, { order, capture: { ...capture, tenant } }, ground));
       if (taken === 'refused') isTaken = false;
       else if (taken === 'taken') count += 1;
     }
@@ -111,6 +111,24 @@ async function recordEnd(client: pg.ClientBase, markOf: AuditKeys['markOf'], { t
     details: { baseline: id, reason, mark: endedMark(markOf, { tenant, table }, id) },
   });
 }
+
+/** What the log has to say of all tables is not to wait for the baseline of one: a failure leaves none, is told, and is tried again as what was refused. */
+async function unlessFailing<Result>(client: pg.ClientBase, log: Log, take: () => Promise<Result>): Promise<Result | 'refused'> {
+  await client.query('savepoint baseline');
+  try {
+    const result = await take();
+    await client.query('release savepoint baseline');
+    return result;
+  } catch (error) {
+    // Another wrote what this transaction no longer sees: all of it is done again, with the baseline.
+    if (error instanceof pg.DatabaseError && error.code === OUTRUN) throw error;
+    await client.query('rollback to savepoint baseline');
+    log.error('audit-baseline-failed', { error });
+    return 'refused';
+  }
+}
+
+const OUTRUN = '40001';
 
 type Asked = { readonly order: BaselineOrder; readonly capture: Capture };
 
