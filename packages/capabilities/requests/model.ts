@@ -197,6 +197,11 @@ export const ErasurePlan = Type.Object({
     description: 'the last erasure of this person, by the name of its certificate in the home',
   }),
   estimate: Type.Object({ rows: Type.Integer(), seconds: Type.Number(), chunks: Type.Integer() }),
+  signature: Type.Optional(
+    Type.Union([Type.Literal('given'), Type.Literal('missing')], {
+      description: 'where approvers have keys: whether one of them has signed it, without which nobody can approve it',
+    }),
+  ),
 });
 export type ErasurePlan = Static<typeof ErasurePlan>;
 

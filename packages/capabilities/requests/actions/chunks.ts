@@ -48,6 +48,8 @@ export type ChunkProgress = {
   /** Holds that kept rows of these tables, and of each table one row that is kept: what opens those must stay. */
   readonly holds: readonly string[];
   readonly keptRows: Readonly<Record<string, RowKey>>;
+  /** Rows of theirs in these tables stay by a duty or a hold, and with them their own row. */
+  readonly isKept?: boolean;
   readonly rows: number;
   readonly roots: readonly string[];
   /** From when on the first row of these tables that a duty keeps need not be kept. */
@@ -170,6 +172,7 @@ async function beginChunks(
       kept: before?.kept ?? [],
       holds: before?.holds ?? [],
       keptRows: before?.keptRows ?? {},
+      isKept: before?.isKept ?? false,
       rows: before?.rows ?? 0,
       roots: before?.roots ?? [],
       due: before?.due ?? null,
@@ -285,7 +288,8 @@ async function nextChunk(
     isCut: true,
   };
   const found = { person, subject, reach, tables: rows.length === 0 ? [] : [surveyed] };
-  const decision = await decide(client, ground, found, { mode, ledger: ground.ledger });
+  // Their own row is the last transaction's in any case: without it nobody would find the rest.
+  const decision = await decide(client, ground, found, { mode, ledger: ground.ledger, isKept: table === subject.table });
   if (decision.holds.some(({ people }) => people.length > 0)) throw new WholePersonHeld(decision.holds.map(({ id }) => id));
   refuseBlocked(decision.blocked, progress);
   return { table, progress, surveyed, found, decision, isLast };
@@ -342,6 +346,7 @@ async function eraseChunk(
     kept: joinKept([...progress.kept, ...keptLines(lines), ...keptColumns(decision.groups), ...unlookedLines(ground, found)]),
     holds: [...new Set([...progress.holds, ...holds])],
     keptRows: keptRow === undefined ? progress.keptRows : { ...progress.keptRows, [table]: keptRow },
+    isKept: progress.isKept === true || decision.isKept,
     rows: progress.rows + rows.length,
     due: dueOf([...decision.groups, { due: progress.due ?? null }]),
     roots: rows.length === 0 ? progress.roots : [...progress.roots, done.tree.root],
@@ -356,9 +361,9 @@ export async function prepareRest(
   client: pg.ClientBase,
   ground: ErasureGround,
   order: ErasureOrder,
-  { erasure, large, holds, keptRows }: ChunkProgress,
+  { erasure, large, holds, keptRows, isKept = false }: ChunkProgress,
 ): Promise<MadePlan> {
-  const beside: Beside = { holds, kept: new Map(Object.entries(keptRows).map(([table, key]) => [table, [key]])) };
+  const beside: Beside = { holds, kept: new Map(Object.entries(keptRows).map(([table, key]) => [table, [key]])), isKept };
   const made = await makePlan(client, ground, order, {
     lock: true,
     limit: rowsAtOnce(ground),
@@ -383,7 +388,7 @@ export async function prepareRest(
   }
   if (late.length === 0) return made;
   const found = { ...made.found, tables: [...made.found.tables, ...late] };
-  const more = await decide(client, ground, { ...found, tables: late }, { mode: order.mode, ledger: ground.ledger });
+  const more = await decide(client, ground, { ...found, tables: late }, { mode: order.mode, ledger: ground.ledger, isKept: true });
   refuseBlocked(more.blocked, progress);
   return { ...made, found, decision: { ...made.decision, groups: [...made.decision.groups, ...more.groups] } };
 }

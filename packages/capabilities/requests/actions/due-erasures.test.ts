@@ -142,6 +142,22 @@ test('somebody who is erased again meanwhile waits once, and one who cannot be p
   assert.deepEqual([hash, persons.map(({ state, error }) => [state, error])], [null, [['failed', 'subject-unknown']]]);
 });
 
+for (const [type, far] of [
+  ['date', '9999-12-31'],
+  ['date', '5874897-12-31'],
+  ['timestamptz', '9999-12-31'],
+] as const)
+  test(`a duty that begins on a day that stands for never (${type} ${far}) is due on no day, and what ends before is due first`, async (t) => {
+    const schema = SCHEMA.replace('issued_on date', `issued_on ${type}`).replace('2017-01-31', far);
+    const bench = await workbench(t, { schema, map: MAP });
+    const { kept } = await bench.plan('person:1');
+    assert.deepEqual(
+      kept.map(({ until }) => until),
+      ['infinity'],
+    );
+    assert.equal((await bench.erase('person:1')).due, '2030-05-02T00:00:00.000Z');
+  });
+
 test('a row without the date, and a duty that never ends, are due on no day', async (t) => {
   const schema = SCHEMA.replaceAll(/'2017-01-31'|'2020-05-02'/g, 'null').replace("'2010-01-01'", "'infinity'");
   const bench = await workbench(t, { schema, map: MAP });

@@ -69,10 +69,11 @@ async function goOn(
     return (await executeErasure(ground, order, { hash: record.planHash, by: record.approvedBy }, options)).state;
   if (record.state !== 'due') return (await finishErasure(ground, record, options)).state;
   // What was approved is erased as far as it still stands: the approval was for all of it, and the hold only put it off.
-  const plan = await planErasure(ground, { ...order, mode: record.mode }, record.plannedBy);
+  const alone: ErasureGround = { ...ground, approval: 'any' };
+  const plan = await planErasure(alone, { ...order, mode: record.mode }, record.plannedBy);
   const reason = await doubtAbout(ground, order, async () => knownAtBeginning(record) ?? (await known(record.planHash)));
   if (reason !== null) throw new SafekeepError('erasure-person-unsure', { subject: formatPerson(order.person), reason });
-  const done = await executeErasure({ ...ground, approval: 'any' }, order, { hash: plan.hash, by: record.approvedBy }, options);
+  const done = await executeErasure(alone, order, { hash: plan.hash, by: record.approvedBy }, options);
   // One of which chunks were erased already has gone on as itself.
   if (done.erasure === record.id) return done.state;
   await inTransaction(ground.database, { tenant: ground.tenant }, (client) =>
