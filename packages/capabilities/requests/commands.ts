@@ -271,28 +271,47 @@ async function runDue(
 
 function dueText({ hash, persons, more, next }: Frozen<DuePlan>, ink: Ink): string {
   return [
-    ...persons.map(({ subject, due, plan, state, error }) => {
-      const counts = plan?.tables
-        .filter(({ action }) => action !== 'keep')
-        .map(({ table, rows, action }) => `${action} ${rows} ${table}`);
-      const what = counts === undefined ? '' : counts.join(', ');
-      return `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  due since ${due.slice(0, 10)}  ${what}${error === null ? '' : ink.bad(error)}`;
-    }),
+    ...persons.flatMap(({ subject, due, plan, state, doubt, error }) => [
+      `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  due since ${due.slice(0, 10)}${error === null ? '' : `  ${ink.bad(error)}`}`,
+      ...(doubt === null
+        ? []
+        : [
+            ink.warn(
+              `  Left alone: ${doubt}. If it is still the person: subject erase ${subject} --plan. Else correct what is left.`,
+            ),
+          ]),
+      ...(plan === null ? [] : planLines(plan, ink)),
+    ]),
     ...(persons.length === 0 ? ['No duty to keep anything of somebody who was erased has ended.'] : []),
     ...(next === null ? [] : [ink.dim(`The next one ends on ${next.slice(0, 10)}.`)]),
     ...(more ? [ink.dim('There are more; they come when these are done.')] : []),
-    ...(hash === null ? [] : [`Approve it with --due --approve ${hash}`]),
+    ...(hash === null
+      ? []
+      : [approveHint('--due --approve', hash, persons.find(({ plan }) => plan?.signature !== undefined)?.plan?.signature)]),
   ].join('\n');
 }
 
+function approveHint(flag: string, hash: string, signature: ErasurePlan['signature']): string {
+  if (signature === 'missing') return 'To have it approved, plan it with --sign-with FILE: the key of one of the approvers.';
+  return `Approve it with ${flag} ${hash}${signature === undefined ? '' : ' --sign-with FILE, by the key of another approver'}`;
+}
+
 function planText(plan: Frozen<ErasurePlan>, ink: Ink): string {
+  return [
+    `${ink.strong(plan.subject)}: ${plan.estimate.rows} row(s), ${plan.mode}, about ${plan.estimate.seconds} s in ${plan.estimate.chunks} step(s)`,
+    ...planLines(plan, ink),
+    plan.blocked.length > 0 ? ink.bad('It cannot be carried out as it is.') : approveHint('--approve', plan.hash, plan.signature),
+  ].join('\n');
+}
+
+/** All that whoever approves has to have read. */
+function planLines(plan: Frozen<ErasurePlan>, ink: Ink): readonly string[] {
   const lines = plan.tables.map(({ table, rows, action, reason, basis, until }) => {
     const shown = action === 'delete' ? ink.bad(action) : action === 'keep' ? ink.dim(action) : ink.warn(action);
     const why = [reason, basis, until === undefined ? undefined : `until ${until}`].filter((word) => word !== undefined).join(', ');
     return `  ${shown.padEnd(8)} ${String(rows).padStart(8)}  ${ink.strong(table)}  ${why}`;
   });
   return [
-    `${ink.strong(plan.subject)}: ${plan.estimate.rows} row(s), ${plan.mode}, about ${plan.estimate.seconds} s in ${plan.estimate.chunks} step(s)`,
     ...lines,
     // Of whole rows the lines above tell already.
     ...plan.kept
@@ -308,8 +327,7 @@ function planText(plan: Frozen<ErasurePlan>, ink: Ink): string {
       ? []
       : [ink.warn(`  This person was erased before, on ${plan.erasedBefore.at}: certificate ${plan.erasedBefore.certificate}.`)]),
     ...plan.notes.map((note) => ink.dim(`  ${note}`)),
-    plan.blocked.length > 0 ? ink.bad('It cannot be carried out as it is.') : `Approve it with --approve ${plan.hash}`,
-  ].join('\n');
+  ];
 }
 
 function doneText(done: Frozen<ErasureDone>, ink: Ink): string {

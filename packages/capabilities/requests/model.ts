@@ -197,6 +197,11 @@ export const ErasurePlan = Type.Object({
     description: 'the last erasure of this person, by the name of its certificate in the home',
   }),
   estimate: Type.Object({ rows: Type.Integer(), seconds: Type.Number(), chunks: Type.Integer() }),
+  signature: Type.Optional(
+    Type.Union([Type.Literal('given'), Type.Literal('missing')], {
+      description: 'where approvers have keys: whether one of them has signed it, without which nobody can approve it',
+    }),
+  ),
 });
 export type ErasurePlan = Static<typeof ErasurePlan>;
 
@@ -298,7 +303,11 @@ export const DuePlan = Type.Object({
       erasure: Type.String({ description: 'the one that left what a duty kept' }),
       due: Type.String(),
       plan: Type.Union([ErasurePlan, Type.Null()]),
-      state: Type.String({ description: 'planned, blocked, held, failed; after an approval what became of it' }),
+      state: Type.String({ description: 'planned, blocked, held, ambiguous, failed; after an approval what became of it' }),
+      doubt: Type.Union([
+        Type.String({ description: 'why it may be somebody else under the number, or somebody who came back by themselves' }),
+        Type.Null(),
+      ]),
       certificate: Nullable,
       error: Nullable,
     }),

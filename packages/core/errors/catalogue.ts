@@ -1259,6 +1259,13 @@ export const catalogue = {
     text: 'The person is held ({holds}). Nothing was erased.',
     remedy: 'When the matter is over, end it with `safekeep hold release ID --reason TEXT`, then make a new plan.',
   },
+  'erasure-person-unsure': {
+    status: 409,
+    exit: 1,
+    text: 'Nothing was erased of {subject}: {reason}.',
+    remedy:
+      'Look at the row. If it is still the person, plan and approve by hand: `safekeep subject erase {subject} --plan`. If not, give what is left of the person who was erased a key of its own first.',
+  },
   'erasure-stopped': {
     status: 409,
     exit: 1,

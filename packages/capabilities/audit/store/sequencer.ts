@@ -244,6 +244,16 @@ export async function readCaptures(client: Pick<pg.ClientBase, 'query'>): Promis
   return new Map(rows.map(({ definition }) => [`${definition.tenant} ${definition.table}`, definition]));
 }
 
+/** By which a table of this tenant is captured: its own capture, or of a table with a column for the tenant that of whoever applied it. */
+export function captureOf(
+  captures: ReadonlyMap<string, Capture>,
+  { tenant, table }: { readonly tenant: string; readonly table: string },
+): Capture | undefined {
+  return (
+    captures.get(`${tenant} ${table}`) ?? [...captures.values()].find((each) => each.table === table && each.tenantColumn !== null)
+  );
+}
+
 export type ActorBlocks = {
   readonly tenant: string;
   readonly inner: Buffer;

@@ -85,7 +85,7 @@ test('names alone, one key for both, a key of nobody and a signature for somethi
   const before = [await bench.rows('people'), await bench.rows('orders')];
   const unsigned = await bench.planBy(undefined);
   await assert.rejects(bench.approveBy(ben, unsigned), { code: 'approval-unproven', message: /the plan was not signed/ });
-  await bench.pool.query('delete from safekeep.erasure_plans');
+  assert.deepEqual(await bench.rows('safekeep.erasure_plans'), [], 'a look without a key leaves nothing behind');
   const hash = await bench.planBy(ann);
   await assert.rejects(bench.approveBy(undefined, hash), { code: 'approval-unproven', message: /the approval was not signed/ });
   await assert.rejects(bench.approveBy(ann, hash), { code: 'second-person-needed' });
@@ -98,6 +98,44 @@ test('names alone, one key for both, a key of nobody and a signature for somethi
   );
   await assert.rejects(bench.approveBy(ben, hash), { code: 'approval-unproven', message: /ann is not for this plan/ });
   assert.deepEqual([await bench.rows('people'), await bench.rows('orders')], before);
+});
+
+test('who looked without a key, or with one of nobody, is not in the way of those who may plan', async (t) => {
+  const bench = await signed(t);
+  const order = { ...parseSubject(bench.signed.map, 'person:1'), mode: 'anonymise' } as const;
+  const looked = await planErasure(bench.signed, order, 'clerk');
+  assert.equal(looked.signature, 'missing');
+  assert.ok(looked.notes.some((note) => /can be looked at and not approved.*was not signed/.test(note)));
+  assert.equal((await planErasure(bench.signed, order, 'cy', stranger)).signature, 'missing');
+  // A plan that was stored before the approvers had keys, or by one who is none of them any more.
+  await planErasure(bench.ground, order, 'clerk');
+  const hash = await bench.planBy(ann);
+  assert.equal(hash, looked.hash);
+  bench.clock.advanceMs(6 * 86_400_000);
+  assert.equal((await planErasure(bench.signed, order, 'ben', ben)).signature, 'given', 'hers stands, and his changes nothing');
+  await assertProven(await bench.approveBy(ben, hash), hash);
+});
+
+test('a plan that was signed too long ago, or by a key that was taken from the list, is replaced by the next one', async (t) => {
+  const bench = await signed(t);
+  const cys: ErasureGround = { ...bench.signed, approvers: [stranger.verifierKey] };
+  assert.equal(await bench.planBy(stranger, cys), await bench.planBy(ann));
+  await bench.pool.query(`update safekeep.erasure_plans set planned_at = planned_at + interval '8 days'`);
+  bench.clock.advanceMs(8 * 86_400_000);
+  const hash = await bench.planBy(ann);
+  await assertProven(await bench.approveBy(ben, hash), hash);
+});
+
+test('a plan of tomorrow, or of no time at all, is not approved: it would be good for longer than a week', async (t) => {
+  const bench = await signed(t);
+  const hash = await bench.planBy(ann);
+  for (const at of ['2027-01-01T00:00:00.000Z', 'whenever']) {
+    const signature = ann.signDocument('erasure-approval', { act: 'plan', tenant: 'default', plan: hash, at });
+    await bench.pool.query('update safekeep.erasure_plans set planned_proof = $1', [JSON.stringify({ at, signature })]);
+    await assert.rejects(bench.approveBy(ben, hash), { code: 'approval-unproven', message: /a time that has not come/ }, at);
+  }
+  assert.equal(await bench.planBy(ann), hash);
+  await assertProven(await bench.approveBy(ben, hash), hash);
 });
 
 test('a signature of a plan is good for seven days, whatever the database says of its age', async (t) => {
@@ -129,6 +167,10 @@ test('what a duty kept is planned and approved by two keys as well', async (t) =
   const hash = await bench.planBy(ann, dated);
   assert.equal((await bench.approveBy(ben, hash, dated)).state, 'kept');
   bench.clock.set('2027-06-01T00:00:00Z');
+  const looked = await planDue(dated, { by: 'clerk' });
+  assert.equal(looked.persons[0]?.plan?.signature, 'missing');
+  const early = await eraseDue(dated, { hash: looked.hash ?? '', by: 'ben', signer: ben });
+  assert.equal(early.persons[0]?.error, 'approval-unproven');
   const due = await planDue(dated, { by: 'ann', signer: ann });
   const alone = await eraseDue(dated, { hash: due.hash ?? '', by: 'ann', signer: ann });
   assert.equal(alone.persons[0]?.error, 'second-person-needed');

@@ -30,6 +30,7 @@ import { carryOut, refuserName } from './carry-out.ts';
 import { decide } from './decide.ts';
 import type { Ground } from './ground.ts';
 import { policies, survey, type SurveyedTable } from './survey.ts';
+import { writersNow } from './writers.ts';
 import type { Rows } from '../store/act.ts';
 import type { PersonRow } from '../store/rows.ts';
 import { tenantColumnOf } from '../rules/graph.ts';
@@ -115,6 +116,7 @@ async function oneCanary(client: pg.ClientBase, ground: Ground, subject: Subject
     found,
     decision,
     keys: { leaf: createSecretKey(randomBytes(32)), hash: createSecretKey(randomBytes(32)) },
+    writers: (await writersNow(client, ground))?.hash ?? null,
   });
   const left = (await tablesWith(client, all, token.slice(0, 14))).filter((table) => !keptTables.has(table));
   const faults = [

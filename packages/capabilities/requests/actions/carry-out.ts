@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type pg from 'pg';
-import { codeOf, type HarmlessTrigger } from '@safekeep/core';
+import { codeOf } from '@safekeep/core';
 import { findTable, together } from '@safekeep/postgres';
 import type { Ledger } from '../../ledger/index.ts';
 import type { ErasureId } from '../model.ts';
@@ -17,6 +17,7 @@ import { isOneOf } from '../store/sql.ts';
 import type { Decision, Group } from './decide.ts';
 import type { Ground } from './ground.ts';
 import type { Survey } from './survey.ts';
+import { harmlessTriggers, undeclaredOf, writersNow } from './writers.ts';
 
 export type TableCounts = { before: number; deleted: number; masked: number; detached: number; kept: number };
 
@@ -87,6 +88,7 @@ export async function carryOut(
     keys,
     onTable,
     without = new Set(),
+    writers,
   }: {
     readonly found: Survey;
     readonly decision: Decision;
@@ -94,6 +96,8 @@ export async function carryOut(
     readonly onTable?: (table: string) => void;
     /** Tables that are worked off in other transactions. */
     readonly without?: ReadonlySet<string>;
+    /** Hash of what fires at the tables of the map, as it was approved. */
+    readonly writers: string | null;
   },
 ): Promise<CarriedOut> {
   // Only a trigger or a rule can write elsewhere.
@@ -122,7 +126,7 @@ export async function carryOut(
         if ((await countUnlike(client, each)) > 0) throw new NotKept(each.rows.table);
       }),
     ...looked.map((table) => () => lookForNew(client, found, table, { processed, counts })),
-    ...(before === undefined ? [] : [() => refuseWritesElsewhere(client, ground, { found, before })]),
+    ...(before === undefined ? [] : [() => refuseWritesElsewhere(client, ground, { found, before, writers })]),
   ]);
   return { counts, tree: { count: tree.size, root: tree.root().toString('base64') } };
 }
@@ -171,13 +175,19 @@ export class Changed extends Error {
 /** Rows of the person came while the transaction ran, or because it did. */
 export class Appeared extends Changed {}
 
+/** What fires at the tables of the map is not what was approved. */
+export class WritersChanged extends Changed {}
+
 /** Something was written to a table that the map does not know. */
 export class WroteElsewhere extends Error {
   readonly table: string;
+  /** What fires too and of which the map does not say where it writes. */
+  readonly undeclared: readonly string[];
 
-  constructor(table: string) {
+  constructor(table: string, undeclared: readonly string[] = []) {
     super('An erasure wrote to a table outside of the map');
     this.table = table;
+    this.undeclared = undeclared;
   }
 }
 
@@ -272,28 +282,33 @@ async function lookForNew(client: pg.ClientBase, found: Survey, table: string, {
   if (rows.length > 0) throw new Appeared(table);
 }
 
-/** A copy of what is erased would stay in a table that nobody looks at, unless the map says of the trigger that it writes none. */
+/**
+ * A copy of what is erased would stay in a table that nobody looks at, unless the map says of the trigger that it writes none. Who wrote a
+ * row the server does not tell: so all that fires must be what was approved, and of each the map must say what it writes.
+ */
 async function refuseWritesElsewhere(
   client: pg.ClientBase,
   ground: Ground,
-  { found, before }: { readonly found: Survey; readonly before: ReadonlyMap<string, number> },
+  {
+    found,
+    before,
+    writers,
+  }: { readonly found: Survey; readonly before: ReadonlyMap<string, number>; readonly writers: string | null },
 ): Promise<void> {
+  const written = [...(await writesSoFar(client))].flatMap(([table, writes]) => (writes > (before.get(table) ?? 0) ? [table] : []));
+  const outside = written.filter((table) => !ground.map.tables.has(table));
+  const [first] = outside;
+  if (first === undefined) return;
   const allowed = new Set(found.tables.flatMap(({ table }) => harmlessTriggers(ground, table).flatMap(({ writesTo }) => writesTo)));
-  for (const [table, writes] of await writesSoFar(client)) {
-    if (writes > (before.get(table) ?? 0) && !ground.map.tables.has(table) && !allowed.has(table)) throw new WroteElsewhere(table);
-  }
-}
-
-/** The triggers of a table that the map lets write outside of it; one that is not there any more lets nothing through. */
-export function harmlessTriggers(
-  { map, catalog }: Ground,
-  table: string,
-): readonly (HarmlessTrigger & { readonly name: string; readonly function: string })[] {
-  const live = findTable(catalog, table)?.triggers ?? [];
-  return [...(map.tables.get(table)?.triggers ?? [])].flatMap(([name, trigger]) => {
-    const fires = live.find((each) => each.name === name && each.enabled !== 'disabled');
-    return fires === undefined ? [] : [{ ...trigger, name, function: fires.function }];
+  const foreign = outside.find((table) => !allowed.has(table));
+  if (foreign !== undefined) throw new WroteElsewhere(foreign);
+  const now = await writersNow(client, ground);
+  if (now === null || now.hash !== writers) throw new WritersChanged(found.subject.table);
+  const undeclared = undeclaredOf(now, ground, {
+    touched: new Set(found.tables.map(({ table }) => table)),
+    written: new Set(written),
   });
+  if (undeclared.length > 0) throw new WroteElsewhere(first, undeclared);
 }
 
 async function refusing<Result>(table: string, run: () => Promise<Result>): Promise<Result> {

@@ -3,6 +3,7 @@ import { test, type TestContext } from 'node:test';
 import { onRelease, releaseHold, type HoldId } from '../../holds/index.ts';
 import type { ErasureScope } from '../model.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
+import { eraseDue, planDue } from './due-erasures.ts';
 import type { ErasureGround } from './ground.ts';
 import { requeueErasures, runErasures } from './open-erasures.ts';
 
@@ -238,3 +239,51 @@ for (const rowsAtOnce of [10, 1000])
     assert.deepEqual([again.erasure, again.state, again.verified], [both[0].erasure, 'done', true]);
     assert.ok(again.certificate !== null);
   });
+
+/** No foreign key leads from the invoices, or from who is cared for, to the person. */
+const UNBOUND = `create table people (id bigint primary key, name text not null, guardian_id bigint);
+  create table invoices (id bigint primary key, person_id bigint not null, payer text, issued_on date);
+  insert into people values (1, 'Ada Byron', null), (2, 'Ben Cole', 1);
+  insert into invoices select n, 1, 'Ada B.', '2017-01-31' from generate_series(1, 22) as n`;
+const UNBOUND_MAP = {
+  version: 1,
+  tenant: 'fixed',
+  subjects: { person: { table: 'public.people', key: 'id', find_by: ['name'], label: 'name' } },
+  tables: {
+    'public.people': {
+      of: { person: { path: 'guardian_id -> people.id', meaning: 'created_by' } },
+      columns: { id: none, name: { category: 'user.name' }, guardian_id: none },
+    },
+    'public.invoices': {
+      of: { person: 'person_id' },
+      on_erasure: { keep: 'legal_obligation', until: 'issued_on + 10y' },
+      columns: { id: none, person_id: none, payer: { category: 'user.name' }, issued_on: none },
+    },
+  },
+};
+
+for (const rowsAtOnce of [4, 1000])
+  test(`deleting leaves the row of a person whose rows are kept, empty, until the duty ends (${rowsAtOnce} rows at once)`, async (t) => {
+    const made = await workbench(t, { schema: UNBOUND, map: UNBOUND_MAP });
+    const ground = { ...made.ground, rowsAtOnce };
+    const { state, due, residue } = await made.erase('person:1', 'delete', ground);
+    assert.deepEqual([state, due], ['kept', '2027-01-31T00:00:00.000Z'], JSON.stringify(residue));
+    assert.deepEqual(await made.rows('people'), ['(1,erased,)', '(2,"Ben Cole",)']);
+    assert.equal((await made.rows('invoices')).length, 22);
+    made.clock.set('2027-02-01T00:00:00Z');
+    const { hash, persons } = await planDue(ground, { by: 'ann' });
+    assert.deepEqual(
+      persons.map((person) => [person.state, person.error]),
+      [['planned', null]],
+    );
+    assert.equal((await eraseDue(ground, { hash: hash ?? '', by: 'ben' })).persons[0]?.state, 'done');
+    assert.deepEqual([...(await made.rows('people')), ...(await made.rows('invoices'))], ['(2,"Ben Cole",)']);
+  });
+
+test('a person with too many rows in the table of people itself is found until the last of their rows is gone', async (t) => {
+  const made = await workbench(t, { schema: UNBOUND, map: UNBOUND_MAP });
+  await made.pool.query(`insert into people select n, 'Child ' || n, 1 from generate_series(3, 12) as n`);
+  const ground = { ...made.ground, rowsAtOnce: 4 };
+  assert.equal((await made.erase('person:1', 'delete', ground)).state, 'kept');
+  assert.deepEqual(await made.rows('people', 'guardian_id = 1 or id = 1'), ['(1,erased,)']);
+});

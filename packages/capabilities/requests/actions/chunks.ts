@@ -26,14 +26,18 @@ import {
 } from './erasing.ts';
 import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
+import { identityMarks } from './marks.ts';
 import { makePlan, type Beside, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 import { policies, type Survey, type SurveyedTable } from './survey.ts';
+import { unlookedLines } from './writers.ts';
 
 /** Where a chunked erasure stands; committed with each chunk. */
 export type ChunkProgress = {
   readonly erasure: ErasureId;
   /** SHA-256 of the map that was approved. */
   readonly map: string;
+  /** What fired at its tables then, where the map lets any of it write outside. */
+  readonly writers?: string | null;
   /** Tables that are to be worked off in chunks, those that refer before those referred to. */
   readonly large: readonly string[];
   /** Of the first table that is not finished: the last row that was dealt with. */
@@ -44,12 +48,16 @@ export type ChunkProgress = {
   /** Holds that kept rows of these tables, and of each table one row that is kept: what opens those must stay. */
   readonly holds: readonly string[];
   readonly keptRows: Readonly<Record<string, RowKey>>;
+  /** Rows of theirs in these tables stay by a duty or a hold, and with them their own row. */
+  readonly isKept?: boolean;
   readonly rows: number;
   readonly roots: readonly string[];
   /** From when on the first row of these tables that a duty keeps need not be kept. */
   readonly due?: string | null;
   /** Of the approval under which it goes on. */
   readonly proofs?: ApprovalProofs | undefined;
+  /** What the person was known by when it was approved, as `identityMarks` has it: time may go by until it goes on. */
+  readonly known?: readonly string[];
 };
 
 export type Chunking = {
@@ -106,6 +114,11 @@ export async function runChunks(
   return progress;
 }
 
+/** What the person of an erasure in chunks was known by when it began; undefined for one that is whole. */
+export function knownAtBeginning(record: ErasureRecord): ReadonlySet<string> | undefined {
+  return record.progress === null ? undefined : new Set(progressOf(record).known);
+}
+
 function progressOf({ progress }: ErasureRecord): ChunkProgress {
   // Written by this file, with the chunk before.
   return progress as ChunkProgress;
@@ -139,17 +152,19 @@ async function beginChunks(
     await setLockTimeout(client);
     const made = await makePlan(client, ground, order, { lock: true, limit: rowsAtOnce(ground) });
     // Behind the lock of the person: whoever had it before may have begun this very erasure.
-    const known = await readErasures(client, tenant, { mark });
-    if (known.some(({ planHash, state }) => planHash === stored.hash && state === 'committed')) throw new AlreadyErased();
-    const begun = known.find(
+    const erasures = await readErasures(client, tenant, { mark });
+    if (erasures.some(({ planHash, state }) => planHash === stored.hash && state === 'committed')) throw new AlreadyErased();
+    const begun = erasures.find(
       ({ state, progress }) => progress !== null && (state === 'running' || state === 'held' || state === 'due'),
     );
     const before = begun === undefined ? undefined : progressOf(begun);
     if (before !== undefined && begun?.planHash === stored.hash && begun.state === 'running') return before;
     refuseUnfit(made, stored.hash);
+    const known = await identityMarks(client, ground, order);
     const progress: ChunkProgress = {
       erasure: before?.erasure ?? newId<'erasure'>(),
       map: mapSha256,
+      writers: made.writers,
       large: chunkedTables(made, order, schema),
       after: null,
       finished: [],
@@ -157,9 +172,11 @@ async function beginChunks(
       kept: before?.kept ?? [],
       holds: before?.holds ?? [],
       keptRows: before?.keptRows ?? {},
+      isKept: before?.isKept ?? false,
       rows: before?.rows ?? 0,
       roots: before?.roots ?? [],
       due: before?.due ?? null,
+      known,
       ...(proofs === undefined ? {} : { proofs }),
     };
     if (before !== undefined) {
@@ -271,7 +288,8 @@ async function nextChunk(
     isCut: true,
   };
   const found = { person, subject, reach, tables: rows.length === 0 ? [] : [surveyed] };
-  const decision = await decide(client, ground, found, { mode, ledger: ground.ledger });
+  // Their own row is the last transaction's in any case: without it nobody would find the rest.
+  const decision = await decide(client, ground, found, { mode, ledger: ground.ledger, isKept: table === subject.table });
   if (decision.holds.some(({ people }) => people.length > 0)) throw new WholePersonHeld(decision.holds.map(({ id }) => id));
   refuseBlocked(decision.blocked, progress);
   return { table, progress, surveyed, found, decision, isLast };
@@ -311,6 +329,7 @@ async function eraseChunk(
     decision,
     keys: erasureKeysOf(ground.ledger, ground.tenant, progress.erasure),
     without: new Set(found.reach.graph.edgesOf.keys()),
+    writers: progress.writers ?? null,
   });
   await effectsAt(client, ground, 'after-chunk', scope);
   const counts = done.counts.get(table);
@@ -324,9 +343,10 @@ async function eraseChunk(
     after: isLast ? null : (rows.at(-1)?.key ?? null),
     finished: isLast ? [...progress.finished, table] : progress.finished,
     tables: counts === undefined ? progress.tables : [...progress.tables, { table, ...counts }],
-    kept: joinKept([...progress.kept, ...keptLines(lines), ...keptColumns(decision.groups)]),
+    kept: joinKept([...progress.kept, ...keptLines(lines), ...keptColumns(decision.groups), ...unlookedLines(ground, found)]),
     holds: [...new Set([...progress.holds, ...holds])],
     keptRows: keptRow === undefined ? progress.keptRows : { ...progress.keptRows, [table]: keptRow },
+    isKept: progress.isKept === true || decision.isKept,
     rows: progress.rows + rows.length,
     due: dueOf([...decision.groups, { due: progress.due ?? null }]),
     roots: rows.length === 0 ? progress.roots : [...progress.roots, done.tree.root],
@@ -341,9 +361,9 @@ export async function prepareRest(
   client: pg.ClientBase,
   ground: ErasureGround,
   order: ErasureOrder,
-  { erasure, large, holds, keptRows }: ChunkProgress,
+  { erasure, large, holds, keptRows, isKept = false }: ChunkProgress,
 ): Promise<MadePlan> {
-  const beside: Beside = { holds, kept: new Map(Object.entries(keptRows).map(([table, key]) => [table, [key]])) };
+  const beside: Beside = { holds, kept: new Map(Object.entries(keptRows).map(([table, key]) => [table, [key]])), isKept };
   const made = await makePlan(client, ground, order, {
     lock: true,
     limit: rowsAtOnce(ground),
@@ -368,7 +388,7 @@ export async function prepareRest(
   }
   if (late.length === 0) return made;
   const found = { ...made.found, tables: [...made.found.tables, ...late] };
-  const more = await decide(client, ground, { ...found, tables: late }, { mode: order.mode, ledger: ground.ledger });
+  const more = await decide(client, ground, { ...found, tables: late }, { mode: order.mode, ledger: ground.ledger, isKept: true });
   refuseBlocked(more.blocked, progress);
   return { ...made, found, decision: { ...made.decision, groups: [...made.decision.groups, ...more.groups] } };
 }

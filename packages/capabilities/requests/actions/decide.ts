@@ -34,9 +34,16 @@ export type Decision = {
   readonly blocked: readonly Blocked[];
   /** Rows of others that a foreign key sets to null when what they refer to goes. */
   readonly setNull: readonly { readonly table: string; readonly rows: number; readonly foreignKey: string }[];
+  /** A row of theirs stays by a duty or a hold: by their own row they are found again when it ends. */
+  readonly isKept: boolean;
 };
 
-export type DecideOptions = { readonly mode: ErasureMode; readonly ledger: Pick<Ledger, 'mark'> };
+export type DecideOptions = {
+  readonly mode: ErasureMode;
+  readonly ledger: Pick<Ledger, 'mark'>;
+  /** Their own row stays, be it empty: rows are kept that are not among these. */
+  readonly isKept?: boolean;
+};
 
 /** The same person at any time in this home's database; never what a restored row is known by. */
 export function personMark(ledger: Pick<Ledger, 'mark'>, tenant: string, { type, key }: Person): string {
@@ -61,7 +68,12 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
     taken: new Set([...row.at].flatMap(([path, people]) => (stillThere(people, gone).length > 0 ? [path] : []))),
     held: isWholePersonHeld || heldRows.has(row),
   });
-  const { shells, blocked, setNull } = await findShells(client, ground, found, { factsOf, mode: options.mode });
+  const isKept = keepsRows(found, factsOf);
+  const { shells, blocked, setNull } = await findShells(client, ground, found, {
+    factsOf,
+    mode: options.mode,
+    isKept: isKept || options.isKept === true,
+  });
   const groups: Group[] = [];
   const problems: Blocked[] = [...blocked];
   for (const table of found.tables) {
@@ -83,7 +95,7 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
     problems.push(...whole.map(({ what, remedy }) => ({ table: table.table, what, rows: table.rows.length, remedy })));
     problems.push(...unmappedColumns(table, isTouched));
   }
-  return { groups, holds, blocked: problems, setNull };
+  return { groups, holds, blocked: problems, setNull, isKept };
 }
 
 /** The rows of a table by what becomes of them. Most are alike, and it is worked out once for all that are. */
@@ -211,9 +223,18 @@ async function findShells(
   client: pg.ClientBase,
   ground: Ground,
   found: Survey,
-  { factsOf, mode }: { readonly factsOf: (row: PersonRow) => Omit<RowFacts, 'shell'>; readonly mode: ErasureMode },
+  {
+    factsOf,
+    mode,
+    isKept,
+  }: {
+    readonly factsOf: (row: PersonRow) => Omit<RowFacts, 'shell'>;
+    readonly mode: ErasureMode;
+    readonly isKept: boolean;
+  },
 ): Promise<Shells> {
-  const shells = new Set(ownRowsOfKept(found, factsOf));
+  // While a row of theirs is kept the person must be found again, also where no foreign key says so.
+  const shells = new Set(isKept ? ownRows(found) : []);
   const blocked: Blocked[] = [];
   const setNull = new Map<string, Decision['setNull'][number]>();
   const goes = (table: SurveyedTable): readonly PersonRow[] =>
@@ -282,11 +303,12 @@ async function findShells(
   return { shells, blocked: [...distinct.values()], setNull: [...setNull.values()] };
 }
 
-/** While a row of theirs is kept the person must be found again, also where no foreign key says so: their own row stays, empty. */
-function ownRowsOfKept({ tables }: Survey, factsOf: (row: PersonRow) => Omit<RowFacts, 'shell'>): readonly PersonRow[] {
-  const rows = tables.flatMap((table) => table.rows);
-  const isKept = rows.some((row) => row.reached.length > 0 && (row.kept !== null || factsOf(row).held));
-  return isKept ? rows.filter(({ reached }) => reached.some(({ path }) => path === OWN_ROW)) : [];
+function keepsRows({ tables }: Survey, factsOf: (row: PersonRow) => Omit<RowFacts, 'shell'>): boolean {
+  return tables.some(({ rows }) => rows.some((row) => row.reached.length > 0 && (row.kept !== null || factsOf(row).held)));
+}
+
+function ownRows({ tables }: Survey): readonly PersonRow[] {
+  return tables.flatMap(({ rows }) => rows).filter(({ reached }) => reached.some(({ path }) => path === OWN_ROW));
 }
 
 function unmappedReference(

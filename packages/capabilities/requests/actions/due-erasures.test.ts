@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { onRelease, releaseHold } from '../../holds/index.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import { eraseDue, planDue, whatIsDue } from './due-erasures.ts';
-import { listErasures, runErasures } from './open-erasures.ts';
+import { listErasures, requeueErasures, runErasures } from './open-erasures.ts';
 
 const none = { category: 'none' };
 /** No foreign key leads from the invoices to the person. */
@@ -141,9 +142,107 @@ test('somebody who is erased again meanwhile waits once, and one who cannot be p
   assert.deepEqual([hash, persons.map(({ state, error }) => [state, error])], [null, [['failed', 'subject-unknown']]]);
 });
 
+for (const [type, far] of [
+  ['date', '9999-12-31'],
+  ['date', '5874897-12-31'],
+  ['timestamptz', '9999-12-31'],
+] as const)
+  test(`a duty that begins on a day that stands for never (${type} ${far}) is due on no day, and what ends before is due first`, async (t) => {
+    const schema = SCHEMA.replace('issued_on date', `issued_on ${type}`).replace('2017-01-31', far);
+    const bench = await workbench(t, { schema, map: MAP });
+    const { kept } = await bench.plan('person:1');
+    assert.deepEqual(
+      kept.map(({ until }) => until),
+      ['infinity'],
+    );
+    assert.equal((await bench.erase('person:1')).due, '2030-05-02T00:00:00.000Z');
+  });
+
 test('a row without the date, and a duty that never ends, are due on no day', async (t) => {
   const schema = SCHEMA.replaceAll(/'2017-01-31'|'2020-05-02'/g, 'null').replace("'2010-01-01'", "'infinity'");
   const bench = await workbench(t, { schema, map: MAP });
   const { state, due } = await bench.erase('person:1');
   assert.deepEqual([state, due], ['done', null]);
+});
+
+const VISITS = `create table visits (id bigint primary key, person_id bigint not null, reason text)`;
+const VISITED = {
+  ...MAP,
+  tables: {
+    ...MAP.tables,
+    'public.visits': { of: { person: 'person_id' }, columns: { id: none, person_id: none, reason: { category: 'user' } } },
+  },
+};
+
+for (const [how, comes] of [
+  ['filled their row again', `update people set name = 'Zoe New' where id = 1`],
+  ['was given the number of their row', `delete from people where id = 1; insert into people values (1, 'Zoe New')`],
+] as const)
+  test(`whoever ${how} is not erased when a duty ends, by whatever way, and is named`, async (t) => {
+    const bench = await workbench(t, { schema: `${SCHEMA}; ${VISITS}`, map: VISITED });
+    await bench.erase('person:1');
+    await bench.pool.query(`${comes}; insert into visits values (1, 1, 'of Zoe')`);
+    bench.clock.set('2027-02-01T00:00:00Z');
+    const { hash, persons } = await planDue(bench.ground, { by: 'ann' });
+    assert.deepEqual([hash, persons.map(({ state, plan }) => [state, plan])], [null, [['ambiguous', null]]]);
+    assert.match(persons[0]?.doubt ?? '', /somebody else was given the number/);
+    assert.deepEqual(
+      [...(await bench.rows('people', 'id = 1')), ...(await bench.rows('visits'))],
+      ['(1,"Zoe New")', '(1,1,"of Zoe")'],
+    );
+  });
+
+test('a row of their own that a duty keeps is theirs as long as it stands as it was approved', async (t) => {
+  const keep = { on_erasure: { keep: 'legal_obligation', until: 'since + 10y' } };
+  const map = {
+    ...MAP,
+    tables: { 'public.people': { ...keep, columns: { id: none, name: { category: 'user.name' }, since: none } } },
+  };
+  const bench = await workbench(t, {
+    schema: `create table people (id bigint primary key, name text not null, since date); insert into people values (1, 'Ada Byron', '2017-01-31')`,
+    map,
+  });
+  assert.equal((await bench.erase('person:1')).state, 'kept');
+  bench.clock.set('2027-02-01T00:00:00Z');
+  assert.equal((await planDue(bench.ground, { by: 'ann' })).persons[0]?.state, 'planned');
+  await bench.pool.query(`update people set name = 'Zoe New'`);
+  assert.equal((await planDue(bench.ground, { by: 'ann' })).persons[0]?.state, 'ambiguous');
+});
+
+test('when a hold ends nobody else is erased under the number of the person who was held', async (t) => {
+  t.after(onRelease(requeueErasures));
+  const bench = await erasedOnceHeld(t);
+  await bench.pool.query(`update people set name = 'Zoe New' where id = 1`);
+  assert.deepEqual(
+    (await runErasures(bench.ground)).erasures.map(({ state, error }) => [state, error]),
+    [['due', 'erasure-person-unsure']],
+  );
+  assert.deepEqual(await bench.rows('people', 'id = 1'), ['(1,"Zoe New")']);
+  await bench.pool.query(`update people set name = 'erased' where id = 1`);
+  assert.deepEqual(
+    (await runErasures(bench.ground)).erasures.map(({ state, error }) => [state, error]),
+    [['kept', null]],
+  );
+});
+
+/** One invoice was held, and is not any more. */
+async function erasedOnceHeld(t: TestContext): Promise<Workbench> {
+  const bench = await workbench(t, { schema: SCHEMA, map: MAP });
+  const id = await bench.hold('public.invoices:3');
+  assert.equal((await bench.erase('person:1')).state, 'held');
+  await releaseHold(bench.database, { tenant: 'default', clock: bench.clock }, { id, by: 'ann', reason: 'over' });
+  return bench;
+}
+
+test('of a person who was held as a whole, and is somebody else when the hold ends, nothing is erased', async (t) => {
+  t.after(onRelease(requeueErasures));
+  const bench = await workbench(t, { schema: SCHEMA, map: MAP });
+  const { hash } = await bench.plan('person:1');
+  const id = await bench.hold('person:1');
+  await assert.rejects(bench.approve('person:1', hash), { code: 'erasure-held' });
+  await releaseHold(bench.database, { tenant: 'default', clock: bench.clock }, { id, by: 'ann', reason: 'over' });
+  await bench.pool.query(`update people set name = 'Zoe New' where id = 1`);
+  assert.equal((await runErasures(bench.ground)).erasures[0]?.error, 'erasure-person-unsure');
+  await bench.pool.query(`update people set name = 'Ada Byron' where id = 1`);
+  assert.equal((await runErasures(bench.ground)).erasures[0]?.state, 'kept');
 });

@@ -8,7 +8,8 @@ import type { Actor, Approval, ExecuteOptions } from './erasing.ts';
 import { executeErasure } from './execute-erasure.ts';
 import { ownFault, type ErasureGround, type Ground } from './ground.ts';
 import { orderOf } from './open-erasures.ts';
-import { planErasure } from './plan-erasure.ts';
+import { planErasure, showErasure } from './plan-erasure.ts';
+import { doubtAbout, knownByPlan, type KnownByPlan } from './same-person.ts';
 
 /** One approval is for what somebody can look at; what is left comes with the next one. */
 const PERSONS_AT_MOST = 100;
@@ -33,7 +34,7 @@ export async function planDue(ground: ErasureGround, actor: Actor): Promise<DueP
  * @throws `erasure-plan-changed`: nothing was erased.
  */
 export async function eraseDue(ground: ErasureGround, approval: Approval, options: ExecuteOptions = {}): Promise<DuePlan> {
-  const { all, more } = await dueNow(ground, approval);
+  const { all, more } = await dueNow(ground, null);
   const now = hashOf(all.map(({ person }) => person));
   if (now !== approval.hash) throw new SafekeepError('erasure-plan-changed', { approved: approval.hash, now: now ?? 'nothing' });
   const persons: DuePlan['persons'] = [];
@@ -55,25 +56,40 @@ export async function whatIsDue({
   return { due, next: next?.toISOString() ?? null };
 }
 
-async function dueNow(ground: ErasureGround, actor: Actor): Promise<{ readonly all: readonly Due[]; readonly more: boolean }> {
+/** With nobody who plans them nothing is remembered: whoever approves must not become the planner of what nobody planned. */
+async function dueNow(
+  ground: ErasureGround,
+  actor: Actor | null,
+): Promise<{ readonly all: readonly Due[]; readonly more: boolean }> {
   const { database, tenant, clock } = ground;
   const records = await inTransaction(database, { tenant }, (client) =>
     readDue(client, tenant, { now: clock.now(), atMost: PERSONS_AT_MOST + 1 }),
   );
   const all: Due[] = [];
-  for (const record of records.slice(0, PERSONS_AT_MOST)) all.push({ record, person: await planOne(ground, record, actor) });
+  const known = knownByPlan(ground);
+  for (const record of records.slice(0, PERSONS_AT_MOST))
+    all.push({ record, person: await planOne(ground, record, { actor, known }) });
   return { all, more: records.length > PERSONS_AT_MOST };
 }
 
-async function planOne(ground: ErasureGround, record: ErasureRecord, { by, signer }: Actor): Promise<DuePlan['persons'][number]> {
+async function planOne(
+  ground: ErasureGround,
+  record: ErasureRecord,
+  { actor, known }: { readonly actor: Actor | null; readonly known: KnownByPlan },
+): Promise<DuePlan['persons'][number]> {
   const due = record.due?.toISOString() ?? '';
-  const text = { subject: `${record.type}:${record.key ?? ''}`, erasure: record.id, due, certificate: null };
+  const text = { subject: `${record.type}:${record.key ?? ''}`, erasure: record.id, due, certificate: null, doubt: null };
   try {
     const order = orderOf(ground, record);
-    const plan = await planErasure(ground, { ...order, mode: record.mode }, by, signer);
+    const full = { ...order, mode: record.mode };
+    const plan = actor === null ? (await showErasure(ground, full)).plan : await planErasure(ground, full, actor.by, actor.signer);
+    const doubt = await doubtAbout(ground, order, () => known(record.planHash));
+    const subject = formatPerson(order.person);
+    // Their plan would be one of what somebody else has, or of what they came back with.
+    if (doubt !== null) return { ...text, subject, plan: null, state: 'ambiguous', doubt, error: null };
     const isHeld = plan.holds.some(({ wholePerson }) => wholePerson);
     const state = isHeld ? 'held' : plan.blocked.length > 0 ? 'blocked' : 'planned';
-    return { ...text, subject: formatPerson(order.person), plan, state, error: null };
+    return { ...text, subject, plan, state, error: null };
   } catch (error) {
     return { ...text, plan: null, state: 'failed', error: ownFault(error) };
   }

@@ -5,9 +5,8 @@ import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
 import type { ApprovalProofs, CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';
-import { approverOf, signApproval, unproven } from '../rules/approval.ts';
+import { approverOf, PLAN_DAYS, plannerOf, signApproval, unproven } from '../rules/approval.ts';
 import {
-  PLAN_DAYS,
   dropPlans,
   endKept,
   findPlan,
@@ -35,7 +34,7 @@ import {
 import { answerOf, finishErasure } from './finish-erasure.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { identityMarks, sequenceIds } from './marks.ts';
-import { makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
+import { approversOf, makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 
 /**
  * Carries out a plan that was approved, if it still is the plan: in one transaction, with the ledger before and after, or in
@@ -158,7 +157,10 @@ function approvedPlan(
   const isTheirs = plan?.type === person.type && plan.key === formatKey(person.key);
   const isSame = begun?.planHash === hash;
   if (plan === undefined || !isTheirs) {
-    if (begun === undefined || !isSame) throw new SafekeepError('erasure-plan-unknown', { hash });
+    if (begun === undefined || !isSame) {
+      if (approversOf(ground) !== null) throw unproven('the plan was not signed by one of them, or there is none of this hash');
+      throw new SafekeepError('erasure-plan-unknown', { hash });
+    }
     return planOf(begun);
   }
   if (ground.approval === 'second-person' && plan.plannedBy === by && !isSame)
@@ -172,19 +174,14 @@ function approvedPlan(
  * Where approvers have keys, that two of them signed: the planner the plan, the one who approves the approval. Undefined where names are
  * only claimed.
  */
-function proofsOf(
-  { approval: asked, approvers = null, tenant, clock }: ErasureGround,
-  stored: StoredPlan,
-  { hash, by, signer }: Approval,
-): ApprovalProofs | undefined {
-  if (asked !== 'second-person' || approvers === null) return undefined;
-  if (stored.proof === null) throw unproven('the plan was not signed');
-  if (signer === undefined) throw unproven('the approval was not signed');
-  // Who may write to the database could say of an old signature that it is of today.
-  if (clock.now().getTime() - Date.parse(stored.proof.at) > PLAN_DAYS * 86_400_000)
-    throw new SafekeepError('erasure-plan-expired', { hash, days: PLAN_DAYS });
-  const planner = approverOf(stored.proof, { act: 'plan', tenant, plan: hash }, approvers);
-  const approved = signApproval(signer, { act: 'approve', tenant, plan: hash }, clock.now());
+function proofsOf(ground: ErasureGround, stored: StoredPlan, { hash, by, signer }: Approval): ApprovalProofs | undefined {
+  const { tenant, clock } = ground;
+  const approvers = approversOf(ground);
+  if (approvers === null) return undefined;
+  const now = clock.now();
+  const planner = plannerOf(stored.proof, { tenant, plan: hash, approvers, now });
+  if (stored.proof === null || signer === undefined) throw unproven('the approval was not signed');
+  const approved = signApproval(signer, { act: 'approve', tenant, plan: hash }, now);
   const approver = approverOf(approved, { act: 'approve', tenant, plan: hash }, approvers);
   if (sameKey(planner, approver)) throw new SafekeepError('second-person-needed', { by });
   return { planned: stored.proof, approved };
@@ -273,7 +270,13 @@ async function eraseWithin(
   const { found, decision, scope } = made;
   const before = await effectsAt(client, ground, 'before-rows', scope);
   const without = new Set(progress?.large);
-  const done = await carryOut(client, ground, { found, decision, keys: erasureKeysOf(ground.ledger, tenant, id), without });
+  const done = await carryOut(client, ground, {
+    found,
+    decision,
+    keys: erasureKeysOf(ground.ledger, tenant, id),
+    without,
+    writers: progress === undefined ? made.writers : (progress.writers ?? null),
+  });
   const after = await effectsAt(client, ground, 'after-rows', scope);
   const mark = personMark(ground.ledger, tenant, order.person);
   const participants = ports.participants.map(({ name }) => ({ name, ...joinEffects(before.get(name), after.get(name)) }));

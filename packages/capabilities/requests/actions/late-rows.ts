@@ -46,7 +46,8 @@ export async function lateRows(
     });
     const surveyed = { table, identity, policy: policies(ground, table), rows, isCut: true };
     const found = { person, subject, reach, tables: rows.length === 0 ? [] : [surveyed] };
-    const { groups } = await decide(client, ground, found, { mode, ledger });
+    // What keeps their own row, empty, may be in any table; one that is not empty does not look erased.
+    const { groups } = await decide(client, ground, found, { mode, ledger, isKept: true });
     const byKey = new Map(rows.map((row) => [row.key, row]));
     for (const { rows: same, treatment, writes } of groups) {
       const isUnlike = treatment.action === 'delete' || writes.length > 0;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import type { ErasureParticipant } from '../model.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
@@ -97,6 +98,100 @@ test('a trigger is harmless for the table that the map names, as long as it is t
   assert.equal((await elsewhere.plan('person:1')).blocked[0]?.table, 'public.counts');
   const renamed = await bench(t, COUNTING, { 'public.people': { ...PEOPLE, triggers: { counted: COUNTS_ONLY } } });
   assert.equal((await renamed.plan('person:1')).blocked[0]?.table, 'public.counts');
+});
+
+const PINGING = `create table jobs (id bigint generated always as identity primary key, what text);
+  create function ping() returns trigger language plpgsql as $$ begin insert into jobs (what) values ('changed'); return null; end $$;
+  create trigger ping after update on people for each row execute function ping();`;
+const PINGS = {
+  'public.people': { ...PEOPLE, triggers: { ping: { writes_to: 'jobs', note: 'that something changed, and not what' } } },
+};
+const LEAKS =
+  'create or replace function ping() returns trigger language plpgsql as $$ begin insert into jobs (what) values (old.name); return null; end $$';
+const COPIES = `create function copy_old() returns trigger language plpgsql as $$ begin insert into jobs (what) values (old.name); return null; end $$;
+  create trigger copy_old after update on people for each row execute function copy_old()`;
+
+test('what fires is approved as it stands: another body of a harmless trigger, or one more trigger, is another plan', async (t) => {
+  for (const change of [
+    LEAKS,
+    COPIES,
+    'create rule copied as on update to people do also insert into jobs (what) values (old.name)',
+    'create or replace trigger ping before update on people for each row when (new.id > 0) execute function ping()',
+  ]) {
+    const made = await bench(t, PINGING, PINGS);
+    const { hash } = await made.plan('person:1');
+    await made.pool.query(change);
+    await assert.rejects(
+      made.approve('person:1', hash, { ground: await made.refresh() }),
+      { code: 'erasure-plan-changed' },
+      change,
+    );
+    assert.deepEqual(await made.rows('jobs'), []);
+    assert.deepEqual(await made.rows('people', 'id = 1'), ['(1,"Ada Byron",ada@example.org)']);
+  }
+});
+
+test('beside a harmless trigger no other may fire of which the map does not say where it writes, since nobody could tell whose row it is', async (t) => {
+  const made = await bench(t, `${PINGING} ${COPIES}`, PINGS);
+  const { blocked, hash } = await made.plan('person:1');
+  assert.match(blocked[0]?.what ?? '', /of the trigger copy_old of public\.people it does not say where that writes/);
+  await assert.rejects(made.approve('person:1', hash), { code: 'erasure-refused' });
+  assert.deepEqual(await made.rows('jobs'), []);
+  await made.pool.query(
+    'drop trigger copy_old on people; create rule copied as on delete to people do also insert into jobs (what) values (old.name)',
+  );
+  assert.match(
+    (await made.plan('person:1', 'anonymise', await made.refresh())).blocked[0]?.what ?? '',
+    /the rule copied of public\.people/,
+  );
+});
+
+test('a trigger that only changes its own row is declared with its own table, and then a harmless one beside it may write', async (t) => {
+  const stamped = `${PINGING} create function stamp() returns trigger language plpgsql as $$ begin return new; end $$;
+    create trigger stamp before update on people for each row execute function stamp()`;
+  const triggers = { ...PINGS['public.people'].triggers, stamp: { writes_to: 'people', note: 'its own row' } };
+  const made = await bench(t, stamped, { 'public.people': { ...PEOPLE, triggers } });
+  const done = await made.erase('person:1');
+  assert.equal(done.state, 'done');
+  const { document } = JSON.parse(await readFile(done.certificate ?? '', 'utf8'));
+  assert.deepEqual(
+    document.kept
+      .map(({ table, reason }: { readonly table: string; readonly reason: string }) => [table, reason])
+      .filter(([table]: readonly string[]) => table === 'public.jobs'),
+    [
+      [
+        'public.jobs',
+        'not looked at: the trigger ping of public.people writes to it, and the map calls it harmless: that something changed, and not what',
+      ],
+    ],
+  );
+});
+
+test('a harmless trigger that gets another body between two chunks stops the rest until somebody has approved it anew', async (t) => {
+  const visits = `create table visits (id bigint primary key, person_id bigint not null references people, why text);
+    insert into visits select n, 1, 'why ' || n from generate_series(1, 9) as n;
+    create trigger ping after update on visits for each row execute function ping();`;
+  const made = await bench(t, `${PINGING} ${visits}`, {
+    ...PINGS,
+    'public.visits': {
+      of: { person: 'person_id' },
+      columns: { id: none, person_id: none, why: { category: 'user.health_and_medical' } },
+      triggers: PINGS['public.people'].triggers,
+    },
+  });
+  const few = { ...made.ground, rowsAtOnce: 4 };
+  const { hash } = await made.plan('person:1', 'anonymise', few);
+  const stop = new AbortController();
+  await assert.rejects(made.approve('person:1', hash, { ground: few, signal: stop.signal, onProgress: () => stop.abort() }));
+  await made.pool.query(LEAKS.replace('old.name', 'old::text'));
+  await assert.rejects(made.approve('person:1', hash, { ground: few }), {
+    code: 'erasure-stopped',
+    message: /are not those that were approved/,
+  });
+  assert.equal((await made.rows('jobs')).length, 4, 'of the first chunk only');
+  const again = await made.plan('person:1', 'anonymise', few);
+  const done = await made.approve('person:1', again.hash, { ground: few });
+  assert.equal(done.state, 'done', 'whoever approved it has seen what fires');
 });
 
 const CLICKS: Tables = {

@@ -1,16 +1,18 @@
 import type pg from 'pg';
 import { SafekeepError } from '@safekeep/core';
-import { parseKey } from '../../holds/index.ts';
+import { formatPerson, parseKey } from '../../holds/index.ts';
 import type { Hold } from '../../holds/index.ts';
 import { recoverIntents } from '../../ledger/index.ts';
 import type { ErasuresText } from '../model.ts';
 import { markDue, readErasures, updateErasure, type ErasureRecord } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import { type ExecuteOptions } from './erasing.ts';
+import { knownAtBeginning } from './chunks.ts';
 import { executeErasure } from './execute-erasure.ts';
 import { finishErasure } from './finish-erasure.ts';
 import { ownFault, type ErasureGround, type Ground } from './ground.ts';
 import { planErasure } from './plan-erasure.ts';
+import { doubtAbout, knownByPlan, type KnownByPlan } from './same-person.ts';
 
 /** Called in the transaction of a release: what that hold had stopped is due again, or the hold stands as before. */
 export async function requeueErasures(
@@ -43,10 +45,11 @@ export async function runErasures(ground: ErasureGround, options: ExecuteOptions
     readErasures(client, tenant, { open: true, running: true }),
   );
   const erasures: ErasuresText['erasures'] = [];
+  const known = knownByPlan(ground);
   for (const record of records.toReversed()) {
     options.signal?.throwIfAborted();
     try {
-      erasures.push(textOf(record, await goOn(ground, record, options)));
+      erasures.push(textOf(record, await goOn(ground, record, { options, known })));
     } catch (error) {
       erasures.push({ ...textOf(record, null), error: ownFault(error) });
     }
@@ -55,15 +58,22 @@ export async function runErasures(ground: ErasureGround, options: ExecuteOptions
 }
 
 /** The state in which it is afterwards. */
-async function goOn(ground: ErasureGround, record: ErasureRecord, options: ExecuteOptions): Promise<string> {
+async function goOn(
+  ground: ErasureGround,
+  record: ErasureRecord,
+  { options, known }: { readonly options: ExecuteOptions; readonly known: KnownByPlan },
+): Promise<string> {
   if (record.state === 'held') return 'held';
   const order = orderOf(ground, record);
   if (record.state === 'running')
     return (await executeErasure(ground, order, { hash: record.planHash, by: record.approvedBy }, options)).state;
   if (record.state !== 'due') return (await finishErasure(ground, record, options)).state;
   // What was approved is erased as far as it still stands: the approval was for all of it, and the hold only put it off.
-  const plan = await planErasure(ground, { ...order, mode: record.mode }, record.plannedBy);
-  const done = await executeErasure({ ...ground, approval: 'any' }, order, { hash: plan.hash, by: record.approvedBy }, options);
+  const alone: ErasureGround = { ...ground, approval: 'any' };
+  const plan = await planErasure(alone, { ...order, mode: record.mode }, record.plannedBy);
+  const reason = await doubtAbout(ground, order, async () => knownAtBeginning(record) ?? (await known(record.planHash)));
+  if (reason !== null) throw new SafekeepError('erasure-person-unsure', { subject: formatPerson(order.person), reason });
+  const done = await executeErasure(alone, order, { hash: plan.hash, by: record.approvedBy }, options);
   // One of which chunks were erased already has gone on as itself.
   if (done.erasure === record.id) return done.state;
   await inTransaction(ground.database, { tenant: ground.tenant }, (client) =>

@@ -97,6 +97,53 @@ test('what the map says to be of two people is given to both, stays with the one
   assert.deepEqual((await bench.rows('letters')).length, 3);
 });
 
+const ownedLetters = (meaning: 'shared' | 'about', more: object = {}): object =>
+  mapWith({
+    letters: {
+      of: {
+        person: [
+          { path: 'from_id', meaning: 'owns' },
+          { path: 'to_id', meaning },
+        ],
+      },
+      columns: { id: none, from_id: none, to_id: none, body: { ...content, of: BOTH }, subject: { ...content, of: 'from_id' } },
+      ...more,
+    },
+  });
+const firstTwo = async (bench: Workbench): Promise<readonly object[]> =>
+  (await bench.pool.query('select id::int, subject, body from letters where id < 3 order by id')).rows;
+
+for (const meaning of ['shared', 'about'] as const)
+  for (const mode of ['anonymise', 'delete'] as const)
+    test(`of what one person owns and another stands in (${meaning}) the column of both stays until the other is gone too (${mode})`, async (t) => {
+      const bench = await workbench(t, { schema: LETTERS, map: ownedLetters(meaning) });
+      const plan = await bench.plan('person:1', mode);
+      const [kept] = plan.kept.filter(({ table }) => table === 'public.letters: body');
+      assert.equal(kept?.reason, 'it is also of people who stay');
+      await bench.approve('person:1', plan.hash);
+      assert.deepEqual(await firstTwo(bench), [
+        { id: 1, subject: null, body: 'a1 b1' },
+        { id: 2, subject: 's2', body: 'a2 b2' },
+      ]);
+      assert.equal(
+        (await bench.rows('letters', 'id = 3')).length,
+        mode === 'delete' ? 0 : 1,
+        'the letter to nobody is theirs alone',
+      );
+      await bench.erase('person:2', mode);
+      assert.doesNotMatch(JSON.stringify(await bench.rows('letters')), /a1|a2|s2/);
+    });
+
+test('what a duty keeps and the map replaces is replaced but for the column of both', async (t) => {
+  const on_erasure = { keep: 'legal_obligation', cite: 'code', replace: { body: null, subject: null } };
+  const bench = await workbench(t, { schema: LETTERS, map: ownedLetters('about', { on_erasure }) });
+  await bench.erase('person:1');
+  assert.deepEqual((await firstTwo(bench))[0], { id: 1, subject: null, body: 'a1 b1' });
+  assert.deepEqual((await bench.pool.query('select subject, body from letters where id = 3')).rows, [
+    { subject: null, body: null },
+  ]);
+});
+
 test('a column of one of the two is theirs alone, beside one that is of both', async (t) => {
   const bench = await workbench(t, { schema: LETTERS, map: lettersMap({ of: BOTH }, { ...content, of: 'from_id' }) });
   assert.equal(JSON.stringify((await exported(bench, 'person:1')).rows['public.letters']).includes('s2'), false);

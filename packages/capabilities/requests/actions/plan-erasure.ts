@@ -1,5 +1,14 @@
 import type pg from 'pg';
-import { codeOf, isMappable, newId, purposesOf, SafekeepError, type OutsidePlace, type Subject } from '@safekeep/core';
+import {
+  codeOf,
+  isMappable,
+  isSafekeepError,
+  newId,
+  purposesOf,
+  SafekeepError,
+  type OutsidePlace,
+  type Subject,
+} from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
 import { together } from '@safekeep/postgres';
 import { formatKey, formatPerson, type Person } from '../../holds/index.ts';
@@ -14,12 +23,12 @@ import type {
   PlanLine,
   RowKey,
 } from '../model.ts';
-import { signApproval } from '../rules/approval.ts';
+import { PLAN_DAYS, plannerOf, signApproval } from '../rules/approval.ts';
 import { staleViews } from '../rules/stale-views.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
 import { belonging } from '../rules/treat.ts';
 import { countsByTable, keptColumns, keptLines, planHash, planLine } from '../rules/plan.ts';
-import { readErasures, storePlan } from '../store/records.ts';
+import { readErasures, storePlan, type StoredPlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
 import { countOfPerson } from '../store/rows.ts';
 import { serverCopies } from '../store/residue.ts';
@@ -28,10 +37,10 @@ import {
   carryOut,
   Changed,
   erasureKeysOf,
-  harmlessTriggers,
   keysOf,
   NotKept,
   Refused,
+  WritersChanged,
   WroteElsewhere,
 } from './carry-out.ts';
 import { decide, dueOf, personMark, type Decision } from './decide.ts';
@@ -39,6 +48,7 @@ import { openTables, rowsAtOnce, type ErasureGround } from './ground.ts';
 import { valueMarks } from './marks.ts';
 import { byHandReason } from './outside.ts';
 import { rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
+import { harmlessTriggers, unlookedLines, writersNow } from './writers.ts';
 
 /** Persons of up to so many rows are erased once and taken back, to hear what the database refuses. */
 const REHEARSED_ROWS = 20_000;
@@ -56,12 +66,45 @@ export type MadePlan = {
   readonly parts: readonly { readonly name: string; readonly plan: ParticipantPlan }[];
   /** Tables too large for one transaction. */
   readonly large: readonly string[];
+  /** Hash of what fires at the tables of the map, where the map lets any of it write outside. */
+  readonly writers: string | null;
 };
 
-/** Shows what erasing a person would do, and remembers the hash. Changes nothing of the user's. */
+/**
+ * Shows what erasing a person would do, and remembers the hash. Changes nothing of the user's. Where approvers have keys only what one of them
+ * signed is remembered: a look without a key would stand in the way of theirs.
+ */
 export async function planErasure(ground: ErasureGround, order: ErasureOrder, by: string, signer?: Signer): Promise<ErasurePlan> {
+  const { plan, due } = await showErasure(ground, order);
+  const { tenant, clock } = ground;
+  const plannedAt = clock.now();
+  const stored: StoredPlan = {
+    hash: plan.hash,
+    type: order.person.type,
+    key: formatKey(order.person.key),
+    mode: order.mode,
+    counts: countsByTable(plan.tables),
+    plannedBy: signer?.keyName ?? by,
+    plannedAt,
+    due: due === null ? null : new Date(due),
+    proof: signer === undefined ? null : signApproval(signer, { act: 'plan', tenant, plan: plan.hash }, plannedAt),
+  };
+  const fault = faultOfPlan(ground, stored);
+  if (fault !== undefined)
+    return { ...plan, signature: 'missing', notes: [...plan.notes, `It can be looked at and not approved: ${fault.message}`] };
+  await inTransaction(ground.database, { tenant }, (client) =>
+    storePlan(client, tenant, stored, (known) => faultOfPlan(ground, known) === undefined),
+  );
+  return approversOf(ground) === null ? plan : { ...plan, signature: 'given' };
+}
+
+/** What a plan would be; nothing is remembered. And from when on the first of what a duty keeps can be erased, as ISO 8601. */
+export async function showErasure(
+  ground: ErasureGround,
+  order: ErasureOrder,
+): Promise<{ readonly plan: ErasurePlan; readonly due: string | null }> {
   let due: string | null = null;
-  const made = await inTransaction(
+  const plan = await inTransaction(
     ground.database,
     { tenant: ground.tenant },
     async (client) => {
@@ -77,27 +120,44 @@ export async function planErasure(ground: ErasureGround, order: ErasureOrder, by
     },
     'rollback',
   );
-  await inTransaction(ground.database, { tenant: ground.tenant }, (client) =>
-    storePlan(client, ground.tenant, {
-      hash: made.hash,
-      type: order.person.type,
-      key: formatKey(order.person.key),
-      mode: order.mode,
-      counts: countsByTable(made.tables),
-      plannedBy: by,
-      plannedAt: ground.clock.now(),
-      due: due === null ? null : new Date(due),
-      proof:
-        signer === undefined
-          ? null
-          : signApproval(signer, { act: 'plan', tenant: ground.tenant, plan: made.hash }, ground.clock.now()),
-    }),
-  );
-  return made;
+  return { plan, due };
+}
+
+/** Where approvers have keys: theirs. Null where names are only claimed, or nobody has to be somebody else. */
+export function approversOf({
+  approval,
+  approvers = null,
+}: Pick<ErasureGround, 'approval' | 'approvers'>): readonly string[] | null {
+  return approval === 'second-person' ? approvers : null;
+}
+
+/** Why nobody could approve this plan; undefined where somebody can. */
+function faultOfPlan(
+  ground: ErasureGround,
+  { hash: plan, plannedAt, proof }: Pick<StoredPlan, 'hash' | 'plannedAt' | 'proof'>,
+): SafekeepError | undefined {
+  const { tenant, clock } = ground;
+  const now = clock.now();
+  if (now.getTime() - plannedAt.getTime() > PLAN_DAYS * 86_400_000)
+    return new SafekeepError('erasure-plan-expired', { hash: plan, days: PLAN_DAYS });
+  const approvers = approversOf(ground);
+  if (approvers === null) return undefined;
+  try {
+    plannerOf(proof, { tenant, plan, approvers, now });
+    return undefined;
+  } catch (error) {
+    if (isSafekeepError(error)) return error;
+    throw error;
+  }
 }
 
 /** What was kept in tables that are worked off in other transactions. */
-export type Beside = { readonly holds: readonly string[]; readonly kept: ReadonlyMap<string, readonly RowKey[]> };
+export type Beside = {
+  readonly holds: readonly string[];
+  readonly kept: ReadonlyMap<string, readonly RowKey[]>;
+  /** Rows of theirs stay there by a duty or a hold. */
+  readonly isKept: boolean;
+};
 
 /**
  * The plan as this transaction sees it. With `lock` it is the one that is going to be carried out: the person's row is locked
@@ -123,9 +183,10 @@ export async function makePlan(
   // Under REPEATABLE READ the snapshot would be older than the locks: rows added in between would survive unseen.
   if (!isFit) throw new SafekeepError('isolation-unfit');
   const { beside } = options;
-  const [decision, known] = await together(client, [
-    () => decide(client, ground, found, { mode, ledger: ground.ledger }),
+  const [decision, known, writers] = await together(client, [
+    () => decide(client, ground, found, { mode, ledger: ground.ledger, isKept: beside?.isKept === true }),
     () => valueMarks(client, ground, { person, subject }),
+    () => writersNow(client, ground),
   ]);
   const scope: ErasureScope = {
     tenant: ground.tenant,
@@ -178,6 +239,8 @@ export async function makePlan(
     participants: parts.map(({ name, plan }) => ({ name, will: plan.will })),
     // The number may have been given to somebody else since.
     known: known.filter(({ isTime }) => !isTime).map(({ mark }) => mark),
+    // What it lets write where nobody looks was looked at in this form.
+    ...(writers === null ? {} : { writers: writers.hash }),
   };
   const hash = planHash(material, keysOf(ground.ledger, ground.tenant).plan);
   const plan: ErasurePlan = {
@@ -188,6 +251,7 @@ export async function makePlan(
     kept: [
       ...keptLines(tables),
       ...keptColumns(decision.groups),
+      ...unlookedLines(ground, found),
       ...parts.flatMap(({ name, plan: part }) =>
         part.keeps.map(({ what, reason, until }) => ({ table: `${name}: ${what}`, rows: 0, reason, basis: null, until })),
       ),
@@ -199,7 +263,7 @@ export async function makePlan(
     erasedBefore: null,
     estimate: { rows, seconds: Math.ceil((rows / ROWS_PER_SECOND) * 10) / 10, chunks: chunksOf(tables, large, rowsAtOnce(ground)) },
   };
-  return { plan, found, decision, scope, parts, large };
+  return { plan, found, decision, scope, parts, large, writers: writers?.hash ?? null };
 }
 
 function keysByTable(decision: Decision, wanted: (action: string) => boolean): ReadonlyMap<string, readonly RowKey[]> {
@@ -294,12 +358,17 @@ const UNREHEARSED: Rehearsed = { blocked: [], notes: [] };
 
 /** Erases within the transaction that is rolled back, and so hears what constraints and triggers have to say. */
 async function rehearse(client: pg.ClientBase, ground: ErasureGround, made: MadePlan): Promise<Rehearsed> {
-  const { found, decision, plan } = made;
+  const { found, decision, plan, writers } = made;
   const rows = found.tables.reduce((sum, table) => sum + table.rows.length, 0);
   if (rows > REHEARSED_ROWS || plan.blocked.length > 0) return UNREHEARSED;
   await beginRehearsal(client);
   try {
-    await carryOut(client, ground, { found, decision, keys: erasureKeysOf(ground.ledger, ground.tenant, newId<'erasure'>()) });
+    await carryOut(client, ground, {
+      found,
+      decision,
+      keys: erasureKeysOf(ground.ledger, ground.tenant, newId<'erasure'>()),
+      writers,
+    });
     await endRehearsal(client);
     return UNREHEARSED;
   } catch (error) {
@@ -343,12 +412,27 @@ export function refusalOf(error: unknown): Blocked | undefined {
       rows: 0,
       remedy: 'Make a new plan. If it stays so, change the trigger so that it leaves out what is erased.',
     };
+  if (error instanceof WroteElsewhere && error.undeclared.length > 0)
+    return {
+      table: error.table,
+      what: `the map lets a trigger write to it, and of ${error.undeclared.join(', ')} it does not say where that writes: a copy of what is erased could stay there`,
+      rows: 0,
+      remedy:
+        'Say of each of these triggers in the map where it writes and why that is harmless (triggers of its table; one that only changes its own row writes to its own table), or drop it. A rule cannot be let.',
+    };
   if (error instanceof WroteElsewhere)
     return {
       table: error.table,
       what: 'a trigger or a foreign key writes to it while rows of the person are erased, and the map does not know it',
       rows: 0,
       remedy: `Put ${error.table} into the map, with the path to the person or as not personal. Where it is no table for the map, and no value of anybody comes to stand there, say so at the table with the trigger (triggers: { NAME: { writes_to: ${error.table}, note: WHY } }). Else change the trigger.`,
+    };
+  if (error instanceof WritersChanged)
+    return {
+      table: error.table,
+      what: 'triggers or rules of tables of the map, or functions that they call, are not those that were approved',
+      rows: 0,
+      remedy: 'Look at what they write, then make a new plan.',
     };
   if (error instanceof Changed)
     return { table: error.table, what: 'rows changed while this was looked at', rows: 0, remedy: 'Make a new plan.' };
@@ -393,7 +477,7 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found, de
   const due = dueOf(decision.groups);
   if (due !== null)
     notes.push(
-      `What a duty keeps can be erased from ${due.slice(0, 10)} on: "safekeep subject erase --due --plan" shows and does it then.`,
+      `What a duty keeps can be erased from ${due.slice(0, 10)} on: "safekeep subject erase --due --plan" shows it then${approversOf(ground) === null ? '' : ', with --sign-with for whoever plans it'}.`,
     );
   notes.push(...unmarkedColumns(found));
   for (const view of staleViews(ground.catalog, [...touched]))

@@ -7,6 +7,12 @@ export type ApprovalStatement = { readonly act: 'plan' | 'approve'; readonly ten
 
 const KIND = 'erasure-approval';
 
+/** So long a plan can be approved; whoever looks again later looks at what is there then. */
+export const PLAN_DAYS = 7;
+
+/** The clocks of two machines may differ by so much. */
+const CLOCKS_DIFFER_MS = 5 * 60_000;
+
 export function signApproval(signer: Signer, statement: ApprovalStatement, now: Date): ApprovalProof {
   const at = now.toISOString();
   return { at, signature: signer.signDocument(KIND, { ...statement, at }) };
@@ -26,6 +32,23 @@ export function approverOf(proof: ApprovalProof, statement: ApprovalStatement, a
     throw unproven(`the signature of ${keyName} is not for this plan`, cause);
   }
   return known;
+}
+
+/**
+ * The key of the approver that signed a plan, no longer ago than a plan can be approved: what the database says of its age nobody has signed.
+ *
+ * @throws `approval-unproven`, `erasure-plan-expired`
+ */
+export function plannerOf(
+  proof: ApprovalProof | null,
+  { tenant, plan, approvers, now }: Omit<ApprovalStatement, 'act'> & { readonly approvers: readonly string[]; readonly now: Date },
+): string {
+  if (proof === null) throw unproven('the plan was not signed');
+  const ageMs = now.getTime() - Date.parse(proof.at);
+  // Of tomorrow it would be good for longer, and what is no time would be for ever.
+  if (!(ageMs >= -CLOCKS_DIFFER_MS)) throw unproven('the plan was signed at a time that has not come');
+  if (ageMs > PLAN_DAYS * 86_400_000) throw new SafekeepError('erasure-plan-expired', { hash: plan, days: PLAN_DAYS });
+  return approverOf(proof, { act: 'plan', tenant, plan }, approvers);
 }
 
 export function unproven(reason: string, cause?: unknown): SafekeepError {

@@ -46,6 +46,8 @@ export type PlanMaterial = {
   /** Which rows and what is done with each, by table. */
   readonly rows: Readonly<Record<string, string>>;
   readonly participants: readonly { readonly name: string; readonly will: readonly string[] }[];
+  /** Hash of what fires at the tables of the map; only where the map lets any of it write outside. */
+  readonly writers?: string;
 };
 
 /** Under a key: the hash stands in certificates, and whoever has the map could try whom it was of. */

@@ -134,17 +134,45 @@ export function belonging({ reached, others, owners }: Pick<RowFacts, 'reached' 
 export function treatmentOf(policy: TablePolicy, row: RowFacts, mode: ErasureMode): Treatment {
   if (row.held) return { action: 'keep', reason: 'held', basis: 'hold', choices: [] };
   const { isOwned, isShared, isWhole } = belonging(row);
-  if (row.kept !== null) return keptByDuty(policy, isWhole);
+  if (row.kept !== null) return keptByDuty(policy, row, isWhole);
+  // One path may own the row, and a column of it be somebody else's too.
+  if (isWhole && alsoOthers(policy, row).length > 0) return jointTreatment(policy, row, mode);
   if (isWhole) return wholeTreatment(policy, row, { mode, isOwned });
   return partialTreatment(policy, row, { mode, isShared });
 }
 
-function keptByDuty({ mapped }: TablePolicy, isWhole: boolean): Treatment {
-  const rule = mapped?.onErasure;
+/** Personal columns of the row that are of somebody who stays as well: they go with the last of them. */
+function alsoOthers({ whole, joint }: TablePolicy, { taken }: RowFacts): readonly string[] {
+  if (joint.size === 0 || taken.size === 0) return [];
+  const personal = [...whole.choices, ...whole.keeps].map(({ column }) => column);
+  return personal.filter((column) => joint.get(column)?.some((path) => taken.has(path)) === true);
+}
+
+/** All of a row of theirs but those columns, which is why it cannot go. */
+function jointTreatment(policy: TablePolicy, row: RowFacts, mode: ErasureMode): Treatment {
+  const { whole, detach } = policy;
+  const staying = new Set(alsoOthers(policy, row));
+  const masked = whole.choices.filter(({ column }) => !staying.has(column));
+  const detached = mode === 'delete' ? row.reached.flatMap(({ path }) => detach.get(path) ?? []) : [];
+  const choices = [...new Map([...masked, ...detached].map((choice) => [choice.column, choice])).values()];
+  const keeps = [
+    ...whole.keeps.filter(({ column }) => !staying.has(column)),
+    ...[...staying].map((column) => ({ column, reason: JOINT })),
+  ];
+  const reason = 'theirs, but for what is also of people who stay';
+  if (choices.length > 0) return { action: 'mask', reason, basis: null, choices, keeps };
+  return { action: 'keep', reason, basis: 'rights_of_others', choices, keeps };
+}
+
+function keptByDuty(policy: TablePolicy, row: RowFacts, isWhole: boolean): Treatment {
+  const rule = policy.mapped?.onErasure;
   if (rule === undefined || rule === null) throw new Error('A row is kept by no rule');
   const basis = rule.cite === null ? rule.keep : `${rule.keep} (${rule.cite})`;
+  const staying = new Set(alsoOthers(policy, row));
   const choices = isWhole
-    ? [...rule.replace].map(([column, value]): ColumnChoice => ({ column, candidates: [valueWrite(column, value)], fixed: true }))
+    ? [...rule.replace]
+        .filter(([column]) => !staying.has(column))
+        .map(([column, value]): ColumnChoice => ({ column, candidates: [valueWrite(column, value)], fixed: true }))
     : [];
   return { action: 'keep', reason: 'a duty to keep it', basis, choices };
 }

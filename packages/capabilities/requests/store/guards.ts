@@ -67,6 +67,50 @@ async function writersOf(client: pg.ClientBase, tables: readonly string[]): Prom
   return new Set(rows.map(({ transaction }) => transaction));
 }
 
+/** A trigger or a rule that can write while rows of its table are changed. */
+export type Writer = {
+  readonly table: string;
+  readonly kind: 'trigger' | 'rule';
+  readonly name: string;
+  /** UPDATE or DELETE of a row calls it; else only INSERT or TRUNCATE does. */
+  readonly onChange: boolean;
+  /** SHA-256 in hex of its definition, whether it is switched on, and the function that it calls with its body. */
+  readonly sha256: string;
+};
+
+/**
+ * What fires at these tables, their partitions and children, as it stands at this moment. Switched off, and Safekeep's own, are left out.
+ * The function is in it whole: under the same name another body may stand tomorrow.
+ */
+export async function firingAt(client: pg.ClientBase, tables: readonly string[]): Promise<readonly Writer[]> {
+  const refs = tables.map((name) => parseTableName(name));
+  const { rows } = await client.query<Omit<Writer, 'table'> & { readonly place: number }>(
+    `with recursive asked as (
+       select c.oid, a.place
+         from rows from (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) with ordinality as a (schema, name, place)
+         join pg_catalog.pg_namespace as n on n.nspname = a.schema
+         join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = a.name
+       union
+       select i.inhrelid, asked.place from pg_catalog.pg_inherits as i join asked on asked.oid = i.inhparent
+     ), found as (
+       select asked.place, 'trigger' as kind, t.tgname::text as name, t.tgtype & 24 > 0 as changing,
+              t.tgenabled::text || pg_catalog.pg_get_triggerdef(t.oid) || pg_catalog.pg_get_functiondef(t.tgfoid) as text
+         from asked
+         join pg_catalog.pg_trigger as t on t.tgrelid = asked.oid and not t.tgisinternal and t.tgenabled <> 'D'
+         join pg_catalog.pg_proc as f on f.oid = t.tgfoid
+         join pg_catalog.pg_namespace as n on n.oid = f.pronamespace and n.nspname <> 'safekeep'
+       union all
+       select asked.place, 'rule', r.rulename::text, true, r.ev_enabled::text || pg_catalog.pg_get_ruledef(r.oid)
+         from asked join pg_catalog.pg_rewrite as r on r.ev_class = asked.oid and r.ev_type <> '1' and r.ev_enabled <> 'D'
+     )
+     select (place - 1)::integer as place, kind, name, changing as "onChange",
+            pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(text, 'SQL_ASCII')), 'hex') as sha256
+       from found order by place, kind, name, sha256`,
+    [refs.map(({ schema }) => schema), refs.map(({ table }) => table)],
+  );
+  return rows.map(({ place, ...writer }) => ({ ...writer, table: tables[place] ?? '' }));
+}
+
 /**
  * How many rows this transaction has written so far, by table as the map has it: that of a partition counts for its parent. Statistics
  * of the transactions just before may be among them, so two answers are to be compared. Safekeep's own tables are left out.

@@ -66,17 +66,17 @@ export type StoredPlan = {
   readonly proof: ApprovalProof | null;
 };
 
-/** So long a plan can be approved; whoever looks again later looks at what is there then. */
-export const PLAN_DAYS = 7;
-
-/** The same plan again keeps who made it and when, until it is too old. */
-export async function storePlan(client: pg.ClientBase, tenant: string, plan: StoredPlan): Promise<void> {
+/** The same plan again keeps who made it and when, as long as that one can be approved. */
+export async function storePlan(
+  client: pg.ClientBase,
+  tenant: string,
+  plan: StoredPlan,
+  canBeApproved: (known: StoredPlan) => boolean,
+): Promise<void> {
+  const known = await findPlan(client, tenant, plan.hash);
   // Two statements, since the login of an application may insert and delete plans and not change them.
-  await client.query(
-    `delete from safekeep.erasure_plans
-      where tenant_id = $1 and plan_hash = $2 and planned_at < $3::timestamptz - make_interval(days => ${PLAN_DAYS})`,
-    [tenant, plan.hash, plan.plannedAt],
-  );
+  if (known !== undefined && !canBeApproved(known))
+    await client.query('delete from safekeep.erasure_plans where tenant_id = $1 and plan_hash = $2', [tenant, plan.hash]);
   await client.query(
     `insert into safekeep.erasure_plans (tenant_id, plan_hash, subject_type, subject_key, mode, counts, planned_by, planned_at, due_at,
        planned_proof)

@@ -167,11 +167,17 @@ function keepColumns(map: DataMap, table: string, now: Date, parameters: Paramet
   const rule = map.tables.get(table)?.onErasure;
   if (rule === undefined || rule === null) return [];
   if (rule.until === null) return [`'true'`, 'null::text', 'null::text'];
-  const end = `(t.${quote(rule.until.column)} + ${parameters.add(intervalOf(rule.until.plus))}::interval)`;
-  // What never ends has no day.
-  const due = `case when isfinite(${end}) then to_char(${end}::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end`;
-  return [`coalesce(${end} > ${parameters.add(now)}::timestamptz, true)::text`, `(${end})::date::text`, due];
+  const column = `t.${quote(rule.until.column)}`;
+  const plus = `${parameters.add(intervalOf(rule.until.plus))}::interval`;
+  // A day so far off means that it never ends. ISO 8601 has four digits for a year, and five would come before four in order.
+  const end = `(case when ${column} >= ${NEVER} then 'infinity' else ${column} + ${plus} end)`;
+  const isNever = `${end} >= ${NEVER}`;
+  const due = `case when not (${isNever}) then to_char(${end}::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end`;
+  const until = `case when ${isNever} then 'infinity' else (${end})::date::text end`;
+  return [`coalesce(${end} > ${parameters.add(now)}::timestamptz, true)::text`, until, due];
 }
+
+const NEVER = `'9999-01-01'`;
 
 /** How many rows of a table are the person's. */
 export async function countOfPerson(
