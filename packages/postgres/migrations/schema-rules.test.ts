@@ -11,7 +11,27 @@ const exemptions: readonly ShardingExemption[] = ['safekeep.migration_history', 
   reason: GLOBAL_LIST,
 }));
 
+/**
+ * Functions of the schema that run as its owner and that everybody may execute. Nobody needs one: a trigger fires for whoever writes, with a right to
+ * its function or none, and what such a function calls it calls as the owner. Functions that run as their caller give him nothing.
+ */
+const OPEN_DOORS = `
+  select p.oid::regprocedure::text as name
+    from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace and n.nspname = 'safekeep'
+   where p.prosecdef
+     and exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a where a.grantee = 0 and a.privilege_type = 'EXECUTE')
+   order by 1`;
+
 for (const server of testServers()) {
+  test(`no function that runs as the owner of schema safekeep is everybody’s on PostgreSQL ${server.name}`, async (t) => {
+    const { pool } = await testDatabase(t, { server, migrated: true });
+    assert.deepEqual((await pool.query(OPEN_DOORS)).rows, []);
+    await pool.query(
+      `create function safekeep.planted() returns integer language sql security definer set search_path = '' as 'select 1'`,
+    );
+    assert.deepEqual((await pool.query(OPEN_DOORS)).rows, [{ name: 'safekeep.planted()' }]);
+  });
+
   test(`every table of schema safekeep keeps the rules of tenants and shards on PostgreSQL ${server.name}`, async (t) => {
     const { pool } = await testDatabase(t, { server, migrated: true });
     assert.deepEqual(shardingFaults(await readCatalog(pool, { schemas: ['safekeep'] }), { schema: 'safekeep', exemptions }), []);

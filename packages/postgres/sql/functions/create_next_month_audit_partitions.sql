@@ -19,3 +19,10 @@ begin
   return made;
 end
 $$;
+revoke execute on function safekeep.create_next_month_audit_partitions() from public;
+do $$
+begin
+  if to_regrole('safekeep_app') is null then return; end if;
+  grant execute on function safekeep.create_next_month_audit_partitions() to safekeep_app, safekeep_ingest;
+end
+$$;

@@ -39,3 +39,4 @@ create or replace function safekeep.keep_compliance_fields() returns trigger
     return null;
   end;
   $$;
+revoke execute on function safekeep.keep_compliance_fields() from public;

@@ -30,3 +30,10 @@ begin
   end if;
 end
 $$;
+revoke execute on function safekeep.lock_holds(text, boolean) from public;
+do $$
+begin
+  if to_regrole('safekeep_app') is null then return; end if;
+  grant execute on function safekeep.lock_holds(text, boolean) to safekeep_app;
+end
+$$;

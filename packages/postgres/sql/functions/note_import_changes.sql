@@ -39,3 +39,10 @@ begin
   return null;
 end
 $$;
+revoke execute on function safekeep.note_import_changes() from public;
+do $$
+begin
+  if to_regrole('safekeep_app') is null then return; end if;
+  grant execute on function safekeep.note_import_changes() to safekeep_app;
+end
+$$;

@@ -15,6 +15,8 @@ begin
       nullif(pg_catalog.current_setting('safekeep.proof', true), ''), pg_catalog.pg_backend_pid(), pg_catalog.now(), session_user,
       pg_catalog.current_setting('application_name'),
       pg_catalog.jsonb_build_object('details', pg_catalog.jsonb_build_object('rows', pg_catalog.current_setting('safekeep.truncated_' || tg_relid, true))));
+  -- For the parts of the table, which go with it: see refuse_truncate_of_part.
+  perform pg_catalog.set_config('safekeep.emptied_' || pg_catalog.md5(tg_argv[0] || E'\n' || tg_argv[1]), 'on', true);
   return null;
 end
 $$;
