@@ -47,6 +47,19 @@ for (const server of testServers()) {
     }
   });
 
+  test(`every function that runs as its owner names its search_path, the temporary schema last, on PostgreSQL ${server.name}`, async (t) => {
+    const { pool } = await testDatabase(t, { server, migrated: true });
+    const { rows } = await pool.query<{ name: string; path: string | null }>(
+      `select p.oid::regprocedure::text as name, (select setting from unnest(p.proconfig) as setting where setting like 'search_path=%') as path
+         from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace where n.nspname = 'safekeep' and p.prosecdef`,
+    );
+    assert.ok(rows.length > 10);
+    assert.deepEqual(
+      rows.filter(({ path }) => path !== 'search_path=pg_catalog, pg_temp'),
+      [],
+    );
+  });
+
   test(`a login of the application sees the rows of the tenant it has set and no others on PostgreSQL ${server.name}`, async (t) => {
     const { pool } = await testDatabase(t, { server, migrated: true });
     await pool.query(`insert into safekeep.tenants (tenant_id, name) values ('one', 'One'), ('two', 'Two')`);

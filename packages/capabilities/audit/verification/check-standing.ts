@@ -21,7 +21,8 @@ import {
 /** The only condition that capture hangs on a trigger: a row that was written and not changed says nothing. */
 const ANY_CHANGE = /WHEN \(\(+old\.\* (?:\*<>|OPERATOR\(pg_catalog\.\*<>\)) new\.\*\)+ EXECUTE/i;
 
-const SEARCH_PATH = /^search_path=(?:""|pg_catalog, pg_temp)$/m;
+/** With pg_temp unnamed PostgreSQL looks there first for types (manual, search_path), and anybody may make a domain of any name there. */
+const SEARCH_PATH = /^search_path=pg_catalog, pg_temp$/m;
 
 /** A capture, and what this Safekeep makes of its definition; undefined where it does not make of it what the definition says. */
 type Expected = { readonly capture: Capture; readonly parts: CaptureParts | undefined };

@@ -5,7 +5,7 @@
 -- schedule; repeating it changes nothing. There is no default partition: events that fell into it could not be dropped by month.
 create or replace function safekeep.create_next_month_audit_partitions() returns text[]
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   as $$
 declare

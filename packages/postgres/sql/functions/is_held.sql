@@ -12,7 +12,7 @@
 create or replace function safekeep.is_held(tenant text, relation regclass, row_key text, contents jsonb, people text[])
   returns boolean
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   held safekeep.standing_holds;

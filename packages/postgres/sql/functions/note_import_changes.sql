@@ -6,7 +6,7 @@
 -- tables are named old_rows and new_rows. Runs as its owner: whoever may change the table need not know the log.
 create or replace function safekeep.note_import_changes() returns trigger
   language plpgsql security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set datestyle = 'ISO, YMD'
   set timezone = 'UTC'
   set bytea_output = 'hex'

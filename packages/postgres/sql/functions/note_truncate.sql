@@ -4,7 +4,7 @@
 -- AFTER TRUNCATE of a captured table. Arguments: tenant, external name of the table.
 create or replace function safekeep.note_truncate() returns trigger
   language plpgsql security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 begin
   insert into safekeep.audit_inbox_even (tenant_id, xid, order_no, at, kind, action, table_name, actor, purpose, request, proof,

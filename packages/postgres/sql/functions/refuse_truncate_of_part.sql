@@ -7,7 +7,7 @@
 -- the statement counts for nothing: the first of the two takes it back.
 create or replace function safekeep.refuse_truncate_of_part() returns trigger
   language plpgsql security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   noted constant text := 'safekeep.emptied_' || pg_catalog.md5(tg_argv[0] || E'\n' || tg_argv[1]);
