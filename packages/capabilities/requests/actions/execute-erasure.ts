@@ -9,7 +9,6 @@ import { approverOf, signApproval, unproven } from '../rules/approval.ts';
 import {
   PLAN_DAYS,
   dropPlans,
-  endKept,
   findPlan,
   insertCalls,
   insertErasure,
@@ -144,6 +143,7 @@ async function rememberHeld(
       startedAt: clock.now(),
       finishedAt: null,
       due: null,
+      isUndated: false,
     });
   });
 }
@@ -315,13 +315,20 @@ async function eraseWithin(
     startedAt: clock.now(),
     finishedAt: null,
     due: due === null ? null : new Date(due),
+    isUndated: progress?.isUndated === true || decision.groups.some(({ isUndated }) => isUndated),
   };
   const calls = made.plan.externalCopies.filter(
     ({ state, kind }) => kind !== 'recipient' && (state === 'will-be-told' || state === 'by-hand'),
   );
-  const ended = { state: 'committed', progress: null, certificate: record.certificate, holds: held, due: record.due } as const;
+  const ended = {
+    state: 'committed',
+    progress: null,
+    certificate: record.certificate,
+    holds: held,
+    due: record.due,
+    isUndated: record.isUndated,
+  } as const;
   await together(client, [
-    () => endKept(client, tenant, { mark, at: clock.now() }),
     () => (progress === undefined ? insertErasure(client, tenant, record) : updateErasure(client, tenant, id, ended)),
     () =>
       insertCalls(client, tenant, {
