@@ -52,8 +52,9 @@ export async function executeErasure(
 ): Promise<ErasureDone> {
   const { tenant, database } = ground;
   const mark = personMark(ground.ledger, tenant, order.person);
-  const [known, plan] = await inTransaction(database, { tenant }, (client) =>
-    together(client, [() => readErasures(client, tenant, { mark }), () => findPlan(client, tenant, approval.hash)]),
+  // In this order: where somebody else has carried it out in between, the plan is gone and the erasure is there.
+  const [plan, known] = await inTransaction(database, { tenant }, (client) =>
+    together(client, [() => findPlan(client, tenant, approval.hash), () => readErasures(client, tenant, { mark })]),
   );
   const same = known.filter(({ planHash }) => planHash === approval.hash);
   const committed = same.find(({ state }) => state === 'committed' || state === 'outside');
