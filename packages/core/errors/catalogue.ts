@@ -14,6 +14,13 @@ export const catalogue = {
     text: '{problem}',
     remedy: 'Run the command with --help to see what it takes.',
   },
+  'certificate-unsigned': {
+    status: 409,
+    exit: 1,
+    text: 'The erasure {erasure} is carried out, and no certificate of it was signed: {reason}.',
+    remedy:
+      'Find out who wrote to safekeep.erasures. Where an approver was taken from SAFEKEEP_ERASURE_APPROVERS since, put the line back, run `safekeep subject erasures --run`, and take it out again.',
+  },
   'configuration-invalid': {
     status: 500,
     exit: 2,
