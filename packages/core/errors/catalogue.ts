@@ -1292,6 +1292,12 @@ export const catalogue = {
     text: 'Erasing was refused at {table}: {what}. Everything was taken back; nothing was erased.',
     remedy: '{remedy}',
   },
+  'approvers-unsafe': {
+    status: 500,
+    exit: 2,
+    text: 'The file of approvers {path} can be changed by others than the user that runs this and root: {reason}. It was not used, and nothing was erased.',
+    remedy: 'Look whether somebody has put a line into it. Then let it belong to that user or to root, and run chmod go-w on it.',
+  },
   'approval-unproven': {
     status: 403,
     exit: 1,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createSigningKey, signingKeyFromPem, verify, type Signer } from '@safekeep/crypto';
@@ -300,6 +300,13 @@ test('the key of an approver is theirs alone, made once, and tells whose it is',
   await writeFile(list, `# who may\n${made.verifierKey}\n\n${ben.verifierKey}\n`);
   assert.deepEqual(await readApprovers(list), [made.verifierKey, ben.verifierKey]);
   assert.equal(await readApprovers(undefined), null);
+  for (const mode of [0o620, 0o602, 0o666]) {
+    await chmod(list, mode);
+    await assert.rejects(readApprovers(list), { code: 'approvers-unsafe' }, mode.toString(8));
+  }
+  await chmod(list, 0o644);
+  await writeFile(list, `#${'-'.repeat(1024 * 1024)}\n`);
+  await assert.rejects(readApprovers(list), { code: 'file-unreadable', message: /far too large/ });
   await writeFile(list, `${made.verifierKey.slice(0, -4)}\n`);
   await assert.rejects(readApprovers(list), { code: 'signature-invalid' });
   await assert.rejects(readApprovers(join(folder, 'none')), { code: 'file-unreadable' });
@@ -312,3 +319,15 @@ test('the key of an approver is theirs alone, made once, and tells whose it is',
   await writeFile(path, 'approver ann\n-----BEGIN PRIVATE KEY-----\nAA\n');
   await assert.rejects(openApproverKey(path), { code: 'key-file-broken' });
 });
+
+test(
+  'a list of approvers that belongs to another user is not used',
+  { skip: process.getuid?.() === 0 ? false : 'only root can give a file to another user' },
+  async (t) => {
+    const { folder } = await signed(t);
+    const list = join(folder, 'approvers');
+    await writeFile(list, `${ben.verifierKey}\n`);
+    await chown(list, 65_534, 65_534);
+    await assert.rejects(readApprovers(list), { code: 'approvers-unsafe', message: /belongs to the user 65534/ });
+  },
+);
