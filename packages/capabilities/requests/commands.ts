@@ -285,15 +285,22 @@ function dueText({ hash, persons, more, next }: Frozen<DuePlan>, ink: Ink): stri
     ...(persons.length === 0 ? ['No duty to keep anything of somebody who was erased has ended.'] : []),
     ...(next === null ? [] : [ink.dim(`The next one ends on ${next.slice(0, 10)}.`)]),
     ...(more ? [ink.dim('There are more; they come when these are done.')] : []),
-    ...(hash === null ? [] : [`Approve it with --due --approve ${hash}`]),
+    ...(hash === null
+      ? []
+      : [approveHint('--due --approve', hash, persons.find(({ plan }) => plan?.signature !== undefined)?.plan?.signature)]),
   ].join('\n');
+}
+
+function approveHint(flag: string, hash: string, signature: ErasurePlan['signature']): string {
+  if (signature === 'missing') return 'To have it approved, plan it with --sign-with FILE: the key of one of the approvers.';
+  return `Approve it with ${flag} ${hash}${signature === undefined ? '' : ' --sign-with FILE, by the key of another approver'}`;
 }
 
 function planText(plan: Frozen<ErasurePlan>, ink: Ink): string {
   return [
     `${ink.strong(plan.subject)}: ${plan.estimate.rows} row(s), ${plan.mode}, about ${plan.estimate.seconds} s in ${plan.estimate.chunks} step(s)`,
     ...planLines(plan, ink),
-    plan.blocked.length > 0 ? ink.bad('It cannot be carried out as it is.') : `Approve it with --approve ${plan.hash}`,
+    plan.blocked.length > 0 ? ink.bad('It cannot be carried out as it is.') : approveHint('--approve', plan.hash, plan.signature),
   ].join('\n');
 }
 
@@ -470,12 +477,18 @@ const verifyCommand = command({
   input: Type.Object({
     file: Type.String({ minLength: 1 }),
     vkey: Type.String({ minLength: 1, description: 'the verifier key, which came to you another way than the file' }),
+    approvers: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'a file with the keys of those who may plan and approve: two of them must have signed the erasure',
+      }),
+    ),
   }),
   output: Verified,
   example: 'safekeep certificate verify erasure-01994b0e.json --vkey safekeep-1f2e3d4c+0a1b2c3d+AQ…',
   notSo: 'the document is not what was signed with this key',
-  run: async (_context, { file, vkey }) => {
-    const { ok, kind, issuedAt, faults } = await verifyFile(file, vkey);
+  run: async (_context, { file, vkey, approvers }) => {
+    const { ok, kind, issuedAt, faults } = await verifyFile(file, vkey, await readApprovers(approvers));
     return { result: { ok, kind, issuedAt, faults }, ok };
   },
   render: ({ ok, kind, issuedAt, faults }, ink) =>

@@ -30,11 +30,11 @@ export function shippedIn(text: string): ShippedFunction | undefined {
   return definitionsIn(text)[0]?.[1];
 }
 
-/** Functions that a migration made and no file makes, each as a file would. Nothing is known of their hash: it is their text that counts. */
+/** Functions that a migration made and no file makes, each as the last of them would in a file. Nothing is known of their hash: it is their text that counts. */
 export function functionsOfMigrations(
   migrations: readonly Migration[] = loadMigrations(),
 ): readonly Omit<FunctionFile, 'sha256'>[] {
-  return migrations.flatMap(({ version, up }) =>
+  const made = migrations.flatMap(({ version, up }) =>
     [...up.matchAll(DEFINITION)].map(([statement, name = '', head = '']) => {
       const parameters = /^\(([\s\S]*?)\)\s*returns\b/.exec(head)?.[1] ?? '';
       const types = parameters.split(',').map((each) => each.trim().replace(/^\w+\s+/, ''));
@@ -44,6 +44,7 @@ export function functionsOfMigrations(
       return { object, needs: version, text };
     }),
   );
+  return [...new Map(made.map((each) => [each.object, each])).values()];
 }
 
 /** Whether what stands is what is shipped. `crypto`: the schema of pgcrypto, as it stands in a statement. */

@@ -15,7 +15,7 @@ import {
   writeRemains,
 } from '../store/erasure.ts';
 import { openEvents } from '../store/event-values.ts';
-import { beginSequencing, commit, lockSequencer, logBusy, readCaptures, sweepKeysOnly } from '../store/sequencer.ts';
+import { beginSequencing, captureOf, commit, lockSequencer, logBusy, readCaptures, sweepKeysOnly } from '../store/sequencer.ts';
 import { recordEventWithin } from './record-event.ts';
 import { sequence, type SequencerGround } from './sequence.ts';
 
@@ -97,7 +97,7 @@ async function writeRemainsOf(
   const left = new Map<string, readonly string[]>();
   const captures = await readCaptures(client);
   for (const [table, known] of await readRecords(client, { tenant, subject })) {
-    const capture = captures.get(`${tenant} ${table}`);
+    const capture = captureOf(captures, { tenant, table });
     if (capture === undefined || capture.key.length === 0) continue;
     const changes = await readKeyChanges(client, { tenant, subject }, capture);
     const opened = await openEvents(client, keys.subjectKeys, changes);
@@ -122,7 +122,7 @@ async function writeRemainsOf(
 export async function recordRemainsOfChunk(client: pg.ClientBase, { tenant, subject }: Erased): Promise<void> {
   const captures = await readCaptures(client);
   for (const [table, records] of await readErasedHere(client, tenant)) {
-    const capture = captures.get(`${tenant} ${table}`);
+    const capture = captureOf(captures, { tenant, table });
     if (capture === undefined || capture.key.length === 0) continue;
     for (let from = 0; from < records.length; from += REMAINS_AT_ONCE)
       await writeRemains(client, capture, { subject, records: records.slice(from, from + REMAINS_AT_ONCE) });

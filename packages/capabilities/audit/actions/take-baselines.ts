@@ -1,5 +1,5 @@
 import { newId } from '@safekeep/core';
-import type pg from 'pg';
+import pg from 'pg';
 import type { Log } from '@safekeep/log';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import type { Capture } from '../model.ts';
@@ -19,7 +19,7 @@ import {
 import { endOrder, orderAgain, readAllTenants, readOrders, writeMarks, type BaselineOrder } from '../store/baselines.ts';
 import { openEvents } from '../store/event-values.ts';
 import { readable, unlessUnreadable } from '../store/live-rows.ts';
-import { readCaptures, readTrees } from '../store/sequencer.ts';
+import { captureOf, readCaptures, readTrees } from '../store/sequencer.ts';
 import { readBaselines, sumOfRows } from '../verification/baseline.ts';
 import { checkRows } from '../verification/check-rows.ts';
 import { faultList } from '../verification/faults.ts';
@@ -51,7 +51,9 @@ export async function takeBaselines(client: pg.ClientBase, ground: BaselineGroun
     const tenants = capture.tenantColumn === null ? [order.tenant] : await readAllTenants(client);
     let isTaken = true;
     for (const tenant of tenants) {
-      const taken = await takeBaseline(client, { order, capture: { ...capture, tenant } }, ground);
+      const taken = await unlessFailing(client, ground, () =>
+        takeBaseline(client, { order, capture: { ...capture, tenant } }, ground),
+      );
       if (taken === 'refused') isTaken = false;
       else if (taken === 'taken') count += 1;
     }
@@ -73,7 +75,7 @@ export async function endBaselines(
   const captures = await readCaptures(client);
   const ended: string[] = [];
   for (const [table, { taken, isEnded }] of await readBaselines(client, { tenant, markOf })) {
-    const capture = captures.get(`${tenant} ${table}`) ?? [...captures.values()].find((each) => each.table === table);
+    const capture = captureOf(captures, { tenant, table });
     if (isEnded || capture === undefined || (await holds(client, { ...capture, tenant }, ground))) continue;
     await recordEnd(client, markOf, { tenant, table, id: taken.id, reason });
     ended.push(table);
@@ -112,6 +114,28 @@ async function recordEnd(client: pg.ClientBase, markOf: AuditKeys['markOf'], { t
   });
 }
 
+/** What the log has to say of all tables is not to wait for the baseline of one: a failure leaves none, is told, and is tried again as what was refused. */
+async function unlessFailing<Result>(
+  client: pg.ClientBase,
+  { log, signal = NEVER }: BaselineGround,
+  take: () => Promise<Result>,
+): Promise<Result | 'refused'> {
+  await client.query('savepoint baseline');
+  try {
+    const result = await take();
+    await client.query('release savepoint baseline');
+    return result;
+  } catch (error) {
+    // Whoever asked for an end gets it. Where another wrote what this transaction no longer sees, all of it is done again, with the baseline.
+    if (signal.aborted || (error instanceof pg.DatabaseError && error.code === OUTRUN)) throw error;
+    await client.query('rollback to savepoint baseline');
+    log.error('audit-baseline-failed', { error });
+    return 'refused';
+  }
+}
+
+const OUTRUN = '40001';
+
 type Asked = { readonly order: BaselineOrder; readonly capture: Capture };
 
 async function takeBaseline(client: pg.ClientBase, asked: Asked, ground: BaselineGround): Promise<'taken' | 'stands' | 'refused'> {
@@ -138,6 +162,7 @@ async function holds(
   await checkRows(client, {
     tenant,
     only: [table],
+    isRenewal: true,
     faults,
     markOf: keys.markOf,
     valuesOf: (db, events) => openEvents(db, keys.subjectKeys, events),

@@ -52,12 +52,20 @@ export async function forgetSubject(client: Client, forgotten: Forgotten, markOf
 /** What is left of an event. */
 type Left = Omit<Emptied, 'tenant'> & { readonly sequencedAt: string; readonly isAbout: boolean };
 
+/** One for each table: the tenant's own, or of a table with a column for the tenant that of whoever applied it. */
+function isCaptureOf(tenant: string): string {
+  return `(c.tenant_id = ${tenant} or c.tenant_id = (
+    select min(s.tenant_id) from safekeep.audit_captures as s
+     where s.table_name = c.table_name and s.definition ->> 'tenantColumn' is not null
+       and not exists (select from safekeep.audit_captures as o where o.table_name = s.table_name and o.tenant_id = ${tenant})))`;
+}
+
 /** Of all events that name the person, what an erasure leaves: as they stand now, whatever is written to them meanwhile. */
 async function declareLeft(client: Client, { tenant, subject, fates, keyIds }: Forgotten): Promise<void> {
   const place = `e.era, e.leaf_index::float8 as index, e.id::text, ${micros('e.sequenced_at')} as "sequencedAt"`;
   await client.query(
     `declare safekeep_left no scroll cursor for with captures as (
-       select table_name, definition ->> 'fate' as fate from safekeep.audit_captures where tenant_id = $1
+       select c.table_name, c.definition ->> 'fate' as fate from safekeep.audit_captures as c where ${isCaptureOf('$1')}
      ), about as (
        select ${place}, true as "isAbout", e.subject, e.record, e.actor,
               nullif(array_remove(e.other_subjects, $2), '{}') as others,
@@ -186,7 +194,7 @@ export async function countNamed(
 ): Promise<number> {
   const { rows } = await db.query(
     `select count(*)::float8 as events from safekeep.audit_events as e
-       left join safekeep.audit_captures as c on c.tenant_id = e.tenant_id and c.table_name = e.table_name
+       left join safekeep.audit_captures as c on c.table_name = e.table_name and ${isCaptureOf('$1')}
       where e.tenant_id = $1 and ${isAbout('$1', '$2')} and coalesce(c.definition ->> 'fate', 'erasable') = any ($3::text[])`,
     [tenant, subject, fates],
   );

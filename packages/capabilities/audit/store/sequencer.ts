@@ -128,7 +128,7 @@ export async function readMoment(
 }
 
 export async function makePartition(client: pg.ClientBase, at: string): Promise<void> {
-  await client.query(`select safekeep.make_audit_partition(($1::timestamptz at time zone 'UTC')::date)`, [at]);
+  await client.query('select safekeep.make_audit_month($1::timestamptz)', [at]);
 }
 
 export async function sweepKeysOnly(client: pg.ClientBase): Promise<void> {
@@ -242,6 +242,16 @@ export async function readCheckpoint(client: Pick<pg.ClientBase, 'query'>, tenan
 export async function readCaptures(client: Pick<pg.ClientBase, 'query'>): Promise<ReadonlyMap<string, Capture>> {
   const { rows } = await client.query<{ definition: Capture }>('select definition from safekeep.audit_captures');
   return new Map(rows.map(({ definition }) => [`${definition.tenant} ${definition.table}`, definition]));
+}
+
+/** By which a table of this tenant is captured: its own capture, or of a table with a column for the tenant that of whoever applied it. */
+export function captureOf(
+  captures: ReadonlyMap<string, Capture>,
+  { tenant, table }: { readonly tenant: string; readonly table: string },
+): Capture | undefined {
+  return (
+    captures.get(`${tenant} ${table}`) ?? [...captures.values()].find((each) => each.table === table && each.tenantColumn !== null)
+  );
 }
 
 export type ActorBlocks = {

@@ -46,13 +46,13 @@ async function bench(
   const unseen = async (sql: string) => {
     await made.pool.query(`begin; set local session_replication_role = replica; ${sql}; commit`);
   };
-  const erase = async (subject: string, sql: string) => {
+  const erase = async (subject: string, sql: string, tenant = 'default') => {
     await drainBeforeErasure(made.sequencer);
     await made.database.withClient(async (client) => {
       await client.query('begin');
-      await beginErasure(client, { tenant: 'default', subject });
+      await beginErasure(client, { tenant, subject });
       await client.query(sql);
-      await forget(client, made.sequencer, { tenant: 'default', subject });
+      await forget(client, made.sequencer, { tenant, subject });
       await client.query('commit');
     });
   };
@@ -350,4 +350,106 @@ test('before months go the baselines that rest on them are taken anew, unless th
     `row-unexplained public.patients: the row 2 had other values ${THEN}, and no event of the log tells of their change.`,
     `row-unexplained public.patients: the row 9 stood there ${THEN}, is not there any more, and the log has no event of it.`,
   ]);
+});
+
+const ORDER = 'update safekeep.audit_baselines set is_taken = false, refused_at = null, ordered = gen_random_uuid()';
+
+test('after an erasure in a table without a key it is told that an edit is not seen, and only a word of the home lets the next baseline be taken', async (t) => {
+  const { verify, unseen, pool, erase, made, sequencer, home } = await bench(t);
+  await erase('patient:3', 'delete from public.notes where author = 3; delete from public.patients where id = 3');
+  await unseen(`update notes set body = 'I owe you' where author = 4`);
+  const told =
+    /^public\.notes has no key, and an erasure took values out of the log since the baseline of event \d+ was taken: its rows are counted/;
+  assert.deepEqual(await verify(), []);
+  assert.match((await made.verify()).notes.join(), told);
+  await pool.query(ORDER);
+  assert.deepEqual(await verify(), []);
+  assert.match((await made.verify()).notes.join(), told, 'the edit is not made right without a word');
+  const said = await acknowledge(sequencer, {
+    tenant: 'default',
+    reason: 'we looked at the notes',
+    outside: await keptCheckpoints(home, 'default'),
+    owners: await ownersOfLogs(home),
+  });
+  assert.deepEqual(said.baselines, ['public.notes']);
+  assert.deepEqual(await verify(), []);
+  assert.deepEqual((await made.verify()).notes, []);
+  await unseen(`update notes set body = 'You owe me' where author = 4`);
+  assert.equal((await verify()).length, 1);
+});
+
+test('an erasure by a tenant that did not apply the capture of a table of all tenants is no fault, and keeps what the law keeps', async (t) => {
+  const { capture, sequence, pool, made, erase } = await bench(t, {
+    before: `insert into safekeep.tenants (tenant_id, name) values ('other', 'Other');
+      create table shared (id integer primary key, clinic text, v text, n text);
+      insert into shared select n, case n % 2 when 0 then 'other' else 'default' end, 'v' || n, 'n' from generate_series(1, 10) as n;
+      create table bills (id integer primary key, clinic text, who integer, v text);`,
+  });
+  const columns = { id: plain, clinic: plain, v: personal, n: personal };
+  await capture(
+    {
+      ...TABLES,
+      'public.shared': { tenant: { column: 'clinic' }, columns },
+      'public.bills': {
+        of: { person: 'who' },
+        tenant: { column: 'clinic' },
+        on_erasure: { keep: 'legal_obligation', cite: 'tax code' },
+        columns: { id: plain, clinic: plain, who: plain, v: personal },
+      },
+    },
+    { subjects: { ...SUBJECTS.subjects, person: { table: 'public.shared', key: 'id' } } },
+  );
+  await sequence();
+  await pool.query(
+    `insert into bills values (1, 'other', 2, 'kept'); update shared set v = 'new' where id in (2, 3); update shared set id = 20 where id = 4; delete from shared where id = 6`,
+  );
+  await sequence();
+  const steps: readonly (readonly [string, string, string])[] = [
+    ['other', 'person:2', 'update public.shared set v = null where id = 2'],
+    ['other', 'person:20', 'delete from public.shared where id = 20'],
+    ['other', 'person:4', ''],
+    ['other', 'person:6', ''],
+    ['default', 'person:3', 'update public.shared set v = null where id = 3'],
+  ];
+  for (const [tenant, subject, sql] of steps) await erase(subject, sql, tenant);
+  await sequence();
+  assert.deepEqual((await made.verify('other')).faults, []);
+  assert.deepEqual((await made.verify('default')).faults, []);
+  const { rows } = await pool.query(
+    `select subject from safekeep.audit_events where tenant_id = 'other' and table_name = 'public.bills' and action = 'insert'`,
+  );
+  assert.deepEqual(rows, [{ subject: 'person:2' }], 'the fate of the table is that of its capture, whoever applied it');
+});
+
+test('a row that is planted under a key to which one came before the baseline is found', async (t) => {
+  const { verify, unseen, pool, sequencer, home } = await bench(t);
+  await pool.query('update patients set id = 100 where id = 5');
+  assert.deepEqual(await verify(), []);
+  await unseen('delete from patients where id = 100');
+  assert.equal((await verify()).length, 1);
+  await acknowledge(sequencer, {
+    tenant: 'default',
+    reason: 'it is gone',
+    outside: await keptCheckpoints(home, 'default'),
+    owners: await ownersOfLogs(home),
+  });
+  await verify();
+  await unseen(`insert into patients values (100, 'planted')`);
+  assert.deepEqual(await verify(), [
+    `row-unexplained public.patients: the row 100 was not there ${THEN}, and the log has no event that brought it.`,
+  ]);
+});
+
+test('a key that was changed and changed back is no fault, and lets baselines be renewed', async (t) => {
+  const { verify, pool, events } = await bench(t);
+  await pool.query('update patients set id = 105 where id = 5; update patients set id = 5 where id = 105');
+  await pool.query('update patients set id = 106 where id = 6');
+  await pool.query('update patients set room = 3 where id = 106; update patients set id = 6 where id = 106');
+  assert.deepEqual(await verify(), []);
+  await pool.query(ORDER);
+  assert.deepEqual(await verify(), []);
+  assert.equal(
+    (await events()).filter(({ action, table }) => action === 'baseline-taken' && table === 'public.patients').length,
+    2,
+  );
 });

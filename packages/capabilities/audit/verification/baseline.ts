@@ -225,10 +225,15 @@ export function holdRow({ capture, baseline }: Table, { record, values, said }: 
 
 export type Table = { readonly capture: Capture; readonly baseline: Baseline };
 
-/** Rows that stood there and are neither there nor in the log. Which they were their marks do not tell: keys that are numbers are tried. */
+/** The beginnings of marks of rows that stood there and are neither there nor in the log. */
+export function missingKeys({ rows, explained }: Baseline): Set<string> {
+  const missing = rows.missing().map((key) => key.toString('hex'));
+  return new Set(missing.filter((key) => !explained.has(key)));
+}
+
+/** Tells of each of them. Which they were their marks do not tell: keys that are numbers are tried. */
 export function missingRows({ capture, baseline }: Table, markOf: MarkOf, numbers: NumberRange): readonly string[] {
-  const missing = baseline.rows.missing().map((key) => key.toString('hex'));
-  const left = new Set(missing.filter((key) => !baseline.explained.has(key)));
+  const left = missingKeys(baseline);
   const then = `stood there when the baseline of event ${baseline.index} was taken, is not there any more, and the log has no event of it.`;
   const details: string[] = [];
   for (const record of triedKeys(capture, numbers)) {
@@ -260,7 +265,7 @@ function* triedKeys({ key }: Capture, range: NumberRange): Generator<string> {
 }
 
 type Unkeyed = Table & { readonly owner: string; readonly emptied: Emptied | undefined };
-type UnkeyedGround = Ground & { readonly valuesOf: RowValues; readonly signal: AbortSignal };
+type UnkeyedGround = Ground & { readonly valuesOf: RowValues; readonly signal: AbortSignal; readonly isRenewal: boolean };
 
 /** Of a table without a key nobody can say which row it is: that the rows are those of then and what the log brought and took since. */
 export async function checkUnkeyed(
@@ -307,6 +312,20 @@ export async function checkUnkeyed(
     ground.faults.add(
       'row-unexplained',
       `${capture.table}: its rows, which have no key, are not those that the log explains: one was changed unseen ${then}.`,
+    );
+  else if (!isWhole && columns !== undefined) tellUncompared({ capture, baseline }, ground);
+}
+
+/**
+ * An erasure takes values out of the log without which the sum cannot be made again, here for all rows, as none has a key. That is no fault; but
+ * to take the next baseline over it would make right whatever was changed unseen.
+ */
+function tellUncompared({ capture, baseline }: Table, { faults, isRenewal }: UnkeyedGround): void {
+  const detail = `${capture.table} has no key, and an erasure took values out of the log since the baseline of event ${baseline.index} was taken: its rows are counted, and a change of what they hold is not seen`;
+  if (isRenewal) faults.add('baseline-outdated', `${detail}.`, baseline.index);
+  else
+    faults.note(
+      `${detail}. The next baseline is taken once somebody answers for the rows: \`safekeep audit acknowledge --reason TEXT\`.`,
     );
 }
 

@@ -3,11 +3,12 @@ import type pg from 'pg';
 import type { MarkOf } from '../keys/key-file.ts';
 import type { Capture, EventRow } from '../model.ts';
 import { shortened } from '../rules/baseline.ts';
-import { readable, readLiveRows } from '../store/live-rows.ts';
+import { readable, readLiveRows, unlessUnreadable } from '../store/live-rows.ts';
 import {
   checkUnkeyed,
   explainMarked,
   holdRow,
+  missingKeys,
   missingRows,
   openBaseline,
   readBaselines,
@@ -36,10 +37,13 @@ type Ground = {
   readonly valuesOf: RowValues;
   readonly markOf: MarkOf;
   readonly signal: AbortSignal;
+  /** Whether the next baseline may be taken over these rows is asked, and not which of them do not hold. */
+  readonly isRenewal: boolean;
   readonly faults: FaultList;
 };
 
-type Order = Omit<Ground, 'through' | 'baselines'> & {
+type Order = Omit<Ground, 'through' | 'baselines' | 'isRenewal'> & {
+  readonly isRenewal?: boolean;
   /** These tables alone. */
   readonly only?: readonly string[];
 };
@@ -50,12 +54,12 @@ type Order = Omit<Ground, 'through' | 'baselines'> & {
  * began, and of a row without any event only whether it was written since. Of a row of an erased person the log knows what the erasure said of
  * it. Answers whether each table that was looked at has one.
  */
-export async function checkRows(client: pg.ClientBase, { only, ...options }: Order): Promise<boolean> {
+export async function checkRows(client: pg.ClientBase, { only, isRenewal = false, ...options }: Order): Promise<boolean> {
   const { tenant, markOf } = options;
   const drops = await readDrops(client, tenant, markOf);
   const newest = drops.reduce((most, { through }) => (BigInt(through) > most ? BigInt(through) : most), 0n);
   const baselines = await readBaselines(client, { tenant, markOf, tables: only ?? null });
-  const ground: Ground = { ...options, baselines, through: newest === 0n ? undefined : String(newest) };
+  const ground: Ground = { ...options, isRenewal, baselines, through: newest === 0n ? undefined : String(newest) };
   let haveAll = true;
   for (const shared of await readCaptures(client, tenant)) {
     if (only !== undefined && !only.includes(shared.table)) continue;
@@ -69,7 +73,7 @@ export async function checkRows(client: pg.ClientBase, { only, ...options }: Ord
       continue;
     }
     // One that is gone or is no table any more is told by its triggers.
-    const seen = isStanding ? await readable(client, shared) : undefined;
+    const seen = isStanding ? await readableNow(client, shared, options.faults) : undefined;
     const hasOne = baselines.get(shared.table)?.isEnded === false;
     haveAll &&= hasOne;
     if (!hasOne)
@@ -80,6 +84,17 @@ export async function checkRows(client: pg.ClientBase, { only, ...options }: Ord
     if (seen !== undefined) await checkTable(client, { capture: { ...seen, tenant }, owner: shared.tenant }, ground);
   }
   return haveAll;
+}
+
+/** A control that did not run is no pass: where the table was changed under the capture, that none of its rows was looked at is a fault. */
+async function readableNow(client: pg.ClientBase, capture: Capture, faults: FaultList): Promise<Capture | undefined> {
+  const read = await unlessUnreadable(client, async () => ({ seen: await readable(client, capture) }));
+  if (read === undefined)
+    faults.add(
+      'rows-unreadable',
+      `${capture.table} cannot be read as it is captured: a captured column was dropped, renamed or has another type, or this login may not read it. None of its rows was held against the log.`,
+    );
+  return read?.seen;
 }
 
 type Table = {
@@ -102,8 +117,10 @@ type Table = {
 type Unexplained = {
   readonly record: string;
   readonly detail: string;
-  /** Where the log has the row of this key as deleted: it must have come later. */
-  readonly deleted?: Emptied;
+  /** Where the log has the row of this key as deleted, or a baseline has none: it must have come later. */
+  readonly absent?: Emptied;
+  /** Of the event that it is told with. */
+  readonly index?: number;
 };
 
 /** More than are told anyway. */
@@ -146,11 +163,18 @@ async function checkTable(client: pg.ClientBase, { capture, owner }: Owned, grou
   await events.end();
   await checkMoved(client, table);
   checkMissing(table);
-  for (const each of table.unexplained)
-    if (!hasArrived(table, each)) ground.faults.add('row-unexplained', each.detail, each.deleted?.index);
+  for (const each of table.unexplained) if (!hasArrived(table, each)) ground.faults.add('row-unexplained', each.detail, each.index);
   if (baseline === undefined) return;
-  for (const detail of missingRows({ capture, baseline }, ground.markOf, table.numbers))
-    ground.faults.add('row-unexplained', detail);
+  if (ground.isRenewal) tellMissing(table, baseline);
+  else
+    for (const detail of missingRows({ capture, baseline }, ground.markOf, table.numbers))
+      ground.faults.add('row-unexplained', detail);
+}
+
+/** Trying millions of keys tells a person which rows they are; the sequencer holds its lock meanwhile, and wants to know only whether there are any. */
+function tellMissing({ capture, ground }: Table, baseline: Baseline): void {
+  const { size } = missingKeys(baseline);
+  if (size > 0) ground.faults.add('row-unexplained', `${capture.table}: ${size} row(s) of the baseline are not there any more.`);
 }
 
 /** A key may be taken and left again and again: the row of today came by the last of all. `said` is the newest first. */
@@ -162,10 +186,10 @@ function noteMoves({ moved }: Table, said: readonly Said[]): void {
   }
 }
 
-function hasArrived({ moved, emptied }: Table, { record, deleted }: Unexplained): boolean {
+function hasArrived({ moved, emptied }: Table, { record, absent }: Unexplained): boolean {
   const move = moved.get(record)?.[0];
   if (move === undefined || (emptied !== undefined && isBefore(move, emptied))) return false;
-  return deleted === undefined || isBefore(deleted, move);
+  return absent === undefined || !isBefore(move, absent);
 }
 
 function takeMarked(checked: Table, record: string): readonly Said[] {
@@ -211,7 +235,8 @@ function compare(table: Table, compared: Comparison): void {
   const held = table.baseline && holdWith(table.baseline, table, compared);
   if (isTold) return;
   if (held?.isArrival === false) faults.add('row-unexplained', held.detail);
-  else if (held !== undefined) explainLater(table, { record, detail: held.detail });
+  else if (held !== undefined)
+    explainLater(table, { record, detail: held.detail, ...(table.baseline && { absent: table.baseline.place }) });
   else if (said.length === 0 && row?.isNewer === true) tellNewer(table, record);
 }
 
@@ -252,7 +277,7 @@ function compareWithLog(
     explainLater(table, {
       record,
       detail: `${named(table, record)} is there, and the log has it last as deleted.`,
-      ...(last === undefined ? {} : { deleted: last }),
+      ...(last === undefined ? {} : { absent: last, index: last.index }),
     });
     return;
   }

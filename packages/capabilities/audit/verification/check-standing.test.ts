@@ -39,6 +39,12 @@ const attacks: readonly { readonly name: string; readonly deed: string; readonly
     told: /^function-changed What is written down of the capture of public\.things/,
   },
   {
+    name: 'a check claims that a column holds ciphertext',
+    deed: 'alter table public.things add constraint zz_safekeep_sealed_0123456789ab check (v is null or true)',
+    undo: 'alter table public.things drop constraint zz_safekeep_sealed_0123456789ab',
+    told: /^table-changed public\.things has the check zz_safekeep_sealed_0123456789ab, which no encrypted field explains/,
+  },
+  {
     name: 'a trigger on an inbox swallows events',
     deed: `create function public.swallow() returns trigger language plpgsql as 'begin return null; end';
       create trigger a before insert on safekeep.audit_inbox_even for each row execute function public.swallow()`,

@@ -8,6 +8,8 @@ import {
   readCaptures,
   readCryptoSchema,
   readFunctions,
+  readParts,
+  readPlantedChecks,
   readReplicaSettings,
   readTableFaults,
   readTriggers,
@@ -19,7 +21,8 @@ import {
 /** The only condition that capture hangs on a trigger: a row that was written and not changed says nothing. */
 const ANY_CHANGE = /WHEN \(\(+old\.\* (?:\*<>|OPERATOR\(pg_catalog\.\*<>\)) new\.\*\)+ EXECUTE/i;
 
-const SEARCH_PATH = /^search_path=(?:""|pg_catalog, pg_temp)$/m;
+/** With pg_temp unnamed PostgreSQL looks there first for types (manual, search_path), and anybody may make a domain of any name there. */
+const SEARCH_PATH = /^search_path=pg_catalog, pg_temp$/m;
 
 /** A capture, and what this Safekeep makes of its definition; undefined where it does not make of it what the definition says. */
 type Expected = { readonly capture: Capture; readonly parts: CaptureParts | undefined };
@@ -41,6 +44,9 @@ export async function checkStanding(
     const triggers = await readTriggers(client, capture);
     if (triggers === undefined) faults.add('trigger-missing', `${capture.table} is gone or has another name; nothing captures it.`);
     else checkTriggers(expected, triggers, faults);
+    await checkParts(client, capture, faults);
+    // Fields of another tenant, who applied the capture of a shared table, this one need not be able to see.
+    if (capture.tenant === tenant) await checkSealed(client, capture, faults);
   }
   const names = captures.flatMap(({ capture }) => capture.functions.map(({ name }) => name));
   const functions = new Map((await readFunctions(client, names)).map((found) => [found.name, found]));
@@ -96,6 +102,26 @@ function checkTriggers({ capture, parts }: Expected, standing: readonly Standing
     else if (!trigger.isOn) faults.add('trigger-disabled', `${of} is disabled.`);
     else if (!trigger.calls.startsWith('safekeep.')) faults.add('trigger-changed', `${of} calls ${trigger.calls}.`);
     else if (isOther(parts, trigger)) faults.add('trigger-changed', `${of} does not fire as it was made to.`);
+  }
+}
+
+async function checkSealed(client: pg.ClientBase, capture: Capture, faults: FaultList): Promise<void> {
+  for (const name of await readPlantedChecks(client, capture))
+    faults.add(
+      'table-changed',
+      `${capture.table} has the check ${name}, which no encrypted field explains: plaintext beside its column is neither logged nor compared.`,
+    );
+}
+
+/** A partition that came since the last apply has no guard yet; its rows are captured like all others. */
+async function checkParts(client: pg.ClientBase, capture: Capture, faults: FaultList): Promise<void> {
+  for (const { name, guards, isDisabled } of await readParts(client, capture)) {
+    if (isDisabled)
+      faults.add('trigger-disabled', `What refuses to empty ${name}, a part of ${capture.table}, by its own name is disabled.`);
+    else if (guards < 2)
+      faults.note(
+        `${name}, a part of ${capture.table}, can be emptied by its own name with no event. \`safekeep apply\` sees to it; \`audit verify --full\` misses the rows.`,
+      );
   }
 }
 

@@ -30,6 +30,8 @@ const REMEDIES: Readonly<Record<FaultCode, string>> = {
     'Look at the row: it was changed with triggers off or before capture was applied. Its history in the log ends earlier.',
   'rows-hidden':
     'Verify as a login that sees all rows: a superuser, one with BYPASSRLS, or the owner of the table where row security is not forced.',
+  'rows-unreadable':
+    'Find out who changed the table. `safekeep plan` and `safekeep apply` bring the capture to the table as it stands, and its rows are looked at again; where the login may not read the table, verify as one that may.',
   'table-changed':
     'Find out who changed it, and since when by the digests of the attestations: what was written since may not be in the log. Then take it back.',
   'tile-changed': `${EVIDENCE} The entries are right where nothing else is named: tiles can be made again from them.`,

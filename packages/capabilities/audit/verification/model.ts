@@ -26,6 +26,7 @@ export const faultCodes = [
   'root-wrong',
   'row-unexplained',
   'rows-hidden',
+  'rows-unreadable',
   'table-changed',
   'tile-changed',
   'tile-missing',

@@ -8,7 +8,7 @@ import type { Actor, Approval, ExecuteOptions } from './erasing.ts';
 import { executeErasure } from './execute-erasure.ts';
 import { ownFault, type ErasureGround, type Ground } from './ground.ts';
 import { orderOf } from './open-erasures.ts';
-import { planErasure } from './plan-erasure.ts';
+import { planErasure, showErasure } from './plan-erasure.ts';
 import { dateUndated, duesNow } from './undated.ts';
 import { isUnerased } from './unerased.ts';
 import { doubtAbout, knownByPlan, type KnownByPlan } from './same-person.ts';
@@ -37,7 +37,7 @@ export async function planDue(ground: ErasureGround, actor: Actor): Promise<DueP
  * @throws `erasure-plan-changed`: nothing was erased.
  */
 export async function eraseDue(ground: ErasureGround, approval: Approval, options: ExecuteOptions = {}): Promise<DuePlan> {
-  const { all, more } = await dueNow(ground, approval);
+  const { all, more } = await dueNow(ground, null);
   const now = hashOf(all.map(({ person }) => person));
   if (now !== approval.hash) throw new SafekeepError('erasure-plan-changed', { approved: approval.hash, now: now ?? 'nothing' });
   const persons: DuePlan['persons'] = [];
@@ -59,7 +59,11 @@ export async function whatIsDue({ database, tenant, clock }: Pick<Ground, 'datab
   return { due, next: next?.toISOString() ?? null, undated };
 }
 
-async function dueNow(ground: ErasureGround, actor: Actor): Promise<{ readonly all: readonly Due[]; readonly more: boolean }> {
+/** With nobody who plans them nothing is remembered: whoever approves must not become the planner of what nobody planned. */
+async function dueNow(
+  ground: ErasureGround,
+  actor: Actor | null,
+): Promise<{ readonly all: readonly Due[]; readonly more: boolean }> {
   const { database, tenant, clock } = ground;
   const notDated = await dateUndated(
     ground,
@@ -81,12 +85,13 @@ async function dueNow(ground: ErasureGround, actor: Actor): Promise<{ readonly a
 async function planOne(
   ground: ErasureGround,
   record: ErasureRecord,
-  { actor: { by, signer }, known }: { readonly actor: Actor; readonly known: KnownByPlan },
+  { actor, known }: { readonly actor: Actor | null; readonly known: KnownByPlan },
 ): Promise<DuePlan['persons'][number]> {
   const text = textOf(record);
   try {
     const order = orderOf(ground, record);
-    const plan = await planErasure(ground, { ...order, mode: record.mode }, by, signer);
+    const full = { ...order, mode: record.mode };
+    const plan = actor === null ? (await showErasure(ground, full)).plan : await planErasure(ground, full, actor.by, actor.signer);
     const doubt = await doubtAbout(ground, order, () => known(record.planHash));
     const subject = formatPerson(order.person);
     // Their plan would be one of what somebody else has, or of what they came back with.

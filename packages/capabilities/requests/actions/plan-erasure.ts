@@ -1,5 +1,14 @@
 import type pg from 'pg';
-import { codeOf, isMappable, newId, purposesOf, SafekeepError, type OutsidePlace, type Subject } from '@safekeep/core';
+import {
+  codeOf,
+  isMappable,
+  isSafekeepError,
+  newId,
+  purposesOf,
+  SafekeepError,
+  type OutsidePlace,
+  type Subject,
+} from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
 import { together } from '@safekeep/postgres';
 import { formatKey, formatPerson, type Person } from '../../holds/index.ts';
@@ -14,12 +23,12 @@ import type {
   PlanLine,
   RowKey,
 } from '../model.ts';
-import { signApproval } from '../rules/approval.ts';
+import { PLAN_DAYS, plannerOf, signApproval } from '../rules/approval.ts';
 import { staleViews } from '../rules/stale-views.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
 import { belonging } from '../rules/treat.ts';
 import { countsByTable, keptColumns, keptLines, planHash, planLine } from '../rules/plan.ts';
-import { readErasures, storePlan } from '../store/records.ts';
+import { readErasures, storePlan, type StoredPlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
 import { countOfPerson, duesOfPerson } from '../store/rows.ts';
 import { serverCopies } from '../store/residue.ts';
@@ -61,10 +70,41 @@ export type MadePlan = {
   readonly writers: string | null;
 };
 
-/** Shows what erasing a person would do, and remembers the hash. Changes nothing of the user's. */
+/**
+ * Shows what erasing a person would do, and remembers the hash. Changes nothing of the user's. Where approvers have keys only what one of them
+ * signed is remembered: a look without a key would stand in the way of theirs.
+ */
 export async function planErasure(ground: ErasureGround, order: ErasureOrder, by: string, signer?: Signer): Promise<ErasurePlan> {
+  const { plan, due } = await showErasure(ground, order);
+  const { tenant, clock } = ground;
+  const plannedAt = clock.now();
+  const stored: StoredPlan = {
+    hash: plan.hash,
+    type: order.person.type,
+    key: formatKey(order.person.key),
+    mode: order.mode,
+    counts: countsByTable(plan.tables),
+    plannedBy: signer?.keyName ?? by,
+    plannedAt,
+    due: due === null ? null : new Date(due),
+    proof: signer === undefined ? null : signApproval(signer, { act: 'plan', tenant, plan: plan.hash }, plannedAt),
+  };
+  const fault = faultOfPlan(ground, stored);
+  if (fault !== undefined)
+    return { ...plan, signature: 'missing', notes: [...plan.notes, `It can be looked at and not approved: ${fault.message}`] };
+  await inTransaction(ground.database, { tenant }, (client) =>
+    storePlan(client, tenant, stored, (known) => faultOfPlan(ground, known) === undefined),
+  );
+  return approversOf(ground) === null ? plan : { ...plan, signature: 'given' };
+}
+
+/** What a plan would be; nothing is remembered. And from when on the first of what a duty keeps can be erased, as ISO 8601. */
+export async function showErasure(
+  ground: ErasureGround,
+  order: ErasureOrder,
+): Promise<{ readonly plan: ErasurePlan; readonly due: string | null }> {
   let due: string | null = null;
-  const made = await inTransaction(
+  const plan = await inTransaction(
     ground.database,
     { tenant: ground.tenant },
     async (client) => {
@@ -80,23 +120,35 @@ export async function planErasure(ground: ErasureGround, order: ErasureOrder, by
     },
     'rollback',
   );
-  await inTransaction(ground.database, { tenant: ground.tenant }, (client) =>
-    storePlan(client, ground.tenant, {
-      hash: made.hash,
-      type: order.person.type,
-      key: formatKey(order.person.key),
-      mode: order.mode,
-      counts: countsByTable(made.tables),
-      plannedBy: by,
-      plannedAt: ground.clock.now(),
-      due: due === null ? null : new Date(due),
-      proof:
-        signer === undefined
-          ? null
-          : signApproval(signer, { act: 'plan', tenant: ground.tenant, plan: made.hash }, ground.clock.now()),
-    }),
-  );
-  return made;
+  return { plan, due };
+}
+
+/** Where approvers have keys: theirs. Null where names are only claimed, or nobody has to be somebody else. */
+export function approversOf({
+  approval,
+  approvers = null,
+}: Pick<ErasureGround, 'approval' | 'approvers'>): readonly string[] | null {
+  return approval === 'second-person' ? approvers : null;
+}
+
+/** Why nobody could approve this plan; undefined where somebody can. */
+function faultOfPlan(
+  ground: ErasureGround,
+  { hash: plan, plannedAt, proof }: Pick<StoredPlan, 'hash' | 'plannedAt' | 'proof'>,
+): SafekeepError | undefined {
+  const { tenant, clock } = ground;
+  const now = clock.now();
+  if (now.getTime() - plannedAt.getTime() > PLAN_DAYS * 86_400_000)
+    return new SafekeepError('erasure-plan-expired', { hash: plan, days: PLAN_DAYS });
+  const approvers = approversOf(ground);
+  if (approvers === null) return undefined;
+  try {
+    plannerOf(proof, { tenant, plan, approvers, now });
+    return undefined;
+  } catch (error) {
+    if (isSafekeepError(error)) return error;
+    throw error;
+  }
 }
 
 /** What was kept in tables that are worked off in other transactions. */
@@ -428,7 +480,7 @@ async function notesOf(
   }
   if (due !== null)
     notes.push(
-      `What a duty keeps can be erased from ${due.slice(0, 10)} on: "safekeep subject erase --due --plan" shows and does it then.`,
+      `What a duty keeps can be erased from ${due.slice(0, 10)} on: "safekeep subject erase --due --plan" shows it then${approversOf(ground) === null ? '' : ', with --sign-with for whoever plans it'}.`,
     );
   notes.push(...unmarkedColumns(found));
   for (const view of staleViews(ground.catalog, [...touched]))

@@ -91,10 +91,11 @@ async function replayOne(
   const text = { subject: formatPerson(person), erasedAt: past.at, operation: past.operation, rows: 0, doubt };
   if (doubt !== null && !also.includes(text.subject)) return { ...text, state: 'ambiguous', error: null };
   try {
-    const made = await planErasure(ground, { person, subject, mode: past.mode }, 'ledger replay');
+    const alone: ErasureGround = { ...ground, approval: 'any' };
+    const made = await planErasure(alone, { person, subject, mode: past.mode }, 'ledger replay');
     text.rows = made.estimate.rows;
     if (plan) return { ...text, state: 'planned', error: null };
-    const done = await executeErasure({ ...ground, approval: 'any' }, { person, subject }, { hash: made.hash, by });
+    const done = await executeErasure(alone, { person, subject }, { hash: made.hash, by });
     await ground.ledger.append(past.entry);
     return { ...text, state: done.state, error: null };
   } catch (error) {

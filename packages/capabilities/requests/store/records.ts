@@ -66,17 +66,17 @@ export type StoredPlan = {
   readonly proof: ApprovalProof | null;
 };
 
-/** So long a plan can be approved; whoever looks again later looks at what is there then. */
-export const PLAN_DAYS = 7;
-
-/** The same plan again keeps who made it and when, until it is too old. */
-export async function storePlan(client: pg.ClientBase, tenant: string, plan: StoredPlan): Promise<void> {
+/** The same plan again keeps who made it and when, as long as that one can be approved. */
+export async function storePlan(
+  client: pg.ClientBase,
+  tenant: string,
+  plan: StoredPlan,
+  canBeApproved: (known: StoredPlan) => boolean,
+): Promise<void> {
+  const known = await findPlan(client, tenant, plan.hash);
   // Two statements, since the login of an application may insert and delete plans and not change them.
-  await client.query(
-    `delete from safekeep.erasure_plans
-      where tenant_id = $1 and plan_hash = $2 and planned_at < $3::timestamptz - make_interval(days => ${PLAN_DAYS})`,
-    [tenant, plan.hash, plan.plannedAt],
-  );
+  if (known !== undefined && !canBeApproved(known))
+    await client.query('delete from safekeep.erasure_plans where tenant_id = $1 and plan_hash = $2', [tenant, plan.hash]);
   await client.query(
     `insert into safekeep.erasure_plans (tenant_id, plan_hash, subject_type, subject_key, mode, counts, planned_by, planned_at, due_at,
        planned_proof)
@@ -185,6 +185,8 @@ export async function updateErasure(
   change: {
     readonly state: ErasureState;
     readonly planHash?: string;
+    readonly plannedBy?: string;
+    readonly approvedBy?: string;
     readonly progress?: unknown;
     readonly certificate?: unknown;
     readonly holds?: readonly string[];
@@ -199,8 +201,9 @@ export async function updateErasure(
             subject_key = case when $3 = 'done' or ($3 = 'unfulfilled' and due_at is null and not is_undated) then null else subject_key end,
             progress = case when $4::boolean then $5::jsonb else progress end,
             certificate = coalesce($6::jsonb, certificate), holds = coalesce($7::uuid[], holds), finished_at = coalesce($8, finished_at),
-            plan_hash = coalesce($9, plan_hash), due_at = case when $10::boolean then $11::timestamptz else due_at end,
-            is_undated = coalesce($12::boolean, is_undated)
+            plan_hash = coalesce($9, plan_hash), planned_by = coalesce($12, planned_by), approved_by = coalesce($13, approved_by),
+            due_at = case when $10::boolean then $11::timestamptz else due_at end,
+            is_undated = coalesce($14::boolean, is_undated)
       where tenant_id = $1 and erasure_id = $2`,
     [
       tenant,
@@ -214,6 +217,8 @@ export async function updateErasure(
       change.planHash ?? null,
       'due' in change,
       change.due ?? null,
+      change.plannedBy ?? null,
+      change.approvedBy ?? null,
       change.isUndated ?? null,
     ],
   );
@@ -326,6 +331,19 @@ export async function endEarlier(
       where tenant_id = $1 and subject_mark = $2 and erasure_id < $3 and subject_key is not null
         and (state in ('kept', 'outside', 'unfulfilled') or (state in ('held', 'due') and progress is null and certificate is not null))`,
     [tenant, mark, id, at],
+  );
+}
+
+/** In the transaction that erases: what a hold had put off, of which no chunk was erased, is part of what is erased now. */
+export async function endPutOff(
+  client: pg.ClientBase,
+  tenant: string,
+  { mark, at }: { readonly mark: string; readonly at: Date },
+): Promise<void> {
+  await client.query(
+    `update safekeep.erasures set state = 'done', subject_key = null, finished_at = coalesce(finished_at, $3)
+      where tenant_id = $1 and subject_mark = $2 and state = 'due' and progress is null`,
+    [tenant, mark, at],
   );
 }
 
