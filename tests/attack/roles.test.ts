@@ -25,15 +25,12 @@ const DOORS: Readonly<Record<(typeof ROLES)[number], readonly string[]>> = {
   safekeep_client: [
     // Adds to a counter, and a line to the log of the keys.
     'count_field_key_uses',
-    'create_next_month_audit_partitions',
     'field_keys',
     'field_keys_by_id',
-    'is_held',
-    'lock_holds',
   ],
-  safekeep_auditor: ['create_next_month_audit_partitions', 'is_held', 'lock_holds'],
-  safekeep_ingest: ['create_next_month_audit_partitions', 'is_held', 'lock_holds', 'record_audit_event'],
-  safekeep_subject: ['create_next_month_audit_partitions', 'is_held', 'lock_holds'],
+  safekeep_auditor: [],
+  safekeep_ingest: ['create_next_month_audit_partitions', 'record_audit_event'],
+  safekeep_subject: [],
 };
 
 /** All that a client sees. */

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sql, type Generated } from 'kysely';
+import {
+  sql,
+  WhereNode,
+  type Generated,
+  type KyselyPlugin,
+  type PluginTransformQueryArgs,
+  type PluginTransformResultArgs,
+  type QueryResult,
+  type RootOperationNode,
+  type UnknownRow,
+} from 'kysely';
 import { isSafekeepError } from '@safekeep/core';
 import { application, type Application } from './bench.ts';
 
@@ -130,6 +140,48 @@ test('a query that was made for a column that went is made anew and run again, o
     { id: 10, name: 'name10', email: 'plain@example.org' },
   ]);
 });
+
+/** Keeps every statement to the rows of one tenant, as plugins for Kysely do that put a condition into each. */
+class Scoping implements KyselyPlugin {
+  readonly #name: string;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  transformQuery({ node }: PluginTransformQueryArgs): RootOperationNode {
+    if (node.kind !== 'UpdateQueryNode' && node.kind !== 'SelectQueryNode') return node;
+    const own = sql<boolean>`${sql.ref('name')} = ${sql.lit(this.#name)}`.toOperationNode();
+    return {
+      ...node,
+      where: node.where === undefined ? WhereNode.create(own) : WhereNode.cloneWithOperation(node.where, 'And', own),
+    };
+  }
+
+  async transformResult({ result }: PluginTransformResultArgs): Promise<QueryResult<UnknownRow>> {
+    return result;
+  }
+}
+
+for (const way of ['plugins', 'withPlugin'] as const)
+  test(`a query that a plugin behind ours changed is not made anew without what that one says (${way})`, async (t) => {
+    const own = await application<Tables>(t, SET_UP);
+    await own.encrypt(EMAIL, ['exact']);
+    await own.finish(EMAIL);
+    const scoping = new Scoping('name7');
+    const other = await own.another(way === 'plugins' ? { after: [scoping] } : {});
+    const scoped = way === 'plugins' ? other.kysely : other.kysely.withPlugin(scoping);
+    await other.sdk.fields();
+    await own.decrypt(EMAIL);
+    const written = scoped.updateTable('people').set({ email: 'seven@example.org' });
+    await assert.rejects(written.execute(), isMoved);
+    const { rows: untouched } = await own.pool.query(`select from people where email = 'seven@example.org'`);
+    assert.equal(untouched.length, 0);
+    // By what is true now it goes through, as far as the other plugin lets it.
+    await written.execute();
+    assert.deepEqual((await own.pool.query(`select id from people where email = 'seven@example.org'`)).rows, [{ id: 7 }]);
+    assert.deepEqual(await scoped.selectFrom('people').select('id').execute(), [{ id: 7 }]);
+  });
 
 test('a client that writes ciphertext alone where plaintext is wanted again writes both at its second try', async (t) => {
   const own = await application<Tables>(t, SET_UP);

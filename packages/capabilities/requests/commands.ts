@@ -471,12 +471,18 @@ const verifyCommand = command({
   input: Type.Object({
     file: Type.String({ minLength: 1 }),
     vkey: Type.String({ minLength: 1, description: 'the verifier key, which came to you another way than the file' }),
+    approvers: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'a file with the keys of those who may plan and approve: two of them must have signed the erasure',
+      }),
+    ),
   }),
   output: Verified,
   example: 'safekeep certificate verify erasure-01994b0e.json --vkey safekeep-1f2e3d4c+0a1b2c3d+AQ…',
   notSo: 'the document is not what was signed with this key',
-  run: async (_context, { file, vkey }) => {
-    const { ok, kind, issuedAt, faults } = await verifyFile(file, vkey);
+  run: async (_context, { file, vkey, approvers }) => {
+    const { ok, kind, issuedAt, faults } = await verifyFile(file, vkey, await readApprovers(approvers));
     return { result: { ok, kind, issuedAt, faults }, ok };
   },
   render: ({ ok, kind, issuedAt, faults }, ink) =>

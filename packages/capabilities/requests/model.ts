@@ -225,6 +225,14 @@ export type ApprovalProof = {
 };
 export type ApprovalProofs = { readonly planned: ApprovalProof; readonly approved: ApprovalProof };
 
+/** A plan that was approved, and by whom: with proofs the names are those of the keys. */
+export type Approved = {
+  readonly plan: string;
+  readonly plannedBy: string;
+  readonly approvedBy: string;
+  readonly proofs?: ApprovalProofs;
+};
+
 /** The signed account of an erasure: docs/certificate.md. No place in it for a value of a person. */
 export type CertificateBody = {
   readonly format: 'safekeep-certificate/1';
@@ -239,6 +247,8 @@ export type CertificateBody = {
   readonly approvedBy: string;
   /** Signatures of planner and approver, where they were asked for; else the names are claimed only. */
   readonly proofs?: ApprovalProofs;
+  /** Approvals before this one: of chunks that were erased under them, or of what a hold then put off. */
+  readonly approvedBefore?: readonly Approved[];
   readonly tables: readonly {
     readonly table: string;
     readonly before: number;

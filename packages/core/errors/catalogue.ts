@@ -14,6 +14,13 @@ export const catalogue = {
     text: '{problem}',
     remedy: 'Run the command with --help to see what it takes.',
   },
+  'certificate-unsigned': {
+    status: 409,
+    exit: 1,
+    text: 'The erasure {erasure} is carried out, and no certificate of it was signed: {reason}.',
+    remedy:
+      'Find out who wrote to safekeep.erasures. Where an approver was taken from SAFEKEEP_ERASURE_APPROVERS since, put the line back, run `safekeep subject erasures --run`, and take it out again.',
+  },
   'configuration-invalid': {
     status: 500,
     exit: 2,
@@ -1292,6 +1299,12 @@ export const catalogue = {
     exit: 1,
     text: 'Erasing was refused at {table}: {what}. Everything was taken back; nothing was erased.',
     remedy: '{remedy}',
+  },
+  'approvers-unsafe': {
+    status: 500,
+    exit: 2,
+    text: 'The file of approvers {path} can be changed by others than the user that runs this and root: {reason}. It was not used, and nothing was erased.',
+    remedy: 'Look whether somebody has put a line into it. Then let it belong to that user or to root, and run chmod go-w on it.',
   },
   'approval-unproven': {
     status: 403,

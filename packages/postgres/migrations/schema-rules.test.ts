@@ -11,7 +11,27 @@ const exemptions: readonly ShardingExemption[] = ['safekeep.migration_history', 
   reason: GLOBAL_LIST,
 }));
 
+/**
+ * Functions of the schema that run as its owner and that everybody may execute. Nobody needs one: a trigger fires for whoever writes, with a right to
+ * its function or none, and what such a function calls it calls as the owner. Functions that run as their caller give him nothing.
+ */
+const OPEN_DOORS = `
+  select p.oid::regprocedure::text as name
+    from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace and n.nspname = 'safekeep'
+   where p.prosecdef
+     and exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a where a.grantee = 0 and a.privilege_type = 'EXECUTE')
+   order by 1`;
+
 for (const server of testServers()) {
+  test(`no function that runs as the owner of schema safekeep is everybody’s on PostgreSQL ${server.name}`, async (t) => {
+    const { pool } = await testDatabase(t, { server, migrated: true });
+    assert.deepEqual((await pool.query(OPEN_DOORS)).rows, []);
+    await pool.query(
+      `create function safekeep.planted() returns integer language sql security definer set search_path = '' as 'select 1'`,
+    );
+    assert.deepEqual((await pool.query(OPEN_DOORS)).rows, [{ name: 'safekeep.planted()' }]);
+  });
+
   test(`every table of schema safekeep keeps the rules of tenants and shards on PostgreSQL ${server.name}`, async (t) => {
     const { pool } = await testDatabase(t, { server, migrated: true });
     assert.deepEqual(shardingFaults(await readCatalog(pool, { schemas: ['safekeep'] }), { schema: 'safekeep', exemptions }), []);
@@ -25,6 +45,19 @@ for (const server of testServers()) {
     for (const rule of ['tenant-first', 'tenant-in-key', 'no-database-numbering', 'row-security-enabled']) {
       assert.ok(rules.has(`safekeep.planted ${rule}`), rule);
     }
+  });
+
+  test(`every function that runs as its owner names its search_path, the temporary schema last, on PostgreSQL ${server.name}`, async (t) => {
+    const { pool } = await testDatabase(t, { server, migrated: true });
+    const { rows } = await pool.query<{ name: string; path: string | null }>(
+      `select p.oid::regprocedure::text as name, (select setting from unnest(p.proconfig) as setting where setting like 'search_path=%') as path
+         from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace where n.nspname = 'safekeep' and p.prosecdef`,
+    );
+    assert.ok(rows.length > 10);
+    assert.deepEqual(
+      rows.filter(({ path }) => path !== 'search_path=pg_catalog, pg_temp'),
+      [],
+    );
   });
 
   test(`a login of the application sees the rows of the tenant it has set and no others on PostgreSQL ${server.name}`, async (t) => {

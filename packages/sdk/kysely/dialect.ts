@@ -13,7 +13,8 @@ import { kyselyPool } from './pool.ts';
 
 /**
  * Kysely over a sealed pool, in which a query that was made for a field as it was a moment ago is made anew and run once more. Where the
- * database refused it in a transaction it is not: what came before is lost with it, and the caller runs all of it again (`field-moved`).
+ * database refused it in a transaction it is not: what came before is lost with it, and the caller runs all of it again (`field-moved`); nor
+ * where a plugin behind ours changed it, since it would be run without what that one says.
  */
 export function sealedDialect(pool: SealedPool, plugin: SealedPlugin, config: Omit<PostgresDialectConfig, 'pool'> = {}): Dialect {
   const whole: PostgresDialectConfig = { ...config, pool: kyselyPool(pool) };
@@ -58,7 +59,7 @@ function rerunning(
     try {
       return await execute(query, options);
     } catch (error) {
-      const node = mayGoAnew(error) ? plugin.rewriteAnew(query.queryId) : undefined;
+      const node = mayGoAnew(error) ? plugin.rewriteAnew(query) : undefined;
       if (node === undefined) throw error;
       const anew = compiler.compileQuery(node, query.queryId);
       if (anew.sql === query.sql) throw error;

@@ -13,6 +13,7 @@ import {
   ValueListNode,
   ValueNode,
   ValuesNode,
+  type CompiledQuery,
   type DeleteQueryNode,
   type InsertQueryNode,
   type KyselyPlugin,
@@ -43,8 +44,11 @@ type Rest = {
 
 export type SealedPlugin = KyselyPlugin & {
   readonly close: () => void;
-  /** The query as it is to be run by what is known now; undefined of one that did not come this way. */
-  readonly rewriteAnew: (queryId: QueryId) => RootOperationNode | undefined;
+  /**
+   * A compiled query as it is to be run by what is known now; undefined of one that did not come this way, and where a plugin behind this
+   * one changed it: what that one said (whose rows a statement may touch, say) would be lost.
+   */
+  readonly rewriteAnew: (query: Pick<CompiledQuery, 'query' | 'queryId'>) => RootOperationNode | undefined;
 };
 
 /**
@@ -56,7 +60,8 @@ export async function sealedKysely(sdk: SealingContext): Promise<SealedPlugin> {
   await sdk.fields();
   const close = sdk.keepFresh();
   const rests = new WeakMap<QueryId, Rest>();
-  const asked = new WeakMap<QueryId, RootOperationNode>();
+  /** What was asked, by what was answered to it: a compiled query has its very node where no other plugin came behind. */
+  const asked = new WeakMap<RootOperationNode, RootOperationNode>();
   const rewriteFor = (queryId: QueryId, node: RootOperationNode): RootOperationNode => {
     const { node: rewritten, rest } = rewriteKnown(sdk, node);
     if (rest === undefined) rests.delete(queryId);
@@ -66,11 +71,12 @@ export async function sealedKysely(sdk: SealingContext): Promise<SealedPlugin> {
   return {
     close,
     transformQuery: ({ node, queryId }) => {
-      asked.set(queryId, node);
-      return rewriteFor(queryId, node);
+      const answered = rewriteFor(queryId, node);
+      asked.set(answered, node);
+      return answered;
     },
-    rewriteAnew: (queryId) => {
-      const node = asked.get(queryId);
+    rewriteAnew: ({ query, queryId }) => {
+      const node = asked.get(query);
       return node === undefined ? undefined : rewriteFor(queryId, node);
     },
     transformResult: async ({ result, queryId }) => {

@@ -424,6 +424,95 @@ test('a table that requires an actor does so in its partitions too, when they ar
   assert.deepEqual((await bench.pool.query('select id, v from parts')).rows, [{ id: 1, v: 'a' }]);
 });
 
+for (const server of testServers()) {
+  test(`a part of a table is not emptied by its own name, whatever was said before, and goes with its table on PostgreSQL ${server.name}`, async (t) => {
+    const bench = await workbench(t, {
+      server,
+      setUp: `create table parts (id integer, v text, primary key (id)) partition by range (id);
+        create table parts_1 partition of parts for values from (0) to (100);
+        create table parts_2 partition of parts for values from (100) to (200) partition by range (id);
+        create table parts_2a partition of parts_2 for values from (100) to (150);
+        create table things (id integer primary key, v text); create table child () inherits (things)`,
+    });
+    const columns = { id: plain, v: plain };
+    const tables = { 'public.parts': { ...nobody, columns }, 'public.things': { ...nobody, columns } };
+    await bench.capture(tables);
+    await bench.pool.query(`insert into parts values (1, 'a'), (101, 'b'); insert into things values (1, 'a')`);
+    const noted = `select set_config('safekeep.emptied_' || md5(E'default\npublic.' || name), 'on', true) from (values ('parts'), ('things')) as n (name)`;
+    for (const statement of [
+      'truncate parts_1',
+      'truncate parts_2',
+      'truncate parts_2a',
+      'truncate child',
+      'truncate parts_1, things',
+      `begin; ${noted}; truncate parts_1`,
+      `begin; ${noted}; truncate child`,
+      `begin; truncate parts; insert into parts values (1, 'again'); truncate parts_1`,
+    ]) {
+      const client = await bench.pool.connect();
+      await assert.rejects(client.query(statement), { code: '42501' }, statement);
+      await client.query('rollback');
+      client.release();
+    }
+    await bench.sequence();
+    assert.deepEqual((await bench.verify()).faults, []);
+    await bench.pool.query('truncate parts, things');
+    // Taken out it is a table of its own.
+    await bench.pool.query(`insert into parts values (1, 'a'); alter table parts detach partition parts_2; truncate parts_2`);
+    await bench.sequence();
+    const emptied = (await bench.events()).flatMap(({ action, table }) => (action === 'truncate' ? [table] : []));
+    assert.deepEqual(emptied, ['public.parts', 'public.things']);
+    assert.deepEqual((await bench.verify()).faults, []);
+    await bench.pool.query('begin; set local session_replication_role = replica; truncate parts_1; commit');
+    const { faults } = await bench.verify();
+    assert.deepEqual(
+      faults.map(({ detail }) => detail),
+      ['public.parts: the row 1 is gone, and the log has it last as changed, not as deleted.'],
+    );
+  });
+}
+
+test('a partition that comes later is told until the next apply; a guard that is off is a fault; unapply takes all of them out', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table parts (id integer, v text, primary key (id)) partition by range (id);
+      create table parts_1 partition of parts for values from (0) to (100)`,
+  });
+  const columns = { id: plain, v: plain };
+  const before = await bench.fingerprint();
+  const intent = bench.intent({ 'public.parts': { ...nobody, columns } });
+  await bench.apply(intent);
+  await bench.sequence();
+  await bench.pool.query(`create table parts_2 partition of parts for values from (100) to (200)`);
+  const { notes } = await bench.verify();
+  assert.ok(
+    notes.some((note) => note.startsWith('public.parts_2, a part of public.parts, can be emptied')),
+    notes.join('\n'),
+  );
+  assert.deepEqual(
+    (await bench.plan(intent)).steps.map(({ object }) => object),
+    ['audit-part:public.parts_2'],
+  );
+  await bench.apply(intent);
+  await assert.rejects(bench.pool.query('truncate parts_2'), { code: '42501' });
+  assert.deepEqual((await bench.verify()).faults, []);
+  await bench.pool.query('alter table parts_2 disable trigger safekeep_audit_update');
+  const unheard = await bench.verify();
+  assert.ok(unheard.faults.some(({ detail }) => detail === 'The capture of public.parts is disabled on its part public.parts_2.'));
+  await bench.pool.query('alter table parts_2 enable trigger safekeep_audit_update');
+  await bench.pool.query('alter table parts_1 disable trigger safekeep_audit_part_after');
+  assert.deepEqual(
+    (await bench.verify()).faults.map(({ code }) => code),
+    ['trigger-disabled'],
+  );
+  await bench.apply(intent);
+  await bench.pool.query('drop table parts_2');
+  await bench.apply(intent);
+  assert.deepEqual((await bench.plan(intent)).steps, []);
+  assert.deepEqual((await bench.verify()).faults, []);
+  await bench.unapply();
+  assert.equal(await bench.fingerprint(), before);
+});
+
 test('a TRUNCATE of several tables says of each how many rows it had', async (t) => {
   const bench = await workbench(t, {
     setUp: 'create table few (id integer primary key); create table more (id integer primary key)',
@@ -536,6 +625,8 @@ test('a partition that is missing is made; the inbox that nobody writes to is em
   for (const { name } of partitions) await bench.pool.query(`drop table safekeep.${name}`);
   await bench.pool.query(`insert into things values (1, 'a')`);
   await bench.sequence();
+  // Made under a superuser's login, and not the superuser's.
+  assert.deepEqual((await bench.verify()).faults, []);
   assert.equal((await listPartitions(bench.database)).made.length, 3);
   await bench.pool.query(`update safekeep.audit_sequencer set moved_at = now() + interval '40 days'`);
   await bench.pool.query(`insert into things values (2, 'b')`);

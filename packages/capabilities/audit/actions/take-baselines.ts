@@ -51,7 +51,7 @@ export async function takeBaselines(client: pg.ClientBase, ground: BaselineGroun
     const tenants = capture.tenantColumn === null ? [order.tenant] : await readAllTenants(client);
     let isTaken = true;
     for (const tenant of tenants) {
-      const taken = await unlessFailing(client, ground.log, () =>
+      const taken = await unlessFailing(client, ground, () =>
         takeBaseline(client, { order, capture: { ...capture, tenant } }, ground),
       );
       if (taken === 'refused') isTaken = false;
@@ -115,15 +115,19 @@ async function recordEnd(client: pg.ClientBase, markOf: AuditKeys['markOf'], { t
 }
 
 /** What the log has to say of all tables is not to wait for the baseline of one: a failure leaves none, is told, and is tried again as what was refused. */
-async function unlessFailing<Result>(client: pg.ClientBase, log: Log, take: () => Promise<Result>): Promise<Result | 'refused'> {
+async function unlessFailing<Result>(
+  client: pg.ClientBase,
+  { log, signal = NEVER }: BaselineGround,
+  take: () => Promise<Result>,
+): Promise<Result | 'refused'> {
   await client.query('savepoint baseline');
   try {
     const result = await take();
     await client.query('release savepoint baseline');
     return result;
   } catch (error) {
-    // Another wrote what this transaction no longer sees: all of it is done again, with the baseline.
-    if (error instanceof pg.DatabaseError && error.code === OUTRUN) throw error;
+    // Whoever asked for an end gets it. Where another wrote what this transaction no longer sees, all of it is done again, with the baseline.
+    if (signal.aborted || (error instanceof pg.DatabaseError && error.code === OUTRUN)) throw error;
     await client.query('rollback to savepoint baseline');
     log.error('audit-baseline-failed', { error });
     return 'refused';

@@ -25,6 +25,7 @@ import {
   upsertDefinition,
   type CaptureShape,
 } from '../store/capture-sql.ts';
+import { partObjects } from './parts.ts';
 
 const NOTHING: Desired = { objects: [], problems: [], notes: [] };
 
@@ -76,7 +77,7 @@ function captureOf(place: Place): Desired {
       : []),
     ...(lost > 0 ? [note(`${lost} paths of the map lead nowhere: whose changes these are cannot be told by them.`)] : []),
   ];
-  return { objects: [objectOf(shape)], problems: [], notes };
+  return { objects: [objectOf(shape), ...partObjects(place)], problems: [], notes };
 }
 
 function objectOf(shape: CaptureShape): DesiredObject {

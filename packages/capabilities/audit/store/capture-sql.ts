@@ -38,7 +38,7 @@ export function captureParts(shape: CaptureShape): CaptureParts {
     // Without JIT: of rows before and after a statement PostgreSQL expects far too many pairs, and would compile for longer than it works.
     const statement = `create or replace function safekeep.${name}() returns trigger
   language plpgsql security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set jit = off${settingsFor(shape.columns)}
   as ${bodyLiteral(body)}`;
     return { name, statement, sha256: createHash('sha256').update(body).digest('hex') };

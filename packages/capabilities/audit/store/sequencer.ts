@@ -128,7 +128,7 @@ export async function readMoment(
 }
 
 export async function makePartition(client: pg.ClientBase, at: string): Promise<void> {
-  await client.query(`select safekeep.make_audit_partition(($1::timestamptz at time zone 'UTC')::date)`, [at]);
+  await client.query('select safekeep.make_audit_month($1::timestamptz)', [at]);
 }
 
 export async function sweepKeysOnly(client: pg.ClientBase): Promise<void> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
-import { isShipped, shippedFunctions } from '@safekeep/postgres';
+import { isShipped, shippedFunctions, shippedIn } from '@safekeep/postgres';
 import type { Capture } from '../model.ts';
 import { captureParts, type CaptureParts } from '../store/capture-sql.ts';
 import type { FaultList } from './faults.ts';
@@ -8,6 +8,8 @@ import {
   readCaptures,
   readCryptoSchema,
   readFunctions,
+  readParts,
+  readPlantedChecks,
   readReplicaSettings,
   readTableFaults,
   readTriggers,
@@ -19,7 +21,8 @@ import {
 /** The only condition that capture hangs on a trigger: a row that was written and not changed says nothing. */
 const ANY_CHANGE = /WHEN \(\(+old\.\* (?:\*<>|OPERATOR\(pg_catalog\.\*<>\)) new\.\*\)+ EXECUTE/i;
 
-const SEARCH_PATH = /^search_path=(?:""|pg_catalog, pg_temp)$/m;
+/** With pg_temp unnamed PostgreSQL looks there first for types (manual, search_path), and anybody may make a domain of any name there. */
+const SEARCH_PATH = /^search_path=pg_catalog, pg_temp$/m;
 
 /** A capture, and what this Safekeep makes of its definition; undefined where it does not make of it what the definition says. */
 type Expected = { readonly capture: Capture; readonly parts: CaptureParts | undefined };
@@ -41,6 +44,9 @@ export async function checkStanding(
     const triggers = await readTriggers(client, capture);
     if (triggers === undefined) faults.add('trigger-missing', `${capture.table} is gone or has another name; nothing captures it.`);
     else checkTriggers(expected, triggers, faults);
+    await checkParts(client, capture, faults);
+    // Fields of another tenant, who applied the capture of a shared table, this one need not be able to see.
+    if (capture.tenant === tenant) await checkSealed(client, capture, faults);
   }
   const names = captures.flatMap(({ capture }) => capture.functions.map(({ name }) => name));
   const functions = new Map((await readFunctions(client, names)).map((found) => [found.name, found]));
@@ -99,11 +105,49 @@ function checkTriggers({ capture, parts }: Expected, standing: readonly Standing
   }
 }
 
+async function checkSealed(client: pg.ClientBase, capture: Capture, faults: FaultList): Promise<void> {
+  for (const name of await readPlantedChecks(client, capture))
+    faults.add(
+      'table-changed',
+      `${capture.table} has the check ${name}, which no encrypted field explains: plaintext beside its column is neither logged nor compared.`,
+    );
+}
+
+/** A partition that came since the last apply has no guard yet; its rows are captured like all others. */
+async function checkParts(client: pg.ClientBase, capture: Capture, faults: FaultList): Promise<void> {
+  for (const { name, guards, isDisabled, isUnheard } of await readParts(client, capture)) {
+    if (isUnheard) faults.add('trigger-disabled', `The capture of ${capture.table} is disabled on its part ${name}.`);
+    if (isDisabled)
+      faults.add('trigger-disabled', `What refuses to empty ${name}, a part of ${capture.table}, by its own name is disabled.`);
+    else if (guards < 2)
+      faults.note(
+        `${name}, a part of ${capture.table}, can be emptied by its own name with no event. \`safekeep apply\` sees to it; \`audit verify --full\` misses the rows.`,
+      );
+  }
+}
+
 function isOther(parts: CaptureParts | undefined, { name, calls, isNarrowed, text }: StandingTrigger): boolean {
   const made = parts?.triggers.find((each) => each.name === name)?.statement ?? '';
   const called = /execute function (safekeep\.\w+)\(/.exec(made)?.[1];
   if (called !== undefined && calls !== called) return true;
+  if (made !== '' && firing(made) !== firing(text)) return true;
   return isNarrowed || (/\bWHEN \(/.test(text) && !(name === 'safekeep_audit_update' && ANY_CHANGE.test(text)));
+}
+
+/** When a trigger fires, on what, and with which rows: what its definition says before and behind the name of its table. */
+function firing(definition: string): string {
+  const text = definition.replaceAll(/\s+/g, ' ').toLowerCase();
+  const [, moment = '', events = ''] = /^create trigger "?\w+"? (before|after|instead of) ([a-z ]+?) on /.exec(text) ?? [];
+  const rows = [...text.matchAll(/\b(?:old|new) table as \w+/g)].join();
+  const [level = ''] = /\bfor each (?:row|statement)\b/.exec(text) ?? [];
+  return [moment, events.split(' or ').toSorted().join(), rows, level].join(' ');
+}
+
+/** With the rights, settings and way of being called that `apply` gave it. */
+function isMade(parts: CaptureParts | undefined, found: StandingFunction): boolean {
+  const made = shippedIn(parts?.functions.find(({ name }) => name === found.name)?.statement ?? '');
+  // Of one that is not what this Safekeep makes the fault is told already.
+  return made === undefined ? found.isDefiner && SEARCH_PATH.test(found.settings.join('\n')) : isShipped(found, made, '');
 }
 
 function checkFunctions({ capture, parts }: Expected, standing: ReadonlyMap<string, StandingFunction>, faults: FaultList): void {
@@ -115,7 +159,7 @@ function checkFunctions({ capture, parts }: Expected, standing: ReadonlyMap<stri
     if (found === undefined) faults.add('function-changed', `${of} is not there.`);
     else if (createHash('sha256').update(found.body).digest('hex') !== sha256)
       faults.add('function-changed', `${of} has another body than apply wrote.`);
-    else if (!found.isDefiner || !found.isOwn || found.isOpen || !SEARCH_PATH.test(found.settings.join('\n'))) {
+    else if (!found.isOwn || found.isOpen || !isMade(parts, found)) {
       faults.add('function-changed', `${of} has other rights or settings than apply gave it.`);
     }
   }

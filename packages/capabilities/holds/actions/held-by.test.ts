@@ -261,17 +261,27 @@ for (const server of testServers()) {
     });
   });
 
-  test(`the function for triggers works for a login without rights on the table or on holds ${on}`, async (t) => {
+  test(`the function for triggers works for a login of the application without rights on the table, and tells others nothing ${on}`, async (t) => {
     const { place, inTransaction } = await workbench(t, { server });
     await place('invoices', { query: 'amount > 150' });
     await inTransaction(async (client) => {
-      await client.query('set local role safekeep_subject');
+      await client.query('set local role safekeep_app');
       const { rows } = await client.query(
         `select safekeep.is_held('default', ('public.invoices'::regclass), '99', '{"amount": 151}', '{}') as yes,
                 safekeep.is_held('default', ('public.invoices'::regclass), '99', '{"amount": 150}', '{}') as no`,
       );
       assert.deepEqual(rows, [{ yes: true, no: false }]);
     });
+    for (const role of ['safekeep_client', 'safekeep_subject', 'safekeep_ingest', 'safekeep_auditor']) {
+      for (const ask of [
+        `select safekeep.is_held('default', ('public.invoices'::regclass), '99', '{}', array['patient:42'])`,
+        `select safekeep.lock_holds('default', true)`,
+      ])
+        await inTransaction(async (client) => {
+          await client.query(`set local role ${role}`);
+          await assert.rejects(client.query(ask), { code: '42501' }, `${role}: ${ask}`);
+        });
+    }
     await inTransaction(
       async (client) => {
         await assert.rejects(

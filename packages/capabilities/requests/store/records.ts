@@ -182,6 +182,8 @@ export async function updateErasure(
   change: {
     readonly state: ErasureState;
     readonly planHash?: string;
+    readonly plannedBy?: string;
+    readonly approvedBy?: string;
     readonly progress?: unknown;
     readonly certificate?: unknown;
     readonly holds?: readonly string[];
@@ -194,7 +196,8 @@ export async function updateErasure(
         set state = $3, subject_key = case when $3 in ('done', 'unfulfilled') then null else subject_key end,
             progress = case when $4::boolean then $5::jsonb else progress end,
             certificate = coalesce($6::jsonb, certificate), holds = coalesce($7::uuid[], holds), finished_at = coalesce($8, finished_at),
-            plan_hash = coalesce($9, plan_hash), due_at = case when $10::boolean then $11::timestamptz else due_at end
+            plan_hash = coalesce($9, plan_hash), planned_by = coalesce($12, planned_by), approved_by = coalesce($13, approved_by),
+            due_at = case when $10::boolean then $11::timestamptz else due_at end
       where tenant_id = $1 and erasure_id = $2`,
     [
       tenant,
@@ -208,6 +211,8 @@ export async function updateErasure(
       change.planHash ?? null,
       'due' in change,
       change.due ?? null,
+      change.plannedBy ?? null,
+      change.approvedBy ?? null,
     ],
   );
 }
@@ -270,6 +275,19 @@ export async function endKept(
   await client.query(
     `update safekeep.erasures set state = 'done', subject_key = null, finished_at = coalesce(finished_at, $3)
       where tenant_id = $1 and subject_mark = $2 and state = 'kept'`,
+    [tenant, mark, at],
+  );
+}
+
+/** In the transaction that erases: what a hold had put off, of which no chunk was erased, is part of what is erased now. */
+export async function endPutOff(
+  client: pg.ClientBase,
+  tenant: string,
+  { mark, at }: { readonly mark: string; readonly at: Date },
+): Promise<void> {
+  await client.query(
+    `update safekeep.erasures set state = 'done', subject_key = null, finished_at = coalesce(finished_at, $3)
+      where tenant_id = $1 and subject_mark = $2 and state = 'due' and progress is null`,
     [tenant, mark, at],
   );
 }

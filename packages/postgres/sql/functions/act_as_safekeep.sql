@@ -7,7 +7,7 @@
 -- Runs with the rights of the caller: the proof is made from what only the owner can read. Anybody else's actor counts as claimed.
 create or replace function safekeep.act_as_safekeep(tenant text, actor text) returns void
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   known record;

@@ -5,7 +5,7 @@
 -- backend, in the transaction that began then.
 create or replace function safekeep.actor_message(actor text, purpose text, request text, backend integer, began timestamptz) returns bytea
   language sql stable parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
     select pg_catalog.convert_to('safekeep actor 1' || E'\n' || pg_catalog.string_agg(
              pg_catalog.octet_length(pg_catalog.convert_to(field.text, 'UTF8')) || ':' || field.text || E'\n', '' order by field.place), 'UTF8')

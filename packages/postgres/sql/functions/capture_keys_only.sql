@@ -5,7 +5,7 @@
 -- down what it erases. The setting is only a hint to look here; without this row, which nobody but the owner can write, it does nothing.
 create or replace function safekeep.capture_keys_only(tenant text, subject text) returns void
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 begin
   insert into safekeep.audit_keys_only (tenant_id, xid, subject) values (tenant, pg_catalog.pg_current_xact_id(), subject)

@@ -5,7 +5,7 @@
 -- its annex B). To the digit as cardNumber() in packages/core/fields/card.ts has it.
 create or replace function safekeep.card_number(value text) returns text
   language plpgsql immutable strict parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   digits constant text := pg_catalog.translate(value, ' -', '');

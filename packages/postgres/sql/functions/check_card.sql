@@ -5,7 +5,7 @@
 -- before it is sealed, since nobody sees it afterwards. Argument: the column. The message never quotes the value.
 create or replace function safekeep.check_card() returns trigger
   language plpgsql
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
   declare
     plain text;

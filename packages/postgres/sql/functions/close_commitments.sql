@@ -7,7 +7,7 @@
 create or replace function safekeep.close_commitments(commitments bytea, record text, subject text, others text[], is_readable boolean,
   sealed bytea, key_ids text[]) returns bytea
   language plpgsql immutable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   seed constant bytea := case when pg_catalog.octet_length(commitments) = 16 then commitments end;

@@ -5,7 +5,7 @@
 -- allowed, where row security would hide some of it, or where it would keep everybody waiting behind the lock. AFTER TRUNCATE writes it down.
 create or replace function safekeep.count_before_truncate() returns trigger
   language plpgsql
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   counted bigint;

@@ -5,7 +5,7 @@
 -- one thing that a client leaves in this schema. It can count too many, which makes a rotation come early; it can take nothing off.
 create or replace function safekeep.count_field_key_uses(tenant text, log_id uuid, ids bytea[], uses bigint[]) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 begin
   perform safekeep.refuse_keys_of_others(tenant, pg_catalog.cardinality(ids));

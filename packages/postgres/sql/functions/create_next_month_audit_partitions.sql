@@ -5,7 +5,7 @@
 -- schedule; repeating it changes nothing. There is no default partition: events that fell into it could not be dropped by month.
 create or replace function safekeep.create_next_month_audit_partitions() returns text[]
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set timezone = 'UTC'
   as $$
 declare
@@ -17,5 +17,12 @@ begin
     if name is not null then made := made || name; end if;
   end loop;
   return made;
+end
+$$;
+revoke execute on function safekeep.create_next_month_audit_partitions() from public;
+do $$
+begin
+  if to_regrole('safekeep_app') is null then return; end if;
+  grant execute on function safekeep.create_next_month_audit_partitions() to safekeep_app, safekeep_ingest;
 end
 $$;

@@ -6,7 +6,7 @@
 create or replace function safekeep.field_keys(tenant text, purpose text, asked text)
   returns table (key_id bytea, key_purpose text, scope text, owner_mark bytea, fate text, version integer, state text, epoch integer, wrapped bytea, usage_count bigint)
   language plpgsql stable security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 begin
   perform safekeep.refuse_keys_of_others(tenant, 1);

@@ -5,7 +5,7 @@
 -- the id of the key that the caller expects, 16 hex digits, as encryption_keys has it and the views show it; null for any.
 create or replace function safekeep.get_decrypted_value(ciphertext bytea, key_id text, fallback text default null) returns text
   language plpgsql stable parallel unsafe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 begin
   if ciphertext is null then return fallback; end if;

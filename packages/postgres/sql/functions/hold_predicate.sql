@@ -7,7 +7,7 @@
 create or replace function safekeep.hold_predicate(
     condition jsonb, relation regclass, from_json boolean, inout operands text[], out predicate text)
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   comparison constant text := condition ->> 'is';

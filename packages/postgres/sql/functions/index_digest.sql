@@ -5,7 +5,7 @@
 -- keeps of it says safekeep.index_value; `unique` keeps all.
 create or replace function safekeep.index_digest(tenant text, field uuid, kind text, version integer, form text) returns bytea
   language plpgsql stable strict parallel unsafe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   held constant text := current_setting('safekeep.index_' || replace(field::text, '-', '') || '_' || version, true);

@@ -5,7 +5,7 @@
 -- value has no form to be found by. Null without an unlocked key. Of a card number what may be shown, which takes no key.
 create or replace function safekeep.index_text(tenant text, field uuid, kind text, bits integer, version integer, form text) returns text
   language plpgsql stable parallel unsafe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 begin
   return case when kind in ('card_bin', 'card_last4') then coalesce(form, '')

@@ -8,7 +8,7 @@ create or replace function safekeep.is_actor_proof(
     tenant text, actor text, purpose text, request text, proof text, backend integer, began timestamptz)
   returns boolean
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   known record;

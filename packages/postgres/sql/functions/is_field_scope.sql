@@ -5,7 +5,7 @@
 -- Called by functions of the owner only, who sees every tenant.
 create or replace function safekeep.is_field_scope(tenant text, purpose text, asked text) returns boolean
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
     select exists (
       select from safekeep.fields as f

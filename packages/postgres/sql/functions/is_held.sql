@@ -5,11 +5,14 @@
 -- (to_jsonb of the row, for holds with a condition), or by the people it is about ('patient:42'). Runs as its owner, because
 -- whoever deletes a row need not be allowed to know of holds; it answers for the named tenant and says nothing but yes or no.
 --
+-- It tells whether a person is held, so it is not for everybody: a trigger on a table that others write to is made SECURITY DEFINER,
+-- by an owner who is a member of safekeep_app.
+--
 -- What it cannot decide is an error, never a no.
 create or replace function safekeep.is_held(tenant text, relation regclass, row_key text, contents jsonb, people text[])
   returns boolean
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   held safekeep.standing_holds;
@@ -38,5 +41,12 @@ begin
     if answer then return true; end if;
   end loop;
   return false;
+end
+$$;
+revoke execute on function safekeep.is_held(text, regclass, text, jsonb, text[]) from public;
+do $$
+begin
+  if to_regrole('safekeep_app') is null then return; end if;
+  grant execute on function safekeep.is_held(text, regclass, text, jsonb, text[]) to safekeep_app;
 end
 $$;

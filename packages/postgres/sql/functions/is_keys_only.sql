@@ -4,7 +4,7 @@
 -- Whether this transaction is an erasure's, as safekeep.capture_keys_only wrote down. For the capture functions.
 create or replace function safekeep.is_keys_only() returns boolean
   language sql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
     select exists (select from safekeep.audit_keys_only where xid = pg_catalog.pg_current_xact_id_if_assigned())
   $$;

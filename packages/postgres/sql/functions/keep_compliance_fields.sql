@@ -7,7 +7,7 @@
 -- which only the table's owner can set.
 create or replace function safekeep.keep_compliance_fields() returns trigger
   language plpgsql security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
   declare
     tenant constant text := tg_argv[0];
@@ -39,3 +39,4 @@ create or replace function safekeep.keep_compliance_fields() returns trigger
     return null;
   end;
   $$;
+revoke execute on function safekeep.keep_compliance_fields() from public;

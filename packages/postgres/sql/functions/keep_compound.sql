@@ -9,7 +9,7 @@
 -- names the column of the index and its number stays as it was, and says so to `made`, which comes after it for the same row.
 create or replace function safekeep.keep_compound() returns trigger
   language plpgsql
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set datestyle = 'ISO, YMD'
   set timezone = 'UTC'
   set bytea_output = 'hex'

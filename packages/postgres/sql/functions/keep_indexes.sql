@@ -11,7 +11,7 @@
 -- after it for the same row.
 create or replace function safekeep.keep_indexes() returns trigger
   language plpgsql
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set datestyle = 'ISO, YMD'
   set timezone = 'UTC'
   set bytea_output = 'hex'

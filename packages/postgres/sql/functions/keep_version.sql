@@ -5,7 +5,7 @@
 -- Runs with the rights of whoever writes: it touches nothing but the row.
 create or replace function safekeep.keep_version() returns trigger
   language plpgsql
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
   begin
     new.version := coalesce(old.version, 0) + 1;

@@ -7,7 +7,7 @@ create or replace function safekeep.keys_of_owners(tenant text, marks bytea[])
   language plpgsql stable security definer
   -- The plan is kept: one made while the table was small must not read all of it for every key when it is large.
   set enable_seqscan = off
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 begin
   perform safekeep.refuse_keys_of_others(tenant, pg_catalog.cardinality(marks));

@@ -9,7 +9,7 @@
 -- `ageMs`: how old the answer may be, where the transaction goes on seeing what it saw first.
 create or replace function safekeep.known_fields(tenant text) returns jsonb
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   before text := coalesce(pg_catalog.current_setting('safekeep.tenant', true), '');

@@ -9,7 +9,7 @@
 -- looking at the past: there the tenant's row is locked too, which fails (40001, try again) if a hold was placed since.
 create or replace function safekeep.lock_holds(tenant text, to_place boolean) returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   holds_lock constant bigint := pg_catalog.hashtextextended('safekeep holds ' || tenant, 0);
@@ -28,5 +28,12 @@ begin
   if pg_catalog.current_setting('transaction_isolation') <> 'read committed' then
     perform from safekeep.tenants where tenant_id = tenant for share;
   end if;
+end
+$$;
+revoke execute on function safekeep.lock_holds(text, boolean) from public;
+do $$
+begin
+  if to_regrole('safekeep_app') is null then return; end if;
+  grant execute on function safekeep.lock_holds(text, boolean) to safekeep_app;
 end
 $$;

@@ -6,7 +6,7 @@
 -- statement or its parameters, which servers log.
 create or replace function safekeep.make_actor_key(tenant text, out key_id text, out secret text)
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   made constant bytea := pg_catalog.sha256(pg_catalog.uuid_send(pg_catalog.gen_random_uuid())

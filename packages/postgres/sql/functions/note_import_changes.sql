@@ -6,7 +6,7 @@
 -- tables are named old_rows and new_rows. Runs as its owner: whoever may change the table need not know the log.
 create or replace function safekeep.note_import_changes() returns trigger
   language plpgsql security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set datestyle = 'ISO, YMD'
   set timezone = 'UTC'
   set bytea_output = 'hex'
@@ -37,5 +37,12 @@ begin
       using tg_argv[0], tg_argv[1]::uuid, tg_table_name;
   end if;
   return null;
+end
+$$;
+revoke execute on function safekeep.note_import_changes() from public;
+do $$
+begin
+  if to_regrole('safekeep_app') is null then return; end if;
+  grant execute on function safekeep.note_import_changes() to safekeep_app;
 end
 $$;

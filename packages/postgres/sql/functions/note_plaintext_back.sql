@@ -5,7 +5,7 @@
 -- ciphertext that nobody can hold against it any more. In the transaction that ends the ciphertext, whose lock keeps writers out.
 create or replace function safekeep.note_plaintext_back(of_schema text, of_table text, columns text[]) returns void
   language plpgsql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 begin
   insert into safekeep.audit_inbox_even (tenant_id, xid, order_no, at, kind, action, table_name, actor, purpose, request, proof,

@@ -6,7 +6,7 @@
 -- beyond some thousand notes another one says nothing more: scans then look at everything.
 create or replace function safekeep.note_structure() returns event_trigger
   language plpgsql security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 begin
   if not exists (select from pg_catalog.pg_event_trigger_ddl_commands() as c where c.schema_name is distinct from 'pg_temp') then

@@ -5,7 +5,7 @@
 -- where it belongs to another field: somebody cut it out of one column and pasted it into another. Without a field any will do.
 create or replace function safekeep.open_column(sealed bytea, field uuid) returns text
   language plpgsql stable parallel unsafe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   setting text;

@@ -8,7 +8,7 @@ create or replace function safekeep.open_keys(tenant text, under integer) return
   language plpgsql volatile security definer
   -- All of it is fetched: a plan for the first rows would go by the index, from one end of the table to the other.
   set cursor_tuple_fraction = 1.0
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   keys no scroll cursor for

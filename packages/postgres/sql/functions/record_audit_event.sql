@@ -7,7 +7,7 @@ create or replace function safekeep.record_audit_event(
     event_id uuid, kind text, action text, subject text, table_name text, record text, details jsonb)
   returns void
   language plpgsql volatile security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   tenant constant text := safekeep.current_tenant();

@@ -5,7 +5,7 @@
 -- where none is set, for those who may take on the owner of the schema anyway. Called by functions of that owner only.
 create or replace function safekeep.refuse_keys_of_others(tenant text, asked integer) returns void
   language plpgsql stable
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 begin
   if asked > 20000 then

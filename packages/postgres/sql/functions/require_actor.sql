@@ -6,7 +6,7 @@
 -- approved is in its certificate.
 create or replace function safekeep.require_actor() returns trigger
   language plpgsql security definer
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   actor constant text := nullif(pg_catalog.current_setting('safekeep.actor', true), '');

@@ -10,7 +10,7 @@
 -- Runs with the rights of whoever writes: it can do nothing that they could not.
 create or replace function safekeep.seal_column() returns trigger
   language plpgsql
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set datestyle = 'ISO, YMD'
   set timezone = 'UTC'
   set bytea_output = 'hex'

@@ -10,7 +10,7 @@
 -- triggers again. It cannot stand as SET of the function, which only a superuser may give a setting of ours.
 create or replace function safekeep.seal_rows(of_table text, of_column text, target text, key_id text, at_most bigint) returns bigint
   language plpgsql volatile parallel unsafe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   set datestyle = 'ISO, YMD'
   set timezone = 'UTC'
   set bytea_output = 'hex'

@@ -5,7 +5,7 @@
 -- them.
 create or replace function safekeep.seal_value(tenant text, field uuid, type text, plain text) returns bytea
   language plpgsql volatile strict parallel unsafe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   current constant text := current_setting('safekeep.seals_' || replace(field::text, '-', ''), true);

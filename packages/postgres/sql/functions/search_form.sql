@@ -5,7 +5,7 @@
 -- it; a test holds the two against each other. Nothing here depends on a collation, a locale or a version of Unicode.
 create or replace function safekeep.search_form(kind text, value text, value_type text) returns text
   language plpgsql immutable strict parallel safe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
   declare
     upper constant text := 'ABCDEFGHIJKLMNOPQRSTUVWXYZ';

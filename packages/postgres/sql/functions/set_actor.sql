@@ -7,7 +7,7 @@
 create or replace function safekeep.set_actor(actor text, purpose text default null, request text default null, proof text default null)
   returns void
   language sql volatile
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
     select pg_catalog.set_config('safekeep.actor', coalesce(actor, ''), true),
            pg_catalog.set_config('safekeep.purpose', coalesce(purpose, ''), true),

@@ -8,7 +8,7 @@
 -- Refused where the server would write the parameter into its log.
 create or replace function safekeep.unlock(wrapped bytea) returns integer
   language plpgsql volatile strict parallel unsafe
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
 declare
   at integer := 5;

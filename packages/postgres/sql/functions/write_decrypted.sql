@@ -12,7 +12,7 @@
 -- Runs with the rights of whoever writes.
 create or replace function safekeep.write_decrypted() returns trigger
   language plpgsql
-  set search_path = ''
+  set search_path = pg_catalog, pg_temp
   as $$
   declare
     relation constant regclass := pg_catalog.format('%I.%I', tg_argv[0], tg_argv[1])::pg_catalog.regclass;

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { FUNCTION_CALL } from '@safekeep/postgres';
 import type { Capture } from '../../model.ts';
 
 /** How each table is captured, as the last apply wrote it down. A table with a column for the tenant is every tenant's. */
@@ -44,10 +45,78 @@ export async function readTriggers(
   return found?.isThere === true ? found.triggers : undefined;
 }
 
+/** What is below a captured table, a partition or what inherits, and not captured itself. */
+export type StandingPart = {
+  readonly name: string;
+  readonly guards: number;
+  readonly isDisabled: boolean;
+  /** What its parent's capture has on it is disabled. */
+  readonly isUnheard: boolean;
+};
+
+/**
+ * Checks on a table by the name of those that `encrypt` makes, of which no encrypted field knows: beside such a column a capture writes no plaintext
+ * and a verification compares none, so whoever plants one hides a column. By field and column: a name alone can be taken over.
+ */
+export async function readPlantedChecks(
+  client: pg.ClientBase,
+  { tenant, schema, name }: { readonly tenant: string; readonly schema: string; readonly name: string },
+): Promise<readonly string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `select c.conname::text as name
+       from pg_catalog.pg_constraint as c
+      where c.conrelid = pg_catalog.to_regclass(pg_catalog.format('%I.%I', $2::text, $3::text)) and c.contype = 'c'
+        and pg_catalog.starts_with(c.conname::text, 'zz_safekeep_sealed_')
+        and not exists (
+          select from safekeep.fields as f
+            join pg_catalog.pg_attribute as a on a.attrelid = c.conrelid and a.attname = f.encrypted_column and not a.attisdropped
+           where f.tenant_id = $1 and f.table_schema = $2 and f.table_name = $3
+             and c.conname::text = 'zz_safekeep_sealed_' || pg_catalog.right(pg_catalog.replace(f.field_id::text, '-', ''), 12)
+             and c.conkey = array[a.attnum])
+      order by 1`,
+    [tenant, schema, name],
+  );
+  return rows.map((row) => row.name);
+}
+
+/** With the number of triggers that refuse to empty it by its own name: two, before and after. */
+export async function readParts(
+  client: pg.ClientBase,
+  { schema, name }: { readonly schema: string; readonly name: string },
+): Promise<readonly StandingPart[]> {
+  const { rows } = await client.query<StandingPart>(
+    `with recursive below (oid) as (
+       select i.inhrelid from pg_catalog.pg_inherits as i where i.inhparent = pg_catalog.to_regclass(pg_catalog.format('%I.%I', $1::text, $2::text))
+       union
+       select i.inhrelid from below as b join pg_catalog.pg_inherits as i on i.inhparent = b.oid
+     )
+     select pg_catalog.format('%I.%I', n.nspname, c.relname) as name, found.guards, found."isDisabled", found."isUnheard"
+       from below as b
+       join pg_catalog.pg_class as c on c.oid = b.oid and c.relkind in ('r', 'p')
+       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+      cross join lateral (
+        select pg_catalog.count(*)::integer as guards, coalesce(pg_catalog.bool_or(t.tgenabled not in ('O', 'A')), false) as "isDisabled"
+          from pg_catalog.pg_trigger as t
+         where t.tgrelid = c.oid and t.tgfoid = pg_catalog.to_regproc('safekeep.refuse_truncate_of_part') and t.tgqual is null
+      ) as guard
+      cross join lateral (
+        select guard.guards, guard."isDisabled", coalesce((
+          select pg_catalog.bool_or(t.tgenabled not in ('O', 'A')) from pg_catalog.pg_trigger as t
+           where t.tgrelid = c.oid and t.tgparentid <> 0 and t.tgname::text like 'safekeep\\_audit\\_%'), false) as "isUnheard"
+      ) as found
+      where not exists (select from pg_catalog.pg_trigger as t where t.tgrelid = c.oid and t.tgname = 'safekeep_audit_truncate')
+      order by 1`,
+    [schema, name],
+  );
+  return rows;
+}
+
 export type StandingFunction = {
   readonly name: string;
   readonly body: string;
   readonly isDefiner: boolean;
+  /** See `FUNCTION_CALL`. */
+  readonly call: string;
   readonly settings: readonly string[];
   /** Of whoever owns the schema. */
   readonly isOwn: boolean;
@@ -58,7 +127,7 @@ export type StandingFunction = {
 /** Functions of schema safekeep with these names. */
 export async function readFunctions(client: pg.ClientBase, names: readonly string[]): Promise<readonly StandingFunction[]> {
   const { rows } = await client.query<StandingFunction>(
-    `select p.proname::text as name, p.prosrc as body, p.prosecdef as "isDefiner", p.proowner = n.nspowner as "isOwn",
+    `select p.proname::text as name, p.prosrc as body, p.prosecdef as "isDefiner", ${FUNCTION_CALL} as call, p.proowner = n.nspowner as "isOwn",
             coalesce(p.proconfig, '{}') as settings,
             exists (select from pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) as a where a.grantee = 0) as "isOpen"
        from pg_catalog.pg_proc as p
@@ -110,7 +179,7 @@ export async function readTableFaults(client: pg.ClientBase): Promise<readonly s
 
 /**
  * SHA-256 in hex over all that the log rests on, as the catalogs have it: functions, triggers that call them, the log's tables with their rules, policies,
- * columns and rights, the captures, and who is a member of Safekeep's roles. Two of different times that are the same say that nothing was changed;
+ * columns and rights, the captures, the checks by which a column counts as encrypted, and who is a member of Safekeep's roles. Two of different times that are the same say that nothing was changed;
  * months come and go and are not in it.
  */
 export async function readDigest(client: pg.ClientBase): Promise<string> {
@@ -145,6 +214,10 @@ export async function readDigest(client: pg.ClientBase): Promise<string> {
        union all
        select pg_catalog.concat_ws(' ', 'member', m.roleid::pg_catalog.regrole, m.member::pg_catalog.regrole)
          from pg_catalog.pg_auth_members as m join pg_catalog.pg_roles as r on r.oid = m.roleid and r.rolname like 'safekeep\\_%'
+       union all
+       select pg_catalog.concat_ws(' ', 'check', n.nspname, c.relname, k.conname, pg_catalog.pg_get_constraintdef(k.oid))
+         from pg_catalog.pg_constraint as k join pg_catalog.pg_class as c on c.oid = k.conrelid join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+        where k.contype = 'c' and pg_catalog.starts_with(k.conname::text, 'zz_safekeep_sealed_')
        union all
        select pg_catalog.concat_ws(' ', 'capture', tenant_id, table_name, definition) from safekeep.audit_captures
      )
