@@ -265,14 +265,14 @@ async function runDue(
   const result = await withLedger(context, openPorts, (ground) =>
     hash === undefined ? planDue(ground, actor) : eraseDue(ground, { ...actor, hash }, { vacuum, signal: context.signal }),
   );
-  const good = hash === undefined ? ['planned'] : ['done', 'kept', 'outside', 'held'];
+  const good = hash === undefined ? ['planned', 'not-yet'] : ['done', 'kept', 'outside', 'held', 'not-yet'];
   return { result, ok: result.persons.every(({ state, error }) => error === null && good.includes(state)) };
 }
 
 function dueText({ hash, persons, more, next }: Frozen<DuePlan>, ink: Ink): string {
   return [
     ...persons.flatMap(({ subject, due, plan, state, doubt, error }) => [
-      `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  due since ${due.slice(0, 10)}${error === null ? '' : `  ${ink.bad(error)}`}`,
+      `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${due === null ? 'no date yet' : `${state === 'not-yet' ? 'due on' : 'due since'} ${due.slice(0, 10)}`}${error === null ? '' : `  ${ink.bad(error)}`}`,
       ...(doubt === null
         ? []
         : [
@@ -339,7 +339,13 @@ function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
   return [
     `${head}: ${counts.join(', ')}.`,
     ...(done.due === null
-      ? []
+      ? done.state === 'kept'
+        ? [
+            ink.warn(
+              'What a duty keeps stays; it is due when its date is filled in and the duty has ended: subject erase --due --plan.',
+            ),
+          ]
+        : []
       : [ink.warn(`What a duty keeps stays; it is due from ${done.due.slice(0, 10)} on: subject erase --due --plan.`)]),
     ...(done.state === 'held' ? [ink.warn('Rows that are held stay; they are erased when the hold ends.')] : []),
     ...done.externalCopies.map(({ place, state, note }) => `  outside: ${place}, ${state}: ${note}`),
@@ -389,7 +395,7 @@ function erasuresCommand(openPorts: OpenPorts): Command {
         : erasures
             .map(
               ({ id, state, mode, startedAt, due, error }) =>
-                `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${state === 'kept' && due !== null ? `  until ${due.slice(0, 10)}` : ''}${error === null ? '' : `  ${ink.bad(error)}`}`,
+                `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${due === null ? '' : `  until ${due.slice(0, 10)}`}${error === null ? '' : `  ${ink.bad(error)}`}`,
             )
             .join('\n'),
   });
@@ -471,12 +477,18 @@ const verifyCommand = command({
   input: Type.Object({
     file: Type.String({ minLength: 1 }),
     vkey: Type.String({ minLength: 1, description: 'the verifier key, which came to you another way than the file' }),
+    approvers: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'a file with the keys of those who may plan and approve: two of them must have signed the erasure',
+      }),
+    ),
   }),
   output: Verified,
   example: 'safekeep certificate verify erasure-01994b0e.json --vkey safekeep-1f2e3d4c+0a1b2c3d+AQ…',
   notSo: 'the document is not what was signed with this key',
-  run: async (_context, { file, vkey }) => {
-    const { ok, kind, issuedAt, faults } = await verifyFile(file, vkey);
+  run: async (_context, { file, vkey, approvers }) => {
+    const { ok, kind, issuedAt, faults } = await verifyFile(file, vkey, await readApprovers(approvers));
     return { result: { ok, kind, issuedAt, faults }, ok };
   },
   render: ({ ok, kind, issuedAt, faults }, ink) =>

@@ -225,6 +225,14 @@ export type ApprovalProof = {
 };
 export type ApprovalProofs = { readonly planned: ApprovalProof; readonly approved: ApprovalProof };
 
+/** A plan that was approved, and by whom: with proofs the names are those of the keys. */
+export type Approved = {
+  readonly plan: string;
+  readonly plannedBy: string;
+  readonly approvedBy: string;
+  readonly proofs?: ApprovalProofs;
+};
+
 /** The signed account of an erasure: docs/certificate.md. No place in it for a value of a person. */
 export type CertificateBody = {
   readonly format: 'safekeep-certificate/1';
@@ -239,6 +247,8 @@ export type CertificateBody = {
   readonly approvedBy: string;
   /** Signatures of planner and approver, where they were asked for; else the names are claimed only. */
   readonly proofs?: ApprovalProofs;
+  /** Approvals before this one: of chunks that were erased under them, or of what a hold then put off. */
+  readonly approvedBefore?: readonly Approved[];
   readonly tables: readonly {
     readonly table: string;
     readonly before: number;
@@ -301,9 +311,11 @@ export const DuePlan = Type.Object({
     Type.Object({
       subject: Type.String(),
       erasure: Type.String({ description: 'the one that left what a duty kept' }),
-      due: Type.String(),
+      due: Type.Union([Type.String(), Type.Null()], { description: 'null: the row that is kept has no date yet' }),
       plan: Type.Union([ErasurePlan, Type.Null()]),
-      state: Type.String({ description: 'planned, blocked, held, ambiguous, failed; after an approval what became of it' }),
+      state: Type.String({
+        description: 'planned, blocked, held, ambiguous, not-yet, failed; after an approval what became of it',
+      }),
       doubt: Type.Union([
         Type.String({ description: 'why it may be somebody else under the number, or somebody who came back by themselves' }),
         Type.Null(),

@@ -34,6 +34,16 @@ test('without anything the defaults are in force', () => {
   );
 });
 
+test('a list of approvers by itself is an error: whoever set it believes that two must sign', () => {
+  const environment = { SAFEKEEP_ERASURE_APPROVERS: '/etc/approvers' };
+  for (const approval of [{}, { SAFEKEEP_ERASURE_APPROVAL: 'any' }])
+    assert.match(
+      problemsOf({ environment: { ...environment, ...approval } }),
+      /SAFEKEEP_ERASURE_APPROVERS: nobody has to sign unless SAFEKEEP_ERASURE_APPROVAL is second-person/,
+    );
+  assert.equal(problemsOf({ environment: { ...environment, SAFEKEEP_ERASURE_APPROVAL: 'second-person' } }), '');
+});
+
 test('a flag beats the environment, the environment beats the file', () => {
   const environment = { SAFEKEEP_TENANT: 'environment' };
   const file = { SAFEKEEP_TENANT: 'file', SAFEKEEP_MAP: 'file.yaml' };

@@ -47,6 +47,7 @@ export function readConfiguration(sources: ConfigurationSources): Configuration 
       problems.push(error instanceof Error ? error.message : `${env}: cannot be read`);
     }
   }
+  problems.push(...withoutEffect(values));
   if (problems.length > 0) {
     throw new SafekeepError('configuration-invalid', {
       count: problems.length,
@@ -55,6 +56,12 @@ export function readConfiguration(sources: ConfigurationSources): Configuration 
   }
   // Every property was checked against the schema just above, and secrets were wrapped.
   return values as Configuration;
+}
+
+/** What somebody has set and believes to be in force. */
+function withoutEffect({ erasureApproval, erasureApprovers }: Readonly<Record<string, unknown>>): readonly string[] {
+  if (erasureApprovers === undefined || erasureApproval === 'second-person') return [];
+  return ['SAFEKEEP_ERASURE_APPROVERS: nobody has to sign unless SAFEKEEP_ERASURE_APPROVAL is second-person'];
 }
 
 function textOf(name: SettingName, { flags, environment, file, readFile }: ConfigurationSources): string | undefined {

@@ -14,6 +14,13 @@ export const catalogue = {
     text: '{problem}',
     remedy: 'Run the command with --help to see what it takes.',
   },
+  'certificate-unsigned': {
+    status: 409,
+    exit: 1,
+    text: 'The erasure {erasure} is carried out, and no certificate of it was signed: {reason}.',
+    remedy:
+      'Find out who wrote to safekeep.erasures. Where an approver was taken from SAFEKEEP_ERASURE_APPROVERS since, put the line back, run `safekeep subject erasures --run`, and take it out again.',
+  },
   'configuration-invalid': {
     status: 500,
     exit: 2,
@@ -954,7 +961,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'Key {key} still opens {values} value(s) in {place}. It was not destroyed.',
-    remedy: 'Put them under the newest key: `safekeep encrypt rotate COLUMN`. `safekeep keys census` counts what is under which.',
+    remedy:
+      'Put them under the newest key: `safekeep encrypt rotate COLUMN`. `safekeep keys census` counts what is under which. Partitions that were detached and copies of a table are counted too: attach or drop them first.',
   },
   'key-not-retired': {
     status: 409,
@@ -1040,6 +1048,13 @@ export const catalogue = {
     text: '{field} was altered, renamed or dropped since the plan was made. What was running was rolled back, no value was lost.',
     remedy:
       'Put the column back as it was (a renamed column or table: ALTER TABLE … RENAME back to the name that is shown here) and run the same command again, or go back with `safekeep decrypt TABLE.COLUMN`.',
+  },
+  'field-partition-detached': {
+    status: 409,
+    exit: 1,
+    text: '{tables} holds values of {field} and is no partition of its table (any more), so no step would come to them. Nothing was changed by this one.',
+    remedy:
+      'Attach it again (ALTER TABLE … ATTACH PARTITION) and run the same command. Where its values are needed no more, drop the table or its encrypted column.',
   },
   'field-rows-locked': {
     status: 503,
@@ -1284,6 +1299,12 @@ export const catalogue = {
     exit: 1,
     text: 'Erasing was refused at {table}: {what}. Everything was taken back; nothing was erased.',
     remedy: '{remedy}',
+  },
+  'approvers-unsafe': {
+    status: 500,
+    exit: 2,
+    text: 'The file of approvers {path} can be changed by others than the user that runs this and root: {reason}. It was not used, and nothing was erased.',
+    remedy: 'Look whether somebody has put a line into it. Then let it belong to that user or to root, and run chmod go-w on it.',
   },
   'approval-unproven': {
     status: 403,

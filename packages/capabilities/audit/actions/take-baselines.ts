@@ -6,6 +6,7 @@ import type { Capture } from '../model.ts';
 import {
   BASELINE_ENDED,
   BASELINE_TAKEN,
+  baselineColumns,
   digestOf,
   endedMark,
   keyOfRow,
@@ -51,7 +52,7 @@ export async function takeBaselines(client: pg.ClientBase, ground: BaselineGroun
     const tenants = capture.tenantColumn === null ? [order.tenant] : await readAllTenants(client);
     let isTaken = true;
     for (const tenant of tenants) {
-      const taken = await unlessFailing(client, ground.log, () =>
+      const taken = await unlessFailing(client, ground, () =>
         takeBaseline(client, { order, capture: { ...capture, tenant } }, ground),
       );
       if (taken === 'refused') isTaken = false;
@@ -115,15 +116,19 @@ async function recordEnd(client: pg.ClientBase, markOf: AuditKeys['markOf'], { t
 }
 
 /** What the log has to say of all tables is not to wait for the baseline of one: a failure leaves none, is told, and is tried again as what was refused. */
-async function unlessFailing<Result>(client: pg.ClientBase, log: Log, take: () => Promise<Result>): Promise<Result | 'refused'> {
+async function unlessFailing<Result>(
+  client: pg.ClientBase,
+  { log, signal = NEVER }: BaselineGround,
+  take: () => Promise<Result>,
+): Promise<Result | 'refused'> {
   await client.query('savepoint baseline');
   try {
     const result = await take();
     await client.query('release savepoint baseline');
     return result;
   } catch (error) {
-    // Another wrote what this transaction no longer sees: all of it is done again, with the baseline.
-    if (error instanceof pg.DatabaseError && error.code === OUTRUN) throw error;
+    // Whoever asked for an end gets it. Where another wrote what this transaction no longer sees, all of it is done again, with the baseline.
+    if (signal.aborted || (error instanceof pg.DatabaseError && error.code === OUTRUN)) throw error;
     await client.query('rollback to savepoint baseline');
     log.error('audit-baseline-failed', { error });
     return 'refused';
@@ -182,7 +187,8 @@ async function writeBaseline(
   const { tenant, table } = capture;
   const { markOf } = ground.keys;
   const [tree] = await readTrees(client, [tenant]);
-  const names = order.shape.columns.map(({ name }) => name);
+  // As the triggers have them. What the order says of columns is there for the plan, and anybody's who can write it.
+  const names = baselineColumns(capture.columns).map(({ name }) => name);
   const seen = { capture, owner: order.tenant, names };
   const { rows, parts, sum } = capture.key.length === 0 ? await sumUp(client, seen, ground) : await gather(client, seen, ground);
   // Of a tenant without rows and without a log there is nothing to tell.
@@ -199,12 +205,13 @@ async function writeBaseline(
     digest: digestOf(parts),
     sum,
     columns: names.map((name) => ({ name, number: numbers.get(name) ?? 0, form: forms.get(name) ?? 'large' })),
+    before,
   };
   await recordEventWithin(client, tenant, {
     kind: 'compliance',
     action: BASELINE_TAKEN,
     table,
-    details: { ...taken, before, mark: takenMark(markOf, capture, taken) },
+    details: { ...taken, mark: takenMark(markOf, capture, taken) },
   });
   ground.log.info('audit-baseline-taken', { rows });
   return 'taken';

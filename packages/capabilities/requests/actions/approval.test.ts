@@ -35,6 +35,22 @@ test('the hash of a plan is of this home: nobody with the map and the certificat
   assert.notEqual((await one.plan('patient:44')).hash, (await other.plan('patient:44')).hash);
 });
 
+test('what a hold had put off is planned by nobody when it ends, and the certificate says so and who had approved it before', async (t) => {
+  const bench = await workbench(t, { schema: DIFFICULT, map: DIFFICULT_MAP });
+  t.after(onRelease(requeueErasures));
+  const id = await bench.hold('public.visits:1,1');
+  const { hash } = await bench.plan('patient:43');
+  assert.equal((await bench.approve('patient:43', hash)).state, 'held');
+  await releaseHold(bench.database, { tenant: 'default', clock: bench.clock }, { id, by: 'ann', reason: 'over' });
+  assert.equal((await runErasures(bench.ground)).erasures[0]?.error, null);
+  const { rows } = await bench.pool.query(
+    `select certificate -> 'document' as document from safekeep.erasures order by erasure_id desc limit 1`,
+  );
+  const { plannedBy, approvedBy, approvedBefore } = rows[0]?.document ?? {};
+  assert.deepEqual([plannedBy, approvedBy], ['safekeep (a hold has ended)', 'safekeep (a hold has ended)']);
+  assert.deepEqual(approvedBefore, [{ plan: hash, plannedBy: 'ann', approvedBy: 'ben' }]);
+});
+
 test('an erasure that a hold stops is remembered once, however often it was approved', async (t) => {
   const bench = await workbench(t, { schema: DIFFICULT, map: DIFFICULT_MAP });
   t.after(onRelease(requeueErasures));

@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
-import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createSigningKey, signingKeyFromPem, verify, type Signer } from '@safekeep/crypto';
+import { onRelease, releaseHold } from '../../holds/index.ts';
 import type { ErasureDone } from '../model.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import { makeApproverKey, openApproverKey, readApprovers } from './approver-keys.ts';
 import { eraseDue, planDue } from './due-erasures.ts';
 import { executeErasure } from './execute-erasure.ts';
 import { parseSubject, type ErasureGround } from './ground.ts';
-import { runErasures } from './open-erasures.ts';
+import { requeueErasures, runErasures } from './open-erasures.ts';
 import { planErasure } from './plan-erasure.ts';
+import { verifyFile } from './verify-file.ts';
 
 const SCHEMA = `create table people (id bigint primary key, name text not null);
   create table orders (id bigint primary key, person_id bigint not null references people, what text);
@@ -77,6 +79,113 @@ test('one in chunks carries them too, also where it goes on later', async (t) =>
   await assert.rejects(executeErasure(few, order, approval, { signal: stop.signal, onProgress }));
   assert.equal((await runErasures(few)).erasures[0]?.state, 'done', 'it was approved, and nobody has to sign again');
   await assertProven(await bench.approveBy(undefined, hash, few), hash);
+});
+
+const cy = stranger;
+const dan = signingKeyFromPem(createSigningKey(), 'dan');
+const FOUR = [ann, ben, cy, dan].map(({ verifierKey }) => verifierKey);
+
+/** Chunks are begun under the approval of these two, and it stops after the first. */
+async function beginChunks(bench: Signed, few: ErasureGround, [planner, approver]: readonly [Signer, Signer]): Promise<string> {
+  const hash = await bench.planBy(planner, few);
+  const stop = new AbortController();
+  const approval = { hash, by: 'whoever', signer: approver };
+  const onProgress = (): void => stop.abort(new Error('stopped'));
+  const order = parseSubject(few.map, 'person:1');
+  await assert.rejects(executeErasure(few, order, approval, { signal: stop.signal, onProgress }), /stopped/);
+  return hash;
+}
+
+test('two approvals of one erasure in chunks: the certificate names those who signed what was left, and those before them', async (t) => {
+  const bench = await signed(t, FOUR);
+  const few = { ...bench.signed, rowsAtOnce: 4 };
+  const first = await beginChunks(bench, few, [ann, ben]);
+  await bench.pool.query(`insert into orders values (100, 1, 'late')`);
+  const second = await beginChunks(bench, few, [cy, dan]);
+  assert.notEqual(first, second);
+  assert.equal((await runErasures(few)).erasures[0]?.state, 'done');
+  const { rows } = await bench.pool.query('select planned_by, approved_by, plan_hash from safekeep.erasures');
+  assert.deepEqual(rows, [{ planned_by: 'cy', approved_by: 'dan', plan_hash: second }]);
+  const { certificate } = await bench.approveBy(undefined, second, few);
+  const path = certificate ?? '';
+  const { document } = JSON.parse(await readFile(path, 'utf8'));
+  const names = ({ plan, plannedBy, approvedBy }: Readonly<Record<string, string>>) => [plan, plannedBy, approvedBy];
+  assert.deepEqual([document, ...document.approvedBefore].map(names), [
+    [second, 'cy', 'dan'],
+    [first, 'ann', 'ben'],
+  ]);
+  const key = few.signer.verifierKey;
+  assert.deepEqual((await verifyFile(path, key, FOUR)).faults, []);
+  assert.deepEqual((await verifyFile(path, key)).faults, []);
+  const without = FOUR.filter((each) => each !== ben.verifierKey);
+  assert.match((await verifyFile(path, key, without)).faults.join(), /the key ben is none of/);
+});
+
+test('names that are not those of the keys, a plan that nobody signed, and no signature at all are faults of a certificate', async (t) => {
+  const bench = await signed(t);
+  const hash = await bench.planBy(ann);
+  const { certificate } = await bench.approveBy(ben, hash);
+  const { document } = JSON.parse(await readFile(certificate ?? '', 'utf8'));
+  const { signer } = bench.ground;
+  const { proofs: _, ...bare } = document;
+  const twice = { ...document.proofs, approved: document.proofs.planned };
+  for (const [forged, fault] of [
+    [{ ...document, approvedBy: 'zoe' }, /names of planner and approver are not those/],
+    [{ ...document, plan: 'f'.repeat(64) }, /signature of ann is not for this plan/],
+    [{ ...document, proofs: twice, approvedBy: 'ann' }, /signature of ann is not for this plan/],
+    [bare, /no signatures of approvers/],
+  ] as const) {
+    // Signed all the same: what is wrong must be seen by whoever trusts the home.
+    const path = join(bench.folder, 'forged.json');
+    await writeFile(path, JSON.stringify({ document: forged, signature: signer.signDocument('erasure-certificate', forged) }));
+    assert.match((await verifyFile(path, signer.verifierKey, bench.signed.approvers)).faults.join(), fault);
+  }
+});
+
+test('whoever writes to our tables gets no signature for a name or a proof that is not so', async (t) => {
+  const bench = await signed(t, FOUR);
+  const few = { ...bench.signed, rowsAtOnce: 4 };
+  const hash = await beginChunks(bench, few, [ann, ben]);
+  const proof = { at: '2026-11-21T10:00:00.000Z' };
+  const of = { act: 'approve', tenant: 'default', plan: 'e'.repeat(64), ...proof };
+  const forged = JSON.stringify({ ...proof, signature: dan.signDocument('erasure-approval', of) });
+  const { rows } = await bench.pool.query('select progress from safekeep.erasures');
+  const put = `update safekeep.erasures set progress = jsonb_set(progress, '{proofs,approved}', $1)`;
+  const orders = await bench.rows('orders');
+  await bench.pool.query(put, [forged]);
+  assert.equal((await runErasures(few)).erasures[0]?.error, 'erasure-stopped');
+  await bench.pool.query(`update safekeep.erasures set progress = progress - 'proofs'`);
+  assert.equal((await runErasures(few)).erasures[0]?.error, 'erasure-stopped', 'nor goes on what nobody has signed');
+  assert.deepEqual(await bench.rows('orders'), orders);
+  await bench.pool.query('update safekeep.erasures set progress = $1', [rows[0]?.progress]);
+  const order = parseSubject(few.map, 'person:1');
+  const onCommitted = (): void => {
+    throw new Error('no certificate yet');
+  };
+  await assert.rejects(executeErasure(few, order, { hash, by: 'zoe' }, { onCommitted }), /no certificate yet/);
+  const name = `update safekeep.erasures set certificate = jsonb_set(certificate, '{document,approvedBy}', $1)`;
+  await bench.pool.query(name, ['"zoe"']);
+  assert.equal((await runErasures(few)).erasures[0]?.error, 'certificate-unsigned');
+  await bench.pool.query(name, ['"ben"']);
+  assert.equal((await runErasures({ ...few, approvers: null })).erasures[0]?.error, 'certificate-unsigned');
+  assert.equal((await runErasures(few)).erasures[0]?.state, 'done');
+});
+
+test('when a hold has ended what it kept is planned and approved by two keys anew, and then nothing is left open', async (t) => {
+  const bench = await signed(t);
+  t.after(onRelease(requeueErasures));
+  const id = await bench.hold('public.orders:2');
+  const first = await bench.planBy(ann);
+  const { state } = await bench.approveBy(ben, first);
+  assert.equal(state, 'held');
+  await releaseHold(bench.database, { tenant: 'default', clock: bench.clock }, { id, by: 'ann', reason: 'over' });
+  const before = await bench.rows('orders');
+  const { erasures } = await runErasures(bench.signed);
+  assert.deepEqual([erasures[0]?.state, erasures[0]?.error], ['due', 'approval-unproven']);
+  assert.deepEqual(await bench.rows('orders'), before);
+  const hash = await bench.planBy(ann);
+  await assertProven(await bench.approveBy(ben, hash), hash);
+  assert.deepEqual((await runErasures(bench.signed)).erasures, []);
 });
 
 test('names alone, one key for both, a key of nobody and a signature for something else prove nothing, and nothing is erased', async (t) => {
@@ -191,6 +300,13 @@ test('the key of an approver is theirs alone, made once, and tells whose it is',
   await writeFile(list, `# who may\n${made.verifierKey}\n\n${ben.verifierKey}\n`);
   assert.deepEqual(await readApprovers(list), [made.verifierKey, ben.verifierKey]);
   assert.equal(await readApprovers(undefined), null);
+  for (const mode of [0o620, 0o602, 0o666]) {
+    await chmod(list, mode);
+    await assert.rejects(readApprovers(list), { code: 'approvers-unsafe' }, mode.toString(8));
+  }
+  await chmod(list, 0o644);
+  await writeFile(list, `#${'-'.repeat(1024 * 1024)}\n`);
+  await assert.rejects(readApprovers(list), { code: 'file-unreadable', message: /far too large/ });
   await writeFile(list, `${made.verifierKey.slice(0, -4)}\n`);
   await assert.rejects(readApprovers(list), { code: 'signature-invalid' });
   await assert.rejects(readApprovers(join(folder, 'none')), { code: 'file-unreadable' });
@@ -203,3 +319,15 @@ test('the key of an approver is theirs alone, made once, and tells whose it is',
   await writeFile(path, 'approver ann\n-----BEGIN PRIVATE KEY-----\nAA\n');
   await assert.rejects(openApproverKey(path), { code: 'key-file-broken' });
 });
+
+test(
+  'a list of approvers that belongs to another user is not used',
+  { skip: process.getuid?.() === 0 ? false : 'only root can give a file to another user' },
+  async (t) => {
+    const { folder } = await signed(t);
+    const list = join(folder, 'approvers');
+    await writeFile(list, `${ben.verifierKey}\n`);
+    await chown(list, 65_534, 65_534);
+    await assert.rejects(readApprovers(list), { code: 'approvers-unsafe', message: /belongs to the user 65534/ });
+  },
+);

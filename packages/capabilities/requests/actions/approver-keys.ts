@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { codeOf, SafekeepError } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem, verifierKey, type Signer } from '@safekeep/crypto';
@@ -32,12 +32,17 @@ export async function openApproverKey(path: string): Promise<Signer> {
   }
 }
 
-/** The verifier keys of those who may plan and approve, one a line; null where no file is configured and names are only claimed. */
+/** A line for each approver; more than a thousand of them are none. */
+const APPROVERS_BYTES_AT_MOST = 1024 * 1024;
+
+/**
+ * The verifier keys of those who may plan and approve, one a line; null where no file is configured and names are only claimed.
+ *
+ * @throws `file-unreadable`, `approvers-unsafe` where somebody else could put themselves on the list, `signature-invalid` for a line that is no key
+ */
 export async function readApprovers(path: string | undefined): Promise<readonly string[] | null> {
   if (path === undefined) return null;
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new SafekeepError('file-unreadable', { path, reason: codeOf(cause) ?? 'unknown reason' }, { cause });
-  });
+  const text = await readGuarded(path);
   const keys = text
     .split('\n')
     .map((line) => line.trim())
@@ -45,4 +50,26 @@ export async function readApprovers(path: string | undefined): Promise<readonly 
   // A line that is mistyped is told, not passed over.
   for (const key of keys) verifierKey(key);
   return keys;
+}
+
+async function readGuarded(path: string): Promise<string> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      // Of the file that is read, not of its name.
+      const { mode, uid, size } = await file.stat();
+      const me = process.getuid?.();
+      const octal = (mode & 0o777).toString(8);
+      if ((mode & 0o022) !== 0) throw new SafekeepError('approvers-unsafe', { path, reason: `its mode is ${octal}` });
+      if (me !== undefined && uid !== me && uid !== 0)
+        throw new SafekeepError('approvers-unsafe', { path, reason: `it belongs to the user ${uid}` });
+      if (size > APPROVERS_BYTES_AT_MOST) throw new SafekeepError('file-unreadable', { path, reason: 'it is far too large' });
+      return await file.readFile('utf8');
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    if (cause instanceof SafekeepError) throw cause;
+    throw new SafekeepError('file-unreadable', { path, reason: codeOf(cause) ?? 'unknown reason' }, { cause });
+  }
 }

@@ -3,7 +3,8 @@ import { newId, SafekeepError, type SchemaIndex } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { runRecorded } from '../../ledger/index.ts';
-import type { ApprovalProofs, ErasureId, ErasurePlan, RowKey } from '../model.ts';
+import type { ApprovalProofs, Approved, ErasureId, ErasurePlan, RowKey } from '../model.ts';
+import { approvedAs } from '../rules/approval.ts';
 import { inOrderOfReference } from '../rules/graph.ts';
 import { joinKept, keptColumns, keptLines, planLine } from '../rules/plan.ts';
 import { insertErasure, readErasures, updateErasure, type ErasureRecord, type StoredPlan } from '../store/records.ts';
@@ -24,10 +25,11 @@ import {
   type Approval,
   type ExecuteOptions,
 } from './erasing.ts';
+import { faultOfProofs } from './finish-erasure.ts';
 import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
 import { identityMarks } from './marks.ts';
-import { makePlan, type Beside, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
+import { approversOf, makePlan, type Beside, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 import { policies, type Survey, type SurveyedTable } from './survey.ts';
 import { unlookedLines } from './writers.ts';
 
@@ -54,8 +56,12 @@ export type ChunkProgress = {
   readonly roots: readonly string[];
   /** From when on the first row of these tables that a duty keeps need not be kept. */
   readonly due?: string | null;
+  /** A duty keeps a row of these tables whose date nobody has filled in yet. */
+  readonly isUndated?: boolean;
   /** Of the approval under which it goes on. */
   readonly proofs?: ApprovalProofs | undefined;
+  /** Other approvals, under which chunks of it were erased before. */
+  readonly approvedBefore?: readonly Approved[];
   /** What the person was known by when it was approved, as `identityMarks` has it: time may go by until it goes on. */
   readonly known?: readonly string[];
 };
@@ -86,8 +92,20 @@ export async function beginOrGoOn(ground: ErasureGround, order: ErasureOrder, ch
   const progress = progressOf(begun);
   // What was approved was approved of this map.
   if (progress.map !== ground.mapSha256) throw stopped(progress.rows, 'the map is not the one that was approved');
+  const fault = faultOfGoingOn(ground, begun);
+  if (fault !== undefined) throw stopped(progress.rows, `${fault}: make a new plan and approve it`);
   if (begun.state !== 'running') await saveProgress(ground, progress);
   return progress;
+}
+
+/** Under which signatures it goes on stands in the database, where others may write. */
+function faultOfGoingOn(ground: ErasureGround, begun: ErasureRecord): string | undefined {
+  if (approversOf(ground) === null) return undefined;
+  const { planHash: plan, plannedBy, approvedBy } = begun;
+  const { proofs } = progressOf(begun);
+  return proofs === undefined
+    ? 'nobody has signed it'
+    : faultOfProofs(ground, [approvedAs({ plan, plannedBy, approvedBy }, proofs)]);
 }
 
 /**
@@ -160,6 +178,10 @@ async function beginChunks(
     const before = begun === undefined ? undefined : progressOf(begun);
     if (before !== undefined && begun?.planHash === stored.hash && begun.state === 'running') return before;
     refuseUnfit(made, stored.hash);
+    const { plannedBy, approvedBy } = approvedAs(
+      { plan: stored.hash, plannedBy: stored.plannedBy, approvedBy: approval.by },
+      proofs,
+    );
     const known = await identityMarks(client, ground, order);
     const progress: ChunkProgress = {
       erasure: before?.erasure ?? newId<'erasure'>(),
@@ -176,11 +198,19 @@ async function beginChunks(
       rows: before?.rows ?? 0,
       roots: before?.roots ?? [],
       due: before?.due ?? null,
+      isUndated: before?.isUndated ?? false,
       known,
       ...(proofs === undefined ? {} : { proofs }),
+      approvedBefore: begun === undefined ? (approval.before ?? []) : approvalsOf(begun, stored.hash),
     };
     if (before !== undefined) {
-      await updateErasure(client, tenant, progress.erasure, { state: 'running', planHash: stored.hash, progress });
+      await updateErasure(client, tenant, progress.erasure, {
+        state: 'running',
+        planHash: stored.hash,
+        plannedBy,
+        approvedBy,
+        progress,
+      });
       return progress;
     }
     await insertErasure(client, tenant, {
@@ -194,14 +224,22 @@ async function beginChunks(
       holds: [],
       progress,
       certificate: null,
-      plannedBy: stored.plannedBy,
-      approvedBy: approval.by,
+      plannedBy,
+      approvedBy,
       startedAt: clock.now(),
       finishedAt: null,
       due: null,
+      isUndated: false,
     });
     return progress;
   });
+}
+
+/** Under which approvals chunks of it were erased; the one that goes on is none of those before. */
+function approvalsOf(begun: ErasureRecord, now: string): readonly Approved[] {
+  const { proofs, approvedBefore = [] } = progressOf(begun);
+  const last = approvedAs({ plan: begun.planHash, plannedBy: begun.plannedBy, approvedBy: begun.approvedBy }, proofs);
+  return begun.planHash === now ? approvedBefore : [...approvedBefore, last];
 }
 
 /**
@@ -349,6 +387,7 @@ async function eraseChunk(
     isKept: progress.isKept === true || decision.isKept,
     rows: progress.rows + rows.length,
     due: dueOf([...decision.groups, { due: progress.due ?? null }]),
+    isUndated: progress.isUndated === true || decision.groups.some(({ isUndated }) => isUndated),
     roots: rows.length === 0 ? progress.roots : [...progress.roots, done.tree.root],
   };
 }

@@ -1,13 +1,17 @@
 import type pg from 'pg';
 import { codeOf, SafekeepError } from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
-import type { Blocked, ErasureMoment, ErasurePlan, ParticipantEffects } from '../model.ts';
+import type { Approved, Blocked, ErasureMoment, ErasurePlan, ParticipantEffects } from '../model.ts';
 import type { ErasureGround } from './ground.ts';
 import { refusalOf, type MadePlan } from './plan-erasure.ts';
 
 /** Whoever plans or approves: a name, and the key by which they prove it. */
 export type Actor = { readonly by: string; readonly signer?: Signer | undefined };
-export type Approval = Actor & { readonly hash: string };
+export type Approval = Actor & {
+  readonly hash: string;
+  /** Approvals of which this one is what is left. */
+  readonly before?: readonly Approved[];
+};
 
 export type ExecuteOptions = {
   readonly vacuum?: boolean;

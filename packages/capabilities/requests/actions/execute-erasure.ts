@@ -1,14 +1,13 @@
 import type pg from 'pg';
 import { newId, parseId, SafekeepError } from '@safekeep/core';
-import { verifierKey } from '@safekeep/crypto';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
-import type { ApprovalProofs, CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';
-import { approverOf, PLAN_DAYS, plannerOf, signApproval, unproven } from '../rules/approval.ts';
+import type { ApprovalProofs, Approved, CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';
+import { approvedAs, approverOf, isSameKey, PLAN_DAYS, plannerOf, signApproval, unproven } from '../rules/approval.ts';
 import {
   dropPlans,
-  endKept,
+  endPutOff,
   findPlan,
   insertCalls,
   insertErasure,
@@ -31,7 +30,7 @@ import {
   type Approval,
   type ExecuteOptions,
 } from './erasing.ts';
-import { answerOf, finishErasure } from './finish-erasure.ts';
+import { answerOf, faultOfProofs, finishErasure } from './finish-erasure.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { identityMarks, sequenceIds } from './marks.ts';
 import { approversOf, makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
@@ -47,15 +46,16 @@ import { approversOf, makePlan, type ErasureOrder, type MadePlan } from './plan-
 export async function executeErasure(
   ground: ErasureGround,
   order: Omit<ErasureOrder, 'mode'>,
-  approval: Approval,
+  asked: Approval,
   options: ExecuteOptions = {},
 ): Promise<ErasureDone> {
   const { tenant, database } = ground;
   const mark = personMark(ground.ledger, tenant, order.person);
-  const [known, plan] = await inTransaction(database, { tenant }, (client) =>
-    together(client, [() => readErasures(client, tenant, { mark }), () => findPlan(client, tenant, approval.hash)]),
+  // In this order: where somebody else has carried it out in between, the plan is gone and the erasure is there.
+  const [plan, known] = await inTransaction(database, { tenant }, (client) =>
+    together(client, [() => findPlan(client, tenant, asked.hash), () => readErasures(client, tenant, { mark })]),
   );
-  const same = known.filter(({ planHash }) => planHash === approval.hash);
+  const same = known.filter(({ planHash }) => planHash === asked.hash);
   const committed = same.find(({ state }) => state === 'committed' || state === 'outside');
   const begun = known.find(isBegun);
   // A crash may have left its intent open.
@@ -63,8 +63,12 @@ export async function executeErasure(
   if (committed !== undefined) return await finishErasure(ground, committed, options);
   const done = same.find(({ state }) => state === 'done' || state === 'kept');
   if (plan === undefined && done !== undefined) return answerOf(ground, done);
-  const stored = approvedPlan(ground, order, { approval, plan, begun });
-  const proofs = begun?.planHash === approval.hash ? undefined : proofsOf(ground, stored, approval);
+  // Whoever goes on with it has not approved it: it has its names, and signatures, already.
+  const goesOn = begun?.planHash === asked.hash ? begun : undefined;
+  const planned = approvedPlan(ground, order, { approval: asked, plan, begun });
+  const stored: StoredPlan = goesOn === undefined ? planned : { ...planned, plannedBy: goesOn.plannedBy };
+  const approval: Approval = goesOn === undefined ? asked : { ...asked, by: goesOn.approvedBy };
+  const proofs = goesOn !== undefined ? undefined : proofsOf(ground, stored, approval);
   for (const { before } of ground.ports.participants) await before?.({ tenant, person: order.person });
   const full: ErasureOrder = { ...order, mode: stored.mode };
   try {
@@ -143,6 +147,7 @@ async function rememberHeld(
       startedAt: clock.now(),
       finishedAt: null,
       due: null,
+      isUndated: false,
     });
   });
 }
@@ -183,13 +188,8 @@ function proofsOf(ground: ErasureGround, stored: StoredPlan, { hash, by, signer 
   if (stored.proof === null || signer === undefined) throw unproven('the approval was not signed');
   const approved = signApproval(signer, { act: 'approve', tenant, plan: hash }, now);
   const approver = approverOf(approved, { act: 'approve', tenant, plan: hash }, approvers);
-  if (sameKey(planner, approver)) throw new SafekeepError('second-person-needed', { by });
+  if (isSameKey(planner, approver)) throw new SafekeepError('second-person-needed', { by });
   return { planned: stored.proof, approved };
-}
-
-/** Under another name it is the same key. */
-function sameKey(one: string, other: string): boolean {
-  return verifierKey(one).publicKey.equals(verifierKey(other).publicKey);
 }
 
 /** What an erasure that was begun is known by, where its plan is gone. */
@@ -267,6 +267,10 @@ async function eraseWithin(
 ): Promise<ErasureRecord> {
   const { tenant, clock, ports } = ground;
   const id = erasureIdOf(progress?.erasure ?? operation);
+  const approved = approvedAs({ plan: stored.hash, plannedBy: stored.plannedBy, approvedBy: approval.by }, proofs);
+  const approvedBefore = (progress === undefined ? approval.before : progress.approvedBefore) ?? [];
+  const fault = faultOfProofs(ground, [approved, ...approvedBefore]);
+  if (fault !== undefined) throw stopped(progress?.rows ?? 0, fault);
   const { found, decision, scope } = made;
   const before = await effectsAt(client, ground, 'before-rows', scope);
   const without = new Set(progress?.large);
@@ -290,9 +294,8 @@ async function eraseWithin(
     id,
     mark,
     participants,
-    stored,
-    approval,
-    proofs,
+    approved,
+    approvedBefore,
     operation,
     held,
   });
@@ -307,18 +310,26 @@ async function eraseWithin(
     holds: held,
     progress: null,
     certificate: { document: body },
-    plannedBy: stored.plannedBy,
-    approvedBy: approval.by,
+    plannedBy: approved.plannedBy,
+    approvedBy: approved.approvedBy,
     startedAt: clock.now(),
     finishedAt: null,
     due: due === null ? null : new Date(due),
+    isUndated: progress?.isUndated === true || decision.groups.some(({ isUndated }) => isUndated),
   };
   const calls = made.plan.externalCopies.filter(
     ({ state, kind }) => kind !== 'recipient' && (state === 'will-be-told' || state === 'by-hand'),
   );
-  const ended = { state: 'committed', progress: null, certificate: record.certificate, holds: held, due: record.due } as const;
+  const ended = {
+    state: 'committed',
+    progress: null,
+    certificate: record.certificate,
+    holds: held,
+    due: record.due,
+    isUndated: record.isUndated,
+  } as const;
   await together(client, [
-    () => endKept(client, tenant, { mark, at: clock.now() }),
+    () => endPutOff(client, tenant, { mark, at: clock.now() }),
     () => (progress === undefined ? insertErasure(client, tenant, record) : updateErasure(client, tenant, id, ended)),
     () =>
       insertCalls(client, tenant, {
@@ -352,15 +363,14 @@ type BodyParts = {
   readonly id: ErasureId;
   readonly mark: string;
   readonly participants: CertificateBody['participants'];
-  readonly stored: StoredPlan;
-  readonly approval: Approval;
-  readonly proofs: ApprovalProofs | undefined;
+  readonly approved: Approved;
+  readonly approvedBefore: readonly Approved[];
   readonly operation: OperationId;
   readonly held: readonly string[];
 };
 
 function certificateBody(ground: ErasureGround, parts: BodyParts): CertificateBody {
-  const { order, made, done, progress, id, mark, participants, stored, approval, proofs, operation, held } = parts;
+  const { order, made, done, progress, id, mark, participants, approved, approvedBefore, operation, held } = parts;
   const horizons = participants.map(({ horizon }) => horizon);
   const isKnown = participants.length > 0 && horizons.every((horizon) => horizon !== null);
   return {
@@ -370,11 +380,9 @@ function certificateBody(ground: ErasureGround, parts: BodyParts): CertificateBo
     tenant: ground.tenant,
     issuedAt: ground.clock.now().toISOString(),
     subject: { type: order.person.type, mark },
-    plan: stored.hash,
+    ...approved,
     mode: order.mode,
-    plannedBy: stored.plannedBy,
-    approvedBy: approval.by,
-    ...(proofs === undefined ? {} : { proofs }),
+    ...(approvedBefore.length === 0 ? {} : { approvedBefore }),
     tables: [...(progress?.tables ?? []), ...[...done.counts].map(([table, counts]) => ({ table, ...counts }))],
     rows: joinTrees(progress, done),
     kept: [...(progress?.kept ?? []), ...made.plan.kept],

@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import type pg from 'pg';
-import { SafekeepError, type Subject } from '@safekeep/core';
-import type { Signature } from '@safekeep/crypto';
+import { isSafekeepError, SafekeepError, type Subject } from '@safekeep/core';
+import { verify, type Signature } from '@safekeep/crypto';
 import { privateFiles } from '@safekeep/files';
 import { parseKey, type Person } from '../../holds/index.ts';
-import type { CertificateBody, ErasureDone, ErasureScope, ExternalCopy, Residue } from '../model.ts';
+import type { Approved, CertificateBody, ErasureDone, ErasureScope, ExternalCopy, Residue } from '../model.ts';
+import { approvedAs, proofFault } from '../rules/approval.ts';
 import { PERSON } from '../rules/graph.ts';
 import { waitForWriters } from '../store/guards.ts';
 import type { Signed } from '../rules/certificate.ts';
-import { updateErasure, type ErasureRecord, type ErasureState } from '../store/records.ts';
+import { endEarlier, updateErasure, type ErasureRecord, type ErasureState } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import { followPaths, type Reach } from '../store/traverse.ts';
 import { tellOutside } from './outside.ts';
@@ -61,16 +62,58 @@ export async function finishErasure(
     supersedes: draft.signature === undefined ? null : draft.document.issuedAt,
   };
   if (state === 'unfulfilled') return await endUnfulfilled(ground, record, { document, found });
+  refuseForged(ground, record, draft);
   const signed: Signed<CertificateBody> = { document, signature: ground.signer.signDocument('erasure-certificate', document) };
   const path = await writeCertificate(ground.certificateDirectory, signed);
-  await inTransaction(database, { tenant }, (client) =>
-    updateErasure(client, tenant, record.id, {
+  const at = ground.clock.now();
+  await inTransaction(database, { tenant }, async (client) => {
+    await updateErasure(client, tenant, record.id, {
       state,
       certificate: signed,
-      ...(state === 'done' || state === 'kept' ? { finishedAt: ground.clock.now() } : {}),
-    }),
-  );
+      ...(state === 'done' || state === 'kept' ? { finishedAt: at } : {}),
+    });
+    // Not before: of one that is unfulfilled the earlier ones must not be forgotten.
+    await endEarlier(client, tenant, { id: record.id, mark: record.mark, at });
+  });
   return doneText(record, { document, certificate: path, state, found });
+}
+
+/**
+ * Signatures of approvers lay in the database since, where others may write. What this home has signed once it need not look at again, and so
+ * an approver who is one no more is in nobody's way.
+ *
+ * @throws `certificate-unsigned`
+ */
+function refuseForged(ground: ErasureGround, { id }: ErasureRecord, { document, signature }: Draft): void {
+  if (signature !== undefined && isOurs(ground, document, signature)) return;
+  const { plan, plannedBy, approvedBy, proofs, approvedBefore = [] } = document;
+  const reason = faultOfProofs(ground, [approvedAs({ plan, plannedBy, approvedBy }, proofs), ...approvedBefore]);
+  const isNamed =
+    proofs === undefined || (proofs.planned.signature.keyName === plannedBy && proofs.approved.signature.keyName === approvedBy);
+  const fault = reason ?? (isNamed ? undefined : 'the names of planner and approver are not those of the keys that signed');
+  if (fault !== undefined) throw new SafekeepError('certificate-unsigned', { erasure: id, reason: fault });
+}
+
+function isOurs({ signer }: ErasureGround, document: CertificateBody, signature: Signature): boolean {
+  try {
+    verify('erasure-certificate', document, signature, signer.verifierKey);
+    return true;
+  } catch (error) {
+    if (isSafekeepError(error, 'signature-invalid')) return false;
+    throw error;
+  }
+}
+
+/** What is wrong with signatures that came back from the database; undefined where nothing is, or there are none. */
+export function faultOfProofs({ tenant, approvers }: ErasureGround, approvals: readonly Approved[]): string | undefined {
+  for (const { plan, proofs } of approvals) {
+    if (proofs === undefined) continue;
+    if (approvers === undefined || approvers === null)
+      return 'planner and approver have signed, and without SAFEKEEP_ERASURE_APPROVERS nobody can tell whether it was they';
+    const fault = proofFault({ plan, proofs }, { tenant, approvers });
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
 }
 
 /** No certificate is given for what is not so. */
@@ -124,11 +167,15 @@ function doneText(
   };
 }
 
-function stateOf({ holds, due }: ErasureRecord, found: readonly Residue[], copies: readonly ExternalCopy[]): ErasureState {
+function stateOf(
+  { holds, due, isUndated }: ErasureRecord,
+  found: readonly Residue[],
+  copies: readonly ExternalCopy[],
+): ErasureState {
   if (found.length > 0) return 'unfulfilled';
   if (holds.length > 0) return 'held';
   if (copies.some(({ state }) => state === 'pending')) return 'outside';
-  return due === null ? 'done' : 'kept';
+  return due === null && !isUndated ? 'done' : 'kept';
 }
 
 function personOf({ type, key }: ErasureRecord): Person {

@@ -3,7 +3,8 @@ import { SafekeepError } from '@safekeep/core';
 import { formatPerson, parseKey } from '../../holds/index.ts';
 import type { Hold } from '../../holds/index.ts';
 import { recoverIntents } from '../../ledger/index.ts';
-import type { ErasuresText } from '../model.ts';
+import type { Approved, CertificateBody, ErasuresText } from '../model.ts';
+import { approvedAs, unproven } from '../rules/approval.ts';
 import { markDue, readErasures, updateErasure, type ErasureRecord } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import { type ExecuteOptions } from './erasing.ts';
@@ -11,7 +12,7 @@ import { knownAtBeginning } from './chunks.ts';
 import { executeErasure } from './execute-erasure.ts';
 import { finishErasure } from './finish-erasure.ts';
 import { ownFault, type ErasureGround, type Ground } from './ground.ts';
-import { planErasure } from './plan-erasure.ts';
+import { approversOf, planErasure } from './plan-erasure.ts';
 import { doubtAbout, knownByPlan, type KnownByPlan } from './same-person.ts';
 
 /** Called in the transaction of a release: what that hold had stopped is due again, or the hold stands as before. */
@@ -68,18 +69,30 @@ async function goOn(
   if (record.state === 'running')
     return (await executeErasure(ground, order, { hash: record.planHash, by: record.approvedBy }, options)).state;
   if (record.state !== 'due') return (await finishErasure(ground, record, options)).state;
-  // What was approved is erased as far as it still stands: the approval was for all of it, and the hold only put it off.
+  if (approversOf(ground) !== null)
+    throw unproven('a hold has ended, and what it kept has been planned by nobody as it stands now');
+  // What was approved is erased as far as it still stands: the approval was for all of it, and the hold only put it off. Of this very plan
+  // nobody knows, which the certificate says.
   const alone: ErasureGround = { ...ground, approval: 'any' };
-  const plan = await planErasure(alone, { ...order, mode: record.mode }, record.plannedBy);
+  const plan = await planErasure(alone, { ...order, mode: record.mode }, BY_ITSELF);
   const reason = await doubtAbout(ground, order, async () => knownAtBeginning(record) ?? (await known(record.planHash)));
   if (reason !== null) throw new SafekeepError('erasure-person-unsure', { subject: formatPerson(order.person), reason });
-  const done = await executeErasure(alone, order, { hash: plan.hash, by: record.approvedBy }, options);
+  const done = await executeErasure(alone, order, { hash: plan.hash, by: BY_ITSELF, before: [approvalOf(record)] }, options);
   // One of which chunks were erased already has gone on as itself.
   if (done.erasure === record.id) return done.state;
   await inTransaction(ground.database, { tenant: ground.tenant }, (client) =>
     updateErasure(client, ground.tenant, record.id, { state: 'done', finishedAt: ground.clock.now() }),
   );
   return done.state;
+}
+
+/** Who planned and approved what is left when a hold has ended. */
+const BY_ITSELF = 'safekeep (a hold has ended)';
+
+function approvalOf({ planHash: plan, plannedBy, approvedBy, certificate }: ErasureRecord): Approved {
+  // Written in the transaction that erased what was not held, if any.
+  const document = (certificate as { readonly document: CertificateBody } | null)?.document;
+  return approvedAs({ plan, plannedBy, approvedBy }, document?.proofs);
 }
 
 export function orderOf({ map }: Ground, { type, key }: ErasureRecord): Parameters<typeof executeErasure>[1] {

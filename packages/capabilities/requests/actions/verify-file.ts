@@ -10,9 +10,9 @@ import { checkSigned, type Checked } from '../rules/certificate.ts';
 const DOCUMENT_BYTES_AT_MOST = 64 * 1024 * 1024;
 
 /** Checks a certificate, a manifest with the files beside it, or a whole export, without a database. Throws `file-unreadable`. */
-export async function verifyFile(path: string, vkey: string): Promise<Checked> {
+export async function verifyFile(path: string, vkey: string, approvers: readonly string[] | null = null): Promise<Checked> {
   try {
-    return (await isZip(path)) ? await verifyZip(path, vkey) : await verifyDocument(path, vkey);
+    return (await isZip(path)) ? await verifyZip(path, vkey) : await verifyDocument(path, vkey, approvers);
   } catch (error) {
     const code = codeOf(error);
     if (error instanceof SafekeepError || code === undefined || code.startsWith('ERR_')) throw error;
@@ -30,11 +30,11 @@ async function isZip(path: string): Promise<boolean> {
   }
 }
 
-async function verifyDocument(path: string, vkey: string): Promise<Checked> {
+async function verifyDocument(path: string, vkey: string, approvers: readonly string[] | null): Promise<Checked> {
   const { size } = await stat(path);
   if (size > DOCUMENT_BYTES_AT_MOST) return broken('it is larger than any certificate');
   const parsed = parse(await readFile(path, 'utf8'));
-  const checked = checkSigned(parsed, vkey);
+  const checked = checkSigned(parsed, vkey, approvers);
   if (!checked.ok || checked.kind !== 'export') return checked;
   const faults = await compare(filesOf(parsed), async function* (name) {
     yield* createReadStream(join(dirname(path), name));

@@ -1,7 +1,8 @@
 import type { Signature } from '@safekeep/crypto';
 import { verify } from '@safekeep/crypto';
 import { isSafekeepError } from '@safekeep/core';
-import type { CertificateBody } from '../model.ts';
+import type { Approved, CertificateBody } from '../model.ts';
+import { proofFault } from './approval.ts';
 
 /** A document and the signature beside it, as it stands in the file. */
 export type Signed<Body> = { readonly document: Body; readonly signature: Signature };
@@ -10,8 +11,11 @@ const SIGNED_KINDS = { erasure: 'erasure-certificate', export: 'export-manifest'
 
 export type Checked = { readonly ok: boolean; readonly kind: string; readonly issuedAt: string | null; readonly faults: string[] };
 
-/** Holds a signed document against a key that came by another way. Nothing in the document itself is trusted before. */
-export function checkSigned(parsed: unknown, trustedKey: string): Checked {
+/**
+ * Holds a signed document against a key that came by another way. Nothing in the document itself is trusted before. With keys of `approvers`
+ * also that two of them have planned and approved an erasure.
+ */
+export function checkSigned(parsed: unknown, trustedKey: string, approvers: readonly string[] | null = null): Checked {
   const found = signedOf(parsed);
   if (found === undefined) return { ok: false, kind: 'unknown', issuedAt: null, faults: ['it is no signed document of Safekeep'] };
   const { document, signature, kind } = found;
@@ -22,7 +26,7 @@ export function checkSigned(parsed: unknown, trustedKey: string): Checked {
     if (!isSafekeepError(error, 'signature-invalid')) throw error;
     return { ok: false, kind, issuedAt, faults: [error.message] };
   }
-  const faults = kind === 'erasure' ? certificateFaults(document) : [];
+  const faults = kind === 'erasure' ? [...certificateFaults(document), ...approvalFaults(document, approvers)] : [];
   return { ok: faults.length === 0, kind, issuedAt, faults };
 }
 
@@ -54,4 +58,32 @@ function certificateFaults(document: object): string[] {
     if (before !== deleted + masked + detached + kept) faults.push(`the counts of ${table} do not add up`);
   }
   return faults;
+}
+
+/** The signatures of planner and approver, here and of what went before. By a document that carries none nobody is proven. */
+function approvalFaults(document: object, approvers: readonly string[] | null): string[] {
+  // As above.
+  const body = document as Partial<CertificateBody>;
+  const { tenant = '', plan = '', plannedBy = '', approvedBy = '', proofs, approvedBefore = [] } = body;
+  if (approvers !== null && proofs === undefined) return ['it carries no signatures of approvers'];
+  const all: readonly Approved[] = [
+    { plan, plannedBy, approvedBy, ...(proofs === undefined ? {} : { proofs }) },
+    ...approvedBefore,
+  ];
+  return all.flatMap((each) => [...nameFaults(each), ...(approvers === null ? [] : proofFaults(each, { tenant, approvers }))]);
+}
+
+function nameFaults({ plannedBy, approvedBy, proofs }: Approved): string[] {
+  if (proofs === undefined) return [];
+  const { planned, approved } = proofs;
+  const isTheirs = planned.signature.keyName === plannedBy && approved.signature.keyName === approvedBy;
+  return isTheirs ? [] : ['the names of planner and approver are not those of the keys that signed'];
+}
+
+function proofFaults(
+  { plan, proofs }: Approved,
+  trusted: { readonly tenant: string; readonly approvers: readonly string[] },
+): string[] {
+  const fault = proofs === undefined ? undefined : proofFault({ plan, proofs }, trusted);
+  return fault === undefined ? [] : [fault];
 }
