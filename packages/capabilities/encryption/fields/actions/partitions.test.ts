@@ -268,3 +268,28 @@ test('a partition that is detached stops what would leave its values behind, and
   await decryptField(ground, column, agreed);
   assert.deepEqual((await pool.query('select count(email)::integer as plain from people')).rows, [{ plain: ROWS }]);
 });
+
+const differs = (error: unknown) =>
+  isSafekeepError(error, 'field-values-differ') && /^1 or more rows of public.people_old .*\(\d+,\d+\)/.test(error.message);
+
+test('what was written into a partition while it was detached is written over by no step', async (t) => {
+  const { ground, pool, order } = await workbench(t, { setUp: PEOPLE });
+  const { column } = order(EMAIL);
+  const writeApart = async (value: string) =>
+    await pool.query(`begin; ${DETACH}; update people_old set email = '${value}' where id = 7; ${ATTACH}; commit`);
+  const takePlaintext = 'update people set email = email, email_encrypted = null where id = 7';
+  const stored = async () => (await pool.query<{ email: string }>('select email from people where id = 7')).rows[0]?.email;
+
+  await encryptField(ground, order(EMAIL, { until: 'verified' }), agreed);
+  await writeApart('newer@example.org');
+  await assert.rejects(encryptField(ground, order(EMAIL), agreed), differs, 'before readers take the ciphertext');
+  await pool.query(takePlaintext);
+  await encryptField(ground, order(EMAIL), agreed);
+
+  await writeApart('newest@example.org');
+  await assert.rejects(decryptField(ground, column, agreed), differs);
+  assert.equal(await stored(), 'newest@example.org');
+  await pool.query(takePlaintext);
+  await decryptField(ground, column, agreed);
+  assert.equal(await stored(), 'newest@example.org');
+});
