@@ -1073,7 +1073,7 @@ export const catalogue = {
     exit: 1,
     text: '{rows} or more rows of {table} hold a plaintext of {field} that is not what the ciphertext beside it opens to, as after a write while a partition was detached. Neither was written over, and the batch was rolled back. Their places (ctid): {places}.',
     remedy:
-      'Which of the two counts only you can tell. Where it is the plaintext: UPDATE … SET column = column, column_encrypted = NULL for these rows; else write the right value. Then run the same command again.',
+      'Which of the two counts only you can tell. Where it is the plaintext: UPDATE … SET column = column, column_encrypted = NULL for these rows; else write the right value through the SDK or the view. Then run the same command again.',
   },
   'field-not-switched': {
     status: 409,
