@@ -23,7 +23,7 @@ export {
   type MigrateOptions,
   type MigrationStatus,
 } from './migrations/run.ts';
-export { isShipped, shippedFunctions, type ShippedFunction } from './migrations/shipped-functions.ts';
+export { FUNCTION_CALL, isShipped, shippedFunctions, shippedIn, type ShippedFunction } from './migrations/shipped-functions.ts';
 export { readServerHealth, type ServerHealth } from './connect/health.ts';
 export {
   differences,

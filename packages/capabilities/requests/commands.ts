@@ -278,7 +278,7 @@ async function runDue(
           },
         ),
   );
-  const good = hash === undefined ? ['planned'] : ['done', 'kept', 'outside', 'held'];
+  const good = hash === undefined ? ['planned', 'not-yet'] : ['done', 'kept', 'outside', 'held', 'not-yet'];
   return { result, ok: result.persons.every(({ state, error }) => error === null && good.includes(state)) };
 }
 
@@ -292,7 +292,7 @@ function named(persons: readonly string[]): string {
 function dueText({ hash, persons, more, next }: Frozen<DuePlan>, ink: Ink): string {
   return [
     ...persons.flatMap(({ subject, due, plan, state, doubt, error }) => [
-      `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  due since ${due.slice(0, 10)}${error === null ? '' : `  ${ink.bad(error)}`}`,
+      `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${due === null ? 'no date yet' : `${state === 'not-yet' ? 'due on' : 'due since'} ${due.slice(0, 10)}`}${error === null ? '' : `  ${ink.bad(error)}`}`,
       ...(doubt === null
         ? []
         : [
@@ -359,7 +359,13 @@ function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
   return [
     `${head}: ${counts.join(', ')}.`,
     ...(done.due === null
-      ? []
+      ? done.state === 'kept'
+        ? [
+            ink.warn(
+              'What a duty keeps stays; it is due when its date is filled in and the duty has ended: subject erase --due --plan.',
+            ),
+          ]
+        : []
       : [ink.warn(`What a duty keeps stays; it is due from ${done.due.slice(0, 10)} on: subject erase --due --plan.`)]),
     ...(done.state === 'held' ? [ink.warn('Rows that are held stay; they are erased when the hold ends.')] : []),
     ...done.externalCopies.map(({ place, state, note }) => `  outside: ${place}, ${state}: ${note}`),
@@ -409,7 +415,7 @@ function erasuresCommand(openPorts: OpenPorts): Command {
         : erasures
             .map(
               ({ id, state, mode, startedAt, due, error }) =>
-                `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${state === 'kept' && due !== null ? `  until ${due.slice(0, 10)}` : ''}${error === null ? '' : `  ${ink.bad(error)}`}`,
+                `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${due === null ? '' : `  until ${due.slice(0, 10)}`}${error === null ? '' : `  ${ink.bad(error)}`}`,
             )
             .join('\n'),
   });

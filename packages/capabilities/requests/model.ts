@@ -311,9 +311,11 @@ export const DuePlan = Type.Object({
     Type.Object({
       subject: Type.String(),
       erasure: Type.String({ description: 'the one that left what a duty kept' }),
-      due: Type.String(),
+      due: Type.Union([Type.String(), Type.Null()], { description: 'null: the row that is kept has no date yet' }),
       plan: Type.Union([ErasurePlan, Type.Null()]),
-      state: Type.String({ description: 'planned, blocked, held, ambiguous, failed; after an approval what became of it' }),
+      state: Type.String({
+        description: 'planned, blocked, held, ambiguous, not-yet, failed; after an approval what became of it',
+      }),
       doubt: Type.Union([
         Type.String({ description: 'why it may be somebody else under the number, or somebody who came back by themselves' }),
         Type.Null(),

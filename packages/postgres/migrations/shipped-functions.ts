@@ -6,6 +6,8 @@ export type ShippedFunction = {
   /** Of one that a migration makes by `format`, `%I` stands for the schema of pgcrypto. */
   readonly body: string;
   readonly isDefiner: boolean;
+  /** How it is called: language, strict or not, volatility. A strict one is skipped where an argument is null. */
+  readonly call: string;
   /** As pg_proc.proconfig has them, in small letters, sorted. */
   readonly settings: readonly string[];
   /** Nobody may execute it who was not granted it. */
@@ -56,6 +58,7 @@ export function isShipped(
   return (
     [shipped.body, shipped.body.replaceAll('%I', () => crypto)].includes(standing.body) &&
     standing.isDefiner === shipped.isDefiner &&
+    standing.call === shipped.call &&
     standing.settings
       .map((each) => each.toLowerCase())
       .toSorted()
@@ -73,6 +76,7 @@ function definitionsIn(text: string): readonly (readonly [string, ShippedFunctio
         name,
         body,
         isDefiner: /\bsecurity definer\b/.test(head),
+        call: callOf(head),
         settings: [...head.matchAll(/^\s*set (\w+) (?:=|to) (.+?)\s*$/gm)]
           .map(([, key, value]) => `${key}=${settingOf(value ?? '')}`.toLowerCase())
           .toSorted(),
@@ -81,6 +85,18 @@ function definitionsIn(text: string): readonly (readonly [string, ShippedFunctio
     ];
   });
 }
+
+/** As {@link FUNCTION_CALL} has it. */
+function callOf(head: string): string {
+  const language = /\blanguage (\w+)/.exec(head)?.[1] ?? 'sql';
+  const isStrict = /\b(?:strict|returns null on null input)\b/.test(head);
+  const volatility = /\b(immutable|stable)\b/.exec(head)?.[1] ?? 'volatile';
+  return `${language} ${isStrict ? 'strict ' : ''}${volatility}`;
+}
+
+/** Of a row `p` of pg_proc, as a `ShippedFunction` tells its `call`. */
+export const FUNCTION_CALL = `(select l.lanname from pg_catalog.pg_language as l where l.oid = p.prolang) || case when p.proisstrict then ' strict ' else ' ' end
+    || case p.provolatile when 'i' then 'immutable' when 's' then 'stable' else 'volatile' end`;
 
 /** As PostgreSQL keeps it: an empty name in quotes, a text without. */
 function settingOf(value: string): string {

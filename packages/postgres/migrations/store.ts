@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { codeOf, newId } from '@safekeep/core';
 import type { FunctionFile, Migration } from './files.ts';
+import { FUNCTION_CALL } from './shipped-functions.ts';
 
 /** A line of the history as the CLI shows it. */
 export type HistoryEntry = {
@@ -93,6 +94,7 @@ export type StandingFunction = {
   readonly object: string;
   readonly body: string;
   readonly isDefiner: boolean;
+  readonly call: string;
   readonly settings: readonly string[];
   /** Everybody may execute it. */
   readonly isOpen: boolean;
@@ -104,7 +106,7 @@ export async function readStandingFunctions(
   objects: readonly string[],
 ): Promise<{ readonly functions: ReadonlyMap<string, StandingFunction>; readonly crypto: string }> {
   const { rows } = await client.query<StandingFunction & { crypto: string | null }>(
-    `select o.object, p.prosrc as body, p.prosecdef as "isDefiner", coalesce(p.proconfig, '{}') as settings,
+    `select o.object, p.prosrc as body, p.prosecdef as "isDefiner", ${FUNCTION_CALL} as call, coalesce(p.proconfig, '{}') as settings,
             exists (select from pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) as a where a.grantee = 0) as "isOpen",
             (select pg_catalog.quote_ident(n.nspname) from pg_catalog.pg_extension as e
                join pg_catalog.pg_namespace as n on n.oid = e.extnamespace where e.extname = 'pgcrypto') as crypto

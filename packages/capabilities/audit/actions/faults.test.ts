@@ -495,6 +495,10 @@ test('a partition that comes later is told until the next apply; a guard that is
   await bench.apply(intent);
   await assert.rejects(bench.pool.query('truncate parts_2'), { code: '42501' });
   assert.deepEqual((await bench.verify()).faults, []);
+  await bench.pool.query('alter table parts_2 disable trigger safekeep_audit_update');
+  const unheard = await bench.verify();
+  assert.ok(unheard.faults.some(({ detail }) => detail === 'The capture of public.parts is disabled on its part public.parts_2.'));
+  await bench.pool.query('alter table parts_2 enable trigger safekeep_audit_update');
   await bench.pool.query('alter table parts_1 disable trigger safekeep_audit_part_after');
   assert.deepEqual(
     (await bench.verify()).faults.map(({ code }) => code),

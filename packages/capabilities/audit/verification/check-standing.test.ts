@@ -39,6 +39,30 @@ const attacks: readonly { readonly name: string; readonly deed: string; readonly
     told: /^function-changed What is written down of the capture of public\.things/,
   },
   {
+    name: 'a shared function is skipped where an argument is null',
+    deed: 'alter function safekeep.record_audit_event(uuid, text, text, text, text, text, jsonb) strict',
+    undo: 'alter function safekeep.record_audit_event(uuid, text, text, text, text, text, jsonb) called on null input',
+    told: /^function-changed The function safekeep\.record_audit_event is not the one/,
+  },
+  {
+    name: 'a function of a table names an actor of its own',
+    deed: `do $$ declare n text := (select proname from pg_proc where proname like 'capture\\_update\\_%'); begin
+      execute format('alter function safekeep.%I() set safekeep.actor = %L', n, 'dr. innocent'); end $$`,
+    undo: `do $$ declare n text := (select proname from pg_proc where proname like 'capture\\_update\\_%'); begin
+      execute format('alter function safekeep.%I() reset safekeep.actor', n); end $$`,
+    told: /^function-changed The function safekeep\.capture_update_\w+ of public\.things has other rights or settings/,
+  },
+  {
+    name: 'a trigger fires on something else',
+    deed: `do $$ declare f text := (select tgfoid::regproc::text from pg_trigger where tgname = 'safekeep_audit_insert' and tgrelid = 'public.things'::regclass); begin
+      drop trigger safekeep_audit_insert on public.things;
+      execute 'create trigger safekeep_audit_insert after update on public.things referencing new table as safekeep_new for each statement execute function ' || f || '()'; end $$`,
+    undo: `do $$ declare f text := (select tgfoid::regproc::text from pg_trigger where tgname = 'safekeep_audit_insert' and tgrelid = 'public.things'::regclass); begin
+      drop trigger safekeep_audit_insert on public.things;
+      execute 'create trigger safekeep_audit_insert after insert on public.things referencing new table as safekeep_new for each statement execute function ' || f || '()'; end $$`,
+    told: /^trigger-changed The trigger safekeep_audit_insert of public\.things does not fire as it was made to/,
+  },
+  {
     name: 'a check claims that a column holds ciphertext',
     deed: 'alter table public.things add constraint zz_safekeep_sealed_0123456789ab check (v is null or true)',
     undo: 'alter table public.things drop constraint zz_safekeep_sealed_0123456789ab',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
-import { isShipped, shippedFunctions } from '@safekeep/postgres';
+import { isShipped, shippedFunctions, shippedIn } from '@safekeep/postgres';
 import type { Capture } from '../model.ts';
 import { captureParts, type CaptureParts } from '../store/capture-sql.ts';
 import type { FaultList } from './faults.ts';
@@ -115,7 +115,8 @@ async function checkSealed(client: pg.ClientBase, capture: Capture, faults: Faul
 
 /** A partition that came since the last apply has no guard yet; its rows are captured like all others. */
 async function checkParts(client: pg.ClientBase, capture: Capture, faults: FaultList): Promise<void> {
-  for (const { name, guards, isDisabled } of await readParts(client, capture)) {
+  for (const { name, guards, isDisabled, isUnheard } of await readParts(client, capture)) {
+    if (isUnheard) faults.add('trigger-disabled', `The capture of ${capture.table} is disabled on its part ${name}.`);
     if (isDisabled)
       faults.add('trigger-disabled', `What refuses to empty ${name}, a part of ${capture.table}, by its own name is disabled.`);
     else if (guards < 2)
@@ -129,7 +130,24 @@ function isOther(parts: CaptureParts | undefined, { name, calls, isNarrowed, tex
   const made = parts?.triggers.find((each) => each.name === name)?.statement ?? '';
   const called = /execute function (safekeep\.\w+)\(/.exec(made)?.[1];
   if (called !== undefined && calls !== called) return true;
+  if (made !== '' && firing(made) !== firing(text)) return true;
   return isNarrowed || (/\bWHEN \(/.test(text) && !(name === 'safekeep_audit_update' && ANY_CHANGE.test(text)));
+}
+
+/** When a trigger fires, on what, and with which rows: what its definition says before and behind the name of its table. */
+function firing(definition: string): string {
+  const text = definition.replaceAll(/\s+/g, ' ').toLowerCase();
+  const [, moment = '', events = ''] = /^create trigger "?\w+"? (before|after|instead of) ([a-z ]+?) on /.exec(text) ?? [];
+  const rows = [...text.matchAll(/\b(?:old|new) table as \w+/g)].join();
+  const [level = ''] = /\bfor each (?:row|statement)\b/.exec(text) ?? [];
+  return [moment, events.split(' or ').toSorted().join(), rows, level].join(' ');
+}
+
+/** With the rights, settings and way of being called that `apply` gave it. */
+function isMade(parts: CaptureParts | undefined, found: StandingFunction): boolean {
+  const made = shippedIn(parts?.functions.find(({ name }) => name === found.name)?.statement ?? '');
+  // Of one that is not what this Safekeep makes the fault is told already.
+  return made === undefined ? found.isDefiner && SEARCH_PATH.test(found.settings.join('\n')) : isShipped(found, made, '');
 }
 
 function checkFunctions({ capture, parts }: Expected, standing: ReadonlyMap<string, StandingFunction>, faults: FaultList): void {
@@ -141,7 +159,7 @@ function checkFunctions({ capture, parts }: Expected, standing: ReadonlyMap<stri
     if (found === undefined) faults.add('function-changed', `${of} is not there.`);
     else if (createHash('sha256').update(found.body).digest('hex') !== sha256)
       faults.add('function-changed', `${of} has another body than apply wrote.`);
-    else if (!found.isDefiner || !found.isOwn || found.isOpen || !SEARCH_PATH.test(found.settings.join('\n'))) {
+    else if (!found.isOwn || found.isOpen || !isMade(parts, found)) {
       faults.add('function-changed', `${of} has other rights or settings than apply gave it.`);
     }
   }

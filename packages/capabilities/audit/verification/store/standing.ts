@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { FUNCTION_CALL } from '@safekeep/postgres';
 import type { Capture } from '../../model.ts';
 
 /** How each table is captured, as the last apply wrote it down. A table with a column for the tenant is every tenant's. */
@@ -45,7 +46,13 @@ export async function readTriggers(
 }
 
 /** What is below a captured table, a partition or what inherits, and not captured itself. */
-export type StandingPart = { readonly name: string; readonly guards: number; readonly isDisabled: boolean };
+export type StandingPart = {
+  readonly name: string;
+  readonly guards: number;
+  readonly isDisabled: boolean;
+  /** What its parent's capture has on it is disabled. */
+  readonly isUnheard: boolean;
+};
 
 /**
  * Checks on a table by the name of those that `encrypt` makes, of which no encrypted field knows: beside such a column a capture writes no plaintext
@@ -83,7 +90,7 @@ export async function readParts(
        union
        select i.inhrelid from below as b join pg_catalog.pg_inherits as i on i.inhparent = b.oid
      )
-     select pg_catalog.format('%I.%I', n.nspname, c.relname) as name, found.guards, found."isDisabled"
+     select pg_catalog.format('%I.%I', n.nspname, c.relname) as name, found.guards, found."isDisabled", found."isUnheard"
        from below as b
        join pg_catalog.pg_class as c on c.oid = b.oid and c.relkind in ('r', 'p')
        join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
@@ -91,6 +98,11 @@ export async function readParts(
         select pg_catalog.count(*)::integer as guards, coalesce(pg_catalog.bool_or(t.tgenabled not in ('O', 'A')), false) as "isDisabled"
           from pg_catalog.pg_trigger as t
          where t.tgrelid = c.oid and t.tgfoid = pg_catalog.to_regproc('safekeep.refuse_truncate_of_part') and t.tgqual is null
+      ) as guard
+      cross join lateral (
+        select guard.guards, guard."isDisabled", coalesce((
+          select pg_catalog.bool_or(t.tgenabled not in ('O', 'A')) from pg_catalog.pg_trigger as t
+           where t.tgrelid = c.oid and t.tgparentid <> 0 and t.tgname::text like 'safekeep\\_audit\\_%'), false) as "isUnheard"
       ) as found
       where not exists (select from pg_catalog.pg_trigger as t where t.tgrelid = c.oid and t.tgname = 'safekeep_audit_truncate')
       order by 1`,
@@ -103,6 +115,8 @@ export type StandingFunction = {
   readonly name: string;
   readonly body: string;
   readonly isDefiner: boolean;
+  /** See `FUNCTION_CALL`. */
+  readonly call: string;
   readonly settings: readonly string[];
   /** Of whoever owns the schema. */
   readonly isOwn: boolean;
@@ -113,7 +127,7 @@ export type StandingFunction = {
 /** Functions of schema safekeep with these names. */
 export async function readFunctions(client: pg.ClientBase, names: readonly string[]): Promise<readonly StandingFunction[]> {
   const { rows } = await client.query<StandingFunction>(
-    `select p.proname::text as name, p.prosrc as body, p.prosecdef as "isDefiner", p.proowner = n.nspowner as "isOwn",
+    `select p.proname::text as name, p.prosrc as body, p.prosecdef as "isDefiner", ${FUNCTION_CALL} as call, p.proowner = n.nspowner as "isOwn",
             coalesce(p.proconfig, '{}') as settings,
             exists (select from pg_catalog.aclexplode(coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))) as a where a.grantee = 0) as "isOpen"
        from pg_catalog.pg_proc as p
