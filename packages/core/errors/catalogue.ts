@@ -961,7 +961,8 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'Key {key} still opens {values} value(s) in {place}. It was not destroyed.',
-    remedy: 'Put them under the newest key: `safekeep encrypt rotate COLUMN`. `safekeep keys census` counts what is under which.',
+    remedy:
+      'Put them under the newest key: `safekeep encrypt rotate COLUMN`. `safekeep keys census` counts what is under which. Partitions that were detached and copies of a table are counted too: attach or drop them first.',
   },
   'key-not-retired': {
     status: 409,
@@ -1047,6 +1048,13 @@ export const catalogue = {
     text: '{field} was altered, renamed or dropped since the plan was made. What was running was rolled back, no value was lost.',
     remedy:
       'Put the column back as it was (a renamed column or table: ALTER TABLE … RENAME back to the name that is shown here) and run the same command again, or go back with `safekeep decrypt TABLE.COLUMN`.',
+  },
+  'field-partition-detached': {
+    status: 409,
+    exit: 1,
+    text: '{tables} holds values of {field} and is no partition of its table (any more), so no step would come to them. Nothing was changed by this one.',
+    remedy:
+      'Attach it again (ALTER TABLE … ATTACH PARTITION) and run the same command. Where its values are needed no more, drop the table or its encrypted column.',
   },
   'field-rows-locked': {
     status: 503,

@@ -30,6 +30,7 @@ import {
   nameOf,
   NotYet,
   reading,
+  requireNoneApart,
   requireUnaltered,
   unlessTooEarly,
   withLease,
@@ -49,6 +50,7 @@ export async function decryptField(ground: Ground, column: ColumnRef, agree: (fi
   if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
   await refuseInCompound(ground, known);
   await refuseReaders(ground, known);
+  await reading(ground, (client) => requireNoneApart(client, known));
   await agree(known);
   const [given = known] = await decryptFields(ground, [known]);
   return given;
@@ -60,6 +62,7 @@ export async function decryptField(ground: Ground, column: ColumnRef, agree: (fi
  * alone. In the second they are told of the field no more; from a lease later on nobody names its columns, and these go.
  */
 export async function decryptFields(ground: Ground, fields: readonly Field[]): Promise<readonly Field[]> {
+  for (const field of fields) await reading(ground, (client) => requireNoneApart(client, field));
   const given: Field[] = [];
   const left: Field[] = [];
   for (const known of fields)
@@ -166,6 +169,7 @@ async function takeOut(ground: Ground, field: Field): Promise<void> {
         await lockToAlter(client, field);
         const kept = await dropView(client, field);
         await requireUnaltered(client, field);
+        await requireNoneApart(client, field);
         await openLast(client, ground, field);
         const [other] = await othersShown(client, field);
         await runAll(client, [

@@ -95,6 +95,19 @@ test('a value that is sealed under it while its holders are waited for keeps the
   await assert.rejects(outcome, is('key-in-use'));
 });
 
+test('a key that a table beside the encrypted one still needs is kept, also when the column is decrypted', async (t) => {
+  const { ground, order, column, destroy, keyOf, pool } = await bench(t);
+  await encryptField(ground, order(EMAIL), agreed);
+  const first = await keyOf(`key_purpose = 'data' and scope like 'field.%'`);
+  await pool.query('create table people_copy (like people including all); insert into people_copy select * from people limit 3');
+  await rotateField(ground, column, { agree: agreed, resume: false });
+  await assert.rejects(destroy(first), is('key-in-use'));
+  await decryptField(ground, column, agreed);
+  await assert.rejects(destroy(first), is('key-in-use'));
+  await pool.query('drop table people_copy');
+  await destroy(first);
+});
+
 test('keys of people, of indexes that stand and of what nobody counts are not destroyed, nor where row security hides rows', async (t) => {
   const { ground, order, column, destroy, keyOf, pool, ring, inTenant } = await bench(t);
   await encryptField(ground, order(EMAIL, { search: ['exact'], acceptLeak: true }), agreed);

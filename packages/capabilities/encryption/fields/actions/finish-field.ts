@@ -19,7 +19,17 @@ import { countLeft, countValues } from '../store/rows.ts';
 import { runAlone } from '../store/session.ts';
 import { copiesOf } from '../store/surroundings.ts';
 import { fresh } from './encrypt-field.ts';
-import { follow, inTransaction, LEASE_MS, nameOf, reading, requireUnaltered, withLease, type Ground } from './ground.ts';
+import {
+  follow,
+  inTransaction,
+  LEASE_MS,
+  nameOf,
+  reading,
+  requireNoneApart,
+  requireUnaltered,
+  withLease,
+  type Ground,
+} from './ground.ts';
 import { LOCKED_ROWS, nulling, sealing, sweep, sweepOnce, walk } from './passes.ts';
 
 export type Finished = { readonly field: Field; readonly residue: readonly string[] };
@@ -36,7 +46,10 @@ export async function finishField(ground: Ground, column: ColumnRef, agree: (fie
   if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
   if (!isAtLeast(known.phase, 'switched'))
     throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
-  if (known.phase !== 'finished') await agree(known);
+  if (known.phase !== 'finished') {
+    await reading(ground, (client) => requireNoneApart(client, known));
+    await agree(known);
+  }
   const field = await withLease(ground, known, async (held) => {
     for (let at = await fresh(held, known); ; at = await fresh(held, at)) {
       held.observe('phase', at, { done: at.done, total: at.total });
@@ -59,6 +72,7 @@ const STEPS: Partial<Record<Phase, (ground: Ground, field: Field) => Promise<voi
     await inTransaction(ground, field, async (client) => {
       await lockToAlter(client, field);
       await requireUnaltered(client, field);
+      await requireNoneApart(client, field);
       await runAll(client, addChecks(field));
       await updateField(client, field, { phase: 'checked', at: ground.clock.now() });
     });
@@ -96,6 +110,7 @@ async function refusePlaintext(ground: Ground, field: Field): Promise<void> {
     const done = await inTransaction(ground, field, async (client) => {
       await lockToAlter(client, field);
       await requireUnaltered(client, field);
+      await requireNoneApart(client, field);
       const swept = await sweepOnce(client, ground, { field, pass: sealing, atMost: LOCKED_ROWS });
       if (swept.found !== swept.done || (await countLeft(client, field, 'unsealed')) > 0) return false;
       await runAll(client, [...createTriggers(field, 'nulled'), ...dropNotNull(field)]);

@@ -5,6 +5,7 @@ import { type Database } from '@safekeep/postgres';
 import { reapplyWithin, type Contributor } from '../../../plan/index.ts';
 import type { Field, FieldKeys } from '../model.ts';
 import { currentType, missingIndexes, runAll, vacuumPatience, type IndexesAsked } from '../store/definition.ts';
+import { valuesApart } from '../store/partitions.ts';
 import { begin, commit, rollback, runAlone, takeLease } from '../store/session.ts';
 
 /** Told as the work goes on; a test stops or kills it there. */
@@ -121,6 +122,20 @@ export function fieldFailure(field: Field, error: unknown): unknown {
 /** Inside of a transaction that has the table locked: the column is still the one that was planned for. */
 export async function requireUnaltered(client: pg.ClientBase, field: Field): Promise<void> {
   if ((await currentType(client, field)) !== field.columnType) throw new SafekeepError('field-changed', { field: nameOf(field) });
+}
+
+/**
+ * No pass comes to a partition that was detached: under an old key, or with its plaintext, it would stay behind unnoticed. Under a lock of
+ * the table it stays so.
+ *
+ * @throws `field-partition-detached`
+ */
+export async function requireNoneApart(client: pg.ClientBase, field: Field): Promise<void> {
+  // Where the table was renamed each partition would look detached; the step itself says what happened.
+  if ((await currentType(client, field)) === null) return;
+  const apart = await valuesApart(client, field);
+  if (apart.length === 0) return;
+  throw new SafekeepError('field-partition-detached', { field: nameOf(field), tables: apart.map(formatTableName).join(', ') });
 }
 
 /**

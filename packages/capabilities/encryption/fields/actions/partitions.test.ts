@@ -1,18 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { codeOf } from '@safekeep/core';
+import { codeOf, isSafekeepError } from '@safekeep/core';
 import { openTexts } from '@safekeep/crypto';
+import { inTenant } from '@safekeep/postgres';
 import { testServers } from '@safekeep/postgres/testing';
 import type { Field } from '../model.ts';
 import { findField } from '../store/records.ts';
 import { agreed, workbench, type Workbench } from '../testing/workbench.ts';
 import { changeIndexes } from './change-indexes.ts';
+import { decryptAll } from './decrypt-all.ts';
 import { decryptField } from './decrypt-field.ts';
 import { encryptField } from './encrypt-field.ts';
 import { fieldStatus } from './field-status.ts';
 import { finishField } from './finish-field.ts';
 import { reading, type Ground } from './ground.ts';
 import { rotateField } from './rotate-field.ts';
+import { sealedColumns } from './sealed-columns.ts';
 
 const EMAIL = 'public.people.email';
 const ROWS = 3_000;
@@ -220,4 +223,48 @@ test('in database mode the view over a partitioned table shows, writes and moves
   );
   assert.deepEqual((await pool.query(`select email from people_decrypted where id = 7`)).rows, [{ email: null }]);
   await decryptField(ground, order(EMAIL).column, agreed);
+});
+
+const isDetached = (error: unknown) => isSafekeepError(error, 'field-partition-detached') && /people_old/.test(error.message);
+const DETACH = 'alter table people detach partition people_old';
+const ATTACH = 'alter table people attach partition people_old for values from (0) to (2000)';
+
+test('a partition that is detached stops what would leave its values behind, and its key counts as in use', async (t) => {
+  const { ground, pool, order, database } = await workbench(t, { setUp: PEOPLE });
+  const { column } = order(EMAIL);
+  const census = async () => await inTenant(database, 'default', (client) => sealedColumns.census(client, 'default'));
+  await encryptField(ground, order(EMAIL), agreed);
+  const before = await census();
+  assert.deepEqual([...before.values()], [ROWS]);
+
+  await pool.query(DETACH);
+  await assert.rejects(finishField(ground, column, agreed), isDetached, 'its plaintext would stay');
+  await assert.rejects(rotateField(ground, column, { agree: agreed, resume: false }), isDetached);
+  await assert.rejects(decryptField(ground, column, agreed), isDetached);
+  await assert.rejects(
+    decryptAll(ground, async () => undefined),
+    isDetached,
+  );
+  assert.deepEqual(await census(), before, 'what it holds is counted with the rest');
+  assert.equal((await fieldStatus(ground))[0]?.phase, 'switched', 'nothing was begun');
+
+  await pool.query(ATTACH);
+  await finishField(ground, column, agreed);
+  await pool.query(`${DETACH}; create table people_copy (like people including all)`);
+  await assert.rejects(rotateField(ground, column, { agree: agreed, resume: false }), isDetached);
+  await assert.rejects(decryptField(ground, column, agreed), isDetached);
+  await pool.query(ATTACH);
+  await rotateField(ground, column, { agree: agreed, resume: false });
+  assert.deepEqual([...(await census()).values()], [ROWS], "the empty copy is in nobody's way");
+
+  // It goes while the run is on its way.
+  const leaving: Promise<unknown>[] = [];
+  const observe: Ground['observe'] = (moment) => {
+    if (moment === 'committed' && leaving.length === 0) leaving.push(pool.query(DETACH));
+  };
+  await assert.rejects(decryptField({ ...ground, observe }, column, agreed), isDetached);
+  await Promise.all(leaving);
+  await pool.query(ATTACH);
+  await decryptField(ground, column, agreed);
+  assert.deepEqual((await pool.query('select count(email)::integer as plain from people')).rows, [{ plain: ROWS }]);
 });

@@ -5,7 +5,7 @@ import { isAtLeast } from '../rules/life.ts';
 import { findField, updateField } from '../store/records.ts';
 import { census, countValues } from '../store/rows.ts';
 import { fresh } from './encrypt-field.ts';
-import { inTransaction, LEASE_MS, nameOf, reading, withLease, type Ground } from './ground.ts';
+import { inTransaction, LEASE_MS, nameOf, reading, requireNoneApart, withLease, type Ground } from './ground.ts';
 import { resealing, sweep, walk } from './passes.ts';
 
 export type Rotated = { readonly field: Field; readonly census: readonly Census[]; readonly currentKeyId: string };
@@ -27,6 +27,7 @@ export async function rotateField(
   if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
   if (!isAtLeast(known.phase, 'backfilling'))
     throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
+  await reading(ground, (client) => requireNoneApart(client, known));
   await agree(known);
   return await withLease(ground, known, async (held) => {
     if (!resume) await held.keys.rotate(known);
@@ -47,6 +48,7 @@ export async function rotateField(
           isKnown = true;
           continue;
         }
+        await reading(held, (client) => requireNoneApart(client, field));
         return { field: await fresh(held, field), census: counted, currentKeyId: keyId };
       }
       if (pass === PASSES_AT_MOST) throw new SafekeepError('field-key-in-use', { field: nameOf(field) });

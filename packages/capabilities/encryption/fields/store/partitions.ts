@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { TableRef } from '@safekeep/core';
+import type { Queryable } from '@safekeep/postgres';
 import type { Field } from '../model.ts';
 import { objectName, q, qualified, searchIndexName } from './names.ts';
 import { indexesToSearch } from './index-definition.ts';
@@ -27,6 +28,51 @@ export async function isPartOf(client: pg.ClientBase, field: Pick<Field, 'table'
     [qualified(field.table), qualified(part)],
   );
   return rows[0]?.is === true;
+}
+
+/** A table apart, and what the column of the ciphertext is called there. */
+export type TableApart = TableRef & { readonly encryptedColumn: string };
+
+/**
+ * Tables with the check of a field's ciphertext that are not (or no more) part of the field's table: a partition that was detached keeps
+ * the check, and a copy by LIKE … INCLUDING ALL has it. No pass over the field comes to their rows. `home` is null where the field is not
+ * recorded any more.
+ */
+export async function tablesApart(
+  db: Queryable,
+  fields: readonly (Pick<Field, 'id'> & { readonly home: TableRef | null })[],
+): Promise<readonly TableApart[]> {
+  if (fields.length === 0) return [];
+  const { rows } = await db.query(
+    `select distinct n.nspname as schema, c.relname as table, a.attname as "encryptedColumn"
+       from unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) as f (name, home)
+       join pg_catalog.pg_constraint as k on k.conname = f.name::pg_catalog.name and k.contype = 'c'
+       join pg_catalog.pg_class as c on c.oid = k.conrelid join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+       join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = k.conkey[1]
+      where c.relkind = 'r' and c.relpersistence <> 't' and c.oid is distinct from pg_catalog.to_regclass(f.home)
+        and not exists (select from pg_catalog.pg_partition_tree(pg_catalog.to_regclass(f.home)) as p where p.relid = c.oid)
+      order by 1, 2`,
+    [fields.map((field) => objectName('sealed', field)), fields.map(({ home }) => (home === null ? null : qualified(home)))],
+  );
+  return rows as readonly TableApart[]; // The statement names these columns.
+}
+
+/** Those of a partitioned field that hold a value, sealed or not. */
+export async function valuesApart(client: pg.ClientBase, field: Field): Promise<readonly TableApart[]> {
+  if (!field.isPartitioned) return [];
+  const holding: TableApart[] = [];
+  for (const apart of await tablesApart(client, [{ id: field.id, home: field.table }])) {
+    const { rows: columns } = await client.query<{ name: string }>(
+      `select a.attname as name from pg_catalog.pg_attribute as a
+        where a.attrelid = pg_catalog.to_regclass($1) and a.attname = any ($2) and not a.attisdropped`,
+      [qualified(apart), [apart.encryptedColumn, field.column]],
+    );
+    const { rows } = await client.query<{ holds: boolean }>(
+      `select exists (select from ${qualified(apart)} where ${columns.map(({ name }) => `${q(name)} is not null`).join(' or ')}) as holds`,
+    );
+    if (rows[0]?.holds === true) holding.push(apart);
+  }
+  return holding;
 }
 
 /** A statement that makes an index; `alone` where it allows no transaction around it. */

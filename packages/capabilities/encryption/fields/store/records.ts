@@ -51,6 +51,17 @@ export async function listFields(client: Queryable, tenant: string): Promise<rea
   return (rows as readonly Row[]).map(fieldOf);
 }
 
+/** Fields that keys were made for, also those that are recorded no more: a key outlives its field. */
+export async function idsOfKeys(db: Queryable, tenant: string): Promise<readonly Field['id'][]> {
+  const { rows } = await db.query(
+    `select distinct pg_catalog.substr(k.scope, 7, 36) as id from safekeep.encryption_keys as k
+      where k.tenant_id = $1 and k.scope ~ '^field\\.[0-9a-f-]{36}(\\.|$)'`,
+    [tenant],
+  );
+  // The statement names this column, and takes ids of fields only.
+  return (rows as readonly Pick<Field, 'id'>[]).map(({ id }) => id);
+}
+
 export async function findField(
   client: pg.ClientBase,
   tenant: string,

@@ -1,9 +1,10 @@
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
 import type { Census, Field, FieldIndex, PageRange } from '../model.ts';
-import { listFields } from './records.ts';
+import { idsOfKeys, listFields } from './records.ts';
 import { byteaArray, int8Array, textArray, tidArray } from './arrays.ts';
-import { namesOf, q, rowsOf, type FieldNames } from './names.ts';
+import { namesOf, q, qualified, rowsOf, type FieldNames } from './names.ts';
+import { tablesApart } from './partitions.ts';
 
 /** A row as it was read: where it lay and what stood there. */
 export type PlainRow = { readonly place: string; readonly plain: string };
@@ -446,21 +447,32 @@ export async function readSealed(client: pg.ClientBase, field: Field, { from, to
 
 /** By the headers alone. */
 export async function census(client: Queryable, field: Field): Promise<readonly Census[]> {
-  const { encrypted } = namesOf(field);
+  return await censusIn(client, rowsOf(field), namesOf(field).encrypted);
+}
+
+async function censusIn(client: Queryable, table: string, encrypted: string): Promise<readonly Census[]> {
   const { rows } = await client.query(
-    `select pg_catalog.encode(${KEY_ID(encrypted)}, 'hex') as "keyId", count(*) as values from ${rowsOf(field)} where ${encrypted} is not null group by 1 order by 1`,
+    `select pg_catalog.encode(${KEY_ID(encrypted)}, 'hex') as "keyId", count(*) as values from ${table} where ${encrypted} is not null group by 1 order by 1`,
   );
   // The statement names these columns.
   return (rows as readonly { keyId: string; values: string }[]).map(({ keyId, values }) => ({ keyId, values: Number(values) }));
 }
 
-/** Values in all columns of a tenant by the id of their key. In the caller's transaction, which has the tenant. */
+/**
+ * Values in all columns of a tenant by the id of their key, those in partitions that were detached and in copies of the tables among them,
+ * also where the column itself was decrypted since. In the caller's transaction, which has the tenant.
+ */
 export async function censusOf(db: Queryable, tenant: string): Promise<ReadonlyMap<string, number>> {
   const counted = new Map<string, number>();
-  for (const field of await listFields(db, tenant)) {
-    if (field.phase === 'planned') continue;
-    for (const { keyId, values } of await census(db, field)) counted.set(keyId, (counted.get(keyId) ?? 0) + values);
-  }
+  const count = (counts: readonly Census[]): void => {
+    for (const { keyId, values } of counts) counted.set(keyId, (counted.get(keyId) ?? 0) + values);
+  };
+  const fields = (await listFields(db, tenant)).filter(({ phase }) => phase !== 'planned');
+  for (const field of fields) count(await census(db, field));
+  const known = fields.map(({ id, table }) => ({ id, home: table }));
+  const gone = (await idsOfKeys(db, tenant)).filter((id) => fields.every((field) => field.id !== id));
+  for (const apart of await tablesApart(db, [...known, ...gone.map((id) => ({ id, home: null }))]))
+    count(await censusIn(db, `only ${qualified(apart)}`, q(apart.encryptedColumn)));
   return counted;
 }
 
