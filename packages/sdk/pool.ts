@@ -40,23 +40,30 @@ export type SealedClient = {
  * Cursors and callbacks are not taken.
  */
 export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
-  /** Connections on which a statement failed for what was known, in a transaction that takes no question any more. */
+  /** Connections on which a statement failed for what was known, and on which nothing could be asked since: their transaction takes no question. */
   const unaware = new WeakSet<object>();
   const control = async (client: pg.Pool | pg.PoolClient, text: string): Promise<Result> => {
     const result = (await client.query<Record<string, unknown>>(text)) as Result; // As below.
-    if (unaware.has(client) && !isFailed(client)) {
-      unaware.delete(client);
-      await sdk.fields(client, 'anew');
-    }
+    // What it ended is ended, so a question that fails is asked once more before the next statement.
+    if (unaware.has(client) && !isFailed(client)) await learn(client);
     return result;
+  };
+  /** Why a statement failed is what its caller is to hear, and not that nothing new could be asked then. */
+  const learn = async (client: pg.Pool | pg.PoolClient): Promise<void> => {
+    unaware.add(client);
+    await sdk.fields(client === pool ? undefined : client, 'anew').then(
+      () => unaware.delete(client),
+      () => undefined,
+    );
   };
   const run = async (client: pg.Pool | pg.PoolClient, text: string, values: readonly unknown[] = []): Promise<Result> => {
     if (typeof text !== 'string') throw new SafekeepError('sealed-query-unfit');
     // These ask no table, and a transaction that failed takes nothing else any more.
     if (CONTROL.test(text)) return await control(client, text);
     const on = client === pool ? undefined : client;
-    const known = await sdk.fields(on);
     const anew = (): Promise<Fields> => sdk.fields(on, 'anew');
+    const known = unaware.has(client) ? await anew() : await sdk.fields(on);
+    unaware.delete(client);
     await believing(known, anew, (fields) => guardStatement(text, [...fields.all, ...fields.viewed])).catch(rememberUnrun);
     const sent = await sdk.resolve(values);
     try {
@@ -69,8 +76,9 @@ export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
     } catch (error) {
       const moved = movedField(known, error);
       if (moved === undefined) throw error;
+      // pg raises before it has read that the transaction failed, so this may be refused as well.
       if (isFailed(client)) unaware.add(client);
-      else await anew();
+      else await learn(client);
       throw unrun(new SafekeepError('field-moved', { field: moved.name }, { cause: error }));
     }
   };

@@ -62,6 +62,30 @@ test('an application that was taken over reads the wrapped keys of its encrypted
   await thief.query('commit');
   assert.deepEqual(await uses(), before, 'it counts only uses of what it may have, and takes none off');
 
+  // One call does not spend a key, which would stop sealing for everybody, however large the number and however often it is said.
+  const { rows: ofFields } = await pool.query<{ id: Buffer }>(
+    `select key_id as id from safekeep.encryption_keys where key_purpose = 'data' and scope like 'field.%'`,
+  );
+  const fieldKeyIds = ofFields.map(({ id }) => id);
+  assert.ok(fieldKeyIds.length > 0);
+  const most = async () =>
+    (
+      await pool.query<{ n: string }>('select max(usage_count)::text as n from safekeep.encryption_keys where key_id = any ($1)', [
+        fieldKeyIds,
+      ])
+    ).rows[0]?.n;
+  const counted = Number(await most());
+  await thief.query(`begin; select set_config('safekeep.tenant', 'default', true)`);
+  const often = Array.from({ length: 200 }, () => fieldKeyIds).flat();
+  await thief.query(count, [often, often.map(() => '9223372036854775807')]);
+  await thief.query('commit');
+  assert.ok(Number(await most()) <= counted + 2 ** 24, 'what a call counts at most');
+  await pool.query('update safekeep.encryption_keys set usage_count = 9223372036854775807 where key_id = any ($1)', [fieldKeyIds]);
+  await thief.query(`begin; select set_config('safekeep.tenant', 'default', true)`);
+  await thief.query(count, [fieldKeyIds, fieldKeyIds.map(() => 9)]);
+  await thief.query('commit');
+  assert.equal(await most(), '9223372036854775807', 'what is at its end stays there, without an error');
+
   // Nor of another tenant, whichever it says that it is.
   await pool.query(`insert into safekeep.tenants (tenant_id, name) values ('other', 'Another practice')`);
   assert.equal(await outcomeOf(`select * from safekeep.field_keys('default', 'data', 'x')`, [], 'other'), '42501');

@@ -230,6 +230,10 @@ function eraseCommand(openPorts: OpenPorts): Command {
       const actor = await actorOf(claimed, signWith);
       if (plan === (approve !== undefined)) throw new SafekeepError('usage', { problem: 'Give either --plan or --approve HASH.' });
       if (due === (text !== undefined)) throw new SafekeepError('usage', { problem: 'Give either ID or --due.' });
+      if (due && mode === 'delete')
+        throw new SafekeepError('usage', {
+          problem: 'With --due each erasure has the mode of the one that left something: give no --mode.',
+        });
       if (text === undefined) return await runDue(context, openPorts, { approve, vacuum, actor });
       return await withLedger(context, openPorts, async (ground) => {
         const { person, subject } = parseSubject(ground.map, text);
@@ -261,18 +265,34 @@ async function runDue(
   openPorts: OpenPorts,
   { approve: hash, vacuum, actor }: { readonly approve: string | undefined; readonly vacuum: boolean; readonly actor: Actor },
 ): Promise<Outcome<DuePlan>> {
-  if (hash !== undefined) await context.confirm('Erasing what duties have kept');
   const result = await withLedger(context, openPorts, (ground) =>
-    hash === undefined ? planDue(ground, actor) : eraseDue(ground, { ...actor, hash }, { vacuum, signal: context.signal }),
+    hash === undefined
+      ? planDue(ground, actor)
+      : eraseDue(
+          ground,
+          { ...actor, hash },
+          {
+            vacuum,
+            signal: context.signal,
+            confirm: async (persons) => await context.confirm(`Erasing what duties have kept of ${named(persons)}`),
+          },
+        ),
   );
-  const good = hash === undefined ? ['planned'] : ['done', 'kept', 'outside', 'held'];
+  const good = hash === undefined ? ['planned', 'not-yet'] : ['done', 'kept', 'outside', 'held', 'not-yet'];
   return { result, ok: result.persons.every(({ state, error }) => error === null && good.includes(state)) };
+}
+
+const NAMED_AT_MOST = 10;
+
+function named(persons: readonly string[]): string {
+  const more = persons.length - NAMED_AT_MOST;
+  return `${persons.slice(0, NAMED_AT_MOST).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 function dueText({ hash, persons, more, next }: Frozen<DuePlan>, ink: Ink): string {
   return [
     ...persons.flatMap(({ subject, due, plan, state, doubt, error }) => [
-      `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  due since ${due.slice(0, 10)}${error === null ? '' : `  ${ink.bad(error)}`}`,
+      `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${due === null ? 'no date yet' : `${state === 'not-yet' ? 'due on' : 'due since'} ${due.slice(0, 10)}`}${error === null ? '' : `  ${ink.bad(error)}`}`,
       ...(doubt === null
         ? []
         : [
@@ -339,7 +359,13 @@ function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
   return [
     `${head}: ${counts.join(', ')}.`,
     ...(done.due === null
-      ? []
+      ? done.state === 'kept'
+        ? [
+            ink.warn(
+              'What a duty keeps stays; it is due when its date is filled in and the duty has ended: subject erase --due --plan.',
+            ),
+          ]
+        : []
       : [ink.warn(`What a duty keeps stays; it is due from ${done.due.slice(0, 10)} on: subject erase --due --plan.`)]),
     ...(done.state === 'held' ? [ink.warn('Rows that are held stay; they are erased when the hold ends.')] : []),
     ...done.externalCopies.map(({ place, state, note }) => `  outside: ${place}, ${state}: ${note}`),
@@ -389,7 +415,7 @@ function erasuresCommand(openPorts: OpenPorts): Command {
         : erasures
             .map(
               ({ id, state, mode, startedAt, due, error }) =>
-                `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${state === 'kept' && due !== null ? `  until ${due.slice(0, 10)}` : ''}${error === null ? '' : `  ${ink.bad(error)}`}`,
+                `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${due === null ? '' : `  until ${due.slice(0, 10)}`}${error === null ? '' : `  ${ink.bad(error)}`}`,
             )
             .join('\n'),
   });

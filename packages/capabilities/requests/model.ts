@@ -311,9 +311,11 @@ export const DuePlan = Type.Object({
     Type.Object({
       subject: Type.String(),
       erasure: Type.String({ description: 'the one that left what a duty kept' }),
-      due: Type.String(),
+      due: Type.Union([Type.String(), Type.Null()], { description: 'null: the row that is kept has no date yet' }),
       plan: Type.Union([ErasurePlan, Type.Null()]),
-      state: Type.String({ description: 'planned, blocked, held, ambiguous, failed; after an approval what became of it' }),
+      state: Type.String({
+        description: 'planned, blocked, held, ambiguous, not-yet, failed; after an approval what became of it',
+      }),
       doubt: Type.Union([
         Type.String({ description: 'why it may be somebody else under the number, or somebody who came back by themselves' }),
         Type.Null(),
@@ -324,6 +326,8 @@ export const DuePlan = Type.Object({
   ),
   more: Type.Boolean({ description: 'there are more than are shown' }),
   next: Type.Union([Type.String({ description: 'when the next one will be due' }), Type.Null()]),
+  erasure: Type.Optional(Type.String({ description: 'after an approval: the erasures that were carried out, parted by blanks' })),
+  state: Type.Optional(Type.String({ description: 'after an approval: how many came to which state' })),
 });
 export type DuePlan = Static<typeof DuePlan>;
 

@@ -11,9 +11,9 @@ export const valueRefusals = {
   'field-moved': {
     status: 409,
     exit: 3,
-    text: 'The statement was made for {field} as it was a moment ago, and the database refused it: the column has been moved on since. Nothing was written.',
+    text: 'The statement was made for {field} as it was a moment ago, and the database refused it: the column has been moved on since. The statement wrote nothing; of several in one text, what a COMMIT among them ended before it stands.',
     remedy:
-      'Make the statement anew and run it again; of a transaction, the whole transaction. What is true now has been asked for.',
+      'Make the statement anew and run it again; of a transaction, the whole transaction. What is true now is asked for before it.',
   },
   'field-not-sealed': {
     status: 409,

@@ -1,3 +1,4 @@
+import { newId } from '@safekeep/core';
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
 import type { Fate } from '../../encryption/index.ts';
@@ -144,7 +145,8 @@ async function recordForgotten(
   if (records.length === 0 || !(await hasBaseline(client, table))) return;
   for (let from = 0; from < records.length; from += FORGOTTEN_AT_ONCE) {
     const rows = records.slice(from, from + FORGOTTEN_AT_ONCE).map((record) => markOf([tenant, table, record]));
-    const details = { rows, mark: forgottenMark(markOf, { tenant, table }, rows) };
+    const said = { id: newId<'audit-rows-forgotten'>(), rows };
+    const details = { ...said, mark: forgottenMark(markOf, { tenant, table }, said) };
     await recordEventWithin(client, tenant, { kind: 'compliance', action: ROWS_FORGOTTEN, table, details });
   }
 }

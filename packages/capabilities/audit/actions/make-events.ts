@@ -229,9 +229,22 @@ function ownDraft(row: InboxRow, owners: readonly string[]): Draft {
     parts: subjects.map((subject) => ({ subject, side: 'both', paths: new Set() })),
     isSealed: isPersonal,
     personal: false,
-    details: { ...own.details },
+    details: ownDetails(row, own),
     id: own.id ?? newId<'audit-event'>(),
   };
+}
+
+/** What a change that is about no row may say: more would be taken for a mark of the home's on a row. */
+const SAID_OF_TABLE: ReadonlyMap<string, string> = new Map([
+  ['truncate', 'rows'],
+  [PLAINTEXT_BACK, 'columns'],
+]);
+
+function ownDetails({ kind, action }: InboxRow, { details }: Own): Record<string, unknown> {
+  if (kind !== 'change') return { ...details };
+  const name = SAID_OF_TABLE.get(action);
+  const said = name === undefined ? undefined : details?.[name];
+  return name === undefined || said === undefined ? {} : { [name]: said };
 }
 
 /** Of a row that was captured whole (its table had changed since it was mapped), what did not change says nothing. */

@@ -6,6 +6,7 @@ import type { Capture } from '../model.ts';
 import {
   BASELINE_ENDED,
   BASELINE_TAKEN,
+  baselineColumns,
   digestOf,
   endedMark,
   keyOfRow,
@@ -186,7 +187,8 @@ async function writeBaseline(
   const { tenant, table } = capture;
   const { markOf } = ground.keys;
   const [tree] = await readTrees(client, [tenant]);
-  const names = order.shape.columns.map(({ name }) => name);
+  // As the triggers have them. What the order says of columns is there for the plan, and anybody's who can write it.
+  const names = baselineColumns(capture.columns).map(({ name }) => name);
   const seen = { capture, owner: order.tenant, names };
   const { rows, parts, sum } = capture.key.length === 0 ? await sumUp(client, seen, ground) : await gather(client, seen, ground);
   // Of a tenant without rows and without a log there is nothing to tell.
@@ -203,12 +205,13 @@ async function writeBaseline(
     digest: digestOf(parts),
     sum,
     columns: names.map((name) => ({ name, number: numbers.get(name) ?? 0, form: forms.get(name) ?? 'large' })),
+    before,
   };
   await recordEventWithin(client, tenant, {
     kind: 'compliance',
     action: BASELINE_TAKEN,
     table,
-    details: { ...taken, before, mark: takenMark(markOf, capture, taken) },
+    details: { ...taken, mark: takenMark(markOf, capture, taken) },
   });
   ground.log.info('audit-baseline-taken', { rows });
   return 'taken';

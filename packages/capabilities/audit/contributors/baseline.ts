@@ -1,5 +1,6 @@
 import { findTable } from '@safekeep/postgres';
 import type { Contributor, DesiredObject } from '../../plan/index.ts';
+import { baselineColumns } from '../rules/baseline.ts';
 import { dropBaseline, orderBaseline, PROBE_BASELINE, type BaselineShape } from '../store/baselines.ts';
 import { isCapturable, shapeOf, type Place } from './capture.ts';
 
@@ -40,10 +41,8 @@ function objectOf(place: Place): DesiredObject {
   };
 }
 
-/** Of what is encrypted the log has the ciphertext alone, which goes when it is decrypted: it is in the log and in no baseline. */
 function baselineShape(place: Place): BaselineShape {
   const { key, columns } = shapeOf(place);
   const typed = ({ name, type, form }: (typeof columns)[number]) => ({ name, type, form });
-  const plain = columns.filter(({ sealedIn, carries }) => sealedIn === undefined && carries === undefined);
-  return { key: key.map(typed), columns: plain.map(typed) };
+  return { key: key.map(typed), columns: baselineColumns(columns).map(typed) };
 }

@@ -2,6 +2,7 @@ import { createHash, hash } from 'node:crypto';
 import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
 import type { MarkOf } from '../keys/key-file.ts';
+import type { CapturedColumn } from '../model.ts';
 
 /** The action of an event that tells of a baseline, and of one by which the home says that the one before is to be followed by another. */
 export const BASELINE_TAKEN = 'baseline-taken';
@@ -30,16 +31,18 @@ export const Taken = Type.Object({
   digest: Type.String(),
   sum: Type.Union([Type.String(), Type.Null()]),
   columns: Type.Array(Type.Object({ name: Type.String(), number: Type.Integer(), form: Type.String() })),
+  before: Type.Optional(Type.Union([Type.String(), Type.Null()])),
   mark: Type.String(),
 });
 /**
  * What the log tells of a baseline: taken when the log of `era` had `size` events, all of which it stands after; the hash of the marks of its
  * rows; the columns that are in them, in their order, by name and by PostgreSQL's number. Of a table without a key the sum of the marks of its rows.
+ * `before`: the id of the one before it, null of the first; those of an older Safekeep do not say it under their mark.
  */
 export type Taken = Static<typeof Taken>;
 
 export function takenMark(markOf: MarkOf, { tenant, table }: TableOf, taken: Omit<Taken, 'mark'>): string {
-  const { id, order, era, size, rows, digest, sum, columns } = taken;
+  const { id, order, era, size, rows, digest, sum, columns, before } = taken;
   return markOf([
     BASELINE_TAKEN,
     tenant,
@@ -52,12 +55,16 @@ export function takenMark(markOf: MarkOf, { tenant, table }: TableOf, taken: Omi
     digest,
     sum,
     columns.map(({ name, number, form }) => [name, number, form]),
+    ...(before === undefined ? [] : [before]),
   ]);
 }
 
 /** What an event tells, where it is the home's word. */
 export function readTaken(markOf: MarkOf, of: TableOf, details: unknown): Taken | undefined {
-  return Value.Check(Taken, details) && details.mark === takenMark(markOf, of, details) ? details : undefined;
+  if (!Value.Check(Taken, details)) return undefined;
+  if (details.mark === takenMark(markOf, of, details)) return details;
+  const { before: _, ...unchained } = details;
+  return details.mark === takenMark(markOf, of, unchained) ? unchained : undefined;
 }
 
 /** Names the baseline that it ends: the same words end no other. */
@@ -65,15 +72,24 @@ export function endedMark(markOf: MarkOf, { tenant, table }: TableOf, id: string
   return markOf([BASELINE_ENDED, tenant, table, id]);
 }
 
-const Forgotten = Type.Object({ rows: Type.Array(Type.String()), mark: Type.String() });
+export const Forgotten = Type.Object({ id: Type.Optional(Type.String()), rows: Type.Array(Type.String()), mark: Type.String() });
+/** `id` makes each the only one of its kind, so that one that is told again is known; those of an older Safekeep have none. */
+export type Forgotten = Static<typeof Forgotten>;
 
-export function forgottenMark(markOf: MarkOf, { tenant, table }: TableOf, rows: readonly string[]): string {
-  return markOf([ROWS_FORGOTTEN, tenant, table, rows]);
+export function forgottenMark(markOf: MarkOf, { tenant, table }: TableOf, { id, rows }: Omit<Forgotten, 'mark'>): string {
+  return markOf([ROWS_FORGOTTEN, tenant, table, rows, ...(id === undefined ? [] : [id])]);
 }
 
 /** Rows that may be gone, where it is the home's word. */
-export function readForgotten(markOf: MarkOf, of: TableOf, details: unknown): readonly string[] {
-  return Value.Check(Forgotten, details) && details.mark === forgottenMark(markOf, of, details.rows) ? details.rows : [];
+export function readForgotten(markOf: MarkOf, of: TableOf, details: unknown): Forgotten | undefined {
+  return Value.Check(Forgotten, details) && details.mark === forgottenMark(markOf, of, details) ? details : undefined;
+}
+
+/** Of what is encrypted the log has the ciphertext alone, which goes when it is decrypted: it is in the log and in no baseline. */
+export function baselineColumns<Column extends Pick<CapturedColumn, 'sealedIn' | 'carries'>>(
+  columns: readonly Column[],
+): readonly Column[] {
+  return columns.filter(({ sealedIn, carries }) => sealedIn === undefined && carries === undefined);
 }
 
 // ---- marks of rows ---------------------------------------------------------------------------------------------------

@@ -247,6 +247,92 @@ test('the baseline itself: edited, deleted, or taken anew by somebody who has th
   assert.deepEqual(await verify(), [], 'what somebody answers for is no fault any more');
 });
 
+const ORDER = 'update safekeep.audit_baselines set is_taken = false, refused_at = null, ordered = gen_random_uuid()';
+/** Says again what the log was told first, as any login of the application can. */
+const REPLAY = `begin; set local role safekeep_app; set local safekeep.tenant = 'default';
+  select safekeep.record_audit_event(gen_random_uuid(), 'compliance', 'baseline-taken', null, 'public.patients', null,
+    (select details from safekeep.audit_events where action = 'baseline-taken' and table_name = 'public.patients' order by leaf_index limit 1)); commit`;
+
+test('a baseline that is told again is none: not one that was ended, nor one that another has followed', async (t) => {
+  const { verify, unseen, pool, sequencer, home } = await bench(t);
+  await pool.query(`update patients set email = 'honest' where id = 7`);
+  assert.deepEqual(await verify(), []);
+  await pool.query(ORDER);
+  assert.deepEqual(await verify(), []);
+  await pool.query(REPLAY);
+  assert.deepEqual(await verify(), [], 'the newest is the newest');
+  await unseen(`update patients set email = 'x' where id = 8`);
+  assert.equal((await verify()).length, 1);
+  await acknowledge(sequencer, {
+    tenant: 'default',
+    reason: 'known',
+    outside: await keptCheckpoints(home, 'default'),
+    owners: await ownersOfLogs(home),
+  });
+  assert.deepEqual(await verify(), []);
+  await unseen(
+    `update patients set email = 'stolen' where id = 9; delete from patients where id = 10; insert into patients values (90, 'planted')`,
+  );
+  const found = await verify();
+  assert.equal(found.length, 3);
+  await pool.query(REPLAY);
+  await pool.query(ORDER);
+  assert.deepEqual(await verify(), found, 'it is not the one to hold against, and no way to the next');
+});
+
+test('an order says when, not of which columns', async (t) => {
+  const { verify, unseen, pool } = await bench(t);
+  await pool.query(`create table kept as select table_name, shape from safekeep.audit_baselines;
+    update safekeep.audit_baselines set shape = jsonb_set(shape, '{columns}', '[]')`);
+  await pool.query(ORDER);
+  assert.deepEqual(await verify(), []);
+  await pool.query(`update safekeep.audit_baselines as b set shape = k.shape from kept as k where k.table_name = b.table_name`);
+  await unseen(`update patients set email = 'stolen' where id = 9`);
+  assert.deepEqual(await verify(), [
+    `row-unexplained public.patients: the row 9 had other values ${THEN}, and no event of the log tells of their change.`,
+  ]);
+});
+
+test('a baseline that was away while the next one was taken is missed in the chain of them, when it is back', async (t) => {
+  const { verify, unseen, pool, sequencer, home } = await bench(t);
+  await unseen(`update patients set email = 'stolen' where id = 9; delete from patients where id = 10`);
+  assert.equal((await verify()).length, 2);
+  await pool.query(`create table away as select * from safekeep.audit_events where action = 'baseline-taken' and table_name = 'public.patients';
+    delete from safekeep.audit_events where id in (select id from away)`);
+  await pool.query(ORDER);
+  assert.match((await verify()).join('\n'), /^entry-missing/m);
+  await pool.query('insert into safekeep.audit_events select * from away');
+  const broken = `baseline-changed public.patients: the baseline of event N was not taken after the one that the log has before it: that one was away then, or this one was not held against it.`;
+  assert.deepEqual(await verify(), [broken]);
+  await pool.query(ORDER);
+  assert.deepEqual(await verify(), [broken], 'nor is another taken after it');
+  const ground = { outside: await keptCheckpoints(home, 'default'), owners: await ownersOfLogs(home) };
+  await acknowledge(sequencer, { tenant: 'default', reason: 'we know who it was', ...ground });
+  assert.deepEqual(await verify(), []);
+  await unseen(`update patients set email = 'again' where id = 9`);
+  assert.equal((await verify()).length, 1, 'and the next one holds');
+});
+
+test('marks of rows that somebody else than the sequencer put into an event explain no deletion', async (t) => {
+  const { verify, unseen, pool, erase, events } = await bench(t);
+  await pool.query(`update patients set name = 'n4' where id = 4`);
+  await erase('patient:4', `update public.patients set name = 'erased', email = null where id = 4`);
+  assert.deepEqual(await verify(), []);
+  await unseen('delete from patients where id in (10, 11)');
+  const found = await verify();
+  assert.equal(found.length, 2);
+  for (const action of ['decrypt', 'truncated', 'insert'])
+    await pool.query(
+      `insert into safekeep.audit_inbox_even (tenant_id, xid, order_no, at, kind, action, table_name, own)
+       select 'default', pg_current_xact_id(), nextval('safekeep.audit_order'), now(), 'change', $1, 'public.patients',
+              jsonb_build_object('details', jsonb_build_object('columns', '[]'::jsonb, 'row', encode(substring(m.marks from n * 16 + 1 for 8) || decode(repeat('00', 24), 'hex'), 'base64')))
+         from safekeep.audit_baseline_marks as m, generate_series(0, length(m.marks) / 16 - 1) as n where m.table_name = 'public.patients'`,
+      [action],
+    );
+  assert.deepEqual(await verify(), found);
+  assert.ok((await events()).every(({ action, details }) => action !== 'decrypt' || details === '{"columns": []}'));
+});
+
 test('an erasure is no fault: rows that stood before capture, that were deleted or got another key before it, that it deletes or masks', async (t) => {
   const { verify, unseen, pool, erase } = await bench(t);
   await pool.query(
@@ -351,8 +437,6 @@ test('before months go the baselines that rest on them are taken anew, unless th
     `row-unexplained public.patients: the row 9 stood there ${THEN}, is not there any more, and the log has no event of it.`,
   ]);
 });
-
-const ORDER = 'update safekeep.audit_baselines set is_taken = false, refused_at = null, ordered = gen_random_uuid()';
 
 test('after an erasure in a table without a key it is told that an edit is not seen, and only a word of the home lets the next baseline be taken', async (t) => {
   const { verify, unseen, pool, erase, made, sequencer, home } = await bench(t);

@@ -3,6 +3,7 @@ import type { MarkOf } from '../keys/key-file.ts';
 import type { Capture } from '../model.ts';
 import {
   addMark,
+  baselineColumns,
   BASELINE_ENDED,
   BASELINE_TAKEN,
   digestOf,
@@ -37,6 +38,8 @@ export type TakenOf = {
   readonly index: number;
   /** The home has said since that it does not hold, and that the next one is taken without being held against it. */
   readonly isEnded: boolean;
+  /** The event of a baseline that followed another than the one before it in the log: that one was away when it was taken, or put in since. */
+  readonly brokenAt: number | undefined;
   /** Marks of rows that were gone when an erasure took their names, since the baseline was taken. */
   readonly forgotten: readonly string[];
 };
@@ -59,22 +62,64 @@ export async function readBaselines(
   return found;
 }
 
-function newestOf(
-  events: readonly ToldBaseline[],
-  of: { readonly tenant: string; readonly table: string },
-  markOf: MarkOf,
-): TakenOf | undefined {
-  for (const { action, index, details } of events) {
+type OfTable = { readonly tenant: string; readonly table: string };
+
+function newestOf(events: readonly ToldBaseline[], of: OfTable, markOf: MarkOf): TakenOf | undefined {
+  const chain = chainOf(events, of, markOf);
+  const newest = chain.at(-1);
+  if (newest === undefined) return undefined;
+  const { taken, index } = newest;
+  const ends = new Set(events.flatMap((event) => (event.action === BASELINE_ENDED ? [markIn(event.details)] : [])));
+  const hasEnded = (link: Link): boolean => ends.has(endedMark(markOf, of, link.taken.id));
+  const isEnded = hasEnded(newest);
+  // The home's word that a baseline of since then does not hold answers for what came before, too.
+  const brokenAt = chain.find((link, place) => isBreak(link, chain[place - 1]) && !chain.slice(place).some(hasEnded))?.index;
+  return { taken, index, isEnded, brokenAt, forgotten: forgottenSince(events, of, { markOf, place: placeOf(taken) }) };
+}
+
+type Link = { readonly taken: Taken; readonly index: number };
+
+/** Of the oldest nothing is said here: months may have gone with those before, and an event that is missing the tree tells. */
+function isBreak({ taken: { before } }: Link, previous: Link | undefined): boolean {
+  return previous !== undefined && before !== undefined && before !== previous.taken.id;
+}
+
+/**
+ * The baselines of a table, the oldest first. The home's mark binds what is said, and everybody who may record events can say it again: only the
+ * first time counts, and none that stands before one that was told already.
+ */
+function chainOf(events: readonly ToldBaseline[], of: OfTable, markOf: MarkOf): readonly Link[] {
+  const chain: Link[] = [];
+  const seen = new Set<string>();
+  for (const { action, index, details } of events.toReversed()) {
     const taken = action === BASELINE_TAKEN ? readTaken(markOf, of, details) : undefined;
-    if (taken === undefined) continue;
-    const end = endedMark(markOf, of, taken.id);
-    const isEnded = events.some((event) => event.action === BASELINE_ENDED && markIn(event.details) === end);
-    const forgotten = events
-      .filter((event) => event.action === ROWS_FORGOTTEN && !isBefore(event, { era: taken.era, index: taken.size }))
-      .flatMap((event) => readForgotten(markOf, of, event.details));
-    return { taken, index, isEnded, forgotten };
+    const last = chain.at(-1)?.taken;
+    if (taken === undefined || seen.has(taken.id) || (last !== undefined && isBefore(placeOf(taken), placeOf(last)))) continue;
+    seen.add(taken.id);
+    chain.push({ taken, index });
   }
-  return undefined;
+  return chain;
+}
+
+function placeOf({ era, size }: Taken): Emptied {
+  return { era, index: size };
+}
+
+/** Told again it is nothing new either: a row that was forgotten once may be there again. */
+function forgottenSince(
+  events: readonly ToldBaseline[],
+  of: OfTable,
+  { markOf, place }: { readonly markOf: MarkOf; readonly place: Emptied },
+): readonly string[] {
+  const seen = new Set<string>();
+  const rows: string[] = [];
+  for (const event of events.toReversed()) {
+    const told = event.action === ROWS_FORGOTTEN ? readForgotten(markOf, of, event.details) : undefined;
+    if (told === undefined || seen.has(told.mark)) continue;
+    seen.add(told.mark);
+    if (!isBefore(event, place)) rows.push(...told.rows);
+  }
+  return rows;
 }
 
 function markIn(details: unknown): unknown {
@@ -112,10 +157,16 @@ type Opening = {
 export async function openBaseline(
   client: pg.ClientBase,
   { capture, known, emptied, back }: Opening,
-  { faults }: Pick<Ground, 'faults'>,
+  { faults, isRenewal }: Pick<Ground, 'faults'> & { readonly isRenewal: boolean },
 ): Promise<Baseline | undefined> {
   if (known === undefined || known.isEnded) return undefined;
-  const { taken, index } = known;
+  const { taken, index, brokenAt } = known;
+  if (brokenAt !== undefined)
+    faults.add(
+      'baseline-changed',
+      `${capture.table}: the baseline of event ${brokenAt} was not taken after the one that the log has before it: that one was away then, or this one was not held against it.`,
+      brokenAt,
+    );
   const of = `${capture.table}: the baseline of event ${index}`;
   const parts = await readMarks(client, capture);
   if (digestOf(parts) !== taken.digest) {
@@ -123,7 +174,7 @@ export async function openBaseline(
     else faults.add('baseline-changed', `${of} is not what stands in safekeep.audit_baseline_marks.`, index);
     return undefined;
   }
-  const place = { era: taken.era, index: taken.size };
+  const place = placeOf(taken);
   if (await isCutOff(client, capture.tenant, place)) {
     faults.add('baseline-outdated', `${of} is older than events that were dropped since: between the two nothing is known.`, index);
     return undefined;
@@ -135,6 +186,9 @@ export async function openBaseline(
     faults.note(
       `${of} was taken before its column ${sealed} was encrypted or given its plaintext back: of rows without events it is seen whether they are there, not what they hold. \`safekeep apply\` orders the next one.`,
     );
+  const lacking = columns === undefined || isRenewal ? undefined : lackingColumn(capture, columns, { taken, back });
+  if (lacking !== undefined)
+    faults.add('baseline-outdated', `${of} does not have the column ${lacking}, which is captured.`, index);
   const isEmptied = emptied !== undefined && !isBefore(emptied, place);
   return {
     rows: markedRows(isEmptied ? [] : parts),
@@ -182,12 +236,25 @@ async function columnsNow(
     const column = captured.get(now);
     if (column === undefined) return { columns: undefined, reason: `its column ${name} is not captured any more` };
     if (column.form !== form) return { columns: undefined, reason: `its column ${name} has another type` };
-    const returned = back.get(now);
-    if (column.sealedIn !== undefined || (returned !== undefined && !isBefore(returned, { era: taken.era, index: taken.size })))
-      sealed = now;
+    if (column.sealedIn !== undefined || isBackSince(back.get(now), taken)) sealed = now;
     columns.push([name, now]);
   }
   return sealed === undefined ? { columns } : { columns: undefined, sealed };
+}
+
+/** Whoever can make a baseline without a column hides what is in it. The next one has all that the capture has. */
+function lackingColumn(
+  capture: Capture,
+  columns: NonNullable<Baseline['columns']>,
+  { taken, back }: { readonly taken: Taken; readonly back: Opening['back'] },
+): string | undefined {
+  const known = new Set(columns.map(([, now]) => now));
+  // One that was encrypted when the baseline was taken is in the next.
+  return baselineColumns(capture.columns).find(({ name }) => !known.has(name) && !isBackSince(back.get(name), taken))?.name;
+}
+
+function isBackSince(returned: Emptied | undefined, taken: Taken): boolean {
+  return returned !== undefined && !isBefore(returned, placeOf(taken));
 }
 
 export type Held =

@@ -81,18 +81,25 @@ export async function readFieldKeysById(db: Queryable, tenant: string, ids: read
   return (rows as readonly KeyRow[]).map((row) => keyOf(tenant, row)); // The statement names these columns.
 }
 
-/** {@link addUsage} for a client, with its line in the log. */
+/** What `count_field_key_uses` counts of a key in one call at most. */
+const USES_IN_A_CALL = 2 ** 24;
+
+/** {@link addUsage} for a client, with its line in the log. More than one call counts goes into several. */
 export async function addFieldUsage(
   db: Queryable,
   tenant: string,
   counts: readonly { readonly keyId: Buffer; readonly uses: number }[],
 ): Promise<void> {
-  await db.query('select safekeep.count_field_key_uses($1, $2, $3, $4)', [
-    tenant,
-    newId<'key-log'>(),
-    counts.map(({ keyId }) => keyId),
-    counts.map(({ uses }) => uses),
-  ]);
+  let left = counts;
+  while (left.length > 0) {
+    await db.query('select safekeep.count_field_key_uses($1, $2, $3, $4)', [
+      tenant,
+      newId<'key-log'>(),
+      left.map(({ keyId }) => keyId),
+      left.map(({ uses }) => Math.min(uses, USES_IN_A_CALL)),
+    ]);
+    left = left.map(({ keyId, uses }) => ({ keyId, uses: uses - USES_IN_A_CALL })).filter(({ uses }) => uses > 0);
+  }
 }
 
 /** Ids of all versions of a scope, newest first. */

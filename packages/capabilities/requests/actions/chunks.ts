@@ -56,6 +56,8 @@ export type ChunkProgress = {
   readonly roots: readonly string[];
   /** From when on the first row of these tables that a duty keeps need not be kept. */
   readonly due?: string | null;
+  /** A duty keeps a row of these tables whose date nobody has filled in yet. */
+  readonly isUndated?: boolean;
   /** Of the approval under which it goes on. */
   readonly proofs?: ApprovalProofs | undefined;
   /** Other approvals, under which chunks of it were erased before. */
@@ -196,6 +198,7 @@ async function beginChunks(
       rows: before?.rows ?? 0,
       roots: before?.roots ?? [],
       due: before?.due ?? null,
+      isUndated: before?.isUndated ?? false,
       known,
       ...(proofs === undefined ? {} : { proofs }),
       approvedBefore: begun === undefined ? (approval.before ?? []) : approvalsOf(begun, stored.hash),
@@ -226,6 +229,7 @@ async function beginChunks(
       startedAt: clock.now(),
       finishedAt: null,
       due: null,
+      isUndated: false,
     });
     return progress;
   });
@@ -383,6 +387,7 @@ async function eraseChunk(
     isKept: progress.isKept === true || decision.isKept,
     rows: progress.rows + rows.length,
     due: dueOf([...decision.groups, { due: progress.due ?? null }]),
+    isUndated: progress.isUndated === true || decision.groups.some(({ isUndated }) => isUndated),
     roots: rows.length === 0 ? progress.roots : [...progress.roots, done.tree.root],
   };
 }

@@ -26,6 +26,8 @@ export type Group = {
   readonly until: string | null;
   /** From when on the first of the rows that a duty keeps need not be kept; null where there is none, or nobody knows. */
   readonly due: string | null;
+  /** A duty keeps one whose date nobody has filled in yet. */
+  readonly isUndated: boolean;
 };
 
 export type Decision = {
@@ -88,7 +90,8 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
       const untils = same.flatMap(({ kept }) => kept?.until ?? []).toSorted();
       const isHeld = treatment.basis === 'hold';
       const [due = null] = isHeld ? [] : same.flatMap(({ kept }) => kept?.due ?? []).toSorted();
-      groups.push({ rows, treatment, writes, until: isHeld ? null : (untils.at(-1) ?? null), due });
+      const isUndated = !isHeld && same.some(({ kept }) => kept?.isUndated === true);
+      groups.push({ rows, treatment, writes, until: isHeld ? null : (untils.at(-1) ?? null), due, isUndated });
     }
     const isTouched = groups.some(({ rows, treatment }) => rows.table === table.table && treatment.action !== 'keep');
     const whole = isTouched ? table.policy.whole.blocked : [];

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { onRelease, releaseHold } from '../../holds/index.ts';
+import type { ErasureParticipant } from '../model.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import { eraseDue, planDue, whatIsDue } from './due-erasures.ts';
+import { dateUndated } from './undated.ts';
 import { listErasures, requeueErasures, runErasures } from './open-erasures.ts';
 
 const none = { category: 'none' };
@@ -53,7 +55,7 @@ test('what a duty keeps is due on the day on which it ends, planned first and er
     next: '2027-01-31T00:00:00.000Z',
   });
   clock.set('2027-01-31T00:00:00Z');
-  assert.deepEqual(await whatIsDue(ground), { due: 1, next: null });
+  assert.deepEqual(await whatIsDue(ground), { due: 1, next: null, undated: 0 });
   assert.deepEqual((await runErasures(ground)).erasures, [], 'nobody has looked at it');
   const planned = await planDue(ground, { by: 'ann' });
   assert.deepEqual(
@@ -158,11 +160,151 @@ for (const [type, far] of [
     assert.equal((await bench.erase('person:1')).due, '2030-05-02T00:00:00.000Z');
   });
 
-test('a row without the date, and a duty that never ends, are due on no day', async (t) => {
-  const schema = SCHEMA.replaceAll(/'2017-01-31'|'2020-05-02'/g, 'null').replace("'2010-01-01'", "'infinity'");
+test('a duty that never ends is due on no day', async (t) => {
+  const schema = SCHEMA.replaceAll(/'2017-01-31'|'2020-05-02'|'2010-01-01'/g, "'infinity'");
   const bench = await workbench(t, { schema, map: MAP });
   const { state, due } = await bench.erase('person:1');
   assert.deepEqual([state, due], ['done', null]);
+});
+
+async function undated(t: TestContext): Promise<Workbench> {
+  const bench = await workbench(t, { schema: SCHEMA.replace("'Ada B.', '2017-01-31'", "'Ada B.', null"), map: MAP });
+  await bench.pool.query('delete from invoices where id = 2');
+  const { state, due } = await bench.erase('person:1');
+  assert.deepEqual([state, due], ['kept', null]);
+  assert.deepEqual(await whatIsDue(bench.ground), { due: 0, next: null, undated: 1 });
+  const { persons, next } = await planDue(bench.ground, { by: 'ann' });
+  assert.deepEqual([persons, next], [[], null]);
+  return bench;
+}
+
+test('a row whose date comes later is due when its duty has ended, whoever looks first', async (t) => {
+  const bench = await undated(t);
+  await bench.pool.query(`update invoices set issued_on = '2018-03-04' where id = 1`);
+  // As the worker does, who has no ledger.
+  assert.deepEqual(await dateUndated(bench.ground), []);
+  assert.deepEqual(await whatIsDue(bench.ground), { due: 0, next: '2028-03-04T00:00:00.000Z', undated: 0 });
+  bench.clock.set('2028-03-04T00:00:00Z');
+  const { hash } = await planDue(bench.ground, { by: 'ann' });
+  assert.equal((await eraseDue(bench.ground, { hash: hash ?? '', by: 'ben' })).persons[0]?.state, 'done');
+  assert.deepEqual(await bench.rows('invoices', 'person_id = 1 and payer is not null'), []);
+});
+
+test('a date of long ago that is filled in late is due at once, also while another row has none', async (t) => {
+  const bench = await undated(t);
+  await bench.pool.query(`insert into invoices values (8, 1, 'Ada B.', '2001-01-01')`);
+  const { hash, persons } = await planDue(bench.ground, { by: 'ann' });
+  assert.equal(persons[0]?.state, 'planned');
+  assert.equal((await eraseDue(bench.ground, { hash: hash ?? '', by: 'ben' })).persons[0]?.state, 'kept');
+  assert.deepEqual(await bench.rows('invoices', 'person_id = 1 and payer is not null'), ['(1,1,"Ada B.",)']);
+  assert.deepEqual(await whatIsDue(bench.ground), { due: 0, next: null, undated: 1 });
+});
+
+test('of whom no day can be told any more is named', async (t) => {
+  const bench = await undated(t);
+  await bench.pool.query('delete from people where id = 1');
+  const { persons } = await planDue(bench.ground, { by: 'ann' });
+  assert.deepEqual(
+    persons.map(({ state, error, due }) => [state, error, due]),
+    [['failed', 'subject-unknown', null]],
+  );
+});
+
+test('what a duty keeps is due also while a hold keeps another row, and waits once', async (t) => {
+  const bench = await workbench(t, { schema: SCHEMA, map: MAP });
+  await bench.hold('public.invoices:3');
+  const first = await bench.erase('person:1');
+  assert.deepEqual([first.state, first.due], ['held', '2027-01-31T00:00:00.000Z']);
+  assert.equal((await whatIsDue(bench.ground)).next, '2027-01-31T00:00:00.000Z');
+  bench.clock.set('2027-02-01T00:00:00Z');
+  const { hash, persons } = await planDue(bench.ground, { by: 'ann' });
+  assert.equal(persons[0]?.state, 'planned');
+  assert.equal((await eraseDue(bench.ground, { hash: hash ?? '', by: 'ben' })).persons[0]?.state, 'held');
+  assert.deepEqual(await bench.rows('invoices', 'id = 1'), ['(1,1,,2017-01-31)']);
+  const { erasures } = await listErasures(bench.ground, { open: true });
+  assert.deepEqual(
+    erasures.map(({ state, due }) => [state, due]),
+    [['held', '2030-05-02T00:00:00.000Z']],
+  );
+});
+
+test('what a duty keeps is due also while a place outside does not answer', async (t) => {
+  const crm = { kind: 'command', of: 'person', at: '/bin/sh -c false', export: false, erase: true };
+  const bench = await workbench(t, { schema: SCHEMA, map: { ...MAP, outside: { crm } } });
+  assert.equal((await bench.erase('person:1')).state, 'outside');
+  bench.clock.set('2027-02-01T00:00:00Z');
+  const { hash } = await planDue(bench.ground, { by: 'ann' });
+  assert.equal((await eraseDue(bench.ground, { hash: hash ?? '', by: 'ben' })).persons[0]?.state, 'outside');
+  const { due, next } = await whatIsDue(bench.ground);
+  assert.deepEqual([due, next], [0, '2030-05-02T00:00:00.000Z']);
+});
+
+test('an erasure that is unfulfilled does not make anybody forget what a duty keeps', async (t) => {
+  const late: { pool?: Workbench['pool']; row?: string } = {};
+  const part: ErasureParticipant = {
+    name: 'late',
+    plan: async () => ({ will: [], keeps: [], externalCopies: [], blocked: [] }),
+    within: async (_client, moment) => {
+      if (moment === 'after-rows' && late.row !== undefined) await late.pool?.query(late.row);
+      return { counts: {}, keysDestroyed: [], horizon: null };
+    },
+    after: async () => undefined,
+    recheck: async () => [],
+  };
+  const bench = await workbench(t, { schema: SCHEMA, map: MAP, ports: { participants: [part] } });
+  late.pool = bench.pool;
+  late.row = `insert into invoices values (7, 1, 'Ada B.', '2001-01-01')`;
+  assert.equal((await bench.erase('person:1')).state, 'unfulfilled');
+  assert.equal((await whatIsDue(bench.ground)).next, '2027-01-31T00:00:00.000Z');
+  assert.deepEqual((await runErasures(bench.ground)).erasures, [], 'it is not signed after all');
+  bench.clock.set('2040-02-01T00:00:00Z');
+  late.row = `insert into invoices values (8, 1, 'Ada B.', '2001-01-01')`;
+  const first = await planDue(bench.ground, { by: 'ann' });
+  assert.equal((await eraseDue(bench.ground, { hash: first.hash ?? '', by: 'ben' })).persons[0]?.state, 'unfulfilled');
+  delete late.row;
+  const again = await planDue(bench.ground, { by: 'ann' });
+  assert.equal((await eraseDue(bench.ground, { hash: again.hash ?? '', by: 'ben' })).persons[0]?.state, 'done');
+  assert.deepEqual(await bench.rows('invoices', 'person_id = 1 and payer is not null'), []);
+  assert.deepEqual(await whatIsDue(bench.ground), { due: 0, next: null, undated: 0 });
+});
+
+test('a duty that the map prolongs is told as not yet due, and no certificate is given for nothing', async (t) => {
+  const bench = await erasedOnce(t);
+  const longer = JSON.parse(JSON.stringify(MAP).replace('10y', '15y')) as object;
+  const ground = await bench.refresh(longer);
+  bench.clock.set('2027-02-01T00:00:00Z');
+  const { hash, persons } = await planDue(ground, { by: 'ann' });
+  assert.deepEqual([hash, persons.map(({ state, due }) => [state, due])], [null, [['not-yet', '2032-01-31T00:00:00.000Z']]]);
+  assert.deepEqual(await planDue(ground, { by: 'ann' }), {
+    hash: null,
+    persons: [],
+    more: false,
+    next: '2032-01-31T00:00:00.000Z',
+  });
+});
+
+test('a duty that the map makes one for ever is due no more', async (t) => {
+  const bench = await erasedOnce(t);
+  const ground = await bench.refresh(JSON.parse(JSON.stringify(MAP).replace(',"until":"issued_on + 10y"', '')) as object);
+  bench.clock.set('2027-02-01T00:00:00Z');
+  assert.deepEqual(
+    (await planDue(ground, { by: 'ann' })).persons.map(({ state, due }) => [state, due]),
+    [['not-yet', null]],
+  );
+  assert.deepEqual(await whatIsDue(ground), { due: 0, next: null, undated: 0 });
+});
+
+test('of more rows than are looked at at once plan and ledger know the first day of all', async (t) => {
+  const bench = await workbench(t, { schema: SCHEMA, map: MAP });
+  const ground = { ...bench.ground, rowsAtOnce: 2 };
+  await bench.pool.query(`insert into invoices values (9, 1, 'Ada B.', '2016-12-24')`);
+  const { notes, hash } = await bench.plan('person:1', 'anonymise', ground);
+  assert.ok(notes.some((note) => note.includes('can be erased from 2026-12-24 on')));
+  assert.equal((await bench.approve('person:1', hash, { ground })).due, '2026-12-24T00:00:00.000Z');
+  const dates: (string | undefined)[] = [];
+  for await (const { entry } of ground.ledger.read())
+    if (entry.kind === 'intent' && entry.operation === 'erasure') dates.push(entry.ids['due']);
+  assert.deepEqual(dates, ['2026-12-24']);
 });
 
 const VISITS = `create table visits (id bigint primary key, person_id bigint not null, reason text)`;

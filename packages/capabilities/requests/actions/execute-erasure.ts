@@ -7,7 +7,6 @@ import type { ApprovalProofs, Approved, CertificateBody, ErasureDone, ErasureId,
 import { approvedAs, approverOf, isSameKey, PLAN_DAYS, plannerOf, signApproval, unproven } from '../rules/approval.ts';
 import {
   dropPlans,
-  endKept,
   endPutOff,
   findPlan,
   insertCalls,
@@ -52,8 +51,9 @@ export async function executeErasure(
 ): Promise<ErasureDone> {
   const { tenant, database } = ground;
   const mark = personMark(ground.ledger, tenant, order.person);
-  const [known, plan] = await inTransaction(database, { tenant }, (client) =>
-    together(client, [() => readErasures(client, tenant, { mark }), () => findPlan(client, tenant, asked.hash)]),
+  // In this order: where somebody else has carried it out in between, the plan is gone and the erasure is there.
+  const [plan, known] = await inTransaction(database, { tenant }, (client) =>
+    together(client, [() => findPlan(client, tenant, asked.hash), () => readErasures(client, tenant, { mark })]),
   );
   const same = known.filter(({ planHash }) => planHash === asked.hash);
   const committed = same.find(({ state }) => state === 'committed' || state === 'outside');
@@ -147,6 +147,7 @@ async function rememberHeld(
       startedAt: clock.now(),
       finishedAt: null,
       due: null,
+      isUndated: false,
     });
   });
 }
@@ -314,13 +315,20 @@ async function eraseWithin(
     startedAt: clock.now(),
     finishedAt: null,
     due: due === null ? null : new Date(due),
+    isUndated: progress?.isUndated === true || decision.groups.some(({ isUndated }) => isUndated),
   };
   const calls = made.plan.externalCopies.filter(
     ({ state, kind }) => kind !== 'recipient' && (state === 'will-be-told' || state === 'by-hand'),
   );
-  const ended = { state: 'committed', progress: null, certificate: record.certificate, holds: held, due: record.due } as const;
+  const ended = {
+    state: 'committed',
+    progress: null,
+    certificate: record.certificate,
+    holds: held,
+    due: record.due,
+    isUndated: record.isUndated,
+  } as const;
   await together(client, [
-    () => endKept(client, tenant, { mark, at: clock.now() }),
     () => endPutOff(client, tenant, { mark, at: clock.now() }),
     () => (progress === undefined ? insertErasure(client, tenant, record) : updateErasure(client, tenant, id, ended)),
     () =>

@@ -9,7 +9,7 @@ import { approvedAs, proofFault } from '../rules/approval.ts';
 import { PERSON } from '../rules/graph.ts';
 import { waitForWriters } from '../store/guards.ts';
 import type { Signed } from '../rules/certificate.ts';
-import { updateErasure, type ErasureRecord, type ErasureState } from '../store/records.ts';
+import { endEarlier, updateErasure, type ErasureRecord, type ErasureState } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import { followPaths, type Reach } from '../store/traverse.ts';
 import { tellOutside } from './outside.ts';
@@ -65,13 +65,16 @@ export async function finishErasure(
   refuseForged(ground, record, draft);
   const signed: Signed<CertificateBody> = { document, signature: ground.signer.signDocument('erasure-certificate', document) };
   const path = await writeCertificate(ground.certificateDirectory, signed);
-  await inTransaction(database, { tenant }, (client) =>
-    updateErasure(client, tenant, record.id, {
+  const at = ground.clock.now();
+  await inTransaction(database, { tenant }, async (client) => {
+    await updateErasure(client, tenant, record.id, {
       state,
       certificate: signed,
-      ...(state === 'done' || state === 'kept' ? { finishedAt: ground.clock.now() } : {}),
-    }),
-  );
+      ...(state === 'done' || state === 'kept' ? { finishedAt: at } : {}),
+    });
+    // Not before: of one that is unfulfilled the earlier ones must not be forgotten.
+    await endEarlier(client, tenant, { id: record.id, mark: record.mark, at });
+  });
   return doneText(record, { document, certificate: path, state, found });
 }
 
@@ -164,11 +167,15 @@ function doneText(
   };
 }
 
-function stateOf({ holds, due }: ErasureRecord, found: readonly Residue[], copies: readonly ExternalCopy[]): ErasureState {
+function stateOf(
+  { holds, due, isUndated }: ErasureRecord,
+  found: readonly Residue[],
+  copies: readonly ExternalCopy[],
+): ErasureState {
   if (found.length > 0) return 'unfulfilled';
   if (holds.length > 0) return 'held';
   if (copies.some(({ state }) => state === 'pending')) return 'outside';
-  return due === null ? 'done' : 'kept';
+  return due === null && !isUndated ? 'done' : 'kept';
 }
 
 function personOf({ type, key }: ErasureRecord): Person {

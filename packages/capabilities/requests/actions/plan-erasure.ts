@@ -30,7 +30,7 @@ import { belonging } from '../rules/treat.ts';
 import { countsByTable, keptColumns, keptLines, planHash, planLine } from '../rules/plan.ts';
 import { readErasures, storePlan, type StoredPlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
-import { countOfPerson } from '../store/rows.ts';
+import { countOfPerson, duesOfPerson } from '../store/rows.ts';
 import { serverCopies } from '../store/residue.ts';
 import {
   Appeared,
@@ -110,11 +110,11 @@ export async function showErasure(
     async (client) => {
       const draft = await makePlan(client, ground, order, { lock: false, limit: rowsAtOnce(ground) });
       const { blocked, notes } = await rehearse(client, ground, draft);
-      due = dueOf(draft.decision.groups);
+      due = await dueOfAll(client, ground, draft);
       return {
         ...draft.plan,
         blocked: [...draft.plan.blocked, ...blocked],
-        notes: [...draft.plan.notes, ...notes, ...(await notesOf(client, ground, draft))],
+        notes: [...draft.plan.notes, ...notes, ...(await notesOf(client, ground, { ...draft, due }))],
         erasedBefore: await erasedBefore(client, ground, order.person),
       };
     },
@@ -449,7 +449,11 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /** What a person who approves wants to know beside: triggers that fire, missing indexes, views that keep copies, servers that do. */
-async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found, decision }: MadePlan): Promise<readonly string[]> {
+async function notesOf(
+  client: pg.ClientBase,
+  ground: ErasureGround,
+  { found, due }: MadePlan & { readonly due: string | null },
+): Promise<readonly string[]> {
   const notes: string[] = [];
   if (ground.approval === 'second-person' && (ground.approvers ?? null) === null)
     notes.push(
@@ -474,7 +478,6 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found, de
         notes.push(`${name} has no key: its rows are told apart by place, and no hold can name one.`);
     }
   }
-  const due = dueOf(decision.groups);
   if (due !== null)
     notes.push(
       `What a duty keeps can be erased from ${due.slice(0, 10)} on: "safekeep subject erase --due --plan" shows it then${approversOf(ground) === null ? '' : ', with --sign-with for whoever plans it'}.`,
@@ -489,6 +492,15 @@ async function notesOf(client: pg.ClientBase, ground: ErasureGround, { found, de
         `${table} is reached by a path without a foreign key that is checked at once: it is counted again after the commit, when transactions that write there have ended.`,
       );
   return [...notes, ...(await serverCopies(client))];
+}
+
+/** From when on the first row that a duty keeps need not be kept: also of the rows of large tables that this plan has not looked at. */
+async function dueOfAll(client: pg.ClientBase, ground: ErasureGround, { found, decision }: MadePlan): Promise<string | null> {
+  const { map, clock } = ground;
+  const load = { map, reach: found.reach, person: found.person, now: clock.now() };
+  const cut: { due: string | null }[] = [];
+  for (const { table, isCut } of found.tables) if (isCut) cut.push(await duesOfPerson(client, load, table));
+  return dueOf([...decision.groups, ...cut]);
 }
 
 /** Whoever erases somebody again is to know it. */

@@ -328,6 +328,11 @@ export function looksLike(facts: TableFacts, writes: readonly Write[], parameter
   return forms.length === 0 ? 'true' : forms.join(' and ');
 }
 
+/** Whether the look of a row can say anything. */
+export function hasForm(facts: TableFacts, writes: readonly Write[]): boolean {
+  return looksLike(facts, writes, new Parameters()) !== 'true';
+}
+
 /** Those of these rows that do not look as masks leave them: the keys that were given. */
 export async function findUnlike(client: pg.ClientBase, rows: Rows, writes: readonly Write[]): Promise<readonly RowKey[]> {
   if (rows.keys.length === 0) return [];

@@ -138,17 +138,19 @@ export type ErasureRecord = {
   readonly finishedAt: Date | null;
   /** From when on the first row that a duty keeps need not be kept. */
   readonly due: Date | null;
+  /** A duty keeps a row whose date nobody has filled in yet. */
+  readonly isUndated: boolean;
 };
 
 const COLUMNS = `erasure_id as id, plan_hash as "planHash", state, mode, subject_type as type, subject_key as key, subject_mark as mark, holds,
   progress, certificate, planned_by as "plannedBy", approved_by as "approvedBy", started_at as "startedAt", finished_at as "finishedAt",
-  due_at as due`;
+  due_at as due, is_undated as "isUndated"`;
 
 export async function insertErasure(client: pg.ClientBase, tenant: string, record: ErasureRecord): Promise<void> {
   await client.query(
     `insert into safekeep.erasures (tenant_id, erasure_id, plan_hash, state, mode, subject_type, subject_key, subject_mark, holds, progress,
-       certificate, planned_by, approved_by, started_at, finished_at, due_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
+       certificate, planned_by, approved_by, started_at, finished_at, due_at, is_undated)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
     [
       tenant,
       record.id,
@@ -166,6 +168,7 @@ export async function insertErasure(client: pg.ClientBase, tenant: string, recor
       record.startedAt,
       record.finishedAt,
       record.due,
+      record.isUndated,
     ],
   );
 }
@@ -174,7 +177,7 @@ function json(value: unknown): string | null {
   return value === null || value === undefined ? null : JSON.stringify(value);
 }
 
-/** Only what is given is changed. A state that ends takes the key of the person away. */
+/** Only what is given is changed. A state that ends takes the key of the person away, unless a duty goes on. */
 export async function updateErasure(
   client: pg.ClientBase,
   tenant: string,
@@ -189,15 +192,18 @@ export async function updateErasure(
     readonly holds?: readonly string[];
     readonly finishedAt?: Date;
     readonly due?: Date | null;
+    readonly isUndated?: boolean;
   },
 ): Promise<void> {
   await client.query(
     `update safekeep.erasures
-        set state = $3, subject_key = case when $3 in ('done', 'unfulfilled') then null else subject_key end,
+        set state = $3,
+            subject_key = case when $3 = 'done' or ($3 = 'unfulfilled' and due_at is null and not is_undated) then null else subject_key end,
             progress = case when $4::boolean then $5::jsonb else progress end,
             certificate = coalesce($6::jsonb, certificate), holds = coalesce($7::uuid[], holds), finished_at = coalesce($8, finished_at),
             plan_hash = coalesce($9, plan_hash), planned_by = coalesce($12, planned_by), approved_by = coalesce($13, approved_by),
-            due_at = case when $10::boolean then $11::timestamptz else due_at end
+            due_at = case when $10::boolean then $11::timestamptz else due_at end,
+            is_undated = coalesce($14::boolean, is_undated)
       where tenant_id = $1 and erasure_id = $2`,
     [
       tenant,
@@ -213,6 +219,7 @@ export async function updateErasure(
       change.due ?? null,
       change.plannedBy ?? null,
       change.approvedBy ?? null,
+      change.isUndated ?? null,
     ],
   );
 }
@@ -228,7 +235,7 @@ export async function readErasures(
   const { rows } = await db.query(
     `select ${COLUMNS} from safekeep.erasures
       where tenant_id = $1 and ($2::boolean is null or (subject_key is not null) = $2) and ($3::uuid is null or erasure_id = $3)
-        and ($4::text is null or subject_mark = $4) and ($5::boolean is null or state <> 'kept')
+        and ($4::text is null or subject_mark = $4) and ($5::boolean is null or state not in ('kept', 'unfulfilled'))
       order by erasure_id desc limit ${ERASURES_AT_MOST}`,
     [tenant, filter.open ?? null, filter.id ?? null, filter.mark ?? null, filter.running ?? null],
   );
@@ -236,46 +243,94 @@ export async function readErasures(
   return rows as readonly ErasureRecord[];
 }
 
-/** Erasures of which a duty has ended by now, the longest overdue first. */
+/** States in which an erasure has dealt with all that no hold and no duty keeps: those that a duty goes on in. */
+const SETTLED = `('kept', 'held', 'outside', 'unfulfilled')`;
+
+/** Persons of whom a duty has ended by now, by one erasure each, the longest overdue first. */
 export async function readDue(
   db: Queryable,
   tenant: string,
   { now, atMost }: { readonly now: Date; readonly atMost: number },
 ): Promise<readonly ErasureRecord[]> {
   const { rows } = await db.query(
-    `select ${COLUMNS} from safekeep.erasures where tenant_id = $1 and state = 'kept' and due_at <= $2 order by due_at, erasure_id limit $3`,
+    `select ${COLUMNS} from (
+       select distinct on (subject_mark) * from safekeep.erasures
+        where tenant_id = $1 and due_at <= $2 and subject_key is not null and state in ${SETTLED}
+        order by subject_mark, due_at, erasure_id) as first
+      order by due_at, erasure_id limit $3`,
     [tenant, now, atMost],
   );
   // As above.
   return rows as readonly ErasureRecord[];
 }
 
-/** How many are due by now, and when the next one will be. */
+/** Of how many persons one is due by now, when the next one will be, and of how many nobody knows the day of a duty. */
 export async function countDue(
   db: Queryable,
   tenant: string,
   now: Date,
-): Promise<{ readonly due: number; readonly next: Date | null }> {
+): Promise<{ readonly due: number; readonly next: Date | null; readonly undated: number }> {
   const { rows } = await db.query(
-    `select count(*) filter (where due_at <= $2)::integer as due, min(due_at) filter (where due_at > $2) as next
-       from safekeep.erasures where tenant_id = $1 and state = 'kept'`,
+    `select count(distinct subject_mark) filter (where due_at <= $2)::integer as due, min(due_at) filter (where due_at > $2) as next,
+            count(distinct subject_mark) filter (where is_undated)::integer as undated
+       from safekeep.erasures
+      where tenant_id = $1 and (due_at is not null or is_undated) and subject_key is not null and state in ${SETTLED}`,
     [tenant, now],
   );
   // The statement above names these columns.
-  const [counted] = rows as readonly { readonly due: number; readonly next: Date | null }[];
-  return { due: counted?.due ?? 0, next: counted?.next ?? null };
+  const [counted] = rows as readonly { readonly due: number; readonly next: Date | null; readonly undated: number }[];
+  return { due: counted?.due ?? 0, next: counted?.next ?? null, undated: counted?.undated ?? 0 };
 }
 
-/** In the transaction that erases: what an earlier erasure of the person had left is dealt with by this one. */
-export async function endKept(
+/** A page of the erasures of which a duty had no day yet, by id. */
+export async function readUndated(
+  db: Queryable,
+  tenant: string,
+  { after, atMost }: { readonly after: string | null; readonly atMost: number },
+): Promise<readonly ErasureRecord[]> {
+  const { rows } = await db.query(
+    `select ${COLUMNS} from safekeep.erasures
+      where tenant_id = $1 and is_undated and subject_key is not null and state in ${SETTLED} and ($2::uuid is null or erasure_id > $2)
+      order by erasure_id limit $3`,
+    [tenant, after, atMost],
+  );
+  // As above.
+  return rows as readonly ErasureRecord[];
+}
+
+/** What is known of the day of a duty by now. Where it never comes nothing is left to be done. */
+export async function dateErasure(
   client: pg.ClientBase,
   tenant: string,
-  { mark, at }: { readonly mark: string; readonly at: Date },
+  { id, due, isUndated }: Pick<ErasureRecord, 'id' | 'due' | 'isUndated'>,
 ): Promise<void> {
   await client.query(
-    `update safekeep.erasures set state = 'done', subject_key = null, finished_at = coalesce(finished_at, $3)
-      where tenant_id = $1 and subject_mark = $2 and state = 'kept'`,
-    [tenant, mark, at],
+    `update safekeep.erasures set due_at = $3, is_undated = $4,
+            state = case when state = 'kept' and $3::timestamptz is null and not $4 then 'done' else state end,
+            subject_key = case when state in ('kept', 'unfulfilled') and $3::timestamptz is null and not $4 then null else subject_key end
+      where tenant_id = $1 and erasure_id = $2 and subject_key is not null`,
+    [tenant, id, due, isUndated],
+  );
+}
+
+/**
+ * When an erasure has come to its end: what earlier ones of the person had left was dealt with by this one, which had all of it in its plan.
+ * One of which places outside were still to be told goes on with that alone.
+ */
+export async function endEarlier(
+  client: pg.ClientBase,
+  tenant: string,
+  { id, mark, at }: { readonly id: ErasureId; readonly mark: string; readonly at: Date },
+): Promise<void> {
+  await client.query(
+    `update safekeep.erasures
+        set state = case when state in ('kept', 'held', 'due') then 'done' else state end,
+            subject_key = case when state = 'outside' then subject_key end,
+            due_at = case when state = 'outside' then null else due_at end,
+            is_undated = false, finished_at = case when state = 'outside' then finished_at else coalesce(finished_at, $4) end
+      where tenant_id = $1 and subject_mark = $2 and erasure_id < $3 and subject_key is not null
+        and (state in ('kept', 'outside', 'unfulfilled') or (state in ('held', 'due') and progress is null and certificate is not null))`,
+    [tenant, mark, id, at],
   );
 }
 

@@ -8,7 +8,12 @@ import { ALONE, standingIn, waysToPeople, type Way } from './standing.ts';
 import { arrays, edgeCondition, identityOf, tableOf, type Reach } from './traverse.ts';
 
 /** `until`: the last day; `due`: the moment from which on it need not be kept. Null where nobody knows. */
-export type Kept = { readonly until: string | null; readonly due: string | null };
+export type Kept = {
+  readonly until: string | null;
+  readonly due: string | null;
+  /** The map names a date, and the row has none yet. */
+  readonly isUndated: boolean;
+};
 
 /** One row of a person in a table, with all that decides what becomes of it. */
 export type PersonRow = {
@@ -146,7 +151,10 @@ function rowOf(
     others,
     owners,
     at,
-    kept: hasKeep && row[last] === 'true' ? { until: row[last + 1] ?? null, due: row[last + 2] ?? null } : null,
+    kept:
+      hasKeep && row[last] === 'true'
+        ? { until: row[last + 1] ?? null, due: row[last + 2] ?? null, isUndated: row[last + 3] === 'true' }
+        : null,
     text: withText ? (row.at(-1) ?? null) : null,
   };
 }
@@ -166,7 +174,7 @@ function isAfter(identity: Identity, after: RowKey, parameters: Parameters): str
 function keepColumns(map: DataMap, table: string, now: Date, parameters: Parameters): readonly string[] {
   const rule = map.tables.get(table)?.onErasure;
   if (rule === undefined || rule === null) return [];
-  if (rule.until === null) return [`'true'`, 'null::text', 'null::text'];
+  if (rule.until === null) return [`'true'`, 'null::text', 'null::text', `'false'`];
   const column = `t.${quote(rule.until.column)}`;
   const plus = `${parameters.add(intervalOf(rule.until.plus))}::interval`;
   // A day so far off means that it never ends. ISO 8601 has four digits for a year, and five would come before four in order.
@@ -174,7 +182,7 @@ function keepColumns(map: DataMap, table: string, now: Date, parameters: Paramet
   const isNever = `${end} >= ${NEVER}`;
   const due = `case when not (${isNever}) then to_char(${end}::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end`;
   const until = `case when ${isNever} then 'infinity' else (${end})::date::text end`;
-  return [`coalesce(${end} > ${parameters.add(now)}::timestamptz, true)::text`, until, due];
+  return [`coalesce(${end} > ${parameters.add(now)}::timestamptz, true)::text`, until, due, `(${column} is null)::text`];
 }
 
 const NEVER = `'9999-01-01'`;
@@ -189,4 +197,23 @@ export async function countOfPerson(
   if (statement === undefined) return 0;
   const found = await arrays(client, statement.text, statement.parameters);
   return Number(found[0]?.[0] ?? 0);
+}
+
+/** Over all rows of the person in a table, however many: from when on the first of those kept need not be, and whether one has no date. */
+export async function duesOfPerson(
+  client: pg.ClientBase,
+  { map, reach, person, now }: LoadGround,
+  table: string,
+): Promise<{ readonly due: string | null; readonly isUndated: boolean }> {
+  const none = { due: null, isUndated: false };
+  const asked = rowsOf(reach, table, person.key).select('t.*');
+  const rule = map.tables.get(table)?.onErasure ?? null;
+  if (asked === undefined || rule === null || rule.until === null) return none;
+  const [kept, , due, isUndated] = keepColumns(map, table, now, asked.parameters);
+  const [found] = await arrays(
+    client,
+    `select min(${due}), bool_or(${isUndated} = 'true')::text from (${asked.text}) as t where ${kept} = 'true'`,
+    asked.parameters,
+  );
+  return { due: found?.[0] ?? null, isUndated: found?.[1] === 'true' };
 }

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { PLAINTEXT_BACK, type Capture, type EventRow } from '../../model.ts';
+import { PLAINTEXT_BACK, REMAIN, type Capture, type EventRow } from '../../model.ts';
 import { jsonOf, keyText } from '../../store/capture-sql.ts';
 import { EVENT_COLUMNS, isOfOneOf } from '../../store/events.ts';
 
@@ -125,7 +125,7 @@ export type MarkedEvent = {
   readonly withheld: boolean;
 };
 
-/** The newest first. */
+/** The newest first. Of these actions the sequencer makes the details itself; of others it takes over what somebody said. */
 export async function walkMarked(client: pg.ClientBase, { tenant, table }: Capture): Promise<Walk<MarkedEvent>> {
   return await walk(
     client,
@@ -134,6 +134,7 @@ export async function walkMarked(client: pg.ClientBase, { tenant, table }: Captu
             coalesce((details ->> 'withheld')::boolean, false) as withheld
        from safekeep.audit_events as e
       where tenant_id = ${pg.escapeLiteral(tenant)} and table_name = ${pg.escapeLiteral(table)} and kind = 'change' and record is null and details ? 'row'
+        and action in ('insert', 'update', 'delete', '${REMAIN}')
       order by e.era desc, e.leaf_index desc`,
   );
 }

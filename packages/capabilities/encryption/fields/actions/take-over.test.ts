@@ -82,11 +82,27 @@ test('in database mode the view goes by the new names, and nothing is taken over
   const bench = await workbench(t, { setUp: PEOPLE });
   const { ground, pool, order, keys } = bench;
   const { field } = await encryptField(ground, order('public.people.email', { mode: 'database' }), agreed);
+  // A role that every server has.
+  await pool.query(
+    `grant select on people_decrypted to pg_monitor with grant option; comment on view people_decrypted is 'addresses, in the clear'`,
+  );
   await pool.query('create view addresses as select email from people_decrypted');
   await pool.query('alter table people rename column email to mail');
   const column = parseColumnName('public.people.mail');
   await assert.rejects(takeOver(ground, column, { agree: agreed }), (error) => isSafekeepError(error, 'field-unfit'));
   await pool.query('drop view addresses');
+  await takeOver(ground, column, { agree: agreed });
+  const rightsOn = async (view: string) =>
+    await pool.query(
+      `select has_table_privilege('pg_monitor', $1, 'select with grant option') as readable, obj_description($1::regclass, 'pg_class') as comment`,
+      [view],
+    );
+  const given = [{ readable: true, comment: 'addresses, in the clear' }];
+  assert.deepEqual((await rightsOn('people_decrypted')).rows, given);
+  await pool.query('alter table people rename to "Persons"');
+  await takeOver(ground, parseColumnName('public."Persons".mail'), { agree: agreed });
+  assert.deepEqual((await rightsOn('"Persons_decrypted"')).rows, given, 'also under the name of a table that was renamed');
+  await pool.query('alter table "Persons" rename to people');
   await takeOver(ground, column, { agree: agreed });
   await finishField(ground, column, agreed);
   const client = await pool.connect();
@@ -101,4 +117,29 @@ test('in database mode the view goes by the new names, and nothing is taken over
     client.release();
   }
   await decryptField(ground, column, agreed);
+});
+
+test('nothing is taken over while two tables have the triggers of one field, and the one that is recorded keeps it', async (t) => {
+  const { ground, pool, order } = await workbench(t, { setUp: PEOPLE });
+  const { column } = order('public.people.email');
+  await encryptField(ground, order('public.people.email', { search: ['exact'] }), agreed);
+  await finishField(ground, column, agreed);
+  // What pg_dump of the schema, put back under another name, leaves beside the original.
+  const { rows: made } = await pool.query<{ statement: string }>(
+    `select replace(pg_get_triggerdef(oid), 'public.people', 'copy.people') as statement from pg_trigger where tgrelid = 'people'::regclass and not tgisinternal
+     union all select format('alter table copy.people add constraint %I %s', conname, pg_get_constraintdef(oid)) from pg_constraint where conrelid = 'people'::regclass and conname like 'zz_safekeep_%'`,
+  );
+  await pool.query('create schema copy; create table copy.people (like people including defaults)');
+  for (const { statement } of made) await pool.query(statement);
+  const copy = parseColumnName('copy.people.email');
+  const isRefused = (error: unknown): boolean =>
+    isSafekeepError(error, 'field-unfit') && error.message.includes('copy.people') && error.message.includes('public.people');
+  await assert.rejects(takeOver(ground, copy, { agree: agreed }), isRefused);
+  const recorded = await reading(ground, (client) => findField(client, 'default', column));
+  assert.ok(recorded, 'it stays what it was');
+  await pool.query('alter table people rename column email to mail');
+  const renamed = parseColumnName('public.people.mail');
+  await assert.rejects(takeOver(ground, renamed, { agree: agreed }), isRefused);
+  await pool.query('drop schema copy cascade');
+  assert.equal((await takeOver(ground, renamed, { agree: agreed })).column, 'mail');
 });

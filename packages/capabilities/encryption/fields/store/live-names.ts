@@ -12,9 +12,10 @@ export type LiveNames = {
   readonly indexes: readonly FieldIndex[];
 };
 
-/** Undefined while no triggers of the field stand, and where its table is gone. */
-export async function readLiveNames(client: pg.ClientBase, field: Field): Promise<LiveNames | undefined> {
-  const wanted = [objectName('both', field), ...field.indexes.map((index) => givenTrigger(field, index))];
+/** By table: none while no triggers of the field stand or its table is gone, several where a table was copied with its triggers. */
+export async function readLiveNames(client: pg.ClientBase, field: Field): Promise<readonly LiveNames[]> {
+  const both = objectName('both', field);
+  const wanted = [both, ...field.indexes.map((index) => givenTrigger(field, index))];
   const { rows } = await client.query<TableRef & { trigger: string; column: string; sealed: string | null }>(
     `select t.tgname as trigger, n.nspname as schema, c.relname as table, a.attname as column,
             (select e.attname from pg_catalog.pg_constraint as k join pg_catalog.pg_attribute as e on e.attrelid = k.conrelid and e.attnum = k.conkey[1]
@@ -22,18 +23,19 @@ export async function readLiveNames(client: pg.ClientBase, field: Field): Promis
        from pg_catalog.pg_trigger as t
        join pg_catalog.pg_class as c on c.oid = t.tgrelid join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
        join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = t.tgattr[0] and not a.attisdropped
-      where t.tgparentid = 0 and t.tgname::text = any ($1::text[])`,
+      where t.tgparentid = 0 and t.tgname::text = any ($1::text[])
+      order by n.nspname, c.relname`,
     [wanted, objectName('sealed', field)],
   );
-  const known = new Map(rows.map((row) => [row.trigger, row]));
-  const own = known.get(objectName('both', field));
-  if (own === undefined || own.sealed === null) return undefined;
-  return {
-    table: { schema: own.schema, table: own.table },
-    column: own.column,
-    encryptedColumn: own.sealed,
-    indexes: field.indexes.map((index) => ({ ...index, column: known.get(givenTrigger(field, index))?.column ?? index.column })),
-  };
+  return rows.flatMap(({ trigger, schema, table, column, sealed }) => {
+    if (trigger !== both || sealed === null) return [];
+    const known = new Map(rows.filter((row) => row.schema === schema && row.table === table).map((row) => [row.trigger, row]));
+    const indexes = field.indexes.map((index) => ({
+      ...index,
+      column: known.get(givenTrigger(field, index))?.column ?? index.column,
+    }));
+    return [{ table: { schema, table }, column, encryptedColumn: sealed, indexes }];
+  });
 }
 
 export async function renameColumn(

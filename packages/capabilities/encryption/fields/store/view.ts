@@ -69,21 +69,25 @@ function byAge(one: Field, other: Field): number {
 
 /**
  * Before columns go that it shows. Only ours: a view of the user's that has the name stays, and is told of when it is in the way.
- * Answers what gives the next one the rights and the comment that this one had.
+ * Answers what gives the next one, which has another name where the table got one, the rights and the comment that this one had.
  */
-export async function dropView(client: pg.ClientBase, field: Pick<Field, 'table'>): Promise<readonly string[]> {
+export async function dropView(
+  client: pg.ClientBase,
+  field: Pick<Field, 'table'>,
+  next: Pick<Field, 'table'> = field,
+): Promise<readonly string[]> {
   const view = viewOf(field);
   const { rows } = await client.query<{ statements: readonly string[] }>(
-    `select array(select pg_catalog.format('grant %s on %s to %s%s', a.privilege_type, $1::text,
+    `select array(select pg_catalog.format('grant %s on %s to %s%s', a.privilege_type, $3::text,
                            case when a.grantee = 0 then 'public' else pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) end,
                            case when a.is_grantable then ' with grant option' else '' end)
                     from pg_catalog.aclexplode(c.relacl) a where a.grantee <> c.relowner
                    union all
-                  select pg_catalog.format('comment on view %s is %L', $1::text, d.description)
+                  select pg_catalog.format('comment on view %s is %L', $3::text, d.description)
                     from pg_catalog.pg_description d where d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objoid = c.oid and d.objsubid = 0) as statements
        from pg_catalog.pg_trigger t join pg_catalog.pg_class c on c.oid = t.tgrelid
       where t.tgrelid = pg_catalog.to_regclass($1) and t.tgname = $2`,
-    [view, VIEW_TRIGGER],
+    [view, VIEW_TRIGGER, viewOf(next)],
   );
   const [own] = rows;
   if (own === undefined) return [];
