@@ -305,7 +305,10 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
           ...(wait ? {} : { leaseMs: 0 }),
           signal: context.signal,
           waiting: () => context.say('Waiting until nobody has the key in memory any more; that takes a minute.'),
-          agree: ({ scope, columns }) => context.confirm(`Destroying key ${named} (${scope ?? ''}${ofColumns(columns)}) for ever`),
+          agree: ({ scope, purpose, columns }) =>
+            context.confirm(
+              `Destroying key ${named} (${scope ?? ''}${ofColumns(columns)}) for ever${purpose === 'data' ? OF_EVENTS : ''}`,
+            ),
         });
         const { scope, purpose, state, version } = key;
         const destroyed = destroyedAt?.toISOString() ?? null;
@@ -319,6 +322,9 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
 
   return [list, create, rotate, count, backup, recover, shred, destroy];
 }
+
+/** An event of an audited column holds the ciphertext as the row had it. It was signed over, so no rotation seals it anew. */
+const OF_EVENTS = ', and with it what events of the audit log hold of the column as ciphertext, which is not counted';
 
 type WithKeys = <Result>(context: CommandContext, action: (ring: Keyring) => Promise<Result>) => Promise<Result>;
 

@@ -230,6 +230,10 @@ function eraseCommand(openPorts: OpenPorts): Command {
       const actor = await actorOf(claimed, signWith);
       if (plan === (approve !== undefined)) throw new SafekeepError('usage', { problem: 'Give either --plan or --approve HASH.' });
       if (due === (text !== undefined)) throw new SafekeepError('usage', { problem: 'Give either ID or --due.' });
+      if (due && mode === 'delete')
+        throw new SafekeepError('usage', {
+          problem: 'With --due each erasure has the mode of the one that left something: give no --mode.',
+        });
       if (text === undefined) return await runDue(context, openPorts, { approve, vacuum, actor });
       return await withLedger(context, openPorts, async (ground) => {
         const { person, subject } = parseSubject(ground.map, text);
@@ -261,12 +265,28 @@ async function runDue(
   openPorts: OpenPorts,
   { approve: hash, vacuum, actor }: { readonly approve: string | undefined; readonly vacuum: boolean; readonly actor: Actor },
 ): Promise<Outcome<DuePlan>> {
-  if (hash !== undefined) await context.confirm('Erasing what duties have kept');
   const result = await withLedger(context, openPorts, (ground) =>
-    hash === undefined ? planDue(ground, actor) : eraseDue(ground, { ...actor, hash }, { vacuum, signal: context.signal }),
+    hash === undefined
+      ? planDue(ground, actor)
+      : eraseDue(
+          ground,
+          { ...actor, hash },
+          {
+            vacuum,
+            signal: context.signal,
+            confirm: async (persons) => await context.confirm(`Erasing what duties have kept of ${named(persons)}`),
+          },
+        ),
   );
   const good = hash === undefined ? ['planned', 'not-yet'] : ['done', 'kept', 'outside', 'held', 'not-yet'];
   return { result, ok: result.persons.every(({ state, error }) => error === null && good.includes(state)) };
+}
+
+const NAMED_AT_MOST = 10;
+
+function named(persons: readonly string[]): string {
+  const more = persons.length - NAMED_AT_MOST;
+  return `${persons.slice(0, NAMED_AT_MOST).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 function dueText({ hash, persons, more, next }: Frozen<DuePlan>, ink: Ink): string {

@@ -326,6 +326,8 @@ export const DuePlan = Type.Object({
   ),
   more: Type.Boolean({ description: 'there are more than are shown' }),
   next: Type.Union([Type.String({ description: 'when the next one will be due' }), Type.Null()]),
+  erasure: Type.Optional(Type.String({ description: 'after an approval: the erasures that were carried out, parted by blanks' })),
+  state: Type.Optional(Type.String({ description: 'after an approval: how many came to which state' })),
 });
 export type DuePlan = Static<typeof DuePlan>;
 

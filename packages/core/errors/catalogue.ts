@@ -1068,6 +1068,13 @@ export const catalogue = {
     text: 'A stored value of {field} does not open to what stands beside it. The batch was rolled back, and no plaintext was taken away.',
     remedy: 'Find who writes the encrypted column by other means than the SDK or the view, and run the command again.',
   },
+  'field-values-differ': {
+    status: 409,
+    exit: 1,
+    text: '{rows} or more rows of {table} hold a plaintext of {field} that is not what the ciphertext beside it opens to, as after a write while a partition was detached. Neither was written over, and the batch was rolled back. Their places (ctid): {places}.',
+    remedy:
+      'Which of the two counts only you can tell. Where it is the plaintext: UPDATE … SET column = column, column_encrypted = NULL for these rows; else write the right value through the SDK or the view. Then run the same command again.',
+  },
   'field-not-switched': {
     status: 409,
     exit: 1,

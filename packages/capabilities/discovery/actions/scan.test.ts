@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type pg from 'pg';
 import { readMapText } from '@safekeep/capabilities/datamap';
 import { Secret, systemClock } from '@safekeep/core';
 import { type Database, openDatabase, readCatalog } from '@safekeep/postgres';
@@ -160,21 +161,34 @@ test('a table that is dropped while it is looked at is told, and the scan goes o
     create table a_first (id int primary key, odd text); insert into a_first values (1, 'x');
     create table b_gone (id int primary key, odd text); insert into b_gone values (1, 'x');
     create table c_last (id int primary key, odd text); insert into c_last select n, 'p' || n || '@example.org' from generate_series(1, 30) n;`);
-  const { columns, problems } = await scanDatabase(database, {
-    ...ORDER,
-    // Between two tables: the first was looked at, the second is gone before its turn.
-    onProgress: (done) => {
-      if (done === 0) dropping = pool.query('drop table b_gone');
-    },
-  });
-  await dropping;
+  // Between two tables: the first was looked at, the second is gone before its turn.
+  const late: Database = {
+    ...database,
+    withClient: (run) =>
+      database.withClient((client) => run(before(client, 'b_gone', () => pool.query('drop table if exists b_gone')))),
+  };
+  const { columns, problems } = await scanDatabase(late, ORDER);
   assert.deepEqual(
     problems.map(({ table, code }) => [table, code]),
     [['public.b_gone', 'gone']],
   );
   assert.equal(found(columns)['public.c_last.odd'], 'user.contact.email');
 });
-let dropping: Promise<unknown> = Promise.resolve();
+
+/** The same connection, on which something happens before a statement that names this. */
+function before(client: pg.PoolClient, name: string, happen: () => Promise<unknown>): pg.PoolClient {
+  return new Proxy(client, {
+    get: (target, key) => {
+      const found: unknown = Reflect.get(target, key);
+      if (typeof found !== 'function') return found;
+      if (key !== 'query') return found.bind(target);
+      return async (...args: readonly unknown[]): Promise<unknown> => {
+        if (JSON.stringify(args[0]).includes(name)) await happen();
+        return await Reflect.apply(found, target, args);
+      };
+    },
+  });
+}
 
 test('values of 50 MB, broken documents and bytes are passed over in constant memory', async (t) => {
   const { database, pool } = await testDatabase(t);

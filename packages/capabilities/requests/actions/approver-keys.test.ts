@@ -283,8 +283,17 @@ test('what a duty kept is planned and approved by two keys as well', async (t) =
   const due = await planDue(dated, { by: 'ann', signer: ann });
   const alone = await eraseDue(dated, { hash: due.hash ?? '', by: 'ann', signer: ann });
   assert.equal(alone.persons[0]?.error, 'second-person-needed');
-  const both = await eraseDue(dated, { hash: due.hash ?? '', by: 'ben', signer: ben });
-  assert.deepEqual([both.persons[0]?.state, both.persons[0]?.error], ['done', null]);
+  const approval = { hash: due.hash ?? '', by: 'ben', signer: ben };
+  const asked: string[] = [];
+  const refuse = async (subjects: readonly string[]): Promise<void> => {
+    asked.push(...subjects);
+    throw new Error('rather not');
+  };
+  await assert.rejects(eraseDue(dated, approval, { confirm: refuse }), /rather not/);
+  assert.deepEqual(asked, ['person:1']);
+  const both = await eraseDue(dated, approval);
+  assert.deepEqual([both.persons[0]?.state, both.persons[0]?.error, both.state], ['done', null, 'done 1']);
+  assert.match(both.persons[0]?.certificate ?? '', new RegExp(`erasure-${both.erasure}\\.json$`));
   assert.equal(ground.approval, 'any');
 });
 

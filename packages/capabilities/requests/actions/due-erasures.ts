@@ -16,6 +16,11 @@ import { doubtAbout, knownByPlan, type KnownByPlan } from './same-person.ts';
 /** One approval is for what somebody can look at; what is left comes with the next one. */
 const PERSONS_AT_MOST = 100;
 
+export type DueOptions = ExecuteOptions & {
+  /** Asked with whom it would erase, once it is certain that it is what was approved; a refusal erases nobody. */
+  readonly confirm?: (subjects: readonly string[]) => Promise<void>;
+};
+
 type Person = DuePlan['persons'][number];
 type Due = { readonly record: ErasureRecord; readonly person: DuePlan['persons'][number] };
 
@@ -36,17 +41,22 @@ export async function planDue(ground: ErasureGround, actor: Actor): Promise<DueP
  *
  * @throws `erasure-plan-changed`: nothing was erased.
  */
-export async function eraseDue(ground: ErasureGround, approval: Approval, options: ExecuteOptions = {}): Promise<DuePlan> {
+export async function eraseDue(ground: ErasureGround, approval: Approval, options: DueOptions = {}): Promise<DuePlan> {
   const { all, more } = await dueNow(ground, null);
   const now = hashOf(all.map(({ person }) => person));
   if (now !== approval.hash) throw new SafekeepError('erasure-plan-changed', { approved: approval.hash, now: now ?? 'nothing' });
+  await options.confirm?.(all.flatMap(({ person }) => (person.state === 'planned' ? [person.subject] : [])));
   const persons: DuePlan['persons'] = [];
+  const erasures: string[] = [];
   for (const due of all) {
     options.signal?.throwIfAborted();
-    persons.push(await eraseOne(ground, due, { approval, options }));
+    const { person, erasure } = await eraseOne(ground, due, { approval, options });
+    persons.push(person);
+    if (erasure !== null) erasures.push(erasure);
   }
   const { next } = await whatIsDue(ground);
-  return { hash: null, persons, more, next };
+  const states = [...Map.groupBy(persons, ({ state }) => state)].map(([state, same]) => `${state} ${same.length}`);
+  return { hash: null, persons, more, next, erasure: erasures.join(' '), state: states.toSorted().join(', ') };
 }
 
 /** How many erasures are due, and when the next one will be: what a worker can tell, who erases nobody. */
@@ -129,12 +139,12 @@ async function eraseOne(
   ground: ErasureGround,
   { record, person }: Due,
   { approval, options }: { readonly approval: Approval; readonly options: ExecuteOptions },
-): Promise<DuePlan['persons'][number]> {
-  if (person.plan === null || person.state !== 'planned') return person;
+): Promise<{ readonly person: DuePlan['persons'][number]; readonly erasure: string | null }> {
+  if (person.plan === null || person.state !== 'planned') return { person, erasure: null };
   try {
     const done = await executeErasure(ground, orderOf(ground, record), { ...approval, hash: person.plan.hash }, options);
-    return { ...person, state: done.state, certificate: done.certificate };
+    return { person: { ...person, state: done.state, certificate: done.certificate }, erasure: done.erasure };
   } catch (error) {
-    return { ...person, state: 'failed', error: ownFault(error) };
+    return { person: { ...person, state: 'failed', error: ownFault(error) }, erasure: null };
   }
 }

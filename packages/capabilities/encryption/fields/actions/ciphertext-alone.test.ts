@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import type pg from 'pg';
+import { isSafekeepError } from '@safekeep/core';
 import { openTexts } from '@safekeep/crypto';
 import { testServers } from '@safekeep/postgres/testing';
 import type { Field } from '../model.ts';
@@ -111,13 +112,18 @@ for (const server of testServers()) {
   }
 }
 
-test('a value that was written past the triggers comes back with the ciphertext, and is not lost with it', async (t) => {
+test('a value that was written past the triggers stops the way back until somebody says which counts, and neither is lost', async (t) => {
   const bench = await workbench(t, { setUp: PEOPLE });
   const { ground, pool } = bench;
   const { field } = await encryptField(ground, bench.order('public.people.email'), agreed);
   await pool.query('alter table people disable trigger user');
   await pool.query('update people set email_encrypted = $1 where id = 1', [await sealedOf(bench, field, 'new1@example.org')]);
   await pool.query('alter table people enable trigger user');
+  await assert.rejects(decryptField(ground, bench.order('public.people.email').column, agreed), (error) =>
+    isSafekeepError(error, 'field-values-differ'),
+  );
+  const both = 'update people set email = $1, email_encrypted = $2 where id = 1';
+  await pool.query(both, ['new1@example.org', await sealedOf(bench, field, 'new1@example.org')]);
   await decryptField(ground, bench.order('public.people.email').column, agreed);
   const { rows } = await pool.query('select email from people where id <= 2 order by id');
   assert.deepEqual(rows, [{ email: 'new1@example.org' }, { email: 'old2@example.org' }]);

@@ -43,7 +43,8 @@ import { LOCKED_ROWS, opening, sweep, sweepOnce, walk } from './passes.ts';
  * All the way back from any phase: plaintext is given back row by row, each compared with what was opened, then everything of
  * ours goes. The schema is as before the first step. Goes on from wherever an interrupted run came to.
  *
- * @throws `field-unknown`, `field-unfit` where it is searched together with others, `field-busy`, `field-changed`, `field-rows-locked`, `field-not-equal`, `lock-timeout`.
+ * @throws `field-unknown`, `field-unfit` where it is searched together with others, `field-busy`, `field-changed`, `field-rows-locked`, `field-not-equal`,
+ *   `field-values-differ`, `field-partition-detached`, `lock-timeout`.
  */
 export async function decryptField(ground: Ground, column: ColumnRef, agree: (field: Field) => Promise<void>): Promise<Field> {
   const known = await reading(ground, (client) => findField(client, ground.tenant, column));

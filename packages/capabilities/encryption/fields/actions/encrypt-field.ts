@@ -19,7 +19,7 @@ import {
   withLease,
   type Ground,
 } from './ground.ts';
-import { LOCKED_ROWS, sealing, sweep, sweepOnce, walk } from './passes.ts';
+import { comparing, LOCKED_ROWS, sealing, sweep, sweepOnce, walk } from './passes.ts';
 import { planField, type FieldOrder, type FieldPlan } from './plan-field.ts';
 
 export type Encrypted = { readonly field: Field; readonly answers: readonly Answer[] };
@@ -29,7 +29,7 @@ export type Encrypted = { readonly field: Field; readonly answers: readonly Answ
  * Goes on from wherever an interrupted run came to. `agree` sees the plan before anything is touched.
  *
  * @throws `field-missing`, `field-unfit`, `field-search-unsafe`, `field-busy`, `field-changed`, `field-rows-locked`,
- *   `field-not-equal`, `field-going-back`, `lock-timeout`, and what `agree` and the keys throw.
+ *   `field-not-equal`, `field-values-differ`, `field-going-back`, `lock-timeout`, and what `agree` and the keys throw.
  */
 export async function encryptField(
   ground: Ground,
@@ -87,6 +87,8 @@ const STEPS: Partial<Record<Phase, Step>> = {
     await enter(ground, field, { to: 'verified', statements: [] });
   },
   'verified': async (ground, field) => {
+    // A partition that was detached meanwhile was without our triggers: readers of the ciphertext would lose what was written into it.
+    if (field.isPartitioned) await walk(ground, field, comparing);
     await switchReaders(ground, field);
   },
 };

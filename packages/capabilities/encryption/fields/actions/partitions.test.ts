@@ -268,3 +268,69 @@ test('a partition that is detached stops what would leave its values behind, and
   await decryptField(ground, column, agreed);
   assert.deepEqual((await pool.query('select count(email)::integer as plain from people')).rows, [{ plain: ROWS }]);
 });
+
+/** A ground on which the run ends when the field has come to a phase. */
+function stoppedAt(ground: Ground, at: Field['phase']): Ground {
+  const stop = new AbortController();
+  const observe: Ground['observe'] = (moment, { phase }) => {
+    if (moment === 'phase' && phase === at) stop.abort(new Error('stopped'));
+  };
+  return { ...ground, observe, signal: stop.signal };
+}
+
+const differs = (error: unknown) =>
+  isSafekeepError(error, 'field-values-differ') && /^1 or more rows of public.people_old .*\(\d+,\d+\)/.test(error.message);
+
+test('what was written into a partition while it was detached is written over by no step', async (t) => {
+  const { ground, pool, order } = await workbench(t, { setUp: PEOPLE });
+  const { column } = order(EMAIL);
+  const writeApart = async (value: string) =>
+    await pool.query(`begin; ${DETACH}; update people_old set email = '${value}' where id = 7; ${ATTACH}; commit`);
+  const takePlaintext = 'update people set email = email, email_encrypted = null where id = 7';
+  const stored = async () => (await pool.query<{ email: string }>('select email from people where id = 7')).rows[0]?.email;
+
+  await assert.rejects(encryptField(stoppedAt(ground, 'verified'), order(EMAIL), agreed), /stopped/);
+  await writeApart('newer@example.org');
+  await assert.rejects(encryptField(ground, order(EMAIL), agreed), differs, 'before readers take the ciphertext');
+  await pool.query(takePlaintext);
+  await encryptField(ground, order(EMAIL), agreed);
+
+  await writeApart('newest@example.org');
+  await assert.rejects(decryptField(ground, column, agreed), differs);
+  assert.equal(await stored(), 'newest@example.org');
+  await pool.query(takePlaintext);
+  await decryptField(ground, column, agreed);
+  assert.equal(await stored(), 'newest@example.org');
+});
+
+test('a partition with plaintext that comes while the plaintext goes is sealed and emptied with the rest', async (t) => {
+  const { ground, pool, order } = await workbench(t, { setUp: `${PEOPLE}; alter table people alter column email set not null` });
+  const { column } = order(EMAIL);
+  await encryptField(ground, order(EMAIL), agreed);
+  // Made before plaintext is refused, so it has neither our checks nor a column that may be empty.
+  await pool.query('create table people_apart (like people including all); create table people_late (like people including all)');
+  const attach = (table: string, year: number) =>
+    `insert into ${table} (id, year, email) values (${year}, ${year}, 'apart@example.org');
+     alter table people attach partition ${table} for values from (${year}) to (${year + 1000})`;
+  await assert.rejects(finishField(stoppedAt(ground, 'nulled'), column, agreed), /stopped/);
+  await pool.query(attach('people_apart', 3000));
+
+  // As a run before this mend left it: checks stand that the new rows break.
+  await pool.query(attach('people_late', 4000));
+  const { rows: checks } = await pool.query<{ id: string }>(
+    `update safekeep.fields set phase = 'checked' returning right(replace(field_id::text, '-', ''), 12) as id`,
+  );
+  const id = checks[0]?.id ?? assert.fail('the field is recorded');
+  await pool.query(
+    `alter table people add constraint zz_safekeep_empty_${id} check (email is null) not valid,
+       add constraint zz_safekeep_present_${id} check (email_encrypted is not null) not valid`,
+  );
+  const { field } = await finishField(ground, column, agreed);
+  assert.equal(field.phase, 'finished');
+  assert.deepEqual(
+    (await pool.query('select count(email)::integer as plain, count(email_encrypted)::integer as sealed from people')).rows,
+    [{ plain: 0, sealed: ROWS + 2 }],
+  );
+  await decryptField(ground, column, agreed);
+  assert.equal((await pool.query(`select from people where email = 'apart@example.org'`)).rowCount, 2);
+});

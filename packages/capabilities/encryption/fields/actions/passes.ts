@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
-import { canonicalForm, compoundForm, isSafekeepError, SafekeepError } from '@safekeep/core';
+import { canonicalForm, compoundForm, formatTableName, isSafekeepError, SafekeepError } from '@safekeep/core';
 import type { Field, FieldIndex, PageRange } from '../model.ts';
 import {
   BATCH_ROWS,
@@ -16,6 +16,7 @@ import {
 import { isPartOf, partsOf } from '../store/partitions.ts';
 import { countBatch } from '../store/records.ts';
 import {
+  placesThatDiffer,
   readBoth,
   readLeftBoth,
   readLeftUnindexed,
@@ -36,6 +37,7 @@ import {
   writeSealed,
   type BesideRow,
   type BothRow,
+  type Pair,
   type PartsRow,
   type PlainRow,
   type SealedRow,
@@ -85,20 +87,58 @@ export const sealing: Pass<PlainRow> = {
   },
 };
 
-/** Rows whose plaintext is missing or another get it back, and what is stored prints as what was opened. */
+/**
+ * Rows whose plaintext is missing get it back, and what is stored prints as what was opened. Where another stands there somebody wrote past
+ * our triggers, which a partition loses while it is detached: which of both counts is not ours to say.
+ */
 export const opening: Pass<BesideRow> = {
   read: readUnopened,
   readLeft: readLeftUnopened,
   write: async (client, field, { ground, rows, options }) => {
     const opened = await openedOf(ground, field, rows);
-    const writes = rows
-      .map((row, place) => ({ place: row.place, sealed: row.sealed, before: row.plain, plain: opened[place] ?? '' }))
-      .filter(({ before, plain }) => before !== plain);
+    const both = rows.map((row, place) => ({
+      place: row.place,
+      sealed: row.sealed,
+      before: row.plain,
+      plain: opened[place] ?? '',
+    }));
+    await requireAlike(client, field, both);
+    const writes = both.filter(({ before }) => before === null);
     const same = rows.length - writes.length;
     const written = writes.length === 0 ? NOTHING : requireStored(field, await writeOpened(client, field, writes, options));
     return { done: written.done + same, verified: written.verified + same };
   },
 };
+
+/** Writes nothing: where both stand they are held against each other. */
+export const comparing: Pass<BothRow> = {
+  read: readBoth,
+  readLeft: async () => [],
+  write: async (client, field, { ground, rows }) => {
+    const opened = await openedOf(ground, field, rows);
+    await requireAlike(
+      client,
+      field,
+      rows.map(({ place, plain }, at) => ({ place, before: plain, plain: opened[at] ?? '' })),
+    );
+    return NOTHING;
+  },
+};
+
+/** The places that a person is told of; the same command tells of the next. */
+const PLACES_TOLD = 20;
+
+/** What only prints otherwise, as after a new version of PostgreSQL, is the same. @throws `field-values-differ` */
+async function requireAlike(client: pg.ClientBase, field: Field, pairs: readonly Pair[]): Promise<void> {
+  const places = await placesThatDiffer(
+    client,
+    field,
+    pairs.filter(({ before, plain }) => before !== null && before !== plain),
+  );
+  if (places.length === 0) return;
+  const told = { field: nameOf(field), table: formatTableName(field.table), rows: places.length };
+  throw new SafekeepError('field-values-differ', { ...told, places: places.slice(0, PLACES_TOLD).join(' ') });
+}
 
 /** Plaintext goes from a row only after its ciphertext was opened and is the same. */
 export const nulling: Pass<BothRow> = {

@@ -216,7 +216,22 @@ export async function readLeftUnopened(client: pg.ClientBase, field: Field, limi
   return rows;
 }
 
-/** Gives rows their plaintext back, if the ciphertext is still the one that was opened. What only prints otherwise is left as it is. */
+/** What stands in a row as plaintext, and what its ciphertext opened to. */
+export type Pair = { readonly place: string; readonly before: string | null; readonly plain: string };
+
+/** The places of pairs that are two values for the type of the column. */
+export async function placesThatDiffer(client: pg.ClientBase, field: Field, pairs: readonly Pair[]): Promise<readonly string[]> {
+  if (pairs.length === 0) return [];
+  const { type } = namesOf(field);
+  const { rows } = await client.query<{ place: string }>(
+    `select s.place from unnest($1::pg_catalog.text[], $2::pg_catalog.text[], $3::pg_catalog.text[]) as s (place, before, plain)
+      where pg_catalog.record_image_ne(row(s.before::${type}), row(s.plain::${type}))`,
+    [pairs.map(({ place }) => place), pairs.map(({ before }) => before), pairs.map(({ plain }) => plain)],
+  );
+  return rows.map(({ place }) => place);
+}
+
+/** Gives rows that have none their plaintext back, if the ciphertext is still the one that was opened. */
 export async function writeOpened(
   client: pg.ClientBase,
   field: Field,
@@ -228,7 +243,7 @@ export async function writeOpened(
   const writing: Writing = {
     sets: [`${column} = s.plain::${type}`],
     arrays: [plainsOf(rows), sealedOf(rows)],
-    guard: `t.${encrypted} = s.sealed and (t.${column} is null or pg_catalog.record_image_ne(row(t.${column}), row(s.plain::${type})))`,
+    guard: `t.${encrypted} = s.sealed and t.${column} is null`,
     same: samePlain(names),
   };
   return await writeRows(client, field, rows, { writing, options });
