@@ -81,10 +81,11 @@ export const planAndApply: Step = {
   },
 };
 
-/** Applies what is planned, if there is anything. */
+/** Applies what is planned, if there is anything, and has the log take down what stands: what is edited unseen before that nobody finds. */
 async function bringToMap(perform: Perform): Promise<Planned> {
   const { result: plan } = await perform<Planned>('plan');
   if (plan.steps.length > 0) await perform('apply', { plan: plan.hash });
+  await perform('audit sequence', { once: true });
   return plan;
 }
 
