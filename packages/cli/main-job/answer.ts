@@ -69,6 +69,9 @@ export const answerErasure: Step = {
     const planned = `${person}: ${count(rows)} row(s) of ${plan.tables.length} table(s)`;
     if (plan.erasedBefore !== null && !job.isSample) {
       const { at, certificate } = plan.erasedBefore;
+      const paper = join(job.context.home, 'certificates', certificate);
+      // Of another home's erasure it lies there.
+      if (existsSync(paper)) job.files.set('certificate', paper);
       return `${person} was erased before, on ${at} (${certificate}); what came since: \`npx safekeep subject erase ${person} --plan\``;
     }
     if (plan.blocked.length > 0)
