@@ -1,36 +1,7 @@
-import { executeErasure, parseSubject, planErasure } from '@safekeep/capabilities/requests';
-import { defineBench, type ContenderContext, type Prepared } from './measure/bench.ts';
+import { defineBench } from './measure/bench.ts';
 import { debianPostgres } from './postgres/debian-cluster.ts';
-import { erasureGround, stagePeople, type PeopleFixture } from './postgres/people-stage.ts';
-
-/** An ordinary person: a row, 15 bookings, 15 treatments, 10 invoices, 11 messages. */
-const ROWS = 52;
-const LARGE = 1;
-
-async function ours({ fixture }: ContenderContext<PeopleFixture>): Promise<Prepared> {
-  const { ground, close } = await erasureGround(fixture.url);
-  let person = LARGE;
-  let hash = '';
-  return {
-    beforeRun: async () => {
-      person += 1;
-      hash = (await planErasure(ground, { ...parseSubject(ground.map, `person:${person}`), mode: 'anonymise' }, 'ann')).hash;
-    },
-    run: async () => {
-      let committedMs = 0;
-      const startedMs = performance.now();
-      const done = await executeErasure(
-        ground,
-        parseSubject(ground.map, `person:${person}`),
-        { hash, by: 'ben' },
-        { onCommitted: () => void (committedMs = performance.now() - startedMs) },
-      );
-      if (done.counts['masked'] !== ROWS) throw new Error(`${done.counts['masked']} rows masked`);
-      return { units: ROWS, extra: { committedMs } };
-    },
-    close,
-  };
-}
+import { eraseOrdinaryPeople, LARGE } from './postgres/ordinary-people.ts';
+import { stagePeople, type PeopleFixture } from './postgres/people-stage.ts';
 
 export const bench = defineBench<PeopleFixture>({
   question:
@@ -40,7 +11,15 @@ export const bench = defineBench<PeopleFixture>({
   warmups: 5,
   runs: 15,
   stage: ({ size }) => stagePeople({ rows: size, large: LARGE, each: 100 }),
-  contenders: [{ name: 'safekeep', kind: 'ours', isolate: true, available: debianPostgres.available, prepare: ours }],
+  contenders: [
+    {
+      name: 'safekeep',
+      kind: 'ours',
+      isolate: true,
+      available: debianPostgres.available,
+      prepare: ({ fixture }) => eraseOrdinaryPeople(fixture.url),
+    },
+  ],
   limits: [
     {
       contender: 'safekeep',

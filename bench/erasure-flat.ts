@@ -1,46 +1,16 @@
-import { executeErasure, parseSubject, planErasure } from '@safekeep/capabilities/requests';
-import { defineBench, type Contender, type ContenderContext, type Prepared } from './measure/bench.ts';
+import { defineBench, type Contender } from './measure/bench.ts';
 import { debianPostgres } from './postgres/debian-cluster.ts';
-import { erasureGround, stagePeople, type PeopleFixture } from './postgres/people-stage.ts';
+import { eraseOrdinaryPeople, LARGE } from './postgres/ordinary-people.ts';
+import { stagePeople, type PeopleFixture } from './postgres/people-stage.ts';
 
 type FlatFixture = { readonly tenth: PeopleFixture; readonly whole: PeopleFixture };
-
-/** An ordinary person, as in erasure-few.ts. */
-const ROWS = 52;
-const LARGE = 1;
-
-/** Erases ordinary people of one of the two databases. */
-async function eraseIn(database: keyof FlatFixture, { fixture }: ContenderContext<FlatFixture>): Promise<Prepared> {
-  const { ground, close } = await erasureGround(fixture[database].url);
-  let person = LARGE;
-  let hash = '';
-  return {
-    beforeRun: async () => {
-      person += 1;
-      hash = (await planErasure(ground, { ...parseSubject(ground.map, `person:${person}`), mode: 'anonymise' }, 'ann')).hash;
-    },
-    run: async () => {
-      let committedMs = 0;
-      const startedMs = performance.now();
-      const done = await executeErasure(
-        ground,
-        parseSubject(ground.map, `person:${person}`),
-        { hash, by: 'ben' },
-        { onCommitted: () => void (committedMs = performance.now() - startedMs) },
-      );
-      if (done.counts['masked'] !== ROWS) throw new Error(`${done.counts['masked']} rows masked`);
-      return { units: ROWS, extra: { committedMs } };
-    },
-    close,
-  };
-}
 
 const contender = (name: string, database: keyof FlatFixture): Contender<FlatFixture> => ({
   name,
   kind: 'ours',
   isolate: true,
   available: debianPostgres.available,
-  prepare: (context) => eraseIn(database, context),
+  prepare: ({ fixture }) => eraseOrdinaryPeople(fixture[database].url),
 });
 
 export const bench = defineBench<FlatFixture>({
