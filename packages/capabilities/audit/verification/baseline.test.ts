@@ -7,6 +7,7 @@ import { sequence as sequenceAll, type SequencerGround } from '../actions/sequen
 import { dropOldPartitions } from '../actions/partitions.ts';
 import { acknowledge } from '../actions/acknowledge.ts';
 import { ownersOfLogs } from '../files/last-checkpoint.ts';
+import { tampering } from '../testing/tampering.ts';
 import { workbench } from '../testing/workbench.ts';
 import { keptCheckpoints } from './log-files.ts';
 
@@ -37,15 +38,7 @@ async function bench(
   });
   await made.capture(TABLES, SUBJECTS);
   await made.sequence();
-  const verify = async (): Promise<readonly string[]> => {
-    await made.sequence();
-    const { faults } = await made.verify();
-    return faults.map(({ code, detail }) => `${code} ${detail.replaceAll(/event \d+/g, 'event N')}`);
-  };
-  /** With triggers off, as somebody would who wants to leave no trace. */
-  const unseen = async (sql: string) => {
-    await made.pool.query(`begin; set local session_replication_role = replica; ${sql}; commit`);
-  };
+  const { verify, unseen } = tampering(made);
   const erase = async (subject: string, sql: string, tenant = 'default') => {
     await drainBeforeErasure(made.sequencer);
     await made.database.withClient(async (client) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { acknowledge } from '../actions/acknowledge.ts';
 import { ownersOfLogs } from '../files/last-checkpoint.ts';
+import { tampering } from '../testing/tampering.ts';
 import { workbench } from '../testing/workbench.ts';
 import { keptCheckpoints } from './log-files.ts';
 
@@ -23,15 +24,7 @@ async function bench(t: TestContext) {
   const made = await workbench(t, { setUp: CLINIC, baselines: true });
   await made.capture(TABLES, SUBJECTS);
   await made.sequence();
-  const verify = async (): Promise<readonly string[]> => {
-    await made.sequence();
-    const { faults } = await made.verify();
-    return faults.map(({ code, detail }) => `${code} ${detail.replaceAll(/event \d+/g, 'event N')}`);
-  };
-  const unseen = async (sql: string) => {
-    await made.pool.query(`begin; set local session_replication_role = replica; ${sql}; commit`);
-  };
-  return { ...made, verify, unseen };
+  return { ...made, ...tampering(made) };
 }
 
 const UNREADABLE =
