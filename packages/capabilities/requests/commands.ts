@@ -367,6 +367,13 @@ function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
           ]
         : []
       : [ink.warn(`What a duty keeps stays; it is due from ${done.due.slice(0, 10)} on: subject erase --due --plan.`)]),
+    ...(done.unexplained === 0
+      ? []
+      : [
+          ink.bad(
+            `${done.unexplained} row(s) were not as the log has them before they were erased: somebody has changed them unseen. audit verify --full tells which.`,
+          ),
+        ]),
     ...(done.state === 'held' ? [ink.warn('Rows that are held stay; they are erased when the hold ends.')] : []),
     ...done.externalCopies.map(({ place, state, note }) => `  outside: ${place}, ${state}: ${note}`),
     ...done.residue.map(({ place, what, count, remedy }) => ink.dim(`  ${place}: ${count} ${what}. ${remedy}`)),
