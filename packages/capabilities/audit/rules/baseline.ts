@@ -190,7 +190,7 @@ function startsOf(marks: Buffer): Uint32Array {
 }
 
 /** Into how many parts the marks of so many rows are cut, so that one row is looked up in one of them. */
-export function partsFor(rows: number): number {
+function partsFor(rows: number): number {
   const bits = rows <= ENTRIES_A_PART ? 0 : Math.ceil(Math.log2(rows / ENTRIES_A_PART));
   return 2 ** Math.min(SORTED_BITS, bits);
 }
