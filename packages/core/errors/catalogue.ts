@@ -1286,7 +1286,7 @@ export const catalogue = {
     exit: 1,
     text: 'Nothing was erased of {subject}: {reason}.',
     remedy:
-      'Look at the row. If it is still the person, plan and approve by hand: `safekeep subject erase {subject} --plan`. If not, give what is left of the person who was erased a key of its own, or end it: `safekeep subject end-erasure`.',
+      'Look at the row. If it is still the person, plan and approve by hand: `safekeep subject erase {subject} --plan`. If not, give what is left of the person who was erased a key of its own, or end it: `safekeep subject end-erasure ERASURE --because somebody-else`.',
   },
   'erasure-unproven': {
     status: 409,
@@ -1306,7 +1306,7 @@ export const catalogue = {
     exit: 1,
     text: 'The erasure {erasure} was not ended: {reason}.',
     remedy:
-      'It goes on by `safekeep subject erasures --run`, or by `safekeep subject erase --due --plan`. What must stay for a reason is held: `safekeep hold place`.',
+      'It goes on by `safekeep subject erasures --run`, or by `safekeep subject erase --due --plan`. What must stay for a reason is held: `safekeep hold place ID`.',
   },
   'erasure-stopped': {
     status: 409,
