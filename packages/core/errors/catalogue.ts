@@ -1305,8 +1305,7 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'The erasure {erasure} was not ended: {reason}.',
-    remedy:
-      'It goes on by `safekeep subject erasures --run`, or by `safekeep subject erase --due --plan`. What must stay for a reason is held: `safekeep hold place ID`.',
+    remedy: 'It goes on by `safekeep subject erasures --run`, or by `safekeep subject erase --due --plan`.',
   },
   'erasure-stopped': {
     status: 409,
