@@ -308,8 +308,22 @@ export const ErasuresText = Type.Object({
       error: Nullable,
     }),
   ),
+  missing: Type.Optional(
+    Type.Array(Type.String(), { description: 'with --check: erasures of the ledger of this home that the database does not know' }),
+  ),
 });
 export type ErasuresText = Static<typeof ErasuresText>;
+
+export const EndReason = Type.Union([
+  Type.Literal('came-back'),
+  Type.Literal('somebody-else'),
+  Type.Literal('gone'),
+  Type.Literal('not-ours'),
+]);
+export type EndReason = Static<typeof EndReason>;
+
+export const EndedText = Type.Object({ erasure: Type.String(), because: EndReason, by: Type.String(), state: Type.String() });
+export type EndedText = Static<typeof EndedText>;
 
 export const DuePlan = Type.Object({
   hash: Type.Union([Type.String({ description: 'of all these plans together' }), Type.Null()]),

@@ -29,6 +29,7 @@ import { faultOfProofs } from './finish-erasure.ts';
 import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
 import { identityMarks } from './marks.ts';
+import { refuseForeign, tagged, tagOf } from './record-tag.ts';
 import { approversOf, makePlan, type Beside, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 import { policies, type Survey, type SurveyedTable } from './survey.ts';
 import { unlookedLines } from './writers.ts';
@@ -146,16 +147,33 @@ function progressOf({ progress }: ErasureRecord): ChunkProgress {
   return progress as ChunkProgress;
 }
 
-async function saveProgress({ database, tenant }: ErasureGround, progress: ChunkProgress): Promise<ChunkProgress> {
-  await inTransaction(database, { tenant }, (client) =>
-    updateErasure(client, tenant, progress.erasure, { state: 'running', progress }),
-  );
+async function saveProgress(ground: ErasureGround, progress: ChunkProgress): Promise<ChunkProgress> {
+  const { database, tenant } = ground;
+  await inTransaction(database, { tenant }, async (client) => {
+    const [record] = await readErasures(client, tenant, { id: progress.erasure });
+    if (record === undefined) throw new Error('An erasure that goes on has its record');
+    refuseForeign(ground, record);
+    await writeProgress(client, ground, record, progress);
+  });
   return progress;
+}
+
+/** Of a record that was read and is this home's: what somebody else writes meanwhile does not get its tag. */
+async function writeProgress(
+  client: pg.ClientBase,
+  ground: ErasureGround,
+  record: ErasureRecord,
+  progress: ChunkProgress,
+): Promise<void> {
+  const tag = tagOf(ground, { ...record, progress });
+  await updateErasure(client, ground.tenant, record.id, { state: 'running', progress, tag });
 }
 
 /** Another process has worked off the chunks: the last transaction finds out what is left to do. */
 async function progressNow(ground: ErasureGround, erasure: ErasureId): Promise<ChunkProgress> {
-  return await inTransaction(ground.database, { tenant: ground.tenant }, (client) => currentProgress(client, ground, erasure));
+  return await inTransaction(ground.database, { tenant: ground.tenant }, async (client) =>
+    progressOf(await currentRecord(client, ground, erasure)),
+  );
 }
 
 /** Goes through a table once more. */
@@ -179,6 +197,7 @@ async function beginChunks(
     const begun = erasures.find(
       ({ state, progress }) => progress !== null && (state === 'running' || state === 'held' || state === 'due'),
     );
+    if (begun !== undefined) refuseForeign(ground, begun);
     const before = begun === undefined ? undefined : progressOf(begun);
     if (before !== undefined && begun?.planHash === stored.hash && begun.state === 'running') return before;
     refuseUnfit(made, stored.hash);
@@ -208,17 +227,13 @@ async function beginChunks(
       ...(proofs === undefined ? {} : { proofs }),
       approvedBefore: begun === undefined ? (approval.before ?? []) : approvalsOf(begun, stored.hash),
     };
-    if (before !== undefined) {
-      await updateErasure(client, tenant, progress.erasure, {
-        state: 'running',
-        planHash: stored.hash,
-        plannedBy,
-        approvedBy,
-        progress,
-      });
+    if (begun !== undefined) {
+      const change = { planHash: stored.hash, plannedBy, approvedBy, progress };
+      const tag = tagOf(ground, { ...begun, ...change });
+      await updateErasure(client, tenant, progress.erasure, { state: 'running', ...change, tag });
       return progress;
     }
-    await insertErasure(client, tenant, {
+    const record: Omit<ErasureRecord, 'tag'> = {
       id: progress.erasure,
       planHash: stored.hash,
       state: 'running',
@@ -235,7 +250,8 @@ async function beginChunks(
       finishedAt: null,
       due: null,
       isUndated: false,
-    });
+    };
+    await insertErasure(client, tenant, tagged(ground, record));
     return progress;
   });
 }
@@ -279,7 +295,7 @@ async function runChunk(ground: ErasureGround, order: ErasureOrder, progress: Ch
     prepare: (client) => nextChunk(client, ground, order, progress.erasure),
     destroy: async (client, chunk) => {
       const next = await eraseChunk(client, ground, order, chunk);
-      await updateErasure(client, tenant, progress.erasure, { state: 'running', progress: next });
+      await writeProgress(client, ground, chunk.record, next);
       return { result: next, counts: { [chunk.table]: next.rows - chunk.progress.rows } };
     },
   });
@@ -293,6 +309,7 @@ function tableAt({ large, finished }: ChunkProgress): string | undefined {
 /** The next rows of a table, locked, and what becomes of them. */
 type Chunk = {
   readonly table: string;
+  readonly record: ErasureRecord;
   readonly progress: ChunkProgress;
   readonly surveyed: SurveyedTable;
   readonly found: Survey;
@@ -313,7 +330,8 @@ async function nextChunk(
     { lock: true },
   );
   if (reach === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
-  const progress = await currentProgress(client, ground, erasure);
+  const record = await currentRecord(client, ground, erasure);
+  const progress = progressOf(record);
   const table = tableAt(progress);
   if (table === undefined) throw new AlreadyErased();
   const rows = await loadRows(client, { map, reach, person, now: clock.now() }, rowsOf(reach, table, person.key), {
@@ -335,14 +353,15 @@ async function nextChunk(
   const decision = await decide(client, ground, found, { mode, ledger: ground.ledger, isKept: table === subject.table });
   if (decision.holds.some(({ people }) => people.length > 0)) throw new WholePersonHeld(decision.holds.map(({ id }) => id));
   refuseBlocked(decision.blocked, progress);
-  return { table, progress, surveyed, found, decision, isLast };
+  return { table, record, progress, surveyed, found, decision, isLast };
 }
 
 /** Behind the lock of the person: another process may be working off the same erasure. */
-async function currentProgress(client: pg.ClientBase, { tenant }: ErasureGround, erasure: ErasureId): Promise<ChunkProgress> {
-  const [record] = await readErasures(client, tenant, { id: erasure });
+async function currentRecord(client: pg.ClientBase, ground: ErasureGround, erasure: ErasureId): Promise<ErasureRecord> {
+  const [record] = await readErasures(client, ground.tenant, { id: erasure });
   if (record?.state !== 'running') throw new AlreadyErased();
-  return progressOf(record);
+  refuseForeign(ground, record);
+  return record;
 }
 
 function refuseBlocked(blocked: Decision['blocked'], { rows }: ChunkProgress): void {
@@ -430,7 +449,7 @@ export async function prepareRest(
     without: new Set(large),
     beside,
   });
-  const progress = await currentProgress(client, ground, erasure);
+  const progress = progressOf(await currentRecord(client, ground, erasure));
   refuseHeld(made.plan);
   refuseBlocked(made.plan.blocked, progress);
   if (made.large[0] !== undefined)

@@ -15,6 +15,7 @@ import { inTransaction } from '../store/session.ts';
 import { followPaths, type Reach } from '../store/traverse.ts';
 import { tellOutside } from './outside.ts';
 import { openTables, soundGraph, type ErasureGround } from './ground.ts';
+import { refuseForeign, tagOf } from './record-tag.ts';
 import { lateRows } from './late-rows.ts';
 import { residueOf } from './residue.ts';
 import { freshenStatistics, writtenBy } from './statistics.ts';
@@ -35,6 +36,7 @@ export async function finishErasure(
   options: FinishOptions = {},
 ): Promise<ErasureDone> {
   const { tenant, database } = ground;
+  refuseForeign(ground, record);
   // Written in the erasing transaction.
   const draft = record.certificate as Draft;
   const person = personOf(record);
@@ -71,6 +73,7 @@ export async function finishErasure(
     await updateErasure(client, tenant, record.id, {
       state,
       certificate: signed,
+      tag: tagOf(ground, { ...record, certificate: signed }),
       ...(state === 'done' || state === 'kept' ? { finishedAt: at } : {}),
     });
     // Not before: of one that is unfulfilled the earlier ones must not be forgotten.
