@@ -16,7 +16,7 @@ import { executeErasure } from './actions/execute-erasure.ts';
 import { exportKey, openExport } from './actions/open-export.ts';
 import { exportSubject } from './actions/export-subject.ts';
 import { findSubjects } from './actions/find-subject.ts';
-import { groundOf, parseSubject, type ErasureGround, type Ground } from './actions/ground.ts';
+import { findPerson, groundOf, type ErasureGround, type Ground } from './actions/ground.ts';
 import { checkErasures, listErasures, runErasures } from './actions/open-erasures.ts';
 import { planErasure } from './actions/plan-erasure.ts';
 import { replayLedger } from './actions/replay-ledger.ts';
@@ -133,7 +133,7 @@ function exportCommand(openPorts: OpenPorts): Command {
     run: async (context, { subject: text, format, from, to, out }) => {
       const window = { from: dayIn(from), to: dayAfter(dayIn(to)) };
       const exported = await withGround(context, openPorts, async (ground) => {
-        const { person, subject } = parseSubject(ground.map, text);
+        const { person, subject } = await findPerson(ground, text);
         const key = await exportKey(context.home);
         const progress = context.progress('exporting', { unit: 'rows' });
         return await exportSubject(
@@ -240,7 +240,7 @@ function eraseCommand(openPorts: OpenPorts): Command {
         });
       if (text === undefined) return await runDue(context, openPorts, { approve, vacuum, actor });
       return await withLedger(context, openPorts, async (ground) => {
-        const { person, subject } = parseSubject(ground.map, text);
+        const { person, subject } = await findPerson(ground, text);
         if (approve === undefined) {
           const made = await planErasure(ground, { person, subject, mode }, actor.by, actor.signer);
           return { result: made, ok: made.blocked.length === 0 && !made.holds.some(({ wholePerson }) => wholePerson) };
@@ -371,6 +371,13 @@ function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
           ]
         : []
       : [ink.warn(`What a duty keeps stays; it is due from ${done.due.slice(0, 10)} on: subject erase --due --plan.`)]),
+    ...(done.unexplained === 0
+      ? []
+      : [
+          ink.bad(
+            `${done.unexplained} row(s) were not as the log has them before they were erased: somebody has changed them unseen. audit verify --full tells which.`,
+          ),
+        ]),
     ...(done.state === 'held' ? [ink.warn('Rows that are held stay; they are erased when the hold ends.')] : []),
     ...done.externalCopies.map(({ place, state, note }) => `  outside: ${place}, ${state}: ${note}`),
     ...done.residue.map(({ place, what, count, remedy }) => ink.dim(`  ${place}: ${count} ${what}. ${remedy}`)),

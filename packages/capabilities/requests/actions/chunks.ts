@@ -3,7 +3,7 @@ import { newId, SafekeepError, type SchemaIndex } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { runRecorded } from '../../ledger/index.ts';
-import type { ApprovalProofs, Approved, ErasureId, ErasurePlan, RowKey } from '../model.ts';
+import type { ApprovalProofs, Approved, ErasureId, ErasurePlan, ParticipantEffects, RowKey } from '../model.ts';
 import { approvedAs } from '../rules/approval.ts';
 import { inOrderOfReference } from '../rules/graph.ts';
 import { joinKept, keptColumns, keptLines, planLine } from '../rules/plan.ts';
@@ -54,6 +54,8 @@ export type ChunkProgress = {
   /** Rows of theirs in these tables stay by a duty or a hold, and with them their own row. */
   readonly isKept?: boolean;
   readonly rows: number;
+  /** What parts counted before each chunk, by their name. */
+  readonly counted?: PartCounts;
   readonly roots: readonly string[];
   /** From when on the first row of these tables that a duty keeps need not be kept. */
   readonly due?: string | null;
@@ -66,6 +68,8 @@ export type ChunkProgress = {
   /** What the person was known by when it was approved, as `identityMarks` has it: time may go by until it goes on. */
   readonly known?: readonly string[];
 };
+
+export type PartCounts = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 export type Chunking = {
   readonly stored: StoredPlan;
@@ -215,6 +219,7 @@ async function beginChunks(
       keptRows: before?.keptRows ?? {},
       isKept: before?.isKept ?? false,
       rows: before?.rows ?? 0,
+      counted: before?.counted ?? {},
       roots: before?.roots ?? [],
       due: before?.due ?? null,
       isUndated: before?.isUndated ?? false,
@@ -369,7 +374,7 @@ async function eraseChunk(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, mode }: ErasureOrder,
-  { table, progress, surveyed: { rows }, found, decision, isLast }: Chunk,
+  { table, progress, surveyed: { rows, identity }, found, decision, isLast }: Chunk,
 ): Promise<ChunkProgress> {
   const scope = {
     tenant: ground.tenant,
@@ -377,10 +382,11 @@ async function eraseChunk(
     erasure: progress.erasure,
     mode,
     holds: [],
-    rows: new Map(),
+    rows: new Map(identity.kind === 'key' ? [[table, rows.map(({ key }) => key)]] : []),
     kept: new Map(),
+    isPart: true,
   };
-  await effectsAt(client, ground, 'before-rows', scope);
+  const before = await effectsAt(client, ground, 'before-rows', scope);
   const done = await carryOut(client, ground, {
     found,
     decision,
@@ -405,10 +411,24 @@ async function eraseChunk(
     keptRows: keptRow === undefined ? progress.keptRows : { ...progress.keptRows, [table]: keptRow },
     isKept: progress.isKept === true || decision.isKept,
     rows: progress.rows + rows.length,
+    counted: addCounts(progress.counted, before),
     due: dueOf([...decision.groups, { due: progress.due ?? null }]),
     isUndated: progress.isUndated === true || decision.groups.some(({ isUndated }) => isUndated),
     roots: rows.length === 0 ? progress.roots : [...progress.roots, done.tree.root],
   };
+}
+
+function addCounts(known: PartCounts = {}, effects: ReadonlyMap<string, ParticipantEffects>): PartCounts {
+  const added = [...effects].map(([name, { counts }]) => [name, sumCounts(known[name], counts)] as const);
+  return { ...known, ...Object.fromEntries(added) };
+}
+
+export function sumCounts(
+  one: Readonly<Record<string, number>> = {},
+  other: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return Object.fromEntries([...names].map((name) => [name, (one[name] ?? 0) + (other[name] ?? 0)]));
 }
 
 /**

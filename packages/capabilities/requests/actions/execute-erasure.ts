@@ -17,7 +17,16 @@ import {
 } from '../store/records.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { carryOut, erasureKeysOf, type CarriedOut } from './carry-out.ts';
-import { beginOrGoOn, prepareRest, reopen, runChunks, TooManyLate, type ChunkProgress, type Chunking } from './chunks.ts';
+import {
+  beginOrGoOn,
+  prepareRest,
+  reopen,
+  runChunks,
+  sumCounts,
+  TooManyLate,
+  type ChunkProgress,
+  type Chunking,
+} from './chunks.ts';
 import { dueOf, personMark } from './decide.ts';
 import {
   AlreadyErased,
@@ -286,7 +295,10 @@ async function eraseWithin(
   });
   const after = await effectsAt(client, ground, 'after-rows', scope);
   const mark = personMark(ground.ledger, tenant, order.person);
-  const participants = ports.participants.map(({ name }) => ({ name, ...joinEffects(before.get(name), after.get(name)) }));
+  const participants = ports.participants.map(({ name }) => ({
+    name,
+    ...joinEffects(before.get(name), after.get(name), progress?.counted?.[name]),
+  }));
   const due = dueOf([...decision.groups, { due: progress?.due ?? null }]);
   const held = [...new Set([...(progress?.holds ?? []), ...decision.holds.map((hold) => hold.id)])];
   const body = certificateBody(ground, {
@@ -350,9 +362,13 @@ function erasureIdOf(text: string): ErasureId {
   return id;
 }
 
-function joinEffects(before: ParticipantEffects | undefined, after: ParticipantEffects | undefined): ParticipantEffects {
+function joinEffects(
+  before: ParticipantEffects | undefined,
+  after: ParticipantEffects | undefined,
+  chunks: Readonly<Record<string, number>> | undefined,
+): ParticipantEffects {
   return {
-    counts: { ...before?.counts, ...after?.counts },
+    counts: sumCounts(chunks, { ...before?.counts, ...after?.counts }),
     keysDestroyed: [...(before?.keysDestroyed ?? []), ...(after?.keysDestroyed ?? [])],
     horizon: after?.horizon ?? before?.horizon ?? null,
   };

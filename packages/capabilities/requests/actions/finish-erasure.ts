@@ -4,6 +4,7 @@ import { isSafekeepError, SafekeepError, type Subject } from '@safekeep/core';
 import { verify, type Signature } from '@safekeep/crypto';
 import { privateFiles } from '@safekeep/files';
 import { parseKey, type Person } from '../../holds/index.ts';
+import { UNEXPLAINED } from '../model.ts';
 import type { Approved, CertificateBody, ErasureDone, ErasureScope, ExternalCopy, Residue } from '../model.ts';
 import { approvedAs, proofFault } from '../rules/approval.ts';
 import { PERSON } from '../rules/graph.ts';
@@ -165,6 +166,7 @@ function doneText(
     verified: found.length === 0,
     state,
     due: due?.toISOString() ?? null,
+    unexplained: document.participants.reduce((total, { counts }) => total + (counts[UNEXPLAINED] ?? 0), 0),
     residue: [...document.residue],
     externalCopies: [...document.externalCopies],
   };
