@@ -51,21 +51,26 @@ export function exportColumns(
     const field = fieldOf(column, mapped);
     // A blind index says nothing to the person, and is no column of the user's.
     if (field === undefined && isCompanion(column, mapped)) continue;
-    const name = field?.name ?? stored;
-    if (field !== undefined && isCredential(field)) {
+    // Nobody has said what it holds: it may be what somebody signs in with.
+    if (field === undefined) {
+      withheld.push({ column: stored, reason: 'not in the map: nobody has said what it holds' });
+      continue;
+    }
+    const { name } = field;
+    if (isCredential(field)) {
       withheld.push({ column: name, reason: 'a credential' });
       continue;
     }
-    const sealed = field !== undefined && stored !== field.name;
+    const sealed = stored !== field.name;
     // Of a field and its sealed column one is given: the sealed one where it can be opened, for the other is emptied in the end.
     const twin = columnOf(facts, sealed ? field.name : encryptedName(stored));
     const isOpened = canOpen && (sealed ? baseType : twin?.baseType) === 'bytea';
-    if (field !== undefined && twin !== undefined && sealed !== isOpened) continue;
+    if (twin !== undefined && sealed !== isOpened) continue;
     if (sealed && baseType === 'bytea' && !canOpen) {
       withheld.push({ column: name, reason: 'sealed, and there is no key here to open it' });
       continue;
     }
-    const of = field === undefined ? [] : (pathsOf.get(field.name) ?? []);
+    const of = pathsOf.get(field.name) ?? [];
     columns.push({
       name,
       stored,
@@ -74,7 +79,7 @@ export function exportColumns(
       of,
       alone: of.filter((path) => several.has(path) && !isGivenToEach(field, path)),
       refersBy: refersBy.get(stored) ?? [],
-      personal: field === undefined || isPersonalColumn(field),
+      personal: isPersonalColumn(field),
     });
   }
   return { columns, withheld };
@@ -84,8 +89,8 @@ export function exportColumns(
  * Whoever marks a column with a path against a reference says that it is of all whom that leads to, as the holders of an account. That two
  * people have one e-mail address nobody has said.
  */
-function isGivenToEach(field: MappedColumn | undefined, path: string): boolean {
-  return field?.of.some((each) => formatPath(each) === path && each.steps.some(({ arrow }) => arrow === '<-')) === true;
+function isGivenToEach({ of }: MappedColumn, path: string): boolean {
+  return of.some((each) => formatPath(each) === path && each.steps.some(({ arrow }) => arrow === '<-'));
 }
 
 /** What the map says of a column; of one of ciphertext, what it says of the field that is sealed in it. */
