@@ -6,7 +6,8 @@ import { reapplyWithin, type Contributor } from '../../../plan/index.ts';
 import type { Field, FieldKeys } from '../model.ts';
 import { currentType, missingIndexes, runAll, vacuumPatience, type IndexesAsked } from '../store/definition.ts';
 import { valuesApart } from '../store/partitions.ts';
-import { begin, commit, rollback, runAlone, takeLease } from '../store/session.ts';
+import type { IndexSteps } from '../store/partitions.ts';
+import { begin, commit, giveWay, rollback, runAlone, takeLease } from '../store/session.ts';
 
 /** Told as the work goes on; a test stops or kills it there. */
 export type Moment = 'phase' | 'read' | 'sealed' | 'written' | 'committed' | 'locked' | 'waiting';
@@ -169,12 +170,74 @@ export async function follow(client: pg.ClientBase, ground: Ground, field: Pick<
   await reapplyWithin(client, { tenant, contributors, target: formatTableName(field.table), at: clock.now() });
 }
 
-/** CREATE INDEX CONCURRENTLY wants no transaction around it; what is quick and takes a lock has one, and patience. */
+/**
+ * Index by index, each time by what stands then: partitions come, go and bring indexes along meanwhile. What failed over something that
+ * is gone since is not asked for again.
+ *
+ * @throws `lock-timeout` where others alter the table again and again.
+ */
 export async function buildIndexes(ground: Ground, field: Field, asked: IndexesAsked): Promise<void> {
-  for (const { sql, isAlone } of await reading(ground, (client) => missingIndexes(client, field, asked))) {
-    if (isAlone) await ground.database.withClient((client) => runAlone(client, sql));
-    else await inTransaction(ground, field, (client) => runAll(client, [sql]));
+  const missing = async () => (await reading(ground, (client) => missingIndexes(client, field, asked)))[0];
+  const { tries, pauseMs } = patienceOf(ground);
+  let failed = 0;
+  for (let steps = await missing(); steps !== undefined;) {
+    ground.signal.throwIfAborted();
+    const failure = await stepsFailure(ground, field, steps);
+    const next = await missing();
+    if (failure !== undefined) {
+      failed += 1;
+      if (!isBlocked(failure) && isSame(steps, next)) throw failure;
+      if (failed === tries) throw new SafekeepError('lock-timeout', { target: nameOf(field), tries }, { cause: failure });
+      await wait(pauseMs * (0.5 + Math.random()), undefined, { signal: ground.signal });
+    }
+    steps = next;
   }
+}
+
+function isSame(steps: IndexSteps, others: IndexSteps = []): boolean {
+  return steps.length === others.length && steps.every(({ sql }, place) => sql === others[place]?.sql);
+}
+
+async function stepsFailure(ground: Ground, field: Field, steps: IndexSteps): Promise<unknown> {
+  try {
+    for (const { sql, isAlone } of steps) {
+      if (isAlone) await yielding(ground, sql);
+      else await inTransaction(ground, field, (client) => runAll(client, [sql]));
+    }
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** Below the server's deadlock_timeout (1 s), with time to spare on a server that is busy. */
+const GIVE_WAY_EVERY_MS = 200;
+
+/** {@link runAlone}, which ends as if it had come upon a lock where somebody comes to wait for it. */
+async function yielding({ database }: Ground, statement: string): Promise<void> {
+  const ended = new AbortController();
+  let gaveWay = false;
+  const run = async (): Promise<void> => {
+    try {
+      await database.withClient((client) => runAlone(client, statement));
+    } finally {
+      ended.abort();
+    }
+  };
+  const watch = async (): Promise<void> => {
+    while (!ended.signal.aborted) {
+      if (await database.withClient((client) => giveWay(client, statement))) gaveWay = true;
+      await wait(GIVE_WAY_EVERY_MS, undefined, { signal: ended.signal }).catch(() => undefined);
+    }
+  };
+  const [ran, watched] = await Promise.allSettled([run(), watch()]);
+  if (ran.status === 'rejected') throw gaveWay ? new GaveWay('Others wait for the table', { cause: ran.reason }) : ran.reason;
+  if (watched.status === 'rejected') throw watched.reason;
+}
+
+class GaveWay extends Error {
+  /** lock_not_available */
+  readonly code = '55P03';
 }
 
 export function nameOf({ table, column }: Pick<Field, 'table' | 'column'>): string {
