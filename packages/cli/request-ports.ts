@@ -31,6 +31,7 @@ import {
   type SealedPlace,
 } from '@safekeep/capabilities/encryption';
 import { formatPerson } from '@safekeep/capabilities/holds';
+import { UNEXPLAINED } from '@safekeep/capabilities/requests';
 import type {
   AccessLog,
   ErasureParticipant,
@@ -104,8 +105,11 @@ function logPart(sequencer: SequencerGround): ErasureParticipant {
       const erased = { tenant: scope.tenant, subject: formatPerson(scope.person), fates: fatesOf(scope) };
       if (moment === 'before-rows') {
         await actWithin(client, operator());
-        await beginErasure(client, erased);
-        return NOTHING;
+        const { rows, kept, isPart = false } = scope;
+        const all = [...new Set([...rows.keys(), ...kept.keys()])];
+        const touched = new Map(all.map((table) => [table, [...(rows.get(table) ?? []), ...(kept.get(table) ?? [])]]));
+        const unexplained = await beginErasure(client, sequencer, { ...erased, rows: touched, isPart });
+        return unexplained === 0 ? NOTHING : { ...NOTHING, counts: { [UNEXPLAINED]: unexplained } };
       }
       if (moment === 'after-chunk') {
         // Until the last transaction these rows would be such that no event explains.

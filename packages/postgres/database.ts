@@ -1,13 +1,7 @@
-import type { Kysely } from 'kysely';
 import type pg from 'pg';
 
-/**
- * A pool of connections to one PostgreSQL, with the two ways to speak to it: Kysely for statements, a bare client for
- * what Kysely has no words for (COPY, cursors, LISTEN).
- */
+/** A pool of connections to one PostgreSQL. */
 export type Database = {
-  /** Statements and transactions. Stores take this, or a transaction of it, as their first parameter. */
-  readonly kysely: Kysely<unknown>;
   /** One connection of the pool for the length of `run`; destroyed instead of returned if `run` throws. */
   readonly withClient: <Result>(run: (client: pg.PoolClient) => Promise<Result>) => Promise<Result>;
   readonly server: ServerFacts;

@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 import Type, { type Static } from 'typebox';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '@safekeep/capabilities/capability';
 import type { JobKind } from '@safekeep/capabilities/jobs';
-import { runMainJob } from '../main-job/run.ts';
 import { performer } from '../main-job/perform.ts';
 import { StepReport, type MainJob } from '../main-job/step.ts';
 import { duration } from '../terminal/progress.ts';
@@ -74,6 +73,8 @@ async function doMainJob(
   input: { readonly sqlite?: string; readonly erase?: string },
   commands: readonly Command[],
 ): Promise<{ readonly result: Frozen<Static<typeof Report>> }> {
+  // Loaded by who does it: it brings the sample, the SDK and Kysely.
+  const { runMainJob } = await import('../main-job/run.ts');
   const startedMs = context.clock.elapsedMs();
   const sqliteFile = input.sqlite === undefined ? undefined : resolve(input.sqlite);
   const notices = new Set<string>();

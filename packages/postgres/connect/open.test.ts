@@ -9,7 +9,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
-import { sql } from 'kysely';
 import { isSafekeepError, Secret, type ErrorCode } from '@safekeep/core';
 import { findBinaries } from '../embedded/binaries.ts';
 import { initialise, newPassword, start, stop, type Cluster } from '../embedded/cluster.ts';
@@ -18,6 +17,7 @@ import { migrateUp } from '../migrations/run.ts';
 import { testDatabase, testServers } from '../testing/index.ts';
 import { operationFailure } from './failures.ts';
 import { openDatabase } from './open.ts';
+import { transaction } from './transaction.ts';
 
 const quick = { poolMax: 1, retryForMs: 200, connectTimeoutMs: 2_000 };
 
@@ -58,7 +58,7 @@ test('an address where nobody listens, a server that never answers, and one that
 test('a connection that the server cuts is replaced at the next use', async (t) => {
   const { open, pool } = await testDatabase(t);
   const database = await open({ poolMax: 1, applicationName: 'to be cut' });
-  const one = (): Promise<unknown> => sql`select 1 as one`.execute(database.kysely).then(({ rows }) => rows[0]);
+  const one = (): Promise<unknown> => database.withClient(async (client) => (await client.query('select 1 as one')).rows[0]);
   assert.deepEqual(await one(), { one: 1 });
   await pool.query(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'to be cut'`);
   await waitUntil(
@@ -76,8 +76,8 @@ test('nothing of our own environment reaches a connection', async (t) => {
   Object.assign(process.env, planted, { PGPASSWORD: right.password });
   try {
     const database = await open({ poolMax: 1 });
-    const { rows } = await sql`select current_setting('geqo') as geqo, current_setting('application_name') as name`.execute(
-      database.kysely,
+    const { rows } = await database.withClient((client) =>
+      client.query(`select current_setting('geqo') as geqo, current_setting('application_name') as name`),
     );
     assert.deepEqual(rows, [{ geqo: 'on', name: 'safekeep' }]);
     assert.equal(await refusal(without.href), 'database-password-wrong');
@@ -130,7 +130,7 @@ test('a server that restarts is waited for: a second at the first connection, lo
   const database = await opening;
   t.after(() => database.close());
   await shut(first);
-  const asking = sql`select 1 as one`.execute(database.kysely);
+  const asking = database.withClient((client) => client.query('select 1 as one'));
   const second = gate();
   // Later than the first attempts, which are refused.
   setTimeout(() => second.listen(port, '127.0.0.1'), 150);
@@ -141,13 +141,17 @@ test('a server that restarts is waited for: a second at the first connection, lo
 test('nothing of one transaction’s settings reaches the next one on the same connection', async (t) => {
   const { open } = await testDatabase(t, { migrated: true });
   const database = await open({ poolMax: 1 });
-  await database.kysely.transaction().execute(async (tx) => {
-    await sql`select safekeep.set_actor('dr-who', 'treatment', 'r1')`.execute(tx);
-    const { rows } = await sql<{ actor: string }>`select current_setting('safekeep.actor', true) as actor`.execute(tx);
-    assert.deepEqual(rows, [{ actor: 'dr-who' }]);
-  });
-  const { rows } = await sql<{ actor: string | null }>`select nullif(current_setting('safekeep.actor', true), '') as actor`.execute(
-    database.kysely,
+  await transaction(
+    database,
+    (client) => client.query('begin'),
+    async (client) => {
+      await client.query(`select safekeep.set_actor('dr-who', 'treatment', 'r1')`);
+      const { rows } = await client.query(`select current_setting('safekeep.actor', true) as actor`);
+      assert.deepEqual(rows, [{ actor: 'dr-who' }]);
+    },
+  );
+  const { rows } = await database.withClient((client) =>
+    client.query(`select nullif(current_setting('safekeep.actor', true), '') as actor`),
   );
   assert.deepEqual(rows, [{ actor: null }]);
 });
@@ -187,8 +191,8 @@ describe('TLS', { skip: !existsSync('/usr/bin/openssl') && 'openssl is not insta
   const tlsVersion = async (url: string): Promise<string | null> => {
     const database = await openDatabase(new Secret(url), quick);
     try {
-      const { rows } = await sql<{ version: string | null }>`select version from pg_stat_ssl where pid = pg_backend_pid()`.execute(
-        database.kysely,
+      const { rows } = await database.withClient((client) =>
+        client.query<{ version: string | null }>('select version from pg_stat_ssl where pid = pg_backend_pid()'),
       );
       return rows[0]?.version ?? null;
     } finally {
@@ -259,12 +263,16 @@ test(
         // Twenty transactions over two server connections: each sees its own actor and nobody else's.
         await Promise.all(
           Array.from({ length: 20 }, (_, n) =>
-            database.kysely.transaction().execute(async (tx) => {
-              await sql`select safekeep.set_actor(${`actor-${n}`})`.execute(tx);
-              await sql`select pg_sleep(0.01)`.execute(tx);
-              const { rows } = await sql<{ actor: string }>`select current_setting('safekeep.actor') as actor`.execute(tx);
-              assert.deepEqual(rows, [{ actor: `actor-${n}` }]);
-            }),
+            transaction(
+              database,
+              (client) => client.query('begin'),
+              async (client) => {
+                await client.query('select safekeep.set_actor($1)', [`actor-${n}`]);
+                await client.query('select pg_sleep(0.01)');
+                const { rows } = await client.query(`select current_setting('safekeep.actor') as actor`);
+                assert.deepEqual(rows, [{ actor: `actor-${n}` }]);
+              },
+            ),
           ),
         );
       } finally {

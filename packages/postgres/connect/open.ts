@@ -1,6 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { createSecureContext, type ConnectionOptions } from 'node:tls';
-import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { codeOf, SafekeepError, type Secret } from '@safekeep/core';
 import type { Database, ServerFacts } from '../database.ts';
@@ -58,10 +57,7 @@ export async function openDatabase(url: Secret, options: OpenOptions = {}): Prom
   // The same while one is checked out and between two statements: the next statement says it.
   pool.on('connect', (client) => client.on('error', () => undefined));
   const connect = (): Promise<pg.PoolClient> => retrying({ target, retryForMs, refusedForMs: retryForMs }, () => pool.connect());
-  const kysely = new Kysely<unknown>({
-    dialect: new PostgresDialect({ pool: { connect, end: () => Promise.resolve(), options: {} } }),
-  });
-  return { kysely, server, withClient: (run) => withClient(connect, run), close: () => pool.end() };
+  return { server, withClient: (run) => withClient(connect, run), close: () => pool.end() };
 }
 
 async function withClient<Result>(

@@ -46,8 +46,13 @@ const DIGRAPHS: Readonly<Record<string, string>> = { ä: 'ae', ö: 'oe', ü: 'ue
 
 const LETTERS: Readonly<Record<string, string>> = { ß: 'ss', ø: 'o', æ: 'ae', œ: 'oe', ł: 'l', đ: 'd', ı: 'i', ð: 'd', þ: 'th' };
 
-/** What a phrase, written without blanks, may mean. */
-export const lexicon: ReadonlyMap<string, readonly Entry[]> = build();
+let built: ReadonlyMap<string, readonly Entry[]> | undefined;
+
+/** What a phrase, written without blanks, may mean. Built when it is first asked for: most commands read no names. */
+export function lexicon(): ReadonlyMap<string, readonly Entry[]> {
+  return (built ??= build());
+}
+
 /** The longest phrase, in words; no longer run of words is looked up. */
 export const PHRASE_WORDS = 6;
 

@@ -36,9 +36,9 @@ export function speechOf(names: readonly string[]): Speech {
   const counts = new Map<Language, number>();
   const seen = new Set(names.flatMap((name) => [...splitName(name), plainLetters(name).replaceAll(/[^\p{L}]/gu, '')]));
   for (const word of seen) {
-    const pieces = lexicon.has(word) ? [word] : (segment(word) ?? []);
+    const pieces = lexicon().has(word) ? [word] : (segment(word) ?? []);
     for (const piece of pieces) {
-      const entries = lexicon.get(piece) ?? [];
+      const entries = lexicon().get(piece) ?? [];
       const english = entries.some(({ language }) => language === 'en');
       for (const language of new Set(
         entries.filter((entry) => english === (entry.language === 'en') && (english || !entry.weak)).map((entry) => entry.language),
@@ -92,12 +92,12 @@ function meaningsOfWord(word: string, speech: Speech): ReadonlySet<string> {
 
 /** In languages that the schema does not speak, where the word is plain enough: `geburtsdatum`. */
 function meaningsAnywhere(key: string): ReadonlySet<string> {
-  return new Set((lexicon.get(key) ?? []).filter(({ weak }) => !weak).map(({ meaning }) => meaning));
+  return new Set((lexicon().get(key) ?? []).filter(({ weak }) => !weak).map(({ meaning }) => meaning));
 }
 
 /** What a phrase means here: in the main language, else in English, else in any other that is spoken. */
 function meaningsOf(key: string, { main, spoken }: Speech): ReadonlySet<string> {
-  const entries = (lexicon.get(key) ?? []).filter(({ language }) => spoken.has(language));
+  const entries = (lexicon().get(key) ?? []).filter(({ language }) => spoken.has(language));
   if (entries.length === 0) return NOTHING;
   const of = (language: Language): readonly Entry[] => entries.filter((entry) => entry.language === language);
   const chosen = [of(main), of('en'), entries].find((some) => some.length > 0) ?? [];
@@ -135,7 +135,7 @@ const SEGMENTS_AT_MOST = 50_000;
 
 /** Also in the plural or the genitive: mothersname. */
 function isPiece(piece: string): boolean {
-  const known = (key: string): boolean => (lexicon.get(key) ?? []).some(({ weak }) => !weak);
+  const known = (key: string): boolean => (lexicon().get(key) ?? []).some(({ weak }) => !weak);
   return known(piece) || (piece.length > PIECE_LETTERS && piece.endsWith('s') && known(piece.slice(0, -1)));
 }
 

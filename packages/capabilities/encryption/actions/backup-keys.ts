@@ -1,7 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { join, basename } from 'node:path';
-import { armor, Decrypter, Encrypter } from 'age-encryption';
 import { combine, split } from 'shamir-secret-sharing';
 import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
@@ -171,6 +170,7 @@ async function writeOutside(path: string, text: string): Promise<void> {
 }
 
 async function forRecipients(payload: BackupPayload, recipients: readonly string[]): Promise<string> {
+  const { armor, Encrypter } = await import('age-encryption');
   const encrypter = new Encrypter();
   for (const recipient of recipients) {
     try {
@@ -211,6 +211,7 @@ async function inShares(
 
 async function fromAge(text: string, identity: Secret | undefined): Promise<BackupPayload> {
   if (identity === undefined) throw unfit('it is for a recipient of age, and no identity was given');
+  const { armor, Decrypter } = await import('age-encryption');
   const decrypter = new Decrypter();
   try {
     for (const line of identity.reveal().split('\n')) if (line.startsWith('AGE-SECRET-KEY-')) decrypter.addIdentity(line.trim());

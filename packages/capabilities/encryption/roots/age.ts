@@ -1,9 +1,10 @@
-import { Decrypter, Encrypter, identityToRecipient } from 'age-encryption';
 import { SafekeepError, type Secret } from '@safekeep/core';
 import type { Root } from './root.ts';
 
 /** An age identity (age-encryption.org/v1) from SAFEKEEP_ROOT_AGE_IDENTITY. Throws `key-root-unfit`. */
 export async function ageRoot(secret: Secret): Promise<Root> {
+  // Its cryptography is a tenth of what a command would read at its start.
+  const { Decrypter, Encrypter, identityToRecipient } = await import('age-encryption');
   const identity = secret
     .reveal()
     .split('\n')

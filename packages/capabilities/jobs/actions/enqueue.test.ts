@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Kysely, PostgresDialect } from 'kysely';
 import Type from 'typebox';
 import { isSafekeepError } from '@safekeep/core';
 import { job } from '../model.ts';
@@ -80,7 +81,7 @@ test('a job enqueued in a transaction is there if and only if that is committed,
     });
     assert.equal((await listJobs(shop.database, { tenant: TENANT, limit: 10 })).jobs.length, expected);
   }
-  await shop.database.kysely
+  await new Kysely<unknown>({ dialect: new PostgresDialect({ pool: shop.pool }) })
     .transaction()
     .execute((transaction) => enqueue(shop.database, kind, { to: 2 }, { tenant: TENANT, transaction }));
   assert.equal((await listJobs(shop.database, { tenant: TENANT, limit: 10 })).jobs.length, 3);

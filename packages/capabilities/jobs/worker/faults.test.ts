@@ -6,7 +6,7 @@ import { isSafekeepError, newId, systemClock } from '@safekeep/core';
 import { enqueue, enqueueBatch } from '../actions/enqueue.ts';
 import { job, type JobContext, type JobKind, type Json } from '../model.ts';
 import { insertJobs } from '../store/jobs.ts';
-import { sessionOf } from '../store/transaction.ts';
+import { inTransaction, sessionOf } from '../store/transaction.ts';
 import { fastTiming, openWorkshop, TENANT, until, type Workshop } from '../testing/workshop.ts';
 
 const Empty = Type.Object({});
@@ -42,7 +42,7 @@ test('a worker that lost its job to another can commit neither its checkpoint no
     if (attempt === 1) await takenOver.promise;
     else takenOver.resolve();
     for (const end of [checkpoint.write, undefined]) {
-      const work = database.kysely.transaction().execute(async (transaction) => {
+      const work = inTransaction(database, async (transaction) => {
         await (end === undefined ? complete(transaction, 'at the end') : end('checkpoint', { transaction }));
         await shop.pool.query('select 1');
       });
@@ -214,7 +214,7 @@ test('a handler that holds its row in a long transaction blocks neither heartbea
   const kind = effect(async ({ database, checkpoint, progress, attempt }) => {
     assert.equal(attempt, 1);
     progress(1, 2);
-    await database.kysely.transaction().execute(async (transaction) => {
+    await inTransaction(database, async (transaction) => {
       await checkpoint.write('held', { transaction });
       held.resolve();
       await end.promise;

@@ -3,7 +3,7 @@ import { newId, SafekeepError, type SchemaIndex } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { runRecorded } from '../../ledger/index.ts';
-import type { ApprovalProofs, Approved, ErasureId, ErasurePlan, RowKey } from '../model.ts';
+import type { ApprovalProofs, Approved, ErasureId, ErasurePlan, ParticipantEffects, RowKey } from '../model.ts';
 import { approvedAs } from '../rules/approval.ts';
 import { inOrderOfReference } from '../rules/graph.ts';
 import { joinKept, keptColumns, keptLines, planLine } from '../rules/plan.ts';
@@ -29,6 +29,7 @@ import { faultOfProofs } from './finish-erasure.ts';
 import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
 import { identityMarks } from './marks.ts';
+import { refuseForeign, tagged, tagOf } from './record-tag.ts';
 import { approversOf, makePlan, type Beside, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 import { policies, type Survey, type SurveyedTable } from './survey.ts';
 import { unlookedLines } from './writers.ts';
@@ -53,6 +54,8 @@ export type ChunkProgress = {
   /** Rows of theirs in these tables stay by a duty or a hold, and with them their own row. */
   readonly isKept?: boolean;
   readonly rows: number;
+  /** What parts counted before each chunk, by their name. */
+  readonly counted?: PartCounts;
   readonly roots: readonly string[];
   /** From when on the first row of these tables that a duty keeps need not be kept. */
   readonly due?: string | null;
@@ -65,6 +68,8 @@ export type ChunkProgress = {
   /** What the person was known by when it was approved, as `identityMarks` has it: time may go by until it goes on. */
   readonly known?: readonly string[];
 };
+
+export type PartCounts = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 export type Chunking = {
   readonly stored: StoredPlan;
@@ -142,16 +147,33 @@ function progressOf({ progress }: ErasureRecord): ChunkProgress {
   return progress as ChunkProgress;
 }
 
-async function saveProgress({ database, tenant }: ErasureGround, progress: ChunkProgress): Promise<ChunkProgress> {
-  await inTransaction(database, { tenant }, (client) =>
-    updateErasure(client, tenant, progress.erasure, { state: 'running', progress }),
-  );
+async function saveProgress(ground: ErasureGround, progress: ChunkProgress): Promise<ChunkProgress> {
+  const { database, tenant } = ground;
+  await inTransaction(database, { tenant }, async (client) => {
+    const [record] = await readErasures(client, tenant, { id: progress.erasure });
+    if (record === undefined) throw new Error('An erasure that goes on has its record');
+    refuseForeign(ground, record);
+    await writeProgress(client, ground, record, progress);
+  });
   return progress;
+}
+
+/** Of a record that was read and is this home's: what somebody else writes meanwhile does not get its tag. */
+async function writeProgress(
+  client: pg.ClientBase,
+  ground: ErasureGround,
+  record: ErasureRecord,
+  progress: ChunkProgress,
+): Promise<void> {
+  const tag = tagOf(ground, { ...record, progress });
+  await updateErasure(client, ground.tenant, record.id, { state: 'running', progress, tag });
 }
 
 /** Another process has worked off the chunks: the last transaction finds out what is left to do. */
 async function progressNow(ground: ErasureGround, erasure: ErasureId): Promise<ChunkProgress> {
-  return await inTransaction(ground.database, { tenant: ground.tenant }, (client) => currentProgress(client, ground, erasure));
+  return await inTransaction(ground.database, { tenant: ground.tenant }, async (client) =>
+    progressOf(await currentRecord(client, ground, erasure)),
+  );
 }
 
 /** Goes through a table once more. */
@@ -175,6 +197,7 @@ async function beginChunks(
     const begun = erasures.find(
       ({ state, progress }) => progress !== null && (state === 'running' || state === 'held' || state === 'due'),
     );
+    if (begun !== undefined) refuseForeign(ground, begun);
     const before = begun === undefined ? undefined : progressOf(begun);
     if (before !== undefined && begun?.planHash === stored.hash && begun.state === 'running') return before;
     refuseUnfit(made, stored.hash);
@@ -196,6 +219,7 @@ async function beginChunks(
       keptRows: before?.keptRows ?? {},
       isKept: before?.isKept ?? false,
       rows: before?.rows ?? 0,
+      counted: before?.counted ?? {},
       roots: before?.roots ?? [],
       due: before?.due ?? null,
       isUndated: before?.isUndated ?? false,
@@ -203,17 +227,13 @@ async function beginChunks(
       ...(proofs === undefined ? {} : { proofs }),
       approvedBefore: begun === undefined ? (approval.before ?? []) : approvalsOf(begun, stored.hash),
     };
-    if (before !== undefined) {
-      await updateErasure(client, tenant, progress.erasure, {
-        state: 'running',
-        planHash: stored.hash,
-        plannedBy,
-        approvedBy,
-        progress,
-      });
+    if (begun !== undefined) {
+      const change = { planHash: stored.hash, plannedBy, approvedBy, progress };
+      const tag = tagOf(ground, { ...begun, ...change });
+      await updateErasure(client, tenant, progress.erasure, { state: 'running', ...change, tag });
       return progress;
     }
-    await insertErasure(client, tenant, {
+    const record: Omit<ErasureRecord, 'tag'> = {
       id: progress.erasure,
       planHash: stored.hash,
       state: 'running',
@@ -230,7 +250,8 @@ async function beginChunks(
       finishedAt: null,
       due: null,
       isUndated: false,
-    });
+    };
+    await insertErasure(client, tenant, tagged(ground, record));
     return progress;
   });
 }
@@ -274,7 +295,7 @@ async function runChunk(ground: ErasureGround, order: ErasureOrder, progress: Ch
     prepare: (client) => nextChunk(client, ground, order, progress.erasure),
     destroy: async (client, chunk) => {
       const next = await eraseChunk(client, ground, order, chunk);
-      await updateErasure(client, tenant, progress.erasure, { state: 'running', progress: next });
+      await writeProgress(client, ground, chunk.record, next);
       return { result: next, counts: { [chunk.table]: next.rows - chunk.progress.rows } };
     },
   });
@@ -288,6 +309,7 @@ function tableAt({ large, finished }: ChunkProgress): string | undefined {
 /** The next rows of a table, locked, and what becomes of them. */
 type Chunk = {
   readonly table: string;
+  readonly record: ErasureRecord;
   readonly progress: ChunkProgress;
   readonly surveyed: SurveyedTable;
   readonly found: Survey;
@@ -308,7 +330,8 @@ async function nextChunk(
     { lock: true },
   );
   if (reach === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
-  const progress = await currentProgress(client, ground, erasure);
+  const record = await currentRecord(client, ground, erasure);
+  const progress = progressOf(record);
   const table = tableAt(progress);
   if (table === undefined) throw new AlreadyErased();
   const rows = await loadRows(client, { map, reach, person, now: clock.now() }, rowsOf(reach, table, person.key), {
@@ -330,14 +353,15 @@ async function nextChunk(
   const decision = await decide(client, ground, found, { mode, ledger: ground.ledger, isKept: table === subject.table });
   if (decision.holds.some(({ people }) => people.length > 0)) throw new WholePersonHeld(decision.holds.map(({ id }) => id));
   refuseBlocked(decision.blocked, progress);
-  return { table, progress, surveyed, found, decision, isLast };
+  return { table, record, progress, surveyed, found, decision, isLast };
 }
 
 /** Behind the lock of the person: another process may be working off the same erasure. */
-async function currentProgress(client: pg.ClientBase, { tenant }: ErasureGround, erasure: ErasureId): Promise<ChunkProgress> {
-  const [record] = await readErasures(client, tenant, { id: erasure });
+async function currentRecord(client: pg.ClientBase, ground: ErasureGround, erasure: ErasureId): Promise<ErasureRecord> {
+  const [record] = await readErasures(client, ground.tenant, { id: erasure });
   if (record?.state !== 'running') throw new AlreadyErased();
-  return progressOf(record);
+  refuseForeign(ground, record);
+  return record;
 }
 
 function refuseBlocked(blocked: Decision['blocked'], { rows }: ChunkProgress): void {
@@ -350,7 +374,7 @@ async function eraseChunk(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, mode }: ErasureOrder,
-  { table, progress, surveyed: { rows }, found, decision, isLast }: Chunk,
+  { table, progress, surveyed: { rows, identity }, found, decision, isLast }: Chunk,
 ): Promise<ChunkProgress> {
   const scope = {
     tenant: ground.tenant,
@@ -358,10 +382,11 @@ async function eraseChunk(
     erasure: progress.erasure,
     mode,
     holds: [],
-    rows: new Map(),
+    rows: new Map(identity.kind === 'key' ? [[table, rows.map(({ key }) => key)]] : []),
     kept: new Map(),
+    isPart: true,
   };
-  await effectsAt(client, ground, 'before-rows', scope);
+  const before = await effectsAt(client, ground, 'before-rows', scope);
   const done = await carryOut(client, ground, {
     found,
     decision,
@@ -386,10 +411,24 @@ async function eraseChunk(
     keptRows: keptRow === undefined ? progress.keptRows : { ...progress.keptRows, [table]: keptRow },
     isKept: progress.isKept === true || decision.isKept,
     rows: progress.rows + rows.length,
+    counted: addCounts(progress.counted, before),
     due: dueOf([...decision.groups, { due: progress.due ?? null }]),
     isUndated: progress.isUndated === true || decision.groups.some(({ isUndated }) => isUndated),
     roots: rows.length === 0 ? progress.roots : [...progress.roots, done.tree.root],
   };
+}
+
+function addCounts(known: PartCounts = {}, effects: ReadonlyMap<string, ParticipantEffects>): PartCounts {
+  const added = [...effects].map(([name, { counts }]) => [name, sumCounts(known[name], counts)] as const);
+  return { ...known, ...Object.fromEntries(added) };
+}
+
+export function sumCounts(
+  one: Readonly<Record<string, number>> = {},
+  other: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return Object.fromEntries([...names].map((name) => [name, (one[name] ?? 0) + (other[name] ?? 0)]));
 }
 
 /**
@@ -410,7 +449,7 @@ export async function prepareRest(
     without: new Set(large),
     beside,
   });
-  const progress = await currentProgress(client, ground, erasure);
+  const progress = progressOf(await currentRecord(client, ground, erasure));
   refuseHeld(made.plan);
   refuseBlocked(made.plan.blocked, progress);
   if (made.large[0] !== undefined)

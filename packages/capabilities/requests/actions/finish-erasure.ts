@@ -4,6 +4,7 @@ import { isSafekeepError, SafekeepError, type Subject } from '@safekeep/core';
 import { verify, type Signature } from '@safekeep/crypto';
 import { privateFiles } from '@safekeep/files';
 import { parseKey, type Person } from '../../holds/index.ts';
+import { UNEXPLAINED } from '../model.ts';
 import type { Approved, CertificateBody, ErasureDone, ErasureScope, ExternalCopy, Residue } from '../model.ts';
 import { approvedAs, proofFault } from '../rules/approval.ts';
 import { PERSON } from '../rules/graph.ts';
@@ -14,6 +15,7 @@ import { inTransaction } from '../store/session.ts';
 import { followPaths, type Reach } from '../store/traverse.ts';
 import { tellOutside } from './outside.ts';
 import { openTables, soundGraph, type ErasureGround } from './ground.ts';
+import { refuseForeign, tagOf } from './record-tag.ts';
 import { lateRows } from './late-rows.ts';
 import { residueOf } from './residue.ts';
 import { freshenStatistics, writtenBy } from './statistics.ts';
@@ -34,6 +36,7 @@ export async function finishErasure(
   options: FinishOptions = {},
 ): Promise<ErasureDone> {
   const { tenant, database } = ground;
+  refuseForeign(ground, record);
   // Written in the erasing transaction.
   const draft = record.certificate as Draft;
   const person = personOf(record);
@@ -70,6 +73,7 @@ export async function finishErasure(
     await updateErasure(client, tenant, record.id, {
       state,
       certificate: signed,
+      tag: tagOf(ground, { ...record, certificate: signed }),
       ...(state === 'done' || state === 'kept' ? { finishedAt: at } : {}),
     });
     // Not before: of one that is unfulfilled the earlier ones must not be forgotten.
@@ -162,6 +166,7 @@ function doneText(
     verified: found.length === 0,
     state,
     due: due?.toISOString() ?? null,
+    unexplained: document.participants.reduce((total, { counts }) => total + (counts[UNEXPLAINED] ?? 0), 0),
     residue: [...document.residue],
     externalCopies: [...document.externalCopies],
   };
