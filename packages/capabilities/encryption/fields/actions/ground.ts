@@ -182,32 +182,29 @@ export async function buildIndexes(ground: Ground, field: Field, asked: IndexesA
   let failed = 0;
   for (let steps = await missing(); steps !== undefined;) {
     ground.signal.throwIfAborted();
-    const failure = await stepsFailure(ground, field, steps);
-    const next = await missing();
-    if (failure !== undefined) {
+    try {
+      await runSteps(ground, field, steps);
+      steps = await missing();
+    } catch (error) {
+      const next = await missing();
+      if (!isBlocked(error) && isSame(steps, next)) throw error;
       failed += 1;
-      if (!isBlocked(failure) && isSame(steps, next)) throw failure;
-      if (failed === tries) throw new SafekeepError('lock-timeout', { target: nameOf(field), tries }, { cause: failure });
+      if (failed === tries) throw new SafekeepError('lock-timeout', { target: nameOf(field), tries }, { cause: error });
       await wait(pauseMs * (0.5 + Math.random()), undefined, { signal: ground.signal });
+      steps = next;
     }
-    steps = next;
+  }
+}
+
+async function runSteps(ground: Ground, field: Field, steps: IndexSteps): Promise<void> {
+  for (const { sql, isAlone } of steps) {
+    if (isAlone) await yielding(ground, sql);
+    else await inTransaction(ground, field, (client) => runAll(client, [sql]));
   }
 }
 
 function isSame(steps: IndexSteps, others: IndexSteps = []): boolean {
   return steps.length === others.length && steps.every(({ sql }, place) => sql === others[place]?.sql);
-}
-
-async function stepsFailure(ground: Ground, field: Field, steps: IndexSteps): Promise<unknown> {
-  try {
-    for (const { sql, isAlone } of steps) {
-      if (isAlone) await yielding(ground, sql);
-      else await inTransaction(ground, field, (client) => runAll(client, [sql]));
-    }
-    return undefined;
-  } catch (error) {
-    return error;
-  }
 }
 
 /** Below the server's deadlock_timeout (1 s), with time to spare on a server that is busy. */
