@@ -203,7 +203,7 @@ async function runSteps(ground: Ground, field: Field, steps: IndexSteps): Promis
   }
 }
 
-function isSame(steps: IndexSteps, others: IndexSteps = []): boolean {
+function isSame(steps: IndexSteps = [], others: IndexSteps = []): boolean {
   return steps.length === others.length && steps.every(({ sql }, place) => sql === others[place]?.sql);
 }
 
