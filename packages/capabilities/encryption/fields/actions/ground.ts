@@ -222,9 +222,10 @@ async function yielding({ database }: Ground, statement: string): Promise<void> 
     }
   };
   const watch = async (): Promise<void> => {
-    while (!ended.signal.aborted) {
-      if (await database.withClient((client) => giveWay(client, statement))) gaveWay = true;
+    for (;;) {
       await wait(GIVE_WAY_EVERY_MS, undefined, { signal: ended.signal }).catch(() => undefined);
+      if (ended.signal.aborted) return;
+      if (await database.withClient((client) => giveWay(client, statement))) gaveWay = true;
     }
   };
   const [ran, watched] = await Promise.allSettled([run(), watch()]);
