@@ -200,8 +200,8 @@ const proofs: Readonly<Record<string, Proof>> = {
       'packages/postgres/sql/migrations/0001_first.down.sql': '',
     },
     planted: [
-      plant('packages/postgres/sql/migrations/0002_second.up.sql:1', '', /has no way back/),
-      plant('packages/postgres/sql/migrations/0002_third.up.sql:1', '', /is number 2 at place 3/),
+      plant('packages/postgres/sql/migrations/0001_first.up.sql:1', '', /has no way back/),
+      plant('packages/postgres/sql/migrations/0002_second.up.sql:1', '', /is number 2 at place 1/),
     ],
   },
   'no-barrels': {
