@@ -140,6 +140,8 @@ export type CommandContext = {
   readonly databaseUrl: (options?: { readonly keepRunning?: boolean }) => Promise<Secret>;
   /** The home's Ed25519 signing key, made on first use. */
   readonly signer: () => Promise<Signer>;
+  /** The verifier key of the home; undefined where it has signed nothing yet. Makes nothing. */
+  readonly verifierKey: () => Promise<string | undefined>;
   /** Agreement of a person to change their database. Throws `consent-needed` or `declined`. */
   readonly confirm: (action: string) => Promise<void>;
   /** Shows progress on stderr: a bar on a terminal, a line every few seconds otherwise. */

@@ -27,7 +27,15 @@ export { checkMap, checkMapAlone } from './datamap/check.ts';
 export { eraseRefusal, erasureValues, HASH_LENGTH, lengthOf, replaceRefusal, type ErasureValue } from './datamap/check/erase.ts';
 export { outsideFault } from './datamap/check/outside.ts';
 export { candidatePaths, type CandidatePath } from './datamap/check/people.ts';
-export { holdsPersonalData, isAboutPeople, isPersonalColumn, purposesOf, subjectsOfTable } from './datamap/check/questions.ts';
+export {
+  holdsPersonalData,
+  isAboutPeople,
+  isPersonalColumn,
+  purposesOf,
+  subjectsOfTable,
+  UNCONFIRMED_PURPOSE,
+  unconfirmedPurposes,
+} from './datamap/check/questions.ts';
 export { carries, encryptedName, indexName, isCompanion } from './datamap/companions.ts';
 export { COMPLIANCE_FIELDS, ownColumns, type ComplianceField } from './datamap/compliance.ts';
 export { diffMaps, type MapChange } from './datamap/diff.ts';

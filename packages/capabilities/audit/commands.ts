@@ -18,6 +18,7 @@ import { questionCommands } from './commands/questions.ts';
 import { bringUpToDate } from './commands/up-to-date.ts';
 import { openHomeKey } from './keys/key-file.ts';
 import { verificationCommands } from './commands/verification.ts';
+import { verifierKeyOf } from './commands/verifier-key.ts';
 import { Acknowledged, ActorKey, Attestation, MONTHS_AT_MOST, NoteText, Partitions, Sequenced } from './model.ts';
 import { exportTiles } from './verification/export-tiles.ts';
 import { keptCheckpoints, readNoteFile } from './verification/log-files.ts';
@@ -141,7 +142,7 @@ const vkey = command({
   input: NONE,
   output: NoteText,
   example: 'safekeep audit vkey',
-  run: async (context) => ({ result: { text: (await context.signer()).verifierKey } }),
+  run: async (context) => ({ result: { text: await verifierKeyOf(context) } }),
   render: ({ text }) => text,
 });
 

@@ -28,7 +28,7 @@ async function bench(t: TestContext) {
 }
 
 test('what the log needs from time to time is on schedule by itself, and doctor sees how it is doing', async (t) => {
-  const { database, work, kindOf, pool, sequence } = await bench(t);
+  const { database, work, kindOf, pool, sequence, unapply } = await bench(t);
   assert.deepEqual(
     (await installSchedules(database, auditJobs, 'default')).map(({ kind }) => kind),
     ['audit-attest', 'audit-partitions'],
@@ -60,6 +60,10 @@ test('what the log needs from time to time is on schedule by itself, and doctor 
   assert.match((await logHealth(database, 'default')).detail, /no month is made ahead/);
   assert.deepEqual(await work(kindOf('audit-partitions')), { made: 3 });
   assert.equal((await logHealth(database, 'default')).state, 'ok');
+  await unapply();
+  const { state, detail } = await logHealth(database, 'default');
+  assert.equal(state, 'warn');
+  assert.match(detail, /^0 table\(s\) captured, .*; what is changed is in no log: safekeep plan, then safekeep apply$/);
 });
 
 test('with the home of the command that serves, closed months get an index of their words, and those that policy names are dropped', async (t) => {

@@ -45,6 +45,7 @@ async function workplace(t: TestContext, database?: Database) {
     database: async () => database ?? unused(),
     databaseUrl: unused,
     signer: unused,
+    verifierKey: unused,
     confirm: unused,
     progress: unused,
     stream: unused,
@@ -79,10 +80,15 @@ async function workplace(t: TestContext, database?: Database) {
 test('map check ends with 1 as long as a column is unclassified, and says where and what to do', async (t) => {
   const { database, pool } = await testDatabase(t);
   await pool.query('create table patients (id integer primary key)');
-  const { call } = await workplace(t, database);
+  const { call, mapFile } = await workplace(t, database);
   const good = await call('map check', {});
   assert.deepEqual([good.ok, good.result['ok'], good.result['problems']], [true, true, []]);
-  assert.match(good.shown, /1 tables with 1 columns: nothing is missing/);
+  assert.match(good.shown, /^1 table\(s\) with 1 column\(s\): nothing is missing\.$/);
+
+  await writeFile(mapFile, (await readFile(mapFile, 'utf8')).replaceAll('care', 'to_be_confirmed'));
+  const proposed = await call('map check', {});
+  assert.deepEqual([proposed.ok, proposed.result['unconfirmed']], [true, ['to_be_confirmed']]);
+  assert.match(proposed.shown, /nothing is missing\.\nto_be_confirmed: a scan proposed this purpose/);
 
   await pool.query('alter table patients add ssn text');
   const bad = await call('map check', {});
@@ -92,7 +98,13 @@ test('map check ends with 1 as long as a column is unclassified, and says where 
 
 test('map check --offline asks for no database', async (t) => {
   const { call } = await workplace(t);
-  assert.deepEqual((await call('map check', { offline: true })).result, { ok: true, problems: [], tables: 0, columns: 0 });
+  assert.deepEqual((await call('map check', { offline: true })).result, {
+    ok: true,
+    problems: [],
+    tables: 0,
+    columns: 0,
+    unconfirmed: [],
+  });
 });
 
 test('a map that is missing or broken is refused', async (t) => {

@@ -195,9 +195,12 @@ async function readForeign(path: string): Promise<string> {
 /** Problems that a terminal shows; all of them stand in the JSON. */
 const SHOWN_AT_MOST = 100;
 
-function renderCheck({ ok, problems, tables, columns }: Frozen<Static<typeof CheckResult>>, ink: Ink): string {
-  const extent = tables === 0 ? 'The map alone' : `${tables} tables with ${columns} columns`;
-  if (ok) return ink.good(`${extent}: nothing is missing.`);
+function renderCheck({ ok, problems, tables, columns, unconfirmed }: Frozen<Static<typeof CheckResult>>, ink: Ink): string {
+  const extent = tables === 0 ? 'The map alone' : `${tables} table(s) with ${columns} column(s)`;
+  const proposed = unconfirmed.map((name) =>
+    ink.warn(`${name}: a scan proposed this purpose. Confirm its use, basis and period: every export tells them to the person.`),
+  );
+  if (ok) return [ink.good(`${extent}: nothing is missing.`), ...proposed].join('\n');
   const lines = problems
     .slice(0, SHOWN_AT_MOST)
     .map(
@@ -205,7 +208,7 @@ function renderCheck({ ok, problems, tables, columns }: Frozen<Static<typeof Che
         `${ink.dim(`${file}:${line}:${position}`)} ${ink.bad(code)} ${message}\n    ${remedy}`,
     );
   const more = problems.length > SHOWN_AT_MOST ? [`… and ${problems.length - SHOWN_AT_MOST} more; --json lists them all.`] : [];
-  return [...lines, ...more, ink.bad(`${extent}: ${problems.length} problems.`)].join('\n');
+  return [...lines, ...more, ...proposed, ink.bad(`${extent}: ${problems.length} problem(s).`)].join('\n');
 }
 
 function renderShow({ subjects, tables }: Frozen<Static<typeof ShowResult>>, ink: Ink): string {

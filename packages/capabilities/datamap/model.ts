@@ -17,6 +17,9 @@ export const CheckResult = Type.Object({
   problems: Type.Array(Problem),
   tables: Type.Integer({ description: 'looked at in the database; 0 with --offline' }),
   columns: Type.Integer(),
+  unconfirmed: Type.Array(Type.String(), {
+    description: 'purposes that a scan proposed and nobody confirmed: exports tell them to people as if they were so',
+  }),
 });
 export type CheckResult = Static<typeof CheckResult>;
 

@@ -92,6 +92,8 @@ test('keys are made, listed, rotated and counted from the command line', async (
   assert.match(destroyed.text, /^destroyed .*keys rotate epoch/);
   await assert.rejects(run('keys destroy', { key: rotated.now }), (error) => isSafekeepError(error, 'key-not-retired'));
   await assert.rejects(run('keys destroy', { key: 'x' }), (error) => isSafekeepError(error, 'usage'));
+  await rm(join(context.home, 'keys', 'root.json'));
+  assert.match((await run('keys list')).text, /^Root: file, not in this home, which can open none of these keys\./);
 });
 
 test('epoch and root are rotated, keys backed up, lost and recovered from the command line', async (t) => {

@@ -45,6 +45,7 @@ async function contextOn(
     databaseUrl: async () => url,
     progress: () => ({ update: () => undefined, end: () => undefined }),
     signer: unused,
+    verifierKey: unused,
     stream: unused,
     say: unused,
     log: {

@@ -145,7 +145,7 @@ function exportCommand(openPorts: OpenPorts): Command {
       context.log.info('subject-exported', { rows: exported.rows, tables: exported.tables.length });
       return { result: exported };
     },
-    render: ({ subject, format, rows, tables, file, sealed, expiresAt, withheld, elsewhere }, ink) =>
+    render: ({ subject, format, rows, tables, file, sealed, expiresAt, withheld, unconfirmed, elsewhere }, ink) =>
       [
         `${ink.good('Exported')} ${subject}: ${rows} row(s) of ${tables.length} table(s) to ${file}`,
         ...(sealed
@@ -158,6 +158,9 @@ function exportCommand(openPorts: OpenPorts): Command {
         ...elsewhere.map(({ place, kind }) =>
           ink.warn(`  not in it: ${place} (${kind}), which the map wants to be exported too: add it by hand`),
         ),
+        ...unconfirmed.map((name) =>
+          ink.warn(`  it tells the person the purpose ${name}, which a scan proposed: confirm it in the map, then export again`),
+        ),
         ...withheld.map(({ table, column, reason }) => ink.dim(`  left out: ${table}.${column}, ${reason}`)),
       ].join('\n'),
   });
@@ -168,11 +171,18 @@ const openExportCommand = command({
   summary: 'give out an export that was kept sealed in the home',
   positionals: [{ key: 'file', label: 'FILE', description: 'as `subject export` named it' }],
   input: Type.Object({ file: Type.String({ minLength: 1 }), out: Type.String({ minLength: 1, description: 'the file to write' }) }),
-  output: Type.Object({ file: Type.String(), sizeBytes: Type.Integer() }),
+  output: Type.Object({
+    file: Type.String(),
+    sizeBytes: Type.Integer(),
+    subject: Type.Union([Type.String(), Type.Null()], {
+      description: 'whose it is; null where a file of an older Safekeep does not say',
+    }),
+  }),
   example: 'safekeep subject open-export .safekeep/exports/01994b0e.zip.sealed --out patient-42.zip',
-  event: { kind: 'access' },
+  event: { kind: 'access', found: ({ subject }) => (subject === null ? [] : [subject]) },
   run: async (context, { file, out }) => ({ result: await openExport(await exportKey(context.home), file, out) }),
-  render: ({ file, sizeBytes }, ink) => `${ink.good('Opened')}: ${file} (${sizeBytes} bytes)`,
+  render: ({ file, sizeBytes, subject }, ink) =>
+    `${ink.good('Opened')}${subject === null ? '' : ` the export of ${subject}`}: ${file} (${sizeBytes} bytes)`,
 });
 
 const expireExportsCommand = command({

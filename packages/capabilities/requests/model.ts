@@ -288,6 +288,7 @@ export const ExportDone = Type.Object({
   tables: Type.Array(Type.Object({ table: Type.String(), rows: Type.Integer() })),
   rows: Type.Integer(),
   withheld: Type.Array(Type.Object({ table: Type.String(), column: Type.String(), reason: Type.String() })),
+  unconfirmed: Type.Array(Type.String(), { description: 'purposes in it that a scan proposed and nobody confirmed' }),
   elsewhere: Type.Array(
     Type.Object({ place: Type.String({ description: 'outside of the database, to be added by hand' }), kind: Type.String() }),
   ),

@@ -21,12 +21,18 @@ const { makeFolder, createOnce } = privateFiles();
 export async function openSigningKey(directory: string): Promise<Signer> {
   await makeFolder(directory);
   const path = join(directory, FILE);
-  const known = await readFile(join(directory, VERIFIER_FILE), 'utf8').catch(() => undefined);
+  const known = await readVerifierKey(directory);
   if (known === undefined) await createOnce(path, createSigningKey());
   const signer = await openKey(path);
   if (known === undefined) await createOnce(join(directory, VERIFIER_FILE), `${signer.verifierKey}\n`);
-  else if (known.trim() !== signer.verifierKey) throw broken(path, `it does not belong to ${VERIFIER_FILE} beside it`);
+  else if (known !== signer.verifierKey) throw broken(path, `it does not belong to ${VERIFIER_FILE} beside it`);
   return signer;
+}
+
+/** The public half alone, as whoever verifies needs it; undefined where this home has signed nothing yet. Makes nothing. */
+export async function readVerifierKey(directory: string): Promise<string | undefined> {
+  const text = await readFile(join(directory, VERIFIER_FILE), 'utf8').catch(() => undefined);
+  return text?.trim();
 }
 
 async function openKey(path: string): Promise<Signer> {

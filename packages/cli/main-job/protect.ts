@@ -6,6 +6,7 @@ import {
   isSafekeepError,
   parseTableName,
   subjectsOfTable,
+  unconfirmedPurposes,
   type DataMap,
   type MappedColumn,
 } from '@safekeep/core';
@@ -49,10 +50,11 @@ export const checkMap: Step = {
     const { map } = await loadMap(context.mapFile);
     // Whoever is to be erased must be of a kind that the map knows, before anything is applied.
     if (erase !== undefined) parseSubject(map, erase);
+    const adrift = withoutPeople(map);
     const answer = ok
-      ? 'every column is classified and every path leads to a person'
+      ? `every column is classified${adrift === '' ? ' and every path leads to a person' : ''}`
       : `${result.problems.length} question(s) that a person has to answer: \`npx safekeep map check\``;
-    return answer + withoutPeople(map);
+    return answer + adrift + nextForPeople(adrift, context.mapFile) + toBeConfirmed(map);
   },
 };
 
@@ -67,6 +69,18 @@ export function withoutPeople(map: DataMap): string {
 }
 
 const NAMED_AT_MOST = 3;
+
+function nextForPeople(adrift: string, mapFile: string): string {
+  return adrift === '' ? '' : `. Name the table of people under \`subjects:\` in ${mapFile}, and run this again`;
+}
+
+/** What is told to people in exports, and nobody has said that it is so. */
+function toBeConfirmed(map: DataMap): string {
+  const names = unconfirmedPurposes(map);
+  return names.length === 0
+    ? ''
+    : `; ${names.length} purpose(s) are proposals to be confirmed before a person is told them: ${names.join(', ')}`;
+}
 
 type Planned = { readonly hash: string; readonly steps: readonly unknown[] };
 
@@ -110,12 +124,12 @@ export const encryptSensitive: Step = {
         if (!isFinished(before.fields, column)) await perform('encrypt finish', { column, wait: false });
     // The map says more of these columns than before.
     if (tried.length > 0) await bringToMap(perform);
-    const left = kinds.flat().filter((column) => !arrived.has(column) && !refused.includes(column)).length;
+    const left = kinds.flat().filter((column) => !arrived.has(column) && !refused.includes(column));
     if (arrived.size === 0 && refused.length === 0) return 'no column of a kind that is encrypted unasked';
     return [
       arrived.size === 0 ? 'no column' : [...arrived].join(', '),
       ...(values > 0 ? [`${count(values)} stored values opened again and compared`] : []),
-      ...(left > 0 ? [`${left} more of these kinds stand as they were: a first look takes one of each kind`] : []),
+      ...(left.length > 0 ? [stillInClear(left)] : []),
       ...(isSample || arrived.size === 0
         ? []
         : [
@@ -125,6 +139,15 @@ export const encryptSensitive: Step = {
     ].join('; ');
   },
 };
+
+/** What a thief of the database still reads is named, and how it ends. */
+function stillInClear(columns: readonly string[]): string {
+  const more = columns.length - LEFT_NAMED_AT_MOST;
+  const named = columns.slice(0, LEFT_NAMED_AT_MOST).join(', ');
+  return `${columns.length} more of these kinds stand in clear, since a first look takes one of each kind: ${named}${more > 0 ? ` and ${more} more (\`npx safekeep map show\`)` : ''}; each with \`npx safekeep encrypt TABLE.COLUMN\``;
+}
+
+const LEFT_NAMED_AT_MOST = 20;
 
 type Tried = { readonly column?: string; readonly verified: number; readonly refused: readonly string[] };
 

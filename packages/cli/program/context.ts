@@ -15,7 +15,7 @@ import {
   refuseNewerSchema,
   type Database,
 } from '@safekeep/postgres';
-import { openSigningKey } from '../home/signing-key.ts';
+import { openSigningKey, readVerifierKey } from '../home/signing-key.ts';
 import { writeLine } from '../terminal/write-line.ts';
 import { startProgress } from '../terminal/progress.ts';
 
@@ -78,6 +78,7 @@ export function openContext(invocation: Invocation): OpenContext {
       return database;
     },
     signer: () => (signing ??= homeReady().then(() => openSigningKey(join(home, 'keys')))),
+    verifierKey: () => readVerifierKey(join(home, 'keys')),
     confirm,
     progress: (label, options) => startProgress(process.stderr, systemClock, { label, ...options }),
     stream: (item) => writeLine(process.stdout, typeof item === 'string' ? item : JSON.stringify(item)),

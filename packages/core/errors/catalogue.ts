@@ -277,7 +277,7 @@ export const catalogue = {
     exit: 2,
     text: 'The login {user} is {reason}: row security would not bind it, so one tenant could read another. It is refused for the running pool.',
     remedy:
-      'Make a login that is only a member of safekeep_app and name it in SAFEKEEP_RUNTIME_URL; keep the strong one in SAFEKEEP_DATABASE_URL for migrations.',
+      "Make a login that is only a member of safekeep_app: CREATE ROLE safekeep_runtime LOGIN PASSWORD '…' IN ROLE safekeep_app; and name it in SAFEKEEP_RUNTIME_URL. Keep the strong one in SAFEKEEP_DATABASE_URL for migrations.",
   },
 
   // ---- reading the structure of a database -------------------------------------------------------------------------
@@ -313,6 +313,14 @@ export const catalogue = {
     exit: 1,
     text: 'Migration {version} {direction} failed and was rolled back: {reason}',
     remedy: 'The schema stands at {current}. Mend the cause and run the same command again.',
+  },
+
+  'migration-refused': {
+    status: 409,
+    exit: 1,
+    text: 'Nothing was taken back: migration {version} keeps what would be lost with it. {reason}',
+    remedy:
+      'The schema stands whole at {current}. Safekeep deletes no log and no keys: where it is to leave this database for good, run `safekeep unapply` and drop the schema yourself as docs/guides/protect-my-postgresql.md shows.',
   },
 
   // ---- the data map ------------------------------------------------------------------------------------------------
@@ -1140,6 +1148,13 @@ export const catalogue = {
     text: 'There is no signed log of tenant {tenant} yet.',
     remedy:
       'See that the map audits a table (`writes: true` under its `audit:`), run `safekeep apply`, and change a row; `safekeep audit sequence --once` signs it.',
+  },
+  'verifier-key-missing': {
+    status: 409,
+    exit: 1,
+    text: 'The home {home} has no verifier key: it has signed nothing. No key was made.',
+    remedy:
+      'To check a log that another home signs, take its verifier key from whoever keeps it and run `safekeep audit verify --vkey KEY`. A home that is to keep the log itself gets its key with the first `safekeep audit sequence --once`; where this one had keys, put its folder `keys` back.',
   },
   'era-unknown': {
     status: 404,

@@ -109,7 +109,7 @@ function standingVersions(history: readonly HistoryEntry[]): readonly string[] {
 /**
  * Brings the schema up, one transaction a migration. A second runner waits at the lock and then finds nothing to do.
  *
- * @throws `migration-unknown`, `migration-changed`, `migration-newer`, `migration-failed`, `lock-timeout`, `privilege-missing`,
+ * @throws `migration-unknown`, `migration-changed`, `migration-newer`, `migration-failed`, `migration-refused`, `lock-timeout`, `privilege-missing`,
  *   `schema-foreign`, `extension-missing`, `database-read-only`.
  */
 export async function migrateUp(db: Database, options: MigrateOptions = {}): Promise<MigrationStatus> {
@@ -179,7 +179,9 @@ async function explained({ version, direction, landed }: Way, run: () => Promise
   } catch (cause) {
     if (isSafekeepError(cause) || codeOf(cause) === '55P03' || codeOf(cause) === '40P01') throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new SafekeepError('migration-failed', { version, direction, reason, current: landed.at(-1)?.version ?? NONE }, { cause });
+    // P0001 raise_exception: a way back says itself what would be lost.
+    const code = direction === 'down' && codeOf(cause) === 'P0001' ? 'migration-refused' : 'migration-failed';
+    throw new SafekeepError(code, { version, direction, reason, current: landed.at(-1)?.version ?? NONE }, { cause });
   }
 }
 

@@ -31,6 +31,7 @@ function judge({ captures, monthsAhead, waitingSeconds, attested }: LogHealth): 
   if (attested?.action === 'capture-broken')
     return { state: 'fail', detail: `capture did not stand as applied ${long(attested.secondsAgo)} ago: safekeep audit attest` };
   const worries = [
+    ...(captures === 0 ? ['what is changed is in no log: safekeep plan, then safekeep apply'] : []),
     ...(monthsAhead === 0 ? ['no month is made ahead: safekeep audit partitions'] : []),
     ...((waitingSeconds ?? 0) > WAITS_LONG_SECONDS
       ? [`the oldest change waits for ${long(waitingSeconds ?? 0)}: safekeep start --role worker`]

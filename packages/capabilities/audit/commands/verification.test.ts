@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { isSafekeepError } from '@safekeep/core';
+import { isSafekeepError, Secret } from '@safekeep/core';
+import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
+import { openDatabase } from '@safekeep/postgres';
 import { openNote } from '@safekeep/tlog';
 import type { Command, CommandContext } from '../../capability.ts';
 import { beginErasure, drainBeforeErasure, forget } from '../actions/erase-subject.ts';
@@ -44,6 +48,7 @@ async function bench(t: TestContext) {
     json: false,
     database: async () => made.database,
     signer: async () => made.sequencer.signer,
+    verifierKey: async () => made.sequencer.signer.verifierKey,
     confirm: async () => undefined,
     progress: () => ({ update: () => undefined, end: () => undefined }),
     stream: async (item: unknown) => void streamed.push(item),
@@ -96,12 +101,59 @@ test('a workload is captured, sequenced by the verification itself, whole in ful
 
 test('without --vkey, with it in the wrong place, or with two things at once nothing is verified', async (t) => {
   const { run, vkey } = await bench(t);
-  for (const input of [{ dir: 'x' }, { proof: 'x' }, { vkey }, { dir: 'x', proof: 'y', vkey }]) {
+  for (const input of [
+    { dir: 'x' },
+    { proof: 'x' },
+    { vkey, full: true },
+    { minimumIndex: 1 },
+    { proof: 'x', vkey, minimumIndex: 1 },
+    { dir: 'x', proof: 'y', vkey },
+  ]) {
     await assert.rejects(run('audit verify', input), (error) => isSafekeepError(error, 'usage'), JSON.stringify(input));
   }
   for (const input of [{}, { tiles: 'x', format: 'csv' }]) {
     await assert.rejects(run('audit export', input), (error) => isSafekeepError(error, 'usage'));
   }
+});
+
+test('an auditor verifies with a login that only reads and the key alone; a machine without keys makes none and accuses nobody', async (t) => {
+  const { run, verify, pool, url, home, vkey, said } = await bench(t);
+  await verify();
+  const before = said.length;
+  const login = `test_auditor_${randomUUID().slice(0, 8)}`;
+  await pool.query(`create role ${login} login password 'x' in role safekeep_auditor`);
+  const bound = new URL(url.reveal());
+  [bound.username, bound.password] = [login, 'x'];
+  const weak = await openDatabase(new Secret(bound.href));
+  const theirs = { home: join(home, 'of-the-auditor'), database: async () => weak, verifierKey: async () => undefined };
+  const audit = async (key: string, changes = {}) => await run('audit verify', { vkey: key, ...changes }, theirs);
+  try {
+    const { ok, result } = await audit(vkey);
+    assert.deepEqual([ok, result.size, result.checked, result.scope.includes('rows')], [true, 5, 5, false]);
+    assert.match(result.notes.join(), /hold this size and root against a checkpoint of then/);
+    const other = signingKeyFromPem(createSigningKey(), 'safekeep').verifierKey;
+    assert.equal((await audit(other)).result.faults[0].code, 'checkpoint-unsigned');
+    for (const name of ['audit verify', 'audit vkey', 'audit proof'])
+      await assert.rejects(run(name, { event: '1' }, theirs), (error) => isSafekeepError(error, 'verifier-key-missing'), name);
+    assert.equal(existsSync(theirs.home), false, 'nothing was made');
+    assert.equal(said.length, before);
+    await pool.query(`delete from safekeep.audit_events where leaf_index < 2; update safekeep.audit_trees set minimum_index = 2`);
+    assert.equal((await audit(vkey)).result.faults[0].code, 'entry-missing', 'what the database says of itself is not believed');
+    assert.equal((await audit(vkey, { minimumIndex: 2 })).ok, true);
+  } finally {
+    await weak.close();
+    // A role belongs to the whole server and would stay.
+    await pool.query(`drop role ${login}`);
+  }
+});
+
+test('a log into which nothing is written any more is whole, and says so', async (t) => {
+  const { run, unapply } = await bench(t);
+  assert.deepEqual((await run('audit verify')).result.notes, []);
+  await unapply();
+  const { ok, result } = await run('audit verify');
+  assert.equal(ok, true);
+  assert.match(result.notes.join(), /No table is captured: what is changed now is in no log/);
 });
 
 test('rows edited with triggers off are found in full, personal values too', async (t) => {

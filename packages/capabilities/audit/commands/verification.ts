@@ -1,20 +1,25 @@
 import { dirname, basename, resolve } from 'node:path';
 import Type, { type Static } from 'typebox';
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
+import type { Database } from '@safekeep/postgres';
 import { loadMap } from '@safekeep/capabilities/datamap';
 import manifest from '../../package.json' with { type: 'json' };
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
 import { ownersOfLogs } from '../files/last-checkpoint.ts';
 import { withAuditKeys } from '../keys/audit-keys.ts';
+import { strangerKey } from '../keys/key-file.ts';
 import { NoteText } from '../model.ts';
 import { openEvents } from '../store/event-values.ts';
+import { readOnly } from '../store/read-only.ts';
 import { exportTiles } from '../verification/export-tiles.ts';
 import { keptCheckpoints, keptCosignatures, writeLogFile } from '../verification/log-files.ts';
 import { LogVerification } from '../verification/model.ts';
 import { proveEvent } from '../verification/prove-event.ts';
 import { verifyDatabase } from '../verification/verify-database.ts';
 import { verifyDirectory, verifyProofFile } from '../verification/verify-files.ts';
+import { readTrees } from '../verification/store/log.ts';
 import { exportFilters, exportTo } from './questions.ts';
+import { verifierKeyOf } from './verifier-key.ts';
 import { bringUpToDate, type SequenceFirst } from './up-to-date.ts';
 
 /** The commands that verify; `sequenceFirst` is called before the database is looked at, so that nothing waits unsigned. */
@@ -32,11 +37,16 @@ function verifyCommand(sequenceFirst: SequenceFirst): Command {
       ),
       dir: Type.Optional(Type.String({ minLength: 1, description: 'verify an exported log in this folder, without a database' })),
       proof: Type.Optional(Type.String({ minLength: 1, description: 'verify one event by its proof file, without a database' })),
-      vkey: Type.Optional(Type.String({ minLength: 1, description: 'the verifier key to trust, for --dir and --proof' })),
+      vkey: Type.Optional(
+        Type.String({
+          minLength: 1,
+          description: 'the verifier key to trust; for a log that another home signs, --dir and --proof',
+        }),
+      ),
       minimumIndex: Type.Optional(
         Type.Integer({
           minimum: 0,
-          description: 'for --dir: events below it were dropped by policy, as you were told by whoever keeps the log',
+          description: 'for --dir and --vkey: events below it were dropped by policy, as you were told by whoever keeps the log',
         }),
       ),
     }),
@@ -68,14 +78,15 @@ async function verifyWhat(
   },
   sequenceFirst: SequenceFirst,
 ): Promise<LogVerification> {
-  if (minimumIndex !== undefined && dir === undefined)
-    throw new SafekeepError('usage', { problem: '--minimum-index is for --dir.' });
+  if (minimumIndex !== undefined && (proof !== undefined || key === undefined))
+    throw new SafekeepError('usage', { problem: '--minimum-index is for --dir, and for a database with --vkey.' });
   if (dir === undefined && proof === undefined) {
-    if (key !== undefined)
+    if (key === undefined) return await verifyOwn(context, full, sequenceFirst);
+    if (full)
       throw new SafekeepError('usage', {
-        problem: '--vkey is for --dir and --proof; a database is verified with the key of its home.',
+        problem: '--full needs what only the home that keeps the log has; with --vkey its log, tree and capture are verified.',
       });
-    return await verifyOwn(context, full, sequenceFirst);
+    return await verifyOfOthers(context, key, minimumIndex);
   }
   if (dir !== undefined && proof !== undefined) throw new SafekeepError('usage', { problem: 'Give --dir or --proof, not both.' });
   if (key === undefined) {
@@ -91,6 +102,7 @@ async function verifyWhat(
 
 async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: SequenceFirst): Promise<LogVerification> {
   const database = await context.database();
+  if (await hasLog(database, context.tenant)) await verifierKeyOf(context);
   await bringUpToDate(context, sequenceFirst);
   const { verifierKey } = await context.signer();
   const outside = await keptCheckpoints(context.home, context.tenant);
@@ -115,6 +127,35 @@ async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: 
       }),
     ),
   );
+}
+
+/** As an auditor does, whose login may read the log and whose machine has no key of it. Moves and signs nothing. */
+async function verifyOfOthers(
+  context: CommandContext,
+  verifierKey: string,
+  toldMinimum: number | undefined,
+): Promise<LogVerification> {
+  const { tenant, home, signal } = context;
+  const database = await context.database({ migrate: false });
+  const [outside, cosigned, owners] = [
+    await keptCheckpoints(home, tenant),
+    await keptCosignatures(home, tenant),
+    await ownersOfLogs(home),
+  ];
+  const wanted = await tablesOfMap(context);
+  return await withProgress(context, 'events', (progress) =>
+    verifyDatabase(database, {
+      ...{ tenant, verifierKey, outside, cosigned, owners, wanted, signal, progress },
+      ...strangerKey(),
+      full: false,
+      valuesOf: async () => new Map(),
+      ofOthers: { toldMinimum: toldMinimum ?? 0 },
+    }),
+  );
+}
+
+async function hasLog(database: Database, tenant: string): Promise<boolean> {
+  return (await readOnly(database, tenant, (client) => readTrees(client, tenant))).length > 0;
 }
 
 /** Those that the map wants in the log; without a map there are none. */
@@ -174,6 +215,7 @@ function proofCommand(sequenceFirst: SequenceFirst): Command {
     example: 'safekeep audit proof 4711 --out event.tlog-proof',
     run: async (context, { event, out }) => {
       const database = await context.database();
+      if (await hasLog(database, context.tenant)) await verifierKeyOf(context);
       await bringUpToDate(context, sequenceFirst);
       const { verifierKey } = await context.signer();
       const text = await proveEvent(database, { tenant: context.tenant, verifierKey }, event);

@@ -37,6 +37,15 @@ export async function openHomeKey(home: string): Promise<HomeKey> {
   const root = Buffer.from((text ?? '').trim(), 'base64');
   if (root.length !== KEY_BYTES)
     throw new SafekeepError('key-file-broken', { path, reason: `it does not hold ${KEY_BYTES} bytes in base64` });
+  return keyFrom(root);
+}
+
+/** Of somebody who has no key of the log: random, so that no mark that stands in it is taken for one of the home. */
+export function strangerKey(): HomeKey {
+  return keyFrom(randomBytes(KEY_BYTES));
+}
+
+function keyFrom(root: Buffer): HomeKey {
   const keyFor = (use: string): Buffer => Buffer.from(hkdfSync('sha256', root, '', `safekeep audit 1 ${use}`, KEY_BYTES));
   const [naming, marking] = [keyFor('actor pseudonyms'), keyFor('row marks')];
   const code = (key: Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest().subarray(0, PSEUDONYM_BYTES);

@@ -29,6 +29,12 @@ const DID: Readonly<Record<string, string>> = {
   'export': 'exported',
   'erase': 'erased',
   'remain': 'noted the state of',
+  'subject-find-done': 'searched for and found',
+  'subject-export-done': 'made a copy of everything in',
+  'subject-open-export-done': 'gave out the sealed copy of everything in',
+  'subject-erase-planned': 'looked at what an erasure would do to',
+  'subject-export-refused': 'asked for a copy of, and was refused,',
+  'subject-erase-refused': 'asked to erase, and was refused,',
   'denied': 'tried to look at, and was refused,',
 };
 

@@ -24,6 +24,9 @@ import { openSigned, verdict } from './verify-files.ts';
 const BATCH = 5000;
 /** A log that signs each second has very many; the newest ones are held against the tree. */
 const CHECKPOINTS_AT_MOST = 1000;
+/** A log that is whole proves nothing of changes that nobody writes into it. */
+const NOTHING_CAPTURED =
+  'No table is captured: what is changed now is in no log. `safekeep plan` and `safekeep apply` begin with the tables of the map.';
 
 export type VerifyOptions = {
   readonly tenant: string;
@@ -45,6 +48,11 @@ export type VerifyOptions = {
   readonly pseudonymOf: PseudonymOf;
   /** As rows of erased people stand in events. */
   readonly markOf: MarkOf;
+  /**
+   * The log is another home's, whose marks cannot be told from forged ones here: below which index events were dropped by policy, as whoever
+   * keeps it has said.
+   */
+  readonly ofOthers?: { readonly toldMinimum: number };
   readonly signal: AbortSignal;
   readonly progress: (done: number, total: number) => void;
 };
@@ -66,7 +74,7 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
     }
     checkCosignatures(options.cosigned, options.verifierKey, faults);
     await checkWitnesses(client, trees, { ...options, faults });
-    await checkStanding(client, options, faults);
+    const captured = await checkStanding(client, options, faults);
     const haveBaselines = options.full && (await checkRows(client, { ...options, faults }));
     const scope = [
       'signature',
@@ -80,6 +88,7 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
     ];
     const minimumIndex = trees.at(-1)?.minimumIndex ?? 0;
     if (trees.length === 0) faults.note(`There is nothing to verify: the log of ${options.tenant} has no event yet.`);
+    else if (captured === 0) faults.note(NOTHING_CAPTURED);
     const told = verdict(faults, {
       started,
       ...(newest === undefined ? {} : { checkpoint: newest }),
@@ -130,8 +139,17 @@ async function verifyEra(
 async function checkMinimum(
   client: pg.ClientBase,
   { origin, minimumIndex }: TreeRow,
-  { tenant, markOf, faults }: Ground,
+  { tenant, markOf, faults, ofOthers }: Ground,
 ): Promise<void> {
+  if (ofOthers !== undefined) {
+    if (minimumIndex > ofOthers.toldMinimum)
+      faults.add(
+        'entry-missing',
+        `Events below index ${minimumIndex} are not there, and only the home that keeps the log can tell why. If whoever keeps it has told you that they were dropped by policy, verify with --minimum-index ${minimumIndex}.`,
+        ofOthers.toldMinimum,
+      );
+    return;
+  }
   const eras = (await readDrops(client, tenant, markOf)).flatMap((drop) => drop.eras).filter((each) => each.origin === origin);
   const told = eras.reduce((most, each) => Math.max(most, each.minimumIndex), 0);
   if (told >= minimumIndex) return;
@@ -184,13 +202,18 @@ async function checkPast(
  * itself nothing older can be told, and it is named already.
  */
 async function checkWitnesses(client: pg.ClientBase, trees: readonly TreeRow[], ground: Ground): Promise<void> {
-  const { tenant, outside, faults, markOf } = ground;
+  const { tenant, outside, faults, markOf, ofOthers } = ground;
   const kept = new Set(outside.map((note) => peekCheckpoint(note).origin));
   for (const { era, origin } of trees.filter((tree) => !kept.has(tree.origin)))
-    faults.add(
-      'checkpoint-missing',
-      `The home has no checkpoint of the log ${origin} (era ${era}), and cannot tell what it has lost.`,
-    );
+    if (ofOthers === undefined)
+      faults.add(
+        'checkpoint-missing',
+        `The home has no checkpoint of the log ${origin} (era ${era}), and cannot tell what it has lost.`,
+      );
+    else
+      faults.note(
+        `Whether ${origin} has lost events since another day is not told here: hold this size and root against a checkpoint of then.`,
+      );
   if (faults.has('tile-changed', 'tile-missing')) return;
   const lost = await lostCheckpoints(client, trees, { ...ground, database: await readDatabaseId(client) });
   for (const { origin, size, stands } of await unacknowledged(client, lost, { tenant, trees, markOf }))

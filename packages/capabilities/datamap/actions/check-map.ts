@@ -8,6 +8,7 @@ import {
   problemAt,
   tableName,
   type MapProblem,
+  unconfirmedPurposes,
 } from '@safekeep/core';
 import { readCatalog, type Catalog, type Database } from '@safekeep/postgres';
 import type pg from 'pg';
@@ -22,7 +23,7 @@ const COUNTS_AT_MOST = 100;
 /** What can be said against a map without a database. */
 export function checkWithoutDatabase(map: MapText): CheckResult {
   const problems = checkMapAlone(map.map).map((problem) => located(problem, map));
-  return { ok: problems.length === 0, problems, tables: 0, columns: 0 };
+  return { ok: problems.length === 0, problems, tables: 0, columns: 0, unconfirmed: [...unconfirmedPurposes(map.map)] };
 }
 
 /** Holds a map against a database: the gate. Reads the catalogue and asks questions; changes nothing, needs no schema of ours. */
@@ -34,7 +35,8 @@ export async function checkDatabase(database: Database, map: MapText): Promise<C
     const problems = [...counted, ...(await refusedValues(client, map, catalog))].map((problem) => located(problem, map));
     const tables = catalog.tables.filter(isMappable);
     const columns = tables.reduce((sum, table) => sum + ownColumns(table, map.map.tables.get(tableName(table))).length, 0);
-    return { ok: problems.length === 0, problems, tables: tables.length, columns, catalog };
+    const unconfirmed = [...unconfirmedPurposes(map.map)];
+    return { ok: problems.length === 0, problems, tables: tables.length, columns, unconfirmed, catalog };
   });
 }
 

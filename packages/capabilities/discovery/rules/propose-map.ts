@@ -17,6 +17,7 @@ import {
   type PurposeText,
   type SchemaFacts,
   type SchemaIndex,
+  UNCONFIRMED_PURPOSE,
 } from '@safekeep/core';
 import type { ColumnFinding, ProposedSubject } from '../model.ts';
 import type { SchemaKnowledge } from './decide.ts';
@@ -203,15 +204,15 @@ const PURPOSES: Readonly<
   Record<'plain' | 'health' | 'special' | 'criminal', { readonly name: string; readonly purpose: PurposeText }>
 > = {
   plain: {
-    name: 'to_be_confirmed',
+    name: UNCONFIRMED_PURPOSE,
     purpose: { use: 'essential.service', basis: 'contract', retention: RETENTION, note: TO_BE_CONFIRMED },
   },
   health: {
-    name: 'to_be_confirmed_health',
+    name: `${UNCONFIRMED_PURPOSE}_health`,
     purpose: { use: 'essential.service', basis: 'contract', condition: 'health_care', retention: RETENTION, note: TO_BE_CONFIRMED },
   },
   special: {
-    name: 'to_be_confirmed_special',
+    name: `${UNCONFIRMED_PURPOSE}_special`,
     purpose: {
       use: 'essential.service',
       basis: 'consent',
@@ -222,7 +223,7 @@ const PURPOSES: Readonly<
   },
   // No law is proposed for convictions and offences (Art. 10 GDPR): the gate asks for it.
   criminal: {
-    name: 'to_be_confirmed_criminal',
+    name: `${UNCONFIRMED_PURPOSE}_criminal`,
     purpose: { use: 'essential.service', basis: 'legal_obligation', retention: RETENTION, note: TO_BE_CONFIRMED },
   },
 };

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { access, mkdir, rm, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type pg from 'pg';
-import { columnOf, newId, SafekeepError, type Subject } from '@safekeep/core';
+import { columnOf, newId, SafekeepError, UNCONFIRMED_PURPOSE, type Subject } from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
 import { expectShortLives, shrinkNursery } from '@safekeep/postgres';
 import { formatPerson, type Person } from '../../holds/index.ts';
@@ -71,7 +71,7 @@ export async function exportSubject(ground: ExportGround, order: ExportOrder, op
     const file = await fileSink(partial);
     try {
       const hashed = hashingSink(file);
-      const sink = order.out === undefined ? sealingSink(file, ground.key) : hashed;
+      const sink = order.out === undefined ? sealingSink(file, ground.key, formatPerson(order.person)) : hashed;
       const written = await beforeErasure(ground, order.person, async () => {
         const all = await inTransaction(
           ground.database,
@@ -144,7 +144,7 @@ async function writeManifest(
 }
 
 type Writing = { readonly id: string; readonly sink: Sink; readonly partial: string; readonly options: ExportOptions };
-type Written = Pick<ExportDone, 'export' | 'subject' | 'format' | 'tables' | 'rows' | 'withheld' | 'elsewhere'>;
+type Written = Pick<ExportDone, 'export' | 'subject' | 'format' | 'tables' | 'rows' | 'withheld' | 'unconfirmed' | 'elsewhere'>;
 
 async function writeExport(client: pg.ClientBase, ground: ExportGround, order: ExportOrder, writing: Writing): Promise<Written> {
   const { person, subject, format } = order;
@@ -166,6 +166,7 @@ async function writeExport(client: pg.ClientBase, ground: ExportGround, order: E
       : format === 'pdf'
         ? await writePdf(source, writing)
         : await writeZip(source, writing);
+  const processing = processingFor(source, counts);
   return {
     export: writing.id,
     subject: formatPerson(person),
@@ -173,7 +174,8 @@ async function writeExport(client: pg.ClientBase, ground: ExportGround, order: E
     tables: [...counts].map(([table, rows]) => ({ table, rows })),
     rows: [...counts.values()].reduce((sum, rows) => sum + rows, 0),
     withheld: withheldOf(parts),
-    elsewhere: processingFor(source, counts).elsewhere.map(({ place, kind }) => ({ place, kind })),
+    unconfirmed: processing.purposes.map(({ purpose }) => purpose).filter((name) => name.startsWith(UNCONFIRMED_PURPOSE)),
+    elsewhere: processing.elsewhere.map(({ place, kind }) => ({ place, kind })),
   };
 }
 

@@ -32,20 +32,24 @@ export async function exportKey(home: string): Promise<Buffer> {
   return Buffer.from(hex, 'hex');
 }
 
-/** Writes what a sealed export holds to a file, whole or not at all. Throws `export-broken`, `file-exists`, `export-unwritable`. */
+/**
+ * Writes what a sealed export holds to a file, whole or not at all, and says whose it is; null of one that was made before such files said so.
+ * Throws `export-broken`, `file-exists`, `export-unwritable`.
+ */
 export async function openExport(
   key: Buffer,
   file: string,
   out: string,
-): Promise<{ readonly file: string; readonly sizeBytes: number }> {
+): Promise<{ readonly file: string; readonly sizeBytes: number; readonly subject: string | null }> {
   const target = resolve(out);
   if ((await stat(target).catch(() => undefined)) !== undefined) throw new SafekeepError('file-exists', { path: target });
   const partial = `${target}.${randomBytes(4).toString('hex')}.partial`;
   let sizeBytes = 0;
+  let subject: string | null = null;
   try {
     const sink = await fileSink(partial);
     try {
-      for await (const bytes of openSealed(file, key)) {
+      for await (const bytes of openSealed(file, key, (person) => (subject = person))) {
         sizeBytes += bytes.length;
         await sink.write(bytes);
       }
@@ -55,7 +59,7 @@ export async function openExport(
       throw error;
     }
     await placeNew(partial, target);
-    return { file: target, sizeBytes };
+    return { file: target, sizeBytes, subject };
   } catch (error) {
     await rm(partial, { force: true });
     const code = codeOf(error);

@@ -71,17 +71,23 @@ export function hashingSink(
 //
 // "SKX1" || 16 random bytes || chunks. The key of a file is HKDF-SHA-256 of the home's key with those bytes as salt. A chunk is
 // 64 KiB, the last one shorter or empty, under AES-256-GCM: nonce = 11 bytes of counter || 1 for the last chunk, else 0 (the
-// STREAM construction). So a chunk that was moved, left out or cut off does not open.
+// STREAM construction). So a chunk that was moved, left out or cut off does not open. What is sealed begins with whose export it is:
+// 2 bytes of length, then the person in UTF-8, so that who gives it out leaves a trace with that person. Files of "SKX1" have not yet that.
 
-const MAGIC = Buffer.from('SKX1');
+const MAGIC = Buffer.from('SKX2');
+const MAGIC_WITHOUT_PERSON = Buffer.from('SKX1');
+const PERSON_LENGTH_BYTES = 2;
 const SALT_BYTES = 16;
 const CHUNK_BYTES = 64 * 1024;
 const TAG_BYTES = 16;
 
-export function sealingSink(target: Sink, key: Buffer): Sink {
+export function sealingSink(target: Sink, key: Buffer, person: string): Sink {
   const salt = randomBytes(SALT_BYTES);
   const fileKey = keyOf(key, salt);
-  let pending = Buffer.alloc(0);
+  const name = Buffer.from(person, 'utf8');
+  const length = Buffer.alloc(PERSON_LENGTH_BYTES);
+  length.writeUInt16BE(name.length);
+  let pending = Buffer.concat([length, name]);
   let counter = 0;
   let isBegun = false;
   const begin = async (): Promise<void> => {
@@ -112,20 +118,28 @@ export function sealingSink(target: Sink, key: Buffer): Sink {
   };
 }
 
-/** What a sealed file holds, chunk by chunk; a plain error with the reason where it is not whole. */
-export async function* openSealed(path: string, key: Buffer): AsyncGenerator<Buffer> {
+/** What a sealed file holds, chunk by chunk, and before that whose it is, where it says so; a plain error with the reason where it is not whole. */
+export async function* openSealed(path: string, key: Buffer, tellPerson?: (person: string) => void): AsyncGenerator<Buffer> {
   const file = await open(path, 'r');
   try {
     const { size } = await file.stat();
     const head = await readAt(file, 0, MAGIC.length + SALT_BYTES);
-    if (!head.subarray(0, MAGIC.length).equals(MAGIC)) throw new Error('it is no sealed export');
+    const magic = head.subarray(0, MAGIC.length);
+    const namesPerson = magic.equals(MAGIC);
+    if (!namesPerson && !magic.equals(MAGIC_WITHOUT_PERSON)) throw new Error('it is no sealed export');
     const fileKey = keyOf(key, head.subarray(MAGIC.length));
     let at = head.length;
     for (let counter = 0; ; counter += 1) {
       const length = Math.min(CHUNK_BYTES + TAG_BYTES, size - at);
       if (length < TAG_BYTES) throw new Error('its end is missing');
       const isLast = at + length >= size;
-      yield openChunk(fileKey, await readAt(file, at, length), { counter, isLast });
+      const chunk = openChunk(fileKey, await readAt(file, at, length), { counter, isLast });
+      if (namesPerson && counter === 0) {
+        // A name is no longer than a subject may be: it lies in the first chunk whole.
+        const end = PERSON_LENGTH_BYTES + chunk.readUInt16BE(0);
+        tellPerson?.(chunk.toString('utf8', PERSON_LENGTH_BYTES, end));
+        yield chunk.subarray(end);
+      } else yield chunk;
       at += length;
       if (isLast) return;
     }

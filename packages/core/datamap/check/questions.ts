@@ -21,6 +21,15 @@ export function isAboutPeople(map: DataMap, table: MappedTable): boolean {
   return table.of.length > 0 || subjectsOfTable(map, table.name).length > 0 || holdsPersonalData(table);
 }
 
+/** What a scan calls the purposes that it proposes, so that nothing is left out: nobody has said yet that they are so. */
+export const UNCONFIRMED_PURPOSE = 'to_be_confirmed';
+
+/** Purposes of tables of the map that nobody has confirmed: their use, basis and period are told to people in every export. */
+export function unconfirmedPurposes(map: DataMap): readonly string[] {
+  const used = [...map.tables.values()].flatMap((table) => purposesOf(map, table));
+  return [...new Set(used)].filter((name) => name.startsWith(UNCONFIRMED_PURPOSE)).toSorted();
+}
+
 /** Purposes of a table: its own or, where it names none, those of the tables of the persons that it is about. */
 export function purposesOf(map: DataMap, table: MappedTable): readonly string[] {
   if (table.purposes.length > 0) return table.purposes;
