@@ -42,6 +42,7 @@ export const bench = defineBench<FlatFixture>({
       relation: 'at-most',
       bound: 1.2,
       against: 'a tenth of them',
+      scales: ['medium', 'large'],
       source: 'requests.md: independent of the size of the database, from 1 M to 10 M rows (medium)',
     },
   ],

@@ -19,7 +19,12 @@ const pages: Readonly<Record<string, () => string | Promise<string>>> = {
   'kinds.md': kindPage,
   'map-problems.md': mapProblemPage,
   // The sections come from `npm run bench`; the summary over them from the results that it kept.
-  'performance.md': () => summarised({ page: join(DOCS, 'performance.md'), results: join(DOCS, '..', 'bench', 'results') }),
+  'performance.md': () =>
+    summarised({
+      page: join(DOCS, 'performance.md'),
+      results: join(DOCS, '..', 'bench', 'results'),
+      benches: join(DOCS, '..', 'bench'),
+    }),
 };
 
 const check = process.argv.includes('--check');

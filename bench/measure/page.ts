@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { listBenches } from './registry.ts';
 import { report, summary } from './report.ts';
 import type { BenchResult } from './result.ts';
 
@@ -9,22 +10,26 @@ export type Records = {
   readonly page: string;
   /** Absolute path of bench/results. */
   readonly results: string;
+  /** Absolute path of the folder with the benches. */
+  readonly benches: string;
 };
 
 /** Keeps a result as JSON, as its own section of the page and in the summary; everything else of the page stays as it is. */
-export async function record(result: BenchResult, { page, results }: Records): Promise<void> {
+export async function record(result: BenchResult, { page, results, benches }: Records): Promise<void> {
   await mkdir(results, { recursive: true });
   await replaceFile(join(results, `${result.bench}.${result.scale}.json`), `${JSON.stringify(result, null, 2)}\n`);
   await replaceFile(page, withSection(await readFile(page, 'utf8'), `${result.bench} ${result.scale}`, report(result)));
-  await replaceFile(page, await summarised({ page, results }));
+  await replaceFile(page, await summarised({ page, results, benches }));
 }
 
 /** The page with its summary as the kept results have it. */
-export async function summarised({ page, results }: Records): Promise<string> {
+export async function summarised({ page, results, benches }: Records): Promise<string> {
   const files = (await readdir(results)).filter((file) => file.endsWith('.json')).toSorted();
   // Written by `record`.
   const read = async (file: string): Promise<BenchResult> => JSON.parse(await readFile(join(results, file), 'utf8')) as BenchResult;
-  return withSection(await readFile(page, 'utf8'), 'summary', summary(await Promise.all(files.map(read))));
+  const kept = await Promise.all(files.map(read));
+  const neverRun = (await listBenches(benches)).map(({ name }) => name).filter((name) => !kept.some(({ bench }) => bench === name));
+  return withSection(await readFile(page, 'utf8'), 'summary', summary(kept, neverRun));
 }
 
 /**

@@ -101,7 +101,9 @@ test('the summary names what is missed first, over all benches, and counts all o
   assert.ok(limit !== undefined);
   const met = { ...result, bench: 'audit', limits: [{ ...limit, state: 'met' as const, detail: '' }] };
   const missed = { ...result, limits: [{ ...limit, state: 'missed' as const, detail: 'by 3 %' }] };
-  const text = summary([met, missed]);
+  const text = summary([met, missed], ['flat']);
+  assert.match(text, /Never run, so that nothing is known of what they promise: flat\./);
+  assert.doesNotMatch(summary([met, missed]), /Never run/);
   assert.match(text, /Of 2 promises: 1 met, 0 not measured, 0 too wide to conclude, 1 missed\./);
   const rows = text.split('\n').filter((line) => /^\| (audit|import) /.test(line));
   assert.deepEqual(

@@ -21,16 +21,19 @@ export function openPromises(result: BenchResult): readonly string[] {
     .map((limit) => `${result.bench} (${result.scale}): ${promise(limit)}: ${verdict(limit)}`);
 }
 
-/** Every promise of all benches in one table, the broken ones first: what stands at the top of docs/performance.md. */
-export function summary(results: readonly BenchResult[]): string {
+/** Every promise of all benches in one table, the broken ones first, and the benches of which no result is kept: what stands at the top of docs/performance.md. */
+export function summary(results: readonly BenchResult[], neverRun: readonly string[] = []): string {
   const rows = results
     .flatMap((result) => result.limits.map((limit) => ({ ...limit, bench: `${result.bench} (${result.scale})` })))
     .toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || a.bench.localeCompare(b.bench));
   const counted = ORDER.map((state) => `${rows.filter((row) => row.state === state).length} ${WORDS[state]}`).toReversed();
   const bench = { head: 'bench', cell: (row: (typeof rows)[number]) => row.bench };
-  return [`## All promises`, `Of ${rows.length} promises: ${counted.join(', ')}.`, table([bench, ...limitColumns], rows)].join(
-    '\n\n',
-  );
+  return [
+    `## All promises`,
+    `Of ${rows.length} promises: ${counted.join(', ')}.`,
+    ...(neverRun.length === 0 ? [] : [`Never run, so that nothing is known of what they promise: ${neverRun.join(', ')}.`]),
+    table([bench, ...limitColumns], rows),
+  ].join('\n\n');
 }
 
 const ORDER: readonly LimitResult['state'][] = ['missed', 'too-wide', 'not-measured', 'met'];

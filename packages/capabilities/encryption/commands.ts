@@ -90,7 +90,7 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
             `Epoch ${epoch}: ${state}, made ${createdAt}${destroyedAt === null ? '' : `, destroyed ${destroyedAt}`}.`,
         ),
         ...alerts.map((alert) => ink.warn(told(alert))),
-        ...(keys.length === 0 ? ['There are no keys yet.'] : keys.map((key) => describe(key, ink))),
+        ...(keys.length === 0 ? ['There are no keys yet.'] : [ink.dim(HEADS), ...keys.map((key) => describe(key, ink))]),
         ...(next === null ? [] : [ink.dim(`more with --cursor ${next}`)]),
       ].join('\n'),
   });
@@ -456,6 +456,9 @@ async function textOf(path: string): Promise<string> {
     throw new SafekeepError('file-unreadable', { path, reason: codeOf(cause) ?? 'unknown reason' }, { cause });
   }
 }
+
+/** Above the keys as `describe` writes them. */
+const HEADS = 'key id            state   what it seals, purpose, version  uses';
 
 function describe(key: Frozen<KeyText>, ink: Ink): string {
   const { id, scope, columns, purpose, state, version, uses, values, expiresAt, alerts } = key;

@@ -220,7 +220,7 @@ function renderStatus({ ok, drift, pending, problems, notes, applied }: Frozen<S
     ...renderProblems(problems, ink),
     ...renderNotes(notes, ink),
     ...(pending.length === 0 ? [] : [`${ink.warn(`${pending.length} steps are pending`)}; \`safekeep plan\` shows them.`]),
-    ok ? ink.good(`No drift: ${applied} objects stand as they were applied.`) : ink.bad(`${drift.length} differences.`),
+    ok ? ink.good(`No drift: ${applied} objects stand as they were applied.`) : ink.bad(`${drift.length} difference(s).`),
   ].join('\n');
 }
 

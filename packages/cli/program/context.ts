@@ -135,7 +135,7 @@ async function askConsent({ yes, json, configuration, signal }: Invocation, acti
   // While it asks, Ctrl-C comes as a key, and not as the signal that a command is interrupted by.
   terminal.once('SIGINT', () => void process.kill(process.pid, 'SIGINT'));
   try {
-    const answer = await terminal.question(`${action} changes the database ${database} at ${host}:${port}. Go on? [y/N] `, {
+    const answer = await terminal.question(`${action}: database ${database} at ${host}:${port}. Go on? [y/N] `, {
       signal,
     });
     if (!/^y(es)?$/i.test(answer.trim())) throw new SafekeepError('declined', { action });

@@ -30,8 +30,9 @@ export const catalogue = {
   'consent-needed': {
     status: 428,
     exit: 2,
-    text: '{action} changes your database, and nobody was there to agree. Nothing was changed.',
-    remedy: 'Look at the plan first, then repeat the command with --yes, or run it at a terminal and answer the question.',
+    text: '{action} needs a yes, and nobody was there to give it. Nothing was changed.',
+    remedy:
+      'Look first at what it would do, where the command has a plan (`safekeep plan`, `--plan`); then repeat it with --yes, or run it at a terminal and answer the question.',
   },
   'declined': {
     status: 409,

@@ -69,7 +69,7 @@ export function operationFailure(error: unknown, action: string): unknown {
       {
         user: 'This login',
         right: error.message,
-        grant: `GRANT, with the right to what is named above. For schema safekeep: GRANT safekeep_app TO the login that runs Safekeep, GRANT safekeep_client TO that of an application with the SDK, GRANT safekeep_owner TO the one that migrates.`,
+        grant: `GRANT, with the right to what is named above. For schema safekeep: GRANT safekeep_app TO the login that runs Safekeep, GRANT safekeep_client TO that of an application with the SDK, GRANT safekeep_auditor TO one that only reads the log and lists keys, GRANT safekeep_owner TO the one that migrates.`,
       },
       options,
     );

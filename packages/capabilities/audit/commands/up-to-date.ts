@@ -15,6 +15,10 @@ export async function bringUpToDate(context: CommandContext, sequenceFirst: Sequ
   } catch (error) {
     const isForbidden = error instanceof pg.DatabaseError && error.code === '42501';
     if (!isSafekeepError(error) && !isForbidden) throw error;
-    context.say(`Nothing was moved into the log and signed before: ${error.message}`);
+    context.say(
+      isForbidden
+        ? 'Nothing was moved into the log and signed before, since this login only reads it: what waits is signed by whoever keeps the log (`safekeep start --role worker`). What is signed is looked at.'
+        : `Nothing was moved into the log and signed before: ${error.message}`,
+    );
   }
 }

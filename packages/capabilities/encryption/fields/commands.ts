@@ -195,7 +195,7 @@ const types = command({
     await writeFile(file, declarationsOf(columns));
     return { result: { file, columns: columns.length } };
   },
-  render: ({ file, columns }) => `${columns} encrypted columns declared in ${file}`,
+  render: ({ file, columns }) => `${columns} encrypted column(s) declared in ${file}`,
 });
 
 function finish(open: OpenKeySource): Command {

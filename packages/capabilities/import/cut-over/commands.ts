@@ -60,7 +60,7 @@ const catchUpCommand = command({
     return { result: await catchUp(await followContext(context), input.run) };
   },
   render: (result, ink) =>
-    `${count(result.changes)} changes, ${count(result.written)} rows written in ${result.rounds} round(s), ${result.seconds.toFixed(1)} s${ink.dim(`, up to entry ${result.position}`)}`,
+    `${count(result.changes)} change(s), ${count(result.written)} row(s) written in ${result.rounds} round(s), ${result.seconds.toFixed(1)} s${ink.dim(`, up to entry ${result.position}`)}`,
 });
 
 const cutOverCommand = command({
