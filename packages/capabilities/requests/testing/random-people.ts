@@ -268,7 +268,9 @@ async function comparePerson(bench: Workbench, { map, tables, holders }: Made, {
 /** The numbers of tables whose secrets are of two people. */
 function jointTables(map: object): readonly string[] {
   const { tables } = map as { readonly tables: Readonly<Record<string, { readonly columns: { readonly secret?: object } }>> }; // Made above.
-  return Object.entries(tables).flatMap(([name, { columns }]) => ('of' in (columns.secret ?? {}) ? [name.replace(/^.*\.t/, '')] : []));
+  return Object.entries(tables).flatMap(([name, { columns }]) =>
+    'of' in (columns.secret ?? {}) ? [name.replace(/^.*\.t/, '')] : [],
+  );
 }
 
 /** Each row has one that no other has. */
