@@ -96,7 +96,8 @@ function opened(note: string, verifierKey: string): Checkpoint {
   try {
     return openCheckpoint(note, { trusted: [verifierKey] });
   } catch (error) {
-    if (error instanceof TlogError) throw new SafekeepError('signature-invalid', { reason: error.message.replace(/\.$/, '') }, { cause: error });
+    if (error instanceof TlogError)
+      throw new SafekeepError('signature-invalid', { reason: error.message.replace(/\.$/, '') }, { cause: error });
     throw error;
   }
 }

@@ -110,7 +110,7 @@ async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: 
   const owners = await ownersOfLogs(context.home);
   const wanted = await tablesOfMap(context);
   return await withAuditKeys(context, ({ subjectKeys, pseudonymOf, markOf }) =>
-    withProgress(context, 'events', (progress) =>
+    withBars(context, (bars) =>
       verifyDatabase(database, {
         tenant: context.tenant,
         verifierKey,
@@ -123,7 +123,7 @@ async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: 
         markOf,
         valuesOf: (client, events) => openEvents(client, subjectKeys, events),
         signal: context.signal,
-        progress,
+        ...bars,
       }),
     ),
   );
@@ -178,6 +178,28 @@ async function withProgress<Result>(
     return await run(progress.update);
   } finally {
     progress.end();
+  }
+}
+
+/** Events, then with --full the rows of the tables, each with a bar of its own: neither's rate counts the time of the other. */
+async function withBars<Result>(
+  context: CommandContext,
+  run: (bars: { readonly progress: (done: number, total: number) => void; readonly onRow: () => void }) => Promise<Result>,
+): Promise<Result> {
+  let bar = context.progress('audit', { unit: 'events' });
+  let rows = 0;
+  const onRow = (): void => {
+    if (rows === 0) {
+      bar.end();
+      bar = context.progress('audit', { unit: 'rows' });
+    }
+    rows += 1;
+    bar.update(rows);
+  };
+  try {
+    return await run({ progress: (done, total) => bar.update(done, total), onRow });
+  } finally {
+    bar.end();
   }
 }
 

@@ -141,6 +141,7 @@ async function checkTable(client: pg.ClientBase, { capture, owner, told }: Owned
       const row = (await live.peek())?.record === record ? await live.take() : undefined;
       const said = own.map((event) => sinceBack(table, saidBy(event, opened.get(event.id), capture)));
       noteMoves(table, record, said);
+      ground.onRow?.();
       compare(table, { record, row, said: newestFirst([...said, ...takeMarked(table, record)]) });
     }
   }
@@ -169,6 +170,7 @@ async function skipTo(live: Peekable<LiveRow>, record: string | undefined, table
     row !== undefined && (record === undefined || isBelow(row.record, record));
   for (let row = await live.peek(); isNext(row); row = await live.peek()) {
     await live.take();
+    table.ground.onRow?.();
     compare(table, { record: row.record, row, said: takeMarked(table, row.record) });
   }
 }

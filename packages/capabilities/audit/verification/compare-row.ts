@@ -14,6 +14,8 @@ export type RowGround = {
   readonly tenant: string;
   readonly valuesOf: RowValues;
   readonly markOf: MarkOf;
+  /** Called for each row that was held. */
+  readonly onRow?: () => void;
   readonly signal: AbortSignal;
   readonly faults: FaultList;
 };

@@ -71,7 +71,8 @@ function openOwn(note: string, verifierKey: string) {
   try {
     return openCheckpoint(note, { trusted: [verifierKey] });
   } catch (error) {
-    if (error instanceof TlogError) throw new SafekeepError('signature-invalid', { reason: error.message.replace(/\.$/, '') }, { cause: error });
+    if (error instanceof TlogError)
+      throw new SafekeepError('signature-invalid', { reason: error.message.replace(/\.$/, '') }, { cause: error });
     throw error;
   }
 }

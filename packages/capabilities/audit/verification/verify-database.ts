@@ -55,6 +55,8 @@ export type VerifyOptions = {
   readonly ofOthers?: { readonly toldMinimum: number };
   readonly signal: AbortSignal;
   readonly progress: (done: number, total: number) => void;
+  /** Called for each row that is held against the log. */
+  readonly onRow?: () => void;
 };
 
 /**

@@ -131,7 +131,8 @@ export function openSigned(note: string, vkey: string, faults: FaultList): Check
     return openCheckpoint(note, { trusted: [vkey] });
   } catch (error) {
     if (!(error instanceof TlogError)) throw error;
-    if (error.code.startsWith('key-')) throw new SafekeepError('signature-invalid', { reason: error.message.replace(/\.$/, '') }, { cause: error });
+    if (error.code.startsWith('key-'))
+      throw new SafekeepError('signature-invalid', { reason: error.message.replace(/\.$/, '') }, { cause: error });
     faults.add('checkpoint-unsigned', error.message);
   }
   try {

@@ -63,6 +63,9 @@ export function keysOfHome(
 
 export type KeysHealth = { readonly state: 'ok' | 'warn' | 'fail' | 'not-evaluable'; readonly detail: string };
 
+const UNPARTED =
+  'the secret that opens the keys lies beside them, so whoever copies that folder and the database reads everything: set SAFEKEEP_ROOT_PASSPHRASE, then safekeep keys rotate root';
+
 /** Whether the keys of this tenant open, and what is to be done about them: for doctor. */
 export async function keysHealth(context: CommandContext, database: Database): Promise<KeysHealth> {
   const { tenant } = context;
@@ -72,10 +75,12 @@ export async function keysHealth(context: CommandContext, database: Database): P
     if (epochs.length === 0) return { state: 'ok', detail: 'no keys yet; the first sealed value makes them' };
     const epoch = await ring.epochs.current(tenant);
     const { alerts } = await listRing(ring, tenant, { limit: 1, places: undefined });
-    const detail = `epoch ${epoch} opens`;
-    return alerts.length === 0
-      ? { state: 'ok', detail }
-      : { state: 'warn', detail: `${detail}; ${alerts.join(', ')}: safekeep keys list` };
+    const { isUnparted = false } = await ring.ground.roots.current();
+    const worries = [
+      ...(alerts.length === 0 ? [] : [`${alerts.join(', ')}: safekeep keys list`]),
+      ...(isUnparted ? [UNPARTED] : []),
+    ];
+    return { state: worries.length === 0 ? 'ok' : 'warn', detail: [`epoch ${epoch} opens`, ...worries].join('; ') };
   } catch (error) {
     if (isSafekeepError(error)) return { state: 'fail', detail: `${error.message} ${error.remedy}` };
     throw error;

@@ -113,6 +113,7 @@ async function rootOf(options: FileRootOptions, { path, file }: { readonly path:
     id: file.id,
     wrap: async (plain) => key.wrap(plain),
     unwrap: async (wrapped) => key.unwrap(wrapped),
+    ...(file.secret === 'passphrase' ? {} : { isUnparted: true as const }),
     describe: async () =>
       file.secret === 'passphrase'
         ? `${path}, opened by the passphrase in SAFEKEEP_ROOT_PASSPHRASE`

@@ -8,6 +8,8 @@ export type Root = {
   readonly unwrap: (wrapped: Uint8Array) => Promise<Buffer>;
   /** For a person: where it is, and what must not get lost. */
   readonly describe: () => Promise<string>;
+  /** What opens it lies beside it: whoever copies the folder of keys has both. */
+  readonly isUnparted?: true;
   /** After it: when nobody can unwrap any more. */
   readonly destroy: () => Promise<{ readonly at: Date } | 'unsupported'>;
 };
