@@ -126,7 +126,10 @@ test('apply and unapply ask before they change anything, and plan and status nev
   await assert.rejects(call('apply', refusing), (error) => isSafekeepError(error, 'declined'));
   await call('apply', await contextOn(t, bench));
   await assert.rejects(call('unapply', refusing), (error) => isSafekeepError(error, 'declined'));
-  assert.deepEqual(asked, ['Applying 1 steps', 'Giving encrypted columns their plaintext back and taking out 1 protections']);
+  assert.deepEqual(asked, [
+    'Applying 1 step(s) (1 create column-comment; locks SHARE UPDATE EXCLUSIVE; `safekeep plan` shows each)',
+    'Giving encrypted columns their plaintext back and taking out 1 protections',
+  ]);
   assert.equal((await call('status', refusing)).result['applied'], 1);
 });
 

@@ -76,7 +76,8 @@ function applyCommand(parts: PlanParts): Command {
       const database = await context.database();
       const { author = userInfo().username } = input;
       const hash = input.plan === undefined ? {} : { hash: input.plan };
-      const agree = ({ steps }: Plan) => context.confirm(`Applying ${steps.length} steps`);
+      const agree = ({ steps }: Plan) =>
+        context.confirm(`Applying ${steps.length} step(s) (${inShort(steps)}; \`safekeep plan\` shows each)`);
       return {
         result: await shown(context, 'applying', (surroundings) =>
           applyPlan({ ...surroundings, database }, { intent, author, ...hash, agree }),
@@ -85,6 +86,18 @@ function applyCommand(parts: PlanParts): Command {
     },
     render: (result, ink) => ('state' in result ? renderRehearsal(result, ink) : renderApplied(result, ink)),
   });
+}
+
+/** What is agreed to, in a line: how many of each kind, the locks that are waited for, and what is lost when it is taken out. */
+function inShort(steps: Plan['steps']): string {
+  const kinds = [...Map.groupBy(steps, ({ action, kind }) => `${action} ${kind}`)].map(([what, all]) => `${all.length} ${what}`);
+  const locks = [...new Set(steps.flatMap((step) => step.locks.map(({ mode }) => mode)))];
+  const lossy = steps.filter(({ reversible }) => !reversible).length;
+  return [
+    kinds.join(', '),
+    ...(locks.length > 0 ? [`locks ${locks.join(', ')}`] : []),
+    ...(lossy > 0 ? [`${lossy} lose something when taken out`] : []),
+  ].join('; ');
 }
 
 async function rehearseCommand(context: CommandContext, intent: Intent, plan: string | undefined): Promise<Outcome<RehearsalText>> {

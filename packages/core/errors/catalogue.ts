@@ -368,8 +368,9 @@ export const catalogue = {
   'plan-blocked': {
     status: 422,
     exit: 1,
-    text: 'The map cannot be brought onto this database: {problems}. Nothing was changed.',
-    remedy: 'Mend the map (`safekeep map check` names each place), then make a new plan.',
+    text: 'The map cannot be brought onto this database. Nothing was changed.{problems}',
+    remedy:
+      'Mend the map (`safekeep map check` names each place), then make a new plan. Where its tables are those of another database, name the right map with --map.',
   },
   'plan-outdated': {
     status: 409,

@@ -145,7 +145,14 @@ async function verifyOfOthers(
   const wanted = await tablesOfMap(context);
   return await withProgress(context, 'events', (progress) =>
     verifyDatabase(database, {
-      ...{ tenant, verifierKey, outside, cosigned, owners, wanted, signal, progress },
+      tenant,
+      verifierKey,
+      outside,
+      cosigned,
+      owners,
+      wanted,
+      signal,
+      progress,
       ...strangerKey(),
       full: false,
       valuesOf: async () => new Map(),

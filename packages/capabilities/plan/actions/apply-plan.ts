@@ -75,9 +75,14 @@ async function ended(ground: Ground, { intent, author }: ApplyOptions, { plan, r
   return { runId, hash, steps: steps.map(stepText), mapVersion: version.number, seconds: secondsSince(ground, startMs) };
 }
 
+/** A terminal shows these; `safekeep map check` has all of them with their places. */
+const PROBLEMS_SHOWN = 10;
+
 function refuseProblems({ problems }: Plan): void {
   if (problems.length === 0) return;
-  throw new SafekeepError('plan-blocked', { problems: problems.map(({ target, reason }) => `${target}: ${reason}`).join('; ') });
+  const shown = problems.slice(0, PROBLEMS_SHOWN).map(({ target, reason }) => `\n  ${target}: ${reason}`);
+  const more = problems.length - shown.length;
+  throw new SafekeepError('plan-blocked', { problems: `${shown.join('')}${more > 0 ? `\n  and ${more} more` : ''}` });
 }
 
 /** All that is missing at once, and before anything is begun. */
