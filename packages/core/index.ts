@@ -89,6 +89,7 @@ export {
   columnOf,
   indexSchema,
   isMappable,
+  isOwnSchema,
   tableName,
   type ColumnFacts,
   type ForeignKeyFacts,

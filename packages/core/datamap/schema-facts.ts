@@ -74,8 +74,14 @@ export type SchemaIndex = {
   readonly incoming: ReadonlyMap<string, readonly Link[]>;
 };
 
-/** Safekeep's own schemas: never part of anybody's map. */
 const OWN_SCHEMAS = new Set(['safekeep', 'safekeep_jobs', 'safekeep_auth']);
+/** Where an import builds, and where it keeps what it replaced, each with the id of its run. */
+const OF_IMPORTS = /^safekeep_(?:import|kept)_[0-9a-f]{32}$/;
+
+/** Safekeep's own schemas: never part of anybody's map. */
+export function isOwnSchema(schema: string): boolean {
+  return OWN_SCHEMAS.has(schema) || OF_IMPORTS.test(schema);
+}
 
 // Facts are never changed, so what is found in them once holds as long as they live.
 const indexes = new WeakMap<SchemaFacts, SchemaIndex>();
@@ -107,7 +113,7 @@ export function tableName(table: TableFacts): string {
 
 /** A table of the user's that holds rows of its own, and not as a part of another one. A map must say what is in it. */
 export function isMappable(table: TableFacts): boolean {
-  return table.kind !== 'view' && table.partition === null && table.extension === null && !OWN_SCHEMAS.has(table.schema);
+  return table.kind !== 'view' && table.partition === null && table.extension === null && !isOwnSchema(table.schema);
 }
 
 export function columnOf(table: TableFacts, name: string): ColumnFacts | undefined {

@@ -493,6 +493,13 @@ export const catalogue = {
     text: '{table} cannot be replaced: {dependent} depends on it and is not part of this import. Nothing was changed.',
     remedy: 'Drop what depends on it first, or import into another schema with --schema.',
   },
+  'import-replace-protected': {
+    status: 409,
+    exit: 1,
+    text: '{table} cannot be replaced: its changes are in the audit log, or columns of it are encrypted, and what would take its place knows nothing of either, nor of whom was erased in it. Nothing was changed.',
+    remedy:
+      'Go on with what is there. Or `safekeep unapply` takes all of it out first; or the file goes into another schema (--schema) or another home (--home).',
+  },
   'import-run-unknown': {
     status: 404,
     exit: 2,
