@@ -83,6 +83,13 @@ export const catalogue = {
     text: '{path} holds files that are not of Safekeep, so it was not taken as a home. Nothing in it was changed.',
     remedy: 'Name an empty or a new folder with --home or SAFEKEEP_HOME.',
   },
+  'home-of-another': {
+    status: 409,
+    exit: 2,
+    text: 'The home {home} is for {of}, and not for {asked}: its keys, log, ledger and map are of one database. Nothing was touched.',
+    remedy:
+      'Name another folder with --home (and another map with --map), or leave --home out: a home beside the usual one is taken then.',
+  },
   'home-unfit': {
     status: 500,
     exit: 2,
