@@ -18,14 +18,15 @@ export type Note = {
   readonly erased?: { readonly person: string; readonly certificate: string };
 };
 
-/** The generated practice, a file, or a database by URL, without its password. */
+/** The generated practice, a file, or a database by URL. */
 export type Source = { readonly text: string; readonly stem: string };
 
 export function sourceOf({ configuration }: CommandContext, sqliteFile: string | undefined): Source {
   const { databaseUrl } = configuration;
   if (databaseUrl !== undefined) {
-    const { host, port, database } = parseDatabaseUrl(databaseUrl);
-    return { text: `database ${database} at ${host}:${port}`, stem: database };
+    // By name alone: the same database is reached by other addresses, too.
+    const { database } = parseDatabaseUrl(databaseUrl);
+    return { text: `database ${database}`, stem: database };
   }
   if (sqliteFile === undefined) return { text: 'the sample practice', stem: 'sample' };
   return { text: sqliteFile, stem: basename(sqliteFile, extname(sqliteFile)) };
