@@ -76,7 +76,11 @@ function findCommand(openPorts: OpenPorts): Command {
     name: 'subject find',
     summary: 'find people by a name, an address, a number or their key',
     positionals: [
-      { key: 'query', label: 'QUERY', description: 'the value as a whole, or a part of it of three characters or more' },
+      {
+        key: 'query',
+        label: 'QUERY',
+        description: 'the value as a whole, or a part of it of three characters or more (two in Chinese, Japanese or Korean)',
+      },
     ],
     input: Type.Object({
       query: Type.String({ minLength: 1, maxLength: 500 }),
@@ -381,6 +385,9 @@ function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
     ...(done.state === 'held' ? [ink.warn('Rows that are held stay; they are erased when the hold ends.')] : []),
     ...done.externalCopies.map(({ place, state, note }) => `  outside: ${place}, ${state}: ${note}`),
     ...done.residue.map(({ place, what, count, remedy }) => ink.dim(`  ${place}: ${count} ${what}. ${remedy}`)),
+    ...(done.certificate === null && done.state !== 'unfulfilled'
+      ? [ink.warn('No certificate yet: somebody else is at it. If none comes: subject erasures --run.')]
+      : []),
     ...(done.certificate === null ? [] : [`Certificate: ${done.certificate}`]),
   ].join('\n');
 }
@@ -535,7 +542,7 @@ function replayText({ until, otherLedgers, persons, sequences }: Frozen<ReplayTe
       ? ink.warn('Nobody stands in the ledger of this home.')
       : `The ledger is whole and reaches to ${until}; who was erased later stands in a newer one, such as its second copy.`,
     ...(otherLedgers === 0 ? [] : [ink.warn(`The database has seen ${otherLedgers} ledger(s) of other homes: replay those too.`)]),
-    ...(persons.length === 0 && until !== null ? ['Nobody who was erased is there again.'] : []),
+    ...(persons.length === 0 && until !== null ? ['Nobody is there again whom the ledger knows to be erased.'] : []),
     ...persons.map(
       ({ subject, erasedAt, rows, state, doubt, error }) =>
         `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${state === 'ambiguous' ? `${doubt ?? ''} (--also ${subject})` : `${rows} row(s)`}, first erased ${erasedAt}${error === null ? '' : `  ${ink.bad(error)}`}`,

@@ -3,7 +3,7 @@ import { formatName, isWithin, SafekeepError, type MappedColumn, type TableFacts
 import type { ErasureOrder } from './plan-erasure.ts';
 import type { ErasureGround } from './ground.ts';
 import { sequencePositions } from '../store/residue.ts';
-import { tenantColumnOf } from '../rules/graph.ts';
+import { tenancyOf } from '../rules/graph.ts';
 import { onePerson } from '../store/people.ts';
 import { tableOf } from '../store/traverse.ts';
 
@@ -18,7 +18,7 @@ type Marking = Pick<ErasureGround, 'ledger' | 'tenant'>;
 export async function identityMarks(client: pg.ClientBase, ground: ErasureGround, order: Known): Promise<string[]> {
   const byValue = await valueMarks(client, ground, order);
   const [ids = []] = await keyIdsOf(client, ground, [order.person]);
-  return [...ids.map((id) => keyMark(ground, order, id)), ...byValue.map(({ mark }) => mark)];
+  return [...ids.map((id) => keyMark(ground, order, id)), ...byValue.map(({ mark }) => mark), numberMark(ground, order)];
 }
 
 /** The ids of the keys of each of these people, as the parts know them. */
@@ -48,7 +48,7 @@ export async function valueMarks(
     subject,
     key: person.key,
     columns,
-    tenancy: { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant },
+    tenancy: tenancyOf(ground, subject),
   });
   if (row === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
   return columns.flatMap((column, place) => {
@@ -63,6 +63,11 @@ function markOf({ ledger, tenant }: Marking, { person, subject }: Known, what: s
 
 export function keyMark(ground: Marking, known: Known, id: string): string {
   return markOf(ground, known, `key ${id}`);
+}
+
+/** Of their key alone, which somebody else may be given: it tells whom to ask about, and never who somebody is. */
+export function numberMark(ground: Marking, known: Known): string {
+  return markOf(ground, known, 'number');
 }
 
 /** Undefined for no value, which everybody could have. */
