@@ -14,6 +14,7 @@ import { inTransaction } from '../store/session.ts';
 import { followPaths, type Reach } from '../store/traverse.ts';
 import { tellOutside } from './outside.ts';
 import { openTables, soundGraph, type ErasureGround } from './ground.ts';
+import type { Unseen } from './kept-ways.ts';
 import { lateRows } from './late-rows.ts';
 import { residueOf } from './residue.ts';
 import { freshenStatistics, writtenBy } from './statistics.ts';
@@ -215,13 +216,16 @@ async function newRows(
   const reach =
     (await followPaths(client, { graph, schema, key: person.key, tenant: ground.tenant }, { lock: false })) ??
     reachOfKey({ graph, schema, person, tenant: ground.tenant });
+  // What a hold has kept may be anywhere, and the erasure comes again when it ends.
+  const state = record.holds.length > 0 ? 'kept' : 'ask';
+  const unseen: Unseen = new Map([...graph.edgesOf.keys()].map((table) => [table, state]));
   const found: Residue[] = [];
   for (const table of tables) {
     const late = await lateRows(
       client,
       ground,
       { person, subject, reach },
-      { mode: record.mode, table, lock: false, atMost: LATE_AT_MOST },
+      { mode: record.mode, table, lock: false, atMost: LATE_AT_MOST, unseen },
     );
     if (late.length > 0)
       found.push({

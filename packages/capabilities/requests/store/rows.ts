@@ -5,7 +5,7 @@ import type { Identity, RowKey } from '../model.ts';
 import type { Node } from '../rules/graph.ts';
 import { identityTexts, Parameters, quote, quoteTable } from './sql.ts';
 import { ALONE, standingIn, waysToPeople, type Way } from './standing.ts';
-import { arrays, edgeCondition, identityOf, tableOf, type Reach } from './traverse.ts';
+import { arrays, edgeCondition, identityOf, type Reach } from './traverse.ts';
 
 /** `until`: the last day; `due`: the moment from which on it need not be kept. Null where nobody knows. */
 export type Kept = {
@@ -46,7 +46,7 @@ export type TableRows = {
 /** How the rows of one table that are the person's are asked for: the one question of export and erasure. */
 export function rowsOf(reach: Reach, table: string, key: RowKey): TableRows {
   const edges = reach.graph.edgesOf.get(table) ?? [];
-  const identity = identityOf(tableOf(reach.schema, table));
+  const identity = identityOf(reach.schema, table);
   return {
     table,
     identity,
@@ -216,4 +216,17 @@ export async function duesOfPerson(
     asked.parameters,
   );
   return { due: found?.[0] ?? null, isUndated: found?.[1] === 'true' };
+}
+
+/** Whether a duty keeps a row of the person in a table. */
+export async function keepsByDuty(client: pg.ClientBase, { map, reach, person, now }: LoadGround, table: string): Promise<boolean> {
+  const asked = rowsOf(reach, table, person.key).select('t.*');
+  if (asked === undefined || (map.tables.get(table)?.onErasure ?? null) === null) return false;
+  const [kept = 'false'] = keepColumns(map, table, now, asked.parameters);
+  const [found] = await arrays(
+    client,
+    `select exists (select from (${asked.text}) as t where ${kept} = 'true')::text`,
+    asked.parameters,
+  );
+  return found?.[0] === 'true';
 }
