@@ -4,6 +4,7 @@ import { isSafekeepError, parseId, SafekeepError, type Subject } from '@safekeep
 import { loadMap } from '@safekeep/capabilities/datamap';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
 import { holdHistory, listHolds } from './actions/list-holds.ts';
+import { ownName } from './actions/own-key.ts';
 import { placeHold } from './actions/place-hold.ts';
 import { releaseHold } from './actions/release-hold.ts';
 import { reviewHold } from './actions/review-hold.ts';
@@ -121,7 +122,7 @@ const list = command({
       overdue,
       all,
       limit,
-      ...(subject === undefined ? {} : { subject }),
+      ...(subject === undefined ? {} : { subject: await nameOfPerson(context, subject) }),
       ...(cursor === undefined ? {} : { after: idOf(cursor) }),
     }),
   }),
@@ -150,6 +151,11 @@ const history = command({
 });
 
 export const holdCommands: readonly Command[] = [place, release, review, list, history];
+
+/** A person as holds and the log name them, whatever way the key is typed. */
+export async function nameOfPerson(context: CommandContext, name: string): Promise<string> {
+  return await ownName(await context.database(), context.tenant, { subjects: await subjectsOf(context), name });
+}
 
 /** Without a map there are no subjects, and rows can be held all the same. */
 async function subjectsOf(context: CommandContext): Promise<ReadonlyMap<string, Subject>> {

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import Type from 'typebox';
-import { SafekeepError } from '@safekeep/core';
+import { parseId, SafekeepError } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink, type Outcome } from '../capability.ts';
 import { loadMap } from '../datamap/index.ts';
 import { ledgerFor } from '../ledger/index.ts';
@@ -10,13 +10,14 @@ import { runCanary } from './actions/canary.ts';
 import { exportsPart } from './actions/delete-exports.ts';
 import { makeApproverKey, openApproverKey, readApprovers } from './actions/approver-keys.ts';
 import { eraseDue, planDue } from './actions/due-erasures.ts';
+import { endErasure } from './actions/end-erasure.ts';
 import type { Actor } from './actions/erasing.ts';
 import { executeErasure } from './actions/execute-erasure.ts';
 import { exportKey, openExport } from './actions/open-export.ts';
 import { exportSubject } from './actions/export-subject.ts';
 import { findSubjects } from './actions/find-subject.ts';
-import { groundOf, parseSubject, type ErasureGround, type Ground } from './actions/ground.ts';
-import { listErasures, runErasures } from './actions/open-erasures.ts';
+import { findPerson, groundOf, type ErasureGround, type Ground } from './actions/ground.ts';
+import { checkErasures, listErasures, runErasures } from './actions/open-erasures.ts';
 import { planErasure } from './actions/plan-erasure.ts';
 import { replayLedger } from './actions/replay-ledger.ts';
 import { verifyFile } from './actions/verify-file.ts';
@@ -24,6 +25,8 @@ import { deleteExpired } from './export/kept.ts';
 import {
   CanaryText,
   DuePlan,
+  EndedText,
+  EndReason,
   ErasureDone,
   ErasurePlan,
   ErasuresText,
@@ -61,6 +64,7 @@ export function requestCommands(openPorts: OpenPorts): readonly Command[] {
     eraseCommand(openPorts),
     approverKeyCommand,
     erasuresCommand(openPorts),
+    endErasureCommand(openPorts),
     canaryCommand(openPorts),
     replayCommand(openPorts),
     verifyCommand,
@@ -129,7 +133,7 @@ function exportCommand(openPorts: OpenPorts): Command {
     run: async (context, { subject: text, format, from, to, out }) => {
       const window = { from: dayIn(from), to: dayAfter(dayIn(to)) };
       const exported = await withGround(context, openPorts, async (ground) => {
-        const { person, subject } = parseSubject(ground.map, text);
+        const { person, subject } = await findPerson(ground, text);
         const key = await exportKey(context.home);
         const progress = context.progress('exporting', { unit: 'rows' });
         return await exportSubject(
@@ -236,7 +240,7 @@ function eraseCommand(openPorts: OpenPorts): Command {
         });
       if (text === undefined) return await runDue(context, openPorts, { approve, vacuum, actor });
       return await withLedger(context, openPorts, async (ground) => {
-        const { person, subject } = parseSubject(ground.map, text);
+        const { person, subject } = await findPerson(ground, text);
         if (approve === undefined) {
           const made = await planErasure(ground, { person, subject, mode }, actor.by, actor.signer);
           return { result: made, ok: made.blocked.length === 0 && !made.holds.some(({ wholePerson }) => wholePerson) };
@@ -291,13 +295,13 @@ function named(persons: readonly string[]): string {
 
 function dueText({ hash, persons, more, next }: Frozen<DuePlan>, ink: Ink): string {
   return [
-    ...persons.flatMap(({ subject, due, plan, state, doubt, error }) => [
+    ...persons.flatMap(({ subject, erasure, due, plan, state, doubt, error }) => [
       `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${due === null ? 'no date yet' : `${state === 'not-yet' ? 'due on' : 'due since'} ${due.slice(0, 10)}`}${error === null ? '' : `  ${ink.bad(error)}`}`,
       ...(doubt === null
         ? []
         : [
             ink.warn(
-              `  Left alone: ${doubt}. If it is still the person: subject erase ${subject} --plan. Else correct what is left.`,
+              `  Left alone: ${doubt}. If it is still the person: subject erase ${subject} --plan. Else: subject end-erasure ${erasure} --because came-back, or somebody-else.`,
             ),
           ]),
       ...(plan === null ? [] : planLines(plan, ink)),
@@ -367,6 +371,13 @@ function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
           ]
         : []
       : [ink.warn(`What a duty keeps stays; it is due from ${done.due.slice(0, 10)} on: subject erase --due --plan.`)]),
+    ...(done.unexplained === 0
+      ? []
+      : [
+          ink.bad(
+            `${done.unexplained} row(s) were not as the log has them before they were erased: somebody has changed them unseen. audit verify --full tells which.`,
+          ),
+        ]),
     ...(done.state === 'held' ? [ink.warn('Rows that are held stay; they are erased when the hold ends.')] : []),
     ...done.externalCopies.map(({ place, state, note }) => `  outside: ${place}, ${state}: ${note}`),
     ...done.residue.map(({ place, what, count, remedy }) => ink.dim(`  ${place}: ${count} ${what}. ${remedy}`)),
@@ -392,32 +403,74 @@ const approverKeyCommand = command({
 function erasuresCommand(openPorts: OpenPorts): Command {
   return command({
     name: 'subject erasures',
-    summary: 'list erasures, or go on with those that are not at their end',
+    summary: 'list erasures, go on with those that are not at their end, or hold them against the ledger',
     input: Type.Object({
       open: Type.Optional(Type.Boolean({ description: 'only those that are not at their end' })),
       run: Type.Optional(
         Type.Boolean({ description: 'go on: chunks, places outside that did not answer, what a released hold had stopped' }),
       ),
+      check: Type.Optional(
+        Type.Boolean({
+          description: 'only those that this home did not write, or not as they stand there, and those that are missing',
+        }),
+      ),
     }),
     output: ErasuresText,
     example: 'safekeep subject erasures --run',
-    notSo: 'with --run one cannot go on, or something is still there',
+    notSo: 'with --run one cannot go on, or something is still there; with --check one was not written by this home',
     event: { kind: 'compliance', onlyWith: 'run' },
-    run: async (context, { open = false, run = false }) => {
+    run: async (context, { open = false, run = false, check = false }) => {
+      if (Number(open) + Number(run) + Number(check) > 1)
+        throw new SafekeepError('usage', { problem: 'Give one of --open, --run and --check.' });
+      if (check) {
+        const result = await withLedger(context, openPorts, checkErasures);
+        return { result, ok: result.erasures.length === 0 };
+      }
       if (!run) return { result: await listErasures({ database: await context.database(), tenant: context.tenant }, { open }) };
       await context.confirm('Going on with erasures');
       const result = await withLedger(context, openPorts, (ground) => runErasures(ground, { signal: context.signal }));
       return { result, ok: result.erasures.every(({ error, state }) => error === null && state !== 'unfulfilled') };
     },
-    render: ({ erasures }, ink) =>
-      erasures.length === 0
-        ? 'There are no such erasures.'
-        : erasures
-            .map(
-              ({ id, state, mode, startedAt, due, error }) =>
-                `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${due === null ? '' : `  until ${due.slice(0, 10)}`}${error === null ? '' : `  ${ink.bad(error)}`}`,
-            )
-            .join('\n'),
+    render: ({ erasures, missing = [] }, ink) =>
+      [
+        ...(erasures.length === 0 ? ['There are no such erasures.'] : []),
+        ...erasures.map(
+          ({ id, state, mode, startedAt, due, error }) =>
+            `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${due === null ? '' : `  until ${due.slice(0, 10)}`}${error === null ? '' : `  ${ink.bad(error)}`}`,
+        ),
+        ...missing.map((id) => ink.warn(`${id}  is in the ledger and not in this database: after a restore run ledger replay.`)),
+      ].join('\n'),
+  });
+}
+
+function endErasureCommand(openPorts: OpenPorts): Command {
+  return command({
+    name: 'subject end-erasure',
+    summary: "end an erasure of which nobody can tell any more whether what it left is the person's; nothing is erased",
+    positionals: [
+      { key: 'erasure', label: 'ERASURE', description: 'its id, as `subject erase --due --plan` and `subject erasures` show it' },
+    ],
+    input: Type.Object({
+      erasure: Type.String({ minLength: 1 }),
+      because: Type.Union([...EndReason.anyOf], {
+        description:
+          'what you have seen. came-back: what stands there they gave anew; somebody-else: has the number now; gone: nothing of them is left; not-ours: this home did not write the record',
+      }),
+      by: By,
+      signWith,
+    }),
+    output: EndedText,
+    example: 'safekeep subject end-erasure 01994b0e-7c3a-7d21-9f60-3f2a51c0de42 --because came-back',
+    event: { kind: 'compliance', tells: ['erasure', 'because', 'state'] },
+    run: async (context, { erasure: text, because, by: claimed, signWith: keyFile }) => {
+      const erasure = parseId<'erasure'>(text);
+      if (erasure === undefined)
+        throw new SafekeepError('usage', { problem: 'The id of an erasure is a UUID, as `safekeep subject erasures` shows it.' });
+      const actor = await actorOf(claimed, keyFile);
+      await context.confirm('Ending an erasure without erasing what it left');
+      return { result: await withLedger(context, openPorts, (ground) => endErasure(ground, { erasure, because, actor })) };
+    },
+    render: ({ erasure, because }, ink) => `${ink.good('Ended')}: ${erasure}, ${because}. Nothing was erased.`,
   });
 }
 

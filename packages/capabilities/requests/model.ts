@@ -25,6 +25,10 @@ export type ErasureScope = {
   readonly rows: ReadonlyMap<string, readonly RowKey[]>;
   /** Rows that a hold or a duty keeps: their keys and ciphertext must survive. */
   readonly kept: ReadonlyMap<string, readonly RowKey[]>;
+  /** There are such rows, also where `kept` does not name them any more: after the commit. */
+  readonly isKept: boolean;
+  /** One of the chunks of a large erasure: only these rows are about to be changed, and others of the person later. */
+  readonly isPart?: boolean;
   readonly mode: ErasureMode;
   /** Holds that keep rows: what the keys of the person open must stay open until they end, and the erasure then comes again. */
   readonly holds: readonly string[];
@@ -205,6 +209,9 @@ export const ErasurePlan = Type.Object({
 });
 export type ErasurePlan = Static<typeof ErasurePlan>;
 
+/** What a part counts rows as that were not as the log has them when they were about to be erased. */
+export const UNEXPLAINED = 'rows-unexplained';
+
 export const ErasureDone = Type.Object({
   certificate: Nullable,
   erasure: Type.String(),
@@ -212,6 +219,7 @@ export const ErasureDone = Type.Object({
   verified: Type.Boolean(),
   state: Type.String(),
   due: Type.Union([Type.String({ description: 'from when on the first row that a duty keeps can be erased' }), Type.Null()]),
+  unexplained: Type.Integer({ description: 'rows that were not as the log has them before: `audit verify --full` tells which' }),
   residue: Type.Array(ResidueText),
   externalCopies: Type.Array(ExternalText),
 });
@@ -302,8 +310,22 @@ export const ErasuresText = Type.Object({
       error: Nullable,
     }),
   ),
+  missing: Type.Optional(
+    Type.Array(Type.String(), { description: 'with --check: erasures of the ledger of this home that the database does not know' }),
+  ),
 });
 export type ErasuresText = Static<typeof ErasuresText>;
+
+export const EndReason = Type.Union([
+  Type.Literal('came-back'),
+  Type.Literal('somebody-else'),
+  Type.Literal('gone'),
+  Type.Literal('not-ours'),
+]);
+export type EndReason = Static<typeof EndReason>;
+
+export const EndedText = Type.Object({ erasure: Type.String(), because: EndReason, by: Type.String(), state: Type.String() });
+export type EndedText = Static<typeof EndedText>;
 
 export const DuePlan = Type.Object({
   hash: Type.Union([Type.String({ description: 'of all these plans together' }), Type.Null()]),

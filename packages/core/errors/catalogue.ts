@@ -1286,7 +1286,26 @@ export const catalogue = {
     exit: 1,
     text: 'Nothing was erased of {subject}: {reason}.',
     remedy:
-      'Look at the row. If it is still the person, plan and approve by hand: `safekeep subject erase {subject} --plan`. If not, give what is left of the person who was erased a key of its own first.',
+      'Look at the row. If it is still the person, plan and approve by hand: `safekeep subject erase {subject} --plan`. If not, give what is left of the person who was erased a key of its own, or end it: `safekeep subject end-erasure ERASURE --because somebody-else`.',
+  },
+  'erasure-unproven': {
+    status: 409,
+    exit: 1,
+    text: 'The record of the erasure {erasure} in the database was not written by this home, or not as it stands there. Nothing was signed, told to anybody or erased because of it.',
+    remedy:
+      'Find out who wrote to safekeep.erasures, and look with `safekeep subject erasures --check` for others. Whoever is still to be erased is planned and approved anew; `safekeep subject end-erasure {erasure} --because not-ours` takes the record away.',
+  },
+  'erasure-unknown': {
+    status: 404,
+    exit: 1,
+    text: 'There is no erasure {erasure} that anything is left of.',
+    remedy: 'See `safekeep subject erasures --open`.',
+  },
+  'erasure-certain': {
+    status: 409,
+    exit: 1,
+    text: 'The erasure {erasure} was not ended: {reason}.',
+    remedy: 'It goes on by `safekeep subject erasures --run`, or by `safekeep subject erase --due --plan`.',
   },
   'erasure-stopped': {
     status: 409,

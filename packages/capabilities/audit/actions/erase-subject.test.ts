@@ -29,7 +29,7 @@ async function erase(bench: Workbench, id: number): Promise<{ readonly keyIds: r
   return await bench.database.withClient(async (client) => {
     await client.query('begin');
     const who = { tenant: 'default', subject: `patient:${id}` };
-    await beginErasure(client, who);
+    await beginErasure(client, bench.sequencer, who);
     await client.query('update public.invoices set patient_id = null where patient_id = $1', [id]);
     await client.query('delete from public.patients where id = $1', [id]);
     const done = await forget(client, bench.sequencer, who);
@@ -116,7 +116,7 @@ test('what was written about a person and not sequenced before the erasure loses
   await bench.sequence();
   await bench.database.withClient(async (client) => {
     await client.query('begin');
-    await beginErasure(client, { tenant: 'default', subject: 'patient:1' });
+    await beginErasure(client, bench.sequencer, { tenant: 'default', subject: 'patient:1' });
     await client.query('delete from public.patients where id = 1');
     await forget(client, bench.sequencer, { tenant: 'default', subject: 'patient:1' });
     await client.query('commit');

@@ -2,9 +2,20 @@ import { newId } from '@safekeep/core';
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
 import type { Fate } from '../../encryption/index.ts';
-import { forgottenMark, ROWS_FORGOTTEN } from '../rules/baseline.ts';
-import { keyAfter } from '../rules/key.ts';
-import { hasBaseline, readDeleted } from '../store/baselines.ts';
+import { freshBytes } from '../keys/key-file.ts';
+import {
+  deltaOf,
+  forgottenMark,
+  keyOfRow,
+  partOfKey,
+  ROWS_FORGOTTEN,
+  ROWS_UNEXPLAINED,
+  unexplainedMark,
+  withoutValues,
+  type Taken,
+} from '../rules/baseline.ts';
+import { joinKey, keyAfter } from '../rules/key.ts';
+import { readDeleted, readMarksOf, replaceMarks, touchBaseline } from '../store/baselines.ts';
 import {
   captureKeysOnly,
   countNamed,
@@ -12,11 +23,14 @@ import {
   readErasedHere,
   readKeyChanges,
   readRecords,
+  readRecordsWithErased,
   removeSequenced,
   writeRemains,
 } from '../store/erasure.ts';
 import { openEvents } from '../store/event-values.ts';
 import { beginSequencing, captureOf, commit, lockSequencer, logBusy, readCaptures, sweepKeysOnly } from '../store/sequencer.ts';
+import { readBaselines } from '../verification/baseline.ts';
+import { checkRecords } from '../verification/check-records.ts';
 import { recordEventWithin } from './record-event.ts';
 import { sequence, type SequencerGround } from './sequence.ts';
 
@@ -62,11 +76,38 @@ export async function emptyAfterErasure(ground: SequencerGround): Promise<void> 
 /**
  * Keeps the sequencer out until the transaction ends, and lets capture write keys only: the erasure's own triggers would write down what it
  * erases. What was committed and not sequenced until here is sequenced after it, finds its key destroyed, and loses its values too.
+ *
+ * Before that the rows are held against the log and the baselines: an erasure says how each row stands that it leaves, and would make right
+ * whatever was done to it unseen. What does not hold is an event of its own, which names rows by marks, and the erasure goes on: whoever
+ * edits a row must not be able to stop a duty of the law with it. Answers how many rows these are.
  */
-export async function beginErasure(client: Pick<pg.ClientBase, 'query'>, { tenant, subject }: Erased): Promise<void> {
+export async function beginErasure(
+  client: pg.ClientBase,
+  { keys }: Pick<SequencerGround, 'keys'>,
+  { tenant, subject, rows = new Map(), isPart = false }: Erased & Touched,
+): Promise<number> {
   await lockSequencer(client);
+  const records = isPart ? new Map<string, readonly string[]>() : await readRecords(client, { tenant, subject });
+  const asked = [...rows].map(([table, some]) => [table, some.map(joinKey)] as const);
+  const unheld = await checkRecords(client, { tenant, subject, records, rows: new Map(asked) }, keys);
+  for (const { table, records: found, what } of unheld) {
+    const marks = found.map((record) => keys.markOf([tenant, table, record]));
+    for (let from = 0; from < marks.length; from += MARKS_AT_ONCE) {
+      const said = { id: newId<'audit-rows-unexplained'>(), rows: marks.slice(from, from + MARKS_AT_ONCE), what };
+      const details = { ...said, mark: unexplainedMark(keys.markOf, { tenant, table }, said) };
+      await recordEventWithin(client, tenant, { kind: 'security', action: ROWS_UNEXPLAINED, table, details });
+    }
+  }
   await captureKeysOnly(client, tenant, subject);
+  return unheld.reduce((count, { records: found }) => count + found.length, 0);
 }
+
+/** Which rows are about to be changed, beside those that the log has as the person's: their keys by table, where they have one. */
+export type Touched = {
+  readonly rows?: ReadonlyMap<string, readonly (readonly string[])[]>;
+  /** One of several transactions of an erasure, and not the last: only of these rows it is asked. */
+  readonly isPart?: boolean;
+};
 
 /** For a transaction that only tries an erasure and is rolled back: capture writes keys only, and no lock is taken. */
 export async function rehearseErasure(client: Queryable, { tenant, subject }: Erased): Promise<void> {
@@ -89,15 +130,17 @@ export async function recordRemains(
   await writeRemainsOf(client, keys, { tenant, subject });
 }
 
-/** Answers, by table, the keys that rows of the person had and have no more. */
-async function writeRemainsOf(
-  client: pg.ClientBase,
-  keys: SequencerGround['keys'],
-  { tenant, subject }: Erased,
-): Promise<ReadonlyMap<string, readonly string[]>> {
-  const left = new Map<string, readonly string[]>();
+type Remains = {
+  /** By table, the keys that rows of the person had and have no more. */
+  readonly moved: ReadonlyMap<string, readonly string[]>;
+  /** By table, all keys that the log knows. */
+  readonly known: ReadonlyMap<string, readonly string[]>;
+};
+
+async function writeRemainsOf(client: pg.ClientBase, keys: SequencerGround['keys'], { tenant, subject }: Erased): Promise<Remains> {
+  const [left, all] = [new Map<string, readonly string[]>(), new Map<string, readonly string[]>()];
   const captures = await readCaptures(client);
-  for (const [table, known] of await readRecords(client, { tenant, subject })) {
+  for (const [table, known] of await readRecordsWithErased(client, { tenant, subject })) {
     const capture = captureOf(captures, { tenant, table });
     if (capture === undefined || capture.key.length === 0) continue;
     const changes = await readKeyChanges(client, { tenant, subject }, capture);
@@ -110,10 +153,11 @@ async function writeRemainsOf(
       changes.flatMap(({ record }, place) => (record === null || record === moved[place] ? [] : [record])),
     );
     const records = [...new Set([...known, ...moved])];
+    all.set(table, records);
     for (let from = 0; from < records.length; from += REMAINS_AT_ONCE)
       await writeRemains(client, capture, { subject, records: records.slice(from, from + REMAINS_AT_ONCE) });
   }
-  return left;
+  return { moved: left, known: all };
 }
 
 /**
@@ -131,24 +175,52 @@ export async function recordRemainsOfChunk(client: pg.ClientBase, { tenant, subj
 }
 
 /** Marks in one event: it may have 100 kB. */
-const FORGOTTEN_AT_ONCE = 2000;
+const MARKS_AT_ONCE = 2000;
+
+type OfTable = { readonly tenant: string; readonly table: string };
 
 /**
  * A row that was deleted, or got another key, before the erasure is explained by an event that is about to lose its name. What stood in the table
- * when its baseline was taken would be missed for ever: so the home says which rows these are, in marks that nobody else can read.
+ * when its baseline was taken would be missed for ever: so the home says which rows these are, in marks that nobody else can read. What all of the
+ * person's rows held then goes from the baseline: with the home's key it could be guessed.
  */
-async function recordForgotten(
+async function forgetRows(
   client: pg.ClientBase,
   { markOf }: SequencerGround['keys'],
-  { tenant, table, records }: { readonly tenant: string; readonly table: string; readonly records: readonly string[] },
+  { tenant, table, gone, left }: OfTable & { readonly gone: readonly string[]; readonly left: readonly string[] },
 ): Promise<void> {
-  if (records.length === 0 || !(await hasBaseline(client, table))) return;
-  for (let from = 0; from < records.length; from += FORGOTTEN_AT_ONCE) {
-    const rows = records.slice(from, from + FORGOTTEN_AT_ONCE).map((record) => markOf([tenant, table, record]));
-    const said = { id: newId<'audit-rows-forgotten'>(), rows };
+  if (!(await touchBaseline(client, table))) return;
+  const taken = (await readBaselines(client, { tenant, markOf, tables: [table], withInbox: true })).get(table)?.taken;
+  const keys = [...new Set([...gone, ...left])].map((record) => keyOfRow(markOf, { tenant, table }, record));
+  const delta = taken === undefined ? '0' : await takeValues(client, markOf, { tenant, table, taken, keys });
+  if (gone.length === 0 && delta === '0') return;
+  for (let from = 0; from === 0 || from < gone.length; from += MARKS_AT_ONCE) {
+    const rows = gone.slice(from, from + MARKS_AT_ONCE).map((record) => markOf([tenant, table, record]));
+    const baseline = taken?.id ?? null;
+    const said = { id: newId<'audit-rows-forgotten'>(), rows, baseline, delta: from === 0 ? delta : '0' };
     const details = { ...said, mark: forgottenMark(markOf, { tenant, table }, said) };
     await recordEventWithin(client, tenant, { kind: 'compliance', action: ROWS_FORGOTTEN, table, details });
   }
+}
+
+/** Answers by how much the digest of the baseline is another. */
+async function takeValues(
+  client: pg.ClientBase,
+  markOf: SequencerGround['keys']['markOf'],
+  { tenant, table, taken, keys }: OfTable & { readonly taken: Taken; readonly keys: readonly Buffer[] },
+): Promise<string> {
+  const wanted = new Set(keys.map((key) => key.toString('hex')));
+  const parts = [...new Set(keys.map((key) => partOfKey(key, taken.parts)))].map((part) => ({ table, part }));
+  const changes = (await readMarksOf(client, tenant, parts)).flatMap(({ part, marks }) => {
+    const after = withoutValues(marks, wanted, freshBytes);
+    return after === undefined ? [] : [{ part, before: marks, after }];
+  });
+  await replaceMarks(
+    client,
+    { tenant, table },
+    changes.map(({ part, after }) => ({ part, marks: after })),
+  );
+  return deltaOf(markOf, { tenant, table, baseline: taken.id }, changes);
 }
 
 /** Destroys keys and salts, and empties what points to the person. Every checkpoint, proof and consistency proof stays valid. */
@@ -157,11 +229,11 @@ export async function forget(
   { keys }: Pick<SequencerGround, 'keys'>,
   { tenant, subject, fates = ['erasable'] }: Erased,
 ): Promise<{ readonly keyIds: readonly string[]; readonly events: number }> {
-  const moved = await writeRemainsOf(client, keys, { tenant, subject });
+  const { moved, known } = await writeRemainsOf(client, keys, { tenant, subject });
   const deleted = await readDeleted(client, { tenant, subject });
-  for (const table of new Set([...moved.keys(), ...deleted.keys()])) {
-    const records = [...new Set([...(moved.get(table) ?? []), ...(deleted.get(table) ?? [])])].toSorted();
-    await recordForgotten(client, keys, { tenant, table, records });
+  for (const table of new Set([...known.keys(), ...deleted.keys()])) {
+    const gone = [...new Set([...(moved.get(table) ?? []), ...(deleted.get(table) ?? [])])].toSorted();
+    await forgetRows(client, keys, { tenant, table, gone, left: known.get(table) ?? [] });
   }
   const keyIds = await keys.subjectKeys.destroy(client, { tenant, subject }, fates);
   return { keyIds, events: await forgetSubject(client, { tenant, subject, fates, keyIds }, keys.markOf) };

@@ -49,7 +49,7 @@ test('after a person’s key was replaced old events open under the old one, new
   const who = { tenant: 'default', subject: 'patient:1' };
   const { keyIds } = await bench.database.withClient(async (client) => {
     await client.query('begin');
-    await beginErasure(client, who);
+    await beginErasure(client, bench.sequencer, who);
     await client.query('delete from public.patients where id = 1');
     const done = await forget(client, bench.sequencer, who);
     await client.query('commit');

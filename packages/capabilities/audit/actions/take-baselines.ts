@@ -2,6 +2,7 @@ import { newId } from '@safekeep/core';
 import pg from 'pg';
 import type { Log } from '@safekeep/log';
 import type { AuditKeys } from '../keys/audit-keys.ts';
+import { freshBytes } from '../keys/key-file.ts';
 import type { Capture } from '../model.ts';
 import {
   BASELINE_ENDED,
@@ -194,15 +195,17 @@ async function writeBaseline(
   // Of a tenant without rows and without a log there is nothing to tell.
   if (rows === 0 && tree === undefined && tenant !== order.tenant) return 'stands';
   await writeMarks(client, capture, parts);
+  const id = newId<'audit-baseline'>();
   const numbers = await readColumnNumbers(client, capture);
   const forms = new Map(capture.columns.map(({ name, form }) => [name, form]));
   const taken: Omit<Taken, 'mark'> = {
-    id: newId<'audit-baseline'>(),
+    id,
     order: order.ordered,
     era: tree?.era ?? 1,
     size: tree?.size ?? 0,
     rows,
-    digest: digestOf(parts),
+    parts: parts.length,
+    digest: digestOf(markOf, { ...capture, baseline: id }, parts),
     sum,
     columns: names.map((name) => ({ name, number: numbers.get(name) ?? 0, form: forms.get(name) ?? 'large' })),
     before,
@@ -239,7 +242,7 @@ async function gather(
     }
   }
   await walk.end();
-  return { rows, parts: partsOf(marks.end()), sum: null };
+  return { rows, parts: partsOf(marks.end(), freshBytes), sum: null };
 }
 
 async function sumUp(

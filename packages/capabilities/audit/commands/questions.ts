@@ -3,6 +3,7 @@ import { userInfo } from 'node:os';
 import Type, { type Static } from 'typebox';
 import { codeOf, formatTableName, parseTableName, SafekeepError } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
+import { nameOfPerson } from '../../holds/index.ts';
 import { recordEvent } from '../actions/record-event.ts';
 import { withAuditKeys } from '../keys/audit-keys.ts';
 import { accessLog, recordHistory, searchEvents, type Page } from '../questions/answer.ts';
@@ -68,9 +69,17 @@ const search = command({
   output: EventPage,
   example: 'safekeep audit search --subject patient:42 --action update --from 2026-01-01',
   run: async (context, input) =>
-    tell(context, await searchEvents(await context.database(), context.tenant, filterOf(input), pageOf(input))),
+    tell(
+      context,
+      await searchEvents(await context.database(), context.tenant, filterOf(await named(context, input)), pageOf(input)),
+    ),
   render: renderPage,
 });
+
+/** The log names people as the database writes their keys. */
+async function named<Input extends { readonly subject?: string }>(context: CommandContext, input: Input): Promise<Input> {
+  return input.subject === undefined ? input : { ...input, subject: await nameOfPerson(context, input.subject) };
+}
 
 const history = command({
   name: 'audit history',
@@ -124,10 +133,11 @@ const accessLogOf = command({
   input: Type.Object({ subject: Type.String({ minLength: 3, maxLength: 2000, pattern: '^[^:]+:.+$' }), from, to, limit, cursor }),
   output: AccessPage,
   example: 'safekeep subject access-log patient:42',
-  run: async (context, { subject, ...input }) => {
+  run: async (context, { subject: typed, ...input }) => {
     const period = periodOf(input);
     const naming = namingOf(context.configuration.accessLogActors, await context.signer());
     const ground = { tenant: context.tenant, naming };
+    const subject = await nameOfPerson(context, typed);
     const page = await accessLog(await context.database(), ground, { subject, ...period }, pageOf(input));
     return { result: { subject, ...page } };
   },

@@ -193,7 +193,7 @@ test('a person is erased: checkpoints, proofs and consistency stay valid, what w
   await database.withClient(async (client) => {
     await client.query('begin');
     await client.query(`select set_config('safekeep.tenant', 'default', true)`);
-    await beginErasure(client, erased);
+    await beginErasure(client, sequencer, erased);
     await client.query(`delete from public.patients where id = 1`);
     await forget(client, sequencer, erased);
     await client.query('commit');

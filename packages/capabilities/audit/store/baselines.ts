@@ -83,16 +83,17 @@ export async function readAllTenants(client: Client): Promise<readonly string[]>
 
 // ---- marks -----------------------------------------------------------------------------------------------------------
 
+/** Parts of a kilobyte that one statement writes. */
+const PARTS_AT_ONCE = 2000;
+
 export async function writeMarks(client: Client, { tenant, table }: TableOf, parts: readonly Buffer[]): Promise<void> {
   await client.query('delete from safekeep.audit_baseline_marks where tenant_id = $1 and table_name = $2', [tenant, table]);
-  for (const [part, marks] of parts.entries()) {
-    await client.query('insert into safekeep.audit_baseline_marks (tenant_id, table_name, part, marks) values ($1, $2, $3, $4)', [
-      tenant,
-      table,
-      part,
-      marks,
-    ]);
-  }
+  for (let from = 0; from < parts.length; from += PARTS_AT_ONCE)
+    await client.query(
+      `insert into safekeep.audit_baseline_marks (tenant_id, table_name, part, marks)
+       select $1, $2, $3::integer + m.place - 1, m.marks from unnest($4::bytea[]) with ordinality as m (marks, place)`,
+      [tenant, table, from, parts.slice(from, from + PARTS_AT_ONCE)],
+    );
 }
 
 /** In order. */
@@ -102,6 +103,37 @@ export async function readMarks(client: Client, { tenant, table }: TableOf): Pro
     [tenant, table],
   );
   return rows.map(({ marks }) => marks);
+}
+
+/** These parts, of several tables. */
+export async function readMarksOf(
+  client: Client,
+  tenant: string,
+  parts: readonly { readonly table: string; readonly part: number }[],
+): Promise<readonly { readonly table: string; readonly part: number; readonly marks: Buffer }[]> {
+  if (parts.length === 0) return [];
+  const { rows } = await client.query<{ table: string; part: number; marks: Buffer }>(
+    `select m.table_name as "table", m.part, m.marks
+       from rows from (unnest($2::text[]), unnest($3::integer[])) as p (name, part)
+       join safekeep.audit_baseline_marks as m on m.tenant_id = $1 and m.table_name = p.name and m.part = p.part
+      order by m.table_name, m.part`,
+    [tenant, parts.map(({ table }) => table), parts.map(({ part }) => part)],
+  );
+  return rows;
+}
+
+/** Writes over parts. */
+export async function replaceMarks(
+  client: Client,
+  { tenant, table }: TableOf,
+  parts: readonly { readonly part: number; readonly marks: Buffer }[],
+): Promise<void> {
+  await client.query(
+    `update safekeep.audit_baseline_marks as m set marks = n.marks
+       from rows from (unnest($3::integer[]), unnest($4::bytea[])) as n (part, marks)
+      where m.tenant_id = $1 and m.table_name = $2 and m.part = n.part`,
+    [tenant, table, parts.map(({ part }) => part), parts.map(({ marks }) => marks)],
+  );
 }
 
 // ---- what the log tells ----------------------------------------------------------------------------------------------
@@ -115,6 +147,9 @@ export type ToldBaseline = {
   readonly details: unknown;
 };
 
+/** The era of what is not in the log yet, and so newer than all that is. */
+const ON_ITS_WAY = 2_147_483_647;
+
 /** Events of baselines, the newest first. */
 export async function readTold(
   client: Client,
@@ -122,12 +157,26 @@ export async function readTold(
     tenant,
     tables,
     actions,
-  }: { readonly tenant: string; readonly tables: readonly string[] | null; readonly actions: readonly string[] },
+    withInbox = false,
+  }: {
+    readonly tenant: string;
+    readonly tables: readonly string[] | null;
+    readonly actions: readonly string[];
+    /** Also what is on its way into the log, and what stands in the inbox still: one that is told twice counts once. */
+    readonly withInbox?: boolean;
+  },
 ): Promise<readonly ToldBaseline[]> {
+  const of = `tenant_id = $1 and table_name is not null and kind in ('compliance', 'security') and action = any ($2::text[])
+        and ($3::text[] is null or table_name = any ($3))`;
+  const waiting = ['audit_inbox_even', 'audit_inbox_odd'].map(
+    (inbox) =>
+      `union all select ${ON_ITS_WAY}, order_no::float8, action, table_name, own -> 'details' from safekeep.${inbox} where ${of}`,
+  );
   const { rows } = await client.query<ToldBaseline>(
-    `select era, leaf_index::float8 as index, action, table_name as "table", details from safekeep.audit_events
-      where tenant_id = $1 and kind = 'compliance' and action = any ($2::text[]) and ($3::text[] is null or table_name = any ($3))
-      order by audit_events.era desc, audit_events.leaf_index desc`,
+    `select * from (
+       select era, leaf_index::float8 as index, action, table_name as "table", details from safekeep.audit_events where ${of} and record is null
+       ${withInbox ? waiting.join(' ') : ''}) as t
+      order by t.era desc, t.index desc`,
     [tenant, actions, tables],
   );
   return rows;
@@ -154,11 +203,11 @@ export async function readDeleted(
   return new Map(rows.map(({ table, records }) => [table, records]));
 }
 
-/** Whether rows of this table are held against a baseline. */
-export async function hasBaseline(client: Client, table: string): Promise<boolean> {
-  const { rows } = await client.query<{ found: boolean }>(
-    'select exists (select from safekeep.audit_baselines where table_name = $1) as found',
-    [table],
-  );
-  return rows[0]?.found === true;
+/**
+ * Whether rows of this table are held against a baseline. A write, so that a baseline that is taken at the same time, of rows as they stood before
+ * this transaction, fails and is taken again.
+ */
+export async function touchBaseline(client: Client, table: string): Promise<boolean> {
+  const { rowCount } = await client.query('update safekeep.audit_baselines set is_taken = is_taken where table_name = $1', [table]);
+  return (rowCount ?? 0) > 0;
 }

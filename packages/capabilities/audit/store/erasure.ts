@@ -116,19 +116,31 @@ async function writeLeft(client: Client, left: readonly (Left & { readonly empti
 }
 
 /** By table the keys of rows that the log may know as the person's, or of which an erasure that is not sequenced yet left values out. */
+export async function readRecordsWithErased(
+  client: Client,
+  { tenant, subject }: { readonly tenant: string; readonly subject: string },
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const known = await readRecords(client, { tenant, subject });
+  const { rows } = await client.query<{ table: string; records: string[] }>(
+    `select r.table_name as "table", array_agg(distinct r.record) as records from (${erasedRows('i.tenant_id = $1')}) as r group by r.table_name`,
+    [tenant],
+  );
+  const erased = rows.map(({ table, records }) => [table, [...new Set([...(known.get(table) ?? []), ...records])]] as const);
+  return new Map([...known, ...erased]);
+}
+
+/** By table the keys of rows that the log may know as the person's. */
 export async function readRecords(
   client: Client,
   { tenant, subject }: { readonly tenant: string; readonly subject: string },
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const { rows } = await client.query<{ table: string; records: string[] }>(
-    `with inbox as (${erasedRows('i.tenant_id = $1')}) select r.table_name as "table", array_agg(distinct r.record) as records from (
+    `select r.table_name as "table", array_agg(distinct r.record) as records from (
        select e.table_name, e.record from safekeep.audit_events as e
         where e.tenant_id = $1 and ${isFirstAbout('$1', '$2')} and e.kind = 'change' and e.record is not null
        union all
        select e.table_name, e.record from safekeep.audit_events as e
-        where e.tenant_id = $1 and ${isAlsoAbout('$1', '$2')} and e.kind = 'change' and e.record is not null
-       union all
-       select table_name, record from inbox) as r
+        where e.tenant_id = $1 and ${isAlsoAbout('$1', '$2')} and e.kind = 'change' and e.record is not null) as r
       group by r.table_name`,
     [tenant, subject],
   );

@@ -180,6 +180,27 @@ export async function readUnsequenced(client: pg.ClientBase, limit: number): Pro
   return rows.flatMap(eventsOf);
 }
 
+/** What one call reads of the inboxes at most. */
+const UNMOVED_AT_MOST = 200_000;
+
+/** Changes of these tables that are committed and not in the log yet, in the order in which they happened. */
+export async function readUnmoved(
+  client: pg.ClientBase,
+  { done, target, cursorNo }: Progress,
+  tables: readonly string[],
+): Promise<Pending> {
+  const moved = target === null ? '' : 'and not (pg_visible_in_snapshot(i.xid, $4::pg_snapshot) and i.order_no <= $5::bigint)';
+  const { rows } = await client.query<StoredRow & { found: number }>(
+    atMost(
+      '$2',
+      `i.kind = 'change' and i.table_name = any ($3::text[]) and i.xid >= pg_snapshot_xmin($1::pg_snapshot)
+        and not pg_visible_in_snapshot(i.xid, $1::pg_snapshot) ${moved}`,
+    ),
+    [done, UNMOVED_AT_MOST, tables, ...(target === null ? [] : [target, cursorNo])],
+  );
+  return { rows: rows.flatMap(eventsOf), isFull: rows.length < (rows[0]?.found ?? 0) };
+}
+
 /** Everything that happened to rows of these tables after `afterNo`, as far as this transaction sees it. */
 export async function readLater(
   client: pg.ClientBase,

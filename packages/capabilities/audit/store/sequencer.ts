@@ -105,6 +105,14 @@ export async function readState(client: pg.ClientBase, cluster: Cluster): Promis
   return state;
 }
 
+/** What is in the log of what was captured; before the first batch, nothing. */
+export async function readProgress(client: pg.ClientBase): Promise<Progress> {
+  const { rows } = await client.query<Progress>(
+    `select done::text, target::text, cursor_no::text as "cursorNo" from safekeep.audit_sequencer where tenant_id = '*'`,
+  );
+  return rows[0] ?? { done: NOTHING_DONE, target: null, cursorNo: '0' };
+}
+
 export async function writeState(client: pg.ClientBase, state: State, movedAt: string | null): Promise<void> {
   await client.query(
     `update safekeep.audit_sequencer set done = $1::pg_snapshot, target = $2::pg_snapshot, cursor_no = $3, system_identifier = $4, timeline = $5,

@@ -39,14 +39,17 @@ async function bench(
   await made.capture(TABLES, SUBJECTS);
   await made.sequence();
   const { verify, unseen } = tampering(made);
-  const erase = async (subject: string, sql: string, tenant = 'default') => {
+  /** Answers how many rows did not hold before. `rows`: what a traversal finds of patients. */
+  const erase = async (subject: string, sql: string, { tenant = 'default', rows = [] as readonly string[] } = {}) => {
     await drainBeforeErasure(made.sequencer);
-    await made.database.withClient(async (client) => {
+    return await made.database.withClient(async (client) => {
       await client.query('begin');
-      await beginErasure(client, { tenant, subject });
+      const touched = new Map([['public.patients', rows.map((row) => [row])]]);
+      const unexplained = await beginErasure(client, made.sequencer, { tenant, subject, rows: touched });
       await client.query(sql);
       await forget(client, made.sequencer, { tenant, subject });
       await client.query('commit');
+      return unexplained;
     });
   };
   return { ...made, made, verify, unseen, erase };
@@ -246,6 +249,10 @@ const REPLAY = `begin; set local role safekeep_app; set local safekeep.tenant = 
   select safekeep.record_audit_event(gen_random_uuid(), 'compliance', 'baseline-taken', null, 'public.patients', null,
     (select details from safekeep.audit_events where action = 'baseline-taken' and table_name = 'public.patients' order by leaf_index limit 1)); commit`;
 
+/** What the log was told, as any login of the application can say it again. */
+const REPLAYED = (action: string) => `begin; set local role safekeep_app; set local safekeep.tenant = 'default';
+  select safekeep.record_audit_event(gen_random_uuid(), kind, action, null, table_name, null, details) from safekeep.audit_events where action = '${action}'; commit`;
+
 test('a baseline that is told again is none: not one that was ended, nor one that another has followed', async (t) => {
   const { verify, unseen, pool, sequencer, home } = await bench(t);
   await pool.query(`update patients set email = 'honest' where id = 7`);
@@ -352,6 +359,90 @@ test('an erasure is no fault: rows that stood before capture, that were deleted 
       `the row 5 stood there ${THEN}, is not there any more, and the log has no event of it.`,
     ],
   );
+});
+
+test('an erasure makes nothing right that was done unseen before it: it tells, names rows by marks alone, and goes on', async (t) => {
+  const { verify, unseen, pool, erase, events, sequencer, home } = await bench(t);
+  await pool.query(`update patients set room = 8 where id in (11, 12); update patients set id = 113 where id = 13;
+    update patients set id = 114 where id = 14; update patients set id = 214 where id = 114; insert into patients values (50, 'New', 'n', 1)`);
+  assert.deepEqual(await verify(), []);
+  // A row without events, one with a column of which none tells, one that came from another key by two steps, one that is gone, one that was planted.
+  await unseen(`update patients set email = 'x' where id = 7; update patients set email = 'x' where id in (11, 214, 50); delete from patients where id = 12;
+    insert into patients values (60, 'planted')`);
+  const found = await verify();
+  assert.equal(found.length, 6);
+  assert.match(found.join(), /row 214 had other values when the baseline of event N was taken and its key was 14/);
+  // Honest work that is not in the log yet, and what erasures left.
+  await pool.query(
+    `update patients set name = 'late', id = 108 where id = 8; insert into patients values (51, 'late', null, 1); delete from patients where id = 9`,
+  );
+  const masked = (id: number) => `update public.patients set name = null, email = null where id = ${id}`;
+  for (const id of [113, 108, 51, 20])
+    assert.equal(await erase(`patient:${id}`, masked(id), { rows: [String(id)] }), 0, `row ${id}`);
+  assert.equal(await erase('patient:9', ''), 0);
+  assert.equal(await erase('patient:20', masked(20), { rows: ['20'] }), 0, 'erased again');
+  assert.deepEqual(await verify(), found);
+  for (const id of [7, 11, 214, 50]) assert.equal(await erase(`patient:${id}`, masked(id), { rows: [String(id)] }), 1, `row ${id}`);
+  assert.equal(await erase('patient:12', ''), 1);
+  assert.equal(await erase('patient:60', 'delete from public.patients where id = 60', { rows: ['60'] }), 1);
+  const told = (row: string) =>
+    `row-unexplained public.patients: ${row} was not as the log had it when its person was erased (event N): it was changed unseen before.`;
+  const gone = 'a row that is not there any more';
+  const all = [
+    told('the row 7'),
+    told('the row 11'),
+    told('the row 214'),
+    told('the row 50'),
+    told(gone),
+    told(gone),
+    `row-unexplained public.patients: the row 12 stood there ${THEN}, is not there any more, and the log has no event of it.`,
+  ];
+  assert.deepEqual((await verify()).toSorted(), all.toSorted());
+  const [event] = (await events()).filter(({ action }) => action === 'rows-unexplained');
+  assert.deepEqual([event?.kind, event?.subject, event?.record], ['security', null, null]);
+  // Whoever has the database and not the home can say it of no row; nor is it forgotten by the next baseline.
+  await pool.query(REPLAYED('rows-unexplained'));
+  await pool.query(ORDER);
+  assert.deepEqual((await verify()).toSorted(), all.toSorted());
+  await acknowledge(sequencer, {
+    tenant: 'default',
+    reason: 'we know',
+    outside: await keptCheckpoints(home, 'default'),
+    owners: await ownersOfLogs(home),
+  });
+  assert.deepEqual(await verify(), []);
+  // Without the marks that it would be held against, that is told, whatever is put back afterwards.
+  await pool.query(
+    `create table away as table safekeep.audit_baseline_marks; delete from safekeep.audit_baseline_marks where table_name = 'public.patients'`,
+  );
+  await unseen(`update patients set email = 'x' where id = 30`);
+  assert.equal(await erase('patient:30', masked(30), { rows: ['30'] }), 1);
+  await pool.query(`insert into safekeep.audit_baseline_marks select * from away on conflict do nothing`);
+  assert.match((await verify()).join(), /row 30 could not be held against the log when its person was erased/);
+});
+
+test('what an erased person’s rows held goes from the baseline, and its digest is right all the same', async (t) => {
+  const { verify, unseen, pool, erase } = await bench(t);
+  const marks = async () =>
+    (
+      await pool.query<{ marks: Buffer }>(
+        `select marks from safekeep.audit_baseline_marks where table_name = 'public.patients' order by part`,
+      )
+    ).rows;
+  const [before] = await marks();
+  await erase('patient:7', 'update public.patients set name = null, email = null where id = 7', { rows: ['7'] });
+  const [after] = await marks();
+  assert.ok(before && after);
+  assert.notDeepEqual(after.marks.subarray(0, 16), before.marks.subarray(0, 16), 'another salt');
+  const values = ({ marks: all }: { marks: Buffer }) =>
+    Array.from({ length: (all.length - 16) / 16 }, (_, n) => all.toString('hex', 24 + 16 * n, 32 + 16 * n));
+  assert.deepEqual(values(after).filter((value) => value === '0'.repeat(16)).length, 1);
+  assert.equal(values(after).filter((value) => values(before).includes(value)).length, 39);
+  assert.deepEqual(await verify(), []);
+  await unseen(
+    `update safekeep.audit_baseline_marks set marks = '\\x${before.marks.toString('hex')}' where table_name = 'public.patients'`,
+  );
+  assert.match((await verify()).join(), /^baseline-changed/, 'and what stood there before is no other way to say it');
 });
 
 test('a baseline is renewed by the sequencer after months went, ended by unapply, and made again by the next apply', async (t) => {
@@ -488,7 +579,7 @@ test('an erasure by a tenant that did not apply the capture of a table of all te
     ['other', 'person:6', ''],
     ['default', 'person:3', 'update public.shared set v = null where id = 3'],
   ];
-  for (const [tenant, subject, sql] of steps) await erase(subject, sql, tenant);
+  for (const [tenant, subject, sql] of steps) assert.equal(await erase(subject, sql, { tenant }), 0);
   await sequence();
   assert.deepEqual((await made.verify('other')).faults, []);
   assert.deepEqual((await made.verify('default')).faults, []);

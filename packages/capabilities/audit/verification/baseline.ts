@@ -10,14 +10,18 @@ import {
   endedMark,
   keyOfMark,
   keyOfRow,
+  addDelta,
   markedRows,
   markOfRow,
   readForgotten,
   readTaken,
+  readUnexplained,
   ROWS_FORGOTTEN,
+  ROWS_UNEXPLAINED,
   valuesOf,
   type MarkedRows,
   type Taken,
+  type Unexplained,
 } from '../rules/baseline.ts';
 import { readMarks, readTold, type ToldBaseline } from '../store/baselines.ts';
 import type { FaultList } from './faults.ts';
@@ -42,6 +46,8 @@ export type TakenOf = {
   readonly brokenAt: number | undefined;
   /** Marks of rows that were gone when an erasure took their names, since the baseline was taken. */
   readonly forgotten: readonly string[];
+  /** Of its parts, as erasures left them. */
+  readonly digest: string;
 };
 
 /** By table, of one tenant. */
@@ -51,13 +57,51 @@ export async function readBaselines(
     tenant,
     markOf,
     tables = null,
-  }: { readonly tenant: string; readonly markOf: MarkOf; readonly tables?: readonly string[] | null },
+    withInbox = false,
+  }: {
+    readonly tenant: string;
+    readonly markOf: MarkOf;
+    readonly tables?: readonly string[] | null;
+    /** Also what is on its way into the log. */
+    readonly withInbox?: boolean;
+  },
 ): Promise<ReadonlyMap<string, TakenOf>> {
-  const told = await readTold(client, { tenant, tables, actions: [BASELINE_TAKEN, BASELINE_ENDED, ROWS_FORGOTTEN] });
+  const actions = [BASELINE_TAKEN, BASELINE_ENDED, ROWS_FORGOTTEN];
+  const told = await readTold(client, { tenant, tables, actions, withInbox });
   const found = new Map<string, TakenOf>();
   for (const [table, events] of Map.groupBy(told, (event) => event.table)) {
     const known = newestOf(events, { tenant, table }, markOf);
     if (known !== undefined) found.set(table, known);
+  }
+  return found;
+}
+
+/** By table and mark of the row, what erasures have told of rows that did not hold, and nobody has answered for since. */
+export type Untold = ReadonlyMap<string, ReadonlyMap<string, { readonly index: number; readonly what: Unexplained['what'] }>>;
+
+export async function readUntold(
+  client: pg.ClientBase,
+  {
+    tenant,
+    markOf,
+    tables = null,
+  }: { readonly tenant: string; readonly markOf: MarkOf; readonly tables?: readonly string[] | null },
+): Promise<Untold> {
+  const told = await readTold(client, { tenant, tables, actions: [BASELINE_TAKEN, BASELINE_ENDED, ROWS_UNEXPLAINED] });
+  const found = new Map<string, ReadonlyMap<string, { readonly index: number; readonly what: Unexplained['what'] }>>();
+  for (const [table, events] of Map.groupBy(told, (event) => event.table)) {
+    const of = { tenant, table };
+    const taken = new Set(chainOf(events, of, markOf).map((link) => endedMark(markOf, of, link.taken.id)));
+    const ended = events.find(({ action, details }) => action === BASELINE_ENDED && taken.has(String(markIn(details))));
+    const seen = new Set<string>();
+    const rows = events.toReversed().flatMap((event) => {
+      const said = event.action === ROWS_UNEXPLAINED ? readUnexplained(markOf, of, event.details) : undefined;
+      if (said === undefined || seen.has(said.id)) return [];
+      seen.add(said.id);
+      if (ended !== undefined && isBefore(event, ended)) return [];
+      return said.rows.map((row) => [row, { index: event.index, what: said.what }] as const);
+    });
+    if (rows.length > 0) found.set(table, new Map(rows));
   }
   return found;
 }
@@ -74,14 +118,14 @@ function newestOf(events: readonly ToldBaseline[], of: OfTable, markOf: MarkOf):
   const isEnded = hasEnded(newest);
   // The home's word that a baseline of since then does not hold answers for what came before, too.
   const brokenAt = chain.find((link, place) => isBreak(link, chain[place - 1]) && !chain.slice(place).some(hasEnded))?.index;
-  return { taken, index, isEnded, brokenAt, forgotten: forgottenSince(events, of, { markOf, place: placeOf(taken) }) };
+  return { taken, index, isEnded, brokenAt, ...forgottenSince(events, of, { markOf, taken }) };
 }
 
 type Link = { readonly taken: Taken; readonly index: number };
 
 /** Of the oldest nothing is said here: months may have gone with those before, and an event that is missing the tree tells. */
 function isBreak({ taken: { before } }: Link, previous: Link | undefined): boolean {
-  return previous !== undefined && before !== undefined && before !== previous.taken.id;
+  return previous !== undefined && before !== previous.taken.id;
 }
 
 /**
@@ -109,17 +153,19 @@ function placeOf({ era, size }: Taken): Emptied {
 function forgottenSince(
   events: readonly ToldBaseline[],
   of: OfTable,
-  { markOf, place }: { readonly markOf: MarkOf; readonly place: Emptied },
-): readonly string[] {
+  { markOf, taken }: { readonly markOf: MarkOf; readonly taken: Taken },
+): Pick<TakenOf, 'forgotten' | 'digest'> {
   const seen = new Set<string>();
-  const rows: string[] = [];
+  const forgotten: string[] = [];
+  let { digest } = taken;
   for (const event of events.toReversed()) {
     const told = event.action === ROWS_FORGOTTEN ? readForgotten(markOf, of, event.details) : undefined;
-    if (told === undefined || seen.has(told.mark)) continue;
-    seen.add(told.mark);
-    if (!isBefore(event, place)) rows.push(...told.rows);
+    if (told === undefined || seen.has(told.id)) continue;
+    seen.add(told.id);
+    if (told.baseline === taken.id) digest = addDelta(digest, told.delta);
+    if (!isBefore(event, placeOf(taken))) forgotten.push(...told.rows);
   }
-  return rows;
+  return { forgotten, digest };
 }
 
 function markIn(details: unknown): unknown {
@@ -148,6 +194,8 @@ type Opening = {
   readonly emptied: Emptied | undefined;
   /** By column where it was given its plaintext back last. */
   readonly back: ReadonlyMap<string, Emptied>;
+  /** Only the parts in which some rows are: what others hold is not asked. */
+  readonly parts?: readonly Buffer[];
 };
 
 /**
@@ -156,8 +204,8 @@ type Opening = {
  */
 export async function openBaseline(
   client: pg.ClientBase,
-  { capture, known, emptied, back }: Opening,
-  { faults, isRenewal }: Pick<Ground, 'faults'> & { readonly isRenewal: boolean },
+  { capture, known, emptied, back, parts: some }: Opening,
+  { markOf, faults, isRenewal }: Ground & { readonly isRenewal: boolean },
 ): Promise<Baseline | undefined> {
   if (known === undefined || known.isEnded) return undefined;
   const { taken, index, brokenAt } = known;
@@ -168,8 +216,8 @@ export async function openBaseline(
       brokenAt,
     );
   const of = `${capture.table}: the baseline of event ${index}`;
-  const parts = await readMarks(client, capture);
-  if (digestOf(parts) !== taken.digest) {
+  const parts = some ?? (await readMarks(client, capture));
+  if (some === undefined && digestOf(markOf, { ...capture, baseline: taken.id }, parts) !== known.digest) {
     if (parts.length === 0) faults.add('baseline-missing', `${of} is not there any more.`, index);
     else faults.add('baseline-changed', `${of} is not what stands in safekeep.audit_baseline_marks.`, index);
     return undefined;
@@ -288,6 +336,29 @@ export function holdRow({ capture, baseline }: Table, { record, values, said }: 
   return found === 'other'
     ? { detail: `${row} had other values ${then}, and no event of the log tells of their change.`, isArrival: false }
     : { detail: `${row} was not there ${then}, and the log has no event that brought it.`, isArrival: true };
+}
+
+type Origin = Row & {
+  readonly values: Readonly<Record<string, unknown>>;
+  /** The key that it had then. */
+  readonly from: string;
+};
+
+/** The same of a row that has another key since; whether there was one under that key is held when that is looked at. */
+export function holdOrigin(
+  { capture, baseline }: Table,
+  { record, from, values, said }: Origin,
+  markOf: MarkOf,
+): string | undefined {
+  const { rows, place, columns, index } = baseline;
+  const stood = stoodAt(said, values, place);
+  if (columns === undefined || stood.state !== 'there' || stood.values === undefined) return undefined;
+  const known = valuesOf(stood.values, columns);
+  if (known === undefined) return undefined;
+  const found = rows.seek(keyOfRow(markOf, capture, from), markOfRow(markOf, capture, { record: from, values: known }));
+  return found === 'other'
+    ? `${capture.table}: the row ${record} had other values when the baseline of event ${index} was taken and its key was ${from}, and no event of the log tells of their change.`
+    : undefined;
 }
 
 export type Table = { readonly capture: Capture; readonly baseline: Baseline };

@@ -72,7 +72,7 @@ async function clinic(t: TestContext) {
     await drainBeforeErasure(sequencer);
     await database.withClient(async (client) => {
       await client.query('begin');
-      await beginErasure(client, who);
+      await beginErasure(client, sequencer, who);
       await client.query(sql);
       await forget(client, sequencer, who);
       await client.query('commit');

@@ -52,7 +52,7 @@ async function bench(t: TestContext, { before = '', rows = ROWS } = {}) {
     await drainBeforeErasure(sequencer);
     await database.withClient(async (client) => {
       await client.query('begin');
-      await beginErasure(client, WHO);
+      await beginErasure(client, sequencer, WHO);
       await client.query(sql);
       if (isHeld) await recordRemains(client, sequencer, WHO);
       else await forget(client, sequencer, { ...WHO, fates });
@@ -148,7 +148,7 @@ test('that values are gone excuses nothing: not without an erasure, not in one t
   // Capture is told that this is an erasure, which nobody but the owner can: what it leaves out must be told afterwards.
   await database.withClient(async (client) => {
     await client.query('begin');
-    await beginErasure(client, WHO);
+    await beginErasure(client, sequencer, WHO);
     await client.query(`update public.patients set email = 'quietly@x.y' where id = 2`);
     await client.query('commit');
   });
@@ -187,10 +187,10 @@ test('a row whose key changed is followed: its values from before, and whether i
 });
 
 test('between the chunks of a large erasure its rows are explained, and an edit of another row is not excused by it', async (t) => {
-  const { verify, erase, unseen, database } = await bench(t);
+  const { verify, erase, unseen, database, sequencer } = await bench(t);
   await database.withClient(async (client) => {
     await client.query('begin');
-    await beginErasure(client, WHO);
+    await beginErasure(client, sequencer, WHO);
     await client.query('update public.messages set title = null where sender = 1; delete from public.likes where patient_id = 1');
     await recordRemainsOfChunk(client, WHO);
     await client.query('commit');

@@ -15,6 +15,18 @@ export async function readMarked(
   capture: Capture,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<Marked> {
+  const all: MarkedEvent[] = [];
+  const events = await walkMarked(client, capture);
+  for (let batch = await events.next(BATCH); batch.length > 0; batch = await events.next(BATCH)) {
+    signal.throwIfAborted();
+    all.push(...batch);
+  }
+  await events.end();
+  return markedOf(all);
+}
+
+/** The newest first. */
+export function markedOf(events: readonly MarkedEvent[]): Marked {
   const found = new Map<string, Said[]>();
   const ended = new Set<string>();
   const add = (mark: string, said: Said): void => {
@@ -24,17 +36,12 @@ export async function readMarked(
     else known.push(said);
     if (isBeginning(said)) ended.add(mark);
   };
-  const events = await walkMarked(client, capture);
-  for (let batch = await events.next(BATCH); batch.length > 0; batch = await events.next(BATCH)) {
-    signal.throwIfAborted();
-    for (const event of batch) {
-      const said = saidByMarks(event);
-      add(event.row, said);
-      // Under its new key it is the same row, of which that much is known.
-      if (event.movedTo !== null) add(event.movedTo, { ...said, movesTo: undefined });
-    }
+  for (const event of events) {
+    const said = saidByMarks(event);
+    add(event.row, said);
+    // Under its new key it is the same row, of which that much is known.
+    if (event.movedTo !== null) add(event.movedTo, { ...said, movesTo: undefined });
   }
-  await events.end();
   return new Map([...found].map(([mark, said]) => [mark, newestFirst(said)]));
 }
 
@@ -51,5 +58,6 @@ function saidByMarks({ era, index, action, columns, marks, withheld, movedTo }: 
     columns,
     needsRemain: withheld && action !== 'delete',
     movesTo: movedTo ?? undefined,
+    mayMove: false,
   };
 }

@@ -66,7 +66,7 @@ async function erase({ sequencer, database }: Workbench, subject: string, { sql 
   await drainBeforeErasure(sequencer);
   await database.withClient(async (client) => {
     await client.query('begin');
-    await beginErasure(client, { tenant: 'default', subject });
+    await beginErasure(client, sequencer, { tenant: 'default', subject });
     await client.query(sql);
     await forget(client, sequencer, { tenant: 'default', subject });
     await client.query('commit');

@@ -22,6 +22,8 @@ export type Said = {
   readonly needsRemain: boolean;
   /** The key, or its mark, that the row has from then on, where it is another: this key says nothing of the row any more. */
   readonly movesTo: string | undefined;
+  /** Its key was written and an erasure took which one it is: whether the row is still there under this key is not known. */
+  readonly mayMove: boolean;
 };
 
 /** Where a table was emptied last. */
@@ -45,6 +47,8 @@ export function saidBy(event: EventRow, opened: OpenedEvent | undefined, { key }
   const { change = {}, marks = {}, rest = 'taken' } = opened ?? {};
   const isWithheld = rest === 'left-out' && isWithheldBy(event);
   const after = record === null || action !== 'update' ? record : keyAfter(record, key, change.new ?? {});
+  const isUnknown = ({ name }: { readonly name: string }): boolean =>
+    columns?.includes(name) === true && !Object.hasOwn(change.new ?? {}, name);
   return {
     era,
     index,
@@ -57,6 +61,7 @@ export function saidBy(event: EventRow, opened: OpenedEvent | undefined, { key }
     columns,
     needsRemain: action !== 'delete' && (rest === 'taken' || rest === 'unreadable' || isWithheld),
     movesTo: after === null || after === record ? undefined : after,
+    mayMove: action === 'update' && rest === 'taken' && key.some(isUnknown),
   };
 }
 
@@ -91,7 +96,8 @@ export function stateOf(events: readonly Said[], emptied: Emptied | undefined): 
     // What it wrote, and where, is gone: of what was there before nothing is known either.
     if (isBeginning(event) || (event.needsRemain && columns === null)) break;
   }
-  return { exists: newest.action !== 'delete' && newest.movesTo === undefined, values, untold };
+  const isThere = newest.action !== 'delete' && newest.movesTo === undefined;
+  return { exists: newest.mayMove ? undefined : isThere, values, untold };
 }
 
 /** How a row stood at an earlier place of the log; `values` are undefined where they cannot be told any more. */
@@ -125,4 +131,11 @@ export function newestFirst(said: readonly Said[]): readonly Said[] {
 
 export function isBefore(event: Emptied, { era, index }: Emptied): boolean {
   return event.era < era || (event.era === era && event.index < index);
+}
+
+/** Without what it said of these columns. */
+export function without(said: Said, columns: ReadonlySet<string>): Said {
+  const rest = <Value>(values: Readonly<Record<string, Value>>): Record<string, Value> =>
+    Object.fromEntries(Object.entries(values).filter(([column]) => !columns.has(column)));
+  return { ...said, values: rest(said.values), marks: rest(said.marks) };
 }

@@ -164,7 +164,10 @@ async function refuseLost(client: pg.ClientBase, found: Survey, written: readonl
   await together(
     client,
     kept.map(({ rows }) => async () => {
-      const asked = reach === undefined ? undefined : rowsOf(reach, rows.table, found.person.key).select(identityNames(rows.identity, 't').join(', '));
+      const asked =
+        reach === undefined
+          ? undefined
+          : rowsOf(reach, rows.table, found.person.key).select(identityNames(rows.identity, 't').join(', '));
       if (asked === undefined) throw new KeptLost(rows.table);
       const where = isOneOf(rows.identity, 't', rows.keys, asked.parameters);
       const [count] = await arrays(client, `select count(*)::text from (${asked.text}) as t where ${where}`, asked.parameters);

@@ -3,14 +3,14 @@ import { newId, SafekeepError, type SchemaIndex } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { runRecorded } from '../../ledger/index.ts';
-import type { ApprovalProofs, Approved, ErasureId, ErasurePlan, RowKey } from '../model.ts';
+import type { ApprovalProofs, Approved, ErasureId, ErasurePlan, ParticipantEffects, RowKey } from '../model.ts';
 import { approvedAs } from '../rules/approval.ts';
 import { inOrderOfReference } from '../rules/graph.ts';
 import { joinKept, keptColumns, keptLines, planLine } from '../rules/plan.ts';
 import { insertErasure, readErasures, updateErasure, type ErasureRecord, type StoredPlan } from '../store/records.ts';
 import { loadRows, rowsOf } from '../store/rows.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
-import { followPaths, identityOf, type Reach } from '../store/traverse.ts';
+import { followPaths, identityOf, plainKey, type Reach } from '../store/traverse.ts';
 import { carryOut, erasureKeysOf, type TableCounts } from './carry-out.ts';
 import { decide, dueOf, personMark, type Decision } from './decide.ts';
 import {
@@ -31,6 +31,7 @@ import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
 import { identityMarks } from './marks.ts';
 import { approversOf, keptBeside, makePlan, type Beside, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
+import { refuseForeign, tagged, tagOf } from './record-tag.ts';
 import { policies, type Survey, type SurveyedTable } from './survey.ts';
 import { unlookedLines } from './writers.ts';
 
@@ -54,6 +55,8 @@ export type ChunkProgress = {
   /** Rows of theirs in these tables stay by a duty or a hold, and with them their own row. */
   readonly isKept?: boolean;
   readonly rows: number;
+  /** What parts counted before each chunk, by their name. */
+  readonly counted?: PartCounts;
   readonly roots: readonly string[];
   /** From when on the first row of these tables that a duty keeps need not be kept. */
   readonly due?: string | null;
@@ -66,6 +69,8 @@ export type ChunkProgress = {
   /** What the person was known by when it was approved, as `identityMarks` has it: time may go by until it goes on. */
   readonly known?: readonly string[];
 };
+
+export type PartCounts = Readonly<Record<string, Readonly<Record<string, number>>>>;
 
 export type Chunking = {
   readonly stored: StoredPlan;
@@ -143,16 +148,33 @@ function progressOf({ progress }: ErasureRecord): ChunkProgress {
   return progress as ChunkProgress;
 }
 
-async function saveProgress({ database, tenant }: ErasureGround, progress: ChunkProgress): Promise<ChunkProgress> {
-  await inTransaction(database, { tenant }, (client) =>
-    updateErasure(client, tenant, progress.erasure, { state: 'running', progress }),
-  );
+async function saveProgress(ground: ErasureGround, progress: ChunkProgress): Promise<ChunkProgress> {
+  const { database, tenant } = ground;
+  await inTransaction(database, { tenant }, async (client) => {
+    const [record] = await readErasures(client, tenant, { id: progress.erasure });
+    if (record === undefined) throw new Error('An erasure that goes on has its record');
+    refuseForeign(ground, record);
+    await writeProgress(client, ground, record, progress);
+  });
   return progress;
+}
+
+/** Of a record that was read and is this home's: what somebody else writes meanwhile does not get its tag. */
+async function writeProgress(
+  client: pg.ClientBase,
+  ground: ErasureGround,
+  record: ErasureRecord,
+  progress: ChunkProgress,
+): Promise<void> {
+  const tag = tagOf(ground, { ...record, progress });
+  await updateErasure(client, ground.tenant, record.id, { state: 'running', progress, tag });
 }
 
 /** Another process has worked off the chunks: the last transaction finds out what is left to do. */
 async function progressNow(ground: ErasureGround, erasure: ErasureId): Promise<ChunkProgress> {
-  return await inTransaction(ground.database, { tenant: ground.tenant }, (client) => currentProgress(client, ground, erasure));
+  return await inTransaction(ground.database, { tenant: ground.tenant }, async (client) =>
+    progressOf(await currentRecord(client, ground, erasure)),
+  );
 }
 
 /** Goes through a table once more. */
@@ -176,6 +198,7 @@ async function beginChunks(
     const begun = erasures.find(
       ({ state, progress }) => progress !== null && (state === 'running' || state === 'held' || state === 'due'),
     );
+    if (begun !== undefined) refuseForeign(ground, begun);
     const before = begun === undefined ? undefined : progressOf(begun);
     if (before !== undefined && begun?.planHash === stored.hash && begun.state === 'running') return before;
     refuseUnfit(made, stored.hash);
@@ -197,6 +220,7 @@ async function beginChunks(
       keptRows: before?.keptRows ?? {},
       isKept: before?.isKept ?? false,
       rows: before?.rows ?? 0,
+      counted: before?.counted ?? {},
       roots: before?.roots ?? [],
       due: before?.due ?? null,
       isUndated: before?.isUndated ?? false,
@@ -204,17 +228,13 @@ async function beginChunks(
       ...(proofs === undefined ? {} : { proofs }),
       approvedBefore: begun === undefined ? (approval.before ?? []) : approvalsOf(begun, stored.hash),
     };
-    if (before !== undefined) {
-      await updateErasure(client, tenant, progress.erasure, {
-        state: 'running',
-        planHash: stored.hash,
-        plannedBy,
-        approvedBy,
-        progress,
-      });
+    if (begun !== undefined) {
+      const change = { planHash: stored.hash, plannedBy, approvedBy, progress };
+      const tag = tagOf(ground, { ...begun, ...change });
+      await updateErasure(client, tenant, progress.erasure, { state: 'running', ...change, tag });
       return progress;
     }
-    await insertErasure(client, tenant, {
+    const record: Omit<ErasureRecord, 'tag'> = {
       id: progress.erasure,
       planHash: stored.hash,
       state: 'running',
@@ -231,7 +251,8 @@ async function beginChunks(
       finishedAt: null,
       due: null,
       isUndated: false,
-    });
+    };
+    await insertErasure(client, tenant, tagged(ground, record));
     return progress;
   });
 }
@@ -275,7 +296,7 @@ async function runChunk(ground: ErasureGround, order: ErasureOrder, progress: Ch
     prepare: (client) => nextChunk(client, ground, order, progress.erasure),
     destroy: async (client, chunk) => {
       const next = await eraseChunk(client, ground, order, chunk);
-      await updateErasure(client, tenant, progress.erasure, { state: 'running', progress: next });
+      await writeProgress(client, ground, chunk.record, next);
       return { result: next, counts: { [chunk.table]: next.rows - chunk.progress.rows } };
     },
   });
@@ -289,6 +310,7 @@ function tableAt({ large, finished }: ChunkProgress): string | undefined {
 /** The next rows of a table, locked, and what becomes of them. */
 type Chunk = {
   readonly table: string;
+  readonly record: ErasureRecord;
   readonly progress: ChunkProgress;
   readonly surveyed: SurveyedTable;
   readonly found: Survey;
@@ -309,7 +331,8 @@ async function nextChunk(
     { lock: true },
   );
   if (reach === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
-  const progress = await currentProgress(client, ground, erasure);
+  const record = await currentRecord(client, ground, erasure);
+  const progress = progressOf(record);
   const table = tableAt(progress);
   if (table === undefined) throw new AlreadyErased();
   const rows = await loadRows(client, { map, reach, person, now: clock.now() }, rowsOf(reach, table, person.key), {
@@ -328,10 +351,15 @@ async function nextChunk(
   };
   const found = { person, subject, reach, tables: rows.length === 0 ? [] : [surveyed] };
   // Their own row is the last transaction's in any case: without it nobody would find the rest.
-  const decision = await decide(client, ground, found, { mode, ledger: ground.ledger, isKept: table === subject.table, unseen: askAll(reach) });
+  const decision = await decide(client, ground, found, {
+    mode,
+    ledger: ground.ledger,
+    isKept: table === subject.table,
+    unseen: askAll(reach),
+  });
   if (decision.holds.some(({ people }) => people.length > 0)) throw new WholePersonHeld(decision.holds.map(({ id }) => id));
   refuseBlocked(decision.blocked, progress);
-  return { table, progress, surveyed, found, decision, isLast };
+  return { table, record, progress, surveyed, found, decision, isLast };
 }
 
 /** In each of the tables of the person there may be rows that are kept and not among those at hand. */
@@ -340,10 +368,11 @@ function askAll({ graph }: Reach): Unseen {
 }
 
 /** Behind the lock of the person: another process may be working off the same erasure. */
-async function currentProgress(client: pg.ClientBase, { tenant }: ErasureGround, erasure: ErasureId): Promise<ChunkProgress> {
-  const [record] = await readErasures(client, tenant, { id: erasure });
+async function currentRecord(client: pg.ClientBase, ground: ErasureGround, erasure: ErasureId): Promise<ErasureRecord> {
+  const [record] = await readErasures(client, ground.tenant, { id: erasure });
   if (record?.state !== 'running') throw new AlreadyErased();
-  return progressOf(record);
+  refuseForeign(ground, record);
+  return record;
 }
 
 function refuseBlocked(blocked: Decision['blocked'], { rows }: ChunkProgress): void {
@@ -356,7 +385,7 @@ async function eraseChunk(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, mode }: ErasureOrder,
-  { table, progress, surveyed: { rows }, found, decision, isLast }: Chunk,
+  { table, progress, surveyed: { rows, identity }, found, decision, isLast }: Chunk,
 ): Promise<ChunkProgress> {
   const scope = {
     tenant: ground.tenant,
@@ -364,10 +393,12 @@ async function eraseChunk(
     erasure: progress.erasure,
     mode,
     holds: [],
-    rows: new Map(),
+    rows: new Map(identity.kind === 'key' ? [[table, rows.map(({ key }) => plainKey(identity, key))]] : []),
     kept: new Map(),
+    isKept: decision.isKept,
+    isPart: true,
   };
-  await effectsAt(client, ground, 'before-rows', scope);
+  const before = await effectsAt(client, ground, 'before-rows', scope);
   const done = await carryOut(client, ground, {
     found,
     decision,
@@ -391,10 +422,24 @@ async function eraseChunk(
     keptRows: keptRow === undefined ? progress.keptRows : { ...progress.keptRows, [table]: keptRow },
     isKept: progress.isKept === true || decision.isKept,
     rows: progress.rows + rows.length,
+    counted: addCounts(progress.counted, before),
     due: dueOf([...decision.groups, { due: progress.due ?? null }]),
     isUndated: progress.isUndated === true || decision.groups.some(({ isUndated }) => isUndated),
     roots: rows.length === 0 ? progress.roots : [...progress.roots, done.tree.root],
   };
+}
+
+function addCounts(known: PartCounts = {}, effects: ReadonlyMap<string, ParticipantEffects>): PartCounts {
+  const added = [...effects].map(([name, { counts }]) => [name, sumCounts(known[name], counts)] as const);
+  return { ...known, ...Object.fromEntries(added) };
+}
+
+export function sumCounts(
+  one: Readonly<Record<string, number>> = {},
+  other: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return Object.fromEntries([...names].map((name) => [name, (one[name] ?? 0) + (other[name] ?? 0)]));
 }
 
 /**
@@ -415,7 +460,7 @@ export async function prepareRest(
     without: new Set(large),
     beside,
   });
-  const progress = await currentProgress(client, ground, erasure);
+  const progress = progressOf(await currentRecord(client, ground, erasure));
   refuseHeld(made.plan);
   refuseBlocked(made.plan.blocked, progress);
   if (made.large[0] !== undefined)
@@ -426,14 +471,25 @@ export async function prepareRest(
   const unseen: Unseen = new Map([...askAll(made.found.reach), ...keptBeside(beside)]);
   const late: SurveyedTable[] = [];
   for (const table of large) {
-    const rows = await lateRows(client, ground, made.found, { mode: order.mode, table, lock: true, atMost: rowsAtOnce(ground), unseen });
+    const rows = await lateRows(client, ground, made.found, {
+      mode: order.mode,
+      table,
+      lock: true,
+      atMost: rowsAtOnce(ground),
+      unseen,
+    });
     if (rows.length >= rowsAtOnce(ground)) throw new TooManyLate(table);
     const identity = identityOf(ground.schema, table);
     if (rows.length > 0) late.push({ table, identity, policy: policies(ground, table), rows, isCut: true });
   }
   if (late.length === 0) return made;
   const found = { ...made.found, tables: [...made.found.tables, ...late] };
-  const more = await decide(client, ground, { ...found, tables: late }, { mode: order.mode, ledger: ground.ledger, isKept: true, unseen });
+  const more = await decide(
+    client,
+    ground,
+    { ...found, tables: late },
+    { mode: order.mode, ledger: ground.ledger, isKept: true, unseen },
+  );
   refuseBlocked(more.blocked, progress);
   return { ...made, found, decision: { ...made.decision, groups: [...made.decision.groups, ...more.groups] } };
 }

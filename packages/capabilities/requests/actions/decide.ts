@@ -188,7 +188,8 @@ async function askHolds(
   const asked = new Map<AskedRow, PersonRow>();
   for (const { table, identity, policy, rows } of tables) {
     const isKey = identity.kind === 'key' && policy.facts.primaryKey !== null;
-    for (const row of rows) asked.set({ table, key: isKey ? plainKey(identity, row.key) : [], about: [person, ...row.others] }, row);
+    for (const row of rows)
+      asked.set({ table, key: isKey ? plainKey(identity, row.key) : [], about: [person, ...row.others] }, row);
   }
   const holds = await heldBy(client, tenant, { people: [person], rows: [...asked.keys()] });
   const heldRows = new Set(holds.flatMap((hold) => hold.heldRows.flatMap((row) => asked.get(row) ?? [])));
@@ -360,7 +361,9 @@ async function hiddenReferring(
   ground: Ground,
   candidates: Candidates,
 ): Promise<{ readonly hidden: ReadonlySet<string>; readonly problems: readonly Blocked[] }> {
-  const links = [...candidates.values()].flatMap(({ table, rows }) => (rows.length === 0 ? [] : referringKeys(ground, table.table)));
+  const links = [...candidates.values()].flatMap(({ table, rows }) =>
+    rows.length === 0 ? [] : referringKeys(ground, table.table),
+  );
   const names = [...new Set(links.map(({ from }) => from))];
   const hidden = new Set(names.length === 0 ? [] : await unseenTables(client, names));
   const problems = links

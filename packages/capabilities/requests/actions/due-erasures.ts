@@ -9,6 +9,7 @@ import { executeErasure } from './execute-erasure.ts';
 import { ownFault, type ErasureGround, type Ground } from './ground.ts';
 import { orderOf } from './open-erasures.ts';
 import { planErasure, showErasure } from './plan-erasure.ts';
+import { refuseForeign } from './record-tag.ts';
 import { dateUndated, duesNow } from './undated.ts';
 import { isUnerased } from './unerased.ts';
 import { doubtAbout, knownByPlan, type KnownByPlan } from './same-person.ts';
@@ -99,6 +100,7 @@ async function planOne(
 ): Promise<DuePlan['persons'][number]> {
   const text = textOf(record);
   try {
+    refuseForeign(ground, record);
     const order = orderOf(ground, record);
     const full = { ...order, mode: record.mode };
     const plan = actor === null ? (await showErasure(ground, full)).plan : await planErasure(ground, full, actor.by, actor.signer);

@@ -4,10 +4,10 @@ import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
 import type { ApprovalProofs, Approved, CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';
+import { certificateFaults } from '../rules/certificate.ts';
 import { approvedAs, approverOf, isSameKey, PLAN_DAYS, plannerOf, signApproval, unproven } from '../rules/approval.ts';
 import {
   dropPlans,
-  endPutOff,
   findPlan,
   insertCalls,
   insertErasure,
@@ -18,7 +18,16 @@ import {
 } from '../store/records.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { carryOut, erasureKeysOf, type CarriedOut } from './carry-out.ts';
-import { beginOrGoOn, prepareRest, reopen, runChunks, TooManyLate, type ChunkProgress, type Chunking } from './chunks.ts';
+import {
+  beginOrGoOn,
+  prepareRest,
+  reopen,
+  runChunks,
+  sumCounts,
+  TooManyLate,
+  type ChunkProgress,
+  type Chunking,
+} from './chunks.ts';
 import { dueOf, personMark } from './decide.ts';
 import {
   AlreadyErased,
@@ -33,6 +42,7 @@ import {
 import { answerOf, faultOfProofs, finishErasure } from './finish-erasure.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { identityMarks, sequenceIds } from './marks.ts';
+import { isOurs, refuseForeign, tagged } from './record-tag.ts';
 import { approversOf, makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 
 /**
@@ -58,10 +68,11 @@ export async function executeErasure(
   const same = known.filter(({ planHash }) => planHash === asked.hash);
   const committed = same.find(({ state }) => state === 'committed' || state === 'outside');
   const begun = known.find(isBegun);
+  if (begun !== undefined) refuseForeign(ground, begun);
   // A crash may have left its intent open.
   if (committed !== undefined || begun !== undefined) await recoverIntents(ground);
   if (committed !== undefined) return await finishErasure(ground, committed, options);
-  const done = same.find(({ state }) => state === 'done' || state === 'kept');
+  const done = same.find((record) => (record.state === 'done' || record.state === 'kept') && isOurs(ground, record));
   if (plan === undefined && done !== undefined) return answerOf(ground, done);
   // Whoever goes on with it has not approved it: it has its names, and signatures, already.
   const goesOn = begun?.planHash === asked.hash ? begun : undefined;
@@ -112,26 +123,27 @@ async function carryOutApproved(ground: ErasureGround, order: ErasureOrder, chun
 async function answerAgain(ground: ErasureGround, mark: string, { hash }: Approval): Promise<ErasureDone> {
   const { database, tenant } = ground;
   const known = await inTransaction(database, { tenant }, (client) => readErasures(client, tenant, { mark }));
-  const record = known.find(({ planHash, certificate }) => planHash === hash && certificate !== null);
+  const record = known.find((each) => each.planHash === hash && each.certificate !== null && isOurs(ground, each));
   if (record === undefined) throw new SafekeepError('erasure-plan-unknown', { hash });
   return answerOf(ground, record);
 }
 
 /** The release of one of these holds brings the erasure back, once, however often it was tried; one that was begun goes on. */
 async function rememberHeld(
-  { database, tenant, ledger, clock }: ErasureGround,
+  ground: ErasureGround,
   { person, mode }: ErasureOrder,
   { stored, approval, holds }: { readonly stored: StoredPlan; readonly approval: Approval; readonly holds: readonly string[] },
 ): Promise<void> {
+  const { database, tenant, ledger, clock } = ground;
   const mark = personMark(ledger, tenant, person);
   await inTransaction(database, { tenant }, async (client) => {
-    const open = await readErasures(client, tenant, { open: true, mark });
+    const open = (await readErasures(client, tenant, { open: true, mark })).filter((each) => isOurs(ground, each));
     const known = open.find(isBegun) ?? open.find((each) => each.state === 'held' && each.mode === mode);
     if (known !== undefined) {
       await updateErasure(client, tenant, known.id, { state: 'held', holds: [...new Set([...known.holds, ...holds])] });
       return;
     }
-    await insertErasure(client, tenant, {
+    const put: Omit<ErasureRecord, 'tag'> = {
       id: newId<'erasure'>(),
       planHash: stored.hash,
       state: 'held',
@@ -148,7 +160,8 @@ async function rememberHeld(
       finishedAt: null,
       due: null,
       isUndated: false,
-    });
+    };
+    await insertErasure(client, tenant, tagged(ground, put));
   });
 }
 
@@ -283,7 +296,10 @@ async function eraseWithin(
   });
   const after = await effectsAt(client, ground, 'after-rows', scope);
   const mark = personMark(ground.ledger, tenant, order.person);
-  const participants = ports.participants.map(({ name }) => ({ name, ...joinEffects(before.get(name), after.get(name)) }));
+  const participants = ports.participants.map(({ name }) => ({
+    name,
+    ...joinEffects(before.get(name), after.get(name), progress?.counted?.[name]),
+  }));
   const due = dueOf([...decision.groups, { due: progress?.due ?? null }]);
   const held = [...new Set([...(progress?.holds ?? []), ...decision.holds.map((hold) => hold.id)])];
   const body = certificateBody(ground, {
@@ -299,7 +315,10 @@ async function eraseWithin(
     operation,
     held,
   });
-  const record: ErasureRecord = {
+  const [wrong] = certificateFaults(body);
+  // Nothing is committed of which no certificate could be given.
+  if (wrong !== undefined) throw new Error(`An erasure does not add up: ${wrong}`);
+  const record = tagged<Omit<ErasureRecord, 'tag'>>(ground, {
     id,
     planHash: stored.hash,
     state: 'committed',
@@ -316,7 +335,7 @@ async function eraseWithin(
     finishedAt: null,
     due: due === null ? null : new Date(due),
     isUndated: progress?.isUndated === true || decision.groups.some(({ isUndated }) => isUndated),
-  };
+  });
   const calls = made.plan.externalCopies.filter(
     ({ state, kind }) => kind !== 'recipient' && (state === 'will-be-told' || state === 'by-hand'),
   );
@@ -327,9 +346,9 @@ async function eraseWithin(
     holds: held,
     due: record.due,
     isUndated: record.isUndated,
+    tag: record.tag,
   } as const;
   await together(client, [
-    () => endPutOff(client, tenant, { mark, at: clock.now() }),
     () => (progress === undefined ? insertErasure(client, tenant, record) : updateErasure(client, tenant, id, ended)),
     () =>
       insertCalls(client, tenant, {
@@ -347,9 +366,13 @@ function erasureIdOf(text: string): ErasureId {
   return id;
 }
 
-function joinEffects(before: ParticipantEffects | undefined, after: ParticipantEffects | undefined): ParticipantEffects {
+function joinEffects(
+  before: ParticipantEffects | undefined,
+  after: ParticipantEffects | undefined,
+  chunks: Readonly<Record<string, number>> | undefined,
+): ParticipantEffects {
   return {
-    counts: { ...before?.counts, ...after?.counts },
+    counts: sumCounts(chunks, { ...before?.counts, ...after?.counts }),
     keysDestroyed: [...(before?.keysDestroyed ?? []), ...(after?.keysDestroyed ?? [])],
     horizon: after?.horizon ?? before?.horizon ?? null,
   };

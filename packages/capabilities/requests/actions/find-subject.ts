@@ -7,7 +7,7 @@ import { matchValue, readColumns, type Match } from '../store/find.ts';
 import { countOfPerson } from '../store/rows.ts';
 import { inTransaction } from '../store/session.ts';
 import { followPaths, tableOf } from '../store/traverse.ts';
-import { parseSubject, soundGraph, type Ground } from './ground.ts';
+import { findPerson, soundGraph, type Ground } from './ground.ts';
 
 export type FindOptions = {
   /** Only people of this kind. */
@@ -39,11 +39,12 @@ export async function findSubjects(ground: Ground, query: string, options: FindO
   const subjects = [...map.subjects.values()].filter(({ name }) => options.type === undefined || name === options.type);
   if (options.type !== undefined && subjects.length === 0)
     throw new SafekeepError('subject-type-unknown', { type: options.type, known: [...map.subjects.keys()].join(', ') || 'none' });
+  const asked = await namedIn(ground, query);
   return await inTransaction(
     database,
     { tenant, mode: 'isolation level repeatable read, read only' },
     async (client) => {
-      const named = await byName(client, ground, { subjects, query });
+      const named = asked === undefined ? undefined : await byName(client, ground, { subjects, asked });
       const matching = await search(client, ground, { subjects, query, how: 'exact', limit: options.limit + 1 });
       const exact = named === undefined ? matching : [named, ...matching];
       const isPartial = exact.length === 0 && [...query].length >= PARTIAL_FROM_CHARACTERS;
@@ -72,25 +73,26 @@ export async function findSubjects(ground: Ground, query: string, options: FindO
 /** `patient:3`, as every command names people. A key of several columns is not looked for so. */
 async function byName(
   client: pg.ClientBase,
-  { map, schema, tenant }: Ground,
-  { subjects, query }: { readonly subjects: readonly Subject[]; readonly query: string },
+  ground: Ground,
+  { subjects, asked: { person, subject } }: { readonly subjects: readonly Subject[]; readonly asked: Named },
 ): Promise<Found | undefined> {
-  const named = namedIn(map, query);
-  const [column, ...others] = named?.subject.key ?? [];
-  const [text] = named?.person.key ?? [];
-  if (named === undefined || column === undefined || text === undefined || others.length > 0) return undefined;
-  const { person, subject } = named;
-  if (!subjects.includes(subject)) return undefined;
-  const tenancy = { column: tenantColumnOf(map, subject), tenant };
-  const table = tableOf(schema, subject.table);
-  const [match] = await matchValue(client, { subject, table, column, query: text, how: 'exact', limit: 1, tenancy });
+  const [column, ...others] = subject.key;
+  const [text] = person.key;
+  if (column === undefined || text === undefined || others.length > 0 || !subjects.includes(subject)) return undefined;
+  const tenancy = { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant };
+  const table = tableOf(ground.schema, subject.table);
+  const found = await matchValue(client, { subject, table, column, query: text, how: 'exact', limit: 2, tenancy });
+  // Of texts capitals make no difference to a look, and all of it to a key.
+  const match = found.find(({ key }) => key[0] === text);
   return match === undefined ? undefined : { person, subject, label: match.label, matched: new Set(subject.key), exact: true };
 }
 
+type Named = Awaited<ReturnType<typeof findPerson>>;
+
 /** Undefined where it is another text. */
-function namedIn(map: Ground['map'], query: string): ReturnType<typeof parseSubject> | undefined {
+async function namedIn(ground: Ground, query: string): Promise<Named | undefined> {
   try {
-    return parseSubject(map, query);
+    return await findPerson(ground, query);
   } catch (error) {
     if (!isSafekeepError(error)) throw error;
     return undefined;

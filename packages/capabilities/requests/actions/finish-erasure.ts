@@ -4,17 +4,20 @@ import { isSafekeepError, SafekeepError, type Subject } from '@safekeep/core';
 import { verify, type Signature } from '@safekeep/crypto';
 import { privateFiles } from '@safekeep/files';
 import { parseKey, type Person } from '../../holds/index.ts';
+import { UNEXPLAINED } from '../model.ts';
 import type { Approved, CertificateBody, ErasureDone, ErasureScope, ExternalCopy, Residue } from '../model.ts';
 import { approvedAs, proofFault } from '../rules/approval.ts';
 import { PERSON } from '../rules/graph.ts';
+import { isKeptByRight } from '../rules/plan.ts';
 import { waitForWriters } from '../store/guards.ts';
-import type { Signed } from '../rules/certificate.ts';
+import { certificateFaults, type Signed } from '../rules/certificate.ts';
 import { endEarlier, updateErasure, type ErasureRecord, type ErasureState } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import { followPaths, type Reach } from '../store/traverse.ts';
 import { tellOutside } from './outside.ts';
 import { openTables, soundGraph, type ErasureGround } from './ground.ts';
 import type { Unseen } from './kept-ways.ts';
+import { refuseForeign, tagOf } from './record-tag.ts';
 import { lateRows } from './late-rows.ts';
 import { residueOf } from './residue.ts';
 import { freshenStatistics, writtenBy } from './statistics.ts';
@@ -35,13 +38,14 @@ export async function finishErasure(
   options: FinishOptions = {},
 ): Promise<ErasureDone> {
   const { tenant, database } = ground;
+  refuseForeign(ground, record);
   // Written in the erasing transaction.
   const draft = record.certificate as Draft;
   const person = personOf(record);
   const subject = ground.map.subjects.get(record.type);
   if (subject === undefined)
     throw new SafekeepError('subject-type-unknown', { type: record.type, known: [...ground.map.subjects.keys()].join(', ') });
-  const scope = scopeOf(tenant, record, person);
+  const scope = { ...scopeOf(tenant, record, person), isKept: isKeptByRight(draft.document) };
   const { participants } = ground.ports;
   const others = participants.flatMap(({ tables = [] }) => tables);
   const written = writtenBy(ground, { counts: draft.document.tables, others });
@@ -64,6 +68,8 @@ export async function finishErasure(
   };
   if (state === 'unfulfilled') return await endUnfulfilled(ground, record, { document, found });
   refuseForged(ground, record, draft);
+  const [fault] = certificateFaults(document);
+  if (fault !== undefined) throw new SafekeepError('certificate-unsigned', { erasure: record.id, reason: fault });
   const signed: Signed<CertificateBody> = { document, signature: ground.signer.signDocument('erasure-certificate', document) };
   const path = await writeCertificate(ground.certificateDirectory, signed);
   const at = ground.clock.now();
@@ -71,6 +77,7 @@ export async function finishErasure(
     await updateErasure(client, tenant, record.id, {
       state,
       certificate: signed,
+      tag: tagOf(ground, { ...record, certificate: signed }),
       ...(state === 'done' || state === 'kept' ? { finishedAt: at } : {}),
     });
     // Not before: of one that is unfulfilled the earlier ones must not be forgotten.
@@ -163,6 +170,7 @@ function doneText(
     verified: found.length === 0,
     state,
     due: due?.toISOString() ?? null,
+    unexplained: document.participants.reduce((total, { counts }) => total + (counts[UNEXPLAINED] ?? 0), 0),
     residue: [...document.residue],
     externalCopies: [...document.externalCopies],
   };
@@ -186,7 +194,7 @@ function personOf({ type, key }: ErasureRecord): Person {
   return { type, key: parts };
 }
 
-function scopeOf(tenant: string, { id, mode, holds }: ErasureRecord, person: Person): ErasureScope {
+function scopeOf(tenant: string, { id, mode, holds }: ErasureRecord, person: Person): Omit<ErasureScope, 'isKept'> {
   return { tenant, person, erasure: id, mode, holds, rows: new Map(), kept: new Map() };
 }
 

@@ -11,7 +11,7 @@ import {
 } from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
 import { readCatalog, type Catalog, type Database } from '@safekeep/postgres';
-import { parseKey, type Person } from '../../holds/index.ts';
+import { ownKey, parseKey, type Person } from '../../holds/index.ts';
 import type { Ledger } from '../../ledger/index.ts';
 import type { RequestPorts } from '../model.ts';
 import { graphOf, unguardedTables, type Graph } from '../rules/graph.ts';
@@ -60,7 +60,7 @@ export async function groundOf(parts: Omit<Ground, 'catalog' | 'schema'>): Promi
   return { ...parts, catalog, schema: indexSchema(catalog) };
 }
 
-/** Reads `patient:42`. Throws `subject-invalid`, `subject-type-unknown`. */
+/** Reads `patient:42`; its key is as it was typed, see {@link findPerson}. Throws `subject-invalid`, `subject-type-unknown`. */
 export function parseSubject(map: DataMap, text: string): { readonly person: Person; readonly subject: Subject } {
   const colon = text.indexOf(':');
   if (colon < 1) throw new SafekeepError('subject-invalid', { reason: 'it is written type:key, as patient:42' });
@@ -73,6 +73,20 @@ export function parseSubject(map: DataMap, text: string): { readonly person: Per
   if (key.length !== subject.key.length)
     throw new SafekeepError('subject-invalid', { reason: `the key of ${type} has ${subject.key.length} part(s)` });
   return { person: { type, key }, subject };
+}
+
+/**
+ * Reads `patient:42` in whatever way its key is typed: from here on it is the database's own text, which holds, marks, keys and the log know
+ * people by. Throws as `parseSubject`, and `subject-invalid` for what is no value of the key's types.
+ */
+export async function findPerson(
+  { database, tenant, map }: Pick<Ground, 'database' | 'tenant' | 'map'>,
+  text: string,
+): Promise<ReturnType<typeof parseSubject>> {
+  const { person, subject } = parseSubject(map, text);
+  const key = await ownKey(database, tenant, { subject, key: person.key });
+  if (key === undefined) throw new SafekeepError('subject-invalid', { reason: 'its key is no value of that kind' });
+  return { person: { ...person, key }, subject };
 }
 
 /** Throws `map-does-not-fit` where a path leads nowhere: what would be found would not be everything. */

@@ -120,7 +120,10 @@ async function columnsOfUnseen(
   return found;
 }
 
-function looseColumns({ nodes, edgesOf }: Survey['reach']['graph'], table: string): readonly (readonly [string, readonly string[]])[] {
+function looseColumns(
+  { nodes, edgesOf }: Survey['reach']['graph'],
+  table: string,
+): readonly (readonly [string, readonly string[]])[] {
   const passed = new Set((edgesOf.get(table) ?? []).map(({ id }) => id));
   // A set goes on to what is added while it is gone through.
   for (const id of passed) for (const source of nodes.get(id)?.sources ?? []) passed.add(source);

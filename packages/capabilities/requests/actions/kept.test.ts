@@ -60,13 +60,20 @@ test('what a duty or a hold keeps is found and erased when that ends, whatever t
       insert into parcels values (3, 'nr 3', 'payer 3', '2026-01-01');
       insert into folders values (5, 5, 5, 'title 5'), (6, 6, 6, 'title 6')`,
     map: mapWith({
-      orders: { of: owns('person_id'), columns: { id: none, number: { category: 'user.unique_id' }, person_id: none, note: content } },
+      orders: {
+        of: owns('person_id'),
+        columns: { id: none, number: { category: 'user.unique_id' }, person_id: none, note: content },
+      },
       invoices: {
         of: owns('order_id -> orders.person_id'),
         on_erasure: tax,
         columns: { id: none, order_id: none, payer: name, issued_at: none },
       },
-      letters: { of: owns('email -> people.email'), on_erasure: tax, columns: { id: none, email: mail, payer: name, issued_at: none } },
+      letters: {
+        of: owns('email -> people.email'),
+        on_erasure: tax,
+        columns: { id: none, email: mail, payer: name, issued_at: none },
+      },
       parcels: {
         of: owns('order_number -> orders.number -> person_id'),
         on_erasure: tax,
@@ -96,7 +103,10 @@ test('what a duty or a hold keeps is found and erased when that ends, whatever t
   assert.equal(state, 'kept');
   assert.match(await readFile(certificate ?? '', 'utf8'), /by it a row that is kept leads to the person/);
   assert.deepEqual(await bench.rows('people', 'id = 3'), ['(3,erased,p3@example.org)']);
-  assert.deepEqual(await bench.rows('letters', 'id in (31, 32)'), ['(31,p3@example.org,"payer 31",2026-01-01)', '(32,,,2000-01-01)']);
+  assert.deepEqual(await bench.rows('letters', 'id in (31, 32)'), [
+    '(31,p3@example.org,"payer 31",2026-01-01)',
+    '(32,,,2000-01-01)',
+  ]);
   assert.deepEqual(await bench.rows('orders', 'person_id = 3'), ['(13,,3,)', '(3,"nr 3",3,)']);
   // A held row is not changed by a foreign key that is no path, and comes when the hold ends.
   const held = await bench.hold('public.folders:5');
@@ -118,7 +128,11 @@ test('what a trigger changes in rows that a duty or a hold keeps, or does to the
         else update invoices set person_id = 6 where person_id = new.id; end if; return null; end $$;
       create trigger follow after update on people for each row execute function follow()`,
     map: mapWith({
-      invoices: { of: { person: 'person_id' }, on_erasure: tax, columns: { id: none, person_id: none, payer: name, issued_at: none } },
+      invoices: {
+        of: { person: 'person_id' },
+        on_erasure: tax,
+        columns: { id: none, person_id: none, payer: name, issued_at: none },
+      },
     }),
   });
   for (const subject of ['person:1', 'person:2', 'person:3']) {

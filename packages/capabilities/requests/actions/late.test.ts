@@ -131,6 +131,33 @@ test('what fires is approved as it stands: another body of a harmless trigger, o
   }
 });
 
+const HELPED = `create table jobs (id bigint generated always as identity primary key, what text);
+  create function "Say It"(what text, o people) returns text language sql as $$ select what $$;
+  create function wording(o people) returns text language plpgsql as $$ begin return "Say It"('changed', o); end $$;
+  create function atomic(o people) returns text begin atomic select wording(o); end;
+  create function ping() returns trigger language plpgsql as $$ begin insert into jobs (what) values (ATOMIC(old)); return null; end $$;
+  create trigger ping after update on people for each row execute function ping();`;
+
+test('a function that the function of a harmless trigger calls, however far, is approved with its body too', async (t) => {
+  const made = await bench(t, HELPED, PINGS);
+  const changes = [
+    `create or replace function "Say It"(what text, o people) returns text language sql as $$ select o.name $$`,
+    `create or replace function wording(o people) returns text language plpgsql as $$ begin return o.name; end $$`,
+    `create or replace function atomic(o people) returns text begin atomic select o.name; end`,
+    `create function keep_it() returns trigger language plpgsql as $$ begin new.what := (select string_agg(name, '') from people); return new; end $$;
+     create trigger keep_it before insert on jobs for each row execute function keep_it()`,
+  ];
+  for (const change of changes) {
+    const { hash } = await made.plan('person:1');
+    await made.pool.query(change);
+    await assert.rejects(made.approve('person:1', hash), { code: 'erasure-plan-changed' }, change);
+  }
+  assert.deepEqual(await made.rows('jobs'), []);
+  const { hash } = await made.plan('person:1');
+  await made.pool.query(`create function other() returns integer language sql as 'select 1'`);
+  assert.equal((await made.approve('person:1', hash)).state, 'done', "what nothing calls is in nobody's way");
+});
+
 test('beside a harmless trigger no other may fire of which the map does not say where it writes, since nobody could tell whose row it is', async (t) => {
   const made = await bench(t, `${PINGING} ${COPIES}`, PINGS);
   const { blocked, hash } = await made.plan('person:1');

@@ -5,13 +5,14 @@ import type { Hold } from '../../holds/index.ts';
 import { recoverIntents } from '../../ledger/index.ts';
 import type { Approved, CertificateBody, ErasuresText } from '../model.ts';
 import { approvedAs, unproven } from '../rules/approval.ts';
-import { markDue, readErasures, updateErasure, type ErasureRecord } from '../store/records.ts';
+import { ERASURES_AT_MOST, markDue, readErasures, updateErasure, type ErasureRecord } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import { type ExecuteOptions } from './erasing.ts';
 import { knownAtBeginning } from './chunks.ts';
 import { executeErasure } from './execute-erasure.ts';
 import { finishErasure } from './finish-erasure.ts';
 import { ownFault, type ErasureGround, type Ground } from './ground.ts';
+import { isOurs, refuseForeign } from './record-tag.ts';
 import { approversOf, planErasure } from './plan-erasure.ts';
 import { doubtAbout, knownByPlan, type KnownByPlan } from './same-person.ts';
 
@@ -32,6 +33,32 @@ export async function listErasures(
     readErasures(client, tenant, options.open ? { open: true } : {}),
   );
   return { erasures: records.map((record) => textOf(record, null)) };
+}
+
+/**
+ * Holds every record against the ledger of this home: what it did not write, or not as it stands there, is told with its error, and what it
+ * has erased and this database does not know, be it restored or taken away, is named.
+ */
+export async function checkErasures(ground: Pick<ErasureGround, 'database' | 'tenant' | 'ledger'>): Promise<ErasuresText> {
+  const { database, tenant, ledger } = ground;
+  const missing = new Set<string>();
+  for await (const { entry } of ledger.read()) {
+    if (entry.tenant !== tenant || entry.operation !== 'erasure') continue;
+    if (entry.kind === 'done') missing.add(entry.ids['erasure'] ?? entry.id);
+    if (entry.kind === 'replayed') missing.delete(entry.ids['erasure'] ?? entry.id);
+  }
+  const foreign: ErasuresText['erasures'] = [];
+  for (let before: string | undefined; ;) {
+    const page: readonly ErasureRecord[] = await inTransaction(database, { tenant }, (client) =>
+      readErasures(client, tenant, { before }),
+    );
+    for (const record of page) {
+      missing.delete(record.id);
+      if (!isOurs(ground, record)) foreign.push({ ...textOf(record, null), error: 'erasure-unproven' });
+    }
+    before = page.at(-1)?.id;
+    if (page.length < ERASURES_AT_MOST) return { erasures: foreign, missing: [...missing].toSorted() };
+  }
 }
 
 /**
@@ -64,11 +91,14 @@ async function goOn(
   record: ErasureRecord,
   { options, known }: { readonly options: ExecuteOptions; readonly known: KnownByPlan },
 ): Promise<string> {
+  refuseForeign(ground, record);
   if (record.state === 'held') return 'held';
   const order = orderOf(ground, record);
   if (record.state === 'running')
     return (await executeErasure(ground, order, { hash: record.planHash, by: record.approvedBy }, options)).state;
   if (record.state !== 'due') return (await finishErasure(ground, record, options)).state;
+  // What the hold had put off is part of one that was committed since, and over if that one comes to its end.
+  if (await isFollowed(ground, record)) return 'due';
   if (approversOf(ground) !== null)
     throw unproven('a hold has ended, and what it kept has been planned by nobody as it stands now');
   // What was approved is erased as far as it still stands: the approval was for all of it, and the hold only put it off. Of this very plan
@@ -84,6 +114,11 @@ async function goOn(
     updateErasure(client, ground.tenant, record.id, { state: 'done', finishedAt: ground.clock.now() }),
   );
   return done.state;
+}
+
+async function isFollowed({ database, tenant }: ErasureGround, { id, mark }: ErasureRecord): Promise<boolean> {
+  const same = await inTransaction(database, { tenant }, (client) => readErasures(client, tenant, { mark }));
+  return same.some((other) => other.id > id && other.state === 'committed');
 }
 
 /** Who planned and approved what is left when a hold has ended. */

@@ -199,6 +199,7 @@ export async function makePlan(
     () => valueMarks(client, ground, { person, subject }),
     () => writersNow(client, ground),
   ]);
+  const kept = new Map([...(beside?.kept ?? []), ...keysByTable(decision, ({ keptBy }) => keptBy !== undefined)]);
   const scope: ErasureScope = {
     tenant: ground.tenant,
     person,
@@ -208,7 +209,8 @@ export async function makePlan(
       ...new Set([...(beside?.holds ?? []), ...decision.holds.filter(({ heldRows }) => heldRows.length > 0).map(({ id }) => id)]),
     ],
     rows: keysByTable(decision, ({ action }) => action !== 'keep'),
-    kept: new Map([...(beside?.kept ?? []), ...keysByTable(decision, ({ keptBy }) => keptBy !== undefined)]),
+    kept,
+    isKept: kept.size > 0,
   };
   const parts: { name: string; plan: ParticipantPlan }[] = [];
   for (const participant of ground.ports.participants)
@@ -313,12 +315,12 @@ async function linesOf(
   const setNull = decision.setNull
     .filter(({ rows }) => rows > 0)
     .map(({ table, rows, foreignKey }): PlanLine => ({
-    table,
-    rows,
-    action: 'detach',
-    reason: `the foreign key ${foreignKey} sets to null what refers to deleted rows`,
-    columns: [],
-  }));
+      table,
+      rows,
+      action: 'detach',
+      reason: `the foreign key ${foreignKey} sets to null what refers to deleted rows`,
+      columns: [],
+    }));
   return [...lines, ...setNull];
 }
 
@@ -440,7 +442,8 @@ export function refusalOf(error: unknown): Blocked | undefined {
       table: error.table,
       what: 'what a duty or a hold keeps there would not be found by any path of the map any more, and so never be erased',
       rows: 0,
-      remedy: 'Let the columns by which it leads to the person stay as long: look at triggers, and at erase and replace in the map.',
+      remedy:
+        'Let the columns by which it leads to the person stay as long: look at triggers, and at erase and replace in the map.',
     };
   if (error instanceof NotKept)
     return {

@@ -4,7 +4,7 @@ import type { ErasureMode, ReplayText } from '../model.ts';
 import { advanceSequence } from '../store/residue.ts';
 import { inTransaction } from '../store/session.ts';
 import { executeErasure } from './execute-erasure.ts';
-import { ownFault, type ErasureGround } from './ground.ts';
+import { findPerson, ownFault, type ErasureGround } from './ground.ts';
 import { readSequenceIds } from './marks.ts';
 import { planErasure } from './plan-erasure.ts';
 import { findReturned, type Match, type Past, type PastErasures } from './returned.ts';
@@ -12,7 +12,7 @@ import { findReturned, type Match, type Past, type PastErasures } from './return
 export type ReplayOptions = {
   readonly plan: boolean;
   readonly by: string;
-  /** People of whom it is not certain, and who are to be erased all the same, as `formatPerson` writes them. */
+  /** People of whom it is not certain, and who are to be erased all the same. */
   readonly also?: readonly string[];
 };
 
@@ -27,8 +27,10 @@ export async function replayLedger(ground: ErasureGround, options: ReplayOptions
   const { until, heads } = await verifyRecorded(ground);
   const { past, sequences } = await readPast(ground);
   const matches = await findReturned(ground, past);
+  const also: string[] = [];
+  for (const name of options.also ?? []) also.push(formatPerson((await findPerson(ground, name)).person));
   const persons: ReplayText['persons'] = [];
-  for (const match of matches) persons.push(await replayOne(ground, match, options));
+  for (const match of matches) persons.push(await replayOne(ground, match, { ...options, also }));
   const advanced: string[] = [];
   if (!options.plan) {
     for (const [name, last] of sequences) {

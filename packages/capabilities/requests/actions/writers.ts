@@ -7,7 +7,7 @@ import { firingAt, type Writer } from '../store/guards.ts';
 import type { Ground } from './ground.ts';
 import type { Survey } from './survey.ts';
 
-/** What fires at the tables of the map, and its hash, which is part of what is approved. */
+/** What fires at the tables of the map and at those that it lets triggers write to, and its hash, which is part of what is approved. */
 export type Writers = { readonly all: readonly Writer[]; readonly hash: string };
 
 /**
@@ -16,7 +16,8 @@ export type Writers = { readonly all: readonly Writer[]; readonly hash: string }
  */
 export async function writersNow(client: pg.ClientBase, { map }: Pick<Ground, 'map'>): Promise<Writers | null> {
   if (![...map.tables.values()].some(({ triggers }) => triggers.size > 0)) return null;
-  const all = await firingAt(client, [...map.tables.keys()].toSorted());
+  const beside = [...map.tables.values()].flatMap(({ triggers }) => [...triggers.values()].flatMap(({ writesTo }) => writesTo));
+  const all = await firingAt(client, [...new Set([...map.tables.keys(), ...beside])].toSorted());
   const text = JSON.stringify(all.map(({ table, kind, name, sha256 }) => [table, kind, name, sha256]));
   return { all, hash: createHash('sha256').update(text).digest('hex') };
 }
@@ -28,6 +29,7 @@ export function undeclaredOf(
   { touched, written }: { readonly touched: ReadonlySet<string>; readonly written: ReadonlySet<string> },
 ): readonly string[] {
   return all
+    .filter(({ table }) => map.tables.has(table))
     .filter(({ table, onChange }) => (touched.has(table) ? onChange : written.has(table)))
     .filter(({ table, kind, name }) => kind === 'rule' || map.tables.get(table)?.triggers.has(name) !== true)
     .map(({ table, kind, name }) => `the ${kind} ${name} of ${table}`);

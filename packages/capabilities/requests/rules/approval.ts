@@ -3,7 +3,7 @@ import { verify, verifierKey, type Signer } from '@safekeep/crypto';
 import type { ApprovalProof, ApprovalProofs, Approved } from '../model.ts';
 
 /** What is signed. The hash of a plan is one of these rows with this done to each, so no signature serves for anything else. */
-export type ApprovalStatement = { readonly act: 'plan' | 'approve'; readonly tenant: string; readonly plan: string };
+export type ApprovalStatement = { readonly act: 'plan' | 'approve' | 'end'; readonly tenant: string; readonly plan: string };
 
 const KIND = 'erasure-approval';
 

@@ -25,6 +25,9 @@ export type Treatment = {
   readonly keeps?: WholeRow['keeps'];
 };
 
+export const HELD = 'held';
+export const DUTY = 'a duty to keep it';
+
 /** What the map says of a table, worked out once. */
 export type TablePolicy = {
   readonly table: string;
@@ -152,7 +155,7 @@ function keepLinks(treatment: Treatment, links: ReadonlySet<string>): Treatment 
 const LINK = 'by it a row that is kept leads to the person';
 
 function treatmentByItself(policy: TablePolicy, row: RowFacts, mode: ErasureMode): Treatment {
-  if (row.held) return { action: 'keep', reason: 'held', basis: 'hold', keptBy: 'hold', choices: [] };
+  if (row.held) return { action: 'keep', reason: HELD, basis: 'hold', keptBy: 'hold', choices: [] };
   const { isOwned, isShared, isWhole } = belonging(row);
   if (row.kept !== null) return keptByDuty(policy, row, isWhole);
   // One path may own the row, and a column of it be somebody else's too.
@@ -194,7 +197,7 @@ function keptByDuty(policy: TablePolicy, row: RowFacts, isWhole: boolean): Treat
         .filter(([column]) => !staying.has(column))
         .map(([column, value]): ColumnChoice => ({ column, candidates: [valueWrite(column, value)], fixed: true }))
     : [];
-  return { action: 'keep', reason: 'a duty to keep it', basis, keptBy: 'duty', choices };
+  return { action: 'keep', reason: DUTY, basis, keptBy: 'duty', choices };
 }
 
 function wholeTreatment(

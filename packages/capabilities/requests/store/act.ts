@@ -435,7 +435,12 @@ function refersAndStays(by: Referring, parameters: Parameters): string {
 export async function linkedRows(
   client: pg.ClientBase,
   from: Pick<Rows, 'table' | 'identity' | 'keys'>,
-  hop: { readonly to: string; readonly columns: readonly string[]; readonly references: readonly string[]; readonly identity: Identity },
+  hop: {
+    readonly to: string;
+    readonly columns: readonly string[];
+    readonly references: readonly string[];
+    readonly identity: Identity;
+  },
 ): Promise<readonly RowKey[]> {
   const parameters = new Parameters();
   const pairs = hop.columns.map((column, place) => `f.${quote(column)} = t.${quote(hop.references[place] ?? '')}`);

@@ -74,13 +74,15 @@ export type Writer = {
   readonly name: string;
   /** UPDATE or DELETE of a row calls it; else only INSERT or TRUNCATE does. */
   readonly onChange: boolean;
-  /** SHA-256 in hex of its definition, whether it is switched on, and the function that it calls with its body. */
+  /** SHA-256 in hex of its definition, whether it is switched on, and the bodies of its function and of those that this one calls. */
   readonly sha256: string;
 };
 
 /**
  * What fires at these tables, their partitions and children, as it stands at this moment. Switched off, and Safekeep's own, are left out.
- * The function is in it whole: under the same name another body may stand tomorrow.
+ * Functions are in it whole, with all that they name: under the same name another body may stand tomorrow. Of a body that is text the server
+ * does not know what it calls, so every function counts whose name stands in it, in a comment or a string too. What it cannot tell is a name
+ * that is put together only when it runs, and what hangs on operators, casts and views.
  */
 export async function firingAt(client: pg.ClientBase, tables: readonly string[]): Promise<readonly Writer[]> {
   const refs = tables.map((name) => parseTableName(name));
@@ -92,20 +94,44 @@ export async function firingAt(client: pg.ClientBase, tables: readonly string[])
          join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = a.name
        union
        select i.inhrelid, asked.place from pg_catalog.pg_inherits as i join asked on asked.oid = i.inhparent
+     ), own as (
+       select f.oid, f.proname::text as name, pg_catalog.lower(f.prosrc) as body,
+              case f.prokind when 'a' then (select a::text from pg_catalog.pg_aggregate as a where a.aggfnoid = f.oid)
+                             else pg_catalog.pg_get_functiondef(f.oid) end as definition
+         from pg_catalog.pg_proc as f join pg_catalog.pg_namespace as n on n.oid = f.pronamespace
+        where n.nspname not in ('pg_catalog', 'information_schema', 'safekeep')
      ), found as (
        select asked.place, 'trigger' as kind, t.tgname::text as name, t.tgtype & 24 > 0 as changing,
-              t.tgenabled::text || pg_catalog.pg_get_triggerdef(t.oid) || pg_catalog.pg_get_functiondef(t.tgfoid) as text
+              t.tgenabled::text || pg_catalog.pg_get_triggerdef(t.oid) as text, t.tgfoid as function
          from asked
          join pg_catalog.pg_trigger as t on t.tgrelid = asked.oid and not t.tgisinternal and t.tgenabled <> 'D'
          join pg_catalog.pg_proc as f on f.oid = t.tgfoid
          join pg_catalog.pg_namespace as n on n.oid = f.pronamespace and n.nspname <> 'safekeep'
        union all
-       select asked.place, 'rule', r.rulename::text, true, r.ev_enabled::text || pg_catalog.pg_get_ruledef(r.oid)
+       select asked.place, 'rule', r.rulename::text, true, r.ev_enabled::text || pg_catalog.pg_get_ruledef(r.oid), null
          from asked join pg_catalog.pg_rewrite as r on r.ev_class = asked.oid and r.ev_type <> '1' and r.ev_enabled <> 'D'
+     ), called as (
+       select function as root, function as oid from found where function is not null
+       union
+       select called.root, callee.oid
+         from called
+         join own as caller on caller.oid = called.oid
+         cross join lateral pg_catalog.regexp_split_to_array(caller.body, '[^a-z0-9_$]+') as words
+         join own as callee
+           on pg_catalog.lower(callee.name) = any (words)
+           or (callee.name !~ '^[A-Za-z0-9_$]+$'
+               and pg_catalog.strpos(caller.body, pg_catalog.replace(pg_catalog.lower(callee.name), '"', '""')) > 0)
+           or exists (select from pg_catalog.pg_depend as d
+                       where d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass and d.objid = caller.oid
+                         and d.refclassid = d.classid and d.refobjid = callee.oid)
+     ), bodies as (
+       select called.root, pg_catalog.string_agg(own.definition, '' order by own.definition) as text
+         from called join own on own.oid = called.oid group by called.root
      )
-     select (place - 1)::integer as place, kind, name, changing as "onChange",
-            pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(text, 'SQL_ASCII')), 'hex') as sha256
-       from found order by place, kind, name, sha256`,
+     select (found.place - 1)::integer as place, found.kind, found.name, found.changing as "onChange",
+            pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(found.text || coalesce(bodies.text, ''), 'SQL_ASCII')), 'hex') as sha256
+       from found left join bodies on bodies.root = found.function
+      order by found.place, found.kind, found.name, sha256`,
     [refs.map(({ schema }) => schema), refs.map(({ table }) => table)],
   );
   return rows.map(({ place, ...writer }) => ({ ...writer, table: tables[place] ?? '' }));

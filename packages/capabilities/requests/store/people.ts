@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { columnOf, type SchemaIndex, type Subject } from '@safekeep/core';
 import type { RowKey } from '../model.ts';
 import { isAmong, Parameters, quote, quoteTable } from './sql.ts';
-import { arrays, keyMatch, ofTenant, tableOf, typeOf, type Tenancy } from './traverse.ts';
+import { arrays, keyMatch, ofTenant, requireOwnText, tableOf, typeOf, type Tenancy } from './traverse.ts';
 
 /** So many people travel at once. */
 const PEOPLE_AT_ONCE = 2000;
@@ -55,13 +55,14 @@ export async function onePerson(
   const parameters = new Parameters();
   const where = keyMatch(schema, subject, key, parameters);
   if (where === undefined) return undefined;
-  const list = columns.length === 0 ? ['null::text'] : columns.map((column) => `t.${quote(column)}::text`);
+  const list = [...subject.key, ...columns].map((column) => `t.${quote(column)}::text`);
   const found = await arrays(
     client,
     `select ${list.join(', ')} from ${quoteTable(subject.table)} as t where ${where}${ofTenant(tenancy.column, tenancy.tenant, parameters)} limit 1`,
     parameters,
   );
-  return found[0];
+  requireOwnText(key, found[0]);
+  return found[0]?.slice(subject.key.length);
 }
 
 /** Some columns of these people as text. */

@@ -140,17 +140,19 @@ export type ErasureRecord = {
   readonly due: Date | null;
   /** A duty keeps a row whose date nobody has filled in yet. */
   readonly isUndated: boolean;
+  /** By the key of the ledger: record-tag.ts. Null in what was written before there were any. */
+  readonly tag: string | null;
 };
 
 const COLUMNS = `erasure_id as id, plan_hash as "planHash", state, mode, subject_type as type, subject_key as key, subject_mark as mark, holds,
   progress, certificate, planned_by as "plannedBy", approved_by as "approvedBy", started_at as "startedAt", finished_at as "finishedAt",
-  due_at as due, is_undated as "isUndated"`;
+  due_at as due, is_undated as "isUndated", tag`;
 
 export async function insertErasure(client: pg.ClientBase, tenant: string, record: ErasureRecord): Promise<void> {
   await client.query(
     `insert into safekeep.erasures (tenant_id, erasure_id, plan_hash, state, mode, subject_type, subject_key, subject_mark, holds, progress,
-       certificate, planned_by, approved_by, started_at, finished_at, due_at, is_undated)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+       certificate, planned_by, approved_by, started_at, finished_at, due_at, is_undated, tag)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
     [
       tenant,
       record.id,
@@ -169,6 +171,7 @@ export async function insertErasure(client: pg.ClientBase, tenant: string, recor
       record.finishedAt,
       record.due,
       record.isUndated,
+      record.tag,
     ],
   );
 }
@@ -193,6 +196,8 @@ export async function updateErasure(
     readonly finishedAt?: Date;
     readonly due?: Date | null;
     readonly isUndated?: boolean;
+    /** Where any of what it is made over changes. */
+    readonly tag?: string;
   },
 ): Promise<void> {
   await client.query(
@@ -203,7 +208,7 @@ export async function updateErasure(
             certificate = coalesce($6::jsonb, certificate), holds = coalesce($7::uuid[], holds), finished_at = coalesce($8, finished_at),
             plan_hash = coalesce($9, plan_hash), planned_by = coalesce($12, planned_by), approved_by = coalesce($13, approved_by),
             due_at = case when $10::boolean then $11::timestamptz else due_at end,
-            is_undated = coalesce($14::boolean, is_undated)
+            is_undated = coalesce($14::boolean, is_undated), tag = coalesce($15::text, tag)
       where tenant_id = $1 and erasure_id = $2`,
     [
       tenant,
@@ -220,24 +225,32 @@ export async function updateErasure(
       change.plannedBy ?? null,
       change.approvedBy ?? null,
       change.isUndated ?? null,
+      change.tag ?? null,
     ],
   );
 }
 
 /** A page at most, newest first. */
-const ERASURES_AT_MOST = 1000;
+export const ERASURES_AT_MOST = 1000;
 
 export async function readErasures(
   db: Queryable,
   tenant: string,
-  filter: { readonly open?: boolean; readonly running?: true; readonly id?: string; readonly mark?: string } = {},
+  filter: {
+    readonly open?: boolean;
+    readonly running?: true;
+    readonly id?: string;
+    readonly mark?: string;
+    readonly before?: string | undefined;
+  } = {},
 ): Promise<readonly ErasureRecord[]> {
   const { rows } = await db.query(
     `select ${COLUMNS} from safekeep.erasures
       where tenant_id = $1 and ($2::boolean is null or (subject_key is not null) = $2) and ($3::uuid is null or erasure_id = $3)
         and ($4::text is null or subject_mark = $4) and ($5::boolean is null or state not in ('kept', 'unfulfilled'))
+        and ($6::uuid is null or erasure_id < $6)
       order by erasure_id desc limit ${ERASURES_AT_MOST}`,
-    [tenant, filter.open ?? null, filter.id ?? null, filter.mark ?? null, filter.running ?? null],
+    [tenant, filter.open ?? null, filter.id ?? null, filter.mark ?? null, filter.running ?? null, filter.before ?? null],
   );
   // The statement above names these columns; their types are those of the migration.
   return rows as readonly ErasureRecord[];
@@ -315,7 +328,7 @@ export async function dateErasure(
 
 /**
  * When an erasure has come to its end: what earlier ones of the person had left was dealt with by this one, which had all of it in its plan.
- * One of which places outside were still to be told goes on with that alone.
+ * One of which places outside were still to be told goes on with that alone. What a hold had put off is part of it too.
  */
 export async function endEarlier(
   client: pg.ClientBase,
@@ -329,22 +342,25 @@ export async function endEarlier(
             due_at = case when state = 'outside' then null else due_at end,
             is_undated = false, finished_at = case when state = 'outside' then finished_at else coalesce(finished_at, $4) end
       where tenant_id = $1 and subject_mark = $2 and erasure_id < $3 and subject_key is not null
-        and (state in ('kept', 'outside', 'unfulfilled') or (state in ('held', 'due') and progress is null and certificate is not null))`,
+        and (state in ('kept', 'outside', 'unfulfilled')
+             or (progress is null and (state = 'due' or (state = 'held' and certificate is not null))))`,
     [tenant, mark, id, at],
   );
 }
 
-/** In the transaction that erases: what a hold had put off, of which no chunk was erased, is part of what is erased now. */
-export async function endPutOff(
+/** Somebody has decided that nothing of what it left is to be erased. False: it is not open any more. */
+export async function endByDecision(
   client: pg.ClientBase,
   tenant: string,
-  { mark, at }: { readonly mark: string; readonly at: Date },
-): Promise<void> {
-  await client.query(
-    `update safekeep.erasures set state = 'done', subject_key = null, finished_at = coalesce(finished_at, $3)
-      where tenant_id = $1 and subject_mark = $2 and state = 'due' and progress is null`,
-    [tenant, mark, at],
+  { id, decision, at }: { readonly id: ErasureId; readonly decision: object; readonly at: Date },
+): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `update safekeep.erasures
+        set state = 'done', subject_key = null, due_at = null, is_undated = false, decision = $3, finished_at = coalesce(finished_at, $4)
+      where tenant_id = $1 and erasure_id = $2 and subject_key is not null`,
+    [tenant, id, JSON.stringify(decision), at],
   );
+  return (rowCount ?? 0) > 0;
 }
 
 /** In the transaction of a release: what that hold had stopped is to be done again. */

@@ -122,7 +122,14 @@ export async function personRow(
     throw isUnreadable(error) ? new SafekeepError('subject-invalid', { reason: 'its key is no value of that kind' }) : error;
   });
   if (rows.length > 1) throw new SafekeepError('subject-key-ambiguous', { subject: subject.name, table: subject.table });
+  requireOwnText(key, rows[0]);
   return rows[0]?.slice(subject.key.length) as RowKey | undefined; // Null values are filtered where they are asked for.
+}
+
+/** Holds, marks, keys and the log know people by the text of their key: under another text of it nothing of theirs is found, or exported, or erased. */
+export function requireOwnText(key: RowKey, row: readonly (string | null)[] | undefined): void {
+  if (row !== undefined && key.some((part, place) => part !== row[place]))
+    throw new SafekeepError('subject-invalid', { reason: 'the database writes its key in another way' });
 }
 
 /** PostgreSQL 22P02, 22003, 22007, 22008: the text is no number, date or uuid, or out of range. Its message quotes the text: it goes no further. */

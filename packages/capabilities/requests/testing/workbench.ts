@@ -10,7 +10,7 @@ import { parseTarget, placeHold, type HoldId } from '../../holds/index.ts';
 import { openLedger } from '../../ledger/index.ts';
 import type { ExecuteOptions } from '../actions/erasing.ts';
 import { executeErasure } from '../actions/execute-erasure.ts';
-import { parseSubject, type ErasureGround } from '../actions/ground.ts';
+import { findPerson, type ErasureGround } from '../actions/ground.ts';
 import { planErasure } from '../actions/plan-erasure.ts';
 import type { ErasureDone, ErasureMode, ErasurePlan, RequestPorts } from '../model.ts';
 
@@ -84,9 +84,9 @@ export async function workbench(
   };
   const ground = await refresh();
   const plan: Workbench['plan'] = async (subject, mode = 'anonymise', on = ground) =>
-    await planErasure(on, { ...parseSubject(on.map, subject), mode }, 'ann');
+    await planErasure(on, { ...(await findPerson(on, subject)), mode }, 'ann');
   const approve: Workbench['approve'] = async (subject, hash, { by = 'ben', ground: on = ground, ...options } = {}) =>
-    await executeErasure(on, parseSubject(on.map, subject), { hash, by }, options);
+    await executeErasure(on, await findPerson(on, subject), { hash, by }, options);
   return {
     ...made,
     folder,

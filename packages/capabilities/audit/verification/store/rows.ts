@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { PLAINTEXT_BACK, REMAIN, type Capture, type EventRow } from '../../model.ts';
 import { jsonOf, keyText } from '../../store/capture-sql.ts';
-import { EVENT_COLUMNS, isOfOneOf } from '../../store/events.ts';
+import { EVENT_COLUMNS, isOfOneOf, isOfRow } from '../../store/events.ts';
 
 /** A row of a captured table as capture would write it now. */
 export type LiveRow = {
@@ -125,13 +125,64 @@ export type MarkedEvent = {
   readonly withheld: boolean;
 };
 
+/** Events of these rows of several tables, of each row the newest first. */
+export async function readEventsOf(
+  client: pg.ClientBase,
+  tenant: string,
+  records: ReadonlyMap<string, readonly string[]>,
+): Promise<readonly EventRow[]> {
+  const rows = [...records].flatMap(([table, some]) => [...new Set(some)].map((record) => ({ table, record })));
+  if (rows.length === 0) return [];
+  const { rows: found } = await client.query<EventRow>(
+    `select ${EVENT_COLUMNS} from rows from (unnest($2::text[]), unnest($3::text[])) as r (name, record)
+       join safekeep.audit_events as e on ${isOfRow('$1', 'r.name', 'r.record')} and e.kind = 'change'
+      order by e.era desc, e.leaf_index desc`,
+    [tenant, rows.map(({ table }) => table), rows.map(({ record }) => record)],
+  );
+  return found;
+}
+
+/** Of these tables those that were emptied by TRUNCATE, or have columns that were given their plaintext back, in the log of one of these tenants. */
+export async function readToldOfTables(
+  client: pg.ClientBase,
+  tenants: readonly string[],
+  tables: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ table: string }>(
+    `select distinct e.table_name as "table" from safekeep.audit_events as e
+      where e.tenant_id = any ($1::text[]) and e.table_name = any ($2::text[]) and e.record is null and e.kind = 'change'
+        and e.action in ('truncate', '${PLAINTEXT_BACK}')`,
+    [tenants, tables],
+  );
+  return new Set(rows.map(({ table }) => table));
+}
+
+const MARKED_COLUMNS = `era, leaf_index::float8 as index, action, columns, details ->> 'row' as row, details ->> 'movedTo' as "movedTo", details -> 'marks' as marks,
+            coalesce((details ->> 'withheld')::boolean, false) as withheld`;
+
+/** Those of rows with these marks, each with its table. The newest first. */
+export async function readMarkedOf(
+  client: pg.ClientBase,
+  tenant: string,
+  marks: ReadonlyMap<string, string>,
+): Promise<readonly (MarkedEvent & { readonly table: string })[]> {
+  const { rows } = await client.query<MarkedEvent & { table: string }>(
+    `select ${MARKED_COLUMNS}, e.table_name as "table"
+       from rows from (unnest($2::text[]), unnest($3::text[])) as m (mark, name)
+       join safekeep.audit_events as e on e.tenant_id = $1 and e.table_name = m.name and e.details ->> 'row' = m.mark
+      where e.record is null and e.kind = 'change' and e.action in ('insert', 'update', 'delete', '${REMAIN}')
+      order by e.era desc, e.leaf_index desc`,
+    [tenant, [...marks.keys()], [...marks.values()]],
+  );
+  return rows;
+}
+
 /** The newest first. Of these actions the sequencer makes the details itself; of others it takes over what somebody said. */
 export async function walkMarked(client: pg.ClientBase, { tenant, table }: Capture): Promise<Walk<MarkedEvent>> {
   return await walk(
     client,
     'safekeep_marked',
-    `select era, leaf_index::float8 as index, action, columns, details ->> 'row' as row, details ->> 'movedTo' as "movedTo", details -> 'marks' as marks,
-            coalesce((details ->> 'withheld')::boolean, false) as withheld
+    `select ${MARKED_COLUMNS}
        from safekeep.audit_events as e
       where tenant_id = ${pg.escapeLiteral(tenant)} and table_name = ${pg.escapeLiteral(table)} and kind = 'change' and record is null and details ? 'row'
         and action in ('insert', 'update', 'delete', '${REMAIN}')
@@ -150,7 +201,7 @@ export async function lastTruncate(
 ): Promise<{ readonly era: number; readonly index: number } | undefined> {
   const { rows } = await client.query<{ era: number; index: number; orderNo: string }>(
     `select era, leaf_index::float8 as index, order_no::text as "orderNo" from safekeep.audit_events
-      where tenant_id = $1 and table_name = $2 and kind = 'change' and action = 'truncate'
+      where tenant_id = $1 and table_name = $2 and record is null and kind = 'change' and action = 'truncate'
       order by audit_events.era desc, audit_events.leaf_index desc limit 1`,
     [owner, table],
   );
@@ -182,7 +233,7 @@ export async function plaintextBack(
   const { rows } = await client.query<Place & { column: string; orderNo: string }>(
     `select distinct on (c.name) c.name as column, e.era, e.leaf_index::float8 as index, e.order_no::text as "orderNo"
        from safekeep.audit_events as e, pg_catalog.jsonb_array_elements_text(e.details -> 'columns') as c (name)
-      where e.tenant_id = $1 and e.table_name = $2 and e.kind = 'change' and e.action = $3
+      where e.tenant_id = $1 and e.table_name = $2 and e.record is null and e.kind = 'change' and e.action = $3
       order by c.name, e.era desc, e.leaf_index desc`,
     [owner, table, PLAINTEXT_BACK],
   );

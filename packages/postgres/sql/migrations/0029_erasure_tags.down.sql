@@ -1,0 +1,3 @@
+alter table safekeep.erasures
+  drop column decision,
+  drop column tag;

@@ -1,0 +1,1 @@
+drop index safekeep.audit_events_unnamed;
