@@ -541,6 +541,13 @@ const Verified = Type.Object({
   kind: Type.String(),
   issuedAt: Type.Union([Type.String(), Type.Null()]),
   faults: Type.Array(Type.String()),
+  about: Type.Union([
+    Type.Object({
+      id: Type.String(),
+      subject: Type.String({ description: 'type:key; of an erasure the type and the mark, which is the same for the same person' }),
+    }),
+    Type.Null(),
+  ]),
 });
 
 const verifyCommand = command({
@@ -561,12 +568,12 @@ const verifyCommand = command({
   example: 'safekeep certificate verify erasure-01994b0e.json --vkey safekeep-1f2e3d4c+0a1b2c3d+AQ…',
   notSo: 'the document is not what was signed with this key',
   run: async (_context, { file, vkey, approvers }) => {
-    const { ok, kind, issuedAt, faults } = await verifyFile(file, vkey, await readApprovers(approvers));
-    return { result: { ok, kind, issuedAt, faults }, ok };
+    const result = await verifyFile(file, vkey, await readApprovers(approvers));
+    return { result, ok: result.ok };
   },
-  render: ({ ok, kind, issuedAt, faults }, ink) =>
+  render: ({ ok, kind, issuedAt, faults, about }, ink) =>
     ok
-      ? `${ink.good('genuine')}: ${kind}, issued ${issuedAt ?? 'at an unknown time'}`
+      ? `${ink.good('genuine')}: ${kind} ${about?.id ?? ''} of ${about?.subject ?? 'nobody named'}, issued ${issuedAt ?? 'at an unknown time'}`
       : `${ink.bad('NOT genuine')}: ${faults.join('; ')}`,
 });
 

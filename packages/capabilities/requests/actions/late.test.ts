@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import type { ErasureParticipant } from '../model.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
-import { parseSubject } from './ground.ts';
+import { findSubjects } from './find-subject.ts';
+import { parseSubject, type Ground } from './ground.ts';
 import { survey } from './survey.ts';
 
 const none = { category: 'none' };
@@ -334,6 +335,18 @@ test('a table that a path only passes is looked at for hidden rows, and nothing 
       await assert.rejects(survey(client, ground, { ...who, options: { lock: false, limit: 100 } }), { code: 'rows-hidden' });
       await client.query('rollback');
     });
+    await made.pool.query('alter table people enable row level security; grant usage on schema safekeep to hidden_reader');
+    const asReader: Ground['database']['withClient'] = (run) =>
+      made.database.withClient(async (client) => {
+        await client.query('set role hidden_reader');
+        try {
+          return await run(client);
+        } finally {
+          await client.query('reset role');
+        }
+      });
+    const hidden = { ...ground, database: { ...made.database, withClient: asReader } };
+    await assert.rejects(findSubjects(hidden, '1', { limit: 5 }), { code: 'rows-hidden' }, 'nobody found is no answer either');
   } finally {
     await made.pool.query('drop owned by hidden_reader; drop role hidden_reader');
   }

@@ -82,7 +82,7 @@ function reasonOf(error: unknown): string {
 }
 
 function broken(fault: string): Checked {
-  return { ok: false, kind: 'unknown', issuedAt: null, faults: [fault] };
+  return { ok: false, kind: 'unknown', issuedAt: null, faults: [fault], about: null };
 }
 
 type Named = { readonly name: string; readonly sha256: string };
@@ -118,10 +118,16 @@ async function textOf(chunks: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(gathered).toString('utf8');
 }
 
+/** Undefined for what is not exactly what was parsed: of a member that stands there twice one reader takes the first and another the last. */
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    const parsed: unknown = JSON.parse(text);
+    return JSON.stringify(parsed) === withoutBlanks(text) ? parsed : undefined;
   } catch {
     return undefined;
   }
+}
+
+function withoutBlanks(json: string): string {
+  return json.replaceAll(/("(?:[^"\\]|\\.)*")|\s+/g, (_all, text: string | undefined) => text ?? '');
 }

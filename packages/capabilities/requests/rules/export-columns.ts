@@ -48,16 +48,21 @@ export function exportColumns(
     const field = fieldOf(column, mapped);
     // A blind index says nothing to the person, and is no column of the user's.
     if (field === undefined && isCompanion(column, mapped)) continue;
-    const name = field?.name ?? stored;
-    if (field !== undefined && isCredential(field)) {
+    // Nobody has said what it holds: it may be what somebody signs in with.
+    if (field === undefined) {
+      withheld.push({ column: stored, reason: 'not in the map: nobody has said what it holds' });
+      continue;
+    }
+    const { name } = field;
+    if (isCredential(field)) {
       withheld.push({ column: name, reason: 'a credential' });
       continue;
     }
-    const sealed = field !== undefined && stored !== field.name;
+    const sealed = stored !== field.name;
     // Of a field and its sealed column one is given: the sealed one where it can be opened, for the other is emptied in the end.
     const twin = columnOf(facts, sealed ? field.name : encryptedName(stored));
     const isOpened = canOpen && (sealed ? baseType : twin?.baseType) === 'bytea';
-    if (field !== undefined && twin !== undefined && sealed !== isOpened) continue;
+    if (twin !== undefined && sealed !== isOpened) continue;
     if (sealed && baseType === 'bytea' && !canOpen) {
       withheld.push({ column: name, reason: 'sealed, and there is no key here to open it' });
       continue;
@@ -67,9 +72,9 @@ export function exportColumns(
       stored,
       sealed: sealed && baseType === 'bytea',
       plain: sealed && twin !== undefined ? field.name : null,
-      of: field === undefined ? [] : (pathsOf.get(field.name) ?? []),
+      of: pathsOf.get(field.name) ?? [],
       refersBy: refersBy.get(stored) ?? [],
-      personal: field === undefined || isPersonalColumn(field),
+      personal: isPersonalColumn(field),
     });
   }
   return { columns, withheld };
