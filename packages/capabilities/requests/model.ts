@@ -250,6 +250,8 @@ export type CertificateBody = {
   readonly issuedAt: string;
   readonly subject: { readonly type: string; readonly mark: string };
   readonly plan: string;
+  /** SHA-256 of the text of the map that it went by: with another one another erasure would have been done. */
+  readonly map: string;
   readonly mode: ErasureMode;
   readonly plannedBy: string;
   readonly approvedBy: string;

@@ -33,6 +33,7 @@ import { identityMarks } from './marks.ts';
 import { approversOf, keptBeside, makePlan, type Beside, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 import { refuseForeign, tagged, tagOf } from './record-tag.ts';
 import { policies, type Survey, type SurveyedTable } from './survey.ts';
+import { silentColumns, unmappedLines } from './unmapped.ts';
 import { unlookedLines } from './writers.ts';
 
 /** Where a chunked erasure stands; committed with each chunk. */
@@ -417,7 +418,14 @@ async function eraseChunk(
     after: isLast ? null : (rows.at(-1)?.key ?? null),
     finished: isLast ? [...progress.finished, table] : progress.finished,
     tables: [...progress.tables, ...[...done.counts].map(([name, counts]) => ({ table: name, ...counts }))],
-    kept: joinKept([...progress.kept, ...keptLines(lines), ...keptColumns(decision.groups), ...unlookedLines(ground, found)]),
+    kept: joinKept([
+      ...progress.kept,
+      ...keptLines(lines),
+      ...keptColumns(decision.groups),
+      ...silentColumns(found),
+      ...unlookedLines(ground, found),
+      ...unmappedLines(ground, found),
+    ]),
     holds: [...new Set([...progress.holds, ...holds])],
     keptRows: keptRow === undefined ? progress.keptRows : { ...progress.keptRows, [table]: keptRow },
     isKept: progress.isKept === true || decision.isKept,

@@ -404,6 +404,7 @@ function certificateBody(ground: ErasureGround, parts: BodyParts): CertificateBo
     issuedAt: ground.clock.now().toISOString(),
     subject: { type: order.person.type, mark },
     ...approved,
+    map: ground.mapSha256,
     mode: order.mode,
     ...(approvedBefore.length === 0 ? {} : { approvedBefore }),
     tables: [...(progress?.tables ?? []), ...[...done.counts].map(([table, counts]) => ({ table, ...counts }))],

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { openDatabase } from '@safekeep/postgres';
 import { Secret } from '@safekeep/core';
@@ -7,7 +9,8 @@ import { releaseHold, type HoldId } from '../../holds/index.ts';
 import { checkSigned } from '../rules/certificate.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import { eraseDue, planDue } from './due-erasures.ts';
-import type { ErasureGround } from './ground.ts';
+import { exportSubject } from './export-subject.ts';
+import { parseSubject, type ErasureGround } from './ground.ts';
 import { runErasures } from './open-erasures.ts';
 
 const none = { category: 'none' };
@@ -201,4 +204,82 @@ test('rows that this login does not see are not deleted by a foreign key behind 
     await bench.pool.query(`drop owned by ${role} cascade; drop role ${role}`);
   }
   assert.equal((await bench.rows('payslips')).length, 1);
+});
+
+test('what a foreign key sets to null is counted, approved and certified; what a trigger writes where nothing is counted is refused', async (t) => {
+  const bench = await workbench(t, {
+    schema: `${PEOPLE} create table tickets (id bigint primary key, assignee bigint references people on delete set null);
+      insert into tickets select n, 1 from generate_series(1, 50) as n;
+      create table copies (old text); create extension postgres_fdw;
+      create function hist() returns trigger language plpgsql as $$ begin
+        if old.id = 2 then perform lo_from_bytea(0, convert_to(old.name, 'UTF8'));
+        elsif old.id = 3 then insert into far select old.name;
+        elsif old.id = 4 then insert into copies values (old.name); end if; return new; end $$;
+      create trigger hist before update on people for each row execute function hist()`,
+    map: mapWith({}),
+  });
+  const url = new URL(bench.url.reveal());
+  await bench.pool
+    .query(`create server loop foreign data wrapper postgres_fdw options (host '127.0.0.1', port '${url.port}', dbname '${url.pathname.slice(1)}');
+    create user mapping for current_user server loop options (user '${url.username}', password '${decodeURIComponent(url.password)}');
+    create foreign table far (old text) server loop options (table_name 'copies')`);
+  const plan = await bench.plan('person:1', 'delete');
+  assert.deepEqual(
+    plan.tables.filter(({ action }) => action === 'detach').map(({ table, rows }) => [table, rows]),
+    [['public.tickets', 50]],
+  );
+  await bench.pool.query('delete from tickets where id = 50');
+  await assert.rejects(bench.approve('person:1', plan.hash, {}), { code: 'erasure-plan-changed' });
+  const done = await bench.erase('person:1', 'delete');
+  const { document } = JSON.parse(await readFile(done.certificate ?? '', 'utf8'));
+  assert.deepEqual(document.tables, [
+    { table: 'public.people', before: 1, deleted: 1, masked: 0, detached: 0, kept: 0 },
+    { table: 'public.tickets', before: 49, deleted: 0, masked: 0, detached: 49, kept: 0 },
+  ]);
+  const written = async (subject: string, ground = bench.ground): Promise<readonly (string | null)[]> =>
+    (await bench.plan(subject, 'anonymise', ground)).blocked.map(({ table }) => table);
+  assert.deepEqual(await written('person:2'), ['pg_catalog.pg_largeobject']);
+  assert.deepEqual(await written('person:3'), ['public.far']);
+  assert.deepEqual(await written('person:4'), ['public.copies']);
+  await bench.pool.query(`alter database ${url.pathname.slice(1)} set track_counts = off`);
+  const database = await openDatabase(bench.url, { applicationName: 'uncounted' });
+  try {
+    const { blocked } = await bench.plan('person:4', 'anonymise', { ...bench.ground, database });
+    assert.match(blocked[0]?.what ?? '', /track_counts is off/);
+  } finally {
+    await database.close();
+  }
+});
+
+test('what the map does not know and a foreign key ties to the person is named as not looked at: in plan, certificate and export', async (t) => {
+  const bench = await workbench(t, {
+    schema: `create table logins (name text primary key); insert into logins values ('ada.byron'); ${PEOPLE}
+      alter table people add login text references logins default 'ada.byron';
+      create table allergies (person_id bigint not null references people, what text); insert into allergies values (1, 'nuts');
+      create table orders (id bigint primary key, person_id bigint references people on delete set null, ship_name text); insert into orders values (1, 1, 'Ada Byron')`,
+    map: mapWith({ orders: { of: { person: 'person_id' }, columns: { id: none, person_id: none, ship_name: name } } }),
+  });
+  const done = await bench.erase('person:1');
+  assert.equal(done.state, 'done');
+  const { document } = JSON.parse(await readFile(done.certificate ?? '', 'utf8'));
+  const expected = [
+    ['public.orders: ship_name', 1, /does not say whose it is/],
+    ['public.people: login', 1, /says nothing about it/],
+    ['public.allergies', 0, /^not looked at: the map does not know it, and its foreign key allergies_person_id_fkey leads to/],
+  ] as const;
+  const unsaid = document.kept.filter(({ basis }: { basis: string | null }) => basis === 'not_mapped');
+  assert.equal(unsaid.length, expected.length);
+  for (const [table, rows, reason] of expected) {
+    const line = unsaid.find((each: { table: string }) => each.table === table);
+    assert.equal(line?.rows, rows, table);
+    assert.match(line.reason, reason);
+  }
+  assert.equal(document.map, bench.ground.mapSha256);
+  const { ground } = bench;
+  const out = join(bench.folder, 'export.zip');
+  const order = { ...parseSubject(ground.map, 'person:2'), format: 'zip', window: { from: null, to: null }, out } as const;
+  const { withheld } = await exportSubject({ ...ground, directory: bench.folder, key: randomBytes(32) }, order);
+  assert.ok(
+    withheld.some(({ table, column, reason }) => table === 'public.allergies' && column === '*' && /not looked at/.test(reason)),
+  );
 });

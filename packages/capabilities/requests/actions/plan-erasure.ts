@@ -26,7 +26,7 @@ import type {
 import { PLAN_DAYS, plannerOf, signApproval } from '../rules/approval.ts';
 import { staleViews } from '../rules/stale-views.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
-import { belonging, type Treatment } from '../rules/treat.ts';
+import type { Treatment } from '../rules/treat.ts';
 import { countsByTable, keptColumns, keptLines, planHash, planLine } from '../rules/plan.ts';
 import { readErasures, storePlan, type StoredPlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
@@ -53,6 +53,7 @@ import { valueMarks } from './marks.ts';
 import type { Unseen } from './kept-ways.ts';
 import { byHandReason } from './outside.ts';
 import { rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
+import { silentColumns, unmappedLines, unmarkedIn } from './unmapped.ts';
 import { harmlessTriggers, unlookedLines, writersNow } from './writers.ts';
 
 /** Persons of up to so many rows are erased once and taken back, to hear what the database refuses. */
@@ -264,7 +265,9 @@ export async function makePlan(
     kept: [
       ...keptLines(tables),
       ...keptColumns(decision.groups),
+      ...silentColumns(found),
       ...unlookedLines(ground, found),
+      ...unmappedLines(ground, found),
       ...parts.flatMap(({ name, plan: part }) =>
         part.keeps.map(({ what, reason, until }) => ({ table: `${name}: ${what}`, rows: 0, reason, basis: null, until })),
       ),
@@ -562,14 +565,15 @@ async function erasedBefore(
   return last === undefined ? null : { at: last.startedAt.toISOString(), certificate: `erasure-${last.id}.json` };
 }
 
-/** Personal columns of rows with several people of which the map does not say whose they are. */
 function unmarkedColumns({ tables }: Survey): readonly string[] {
-  return tables
-    .filter(({ policy, rows }) => policy.unmarked.length > 0 && rows.some((row) => !belonging(row).isWhole))
-    .map(
-      ({ table, policy }) =>
-        `${table}: the map does not say whose ${policy.unmarked.join(', ')} is in rows with several people (of): it stays there, and no export gives it.`,
-    );
+  return tables.flatMap((surveyed) => {
+    const columns = unmarkedIn(surveyed);
+    return columns.length === 0
+      ? []
+      : [
+          `${surveyed.table}: the map does not say whose ${columns.join(', ')} is in rows with several people (of): it stays there, and no export gives it.`,
+        ];
+  });
 }
 
 /** A sequential scan of a small table is quicker than an index. */
