@@ -9,11 +9,11 @@ import { inOrderOfReference } from '../rules/graph.ts';
 import { HASH_TEXT, MerkleTree } from '../rules/merkle.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
 import { countRows, countUnlike, deleteRows, digestOf, updateRows, type Rows, type Written } from '../store/act.ts';
-import { rowsOf } from '../store/rows.ts';
+import { countAmong, rowsOf } from '../store/rows.ts';
 import { writesSoFar } from '../store/guards.ts';
 import { setConstraintsNow } from '../store/session.ts';
 import { arrays, followPaths } from '../store/traverse.ts';
-import { identityNames, isOneOf } from '../store/sql.ts';
+import { isOneOf } from '../store/sql.ts';
 import type { Decision, Group } from './decide.ts';
 import type { Ground } from './ground.ts';
 import type { Survey } from './survey.ts';
@@ -164,14 +164,8 @@ async function refuseLost(client: pg.ClientBase, found: Survey, written: readonl
   await together(
     client,
     kept.map(({ rows }) => async () => {
-      const asked =
-        reach === undefined
-          ? undefined
-          : rowsOf(reach, rows.table, found.person.key).select(identityNames(rows.identity, 't').join(', '));
-      if (asked === undefined) throw new KeptLost(rows.table);
-      const where = isOneOf(rows.identity, 't', rows.keys, asked.parameters);
-      const [count] = await arrays(client, `select count(*)::text from (${asked.text}) as t where ${where}`, asked.parameters);
-      if (Number(count?.[0]) !== rows.keys.length) throw new KeptLost(rows.table);
+      const count = reach === undefined ? 0 : await countAmong(client, reach, { person: found.person, rows });
+      if (count !== rows.keys.length) throw new KeptLost(rows.table);
     }),
   );
 }

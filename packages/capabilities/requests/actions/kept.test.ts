@@ -197,7 +197,7 @@ test('rows that this login does not see are not deleted by a foreign key behind 
   try {
     const ground = { ...bench.ground, database };
     const { blocked, hash } = await bench.plan('person:1', 'delete', ground);
-    assert.deepEqual(blocked.map(({ table }) => table).toSorted(), ['public.payslips', 'public.secrets']);
+    assert.deepEqual(new Set(blocked.map(({ table }) => table)), new Set(['public.payslips', 'public.secrets']));
     await assert.rejects(bench.approve('person:1', hash, { ground }), { code: 'erasure-blocked' });
   } finally {
     await database.close();

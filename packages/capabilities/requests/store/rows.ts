@@ -3,7 +3,8 @@ import { intervalOf, type DataMap, type Meaning } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import type { Identity, RowKey } from '../model.ts';
 import type { Node } from '../rules/graph.ts';
-import { identityTexts, Parameters, quote, quoteTable } from './sql.ts';
+import type { Rows } from './act.ts';
+import { identityNames, identityTexts, isOneOf, Parameters, quote, quoteTable } from './sql.ts';
 import { ALONE, standingIn, waysToPeople, type Way } from './standing.ts';
 import { arrays, edgeCondition, identityOf, type Reach } from './traverse.ts';
 
@@ -197,6 +198,19 @@ export async function countOfPerson(
   if (statement === undefined) return 0;
   const found = await arrays(client, statement.text, statement.parameters);
   return Number(found[0]?.[0] ?? 0);
+}
+
+/** How many of these rows are the person's. */
+export async function countAmong(
+  client: pg.ClientBase,
+  reach: Reach,
+  { person, rows }: { readonly person: Person; readonly rows: Rows },
+): Promise<number> {
+  const asked = rowsOf(reach, rows.table, person.key).select(identityNames(rows.identity, 't').join(', '));
+  if (asked === undefined) return 0;
+  const where = isOneOf(rows.identity, 't', rows.keys, asked.parameters);
+  const [found] = await arrays(client, `select count(*)::text from (${asked.text}) as t where ${where}`, asked.parameters);
+  return Number(found?.[0] ?? 0);
 }
 
 /** Over all rows of the person in a table, however many: from when on the first of those kept need not be, and whether one has no date. */
