@@ -535,7 +535,7 @@ function replayText({ until, otherLedgers, persons, sequences }: Frozen<ReplayTe
       ? ink.warn('Nobody stands in the ledger of this home.')
       : `The ledger is whole and reaches to ${until}; who was erased later stands in a newer one, such as its second copy.`,
     ...(otherLedgers === 0 ? [] : [ink.warn(`The database has seen ${otherLedgers} ledger(s) of other homes: replay those too.`)]),
-    ...(persons.length === 0 && until !== null ? ['Nobody who was erased is there again.'] : []),
+    ...(persons.length === 0 && until !== null ? ['Nobody is there again whom the ledger knows to be erased.'] : []),
     ...persons.map(
       ({ subject, erasedAt, rows, state, doubt, error }) =>
         `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${state === 'ambiguous' ? `${doubt ?? ''} (--also ${subject})` : `${rows} row(s)`}, first erased ${erasedAt}${error === null ? '' : `  ${ink.bad(error)}`}`,

@@ -409,3 +409,34 @@ test('a household of whom the last is erased has no address any more', async (t)
   await bench.erase('person:2');
   assert.deepEqual(await bench.rows('rooms'), ['(1,)']);
 });
+
+test('a hold on the same human under another kind of subject holds them and what they share, by whatever key', async (t) => {
+  const subject = { table: 'public.people', find_by: ['email'], label: 'name' };
+  const map = mapWith(
+    {
+      notes: { of: { person: ['a', 'b'] }, columns: { id: none, a: none, b: none, body: content } },
+    },
+    { columns: { id: none, name, email: { category: 'user.contact.email' }, staff_no: none } },
+  );
+  const bench = await workbench(t, {
+    schema: `${PEOPLE} alter table people add staff_no text unique; update people set staff_no = 'S' || id where id < 3;
+      create table notes (id bigint primary key, a bigint references people, b bigint references people, body text);
+      insert into notes values (1, 1, null, 'of Ada'), (2, 3, 2, 'of Cy and Ben')`,
+    map: {
+      ...map,
+      subjects: {
+        person: { ...subject, key: 'id' },
+        customer: { ...subject, key: 'id' },
+        employee: { ...subject, key: 'staff_no' },
+      },
+    },
+  });
+  const held = async (subject: string) =>
+    (await bench.plan(subject)).holds.map(({ target, rows, wholePerson }) => [target, rows, wholePerson]);
+  await bench.hold('customer:1');
+  assert.deepEqual(await held('person:1'), [['customer:1', 2, true]]);
+  await bench.hold('employee:S2');
+  assert.deepEqual(await held('person:3'), [['employee:S2', 1, false]]);
+  assert.equal((await held('person:2'))[0]?.[2], true);
+  await assert.rejects(bench.erase('person:1'), { code: 'erasure-held' });
+});
