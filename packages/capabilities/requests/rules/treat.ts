@@ -181,7 +181,7 @@ function keepLinks(treatment: Treatment, links: ReadonlySet<string>): Treatment 
   return { ...treatment, action: 'keep', reason: `${treatment.reason}; ${LINK}`, basis: 'reference', choices, keeps };
 }
 
-const LINK = 'by it a row that is kept leads to the person';
+export const LINK = 'by it a row that is kept leads to the person';
 
 function treatmentByItself(policy: TablePolicy, row: RowFacts, mode: ErasureMode): Treatment {
   if (row.held) return { action: 'keep', reason: HELD, basis: 'hold', keptBy: 'hold', choices: [] };
