@@ -431,14 +431,22 @@ function erasuresCommand(openPorts: OpenPorts): Command {
       const result = await withLedger(context, openPorts, (ground) => runErasures(ground, { signal: context.signal }));
       return { result, ok: result.erasures.every(({ error, state }) => error === null && state !== 'unfulfilled') };
     },
-    render: ({ erasures, missing = [] }, ink) =>
+    render: ({ erasures, missing }, ink) =>
       [
-        ...(erasures.length === 0 ? ['There are no such erasures.'] : []),
+        ...(erasures.length > 0
+          ? []
+          : [
+              missing === undefined
+                ? 'There are no such erasures.'
+                : 'Every erasure that this database knows was written by this home.',
+            ]),
         ...erasures.map(
           ({ id, state, mode, startedAt, due, error }) =>
             `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${due === null ? '' : `  until ${due.slice(0, 10)}`}${error === null ? '' : `  ${ink.bad(error)}`}`,
         ),
-        ...missing.map((id) => ink.warn(`${id}  is in the ledger and not in this database: after a restore run ledger replay.`)),
+        ...(missing ?? []).map((id) =>
+          ink.warn(`${id}  is in the ledger and not in this database: after a restore run ledger replay.`),
+        ),
       ].join('\n'),
   });
 }
@@ -527,7 +535,7 @@ function replayText({ until, otherLedgers, persons, sequences }: Frozen<ReplayTe
       ? ink.warn('Nobody stands in the ledger of this home.')
       : `The ledger is whole and reaches to ${until}; who was erased later stands in a newer one, such as its second copy.`,
     ...(otherLedgers === 0 ? [] : [ink.warn(`The database has seen ${otherLedgers} ledger(s) of other homes: replay those too.`)]),
-    ...(persons.length === 0 && until !== null ? ['Nobody who was erased is there again.'] : []),
+    ...(persons.length === 0 && until !== null ? ['Nobody is there again whom the ledger knows to be erased.'] : []),
     ...persons.map(
       ({ subject, erasedAt, rows, state, doubt, error }) =>
         `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${state === 'ambiguous' ? `${doubt ?? ''} (--also ${subject})` : `${rows} row(s)`}, first erased ${erasedAt}${error === null ? '' : `  ${ink.bad(error)}`}`,
@@ -541,12 +549,21 @@ const Verified = Type.Object({
   kind: Type.String(),
   issuedAt: Type.Union([Type.String(), Type.Null()]),
   faults: Type.Array(Type.String()),
+  about: Type.Union([
+    Type.Object({
+      id: Type.String(),
+      subject: Type.String({ description: 'type:key; of an erasure the type and the mark, which is the same for the same person' }),
+    }),
+    Type.Null(),
+  ]),
 });
 
 const verifyCommand = command({
   name: 'certificate verify',
   summary: 'check a certificate of erasure or an export against the key of the home that issued it; needs no database',
-  positionals: [{ key: 'file', label: 'FILE', description: 'a certificate, the manifest of an export, or a whole export (zip)' }],
+  positionals: [
+    { key: 'file', label: 'FILE', description: 'a certificate, or an export; of one that is JSON or PDF its manifest lies beside' },
+  ],
   input: Type.Object({
     file: Type.String({ minLength: 1 }),
     vkey: Type.String({ minLength: 1, description: 'the verifier key, which came to you another way than the file' }),
@@ -561,12 +578,12 @@ const verifyCommand = command({
   example: 'safekeep certificate verify erasure-01994b0e.json --vkey safekeep-1f2e3d4c+0a1b2c3d+AQ…',
   notSo: 'the document is not what was signed with this key',
   run: async (_context, { file, vkey, approvers }) => {
-    const { ok, kind, issuedAt, faults } = await verifyFile(file, vkey, await readApprovers(approvers));
-    return { result: { ok, kind, issuedAt, faults }, ok };
+    const result = await verifyFile(file, vkey, await readApprovers(approvers));
+    return { result, ok: result.ok };
   },
-  render: ({ ok, kind, issuedAt, faults }, ink) =>
+  render: ({ ok, kind, issuedAt, faults, about }, ink) =>
     ok
-      ? `${ink.good('genuine')}: ${kind}, issued ${issuedAt ?? 'at an unknown time'}`
+      ? `${ink.good('genuine')}: ${kind} ${about?.id ?? ''} of ${about?.subject ?? 'nobody named'}, issued ${issuedAt ?? 'at an unknown time'}`
       : `${ink.bad('NOT genuine')}: ${faults.join('; ')}`,
 });
 

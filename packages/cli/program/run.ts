@@ -123,9 +123,16 @@ function fail(error: unknown, json: boolean): ExitCode {
 }
 
 function internal(error: unknown, request: Id<'request'>): SafekeepError {
-  const summary = error instanceof Error ? `${error.name}: ${error.message.split('\n')[0] ?? ''}` : 'an unknown failure';
+  const summary = summaryOf(error);
   if (process.env['SAFEKEEP_LOG_LEVEL'] === 'debug' && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
   return new SafekeepError('internal', { request, summary }, { cause: error });
+}
+
+/** Of what a server says no more than its SQLSTATE: a message may quote values of a row. */
+function summaryOf(error: unknown): string {
+  const code = codeOf(error) ?? '';
+  if (/^[0-9A-Z]{5}$/.test(code)) return `the server said ${code}`;
+  return error instanceof Error ? `${error.name}: ${error.message.split('\n')[0] ?? ''}` : 'an unknown failure';
 }
 
 function readEnvFile(): Readonly<Record<string, string | undefined>> {

@@ -316,8 +316,10 @@ async function refusing<Result>(table: string, run: () => Promise<Result>): Prom
     return await run();
   } catch (error) {
     const code = codeOf(error);
-    // Class 22 data, 23 constraints, 42501 rights, P0 raised by a function, 0A not supported, 55000 wrong state.
-    if (code !== undefined && /^(22|23|P0|0A|44)|^42501$|^55000$|^27000$/.test(code)) throw new Refused(table, error);
+    // What a constraint, a right or somebody's function says, which may raise any SQLSTATE: all but what passes or says nothing of the rows
+    // (08 connection, 40 deadlock, 53 resources, 55P03 lock, 57 operator, 58 system, XX internal).
+    if (code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !/^(08|40|53|57|58|XX)|^55P03$/.test(code))
+      throw new Refused(table, error);
     throw error;
   }
 }

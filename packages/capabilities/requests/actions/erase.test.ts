@@ -86,6 +86,27 @@ test('a person of another tenant with the same number is nobody', async (t) => {
   assert.deepEqual([await bench.rows('people', "org = 'rival'"), await bench.rows('orders', "org = 'rival'")], others);
 });
 
+test('what is hashed is hashed; where nothing stood nothing stands afterwards', async (t) => {
+  const columns = {
+    id: { category: 'user.unique_id' },
+    name: { category: 'user.name', erase: 'hash' },
+    nick: { category: 'user.name.nickname', erase: 'hash' },
+  };
+  const bench = await workbench(t, {
+    schema: "create table people (id bigint primary key, name text, nick text); insert into people values (1, 'Ada', null)",
+    map: {
+      version: 1,
+      tenant: 'fixed',
+      subjects: { person: { table: 'public.people', key: 'id', find_by: ['name'], label: 'name' } },
+      tables: { 'public.people': { columns } },
+    },
+  });
+  assert.equal((await bench.erase('person:1')).verified, true);
+  const { rows } = await bench.pool.query<{ name: string; nick: string | null }>('select name, nick from people');
+  assert.match(rows[0]?.name ?? '', /^[0-9a-f]{16,}$/);
+  assert.equal(rows[0]?.nick, null);
+});
+
 test('personal columns that stay in a masked row stand in the plan and in the certificate, each with its reason', async (t) => {
   const bench = await workbench(t, {
     schema: `create table people (email text primary key, name text, nick text);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { readZip } from '../export/zip.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import { exportSubject, type ExportFormat } from './export-subject.ts';
@@ -32,7 +33,14 @@ const MAP = {
   outside: { crm: { kind: 'webhook', of: 'person', at: 'https://crm.example/{key}', export: true, erase: true } },
 };
 
-async function exporting(t: Parameters<typeof workbench>[0]): Promise<{
+async function* looked() {
+  yield { at: '2026-11-20T10:00:00Z', action: 'read', actor: 'staff', sentence: 'staff looked' };
+}
+
+async function exporting(
+  t: Parameters<typeof workbench>[0],
+  accessLog = looked,
+): Promise<{
   readonly bench: Workbench;
   readonly folder: string;
   readonly write: (format: ExportFormat, name: string) => ReturnType<typeof exportSubject>;
@@ -42,12 +50,7 @@ async function exporting(t: Parameters<typeof workbench>[0]): Promise<{
     schema: `create table people (id bigint primary key, name text); ${tables.join(' ')}
       insert into people values (1, 'Ada'); insert into "a b" values (1, 'x;=1+1'); insert into "a+b" values (1, 'y')`,
     map: { ...MAP, purposes: { ...MAP.purposes, never: { use: 'marketing', basis: 'consent' } } },
-    ports: {
-      participants: [],
-      accessLog: async function* () {
-        yield { at: '2026-11-20T10:00:00Z', action: 'read', actor: 'staff', sentence: 'staff looked' };
-      },
-    },
+    ports: { participants: [], accessLog },
   });
   const folder = await mkdtemp(join(tmpdir(), 'safekeep-export-'));
   t.after(() => rm(folder, { recursive: true }));
@@ -94,8 +97,14 @@ test('an export tells why the data is there, who gets it and how long, what else
   assert.match(csv.get('accessLog.csv') ?? '', /^at,action,actor,sentence\r\n2026-11-20T10:00:00Z,read,staff,staff looked\r\n$/);
   assert.match(csv.get('README.txt') ?? '', /Tax office/);
   await write('pdf', 'one.pdf');
-  for (const name of ['all.zip', 'csv.zip', 'one.pdf.manifest.json'])
-    assert.deepEqual((await verifyFile(join(folder, name), bench.ground.signer.verifierKey)).faults, [], name);
+  const { verifierKey } = bench.ground.signer;
+  for (const name of ['all.zip', 'csv.zip', 'one.pdf.manifest.json', 'one.pdf'])
+    assert.deepEqual((await verifyFile(join(folder, name), verifierKey)).faults, [], name);
+  await writeFile(join(folder, 'other.pdf'), 'forged');
+  await copyFile(join(folder, 'one.pdf.manifest.json'), join(folder, 'other.pdf.manifest.json'));
+  assert.deepEqual((await verifyFile(join(folder, 'other.pdf'), verifierKey)).faults, [
+    'other.pdf is not in the manifest beside it',
+  ]);
 });
 
 test('tables whose names would be one file are two, and a part of a cell that another list separator frees is no formula', async (t) => {
@@ -107,6 +116,49 @@ test('tables whose names would be one file are two, and a part of a cell that an
     ['tables/public._a_b_.csv', 'tables/public._a_b_-2.csv'],
   );
   assert.match(texts.get('tables/public._a_b_.csv') ?? '', /"x;'=1\+1"/);
+});
+
+test('an erasure waits until an export of the person has its file', async (t) => {
+  const [reached, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const { bench, write } = await exporting(t, async function* () {
+    reached.resolve();
+    await goOn.promise;
+    yield* looked();
+  });
+  const ended: string[] = [];
+  const writing = write('json', 'all.json').then(() => ended.push('exported'));
+  await reached.promise;
+  const { hash } = await bench.plan('person:1');
+  const erasing = bench.approve('person:1', hash).then(() => ended.push('erased'));
+  const waiting = async (): Promise<number | null> =>
+    (await bench.pool.query("select from pg_locks where locktype = 'advisory' and not granted")).rowCount;
+  while ((await waiting()) !== 1) await wait(20);
+  goOn.resolve();
+  await Promise.all([writing, erasing]);
+  assert.deepEqual(ended, ['exported', 'erased']);
+});
+
+test('a ZIP that another reader may read otherwise is not genuine: a byte of its frame, a second directory, bytes between or behind', async (t) => {
+  const { bench, folder, write } = await exporting(t);
+  await write('csv', 'all.zip');
+  const bytes = await readFile(join(folder, 'all.zip'));
+  const directory = Number(bytes.readBigUInt64LE(bytes.length - 50));
+  const faultsOf = async (changed: Uint8Array): Promise<readonly string[]> => {
+    await writeFile(join(folder, 'forged.zip'), changed);
+    return (await verifyFile(join(folder, 'forged.zip'), bench.ground.signer.verifierKey)).faults;
+  };
+  const frame = [...Array(50).keys(), ...Array.from({ length: bytes.length - directory }, (_, at) => directory + at)];
+  const unseen: number[] = [];
+  for (const at of frame) {
+    const changed = Buffer.from(bytes);
+    changed[at] = (changed[at] ?? 0) ^ 1;
+    if ((await faultsOf(changed)).length === 0) unseen.push(at);
+  }
+  assert.deepEqual(unseen, []);
+  const [files, end] = [bytes.subarray(0, directory), bytes.subarray(-98)];
+  assert.notDeepEqual(await faultsOf(Buffer.concat([files, bytes.subarray(directory, -98), bytes, end])), []);
+  assert.notDeepEqual(await faultsOf(Buffer.concat([bytes, Buffer.from('behind')])), []);
+  assert.notDeepEqual(await faultsOf(Buffer.concat([Buffer.from('before'), bytes])), []);
 });
 
 test('an export never takes the place of a file', async (t) => {

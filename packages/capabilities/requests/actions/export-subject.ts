@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { access, link, mkdir, rm, unlink, writeFile } from 'node:fs/promises';
+import { access, mkdir, rm, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type pg from 'pg';
-import { codeOf, columnOf, newId, SafekeepError, type Subject } from '@safekeep/core';
+import { columnOf, newId, SafekeepError, type Subject } from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
 import { expectShortLives, shrinkNursery } from '@safekeep/postgres';
 import { formatPerson, type Person } from '../../holds/index.ts';
 import { deleteExpired, expiryOf, keptName } from '../export/kept.ts';
-import { fileFailure, fileSink, hashingSink, openSpool, sealingSink, type Sink } from '../export/sink.ts';
+import { fileFailure, fileSink, hashingSink, openSpool, placeNew, sealingSink, type Sink } from '../export/sink.ts';
 import { csvCell, fileNamesOf, jsonKindOf, jsonText, type JsonKind } from '../export/texts.ts';
 import { pdfDocument } from '../export/pdf.ts';
 import { deflate, ZipWriter, type Entry } from '../export/zip.ts';
@@ -17,7 +17,7 @@ import { processingOf, processingText, type Processing } from '../rules/processi
 import { readmeText } from '../rules/readme.ts';
 import { exportRows, sealedValues, type ExportTable, type Window } from '../store/export-rows.ts';
 import { countOfPerson } from '../store/rows.ts';
-import { hiddenTables, inTransaction } from '../store/session.ts';
+import { hiddenTables, inTransaction, lockPerson } from '../store/session.ts';
 import { followPaths, tableOf, type Reach } from '../store/traverse.ts';
 import { soundGraph, type Ground } from './ground.ts';
 
@@ -72,13 +72,16 @@ export async function exportSubject(ground: ExportGround, order: ExportOrder, op
     try {
       const hashed = hashingSink(file);
       const sink = order.out === undefined ? sealingSink(file, ground.key) : hashed;
-      const written = await inTransaction(
-        ground.database,
-        { tenant, mode: 'isolation level repeatable read, read only' },
-        (client) => writeExport(client, ground, order, { id, sink, partial, options }),
-        'rollback',
-      );
-      await placeNew(partial, path);
+      const written = await beforeErasure(ground, order.person, async () => {
+        const all = await inTransaction(
+          ground.database,
+          { tenant, mode: 'isolation level repeatable read, read only' },
+          (client) => writeExport(client, ground, order, { id, sink, partial, options }),
+          'rollback',
+        );
+        await placeNew(partial, path);
+        return all;
+      });
       if (hasManifest(order)) await writeManifest(ground, order, { id, path, file: hashed.entry(basename(path)) });
       return {
         ...written,
@@ -97,6 +100,23 @@ export async function exportSubject(ground: ExportGround, order: ExportOrder, op
   }
 }
 
+/** Nobody erases the person until the file has its name. In a transaction of its own: the one that reads would look at what was before it waited. */
+async function beforeErasure<Result>(
+  { database, tenant }: ExportGround,
+  person: Person,
+  run: () => Promise<Result>,
+): Promise<Result> {
+  return await inTransaction(
+    database,
+    { tenant },
+    async (client) => {
+      await lockPerson(client, { tenant, person, shared: true });
+      return await run();
+    },
+    'rollback',
+  );
+}
+
 /** Of a single file the signed manifest lies beside it. */
 function hasManifest({ out, format }: ExportOrder): boolean {
   return out !== undefined && (format === 'json' || format === 'pdf');
@@ -113,17 +133,6 @@ async function refuseThere(path: string): Promise<void> {
     () => false,
   );
   if (isThere) throw new SafekeepError('file-exists', { path });
-}
-
-/** Gives a file its name, which no other has: a link is refused where a rename would take the place of what is there. */
-async function placeNew(partial: string, path: string): Promise<void> {
-  try {
-    await link(partial, path);
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-    throw new SafekeepError('file-exists', { path }, { cause: error });
-  }
-  await rm(partial);
 }
 
 async function writeManifest(

@@ -46,6 +46,17 @@ test('people are found by any value, told apart where several match, and shown b
   );
   assert.deepEqual([(await find('555', { limit: 1 })).more, (await find('nobody at all')).matches], [true, []]);
   await assert.rejects(find('x', { type: 'ghost' }), { code: 'subject-type-unknown' });
+  await bench.pool.query("update patients set full_name = 'Erased Tapes Ltd' where id = 44");
+  await bench.erase('patient:42');
+  const both = [...(await find('patient:42')).matches, ...(await find('Erased Tapes Ltd')).matches];
+  assert.deepEqual(
+    both.map(({ subject, erased }) => [subject, erased]),
+    [
+      ['patient:42', true],
+      ['patient:44', false],
+    ],
+    'a name that begins so is a name',
+  );
 });
 
 test('the canary passes where the map is right, leaves nothing, and fails where a trigger copies what nobody mapped', async (t) => {
@@ -106,6 +117,16 @@ test('a certificate verifies with nothing of ours, holds no value of the person,
   const signed = Buffer.from(`safekeep/1 erasure-certificate\n${canonical(document)}`);
   assert.ok(verify(null, signed, key, Buffer.from(signature.signature, 'base64')));
   assert.deepEqual((await verifyFile(path, vkey)).faults, []);
+  for (const [name, twice] of [
+    ['a member that stands there twice', `{"document":{"kind":"erasure","id":"FORGED"},${text.trimStart().slice(1)}`],
+    ['what nobody signed beside it', JSON.stringify({ ...JSON.parse(text), note: 'FORGED' })],
+  ] as const) {
+    await writeFile(join(bench.folder, 'twice.json'), twice);
+    assert.equal((await verifyFile(join(bench.folder, 'twice.json'), vkey)).ok, false, name);
+  }
+  await writeFile(join(bench.folder, 'written.json'), JSON.stringify(JSON.parse(text)));
+  const { ok, about } = await verifyFile(join(bench.folder, 'written.json'), vkey);
+  assert.deepEqual([ok, about], [true, { id: document.id, subject: `patient with mark ${document.subject.mark}` }]);
   for (const change of [{ tables: [] }, { noBackupAfter: '2026-12-01' }, { kept: [] }]) {
     const forged = join(bench.folder, 'forged.json');
     await writeFile(forged, JSON.stringify({ document: { ...document, ...change }, signature }));

@@ -5,9 +5,10 @@ import type { FoundText } from '../model.ts';
 import { tenantColumnOf } from '../rules/graph.ts';
 import { matchValue, readColumns, type Match } from '../store/find.ts';
 import { countOfPerson } from '../store/rows.ts';
-import { inTransaction } from '../store/session.ts';
+import { hiddenTables, inTransaction } from '../store/session.ts';
 import { followPaths, tableOf } from '../store/traverse.ts';
 import { findPerson, soundGraph, type Ground } from './ground.ts';
+import { maskedAmong } from './masked-people.ts';
 
 export type FindOptions = {
   /** Only people of this kind. */
@@ -33,6 +34,8 @@ type Found = {
 /**
  * Finds people by any value that the map finds them by: exactly first; where nobody matches exactly, by a part of it. Shows who
  * matched and by which column, and of the label no more than initials, unless more is asked for.
+ *
+ * @throws `rows-hidden` where row security keeps people from this login: nobody found would say that nobody is there.
  */
 export async function findSubjects(ground: Ground, query: string, options: FindOptions): Promise<FoundText> {
   const { database, tenant, map } = ground;
@@ -44,6 +47,11 @@ export async function findSubjects(ground: Ground, query: string, options: FindO
     database,
     { tenant, mode: 'isolation level repeatable read, read only' },
     async (client) => {
+      const hidden = await hiddenTables(
+        client,
+        subjects.map(({ table }) => table),
+      );
+      if (hidden.length > 0) throw new SafekeepError('rows-hidden', { tables: hidden.join(', ') });
       const named = asked === undefined ? undefined : await byName(client, ground, { subjects, asked });
       const matching = await search(client, ground, { subjects, query, how: 'exact', limit: options.limit + 1 });
       const exact = named === undefined ? matching : [named, ...matching];
@@ -51,6 +59,11 @@ export async function findSubjects(ground: Ground, query: string, options: FindO
       const found = isPartial ? await search(client, ground, { subjects, query, how: 'part', limit: options.limit + 1 }) : exact;
       const shown = found.slice(0, options.limit);
       const isAmbiguous = shown.filter((each) => each.exact).length > 1;
+      const erased = await maskedAmong(
+        client,
+        ground,
+        shown.map(({ person }) => person),
+      );
       const matches: FoundText['matches'] = [];
       for (const each of shown) {
         const rows = isAmbiguous && matches.length < TOLD_APART ? await countAll(client, ground, each) : null;
@@ -60,7 +73,7 @@ export async function findSubjects(ground: Ground, query: string, options: FindO
           matched: [...each.matched].toSorted(),
           exact: each.exact,
           rows,
-          erased: each.label !== null && /^erased\b/i.test(each.label),
+          erased: erased.has(formatPerson(each.person)),
         });
       }
       const searched = subjects.map(({ name, key, findBy }) => `${name} by ${[...new Set([...key, ...findBy])].join(', ')}`);

@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import type { ErasureParticipant } from '../model.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
-import { parseSubject } from './ground.ts';
+import { findSubjects } from './find-subject.ts';
+import { parseSubject, type Ground } from './ground.ts';
 import { survey } from './survey.ts';
 
 const none = { category: 'none' };
@@ -61,11 +62,13 @@ test('a trigger that copies what is erased into a table that the map does not kn
   assert.equal(blocked[0]?.table, 'public.history');
   const counted = await bench(
     t,
-    `create table changes (day date primary key, n integer not null);
+    `create table changes (day date primary key, n integer not null, told text);
      create function count_it() returns trigger language plpgsql as $$ begin insert into changes values (current_date, 1) on conflict (day) do update set n = changes.n + 1; return null; end $$;
      create trigger count_it after update on people for each row execute function count_it()`,
-    { 'public.changes': { columns: { day: none, n: none } } },
+    { 'public.changes': { columns: { day: none, n: none, told: { category: 'user.content', free_text: true } } } },
   );
+  const { notes } = await counted.plan('person:1');
+  assert.ok(notes.some((note) => /Free text in rows that are not theirs .*: public\.changes\.told\./.test(note)));
   assert.equal((await counted.erase('person:1')).state, 'done');
 });
 
@@ -334,6 +337,18 @@ test('a table that a path only passes is looked at for hidden rows, and nothing 
       await assert.rejects(survey(client, ground, { ...who, options: { lock: false, limit: 100 } }), { code: 'rows-hidden' });
       await client.query('rollback');
     });
+    await made.pool.query('alter table people enable row level security; grant usage on schema safekeep to hidden_reader');
+    const asReader: Ground['database']['withClient'] = (run) =>
+      made.database.withClient(async (client) => {
+        await client.query('set role hidden_reader');
+        try {
+          return await run(client);
+        } finally {
+          await client.query('reset role');
+        }
+      });
+    const hidden = { ...ground, database: { ...made.database, withClient: asReader } };
+    await assert.rejects(findSubjects(hidden, '1', { limit: 5 }), { code: 'rows-hidden' }, 'nobody found is no answer either');
   } finally {
     await made.pool.query('drop owned by hidden_reader; drop role hidden_reader');
   }

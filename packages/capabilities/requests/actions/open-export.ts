@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { codeOf, SafekeepError } from '@safekeep/core';
-import { fileFailure, fileSink, openSealed } from '../export/sink.ts';
+import { fileFailure, fileSink, openSealed, placeNew } from '../export/sink.ts';
 
 const KEY_FILE = /^([0-9a-f]{64})\n$/;
 const OTHERS = 0o077;
@@ -54,7 +54,7 @@ export async function openExport(
       await sink.abandon();
       throw error;
     }
-    await rename(partial, target);
+    await placeNew(partial, target);
     return { file: target, sizeBytes };
   } catch (error) {
     await rm(partial, { force: true });

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { lstat, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import canonicalize from 'canonicalize';
 import { codeOf, outsideFault, type OutsidePlace } from '@safekeep/core';
@@ -109,16 +110,24 @@ async function postErasure(
   }
 }
 
-/** Without a shell: what stands in the map are a program and its arguments, parted by blanks. */
+/**
+ * Without a shell: what stands in the map are a program and its arguments, parted by blanks. The key comes on stdin too, in a line, for a
+ * program that wants to keep it out of the list of processes.
+ */
 async function runCommand({ at }: OutsidePlace, { erasure, person, timeoutMs }: Told): Promise<string | null> {
   const [program, ...args] = at.split(/\s+/).filter((word) => word !== '');
   if (program === undefined) return 'no program';
   try {
-    await promisify(execFile)(
+    const running = promisify(execFile)(
       program,
       args.map((word) => filled(word, person, (text) => text)),
       { timeout: timeoutMs, maxBuffer: OUTPUT_BYTES_AT_MOST, env: { PATH: process.env['PATH'], SAFEKEEP_ERASURE: erasure } },
     );
+    const { stdin } = running.child;
+    // A program that reads nothing has closed it.
+    stdin?.on('error', () => undefined);
+    stdin?.end(`${formatKey(person.key)}\n`);
+    await running;
     return null;
   } catch (error) {
     return `exit ${codeOf(error) ?? (error !== null && typeof error === 'object' && 'code' in error ? String(error.code) : 'unknown')}`;
@@ -140,21 +149,26 @@ export function byHandReason(place: OutsidePlace, person: Person): string | null
 
 const SAFE_KEY = {
   files: /^[A-Za-z0-9_-][A-Za-z0-9._-]*$/,
-  // No option, and no part of a path that leads out of it.
-  command: /^(?!-)(?!\.{1,2}$)[^/\\\0]+$/,
+  // No option, no part of a path that leads out of it, and nothing that a shell behind the program (`ssh`, `sh -c`) would take for more than text.
+  command: /^(?!\.{1,2}$)[A-Za-z0-9_.@+][A-Za-z0-9_.@+-]*$/,
   // Everything but the two that an address drops is escaped.
   webhook: /^(?!\.{1,2}$)[^]+$/,
 } as const;
 
+/** A folder that is not there may be one that is not mounted, and behind a link lies what removing it would leave: both are not done. */
 async function removeFiles({ at }: OutsidePlace, { person }: Told): Promise<string | null> {
+  const path = filled(at, person, (text) => text);
   try {
-    await rm(
-      filled(at, person, (text) => text),
-      { recursive: true, force: true },
-    );
+    if (!(await stat(dirname(path))).isDirectory()) return 'its folder is none';
+    const found = await lstat(path).catch((error: unknown) => {
+      if (codeOf(error) !== 'ENOENT') throw error;
+    });
+    if (found?.isSymbolicLink() === true) return 'a link: remove by hand what it leads to';
+    await rm(path, { recursive: true, force: true });
     return null;
   } catch (error) {
-    return codeOf(error) ?? 'unknown';
+    const code = codeOf(error) ?? 'unknown';
+    return code === 'ENOENT' ? 'its folder is not there: is it mounted?' : code;
   }
 }
 

@@ -117,6 +117,23 @@ test('one who cannot be planned does not keep the others there, and the answer t
   assert.equal((await bench.rows('people', "email like '%@x.org'")).length, 1);
 });
 
+test('a replay that is only shown leaves no plan to approve, and a sequence is moved on whatever it is called', async (t) => {
+  const bench = await restored(t);
+  await bench.pool.query(`create sequence "People_Id seq" owned by people.id; select setval('"People_Id seq"', 7)`);
+  const ground = await bench.refresh();
+  await bench.erase('person:1', 'anonymise', ground);
+  await bench.restore();
+  await bench.pool.query(`delete from safekeep.erasure_plans; select setval('"People_Id seq"', 2)`);
+  const shown = await replayLedger(ground, { plan: true, by: 'ann' });
+  assert.deepEqual(
+    shown.persons.map(({ state }) => state),
+    ['planned'],
+  );
+  assert.equal((await bench.pool.query('select from safekeep.erasure_plans')).rowCount, 0);
+  assert.deepEqual((await replayLedger(ground, { plan: false, by: 'ann' })).sequences, ['public."People_Id seq"']);
+  assert.deepEqual((await bench.pool.query('select last_value::integer from "People_Id seq"')).rows, [{ last_value: 7 }]);
+});
+
 test('whoever has the keys is asked for all people of a page at once, not for one after the other', async (t) => {
   const asked: number[] = [];
   const keys: ErasureParticipant = {

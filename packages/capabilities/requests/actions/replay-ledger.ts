@@ -1,3 +1,4 @@
+import { formatName } from '@safekeep/core';
 import { formatPerson } from '../../holds/index.ts';
 import { verifyRecorded, type NewEntry } from '../../ledger/index.ts';
 import type { ErasureMode, ReplayText } from '../model.ts';
@@ -6,7 +7,7 @@ import { inTransaction } from '../store/session.ts';
 import { executeErasure } from './execute-erasure.ts';
 import { findPerson, ownFault, type ErasureGround } from './ground.ts';
 import { readSequenceIds } from './marks.ts';
-import { planErasure } from './plan-erasure.ts';
+import { planErasure, showErasure } from './plan-erasure.ts';
 import { findReturned, type Match, type Past, type PastErasures } from './returned.ts';
 
 export type ReplayOptions = {
@@ -34,7 +35,7 @@ export async function replayLedger(ground: ErasureGround, options: ReplayOptions
   const advanced: string[] = [];
   if (!options.plan) {
     for (const [name, last] of sequences) {
-      const isThere = ground.catalog.sequences.some((sequence) => `${sequence.schema}.${sequence.name}` === name);
+      const isThere = ground.catalog.sequences.some((sequence) => formatName(sequence.schema, sequence.name) === name);
       if (
         isThere &&
         (await inTransaction(ground.database, { tenant: ground.tenant }, (client) => advanceSequence(client, { name, last })))
@@ -94,7 +95,9 @@ async function replayOne(
   if (doubt !== null && !also.includes(text.subject)) return { ...text, state: 'ambiguous', error: null };
   try {
     const alone: ErasureGround = { ...ground, approval: 'any' };
-    const made = await planErasure(alone, { person, subject, mode: past.mode }, 'ledger replay');
+    const order = { person, subject, mode: past.mode };
+    // A plan that is only shown is none that somebody could approve.
+    const made = plan ? (await showErasure(alone, order)).plan : await planErasure(alone, order, 'ledger replay');
     text.rows = made.estimate.rows;
     if (plan) return { ...text, state: 'planned', error: null };
     const done = await executeErasure(alone, { person, subject }, { hash: made.hash, by });

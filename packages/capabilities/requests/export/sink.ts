@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
-import { open, type FileHandle } from 'node:fs/promises';
+import { link, open, rm, type FileHandle } from 'node:fs/promises';
 import { codeOf, SafekeepError } from '@safekeep/core';
 
 /** Where bytes go, in order. */
@@ -192,4 +192,15 @@ export async function openSpool(path: string, unlink: (path: string) => Promise<
     },
     close: async () => await file.close(),
   };
+}
+
+/** Gives a file its name, which no other has: a link is refused where a rename would take the place of what is there. Throws `file-exists`. */
+export async function placeNew(partial: string, path: string): Promise<void> {
+  try {
+    await link(partial, path);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    throw new SafekeepError('file-exists', { path }, { cause: error });
+  }
+  await rm(partial);
 }

@@ -13,7 +13,8 @@ export type Entry = { readonly name: string; readonly sizeBytes: number; readonl
 /** Bytes that were compressed before, with what a ZIP says about them. */
 export type Deflated = { readonly crc: number; readonly plainBytes: number; readonly packedBytes: number; readonly sha256: string };
 
-type Place = Deflated & { readonly name: Buffer; readonly at: number };
+/** Where a file begins, and what stands around its data. */
+type Place = Omit<Deflated, 'sha256'> & { readonly name: Buffer; readonly at: number };
 
 const UTF8_AND_DESCRIPTOR = 0x0808;
 const DEFLATE = 8;
@@ -122,7 +123,7 @@ function localHeader(name: Buffer): Buffer {
   return Buffer.concat([header, name, extra]);
 }
 
-function descriptor({ crc, plainBytes, packedBytes }: Deflated): Buffer {
+function descriptor({ crc, plainBytes, packedBytes }: Omit<Deflated, 'sha256'>): Buffer {
   const bytes = Buffer.alloc(24);
   bytes.writeUInt32LE(0x08074b50, 0);
   bytes.writeUInt32LE(crc, 4);
@@ -187,58 +188,105 @@ const DIRECTORY_BYTES_AT_MOST = 64 * 1024 * 1024;
 /** A file that grows beyond it while it is unpacked is no export of ours but a bomb. */
 const PLAIN_BYTES_AT_MOST = 2 ** 40;
 
-/** The files of a ZIP that a {@link ZipWriter} wrote; a plain error with the reason for any other. */
+/** The parts around the data of one file: all of them are computed again when a ZIP is read. */
+const LOCAL_BYTES = 50;
+const DESCRIPTOR_BYTES = 24;
+const CENTRAL_BYTES = 74;
+const END_BYTES = 98;
+
+/**
+ * The files of a ZIP that a {@link ZipWriter} wrote; a plain error with the reason for any other. Readers of ZIP look for its directory in
+ * different ways, and one that holds two shows each of them something else: here every byte that is not data must be where and what our
+ * writer would have written.
+ */
 export async function readZip(path: string): Promise<{ readonly files: readonly ZipFile[]; readonly close: () => Promise<void> }> {
   const file = await open(path, 'r');
   try {
-    const { size } = await file.stat();
-    const tail = await readAt(file, size - 98, 98);
-    if (tail.length < 98 || tail.readUInt32LE(0) !== 0x06064b50 || tail.readUInt32LE(76) !== 0x06054b50)
-      throw new Error('it is no export of Safekeep');
-    const [count, sizeBytes, at] = [24, 40, 48].map((place) => Number(tail.readBigUInt64LE(place)));
-    if (
-      count === undefined ||
-      sizeBytes === undefined ||
-      at === undefined ||
-      count > FILES_AT_MOST ||
-      sizeBytes > DIRECTORY_BYTES_AT_MOST
-    )
-      throw new Error('its directory is too large');
-    return { files: directory(file, await readAt(file, at, sizeBytes), count), close: () => file.close() };
+    const places = await placesIn(file);
+    return {
+      files: places.map((place) => ({ name: place.name.toString('utf8'), read: () => inflated(file, place) })),
+      close: () => file.close(),
+    };
   } catch (error) {
     await file.close();
     throw error;
   }
 }
 
-function directory(file: FileHandle, bytes: Buffer, count: number): readonly ZipFile[] {
-  const files: ZipFile[] = [];
-  for (let number = 0, at = 0; number < count; number += 1) {
-    if (at + 46 > bytes.length || bytes.readUInt32LE(at) !== 0x02014b50) throw new Error('its directory is broken');
-    const nameBytes = bytes.readUInt16LE(at + 28);
-    const extraBytes = bytes.readUInt16LE(at + 30);
-    const name = bytes.toString('utf8', at + 46, at + 46 + nameBytes);
-    const extra = bytes.subarray(at + 46 + nameBytes, at + 46 + nameBytes + extraBytes);
-    if (extra.length < 28) throw new Error('its directory is broken');
-    const [packedBytes, place] = [Number(extra.readBigUInt64LE(12)), Number(extra.readBigUInt64LE(20))];
-    files.push({ name, read: () => inflated(file, place + 50 + nameBytes, packedBytes) });
-    at += 46 + nameBytes + extraBytes;
+async function placesIn(file: FileHandle): Promise<readonly Place[]> {
+  const { size } = await file.stat();
+  const end = await readAt(file, size - END_BYTES, END_BYTES);
+  if (end.length < END_BYTES || end.readUInt32LE(0) !== 0x06064b50) throw new Error('it is no export of Safekeep');
+  const [count, sizeBytes, at] = [end.readBigUInt64LE(24), end.readBigUInt64LE(40), end.readBigUInt64LE(48)].map(Number) as [
+    number,
+    number,
+    number,
+  ]; // three in, three out
+  if (count > FILES_AT_MOST || sizeBytes > DIRECTORY_BYTES_AT_MOST) throw new Error('its directory is too large');
+  if (at + sizeBytes + END_BYTES !== size || !end.equals(endRecords({ count, at, sizeBytes })))
+    throw new Error('its directory is not where it belongs');
+  const places = directory(await readAt(file, at, sizeBytes), count);
+  let next = 0;
+  for (const place of places) {
+    if (place.at !== next) throw new Error('something stands between its files');
+    next += LOCAL_BYTES + place.name.length + place.packedBytes + DESCRIPTOR_BYTES;
+    await compareFrame(file, place);
   }
-  return files;
+  if (next !== at) throw new Error('something stands between its files');
+  return places;
 }
 
-async function* inflated(file: FileHandle, at: number, sizeBytes: number): AsyncGenerator<Buffer> {
+/** What stands before and behind a file's data must say what the directory says. */
+async function compareFrame(file: FileHandle, place: Place): Promise<void> {
+  const before = localHeader(place.name);
+  const behind = descriptor(place);
+  const isSame =
+    before.equals(await readAt(file, place.at, before.length)) &&
+    behind.equals(await readAt(file, place.at + before.length + place.packedBytes, behind.length));
+  if (!isSame) throw new Error('its directory and its files say different things');
+}
+
+function directory(bytes: Buffer, count: number): readonly Place[] {
+  const places: Place[] = [];
+  let at = 0;
+  for (let number = 0; number < count; number += 1) {
+    if (at + CENTRAL_BYTES > bytes.length) throw new Error('its directory is broken');
+    const nameBytes = bytes.readUInt16LE(at + 28);
+    const entry = bytes.subarray(at, at + CENTRAL_BYTES + nameBytes);
+    if (entry.length < CENTRAL_BYTES + nameBytes) throw new Error('its directory is broken');
+    const name = entry.subarray(46, 46 + nameBytes);
+    const [plainBytes, packedBytes, place] = [4, 12, 20].map((offset) =>
+      Number(entry.readBigUInt64LE(46 + nameBytes + offset)),
+    ) as [number, number, number]; // three in, three out
+    const read = { name, crc: entry.readUInt32LE(16), plainBytes, packedBytes, at: place };
+    if (!entry.equals(centralHeader(read))) throw new Error('its directory is broken');
+    places.push(read);
+    at += entry.length;
+  }
+  if (at !== bytes.length) throw new Error('its directory is broken');
+  return places;
+}
+
+async function* inflated(file: FileHandle, place: Place): AsyncGenerator<Buffer> {
   // Compressed bytes are pulled as they are needed; whichever side fails, the other ends with it.
   const stream = createInflateRaw();
   // What goes wrong is thrown where the stream is read.
-  pipeline(Readable.from(packedChunks(file, at, sizeBytes)), stream, () => undefined);
-  let plainBytes = 0;
+  pipeline(
+    Readable.from(packedChunks(file, place.at + LOCAL_BYTES + place.name.length, place.packedBytes)),
+    stream,
+    () => undefined,
+  );
+  let [crc, plainBytes] = [0, 0];
   // zlib gives Buffers.
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     plainBytes += chunk.length;
     if (plainBytes > PLAIN_BYTES_AT_MOST) throw new Error('it unpacks to more than it may');
+    crc = crc32(chunk, crc);
     yield chunk;
   }
+  // Another reader may believe the sizes rather than the end of the stream.
+  if (plainBytes !== place.plainBytes || crc !== place.crc || stream.bytesWritten !== place.packedBytes)
+    throw new Error('it is not what its directory says');
 }
 
 async function* packedChunks(file: FileHandle, at: number, sizeBytes: number): AsyncGenerator<Buffer> {

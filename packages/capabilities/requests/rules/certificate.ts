@@ -9,7 +9,14 @@ export type Signed<Body> = { readonly document: Body; readonly signature: Signat
 
 const SIGNED_KINDS = { erasure: 'erasure-certificate', export: 'export-manifest' } as const;
 
-export type Checked = { readonly ok: boolean; readonly kind: string; readonly issuedAt: string | null; readonly faults: string[] };
+export type Checked = {
+  readonly ok: boolean;
+  readonly kind: string;
+  readonly issuedAt: string | null;
+  readonly faults: string[];
+  /** What a genuine one says of itself: which it is, and of whom; an erasure names nobody but by a mark. Null where nothing is proven. */
+  readonly about: { readonly id: string; readonly subject: string } | null;
+};
 
 /**
  * Holds a signed document against a key that came by another way. Nothing in the document itself is trusted before. With keys of `approvers`
@@ -17,25 +24,35 @@ export type Checked = { readonly ok: boolean; readonly kind: string; readonly is
  */
 export function checkSigned(parsed: unknown, trustedKey: string, approvers: readonly string[] | null = null): Checked {
   const found = signedOf(parsed);
-  if (found === undefined) return { ok: false, kind: 'unknown', issuedAt: null, faults: ['it is no signed document of Safekeep'] };
+  if (found === undefined)
+    return { ok: false, kind: 'unknown', issuedAt: null, faults: ['it is no signed document of Safekeep'], about: null };
   const { document, signature, kind } = found;
   const issuedAt = 'issuedAt' in document && typeof document.issuedAt === 'string' ? document.issuedAt : null;
   try {
     verify(SIGNED_KINDS[kind], document, signature, trustedKey);
   } catch (error) {
     if (!isSafekeepError(error, 'signature-invalid')) throw error;
-    return { ok: false, kind, issuedAt, faults: [error.message] };
+    return { ok: false, kind, issuedAt, faults: [error.message], about: null };
   }
   const faults = kind === 'erasure' ? [...certificateFaults(document), ...approvalFaults(document, approvers)] : [];
-  return { ok: faults.length === 0, kind, issuedAt, faults };
+  return { ok: faults.length === 0, kind, issuedAt, faults, about: aboutOf(document) };
+}
+
+function aboutOf(document: object): Checked['about'] {
+  // Its signature is good; what is read is checked for all that.
+  const { id, subject } = document as Partial<Pick<CertificateBody, 'id' | 'subject'>>;
+  if (typeof id !== 'string') return null;
+  if (typeof subject === 'string') return { id, subject };
+  return isObject(subject) ? { id, subject: `${subject.type} with mark ${subject.mark}` } : null;
 }
 
 function signedOf(
   parsed: unknown,
 ): { readonly document: object; readonly signature: Signature; readonly kind: keyof typeof SIGNED_KINDS } | undefined {
   if (!isObject(parsed)) return undefined;
-  const { document, signature } = parsed;
-  if (!isObject(document) || !isObject(signature)) return undefined;
+  const { document, signature, ...others } = parsed;
+  // What stands beside them is signed by nobody, and would be read as if it were.
+  if (!isObject(document) || !isObject(signature) || Object.keys(others).length > 0) return undefined;
   const { kind } = document;
   if (kind !== 'erasure' && kind !== 'export') return undefined;
   const { keyName, keyId, algorithm, signature: text } = signature;

@@ -205,7 +205,12 @@ async function drawUnique(
 // ---- writing ---------------------------------------------------------------------------------------------------------------
 
 /** What was written, so that it can be looked at afterwards. */
-export type Written = { readonly rows: Rows; readonly writes: readonly Write[]; readonly perRow: readonly (readonly string[])[] };
+/** A value of `perRow` is null where nothing stood that could be hashed. */
+export type Written = {
+  readonly rows: Rows;
+  readonly writes: readonly Write[];
+  readonly perRow: readonly (readonly (string | null)[])[];
+};
 
 /** Sets columns of rows in one statement. Returns how many rows it found. */
 export async function updateRows(
@@ -250,7 +255,7 @@ async function perRowValues(
   rows: Rows,
   writes: readonly Write[],
   hashKey: KeyObject,
-): Promise<{ readonly rows: Rows; readonly perRow: readonly (readonly string[])[] }> {
+): Promise<{ readonly rows: Rows; readonly perRow: readonly (readonly (string | null)[])[] }> {
   const hashed = writes.filter((write) => write.to === 'hash');
   const old =
     hashed.length === 0
@@ -260,14 +265,16 @@ async function perRowValues(
           rows,
           hashed.map(({ column }) => column),
         );
-  const perRow: (readonly string[])[] = [];
+  const perRow: (readonly (string | null)[])[] = [];
   for (const write of writes) {
     if (write.to === 'unique') perRow.push(await drawUnique(client, rows, write));
     if (write.to !== 'hash') continue;
     const place = hashed.indexOf(write);
     perRow.push(
       rows.keys.map((key) => {
-        const text = old?.get(JSON.stringify(key))?.[place] ?? '';
+        const text = old?.get(JSON.stringify(key))?.[place] ?? null;
+        // Where nothing stood nothing stands afterwards.
+        if (text === null) return null;
         return createHmac('sha256', hashKey).update(`${rows.table} ${write.column} ${text}`).digest('hex').slice(0, write.length);
       }),
     );
@@ -318,7 +325,7 @@ export function looksLike(facts: TableFacts, writes: readonly Write[], parameter
         ? [`${column}::text = (${parameters.add(write.text)}::text::${found?.type ?? 'text'})::text`]
         : [];
     if (found?.baseType === 'bytea') return [];
-    if (write.to === 'hash') return [`${column}::text ~ ${parameters.add(`^[0-9a-f]{${write.length}}$`)}`];
+    if (write.to === 'hash') return [`(${column} is null or ${column}::text ~ ${parameters.add(`^[0-9a-f]{${write.length}}$`)})`];
     const { make } = write;
     if (make.kind === 'integer') return make.above ? [] : [`${column} < 0`];
     if (make.kind !== 'text') return [];

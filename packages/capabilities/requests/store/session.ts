@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { together, transaction, type Database } from '@safekeep/postgres';
+import type { Person } from '../../holds/index.ts';
 import { quoteTable } from './sql.ts';
 
 /** Runs `action` in one transaction of the tenant; a refusal rolls it back and keeps the connection. */
@@ -51,6 +52,21 @@ export async function setConstraintsNow(client: pg.ClientBase): Promise<void> {
 /** How long an erasure waits for a row that somebody else changes; then it starts again. */
 export async function setLockTimeout(client: pg.ClientBase): Promise<void> {
   await client.query("set local lock_timeout = '10s'");
+}
+
+/**
+ * Until the transaction ends: whoever exports somebody keeps their erasure away and the other way round, or the export would lie there, made of
+ * what was, when the erasure has looked for exports and is done.
+ */
+export async function lockPerson(
+  client: pg.ClientBase,
+  { tenant, person, shared }: { readonly tenant: string; readonly person: Person; readonly shared: boolean },
+): Promise<void> {
+  await client.query(
+    `select pg_catalog.pg_advisory_xact_lock${shared ? '_shared' : ''}(pg_catalog.hashtextextended($1, 0)),
+            pg_catalog.set_config('idle_in_transaction_session_timeout', '0', true)`,
+    [JSON.stringify(['safekeep person', tenant, person.type, ...person.key])],
+  );
 }
 
 /** A rehearsal holds locks and shows nothing that could not be shown later: it does not wait long. */

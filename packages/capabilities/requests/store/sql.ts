@@ -77,7 +77,7 @@ export function keysTable(
     alias,
     keys,
     beside,
-  }: { readonly alias: string; readonly keys: readonly RowKey[]; readonly beside: readonly (readonly string[])[] },
+  }: { readonly alias: string; readonly keys: readonly RowKey[]; readonly beside: readonly (readonly (string | null)[])[] },
   parameters: Parameters,
 ): { readonly from: string; readonly on: string } {
   const types = identityTypes(identity);

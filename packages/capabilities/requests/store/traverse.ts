@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { columnOf, SafekeepError, type SchemaIndex, type TableFacts } from '@safekeep/core';
 import type { Identity, RowKey } from '../model.ts';
 import { PERSON, type Graph, type Node } from '../rules/graph.ts';
+import { lockPerson } from './session.ts';
 import { isAmong, Parameters, quote, quoteTable } from './sql.ts';
 
 /** What was found on the way: for each node that others ask, the values they ask for. Rows themselves are found by these. */
@@ -109,6 +110,7 @@ export async function personRow(
   lock: boolean,
 ): Promise<RowKey | undefined> {
   const { subject } = graph;
+  if (lock) await lockPerson(client, { tenant, person: { type: subject.name, key }, shared: false });
   const wanted = graph.wanted.get(PERSON) ?? [];
   const parameters = new Parameters();
   const texts = [...subject.key, ...wanted].map((column) => `t.${quote(column)}::text`);

@@ -6,7 +6,8 @@ import { reapplyWithin, type Contributor } from '../../../plan/index.ts';
 import type { Field, FieldKeys } from '../model.ts';
 import { currentType, missingIndexes, runAll, vacuumPatience, type IndexesAsked } from '../store/definition.ts';
 import { valuesApart } from '../store/partitions.ts';
-import { begin, commit, rollback, runAlone, takeLease } from '../store/session.ts';
+import type { IndexSteps } from '../store/partitions.ts';
+import { begin, commit, giveWay, rollback, runAlone, takeLease } from '../store/session.ts';
 
 /** Told as the work goes on; a test stops or kills it there. */
 export type Moment = 'phase' | 'read' | 'sealed' | 'written' | 'committed' | 'locked' | 'waiting';
@@ -169,12 +170,72 @@ export async function follow(client: pg.ClientBase, ground: Ground, field: Pick<
   await reapplyWithin(client, { tenant, contributors, target: formatTableName(field.table), at: clock.now() });
 }
 
-/** CREATE INDEX CONCURRENTLY wants no transaction around it; what is quick and takes a lock has one, and patience. */
+/**
+ * Index by index, each time by what stands then: partitions come, go and bring indexes along meanwhile. What failed over something that
+ * is gone since is not asked for again.
+ *
+ * @throws `lock-timeout` where others alter the table again and again.
+ */
 export async function buildIndexes(ground: Ground, field: Field, asked: IndexesAsked): Promise<void> {
-  for (const { sql, isAlone } of await reading(ground, (client) => missingIndexes(client, field, asked))) {
-    if (isAlone) await ground.database.withClient((client) => runAlone(client, sql));
+  const missing = async () => (await reading(ground, (client) => missingIndexes(client, field, asked)))[0];
+  const { tries, pauseMs } = patienceOf(ground);
+  let failed = 0;
+  for (let steps = await missing(); steps !== undefined;) {
+    ground.signal.throwIfAborted();
+    try {
+      await runSteps(ground, field, steps);
+      steps = await missing();
+    } catch (error) {
+      const next = await missing();
+      if (!isBlocked(error) && isSame(steps, next)) throw error;
+      failed += 1;
+      if (failed === tries) throw new SafekeepError('lock-timeout', { target: nameOf(field), tries }, { cause: error });
+      await wait(pauseMs * (0.5 + Math.random()), undefined, { signal: ground.signal });
+      steps = next;
+    }
+  }
+}
+
+async function runSteps(ground: Ground, field: Field, steps: IndexSteps): Promise<void> {
+  for (const { sql, isAlone } of steps) {
+    if (isAlone) await yielding(ground, sql);
     else await inTransaction(ground, field, (client) => runAll(client, [sql]));
   }
+}
+
+function isSame(steps: IndexSteps = [], others: IndexSteps = []): boolean {
+  return steps.length === others.length && steps.every(({ sql }, place) => sql === others[place]?.sql);
+}
+
+/** Below the server's deadlock_timeout (1 s), with time to spare on a server that is busy. */
+const GIVE_WAY_EVERY_MS = 200;
+
+/** {@link runAlone}, which ends as if it had come upon a lock where somebody comes to wait for it. */
+async function yielding({ database }: Ground, statement: string): Promise<void> {
+  const ended = new AbortController();
+  let gaveWay = false;
+  const run = async (): Promise<void> => {
+    try {
+      await database.withClient((client) => runAlone(client, statement));
+    } finally {
+      ended.abort();
+    }
+  };
+  const watch = async (): Promise<void> => {
+    for (;;) {
+      await wait(GIVE_WAY_EVERY_MS, undefined, { signal: ended.signal }).catch(() => undefined);
+      if (ended.signal.aborted) return;
+      if (await database.withClient((client) => giveWay(client, statement))) gaveWay = true;
+    }
+  };
+  const [ran, watched] = await Promise.allSettled([run(), watch()]);
+  if (ran.status === 'rejected') throw gaveWay ? new GaveWay('Others wait for the table', { cause: ran.reason }) : ran.reason;
+  if (watched.status === 'rejected') throw watched.reason;
+}
+
+class GaveWay extends Error {
+  /** lock_not_available */
+  readonly code = '55P03';
 }
 
 export function nameOf({ table, column }: Pick<Field, 'table' | 'column'>): string {

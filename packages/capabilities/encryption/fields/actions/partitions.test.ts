@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { codeOf, isSafekeepError } from '@safekeep/core';
 import { openTexts } from '@safekeep/crypto';
 import { inTenant } from '@safekeep/postgres';
@@ -168,6 +169,36 @@ for (const server of testServers()) {
     assert.equal(await bench.fingerprint(), before);
   });
 }
+
+test('whoever takes a partition out and in while an index is made waits for nobody, and every partition gets its own', async (t) => {
+  const { ground, pool, order } = await workbench(t, { setUp: PEOPLE });
+  const reader = await pool.connect();
+  // CREATE INDEX CONCURRENTLY waits for every snapshot that is older than its own.
+  await reader.query('begin isolation level repeatable read; select 1');
+  const encrypted = encryptField(ground, order(EMAIL, { search: ['exact'] }), agreed);
+  const isWaiting = async () =>
+    (await pool.query(`select from pg_stat_activity where query like 'create index concurrently%' and wait_event = 'virtualxid'`))
+      .rowCount === 1;
+  try {
+    while (!(await isWaiting())) await setImmediate();
+    await pool.query(`begin; set local lock_timeout = '20s'; ${DETACH}; ${ATTACH}; commit`);
+  } finally {
+    await reader.query('commit');
+    reader.release();
+  }
+  assert.equal((await encrypted).field.phase, 'switched');
+  const { rows } = await pool.query(
+    `select c.relname as name, (select count(*)::integer from pg_index i where i.indrelid = c.oid and i.indisvalid
+               and (select attname from pg_attribute a where a.attrelid = c.oid and a.attnum = i.indkey[0]) = 'email_exact_index') as indexes
+       from pg_partition_tree('people') p join pg_class c on c.oid = p.relid where p.isleaf order by 1`,
+  );
+  assert.deepEqual(rows, [
+    { name: 'people_new', indexes: 1 },
+    { name: 'people_now_one', indexes: 1 },
+    { name: 'people_now_rest', indexes: 1 },
+    { name: 'people_old', indexes: 1 },
+  ]);
+});
 
 test('in database mode the view over a partitioned table shows, writes and moves rows, and SQL alone can seal them', async (t) => {
   const bench = await workbench(t, { setUp: PEOPLE });

@@ -3,7 +3,7 @@ import type { Field } from '../model.ts';
 import { isAtLeast, refusesPlaintext, type Phase } from '../rules/life.ts';
 import { createIndexTriggers, createSearchIndexes, dropIndexTriggers, indexArguments, shownChecks } from './index-definition.ts';
 import { indexColumnType, namesOf, NOT_THE_ENGINE, objectName, q, qualified, rowsOf, viewOf } from './names.ts';
-import { missingInPartitions, type IndexStatement } from './partitions.ts';
+import { missingInPartitions, type IndexSteps } from './partitions.ts';
 
 /** The first bytes of every sealed value. They are no UTF-8, so no text can pass for one. */
 const MAGIC = `'\\xfa53'::pg_catalog.bytea`;
@@ -244,19 +244,19 @@ async function validIndexes(client: pg.ClientBase, field: Field): Promise<Readon
 /** Which indexes must stand: over what is left to do, over what it is searched by, or both. */
 export type IndexesAsked = { readonly left: boolean; readonly search: boolean };
 
-/** Statements that still have to be run for the indexes to stand, one by one: CONCURRENTLY allows no transaction. */
+/** For each index that does not stand yet what makes it, statement by statement: CONCURRENTLY allows no transaction. */
 export async function missingIndexes(
   client: pg.ClientBase,
   field: Field,
   { left, search }: IndexesAsked,
-): Promise<readonly IndexStatement[]> {
+): Promise<readonly IndexSteps[]> {
   if (field.isPartitioned) return await missingInPartitions(client, search ? field : { ...field, indexes: [] }, { left });
   const there = await validIndexes(client, field);
   const statements = [
-    ...(!left || there.has(objectName('left', field)) ? [] : createLeftIndex(field)),
+    ...(!left || there.has(objectName('left', field)) ? [] : [createLeftIndex(field)]),
     ...(search ? createSearchIndexes(field, there) : []),
   ];
-  return statements.map((sql) => ({ sql, isAlone: true }));
+  return statements.map((each) => each.map((sql) => ({ sql, isAlone: true })));
 }
 
 export async function runAll(client: pg.ClientBase, statements: readonly string[]): Promise<void> {

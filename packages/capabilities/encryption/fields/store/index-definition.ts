@@ -9,12 +9,12 @@ export function indexesToSearch({ indexes }: Pick<Field, 'indexes'>): readonly F
   return indexes.filter((index) => !isShown(index));
 }
 
-/** Statements for those that do not stand yet. What an interrupted try left is invalid and goes first. */
-export function createSearchIndexes(field: Field, there: ReadonlySet<string>): readonly string[] {
+/** For each that does not stand yet its statements. What an interrupted try left is invalid and goes first. */
+export function createSearchIndexes(field: Field, there: ReadonlySet<string>): readonly (readonly string[])[] {
   const { table } = namesOf(field);
   return indexesToSearch(field)
     .filter((index) => !there.has(searchIndexName(field, index)))
-    .flatMap((index) => {
+    .map((index) => {
       const name = searchIndexName(field, index);
       const kind = index.kind === 'unique' ? 'unique index' : 'index';
       return [

@@ -77,6 +77,8 @@ export async function valuesApart(client: pg.ClientBase, field: Field): Promise<
 
 /** A statement that makes an index; `alone` where it allows no transaction around it. */
 export type IndexStatement = { readonly sql: string; readonly isAlone: boolean };
+/** What makes one index, in order. */
+export type IndexSteps = readonly IndexStatement[];
 
 const alone = (sql: string): IndexStatement => ({ sql, isAlone: true });
 const together = (sql: string): IndexStatement => ({ sql, isAlone: false });
@@ -87,8 +89,8 @@ type Node = TableRef & {
   readonly isLeaf: boolean;
   /** Indexes of ours that are whole, by name. */
   readonly own: readonly string[];
-  /** Names of indexes of tables above, of which it has a part. */
-  readonly partOf: readonly string[];
+  /** What its part of an index of the table above is called, by the name of that. */
+  readonly partOf: Readonly<Record<string, string>>;
 };
 
 /**
@@ -99,17 +101,18 @@ export async function missingInPartitions(
   client: pg.ClientBase,
   field: Field,
   { left }: { readonly left: boolean },
-): Promise<readonly IndexStatement[]> {
+): Promise<readonly IndexSteps[]> {
   const nodes = await treeOf(client, field);
-  return nodes.flatMap((node) => [
-    ...(left && node.isLeaf ? leftIndex(field, node) : []),
-    ...indexesToSearch(field).flatMap((index) =>
+  const steps = nodes.flatMap((node) => [
+    ...(left && node.isLeaf ? [leftIndex(field, node)] : []),
+    ...indexesToSearch(field).map((index) =>
       searchIndex(node, nodes, { name: searchIndexName(field, index), column: index.column }),
     ),
   ]);
+  return steps.filter((each) => each.length > 0);
 }
 
-function leftIndex(field: Field, node: Node): readonly IndexStatement[] {
+function leftIndex(field: Field, node: Node): IndexSteps {
   const name = `${objectName('left', field)}_${node.oid}`;
   if (node.own.includes(name)) return [];
   const [plain, sealed] = [q(field.column), q(field.encryptedColumn)];
@@ -121,11 +124,14 @@ function leftIndex(field: Field, node: Node): readonly IndexStatement[] {
 
 type Wanted = { readonly name: string; readonly column: string };
 
-function searchIndex(node: Node, nodes: readonly Node[], { name, column }: Wanted): readonly IndexStatement[] {
+function searchIndex(node: Node, nodes: readonly Node[], { name, column }: Wanted): IndexSteps {
   const own = nameIn(node, name);
   const parent = nodes.find(({ oid }) => oid === node.parent);
   const above = parent === undefined ? undefined : { ...parent, name: nameIn(parent, name) };
-  if (above !== undefined && node.partOf.includes(above.name)) return [];
+  const drop = together(`drop index if exists ${q(node.schema)}.${q(own)}`);
+  const part = above === undefined ? undefined : node.partOf[above.name];
+  // Whoever attaches a partition gets an index of PostgreSQL's making with it: ours, begun before, is one too many.
+  if (part !== undefined) return part !== own && node.isLeaf && node.own.includes(own) ? [drop] : [];
   const attach =
     above === undefined
       ? []
@@ -136,11 +142,7 @@ function searchIndex(node: Node, nodes: readonly Node[], { name, column }: Wante
       ...attach,
     ];
   if (node.own.includes(own)) return attach;
-  return [
-    together(`drop index if exists ${q(node.schema)}.${q(own)}`),
-    alone(`create index concurrently ${q(own)} on ${qualified(node)} (${q(column)})`),
-    ...attach,
-  ];
+  return [drop, alone(`create index concurrently ${q(own)} on ${qualified(node)} (${q(column)})`), ...attach];
 }
 
 /** The table that the field is of has the name itself. */
@@ -155,8 +157,10 @@ async function treeOf(client: pg.ClientBase, field: Field): Promise<readonly Nod
             case when p.level = 0 then 0 else p.parentrelid::oid::int8::float8 end as parent, p.isleaf as "isLeaf",
             array(select x.relname::text from pg_catalog.pg_index as i join pg_catalog.pg_class as x on x.oid = i.indexrelid
                    where i.indrelid = c.oid and pg_catalog.starts_with(x.relname::text, 'zz_safekeep_') and (i.indisvalid or not p.isleaf)) as own,
-            array(select y.relname::text from pg_catalog.pg_index as i join pg_catalog.pg_inherits as h on h.inhrelid = i.indexrelid
-                    join pg_catalog.pg_class as y on y.oid = h.inhparent where i.indrelid = c.oid) as "partOf"
+            (select coalesce(pg_catalog.jsonb_object_agg(y.relname, x.relname), '{}')
+               from pg_catalog.pg_index as i join pg_catalog.pg_inherits as h on h.inhrelid = i.indexrelid
+               join pg_catalog.pg_class as x on x.oid = i.indexrelid join pg_catalog.pg_class as y on y.oid = h.inhparent
+              where i.indrelid = c.oid) as "partOf"
        from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) as p
        join pg_catalog.pg_class as c on c.oid = p.relid join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
       where c.relkind in ('r', 'p') order by p.level, c.oid`,

@@ -64,6 +64,21 @@ export async function runAlone(client: pg.ClientBase, statement: string): Promis
 }
 
 /**
+ * Ends {@link runAlone} of this statement, if somebody waits for a lock of the table that it has. CREATE INDEX CONCURRENTLY waits for
+ * transactions, and these wait behind whoever alters the table meanwhile: a deadlock, in which the server ends any of the three.
+ */
+export async function giveWay(client: pg.ClientBase, statement: string): Promise<boolean> {
+  const { rows } = await client.query<{ ended: boolean }>(
+    `select pg_catalog.pg_cancel_backend(a.pid) as ended from pg_catalog.pg_stat_activity as a
+      where a.query = $1 and a.state = 'active' and a.datname = pg_catalog.current_database() and a.usename = current_user
+        and exists (select from pg_catalog.pg_locks as w
+                     where not w.granted and w.locktype = 'relation' and w.pid <> a.pid and a.pid = any (pg_catalog.pg_blocking_pids(w.pid)))`,
+    [statement],
+  );
+  return rows.some(({ ended }) => ended);
+}
+
+/**
  * The right to move a field, held by a transaction of a connection of its own: it ends with that, whatever ends it, and works
  * through a pooler in transaction mode. False where somebody else has it.
  */
