@@ -338,7 +338,7 @@ async function gather(
     for (const { record, values } of batch) add(record, values);
   }
   await walk.end();
-  for (const record of [...left.keys()]) add(record, undefined);
+  for (const record of left.keys()) add(record, undefined);
   return { rows, parts: partsOf(marks.end(), freshBytes), sum: null };
 }
 

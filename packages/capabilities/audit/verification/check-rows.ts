@@ -157,7 +157,7 @@ async function checkTable(client: pg.ClientBase, { capture, owner, told }: Owned
     }
   }
   await skipTo(live, { record: undefined, waiting }, table);
-  for (const record of [...waiting.keys()]) {
+  for (const record of waiting.keys()) {
     const said = takePending(waiting, record);
     noteMoves(table, record, said);
     compare(table, { record, row: undefined, said });
