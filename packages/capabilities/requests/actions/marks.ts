@@ -3,7 +3,7 @@ import { formatName, isWithin, SafekeepError, type MappedColumn, type TableFacts
 import type { ErasureOrder } from './plan-erasure.ts';
 import type { ErasureGround } from './ground.ts';
 import { sequencePositions } from '../store/residue.ts';
-import { tenantColumnOf } from '../rules/graph.ts';
+import { tenancyOf } from '../rules/graph.ts';
 import { onePerson } from '../store/people.ts';
 import { tableOf } from '../store/traverse.ts';
 
@@ -48,7 +48,7 @@ export async function valueMarks(
     subject,
     key: person.key,
     columns,
-    tenancy: { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant },
+    tenancy: tenancyOf(ground, subject),
   });
   if (row === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
   return columns.flatMap((column, place) => {

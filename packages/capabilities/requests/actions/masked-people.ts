@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { formatPerson, type Person } from '../../holds/index.ts';
-import { tenantColumnOf } from '../rules/graph.ts';
+import { tenancyOf } from '../rules/graph.ts';
 import { isMask, isTextual } from '../rules/masks.ts';
 import { somePeople } from '../store/people.ts';
 import type { Ground } from './ground.ts';
@@ -42,7 +42,7 @@ export async function maskedAmong(
       subject,
       keys: same.map(({ key }) => key),
       columns,
-      tenancy: { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant },
+      tenancy: tenancyOf(ground, subject),
     });
     for (const { key, values } of rows)
       if (areMasks(ground, subject.table, { columns, values })) found.add(formatPerson({ type, key }));

@@ -2,7 +2,7 @@ import type { Subject } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import type { NewEntry } from '../../ledger/index.ts';
 import type { ErasureMode } from '../model.ts';
-import { tenantColumnOf } from '../rules/graph.ts';
+import { tenancyOf } from '../rules/graph.ts';
 import { isMask } from '../rules/masks.ts';
 import { countUnlike } from '../store/act.ts';
 import { everyPerson, type PersonValues } from '../store/people.ts';
@@ -62,7 +62,7 @@ export async function findReturned(ground: ErasureGround, past: PastErasures): P
     async (client) => {
       for (const subject of map.subjects.values()) {
         const tells = telling(ground, subject);
-        const tenancy = { column: tenantColumnOf(map, subject), tenant };
+        const tenancy = tenancyOf(ground, subject);
         for await (const people of everyPerson(client, { schema, subject, columns: tells.columns, tenancy })) {
           const persons = people.map(({ key }): Person => ({ type: subject.name, key }));
           const marks = persons.map((person) => personMark(ground.ledger, tenant, person));
