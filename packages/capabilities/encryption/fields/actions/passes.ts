@@ -258,8 +258,17 @@ const LAG_EVERY = 8;
 
 /** Walks all pages once, from where an interrupted pass came to. What is locked by others is left for {@link sweep}. */
 export async function walk<Row>(ground: Ground, field: Field, pass: Pass<Row>): Promise<void> {
+  await walkParts(ground, field, { pass, parts: await reading(ground, (client) => partsOf(client, field)) });
+}
+
+/** {@link walk} over some parts of a table only. */
+export async function walkParts<Row>(
+  ground: Ground,
+  field: Field,
+  { pass, parts }: { readonly pass: Pass<Row>; readonly parts: readonly Field[] },
+): Promise<void> {
   let done = field.done;
-  for (const part of await reading(ground, (client) => partsOf(client, field))) {
+  for (const part of parts) {
     try {
       done = await walkPart(ground, { ...part, done }, pass);
     } catch (error) {
