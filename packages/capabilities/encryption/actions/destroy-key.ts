@@ -1,8 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import type pg from 'pg';
 import { SafekeepError } from '@safekeep/core';
 import { inTenant } from '@safekeep/postgres';
 import { LEASE_MS, type SealedPlace } from '../model.ts';
-import { standingKey, type KeyStanding } from '../rules/retired.ts';
+import { standingKey } from '../rules/retired.ts';
 import { fieldOfScope, listKeys, shredKeys, type ListedKey } from '../store/keys.ts';
 import { seeAllRows, takeScope } from '../store/transaction.ts';
 import type { Keyring } from './open-keys.ts';
@@ -21,8 +22,9 @@ export type Destroying = {
 
 /**
  * Destroys a key of an encrypted column that was replaced, or whose column is encrypted no more, once nothing in this database is
- * sealed under it: counted before, and again when everybody who had it in memory has lost it. What was sealed under it elsewhere, in
- * copies and backups, opens nowhere afterwards, once the epoch is rolled and the key backups of before are gone.
+ * sealed under it: counted before, and again when everybody who had it in memory has lost it, in the transaction that destroys it and
+ * in which nobody makes another version of it. What was sealed under it elsewhere, in copies and backups, opens nowhere afterwards, once
+ * the epoch is rolled and the key backups of before are gone.
  *
  * @throws `key-unknown`, `key-erased`, `key-not-retired`, `key-in-use`; where row security hides rows from this login nothing is counted.
  */
@@ -32,18 +34,22 @@ export async function destroyKey(
   { keyId, places, dryRun, leaseMs = LEASE_MS, signal, waiting, agree }: Destroying,
 ): Promise<{ readonly key: ListedKey; readonly destroyedAt: Date | null }> {
   const { database, clock } = ring.ground;
-  const key = await retiredKey(ring, tenant, keyId);
-  await requireUnused(ring, tenant, { keyId, places });
+  const key = await inTenant(database, tenant, async (client) => {
+    const retired = await retiredKey(client, tenant, keyId);
+    await requireUnused(client, tenant, { keyId, places });
+    return retired;
+  });
   if (dryRun) return { key, destroyedAt: null };
   await agree(key);
   if (leaseMs > 0) {
     waiting();
     await wait(leaseMs, undefined, { signal });
-    await requireUnused(ring, tenant, { keyId, places });
   }
   const at = clock.now();
   await inTenant(database, tenant, async (client) => {
     await takeScope(client, tenant, `${key.purpose} ${key.scope ?? ''}`);
+    await retiredKey(client, tenant, keyId);
+    await requireUnused(client, tenant, { keyId, places });
     await shredKeys(client, tenant, [keyId], at);
     await ring.log({ operation: `destroy-${key.purpose}`, tenant, keyId: keyId.toString('hex'), rows: 1, error: null }, client);
   });
@@ -53,31 +59,26 @@ export async function destroyKey(
   return { key: destroyed, destroyedAt: at };
 }
 
-async function retiredKey(ring: Keyring, tenant: string, keyId: Buffer): Promise<ListedKey> {
+async function retiredKey(client: pg.ClientBase, tenant: string, keyId: Buffer): Promise<ListedKey> {
   const id = keyId.toString('hex');
-  const [key, standing] = await inTenant(ring.ground.database, tenant, async (client): Promise<[ListedKey, KeyStanding]> => {
-    const [found] = await listKeys(client, tenant, { limit: 1, ids: [keyId] });
-    if (found === undefined) throw new SafekeepError('key-unknown', { key: id });
-    return [found, await fieldOfScope(client, tenant, found.scope)];
-  });
+  const [key] = await listKeys(client, tenant, { limit: 1, ids: [keyId] });
+  if (key === undefined) throw new SafekeepError('key-unknown', { key: id });
   if (key.state === 'shredded') throw new SafekeepError('key-erased', { key: id });
-  const reason = standingKey(key, standing);
+  const reason = standingKey(key, await fieldOfScope(client, tenant, key.scope));
   if (reason !== null) throw new SafekeepError('key-not-retired', { key: id, reason });
   return key;
 }
 
 /** @throws `key-in-use` */
 async function requireUnused(
-  ring: Keyring,
+  client: pg.ClientBase,
   tenant: string,
   { keyId, places }: Pick<Destroying, 'keyId' | 'places'>,
 ): Promise<void> {
   const id = keyId.toString('hex');
+  await seeAllRows(client);
   for (const place of places) {
-    const values = await inTenant(ring.ground.database, tenant, async (client) => {
-      await seeAllRows(client);
-      return (await place.census(client, tenant)).get(id) ?? 0;
-    });
+    const values = (await place.census(client, tenant)).get(id) ?? 0;
     if (values > 0) throw new SafekeepError('key-in-use', { key: id, values, place: place.name });
   }
 }
