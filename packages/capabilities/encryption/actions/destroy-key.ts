@@ -1,12 +1,19 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
-import { SafekeepError } from '@safekeep/core';
+import { encryptedName, parseColumnName, SafekeepError } from '@safekeep/core';
 import { inTenant } from '@safekeep/postgres';
 import { LEASE_MS, type SealedPlace } from '../model.ts';
 import { standingKey } from '../rules/retired.ts';
 import { fieldOfScope, listKeys, shredKeys, type ListedKey } from '../store/keys.ts';
+import { countEventsOf } from '../store/log.ts';
 import { seeAllRows, takeScope } from '../store/transaction.ts';
 import type { Keyring } from './open-keys.ts';
+
+export type Retired = {
+  readonly key: ListedKey;
+  /** Of the audit log, which tell of its columns and may hold ciphertext under it; null where it is not known any more which these were. */
+  readonly events: number | null;
+};
 
 export type Destroying = {
   readonly keyId: Buffer;
@@ -17,7 +24,7 @@ export type Destroying = {
   readonly signal: AbortSignal;
   /** Told once before it is waited for. */
   readonly waiting: () => void;
-  readonly agree: (key: ListedKey) => Promise<void>;
+  readonly agree: (retired: Retired) => Promise<void>;
 };
 
 /**
@@ -32,15 +39,15 @@ export async function destroyKey(
   ring: Keyring,
   tenant: string,
   { keyId, places, dryRun, leaseMs = LEASE_MS, signal, waiting, agree }: Destroying,
-): Promise<{ readonly key: ListedKey; readonly destroyedAt: Date | null }> {
+): Promise<Retired & { readonly destroyedAt: Date | null }> {
   const { database, clock } = ring.ground;
-  const key = await inTenant(database, tenant, async (client) => {
+  const { key, events } = await inTenant(database, tenant, async (client) => {
     const retired = await retiredKey(client, tenant, keyId);
     await requireUnused(client, tenant, { keyId, places });
-    return retired;
+    return { key: retired, events: await eventsUnder(client, tenant, retired) };
   });
-  if (dryRun) return { key, destroyedAt: null };
-  await agree(key);
+  if (dryRun) return { key, events, destroyedAt: null };
+  await agree({ key, events });
   if (leaseMs > 0) {
     waiting();
     await wait(leaseMs, undefined, { signal });
@@ -56,7 +63,15 @@ export async function destroyKey(
   ring.forget();
   // Again after the lock: whoever brought it back into use meanwhile was refused or is told now.
   const [destroyed = key] = await inTenant(database, tenant, (client) => listKeys(client, tenant, { limit: 1, ids: [keyId] }));
-  return { key: destroyed, destroyedAt: at };
+  return { key: destroyed, events, destroyedAt: at };
+}
+
+/** An event of an audited column holds the ciphertext as the row had it. It was signed over, so no rotation seals it anew. */
+async function eventsUnder(client: pg.ClientBase, tenant: string, key: ListedKey): Promise<number | null> {
+  if (key.purpose !== 'data') return 0;
+  if (key.columns.length === 0) return null;
+  const columns = key.columns.map(parseColumnName).flatMap((ref) => [ref, { ...ref, column: encryptedName(ref.column) }]);
+  return await countEventsOf(client, tenant, { columns, since: key.createdAt });
 }
 
 async function retiredKey(client: pg.ClientBase, tenant: string, keyId: Buffer): Promise<ListedKey> {
