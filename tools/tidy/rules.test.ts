@@ -194,6 +194,16 @@ const proofs: Readonly<Record<string, Proof>> = {
       plant('packages/Core/ids.ts:1', '', /kebab-case/),
     ],
   },
+  'migration-numbers': {
+    good: {
+      'packages/postgres/sql/migrations/0001_first.up.sql': '',
+      'packages/postgres/sql/migrations/0001_first.down.sql': '',
+    },
+    planted: [
+      plant('packages/postgres/sql/migrations/0001_first.up.sql:1', '', /has no way back/),
+      plant('packages/postgres/sql/migrations/0002_second.up.sql:1', '', /is number 2 at place 1/),
+    ],
+  },
   'no-barrels': {
     good: { 'packages/core/index.ts': "export { a, type B } from './a.ts';", 'packages/core/a.ts': 'const a = 1;\nexport { a };' },
     planted: [

@@ -7,6 +7,7 @@ import { errorCodes } from './rules/error-codes.ts';
 import { fileNames } from './rules/file-names.ts';
 import { lockFile } from './rules/lock-file.ts';
 import { logCalls } from './rules/log-calls.ts';
+import { migrationNumbers } from './rules/migration-numbers.ts';
 import { noBarrels } from './rules/no-barrels.ts';
 import { noConsole } from './rules/no-console.ts';
 import { noForeignPlaces } from './rules/no-foreign-places.ts';
@@ -29,6 +30,7 @@ export const rules: readonly Rule[] = [
   fileNames,
   noBarrels,
   sqlPlace,
+  migrationNumbers,
   pureFloors,
   logCalls,
   noConsole,

@@ -431,14 +431,22 @@ function erasuresCommand(openPorts: OpenPorts): Command {
       const result = await withLedger(context, openPorts, (ground) => runErasures(ground, { signal: context.signal }));
       return { result, ok: result.erasures.every(({ error, state }) => error === null && state !== 'unfulfilled') };
     },
-    render: ({ erasures, missing = [] }, ink) =>
+    render: ({ erasures, missing }, ink) =>
       [
-        ...(erasures.length === 0 ? ['There are no such erasures.'] : []),
+        ...(erasures.length > 0
+          ? []
+          : [
+              missing === undefined
+                ? 'There are no such erasures.'
+                : 'Every erasure that this database knows was written by this home.',
+            ]),
         ...erasures.map(
           ({ id, state, mode, startedAt, due, error }) =>
             `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${due === null ? '' : `  until ${due.slice(0, 10)}`}${error === null ? '' : `  ${ink.bad(error)}`}`,
         ),
-        ...missing.map((id) => ink.warn(`${id}  is in the ledger and not in this database: after a restore run ledger replay.`)),
+        ...(missing ?? []).map((id) =>
+          ink.warn(`${id}  is in the ledger and not in this database: after a restore run ledger replay.`),
+        ),
       ].join('\n'),
   });
 }
@@ -527,7 +535,7 @@ function replayText({ until, otherLedgers, persons, sequences }: Frozen<ReplayTe
       ? ink.warn('Nobody stands in the ledger of this home.')
       : `The ledger is whole and reaches to ${until}; who was erased later stands in a newer one, such as its second copy.`,
     ...(otherLedgers === 0 ? [] : [ink.warn(`The database has seen ${otherLedgers} ledger(s) of other homes: replay those too.`)]),
-    ...(persons.length === 0 && until !== null ? ['Nobody who was erased is there again.'] : []),
+    ...(persons.length === 0 && until !== null ? ['Nobody is there again whom the ledger knows to be erased.'] : []),
     ...persons.map(
       ({ subject, erasedAt, rows, state, doubt, error }) =>
         `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${state === 'ambiguous' ? `${doubt ?? ''} (--also ${subject})` : `${rows} row(s)`}, first erased ${erasedAt}${error === null ? '' : `  ${ink.bad(error)}`}`,
@@ -553,7 +561,9 @@ const Verified = Type.Object({
 const verifyCommand = command({
   name: 'certificate verify',
   summary: 'check a certificate of erasure or an export against the key of the home that issued it; needs no database',
-  positionals: [{ key: 'file', label: 'FILE', description: 'a certificate, the manifest of an export, or a whole export (zip)' }],
+  positionals: [
+    { key: 'file', label: 'FILE', description: 'a certificate, or an export; of one that is JSON or PDF its manifest lies beside' },
+  ],
   input: Type.Object({
     file: Type.String({ minLength: 1 }),
     vkey: Type.String({ minLength: 1, description: 'the verifier key, which came to you another way than the file' }),

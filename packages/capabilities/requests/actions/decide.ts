@@ -14,6 +14,7 @@ import { OTHERS_AT_MOST } from '../store/standing.ts';
 import { identityOf, tableOf } from '../store/traverse.ts';
 import type { Ground } from './ground.ts';
 import { maskedAmong } from './masked-people.ts';
+import { otherNames } from './other-names.ts';
 import { sealedChoices } from './sealed-choices.ts';
 import type { Survey, SurveyedTable } from './survey.ts';
 
@@ -59,7 +60,7 @@ export function dueOf(groups: readonly Pick<Group, 'due'>[]): string | null {
 
 /** What becomes of each row that was found. Asks for holds, in the transaction that destroys. Changes nothing. */
 export async function decide(client: pg.ClientBase, ground: Ground, found: Survey, options: DecideOptions): Promise<Decision> {
-  const { holds, heldRows } = await askHolds(client, ground.tenant, found);
+  const { holds, heldRows } = await askHolds(client, ground, found);
   const gone = await erasedOthers(client, ground, found, options.ledger);
   const isWholePersonHeld = holds.some(({ people }) => people.length > 0);
   const factsOf = (row: PersonRow): Omit<RowFacts, 'shell'> => ({
@@ -163,12 +164,16 @@ function unmappedColumns({ table, policy, rows }: SurveyedTable, isTouched: bool
 
 async function askHolds(
   client: pg.ClientBase,
-  tenant: string,
+  ground: Ground,
   { person, tables }: Survey,
 ): Promise<{ readonly holds: readonly StandingHold[]; readonly heldRows: ReadonlySet<PersonRow> }> {
+  const { tenant } = ground;
+  const others = tables.flatMap(({ rows }) => rows.flatMap((row) => row.others));
+  const namesOf = await otherNames(client, ground, [person, ...others]);
+  const people = namesOf(person);
   // From here on no hold can be placed until the transaction ends; where none stands, rows need not be asked about.
   const [whole, areStanding] = await together(client, [
-    () => heldBy(client, tenant, { people: [person], rows: [] }),
+    () => heldBy(client, tenant, { people, rows: [] }),
     // Behind the lock, which is the first thing that the other sends.
     () => hasStandingHolds(client, tenant),
   ]);
@@ -176,9 +181,9 @@ async function askHolds(
   const asked = new Map<AskedRow, PersonRow>();
   for (const { table, identity, policy, rows } of tables) {
     const isKey = identity.kind === 'key' && policy.facts.primaryKey !== null;
-    for (const row of rows) asked.set({ table, key: isKey ? row.key : [], about: [person, ...row.others] }, row);
+    for (const row of rows) asked.set({ table, key: isKey ? row.key : [], about: [person, ...row.others].flatMap(namesOf) }, row);
   }
-  const holds = await heldBy(client, tenant, { people: [person], rows: [...asked.keys()] });
+  const holds = await heldBy(client, tenant, { people, rows: [...asked.keys()] });
   const heldRows = new Set(holds.flatMap((hold) => hold.heldRows.flatMap((row) => asked.get(row) ?? [])));
   return { holds, heldRows };
 }

@@ -316,9 +316,10 @@ const VISITED = {
   },
 };
 
-for (const [how, comes] of [
-  ['filled their row again', `update people set name = 'Zoe New' where id = 1`],
-  ['was given the number of their row', `delete from people where id = 1; insert into people values (1, 'Zoe New')`],
+for (const [how, comes, name] of [
+  ['filled their row again', `update people set name = 'Zoe New' where id = 1`, 'Zoe New'],
+  ['filled their row with what stood there before', `update people set name = 'Ada Byron' where id = 1`, 'Ada Byron'],
+  ['was given the number of their row', `delete from people where id = 1; insert into people values (1, 'Zoe New')`, 'Zoe New'],
 ] as const)
   test(`whoever ${how} is not erased when a duty ends, by whatever way, and is named`, async (t) => {
     const bench = await workbench(t, { schema: `${SCHEMA}; ${VISITS}`, map: VISITED });
@@ -327,10 +328,10 @@ for (const [how, comes] of [
     bench.clock.set('2027-02-01T00:00:00Z');
     const { hash, persons } = await planDue(bench.ground, { by: 'ann' });
     assert.deepEqual([hash, persons.map(({ state, plan }) => [state, plan])], [null, [['ambiguous', null]]]);
-    assert.match(persons[0]?.doubt ?? '', /somebody else was given the number/);
+    assert.match(persons[0]?.doubt ?? '', /came back by themselves/);
     assert.deepEqual(
       [...(await bench.rows('people', 'id = 1')), ...(await bench.rows('visits'))],
-      ['(1,"Zoe New")', '(1,1,"of Zoe")'],
+      [`(1,"${name}")`, '(1,1,"of Zoe")'],
     );
   });
 

@@ -10,7 +10,7 @@ import { soundGraph, type ErasureGround } from './ground.ts';
 import { orderOf } from './open-erasures.ts';
 import { approversOf } from './plan-erasure.ts';
 import { isOurs } from './record-tag.ts';
-import { doubtAbout, knownByPlan } from './same-person.ts';
+import { doubtAbout, isOwnRowKept, knownByPlan } from './same-person.ts';
 
 /** Why nobody can go on with what an erasure left, and what somebody who looked may say of it. */
 type Doubt = 'certain' | 'unsure' | 'gone' | 'foreign';
@@ -61,8 +61,15 @@ async function doubtOf(ground: ErasureGround, record: ErasureRecord): Promise<Do
   const row = await inTransaction(ground.database, { tenant: ground.tenant }, (client) => personRow(client, start, false));
   if (row === undefined) return 'gone';
   const known = knownByPlan(ground);
-  const before = async (): Promise<ReadonlySet<string>> => knownAtBeginning(record) ?? (await known(record.planHash));
-  return (await doubtAbout(ground, { person, subject }, before)) === null ? 'certain' : 'unsure';
+  const doubt = await doubtAbout(
+    ground,
+    { person, subject },
+    {
+      isKept: isOwnRowKept(record, subject),
+      marksBefore: async () => knownAtBeginning(record) ?? (await known(record.planHash)),
+    },
+  );
+  return doubt === null ? 'certain' : 'unsure';
 }
 
 function proofOf(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -97,8 +97,14 @@ test('an export tells why the data is there, who gets it and how long, what else
   assert.match(csv.get('accessLog.csv') ?? '', /^at,action,actor,sentence\r\n2026-11-20T10:00:00Z,read,staff,staff looked\r\n$/);
   assert.match(csv.get('README.txt') ?? '', /Tax office/);
   await write('pdf', 'one.pdf');
-  for (const name of ['all.zip', 'csv.zip', 'one.pdf.manifest.json'])
-    assert.deepEqual((await verifyFile(join(folder, name), bench.ground.signer.verifierKey)).faults, [], name);
+  const { verifierKey } = bench.ground.signer;
+  for (const name of ['all.zip', 'csv.zip', 'one.pdf.manifest.json', 'one.pdf'])
+    assert.deepEqual((await verifyFile(join(folder, name), verifierKey)).faults, [], name);
+  await writeFile(join(folder, 'other.pdf'), 'forged');
+  await copyFile(join(folder, 'one.pdf.manifest.json'), join(folder, 'other.pdf.manifest.json'));
+  assert.deepEqual((await verifyFile(join(folder, 'other.pdf'), verifierKey)).faults, [
+    'other.pdf is not in the manifest beside it',
+  ]);
 });
 
 test('tables whose names would be one file are two, and a part of a cell that another list separator frees is no formula', async (t) => {

@@ -292,16 +292,26 @@ test('after a restore the erased are erased again, and a stranger with the same 
   const plan = await replayLedger(ground, { plan: true, by: 'ann' });
   assert.deepEqual(
     plan.persons.map(({ subject, state }) => [subject, state]),
-    [['patient:42', 'planned']],
+    [
+      ['patient:42', 'planned'],
+      ['patient:44', 'ambiguous'],
+    ],
   );
   const done = await replayLedger(ground, { plan: false, by: 'ann' });
   assert.deepEqual(
     done.persons.map(({ subject, state, error }) => [subject, state, error]),
-    [['patient:42', 'kept', null]],
+    [
+      ['patient:42', 'kept', null],
+      ['patient:44', 'ambiguous', null],
+    ],
+    'nobody is erased for their number, and nobody is passed over in silence',
   );
   assert.deepEqual(await bench.rows('patients', 'id = 44'), stranger);
   assert.equal((await bench.rows('visits', "patient_id = 42 and reason <> 'erased'")).length, 0);
-  assert.deepEqual((await replayLedger(ground, { plan: true, by: 'ann' })).persons, []);
+  assert.deepEqual(
+    (await replayLedger(ground, { plan: true, by: 'ann' })).persons.map(({ subject }) => subject),
+    ['patient:44'],
+  );
 });
 
 test('a table that was restored alone brings nobody back: the replay looks at the rows, not only at what it remembers', async (t) => {
@@ -324,14 +334,17 @@ test('a table that was restored alone brings nobody back: the replay looks at th
     unasked.persons.map(({ subject, state }) => [subject, state]),
     [
       ['patient:44', 'ambiguous'],
-      ['patient:42', 'kept'],
+      ['patient:42', 'ambiguous'],
     ],
-    'whose own row has values again may have come back',
+    'whoever has rows again may have given them since',
   );
-  const done = await replayLedger(ground, { plan: false, by: 'ann', also: ['patient:44'] });
+  const done = await replayLedger(ground, { plan: false, by: 'ann', also: ['patient:44', 'patient:42'] });
   assert.deepEqual(
     done.persons.map(({ subject, state, error }) => [subject, state, error]),
-    [['patient:44', 'kept', null]],
+    [
+      ['patient:44', 'kept', null],
+      ['patient:42', 'kept', null],
+    ],
   );
   assert.equal((await bench.rows('visits', "patient_id in (42, 44) and reason <> 'erased'")).length, 0);
   assert.equal((await bench.rows('patients', "id in (42, 44) and full_name <> 'erased'")).length, 0);

@@ -62,11 +62,13 @@ test('a trigger that copies what is erased into a table that the map does not kn
   assert.equal(blocked[0]?.table, 'public.history');
   const counted = await bench(
     t,
-    `create table changes (day date primary key, n integer not null);
+    `create table changes (day date primary key, n integer not null, told text);
      create function count_it() returns trigger language plpgsql as $$ begin insert into changes values (current_date, 1) on conflict (day) do update set n = changes.n + 1; return null; end $$;
      create trigger count_it after update on people for each row execute function count_it()`,
-    { 'public.changes': { columns: { day: none, n: none } } },
+    { 'public.changes': { columns: { day: none, n: none, told: { category: 'user.content', free_text: true } } } },
   );
+  const { notes } = await counted.plan('person:1');
+  assert.ok(notes.some((note) => /Free text in rows that are not theirs .*: public\.changes\.told\./.test(note)));
   assert.equal((await counted.erase('person:1')).state, 'done');
 });
 

@@ -18,7 +18,7 @@ type Marking = Pick<ErasureGround, 'ledger' | 'tenant'>;
 export async function identityMarks(client: pg.ClientBase, ground: ErasureGround, order: Known): Promise<string[]> {
   const byValue = await valueMarks(client, ground, order);
   const [ids = []] = await keyIdsOf(client, ground, [order.person]);
-  return [...ids.map((id) => keyMark(ground, order, id)), ...byValue.map(({ mark }) => mark)];
+  return [...ids.map((id) => keyMark(ground, order, id)), ...byValue.map(({ mark }) => mark), numberMark(ground, order)];
 }
 
 /** The ids of the keys of each of these people, as the parts know them. */
@@ -63,6 +63,11 @@ function markOf({ ledger, tenant }: Marking, { person, subject }: Known, what: s
 
 export function keyMark(ground: Marking, known: Known, id: string): string {
   return markOf(ground, known, `key ${id}`);
+}
+
+/** Of their key alone, which somebody else may be given: it tells whom to ask about, and never who somebody is. */
+export function numberMark(ground: Marking, known: Known): string {
+  return markOf(ground, known, 'number');
 }
 
 /** Undefined for no value, which everybody could have. */

@@ -14,7 +14,7 @@ import { finishErasure } from './finish-erasure.ts';
 import { ownFault, type ErasureGround, type Ground } from './ground.ts';
 import { isOurs, refuseForeign } from './record-tag.ts';
 import { approversOf, planErasure } from './plan-erasure.ts';
-import { doubtAbout, knownByPlan, type KnownByPlan } from './same-person.ts';
+import { doubtAbout, isOwnRowKept, knownByPlan, type KnownByPlan } from './same-person.ts';
 
 /** Called in the transaction of a release: what that hold had stopped is due again, or the hold stands as before. */
 export async function requeueErasures(
@@ -105,7 +105,10 @@ async function goOn(
   // nobody knows, which the certificate says.
   const alone: ErasureGround = { ...ground, approval: 'any' };
   const plan = await planErasure(alone, { ...order, mode: record.mode }, BY_ITSELF);
-  const reason = await doubtAbout(ground, order, async () => knownAtBeginning(record) ?? (await known(record.planHash)));
+  const reason = await doubtAbout(ground, order, {
+    isKept: isOwnRowKept(record, order.subject),
+    marksBefore: async () => knownAtBeginning(record) ?? (await known(record.planHash)),
+  });
   if (reason !== null) throw new SafekeepError('erasure-person-unsure', { subject: formatPerson(order.person), reason });
   const done = await executeErasure(alone, order, { hash: plan.hash, by: BY_ITSELF, before: [approvalOf(record)] }, options);
   // One of which chunks were erased already has gone on as itself.

@@ -321,3 +321,122 @@ test('whoever was erased and came back is somebody again in what others share wi
   await bench.erase('person:2');
   assert.deepEqual(await bench.rows('chats'), ['(1,1,2,old)', '(2,1,2,new)']);
 });
+
+test('what one path leads several people to, a household, an account or one e-mail address, stays whole and unshown while one of them stays', async (t) => {
+  const bench = await workbench(t, {
+    schema: `create table addresses (id bigint primary key, street text not null); insert into addresses values (7, 'Elm Street'), (8, 'Oak Road');
+      create table people (id bigint primary key, name text not null, email text, address_id bigint references addresses);
+      insert into people values (1, 'Ada Byron', 'home@example.org', 7), (2, 'Ben Cole', 'home@example.org', 7), (3, 'Cy Dunn', 'cy@example.org', 8);
+      create table accounts (id bigint primary key, iban text, nick text); insert into accounts values (1, 'DE1', 'ours'), (2, 'DE2', 'mine');
+      create table holders (account_id bigint references accounts, person_id bigint references people, primary key (account_id, person_id));
+      insert into holders values (1, 1), (1, 2), (2, 1);
+      create table moves (id bigint primary key, account_id bigint references accounts, what text);
+      insert into moves values (1, 1, 'of both'), (2, 2, 'of Ada');
+      create table letters (id bigint primary key, email text, body text); insert into letters values (1, 'home@example.org', 'Dear Ben'), (2, 'cy@example.org', 'Dear Cy')`,
+    map: mapWith(
+      {
+        addresses: { of: { person: 'id <- people.address_id' }, columns: { id: none, street: content } },
+        holders: { of: { person: 'person_id' }, columns: { account_id: none, person_id: none } },
+        accounts: {
+          of: { person: 'id <- holders.account_id -> person_id' },
+          columns: { id: none, iban: { ...content, of: 'id <- holders.account_id -> person_id' }, nick: content },
+        },
+        moves: {
+          of: { person: 'account_id -> accounts.id <- holders.account_id -> person_id' },
+          columns: { id: none, account_id: none, what: content },
+        },
+        letters: {
+          of: { person: { path: 'email -> people.email', meaning: 'owns' } },
+          columns: { id: none, email: { category: 'user.contact.email' }, body: { ...content, of: 'email -> people.email' } },
+        },
+      },
+      { columns: { id: none, name, email: { category: 'user.contact.email' }, address_id: none } },
+    ),
+  });
+  const { rows: given, withheld } = await exported(bench, 'person:1');
+  assert.deepEqual(given['public.addresses'], [{ id: 7, street: null }]);
+  assert.deepEqual(given['public.moves'], [
+    { id: 1, account_id: 1, what: null },
+    { id: 2, account_id: 2, what: 'of Ada' },
+  ]);
+  assert.deepEqual(given['public.letters'], [{ id: 1, email: 'home@example.org', body: null }]);
+  assert.deepEqual(
+    given['public.accounts'],
+    [
+      { id: 1, iban: 'DE1', nick: null },
+      { id: 2, iban: 'DE2', nick: 'mine' },
+    ],
+    'the map may say that a column is of all holders',
+  );
+  assert.deepEqual(
+    withheld.map((each) => Object.values(each).slice(0, 2).join(' ')),
+    ['public.accounts nick', 'public.addresses street', 'public.letters body', 'public.moves what'],
+  );
+  const plan = await bench.plan('person:1', 'delete');
+  for (const column of ['accounts: iban', 'accounts: nick', 'addresses: street', 'letters: body', 'moves: what'])
+    assert.equal(plan.kept.find(({ table }) => table === `public.${column}`)?.reason, 'it is also of people who stay', column);
+  await bench.hold('person:2');
+  assert.deepEqual(
+    (await bench.plan('person:1', 'delete')).holds.map(({ rows, wholePerson }) => [rows, wholePerson]),
+    [[4, false]],
+    'and a hold on the other one holds it',
+  );
+  await bench.erase('person:1', 'delete');
+  const left = async (): Promise<readonly string[]> =>
+    (await Promise.all(['addresses', 'accounts', 'moves', 'letters'].map((table) => bench.rows(table)))).flat();
+  assert.deepEqual(await left(), [
+    '(7,"Elm Street")',
+    '(8,"Oak Road")',
+    '(1,DE1,ours)',
+    '(1,1,"of both")',
+    '(1,home@example.org,"Dear Ben")',
+    '(2,cy@example.org,"Dear Cy")',
+  ]);
+  assert.equal((await exported(bench, 'person:2')).rows['public.moves']?.length, 1, 'the other one loses nothing');
+});
+
+test('a household of whom the last is erased has no address any more', async (t) => {
+  const bench = await workbench(t, {
+    schema: `${PEOPLE} create table rooms (id bigint primary key, note text); insert into rooms values (1, 'twin beds');
+      alter table people add room_id bigint references rooms; update people set room_id = 1 where id < 3`,
+    map: mapWith(
+      { rooms: { of: { person: 'id <- people.room_id' }, columns: { id: none, note: content } } },
+      { columns: { id: none, name, email: { category: 'user.contact.email' }, room_id: none } },
+    ),
+  });
+  await bench.erase('person:1');
+  assert.deepEqual(await bench.rows('rooms'), ['(1,"twin beds")']);
+  await bench.erase('person:2');
+  assert.deepEqual(await bench.rows('rooms'), ['(1,)']);
+});
+
+test('a hold on the same human under another kind of subject holds them and what they share, by whatever key', async (t) => {
+  const subject = { table: 'public.people', find_by: ['email'], label: 'name' };
+  const map = mapWith(
+    {
+      notes: { of: { person: ['a', 'b'] }, columns: { id: none, a: none, b: none, body: content } },
+    },
+    { columns: { id: none, name, email: { category: 'user.contact.email' }, staff_no: none } },
+  );
+  const bench = await workbench(t, {
+    schema: `${PEOPLE} alter table people add staff_no text unique; update people set staff_no = 'S' || id where id < 3;
+      create table notes (id bigint primary key, a bigint references people, b bigint references people, body text);
+      insert into notes values (1, 1, null, 'of Ada'), (2, 3, 2, 'of Cy and Ben')`,
+    map: {
+      ...map,
+      subjects: {
+        person: { ...subject, key: 'id' },
+        customer: { ...subject, key: 'id' },
+        employee: { ...subject, key: 'staff_no' },
+      },
+    },
+  });
+  const held = async (subject: string) =>
+    (await bench.plan(subject)).holds.map(({ target, rows, wholePerson }) => [target, rows, wholePerson]);
+  await bench.hold('customer:1');
+  assert.deepEqual(await held('person:1'), [['customer:1', 2, true]]);
+  await bench.hold('employee:S2');
+  assert.deepEqual(await held('person:3'), [['employee:S2', 1, false]]);
+  assert.equal((await held('person:2'))[0]?.[2], true);
+  await assert.rejects(bench.erase('person:1'), { code: 'erasure-held' });
+});

@@ -482,7 +482,7 @@ async function notesOf(
     notes.push(
       `What a duty keeps can be erased from ${due.slice(0, 10)} on: "safekeep subject erase --due --plan" shows it then${approversOf(ground) === null ? '' : ', with --sign-with for whoever plans it'}.`,
     );
-  notes.push(...unmarkedColumns(found));
+  notes.push(...unmarkedColumns(found), ...strangeTexts(ground, found));
   for (const view of staleViews(ground.catalog, [...touched]))
     notes.push(`The materialized view ${view} keeps the old values until it is refreshed.`);
   notes.push(...missingIndexes(ground, found));
@@ -523,6 +523,17 @@ function unmarkedColumns({ tables }: Survey): readonly string[] {
       ({ table, policy }) =>
         `${table}: the map does not say whose ${policy.unmarked.join(', ')} is in rows with several people (of): it stays there, and no export gives it.`,
     );
+}
+
+/** Free text in rows that no path makes theirs: whoever wrote of them there has them stay. */
+function strangeTexts({ map }: ErasureGround, { reach }: Survey): readonly string[] {
+  const columns = [...map.tables.values()]
+    .filter(({ name }) => !reach.graph.edgesOf.has(name))
+    .flatMap(({ name, columns: mapped }) =>
+      [...mapped.values()].filter(({ freeText }) => freeText).map((each) => `${name}.${each.name}`),
+    );
+  if (columns.length === 0) return [];
+  return [`Free text in rows that are not theirs may name them, and stays as it is: ${columns.join(', ')}. Look there yourself.`];
 }
 
 /** A sequential scan of a small table is quicker than an index. */

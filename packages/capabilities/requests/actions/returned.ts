@@ -10,7 +10,7 @@ import { erasuresHere, type ErasuresHere } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import { decide, personMark } from './decide.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
-import { keyIdsOf, keyMark, telling, valueMark, type Telling } from './marks.ts';
+import { keyIdsOf, keyMark, numberMark, telling, valueMark, type Telling } from './marks.ts';
 import { areMasks } from './masked-people.ts';
 import { policies, survey } from './survey.ts';
 
@@ -40,19 +40,22 @@ export type Match = {
 };
 
 const SOMEBODY_ELSE = 'some of what is known of them is the same, and some is not: it may be somebody else under their key';
+const SAME_NUMBER =
+  'nothing but their key is as it was when they were erased: their values may have changed since this copy was made, or it is somebody else';
+const NEW_ROWS =
+  'this database knows the erasure, and rows are there that it did not leave: they gave them since, or a table alone was restored';
 const CAME_BACK = 'this database knows the erasure: they came back by themselves, or their table alone was restored';
 
 /**
  * Who was erased and is there again. A person is known by the id of their encryption key, by a value that is unique, or by all that
- * tells people apart together; a name or a time is never enough. Where this very database knows the erasure nothing was restored but
- * single tables, or the person is back of their own will: that is not for a program to say, unless their own row has its masks still
- * and only other rows have theirs no more.
+ * tells people apart together; a name or a time is never enough, and a key alone asks. Where this very database knows the erasure nothing
+ * was restored but single tables, or the person gave something since of their own will: that is not for a program to say.
  */
 export async function findReturned(ground: ErasureGround, past: PastErasures): Promise<readonly Match[]> {
   if (past.byMark.size === 0) return [];
   const { database, tenant, map, schema } = ground;
   const found: Match[] = [];
-  const masked: (Match & { readonly doubt: null })[] = [];
+  const masked: Match[] = [];
   await inTransaction(
     database,
     { tenant, mode: 'isolation level repeatable read, read only' },
@@ -69,7 +72,7 @@ export async function findReturned(ground: ErasureGround, past: PastErasures): P
             const here = known.get(marks[place] ?? '');
             const match = matchOf(ground, { subject, tells, each, here, past, keyIds: keyIds[place] ?? [] });
             if (match === undefined) continue;
-            if (match.isMasked) masked.push({ ...match, doubt: null });
+            if (match.isMasked) masked.push(match);
             else found.push(match);
           }
         }
@@ -98,21 +101,25 @@ function matchOf(
   const person = { type: subject.name, key: each.key };
   const known = past.byErasure.get(here?.last ?? '');
   const isKept = here !== undefined && (here.isHeld || policies(ground, subject.table).mapped?.onErasure !== null);
-  if (known !== undefined && (isKept || areMasks(ground, subject.table, { columns: tells.columns, values: each.values })))
-    return { person, subject, past: known, doubt: null, isMasked: true };
+  const isMasked = areMasks(ground, subject.table, { columns: tells.columns, values: each.values });
+  if (known !== undefined && (isKept || isMasked)) return { person, subject, past: known, doubt: NEW_ROWS, isMasked: true };
   const values = here === undefined ? each.values : unmasked(ground, subject, { columns: tells.columns, values: each.values });
   const keyMarks = keyIds.map((id) => keyMark(ground, { person, subject }, id));
   const valueMarks = tells.columns.map((column, place) => valueMark(ground, { person, subject }, { column, value: values[place] }));
-  const pasts = new Set(
-    [...keyMarks, ...valueMarks].flatMap((mark) => past.byMark.get(mark ?? '') ?? []).filter(({ type }) => type === subject.name),
-  );
-  for (const one of [...pasts].toSorted((a, b) => (a.at < b.at ? 1 : -1))) {
+  const pastsBy = (marks: readonly (string | undefined)[]): readonly Past[] =>
+    [...new Set(marks.flatMap((mark) => past.byMark.get(mark ?? '') ?? []))]
+      .filter(({ type }) => type === subject.name)
+      .toSorted((a, b) => (a.at < b.at ? 1 : -1));
+  const [last] = pastsBy([numberMark(ground, { person, subject })]);
+  for (const one of pastsBy([...keyMarks, ...valueMarks])) {
     const isSame = keyMarks.some((mark) => one.marks.has(mark)) || isCertain(tells, valueMarks, one);
     if (!isSame && !isLikely(tells, valueMarks, one)) continue;
     const doubt = here?.all.has(one.erasure) === true ? CAME_BACK : isSame ? null : SOMEBODY_ELSE;
     return { person, subject, past: one, doubt, isMasked: false };
   }
-  return undefined;
+  // A database that knows the erasure was not restored to a time before it: whoever has the number now was given it since.
+  if (last === undefined || here?.all.has(last.erasure) === true || isMasked) return undefined;
+  return { person, subject, past: last, doubt: SAME_NUMBER, isMasked: false };
 }
 
 /** A value that nobody else can have; or everything that is known, with more than names or a time alone among it. */

@@ -1,9 +1,11 @@
 import type pg from 'pg';
-import { columnOf } from '@safekeep/core';
+import { columnOf, type Subject } from '@safekeep/core';
 import { formatPerson } from '../../holds/index.ts';
+import type { CertificateBody } from '../model.ts';
 import { tenantColumnOf } from '../rules/graph.ts';
 import { isMask } from '../rules/masks.ts';
 import { onePerson } from '../store/people.ts';
+import type { ErasureRecord } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import { tableOf } from '../store/traverse.ts';
 import type { ErasureGround } from './ground.ts';
@@ -34,27 +36,40 @@ export function knownByPlan({ ledger, tenant }: Pick<ErasureGround, 'ledger' | '
 
 const SOMEBODY_ELSE =
   'what stands in their row is neither its masks nor what stood there when it was approved: they came back by themselves, or somebody else was given the number';
+const CAME_BACK =
+  'their row was erased, and what stands in it is no mask: they came back by themselves, or their table alone was restored';
 const NOTHING_TELLS = 'nothing in their row tells whether it is still the person whom the approval was for';
 
 /**
  * Why it may not be the person whom an earlier approval was for; null where it is. Time has gone by since, and nobody else may be erased
- * under their number, nor they themselves for what they gave of their own will since. Their row has its masks still, or it was kept and stands
- * there as before.
+ * under their number, nor they themselves for what they gave of their own will since. Their row has its masks still, or it was kept
+ * (`isKept`) and stands there as before.
  *
  * Asked after the plan has been made: whatever is written in between changes its hash.
  */
-export async function doubtAbout(ground: ErasureGround, known: Known, marksBefore: () => Promise<Marks>): Promise<string | null> {
+export async function doubtAbout(
+  ground: ErasureGround,
+  known: Known,
+  { isKept, marksBefore }: { readonly isKept: boolean; readonly marksBefore: () => Promise<Marks> },
+): Promise<string | null> {
   return await inTransaction(
     ground.database,
     { tenant: ground.tenant },
     async (client) => {
       const masked = await maskedAmong(client, ground, [known.person]);
-      return masked.has(formatPerson(known.person))
-        ? null
-        : await doubtOfKept(client, ground, { known, before: await marksBefore() });
+      if (masked.has(formatPerson(known.person))) return null;
+      const doubt = await doubtOfKept(client, ground, { known, before: await marksBefore() });
+      return doubt ?? (isKept ? null : CAME_BACK);
     },
     'rollback',
   );
+}
+
+/** Whether an erasure left the person's own row as it was. */
+export function isOwnRowKept({ certificate }: ErasureRecord, { table }: Subject): boolean {
+  // Written in the transaction that erased, if any has.
+  const draft = certificate as { readonly document: CertificateBody } | null;
+  return draft?.document.tables.some((each) => each.table === table && each.masked + each.deleted > 0) !== true;
 }
 
 async function doubtOfKept(

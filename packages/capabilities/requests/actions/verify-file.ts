@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { codeOf, SafekeepError } from '@safekeep/core';
 import { readZip } from '../export/zip.ts';
 import { checkSigned, type Checked } from '../rules/certificate.ts';
@@ -12,7 +12,10 @@ const DOCUMENT_BYTES_AT_MOST = 64 * 1024 * 1024;
 /** Checks a certificate, a manifest with the files beside it, or a whole export, without a database. Throws `file-unreadable`. */
 export async function verifyFile(path: string, vkey: string, approvers: readonly string[] | null = null): Promise<Checked> {
   try {
-    return (await isZip(path)) ? await verifyZip(path, vkey) : await verifyDocument(path, vkey, approvers);
+    if (await isZip(path)) return await verifyZip(path, vkey);
+    // What proves an export that is one file lies beside it.
+    const beside = `${path}.manifest.json`;
+    return existsSync(beside) ? await verifyBeside(beside, path, vkey) : await verifyDocument(path, vkey, approvers);
   } catch (error) {
     const code = codeOf(error);
     if (error instanceof SafekeepError || code === undefined || code.startsWith('ERR_')) throw error;
@@ -40,6 +43,15 @@ async function verifyDocument(path: string, vkey: string, approvers: readonly st
     yield* createReadStream(join(dirname(path), name));
   });
   return { ...checked, ok: faults.length === 0, faults };
+}
+
+/** A manifest of something else proves nothing of this file. */
+async function verifyBeside(manifest: string, path: string, vkey: string): Promise<Checked> {
+  const checked = await verifyDocument(manifest, vkey, null);
+  if (!checked.ok) return checked;
+  if (checked.kind !== 'export') return { ...checked, ok: false, faults: ['what lies beside it is no manifest of an export'] };
+  const isNamed = filesOf(parse(await readFile(manifest, 'utf8'))).some(({ name }) => name === basename(path));
+  return isNamed ? checked : { ...checked, ok: false, faults: [`${basename(path)} is not in the manifest beside it`] };
 }
 
 async function verifyZip(path: string, vkey: string): Promise<Checked> {

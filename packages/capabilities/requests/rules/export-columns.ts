@@ -14,7 +14,7 @@ import {
   type SchemaIndex,
   type TableFacts,
 } from '@safekeep/core';
-import { columnsByPath } from './treat.ts';
+import { columnsByPath, pathsToSeveral } from './treat.ts';
 
 export type ExportColumnRule = {
   readonly name: string;
@@ -23,6 +23,8 @@ export type ExportColumnRule = {
   /** Of a sealed column the plain one beside it, which has the values that are not sealed yet. */
   readonly plain: string | null;
   readonly of: readonly string[];
+  /** Those of them that count only where nobody else stands at their end. */
+  readonly alone: readonly string[];
   readonly refersBy: readonly string[];
   readonly personal: boolean;
 };
@@ -43,6 +45,7 @@ export function exportColumns(
   const columns: ExportColumnRule[] = [];
   const refersBy = referring(map, schema, table);
   const pathsOf = pathsOfColumns(map, schema, mapped);
+  const several = mapped === undefined ? new Set<string>() : pathsToSeveral(map, schema, mapped);
   for (const column of facts.columns) {
     const { name: stored, baseType } = column;
     const field = fieldOf(column, mapped);
@@ -67,17 +70,27 @@ export function exportColumns(
       withheld.push({ column: name, reason: 'sealed, and there is no key here to open it' });
       continue;
     }
+    const of = pathsOf.get(field.name) ?? [];
     columns.push({
       name,
       stored,
       sealed: sealed && baseType === 'bytea',
       plain: sealed && twin !== undefined ? field.name : null,
-      of: pathsOf.get(field.name) ?? [],
+      of,
+      alone: of.filter((path) => several.has(path) && !isGivenToEach(field, path)),
       refersBy: refersBy.get(stored) ?? [],
       personal: isPersonalColumn(field),
     });
   }
   return { columns, withheld };
+}
+
+/**
+ * Whoever marks a column with a path against a reference says that it is of all whom that leads to, as the holders of an account. That two
+ * people have one e-mail address nobody has said.
+ */
+function isGivenToEach({ of }: MappedColumn, path: string): boolean {
+  return of.some((each) => formatPath(each) === path && each.steps.some(({ arrow }) => arrow === '<-'));
 }
 
 /** What the map says of a column; of one of ciphertext, what it says of the field that is sealed in it. */

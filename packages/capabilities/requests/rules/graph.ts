@@ -1,4 +1,13 @@
-import { formatPath, resolveEdge, type DataMap, type Hop, type Meaning, type SchemaIndex, type Subject } from '@safekeep/core';
+import {
+  formatPath,
+  resolveEdge,
+  type DataMap,
+  type Hop,
+  type Meaning,
+  type SchemaIndex,
+  type Subject,
+  type TableFacts,
+} from '@safekeep/core';
 
 /** Rows of one table that a part of a path leads to. Paths with the same end share their nodes. */
 export type Node = {
@@ -92,6 +101,23 @@ export function unguardedTables({ nodes, edgesOf }: Graph, isLoose: (hop: Hop) =
     for (const { id, sources } of all) if ([...sources].some((source) => open.has(source))) open.add(id);
   }
   return new Set([...edgesOf].filter(([, ends]) => ends.some(({ id }) => open.has(id))).map(([table]) => table));
+}
+
+/** Whether a row leads to one person at most this way: each step arrives at columns of which no two rows have the same. */
+export function leadsToOne(schema: SchemaIndex, hops: readonly Hop[]): boolean {
+  return hops.every(({ to, references }) => {
+    const facts = schema.byName.get(to);
+    return facts !== undefined && uniqueKeys(facts).some((key) => key.every((column) => references.includes(column)));
+  });
+}
+
+/** Sets of columns that tell the rows of a table apart, where none of them is null. */
+function uniqueKeys({ primaryKey, uniques, indexes }: TableFacts): readonly (readonly string[])[] {
+  const byIndex = indexes.flatMap(({ unique, predicate, keys }) => {
+    const columns = keys.flatMap(({ column }) => column ?? []);
+    return unique && predicate === null && columns.length === keys.length ? [columns] : [];
+  });
+  return [...(primaryKey === null ? [] : [primaryKey.columns]), ...uniques.map(({ columns }) => columns), ...byIndex];
 }
 
 function tenantColumns(map: DataMap, schema: SchemaIndex, nodes: ReadonlyMap<string, Draft>): ReadonlyMap<string, string> {

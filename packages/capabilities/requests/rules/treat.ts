@@ -10,7 +10,7 @@ import {
 } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import type { Action, ErasureMode } from '../model.ts';
-import { OWN_ROW } from './graph.ts';
+import { leadsToOne, OWN_ROW } from './graph.ts';
 import { valueWrite, wholeRowOf, type ColumnChoice, type WholeRow } from './masks.ts';
 
 /** What becomes of a group of rows of one table, and why. Rows with the same treatment are changed by one statement. */
@@ -33,7 +33,9 @@ export type TablePolicy = {
   readonly own: ReadonlyMap<string, readonly ColumnChoice[]>;
   /** The columns that refer towards the person, nullable all, by path. */
   readonly detach: ReadonlyMap<string, readonly ColumnChoice[]>;
-  /** Columns that are several people's, with the paths that lead to them. */
+  /** The columns by which a path leaves the row: while somebody stands at its end they stay. */
+  readonly ties: ReadonlyMap<string, readonly string[]>;
+  /** Columns that are several people's, or of all whom a path leads to together, with the paths that lead to them. */
   readonly joint: ReadonlyMap<string, readonly string[]>;
   /** Columns of people of which the map does not say whose they are where several stand in a row. */
   readonly unmarked: readonly string[];
@@ -49,12 +51,14 @@ export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts
       whole: { choices: [], deletes: false, keeps: [], blocked: [] },
       own: new Map(),
       detach: new Map(),
+      ties: new Map(),
       joint: new Map(),
       unmarked: [],
     };
   const whole = wholeRowOf({ map, schema }, mapped, facts);
   const own = new Map<string, readonly ColumnChoice[]>();
   const detach = new Map<string, readonly ColumnChoice[]>();
+  const ties = new Map<string, readonly string[]>();
   const columns = columnsByPath(map, schema, mapped);
   for (const edge of mapped.of) {
     const path = formatPath(edge.path);
@@ -65,6 +69,7 @@ export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts
       whole.choices.filter(({ column }) => theirs.has(column)),
     );
     const first = 'kind' in resolved ? undefined : resolved.hops[0];
+    ties.set(path, first?.columns ?? []);
     const referring = first?.direction === 'forward' ? first.columns : [];
     const nullable = referring.filter((name) => facts.columns.find((column) => column.name === name)?.notNull === false);
     // One null in the key is enough for the reference to be none.
@@ -75,12 +80,36 @@ export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts
   }
   const marked = new Set([...columns.values()].flatMap((names) => [...names]));
   const unmarked = whole.choices.map(({ column }) => column).filter((column) => mapped.of.length > 0 && !marked.has(column));
-  return { table, facts, mapped, whole, own, detach, joint: jointColumns(mapped), unmarked };
+  return {
+    table,
+    facts,
+    mapped,
+    whole,
+    own,
+    detach,
+    ties,
+    joint: jointColumns(columns, pathsToSeveral(map, schema, mapped)),
+    unmarked,
+  };
 }
 
-function jointColumns(mapped: MappedTable): ReadonlyMap<string, readonly string[]> {
-  const joint = [...mapped.columns.values()].filter(({ of }) => of.length > 1);
-  return new Map(joint.flatMap(({ name, of }) => [name, encryptedName(name)].map((each) => [each, of.map(formatPath)] as const)));
+/** Paths by which a row may lead to several people at once: a household by its address, the holders of an account. */
+export function pathsToSeveral(map: DataMap, schema: SchemaIndex, mapped: MappedTable): ReadonlySet<string> {
+  return new Set(
+    mapped.of.flatMap((edge) => {
+      const resolved = resolveEdge(map, schema, mapped.name, edge);
+      return 'kind' in resolved || leadsToOne(schema, resolved.hops) ? [] : [formatPath(edge.path)];
+    }),
+  );
+}
+
+function jointColumns(
+  byPath: ReadonlyMap<string, ReadonlySet<string>>,
+  several: ReadonlySet<string>,
+): ReadonlyMap<string, readonly string[]> {
+  const paths = new Map<string, string[]>();
+  for (const [path, names] of byPath) for (const name of names) paths.set(name, [...(paths.get(name) ?? []), path]);
+  return new Map([...paths].filter(([, of]) => of.length > 1 || of.some((path) => several.has(path))));
 }
 
 /**
@@ -150,10 +179,10 @@ function alsoOthers({ whole, joint }: TablePolicy, { taken }: RowFacts): readonl
 
 /** All of a row of theirs but those columns, which is why it cannot go. */
 function jointTreatment(policy: TablePolicy, row: RowFacts, mode: ErasureMode): Treatment {
-  const { whole, detach } = policy;
+  const { whole } = policy;
   const staying = new Set(alsoOthers(policy, row));
   const masked = whole.choices.filter(({ column }) => !staying.has(column));
-  const detached = mode === 'delete' ? row.reached.flatMap(({ path }) => detach.get(path) ?? []) : [];
+  const detached = mode === 'delete' ? detachable(policy, row, row.reached) : [];
   const choices = [...new Map([...masked, ...detached].map((choice) => [choice.column, choice])).values()];
   const keeps = [
     ...whole.keeps.filter(({ column }) => !staying.has(column)),
@@ -162,6 +191,12 @@ function jointTreatment(policy: TablePolicy, row: RowFacts, mode: ErasureMode): 
   const reason = 'theirs, but for what is also of people who stay';
   if (choices.length > 0) return { action: 'mask', reason, basis: null, choices, keeps };
   return { action: 'keep', reason, basis: 'rights_of_others', choices, keeps };
+}
+
+/** What cuts the row off from the person by these paths, and from nobody else: whoever stays must be found by the same columns. */
+function detachable({ detach, ties }: TablePolicy, { taken }: RowFacts, reached: RowFacts['reached']): readonly ColumnChoice[] {
+  const staying = new Set([...taken].flatMap((path) => ties.get(path) ?? []));
+  return reached.flatMap(({ path }) => detach.get(path) ?? []).filter(({ column }) => !staying.has(column));
 }
 
 function keptByDuty(policy: TablePolicy, row: RowFacts, isWhole: boolean): Treatment {
@@ -193,18 +228,18 @@ function wholeTreatment(
 }
 
 function partialTreatment(
-  { own, detach, joint }: TablePolicy,
+  policy: TablePolicy,
   row: RowFacts,
   { mode, isShared }: { readonly mode: ErasureMode; readonly isShared: boolean },
 ): Treatment {
+  const { own, joint } = policy;
   const theirs = row.reached.flatMap(({ path }) => own.get(path) ?? []);
   // What is somebody else's too goes with the last of them.
   const isAlsoOthers = ({ column }: ColumnChoice): boolean => joint.get(column)?.some((path) => row.taken.has(path)) === true;
   const masked = theirs.filter((choice) => !isAlsoOthers(choice));
   const keeps = [...new Set(theirs.filter(isAlsoOthers).map(({ column }) => column))].map((column) => ({ column, reason: JOINT }));
-  const detached = row.reached
-    .filter(({ meaning }) => meaning === 'created_by' || mode === 'delete')
-    .flatMap(({ path }) => detach.get(path) ?? []);
+  const leaving = row.reached.filter(({ meaning }) => meaning === 'created_by' || mode === 'delete');
+  const detached = detachable(policy, row, leaving);
   const choices = [...new Map([...masked, ...detached].map((choice) => [choice.column, choice])).values()];
   const why = whyInPart(row, isShared);
   if (masked.length > 0) return { action: 'mask', reason: `${why}; their own columns are masked`, basis: null, choices, keeps };

@@ -21,6 +21,8 @@ export type ExportColumn = {
   readonly plain: string | null;
   /** The paths whose persons it is about alone; none where the map does not say. */
   readonly of: readonly string[];
+  /** Those of them that count only where nobody else stands at their end. */
+  readonly alone: readonly string[];
   /** It names another person where a row has several. */
   readonly refersBy: readonly string[];
   readonly personal: boolean;
@@ -110,19 +112,20 @@ type Hiding = Pick<ExportTable, 'columns' | 'leftOut'> & {
  */
 function hideOthers(row: (string | null)[], { columns, edges, flags, ways, person, leftOut }: Hiding): void {
   const width = columns.length;
-  const { others, owners, elsewhere } = standingIn(ways, row.slice(width + flags), person);
+  const { others, owners, elsewhere, at } = standingIn(ways, row.slice(width + flags), person);
   const reached = edges.flatMap(({ edge }, place) =>
     edge !== null && (flags === 0 || row[width + place] === 'true') && !elsewhere.has(edge.path) ? [edge] : [],
   );
   const mine = new Set(reached.map(({ path }) => path));
   const { isWhole } = belonging({ reached, others, owners });
   row.length = width;
-  for (const [place, { name, of, refersBy, personal }] of columns.entries()) {
-    const isMarked = of.some((path) => mine.has(path));
+  for (const [place, { name, of, alone, refersBy, personal }] of columns.entries()) {
+    const isTogether = (path: string): boolean => alone.includes(path) && at.has(path);
+    const isMarked = of.some((path) => mine.has(path) && !isTogether(path));
     const isTheirs = isMarked || refersBy.some((path) => mine.has(path));
     // What is of several people is given to each of them.
     const isOthers = (!isMarked && of.some((path) => elsewhere.has(path))) || refersBy.some((path) => elsewhere.has(path));
-    const isNobodys = !isWhole && personal && !isTheirs && !isOthers;
+    const isNobodys = personal && !isTheirs && !isOthers && (!isWhole || of.some(isTogether));
     if (isNobodys && row[place] !== null) leftOut.set(name, (leftOut.get(name) ?? 0) + 1);
     if (isNobodys || isOthers) row[place] = null;
   }

@@ -1,6 +1,6 @@
 import { formatPath, resolveEdge, type DataMap, type ResolvedPath, type SchemaIndex } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
-import { OWN_ROW, type Node } from '../rules/graph.ts';
+import { leadsToOne, OWN_ROW, type Node } from '../rules/graph.ts';
 import { quote, quoteTable, type Parameters } from './sql.ts';
 
 /** Who else stands in a row. */
@@ -43,13 +43,13 @@ export function waysToPeople(
     path: path.path.steps.length === 0 ? OWN_ROW : formatPath(path.path),
     owns: path.meaning === 'owns',
     steps: path.hops.length,
-    expression: personsBy(map, path, { person, parameters }),
+    expression: personsBy({ map, schema }, path, { person, parameters }),
   }));
 }
 
 /**
- * A row with one path forward is about the one person it was found by, and nothing needs to be asked; unless it was found because it
- * hangs on another row of theirs.
+ * A row with one path, by which it leads to one person at most, is about whom it was found by, and nothing needs to be asked; unless it was
+ * found because it hangs on another row of theirs.
  */
 function peoplePaths(
   map: DataMap,
@@ -66,7 +66,7 @@ function peoplePaths(
   const isSingle =
     resolved.length <= 1 &&
     own.length === 0 &&
-    resolved.every(({ hops }) => hops.every(({ direction }) => direction === 'forward')) &&
+    resolved.every(({ hops }) => leadsToOne(schema, hops)) &&
     edges.every(({ sources }) => sources.size <= 1);
   return isSingle ? [] : [...resolved, ...own.map((subject) => selfPath(subject.name, table))];
 }
@@ -78,7 +78,7 @@ function selfPath(subject: string, table: string): ResolvedPath {
 
 /** The keys of the persons that a path leads to, as a JSON array of arrays: each once, the person asked about first. */
 function personsBy(
-  map: DataMap,
+  { map, schema }: { readonly map: DataMap; readonly schema: SchemaIndex },
   { subject, hops }: ResolvedPath,
   { person, parameters }: { readonly person: Person; readonly parameters: Parameters },
 ): string {
@@ -95,10 +95,9 @@ function personsBy(
   if (first === undefined) throw new Error('A path has a step');
   const from = [first.table, ...rest.map(({ table, on }) => `join ${table} on ${on}`)].join(' ');
   const found = `select ${parts} as p from ${from} where ${first.on}`;
-  // Only against a reference, or without one, are there several; the person may be among them any number of times.
-  const isOne = hops.every(({ direction, foreignKey }) => direction === 'forward' && foreignKey !== null);
+  // Of several the person may be among them any number of times.
   const list = (each: string): string => `(select coalesce(jsonb_agg(o.p), '[]')::text from (${each}) as o)`;
-  if (isOne) return list(found);
+  if (leadsToOne(schema, hops)) return list(found);
   const mine = subject === person.type ? `order by d.p = ${parameters.add(JSON.stringify(person.key))}::jsonb desc` : '';
   return list(`select d.p from (select distinct n.p from (${found}) as n) as d ${mine} limit ${OTHERS_AT_MOST}`);
 }

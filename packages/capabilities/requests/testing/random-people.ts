@@ -28,6 +28,8 @@ type Parent = {
   readonly self: boolean;
   /** What no foreign key guards. */
   readonly keyed: boolean;
+  /** People stand in it by a table between: one row has one or two of them. */
+  readonly joined: boolean;
 };
 
 type Shape = {
@@ -48,6 +50,7 @@ const shape: fc.Arbitrary<Shape> = fc.record({
       nullable: fc.boolean(),
       self: fc.boolean(),
       keyed: fc.boolean(),
+      joined: fc.boolean(),
     }),
     { minLength: 2, maxLength: TABLES },
   ),
@@ -56,7 +59,13 @@ const shape: fc.Arbitrary<Shape> = fc.record({
   person: fc.integer({ min: 1, max: PEOPLE - 1 }),
 });
 
-type Made = { readonly sql: string; readonly map: object; readonly tables: readonly string[] };
+type Made = {
+  readonly sql: string;
+  readonly map: object;
+  readonly tables: readonly string[];
+  /** Who stands in a row that one path leads several people to, by its secret. */
+  readonly holders: ReadonlyMap<string, readonly number[]>;
+};
 
 /** A schema where each table hangs on an earlier one, some on two people at once, some on rows of their own, and what the map says of it. */
 function schemaOf(space: string, { parents, rows }: Shape): Made {
@@ -69,10 +78,16 @@ function schemaOf(space: string, { parents, rows }: Shape): Made {
   ];
   const tables: Record<string, object> = { [`${space}.t0`]: { columns: { a: none, id: { category: 'user.unique_id' }, secret } } };
   const paths: string[] = [''];
+  const holders = new Map<string, readonly number[]>();
   for (const [index, drawn] of parents.entries()) {
-    const table = tableOf(space, index, { drawn, rows: rows[index] ?? [], paths });
+    const table = drawn.joined
+      ? joinedTable(space, index, { drawn, rows: rows[index] ?? [] })
+      : tableOf(space, index, { drawn, rows: rows[index] ?? [], paths, holders });
     sql.push(...table.sql);
     paths.push(table.path);
+    for (const [row, people] of table.holders) holders.set(`secret ${index + 1}.${row}`, people);
+    if (drawn.joined)
+      tables[`${space}.j${index + 1}`] = { of: { person: 'person' }, columns: { id: none, place: none, person: none } };
     tables[`${space}.t${index + 1}`] = {
       of: { person: table.of },
       columns: { a: none, id: none, parent: none, other: none, prior: none, secret: { ...secret, ...table.secret } },
@@ -83,14 +98,59 @@ function schemaOf(space: string, { parents, rows }: Shape): Made {
     sql: sql.join(';\n'),
     map: { version: 1, tenant: 'fixed', subjects: { person: subject }, tables },
     tables: Object.keys(tables),
+    holders,
+  };
+}
+
+type MadeTable = {
+  readonly sql: readonly string[];
+  readonly path: string;
+  readonly of: unknown;
+  readonly secret: object;
+  readonly holders: ReadonlyMap<number, readonly number[]>;
+};
+
+/** Like an account with its holders. */
+function joinedTable(
+  space: string,
+  index: number,
+  { drawn: { joint }, rows }: { readonly drawn: Parent; readonly rows: readonly number[] },
+): MadeTable {
+  const [name, between] = [`${space}.t${index + 1}`, `${space}.j${index + 1}`];
+  const holders = new Map(
+    rows.map((value, row) => [row + 1, [...new Set([1 + (value % PEOPLE), 1 + (((value * 7) % (PEOPLE + 1)) % PEOPLE)])]]),
+  );
+  const pairs = [...holders].flatMap(([row, people]) => people.map((person) => `(${row * 10 + person}, ${row}, ${person})`));
+  const path = `id <- ${between}.place -> person`;
+  return {
+    sql: [
+      `create table ${name} (a bigint not null, id bigint primary key, parent bigint, other bigint, prior bigint, secret text, unique (a, id))`,
+      `insert into ${name} values ${rows.map((_, row) => `(1, ${row + 1}, null, null, null, 'secret ${index + 1}.${row + 1}')`).join(', ')}`,
+      `create table ${between} (id bigint primary key, place bigint not null references ${name}, person bigint not null references ${space}.t0)`,
+      `insert into ${between} values ${pairs.join(', ')}`,
+    ],
+    path,
+    of: path,
+    secret: joint ? { of: path } : {},
+    holders,
   };
 }
 
 function tableOf(
   space: string,
   index: number,
-  { drawn, rows, paths }: { readonly drawn: Parent; readonly rows: readonly number[]; readonly paths: readonly string[] },
-): { readonly sql: readonly string[]; readonly path: string; readonly of: unknown; readonly secret: object } {
+  {
+    drawn,
+    rows,
+    paths,
+    holders,
+  }: {
+    readonly drawn: Parent;
+    readonly rows: readonly number[];
+    readonly paths: readonly string[];
+    readonly holders: Made['holders'];
+  },
+): MadeTable {
   const { to, composite, second, secondIs, joint, nullable, self } = drawn;
   const name = `${space}.t${index + 1}`;
   const parent = to % (index + 1);
@@ -111,7 +171,9 @@ function tableOf(
   const step = composite ? '[a, parent]' : 'parent';
   const arrival = composite ? `${space}.t${parent}.[a, id]` : `${space}.t${parent}.id`;
   const path = parent === 0 ? (isKeyed ? step : `${step} -> ${arrival}`) : `${step} -> ${arrival} -> ${paths[parent] ?? ''}`;
-  const one = { path, meaning: hasSecond && secondIs === 'shared' ? 'shared' : 'owns' };
+  const isOfSeveral = path.includes('<-');
+  const one = { path, meaning: isOfSeveral || (hasSecond && secondIs === 'shared') ? 'shared' : 'owns' };
+  const upward = rows.map((value, row) => [row + 1, nullable && value % 7 === 0 ? 0 : 1 + (value % ROWS)] as const);
   return {
     sql: [
       `create table ${name} (a bigint not null, id bigint primary key, parent bigint ${nullable ? '' : 'not null'}, other bigint, prior bigint, secret text,
@@ -122,6 +184,7 @@ function tableOf(
     path,
     of: hasSecond ? [one, { path: 'other', meaning: secondIs }] : one,
     secret: hasSecond && joint ? { of: [path, 'other'] } : {},
+    holders: new Map(isOfSeveral ? upward.map(([row, up]) => [row, holders.get(`secret ${parent}.${up}`) ?? []]) : []),
   };
 }
 
@@ -151,7 +214,7 @@ export async function compareAndErase(t: Parameters<typeof workbench>[0], runs: 
   return erased;
 }
 
-async function comparePerson(bench: Workbench, { map, tables }: Made, { person, mode }: Shape): Promise<void> {
+async function comparePerson(bench: Workbench, { map, tables, holders }: Made, { person, mode }: Shape): Promise<void> {
   const ground = await bench.refresh(map);
   const subject = `person:${person}`;
   const before = await allRows(bench, tables);
@@ -186,6 +249,12 @@ async function comparePerson(bench: Workbench, { map, tables }: Made, { person, 
   const joint = new Set(jointTables(map));
   for (const secret of staying)
     assert.ok(joint.has(secret.replace(/^secret (\d+)\..*/, '$1')), `${secret} is nobody else's, and stays`);
+  for (const [secret, people] of holders) {
+    const isShared = people.some((each) => each !== person);
+    assert.equal(gone.includes(secret), people.includes(person) && !isShared, `${secret} is of ${people.join(' and ')}`);
+    const isGiven = !isShared || joint.has(secret.replace(/^secret (\d+)\..*/, '$1'));
+    assert.equal(given.includes(secret), people.includes(person) && isGiven, `${secret} is of ${people.join(' and ')}`);
+  }
   for (const [name, text] of before) {
     if (after.get(name) !== text) assert.ok(shown.has(name), `${name} changed and was not in the export`);
   }
@@ -198,8 +267,10 @@ async function comparePerson(bench: Workbench, { map, tables }: Made, { person, 
 
 /** The numbers of tables whose secrets are of two people. */
 function jointTables(map: object): readonly string[] {
-  const { tables } = map as { readonly tables: Readonly<Record<string, { readonly columns: { readonly secret: object } }>> }; // Made above.
-  return Object.entries(tables).flatMap(([name, { columns }]) => ('of' in columns.secret ? [name.replace(/^.*\.t/, '')] : []));
+  const { tables } = map as { readonly tables: Readonly<Record<string, { readonly columns: { readonly secret?: object } }>> }; // Made above.
+  return Object.entries(tables).flatMap(([name, { columns }]) =>
+    'of' in (columns.secret ?? {}) ? [name.replace(/^.*\.t/, '')] : [],
+  );
 }
 
 /** Each row has one that no other has. */
