@@ -197,5 +197,7 @@ test('what a sealed pool does not take it refuses with what to do instead', asyn
     await assert.rejects(query(text), is('sealed-query-unfit'), text);
   assert.deepEqual((await sealed.query(`select to_regclass('half') as half`)).rows, [{ half: null }], 'nothing of it was run');
   await query(`select 'a; commit'; select $$; commit$$`);
-  await query(`create function pg_temp.two() returns integer language sql begin atomic select 1; select 2; end; select pg_temp.two()`);
+  await query(
+    `create function pg_temp.two() returns integer language sql begin atomic select 1; select 2; end; select pg_temp.two()`,
+  );
 });
