@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
-import { canonicalForm, compoundForm, formatTableName, isSafekeepError, SafekeepError } from '@safekeep/core';
+import { canonicalForm, codeOf, compoundForm, formatTableName, isSafekeepError, SafekeepError } from '@safekeep/core';
 import type { Field, FieldIndex, PageRange } from '../model.ts';
 import {
   BATCH_ROWS,
@@ -396,15 +396,20 @@ async function writeRange<Row>(
   try {
     return await attempt(false);
   } catch (error) {
-    if (!isBlocked(error)) throw fieldFailure(field, error);
+    if (!isLeft(error)) throw fieldFailure(field, error);
   }
   try {
     // Rows that somebody holds are left; the sweep comes back to them.
     return await attempt(true);
   } catch (error) {
-    if (!isBlocked(error)) throw fieldFailure(field, error);
+    if (!isLeft(error)) throw fieldFailure(field, error);
     return 0;
   }
+}
+
+/** query_canceled: where a lock comes just as its timeout fires the server calls it a cancellation. Of the batch nothing is kept. */
+function isLeft(error: unknown): boolean {
+  return isBlocked(error) || codeOf(error) === '57014';
 }
 
 const NOTHING: Written = { done: 0, verified: 0 };
