@@ -1202,6 +1202,13 @@ export const catalogue = {
     text: 'That names no person: {reason}.',
     remedy: 'Write type:key as `safekeep subject find QUERY` shows it; parts of a key are joined by commas.',
   },
+  'tenant-of-others': {
+    status: 403,
+    exit: 2,
+    text: 'By the map all rows of {tables} belong to one tenant (tenant: fixed), which is another one than {tenant}: the one that was here first. Nothing was shown or changed.',
+    remedy:
+      'Check --tenant. Where rows of several tenants stand in one table, the map says whose each is: a column, or a path to one, under `tenant`.',
+  },
   'subject-type-unknown': {
     status: 404,
     exit: 2,

@@ -33,7 +33,7 @@ import { policies, survey, type SurveyedTable } from './survey.ts';
 import { writersNow } from './writers.ts';
 import type { Rows } from '../store/act.ts';
 import type { PersonRow } from '../store/rows.ts';
-import { tenantColumnOf } from '../rules/graph.ts';
+import { tenancyOf } from '../rules/graph.ts';
 import { isUnique, MAP_KEEPS } from '../rules/masks.ts';
 
 type Verdict = Omit<CanaryText, 'run' | 'at'>;
@@ -85,7 +85,7 @@ async function tried(ground: Ground, subject: Subject): Promise<Verdict> {
 
 async function oneCanary(client: pg.ClientBase, ground: Ground, subject: Subject): Promise<Verdict> {
   await prepareSession(client, ground.tenant);
-  const template = await anyPerson(client, subject, { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant });
+  const template = await anyPerson(client, subject, tenancyOf(ground, subject));
   if (template === undefined)
     return { state: 'not-evaluable', seeded: 0, exported: 0, faults: [`${subject.name}: there is nobody to be like`] };
   const token = `canary${randomBytes(10).toString('hex')}`;

@@ -20,6 +20,7 @@ import { countOfPerson } from '../store/rows.ts';
 import { hiddenTables, inTransaction, lockPerson } from '../store/session.ts';
 import { followPaths, tableOf, type Reach } from '../store/traverse.ts';
 import { soundGraph, type Ground } from './ground.ts';
+import { requireTenant } from './require-tenant.ts';
 
 export type ExportFormat = 'zip' | 'json' | 'csv' | 'pdf';
 
@@ -158,6 +159,7 @@ async function writeExport(client: pg.ClientBase, ground: ExportGround, order: E
   const names = [...graph.edgesOf.keys()].toSorted();
   const hidden = await hiddenTables(client, [...graph.passed]);
   if (hidden.length > 0) throw new SafekeepError('rows-hidden', { tables: hidden.join(', ') });
+  await requireTenant(client, ground, graph.edgesOf.keys());
   const parts = names.map((table) => partOf(ground, table));
   const source: Source = { client, ground, order, reach, parts, options: writing.options };
   const counts =

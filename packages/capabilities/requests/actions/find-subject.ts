@@ -2,12 +2,13 @@ import type pg from 'pg';
 import { columnOf, encryptedName, isSafekeepError, SafekeepError, type Subject } from '@safekeep/core';
 import { formatPerson, type Person } from '../../holds/index.ts';
 import type { FoundText } from '../model.ts';
-import { tenantColumnOf } from '../rules/graph.ts';
+import { tenancyOf } from '../rules/graph.ts';
 import { matchValue, readColumns, type Match } from '../store/find.ts';
 import { countOfPerson } from '../store/rows.ts';
 import { hiddenTables, inTransaction } from '../store/session.ts';
 import { followPaths, tableOf } from '../store/traverse.ts';
 import { findPerson, soundGraph, type Ground } from './ground.ts';
+import { requireTenant } from './require-tenant.ts';
 import { maskedAmong } from './masked-people.ts';
 
 export type FindOptions = {
@@ -22,6 +23,9 @@ export type FindOptions = {
 const TOLD_APART = 20;
 /** Shorter ones match half of a table. */
 const PARTIAL_FROM_CHARACTERS = 3;
+/** Of these scripts one character is a syllable or a word, and two are a whole family name. */
+const DENSE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
+const PARTIAL_FROM_DENSE = 2;
 
 type Found = {
   readonly person: Person;
@@ -47,15 +51,15 @@ export async function findSubjects(ground: Ground, query: string, options: FindO
     database,
     { tenant, mode: 'isolation level repeatable read, read only' },
     async (client) => {
-      const hidden = await hiddenTables(
-        client,
-        subjects.map(({ table }) => table),
-      );
+      const tables = subjects.map(({ table }) => table);
+      const hidden = await hiddenTables(client, tables);
       if (hidden.length > 0) throw new SafekeepError('rows-hidden', { tables: hidden.join(', ') });
+      await requireTenant(client, ground, tables);
       const named = asked === undefined ? undefined : await byName(client, ground, { subjects, asked });
       const matching = await search(client, ground, { subjects, query, how: 'exact', limit: options.limit + 1 });
       const exact = named === undefined ? matching : [named, ...matching];
-      const isPartial = exact.length === 0 && [...query].length >= PARTIAL_FROM_CHARACTERS;
+      const least = DENSE.test(query) ? PARTIAL_FROM_DENSE : PARTIAL_FROM_CHARACTERS;
+      const isPartial = exact.length === 0 && [...query].length >= least;
       const found = isPartial ? await search(client, ground, { subjects, query, how: 'part', limit: options.limit + 1 }) : exact;
       const shown = found.slice(0, options.limit);
       const isAmbiguous = shown.filter((each) => each.exact).length > 1;
@@ -92,7 +96,7 @@ async function byName(
   const [column, ...others] = subject.key;
   const [text] = person.key;
   if (column === undefined || text === undefined || others.length > 0 || !subjects.includes(subject)) return undefined;
-  const tenancy = { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant };
+  const tenancy = tenancyOf(ground, subject);
   const table = tableOf(ground.schema, subject.table);
   const found = await matchValue(client, { subject, table, column, query: text, how: 'exact', limit: 2, tenancy });
   // Of texts capitals make no difference to a look, and all of it to a key.
@@ -148,7 +152,7 @@ async function search(
               query,
               how,
               limit,
-              tenancy: { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant },
+              tenancy: tenancyOf(ground, subject),
             });
       for (const match of [...plain, ...sealed]) note(found, { subject, column, match, how });
     }

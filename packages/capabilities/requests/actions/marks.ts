@@ -3,7 +3,7 @@ import { formatName, isWithin, SafekeepError, type MappedColumn, type TableFacts
 import type { ErasureOrder } from './plan-erasure.ts';
 import type { ErasureGround } from './ground.ts';
 import { sequencePositions } from '../store/residue.ts';
-import { tenantColumnOf } from '../rules/graph.ts';
+import { tenancyOf } from '../rules/graph.ts';
 import { onePerson } from '../store/people.ts';
 import { tableOf } from '../store/traverse.ts';
 
@@ -48,7 +48,7 @@ export async function valueMarks(
     subject,
     key: person.key,
     columns,
-    tenancy: { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant },
+    tenancy: tenancyOf(ground, subject),
   });
   if (row === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
   return columns.flatMap((column, place) => {
@@ -134,6 +134,20 @@ export async function sequenceIds(
   return Object.fromEntries(
     positions.map(({ name, last }, place) => [`sequence-${place + 1}`, `s.${Buffer.from(name).toString('base64url')}:${last}`]),
   );
+}
+
+/** An id of an entry has 200 signs; a copy of the database that knows the newest hold knows all that were placed before it. */
+const HOLDS_AT_MOST = 5;
+
+/** Which holds kept something, the newest of them. */
+export function holdIds(holds: readonly string[]): Record<string, string> {
+  const newest = [...new Set(holds)].toSorted().slice(-HOLDS_AT_MOST);
+  return newest.length === 0 ? {} : { holds: newest.join('+') };
+}
+
+/** What {@link holdIds} wrote. */
+export function readHoldIds({ holds }: Readonly<Record<string, string>>): readonly string[] {
+  return holds === undefined ? [] : holds.split('+');
 }
 
 /** What {@link sequenceIds} wrote. */

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { formatPerson, type Person } from '../../holds/index.ts';
-import { tenantColumnOf } from '../rules/graph.ts';
+import { tenancyOf } from '../rules/graph.ts';
 import { isMask, isTextual } from '../rules/masks.ts';
 import { somePeople } from '../store/people.ts';
 import type { Ground } from './ground.ts';
@@ -37,7 +37,7 @@ export async function maskedAmong(client: pg.ClientBase, ground: Ground, people:
       subject,
       keys: same.map(({ key }) => key),
       columns,
-      tenancy: { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant },
+      tenancy: tenancyOf(ground, subject),
     });
     for (const { key, values } of rows)
       if (areMasks(ground, subject.table, { columns, values })) found.add(formatPerson({ type, key }));

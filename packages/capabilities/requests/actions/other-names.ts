@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { formatPerson, type Person } from '../../holds/index.ts';
-import { tenantColumnOf } from '../rules/graph.ts';
+import { tenancyOf } from '../rules/graph.ts';
 import { somePeople } from '../store/people.ts';
 import type { Ground } from './ground.ts';
 
@@ -31,7 +31,7 @@ export async function otherNames(client: pg.ClientBase, ground: Ground, people: 
         subject,
         keys: distinct.map(({ key }) => key),
         columns: other.key,
-        tenancy: { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant },
+        tenancy: tenancyOf(ground, subject),
       });
       // A part that is null names nobody.
       for (const { key, values } of rows)

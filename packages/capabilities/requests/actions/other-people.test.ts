@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { exportSubject } from './export-subject.ts';
+import { findSubjects } from './find-subject.ts';
 import { parseSubject } from './ground.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 
@@ -440,3 +441,63 @@ test('a hold on the same human under another kind of subject holds them and what
   assert.equal((await held('person:2'))[0]?.[2], true);
   await assert.rejects(bench.erase('person:1'), { code: 'erasure-held' });
 });
+
+test('a tenant finds, exports and erases its own people only, and a map without tenants serves the one that was here first', async (t) => {
+  const bench = await workbench(t, {
+    schema: `create table clinics (id bigint primary key, tenant text); insert into clinics values (1, 'default'), (2, 'other');
+      create table people (id bigint primary key, name text not null, clinic_id bigint references clinics);
+      insert into people values (1, 'Ada Byron', 1), (2, 'Ben Cole', 2), (3, 'Cy Dunn', null);
+      create table letters (id bigint primary key, name text, clinic_id bigint references clinics, body text);
+      insert into letters values (1, 'Ada Byron', 1, 'ours'), (2, 'Ada Byron', 2, 'theirs')`,
+    map: tenantMap({ path: 'clinic_id -> clinics.tenant' }),
+  });
+  const asks = async (ground: Workbench['ground'], subject: string): Promise<readonly unknown[]> => {
+    const codeOf = async (run: () => Promise<unknown>): Promise<unknown> =>
+      await run().then(
+        () => 'served',
+        (error: unknown) => (error instanceof Error && 'code' in error ? error.code : error),
+      );
+    const order = { ...parseSubject(ground.map, subject), format: 'json', window: { from: null, to: null } } as const;
+    return [
+      await codeOf(() => exportSubject({ ...ground, directory: bench.folder, key: randomBytes(32) }, order)),
+      await codeOf(() => bench.plan(subject, 'anonymise', ground)),
+    ];
+  };
+  const unknown = ['subject-unknown', 'subject-unknown'];
+  assert.deepEqual(await asks(bench.ground, 'person:2'), unknown, 'of another tenant');
+  assert.deepEqual(await asks(bench.ground, 'person:3'), unknown, 'of none');
+  assert.deepEqual((await findSubjects(bench.ground, 'Ben Cole', { limit: 5 })).matches, []);
+  assert.deepEqual(
+    (await exported(bench, 'person:1')).rows['public.letters']?.map((row) => Object.values(row)[3]),
+    ['ours'],
+  );
+  await bench.erase('person:1');
+  assert.deepEqual(await bench.rows('letters', 'body is not null'), ['(2,"Ada Byron",2,theirs)']);
+
+  await bench.pool.query(`insert into safekeep.tenants (tenant_id, name) values ('other', 'Other')`);
+  const fixed = await bench.refresh(tenantMap('fixed'));
+  assert.deepEqual(await asks(fixed, 'person:2'), ['served', 'served']);
+  const others = { ...fixed, tenant: 'other' };
+  assert.deepEqual(await asks(others, 'person:2'), ['tenant-of-others', 'tenant-of-others']);
+  await assert.rejects(findSubjects(others, 'Ben Cole', { limit: 5 }), { code: 'tenant-of-others' });
+  assert.deepEqual(await asks({ ...bench.ground, tenant: 'other' }, 'person:2'), ['served', 'served']);
+  assert.deepEqual(await asks({ ...fixed, tenant: 'nobody' }, 'person:2'), ['tenant-unknown', 'tenant-unknown']);
+  const lost = await bench.refresh(tenantMap({ path: 'clinic_id -> clinics.nothing' }));
+  assert.deepEqual(await asks(lost, 'person:2'), ['map-does-not-fit', 'map-does-not-fit']);
+});
+
+function tenantMap(tenant: unknown): object {
+  return {
+    version: 1,
+    tenant,
+    subjects: { person: { table: 'public.people', key: 'id', find_by: ['name'], label: 'name' } },
+    tables: {
+      'public.clinics': { tenant: { column: 'tenant' }, columns: { id: none, tenant: none } },
+      'public.people': { columns: { id: none, name, clinic_id: none } },
+      'public.letters': {
+        of: { person: { path: 'name -> people.name', meaning: 'owns' } },
+        columns: { id: none, name, clinic_id: none, body: content },
+      },
+    },
+  };
+}

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { columnOf, type Subject } from '@safekeep/core';
 import { formatPerson } from '../../holds/index.ts';
 import type { CertificateBody } from '../model.ts';
-import { tenantColumnOf } from '../rules/graph.ts';
+import { tenancyOf } from '../rules/graph.ts';
 import { isMask } from '../rules/masks.ts';
 import { onePerson } from '../store/people.ts';
 import type { ErasureRecord } from '../store/records.ts';
@@ -82,7 +82,7 @@ async function doubtOfKept(
   // A key is made for one person, and is random.
   if (ids.some((id) => before.has(keyMark(ground, known, id)))) return null;
   const { columns, unique, times } = telling(ground, subject);
-  const tenancy = { column: tenantColumnOf(ground.map, subject), tenant: ground.tenant };
+  const tenancy = tenancyOf(ground, subject);
   const values = (await onePerson(client, { schema: ground.schema, subject, key: person.key, columns, tenancy })) ?? [];
   const same = columns.filter((column, place) => before.has(valueMark(ground, known, { column, value: values[place] }) ?? ''));
   if (same.some((column) => unique.has(column))) return null;

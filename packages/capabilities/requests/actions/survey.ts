@@ -8,6 +8,7 @@ import { followFrom, identityOf, personRow, tableOf, type Reach } from '../store
 import { loadRows, rowsOf, type PersonRow } from '../store/rows.ts';
 import { hiddenTables } from '../store/session.ts';
 import { soundGraph, type Ground } from './ground.ts';
+import { requireTenant } from './require-tenant.ts';
 import type { Identity, RowKey } from '../model.ts';
 
 /** A table with rows of one person. */
@@ -40,7 +41,8 @@ export type SurveyOptions = {
 /**
  * Finds every row of a person: the one traversal that export and erasure share.
  *
- * @throws `subject-unknown`, `map-does-not-fit`, `rows-hidden` where row security keeps rows from this login, `subject-too-large`
+ * @throws `subject-unknown`, `map-does-not-fit`, `rows-hidden` where row security keeps rows from this login, `subject-too-large`,
+ *   `tenant-unknown`, `tenant-of-others`
  */
 export async function survey(
   client: pg.ClientBase,
@@ -57,6 +59,7 @@ export async function survey(
   ]);
   if (own === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
   if (hidden.length > 0) throw new SafekeepError('rows-hidden', { tables: hidden.join(', ') });
+  await requireTenant(client, ground, graph.edgesOf.keys());
   const reach = await followFrom(client, { ...start, own }, options);
   options.signal?.throwIfAborted();
   const load = { map, reach, person, now: clock.now() };

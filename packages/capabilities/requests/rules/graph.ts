@@ -1,6 +1,8 @@
 import {
   formatPath,
+  resolveColumnPath,
   resolveEdge,
+  SafekeepError,
   type DataMap,
   type Hop,
   type Meaning,
@@ -32,11 +34,17 @@ export type Graph = {
   readonly wanted: ReadonlyMap<string, readonly string[]>;
   /** Paths that lead nowhere, in words. Nothing is exported or erased while there are any: it would not be everything. */
   readonly problems: readonly { readonly table: string; readonly message: string; readonly remedy: string }[];
-  /** Where rows of several tenants stand in one table: the column that says whose they are, by table. */
-  readonly tenantColumns: ReadonlyMap<string, string>;
+  /** Where rows of several tenants stand in one table: what says whose they are, by table. */
+  readonly tenantWays: ReadonlyMap<string, TenantWay>;
   /** Every table that is looked at on the way to the person, or to others who stand in the same rows. */
   readonly passed: ReadonlySet<string>;
 };
+
+/** The column that says whose a row is: its own, or one of the row that the hops lead to. */
+export type TenantWay = { readonly hops: readonly Hop[]; readonly column: string };
+
+/** Which tenant, and what says it; null where a table has the people of one tenant only. */
+export type Tenancy = { readonly way: TenantWay | null; readonly tenant: string };
 
 export const PERSON = 'person';
 /** In the place of a path: the row is the person itself. */
@@ -61,6 +69,18 @@ export function graphOf(map: DataMap, schema: SchemaIndex, subject: Subject): Gr
       addPath(nodes, resolved.hops, { meaning: resolved.meaning, path });
     }
   }
+  const tenantWays = new Map(
+    [...nodes.values()].flatMap(({ table }) => {
+      const way = tenantWayOf(map, schema, table);
+      return way === undefined ? [] : [[table, way] as const];
+    }),
+  );
+  for (const table of new Set([...nodes.values()].flatMap(({ table, edge }) => (edge === null ? [] : [table])))) {
+    // By its path alone a row of another tenant would be the person's; a column may be missing where those rows that it hangs on have it.
+    const { kind } = map.tables.get(table)?.tenant ?? map.tenant;
+    if (tenantWays.has(table) || (kind !== 'path' && (kind !== 'column' || table !== subject.table))) continue;
+    problems.push({ table, message: NO_TENANT, remedy: 'Correct `tenant` in the map (`safekeep map check` says where).' });
+  }
   joinOwned(nodes, new Set([...map.subjects.values()].map((each) => each.table)));
   const edgesOf = Map.groupBy(
     [...nodes.values()].filter(({ edge }) => edge !== null),
@@ -73,10 +93,11 @@ export function graphOf(map: DataMap, schema: SchemaIndex, subject: Subject): Gr
     passed: new Set([
       ...[...nodes.values()].map(({ table }) => table),
       ...[...edgesOf.keys()].flatMap((table) => towards(map, schema, table)),
+      ...[...tenantWays.values()].flatMap(({ hops }) => hops.map(({ to }) => to)),
     ]),
     wanted: wantedColumns(nodes),
     problems,
-    tenantColumns: tenantColumns(map, schema, nodes),
+    tenantWays,
   };
 }
 
@@ -120,21 +141,30 @@ function uniqueKeys({ primaryKey, uniques, indexes }: TableFacts): readonly (rea
   return [...(primaryKey === null ? [] : [primaryKey.columns]), ...uniques.map(({ columns }) => columns), ...byIndex];
 }
 
-function tenantColumns(map: DataMap, schema: SchemaIndex, nodes: ReadonlyMap<string, Draft>): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
-  for (const { table } of nodes.values()) {
-    const rule = map.tables.get(table)?.tenant ?? map.tenant;
-    const isThere = rule.kind === 'column' && schema.byName.get(table)?.columns.some(({ name }) => name === rule.column) === true;
-    if (isThere) found.set(table, rule.column);
+/** Undefined where the table has no such column, or path: its rows have the tenant of those that they hang on. */
+function tenantWayOf(map: DataMap, schema: SchemaIndex, table: string): TenantWay | undefined {
+  const rule = map.tables.get(table)?.tenant ?? map.tenant;
+  if (rule.kind === 'column') {
+    const isThere = schema.byName.get(table)?.columns.some(({ name }) => name === rule.column) === true;
+    return isThere ? { hops: [], column: rule.column } : undefined;
   }
-  return found;
+  const resolved = rule.kind === 'path' ? resolveColumnPath(schema, table, rule.path) : undefined;
+  return resolved === undefined || 'kind' in resolved ? undefined : resolved;
 }
 
-/** Null where all people of a table belong to the one tenant that Safekeep runs for. */
-export function tenantColumnOf(map: DataMap, subject: Subject): string | null {
-  const rule = map.tables.get(subject.table)?.tenant ?? map.tenant;
-  return rule.kind === 'column' ? rule.column : null;
+/** Throws `map-does-not-fit` where nothing says of which tenant these people are: they would be everybody's. */
+export function tenancyOf(
+  { map, schema, tenant }: { readonly map: DataMap; readonly schema: SchemaIndex; readonly tenant: string },
+  { table }: Subject,
+): Tenancy {
+  const { kind } = map.tables.get(table)?.tenant ?? map.tenant;
+  const way = tenantWayOf(map, schema, table);
+  if (way === undefined && (kind === 'column' || kind === 'path'))
+    throw new SafekeepError('map-does-not-fit', { problems: `${table}: ${NO_TENANT}` });
+  return { way: way ?? null, tenant };
 }
+
+const NO_TENANT = 'the column or path of its tenant leads nowhere';
 
 /** A node for each end of the path, from the person outwards. */
 function addPath(nodes: Map<string, Draft>, hops: readonly Hop[], edge: NonNullable<Node['edge']>): void {

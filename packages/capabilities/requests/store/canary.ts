@@ -1,9 +1,10 @@
 import type pg from 'pg';
+import type { Tenancy } from '../rules/graph.ts';
 import { bareType, columnOf, lengthOf, type TableFacts } from '@safekeep/core';
 import type { RowKey } from '../model.ts';
 import type { Rows } from './act.ts';
 import { isOneOf, Parameters, quote, quoteTable } from './sql.ts';
-import { arrays, ofTenant, type Tenancy } from './traverse.ts';
+import { arrays, ofTenant } from './traverse.ts';
 
 /** A text that stands nowhere by chance, as long as the column lets it be. */
 const TOKEN_LEAST = 8;
@@ -106,7 +107,7 @@ export async function anyPerson(
   const list = subject.key.map((column) => `t.${quote(column)}::text`);
   const rows = await arrays(
     client,
-    `select ${list.join(', ')} from ${quoteTable(subject.table)} as t where true${ofTenant(tenancy.column, tenancy.tenant, parameters)} order by ${list.join(', ')} limit 1`,
+    `select ${list.join(', ')} from ${quoteTable(subject.table)} as t where true${ofTenant(tenancy.way, tenancy.tenant, parameters)} order by ${list.join(', ')} limit 1`,
     parameters,
   );
   return rows[0]?.map(String);

@@ -1,8 +1,9 @@
 import type pg from 'pg';
 import { bareType, columnOf, type Subject, type TableFacts } from '@safekeep/core';
 import type { RowKey } from '../model.ts';
+import type { Tenancy } from '../rules/graph.ts';
 import { isAmong, Parameters, quote, quoteTable } from './sql.ts';
-import { arrays, ofTenant, typeOf, type Tenancy } from './traverse.ts';
+import { arrays, ofTenant, typeOf } from './traverse.ts';
 
 export type Match = { readonly key: RowKey; readonly label: string | null };
 
@@ -37,7 +38,7 @@ export async function matchValue(
     : how === 'exact'
       ? `(${name} = ${value} or lower(${name}::text) = lower(${value}))`
       : `strpos(lower(${name}::text), lower(${value})) > 0`;
-  const ours = ofTenant(tenancy.column, tenancy.tenant, parameters);
+  const ours = ofTenant(tenancy.way, tenancy.tenant, parameters);
   return await matches(client, { subject, condition: `${condition}${ours}`, parameters, limit });
 }
 

@@ -1,8 +1,9 @@
 import type pg from 'pg';
 import { columnOf, type SchemaIndex, type Subject } from '@safekeep/core';
 import type { RowKey } from '../model.ts';
+import type { Tenancy } from '../rules/graph.ts';
 import { isAmong, Parameters, quote, quoteTable } from './sql.ts';
-import { arrays, keyMatch, ofTenant, requireOwnText, tableOf, typeOf, type Tenancy } from './traverse.ts';
+import { arrays, keyMatch, ofTenant, requireOwnText, tableOf, typeOf } from './traverse.ts';
 
 /** So many people travel at once. */
 const PEOPLE_AT_ONCE = 2000;
@@ -24,7 +25,7 @@ export async function* everyPerson(
   const list = [...subject.key, ...wanted].map((column) => `t.${quote(column)}::text`);
   const [none, ours] = [new Parameters(), new Parameters()];
   await client.query(
-    `declare safekeep_people no scroll cursor for select ${list.join(', ')} from ${quoteTable(subject.table)} as t where true${ofTenant(tenancy.column, tenancy.tenant, ours)}`,
+    `declare safekeep_people no scroll cursor for select ${list.join(', ')} from ${quoteTable(subject.table)} as t where true${ofTenant(tenancy.way, tenancy.tenant, ours)}`,
     ours.values,
   );
   for (;;) {
@@ -58,7 +59,7 @@ export async function onePerson(
   const list = [...subject.key, ...columns].map((column) => `t.${quote(column)}::text`);
   const found = await arrays(
     client,
-    `select ${list.join(', ')} from ${quoteTable(subject.table)} as t where ${where}${ofTenant(tenancy.column, tenancy.tenant, parameters)} limit 1`,
+    `select ${list.join(', ')} from ${quoteTable(subject.table)} as t where ${where}${ofTenant(tenancy.way, tenancy.tenant, parameters)} limit 1`,
     parameters,
   );
   requireOwnText(key, found[0]);
@@ -89,7 +90,7 @@ export async function somePeople(
   const list = [...subject.key, ...columns].map((column) => `t.${quote(column)}::text`);
   const rows = await arrays(
     client,
-    `select ${list.join(', ')} from ${quoteTable(subject.table)} as t where ${where}${ofTenant(tenancy.column, tenancy.tenant, parameters)}`,
+    `select ${list.join(', ')} from ${quoteTable(subject.table)} as t where ${where}${ofTenant(tenancy.way, tenancy.tenant, parameters)}`,
     parameters,
   );
   return rows.map((row) => ({ key: row.slice(0, subject.key.length).map(String), values: row.slice(subject.key.length) }));

@@ -199,6 +199,20 @@ export async function countOfPerson(
   return Number(found[0]?.[0] ?? 0);
 }
 
+/** Whether a duty has ended on a row of the person in a table that does not look masked, as `looks` has it of `t`. */
+export async function hasEndedRow(
+  client: pg.ClientBase,
+  { map, reach, person, now }: LoadGround,
+  { table, looks }: { readonly table: string; readonly looks: (parameters: Parameters) => string },
+): Promise<boolean> {
+  const asked = rowsOf(reach, table, person.key).select('t.*');
+  const rule = map.tables.get(table)?.onErasure ?? null;
+  if (asked === undefined || rule === null || rule.until === null) return false;
+  const [kept] = keepColumns(map, table, now, asked.parameters);
+  const text = `select 1::text from (${asked.text}) as t where ${kept} = 'false' and (${looks(asked.parameters)}) is not true limit 1`;
+  return (await arrays(client, text, asked.parameters)).length > 0;
+}
+
 /** Over all rows of the person in a table, however many: from when on the first of those kept need not be, and whether one has no date. */
 export async function duesOfPerson(
   client: pg.ClientBase,

@@ -77,3 +77,12 @@ export async function beginRehearsal(client: pg.ClientBase): Promise<void> {
 export async function endRehearsal(client: pg.ClientBase): Promise<void> {
   await client.query('rollback to savepoint safekeep_rehearsal');
 }
+
+/** `first`: nobody has left a trace yet; see safekeep.tenant_standing. */
+export async function tenantStanding(client: pg.ClientBase, tenant: string): Promise<'unknown' | 'first' | 'own' | 'other'> {
+  const { rows } = await client.query<{ standing: 'unknown' | 'first' | 'own' | 'other' }>(
+    'select safekeep.tenant_standing($1) as standing',
+    [tenant],
+  );
+  return rows[0]?.standing ?? 'unknown';
+}

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { parseTableName } from '@safekeep/core';
+import { parseTableName, type Hop } from '@safekeep/core';
 import { quoteTable as quoteRef } from '@safekeep/postgres';
 import type { Identity, RowKey } from '../model.ts';
 
@@ -8,6 +8,23 @@ export const quote = pg.escapeIdentifier;
 /** From an external name. */
 export function quoteTable(name: string): string {
   return quoteRef(parseTableName(name));
+}
+
+/** The tables that the steps from a row lead over, as `from`, and by which condition; the last one has the alias `last`. */
+export function alongHops(
+  alias: string,
+  hops: readonly Hop[],
+  prefix: string,
+): { readonly from: string; readonly where: string; readonly last: string } {
+  const joins = hops.map((hop, place) => {
+    const [from, to] = [place === 0 ? alias : `${prefix}${place}`, `${prefix}${place + 1}`];
+    const on = hop.columns.map((column, at) => `${to}.${quote(hop.references[at] ?? '')} = ${from}.${quote(column)}`).join(' and ');
+    return { table: `${quoteTable(hop.to)} as ${to}`, on };
+  });
+  const [first, ...rest] = joins;
+  if (first === undefined) throw new Error('A path has a step');
+  const from = [first.table, ...rest.map(({ table, on }) => `join ${table} on ${on}`)].join(' ');
+  return { from, where: first.on, last: `${prefix}${hops.length}` };
 }
 
 /** Collects the parameters of one statement. */

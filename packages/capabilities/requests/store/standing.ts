@@ -1,7 +1,7 @@
 import { formatPath, resolveEdge, type DataMap, type ResolvedPath, type SchemaIndex } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import { leadsToOne, OWN_ROW, type Node } from '../rules/graph.ts';
-import { quote, quoteTable, type Parameters } from './sql.ts';
+import { alongHops, quote, type Parameters } from './sql.ts';
 
 /** Who else stands in a row. */
 export type Standing = {
@@ -83,18 +83,10 @@ function personsBy(
   { person, parameters }: { readonly person: Person; readonly parameters: Parameters },
 ): string {
   const key = map.subjects.get(subject)?.key ?? [];
-  const last = hops.length === 0 ? 't' : `h${hops.length}`;
-  const parts = `jsonb_build_array(${key.map((column) => `${last}.${quote(column)}::text`).join(', ')})`;
-  if (hops.length === 0) return `jsonb_build_array(${parts})::text`;
-  const joins = hops.map((hop, place) => {
-    const [from, to] = [place === 0 ? 't' : `h${place}`, `h${place + 1}`];
-    const on = hop.columns.map((column, at) => `${to}.${quote(hop.references[at] ?? '')} = ${from}.${quote(column)}`).join(' and ');
-    return { table: `${quoteTable(hop.to)} as ${to}`, on };
-  });
-  const [first, ...rest] = joins;
-  if (first === undefined) throw new Error('A path has a step');
-  const from = [first.table, ...rest.map(({ table, on }) => `join ${table} on ${on}`)].join(' ');
-  const found = `select ${parts} as p from ${from} where ${first.on}`;
+  const parts = (last: string): string => `jsonb_build_array(${key.map((column) => `${last}.${quote(column)}::text`).join(', ')})`;
+  if (hops.length === 0) return `jsonb_build_array(${parts('t')})::text`;
+  const { from, where, last } = alongHops('t', hops, 'h');
+  const found = `select ${parts(last)} as p from ${from} where ${where}`;
   // Of several the person may be among them any number of times.
   const list = (each: string): string => `(select coalesce(jsonb_agg(o.p), '[]')::text from (${each}) as o)`;
   if (leadsToOne(schema, hops)) return list(found);

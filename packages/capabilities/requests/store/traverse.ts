@@ -1,9 +1,9 @@
 import type pg from 'pg';
 import { columnOf, SafekeepError, type SchemaIndex, type TableFacts } from '@safekeep/core';
 import type { Identity, RowKey } from '../model.ts';
-import { PERSON, type Graph, type Node } from '../rules/graph.ts';
+import { PERSON, type Graph, type Node, type TenantWay } from '../rules/graph.ts';
 import { lockPerson } from './session.ts';
-import { isAmong, Parameters, quote, quoteTable } from './sql.ts';
+import { alongHops, isAmong, Parameters, quote, quoteTable } from './sql.ts';
 
 /** What was found on the way: for each node that others ask, the values they ask for. Rows themselves are found by these. */
 export type Reach = {
@@ -118,7 +118,7 @@ export async function personRow(
   if (where === undefined) return undefined;
   const rows = await arrays(
     client,
-    `select ${texts.join(', ')} from ${quoteTable(subject.table)} as t where ${where}${ofTenant(graph.tenantColumns.get(graph.subject.table) ?? null, tenant, parameters)} limit 2${lock ? ' for update' : ''}`,
+    `select ${texts.join(', ')} from ${quoteTable(subject.table)} as t where ${where}${ofTenant(graph.tenantWays.get(graph.subject.table) ?? null, tenant, parameters)} limit 2${lock ? ' for update' : ''}`,
     parameters,
   ).catch((error: unknown) => {
     throw isUnreadable(error) ? new SafekeepError('subject-invalid', { reason: 'its key is no value of that kind' }) : error;
@@ -139,12 +139,14 @@ function isUnreadable(error: unknown): boolean {
   return error instanceof Error && 'code' in error && ['22P02', '22003', '22007', '22008'].includes(String(error.code));
 }
 
-/** Which tenant, and the column that says it; null where a table has the people of one tenant only. */
-export type Tenancy = { readonly column: string | null; readonly tenant: string };
-
-/** The condition that rows of people are this tenant's, to go on with; empty where a table has those of one tenant only. */
-export function ofTenant(column: string | null, tenant: string, parameters: Parameters): string {
-  return column === null ? '' : ` and t.${quote(column)}::text = ${parameters.add(tenant)}`;
+/** The condition that rows are this tenant's, to go on with; empty where a table has those of one tenant only. */
+export function ofTenant(way: TenantWay | null, tenant: string, parameters: Parameters): string {
+  if (way === null) return '';
+  const { hops, column } = way;
+  const isTheirs = (alias: string): string => `${alias}.${quote(column)}::text = ${parameters.add(tenant)}`;
+  if (hops.length === 0) return ` and ${isTheirs('t')}`;
+  const { from, where, last } = alongHops('t', hops, 'w');
+  return ` and exists (select from ${from} where ${where} and ${isTheirs(last)})`;
 }
 
 /** That a row is the person's own. Undefined for a key of another number of parts. */
@@ -208,7 +210,7 @@ function matchEnds(
     parameters,
   );
   // A path by a number alone would lead to another tenant's row of the same number.
-  return `(${among}${ofTenant(graph.tenantColumns.get(table) ?? null, tenant, parameters)})`;
+  return `(${among}${ofTenant(graph.tenantWays.get(table) ?? null, tenant, parameters)})`;
 }
 
 /** The condition by which a path makes rows of its table the person's; undefined where it leads to none. */
@@ -221,7 +223,7 @@ export function edgeCondition(
     const match = keyMatch(reach.schema, reach.graph.subject, key, parameters);
     return match === undefined
       ? undefined
-      : `(${match}${ofTenant(reach.graph.tenantColumns.get(node.table) ?? null, reach.tenant, parameters)})`;
+      : `(${match}${ofTenant(reach.graph.tenantWays.get(node.table) ?? null, reach.tenant, parameters)})`;
   }
   const ends = allEnds(reach, node);
   return ends.length === 0 ? undefined : matchEnds(reach, { node, ends }, parameters);
