@@ -41,7 +41,7 @@ import {
 } from './erasing.ts';
 import { answerOf, faultOfProofs, finishErasure } from './finish-erasure.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
-import { identityMarks, sequenceIds } from './marks.ts';
+import { holdIds, identityMarks, sequenceIds } from './marks.ts';
 import { isOurs, refuseForeign, tagged } from './record-tag.ts';
 import { approversOf, makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 
@@ -206,8 +206,8 @@ function proofsOf(ground: ErasureGround, stored: StoredPlan, { hash, by, signer 
 }
 
 /** What an erasure that was begun is known by, where its plan is gone. */
-function planOf({ planHash, type, key, mode, plannedBy, startedAt }: ErasureRecord): StoredPlan {
-  return { hash: planHash, type, key: key ?? '', mode, counts: {}, plannedBy, plannedAt: startedAt, due: null, proof: null };
+function planOf({ planHash, type, key, mode, holds, plannedBy, startedAt }: ErasureRecord): StoredPlan {
+  return { hash: planHash, type, key: key ?? '', mode, counts: {}, plannedBy, plannedAt: startedAt, due: null, holds, proof: null };
 }
 
 type Whole = {
@@ -236,6 +236,7 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole
           type: order.person.type.slice(0, 100),
           ...(await sequenceIds(client, ground, Object.keys(stored.counts))),
           ...(progress === undefined ? {} : { erasure: progress.erasure }),
+          ...holdIds([...stored.holds, ...(progress?.holds ?? [])]),
           ...(stored.due === null ? {} : { due: stored.due.toISOString().slice(0, 10) }),
         },
       };

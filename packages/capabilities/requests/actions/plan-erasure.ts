@@ -93,6 +93,7 @@ export async function planErasure(ground: ErasureGround, order: ErasureOrder, by
     plannedBy: signer?.keyName ?? by,
     plannedAt,
     due: due === null ? null : new Date(due),
+    holds: plan.holds.map(({ id }) => id),
     proof: signer === undefined ? null : signApproval(signer, { act: 'plan', tenant, plan: plan.hash }, plannedAt),
   };
   const fault = faultOfPlan(ground, stored);
