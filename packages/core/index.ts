@@ -93,6 +93,7 @@ export {
   tableName,
   type ColumnFacts,
   type ForeignKeyFacts,
+  type Link,
   type SchemaFacts,
   type SchemaIndex,
   type TableFacts,

@@ -13,6 +13,8 @@ export type TableFacts = {
   /** The extension that it came with; such a table is not the user's. */
   readonly extension: string | null;
   readonly partition: { readonly parent: TableRef } | null;
+  /** Parents of old-style inheritance (INHERITS). */
+  readonly inherits?: readonly TableRef[];
   /** `RANGE (visited_on)`; null for what is not partitioned. */
   readonly partitionKey: string | null;
   readonly privileges: { readonly select: boolean };
@@ -72,6 +74,8 @@ export type SchemaIndex = {
   readonly outgoing: ReadonlyMap<string, readonly Link[]>;
   /** Links that point to a table. */
   readonly incoming: ReadonlyMap<string, readonly Link[]>;
+  /** Tables whose rows stand in children of old-style inheritance too: no key is one over all of them. */
+  readonly parents: ReadonlySet<string>;
 };
 
 const OWN_SCHEMAS = new Set(['safekeep', 'safekeep_jobs', 'safekeep_auth']);
@@ -102,6 +106,7 @@ export function indexSchema(facts: SchemaFacts): SchemaIndex {
     byName: new Map(facts.tables.map((table) => [tableName(table), table])),
     outgoing: Map.groupBy(links, (link) => link.from),
     incoming: Map.groupBy(links, (link) => link.to),
+    parents: new Set(facts.tables.flatMap(({ inherits = [] }) => inherits.map(formatTableName))),
   };
   indexes.set(facts, made);
   return made;
