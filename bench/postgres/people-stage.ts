@@ -29,7 +29,7 @@ export async function stagePeople({
 }): Promise<Stage<PeopleFixture>> {
   const cluster = await debianCluster(await makeFolder());
   await initialise(cluster);
-  const url = await start(cluster);
+  const url = await start(cluster, ['shared_preload_libraries=pg_stat_statements']);
   const database = await openDatabase(new Secret(url));
   await migrateUp(database);
   await database.close();
@@ -37,6 +37,7 @@ export async function stagePeople({
   const ordinary = Math.max(100, Math.ceil((rows - large * each) / 52));
   const [bookings, treatments, invoices, messages] = [0.3, 0.3, 0.2, 0.2].map((share) => Math.round(each * share));
   await pool.query(`
+    create extension pg_stat_statements;
     create table people (id bigint primary key, name text not null, email text not null unique, phone text, born date);
     insert into people select n, 'Name ' || n, 'p' || n || '@example.org', '555 ' || n, date '1950-01-01' + (n % 20000)::int from generate_series(1, ${ordinary + large}) as n;
     create table bookings (id bigint primary key, person_id bigint not null references people, at timestamptz not null, reason text);

@@ -76,7 +76,11 @@ function findCommand(openPorts: OpenPorts): Command {
     name: 'subject find',
     summary: 'find people by a name, an address, a number or their key',
     positionals: [
-      { key: 'query', label: 'QUERY', description: 'the value as a whole, or a part of it of three characters or more' },
+      {
+        key: 'query',
+        label: 'QUERY',
+        description: 'the value as a whole, or a part of it of three characters or more (two in Chinese, Japanese or Korean)',
+      },
     ],
     input: Type.Object({
       query: Type.String({ minLength: 1, maxLength: 500 }),
@@ -391,6 +395,9 @@ function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
     ...(done.state === 'held' ? [ink.warn('Rows that are held stay; they are erased when the hold ends.')] : []),
     ...done.externalCopies.map(({ place, state, note }) => `  outside: ${place}, ${state}: ${note}`),
     ...done.residue.map(({ place, what, count, remedy }) => ink.dim(`  ${place}: ${count} ${what}. ${remedy}`)),
+    ...(done.certificate === null && done.state !== 'unfulfilled'
+      ? [ink.warn('No certificate yet: somebody else is at it. If none comes: subject erasures --run.')]
+      : []),
     ...(done.certificate === null ? [] : [`Certificate: ${done.certificate}`]),
   ].join('\n');
 }

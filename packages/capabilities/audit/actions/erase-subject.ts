@@ -51,7 +51,7 @@ export type Erased = { readonly tenant: string; readonly subject: string; readon
  * nobody waits in a circle; two erasures wait for each other's rows at most, which the server ends (40P01) and the erasure repeats.
  */
 export async function drainBeforeErasure(ground: SequencerGround): Promise<void> {
-  const { state } = await sequence(ground, { wait: true });
+  const { state } = await sequence(ground, { wait: true, baselines: 'later' });
   if (state === 'busy') throw logBusy();
 }
 

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { takeBaselines } from './take-baselines.ts';
 import { BATCH_AT_MOST, sequence, type SequencerGround } from './sequence.ts';
 
 /** From a commit to its signed checkpoint: at most this, what is left of it, and the batch itself. */
@@ -25,11 +26,13 @@ function restAfter(events: number, tookMs: number): number {
 export async function keepSequencing(ground: SequencerGround, signal: AbortSignal): Promise<void> {
   let failures = 0;
   let flushedMs = ground.clock.elapsedMs();
+  const baselines = takingBeside(ground, signal);
   while (!signal.aborted) {
     const startMs = ground.clock.elapsedMs();
     let pauseMs: number;
     try {
-      const { state, events } = await sequence(ground, { signal });
+      const { state, events } = await sequence(ground, { signal, baselines: 'later' });
+      if (state !== 'busy') baselines.look();
       if (startMs - flushedMs >= FLUSH_MS) {
         await ground.keys.flushUsage();
         flushedMs = startMs;
@@ -43,4 +46,33 @@ export async function keepSequencing(ground: SequencerGround, signal: AbortSigna
     }
     await wait(pauseMs, undefined, { signal }).catch(() => undefined);
   }
+  await baselines.end();
+}
+
+/** How often it is looked whether a baseline is wanted. */
+const BASELINES_MS = 5_000;
+
+/** Takes baselines while events go on being moved: reading a large table takes minutes. */
+function takingBeside(
+  ground: SequencerGround,
+  signal: AbortSignal,
+): { readonly look: () => void; readonly end: () => Promise<void> } {
+  let taking: Promise<void> | undefined;
+  let lookedMs = Number.NEGATIVE_INFINITY;
+  const take = async (): Promise<void> => {
+    try {
+      await takeBaselines({ ...ground, signal });
+    } catch (error) {
+      if (!signal.aborted) ground.log.error('audit-baseline-failed', { error });
+    }
+    taking = undefined;
+  };
+  return {
+    look: () => {
+      if (taking !== undefined || ground.clock.elapsedMs() - lookedMs < BASELINES_MS) return;
+      lookedMs = ground.clock.elapsedMs();
+      taking = take();
+    },
+    end: async () => await taking,
+  };
 }

@@ -27,9 +27,17 @@ export async function logHealth(database: Database, tenant: string): Promise<Hea
   });
 }
 
-function judge({ captures, monthsAhead, waitingSeconds, attested }: LogHealth): Health {
+function judge({ captures, monthsAhead, waitingSeconds, refused, attested }: LogHealth): Health {
   if (attested?.action === 'capture-broken')
     return { state: 'fail', detail: `capture did not stand as applied ${long(attested.secondsAgo)} ago: safekeep audit attest` };
+  const [first, ...others] = refused;
+  if (first !== undefined) {
+    const more = others.length === 0 ? '' : ` and ${others.length} more table(s)`;
+    return {
+      state: 'fail',
+      detail: `the baseline of ${first}${more} could not be taken, since rows are not as the log has them or cannot be read: safekeep audit verify --full tells which, and why`,
+    };
+  }
   const worries = [
     ...(captures === 0 ? ['what is changed is in no log: safekeep plan, then safekeep apply'] : []),
     ...(monthsAhead === 0 ? ['no month is made ahead: safekeep audit partitions'] : []),

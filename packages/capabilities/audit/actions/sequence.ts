@@ -66,6 +66,8 @@ export type SequenceOptions = {
   readonly signal?: AbortSignal;
   /** Done once, in the transaction of a batch after which the log has all that this transaction sees. What it writes into the log is moved too. */
   readonly atEnd?: (client: pg.ClientBase) => Promise<void>;
+  /** `later`: those who want them take them; see {@link takeBaselines}. */
+  readonly baselines?: 'now' | 'later';
 };
 
 /**
@@ -74,6 +76,20 @@ export type SequenceOptions = {
  * one transaction, and nothing is signed before it.
  */
 export async function sequence(ground: SequencerGround, options: SequenceOptions = {}): Promise<Sequenced> {
+  const moved = await sequenceOnce(ground, options);
+  if (moved.state === 'busy' || options.baselines === 'later' || options.signal?.aborted === true) return moved;
+  if ((await takeBaselines({ ...ground, ...(options.signal && { signal: options.signal }) })) === 0) return moved;
+  // What was told of them is to be in the log when this returns.
+  const told = await sequenceOnce(ground, { wait: true });
+  return {
+    ...told,
+    events: moved.events + told.events,
+    quarantined: moved.quarantined + told.quarantined,
+    erased: moved.erased + told.erased,
+  };
+}
+
+async function sequenceOnce(ground: SequencerGround, options: SequenceOptions): Promise<Sequenced> {
   const totals = { events: 0, quarantined: 0, erased: 0 };
   const wait = options.wait ?? false;
   if (!(await settleEras(ground, wait))) return { state: 'busy', ...totals, logs: [] };
@@ -141,12 +157,11 @@ async function tryBatch(client: pg.ClientBase, ground: SequencerGround, { wait, 
     await writeState(client, nextState(state, { rows, isFull, snapshot }), rows.length > 0 ? at : null);
   // Only here the log has told of everything that this transaction sees.
   const isEnd = !isFull && state.target === null;
-  const baselines = isEnd ? await takeBaselines(client, ground) : 0;
   if (isEnd) await atEnd?.(client);
   ground.observe?.('copied');
   await commit(client);
   ground.observe?.('moved');
-  return { ...totals, isFull, isNewest: state.target === null, isEnd, hasTold: baselines > 0 || (isEnd && atEnd !== undefined) };
+  return { ...totals, isFull, isNewest: state.target === null, isEnd, hasTold: isEnd && atEnd !== undefined };
 }
 
 /**

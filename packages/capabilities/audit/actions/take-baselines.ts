@@ -1,9 +1,10 @@
 import { newId } from '@safekeep/core';
 import pg from 'pg';
 import type { Log } from '@safekeep/log';
+import type { Database } from '@safekeep/postgres';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
-import type { Capture } from '../model.ts';
+import type { Capture, CapturedColumn } from '../model.ts';
 import {
   BASELINE_ENDED,
   BASELINE_TAKEN,
@@ -18,13 +19,26 @@ import {
   valuesOf,
   type Taken,
 } from '../rules/baseline.ts';
-import { endOrder, orderAgain, readAllTenants, readOrders, writeMarks, type BaselineOrder } from '../store/baselines.ts';
+import {
+  endOrder,
+  insertOrder,
+  orderAgain,
+  readAllTenants,
+  readOrdered,
+  readOrders,
+  takesAlone,
+  writeMarks,
+  type BaselineOrder,
+} from '../store/baselines.ts';
 import { openEvents } from '../store/event-values.ts';
 import { readable, unlessUnreadable } from '../store/live-rows.ts';
-import { captureOf, readCaptures, readTrees } from '../store/sequencer.ts';
-import { readBaselines, sumOfRows } from '../verification/baseline.ts';
+import { readUnmoved, type InboxRow } from '../store/inbox.ts';
+import { beginReading, captureOf, commit, readCaptures, readProgress, readTrees, rollback } from '../store/sequencer.ts';
+import { readBaselines, sumOfRows, undone } from '../verification/baseline.ts';
 import { checkRows } from '../verification/check-rows.ts';
 import { faultList } from '../verification/faults.ts';
+import { NOTHING_PENDING, pendingOf, type Pending } from '../verification/pending.ts';
+import { stoodAt, type Emptied, type Said } from '../verification/row-state.ts';
 import { readColumnNumbers, walkRows } from '../verification/store/rows.ts';
 import { recordEventWithin } from './record-event.ts';
 
@@ -37,30 +51,92 @@ export type BaselineGround = {
 /** Rows fetched at once. */
 const BATCH = 5000;
 
+/** Tries of a table, where an erasure or an apply was in the way, or what is on its way into the log cannot be gone back through. */
+const TRIES = 3;
+
 /**
- * Takes the baselines that were ordered, as the tables stand in the snapshot of this transaction of the sequencer, in which everything that is
- * committed is in the log already: what stands there and what the log has told meet at one place. Where there is one already, the rows are first
- * held against it and the log; if they do not hold, nothing is taken: it would make right whatever was done unseen. Answers how many were taken.
+ * Orders the baselines that captured tables lack, and takes those that were ordered, each in a transaction of its own without the sequencer's lock:
+ * events go on. In its snapshot the log, what is on its way into it, and the rows meet: with what is on its way undone, the rows are as the log has
+ * them. Where there is one already, the rows are first held against it and the log; if they do not hold, nothing is taken: it would make right
+ * whatever was done unseen. One process at a time. Answers how many were taken; the log is told by events that are to be sequenced.
  */
-export async function takeBaselines(client: pg.ClientBase, ground: BaselineGround): Promise<number> {
-  const orders = await readOrders(client);
-  if (orders.length === 0) return 0;
-  const captures = await readCaptures(client);
+export async function takeBaselines(ground: TakingGround): Promise<number> {
+  const orders = await ground.database.withClient(async (client) => {
+    await client.query('begin');
+    await orderMissing(client, ground);
+    const waiting = await readOrders(client);
+    await client.query('commit');
+    return waiting;
+  });
   let count = 0;
   for (const order of orders) {
-    const capture = captures.get(`${order.tenant} ${order.table}`);
-    if (capture === undefined) continue;
-    const tenants = capture.tenantColumn === null ? [order.tenant] : await readAllTenants(client);
-    let isTaken = true;
-    for (const tenant of tenants) {
-      const taken = await unlessFailing(client, ground, () =>
-        takeBaseline(client, { order, capture: { ...capture, tenant } }, ground),
-      );
-      if (taken === 'refused') isTaken = false;
-      else if (taken === 'taken') count += 1;
-    }
-    await endOrder(client, order, isTaken);
+    let taken: number | 'again' = 'again';
+    for (let tries = 1; taken === 'again' && tries <= TRIES; tries += 1) taken = await tryOrder(ground, order);
+    if (taken !== 'again') count += taken;
   }
+  return count;
+}
+
+/** A table that is captured has one, whoever took the order for it away: of tables with a column for the tenant, in each log. */
+async function orderMissing(client: pg.ClientBase, { keys: { markOf } }: BaselineGround): Promise<void> {
+  const ordered = new Map((await readOrdered(client)).map((row) => [`${row.tenant} ${row.table}`, row.isTaken]));
+  const trees = await readTrees(client);
+  const known = new Map<string, ReadonlyMap<string, unknown>>();
+  for (const { tenant } of trees) known.set(tenant, await readBaselines(client, { tenant, markOf, withInbox: true }));
+  for (const [name, { tenant, table, key, columns, tenantColumn }] of await readCaptures(client)) {
+    const isTaken = ordered.get(name);
+    const order = newId<'audit-baseline-order'>();
+    const typed = ({ name: column, type, form }: CapturedColumn) => ({ name: column, type, form });
+    const shape = { key: key.map(typed), columns: baselineColumns(columns).map(typed) };
+    const logs = trees.filter((tree) => tenantColumn !== null || tree.tenant === tenant);
+    if (isTaken === undefined) await insertOrder(client, { tenant, table }, { shape, order });
+    else if (isTaken && logs.some((tree) => known.get(tree.tenant)?.has(table) !== true))
+      await orderAgain(client, [table], { order, isForLater: false });
+  }
+}
+
+export type TakingGround = BaselineGround & { readonly database: Database };
+
+async function tryOrder(ground: TakingGround, order: BaselineOrder): Promise<number | 'again'> {
+  return await ground.database.withClient(async (client) => {
+    try {
+      const { pending, capture } = await beginReading(client, async () => ({
+        capture: (await readCaptures(client)).get(`${order.tenant} ${order.table}`),
+        pending: await readUnmoved(client, await readProgress(client), [order.table]),
+      }));
+      const isNow = !pending.isFull && !pending.rows.some(isOpaque);
+      const count =
+        isNow && capture !== undefined && (await takesAlone(client))
+          ? await carryOut(client, ground, { order, capture, pending: pending.rows })
+          : 0;
+      await commit(client);
+      return isNow ? count : 'again';
+    } catch (error) {
+      await rollback(client);
+      if (error instanceof pg.DatabaseError && error.code === OUTRUN) return 'again';
+      throw error;
+    }
+  });
+}
+
+/** A change that cannot be undone in the rows as they stand: in a moment it is in the log. */
+function isOpaque({ action, keysOnly, newRecord }: InboxRow): boolean {
+  return keysOnly === true || newRecord !== null || !['insert', 'update', 'delete'].includes(action);
+}
+
+type Carried = { readonly order: BaselineOrder; readonly capture: Capture; readonly pending: readonly InboxRow[] };
+
+async function carryOut(client: pg.ClientBase, ground: BaselineGround, { order, capture, pending }: Carried): Promise<number> {
+  let [count, isTaken] = [0, true];
+  for (const tenant of capture.tenantColumn === null ? [order.tenant] : await readAllTenants(client)) {
+    const own = { ...capture, tenant };
+    const asked = { order, capture: own, pending: pendingOf(own, pending) };
+    const taken = await unlessFailing(client, ground, () => takeBaseline(client, asked, ground));
+    if (taken === 'refused') isTaken = false;
+    else if (taken === 'taken') count += 1;
+  }
+  // The last write: an erasure that was at work meanwhile has written here, and then all of this is done again.
+  await endOrder(client, order, isTaken);
   return count;
 }
 
@@ -78,7 +154,12 @@ export async function endBaselines(
   const ended: string[] = [];
   for (const [table, { taken, isEnded }] of await readBaselines(client, { tenant, markOf })) {
     const capture = captureOf(captures, { tenant, table });
-    if (isEnded || capture === undefined || (await holds(client, { ...capture, tenant }, ground))) continue;
+    if (
+      isEnded ||
+      capture === undefined ||
+      (await holds(client, { capture: { ...capture, tenant }, pending: NOTHING_PENDING }, ground))
+    )
+      continue;
     await recordEnd(client, markOf, { tenant, table, id: taken.id, reason });
     ended.push(table);
   }
@@ -138,14 +219,14 @@ async function unlessFailing<Result>(
 
 const OUTRUN = '40001';
 
-type Asked = { readonly order: BaselineOrder; readonly capture: Capture };
+type Asked = { readonly order: BaselineOrder; readonly capture: Capture; readonly pending: Pending };
 
 async function takeBaseline(client: pg.ClientBase, asked: Asked, ground: BaselineGround): Promise<'taken' | 'stands' | 'refused'> {
-  const { order, capture } = asked;
+  const { order, capture, pending } = asked;
   const { tenant, table } = capture;
-  const before = (await readBaselines(client, { tenant, markOf: ground.keys.markOf, tables: [table] })).get(table);
+  const before = (await readBaselines(client, { tenant, markOf: ground.keys.markOf, tables: [table], withInbox: true })).get(table);
   if (before?.taken.order === order.ordered) return 'stands';
-  if (before !== undefined && !before.isEnded && !(await holds(client, capture, ground))) return 'refused';
+  if (before !== undefined && !before.isEnded && !(await holds(client, { capture, pending }, ground))) return 'refused';
   // A table that this login may not read, or that was changed under the capture, has none until it is applied again.
   const isTaken = await unlessUnreadable(client, () =>
     writeBaseline(client, { ...asked, before: before?.taken.id ?? null }, ground),
@@ -157,13 +238,14 @@ async function takeBaseline(client: pg.ClientBase, asked: Asked, ground: Baselin
 /** Whether the rows of a table are as the log and the baseline before have them. */
 async function holds(
   client: pg.ClientBase,
-  { tenant, table }: Capture,
+  { capture: { tenant, table }, pending }: Pick<Asked, 'capture' | 'pending'>,
   { keys, log, signal = NEVER }: BaselineGround,
 ): Promise<boolean> {
   const faults = faultList();
   await checkRows(client, {
     tenant,
     only: [table],
+    pending: new Map([[table, pending]]),
     isRenewal: true,
     faults,
     markOf: keys.markOf,
@@ -180,7 +262,7 @@ type Writing = Asked & { readonly before: string | null };
 
 async function writeBaseline(
   client: pg.ClientBase,
-  { order, capture: shared, before }: Writing,
+  { order, capture: shared, before, pending }: Writing,
   ground: BaselineGround,
 ): Promise<'taken' | 'stands' | undefined> {
   const capture = await readable(client, shared);
@@ -190,7 +272,7 @@ async function writeBaseline(
   const [tree] = await readTrees(client, [tenant]);
   // As the triggers have them. What the order says of columns is there for the plan, and anybody's who can write it.
   const names = baselineColumns(capture.columns).map(({ name }) => name);
-  const seen = { capture, owner: order.tenant, names };
+  const seen = { capture, owner: order.tenant, names, pending };
   const { rows, parts, sum } = capture.key.length === 0 ? await sumUp(client, seen, ground) : await gather(client, seen, ground);
   // Of a tenant without rows and without a log there is nothing to tell.
   if (rows === 0 && tree === undefined && tenant !== order.tenant) return 'stands';
@@ -220,37 +302,53 @@ async function writeBaseline(
   return 'taken';
 }
 
-type Seen = { readonly capture: Capture; readonly owner: string; readonly names: readonly string[] };
+type Seen = {
+  readonly capture: Capture;
+  readonly owner: string;
+  readonly names: readonly string[];
+  readonly pending: Pending;
+};
 type Gathered = { readonly rows: number; readonly parts: readonly Buffer[]; readonly sum: string | null };
+
+/** Before all that is on its way into the log, and after all that is in it. */
+const MEETING: Emptied = { era: 0, index: 0 };
 
 async function gather(
   client: pg.ClientBase,
-  { capture, owner, names }: Seen,
+  { capture, owner, names, pending }: Seen,
   { keys, signal = NEVER }: BaselineGround,
 ): Promise<Gathered> {
   const columns = names.map((name) => [name, name] as const);
   const marks = marksWriter();
+  const left = new Map(pending);
   let rows = 0;
+  const add = (record: string, now: Said['values'] | undefined): void => {
+    const stood = stoodAt(left.get(record) ?? [], now, MEETING);
+    left.delete(record);
+    if (stood.state === 'absent') return;
+    const known = stood.state === 'there' && stood.values !== undefined ? valuesOf(stood.values, columns) : undefined;
+    if (known === undefined)
+      throw new Error('A captured table is read with all of its columns, and a change has all that it changed');
+    rows += 1;
+    marks.add(keyOfRow(keys.markOf, capture, record), markOfRow(keys.markOf, capture, { record, values: known }));
+  };
   const walk = await walkRows(client, capture, { owner, through: undefined });
   for (let batch = await walk.next(BATCH); batch.length > 0; batch = await walk.next(BATCH)) {
     signal.throwIfAborted();
-    rows += batch.length;
-    for (const { record, values } of batch) {
-      const known = valuesOf(values, columns);
-      if (known === undefined) throw new Error('A captured table is read with all of its columns');
-      marks.add(keyOfRow(keys.markOf, capture, record), markOfRow(keys.markOf, capture, { record, values: known }));
-    }
+    for (const { record, values } of batch) add(record, values);
   }
   await walk.end();
+  for (const record of left.keys()) add(record, undefined);
   return { rows, parts: partsOf(marks.end(), freshBytes), sum: null };
 }
 
 async function sumUp(
   client: pg.ClientBase,
-  { capture, owner, names }: Seen,
+  { capture, owner, names, pending }: Seen,
   { keys, signal = NEVER }: BaselineGround,
 ): Promise<Gathered> {
   const columns = names.map((name) => [name, name] as const);
-  const { sum, count } = await sumOfRows(client, { capture, owner, columns }, { markOf: keys.markOf, signal });
+  const now = await sumOfRows(client, { capture, owner, columns }, { markOf: keys.markOf, signal });
+  const { sum, count } = undone(now, pending.get('') ?? [], { capture, columns, markOf: keys.markOf });
   return { rows: count, parts: [], sum: sum.toString(16) };
 }

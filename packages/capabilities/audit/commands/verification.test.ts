@@ -78,13 +78,13 @@ async function bench(t: TestContext) {
 test('a workload is captured, sequenced by the verification itself, whole in full, and proven to others by files', async (t) => {
   const { run, verify, home, vkey, pool } = await bench(t);
   const { result, text } = await run('audit verify', { full: true });
-  assert.deepEqual([result.ok, result.size, result.checked, result.faults], [true, 5, 5, []]);
-  assert.match(text, /^whole: safekeep-test\/default\/[0-9a-f]{8}, 5 event\(s\), 5 checked/);
+  assert.deepEqual([result.ok, result.size, result.checked, result.faults], [true, 7, 7, []]);
+  assert.match(text, /^whole: safekeep-test\/default\/[0-9a-f]{8}, 7 event\(s\), 7 checked/);
   const older = readHead((await run('audit checkpoint')).result.text, vkey);
   await pool.query(`update visits set report = 'better' where id = 2`);
   const directory = join(home, 'exported');
   const { result: exported } = await run('audit export', { tiles: directory });
-  assert.deepEqual([exported.kind, exported.size, exported.events], ['tiles', 6, 6]);
+  assert.deepEqual([exported.kind, exported.size, exported.events], ['tiles', 8, 8]);
   const { head, findings } = judgeLog(directory, vkey);
   assert.deepEqual(findings, []);
   assert.ok(older !== undefined && head !== undefined && continues(directory, older, head));
@@ -284,11 +284,11 @@ test('questions are asked from the command line, and that somebody opened a hist
   assert.ok(log.events.length >= 3);
   assert.match(sentences, /UTC, somebody whose name was not given changed your entry in patients: email and room\./);
   const { result: report, text: page } = await run('audit report', { from: '2026-01-01', to: '2099-01-01' });
-  assert.equal(report.events, 6);
+  assert.equal(report.events, 8);
   assert.match(page, /^# Audit log from 2026-01-01T00:00:00.000Z/);
   const out = join(home, 'events.csv');
-  assert.equal((await run('audit export', { format: 'csv', out })).result.events, 6);
-  assert.equal((await readFile(out, 'utf8')).split('\r\n').length, 8);
+  assert.equal((await run('audit export', { format: 'csv', out })).result.events, 8);
+  assert.equal((await readFile(out, 'utf8')).split('\r\n').length, 10);
   await assert.rejects(run('audit export', { format: 'csv', out }), (error) => isSafekeepError(error, 'file-exists'));
   for (const input of [{ from: 'yesterday' }, { to: '2026-02-30' }, { cursor: 'x' }]) {
     await assert.rejects(
@@ -349,7 +349,7 @@ test('a witness countersigns what follows from what it has seen, is kept in the 
   t.after(server.close);
   const ask = (input: object = {}) => run('audit witness', { url: server.url, vkey: server.vkey, ...input });
   const { result, text } = await ask();
-  assert.deepEqual([result.size, result.witness], [5, 'witness.example/w1']);
+  assert.deepEqual([result.size, result.witness], [7, 'witness.example/w1']);
   assert.match(text, /^Countersigned by witness\.example\/w1 at 20/);
   const kept = await readFile(result.file, 'utf8');
   assert.deepEqual(
@@ -357,9 +357,9 @@ test('a witness countersigns what follows from what it has seen, is kept in the 
     ['safekeep-test', 'witness.example/w1'],
   );
   await pool.query(`update patients set room = room + 1`);
-  assert.equal((await ask()).result.size, 7);
-  assert.equal((await ask()).result.size, 7, 'the same again');
-  assert.equal(server.seen().size, 7);
+  assert.equal((await ask()).result.size, 9);
+  assert.equal((await ask()).result.size, 9, 'the same again');
+  assert.equal(server.seen().size, 9);
   assert.deepEqual(await verify(), []);
   // A signature of the witness that is not its own, a checkpoint that only the log has signed, and one that is gone.
   const countersigned = await readFile(result.file, 'utf8');

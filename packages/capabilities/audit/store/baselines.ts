@@ -41,6 +41,26 @@ export const PROBE_BASELINE = `
 
 export type BaselineOrder = TableOf & { readonly ordered: string; readonly shape: BaselineShape };
 
+/** Of a captured table without a row here: one that was made before there were baselines, or whose row somebody took away. */
+export async function insertOrder(
+  client: Client,
+  { tenant, table }: TableOf,
+  { shape, order }: { readonly shape: BaselineShape; readonly order: string },
+): Promise<void> {
+  await client.query(
+    `insert into safekeep.audit_baselines (tenant_id, table_name, shape, ordered, is_taken) values ($1, $2, $3, $4, false) on conflict do nothing`,
+    [tenant, table, JSON.stringify(shape), order],
+  );
+}
+
+/** Whose baselines somebody wants, or has. */
+export async function readOrdered(client: Client): Promise<readonly (TableOf & { readonly isTaken: boolean })[]> {
+  const { rows } = await client.query<TableOf & { isTaken: boolean }>(
+    `select tenant_id as tenant, table_name as "table", is_taken as "isTaken" from safekeep.audit_baselines`,
+  );
+  return rows;
+}
+
 /** A table whose rows were not as the log has them is looked at again after this long: looking reads all of it. */
 const REFUSED_FOR = '1 hour';
 
@@ -73,6 +93,19 @@ export async function orderAgain(client: Client, tables: readonly string[], { or
     `update safekeep.audit_baselines set ordered = $2, is_taken = false, refused_at = case when $3 then now() end where table_name = any ($1::text[])`,
     [tables, order, isForLater],
   );
+}
+
+const READING = pg.escapeLiteral('safekeep baselines');
+
+/**
+ * Whether no other process takes baselines; until the transaction ends. In it the inboxes, the state of the sequencer, the log and the tables are all
+ * as at one moment, though nobody's work waits for it.
+ */
+export async function takesAlone(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ alone: boolean }>(
+    `select pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended(${READING}, 0)) as alone`,
+  );
+  return rows[0]?.alone === true;
 }
 
 /** All tenants that Safekeep knows, and so may seal for. */

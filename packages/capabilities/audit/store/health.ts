@@ -8,6 +8,8 @@ export type LogHealth = {
   readonly monthsAhead: number;
   /** How long the oldest change has waited that no sequencer moved; null where none waits. */
   readonly waitingSeconds: number | null;
+  /** Tables whose baseline could not be taken: their rows were not as the log has them, or could not be read. */
+  readonly refused: readonly string[];
   /** The newest answer to whether capture stands, and how long ago that was; null where none of the newest events is one. */
   readonly attested: { readonly action: string; readonly secondsAgo: number } | null;
 };
@@ -24,6 +26,8 @@ export async function readHealth(client: pg.ClientBase, tenant: string): Promise
                from (select xid, at from safekeep.audit_inbox_even union all select xid, at from safekeep.audit_inbox_odd) as i
                left join safekeep.audit_sequencer as s on s.tenant_id = '*'
               where s.done is null or not pg_visible_in_snapshot(i.xid, s.done)) as "waitingSeconds",
+            (select coalesce(array_agg(b.table_name order by b.table_name), '{}') from safekeep.audit_baselines as b
+              where b.tenant_id = $1 and not b.is_taken and b.refused_at is not null) as refused,
             (select jsonb_build_object('action', a.action, 'secondsAgo', extract(epoch from clock_timestamp() - a.at))
                from (select e.action, e.at, e.era, e.leaf_index from safekeep.audit_events as e
                       where e.tenant_id = $1 and e.era = t.era and e.leaf_index >= t.size - ${EVENTS_AT_MOST} order by e.leaf_index desc) as a

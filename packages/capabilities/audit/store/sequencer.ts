@@ -43,6 +43,20 @@ export async function beginSequencing(
   }
 }
 
+/**
+ * Opens a transaction that reads as the sequencer does and without its lock. What `read` reads of the inboxes is of its snapshot: emptying one
+ * (TRUNCATE) shows to every snapshot, and waits until it has come back.
+ */
+export async function beginReading<Result>(client: pg.ClientBase, read: () => Promise<Result>): Promise<Result> {
+  await client.query(`begin isolation level repeatable read; ${SETTINGS}; set local lock_timeout = '${IN_LINE}'`);
+  await client.query('savepoint inboxes');
+  await client.query('lock table safekeep.audit_inbox_even, safekeep.audit_inbox_odd in access share mode');
+  const result = await read();
+  // Lets the inboxes go; the snapshot stays.
+  await client.query('rollback to savepoint inboxes');
+  return result;
+}
+
 /** Where a wait came to its end. */
 export function logBusy(cause?: unknown): SafekeepError {
   return new SafekeepError('lock-timeout', { target: 'the log, at which a sequencer or an erasure works,', tries: 1 }, { cause });

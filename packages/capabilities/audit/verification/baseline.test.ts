@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { testServers } from '@safekeep/postgres/testing';
+import { logHealth } from '../actions/log-health.ts';
 import { beginErasure, drainBeforeErasure, forget } from '../actions/erase-subject.ts';
 import { endAllBaselines } from '../actions/take-baselines.ts';
 import { sequence as sequenceAll, type SequencerGround } from '../actions/sequence.ts';
@@ -419,6 +420,50 @@ test('an erasure makes nothing right that was done unseen before it: it tells, n
   assert.equal(await erase('patient:30', masked(30), { rows: ['30'] }), 1);
   await pool.query(`insert into safekeep.audit_baseline_marks select * from away on conflict do nothing`);
   assert.match((await verify()).join(), /row 30 could not be held against the log when its person was erased/);
+});
+
+test('a baseline is taken without the sequencer’s lock, and what is on its way into the log meanwhile is undone in it', async (t) => {
+  const made = await workbench(t, { setUp: CLINIC });
+  const { pool, sequencer } = made;
+  await made.capture(TABLES, SUBJECTS);
+  await made.sequence();
+  await pool.query(`update patients set email = 'later' where id = 1; delete from patients where id = 2; insert into patients values (3000, 'new', 'n', 1); update patients set room = 9 where id = 3000;
+    update notes set body = 'later' where body = 'note 1'; insert into notes values (1, 'new'); delete from notes where body = 'note 2'`);
+  const erasing = await pool.connect();
+  await erasing.query(
+    'begin; lock table safekeep.audit_sequencer in exclusive mode; update safekeep.audit_baselines set is_taken = is_taken',
+  );
+  assert.equal(await made.takeBaselines(), 3);
+  await erasing.query('rollback');
+  const orders = `update safekeep.audit_baselines set is_taken = false, refused_at = null, ordered = gen_random_uuid()`;
+  await pool.query(orders);
+  const { faults, notes } = await (await made.sequence(), made.verify());
+  assert.deepEqual([faults, notes], [[], []]);
+  // The next ones are held against those, with more on its way; of a row whose key is on its way they wait until it is there.
+  await pool.query(
+    `update patients set email = 'again' where id = 1; insert into patients values (2, 'back', null, 1); delete from notes where body = 'new'`,
+  );
+  // As an erasure does, which is about to take values from the baseline that was there before.
+  await erasing.query(`begin; update safekeep.audit_baselines set is_taken = is_taken where table_name = 'public.patients'`);
+  const taking = made.takeBaselines();
+  for (let waits = false; !waits;)
+    ({ waits } = (await pool.query<{ waits: boolean }>(`select exists (select from pg_locks where not granted) as waits`))
+      .rows[0] ?? { waits: false });
+  await erasing.query('commit');
+  erasing.release();
+  assert.equal(await taking, 3);
+  const { verify, unseen } = tampering(made);
+  assert.deepEqual(await verify(), []);
+  await unseen(`update patients set email = 'x' where id in (1, 7, 3000); delete from notes where body = 'note 9'`);
+  assert.equal((await verify()).length, 4);
+  // Whoever takes the order away is no better off; and that one is refused is told by doctor.
+  await pool.query('delete from safekeep.audit_baselines');
+  assert.equal(await made.takeBaselines(), 1);
+  assert.equal((await verify()).length, 4);
+  assert.match(
+    (await logHealth(sequencer.database, 'default')).detail,
+    /^the baseline of public\.notes and 1 more table\(s\) could not be taken/,
+  );
 });
 
 test('what an erased person’s rows held goes from the baseline, and its digest is right all the same', async (t) => {

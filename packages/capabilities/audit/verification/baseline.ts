@@ -402,43 +402,62 @@ function* triedKeys({ key }: Capture, range: NumberRange): Generator<string> {
   for (let tried = 0n; tried < BigInt(TRIED_AT_MOST); tried += 1n) yield String(highest + BigInt(TRIED_AT_MOST) / 4n - tried);
 }
 
-type Unkeyed = Table & { readonly owner: string; readonly emptied: Emptied | undefined };
+type Unkeyed = Table & {
+  readonly owner: string;
+  readonly emptied: Emptied | undefined;
+  /** What is on its way into the log, the newest first. */
+  readonly waiting: readonly Said[];
+};
 type UnkeyedGround = Ground & { readonly valuesOf: RowValues; readonly signal: AbortSignal; readonly isRenewal: boolean };
+
+type Sum = { readonly sum: bigint; readonly count: number; readonly isWhole: boolean };
+
+/** The sum of the rows of a table without a key as it was before these changes, the newest first. */
+export function undone(
+  now: Pick<Sum, 'sum' | 'count'> & Partial<Sum>,
+  changes: Iterable<Said>,
+  { capture, columns, markOf }: { readonly capture: Capture; readonly columns: Baseline['columns']; readonly markOf: MarkOf },
+): Sum {
+  let { sum, count, isWhole = columns !== undefined } = now;
+  const turn = (values: Readonly<Record<string, unknown>>, sign: 1n | -1n): void => {
+    const known = columns === undefined ? undefined : valuesOf(values, columns);
+    if (known === undefined) isWhole = false;
+    else sum = addMark(sum, markOfRow(markOf, capture, { record: null, values: known }), sign);
+  };
+  for (const { action, isWhole: isAll, old, values } of changes) {
+    if (!isAll) isWhole = false;
+    if (action === 'insert') count -= 1;
+    if (action === 'delete') count += 1;
+    if (!isWhole || !['insert', 'update', 'delete'].includes(action)) continue;
+    if (action !== 'delete') turn({ ...old, ...values }, -1n);
+    if (action !== 'insert') turn(old, 1n);
+  }
+  return { sum, count, isWhole };
+}
 
 /** Of a table without a key nobody can say which row it is: that the rows are those of then and what the log brought and took since. */
 export async function checkUnkeyed(
   client: pg.ClientBase,
-  { capture, baseline, owner, emptied }: Unkeyed,
+  { capture, baseline, owner, emptied, waiting }: Unkeyed,
   ground: UnkeyedGround,
 ): Promise<void> {
   const { taken, columns, place, index } = baseline;
   const isEmptied = emptied !== undefined && place === emptied;
   const now = await sumOfRows(client, { capture, owner, columns }, ground);
-  let [sum, count, isWhole] = [now.sum, now.count, columns !== undefined];
-  const mark = (values: Readonly<Record<string, unknown>>): Buffer | undefined => {
-    const known = columns === undefined ? undefined : valuesOf(values, columns);
-    return known && markOfRow(ground.markOf, capture, { record: null, values: known });
-  };
-  const turn = (values: Readonly<Record<string, unknown>>, sign: 1n | -1n): void => {
-    const made = mark(values);
-    if (made === undefined) isWhole = false;
-    else sum = addMark(sum, made, sign);
-  };
+  const by = { capture, columns, markOf: ground.markOf };
+  let before = undone(now, waiting, by);
   const events = await walkUnkeyed(client, capture, place);
   for (let batch = await events.next(BATCH); batch.length > 0; batch = await events.next(BATCH)) {
     ground.signal.throwIfAborted();
     const opened = await ground.valuesOf(client, batch);
-    for (const event of batch) {
-      const said = saidBy(event, opened.get(event.id), capture);
-      if (!said.isWhole) isWhole = false;
-      if (event.action === 'insert') count -= 1;
-      if (event.action === 'delete') count += 1;
-      if (!isWhole || !['insert', 'update', 'delete'].includes(event.action)) continue;
-      if (event.action !== 'delete') turn({ ...said.old, ...said.values }, -1n);
-      if (event.action !== 'insert') turn(said.old, 1n);
-    }
+    before = undone(
+      before,
+      batch.map((event) => saidBy(event, opened.get(event.id), capture)),
+      by,
+    );
   }
   await events.end();
+  const { sum, count, isWhole } = before;
   const [rows, total] = isEmptied ? [0, 0n] : [taken.rows, BigInt(`0x${taken.sum ?? '0'}`)];
   const then = `since the baseline of event ${index} was taken`;
   if (count !== rows)

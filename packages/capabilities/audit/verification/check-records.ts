@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import type { MarkOf } from '../keys/key-file.ts';
-import type { Capture, EventRow, Values } from '../model.ts';
+import { PLAINTEXT_BACK, type Capture, type EventRow, type Values } from '../model.ts';
 import { keyOfRow, partOfKey } from '../rules/baseline.ts';
 import { readMarksOf } from '../store/baselines.ts';
 import { openEvents, type OpenedEvent } from '../store/event-values.ts';
@@ -13,6 +13,7 @@ import { openBaseline, readBaselines } from './baseline.ts';
 import { compare, compareMoved, hasArrived, noteMoves, sinceBack, takeMarked, type Move, type Table } from './compare-row.ts';
 import { faultList } from './faults.ts';
 import { markedOf, readMarked } from './marked-rows.ts';
+import { placeOfPending, saidByPending } from './pending.ts';
 import { newestFirst, saidBy, type Said } from './row-state.ts';
 import { lastTruncate, plaintextBack, readEventsOf, readMarkedOf, readToldOfTables } from './store/rows.ts';
 
@@ -104,8 +105,19 @@ async function lookAt(client: pg.ClientBase, order: Order, { keys, suspects }: L
     const { table: name } = capture;
     const faults = faultList();
     const ground = { tenant, markOf, faults, isRenewal: false, signal: NEVER, valuesOf: opening(keys) };
-    const emptied = special.has(name) ? await lastTruncate(client, capture, owner) : undefined;
-    const back = special.has(name) ? await plaintextBack(client, capture, owner) : new Map<string, never>();
+    const waiting = (action: string): InboxRow | undefined =>
+      pending.rows.findLast((row) => row.table === name && row.action === action);
+    const [truncated, returned] = [waiting('truncate'), waiting(PLAINTEXT_BACK)];
+    const emptied = truncated
+      ? placeOfPending(truncated)
+      : special.has(name)
+        ? await lastTruncate(client, capture, owner)
+        : undefined;
+    const back = returned
+      ? new Map(capture.columns.map((column) => [column.name, placeOfPending(returned)]))
+      : special.has(name)
+        ? await plaintextBack(client, capture, owner)
+        : new Map<string, never>();
     const known = { capture, back, moved: new Map<string, Move>() };
     const said = historiesOf(known, { events, opened, pending: pending.rows });
     const suspected = suspects?.get(name);
@@ -183,26 +195,6 @@ function historiesOf(
     if (event.table === capture.table) add(event.record, sinceBack(table, saidBy(event, opened.get(event.id), capture)));
   for (const [record, own] of said) noteMoves(table, record, own);
   return said;
-}
-
-/** Nothing of the log is newer. */
-const NOT_YET = Number.MAX_SAFE_INTEGER;
-
-function saidByPending({ orderNo, place, action, old, new: made, keysOnly, newRecord }: InboxRow): Said {
-  return {
-    era: NOT_YET,
-    index: Number(orderNo) + place / 1_000_000,
-    action,
-    values: keysOnly === true ? {} : (made ?? {}),
-    marks: {},
-    old: keysOnly === true ? {} : (old ?? {}),
-    isWhole: keysOnly !== true && action !== 'insert',
-    isNamed: true,
-    columns: action === 'update' ? Object.keys(made ?? {}) : null,
-    needsRemain: keysOnly === true && action !== 'delete',
-    movesTo: newRecord ?? undefined,
-    mayMove: false,
-  };
 }
 
 /** Keys that a row is followed back through. */

@@ -59,7 +59,9 @@ async function bench(t: TestContext, server = testServers()[0]) {
       await client.query(first);
       await checkRows(client, { tenant: TENANT, signal, faults, markOf, valuesOf: (db, events) => openEvents(db, noKeys, events) });
     });
-    return faults.list().map(({ code, index, detail }) => `${code} ${index ?? ''} ${detail}`);
+    // This log was written by hand, and no sequencer has taken any.
+    const list = faults.list().filter(({ code }) => code !== 'baseline-missing');
+    return list.map(({ code, index, detail }) => `${code} ${index ?? ''} ${detail}`);
   };
   const standing = async (wanted: readonly string[] = []): Promise<string[]> => {
     const faults = faultList();

@@ -26,6 +26,7 @@ import {
 } from './compare-row.ts';
 import type { FaultList } from './faults.ts';
 import { readMarked } from './marked-rows.ts';
+import type { Pending } from './pending.ts';
 import { newestFirst, saidBy, stateOf, type Emptied, type Said } from './row-state.ts';
 import { hidesRows, isThere, lastTruncate, plaintextBack, walkEvents, walkRows, type LiveRow, type Walk } from './store/rows.ts';
 import { readDrops } from './store/log.ts';
@@ -41,10 +42,13 @@ type Ground = RowGround & {
   readonly through: string | undefined;
   /** Whether the next baseline may be taken over these rows is asked, and not which of them do not hold. */
   readonly isRenewal: boolean;
+  /** By table, changes that are committed in this snapshot and not in the log. */
+  readonly pending: ReadonlyMap<string, Pending>;
 };
 
 type Order = RowGround & {
   readonly isRenewal?: boolean;
+  readonly pending?: ReadonlyMap<string, Pending>;
   /** These tables alone. */
   readonly only?: readonly string[];
 };
@@ -55,12 +59,15 @@ type Order = RowGround & {
  * began, and of a row without any event only whether it was written since. Of a row of an erased person the log knows what the erasure said of
  * it. Answers whether each table that was looked at has one.
  */
-export async function checkRows(client: pg.ClientBase, { only, isRenewal = false, ...options }: Order): Promise<boolean> {
+export async function checkRows(
+  client: pg.ClientBase,
+  { only, isRenewal = false, pending = new Map(), ...options }: Order,
+): Promise<boolean> {
   const { tenant, markOf } = options;
   const drops = await readDrops(client, tenant, markOf);
   const newest = drops.reduce((most, { through }) => (BigInt(through) > most ? BigInt(through) : most), 0n);
-  const baselines = await readBaselines(client, { tenant, markOf, tables: only ?? null });
-  const ground: Ground = { ...options, isRenewal, baselines, through: newest === 0n ? undefined : String(newest) };
+  const baselines = await readBaselines(client, { tenant, markOf, tables: only ?? null, withInbox: pending.size > 0 });
+  const ground: Ground = { ...options, isRenewal, pending, baselines, through: newest === 0n ? undefined : String(newest) };
   const untold = await readUntold(client, { tenant, markOf, tables: only ?? null });
   const left = new Set(untold.keys());
   let haveAll = true;
@@ -79,9 +86,11 @@ export async function checkRows(client: pg.ClientBase, { only, isRenewal = false
     const seen = isStanding ? await readableNow(client, shared, options.faults) : undefined;
     const hasOne = baselines.get(shared.table)?.isEnded === false;
     haveAll &&= hasOne;
-    if (!hasOne)
-      options.faults.note(
-        `${shared.table} has no baseline: of rows without events, and of columns that no event tells of, an edit is not seen. \`safekeep apply\` orders one.`,
+    // Where the next one is about to be taken it is not missing, and of a table that was not looked at that is told.
+    if (!hasOne && !isRenewal && seen !== undefined)
+      options.faults.add(
+        'baseline-missing',
+        `${shared.table} has no baseline: of rows without events, and of columns that no event tells of, an edit is not seen.`,
       );
     // Of a table with a column for the tenant each tenant has its own rows, marks and events; TRUNCATE is told in the log of whoever applied the map.
     if (seen === undefined) continue;
@@ -120,9 +129,11 @@ async function checkTable(client: pg.ClientBase, { capture, owner, told }: Owned
   const baseline = await openBaseline(client, { capture, known, emptied, back }, ground);
   if (capture.key.length === 0) {
     // It has no history of a row either.
-    if (baseline !== undefined) await checkUnkeyed(client, { capture, baseline, owner, emptied }, ground);
+    const waiting = ground.pending.get(capture.table)?.get('') ?? [];
+    if (baseline !== undefined) await checkUnkeyed(client, { capture, baseline, owner, emptied, waiting }, ground);
     return;
   }
+  const waiting = new Map(ground.pending.get(capture.table));
   const marked = await readMarked(client, capture, ground);
   if (baseline !== undefined) explainMarked(baseline, marked);
   const moved = new Map<string, Move>();
@@ -137,18 +148,24 @@ async function checkTable(client: pg.ClientBase, { capture, owner, told }: Owned
       histories.flatMap((history) => history.events),
     );
     for (const { record, events: own } of histories) {
-      await skipTo(live, record, table);
+      await skipTo(live, { record, waiting }, table);
       const row = (await live.peek())?.record === record ? await live.take() : undefined;
-      const said = own.map((event) => sinceBack(table, saidBy(event, opened.get(event.id), capture)));
+      const logged = own.map((event) => sinceBack(table, saidBy(event, opened.get(event.id), capture)));
+      const said = [...takePending(waiting, record), ...logged];
       noteMoves(table, record, said);
       ground.onRow?.();
       compare(table, { record, row, said: newestFirst([...said, ...takeMarked(table, record)]) });
     }
   }
-  await skipTo(live, undefined, table);
+  await skipTo(live, { record: undefined, waiting }, table);
+  for (const record of waiting.keys()) {
+    const said = takePending(waiting, record);
+    noteMoves(table, record, said);
+    compare(table, { record, row: undefined, said });
+  }
   await rows.end();
   await events.end();
-  await checkMoved(client, table);
+  await checkMoved(client, table, ground);
   checkMissing(table);
   for (const each of table.unexplained) if (!hasArrived(table, each)) ground.faults.add('row-unexplained', each.detail, each.index);
   if (baseline === undefined) return;
@@ -164,25 +181,38 @@ function tellMissing({ capture, ground }: Table, baseline: Baseline): void {
   if (size > 0) ground.faults.add('row-unexplained', `${capture.table}: ${size} row(s) of the baseline are not there any more.`);
 }
 
+type Waiting = Map<string, readonly Said[]>;
+
+/** What is on its way into the log of a row; those that were asked for are taken out. */
+function takePending(waiting: Waiting, record: string): readonly Said[] {
+  const said = waiting.get(record) ?? [];
+  waiting.delete(record);
+  return said;
+}
+
+type Until = { readonly record: string | undefined; readonly waiting: Waiting };
+
 /** Rows below `record` have no event that names them. Those written since capture began should have one, or one with their mark. */
-async function skipTo(live: Peekable<LiveRow>, record: string | undefined, table: Table): Promise<void> {
+async function skipTo(live: Peekable<LiveRow>, { record, waiting }: Until, table: Table): Promise<void> {
   const isNext = (row: LiveRow | undefined): row is LiveRow =>
     row !== undefined && (record === undefined || isBelow(row.record, record));
   for (let row = await live.peek(); isNext(row); row = await live.peek()) {
     await live.take();
     table.ground.onRow?.();
-    compare(table, { record: row.record, row, said: takeMarked(table, row.record) });
+    const said = takePending(waiting, row.record);
+    noteMoves(table, row.record, said);
+    compare(table, { record: row.record, row, said: [...said, ...takeMarked(table, row.record)] });
   }
 }
 
 /** What was said of a row under the key before is held against it too. What is said of it under the key of today was compared already. */
-async function checkMoved(client: pg.ClientBase, table: Table): Promise<void> {
+async function checkMoved(client: pg.ClientBase, table: Table, { pending }: Pick<Ground, 'pending'>): Promise<void> {
   const all = [...table.moved].filter(([, { said }]) => table.emptied === undefined || !isAllBefore(said, table.emptied));
   for (let from = 0; from < all.length; from += BATCH) {
     const batch = all.slice(from, from + BATCH);
     const records = batch.map(([record]) => record);
     const rows = await readLiveRows(client, table.capture, records);
-    const since = await eventsOf(client, table, records);
+    const since = await eventsOf(client, table, { records, pending });
     for (const [record, move] of batch)
       compareMoved(table, { record, move, values: rows?.get(record), since: since.get(record) ?? [] });
   }
@@ -195,7 +225,7 @@ function isAllBefore(said: readonly Said[], { era, index }: Emptied): boolean {
 async function eventsOf(
   client: pg.ClientBase,
   table: Table,
-  records: readonly string[],
+  { records, pending }: { readonly records: readonly string[]; readonly pending: Ground['pending'] },
 ): Promise<ReadonlyMap<string, readonly Said[]>> {
   const { capture, ground } = table;
   const events = await walkEvents(client, capture, records);
@@ -212,6 +242,10 @@ async function eventsOf(
       );
   }
   await events.end();
+  for (const record of records) {
+    const waiting = pending.get(capture.table)?.get(record) ?? [];
+    if (waiting.length > 0) said.set(record, [...waiting, ...(said.get(record) ?? [])]);
+  }
   return said;
 }
 

@@ -5,7 +5,7 @@ const EVIDENCE = 'Change nothing, keep a copy of the database and of its write-a
 /** What to do about each, by a person who was called at night. */
 const REMEDIES: Readonly<Record<FaultCode, string>> = {
   'baseline-changed': `${EVIDENCE} What rows without events are held against was altered. Restore safekeep.audit_baseline_marks from a backup made since the event; without one, \`safekeep audit acknowledge --reason TEXT\` lets the next baseline be taken unseen.`,
-  'baseline-missing': `${EVIDENCE} What rows without events are held against is gone. Restore safekeep.audit_baseline_marks from a backup made since the event; without one, \`safekeep audit acknowledge --reason TEXT\` lets the next baseline be taken unseen.`,
+  'baseline-missing': `${EVIDENCE} What rows without events are held against is gone, or was never taken: where there was none, \`safekeep audit sequence --once\` takes it. Else restore safekeep.audit_baseline_marks from a backup made since the event; without one, \`safekeep audit acknowledge --reason TEXT\` lets the next baseline be taken unseen.`,
   'baseline-outdated':
     'Find out who changed the table or dropped the events. Then `safekeep audit acknowledge --reason TEXT` says that you know, and the next baseline is taken of what stands there.',
   'blob-changed': `${EVIDENCE} The values shown for this event are not the logged ones; restore its row from a backup made before.`,

@@ -46,6 +46,14 @@ test('people are found by any value, told apart where several match, and shown b
   );
   assert.deepEqual([(await find('555', { limit: 1 })).more, (await find('nobody at all')).matches], [true, []]);
   await assert.rejects(find('x', { type: 'ghost' }), { code: 'subject-type-unknown' });
+  await bench.pool.query(`update patients set full_name = 'Zoë O''Neil "Q" 山田 太郎' where id = 44`);
+  for (const query of ['山田', `o'neil "q"`, 'ZOË'])
+    assert.deepEqual(
+      (await find(query)).matches.map(({ subject }) => subject),
+      ['patient:44'],
+      query,
+    );
+  assert.deepEqual((await find('山')).matches, []);
   await bench.pool.query("update patients set full_name = 'Erased Tapes Ltd' where id = 44");
   await bench.erase('patient:42');
   const both = [...(await find('patient:42')).matches, ...(await find('Erased Tapes Ltd')).matches];

@@ -23,6 +23,9 @@ export type FindOptions = {
 const TOLD_APART = 20;
 /** Shorter ones match half of a table. */
 const PARTIAL_FROM_CHARACTERS = 3;
+/** Of these scripts one character is a syllable or a word, and two are a whole family name. */
+const DENSE = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
+const PARTIAL_FROM_DENSE = 2;
 
 type Found = {
   readonly person: Person;
@@ -55,7 +58,8 @@ export async function findSubjects(ground: Ground, query: string, options: FindO
       const named = asked === undefined ? undefined : await byName(client, ground, { subjects, asked });
       const matching = await search(client, ground, { subjects, query, how: 'exact', limit: options.limit + 1 });
       const exact = named === undefined ? matching : [named, ...matching];
-      const isPartial = exact.length === 0 && [...query].length >= PARTIAL_FROM_CHARACTERS;
+      const least = DENSE.test(query) ? PARTIAL_FROM_DENSE : PARTIAL_FROM_CHARACTERS;
+      const isPartial = exact.length === 0 && [...query].length >= least;
       const found = isPartial ? await search(client, ground, { subjects, query, how: 'part', limit: options.limit + 1 }) : exact;
       const shown = found.slice(0, options.limit);
       const isAmbiguous = shown.filter((each) => each.exact).length > 1;
