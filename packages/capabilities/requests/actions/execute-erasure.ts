@@ -4,6 +4,7 @@ import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
 import type { ApprovalProofs, Approved, CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';
+import { certificateFaults } from '../rules/certificate.ts';
 import { approvedAs, approverOf, isSameKey, PLAN_DAYS, plannerOf, signApproval, unproven } from '../rules/approval.ts';
 import {
   dropPlans,
@@ -315,6 +316,9 @@ async function eraseWithin(
     operation,
     held,
   });
+  const [wrong] = certificateFaults(body);
+  // Nothing is committed of which no certificate could be given.
+  if (wrong !== undefined) throw new Error(`An erasure does not add up: ${wrong}`);
   const record = tagged<Omit<ErasureRecord, 'tag'>>(ground, {
     id,
     planHash: stored.hash,
@@ -401,6 +405,7 @@ function certificateBody(ground: ErasureGround, parts: BodyParts): CertificateBo
     issuedAt: ground.clock.now().toISOString(),
     subject: { type: order.person.type, mark },
     ...approved,
+    map: ground.mapSha256,
     mode: order.mode,
     ...(approvedBefore.length === 0 ? {} : { approvedBefore }),
     tables: [...(progress?.tables ?? []), ...[...done.counts].map(([table, counts]) => ({ table, ...counts }))],
