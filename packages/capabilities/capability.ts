@@ -138,6 +138,8 @@ export type CommandContext = {
    * `safekeep url`, which leaves an embedded server running (`keepRunning`) so that the URL is good for something.
    */
   readonly databaseUrl: (options?: { readonly keepRunning?: boolean }) => Promise<Secret>;
+  /** The same call in another home, with a map of its own: keys, log and ledger of a home are of one database. Closed with this one. */
+  readonly elsewhere: (place: { readonly home: string; readonly mapFile: string }) => CommandContext;
   /** The home's Ed25519 signing key, made on first use. */
   readonly signer: () => Promise<Signer>;
   /** Agreement of a person to change their database. Throws `consent-needed` or `declined`. */

@@ -71,9 +71,9 @@ function isHeld({ holds }: ErasureScope): boolean {
   return holds.length > 0;
 }
 
-/** What the law keeps stays readable as long as rows of it are kept. */
-function fatesOf({ kept }: ErasureScope): readonly Fate[] {
-  return [...kept.values()].some((rows) => rows.length > 0) ? ['erasable'] : ['erasable', 'kept'];
+/** What the law keeps stays readable as long as rows of it are kept: by a duty or a hold, not because nothing in them is personal. */
+function fatesOf({ isKept }: ErasureScope): readonly Fate[] {
+  return isKept ? ['erasable'] : ['erasable', 'kept'];
 }
 
 function logPart(sequencer: SequencerGround): ErasureParticipant {
@@ -128,7 +128,8 @@ function logPart(sequencer: SequencerGround): ErasureParticipant {
     after: () => emptyAfterErasure(sequencer),
     tables: ['safekeep.audit_inbox_even', 'safekeep.audit_inbox_odd', 'safekeep.audit_events'],
     recheck: async (db, scope) => {
-      const count = isHeld(scope) ? 0 : await stillNamed(db, { tenant: scope.tenant, subject: formatPerson(scope.person) });
+      const asked = { tenant: scope.tenant, subject: formatPerson(scope.person), fates: fatesOf(scope) };
+      const count = isHeld(scope) ? 0 : await stillNamed(db, asked);
       const remedy = 'Run `safekeep audit sequence --once`, make a new plan and erase again.';
       return count === 0 ? [] : [{ place: 'safekeep.audit_events', what: 'events that name the person', count, remedy }];
     },
@@ -155,7 +156,7 @@ function keysPart(ring: Keyring, places: readonly SealedPlace[]): ErasurePartici
     after: async () => undefined,
     tables: ['safekeep.encryption_keys'],
     recheck: async (db, scope) => {
-      if (isHeld(scope) || (await livingKeyOf(ring, db, scope.tenant, scope.person)) === null) return [];
+      if (isHeld(scope) || (await livingKeyOf(ring, db, scope.tenant, scope.person, fatesOf(scope))) === null) return [];
       const remedy = 'Make a new plan and erase again; where it stays so, the key table was restored.';
       return [{ place: 'safekeep.encryption_keys', what: 'key of the person that was not destroyed', count: 1, remedy }];
     },

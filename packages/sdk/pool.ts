@@ -3,6 +3,7 @@ import { codeOf, displayKinds, SafekeepError, type IndexKind } from '@safekeep/c
 import { openValues, type Fields, type SealingContext } from './safekeep.ts';
 import { holdsPlaintext, isLeaving, type SealedField } from './field.ts';
 import { guardStatement, selectsEmpty } from './statement-guard.ts';
+import { statementsOf } from './statement-words.ts';
 
 /** A result column that the plugin for Kysely added: `email__sealed` belongs to `email`. */
 export const SEALED_SUFFIX = '__sealed';
@@ -60,6 +61,7 @@ export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
     if (typeof text !== 'string') throw new SafekeepError('sealed-query-unfit');
     // These ask no table, and a transaction that failed takes nothing else any more.
     if (CONTROL.test(text)) return await control(client, text);
+    if (endsTransaction(text)) throw new SafekeepError('sealed-query-unfit');
     const on = client === pool ? undefined : client;
     const anew = (): Promise<Fields> => sdk.fields(on, 'anew');
     const known = unaware.has(client) ? await anew() : await sdk.fields(on);
@@ -152,6 +154,19 @@ async function believing<Answer>(
 
 /** One statement that begins, ends or sets up a transaction: some may come before any query only. */
 const CONTROL = /^\s*(?:abort|begin|commit|end|release|rollback|savepoint|set|start)\b[^;]*;?\s*$/i;
+
+/** What begins or ends a transaction among other statements: of what fails behind it a part is done, and would be done twice. */
+const AMONG_OTHERS = new Set(['abort', 'begin', 'commit', 'end', 'prepare', 'release', 'rollback', 'savepoint', 'start']);
+
+function endsTransaction(text: string): boolean {
+  if (!/;\s*\S/.test(text)) return false;
+  const statements = statementsOf(text);
+  // END of a function that is written in SQL.
+  const isBody = statements.some((words) => words.some((word) => word.text === 'atomic'));
+  return (
+    statements.length > 1 && statements.some(([first]) => AMONG_OTHERS.has(first?.text ?? '') && !(isBody && first?.text === 'end'))
+  );
+}
 
 type Role = { readonly field: SealedField; readonly name: string };
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { testDatabase } from '@safekeep/postgres/testing';
@@ -49,6 +49,14 @@ for (const audit of [', actor: require', ''])
     const finished = await done('encrypt', 'finish', 'public.patients.email', '--no-wait', '--yes');
     assert.deepEqual([finished.phase, finished.done], ['finished', ROWS]);
     await done('encrypt', 'rotate', 'public.patients.email', '--no-wait', '--yes');
+    const { keys } = await done('keys', 'list');
+    const [old] = keys.filter(
+      ({ columns, state }: { readonly columns: string[]; readonly state: string }) =>
+        columns.includes('public.patients.email') && state === 'decrypt-only',
+    );
+    await done('audit', 'sequence', '--once');
+    const { events } = await done('keys', 'destroy', old.id, '--dry-run');
+    assert.ok(events >= ROWS, `${events} events tell of values that were sealed, taken out of plaintext or sealed anew`);
     await done('decrypt', 'public.patients.email', '--no-wait', '--yes');
     const { rows } = await pool.query(
       `select count(email)::integer as n from patients where email = 'person' || id || '@example.org'`,
@@ -68,6 +76,39 @@ for (const audit of [', actor: require', ''])
     );
     assert.deepEqual(own, [{ actor: 'safekeep:encryption', attribution: 'signed' }]);
   });
+
+test('an encrypted column of an audited table that was renamed is taken over, and its log goes on under the new name', async (t) => {
+  const folder = await temporaryHome(t);
+  const { pool, url } = await testDatabase(t);
+  const mapFile = join(folder, 'datamap.yaml');
+  await pool.query(CLINIC);
+  await writeFile(mapFile, mapOf(''));
+  const done = async (...args: string[]) => {
+    const all = [...args, '--db', url.reveal(), '--home', join(folder, 'home'), '--map', mapFile, '--json'];
+    const { code, stdout, stderr } = await safekeep(all);
+    assert.equal(code, 0, `${args.join(' ')}: ${stdout} ${stderr}`);
+    // The result is what a script would get: JSON without a type.
+    return stdout === '' ? undefined : JSON.parse(stdout);
+  };
+  await done('apply', '--yes');
+  await done('encrypt', 'public.patients.email', '--yes');
+  await pool.query('alter table patients rename column email to mail');
+  await writeFile(mapFile, (await readFile(mapFile, 'utf8')).replace(/^ {6}email:/m, '      mail:'));
+  await done('encrypt', 'public.patients.mail', '--take-over', '--yes');
+  await done('apply', '--yes');
+  await pool.query(`update patients set mail = 'newer@example.org', ward = 'west' where id = 7`);
+  await done('audit', 'sequence', '--once');
+  const { rows } = await pool.query(
+    `select columns from safekeep.audit_events where kind = 'change' and table_name = 'public.patients' and columns ? 'ward'`,
+  );
+  assert.deepEqual(rows, [{ columns: ['mail', 'mail_encrypted', 'ward'] }]);
+  await done('audit', 'verify', '--full');
+  await done('decrypt', 'public.patients.mail', '--no-wait', '--yes');
+  assert.deepEqual((await pool.query('select mail from patients where id in (7, 8) order by id')).rows, [
+    { mail: 'newer@example.org' },
+    { mail: 'person8@example.org' },
+  ]);
+});
 
 test('a login that is not the owner gains no proof by saying that it is Safekeep', async (t) => {
   const { pool } = await testDatabase(t, { migrated: true });

@@ -10,6 +10,8 @@ const CLINIC = `
   create table patients (id integer primary key, name text not null, email text not null, ward text, phone text);
   create table visits (id integer primary key, patient_id integer not null references patients, note text);
   create table invoices (id integer primary key, patient_id integer not null references patients, addressed_to text not null, issued_on date not null);
+  create table receipts (id integer primary key, patient_id integer not null references patients, payer text, issued_on date not null);
+  create table links (id integer primary key, patient_id integer not null references patients);
   insert into patients values (41, 'Bo Lindqvist', 'bo.lindqvist@example.org', 'east', null), (42, 'Ada Quennell', 'ada.quennell@example.org', 'west', '0911 4711 42');
   insert into patients select n, 'Nobody ' || n, 'nobody' || n || '@example.org', 'south', '0700 ' || n from generate_series(1001, 3000) as n;
   insert into visits values (1, 41, 'Bo slept well'), (2, 42, 'Quennell asked for tea');
@@ -53,7 +55,26 @@ tables:
       patient_id: { category: user.unique_id }
       addressed_to: { category: user.name }
       issued_on: { category: none, note: a day }
+  receipts:
+    of: { patient: patient_id }
+    purposes: [billing]
+    audit: { writes: true }
+    retention: { after: issued_on, keep: 1y, then: delete, cite: tax code }
+    on_erasure: { keep: legal_obligation, cite: tax code, until: issued_on + 1y }
+    columns:
+      id: { category: none, note: a number }
+      patient_id: { category: user.unique_id }
+      payer: { category: user.name }
+      issued_on: { category: none, note: a day }
+  links:
+    of: { patient: patient_id }
+    purposes: [care]
+    columns:
+      id: { category: none, note: a number }
+      patient_id: { category: none, note: a number }
 `;
+
+type Kept = { readonly table: string; readonly basis: string | null };
 
 async function workplace(t: TestContext) {
   const folder = await temporaryHome(t);
@@ -175,6 +196,20 @@ test(
     assert.equal(refused.code === 0, false);
     await done('audit', 'sequence', '--once');
     assert.ok((await done('audit', 'search', '--kind', 'security')).stdout.includes('subject-erase-refused'));
+
+    await pool.query(
+      `insert into receipts values (1, 41, 'Bo Lindqvist pays', current_date - 3000); insert into links values (1, 41)`,
+    );
+    await pool.query(`update receipts set payer = 'Bo Lindqvist paid' where id = 1`);
+    const { result: last } = await done('subject', 'erase', 'patient:41', '--plan');
+    assert.ok(last.kept.some(({ table, basis }: Kept) => table === 'public.links' && basis === 'not_personal'));
+    await done('subject', 'erase', 'patient:41', '--approve', last.hash, '--yes');
+    const forgotten = await done('audit', 'history', 'public.receipts:1');
+    assert.doesNotMatch(
+      forgotten.stdout,
+      /Lindqvist|patient:41/,
+      'no duty goes on, though a row stays in which nothing is personal',
+    );
   },
 );
 

@@ -46,6 +46,38 @@ test('a file without any person in it comes over, and is told to have nobody in 
   assert.match(said['erase'] ?? '', /nobody is erased: the map names no table of people$/);
 });
 
+test('a second file gets a home and a map of its own, nothing of the first is touched, and a home that is named serves one file', async (t) => {
+  const folder = await temporaryHome(t);
+  const people = (name: string): string =>
+    sqliteFile(
+      join(folder, name),
+      `CREATE TABLE people (id INTEGER PRIMARY KEY, full_name TEXT, email TEXT); INSERT INTO people VALUES (1, 'Ada Quennell', 'ada@${name}')`,
+    );
+  const demo = async (...args: string[]) => {
+    const { code, stdout, stderr } = await safekeep(['demo', '--yes', '--json', ...args], { cwd: folder });
+    return { code, stderr, result: JSON.parse(stdout) };
+  };
+  const [first, second] = [await demo('--sqlite', people('one.db')), await demo('--sqlite', people('two.db'))];
+  assert.deepEqual([first.code, second.code], [0, 0], first.stderr + second.stderr);
+  assert.deepEqual([first.result.home, first.result.options], [join(folder, '.safekeep'), '']);
+  const [home, map] = [join(folder, '.safekeep-two'), join(folder, 'datamap-two.yaml')];
+  assert.deepEqual([second.result.home, second.result.options], [home, ` --home ${home} --map ${map}`]);
+  assert.match(second.stderr, /home {7}\S+\.safekeep-two, with \S+datamap-two\.yaml: \S+ is for other data/);
+  const found = async (...place: string[]) =>
+    (await safekeep(['subject', 'find', 'ada', '--json', ...place], { cwd: folder })).stdout.match(/"subject": "[^"]+"/g);
+  assert.deepEqual(
+    [await found(), await found('--home', home, '--map', map)],
+    [['"subject": "people:1"'], ['"subject": "people:1"']],
+  );
+  const named = await demo('--sqlite', join(folder, 'one.db'), '--home', home);
+  assert.deepEqual([named.code, named.result.error.code], [2, 'home-of-another']);
+
+  // Of a file that changed nothing comes over what is protected: whoever was erased would be back.
+  new DatabaseSync(join(folder, 'one.db')).exec(`INSERT INTO people VALUES (2, 'Ben Cole', 'ben@one.db')`);
+  const changed = await demo('--sqlite', join(folder, 'one.db'));
+  assert.deepEqual([changed.code, changed.result.error.code], [1, 'import-replace-protected']);
+});
+
 test('an empty file, one that is no database and one that is not there are refused, and nothing is imported', async (t) => {
   const { folder, demo } = await job(t);
   const { writeFile } = await import('node:fs/promises');

@@ -189,4 +189,15 @@ test('what a sealed pool does not take it refuses with what to do instead', asyn
   // As an application in JavaScript would call it.
   const query = sealed.query as (text: unknown) => Promise<unknown>;
   await assert.rejects(query({ name: 'people', text: 'select 1' }), is('sealed-query-unfit'));
+  for (const text of [
+    `create table half (n integer); commit; select nothing`,
+    `begin; create table half (n integer); commit`,
+    `create table half (n integer); /* ; */ ROLLBACK and chain`,
+  ])
+    await assert.rejects(query(text), is('sealed-query-unfit'), text);
+  assert.deepEqual((await sealed.query(`select to_regclass('half') as half`)).rows, [{ half: null }], 'nothing of it was run');
+  await query(`select 'a; commit'; select $$; commit$$`);
+  await query(
+    `create function pg_temp.two() returns integer language sql begin atomic select 1; select 2; end; select pg_temp.two()`,
+  );
 });

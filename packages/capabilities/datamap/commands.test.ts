@@ -44,6 +44,7 @@ async function workplace(t: TestContext, database?: Database) {
     json: true,
     database: async () => database ?? unused(),
     databaseUrl: unused,
+    elsewhere: () => assert.fail('no other home'),
     signer: unused,
     confirm: unused,
     progress: unused,

@@ -298,33 +298,37 @@ export function keyCommands({ places, record }: KeyPorts): readonly Command[] {
     event: { kind: 'compliance', tells: ['id', 'scope', 'destroyed'] },
     run: async (context, { key: named, dryRun = false, wait }) =>
       await withKeys(context, async (ring) => {
-        const { key, destroyedAt } = await destroyKey(ring, context.tenant, {
+        const { key, events, destroyedAt } = await destroyKey(ring, context.tenant, {
           keyId: idOf(named),
           places,
           dryRun,
           ...(wait ? {} : { leaseMs: 0 }),
           signal: context.signal,
           waiting: () => context.say('Waiting until nobody has the key in memory any more; that takes a minute.'),
-          agree: ({ scope, purpose, columns }) =>
+          agree: (retired) =>
             context.confirm(
-              `Destroying key ${named} (${scope ?? ''}${ofColumns(columns)}) for ever${purpose === 'data' ? OF_EVENTS : ''}`,
+              `Destroying key ${named} (${retired.key.scope ?? ''}${ofColumns(retired.key.columns)}) for ever${ofEvents(retired.events)}`,
             ),
         });
         const { scope, purpose, state, version } = key;
         const destroyed = destroyedAt?.toISOString() ?? null;
-        return { result: { id: named, scope: scope ?? '', purpose, state, version, destroyed } };
+        return { result: { id: named, scope: scope ?? '', purpose, state, version, destroyed, events } };
       }),
-    render: ({ id, scope, destroyed }, ink) =>
+    render: ({ id, scope, destroyed, events }, ink) =>
       destroyed === null
-        ? `Nothing here is sealed under ${id} (${scope}): it may be destroyed. Nothing was changed.`
+        ? `Nothing here is sealed under ${id} (${scope}): it may be destroyed${ofEvents(events)}. Nothing was changed.`
         : `${ink.good('destroyed')} ${id} (${scope}). Copies of the database and of its keys from before still open it: run "safekeep keys rotate epoch", and let key backups of before go.`,
   });
 
   return [list, create, rotate, count, backup, recover, shred, destroy];
 }
 
-/** An event of an audited column holds the ciphertext as the row had it. It was signed over, so no rotation seals it anew. */
-const OF_EVENTS = ', and with it what events of the audit log hold of the column as ciphertext, which is not counted';
+/** What goes with a key and is counted as far as it can be: under which key the ciphertext is that an event holds, its seal hides. */
+function ofEvents(events: number | null): string {
+  if (events === 0) return '';
+  const which = events === null ? 'events of the audit log hold' : `${events} events of the audit log may hold`;
+  return `, and with it what ${which} of the column as ciphertext${events === null ? ', which is not counted' : ''}`;
+}
 
 type WithKeys = <Result>(context: CommandContext, action: (ring: Keyring) => Promise<Result>) => Promise<Result>;
 

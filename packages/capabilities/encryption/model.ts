@@ -204,6 +204,12 @@ export const KeyDestroyed = Type.Object({
   version: Type.Integer(),
   /** Null where it was only looked at. */
   destroyed: Nullable(Instant),
+  events: Nullable(
+    Type.Integer({
+      description:
+        'events of the audit log since the key was made that tell of changes of its columns; null of a column that is encrypted no more',
+    }),
+  ),
 });
 
 export const KeyBackup = Type.Object({

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import Type, { type Static } from 'typebox';
 import { command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
+import { discardKept } from './actions/discard-kept.ts';
 import { importAndFollow } from './actions/import-and-follow.ts';
 import { importSqlite, planImport } from './actions/import-sqlite.ts';
 import { listRuns, showRun } from './actions/list-runs.ts';
@@ -117,6 +118,21 @@ const rollback = command({
   render: (result, ink) => `${ink.good('rolled back')} ${result.runId}`,
 });
 
+const discard = command({
+  name: 'import discard',
+  summary: 'delete for good what an import with --replace put aside',
+  positionals: [run],
+  input: RunInput,
+  output: Type.Object({ runId: Type.String(), tables: Type.Integer() }),
+  example: 'safekeep import discard 019a2c6e-5d1f-7d8a-b0c3-2f6f1f7f9a11',
+  event: { kind: 'compliance', tells: ['runId', 'tables'] },
+  run: async (context, input) => {
+    await context.confirm(`Deleting what the import ${input.run} replaced`);
+    return { result: await discardKept({ tenant: context.tenant, database: await context.database() }, input.run) };
+  },
+  render: ({ runId, tables }, ink) => `${ink.good('deleted')} ${count(tables)} table(s) that run ${runId} had put aside`,
+});
+
 const RunSummary = Type.Object({
   runId: Type.String(),
   state: RunState,
@@ -159,7 +175,7 @@ const show = command({
   render: renderImport,
 });
 
-export const commands = [sqlite, verify, rollback, list, show, ...cutOverCommands];
+export const commands = [sqlite, verify, rollback, discard, list, show, ...cutOverCommands];
 
 function optionsOf(input: Static<typeof SqliteInput>): ImportOptions {
   const { schema, onInvalid, strictTypes, replace, jobs, verify: how, snakeCase, acceptProposals, type } = input;

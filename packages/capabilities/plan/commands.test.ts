@@ -44,6 +44,7 @@ async function contextOn(
     database: async () => database,
     databaseUrl: async () => url,
     progress: () => ({ update: () => undefined, end: () => undefined }),
+    elsewhere: () => assert.fail('no other home'),
     signer: unused,
     stream: unused,
     say: unused,

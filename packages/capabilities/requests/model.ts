@@ -25,6 +25,8 @@ export type ErasureScope = {
   readonly rows: ReadonlyMap<string, readonly RowKey[]>;
   /** Rows that a hold or a duty keeps: their keys and ciphertext must survive. */
   readonly kept: ReadonlyMap<string, readonly RowKey[]>;
+  /** There are such rows, also where `kept` does not name them any more: after the commit. */
+  readonly isKept: boolean;
   /** One of the chunks of a large erasure: only these rows are about to be changed, and others of the person later. */
   readonly isPart?: boolean;
   readonly mode: ErasureMode;
@@ -248,6 +250,8 @@ export type CertificateBody = {
   readonly issuedAt: string;
   readonly subject: { readonly type: string; readonly mark: string };
   readonly plan: string;
+  /** SHA-256 of the text of the map that it went by: with another one another erasure would have been done. */
+  readonly map: string;
   readonly mode: ErasureMode;
   readonly plannedBy: string;
   readonly approvedBy: string;

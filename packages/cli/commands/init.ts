@@ -24,7 +24,7 @@ export const init = command({
     return { result: { files: files.map(({ path }) => path) } };
   },
   render: ({ files }, ink) =>
-    `${files.map((file) => `${ink.good('wrote')} ${file}`).join('\n')}\nNext: fill in SAFEKEEP_DATABASE_URL, then \`npx safekeep doctor\`.`,
+    `${files.map((file) => `${ink.good('wrote')} ${file}`).join('\n')}\nNext: fill in SAFEKEEP_DATABASE_URL, then \`npx safekeep doctor\`. The login of an application with the SDK needs \`GRANT safekeep_client\`, once \`npx safekeep migrate up\` has made that role.`,
 });
 
 /** The settings as lines to uncomment; the same text stands in docs/configuration.md. */

@@ -3,6 +3,7 @@ import Type, { type Static } from 'typebox';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '@safekeep/capabilities/capability';
 import type { JobKind } from '@safekeep/capabilities/jobs';
 import { performer } from '../main-job/perform.ts';
+import { flagsFor, placeFor, sourceOf } from '../main-job/place.ts';
 import { StepReport, type MainJob } from '../main-job/step.ts';
 import { duration } from '../terminal/progress.ts';
 import { serveJobs } from '../worker/serve.ts';
@@ -11,6 +12,9 @@ const Report = Type.Object({
   steps: Type.Array(StepReport),
   seconds: Type.Number(),
   home: Type.String(),
+  options: Type.String({
+    description: 'what further commands take to reach this home and map; empty where they are the usual ones',
+  }),
   files: Type.Record(Type.String(), Type.String(), { description: 'where what was made lies, by what it is' }),
   notices: Type.Array(Type.String(), { description: 'what the steps warned of' }),
 });
@@ -65,7 +69,7 @@ export const demo = (all: () => readonly Command[]): Command =>
   });
 
 function nothingDone({ home }: CommandContext): { readonly result: Frozen<Static<typeof Report>> } {
-  return { result: { steps: [], seconds: 0, home, files: {}, notices: [] } };
+  return { result: { steps: [], seconds: 0, home, options: '', files: {}, notices: [] } };
 }
 
 async function doMainJob(
@@ -79,12 +83,17 @@ async function doMainJob(
   const sqliteFile = input.sqlite === undefined ? undefined : resolve(input.sqlite);
   const notices = new Set<string>();
   // What a step warns of is read at the end, under the report, and not between two lines of it.
-  const quiet: CommandContext = { ...context, say: (line) => void notices.add(line) };
+  const source = sourceOf(context, sqliteFile);
+  const place = await placeFor(context, source);
+  if (place !== context)
+    context.say(`${'home'.padEnd(10)} ${place.home}, with ${place.mapFile}: ${context.home} is for other data than ${source.text}`);
+  const quiet: CommandContext = { ...place, say: (line) => void notices.add(line) };
   const job: MainJob = {
     context: quiet,
     perform: performer(commands, quiet),
     sqliteFile,
     erase: input.erase,
+    source: source.text,
     isSample: sqliteFile === undefined && context.configuration.databaseUrl === undefined,
     files: new Map(),
   };
@@ -94,14 +103,14 @@ async function doMainJob(
     );
     const seconds = Math.round(context.clock.elapsedMs() - startedMs) / 1_000;
     const files = Object.fromEntries(job.files);
-    return { result: { steps, seconds, home: context.home, files, notices: [...notices] } };
+    return { result: { steps, seconds, home: place.home, options: flagsFor(place), files, notices: [...notices] } };
   } catch (error) {
     for (const notice of notices) context.say(notice);
     throw error;
   }
 }
 
-function renderReport({ seconds, home, files, notices }: Frozen<Static<typeof Report>>, ink: Ink): string {
+function renderReport({ seconds, home, options, files, notices }: Frozen<Static<typeof Report>>, ink: Ink): string {
   const shown = Object.entries({ ...files, keys: `${home}/keys` });
   const width = Math.max(...shown.map(([what]) => what.length));
   return [
@@ -113,14 +122,15 @@ function renderReport({ seconds, home, files, notices }: Frozen<Static<typeof Re
     ...noticed(notices),
     '',
     'Next:',
-    '  npx safekeep map show          whose data is where, as it was found; datamap.yaml is yours to correct',
+    '  npx safekeep map show          whose data is where, as it was found; the map is yours to correct',
     '  npx safekeep status            whether everything that was applied still stands',
     '  npx safekeep audit search      what was changed, by whom, and why',
     '  npx safekeep keys backup --out DIR --shares 3 --threshold 2',
     '                                 before anything is lost: without the keys nobody opens what is sealed',
     '  npx safekeep unapply           take all of it out again, encrypted columns first',
+    ...(options === '' ? [] : [`  each of them with${options}`]),
     '',
-    ink.dim(`Keys, log and reports lie in ${home}; the map beside it, and schema safekeep in the database.`),
+    ink.dim(`Keys, log and reports lie in ${home}, and schema safekeep in the database.`),
   ].join('\n');
 }
 

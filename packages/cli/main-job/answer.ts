@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadMap } from '@safekeep/capabilities/datamap';
@@ -8,19 +8,18 @@ import type { Subject } from '@safekeep/core';
 import { privateFiles } from '@safekeep/files';
 import { count } from '../terminal/progress.ts';
 import { withoutPeople } from './protect.ts';
+import { readNote, writeNote } from './place.ts';
 import type { MainJob, Step } from './step.ts';
 import { workAtTheDesk } from './practice-desk.ts';
 
-const { makeFolder, replaceFile } = privateFiles();
-
-/** What a main job before this one did to whom: somebody is erased once, not at every start. */
-type Remembered = { readonly erased: string; readonly certificate: string };
+const { makeFolder } = privateFiles();
 
 export const workAsApplication: Step = {
   name: 'work',
   run: async ({ context, isSample }) => {
     if (!isSample) return 'your application goes on as before; what it changes is in the log from now on';
-    const { changed, opened } = await workAtTheDesk(context);
+    const { erased } = (await readNote(context)) ?? {};
+    const { changed, opened } = await workAtTheDesk(context, erased?.person ?? null);
     return `an application changed ${changed} records through the SDK and read ${opened} encrypted values in clear`;
   },
 };
@@ -56,11 +55,10 @@ type Erased = { readonly certificate: string | null; readonly counts: Readonly<R
 export const answerErasure: Step = {
   name: 'erase',
   run: async (job) => {
-    const before = await remembered(job);
-    // The note is about the practice: a home may be used for other databases too.
-    if (job.isSample && before !== undefined && job.erase === undefined) {
+    const { erased: before } = (await readNote(job.context)) ?? {};
+    if (before !== undefined && existsSync(before.certificate) && job.erase === undefined) {
       job.files.set('certificate', before.certificate);
-      return `${before.erased} was erased before; the certificate lies in ${before.certificate}`;
+      return `${before.person} was erased before; the certificate lies in ${before.certificate}`;
     }
     const { forget: person } = await twoPeople(job);
     if (person === undefined) return `nobody is erased: ${await nobodyToAnswer(job)}`;
@@ -81,7 +79,7 @@ export const answerErasure: Step = {
     const { result } = await job.perform<Erased>('subject erase', { subject: person, approve: plan.hash });
     if (result.certificate === null) return `${planned}; something of them was found again after it: there is no certificate`;
     job.files.set('certificate', result.certificate);
-    if (job.isSample) await remember(job, { erased: person, certificate: result.certificate });
+    if (job.isSample) await writeNote(job.context, { source: job.source, erased: { person, certificate: result.certificate } });
     const treated = Object.entries(result.counts).map(([what, of]) => `${count(of)} ${what}`);
     const how = plan.estimate.chunks === 1 ? 'in one transaction' : `in ${plan.estimate.chunks} steps`;
     return `${planned}: ${treated.join(', ')}, ${how}, counted again; certificate in ${result.certificate}`;
@@ -110,22 +108,6 @@ async function twoPeople(job: MainJob): Promise<{ readonly forget: string | unde
 async function nobodyToAnswer({ context }: MainJob): Promise<string> {
   const { map } = await loadMap(context.mapFile);
   return map.subjects.size === 0 ? `the map names no table of people${withoutPeople(map)}` : 'the tables of people are empty';
-}
-
-function noteFile({ context }: MainJob): string {
-  return join(context.home, 'main-job.json');
-}
-
-async function remembered(job: MainJob): Promise<Remembered | undefined> {
-  const path = noteFile(job);
-  if (!existsSync(path)) return undefined;
-  // Written by `remember` below.
-  const note = JSON.parse(await readFile(path, 'utf8')) as Remembered;
-  return existsSync(note.certificate) ? note : undefined;
-}
-
-async function remember(job: MainJob, note: Remembered): Promise<void> {
-  await replaceFile(noteFile(job), `${JSON.stringify(note)}\n`);
 }
 
 async function folder({ context }: MainJob, name: string): Promise<string> {

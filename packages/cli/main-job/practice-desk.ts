@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { Kysely, CompiledQuery, type Transaction } from 'kysely';
 import pg from 'pg';
 import { fieldKeySource, openKeys } from '@safekeep/capabilities/encryption';
@@ -16,8 +17,11 @@ export type DeskWork = { readonly changed: number; readonly opened: number };
 
 const CALLS = 20;
 
-/** Some calls at the desk, each in a transaction that says who acts and why. */
-export async function workAtTheDesk(context: CommandContext): Promise<DeskWork> {
+/**
+ * Some calls at the desk, each in a transaction that says who acts and why. Whoever was erased calls no more: what is written about them would
+ * be theirs again.
+ */
+export async function workAtTheDesk(context: CommandContext, erased: string | null): Promise<DeskWork> {
   const ring = await openKeys(context);
   const pool = new pg.Pool({ connectionString: (await context.databaseUrl()).reveal(), max: 2, application_name: 'practice desk' });
   const sdk = safekeep(pool, { tenant: context.tenant, keys: fieldKeySource(ring) });
@@ -27,18 +31,28 @@ export async function workAtTheDesk(context: CommandContext): Promise<DeskWork> 
     plugins: [plugin],
   });
   try {
-    const patients = await desk.selectFrom('patients').select('id').orderBy('id').limit(CALLS).execute();
+    const known = await desk
+      .selectFrom('patients')
+      .select('id')
+      .orderBy('id')
+      .limit(CALLS + 1)
+      .execute();
+    const patients = known.filter(({ id }) => `patient:${id}` !== erased).slice(0, CALLS);
+    let changed = 0;
     for (const { id } of patients)
-      await desk.transaction().execute(async (call) => {
+      changed += await desk.transaction().execute(async (call) => {
         await actAs(asClient(call), { actor: 'desk:1', purpose: 'care', request: `call-${id}` });
-        await call
+        const mobile = `+1 555 01${String(randomInt(100)).padStart(2, '0')}`;
+        const { numUpdatedRows } = await call
           .updateTable('patients')
-          .set({ mobile: `+1 555 01${String(id % 100).padStart(2, '0')}` })
+          .set({ mobile })
           .where('id', '=', id)
-          .execute();
+          .where('mobile', 'is distinct from', mobile)
+          .executeTakeFirst();
+        return Number(numUpdatedRows);
       });
     const records = await desk.selectFrom('patients').select(['id', 'ssn']).orderBy('id').limit(CALLS).execute();
-    return { changed: patients.length, opened: records.filter(({ ssn }) => ssn !== null).length };
+    return { changed, opened: records.filter(({ ssn }) => ssn !== null).length };
   } finally {
     plugin.close();
     await desk.destroy();

@@ -9,6 +9,7 @@ import { embeddedDirectory } from '@safekeep/postgres';
 import { generatePractice } from '@safekeep/sample';
 import { runChecks } from '../doctor/checks.ts';
 import { count } from '../terminal/progress.ts';
+import { readNote, writeNote } from './place.ts';
 import type { MainJob, Step } from './step.ts';
 
 const SCHEMA = 'public';
@@ -23,12 +24,14 @@ type Imported = {
 
 export const reachServer: Step = {
   name: 'database',
-  run: async ({ context, sqliteFile, erase }) => {
+  run: async ({ context, sqliteFile, erase, source }) => {
     // A file that cannot be moved, or a person who cannot be named, is no reason to touch a database.
     if (erase !== undefined && !/^[^:]+:./.test(erase))
       throw new SafekeepError('subject-invalid', { reason: 'it is written type:key, as patient:42' });
     if (sqliteFile !== undefined) await checkSource(sqliteFile);
     const { server } = await context.database({ migrate: false });
+    // From here on the home is for this source.
+    if ((await readNote(context)) === undefined) await writeNote(context, { source });
     return server.embedded
       ? `PostgreSQL ${server.version}, embedded in ${(await embeddedDirectory(context.home)) ?? context.home}`
       : `PostgreSQL ${server.version} at ${server.host}:${server.port}`;
@@ -52,7 +55,8 @@ export const importSource: Step = {
     const { context } = job;
     const earlier = await runOf({ ...context, database: await context.database() }, file);
     if (earlier !== undefined) return `${file} came over before, and proven (run ${earlier})`;
-    // In our own database a file that has changed since comes over again, and its run keeps aside what it replaces.
+    // In our own database a file that has changed since comes over again, and its run keeps aside what it replaces; not where that is
+    // protected already, which the command refuses.
     const replace = context.configuration.databaseUrl === undefined;
     const { result, ok } = await job.perform<Imported>('import sqlite', { file, schema: SCHEMA, replace });
     if (!ok) throw new SafekeepError('import-not-proven', { file, run: result.runId, problems: result.problems.join('; ') });

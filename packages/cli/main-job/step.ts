@@ -20,7 +20,9 @@ export type MainJob = {
   readonly sqliteFile: string | undefined;
   /** Whom to erase, named by the person (`patient:42`). Of the sample practice somebody is erased unasked. */
   readonly erase: string | undefined;
-  /** Nothing here is anybody's: the generated practice in the database of our own. */
+  /** Whose data the home is for. */
+  readonly source: string;
+  /** Nothing here is anybody's: the generated practice in a home of its own. */
   readonly isSample: boolean;
   /** Where what was made lies, by what it is; shown at the end. */
   readonly files: Map<string, string>;

@@ -77,6 +77,11 @@ export function openContext(invocation: Invocation): OpenContext {
       if (options?.migrate !== false) await bringUp(database, confirm);
       return database;
     },
+    elsewhere: (place) => {
+      const other = openContext({ ...invocation, configuration: { ...configuration, home: place.home, map: place.mapFile } });
+      closers.push(other.close);
+      return other.context;
+    },
     signer: () => (signing ??= homeReady().then(() => openSigningKey(join(home, 'keys')))),
     confirm,
     progress: (label, options) => startProgress(process.stderr, systemClock, { label, ...options }),

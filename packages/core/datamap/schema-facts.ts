@@ -13,6 +13,8 @@ export type TableFacts = {
   /** The extension that it came with; such a table is not the user's. */
   readonly extension: string | null;
   readonly partition: { readonly parent: TableRef } | null;
+  /** Parents of old-style inheritance (INHERITS). */
+  readonly inherits?: readonly TableRef[];
   /** `RANGE (visited_on)`; null for what is not partitioned. */
   readonly partitionKey: string | null;
   readonly privileges: { readonly select: boolean };
@@ -72,10 +74,18 @@ export type SchemaIndex = {
   readonly outgoing: ReadonlyMap<string, readonly Link[]>;
   /** Links that point to a table. */
   readonly incoming: ReadonlyMap<string, readonly Link[]>;
+  /** Tables whose rows stand in children of old-style inheritance too: no key is one over all of them. */
+  readonly parents: ReadonlySet<string>;
 };
 
-/** Safekeep's own schemas: never part of anybody's map. */
 const OWN_SCHEMAS = new Set(['safekeep', 'safekeep_jobs', 'safekeep_auth']);
+/** Where an import builds, and where it keeps what it replaced, each with the id of its run. */
+const OF_IMPORTS = /^safekeep_(?:import|kept)_[0-9a-f]{32}$/;
+
+/** Safekeep's own schemas: never part of anybody's map. */
+export function isOwnSchema(schema: string): boolean {
+  return OWN_SCHEMAS.has(schema) || OF_IMPORTS.test(schema);
+}
 
 // Facts are never changed, so what is found in them once holds as long as they live.
 const indexes = new WeakMap<SchemaFacts, SchemaIndex>();
@@ -96,6 +106,7 @@ export function indexSchema(facts: SchemaFacts): SchemaIndex {
     byName: new Map(facts.tables.map((table) => [tableName(table), table])),
     outgoing: Map.groupBy(links, (link) => link.from),
     incoming: Map.groupBy(links, (link) => link.to),
+    parents: new Set(facts.tables.flatMap(({ inherits = [] }) => inherits.map(formatTableName))),
   };
   indexes.set(facts, made);
   return made;
@@ -107,7 +118,7 @@ export function tableName(table: TableFacts): string {
 
 /** A table of the user's that holds rows of its own, and not as a part of another one. A map must say what is in it. */
 export function isMappable(table: TableFacts): boolean {
-  return table.kind !== 'view' && table.partition === null && table.extension === null && !OWN_SCHEMAS.has(table.schema);
+  return table.kind !== 'view' && table.partition === null && table.extension === null && !isOwnSchema(table.schema);
 }
 
 export function columnOf(table: TableFacts, name: string): ColumnFacts | undefined {

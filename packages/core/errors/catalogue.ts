@@ -83,6 +83,13 @@ export const catalogue = {
     text: '{path} holds files that are not of Safekeep, so it was not taken as a home. Nothing in it was changed.',
     remedy: 'Name an empty or a new folder with --home or SAFEKEEP_HOME.',
   },
+  'home-of-another': {
+    status: 409,
+    exit: 2,
+    text: 'The home {home} is for {of}, and not for {asked}: its keys, log, ledger and map are of one database. Nothing was touched.',
+    remedy:
+      'Name another folder with --home (and another map with --map), or leave --home out: a home beside the usual one is taken then.',
+  },
   'home-unfit': {
     status: 500,
     exit: 2,
@@ -492,6 +499,13 @@ export const catalogue = {
     exit: 1,
     text: '{table} cannot be replaced: {dependent} depends on it and is not part of this import. Nothing was changed.',
     remedy: 'Drop what depends on it first, or import into another schema with --schema.',
+  },
+  'import-replace-protected': {
+    status: 409,
+    exit: 1,
+    text: '{table} cannot be replaced: its changes are in the audit log, or columns of it are encrypted, and what would take its place knows nothing of either, nor of whom was erased in it. Nothing was changed.',
+    remedy:
+      'Go on with what is there. Or `safekeep unapply` takes all of it out first; or the file goes into another schema (--schema) or another home (--home).',
   },
   'import-run-unknown': {
     status: 404,

@@ -91,7 +91,7 @@ export const valueRefusals = {
     exit: 2,
     text: 'A sealed pool takes the text of a query and its values. Nothing was run.',
     remedy:
-      'Give text and values one after the other. Named statements, cursors, streams, row mode and callbacks are not opened by it: use them on a pool of your own for tables without encrypted columns.',
+      'Give text and values one after the other. Named statements, cursors, streams, row mode and callbacks are not opened by it: use them on a pool of your own for tables without encrypted columns. BEGIN, COMMIT and their like stand alone, not among other statements of one text.',
   },
   'sealed-tampered': {
     status: 422,

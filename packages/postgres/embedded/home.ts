@@ -53,6 +53,7 @@ const OURS = new Set([
   'keys',
   'ledger',
   'log',
+  'main-job.json',
   'reports',
   'runtime',
   'sample',

@@ -7,6 +7,7 @@ import {
   type Clock,
   type DataMap,
   type MappedTable,
+  isOwnSchema,
 } from '@safekeep/core';
 import {
   type Catalog,
@@ -69,7 +70,6 @@ const SEED = 20_261_129;
 /** Patience of a whole scan with counting the values of columns that seem empty, and the largest table that is counted. */
 const FILLED_PATIENCE_MS = 1_000;
 const FILLED_PAGES = 10_000;
-const OWN_SCHEMAS = new Set(['safekeep', 'safekeep_jobs', 'safekeep_auth']);
 
 /**
  * Judges every column. Reads the catalogue, then the server's statistics in one statement for some dozen tables, then some rows of
@@ -112,7 +112,7 @@ async function remembered(database: Database, tenant: string): Promise<Memory> {
 async function look(client: pg.PoolClient, order: ScanOrder, memory: Memory): Promise<Scan> {
   const { catalog, held } = await readCatalogAroundLocks(client, order.schemas === undefined ? {} : { schemas: order.schemas });
   const { map } = order;
-  const all = catalog.tables.filter(({ schema, extension }) => extension === null && !OWN_SCHEMAS.has(schema));
+  const all = catalog.tables.filter(({ schema, extension }) => extension === null && !isOwnSchema(schema));
   const mapped = (table: Table): MappedTable | undefined => (map === undefined ? undefined : mappedAs(table, all, map));
   const tables = all.map((table) => withoutCompanions(table, mapped(table)));
   const speech = speechOf(tables.flatMap((table) => [table.name, ...table.columns.map(({ name }) => name)]));

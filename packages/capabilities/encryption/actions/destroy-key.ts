@@ -1,11 +1,19 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { SafekeepError } from '@safekeep/core';
+import type pg from 'pg';
+import { encryptedName, parseColumnName, SafekeepError } from '@safekeep/core';
 import { inTenant } from '@safekeep/postgres';
 import { LEASE_MS, type SealedPlace } from '../model.ts';
-import { standingKey, type KeyStanding } from '../rules/retired.ts';
+import { standingKey } from '../rules/retired.ts';
 import { fieldOfScope, listKeys, shredKeys, type ListedKey } from '../store/keys.ts';
+import { countEventsOf } from '../store/log.ts';
 import { seeAllRows, takeScope } from '../store/transaction.ts';
 import type { Keyring } from './open-keys.ts';
+
+export type Retired = {
+  readonly key: ListedKey;
+  /** Of the audit log, which tell of its columns and may hold ciphertext under it; null where it is not known any more which these were. */
+  readonly events: number | null;
+};
 
 export type Destroying = {
   readonly keyId: Buffer;
@@ -16,13 +24,14 @@ export type Destroying = {
   readonly signal: AbortSignal;
   /** Told once before it is waited for. */
   readonly waiting: () => void;
-  readonly agree: (key: ListedKey) => Promise<void>;
+  readonly agree: (retired: Retired) => Promise<void>;
 };
 
 /**
  * Destroys a key of an encrypted column that was replaced, or whose column is encrypted no more, once nothing in this database is
- * sealed under it: counted before, and again when everybody who had it in memory has lost it. What was sealed under it elsewhere, in
- * copies and backups, opens nowhere afterwards, once the epoch is rolled and the key backups of before are gone.
+ * sealed under it: counted before, and again when everybody who had it in memory has lost it, in the transaction that destroys it and
+ * in which nobody makes another version of it. What was sealed under it elsewhere, in copies and backups, opens nowhere afterwards, once
+ * the epoch is rolled and the key backups of before are gone.
  *
  * @throws `key-unknown`, `key-erased`, `key-not-retired`, `key-in-use`; where row security hides rows from this login nothing is counted.
  */
@@ -30,54 +39,61 @@ export async function destroyKey(
   ring: Keyring,
   tenant: string,
   { keyId, places, dryRun, leaseMs = LEASE_MS, signal, waiting, agree }: Destroying,
-): Promise<{ readonly key: ListedKey; readonly destroyedAt: Date | null }> {
+): Promise<Retired & { readonly destroyedAt: Date | null }> {
   const { database, clock } = ring.ground;
-  const key = await retiredKey(ring, tenant, keyId);
-  await requireUnused(ring, tenant, { keyId, places });
-  if (dryRun) return { key, destroyedAt: null };
-  await agree(key);
+  const { key, events } = await inTenant(database, tenant, async (client) => {
+    const retired = await retiredKey(client, tenant, keyId);
+    await requireUnused(client, tenant, { keyId, places });
+    return { key: retired, events: await eventsUnder(client, tenant, retired) };
+  });
+  if (dryRun) return { key, events, destroyedAt: null };
+  await agree({ key, events });
   if (leaseMs > 0) {
     waiting();
     await wait(leaseMs, undefined, { signal });
-    await requireUnused(ring, tenant, { keyId, places });
   }
   const at = clock.now();
   await inTenant(database, tenant, async (client) => {
     await takeScope(client, tenant, `${key.purpose} ${key.scope ?? ''}`);
+    await retiredKey(client, tenant, keyId);
+    await requireUnused(client, tenant, { keyId, places });
     await shredKeys(client, tenant, [keyId], at);
     await ring.log({ operation: `destroy-${key.purpose}`, tenant, keyId: keyId.toString('hex'), rows: 1, error: null }, client);
   });
   ring.forget();
   // Again after the lock: whoever brought it back into use meanwhile was refused or is told now.
   const [destroyed = key] = await inTenant(database, tenant, (client) => listKeys(client, tenant, { limit: 1, ids: [keyId] }));
-  return { key: destroyed, destroyedAt: at };
+  return { key: destroyed, events, destroyedAt: at };
 }
 
-async function retiredKey(ring: Keyring, tenant: string, keyId: Buffer): Promise<ListedKey> {
+/** An event of an audited column holds the ciphertext as the row had it. It was signed over, so no rotation seals it anew. */
+async function eventsUnder(client: pg.ClientBase, tenant: string, key: ListedKey): Promise<number | null> {
+  if (key.purpose !== 'data') return 0;
+  if (key.columns.length === 0) return null;
+  const columns = key.columns.map(parseColumnName).flatMap((ref) => [ref, { ...ref, column: encryptedName(ref.column) }]);
+  return await countEventsOf(client, tenant, { columns, since: key.createdAt });
+}
+
+async function retiredKey(client: pg.ClientBase, tenant: string, keyId: Buffer): Promise<ListedKey> {
   const id = keyId.toString('hex');
-  const [key, standing] = await inTenant(ring.ground.database, tenant, async (client): Promise<[ListedKey, KeyStanding]> => {
-    const [found] = await listKeys(client, tenant, { limit: 1, ids: [keyId] });
-    if (found === undefined) throw new SafekeepError('key-unknown', { key: id });
-    return [found, await fieldOfScope(client, tenant, found.scope)];
-  });
+  const [key] = await listKeys(client, tenant, { limit: 1, ids: [keyId] });
+  if (key === undefined) throw new SafekeepError('key-unknown', { key: id });
   if (key.state === 'shredded') throw new SafekeepError('key-erased', { key: id });
-  const reason = standingKey(key, standing);
+  const reason = standingKey(key, await fieldOfScope(client, tenant, key.scope));
   if (reason !== null) throw new SafekeepError('key-not-retired', { key: id, reason });
   return key;
 }
 
 /** @throws `key-in-use` */
 async function requireUnused(
-  ring: Keyring,
+  client: pg.ClientBase,
   tenant: string,
   { keyId, places }: Pick<Destroying, 'keyId' | 'places'>,
 ): Promise<void> {
   const id = keyId.toString('hex');
+  await seeAllRows(client);
   for (const place of places) {
-    const values = await inTenant(ring.ground.database, tenant, async (client) => {
-      await seeAllRows(client);
-      return (await place.census(client, tenant)).get(id) ?? 0;
-    });
+    const values = (await place.census(client, tenant)).get(id) ?? 0;
     if (values > 0) throw new SafekeepError('key-in-use', { key: id, values, place: place.name });
   }
 }

@@ -138,10 +138,19 @@ export async function endShred(
   return { epochs: [...new Set(owned.map(({ epoch }) => epoch))], counts };
 }
 
-/** The id of the person's erasable key, in hex; null where they have none, or it was destroyed. */
-export async function livingKeyOf(ring: Keyring, db: Queryable, tenant: string, person: PersonKey): Promise<string | null> {
-  const [id = null] = await livingKeysOf(ring, db, tenant, [person]);
-  return id;
+/** The id of a key of the person's of these fates, in hex; null where they have none, or all were destroyed. */
+export async function livingKeyOf(
+  ring: Keyring,
+  db: Queryable,
+  tenant: string,
+  person: PersonKey,
+  fates: readonly Fate[] = ['erasable'],
+): Promise<string | null> {
+  for (const fate of fates) {
+    const [id = null] = await livingKeysOf(ring, db, tenant, [person], fate);
+    if (id !== null) return id;
+  }
+  return null;
 }
 
 /** The same of many, by their places: one question for all of them. */
@@ -150,10 +159,11 @@ export async function livingKeysOf(
   db: Queryable,
   tenant: string,
   people: readonly PersonKey[],
+  fate: Fate = 'erasable',
 ): Promise<readonly (string | null)[]> {
   const marks: string[] = [];
   for (const person of people) {
-    const [mark] = await ring.marksOf(tenant, formatPerson(person), ['erasable']);
+    const [mark] = await ring.marksOf(tenant, formatPerson(person), [fate]);
     marks.push(mark?.toString('hex') ?? '');
   }
   const owned = await readOwned(

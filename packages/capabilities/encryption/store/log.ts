@@ -1,6 +1,21 @@
-import { newId } from '@safekeep/core';
+import { formatTableName, newId, type ColumnRef } from '@safekeep/core';
 import type { Queryable } from '@safekeep/postgres';
 import type { KeyEvent } from '../model.ts';
+
+/** How many events of the audit log since then tell of changes of these columns. What they hold is sealed: under which key nobody sees. */
+export async function countEventsOf(
+  db: Queryable,
+  tenant: string,
+  { columns, since }: { readonly columns: readonly ColumnRef[]; readonly since: Date },
+): Promise<number> {
+  const { rows } = await db.query(
+    `select count(*)::int8::float8 as events from safekeep.audit_events as e
+      where e.tenant_id = $1 and e.at >= $4
+        and exists (select from unnest($2::text[], $3::text[]) as c (table_name, name) where c.table_name = e.table_name and e.columns ? c.name)`,
+    [tenant, columns.map((column) => formatTableName(column)), columns.map(({ column }) => column), since],
+  );
+  return (rows as readonly { readonly events: number }[])[0]?.events ?? 0; // The statement names this column.
+}
 
 /** A row for each batch or session. */
 export async function insertLog(db: Queryable, event: KeyEvent, at: Date): Promise<void> {

@@ -1,5 +1,5 @@
 import { SafekeepError, type Clock } from '@safekeep/core';
-import { type Database, inTenant } from '@safekeep/postgres';
+import { type Database, inTenant, type Queryable } from '@safekeep/postgres';
 import type { Hold, HoldHistory, HoldId, HoldText } from '../model.ts';
 import { dayOf, holdText } from '../rules/hold.ts';
 import { parseKey, formatKey } from '../rules/key.ts';
@@ -39,6 +39,12 @@ export async function listHolds(
   );
   const holds = found.slice(0, limit);
   return { holds: holds.map((hold) => holdText(hold, today)), next: found.length > limit ? (holds.at(-1)?.id ?? null) : null };
+}
+
+/** Those of these holds that this database has never heard of, released or not. */
+export async function unknownHolds(db: Queryable, tenant: string, ids: readonly string[]): Promise<readonly string[]> {
+  const known = new Set((await readHolds(db, tenant, { ids })).map(({ id }): string => id));
+  return ids.filter((id) => !known.has(id));
 }
 
 /** Everything that was ever decided on a hold. Throws `hold-unknown`. */

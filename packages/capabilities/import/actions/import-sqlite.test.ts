@@ -9,6 +9,7 @@ import { testServers } from '@safekeep/postgres/testing';
 import type { ImportResult, TableResult } from '../model.ts';
 import { importOptions, relations, sqliteFile, temporaryFolder, workbench } from '../testing/workbench.ts';
 import { planImport } from './import-sqlite.ts';
+import { discardKept } from './discard-kept.ts';
 import { rollbackRun } from './rollback-run.ts';
 import { verifyRun } from './verify-run.ts';
 
@@ -319,6 +320,32 @@ for (const server of testServers()) {
     await assert.rejects(rollbackRun(context, { runId: result.runId, discardChanges: true }), code('import-run-state'));
   });
 }
+
+test('what --replace put aside can be deleted for good, and a table that Safekeep protects is not replaced', async (t) => {
+  const { run, pool, context } = await workbench(t);
+  await pool.query(`CREATE TABLE t (old text); INSERT INTO t VALUES ('kept')`);
+  const file = sqliteFile(t, `CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT); INSERT INTO t VALUES (1, 'new')`);
+  const { runId } = await run(file, { replace: true });
+  const left = (): Promise<unknown> =>
+    pool.query(`SELECT FROM pg_namespace WHERE nspname LIKE 'safekeep\\_kept%'`).then(({ rowCount }) => rowCount);
+  assert.equal(await left(), 1);
+  assert.deepEqual(await discardKept(context, runId), { runId, tables: 1 });
+  assert.equal(await left(), 0);
+  await assert.rejects(discardKept(context, runId), code('import-run-state'));
+  for (const [protect, lift] of [
+    [
+      `CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'begin return null; end';
+       CREATE TRIGGER safekeep_audit_insert AFTER INSERT ON t FOR EACH STATEMENT EXECUTE FUNCTION note()`,
+      'DROP FUNCTION note CASCADE',
+    ],
+    ['ALTER TABLE t ADD CONSTRAINT zz_safekeep_sealed_1 CHECK (true)', 'ALTER TABLE t DROP CONSTRAINT zz_safekeep_sealed_1'],
+  ] as const) {
+    await pool.query(protect);
+    await assert.rejects(run(file, { replace: true }), code('import-replace-protected'));
+    await pool.query(lift);
+  }
+  assert.equal((await run(file, { replace: true })).state, 'done');
+});
 
 test('a plan says what would happen and writes nothing', async (t) => {
   const { context, pool } = await workbench(t);

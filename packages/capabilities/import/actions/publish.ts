@@ -8,6 +8,7 @@ import {
   findOccupants,
   movables,
   moveRelation,
+  protectedTable,
   relationNames,
   schemaExists,
   type Movable,
@@ -61,7 +62,7 @@ export async function refuseOccupied(
   const occupants = await findOccupants(client, schema, names);
   if (occupants.length === 0) return;
   if (!replace) throw occupied(schema, occupants);
-  await refuseDependents(
+  await refuseBound(
     client,
     schema,
     occupants.map(({ name }) => name),
@@ -73,7 +74,7 @@ async function setAside(
   client: pg.ClientBase,
   move: { readonly from: string; readonly to: string; readonly names: readonly string[] },
 ): Promise<void> {
-  await refuseDependents(client, move.from, move.names);
+  await refuseBound(client, move.from, move.names);
   await createSchema(client, move.to);
   const present = (await movables(client, move.from)).filter(({ name }) => move.names.includes(name));
   const missing = move.names.filter((name) => !present.some((relation) => relation.name === name));
@@ -91,9 +92,13 @@ export async function bringBack(client: pg.ClientBase, from: string, to: string)
   await dropSchema(client, from);
 }
 
-async function refuseDependents(client: pg.ClientBase, schema: string, names: readonly string[]): Promise<void> {
+/** What depends on the tables, and what Safekeep protects of them, would be left behind. */
+async function refuseBound(client: pg.ClientBase, schema: string, names: readonly string[]): Promise<void> {
   const [first] = await dependentsOutside(client, schema, names);
   if (first !== undefined) throw new SafekeepError('import-replace-referenced', first);
+  // What would come in their place has no capture, and may hold whom somebody erased and what somebody encrypted.
+  const table = await protectedTable(client, schema, names);
+  if (table !== undefined) throw new SafekeepError('import-replace-protected', { table });
 }
 
 function occupied(schema: string, occupants: readonly Occupant[]): SafekeepError {

@@ -103,6 +103,21 @@ export async function dependentsOutside(
   return rows;
 }
 
+/** The first table on which something of Safekeep's stands: a trigger of the audit log or of a field, a guard against plaintext. */
+export async function protectedTable(client: pg.ClientBase, schema: string, names: readonly string[]): Promise<string | undefined> {
+  const { rows } = await client.query<{ table: string }>(
+    `WITH mine AS (SELECT oid FROM pg_class WHERE relnamespace = to_regnamespace(quote_ident($1)) AND relname = ANY ($2))
+     SELECT tgrelid::regclass::text AS "table" FROM pg_trigger
+      WHERE tgrelid IN (SELECT oid FROM mine) AND NOT tgisinternal AND tgname LIKE '%safekeep\\_%'
+     UNION
+     SELECT conrelid::regclass::text FROM pg_constraint
+      WHERE conrelid IN (SELECT oid FROM mine) AND contype = 'c' AND conname LIKE '%safekeep\\_%'
+     ORDER BY 1 LIMIT 1`,
+    [schema, names],
+  );
+  return rows[0]?.table;
+}
+
 export async function countRows(client: pg.ClientBase, schema: string, table: string): Promise<number> {
   const { rows } = await client.query<{ count: string }>(`SELECT count(*) AS count FROM ${qualified(schema, table)}`);
   return Number(rows[0]?.count);

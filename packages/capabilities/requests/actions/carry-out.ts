@@ -1,18 +1,18 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type pg from 'pg';
-import { codeOf } from '@safekeep/core';
+import { codeOf, formatTableName } from '@safekeep/core';
 import { findTable, together } from '@safekeep/postgres';
 import type { Ledger } from '../../ledger/index.ts';
 import type { ErasureId } from '../model.ts';
 import { inOrderOfReference } from '../rules/graph.ts';
 import { HASH_TEXT, MerkleTree } from '../rules/merkle.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
-import { countRows, countUnlike, deleteRows, updateRows, type Rows, type Written } from '../store/act.ts';
-import { rowsOf } from '../store/rows.ts';
+import { countRows, countUnlike, deleteRows, digestOf, updateRows, type Rows, type Written } from '../store/act.ts';
+import { countAmong, rowsOf } from '../store/rows.ts';
 import { writesSoFar } from '../store/guards.ts';
 import { setConstraintsNow } from '../store/session.ts';
-import { arrays } from '../store/traverse.ts';
+import { arrays, followPaths } from '../store/traverse.ts';
 import { isOneOf } from '../store/sql.ts';
 import type { Decision, Group } from './decide.ts';
 import type { Ground } from './ground.ts';
@@ -100,8 +100,14 @@ export async function carryOut(
     readonly writers: string | null;
   },
 ): Promise<CarriedOut> {
-  // Only a trigger or a rule can write elsewhere.
-  const before = found.tables.some(({ table }) => canBeUndone(ground, table)) ? await writesSoFar(client) : undefined;
+  // Only a trigger, a rule or a foreign key can write where nothing was decided.
+  const canFire = decision.setNull.length > 0 || found.tables.some(({ table }) => canBeUndone(ground, table));
+  const kept = decision.groups.filter(({ treatment }) => canFire && treatment.keptBy !== undefined);
+  const digests = await together(
+    client,
+    kept.map((group) => () => digestOf(client, group.rows, columnsOf(group.writes))),
+  );
+  const before = canFire ? await countedWrites(client) : undefined;
   const counts = new Map<string, TableCounts>();
   for (const { table, rows } of found.tables)
     counts.set(table, { before: rows.length, deleted: 0, masked: 0, detached: 0, kept: 0 });
@@ -126,10 +132,45 @@ export async function carryOut(
         if ((await countUnlike(client, each)) > 0) throw new NotKept(each.rows.table);
       }),
     ...looked.map((table) => () => lookForNew(client, found, table, { processed, counts })),
-    ...(before === undefined ? [] : [() => refuseWritesElsewhere(client, ground, { found, before, writers })]),
+    ...kept.map((group, place) => async () => {
+      const now = written.find(({ of }) => of === group)?.rows ?? group.rows;
+      if ((await digestOf(client, now, columnsOf(group.writes))) !== digests[place]) throw new KeptChanged(group.rows.table);
+    }),
+    ...(before === undefined ? [] : [() => refuseWritesElsewhere(client, ground, { found, decision, before, writers, without })]),
   ]);
+  if (decision.isKept) await refuseLost(client, found, written);
+  for (const { table, rows } of decision.setNull) addDetached(counts, table, rows);
   return { counts, tree: { count: tree.size, root: tree.root().toString('base64') } };
 }
+
+function columnsOf(writes: Group['writes']): readonly string[] {
+  return writes.map(({ column }) => column);
+}
+
+/** Rows of others, and what a foreign key did to them. */
+function addDetached(counts: Map<string, TableCounts>, table: string, rows: number): void {
+  const count = counts.get(table) ?? { before: 0, deleted: 0, masked: 0, detached: 0, kept: 0 };
+  counts.set(table, { ...count, before: count.before + rows, detached: count.detached + rows });
+}
+
+/**
+ * Follows the paths once more, over what is there now: what a duty or a hold keeps has to be found by them still, or it would be erased
+ * never.
+ */
+async function refuseLost(client: pg.ClientBase, found: Survey, written: readonly Staying[]): Promise<void> {
+  const kept = written.filter(({ of, rows }) => of.treatment.keptBy !== undefined && rows.keys.length > 0);
+  const { graph, schema, tenant } = found.reach;
+  const reach = await followPaths(client, { graph, schema, tenant, key: found.person.key }, { lock: false });
+  await together(
+    client,
+    kept.map(({ rows }) => async () => {
+      const count = reach === undefined ? 0 : await countAmong(client, reach, { person: found.person, rows });
+      if (count !== rows.keys.length) throw new KeptLost(rows.table);
+    }),
+  );
+}
+
+type Staying = Written & { readonly of: Group };
 
 /** Masks and detaches, a statement for each group; what was written, and groups that stay as they are with nothing written. */
 async function updateAll(
@@ -144,7 +185,7 @@ async function updateAll(
     readonly hashKey: KeyObject;
     readonly onTable: ((table: string) => void) | undefined;
   },
-): Promise<readonly Written[]> {
+): Promise<readonly Staying[]> {
   const staying = groups.filter(({ treatment }) => treatment.action !== 'delete');
   for (const { rows, treatment } of staying) {
     onTable?.(rows.table);
@@ -153,11 +194,12 @@ async function updateAll(
   }
   return await together(
     client,
-    staying.map(({ rows, writes }) => async (): Promise<Written> => {
-      if (writes.length === 0) return { rows, writes, perRow: [] };
+    staying.map((of) => async (): Promise<Staying> => {
+      const { rows, writes } = of;
+      if (writes.length === 0) return { rows, writes, perRow: [], of };
       const done = await refusing(rows.table, () => updateRows(client, rows, { writes, hashKey }));
       if (done.count !== rows.keys.length) throw new Changed(rows.table);
-      return done.written;
+      return { ...done.written, of };
     }),
   );
 }
@@ -201,6 +243,15 @@ export class NotKept extends Error {
   }
 }
 
+/** What a duty or a hold keeps was changed while other rows were erased. */
+export class KeptChanged extends NotKept {}
+
+/** What a duty or a hold keeps would not be found any more when that ends. */
+export class KeptLost extends NotKept {}
+
+/** The server does not count what is written: that nothing was copied cannot be seen. */
+export class Uncounted extends Error {}
+
 function changes({ treatment, writes }: Group): boolean {
   return treatment.action === 'delete' || writes.length > 0;
 }
@@ -240,18 +291,24 @@ async function deleteAll(
     for (const { table } of group) onTable?.(table);
     const deleted = await refusing(circle.join(', '), () => deleteRows(client, group));
     for (const [place, rows] of group.entries()) {
-      countsOf(counts, rows.table).deleted += deleted[place] ?? 0;
-      // A user's trigger can let a DELETE fall under the table.
-      if (rows.identity.kind === 'key' && (await countRows(client, rows)) > 0) throw new NotKept(rows.table);
+      const count = deleted[place] ?? 0;
+      // Without a key there is only the number; by their keys rows may have gone before, by a trigger or a cascade.
+      const missing = rows.keys.length - count;
+      if (missing < 0) throw new Changed(rows.table);
+      // A user's trigger can let a DELETE fall under the table, or put the row back.
+      if (rows.identity.kind === 'place' ? missing > 0 : canBeUndone(ground, rows.table) && (await countRows(client, rows)) > 0)
+        throw new NotKept(rows.table);
+      countsOf(counts, rows.table).deleted += rows.keys.length;
     }
   }
 }
 
 /** Only a trigger or a rule can put something else there than was written. */
-function canBeUndone({ catalog }: Ground, table: string): boolean {
+function canBeUndone({ catalog, schema }: Ground, table: string): boolean {
   const found = findTable(catalog, table);
   return (
     found === undefined ||
+    schema.parents.has(table) ||
     found.triggers.some((trigger) => trigger.enabled !== 'disabled' && !isOwnTrigger(trigger)) ||
     found.rules.length > 0 ||
     found.kind !== 'table'
@@ -291,24 +348,52 @@ async function refuseWritesElsewhere(
   ground: Ground,
   {
     found,
+    decision,
     before,
     writers,
-  }: { readonly found: Survey; readonly before: ReadonlyMap<string, number>; readonly writers: string | null },
+    without,
+  }: {
+    readonly found: Survey;
+    readonly decision: Decision;
+    readonly before: ReadonlyMap<string, number>;
+    readonly writers: string | null;
+    readonly without: ReadonlySet<string>;
+  },
 ): Promise<void> {
-  const written = [...(await writesSoFar(client))].flatMap(([table, writes]) => (writes > (before.get(table) ?? 0) ? [table] : []));
-  const outside = written.filter((table) => !ground.map.tables.has(table));
+  const now = await countedWrites(client);
+  // What foreign keys set to null was counted when it was decided.
+  const meant = (table: string): number => decision.setNull.reduce((sum, each) => sum + (each.table === table ? each.all : 0), 0);
+  const written = [...now].flatMap(([table, writes]) =>
+    writes > (before.get(table) ?? 0) + (ground.map.tables.has(table) ? 0 : meant(table)) ? [table] : [],
+  );
+  const touched = new Set(found.tables.map(({ table }) => table));
+  const unseen = written.find(
+    (table) => without.has(table) && !touched.has(table) && (ground.map.tables.get(table)?.onErasure ?? null) !== null,
+  );
+  // Which of its rows nobody has looked at here.
+  if (unseen !== undefined && meant(unseen) === 0) throw new KeptChanged(unseen);
+  const outside = written.filter((table) => !isMapped(ground, table));
   const [first] = outside;
   if (first === undefined) return;
   const allowed = new Set(found.tables.flatMap(({ table }) => harmlessTriggers(ground, table).flatMap(({ writesTo }) => writesTo)));
   const foreign = outside.find((table) => !allowed.has(table));
   if (foreign !== undefined) throw new WroteElsewhere(foreign);
-  const now = await writersNow(client, ground);
-  if (now === null || now.hash !== writers) throw new WritersChanged(found.subject.table);
-  const undeclared = undeclaredOf(now, ground, {
-    touched: new Set(found.tables.map(({ table }) => table)),
-    written: new Set(written),
-  });
+  const firing = await writersNow(client, ground);
+  if (firing === null || firing.hash !== writers) throw new WritersChanged(found.subject.table);
+  const undeclared = undeclaredOf(firing, ground, { touched, written: new Set(written) });
   if (undeclared.length > 0) throw new WroteElsewhere(first, undeclared);
+}
+
+/** Rows of a child of old-style inheritance are rows of its parent. */
+function isMapped({ map, schema }: Pick<Ground, 'map' | 'schema'>, table: string): boolean {
+  const parents = schema.byName.get(table)?.inherits ?? [];
+  return map.tables.has(table) || parents.some((parent) => isMapped({ map, schema }, formatTableName(parent)));
+}
+
+async function countedWrites(client: pg.ClientBase): Promise<ReadonlyMap<string, number>> {
+  const writes = await writesSoFar(client);
+  if (writes === 'off') throw new Uncounted('track_counts is off');
+  return writes;
 }
 
 async function refusing<Result>(table: string, run: () => Promise<Result>): Promise<Result> {

@@ -10,7 +10,7 @@ import { joinKept, keptColumns, keptLines, planLine } from '../rules/plan.ts';
 import { insertErasure, readErasures, updateErasure, type ErasureRecord, type StoredPlan } from '../store/records.ts';
 import { loadRows, rowsOf } from '../store/rows.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
-import { followPaths, identityOf, tableOf } from '../store/traverse.ts';
+import { followPaths, identityOf, plainKey, type Reach } from '../store/traverse.ts';
 import { carryOut, erasureKeysOf, type TableCounts } from './carry-out.ts';
 import { decide, dueOf, personMark, type Decision } from './decide.ts';
 import {
@@ -26,12 +26,14 @@ import {
   type ExecuteOptions,
 } from './erasing.ts';
 import { faultOfProofs } from './finish-erasure.ts';
+import type { Unseen } from './kept-ways.ts';
 import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
 import { identityMarks } from './marks.ts';
+import { approversOf, keptBeside, makePlan, type Beside, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 import { refuseForeign, tagged, tagOf } from './record-tag.ts';
-import { approversOf, makePlan, type Beside, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 import { policies, type Survey, type SurveyedTable } from './survey.ts';
+import { silentColumns, unmappedLines } from './unmapped.ts';
 import { unlookedLines } from './writers.ts';
 
 /** Where a chunked erasure stands; committed with each chunk. */
@@ -343,17 +345,27 @@ async function nextChunk(
   const isLast = rows.length < rowsAtOnce(ground);
   const surveyed: SurveyedTable = {
     table,
-    identity: identityOf(tableOf(schema, table)),
+    identity: identityOf(schema, table),
     policy: policies(ground, table),
     rows,
     isCut: true,
   };
   const found = { person, subject, reach, tables: rows.length === 0 ? [] : [surveyed] };
   // Their own row is the last transaction's in any case: without it nobody would find the rest.
-  const decision = await decide(client, ground, found, { mode, ledger: ground.ledger, isKept: table === subject.table });
+  const decision = await decide(client, ground, found, {
+    mode,
+    ledger: ground.ledger,
+    isKept: table === subject.table,
+    unseen: askAll(reach),
+  });
   if (decision.holds.some(({ people }) => people.length > 0)) throw new WholePersonHeld(decision.holds.map(({ id }) => id));
   refuseBlocked(decision.blocked, progress);
   return { table, record, progress, surveyed, found, decision, isLast };
+}
+
+/** In each of the tables of the person there may be rows that are kept and not among those at hand. */
+function askAll({ graph }: Reach): Unseen {
+  return new Map([...graph.edgesOf.keys()].map((table) => [table, 'ask']));
 }
 
 /** Behind the lock of the person: another process may be working off the same erasure. */
@@ -382,8 +394,9 @@ async function eraseChunk(
     erasure: progress.erasure,
     mode,
     holds: [],
-    rows: new Map(identity.kind === 'key' ? [[table, rows.map(({ key }) => key)]] : []),
+    rows: new Map(identity.kind === 'key' ? [[table, rows.map(({ key }) => plainKey(identity, key))]] : []),
     kept: new Map(),
+    isKept: decision.isKept,
     isPart: true,
   };
   const before = await effectsAt(client, ground, 'before-rows', scope);
@@ -395,18 +408,24 @@ async function eraseChunk(
     writers: progress.writers ?? null,
   });
   await effectsAt(client, ground, 'after-chunk', scope);
-  const counts = done.counts.get(table);
   const lines = decision.groups.map(({ rows: { keys }, treatment, writes, until }) =>
     planLine({ table, rows: keys.length, treatment, writes, until }),
   );
-  const keptRow = decision.groups.find(({ treatment }) => treatment.action === 'keep')?.rows.keys[0];
+  const keptRow = decision.groups.find(({ treatment }) => treatment.keptBy !== undefined)?.rows.keys[0];
   const holds = decision.holds.filter(({ heldRows }) => heldRows.length > 0).map(({ id }) => id);
   return {
     ...progress,
     after: isLast ? null : (rows.at(-1)?.key ?? null),
     finished: isLast ? [...progress.finished, table] : progress.finished,
-    tables: counts === undefined ? progress.tables : [...progress.tables, { table, ...counts }],
-    kept: joinKept([...progress.kept, ...keptLines(lines), ...keptColumns(decision.groups), ...unlookedLines(ground, found)]),
+    tables: [...progress.tables, ...[...done.counts].map(([name, counts]) => ({ table: name, ...counts }))],
+    kept: joinKept([
+      ...progress.kept,
+      ...keptLines(lines),
+      ...keptColumns(decision.groups),
+      ...silentColumns(found),
+      ...unlookedLines(ground, found),
+      ...unmappedLines(ground, found),
+    ]),
     holds: [...new Set([...progress.holds, ...holds])],
     keptRows: keptRow === undefined ? progress.keptRows : { ...progress.keptRows, [table]: keptRow },
     isKept: progress.isKept === true || decision.isKept,
@@ -457,16 +476,28 @@ export async function prepareRest(
       progress.rows,
       `the person has more rows in ${made.large[0]} by now than one transaction takes: make a new plan and approve it`,
     );
+  const unseen: Unseen = new Map([...askAll(made.found.reach), ...keptBeside(beside)]);
   const late: SurveyedTable[] = [];
   for (const table of large) {
-    const rows = await lateRows(client, ground, made.found, { mode: order.mode, table, lock: true, atMost: rowsAtOnce(ground) });
+    const rows = await lateRows(client, ground, made.found, {
+      mode: order.mode,
+      table,
+      lock: true,
+      atMost: rowsAtOnce(ground),
+      unseen,
+    });
     if (rows.length >= rowsAtOnce(ground)) throw new TooManyLate(table);
-    const identity = identityOf(tableOf(ground.schema, table));
+    const identity = identityOf(ground.schema, table);
     if (rows.length > 0) late.push({ table, identity, policy: policies(ground, table), rows, isCut: true });
   }
   if (late.length === 0) return made;
   const found = { ...made.found, tables: [...made.found.tables, ...late] };
-  const more = await decide(client, ground, { ...found, tables: late }, { mode: order.mode, ledger: ground.ledger, isKept: true });
+  const more = await decide(
+    client,
+    ground,
+    { ...found, tables: late },
+    { mode: order.mode, ledger: ground.ledger, isKept: true, unseen },
+  );
   refuseBlocked(more.blocked, progress);
   return { ...made, found, decision: { ...made.decision, groups: [...made.decision.groups, ...more.groups] } };
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { encryptedName, isCompanion, isMappable } from '@safekeep/core';
+import { encryptedName, isCompanion, isMappable, type Link } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import { formatPerson, heldBy, type AskedRow, type Person, type StandingHold } from '../../holds/index.ts';
 import type { Ledger } from '../../ledger/index.ts';
@@ -7,12 +7,14 @@ import type { Blocked, ErasureMode, RowKey } from '../model.ts';
 import { OWN_ROW } from '../rules/graph.ts';
 import type { Write } from '../rules/masks.ts';
 import { factsKey, treatmentKey, waysText, treatmentOf, type RowFacts, type Treatment } from '../rules/treat.ts';
-import { chooseWrites, referredTo, type Rows } from '../store/act.ts';
+import { chooseWrites, countReferring, referredTo, type Referring, type Rows } from '../store/act.ts';
 import { erasedMarks, hasStandingHolds } from '../store/records.ts';
 import type { PersonRow } from '../store/rows.ts';
+import { unseenTables } from '../store/session.ts';
 import { OTHERS_AT_MOST } from '../store/standing.ts';
-import { identityOf, tableOf } from '../store/traverse.ts';
+import { identityOf, plainKey } from '../store/traverse.ts';
 import type { Ground } from './ground.ts';
+import { waysOfKept, type KeptWays, type Unseen } from './kept-ways.ts';
 import { maskedAmong } from './masked-people.ts';
 import { otherNames } from './other-names.ts';
 import { sealedChoices } from './sealed-choices.ts';
@@ -35,8 +37,8 @@ export type Decision = {
   readonly groups: readonly Group[];
   readonly holds: readonly StandingHold[];
   readonly blocked: readonly Blocked[];
-  /** Rows of others that a foreign key sets to null when what they refer to goes. */
-  readonly setNull: readonly { readonly table: string; readonly rows: number; readonly foreignKey: string }[];
+  /** Rows that a foreign key sets to null when what they refer to goes: `rows` of others, `all` with those of the person that stay. */
+  readonly setNull: readonly { readonly table: string; readonly rows: number; readonly all: number; readonly foreignKey: string }[];
   /** A row of theirs stays by a duty or a hold: by their own row they are found again when it ends. */
   readonly isKept: boolean;
 };
@@ -46,6 +48,8 @@ export type DecideOptions = {
   readonly ledger: Pick<Ledger, 'mark'>;
   /** Their own row stays, be it empty: rows are kept that are not among these. */
   readonly isKept?: boolean;
+  /** Tables of which not all rows of the person are among these. */
+  readonly unseen?: Unseen;
 };
 
 /** The same person at any time in this home's database; never what a restored row is known by. */
@@ -63,6 +67,10 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
   const { holds, heldRows } = await askHolds(client, ground, found);
   const gone = await erasedOthers(client, ground, found, options.ledger);
   const isWholePersonHeld = holds.some(({ people }) => people.length > 0);
+  const isKeptRow = (row: PersonRow): boolean => row.kept !== null || isWholePersonHeld || heldRows.has(row);
+  const { unseen = new Map() } = options;
+  // Of somebody who is held as a whole nothing goes anyway.
+  const ways: KeptWays = isWholePersonHeld ? new Map() : await waysOfKept(client, ground, found, { isKept: isKeptRow, unseen });
   const factsOf = (row: PersonRow): Omit<RowFacts, 'shell'> => ({
     reached: row.reached,
     kept: row.kept,
@@ -70,12 +78,16 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
     owners: stillThere(row.owners, gone),
     taken: new Set([...row.at].flatMap(([path, people]) => (stillThere(people, gone).length > 0 ? [path] : []))),
     held: isWholePersonHeld || heldRows.has(row),
+    links: ways.get(row) ?? NO_LINKS,
   });
-  const isKept = keepsRows(found, factsOf);
+  const isKept = found.tables.some(({ rows }) => rows.some((row) => row.reached.length > 0 && isKeptRow(row)));
   const { shells, blocked, setNull } = await findShells(client, ground, found, {
     factsOf,
     mode: options.mode,
-    isKept: isKept || options.isKept === true,
+    isKeptRow,
+    unseen,
+    // While a row of theirs is kept the person must be found again, also where no foreign key says so.
+    staying: [...ways.keys(), ...(isKept || options.isKept === true ? ownRows(found) : [])],
   });
   const groups: Group[] = [];
   const problems: Blocked[] = [...blocked];
@@ -181,7 +193,8 @@ async function askHolds(
   const asked = new Map<AskedRow, PersonRow>();
   for (const { table, identity, policy, rows } of tables) {
     const isKey = identity.kind === 'key' && policy.facts.primaryKey !== null;
-    for (const row of rows) asked.set({ table, key: isKey ? row.key : [], about: [person, ...row.others].flatMap(namesOf) }, row);
+    for (const row of rows)
+      asked.set({ table, key: isKey ? plainKey(identity, row.key) : [], about: [person, ...row.others].flatMap(namesOf) }, row);
   }
   const holds = await heldBy(client, tenant, { people, rows: [...asked.keys()] });
   const heldRows = new Set(holds.flatMap((hold) => hold.heldRows.flatMap((row) => asked.get(row) ?? [])));
@@ -223,6 +236,17 @@ type Shells = {
   readonly setNull: Decision['setNull'];
 };
 
+type Staying = {
+  readonly factsOf: (row: PersonRow) => Omit<RowFacts, 'shell'>;
+  readonly mode: ErasureMode;
+  readonly isKeptRow: (row: PersonRow) => boolean;
+  readonly unseen: Unseen;
+  /** Rows that stay in any case, be they empty. */
+  readonly staying: readonly PersonRow[];
+};
+
+type Candidates = ReadonlyMap<string, { readonly table: SurveyedTable; readonly rows: readonly PersonRow[] }>;
+
 /**
  * Rows that cannot go because rows that stay refer to them. Each that stays may keep others, so this goes on until nothing
  * changes: at most once for each row that was to be deleted.
@@ -231,18 +255,9 @@ async function findShells(
   client: pg.ClientBase,
   ground: Ground,
   found: Survey,
-  {
-    factsOf,
-    mode,
-    isKept,
-  }: {
-    readonly factsOf: (row: PersonRow) => Omit<RowFacts, 'shell'>;
-    readonly mode: ErasureMode;
-    readonly isKept: boolean;
-  },
+  { factsOf, mode, isKeptRow, unseen, staying }: Staying,
 ): Promise<Shells> {
-  // While a row of theirs is kept the person must be found again, also where no foreign key says so.
-  const shells = new Set(isKept ? ownRows(found) : []);
+  const shells = new Set(staying);
   const blocked: Blocked[] = [];
   const setNull = new Map<string, Decision['setNull'][number]>();
   const goes = (table: SurveyedTable): readonly PersonRow[] =>
@@ -251,40 +266,40 @@ async function findShells(
       : table.rows.filter(
           (row) => treatmentOf(table.policy, { ...factsOf(row), shell: shells.has(row) }, mode).action === 'delete',
         );
-  let candidates = new Map(found.tables.map((table) => [table.table, { table, rows: goes(table) }]));
+  const going = (): Candidates => new Map(found.tables.map((table) => [table.table, { table, rows: goes(table) }]));
+  let candidates = going();
+  const { hidden, problems } = await hiddenReferring(client, ground, candidates);
+  blocked.push(...problems);
   for (let isNew = [...candidates.values()].some(({ rows }) => rows.length > 0); isNew;) {
     isNew = false;
+    setNull.clear();
+    const stay = (row: PersonRow | undefined): void => {
+      if (row === undefined || shells.has(row)) return;
+      shells.add(row);
+      isNew = true;
+    };
     for (const { table, rows } of candidates.values()) {
       if (rows.length === 0) continue;
       const byKey = new Map(rows.map((row) => [JSON.stringify(row.key), row]));
-      for (const { from, foreignKey } of ground.schema.incoming.get(table.table) ?? []) {
-        const facts = ground.schema.byName.get(from);
-        if (facts === undefined || !isMappable(facts)) continue;
-        const deletedToo = candidates.get(from);
-        const referred = await referredTo(
-          client,
-          rowsFor(
-            table,
-            rows.map(({ key }) => key),
-          ),
-          {
-            table: from,
-            columns: foreignKey.columns,
-            references: foreignKey.references.columns,
-            deleted:
-              deletedToo === undefined
-                ? undefined
-                : {
-                    table: from,
-                    facts,
-                    identity: identityOf(tableOf(ground.schema, from)),
-                    keys: deletedToo.rows.map(({ key }) => key),
-                  },
-          },
-        );
+      const target = rowsFor(
+        table,
+        rows.map(({ key }) => key),
+      );
+      for (const { from, foreignKey } of referringKeys(ground, table.table)) {
+        if (hidden.has(from)) continue;
+        const by = referringBy(ground, { from, foreignKey, candidates });
+        const referred = await referredTo(client, target, by);
         if (referred.length === 0 || detachesAll(found, from, foreignKey.columns, { factsOf, mode, shells })) continue;
         if (foreignKey.onDelete === 'set-null' || foreignKey.onDelete === 'set-default') {
-          setNull.set(`${from} ${foreignKey.name}`, { table: from, rows: referred.length, foreignKey: foreignKey.name });
+          const known = rowsIn(found, from);
+          const kept = known === undefined ? undefined : { ...known, keys: keysOf(found, from, isKeptRow) };
+          // What a duty or a hold keeps is not changed, be it by a foreign key.
+          const mayKeep = unseen.has(from) && (ground.map.tables.get(from)?.onErasure ?? null) !== null;
+          const isNone = kept === undefined || kept.keys.length === 0;
+          const byKept = mayKeep ? referred : isNone ? [] : await referredTo(client, target, by, kept);
+          for (const key of byKept) stay(byKey.get(JSON.stringify(key)));
+          const { all, others } = await countReferring(client, target, by, known);
+          setNull.set(`${from} ${foreignKey.name}`, { table: from, rows: others, all, foreignKey: foreignKey.name });
           continue;
         }
         if (!ground.map.tables.has(from)) {
@@ -297,23 +312,77 @@ async function findShells(
           );
           continue;
         }
-        for (const key of referred) {
-          const row = byKey.get(JSON.stringify(key));
-          if (row === undefined || shells.has(row)) continue;
-          shells.add(row);
-          isNew = true;
-        }
+        for (const key of referred) stay(byKey.get(JSON.stringify(key)));
       }
     }
-    if (isNew) candidates = new Map(found.tables.map((table) => [table.table, { table, rows: goes(table) }]));
+    if (isNew) candidates = going();
   }
   const distinct = new Map(blocked.map((each) => [JSON.stringify(each), each]));
   return { shells, blocked: [...distinct.values()], setNull: [...setNull.values()] };
 }
 
-function keepsRows({ tables }: Survey, factsOf: (row: PersonRow) => Omit<RowFacts, 'shell'>): boolean {
-  return tables.some(({ rows }) => rows.some((row) => row.reached.length > 0 && (row.kept !== null || factsOf(row).held)));
+/** Foreign keys of tables of the user's that refer to a table. */
+function referringKeys({ schema }: Ground, table: string): readonly Link[] {
+  return (schema.incoming.get(table) ?? []).filter(({ from }) => {
+    const facts = schema.byName.get(from);
+    return facts !== undefined && isMappable(facts);
+  });
 }
+
+function referringBy(
+  { schema }: Ground,
+  { from, foreignKey, candidates }: Pick<Link, 'from' | 'foreignKey'> & { readonly candidates: Candidates },
+): Referring {
+  const deletedToo = candidates.get(from);
+  const deleted =
+    deletedToo === undefined
+      ? undefined
+      : {
+          table: from,
+          facts: deletedToo.table.policy.facts,
+          identity: identityOf(schema, from),
+          keys: deletedToo.rows.map(({ key }) => key),
+        };
+  return { table: from, columns: foreignKey.columns, references: foreignKey.references.columns, deleted };
+}
+
+function rowsIn(found: Survey, name: string): Rows | undefined {
+  const table = found.tables.find((each) => each.table === name);
+  return table === undefined
+    ? undefined
+    : rowsFor(
+        table,
+        table.rows.map(({ key }) => key),
+      );
+}
+
+function keysOf({ tables }: Survey, name: string, wanted: (row: PersonRow) => boolean): readonly RowKey[] {
+  return (tables.find(({ table }) => table === name)?.rows ?? []).filter(wanted).map(({ key }) => key);
+}
+
+/** A foreign key acts on rows that row security hides, too: what nobody can see must not be deleted with others. */
+async function hiddenReferring(
+  client: pg.ClientBase,
+  ground: Ground,
+  candidates: Candidates,
+): Promise<{ readonly hidden: ReadonlySet<string>; readonly problems: readonly Blocked[] }> {
+  const links = [...candidates.values()].flatMap(({ table, rows }) =>
+    rows.length === 0 ? [] : referringKeys(ground, table.table),
+  );
+  const names = [...new Set(links.map(({ from }) => from))];
+  const hidden = new Set(names.length === 0 ? [] : await unseenTables(client, names));
+  const problems = links
+    .filter(({ from }) => hidden.has(from))
+    .map(({ from, to, foreignKey }) => ({
+      table: from,
+      what: `rows of ${from} refer to rows of ${to} that would be deleted (${foreignKey.name}), and this login does not see all of them`,
+      rows: 0,
+      remedy: `Give the login the right to read ${from}, with a policy that shows it every row, or anonymise instead of deleting.`,
+    }));
+  return { hidden, problems };
+}
+
+const NO_LINKS: ReadonlySet<string> = new Set();
 
 function ownRows({ tables }: Survey): readonly PersonRow[] {
   return tables.flatMap(({ rows }) => rows).filter(({ reached }) => reached.some(({ path }) => path === OWN_ROW));

@@ -12,7 +12,7 @@ import { planErasure, showErasure } from './plan-erasure.ts';
 import { refuseForeign } from './record-tag.ts';
 import { dateUndated, duesNow } from './undated.ts';
 import { isUnerased } from './unerased.ts';
-import { doubtAbout, isOwnRowKept, knownByPlan, type KnownByPlan } from './same-person.ts';
+import { doubtAbout, ownRowOf, knownByPlan, type KnownByPlan } from './same-person.ts';
 
 /** One approval is for what somebody can look at; what is left comes with the next one. */
 const PERSONS_AT_MOST = 100;
@@ -104,8 +104,8 @@ async function planOne(
     const order = orderOf(ground, record);
     const full = { ...order, mode: record.mode };
     const plan = actor === null ? (await showErasure(ground, full)).plan : await planErasure(ground, full, actor.by, actor.signer);
-    const isKept = isOwnRowKept(record, order.subject);
-    const doubt = await doubtAbout(ground, order, { isKept, marksBefore: () => known(record.planHash) });
+    const own = ownRowOf(record, order.subject);
+    const doubt = await doubtAbout(ground, order, { own, marksBefore: () => known(record.planHash) });
     const subject = formatPerson(order.person);
     // Their plan would be one of what somebody else has, or of what they came back with.
     if (doubt !== null) return { ...text, subject, plan: null, state: 'ambiguous', doubt, error: null };

@@ -10,7 +10,7 @@ import { soundGraph, type ErasureGround } from './ground.ts';
 import { orderOf } from './open-erasures.ts';
 import { approversOf } from './plan-erasure.ts';
 import { isOurs } from './record-tag.ts';
-import { doubtAbout, isOwnRowKept, knownByPlan } from './same-person.ts';
+import { doubtAbout, ownRowOf, knownByPlan } from './same-person.ts';
 
 /** Why nobody can go on with what an erasure left, and what somebody who looked may say of it. */
 type Doubt = 'certain' | 'unsure' | 'gone' | 'foreign';
@@ -65,7 +65,7 @@ async function doubtOf(ground: ErasureGround, record: ErasureRecord): Promise<Do
     ground,
     { person, subject },
     {
-      isKept: isOwnRowKept(record, subject),
+      own: ownRowOf(record, subject),
       marksBefore: async () => knownAtBeginning(record) ?? (await known(record.planHash)),
     },
   );

@@ -4,6 +4,7 @@ import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
 import type { ApprovalProofs, Approved, CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';
+import { certificateFaults } from '../rules/certificate.ts';
 import { approvedAs, approverOf, isSameKey, PLAN_DAYS, plannerOf, signApproval, unproven } from '../rules/approval.ts';
 import {
   dropPlans,
@@ -40,7 +41,7 @@ import {
 } from './erasing.ts';
 import { answerOf, faultOfProofs, finishErasure } from './finish-erasure.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
-import { identityMarks, sequenceIds } from './marks.ts';
+import { holdIds, identityMarks, sequenceIds } from './marks.ts';
 import { isOurs, refuseForeign, tagged } from './record-tag.ts';
 import { approversOf, makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 
@@ -205,8 +206,8 @@ function proofsOf(ground: ErasureGround, stored: StoredPlan, { hash, by, signer 
 }
 
 /** What an erasure that was begun is known by, where its plan is gone. */
-function planOf({ planHash, type, key, mode, plannedBy, startedAt }: ErasureRecord): StoredPlan {
-  return { hash: planHash, type, key: key ?? '', mode, counts: {}, plannedBy, plannedAt: startedAt, due: null, proof: null };
+function planOf({ planHash, type, key, mode, holds, plannedBy, startedAt }: ErasureRecord): StoredPlan {
+  return { hash: planHash, type, key: key ?? '', mode, counts: {}, plannedBy, plannedAt: startedAt, due: null, holds, proof: null };
 }
 
 type Whole = {
@@ -235,6 +236,7 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole
           type: order.person.type.slice(0, 100),
           ...(await sequenceIds(client, ground, Object.keys(stored.counts))),
           ...(progress === undefined ? {} : { erasure: progress.erasure }),
+          ...holdIds([...stored.holds, ...(progress?.holds ?? [])]),
           ...(stored.due === null ? {} : { due: stored.due.toISOString().slice(0, 10) }),
         },
       };
@@ -314,6 +316,9 @@ async function eraseWithin(
     operation,
     held,
   });
+  const [wrong] = certificateFaults(body);
+  // Nothing is committed of which no certificate could be given.
+  if (wrong !== undefined) throw new Error(`An erasure does not add up: ${wrong}`);
   const record = tagged<Omit<ErasureRecord, 'tag'>>(ground, {
     id,
     planHash: stored.hash,
@@ -400,6 +405,7 @@ function certificateBody(ground: ErasureGround, parts: BodyParts): CertificateBo
     issuedAt: ground.clock.now().toISOString(),
     subject: { type: order.person.type, mark },
     ...approved,
+    map: ground.mapSha256,
     mode: order.mode,
     ...(approvedBefore.length === 0 ? {} : { approvedBefore }),
     tables: [...(progress?.tables ?? []), ...[...done.counts].map(([table, counts]) => ({ table, ...counts }))],

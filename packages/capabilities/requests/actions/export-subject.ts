@@ -18,6 +18,7 @@ import { readmeText } from '../rules/readme.ts';
 import { exportRows, sealedValues, type ExportTable, type Window } from '../store/export-rows.ts';
 import { countOfPerson } from '../store/rows.ts';
 import { hiddenTables, inTransaction, lockPerson } from '../store/session.ts';
+import { unmappedWithheld } from './unmapped.ts';
 import { followPaths, tableOf, type Reach } from '../store/traverse.ts';
 import { soundGraph, type Ground } from './ground.ts';
 import { requireTenant } from './require-tenant.ts';
@@ -174,7 +175,7 @@ async function writeExport(client: pg.ClientBase, ground: ExportGround, order: E
     format,
     tables: [...counts].map(([table, rows]) => ({ table, rows })),
     rows: [...counts.values()].reduce((sum, rows) => sum + rows, 0),
-    withheld: withheldOf(parts),
+    withheld: withheldFrom(source, counts),
     elsewhere: processingFor(source, counts).elsewhere.map(({ place, kind }) => ({ place, kind })),
   };
 }
@@ -196,6 +197,14 @@ function partOf({ map, schema, ports }: ExportGround, table: string): Part {
 }
 
 /** What the person does not get, and why: known when all rows have passed. */
+function withheldFrom(
+  { ground, parts }: Pick<Source, 'ground' | 'parts'>,
+  counts: ReadonlyMap<string, number>,
+): ExportDone['withheld'] {
+  const tables = [...counts].filter(([, rows]) => rows > 0).map(([table]) => table);
+  return [...withheldOf(parts), ...unmappedWithheld(ground, tables)];
+}
+
 function withheldOf(parts: readonly Part[]): ExportDone['withheld'] {
   return parts.flatMap(({ table, withheld, leftOut }) => [
     ...withheld.map((each) => ({ table, ...each })),
@@ -289,7 +298,7 @@ async function writeZip(source: Source, { id, sink, partial }: Writing): Promise
     at: ground.clock.now().toISOString(),
     controller: ground.map.controller,
     tables: [...counts].map(([table, rows]) => ({ table, rows, file: fileOf(table) })),
-    withheld: withheldOf(parts),
+    withheld: withheldFrom(source, counts),
     window: order.window,
     processing: processingFor(source, counts),
     looks,

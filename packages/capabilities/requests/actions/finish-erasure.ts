@@ -8,13 +8,15 @@ import { UNEXPLAINED } from '../model.ts';
 import type { Approved, CertificateBody, ErasureDone, ErasureScope, ExternalCopy, Residue } from '../model.ts';
 import { approvedAs, proofFault } from '../rules/approval.ts';
 import { PERSON } from '../rules/graph.ts';
+import { isKeptByRight } from '../rules/plan.ts';
 import { waitForWriters } from '../store/guards.ts';
-import type { Signed } from '../rules/certificate.ts';
+import { certificateFaults, type Signed } from '../rules/certificate.ts';
 import { endEarlier, updateErasure, type ErasureRecord, type ErasureState } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import { followPaths, type Reach } from '../store/traverse.ts';
 import { tellOutside } from './outside.ts';
 import { openTables, soundGraph, type ErasureGround } from './ground.ts';
+import type { Unseen } from './kept-ways.ts';
 import { refuseForeign, tagOf } from './record-tag.ts';
 import { lateRows } from './late-rows.ts';
 import { residueOf } from './residue.ts';
@@ -43,7 +45,7 @@ export async function finishErasure(
   const subject = ground.map.subjects.get(record.type);
   if (subject === undefined)
     throw new SafekeepError('subject-type-unknown', { type: record.type, known: [...ground.map.subjects.keys()].join(', ') });
-  const scope = scopeOf(tenant, record, person);
+  const scope = { ...scopeOf(tenant, record, person), isKept: isKeptByRight(draft.document) };
   const { participants } = ground.ports;
   const others = participants.flatMap(({ tables = [] }) => tables);
   const written = writtenBy(ground, { counts: draft.document.tables, others });
@@ -66,6 +68,8 @@ export async function finishErasure(
   };
   if (state === 'unfulfilled') return await endUnfulfilled(ground, record, { document, found });
   refuseForged(ground, record, draft);
+  const [fault] = certificateFaults(document);
+  if (fault !== undefined) throw new SafekeepError('certificate-unsigned', { erasure: record.id, reason: fault });
   const signed: Signed<CertificateBody> = { document, signature: ground.signer.signDocument('erasure-certificate', document) };
   const path = await writeCertificate(ground.certificateDirectory, signed);
   const at = ground.clock.now();
@@ -190,7 +194,7 @@ function personOf({ type, key }: ErasureRecord): Person {
   return { type, key: parts };
 }
 
-function scopeOf(tenant: string, { id, mode, holds }: ErasureRecord, person: Person): ErasureScope {
+function scopeOf(tenant: string, { id, mode, holds }: ErasureRecord, person: Person): Omit<ErasureScope, 'isKept'> {
   return { tenant, person, erasure: id, mode, holds, rows: new Map(), kept: new Map() };
 }
 
@@ -220,13 +224,16 @@ async function newRows(
   const reach =
     (await followPaths(client, { graph, schema, key: person.key, tenant: ground.tenant }, { lock: false })) ??
     reachOfKey({ graph, schema, person, tenant: ground.tenant });
+  // What a hold has kept may be anywhere, and the erasure comes again when it ends.
+  const state = record.holds.length > 0 ? 'kept' : 'ask';
+  const unseen: Unseen = new Map([...graph.edgesOf.keys()].map((table) => [table, state]));
   const found: Residue[] = [];
   for (const table of tables) {
     const late = await lateRows(
       client,
       ground,
       { person, subject, reach },
-      { mode: record.mode, table, lock: false, atMost: LATE_AT_MOST },
+      { mode: record.mode, table, lock: false, atMost: LATE_AT_MOST, unseen },
     );
     if (late.length > 0)
       found.push({

@@ -6,6 +6,7 @@ import { loadRows, rowsOf, type LoadOptions, type PersonRow } from '../store/row
 import { isOneOf, type Parameters } from '../store/sql.ts';
 import { identityOf, tableOf } from '../store/traverse.ts';
 import { decide } from './decide.ts';
+import type { Unseen } from './kept-ways.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { policies, type Survey } from './survey.ts';
 
@@ -15,6 +16,8 @@ export type LateOptions = {
   readonly lock: boolean;
   /** The search ends with the page in which so many have been found. */
   readonly atMost: number;
+  /** Where rows of the person may be kept that are not looked at here. */
+  readonly unseen: Unseen;
 };
 
 /**
@@ -25,11 +28,11 @@ export async function lateRows(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, subject, reach }: Omit<Survey, 'tables'>,
-  { mode, table, lock, atMost }: LateOptions,
+  { mode, table, lock, atMost, unseen }: LateOptions,
 ): Promise<readonly PersonRow[]> {
   const { map, schema, clock, ledger } = ground;
   const facts = tableOf(schema, table);
-  const identity = identityOf(facts);
+  const identity = identityOf(schema, table);
   const limit = rowsAtOnce(ground);
   const load = { map, reach, person, now: clock.now() };
   const asked = rowsOf(reach, table, person.key);
@@ -47,7 +50,7 @@ export async function lateRows(
     const surveyed = { table, identity, policy: policies(ground, table), rows, isCut: true };
     const found = { person, subject, reach, tables: rows.length === 0 ? [] : [surveyed] };
     // What keeps their own row, empty, may be in any table; one that is not empty does not look erased.
-    const { groups } = await decide(client, ground, found, { mode, ledger, isKept: true });
+    const { groups } = await decide(client, ground, found, { mode, ledger, isKept: true, unseen });
     const byKey = new Map(rows.map((row) => [row.key, row]));
     for (const { rows: same, treatment, writes } of groups) {
       const isUnlike = treatment.action === 'delete' || writes.length > 0;

@@ -136,6 +136,20 @@ export async function sequenceIds(
   );
 }
 
+/** An id of an entry has 200 signs; a copy of the database that knows the newest hold knows all that were placed before it. */
+const HOLDS_AT_MOST = 5;
+
+/** Which holds kept something, the newest of them. */
+export function holdIds(holds: readonly string[]): Record<string, string> {
+  const newest = [...new Set(holds)].toSorted().slice(-HOLDS_AT_MOST);
+  return newest.length === 0 ? {} : { holds: newest.join('+') };
+}
+
+/** What {@link holdIds} wrote. */
+export function readHoldIds({ holds }: Readonly<Record<string, string>>): readonly string[] {
+  return holds === undefined ? [] : holds.split('+');
+}
+
 /** What {@link sequenceIds} wrote. */
 export function readSequenceIds(
   ids: Readonly<Record<string, string>>,

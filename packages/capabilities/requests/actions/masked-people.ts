@@ -21,14 +21,19 @@ export function areMasks(ground: Ground, table: string, { columns, values }: Val
   return masked.length > 0 && masked.every(({ choice, value }) => choice.candidates.some((write) => isMask(write, value)));
 }
 
-/** Those of these people whose own rows have nothing but masks, as `formatPerson` names them. A row that is gone says nothing. */
-export async function maskedAmong(client: pg.ClientBase, ground: Ground, people: readonly Person[]): Promise<ReadonlySet<string>> {
+/** Those of these people whose own rows have nothing but masks, as `formatPerson` names them; columns `without` are not asked. A row that is gone says nothing. */
+export async function maskedAmong(
+  client: pg.ClientBase,
+  ground: Ground,
+  people: readonly Person[],
+  without: ReadonlySet<string> = new Set(),
+): Promise<ReadonlySet<string>> {
   const found = new Set<string>();
   for (const [type, same] of Map.groupBy(people, (person) => person.type)) {
     const subject = ground.map.subjects.get(type);
     if (subject === undefined) continue;
     const { whole, facts } = policies(ground, subject.table);
-    const masked = facts.columns.filter(({ name }) => whole.choices.some(({ column }) => column === name));
+    const masked = facts.columns.filter(({ name }) => !without.has(name) && whole.choices.some(({ column }) => column === name));
     // Numbers and dates are written in more than one way; where there is text, the text says it.
     const texts = masked.filter(isTextual);
     const columns = (texts.length > 0 ? texts : masked).map(({ name }) => name);

@@ -14,7 +14,7 @@ import { finishErasure } from './finish-erasure.ts';
 import { ownFault, type ErasureGround, type Ground } from './ground.ts';
 import { isOurs, refuseForeign } from './record-tag.ts';
 import { approversOf, planErasure } from './plan-erasure.ts';
-import { doubtAbout, isOwnRowKept, knownByPlan, type KnownByPlan } from './same-person.ts';
+import { doubtAbout, ownRowOf, knownByPlan, type KnownByPlan } from './same-person.ts';
 
 /** Called in the transaction of a release: what that hold had stopped is due again, or the hold stands as before. */
 export async function requeueErasures(
@@ -106,7 +106,7 @@ async function goOn(
   const alone: ErasureGround = { ...ground, approval: 'any' };
   const plan = await planErasure(alone, { ...order, mode: record.mode }, BY_ITSELF);
   const reason = await doubtAbout(ground, order, {
-    isKept: isOwnRowKept(record, order.subject),
+    own: ownRowOf(record, order.subject),
     marksBefore: async () => knownAtBeginning(record) ?? (await known(record.planHash)),
   });
   if (reason !== null) throw new SafekeepError('erasure-person-unsure', { subject: formatPerson(order.person), reason });

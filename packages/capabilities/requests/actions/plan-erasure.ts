@@ -26,28 +26,34 @@ import type {
 import { PLAN_DAYS, plannerOf, signApproval } from '../rules/approval.ts';
 import { staleViews } from '../rules/stale-views.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
-import { belonging } from '../rules/treat.ts';
+import type { Treatment } from '../rules/treat.ts';
 import { countsByTable, keptColumns, keptLines, planHash, planLine } from '../rules/plan.ts';
 import { readErasures, storePlan, type StoredPlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
 import { countOfPerson, duesOfPerson } from '../store/rows.ts';
 import { serverCopies } from '../store/residue.ts';
+import { plainKey } from '../store/traverse.ts';
 import {
   Appeared,
   carryOut,
   Changed,
   erasureKeysOf,
+  KeptChanged,
+  KeptLost,
   keysOf,
   NotKept,
   Refused,
+  Uncounted,
   WritersChanged,
   WroteElsewhere,
 } from './carry-out.ts';
 import { decide, dueOf, personMark, type Decision } from './decide.ts';
 import { openTables, rowsAtOnce, type ErasureGround } from './ground.ts';
 import { valueMarks } from './marks.ts';
+import type { Unseen } from './kept-ways.ts';
 import { byHandReason } from './outside.ts';
 import { rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
+import { silentColumns, unmappedLines, unmarkedIn } from './unmapped.ts';
 import { harmlessTriggers, unlookedLines, writersNow } from './writers.ts';
 
 /** Persons of up to so many rows are erased once and taken back, to hear what the database refuses. */
@@ -87,6 +93,7 @@ export async function planErasure(ground: ErasureGround, order: ErasureOrder, by
     plannedBy: signer?.keyName ?? by,
     plannedAt,
     due: due === null ? null : new Date(due),
+    holds: plan.holds.map(({ id }) => id),
     proof: signer === undefined ? null : signApproval(signer, { act: 'plan', tenant, plan: plan.hash }, plannedAt),
   };
   const fault = faultOfPlan(ground, stored);
@@ -184,10 +191,17 @@ export async function makePlan(
   if (!isFit) throw new SafekeepError('isolation-unfit');
   const { beside } = options;
   const [decision, known, writers] = await together(client, [
-    () => decide(client, ground, found, { mode, ledger: ground.ledger, isKept: beside?.isKept === true }),
+    () =>
+      decide(client, ground, found, {
+        mode,
+        ledger: ground.ledger,
+        isKept: beside?.isKept === true,
+        unseen: new Map([...cutTables(found), ...keptBeside(beside)]),
+      }),
     () => valueMarks(client, ground, { person, subject }),
     () => writersNow(client, ground),
   ]);
+  const kept = new Map([...(beside?.kept ?? []), ...keysByTable(decision, ({ keptBy }) => keptBy !== undefined)]);
   const scope: ErasureScope = {
     tenant: ground.tenant,
     person,
@@ -196,8 +210,9 @@ export async function makePlan(
     holds: [
       ...new Set([...(beside?.holds ?? []), ...decision.holds.filter(({ heldRows }) => heldRows.length > 0).map(({ id }) => id)]),
     ],
-    rows: keysByTable(decision, (action) => action !== 'keep'),
-    kept: new Map([...(beside?.kept ?? []), ...keysByTable(decision, (action) => action === 'keep')]),
+    rows: keysByTable(decision, ({ action }) => action !== 'keep'),
+    kept,
+    isKept: kept.size > 0,
   };
   const parts: { name: string; plan: ParticipantPlan }[] = [];
   for (const participant of ground.ports.participants)
@@ -251,7 +266,9 @@ export async function makePlan(
     kept: [
       ...keptLines(tables),
       ...keptColumns(decision.groups),
+      ...silentColumns(found),
       ...unlookedLines(ground, found),
+      ...unmappedLines(ground, found),
       ...parts.flatMap(({ name, plan: part }) =>
         part.keeps.map(({ what, reason, until }) => ({ table: `${name}: ${what}`, rows: 0, reason, basis: null, until })),
       ),
@@ -266,11 +283,21 @@ export async function makePlan(
   return { plan, found, decision, scope, parts, large, writers: writers?.hash ?? null };
 }
 
-function keysByTable(decision: Decision, wanted: (action: string) => boolean): ReadonlyMap<string, readonly RowKey[]> {
+/** Of these tables only the first rows were looked at. */
+function cutTables({ tables }: Survey): Unseen {
+  return new Map(tables.filter(({ isCut }) => isCut).map(({ table }) => [table, 'ask']));
+}
+
+/** Tables that were worked off before, and of which rows stay. */
+export function keptBeside(beside: Beside | undefined): Unseen {
+  return new Map([...(beside?.kept.keys() ?? [])].map((table) => [table, 'kept']));
+}
+
+function keysByTable(decision: Decision, wanted: (treatment: Treatment) => boolean): ReadonlyMap<string, readonly RowKey[]> {
   const keys = new Map<string, RowKey[]>();
   for (const { rows, treatment } of decision.groups) {
-    if (!wanted(treatment.action)) continue;
-    keys.set(rows.table, [...(keys.get(rows.table) ?? []), ...rows.keys]);
+    if (!wanted(treatment)) continue;
+    keys.set(rows.table, [...(keys.get(rows.table) ?? []), ...rows.keys.map((key) => plainKey(rows.identity, key))]);
   }
   return keys;
 }
@@ -289,13 +316,15 @@ async function linesOf(
     const most = lines.filter((line) => line.table === table).toSorted((a, b) => b.rows - a.rows)[0];
     if (most !== undefined) most.rows += total - rows.length;
   }
-  const setNull = decision.setNull.map(({ table, rows, foreignKey }): PlanLine => ({
-    table,
-    rows,
-    action: 'detach',
-    reason: `the foreign key ${foreignKey} sets to null what refers to deleted rows`,
-    columns: [],
-  }));
+  const setNull = decision.setNull
+    .filter(({ rows }) => rows > 0)
+    .map(({ table, rows, foreignKey }): PlanLine => ({
+      table,
+      rows,
+      action: 'detach',
+      reason: `the foreign key ${foreignKey} sets to null what refers to deleted rows`,
+      columns: [],
+    }));
   return [...lines, ...setNull];
 }
 
@@ -398,6 +427,28 @@ export function refusalOf(error: unknown): Blocked | undefined {
       remedy: REMEDIES[error.sqlState] ?? 'Look at the constraint or trigger, and say in the map what erasure writes there.',
     };
   }
+  if (error instanceof Uncounted)
+    return {
+      table: null,
+      what: 'the server does not count what a transaction writes (track_counts is off): whether a trigger copies what is erased cannot be seen',
+      rows: 0,
+      remedy: 'Set track_counts = on, for the server, the database and the login.',
+    };
+  if (error instanceof KeptChanged)
+    return {
+      table: error.table,
+      what: 'what a duty or a hold keeps there is changed by a trigger or a foreign key while the rest is erased',
+      rows: 0,
+      remedy: 'Change the trigger so that it leaves out what is kept.',
+    };
+  if (error instanceof KeptLost)
+    return {
+      table: error.table,
+      what: 'what a duty or a hold keeps there would not be found by any path of the map any more, and so never be erased',
+      rows: 0,
+      remedy:
+        'Let the columns by which it leads to the person stay as long: look at triggers, and at erase and replace in the map.',
+    };
   if (error instanceof NotKept)
     return {
       table: error.table,
@@ -515,14 +566,15 @@ async function erasedBefore(
   return last === undefined ? null : { at: last.startedAt.toISOString(), certificate: `erasure-${last.id}.json` };
 }
 
-/** Personal columns of rows with several people of which the map does not say whose they are. */
 function unmarkedColumns({ tables }: Survey): readonly string[] {
-  return tables
-    .filter(({ policy, rows }) => policy.unmarked.length > 0 && rows.some((row) => !belonging(row).isWhole))
-    .map(
-      ({ table, policy }) =>
-        `${table}: the map does not say whose ${policy.unmarked.join(', ')} is in rows with several people (of): it stays there, and no export gives it.`,
-    );
+  return tables.flatMap((surveyed) => {
+    const columns = unmarkedIn(surveyed);
+    return columns.length === 0
+      ? []
+      : [
+          `${surveyed.table}: the map does not say whose ${columns.join(', ')} is in rows with several people (of): it stays there, and no export gives it.`,
+        ];
+  });
 }
 
 /** Free text in rows that no path makes theirs: whoever wrote of them there has them stay. */

@@ -6,7 +6,7 @@ import { advanceSequence } from '../store/residue.ts';
 import { inTransaction } from '../store/session.ts';
 import { executeErasure } from './execute-erasure.ts';
 import { findPerson, ownFault, type ErasureGround } from './ground.ts';
-import { readSequenceIds } from './marks.ts';
+import { readHoldIds, readSequenceIds } from './marks.ts';
 import { planErasure, showErasure } from './plan-erasure.ts';
 import { findReturned, type Match, type Past, type PastErasures } from './returned.ts';
 
@@ -70,6 +70,7 @@ async function readPast({
           type: ids['type'] ?? '',
           mode,
           marks: new Set(entry.marks),
+          holds: readHoldIds(ids),
           entry: replayed,
         },
       });

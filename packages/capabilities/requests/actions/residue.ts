@@ -32,7 +32,30 @@ export async function residueOf(ground: ErasureGround, parts: Written): Promise<
     return count === 0 ? [] : [isVacuumed ? freedOf(table, count) : oldVersionsOf(table, count, kindsOf(ground, stale))];
   });
   const rows = old.reduce((sum, { count }) => sum + count, 0);
-  return [...old, ...refused.map(statisticsOf), ...viewsOf(ground, names), ...(rows === 0 ? [] : [logOf(rows)])];
+  return [
+    ...old,
+    ...refused.map(statisticsOf),
+    ...viewsOf(ground, names),
+    ...setAside(ground),
+    ...(rows === 0 ? [] : [logOf(rows)]),
+  ];
+}
+
+/** What imports replaced and keep: the person may stand in it as they were. */
+function setAside({ catalog }: ErasureGround): readonly Residue[] {
+  const schemas = Map.groupBy(
+    catalog.tables.filter(({ schema }) => /^safekeep_kept_[0-9a-f]{32}$/.test(schema)),
+    ({ schema }) => schema,
+  );
+  return [...schemas].map(([schema, tables]) => {
+    const run = schema.slice(-32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+    return {
+      place: schema,
+      what: 'tables that an import with --replace put aside; nobody was looked for in them',
+      count: tables.length,
+      remedy: `safekeep import discard ${run} deletes them.`,
+    };
+  });
 }
 
 function rowsWritten({ tables, participants }: Written['document'], table: string): number {

@@ -95,6 +95,46 @@ test('who came back by themselves, with everything as it was, is told and not er
   ]);
 });
 
+test('what a hold kept is not erased in a copy of the database that does not know the hold', async (t) => {
+  const bench = await workbench(t, {
+    schema: `create table guests (id integer primary key, last_name text, email text unique, phone text);
+      create table visits (id integer primary key, guest_id integer references guests, reason text);
+      insert into guests values (1, 'Smith', 'ada@example.org', '555 1'), (2, 'Cole', 'ben@example.org', '555 2');
+      insert into visits values (1, 1, 'evidence'), (2, 1, 'old'), (3, 2, 'old')`,
+    map: {
+      version: 1,
+      tenant: 'fixed',
+      subjects: { guest: { table: 'public.guests', key: 'id', find_by: ['email'], label: 'last_name' } },
+      tables: {
+        'public.guests': { columns: { id: none, ...guests } },
+        'public.visits': {
+          of: { guest: 'guest_id' },
+          columns: { id: none, guest_id: none, reason: { category: 'user.content.private' } },
+        },
+      },
+    },
+  });
+  const [copyOfGuests, copyOfVisits] = [await bench.rows('guests'), await bench.rows('visits')];
+  const hold = await bench.hold('public.visits:1');
+  for (const subject of ['guest:1', 'guest:2']) await bench.erase(subject);
+  await bench.pool
+    .query(`set session_replication_role = replica; truncate safekeep.holds, safekeep.erasures cascade; truncate guests cascade;
+    insert into guests select (r::guests).* from unnest('{${copyOfGuests.map((row) => JSON.stringify(row)).join()}}'::text[]) as r;
+    insert into visits select (r::visits).* from unnest('{${copyOfVisits.map((row) => JSON.stringify(row)).join()}}'::text[]) as r;
+    set session_replication_role = origin`);
+  const { persons } = await replayLedger(bench.ground, { plan: false, by: 'ann' });
+  assert.deepEqual(
+    persons.map(({ subject, state, doubt }) => [subject, state, doubt?.includes(hold) ?? null]),
+    [
+      ['guest:1', 'ambiguous', true],
+      ['guest:2', 'done', null],
+    ],
+  );
+  await bench.hold('public.visits:1');
+  assert.deepEqual(await replayed(bench, ['guest:1']), [['guest:1', 'held']]);
+  assert.deepEqual(await bench.rows('visits', 'reason is not null'), ['(1,1,evidence)']);
+});
+
 test('what somebody gave after their erasure is not taken for what a restore brought back: it is asked about', async (t) => {
   const on_erasure = { keep: 'legal_obligation', cite: 'code', until: 'last_seen + 10y' };
   const bench = await workbench(t, {

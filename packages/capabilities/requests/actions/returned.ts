@@ -1,5 +1,6 @@
+import type pg from 'pg';
 import type { Subject } from '@safekeep/core';
-import type { Person } from '../../holds/index.ts';
+import { unknownHolds, type Person } from '../../holds/index.ts';
 import type { NewEntry } from '../../ledger/index.ts';
 import type { ErasureMode } from '../model.ts';
 import { tenancyOf } from '../rules/graph.ts';
@@ -22,6 +23,8 @@ export type Past = {
   readonly type: string;
   readonly mode: ErasureMode;
   readonly marks: ReadonlySet<string>;
+  /** The newest of the holds that kept something. */
+  readonly holds: readonly string[];
   readonly entry: NewEntry;
 };
 
@@ -73,7 +76,7 @@ export async function findReturned(ground: ErasureGround, past: PastErasures): P
             const match = matchOf(ground, { subject, tells, each, here, past, keyIds: keyIds[place] ?? [] });
             if (match === undefined) continue;
             if (match.isMasked) masked.push(match);
-            else found.push(match);
+            else found.push({ ...match, doubt: match.doubt ?? (await heldDoubt(client, ground, { match, past })) });
           }
         }
       }
@@ -82,6 +85,29 @@ export async function findReturned(ground: ErasureGround, past: PastErasures): P
   );
   for (const each of masked) if (await hasUnmasked(ground, each)) found.push(each);
   return found;
+}
+
+/**
+ * A hold that was placed after the copy was made is gone with the restore, and what it kept would be erased now. Asked of the last erasure of
+ * the person: the hold may have ended, and what it kept been erased, since.
+ */
+async function heldDoubt(
+  client: pg.ClientBase,
+  ground: ErasureGround,
+  { match, past }: { readonly match: Match; readonly past: PastErasures },
+): Promise<string | null> {
+  const { holds } = pastsBy(past, match.subject, [numberMark(ground, match)])[0] ?? match.past;
+  const unknown = holds.length === 0 ? [] : await unknownHolds(client, ground.tenant, holds);
+  return unknown.length === 0
+    ? null
+    : `a hold kept something of theirs, and this copy of the database does not know it (${unknown.join(', ')}): place it again first`;
+}
+
+/** The last one first. */
+function pastsBy({ byMark }: PastErasures, { name }: Subject, marks: readonly (string | undefined)[]): readonly Past[] {
+  return [...new Set(marks.flatMap((mark) => byMark.get(mark ?? '') ?? []))]
+    .filter(({ type }) => type === name)
+    .toSorted((a, b) => (a.at < b.at ? 1 : -1));
 }
 
 type Candidate = {
@@ -106,12 +132,8 @@ function matchOf(
   const values = here === undefined ? each.values : unmasked(ground, subject, { columns: tells.columns, values: each.values });
   const keyMarks = keyIds.map((id) => keyMark(ground, { person, subject }, id));
   const valueMarks = tells.columns.map((column, place) => valueMark(ground, { person, subject }, { column, value: values[place] }));
-  const pastsBy = (marks: readonly (string | undefined)[]): readonly Past[] =>
-    [...new Set(marks.flatMap((mark) => past.byMark.get(mark ?? '') ?? []))]
-      .filter(({ type }) => type === subject.name)
-      .toSorted((a, b) => (a.at < b.at ? 1 : -1));
-  const [last] = pastsBy([numberMark(ground, { person, subject })]);
-  for (const one of pastsBy([...keyMarks, ...valueMarks])) {
+  const [last] = pastsBy(past, subject, [numberMark(ground, { person, subject })]);
+  for (const one of pastsBy(past, subject, [...keyMarks, ...valueMarks])) {
     const isSame = keyMarks.some((mark) => one.marks.has(mark)) || isCertain(tells, valueMarks, one);
     if (!isSame && !isLikely(tells, valueMarks, one)) continue;
     const doubt = here?.all.has(one.erasure) === true ? CAME_BACK : isSame ? null : SOMEBODY_ELSE;

@@ -4,6 +4,7 @@ import { formatPerson } from '../../holds/index.ts';
 import type { CertificateBody } from '../model.ts';
 import { tenancyOf } from '../rules/graph.ts';
 import { isMask } from '../rules/masks.ts';
+import { LINK } from '../rules/treat.ts';
 import { onePerson } from '../store/people.ts';
 import type { ErasureRecord } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
@@ -43,14 +44,14 @@ const NOTHING_TELLS = 'nothing in their row tells whether it is still the person
 /**
  * Why it may not be the person whom an earlier approval was for; null where it is. Time has gone by since, and nobody else may be erased
  * under their number, nor they themselves for what they gave of their own will since. Their row has its masks still, or it was kept
- * (`isKept`) and stands there as before.
+ * (`own`) and stands there as before.
  *
  * Asked after the plan has been made: whatever is written in between changes its hash.
  */
 export async function doubtAbout(
   ground: ErasureGround,
   known: Known,
-  { isKept, marksBefore }: { readonly isKept: boolean; readonly marksBefore: () => Promise<Marks> },
+  { own, marksBefore }: { readonly own: OwnRow; readonly marksBefore: () => Promise<Marks> },
 ): Promise<string | null> {
   return await inTransaction(
     ground.database,
@@ -59,17 +60,24 @@ export async function doubtAbout(
       const masked = await maskedAmong(client, ground, [known.person]);
       if (masked.has(formatPerson(known.person))) return null;
       const doubt = await doubtOfKept(client, ground, { known, before: await marksBefore() });
-      return doubt ?? (isKept ? null : CAME_BACK);
+      if (doubt !== null || own.isKept) return doubt;
+      const others = own.links.size === 0 ? masked : await maskedAmong(client, ground, [known.person], own.links);
+      return others.has(formatPerson(known.person)) ? null : CAME_BACK;
     },
     'rollback',
   );
 }
 
-/** Whether an erasure left the person's own row as it was. */
-export function isOwnRowKept({ certificate }: ErasureRecord, { table }: Subject): boolean {
+/** What an erasure left of the person's own row: all of it (`isKept`), or columns by which what is kept leads to them. */
+export type OwnRow = { readonly isKept: boolean; readonly links: ReadonlySet<string> };
+
+export function ownRowOf({ certificate }: ErasureRecord, { table }: Subject): OwnRow {
   // Written in the transaction that erased, if any has.
-  const draft = certificate as { readonly document: CertificateBody } | null;
-  return draft?.document.tables.some((each) => each.table === table && each.masked + each.deleted > 0) !== true;
+  const document = (certificate as { readonly document: CertificateBody } | null)?.document;
+  const isKept = document?.tables.some((each) => each.table === table && each.masked + each.deleted > 0) !== true;
+  const place = `${table}: `;
+  const links = (document?.kept ?? []).filter((each) => each.reason === LINK && each.table.startsWith(place));
+  return { isKept, links: new Set(links.map((each) => each.table.slice(place.length))) };
 }
 
 async function doubtOfKept(

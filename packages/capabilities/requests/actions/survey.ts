@@ -77,7 +77,7 @@ export async function survey(
     const isCut = found.length > options.limit;
     tables.push({
       table,
-      identity: identityOf(tableOf(schema, table)),
+      identity: identityOf(schema, table),
       policy: policies(ground, table),
       // Which ones the server gives first is its own affair; those by key are the same every time.
       rows: isCut

@@ -66,7 +66,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 /** What a certificate says must agree with itself, whoever signed it. */
-function certificateFaults(document: object): string[] {
+export function certificateFaults(document: object): string[] {
   // Its signature is good, so it was made by this code; what is read is checked for all that.
   const { format, tables } = document as Partial<CertificateBody>;
   const faults: string[] = [];

@@ -2,7 +2,7 @@ import { createHmac, type KeyObject } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import type { Blocked, ErasureMode, ErasurePlan, ExternalCopy, PlanLine } from '../model.ts';
 import { describeWrite, type Write } from './masks.ts';
-import type { Treatment } from './treat.ts';
+import { DUTY, HELD, type Treatment } from './treat.ts';
 
 /** A group of rows as the plan shows it. */
 export function planLine({
@@ -68,6 +68,11 @@ export function keptLines(tables: readonly PlanLine[]): ErasurePlan['kept'] {
   return tables
     .filter(({ action }) => action === 'keep')
     .map(({ table, rows, reason, basis = null, until = null }) => ({ table, rows, reason, basis, until }));
+}
+
+/** Whether a duty or a hold keeps rows, as the certificate says it. */
+export function isKeptByRight({ kept }: Pick<ErasurePlan, 'kept'>): boolean {
+  return kept.some(({ reason, rows }) => rows > 0 && (reason === DUTY || reason === HELD));
 }
 
 type Treated = { readonly rows: { readonly table: string; readonly keys: readonly unknown[] }; readonly treatment: Treatment };

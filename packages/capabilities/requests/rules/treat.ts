@@ -18,10 +18,15 @@ export type Treatment = {
   readonly action: Action;
   readonly reason: string;
   readonly basis: string | null;
+  /** A hold or a duty keeps the row, and until that ends all that tells of it must stay readable; of what stays by itself nothing must. */
+  readonly keptBy?: 'hold' | 'duty';
   readonly choices: readonly ColumnChoice[];
   /** Personal columns that stay as they are in a row of which others are masked. */
   readonly keeps?: WholeRow['keeps'];
 };
+
+export const HELD = 'held';
+export const DUTY = 'a duty to keep it';
 
 /** What the map says of a table, worked out once. */
 export type TablePolicy = {
@@ -144,6 +149,8 @@ export type RowFacts = {
   readonly held: boolean;
   /** It must stay because another row that stays refers to it. */
   readonly shell: boolean;
+  /** Columns of it by which a kept row leads to the person. */
+  readonly links: ReadonlySet<string>;
 };
 
 /** Whose a row is: export and erasure both go by this. */
@@ -161,7 +168,23 @@ export function belonging({ reached, others, owners }: Pick<RowFacts, 'reached' 
 
 /** Decides for one row. Never asks anything. */
 export function treatmentOf(policy: TablePolicy, row: RowFacts, mode: ErasureMode): Treatment {
-  if (row.held) return { action: 'keep', reason: 'held', basis: 'hold', choices: [] };
+  return keepLinks(treatmentByItself(policy, row, mode), row.links);
+}
+
+/** What leads from kept rows to the person stays as it is: when the duty or the hold ends they are found by it, and it goes with them. */
+function keepLinks(treatment: Treatment, links: ReadonlySet<string>): Treatment {
+  const staying = treatment.choices.filter(({ column }) => links.has(column));
+  if (staying.length === 0) return treatment;
+  const choices = treatment.choices.filter(({ column }) => !links.has(column));
+  const keeps = [...(treatment.keeps ?? []), ...staying.map(({ column }) => ({ column, reason: LINK }))];
+  if (choices.length > 0 || treatment.action === 'keep') return { ...treatment, choices, keeps };
+  return { ...treatment, action: 'keep', reason: `${treatment.reason}; ${LINK}`, basis: 'reference', choices, keeps };
+}
+
+export const LINK = 'by it a row that is kept leads to the person';
+
+function treatmentByItself(policy: TablePolicy, row: RowFacts, mode: ErasureMode): Treatment {
+  if (row.held) return { action: 'keep', reason: HELD, basis: 'hold', keptBy: 'hold', choices: [] };
   const { isOwned, isShared, isWhole } = belonging(row);
   if (row.kept !== null) return keptByDuty(policy, row, isWhole);
   // One path may own the row, and a column of it be somebody else's too.
@@ -209,7 +232,7 @@ function keptByDuty(policy: TablePolicy, row: RowFacts, isWhole: boolean): Treat
         .filter(([column]) => !staying.has(column))
         .map(([column, value]): ColumnChoice => ({ column, candidates: [valueWrite(column, value)], fixed: true }))
     : [];
-  return { action: 'keep', reason: 'a duty to keep it', basis, choices };
+  return { action: 'keep', reason: DUTY, basis, keptBy: 'duty', choices };
 }
 
 function wholeTreatment(
@@ -269,8 +292,8 @@ export function waysText({ reached }: Pick<RowFacts, 'reached'>): string {
 }
 
 /** Rows with the same key are treated alike: all that `treatmentOf` looks at. */
-export function factsKey({ others, owners, taken, kept, held, shell }: Omit<RowFacts, 'reached'>, ways: string): string {
-  return `${held} ${shell} ${kept !== null} ${others.length === 0} ${owners.length === 0} ${[...taken].join('|')} ${ways}`;
+export function factsKey({ others, owners, taken, kept, held, shell, links }: Omit<RowFacts, 'reached'>, ways: string): string {
+  return `${held} ${shell} ${kept !== null} ${others.length === 0} ${owners.length === 0} ${[...taken].join('|')} ${[...links].join('|')} ${ways}`;
 }
 
 /** Tells treatments apart: the same text, the same statement. */

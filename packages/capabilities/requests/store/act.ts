@@ -388,20 +388,89 @@ export type Referring = {
   readonly deleted: Rows | undefined;
 };
 
-/** Which of these rows are referred to by rows that stay. */
-export async function referredTo(client: pg.ClientBase, rows: Rows, by: Referring): Promise<readonly RowKey[]> {
+/** Which of these rows are referred to by rows that stay; with `only` by one of those alone. */
+export async function referredTo(
+  client: pg.ClientBase,
+  rows: Rows,
+  by: Referring,
+  only?: Pick<Rows, 'identity' | 'keys'>,
+): Promise<readonly RowKey[]> {
   const parameters = new Parameters();
   const where = isOneOf(rows.identity, 't', rows.keys, parameters);
+  const among = only === undefined ? '' : ` and ${isOneOf(only.identity, 'r', only.keys, parameters)}`;
+  const found = await arrays(
+    client,
+    `select ${identityTexts(rows.identity, 't').join(', ')} from ${quoteTable(rows.table)} as t
+      where ${where} and exists (select from ${quoteTable(by.table)} as r where ${refersAndStays(by, parameters)}${among})`,
+    parameters,
+  );
+  return found as readonly RowKey[]; // Columns of a key are not null.
+}
+
+/** How many rows that stay refer to these, and how many of them are none of `known`. */
+export async function countReferring(
+  client: pg.ClientBase,
+  rows: Rows,
+  by: Referring,
+  known?: Pick<Rows, 'identity' | 'keys'>,
+): Promise<{ readonly all: number; readonly others: number }> {
+  const parameters = new Parameters();
+  const where = isOneOf(rows.identity, 't', rows.keys, parameters);
+  const isOther =
+    known === undefined || known.keys.length === 0
+      ? 'true'
+      : `not coalesce(${isOneOf(known.identity, 'r', known.keys, parameters)}, false)`;
+  const [found] = await arrays(
+    client,
+    `select count(*)::text, count(*) filter (where ${isOther})::text from ${quoteTable(by.table)} as r
+      where exists (select from ${quoteTable(rows.table)} as t where ${where} and ${refersAndStays(by, parameters)})`,
+    parameters,
+  );
+  return { all: Number(found?.[0] ?? 0), others: Number(found?.[1] ?? 0) };
+}
+
+function refersAndStays(by: Referring, parameters: Parameters): string {
   const pairs = by.columns.map((column, place) => `r.${quote(column)} = t.${quote(by.references[place] ?? '')}`);
   const stays =
     by.deleted === undefined || by.deleted.keys.length === 0
       ? ''
       : ` and not coalesce(${isOneOf(by.deleted.identity, 'r', by.deleted.keys, parameters)}, false)`;
+  return `${pairs.join(' and ')}${stays}`;
+}
+
+/** The rows at which a step from these arrives. */
+export async function linkedRows(
+  client: pg.ClientBase,
+  from: Pick<Rows, 'table' | 'identity' | 'keys'>,
+  hop: {
+    readonly to: string;
+    readonly columns: readonly string[];
+    readonly references: readonly string[];
+    readonly identity: Identity;
+  },
+): Promise<readonly RowKey[]> {
+  const parameters = new Parameters();
+  const pairs = hop.columns.map((column, place) => `f.${quote(column)} = t.${quote(hop.references[place] ?? '')}`);
+  const where = isOneOf(from.identity, 'f', from.keys, parameters);
   const found = await arrays(
     client,
-    `select ${identityTexts(rows.identity, 't').join(', ')} from ${quoteTable(rows.table)} as t
-      where ${where} and exists (select from ${quoteTable(by.table)} as r where ${pairs.join(' and ')}${stays})`,
+    `select ${identityTexts(hop.identity, 't').join(', ')} from ${quoteTable(hop.to)} as t
+      where exists (select from ${quoteTable(from.table)} as f where ${where} and ${pairs.join(' and ')})`,
     parameters,
   );
-  return found as readonly RowKey[]; // Columns of a key are not null.
+  return found as readonly RowKey[]; // As above.
+}
+
+/** What these rows hold in one text, but for the columns that are written; the same as long as none has changed, come or gone. */
+export async function digestOf(client: pg.ClientBase, rows: Rows, written: readonly string[]): Promise<string> {
+  const parameters = new Parameters();
+  const where = isOneOf(rows.identity, 't', rows.keys, parameters);
+  const [found] = await arrays(
+    client,
+    `select string_agg(d.row, '' order by d.row) from (
+       select encode(sha256(convert_to((to_jsonb(t) - ${parameters.add(written)}::text[])::text, 'SQL_ASCII')), 'hex') as row
+         from ${quoteTable(rows.table)} as t where ${where}) as d`,
+    parameters,
+  );
+  return found?.[0] ?? '';
 }

@@ -137,19 +137,34 @@ export async function firingAt(client: pg.ClientBase, tables: readonly string[])
   return rows.map(({ place, ...writer }) => ({ ...writer, table: tables[place] ?? '' }));
 }
 
+/** The server was told not to count. */
+export type Uncounting = 'off';
+
 /**
  * How many rows this transaction has written so far, by table as the map has it: that of a partition counts for its parent. Statistics
- * of the transactions just before may be among them, so two answers are to be compared. Safekeep's own tables are left out.
+ * of the transactions just before may be among them, so two answers are to be compared. Safekeep's own tables are left out. Large objects are
+ * among them; of a foreign table the server counts nothing, so its lock for writing is one row. 'off' where it does not count.
  */
-export async function writesSoFar(client: pg.ClientBase): Promise<ReadonlyMap<string, number>> {
-  const { rows } = await client.query<{ schema: string; table: string; writes: string }>(
+export async function writesSoFar(client: pg.ClientBase): Promise<ReadonlyMap<string, number> | Uncounting> {
+  const { rows } = await client.query<{ schema: string | null; table: string; writes: string }>(
     `select n.nspname as schema, c.relname as "table", sum(s.n_tup_ins + s.n_tup_upd + s.n_tup_del)::text as writes
-       from pg_catalog.pg_stat_xact_user_tables as s
+       from pg_catalog.pg_stat_xact_all_tables as s
        join pg_catalog.pg_class as c on c.oid = coalesce(pg_catalog.pg_partition_root(s.relid), s.relid)
        join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-      where s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0 and n.nspname not in ('safekeep', 'safekeep_jobs', 'safekeep_auth')
-        and c.relpersistence <> 't'
-      group by 1, 2`,
+      where s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0 and c.relpersistence <> 't'
+        and n.nspname not in ('safekeep', 'safekeep_jobs', 'safekeep_auth', 'information_schema', 'pg_toast')
+        and (n.nspname <> 'pg_catalog' or c.relname = 'pg_largeobject')
+      group by 1, 2
+     union all
+     select n.nspname, c.relname, '1'
+       from pg_catalog.pg_locks as l
+       join pg_catalog.pg_class as c on c.oid = l.relation and c.relkind = 'f'
+       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+      where l.locktype = 'relation' and l.pid = pg_catalog.pg_backend_pid() and l.mode = 'RowExclusiveLock'
+        and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
+     union all
+     select null, '', '0' where pg_catalog.current_setting('track_counts')::boolean is false`,
   );
-  return new Map(rows.map(({ schema, table, writes }) => [formatName(schema, table), Number(writes)]));
+  if (rows.some(({ schema }) => schema === null)) return 'off';
+  return new Map(rows.map(({ schema, table, writes }) => [formatName(schema ?? '', table), Number(writes)]));
 }

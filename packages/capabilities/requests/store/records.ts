@@ -62,6 +62,8 @@ export type StoredPlan = {
   readonly plannedAt: Date;
   /** From when on the first row that a duty keeps need not be kept. */
   readonly due: Date | null;
+  /** Those that keep something. */
+  readonly holds: readonly string[];
   /** The planner's signature; null where none was given. */
   readonly proof: ApprovalProof | null;
 };
@@ -79,8 +81,8 @@ export async function storePlan(
     await client.query('delete from safekeep.erasure_plans where tenant_id = $1 and plan_hash = $2', [tenant, plan.hash]);
   await client.query(
     `insert into safekeep.erasure_plans (tenant_id, plan_hash, subject_type, subject_key, mode, counts, planned_by, planned_at, due_at,
-       planned_proof)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (tenant_id, plan_hash) do nothing`,
+       planned_proof, holds)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (tenant_id, plan_hash) do nothing`,
     [
       tenant,
       plan.hash,
@@ -92,6 +94,7 @@ export async function storePlan(
       plan.plannedAt,
       plan.due,
       json(plan.proof),
+      plan.holds,
     ],
   );
 }
@@ -99,7 +102,7 @@ export async function storePlan(
 export async function findPlan(client: pg.ClientBase, tenant: string, hash: string): Promise<StoredPlan | undefined> {
   const { rows } = await client.query<StoredPlan>(
     `select plan_hash as hash, subject_type as type, subject_key as key, mode, counts, planned_by as "plannedBy", planned_at as "plannedAt",
-            due_at as due, planned_proof as proof
+            due_at as due, planned_proof as proof, holds
        from safekeep.erasure_plans where tenant_id = $1 and plan_hash = $2`,
     [tenant, hash],
   );

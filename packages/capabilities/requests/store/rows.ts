@@ -3,9 +3,10 @@ import { intervalOf, type DataMap, type Meaning } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import type { Identity, RowKey } from '../model.ts';
 import type { Node } from '../rules/graph.ts';
-import { identityTexts, Parameters, quote, quoteTable } from './sql.ts';
+import type { Rows } from './act.ts';
+import { identityNames, identityTexts, isOneOf, Parameters, quote, quoteTable } from './sql.ts';
 import { ALONE, standingIn, waysToPeople, type Way } from './standing.ts';
-import { arrays, edgeCondition, identityOf, tableOf, type Reach } from './traverse.ts';
+import { arrays, edgeCondition, identityOf, type Reach } from './traverse.ts';
 
 /** `until`: the last day; `due`: the moment from which on it need not be kept. Null where nobody knows. */
 export type Kept = {
@@ -46,7 +47,7 @@ export type TableRows = {
 /** How the rows of one table that are the person's are asked for: the one question of export and erasure. */
 export function rowsOf(reach: Reach, table: string, key: RowKey): TableRows {
   const edges = reach.graph.edgesOf.get(table) ?? [];
-  const identity = identityOf(tableOf(reach.schema, table));
+  const identity = identityOf(reach.schema, table);
   return {
     table,
     identity,
@@ -199,6 +200,19 @@ export async function countOfPerson(
   return Number(found[0]?.[0] ?? 0);
 }
 
+/** How many of these rows are the person's. */
+export async function countAmong(
+  client: pg.ClientBase,
+  reach: Reach,
+  { person, rows }: { readonly person: Person; readonly rows: Rows },
+): Promise<number> {
+  const asked = rowsOf(reach, rows.table, person.key).select(identityNames(rows.identity, 't').join(', '));
+  if (asked === undefined) return 0;
+  const where = isOneOf(rows.identity, 't', rows.keys, asked.parameters);
+  const [found] = await arrays(client, `select count(*)::text from (${asked.text}) as t where ${where}`, asked.parameters);
+  return Number(found?.[0] ?? 0);
+}
+
 /** Whether a duty has ended on a row of the person in a table that does not look masked, as `looks` has it of `t`. */
 export async function hasEndedRow(
   client: pg.ClientBase,
@@ -230,4 +244,17 @@ export async function duesOfPerson(
     asked.parameters,
   );
   return { due: found?.[0] ?? null, isUndated: found?.[1] === 'true' };
+}
+
+/** Whether a duty keeps a row of the person in a table. */
+export async function keepsByDuty(client: pg.ClientBase, { map, reach, person, now }: LoadGround, table: string): Promise<boolean> {
+  const asked = rowsOf(reach, table, person.key).select('t.*');
+  if (asked === undefined || (map.tables.get(table)?.onErasure ?? null) === null) return false;
+  const [kept = 'false'] = keepColumns(map, table, now, asked.parameters);
+  const [found] = await arrays(
+    client,
+    `select exists (select from (${asked.text}) as t where ${kept} = 'true')::text`,
+    asked.parameters,
+  );
+  return found?.[0] === 'true';
 }

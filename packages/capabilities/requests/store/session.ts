@@ -45,6 +45,16 @@ export async function hiddenTables(client: pg.ClientBase, names: readonly string
   return rows.map(({ place }) => names[place] ?? '');
 }
 
+/** Tables of which this login does not see every row: row security hides some, or it may not read them at all. */
+export async function unseenTables(client: pg.ClientBase, names: readonly string[]): Promise<readonly string[]> {
+  const { rows } = await client.query<{ place: number }>(
+    `select (asked.place - 1)::integer as place from pg_catalog.unnest($1::text[]) with ordinality as asked (name, place)
+      where pg_catalog.row_security_active(asked.name) or not pg_catalog.has_table_privilege(asked.name, 'select')`,
+    [names.map((name) => quoteTable(name))],
+  );
+  return rows.map(({ place }) => names[place] ?? '');
+}
+
 export async function setConstraintsNow(client: pg.ClientBase): Promise<void> {
   await client.query('set constraints all immediate');
 }

@@ -74,6 +74,11 @@ export function identityTexts(identity: Identity, alias: string): readonly strin
   return identity.columns.map(({ name }) => `${alias}.${quote(name)}::text`);
 }
 
+/** The same as they are. */
+export function identityNames(identity: Identity, alias: string): readonly string[] {
+  return identityColumns(identity).map((column) => `${alias}.${quote(column)}`);
+}
+
 function identityTypes(identity: Identity): readonly string[] {
   return identity.kind === 'place' ? ['oid', 'tid'] : identity.columns.map(({ type }) => type);
 }

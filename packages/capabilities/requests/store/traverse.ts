@@ -229,12 +229,24 @@ export function edgeCondition(
   return ends.length === 0 ? undefined : matchEnds(reach, { node, ends }, parameters);
 }
 
-/** How rows of a table are told apart: primary key, else a key without nulls, else by place. */
-export function identityOf(table: TableFacts): Identity {
+/**
+ * How rows of a table are told apart: primary key, else a key without nulls, else by place. A key of a table with children of old-style
+ * inheritance is none over all of them: the same number may stand in a child for somebody else, so there the table is part of it.
+ */
+export function identityOf(schema: SchemaIndex, name: string): Identity {
+  const table = tableOf(schema, name);
   const isSolid = (columns: readonly string[]): boolean => columns.every((name) => columnOf(table, name)?.notNull === true);
   const key = table.primaryKey ?? table.uniques.find(({ columns }) => isSolid(columns));
   if (key === undefined || key === null) return { kind: 'place' };
-  return { kind: 'key', columns: key.columns.map((name) => ({ name, type: typeOf(table, name) })) };
+  const columns = key.columns.map((column) => ({ name: column, type: typeOf(table, column) }));
+  return { kind: 'key', columns: schema.parents.has(name) ? [TABLE_OF_ROW, ...columns] : columns };
+}
+
+const TABLE_OF_ROW = { name: 'tableoid', type: 'oid' };
+
+/** The key as the table has it, without what tells it from the same key in another table. */
+export function plainKey(identity: Identity, key: RowKey): RowKey {
+  return identity.kind === 'key' && identity.columns[0] === TABLE_OF_ROW ? key.slice(1) : key;
 }
 
 export function tableOf(schema: SchemaIndex, name: string): TableFacts {

@@ -95,6 +95,23 @@ test('a value that is sealed under it while its holders are waited for keeps the
   await assert.rejects(outcome, is('key-in-use'));
 });
 
+test('a key that comes back into use after it was agreed to is kept: it is looked at again in the transaction that destroys it', async (t) => {
+  const { ground, order, column, destroy, keyOf, pool } = await bench(t);
+  await encryptField(ground, order(EMAIL), agreed);
+  const first = await keyOf(`key_purpose = 'data' and scope like 'field.%'`);
+  await rotateField(ground, column, { agree: agreed, resume: false });
+  const { rows } = await pool.query<{ sealed: Buffer }>('select email_encrypted as sealed from people where id = 7');
+  const under = Buffer.concat([rows[0]?.sealed.subarray(0, 4) ?? Buffer.of(), Buffer.from(first, 'hex'), Buffer.alloc(29)]);
+  const sealedUnderIt = async () => void (await pool.query('update people set email_encrypted = $1 where id = 7', [under]));
+  await assert.rejects(destroy(first, { agree: sealedUnderIt }), is('key-in-use'));
+  const inUseAgain = async () =>
+    void (await pool.query(
+      `update safekeep.encryption_keys set state = case when state = 'active' then 'decrypt-only' else 'active' end where scope like 'field.%' and key_purpose = 'data'`,
+    ));
+  await pool.query('update people set email_encrypted = $1 where id = 7', [rows[0]?.sealed]);
+  await assert.rejects(destroy(first, { agree: inUseAgain }), is('key-not-retired'));
+});
+
 test('a key that a table beside the encrypted one still needs is kept, also when the column is decrypted', async (t) => {
   const { ground, order, column, destroy, keyOf, pool } = await bench(t);
   await encryptField(ground, order(EMAIL), agreed);

@@ -1,9 +1,11 @@
+import type pg from 'pg';
 import { SafekeepError } from '@safekeep/core';
 import type { Field } from '../model.ts';
 import type { Phase } from '../rules/life.ts';
 import { mayFollow } from '../rules/life.ts';
 import type { Answer } from '../rules/refusals.ts';
 import { addColumns, countCiphertext, createTriggers, lockAgainstWrites, lockToAlter, runAll } from '../store/definition.ts';
+import { partsThatCameLater } from '../store/partitions.ts';
 import { findField, insertField, readField, updateField, type Change } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
 import { createView } from '../store/view.ts';
@@ -19,7 +21,7 @@ import {
   withLease,
   type Ground,
 } from './ground.ts';
-import { comparing, LOCKED_ROWS, sealing, sweep, sweepOnce, walk } from './passes.ts';
+import { comparing, LOCKED_ROWS, sealing, sweep, sweepOnce, walk, walkParts } from './passes.ts';
 import { planField, type FieldOrder, type FieldPlan } from './plan-field.ts';
 
 export type Encrypted = { readonly field: Field; readonly answers: readonly Answer[] };
@@ -86,11 +88,7 @@ const STEPS: Partial<Record<Phase, Step>> = {
     await sweep(ground, field, sealing);
     await enter(ground, field, { to: 'verified', statements: [] });
   },
-  'verified': async (ground, field) => {
-    // A partition that was detached meanwhile was without our triggers: readers of the ciphertext would lose what was written into it.
-    if (field.isPartitioned) await walk(ground, field, comparing);
-    await switchReaders(ground, field);
-  },
+  'verified': switchReaders,
 };
 
 type Entering = {
@@ -117,15 +115,23 @@ async function enter(ground: Ground, field: Field, { to, statements, change = {}
 /**
  * Under one short lock against writers: the last rows are sealed, it is proved that none is left, and readers are told to take
  * the ciphertext. Where more is left than a batch the lock is given back and the sweep goes on outside of it.
+ * A partition that was without our triggers for a while is compared first: readers of the ciphertext would lose what was written into it.
  */
 async function switchReaders(ground: Ground, field: Field): Promise<void> {
+  const compared = new Set<string>();
+  const cameLater = async (client: pg.ClientBase) =>
+    (await partsThatCameLater(client, field)).filter(({ mark }) => !compared.has(mark));
   for (;;) {
+    const later = await reading(ground, cameLater);
+    await walkParts(ground, field, { pass: comparing, parts: later.map(({ part }) => part) });
+    for (const { mark } of later) compared.add(mark);
     await sweep(ground, field, sealing);
     const switched = await unlessTooEarly(() =>
       inTransaction(ground, field, async (client) => {
         await (field.mode === 'database' ? lockToAlter : lockAgainstWrites)(client, field);
         ground.observe('locked', field, { done: field.done, total: field.total });
         await requireUnaltered(client, field);
+        if ((await cameLater(client)).length > 0) throw new NotYet();
         const { found, done } = await sweepOnce(client, ground, { field, pass: sealing, atMost: LOCKED_ROWS });
         if (found !== done || (await countLeft(client, field, 'unsealed')) > 0) throw new NotYet();
         await runAll(client, countCiphertext(field, 'switched'));

@@ -148,7 +148,8 @@ export async function requireNoneApart(client: pg.ClientBase, field: Field): Pro
 export async function withLease<Result>(ground: Ground, field: Field, run: (ground: Ground) => Promise<Result>): Promise<Result> {
   return await ground.database.withClient(async (client) => {
     const lost = new AbortController();
-    client.once('error', (error) => lost.abort(new SafekeepError('field-busy', { field: nameOf(field) }, { cause: error })));
+    const onLost = (error: Error): void => lost.abort(new SafekeepError('field-busy', { field: nameOf(field) }, { cause: error }));
+    client.once('error', onLost);
     if (!(await takeLease(client, field))) {
       await rollback(client);
       throw new SafekeepError('field-busy', { field: nameOf(field) });
@@ -157,6 +158,7 @@ export async function withLease<Result>(ground: Ground, field: Field, run: (grou
       return await run({ ...ground, signal: AbortSignal.any([ground.signal, lost.signal]) });
     } finally {
       await rollback(client);
+      client.off('error', onLost);
     }
   });
 }

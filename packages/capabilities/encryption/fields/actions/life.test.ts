@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { testServers } from '@safekeep/postgres/testing';
+import { countLeft, readLeftUnsealed } from '../store/rows.ts';
 import { agreed, workbench } from '../testing/workbench.ts';
 import { decryptField } from './decrypt-field.ts';
 import { encryptField } from './encrypt-field.ts';
 import { finishField } from './finish-field.ts';
+import { reading } from './ground.ts';
 import { rotateField } from './rotate-field.ts';
 
 const PEOPLE = `
@@ -23,6 +25,18 @@ for (const server of testServers()) {
     const { field } = await encryptField(ground, bench.order('public.people.email', { search: ['exact'] }), agreed);
     assert.deepEqual([field.phase, field.done, field.total, field.verified], ['switched', 4_000, 4_000, 4_000]);
     assert.deepEqual(await rows(), original, 'the plaintext still stands');
+    await reading(ground, async (client) => {
+      const looks = async () =>
+        (await client.query(`select seq_scan::integer as whole from pg_stat_xact_user_tables where relname = 'people'`)).rows;
+      const before = await looks();
+      assert.equal(await countLeft(client, field, 'unsealed'), 0);
+      assert.deepEqual(await readLeftUnsealed(client, field, 5), []);
+      assert.deepEqual(
+        await looks(),
+        before,
+        'what is left is found by its index, and by no look at the whole table under the lock',
+      );
+    });
     await encryptField(ground, bench.order('public.people.note'), agreed);
     await encryptField(ground, bench.order('public.people.born'), agreed);
 

@@ -264,7 +264,13 @@ test('a partition that is detached stops what would leave its values behind, and
   const { ground, pool, order, database } = await workbench(t, { setUp: PEOPLE });
   const { column } = order(EMAIL);
   const census = async () => await inTenant(database, 'default', (client) => sealedColumns.census(client, 'default'));
-  await encryptField(ground, order(EMAIL), agreed);
+  let opened = 0;
+  const open: Ground['keys']['open'] = async (field, values) => {
+    opened += values.length;
+    return await ground.keys.open(field, values);
+  };
+  await encryptField({ ...ground, keys: { ...ground.keys, open } }, order(EMAIL), agreed);
+  assert.equal(opened, ROWS, 'no partition was gone for a while: each value is opened once, to verify it');
   const before = await census();
   assert.deepEqual([...before.values()], [ROWS]);
 

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
-import { canonicalForm, compoundForm, formatTableName, isSafekeepError, SafekeepError } from '@safekeep/core';
+import { canonicalForm, codeOf, compoundForm, formatTableName, isSafekeepError, SafekeepError } from '@safekeep/core';
 import type { Field, FieldIndex, PageRange } from '../model.ts';
 import {
   BATCH_ROWS,
@@ -258,8 +258,17 @@ const LAG_EVERY = 8;
 
 /** Walks all pages once, from where an interrupted pass came to. What is locked by others is left for {@link sweep}. */
 export async function walk<Row>(ground: Ground, field: Field, pass: Pass<Row>): Promise<void> {
+  await walkParts(ground, field, { pass, parts: await reading(ground, (client) => partsOf(client, field)) });
+}
+
+/** {@link walk} over some parts of a table only. */
+export async function walkParts<Row>(
+  ground: Ground,
+  field: Field,
+  { pass, parts }: { readonly pass: Pass<Row>; readonly parts: readonly Field[] },
+): Promise<void> {
   let done = field.done;
-  for (const part of await reading(ground, (client) => partsOf(client, field))) {
+  for (const part of parts) {
     try {
       done = await walkPart(ground, { ...part, done }, pass);
     } catch (error) {
@@ -387,15 +396,20 @@ async function writeRange<Row>(
   try {
     return await attempt(false);
   } catch (error) {
-    if (!isBlocked(error)) throw fieldFailure(field, error);
+    if (!isLeft(error)) throw fieldFailure(field, error);
   }
   try {
     // Rows that somebody holds are left; the sweep comes back to them.
     return await attempt(true);
   } catch (error) {
-    if (!isBlocked(error)) throw fieldFailure(field, error);
+    if (!isLeft(error)) throw fieldFailure(field, error);
     return 0;
   }
+}
+
+/** query_canceled: where a lock comes just as its timeout fires the server calls it a cancellation. Of the batch nothing is kept. */
+function isLeft(error: unknown): boolean {
+  return isBlocked(error) || codeOf(error) === '57014';
 }
 
 const NOTHING: Written = { done: 0, verified: 0 };

@@ -21,6 +21,30 @@ export async function partsOf(client: pg.ClientBase, field: Field): Promise<read
   return rows.map((table) => ({ ...field, table, isPartitioned: false, nextPage: 0 }));
 }
 
+/** A part, and a mark of the triggers of ours that it has: others have another one. */
+export type MarkedPart = { readonly part: Field; readonly mark: string };
+
+/**
+ * Parts that were without our triggers for a while. Those of a partition are made with the table's, in one transaction, and go when it is
+ * detached (manual, CREATE TRIGGER): where they are of another one it came later, or came back, with whatever was written into it apart.
+ */
+export async function partsThatCameLater(client: pg.ClientBase, field: Field): Promise<readonly MarkedPart[]> {
+  if (!field.isPartitioned) return [];
+  const { rows } = await client.query<TableRef & { mark: string }>(
+    `select n.nspname as schema, c.relname as table, pg_catalog.concat_ws(' ', c.oid, own.oid, own.xmin) as mark
+       from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) as p
+       join pg_catalog.pg_class as c on c.oid = p.relid join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+       left join pg_catalog.pg_trigger as own on own.tgrelid = c.oid and own.tgname = $2::pg_catalog.name
+       left join pg_catalog.pg_trigger as above on above.tgrelid = pg_catalog.to_regclass($1) and above.tgname = $2::pg_catalog.name
+      where p.isleaf and c.relkind = 'r' and (own.xmin = above.xmin) is not true order by c.oid`,
+    [qualified(field.table), objectName('update', field)],
+  );
+  return rows.map(({ schema, table, mark }) => ({
+    part: { ...field, table: { schema, table }, isPartitioned: false, nextPage: 0 },
+    mark,
+  }));
+}
+
 /** Whether a table still is a partition of the field's, however deep. */
 export async function isPartOf(client: pg.ClientBase, field: Pick<Field, 'table'>, part: TableRef): Promise<boolean> {
   const { rows } = await client.query<{ is: boolean }>(

@@ -1,0 +1,1 @@
+alter table safekeep.erasure_plans drop column holds;
