@@ -21,6 +21,8 @@ const DOORS: Readonly<Record<(typeof ROLES)[number], readonly string[]>> = {
     // All wrapped keys of the tenant, for an export: of no use without the epoch, which is not in the database.
     'open_keys',
     'record_audit_event',
+    // That another tenant was here first, and no more of it.
+    'tenant_standing',
   ],
   safekeep_client: [
     // Adds to a counter, and a line to the log of the keys.
