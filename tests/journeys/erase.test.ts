@@ -15,7 +15,8 @@ const CLINIC = `
   insert into patients values (41, 'Bo Lindqvist', 'bo.lindqvist@example.org', 'east', null), (42, 'Ada Quennell', 'ada.quennell@example.org', 'west', '0911 4711 42');
   insert into patients select n, 'Nobody ' || n, 'nobody' || n || '@example.org', 'south', '0700 ' || n from generate_series(1001, 3000) as n;
   insert into visits values (1, 41, 'Bo slept well'), (2, 42, 'Quennell asked for tea');
-  insert into invoices values (1, 42, 'Ada Quennell', current_date - 30)`;
+  insert into invoices values (1, 42, 'Ada Quennell', current_date - 30);
+  insert into receipts values (2, 41, 'Bo Lindqvist paid before', current_date - 3000)`;
 
 /** Of Ada, and no other number has its digits. */
 const VISIT = '710071003';

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
-import type { Capture, EventRow } from '../model.ts';
+import { REMAIN, type Capture, type EventRow } from '../model.ts';
 import type { MarkOf } from '../keys/key-file.ts';
 import { splitKey } from '../rules/key.ts';
 import { emptiedMark, type Emptied } from '../rules/marks.ts';
@@ -115,18 +115,28 @@ async function writeLeft(client: Client, left: readonly (Left & { readonly empti
   );
 }
 
-/** By table the keys of rows that the log may know as the person's, or of which an erasure that is not sequenced yet left values out. */
+/**
+ * By table the keys of rows that the log may know as the person's, or of which this erasure left values out and nothing is sequenced yet: in this
+ * transaction, or in one before it, which said of each such row how it stood.
+ */
 export async function readRecordsWithErased(
   client: Client,
   { tenant, subject }: { readonly tenant: string; readonly subject: string },
 ): Promise<ReadonlyMap<string, readonly string[]>> {
-  const known = await readRecords(client, { tenant, subject });
-  const { rows } = await client.query<{ table: string; records: string[] }>(
-    `select r.table_name as "table", array_agg(distinct r.record) as records from (${erasedRows('i.tenant_id = $1')}) as r group by r.table_name`,
-    [tenant],
+  const found = new Map(await readRecords(client, { tenant, subject }));
+  const { rows: before } = await client.query<{ table: string; records: string[] }>(
+    `select i.table_name as "table", array_agg(distinct i.record) as records
+       from (select * from safekeep.audit_inbox_even union all select * from safekeep.audit_inbox_odd) as i
+      where i.tenant_id = $1 and i.action = '${REMAIN}' and i.record is not null and i.own ->> 'subject' = $2
+      group by i.table_name`,
+    [tenant, subject],
   );
-  const erased = rows.map(({ table, records }) => [table, [...new Set([...(known.get(table) ?? []), ...records])]] as const);
-  return new Map([...known, ...erased]);
+  for (const [table, records] of [
+    ...(await readErasedHere(client, tenant)),
+    ...before.map((row) => [row.table, row.records] as const),
+  ])
+    found.set(table, [...new Set([...(found.get(table) ?? []), ...records])]);
+  return found;
 }
 
 /** By table the keys of rows that the log may know as the person's. */
