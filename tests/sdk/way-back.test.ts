@@ -199,22 +199,6 @@ test('that the field moved is told also where nothing new can be asked, and the 
   assert.equal((await other.sdk.fields()).all.length, 0);
 });
 
-test('of several statements in one text, what a COMMIT ended stands, and field-moved does not deny it', async (t) => {
-  const own = await application<Tables>(t, SET_UP);
-  await own.encrypt(EMAIL);
-  await own.finish(EMAIL);
-  const other = await own.another();
-  await other.sdk.fields();
-  await own.decrypt(EMAIL);
-  const text = `begin; update people set name = 'first' where id = 1; commit; update people set email_encrypted = null where id = 1`;
-  await assert.rejects(
-    other.sealed.query(text),
-    (error) =>
-      isMoved(error) && error instanceof Error && error.message.includes('what a COMMIT among them ended before it stands'),
-  );
-  assert.deepEqual((await own.pool.query('select name from people where id = 1')).rows, [{ name: 'first' }]);
-});
-
 test('a client that writes ciphertext alone where plaintext is wanted again writes both at its second try', async (t) => {
   const own = await application<Tables>(t, SET_UP);
   await own.encrypt(EMAIL);

@@ -11,7 +11,7 @@ export const valueRefusals = {
   'field-moved': {
     status: 409,
     exit: 3,
-    text: 'The statement was made for {field} as it was a moment ago, and the database refused it: the column has been moved on since. The statement wrote nothing; of several in one text, what a COMMIT among them ended before it stands.',
+    text: 'The statement was made for {field} as it was a moment ago, and the database refused it: the column has been moved on since. The statement wrote nothing.',
     remedy:
       'Make the statement anew and run it again; of a transaction, the whole transaction. What is true now is asked for before it.',
   },
