@@ -11,6 +11,7 @@ const FILES = {
   'packages/core/node_modules/x/x.test.ts': '',
   'packages/core/dist/ids.test.ts': '',
   'tools/tidy/tidy.test.ts': 'middling',
+  'tests/soak/soak.test.ts': '',
   'tests/attack/flood.long.test.ts': '',
 };
 
@@ -19,8 +20,13 @@ function select(filters: readonly string[], long = false): string[] {
   return selectFiles({ root: fixture.root, filters, long });
 }
 
-test('without filters every test file is selected, the biggest first, built and foreign ones left out', () => {
-  assert.deepEqual(select([]), ['packages/core/clock.test.ts', 'tools/tidy/tidy.test.ts', 'packages/core/ids.test.ts']);
+test('without filters every test file is selected, those of the whole product and then the biggest first, built and foreign ones left out', () => {
+  assert.deepEqual(select([]), [
+    'tests/soak/soak.test.ts',
+    'packages/core/clock.test.ts',
+    'tools/tidy/tidy.test.ts',
+    'packages/core/ids.test.ts',
+  ]);
 });
 
 test('long tests are selected only when asked for', () => {

@@ -12,8 +12,8 @@ export type Selection = {
 };
 
 /**
- * The test files to run, relative to the root with `/`, the biggest first: what takes longest then does not start last,
- * with one core idle beside it. A filter that matches nothing is a typing error and throws.
+ * The test files to run, relative to the root with `/`, those of the whole product first, then the biggest: what takes longest then
+ * does not start last, with one core idle beside it. A filter that matches nothing is a typing error and throws.
  */
 export function selectFiles({ root, filters, long }: Selection): string[] {
   const files = PLACES.flatMap((place) => globSync(`${place}/**/*.test.ts`, { cwd: root, exclude: isForeign }))
@@ -26,7 +26,8 @@ export function selectFiles({ root, filters, long }: Selection): string[] {
     return found;
   });
   const selected = filters.length === 0 ? files : [...new Set(matches.flat())];
-  return selected.sort((a, b) => sizeOf(root, b) - sizeOf(root, a) || a.localeCompare(b));
+  const isWhole = (file: string): number => (file.startsWith('tests/') ? 1 : 0);
+  return selected.sort((a, b) => isWhole(b) - isWhole(a) || sizeOf(root, b) - sizeOf(root, a) || a.localeCompare(b));
 }
 
 function isForeign(name: string): boolean {
