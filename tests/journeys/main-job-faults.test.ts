@@ -62,6 +62,7 @@ test('a second file gets a home and a map of its own, nothing of the first is to
   assert.deepEqual([first.result.home, first.result.options], [join(folder, '.safekeep'), '']);
   const [home, map] = [join(folder, '.safekeep-two'), join(folder, 'datamap-two.yaml')];
   assert.deepEqual([second.result.home, second.result.options], [home, ` --home ${home} --map ${map}`]);
+  assert.ok(second.result.steps.some(({ detail }: { detail: string }) => detail.includes(`--home ${home} --map ${map}\``)));
   assert.match(second.stderr, /home {7}\S+\.safekeep-two, with \S+datamap-two\.yaml: \S+ is for other data/);
   const found = async (...place: string[]) =>
     (await safekeep(['subject', 'find', 'ada', '--json', ...place], { cwd: folder })).stdout.match(/"subject": "[^"]+"/g);

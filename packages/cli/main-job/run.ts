@@ -1,5 +1,6 @@
 import type { MainJob, Step, StepReport } from './step.ts';
 import { answerAccess, answerErasure, workAsApplication } from './answer.ts';
+import { flagsFor } from './place.ts';
 import { checkHealth, importSource, migrateSchema, reachServer } from './prepare.ts';
 import { checkMap, encryptSensitive, findPersonalData, planAndApply } from './protect.ts';
 import { verifyCertificate, verifyLog } from './prove.ts';
@@ -27,10 +28,15 @@ export async function runMainJob(job: MainJob, tell: (report: StepReport) => voi
   for (const step of steps) {
     job.context.signal.throwIfAborted();
     const startedMs = job.context.clock.elapsedMs();
-    const detail = await step.run(job);
+    const detail = withFlags(await step.run(job), flagsFor(job.context));
     const report = { name: step.name, detail, seconds: Math.round(job.context.clock.elapsedMs() - startedMs) / 1_000 };
     reports.push(report);
     tell(report);
   }
   return reports;
+}
+
+/** A command that is told is one that can be typed: with the home and the map that it is about. */
+function withFlags(detail: string, flags: string): string {
+  return flags === '' ? detail : detail.replaceAll(/`(npx safekeep [^`]+)`/g, (_all, command: string) => `\`${command}${flags}\``);
 }
