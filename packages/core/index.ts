@@ -5,7 +5,7 @@ export { factsOf, settingNames, Settings, type SettingFacts, type SettingName } 
 export { choicesOf, faultOf, fromText, kindOf, suggestionFor } from './configuration/text.ts';
 export { catalogue, type ErrorCode } from './errors/catalogue.ts';
 export type { ExitCode } from './errors/entry.ts';
-export { codeOf, isSafekeepError, SafekeepError, type ErrorReport, type Particulars } from './errors/error.ts';
+export { codeOf, isSafekeepError, SafekeepError, sqlStateOf, type ErrorReport, type Particulars } from './errors/error.ts';
 export { newId, parseId, type Id } from './ids.ts';
 export { Secret } from './secret.ts';
 export {

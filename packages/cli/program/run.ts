@@ -1,7 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { CommanderError, type Command as Commander } from 'commander';
-import { codeOf, isSafekeepError, newId, readConfiguration, SafekeepError, type ExitCode, type Id } from '@safekeep/core';
+import {
+  codeOf,
+  isSafekeepError,
+  newId,
+  readConfiguration,
+  SafekeepError,
+  sqlStateOf,
+  type ExitCode,
+  type Id,
+} from '@safekeep/core';
 import type { Command, Outcome } from '@safekeep/capabilities/capability';
 import { catalogName } from '@safekeep/log';
 import { operationFailure } from '@safekeep/postgres';
@@ -130,8 +139,8 @@ function internal(error: unknown, request: Id<'request'>): SafekeepError {
 
 /** Of what a server says no more than its SQLSTATE: a message may quote values of a row. */
 function summaryOf(error: unknown): string {
-  const code = codeOf(error) ?? '';
-  if (/^[0-9A-Z]{5}$/.test(code)) return `the server said ${code}`;
+  const state = sqlStateOf(error);
+  if (state !== undefined) return `the server said ${state}`;
   return error instanceof Error ? `${error.name}: ${error.message.split('\n')[0] ?? ''}` : 'an unknown failure';
 }
 

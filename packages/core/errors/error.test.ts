@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { catalogue, type ErrorCode } from './catalogue.ts';
-import { isSafekeepError, SafekeepError } from './error.ts';
+import { isSafekeepError, SafekeepError, sqlStateOf } from './error.ts';
 
 const entries = Object.entries(catalogue);
 
@@ -38,4 +38,10 @@ test('an error is recognised by its code and nothing else is taken for one', () 
   assert.ok(isSafekeepError(error, 'database-read-only'));
   assert.ok(!isSafekeepError(error, 'job-unknown' satisfies ErrorCode));
   assert.ok(!isSafekeepError(Object.assign(new Error('x'), { code: 'job-unknown' })));
+});
+
+test('a SQLSTATE is told from a code of the system that has as many letters', () => {
+  assert.equal(sqlStateOf(Object.assign(new Error('x'), { code: '40P01' })), '40P01');
+  assert.equal(sqlStateOf(Object.assign(new Error('x'), { code: 'EPIPE', syscall: 'write' })), undefined);
+  assert.equal(sqlStateOf(new Error('x')), undefined);
 });

@@ -57,6 +57,13 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
+/** The SQLSTATE of an error that a server answered with. `EPIPE` has five letters too, and is the system's. */
+export function sqlStateOf(error: unknown): string | undefined {
+  const code = codeOf(error);
+  const isOfSystem = error instanceof Error && 'syscall' in error;
+  return code !== undefined && !isOfSystem && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}
+
 export function isSafekeepError<Code extends ErrorCode>(error: unknown, code?: Code): error is SafekeepError<Code> {
   return error instanceof SafekeepError && (code === undefined || error.code === code);
 }

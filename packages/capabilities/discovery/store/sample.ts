@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { codeOf } from '@safekeep/core';
+import { codeOf, sqlStateOf } from '@safekeep/core';
 import { quoteTable, type Table } from '@safekeep/postgres';
 import { VALUE_LETTERS } from './statistics.ts';
 
@@ -90,8 +90,8 @@ async function withPatience<Value>(
 
 /** Also for what went wrong elsewhere with a table. Undefined: not of this kind, such as a lost connection. */
 function troubleOf(error: unknown): TableTrouble | undefined {
-  const code = codeOf(error);
-  if (code === undefined || code.startsWith('08') || code.startsWith('57P') || !/^[0-9A-Z]{5}$/.test(code)) return undefined;
+  const code = sqlStateOf(error);
+  if (code === undefined || code.startsWith('08') || code.startsWith('57P')) return undefined;
   switch (code) {
     case '42501':
       return { code: 'no-right', message: 'this login may not read it' };

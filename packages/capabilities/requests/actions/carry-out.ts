@@ -1,7 +1,7 @@
 import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type pg from 'pg';
-import { codeOf, formatTableName } from '@safekeep/core';
+import { codeOf, formatTableName, sqlStateOf } from '@safekeep/core';
 import { findTable, together } from '@safekeep/postgres';
 import type { Ledger } from '../../ledger/index.ts';
 import type { ErasureId } from '../model.ts';
@@ -400,11 +400,10 @@ async function refusing<Result>(table: string, run: () => Promise<Result>): Prom
   try {
     return await run();
   } catch (error) {
-    const code = codeOf(error);
+    const state = sqlStateOf(error);
     // What a constraint, a right or somebody's function says, which may raise any SQLSTATE: all but what passes or says nothing of the rows
     // (08 connection, 40 deadlock, 53 resources, 55P03 lock, 57 operator, 58 system, XX internal).
-    if (code !== undefined && /^[0-9A-Z]{5}$/.test(code) && !/^(08|40|53|57|58|XX)|^55P03$/.test(code))
-      throw new Refused(table, error);
+    if (state !== undefined && !/^(08|40|53|57|58|XX)|^55P03$/.test(state)) throw new Refused(table, error);
     throw error;
   }
 }

@@ -1,6 +1,5 @@
 import type pg from 'pg';
 import {
-  codeOf,
   indexSchema,
   isSafekeepError,
   SafekeepError,
@@ -8,6 +7,7 @@ import {
   type DataMap,
   type SchemaIndex,
   type Subject,
+  sqlStateOf,
 } from '@safekeep/core';
 import type { Signer } from '@safekeep/crypto';
 import { readCatalog, type Catalog, type Database } from '@safekeep/postgres';
@@ -111,8 +111,8 @@ export async function openTables(client: pg.ClientBase, graph: Graph): Promise<R
  */
 export function ownFault(error: unknown): string {
   if (isSafekeepError(error)) return error.code;
-  const code = codeOf(error);
-  // Five signs are a SQLSTATE. Classes 08 and 57P: the connection is gone.
-  if (code === undefined || !/^[0-9A-Z]{5}$/.test(code) || /^(08|57P)/.test(code)) throw error;
+  const code = sqlStateOf(error);
+  // Classes 08 and 57P: the connection is gone.
+  if (code === undefined || /^(08|57P)/.test(code)) throw error;
   return code;
 }
