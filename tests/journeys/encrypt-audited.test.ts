@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { test, type TestContext } from 'node:test';
 import { testDatabase } from '@safekeep/postgres/testing';
 import { safekeep, temporaryHome } from 'safekeep/testing';
 
@@ -25,20 +25,25 @@ tables:
       ward: { category: none, note: where the bed stands }
 `;
 
+async function clinic(t: TestContext, audit: string) {
+  const folder = await temporaryHome(t);
+  const { pool, url } = await testDatabase(t);
+  const mapFile = join(folder, 'datamap.yaml');
+  await pool.query(CLINIC);
+  await writeFile(mapFile, mapOf(audit));
+  const done = async (...args: string[]) => {
+    const all = [...args, '--db', url.reveal(), '--home', join(folder, 'home'), '--map', mapFile, '--json'];
+    const { code, stdout, stderr } = await safekeep(all);
+    assert.equal(code, 0, `${args.join(' ')}: ${stdout} ${stderr}`);
+    // The result is what a script would get: JSON without a type.
+    return stdout === '' ? undefined : JSON.parse(stdout);
+  };
+  return { pool, done, mapFile };
+}
+
 for (const audit of [', actor: require', ''])
   test(`a column of an audited table${audit === '' ? '' : ' that takes changes of a proven actor only'} is encrypted, finished and decrypted, and the log says who did it`, async (t) => {
-    const folder = await temporaryHome(t);
-    const { pool, url } = await testDatabase(t);
-    const mapFile = join(folder, 'datamap.yaml');
-    await pool.query(CLINIC);
-    await writeFile(mapFile, mapOf(audit));
-    const done = async (...args: string[]) => {
-      const all = [...args, '--db', url.reveal(), '--home', join(folder, 'home'), '--map', mapFile, '--json'];
-      const { code, stdout, stderr } = await safekeep(all);
-      assert.equal(code, 0, `${args.join(' ')}: ${stdout} ${stderr}`);
-      // The result is what a script would get: JSON without a type.
-      return stdout === '' ? undefined : JSON.parse(stdout);
-    };
+    const { pool, done } = await clinic(t, audit);
     await done('apply', '--yes');
     await done('audit', 'actor-key', '--yes');
     const refused = pool.query(`update patients set ward = 'west' where id = 1`);
@@ -78,18 +83,7 @@ for (const audit of [', actor: require', ''])
   });
 
 test('an encrypted column of an audited table that was renamed is taken over, and its log goes on under the new name', async (t) => {
-  const folder = await temporaryHome(t);
-  const { pool, url } = await testDatabase(t);
-  const mapFile = join(folder, 'datamap.yaml');
-  await pool.query(CLINIC);
-  await writeFile(mapFile, mapOf(''));
-  const done = async (...args: string[]) => {
-    const all = [...args, '--db', url.reveal(), '--home', join(folder, 'home'), '--map', mapFile, '--json'];
-    const { code, stdout, stderr } = await safekeep(all);
-    assert.equal(code, 0, `${args.join(' ')}: ${stdout} ${stderr}`);
-    // The result is what a script would get: JSON without a type.
-    return stdout === '' ? undefined : JSON.parse(stdout);
-  };
+  const { pool, done, mapFile } = await clinic(t, '');
   await done('apply', '--yes');
   await done('encrypt', 'public.patients.email', '--yes');
   await pool.query('alter table patients rename column email to mail');

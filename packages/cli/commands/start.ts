@@ -82,11 +82,11 @@ async function doMainJob(
   const startedMs = context.clock.elapsedMs();
   const sqliteFile = input.sqlite === undefined ? undefined : resolve(input.sqlite);
   const notices = new Set<string>();
-  // What a step warns of is read at the end, under the report, and not between two lines of it.
   const source = sourceOf(context, sqliteFile);
   const place = await placeFor(context, source);
   if (place !== context)
     context.say(`${'home'.padEnd(10)} ${place.home}, with ${place.mapFile}: ${context.home} is for other data than ${source.text}`);
+  // What a step warns of is read at the end, under the report, and not between two lines of it.
   const quiet: CommandContext = { ...place, say: (line) => void notices.add(line) };
   const job: MainJob = {
     context: quiet,

@@ -250,7 +250,7 @@ const REPLAY = `begin; set local role safekeep_app; set local safekeep.tenant = 
   select safekeep.record_audit_event(gen_random_uuid(), 'compliance', 'baseline-taken', null, 'public.patients', null,
     (select details from safekeep.audit_events where action = 'baseline-taken' and table_name = 'public.patients' order by leaf_index limit 1)); commit`;
 
-/** What the log was told, as any login of the application can say it again. */
+/** The same of all events of a kind. */
 const REPLAYED = (action: string) => `begin; set local role safekeep_app; set local safekeep.tenant = 'default';
   select safekeep.record_audit_event(gen_random_uuid(), kind, action, null, table_name, null, details) from safekeep.audit_events where action = '${action}'; commit`;
 
