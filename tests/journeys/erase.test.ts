@@ -257,6 +257,47 @@ test(
   },
 );
 
+test(
+  'what a waiting statement writes back behind the erasure is erased too, and nothing of it stays in the log either',
+  { timeout: 300_000 },
+  async (t) => {
+    const { pool, call, done } = await workplace(t);
+    await done('apply', '--yes');
+    const { hash } = (await done('subject', 'erase', 'patient:42', '--plan')).result;
+    const [barrier, writer] = [await pool.connect(), await pool.connect()];
+    try {
+      // The erasure locks the person first, and then waits for this row of theirs.
+      await barrier.query('begin; select from visits where id = 2 for update');
+      const erasing = call('subject', 'erase', 'patient:42', '--approve', hash, '--yes');
+      await untilBlocked(pool, 1);
+      const written = writer
+        .query(`update patients set name = 'Ada Quennell of old' where id = 42`)
+        .then(() => writer.query(`insert into visits values (99, 42, 'Quennell came once more')`));
+      await untilBlocked(pool, 2);
+      await barrier.query('rollback');
+      await written;
+      const { result, stderr } = await erasing;
+      assert.deepEqual([result?.state, result?.verified], ['done', true], stderr);
+    } finally {
+      barrier.release();
+      writer.release();
+    }
+    const whole = await done('audit', 'verify', '--full');
+    assert.deepEqual([whole.result.ok, whole.result.faults], [true, []]);
+    for (let turn = 0; turn < 3; turn += 1) await done('audit', 'sequence', '--once');
+    await assertOnlyKept(pool, ['Quennell'], ['patient:42']);
+  },
+);
+
+async function untilBlocked(pool: pg.Pool, sessions: number): Promise<void> {
+  for (;;) {
+    const { rows } = await pool.query<{ count: number }>(
+      `select count(*)::integer as count from pg_stat_activity where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0`,
+    );
+    if (rows[0]?.count === sessions) return;
+  }
+}
+
 /** Of what the plan keeps, the invoices, stay the name on them and whose history theirs is; nothing else of these people does. */
 async function assertOnlyKept(pool: pg.Pool, words: readonly string[], subjects: readonly string[]): Promise<void> {
   assert.deepEqual(await places(pool, words), ['public.invoices.addressed_to']);

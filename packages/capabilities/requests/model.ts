@@ -268,6 +268,8 @@ export type CertificateBody = {
     readonly kept: number;
   }[];
   readonly rows: { readonly count: number; readonly root: string };
+  /** What somebody wrote while the rest was erased, and that was erased right after it; in `tables` and `rows` too. */
+  readonly late?: readonly { readonly table: string; readonly rows: number }[];
   readonly kept: ErasurePlan['kept'];
   readonly holds: readonly string[];
   readonly participants: readonly (ParticipantEffects & { readonly name: string })[];

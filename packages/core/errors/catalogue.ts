@@ -1355,7 +1355,7 @@ export const catalogue = {
   'erasure-unsettled': {
     status: 503,
     exit: 1,
-    text: 'The person is erased. Rows can be added to {tables} that nothing keeps out, and transactions that write there have not ended yet: until then it cannot be counted again, and no certificate is given.',
+    text: 'The person is erased. Transactions that wrote to one of {tables} meanwhile, or locked rows there, have not ended yet: until then nobody sees whether they bring something of the person back, and no certificate is given.',
     remedy: 'Find the open transactions in pg_stat_activity, and run `safekeep subject erasures --run` when they have ended.',
   },
   'erasure-refused': {

@@ -9,6 +9,7 @@ import { inOrderOfReference } from '../rules/graph.ts';
 import { HASH_TEXT, MerkleTree } from '../rules/merkle.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
 import { countRows, countUnlike, deleteRows, digestOf, updateRows, type Rows, type Written } from '../store/act.ts';
+import { ownSavepoints, ownTransaction } from '../store/own-writes.ts';
 import { countAmong, rowsOf } from '../store/rows.ts';
 import { writesSoFar } from '../store/guards.ts';
 import { setConstraintsNow } from '../store/session.ts';
@@ -24,6 +25,8 @@ export type TableCounts = { before: number; deleted: number; masked: number; det
 export type CarriedOut = {
   readonly counts: ReadonlyMap<string, TableCounts>;
   readonly tree: { readonly count: number; readonly root: string };
+  /** Ids under which this transaction has written, as `OwnWrites` has them. */
+  readonly by: readonly string[];
 };
 
 /** The database refused a statement; the transaction is lost. */
@@ -124,8 +127,9 @@ export async function carryOut(
     written.map(({ rows }) => rows),
     ({ table }) => table,
   );
-  await together(client, [
+  const [, by] = await together(client, [
     () => refusing('', () => setConstraintsNow(client)),
+    () => ownIds(client, canFire ? written : []),
     ...written
       .filter(({ rows }) => canBeUndone(ground, rows.table))
       .map((each) => async () => {
@@ -140,7 +144,17 @@ export async function carryOut(
   ]);
   if (decision.isKept) await refuseLost(client, found, written);
   for (const { table, rows } of decision.setNull) addDetached(counts, table, rows);
-  return { counts, tree: { count: tree.size, root: tree.root().toString('base64') } };
+  return { counts, tree: { count: tree.size, root: tree.root().toString('base64') }, by };
+}
+
+/** Of the rows that a trigger may have written once more, within a savepoint. */
+async function ownIds(client: pg.ClientBase, written: readonly Staying[]): Promise<readonly string[]> {
+  const rows = written.filter(({ writes, rows: { keys } }) => writes.length > 0 && keys.length > 0).map((each) => each.rows);
+  const ids = await together(client, [
+    async () => [await ownTransaction(client)],
+    ...rows.map((some) => () => ownSavepoints(client, some)),
+  ]);
+  return [...new Set(ids.flat())];
 }
 
 function columnsOf(writes: Group['writes']): readonly string[] {

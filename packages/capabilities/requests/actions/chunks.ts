@@ -2,11 +2,13 @@ import type pg from 'pg';
 import { newId, SafekeepError, type SchemaIndex } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
-import { runRecorded } from '../../ledger/index.ts';
+import { runRecorded, type OperationId } from '../../ledger/index.ts';
 import type { ApprovalProofs, Approved, ErasureId, ErasurePlan, ParticipantEffects, RowKey } from '../model.ts';
 import { approvedAs } from '../rules/approval.ts';
 import { inOrderOfReference } from '../rules/graph.ts';
+import { joinOwn, type OwnWrites } from '../rules/own-writes.ts';
 import { joinKept, keptColumns, keptLines, planLine } from '../rules/plan.ts';
+import { areOfHere, oldestRunning } from '../store/own-writes.ts';
 import { insertErasure, readErasures, updateErasure, type ErasureRecord, type StoredPlan } from '../store/records.ts';
 import { loadRows, rowsOf } from '../store/rows.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
@@ -21,6 +23,7 @@ import {
   refuseUnfit,
   retried,
   stopped,
+  sumCounts,
   WholePersonHeld,
   type Approval,
   type ExecuteOptions,
@@ -43,6 +46,8 @@ export type ChunkProgress = {
   readonly map: string;
   /** What fired at its tables then, where the map lets any of it write outside. */
   readonly writers?: string | null;
+  /** Undefined in what an older Safekeep has begun. */
+  readonly own?: OwnWrites;
   /** Tables that are to be worked off in chunks, those that refer before those referred to. */
   readonly large: readonly string[];
   /** Of the first table that is not finished: the last row that was dealt with. */
@@ -192,6 +197,7 @@ async function beginChunks(
   const mark = personMark(ledger, tenant, order.person);
   return await inTransaction(database, { tenant }, async (client) => {
     await setLockTimeout(client);
+    const since = await oldestRunning(client);
     const made = await makePlan(client, ground, order, { lock: true, limit: rowsAtOnce(ground) });
     // Behind the lock of the person: whoever had it before may have begun this very erasure.
     const erasures = await readErasures(client, tenant, { mark });
@@ -212,6 +218,7 @@ async function beginChunks(
       erasure: before?.erasure ?? newId<'erasure'>(),
       map: mapSha256,
       writers: made.writers,
+      own: { since, by: [], operation: '' },
       large: chunkedTables(made, order, schema),
       after: null,
       finished: [],
@@ -295,8 +302,8 @@ async function runChunk(ground: ErasureGround, order: ErasureOrder, progress: Ch
       };
     },
     prepare: (client) => nextChunk(client, ground, order, progress.erasure),
-    destroy: async (client, chunk) => {
-      const next = await eraseChunk(client, ground, order, chunk);
+    destroy: async (client, chunk, operation) => {
+      const next = await eraseChunk(client, ground, order, { ...chunk, operation });
       await writeProgress(client, ground, chunk.record, next);
       return { result: next, counts: { [chunk.table]: next.rows - chunk.progress.rows } };
     },
@@ -364,7 +371,7 @@ async function nextChunk(
 }
 
 /** In each of the tables of the person there may be rows that are kept and not among those at hand. */
-function askAll({ graph }: Reach): Unseen {
+export function askAll({ graph }: Reach): Unseen {
   return new Map([...graph.edgesOf.keys()].map((table) => [table, 'ask']));
 }
 
@@ -386,7 +393,7 @@ async function eraseChunk(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, mode }: ErasureOrder,
-  { table, progress, surveyed: { rows, identity }, found, decision, isLast }: Chunk,
+  { table, progress, surveyed: { rows, identity }, found, decision, isLast, operation }: Chunk & { readonly operation: OperationId },
 ): Promise<ChunkProgress> {
   const scope = {
     tenant: ground.tenant,
@@ -415,6 +422,7 @@ async function eraseChunk(
   const holds = decision.holds.filter(({ heldRows }) => heldRows.length > 0).map(({ id }) => id);
   return {
     ...progress,
+    ...(progress.own === undefined ? {} : { own: joinOwn(progress.own, { by: done.by, operation }) }),
     after: isLast ? null : (rows.at(-1)?.key ?? null),
     finished: isLast ? [...progress.finished, table] : progress.finished,
     tables: [...progress.tables, ...[...done.counts].map(([name, counts]) => ({ table: name, ...counts }))],
@@ -442,14 +450,6 @@ function addCounts(known: PartCounts = {}, effects: ReadonlyMap<string, Particip
   return { ...known, ...Object.fromEntries(added) };
 }
 
-export function sumCounts(
-  one: Readonly<Record<string, number>> = {},
-  other: Readonly<Record<string, number>> = {},
-): Readonly<Record<string, number>> {
-  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
-  return Object.fromEntries([...names].map((name) => [name, (one[name] ?? 0) + (other[name] ?? 0)]));
-}
-
 /**
  * What is left for the last transaction: tables that needed no chunks, and rows of the others that came, or were written again, since
  * their chunk. From here on none can come: the person is locked.
@@ -458,7 +458,7 @@ export async function prepareRest(
   client: pg.ClientBase,
   ground: ErasureGround,
   order: ErasureOrder,
-  { erasure, large, holds, keptRows, isKept = false }: ChunkProgress,
+  { erasure, large, holds, keptRows, isKept = false, own }: ChunkProgress,
 ): Promise<MadePlan> {
   const beside: Beside = { holds, kept: new Map(Object.entries(keptRows).map(([table, key]) => [table, [key]])), isKept };
   const made = await makePlan(client, ground, order, {
@@ -476,15 +476,18 @@ export async function prepareRest(
       progress.rows,
       `the person has more rows in ${made.large[0]} by now than one transaction takes: make a new plan and approve it`,
     );
+  if (large.length > 0 && (own === undefined || !(await areOfHere(client, ground.tenant, own))))
+    throw stopped(progress.rows, 'nobody can tell any more what it has written here: make a new plan and approve it');
   const unseen: Unseen = new Map([...askAll(made.found.reach), ...keptBeside(beside)]);
   const late: SurveyedTable[] = [];
   for (const table of large) {
-    const rows = await lateRows(client, ground, made.found, {
+    const { rows } = await lateRows(client, ground, made.found, {
       mode: order.mode,
       table,
       lock: true,
       atMost: rowsAtOnce(ground),
       unseen,
+      own,
     });
     if (rows.length >= rowsAtOnce(ground)) throw new TooManyLate(table);
     const identity = identityOf(ground.schema, table);

@@ -116,3 +116,24 @@ export async function effectsAt(
   for (const participant of ports.participants) effects.set(participant.name, await participant.within(client, moment, scope));
   return effects;
 }
+
+/** What a part did in one transaction, with what it counted in those before. */
+export function joinEffects(
+  before: ParticipantEffects | undefined,
+  after: ParticipantEffects | undefined,
+  counted: Readonly<Record<string, number>> | undefined,
+): ParticipantEffects {
+  return {
+    counts: sumCounts(counted, { ...before?.counts, ...after?.counts }),
+    keysDestroyed: [...(before?.keysDestroyed ?? []), ...(after?.keysDestroyed ?? [])],
+    horizon: after?.horizon ?? before?.horizon ?? null,
+  };
+}
+
+export function sumCounts(
+  one: Readonly<Record<string, number>> = {},
+  other: Readonly<Record<string, number>> = {},
+): Readonly<Record<string, number>> {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return Object.fromEntries([...names].map((name) => [name, (one[name] ?? 0) + (other[name] ?? 0)]));
+}

@@ -3,9 +3,12 @@ import { newId, parseId, SafekeepError } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
-import type { ApprovalProofs, Approved, CertificateBody, ErasureDone, ErasureId, ParticipantEffects } from '../model.ts';
-import { certificateFaults } from '../rules/certificate.ts';
+import type { ApprovalProofs, Approved, CertificateBody, ErasureDone, ErasureId, RowKey } from '../model.ts';
+import { certificateFaults, type Draft } from '../rules/certificate.ts';
 import { approvedAs, approverOf, isSameKey, PLAN_DAYS, plannerOf, signApproval, unproven } from '../rules/approval.ts';
+import { PERSON } from '../rules/graph.ts';
+import { joinOwn } from '../rules/own-writes.ts';
+import { oldestRunning } from '../store/own-writes.ts';
 import {
   dropPlans,
   findPlan,
@@ -23,7 +26,6 @@ import {
   prepareRest,
   reopen,
   runChunks,
-  sumCounts,
   TooManyLate,
   type ChunkProgress,
   type Chunking,
@@ -32,6 +34,7 @@ import { dueOf, personMark } from './decide.ts';
 import {
   AlreadyErased,
   effectsAt,
+  joinEffects,
   refuseUnfit,
   retried,
   stopped,
@@ -83,9 +86,9 @@ export async function executeErasure(
   for (const { before } of ground.ports.participants) await before?.({ tenant, person: order.person });
   const full: ErasureOrder = { ...order, mode: stored.mode };
   try {
-    const record = await carryOutApproved(ground, full, { stored, approval, begun, options, proofs });
+    const { record, own } = await carryOutApproved(ground, full, { stored, approval, begun, options, proofs });
     options.onCommitted?.();
-    return await finishErasure(ground, record, options);
+    return await finishErasure(ground, record, { ...options, justErased: { own } });
   } catch (error) {
     if (error instanceof AlreadyErased) return await answerAgain(ground, mark, approval);
     if (error instanceof WholePersonHeld) await rememberHeld(ground, full, { stored, approval, holds: error.holds });
@@ -101,7 +104,7 @@ function isBegun({ state, progress }: ErasureRecord): boolean {
 /** More rows than one transaction takes can come while the last chunks are erased, and again; then somebody has to stop them. */
 const ROUNDS_AT_MOST = 3;
 
-async function carryOutApproved(ground: ErasureGround, order: ErasureOrder, chunking: Chunking): Promise<ErasureRecord> {
+async function carryOutApproved(ground: ErasureGround, order: ErasureOrder, chunking: Chunking): Promise<Committed> {
   const { stored, approval, begun, proofs } = chunking;
   const isLarge = begun !== undefined || Object.values(stored.counts).some((rows) => rows > rowsAtOnce(ground));
   if (!isLarge) return await retried(() => runWhole(ground, order, { stored, approval, progress: undefined, proofs }));
@@ -217,15 +220,21 @@ type Whole = {
   readonly proofs: ApprovalProofs | undefined;
 };
 
-async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole): Promise<ErasureRecord> {
+/** Its record, and the columns of the person's own row that others referred to before it. */
+type Committed = { readonly record: ErasureRecord; readonly own: RowKey | undefined };
+
+async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole): Promise<Committed> {
   const { stored, progress } = whole;
+  let since = '';
   const { result } = await runRecorded(ground, {
     plan: async (client) => {
-      const [, , marks] = await together(client, [
+      const [, , oldest, marks] = await together(client, [
         () => prepareSession(client, ground.tenant),
         () => setLockTimeout(client),
+        () => oldestRunning(client),
         () => identityMarks(client, ground, order),
       ]);
+      since = oldest;
       return {
         operation: 'erasure',
         marks,
@@ -246,8 +255,8 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole
         ? await prepareWhole(client, ground, order, { stored, operation })
         : await prepareRest(client, ground, order, progress),
     destroy: async (client, made, operation) => {
-      const record = await eraseWithin(client, ground, order, { ...whole, made, operation });
-      return { result: record, counts: Object.fromEntries(recordCounts(record)) };
+      const record = await eraseWithin(client, ground, order, { ...whole, made, operation, since });
+      return { result: { record, own: made.found.reach.values.get(PERSON)?.[0] }, counts: Object.fromEntries(recordCounts(record)) };
     },
   });
   return result;
@@ -277,7 +286,15 @@ async function eraseWithin(
   client: pg.ClientBase,
   ground: ErasureGround,
   order: ErasureOrder,
-  { stored, approval, progress, proofs, made, operation }: Whole & { readonly made: MadePlan; readonly operation: OperationId },
+  {
+    stored,
+    approval,
+    progress,
+    proofs,
+    made,
+    operation,
+    since,
+  }: Whole & { readonly made: MadePlan; readonly operation: OperationId; readonly since: string },
 ): Promise<ErasureRecord> {
   const { tenant, clock, ports } = ground;
   const id = erasureIdOf(progress?.erasure ?? operation);
@@ -288,12 +305,13 @@ async function eraseWithin(
   const { found, decision, scope } = made;
   const before = await effectsAt(client, ground, 'before-rows', scope);
   const without = new Set(progress?.large);
+  const writers = progress === undefined ? made.writers : (progress.writers ?? null);
   const done = await carryOut(client, ground, {
     found,
     decision,
     keys: erasureKeysOf(ground.ledger, tenant, id),
     without,
-    writers: progress === undefined ? made.writers : (progress.writers ?? null),
+    writers,
   });
   const after = await effectsAt(client, ground, 'after-rows', scope);
   const mark = personMark(ground.ledger, tenant, order.person);
@@ -319,6 +337,8 @@ async function eraseWithin(
   const [wrong] = certificateFaults(body);
   // Nothing is committed of which no certificate could be given.
   if (wrong !== undefined) throw new Error(`An erasure does not add up: ${wrong}`);
+  const own = joinOwn(progress?.own ?? { since, by: [], operation }, { by: done.by, operation });
+  const draft: Draft = { document: body, own, writers };
   const record = tagged<Omit<ErasureRecord, 'tag'>>(ground, {
     id,
     planHash: stored.hash,
@@ -329,7 +349,7 @@ async function eraseWithin(
     mark,
     holds: held,
     progress: null,
-    certificate: { document: body },
+    certificate: draft,
     plannedBy: approved.plannedBy,
     approvedBy: approved.approvedBy,
     startedAt: clock.now(),
@@ -365,18 +385,6 @@ function erasureIdOf(text: string): ErasureId {
   const id = parseId<'erasure'>(text);
   if (id === undefined) throw new Error('An erasure is named by the UUID of its operation');
   return id;
-}
-
-function joinEffects(
-  before: ParticipantEffects | undefined,
-  after: ParticipantEffects | undefined,
-  chunks: Readonly<Record<string, number>> | undefined,
-): ParticipantEffects {
-  return {
-    counts: sumCounts(chunks, { ...before?.counts, ...after?.counts }),
-    keysDestroyed: [...(before?.keysDestroyed ?? []), ...(after?.keysDestroyed ?? [])],
-    horizon: after?.horizon ?? before?.horizon ?? null,
-  };
 }
 
 type BodyParts = {

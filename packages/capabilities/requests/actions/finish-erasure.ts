@@ -1,59 +1,56 @@
 import { join } from 'node:path';
 import type pg from 'pg';
-import { isSafekeepError, SafekeepError, type Subject } from '@safekeep/core';
+import { isSafekeepError, SafekeepError } from '@safekeep/core';
 import { verify, type Signature } from '@safekeep/crypto';
 import { privateFiles } from '@safekeep/files';
 import { parseKey, type Person } from '../../holds/index.ts';
 import { UNEXPLAINED } from '../model.ts';
 import type { Approved, CertificateBody, ErasureDone, ErasureScope, ExternalCopy, Residue } from '../model.ts';
 import { approvedAs, proofFault } from '../rules/approval.ts';
-import { PERSON } from '../rules/graph.ts';
+import { certificateFaults, type Draft, type Signed } from '../rules/certificate.ts';
 import { isKeptByRight } from '../rules/plan.ts';
-import { waitForWriters } from '../store/guards.ts';
-import { certificateFaults, type Signed } from '../rules/certificate.ts';
 import { endEarlier, updateErasure, type ErasureRecord, type ErasureState } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
-import { followPaths, type Reach } from '../store/traverse.ts';
+import type { ErasureGround } from './ground.ts';
 import { tellOutside } from './outside.ts';
-import { openTables, soundGraph, type ErasureGround } from './ground.ts';
-import type { Unseen } from './kept-ways.ts';
 import { refuseForeign, tagOf } from './record-tag.ts';
-import { lateRows } from './late-rows.ts';
 import { residueOf } from './residue.ts';
+import { settle, type JustErased, type Settled } from './settle.ts';
 import { freshenStatistics, writtenBy } from './statistics.ts';
 
 const { makeFolder, replaceFile } = privateFiles();
 
-export type FinishOptions = { readonly vacuum?: boolean };
-
-type Draft = { readonly document: CertificateBody; readonly signature?: Signature };
+export type FinishOptions = { readonly vacuum?: boolean; readonly justErased?: JustErased };
 
 /**
- * What follows the commit: the parts clear up, paths without a foreign key are counted again, statistics made anew, places outside told, the
- * certificate signed and written. Can be repeated until it has come to its end; a crash anywhere loses nothing.
+ * What follows the commit: what others wrote meanwhile is looked for, the parts clear up, statistics are made anew, places outside told, the
+ * certificate is signed and written. Can be repeated until it has come to its end; a crash anywhere loses nothing.
  */
 export async function finishErasure(
   ground: ErasureGround,
-  record: ErasureRecord,
+  committed: ErasureRecord,
   options: FinishOptions = {},
 ): Promise<ErasureDone> {
   const { tenant, database } = ground;
-  refuseForeign(ground, record);
-  // Written in the erasing transaction.
-  const draft = record.certificate as Draft;
-  const person = personOf(record);
-  const subject = ground.map.subjects.get(record.type);
+  refuseForeign(ground, committed);
+  const person = personOf(committed);
+  const subject = ground.map.subjects.get(committed.type);
   if (subject === undefined)
-    throw new SafekeepError('subject-type-unknown', { type: record.type, known: [...ground.map.subjects.keys()].join(', ') });
+    throw new SafekeepError('subject-type-unknown', { type: committed.type, known: [...ground.map.subjects.keys()].join(', ') });
+  const order = { person, subject, mode: committed.mode };
+  // What is signed was settled then; whoever has written since came back by themselves.
+  const isSigned = draftOf(committed).signature !== undefined;
+  const { record, found: late }: Settled = isSigned
+    ? { record: committed, found: [] }
+    : await settle(ground, order, { record: committed, justErased: options.justErased });
+  const draft = draftOf(record);
   const scope = { ...scopeOf(tenant, record, person), isKept: isKeptByRight(draft.document) };
   const { participants } = ground.ports;
   const others = participants.flatMap(({ tables = [] }) => tables);
   const written = writtenBy(ground, { counts: draft.document.tables, others });
   for (const participant of participants) await database.withClient(async (client) => await participant.after(client, scope));
-  const found = await inTransaction(database, { tenant }, async (client) => [
-    ...(await newRows(client, ground, { person, subject, record })),
-    ...(await recheckParts(client, ground, scope)),
-  ]);
+  const parts = await inTransaction(database, { tenant }, (client) => recheckParts(client, ground, scope));
+  const found = [...late, ...parts];
   const refused = await freshenStatistics(ground, written, options);
   const externalCopies = await tellOutside(ground, { record, person, copies: draft.document.externalCopies });
   const { vacuum = false } = options;
@@ -61,6 +58,7 @@ export async function finishErasure(
   const state = stateOf(record, found, externalCopies);
   const document: CertificateBody = {
     ...draft.document,
+    holds: record.holds,
     issuedAt: ground.clock.now().toISOString(),
     externalCopies,
     residue: [...found, ...left],
@@ -77,6 +75,9 @@ export async function finishErasure(
     await updateErasure(client, tenant, record.id, {
       state,
       certificate: signed,
+      holds: record.holds,
+      due: record.due,
+      isUndated: record.isUndated,
       tag: tagOf(ground, { ...record, certificate: signed }),
       ...(state === 'done' || state === 'kept' ? { finishedAt: at } : {}),
     });
@@ -84,6 +85,11 @@ export async function finishErasure(
     await endEarlier(client, tenant, { id: record.id, mark: record.mark, at });
   });
   return doneText(record, { document, certificate: path, state, found });
+}
+
+function draftOf({ certificate }: ErasureRecord): Draft {
+  // Written in the erasing transaction.
+  return certificate as Draft;
 }
 
 /**
@@ -138,8 +144,7 @@ async function endUnfulfilled(
 
 /** What became of an erasure that somebody else has carried out, or an earlier call. */
 export function answerOf({ certificateDirectory }: ErasureGround, record: ErasureRecord): ErasureDone {
-  // Written in the erasing transaction.
-  const { document, signature } = record.certificate as Draft;
+  const { document, signature } = draftOf(record);
   const path = signature === undefined ? null : certificatePath(certificateDirectory, document);
   return {
     ...doneText(record, { document, certificate: path, state: record.state, found: [] }),
@@ -202,61 +207,6 @@ async function recheckParts(client: pg.ClientBase, { ports }: ErasureGround, sco
   const found: Residue[] = [];
   for (const participant of ports.participants) found.push(...(await participant.recheck(client, scope)));
   return found;
-}
-
-/** More than none is too many already. */
-const LATE_AT_MOST = 1000;
-
-/**
- * Rows that came by a path that no foreign key guards, after they were counted: they do not look erased. Where the person's own row
- * is deleted the paths are followed from their key alone.
- */
-async function newRows(
-  client: pg.ClientBase,
-  ground: ErasureGround,
-  { person, subject, record }: { readonly person: Person; readonly subject: Subject; readonly record: ErasureRecord },
-): Promise<readonly Residue[]> {
-  const { schema } = ground;
-  const graph = soundGraph(ground, subject);
-  const tables = [...(await openTables(client, graph))];
-  if (tables.length === 0) return [];
-  await waitForWriters(client, tables);
-  const reach =
-    (await followPaths(client, { graph, schema, key: person.key, tenant: ground.tenant }, { lock: false })) ??
-    reachOfKey({ graph, schema, person, tenant: ground.tenant });
-  // What a hold has kept may be anywhere, and the erasure comes again when it ends.
-  const state = record.holds.length > 0 ? 'kept' : 'ask';
-  const unseen: Unseen = new Map([...graph.edgesOf.keys()].map((table) => [table, state]));
-  const found: Residue[] = [];
-  for (const table of tables) {
-    const late = await lateRows(
-      client,
-      ground,
-      { person, subject, reach },
-      { mode: record.mode, table, lock: false, atMost: LATE_AT_MOST, unseen },
-    );
-    if (late.length > 0)
-      found.push({
-        place: table,
-        what: 'rows of the person that came while they were erased, by a path that no foreign key guards',
-        count: late.length,
-        remedy: 'Make a new plan and erase again; a foreign key that is checked at once would have kept them out.',
-      });
-  }
-  return found;
-}
-
-function reachOfKey({
-  graph,
-  schema,
-  person,
-  tenant,
-}: Pick<Reach, 'graph' | 'schema' | 'tenant'> & { readonly person: Person }): Reach {
-  const wanted = graph.wanted.get(PERSON) ?? [];
-  const values = wanted.map((column) => person.key[graph.subject.key.indexOf(column)]);
-  const isKnown = values.every((value) => value !== undefined);
-  // What is not known stands for no row.
-  return { graph, schema, tenant, values: new Map([[PERSON, isKnown ? [values.map(String)] : []]]) };
 }
 
 function certificatePath(directory: string, { id }: CertificateBody): string {

@@ -1,11 +1,13 @@
 import type pg from 'pg';
 import type { ErasureMode } from '../model.ts';
-import type { Write } from '../rules/masks.ts';
-import { findUnlike, looksLike } from '../store/act.ts';
+import { isSameEachTime } from '../rules/masks.ts';
+import type { OwnWrites } from '../rules/own-writes.ts';
+import { findUnlike } from '../store/act.ts';
+import { isOfOthers } from '../store/own-writes.ts';
 import { loadRows, rowsOf, type LoadOptions, type PersonRow } from '../store/rows.ts';
 import { isOneOf, type Parameters } from '../store/sql.ts';
-import { identityOf, tableOf } from '../store/traverse.ts';
-import { decide } from './decide.ts';
+import { identityOf } from '../store/traverse.ts';
+import { decide, dueOf, type Group } from './decide.ts';
 import type { Unseen } from './kept-ways.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { policies, type Survey } from './survey.ts';
@@ -18,53 +20,62 @@ export type LateOptions = {
   readonly atMost: number;
   /** Where rows of the person may be kept that are not looked at here. */
   readonly unseen: Unseen;
+  /** Undefined where nobody knows: every row may be somebody else's then. */
+  readonly own: OwnWrites | undefined;
 };
 
+/** What keeps rows that somebody else has written and that stay: holds, and duties until the first of them ends. */
+export type Kept = { readonly holds: readonly string[]; readonly due: string | null; readonly isUndated: boolean };
+export type Late = { readonly rows: readonly PersonRow[]; readonly kept: Kept };
+
 /**
- * The rows of a person in one table that an erasure would change and that do not look as one leaves them: they came, or were written
- * again, behind its back. Goes through the table in pages, and passes over what looks erased.
+ * The rows of a person in one table that somebody wrote beside an erasure and that it would change: in which something else stands than it
+ * writes, or a mask of which another one is written each time, so that nobody can tell. Goes through the table in pages.
  */
 export async function lateRows(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, subject, reach }: Omit<Survey, 'tables'>,
-  { mode, table, lock, atMost, unseen }: LateOptions,
-): Promise<readonly PersonRow[]> {
+  { mode, table, lock, atMost, unseen, own }: LateOptions,
+): Promise<Late> {
   const { map, schema, clock, ledger } = ground;
-  const facts = tableOf(schema, table);
   const identity = identityOf(schema, table);
   const limit = rowsAtOnce(ground);
   const load = { map, reach, person, now: clock.now() };
   const asked = rowsOf(reach, table, person.key);
-  const shapes = new Map<string, readonly Write[]>();
   const late: PersonRow[] = [];
+  const keeping: Group[] = [];
+  const holds = new Set<string>();
   let from: LoadOptions['from'] = identity.kind === 'place' ? undefined : 'first';
   for (;;) {
     const rows = await loadRows(client, load, asked, {
       limit,
       lock: false,
       ...(from === undefined ? {} : { from }),
-      and: (parameters) =>
-        [...shapes.values()].map((writes) => ` and (${looksLike(facts, writes, parameters)}) is not true`).join(''),
+      and: (parameters) => ` and ${isOfOthers(own, parameters)}`,
     });
+    const last = rows.at(-1);
+    if (last === undefined) break;
     const surveyed = { table, identity, policy: policies(ground, table), rows, isCut: true };
-    const found = { person, subject, reach, tables: rows.length === 0 ? [] : [surveyed] };
-    // What keeps their own row, empty, may be in any table; one that is not empty does not look erased.
-    const { groups } = await decide(client, ground, found, { mode, ledger, isKept: true, unseen });
+    const found = { person, subject, reach, tables: [surveyed] };
+    // What keeps their own row, empty, may be in any table; one that is not empty is not as it was left.
+    const decision = await decide(client, ground, found, { mode, ledger, isKept: true, unseen });
     const byKey = new Map(rows.map((row) => [row.key, row]));
-    for (const { rows: same, treatment, writes } of groups) {
-      const isUnlike = treatment.action === 'delete' || writes.length > 0;
-      if (writes.length > 0) shapes.set(JSON.stringify(writes), writes);
-      const keys = treatment.action === 'delete' ? same.keys : isUnlike ? await findUnlike(client, same, writes) : [];
+    for (const { rows: same, treatment, writes } of decision.groups) {
+      const isUnseen = treatment.action === 'delete' || (writes.length > 0 && !writes.every(isSameEachTime));
+      const keys = isUnseen ? same.keys : writes.length === 0 ? [] : await findUnlike(client, same, writes);
       late.push(...keys.flatMap((key) => byKey.get(key) ?? []));
     }
-    const last = rows.at(-1);
-    from = last === undefined ? undefined : { after: last.key };
-    if (last === undefined || rows.length < limit || identity.kind === 'place' || late.length >= atMost) break;
+    keeping.push(...decision.groups.filter(({ treatment }) => treatment.keptBy === 'duty'));
+    for (const { id } of decision.holds) holds.add(id);
+    from = { after: last.key };
+    if (rows.length < limit || identity.kind === 'place' || late.length >= atMost) break;
   }
-  if (!lock || late.length === 0) return late;
+  const kept = { holds: [...holds], due: dueOf(keeping), isUndated: keeping.some(({ isUndated }) => isUndated) };
+  if (!lock || late.length === 0) return { rows: late, kept };
   // Few of many: only these are locked, and read again as they stand then.
   const keys = late.map(({ key }) => key);
   const and = (parameters: Parameters): string => ` and ${isOneOf(identity, 't', keys, parameters)}`;
-  return await loadRows(client, load, asked, { limit: Number.POSITIVE_INFINITY, lock: true, withText: true, and });
+  const locked = await loadRows(client, load, asked, { limit: Number.POSITIVE_INFINITY, lock: true, withText: true, and });
+  return { rows: locked, kept };
 }

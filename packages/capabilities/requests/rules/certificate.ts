@@ -2,10 +2,20 @@ import type { Signature } from '@safekeep/crypto';
 import { verify } from '@safekeep/crypto';
 import { isSafekeepError } from '@safekeep/core';
 import type { Approved, CertificateBody } from '../model.ts';
+import type { OwnWrites } from './own-writes.ts';
 import { proofFault } from './approval.ts';
 
 /** A document and the signature beside it, as it stands in the file. */
 export type Signed<Body> = { readonly document: Body; readonly signature: Signature };
+
+/** As it stands in the record of an erasure. Until it is signed with what it takes to see what was written beside the erasure. */
+export type Draft = {
+  readonly document: CertificateBody;
+  readonly signature?: Signature;
+  readonly own?: OwnWrites;
+  /** What fired at the tables of the map when it was approved: {@link CertificateBody} says nothing of it. */
+  readonly writers?: string | null;
+};
 
 const SIGNED_KINDS = { erasure: 'erasure-certificate', export: 'export-manifest' } as const;
 

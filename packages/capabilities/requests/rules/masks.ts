@@ -31,6 +31,11 @@ export type Write =
   /** A keyed hash of what stands there, in hex. */
   | { readonly column: string; readonly to: 'hash'; readonly length: number };
 
+/** That all rows get the same, each time: what stands there then is what was written, and nothing else. */
+export function isSameEachTime(write: Write): boolean {
+  return write.to === 'null' || (write.to === 'value' && write.told === undefined);
+}
+
 export type UniqueMake =
   | { readonly kind: 'text'; readonly before: string; readonly digits: number; readonly after: string }
   /** Below zero, or `above`: in the upper half of so many bits, for checks that want it positive. */

@@ -30,22 +30,31 @@ const PATIENCE_MS = 30_000;
 const PAUSE_MS = 25;
 
 /**
- * Waits until every transaction has ended that may have added rows to these tables by now: they cannot be seen before.
+ * Waits until every transaction has ended that may have written to these tables by now, or is about to: its rows cannot be seen before.
  *
  * @throws `erasure-unsettled` where one goes on for longer.
  */
 export async function waitForWriters(client: pg.ClientBase, tables: readonly string[], patienceMs = PATIENCE_MS): Promise<void> {
   const deadline = performance.now() + patienceMs;
-  let open = await writersOf(client, tables);
+  let known = await writersOf(client, tables);
+  let open = known;
   while (open.size > 0) {
     if (performance.now() > deadline) throw new SafekeepError('erasure-unsettled', { tables: tables.join(', ') });
     await wait(PAUSE_MS);
     const now = await writersOf(client, tables);
-    open = new Set([...open].filter((transaction) => now.has(transaction)));
+    // One that is prepared goes on under another name: where one is missing, a new name of that kind may be it.
+    const isMissing = [...open].some((transaction) => !now.has(transaction));
+    open = new Set([...now].filter((one) => open.has(one) || (isMissing && isPrepared(one) && !known.has(one))));
+    known = now;
   }
 }
 
-/** Transactions that hold a lock by which one writes to these tables, their partitions or children. */
+/** PREPARE TRANSACTION has taken it from its session: its locks are those of no backend (view pg_locks). */
+function isPrepared(transaction: string): boolean {
+  return transaction.startsWith('-1/');
+}
+
+/** Transactions that hold a lock by which one writes to these tables, their partitions or children, or is about to: SELECT FOR UPDATE. */
 async function writersOf(client: pg.ClientBase, tables: readonly string[]): Promise<ReadonlySet<string>> {
   const refs = tables.map((name) => parseTableName(name));
   const { rows } = await client.query<{ transaction: string }>(
@@ -61,7 +70,7 @@ async function writersOf(client: pg.ClientBase, tables: readonly string[]): Prom
        from pg_catalog.pg_locks as l join asked on asked.oid = l.relation
       where l.locktype = 'relation' and l.granted and l.pid is distinct from pg_catalog.pg_backend_pid()
         and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
-        and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`,
+        and l.mode in ('RowShareLock', 'RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`,
     [refs.map(({ schema }) => schema), refs.map(({ table }) => table)],
   );
   return new Set(rows.map(({ transaction }) => transaction));

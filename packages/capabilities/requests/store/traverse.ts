@@ -76,6 +76,16 @@ export async function followFrom(
   return { graph, schema, tenant, values: new Map([...found].map(([id, { rows }]) => [id, rows])) };
 }
 
+/** What either of them has found. */
+export function joinReach(one: Reach, other: Reach): Reach {
+  const values = new Map(one.values);
+  for (const [id, rows] of other.values) {
+    const all = new Map([...(one.values.get(id) ?? []), ...rows].map((row) => [JSON.stringify(row), row]));
+    values.set(id, [...all.values()]);
+  }
+  return { ...one, values };
+}
+
 /** What a node has found, and how much of what its sources found it has asked with. */
 type Found = { readonly seen: Set<string>; readonly rows: RowKey[]; readonly taken: Map<string, number> };
 

@@ -1,0 +1,75 @@
+import type pg from 'pg';
+import type { Person } from '../../holds/index.ts';
+import type { RowKey } from '../model.ts';
+import type { OwnWrites } from '../rules/own-writes.ts';
+import type { Rows } from './act.ts';
+import { isOneOf, Parameters, quoteTable } from './sql.ts';
+import { rowsOf } from './rows.ts';
+import { arrays, type Reach } from './traverse.ts';
+
+/** No transaction that is older can still be running, in any database of the server or prepared. */
+export async function oldestRunning(client: pg.ClientBase): Promise<string> {
+  const { rows } = await client.query<{ xid: string }>(
+    'select pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())::pg_catalog.xid::text as xid',
+  );
+  return rows[0]?.xid ?? '';
+}
+
+/** The id under which this transaction writes. */
+export async function ownTransaction(client: pg.ClientBase): Promise<string> {
+  const { rows } = await client.query<{ xid: string }>('select pg_catalog.pg_current_xact_id()::pg_catalog.xid::text as xid');
+  return rows[0]?.xid ?? '';
+}
+
+/**
+ * Ids of savepoints of this transaction under which these rows stand: a block with EXCEPTION in a trigger is one. They are younger than the
+ * transaction itself, and what can be seen although it has not ended is its own.
+ */
+export async function ownSavepoints(client: pg.ClientBase, rows: Rows): Promise<readonly string[]> {
+  const parameters = new Parameters();
+  const where = isOneOf(rows.identity, 't', rows.keys, parameters);
+  const found = await arrays(
+    client,
+    `select d.xmin::text
+       from (select distinct t.xmin from ${quoteTable(rows.table)} as t where ${where}) as d
+      where case when pg_catalog.age(d.xmin) < 0
+                 then pg_catalog.pg_xact_status((pg_catalog.pg_current_xact_id()::text::bigint - pg_catalog.age(d.xmin))::text::pg_catalog.xid8)
+                    = 'in progress' end`,
+    parameters,
+  );
+  return (found as RowKey[]).flat(); // An id is not null.
+}
+
+/**
+ * Whether these ids are of this database, and not of one that it was copied from: the trace of the erasure, which nobody may change, carries one
+ * of them. Also false when more transactions have passed than ids can tell apart.
+ */
+export async function areOfHere(client: pg.ClientBase, tenant: string, { since, by, operation }: OwnWrites): Promise<boolean> {
+  const { rows } = await client.query<{ known: boolean }>(
+    `select exists (
+       select from safekeep.ledger_heads as h
+        where h.tenant_id = $1 and h.operation_id = $2 and h.xmin = any ($3::text[]::xid[])
+          and pg_catalog.age($4::text::xid) >= pg_catalog.age(h.xmin)) as known`,
+    [tenant, operation, by, since],
+  );
+  return rows[0]?.known === true;
+}
+
+/** That somebody else has written a row `t` since; where nobody knows who wrote, of every row. */
+export function isOfOthers(own: OwnWrites | undefined, parameters: Parameters): string {
+  if (own === undefined) return 'true';
+  const since = `pg_catalog.age(t.xmin) <= pg_catalog.age(${parameters.add(own.since)}::text::xid)`;
+  return `(${since} and t.xmin <> all (${parameters.add(own.by)}::text[]::xid[]))`;
+}
+
+/** Whether somebody else has written one of the rows of the person in a table since. */
+export async function hasOthers(
+  client: pg.ClientBase,
+  reach: Reach,
+  { table, person, own }: { readonly table: string; readonly person: Person; readonly own: OwnWrites | undefined },
+): Promise<boolean> {
+  const asked = rowsOf(reach, table, person.key).select('1::text');
+  if (asked === undefined) return false;
+  const { text, parameters } = asked;
+  return (await arrays(client, `${text} and ${isOfOthers(own, parameters)} limit 1`, parameters)).length > 0;
+}
