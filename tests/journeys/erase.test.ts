@@ -270,9 +270,10 @@ test(
       await barrier.query('begin; select from visits where id = 2 for update');
       const erasing = call('subject', 'erase', 'patient:42', '--approve', hash, '--yes');
       await untilBlocked(pool, 1);
+      await writer.query('begin');
       const written = writer
         .query(`update patients set name = 'Ada Quennell of old' where id = 42`)
-        .then(() => writer.query(`insert into visits values (99, 42, 'Quennell came once more')`));
+        .then(() => writer.query(`insert into visits values (99, 42, 'Quennell came once more'); commit`));
       await untilBlocked(pool, 2);
       await barrier.query('rollback');
       await written;

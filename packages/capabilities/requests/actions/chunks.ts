@@ -393,7 +393,15 @@ async function eraseChunk(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, mode }: ErasureOrder,
-  { table, progress, surveyed: { rows, identity }, found, decision, isLast, operation }: Chunk & { readonly operation: OperationId },
+  {
+    table,
+    progress,
+    surveyed: { rows, identity },
+    found,
+    decision,
+    isLast,
+    operation,
+  }: Chunk & { readonly operation: OperationId },
 ): Promise<ChunkProgress> {
   const scope = {
     tenant: ground.tenant,

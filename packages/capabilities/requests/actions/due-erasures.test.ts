@@ -253,12 +253,12 @@ test('an erasure that is unfulfilled does not make anybody forget what a duty ke
   };
   const bench = await workbench(t, { schema: SCHEMA, map: MAP, ports: { participants: [part] } });
   late.pool = bench.pool;
-  late.row = `insert into invoices values (7, 1, 'Ada B.', '2001-01-01')`;
+  // One more in each transaction of the erasure, however often it looks.
+  late.row = `insert into invoices select max(id) + 1, 1, 'Ada B.', '2001-01-01' from invoices`;
   assert.equal((await bench.erase('person:1')).state, 'unfulfilled');
   assert.equal((await whatIsDue(bench.ground)).next, '2027-01-31T00:00:00.000Z');
   assert.deepEqual((await runErasures(bench.ground)).erasures, [], 'it is not signed after all');
   bench.clock.set('2040-02-01T00:00:00Z');
-  late.row = `insert into invoices values (8, 1, 'Ada B.', '2001-01-01')`;
   const first = await planDue(bench.ground, { by: 'ann' });
   assert.equal((await eraseDue(bench.ground, { hash: first.hash ?? '', by: 'ben' })).persons[0]?.state, 'unfulfilled');
   delete late.row;

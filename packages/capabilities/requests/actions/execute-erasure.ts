@@ -21,15 +21,7 @@ import {
 } from '../store/records.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { carryOut, erasureKeysOf, type CarriedOut } from './carry-out.ts';
-import {
-  beginOrGoOn,
-  prepareRest,
-  reopen,
-  runChunks,
-  TooManyLate,
-  type ChunkProgress,
-  type Chunking,
-} from './chunks.ts';
+import { beginOrGoOn, prepareRest, reopen, runChunks, TooManyLate, type ChunkProgress, type Chunking } from './chunks.ts';
 import { dueOf, personMark } from './decide.ts';
 import {
   AlreadyErased,
@@ -256,7 +248,10 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole
         : await prepareRest(client, ground, order, progress),
     destroy: async (client, made, operation) => {
       const record = await eraseWithin(client, ground, order, { ...whole, made, operation, since });
-      return { result: { record, own: made.found.reach.values.get(PERSON)?.[0] }, counts: Object.fromEntries(recordCounts(record)) };
+      return {
+        result: { record, own: made.found.reach.values.get(PERSON)?.[0] },
+        counts: Object.fromEntries(recordCounts(record)),
+      };
     },
   });
   return result;

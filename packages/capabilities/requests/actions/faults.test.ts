@@ -68,7 +68,9 @@ test('a row that came after the approval stops it; so does one that comes while 
     const erasing = assert.rejects(bench.approve('patient:42', again.hash), { code: 'erasure-plan-changed' });
     // The insert holds the person's row; once the erasure waits for it, let it go.
     for (;;) {
-      const { rows } = await bench.pool.query(`select count(*)::int as waiting from pg_locks where not granted`);
+      const { rows } = await bench.pool.query(
+        `select count(*)::int as waiting from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      );
       if (rows[0].waiting > 0) break;
     }
     await booking.query('commit');

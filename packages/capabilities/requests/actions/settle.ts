@@ -178,12 +178,7 @@ async function eraseLate(ground: ErasureGround, order: ErasureOrder, again: Agai
   return result;
 }
 
-async function decideLate(
-  client: pg.ClientBase,
-  ground: ErasureGround,
-  order: ErasureOrder,
-  again: Again,
-): Promise<LateToErase> {
+async function decideLate(client: pg.ClientBase, ground: ErasureGround, order: ErasureOrder, again: Again): Promise<LateToErase> {
   const found = await findLate(client, ground, order, { ...again, lock: true });
   // Behind the lock of the person, if there is one: whatever became of it since.
   const [record] = await readErasures(client, ground.tenant, { id: again.record.id });
@@ -221,7 +216,12 @@ async function carryOutLate(
   const after = await effectsAt(client, ground, 'after-rows', scope);
   const participants = draft.document.participants.map((part) => {
     const more = joinEffects(before.get(part.name), after.get(part.name), part.counts);
-    return { ...part, ...more, keysDestroyed: [...part.keysDestroyed, ...more.keysDestroyed], horizon: more.horizon ?? part.horizon };
+    return {
+      ...part,
+      ...more,
+      keysDestroyed: [...part.keysDestroyed, ...more.keysDestroyed],
+      horizon: more.horizon ?? part.horizon,
+    };
   });
   const keysDestroyed = participants.flatMap((part) => part.keysDestroyed);
   const document = { ...withLate(draft.document, { decision, done }), holds, participants, keysDestroyed };
@@ -230,7 +230,10 @@ async function carryOutLate(
   const { state, certificate, due, isUndated } = changed;
   const tag = tagOf(ground, changed);
   await updateErasure(client, tenant, erasure, { state, certificate, holds, due, isUndated, tag });
-  return { record: { ...changed, tag }, counts: Object.fromEntries([...done.counts].map(([table, { before: all }]) => [table, all])) };
+  return {
+    record: { ...changed, tag },
+    counts: Object.fromEntries([...done.counts].map(([table, { before: all }]) => [table, all])),
+  };
 }
 
 /** As of one more chunk. */
