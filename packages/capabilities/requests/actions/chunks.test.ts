@@ -210,7 +210,7 @@ test('a chunk that is in the way of another transaction is tried again by itself
     const erasing = made.approve('person:1', hash, { ground });
     for (let waiting = 0; waiting === 0;) {
       const { rows } = await made.pool.query<{ waiting: number }>(
-        'select count(*)::int as waiting from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'',
+        `select count(*)::int as waiting from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
       );
       waiting = rows[0]?.waiting ?? 0;
     }
