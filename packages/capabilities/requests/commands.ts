@@ -256,7 +256,9 @@ function eraseCommand(openPorts: OpenPorts): Command {
       return await withLedger(context, openPorts, async (ground) => {
         const { person, subject } = await findPerson(ground, text);
         if (approve === undefined) {
-          const made = await planErasure(ground, { person, subject, mode }, actor.by, actor.signer);
+          const progress = context.progress('planning', { unit: 'rows' });
+          const looking = { signer: actor.signer, signal: context.signal, onProgress: progress.update };
+          const made = await planErasure(ground, { person, subject, mode }, actor.by, looking).finally(() => progress.end());
           return { result: made, ok: made.blocked.length === 0 && !made.holds.some(({ wholePerson }) => wholePerson) };
         }
         await context.confirm('Erasing a person');
