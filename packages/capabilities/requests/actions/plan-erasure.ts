@@ -60,7 +60,7 @@ import {
   type Tally,
 } from './foresee.ts';
 import { openTables, rowsAtOnce, type ErasureGround } from './ground.ts';
-import { valueMarks } from './marks.ts';
+import { sequencesLeft, valueMarks } from './marks.ts';
 import type { Unseen } from './kept-ways.ts';
 import { byHandReason } from './outside.ts';
 import { policies, rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
@@ -568,7 +568,7 @@ async function notesOf(
   notes.push(...unmarkedColumns(unmarked), ...strangeTexts(ground, found));
   for (const view of staleViews(ground.catalog, [...touched]))
     notes.push(`The materialized view ${view} keeps the old values until it is refreshed.`);
-  notes.push(...missingIndexes(ground, found));
+  notes.push(...missingIndexes(ground, found), ...unnotedSequences(ground, [...touched]));
   for (const table of await openTables(client, found.reach.graph))
     if (touched.has(table))
       notes.push(
@@ -608,6 +608,18 @@ function strangeTexts({ map }: ErasureGround, { reach }: Survey): readonly strin
     );
   if (columns.length === 0) return [];
   return [`Free text in rows that are not theirs may name them, and stays as it is: ${columns.join(', ')}. Look there yourself.`];
+}
+
+/** Names of one note. */
+const NAMED_AT_MOST = 10;
+
+function unnotedSequences(ground: ErasureGround, tables: readonly string[]): readonly string[] {
+  const left = sequencesLeft(ground, tables);
+  if (left.length === 0) return [];
+  const more = left.length > NAMED_AT_MOST ? ', …' : '';
+  return [
+    `The ledger has no place for how far ${left.length} sequences have come: after a restore move them past what was given out yourself (${left.slice(0, NAMED_AT_MOST).join(', ')}${more}).`,
+  ];
 }
 
 /** A sequential scan of a small table is quicker than an index. */
