@@ -348,7 +348,7 @@ async function writeBaseline(
   if (rows === 0 && tree === undefined && tenant !== order.tenant) return 'stands';
   await writeMarks(client, capture, parts);
   const id = newId<'audit-baseline'>();
-  const numbers = await readColumnNumbers(client, capture);
+  const [numbers] = await readColumnNumbers(client, [capture]);
   const forms = new Map(capture.columns.map(({ name, form }) => [name, form]));
   const taken: Omit<Taken, 'mark'> = {
     id,
@@ -359,7 +359,7 @@ async function writeBaseline(
     parts: parts.length,
     digest: digestOf(markOf, { ...capture, baseline: id }, parts),
     sum,
-    columns: names.map((name) => ({ name, number: numbers.get(name) ?? 0, form: forms.get(name) ?? 'large' })),
+    columns: names.map((name) => ({ name, number: numbers?.get(name) ?? 0, form: forms.get(name) ?? 'large' })),
     before,
   };
   await recordEventWithin(client, tenant, {
