@@ -5,7 +5,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { auditCapture, auditKeys, lastCheckpoint, sequence, type SequencerGround } from '@safekeep/capabilities/audit';
+import {
+  auditCapture,
+  auditKeys,
+  baselineHeads,
+  lastCheckpoint,
+  sequence,
+  type SequencerGround,
+} from '@safekeep/capabilities/audit';
 import { applyPlan } from '@safekeep/capabilities/plan';
 import { readMap, Secret, systemClock } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
@@ -215,6 +222,7 @@ async function prepareSequencer({ fixture, size }: Context): Promise<Prepared> {
     keys: await auditKeys(folder, fileRing(database, folder)),
     signer,
     last: lastCheckpoint(folder),
+    heads: baselineHeads(folder),
     clock: systemClock,
     log,
   };

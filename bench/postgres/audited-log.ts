@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readMap, Secret, systemClock } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
-import { auditCapture, auditKeys, lastCheckpoint, sequence } from '@safekeep/capabilities/audit';
+import { auditCapture, auditKeys, baselineHeads, lastCheckpoint, sequence } from '@safekeep/capabilities/audit';
 import { applyPlan } from '@safekeep/capabilities/plan';
 import { openLog } from '@safekeep/log';
 import { migrateUp, openDatabase, type Database } from '@safekeep/postgres';
@@ -42,7 +42,7 @@ export async function stageLog(size: number): Promise<Stage<LogFixture>> {
     const log = openLog({ directory: join(home, 'log'), level: 'info', clock: systemClock, component: 'bench', environment: {} });
     const signer = signingKeyFromPem(signingKey, 'safekeep');
     const keys = await auditKeys(home, fileRing(database, home));
-    await sequence({ database, keys, signer, last: lastCheckpoint(home), clock: systemClock, log });
+    await sequence({ database, keys, signer, last: lastCheckpoint(home), heads: baselineHeads(home), clock: systemClock, log });
     await keys.close();
     log.close();
     await database.withClient((client) => client.query('vacuum analyze'));

@@ -129,7 +129,9 @@ const acknowledgeCommand = command({
       ),
       ...adopted.map((origin) => ink.warn(`${origin}: the home had no checkpoint of it, and has one again.`)),
       ...baselines.map((table) =>
-        ink.warn(`${table}: its rows were not as the log has them; a new baseline is taken of what stands there.`),
+        ink.warn(
+          `${table}: its rows or its baseline were not as the log and this home have them; a new baseline is taken of what stands there.`,
+        ),
       ),
       lost.length + adopted.length + baselines.length === 0
         ? 'The log has lost nothing that this home knows of.'

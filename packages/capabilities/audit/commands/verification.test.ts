@@ -10,6 +10,7 @@ import { migrateUp, openDatabase } from '@safekeep/postgres';
 import { openNote } from '@safekeep/tlog';
 import type { Command, CommandContext } from '../../capability.ts';
 import { beginErasure, drainBeforeErasure, forget } from '../actions/erase-subject.ts';
+import { baselineHeads } from '../files/baseline-heads.ts';
 import { lastCheckpoint, ownersOfLogs } from '../files/last-checkpoint.ts';
 import { audit as capability, keptCheckpoints, logPutAside, verifyDatabase } from '../index.ts';
 import { workbench } from '../testing/workbench.ts';
@@ -352,6 +353,7 @@ test('a database without a log has no fault, also where its home has signed that
     outside: await keptCheckpoints(home, 'default'),
     cosigned: [],
     owners: await ownersOfLogs(home),
+    heads: baselineHeads(home),
     wanted: [],
     full: false,
     pseudonymOf: second.sequencer.keys.pseudonymOf,

@@ -22,6 +22,7 @@ import { sequence, type SequencerGround } from '../actions/sequence.ts';
 import { takeBaselines } from '../actions/take-baselines.ts';
 import { auditBaseline } from '../contributors/baseline.ts';
 import { auditCapture } from '../contributors/capture.ts';
+import { baselineHeads } from '../files/baseline-heads.ts';
 import { lastCheckpoint, ownersOfLogs } from '../files/last-checkpoint.ts';
 import { auditKeys } from '../keys/audit-keys.ts';
 import { fileRing } from './file-ring.ts';
@@ -106,6 +107,7 @@ export async function workbench(
     keys,
     signer: signingKeyFromPem(createSigningKey(), 'safekeep-test'),
     last: lastCheckpoint(home),
+    heads: baselineHeads(home),
     clock: systemClock,
     log,
   };
@@ -125,6 +127,7 @@ export async function workbench(
         verifierKey: sequencer.signer.verifierKey,
         outside: await keptCheckpoints(home, tenant),
         owners: await ownersOfLogs(home),
+        heads: sequencer.heads,
         cosigned: [],
         wanted: [],
         full: true,

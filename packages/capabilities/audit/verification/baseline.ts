@@ -38,6 +38,8 @@ const TRIED_AT_MOST = 2_000_000;
 /** The newest baseline of a table that the log tells of, as the home's word. */
 export type TakenOf = {
   readonly taken: Taken;
+  /** The ids of all that the log has of the table, the oldest first; that of `taken` is the last. */
+  readonly chain: readonly string[];
   /** Of the event that tells of it. */
   readonly index: number;
   /** The home has said since that it does not hold, and that the next one is taken without being held against it. */
@@ -118,7 +120,8 @@ function newestOf(events: readonly ToldBaseline[], of: OfTable, markOf: MarkOf):
   const isEnded = hasEnded(newest);
   // The home's word that a baseline of since then does not hold answers for what came before, too.
   const brokenAt = chain.find((link, place) => isBreak(link, chain[place - 1]) && !chain.slice(place).some(hasEnded))?.index;
-  return { taken, index, isEnded, brokenAt, ...forgottenSince(events, of, { markOf, taken }) };
+  const ids = chain.map((link) => link.taken.id);
+  return { taken, chain: ids, index, isEnded, brokenAt, ...forgottenSince(events, of, { markOf, taken }) };
 }
 
 type Link = { readonly taken: Taken; readonly index: number };
