@@ -11,6 +11,7 @@ import { openSequencer } from './actions/open-sequencer.ts';
 import { keepPartitions } from './actions/partitions.ts';
 import { newestCheckpoint } from './actions/newest-checkpoint.ts';
 import { sequence } from './actions/sequence.ts';
+import { endCaptures } from './actions/end-captures.ts';
 import { endAllBaselines } from './actions/take-baselines.ts';
 import { logName, ownersOfLogs } from './files/last-checkpoint.ts';
 import { questionCommands } from './commands/questions.ts';
@@ -256,7 +257,20 @@ export const logPutAside: TakeOut = {
     }
     return told;
   },
+  ended: async (context, steps) => {
+    const tables = steps.filter(({ kind }) => kind === 'audit-capture').map(({ target }) => target);
+    if (tables.length > 0) await bringUpToDate(context, () => endCapturesOf(context, tables));
+  },
 };
+
+async function endCapturesOf(context: CommandContext, tables: readonly string[]): Promise<void> {
+  const ground = await openSequencer(context);
+  try {
+    await endCaptures(ground, tables);
+  } finally {
+    await ground.keys.close();
+  }
+}
 
 export const auditCommands: readonly Command[] = [
   sequenceCommand,

@@ -160,10 +160,10 @@ async function readTogether(client: pg.ClientBase, wanted: readonly Wanted[]): P
 
 type Numbered = { readonly place: number; /** Of the parameters with the parts of the keys. */ readonly first: number };
 
-function liveRows({ key, columns, schema, name }: Capture, { place, first }: Numbered): string {
+function liveRows({ key, columns, ...table }: Capture, { place, first }: Numbered): string {
   return `select ${Math.trunc(place)} as place, ${keyText(key, 'r')} as record, ${pairs(columns, 'r')} as values
     from unnest(${key.map((_, at) => `$${first + at}::text[]`).join(', ')}) as k (${key.map((_, at) => `k${at}`).join(', ')})
-    ${joinByKey({ schema, name }, key)}`;
+    ${joinByKey(table, key)}`;
 }
 
 export type Step = {

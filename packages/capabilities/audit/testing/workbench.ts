@@ -57,7 +57,7 @@ export type Workbench = TestDatabase & {
   /** Takes those that are ordered or missing, whatever `baselines` says. */
   readonly takeBaselines: () => Promise<number>;
   /** In full. Where the bench has no baselines, that there are none is no fault. */
-  readonly verify: (tenant?: string) => Promise<LogVerification>;
+  readonly verify: (tenant?: string, wanted?: readonly string[]) => Promise<LogVerification>;
   /** All events of the default tenant in the order of the tree. */
   readonly events: () => Promise<readonly EventRow[]>;
   /** What the blobs of an event say, those that can be opened. */
@@ -121,7 +121,7 @@ export async function workbench(
     forgetKeys: () => ring.forget(),
     sequence: (more = {}) => sequence({ ...sequencer, ...more }, { baselines: baselines ? 'now' : 'later' }),
     takeBaselines: () => takeBaselines(sequencer),
-    verify: async (tenant = 'default') => {
+    verify: async (tenant = 'default', wanted = []) => {
       const told = await verifyDatabase(bench.database, {
         tenant,
         verifierKey: sequencer.signer.verifierKey,
@@ -129,7 +129,7 @@ export async function workbench(
         owners: await ownersOfLogs(home),
         heads: sequencer.heads,
         cosigned: [],
-        wanted: [],
+        wanted,
         full: true,
         pseudonymOf: keys.pseudonymOf,
         markOf: keys.markOf,

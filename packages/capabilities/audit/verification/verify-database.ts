@@ -7,6 +7,7 @@ import type { EventRow } from '../model.ts';
 import { readOnly } from '../store/read-only.ts';
 import { checkContents } from './check-contents.ts';
 import { checkCosignatures } from './check-cosignatures.ts';
+import { checkEnded } from './check-ended.ts';
 import { checkHeads } from './check-heads.ts';
 import { checkRows } from './check-rows.ts';
 import { checkStanding } from './check-standing.ts';
@@ -83,7 +84,8 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
     }
     checkCosignatures(options.cosigned, options.verifierKey, faults);
     await checkWitnesses(client, trees, { ...options, faults });
-    const captured = await checkStanding(client, options, faults);
+    const captured = await checkStanding(client, tenant, faults);
+    await checkEnded(client, { ...options, faults });
     if (options.ofOthers === undefined) await checkHeads(client, { ...options, heads, faults });
     const haveBaselines = options.full && (await checkRows(client, { ...options, faults }));
     const scope = [

@@ -23,6 +23,8 @@ export type TakeOut = {
   readonly run: (context: CommandContext, options: { readonly wait: boolean }) => Promise<readonly string[]>;
   /** Tells what is still there, and stops the steps. */
   readonly left?: Guard;
+  /** After the steps, with those that were taken. */
+  readonly ended?: (context: CommandContext, steps: UnapplyText['steps']) => Promise<void>;
 };
 
 export type UnapplyOptions = {

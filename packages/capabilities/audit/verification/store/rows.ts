@@ -31,7 +31,7 @@ export async function walkRows(
     'safekeep_rows',
     `select ${key} as record, ${valuesOf(capture)} as values,
             pg_catalog.age(r.xmin) < (select pg_catalog.age(k.xmin) from safekeep.audit_captures as k where k.tenant_id = ${pg.escapeLiteral(owner)} and k.table_name = ${pg.escapeLiteral(capture.table)})${after} as "isNewer"
-       from ${nameOf(capture)} as r${own} order by ${key} collate "C"`,
+       from ${rowsOf(capture)} as r${own} order by ${key} collate "C"`,
   );
 }
 
@@ -44,7 +44,7 @@ export async function walkValues(
   return await walk(
     client,
     'safekeep_values',
-    `select ${valuesOf(capture)} as values from ${nameOf(capture)} as r${ownRows(capture, owner)}`,
+    `select ${valuesOf(capture)} as values from ${rowsOf(capture)} as r${ownRows(capture, owner)}`,
   );
 }
 
@@ -79,8 +79,8 @@ export async function readColumnNumbers(client: pg.ClientBase, captures: readonl
   return captures.map((_, place) => new Map(rows.filter((row) => row.place === place).map((row) => [row.name, row.number])));
 }
 
-function nameOf({ schema, name }: Capture): string {
-  return `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
+function rowsOf({ schema, name, alone }: Capture): string {
+  return `${alone === true ? 'only ' : ''}${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
 }
 
 function valuesOf({ columns }: Capture): string {
