@@ -95,11 +95,13 @@ test('of a file of somebody’s own nobody is erased unasked, and whoever is nam
     CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers (id), note TEXT);
     INSERT INTO orders VALUES (1, 1, 'by the door'), (2, 2, NULL)`);
   database.close();
-  assert.match(told(await demo('--sqlite', shop))['erase'] ?? '', /planned only/);
-  assert.match(
-    told(await demo('--sqlite', shop, '--erase', 'customer:1'))['erase'] ?? '',
-    /^customer:1: .*masked.*in one transaction/,
-  );
+  const first = told(await demo('--sqlite', shop));
+  assert.match(first['erase'] ?? '', /planned only/);
+  assert.match(first['export'] ?? '', /^customer:2: .*signed and sealed/);
+  const named = told(await demo('--sqlite', shop, '--erase', 'customer:1'));
+  assert.match(named['erase'] ?? '', /^customer:1: .*masked.*in one transaction/);
+  assert.match(named['export'] ?? '', /^customer:2 was exported before/);
+  assert.equal(readdirSync(join(home, 'exports')).filter((name) => name.endsWith('.sealed')).length, 1);
   assert.match(
     told(await demo('--sqlite', shop, '--erase', 'customer:1'))['erase'] ?? '',
     /^customer:1 was erased before, on 2.*\(erasure-[^ ]+\.json\); what came since/,
