@@ -3,7 +3,7 @@ import type { ErasureMode } from '../model.ts';
 import { isSameEachTime } from '../rules/masks.ts';
 import type { OwnWrites } from '../rules/own-writes.ts';
 import { findUnlike } from '../store/act.ts';
-import { isOfOthers } from '../store/own-writes.ts';
+import { isOfOthers, writtenByOthers } from '../store/own-writes.ts';
 import { loadRows, rowsOf, type LoadOptions, type PersonRow } from '../store/rows.ts';
 import { isOneOf, type Parameters } from '../store/sql.ts';
 import { identityOf } from '../store/traverse.ts';
@@ -30,7 +30,8 @@ export type Late = { readonly rows: readonly PersonRow[]; readonly kept: Kept };
 
 /**
  * The rows of a person in one table that somebody wrote beside an erasure and that it would change: in which something else stands than it
- * writes, or a mask of which another one is written each time, so that nobody can tell. Goes through the table in pages.
+ * writes, or a mask of which another one is written each time, so that nobody can tell. Where rows are deleted also its own that stayed empty
+ * as long as others referred to them. Goes through the table in pages.
  */
 export async function lateRows(
   client: pg.ClientBase,
@@ -43,6 +44,8 @@ export async function lateRows(
   const limit = rowsAtOnce(ground);
   const load = { map, reach, person, now: clock.now() };
   const asked = rowsOf(reach, table, person.key);
+  const policy = policies(ground, table);
+  const asksAll = mode === 'delete' || policy.whole.deletes;
   const late: PersonRow[] = [];
   const keeping: Group[] = [];
   const holds = new Set<string>();
@@ -52,18 +55,24 @@ export async function lateRows(
       limit,
       lock: false,
       ...(from === undefined ? {} : { from }),
-      and: (parameters) => ` and ${isOfOthers(own, parameters)}`,
+      and: (parameters) => (asksAll ? '' : ` and ${isOfOthers(own, parameters)}`),
     });
     const last = rows.at(-1);
     if (last === undefined) break;
-    const surveyed = { table, identity, policy: policies(ground, table), rows, isCut: true };
+    const surveyed = { table, identity, policy, rows, isCut: true };
     const found = { person, subject, reach, tables: [surveyed] };
     // What keeps their own row, empty, may be in any table; one that is not empty is not as it was left.
     const decision = await decide(client, ground, found, { mode, ledger, isKept: true, unseen });
     const byKey = new Map(rows.map((row) => [row.key, row]));
     for (const { rows: same, treatment, writes } of decision.groups) {
-      const isUnseen = treatment.action === 'delete' || (writes.length > 0 && !writes.every(isSameEachTime));
-      const keys = isUnseen ? same.keys : writes.length === 0 ? [] : await findUnlike(client, same, writes);
+      const keys =
+        treatment.action === 'delete'
+          ? same.keys
+          : writes.length === 0
+            ? []
+            : writes.every(isSameEachTime)
+              ? await findUnlike(client, same, writes)
+              : await writtenByOthers(client, same, own);
       late.push(...keys.flatMap((key) => byKey.get(key) ?? []));
     }
     keeping.push(...decision.groups.filter(({ treatment }) => treatment.keptBy === 'duty'));

@@ -103,7 +103,7 @@ async function findLate(
   const unseen: Unseen = new Map([...reach.graph.edgesOf.keys()].map((table) => [table, state]));
   const tables: SurveyedTable[] = [];
   let kept: Kept = { holds: [], due: null, isUndated: false };
-  for (const table of await writtenByOthers(client, { reach, person, own: known })) {
+  for (const table of await tablesOfOthers(client, { reach, person, own: known })) {
     const looked = { mode, table, lock, atMost: LATE_AT_MOST, unseen, own: known };
     const late = await lateRows(client, ground, { person, subject, reach }, looked);
     kept = joinKeeping(kept, late.kept);
@@ -122,7 +122,7 @@ function joinKeeping(one: Kept, other: Kept): Kept {
   };
 }
 
-async function writtenByOthers(
+async function tablesOfOthers(
   client: pg.ClientBase,
   { reach, person, own }: Pick<Survey, 'reach' | 'person'> & { readonly own: OwnWrites | undefined },
 ): Promise<readonly string[]> {

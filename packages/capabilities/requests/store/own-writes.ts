@@ -3,7 +3,7 @@ import type { Person } from '../../holds/index.ts';
 import type { RowKey } from '../model.ts';
 import type { OwnWrites } from '../rules/own-writes.ts';
 import type { Rows } from './act.ts';
-import { isOneOf, Parameters, quoteTable } from './sql.ts';
+import { identityTexts, isOneOf, Parameters, quoteTable } from './sql.ts';
 import { rowsOf } from './rows.ts';
 import { arrays, type Reach } from './traverse.ts';
 
@@ -72,4 +72,18 @@ export async function hasOthers(
   if (asked === undefined) return false;
   const { text, parameters } = asked;
   return (await arrays(client, `${text} and ${isOfOthers(own, parameters)} limit 1`, parameters)).length > 0;
+}
+
+/** Those of these rows that somebody else has written since: the keys that were given. */
+export async function writtenByOthers(client: pg.ClientBase, rows: Rows, own: OwnWrites | undefined): Promise<readonly RowKey[]> {
+  if (own === undefined) return rows.keys;
+  const parameters = new Parameters();
+  const where = isOneOf(rows.identity, 't', rows.keys, parameters);
+  const found = await arrays(
+    client,
+    `select ${identityTexts(rows.identity, 't').join(', ')} from ${quoteTable(rows.table)} as t where ${where} and ${isOfOthers(own, parameters)}`,
+    parameters,
+  );
+  const others = new Set(found.map((key) => JSON.stringify(key)));
+  return rows.keys.filter((key) => others.has(JSON.stringify(key)));
 }
