@@ -23,7 +23,8 @@ export async function ownTransaction(client: pg.ClientBase): Promise<string> {
 
 /**
  * Ids of savepoints of this transaction under which these rows stand: a block with EXCEPTION in a trigger is one. They are younger than the
- * transaction itself, and what can be seen although it has not ended is its own.
+ * transaction itself, and what can be seen although it has not ended is its own. Ids of rows have 32 bits and come round; how much younger one is
+ * is asked of our own id and not of `age`, which counts from before our first write where it was asked before that.
  */
 export async function ownSavepoints(client: pg.ClientBase, rows: Rows): Promise<readonly string[]> {
   const parameters = new Parameters();
@@ -31,10 +32,11 @@ export async function ownSavepoints(client: pg.ClientBase, rows: Rows): Promise<
   const found = await arrays(
     client,
     `select d.xmin::text
-       from (select distinct t.xmin from ${quoteTable(rows.table)} as t where ${where}) as d
-      where case when pg_catalog.age(d.xmin) < 0
-                 then pg_catalog.pg_xact_status((pg_catalog.pg_current_xact_id()::text::bigint - pg_catalog.age(d.xmin))::text::pg_catalog.xid8)
-                    = 'in progress' end`,
+       from (select w.xmin, o.id, (w.xmin::text::bigint - o.id) & 4294967295 as younger
+               from (select distinct t.xmin from ${quoteTable(rows.table)} as t where ${where}) as w,
+                    (select pg_catalog.pg_current_xact_id()::text::bigint as id) as o) as d
+      where case when d.younger between 1 and 2147483647
+                 then pg_catalog.pg_xact_status((d.id + d.younger)::text::pg_catalog.xid8) = 'in progress' end`,
     parameters,
   );
   return (found as RowKey[]).flat(); // An id is not null.
