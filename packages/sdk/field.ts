@@ -24,6 +24,20 @@ export function sealedField(row: FieldRow, tenant: string): SealedField {
   return { ...row, tenant, name: formatColumnName({ schema, table, column }) };
 }
 
+/** The field as each partition of its table has it. */
+export function partsOf({ partitions, ...field }: SealedField): readonly SealedField[] {
+  return partitions.map(({ schema, table, tableOid, numbers }) => ({
+    ...field,
+    partitions: [],
+    schema,
+    table,
+    tableOid,
+    columnNumber: numbers[field.column] ?? 0,
+    encryptedNumber: numbers[field.encrypted] ?? 0,
+    indexes: field.indexes.map((index) => ({ ...index, number: numbers[index.column] ?? 0 })),
+  }));
+}
+
 /** The index to search by: the newest that stands whole for every value. */
 export function searchedBy({ indexes }: Pick<SealedField, 'indexes'>, kind: SearchKind): OwnIndex | undefined {
   return indexes.filter(isOwn).findLast((each) => each.kind === kind && each.state === 'serving');

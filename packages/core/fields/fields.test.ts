@@ -61,4 +61,8 @@ test('verification codes, PINs and tracks are forbidden, whatever the column is 
   assert.equal(isTrack('%B4111111111111111^DOE/JANE^29041010000000000000?'), true);
   assert.equal(isTrack(';4111111111111111=29041010000012300000?'), true);
   assert.equal(isTrack('4111111111111111'), false);
+  for (const before of [' ', '\n', 'track: ', 'swiped;', '%%'])
+    for (const track of ['B4111111111111111^DOE/JANE^29041010000000000000?', ';4111111111111111=29041010000012300000?'])
+      assert.equal(isTrack(`${before}${track}`), true, JSON.stringify(before));
+  assert.equal(isTrack('99994111111111111111=2904101'), false, 'no number of a card is that long');
 });

@@ -106,6 +106,10 @@ test('SQL knows card numbers, what may be shown of them, and track contents, as 
     '٤١١١١١١١١١١١١١١١',
     TRACK,
     `%B${VISA}^MEYER/ANN^2512101`,
+    ` %B${VISA}^MEYER/ANN^2512101`,
+    `swiped\n${TRACK}`,
+    `track: ;${VISA}=2512101`,
+    `9999${VISA}=2512101`,
     ...digits,
     ...grouped,
   ];
