@@ -195,9 +195,11 @@ async function openResult(sdk: SealingContext, fields: Fields, result: Rows): Pr
   return { ...result, fields: result.fields.filter(({ name }) => !left.has(name)) };
 }
 
+const BYTEA: number = pg.types.builtins.BYTEA;
+
 /** A view, a function or a copy passed on ciphertext, and with it the empty column, which is not to be taken for a value. */
 function refuseUnknown({ fields, rows }: Rows, opened: ReadonlySet<string>, known: SealedField): void {
-  const names = fields.filter(({ dataTypeID, name }) => dataTypeID === pg.types.builtins.BYTEA && !opened.has(name));
+  const names = fields.filter(({ dataTypeID, name }) => dataTypeID === BYTEA && !opened.has(name));
   for (const { name } of names)
     if (rows.some(({ [name]: value }) => value instanceof Uint8Array && beginsSealed(value)))
       throw notServed(known, `${name} is ciphertext that came by way of a view, a function or a copy, and is opened as no column`, {
