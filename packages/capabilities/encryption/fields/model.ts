@@ -84,11 +84,40 @@ export type PageRange = { readonly from: number; readonly to: number };
 /** Values of a field by the key that they are sealed under: what the header says, no value is opened. */
 export type Census = { readonly keyId: string; readonly values: number };
 
-/** What names a column from beside its table. */
+/** What names a column, or reads rows of its table as a whole, from beside the table. */
 export type Beside = {
-  readonly kind: 'audit' | 'collation' | 'column-grant' | 'publication' | 'statistics';
-  readonly name: string;
+  readonly kind: BesideKind;
+  /** Of a view null: it is the table. */
+  readonly name: string | null;
+  /** What it belongs to, or is, as an external name; null of what belongs to the column's own table, or to none. */
+  readonly table: string | null;
 };
+
+export type BesideKind =
+  | 'audit'
+  | 'collation'
+  | 'column-grant'
+  | 'materialized-view'
+  | 'policy'
+  | 'publication'
+  | 'publication-filter'
+  | 'publication-of-all'
+  | 'row-column'
+  | 'rule'
+  | 'statistics'
+  | 'subscription'
+  | 'subscription-off'
+  | 'typed-table'
+  | 'view'
+  | 'whole-row-check'
+  | 'whole-row-index'
+  | 'whole-row-unique';
+
+/** A function of the user's. `ofRows`: by its type it takes or gives rows of the table. */
+export type RoutineSource = { readonly name: string; readonly source: string; readonly ofRows: boolean };
+
+/** What a trigger runs, by the name of the trigger, with the names that it gives to the rows of a statement. */
+export type TriggerSource = { readonly name: string; readonly source: string; readonly transitionTables: readonly string[] };
 
 const PhaseText = Type.Union([
   Type.Literal('planned'),

@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import {
   displayKinds,
   encryptedName,
@@ -15,11 +16,14 @@ import {
 import { findTable, readUserCatalog, type Catalog, type Column, type Table } from '@safekeep/postgres';
 import type { Field, FieldIndex, Mode } from '../model.ts';
 import { chooseIndex } from '../rules/choose-index.ts';
-import { answersFor, besideAnswer, mentionsColumn, upsertAnswer, type Answer } from '../rules/refusals.ts';
+import { besideAnswer } from '../rules/beside.ts';
+import { answersFor, upsertAnswer, type Answer } from '../rules/refusals.ts';
+import { sourceAnswers, triggerAnswers } from '../rules/sources.ts';
 import { lengthLimit, typeOf } from '../rules/types.ts';
+import { besideColumn, functionsMentioning, triggerSources } from '../store/beside.ts';
 import { viewName } from '../store/names.ts';
 import { listFields } from '../store/records.ts';
-import { besideColumn, frequencies, functionsMentioning } from '../store/surroundings.ts';
+import { frequencies } from '../store/surroundings.ts';
 import { VIEW_TRIGGER } from '../store/view.ts';
 import { reading, type Ground } from './ground.ts';
 
@@ -53,18 +57,17 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
     const column = table?.columns.find((each) => each.name === ref.column);
     if (table === undefined || column === undefined) throw new SafekeepError('field-missing', { field: name });
     const known = await listFields(client, ground.tenant);
-    const sources = await functionsMentioning(client, ref);
     const upsert = upsertAnswer(table, column);
+    const own = answersFor(catalog, table, { column, asked: { ...order, tenant: order.tenantBy } });
     const answers: readonly Answer[] = [
-      ...answersFor(catalog, table, { column, asked: { ...order, tenant: order.tenantBy } }),
+      ...own,
       ...(order.mode === 'database' ? takenViews(catalog, table) : []),
       ...takenNames(
         table,
         [...order.search, ...(order.card === 'number' ? displayKinds : [])].map((kind) => indexName(column.name, kind)),
       ),
       ...takenNames(table, [encryptedName(column.name)]),
-      ...(await besideColumn(client, ref)).map((each) => besideAnswer(each, formatName(encryptedName(column.name)))),
-      ...sources.filter(({ source }) => mentionsColumn(source, ref.table, ref.column)).map(aboutFunction),
+      ...(await answersBeside(client, ref)).filter((each) => !own.some((told) => saysAll(told, each))),
       ...(upsert === undefined ? [] : [upsert]),
     ];
     const stops = answers.filter(({ effect }) => effect === 'stops');
@@ -163,13 +166,19 @@ function takenViews(catalog: Catalog, table: Table): readonly Answer[] {
     }));
 }
 
-function aboutFunction({ name }: { readonly name: string }): Answer {
-  return {
-    object: `function ${name}`,
-    effect: 'changes',
-    breaks: 'its source names table and column; from finish on it finds NULL there',
-    remedy: 'read it; let it use the view …_decrypted, or get the value from the application',
-  };
+/** Of what stands elsewhere. */
+async function answersBeside(client: pg.ClientBase, ref: ColumnRef): Promise<readonly Answer[]> {
+  const names = { column: formatName(ref.column), encrypted: formatName(encryptedName(ref.column)) };
+  return [
+    ...(await besideColumn(client, ref)).map((each) => besideAnswer(each, names)),
+    ...(await triggerSources(client, ref)).flatMap((each) => triggerAnswers(each, ref)),
+    ...(await functionsMentioning(client, ref)).flatMap((each) => sourceAnswers(each, ref)),
+  ];
+}
+
+/** What the catalogue of the table tells is not told again, unless it stops only here. */
+function saysAll(told: Answer, { object, effect }: Answer): boolean {
+  return told.object === object && (told.effect === 'stops' || effect === 'changes');
 }
 
 function sentence({ object, breaks, remedy }: Answer): string {

@@ -7,7 +7,7 @@ import { frequencyAttack, type Frequency } from './frequency.ts';
 import { indexLength } from './index-length.ts';
 import { mayFollow, phases } from './life.ts';
 import { batchPages, isBusy, PageWalk, pauseMs } from './pace.ts';
-import { mentionsColumn } from './refusals.ts';
+import { mentionsColumn } from './sources.ts';
 import { residueOf } from './residue.ts';
 
 /** A generator that gives the same numbers every time (Mulberry32). */

@@ -1,56 +1,8 @@
 import type pg from 'pg';
 import type { SearchKind, TableRef } from '@safekeep/core';
-import { NOT_OF_USERS } from '@safekeep/postgres';
 import type { Frequency } from '../rules/frequency.ts';
 import type { ReplicaLag } from '../rules/pace.ts';
-import type { Beside } from '../model.ts';
 import { q, qualified, rowsOf } from './names.ts';
-
-export type FunctionSource = { readonly name: string; readonly source: string };
-
-/** Functions of the user's whose source has both words in it. What they do with them only a reader can tell. */
-export async function functionsMentioning(
-  client: pg.ClientBase,
-  { table, column }: TableRef & { readonly column: string },
-): Promise<readonly FunctionSource[]> {
-  const { rows } = await client.query<FunctionSource>(
-    `select pg_catalog.format('%I.%I', n.nspname, p.proname) as name, coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) as source
-       from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-      where n.nspname !~ '${NOT_OF_USERS}'
-        and p.prokind in ('f', 'p') and pg_catalog.strpos(coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc), $1) > 0
-        and pg_catalog.strpos(coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc), $2) > 0
-      order by 1 limit 100`,
-    [table, column],
-  );
-  return rows;
-}
-
-/** What names the column beside its table: the audit of the table, its collation where that is not deterministic, grants on it alone, publications with a list of columns, extended statistics. */
-export async function besideColumn(
-  client: pg.ClientBase,
-  { column, ...table }: TableRef & { readonly column: string },
-): Promise<readonly Beside[]> {
-  const { rows } = await client.query<Beside>(
-    `with named as (select a.attrelid, a.attnum, a.attacl from pg_catalog.pg_attribute a
-                     where a.attrelid = pg_catalog.to_regclass($1) and a.attname = $2)
-     select 'column-grant' as kind, case when g.grantee = 0 then 'public' else pg_catalog.pg_get_userbyid(g.grantee)::text end as name
-       from named, pg_catalog.aclexplode(named.attacl) as g
-     union select 'audit', t.tgname::text
-       from named join pg_catalog.pg_trigger t on t.tgrelid = named.attrelid and t.tgname = 'safekeep_audit_update'
-     union select 'collation', c.collname::text
-       from named join pg_catalog.pg_attribute a on a.attrelid = named.attrelid and a.attnum = named.attnum
-       join pg_catalog.pg_collation c on c.oid = a.attcollation where not c.collisdeterministic
-     union select 'publication', p.pubname::text
-       from named join pg_catalog.pg_publication_rel r on r.prrelid = named.attrelid join pg_catalog.pg_publication p on p.oid = r.prpubid
-      where r.prattrs is not null and named.attnum = any (r.prattrs::pg_catalog.int2[])
-     union select 'statistics', s.stxname::text
-       from named join pg_catalog.pg_statistic_ext s on s.stxrelid = named.attrelid
-      where named.attnum = any (s.stxkeys::pg_catalog.int2[])
-     order by 1, 2 limit 100`,
-    [qualified(table), column],
-  );
-  return rows;
-}
 
 /**
  * How often the search forms of a column occur: for each number of rows, how many forms stand in so many. Only counts leave
