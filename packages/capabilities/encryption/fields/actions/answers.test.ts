@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
 import { agreed, workbench, type Workbench } from '../testing/workbench.ts';
+import { changeMode } from './change-mode.ts';
 import { decryptField } from './decrypt-field.ts';
 import { encryptField } from './encrypt-field.ts';
 import { finishField } from './finish-field.ts';
@@ -490,4 +491,24 @@ test('what a type or collation calls equal and a hash does not is told before an
   await assert.rejects(planField(bench.ground, bench.order('public.odd.nd')), told(/collation loose: .*not deterministic/));
   const { answers } = await planField(bench.ground, bench.order('public.odd.fixed', { search: ['exact'] }));
   assert.ok(answers.some(({ object, breaks }) => object === 'search exact' && /blanks at its end/.test(breaks)));
+});
+
+test('a change of mode is refused for what stops that mode, before anything is touched', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `${PEOPLE}; alter table people alter email set default 'none'; insert into people values (1, 'one@example.org')`,
+  });
+  await allTheWay(bench, { mode: 'database' });
+  const { column } = bench.order(EMAIL);
+  const change = (mode: 'client' | 'database') => changeMode(bench.ground, column, { mode, agree: agreed });
+  const before = await bench.fingerprint();
+  const refused = (pattern: RegExp) => (error: unknown) => isSafekeepError(error, 'field-unfit') && pattern.test(error.message);
+  await assert.rejects(change('client'), refused(/default of public\.people\.email: .*DROP DEFAULT/));
+  assert.equal(await bench.fingerprint(), before);
+  await bench.pool.query('alter table people alter email drop default');
+  assert.equal((await change('client')).mode, 'client');
+  // What anybody made meanwhile in the place of the view is not written over.
+  await bench.pool.query('create view people_decrypted as select id, email, town from people');
+  await assert.rejects(change('database'), refused(/view people_decrypted: it stands where/));
+  await bench.pool.query('drop view people_decrypted');
+  assert.equal((await change('database')).mode, 'database');
 });

@@ -8,6 +8,7 @@ import {
   indexName,
   newId,
   SafekeepError,
+  searchKinds,
   type CardRule,
   type ColumnRef,
   type SearchKind,
@@ -25,7 +26,7 @@ import { viewName } from '../store/names.ts';
 import { listFields } from '../store/records.ts';
 import { frequencies } from '../store/surroundings.ts';
 import { VIEW_TRIGGER } from '../store/view.ts';
-import { reading, type Ground } from './ground.ts';
+import { nameOf, reading, type Ground } from './ground.ts';
 
 export type FieldOrder = {
   readonly column: ColumnRef;
@@ -70,8 +71,7 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
       ...(await answersBeside(client, ref)).filter((each) => !own.some((told) => saysAll(told, each))),
       ...(upsert === undefined ? [] : [upsert]),
     ];
-    const stops = answers.filter(({ effect }) => effect === 'stops');
-    if (stops.length > 0) throw new SafekeepError('field-unfit', { field: name, reasons: stops.map(sentence).join('\n') });
+    refuse(name, answers);
     const others = known.filter(({ table: of }) => of.schema === ref.schema && of.table === ref.table);
     const indexes: FieldIndex[] = [];
     const isPartitioned = table.kind === 'partitioned-table';
@@ -96,6 +96,31 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
       );
     return { field: newField(ground.tenant, { order, table, column, indexes }), answers };
   });
+}
+
+/**
+ * What stops a field that is encrypted already from having another mode, and did not stop it before.
+ *
+ * @throws `field-unfit` naming each and what to do.
+ */
+export async function refuseMode(ground: Pick<Ground, 'database' | 'tenant'>, field: Field, mode: Mode): Promise<void> {
+  const catalog = await reading(ground, readUserCatalog);
+  const table = findTable(catalog, field.table);
+  const column = table?.columns.find(({ name }) => name === field.column);
+  if (table === undefined || column === undefined) throw new SafekeepError('field-missing', { field: nameOf(field) });
+  const search = searchKinds.filter((kind) => field.indexes.some((index) => index.kind === kind));
+  const asked = { search, card: field.isCard ? ('number' as const) : null };
+  const before = answersFor(catalog, table, { column, asked: { ...asked, mode: field.mode } });
+  refuse(nameOf(field), [
+    ...answersFor(catalog, table, { column, asked: { ...asked, mode } }).filter((each) => !before.some((told) => saysAll(told, each))),
+    ...(mode === 'database' ? takenViews(catalog, table) : []),
+  ]);
+}
+
+/** @throws `field-unfit` where one of them stops. */
+function refuse(field: string, answers: readonly Answer[]): void {
+  const stops = answers.filter(({ effect }) => effect === 'stops');
+  if (stops.length > 0) throw new SafekeepError('field-unfit', { field, reasons: stops.map(sentence).join('\n') });
 }
 
 /** What is shown hides nothing, so that there is nothing to measure. */
