@@ -39,12 +39,16 @@ export type FieldOrder = {
 export type FieldPlan = { readonly field: Field; readonly answers: readonly Answer[] };
 
 /**
- * What encrypting a column means, before anything is touched.
+ * What encrypting a column means, before anything is touched. `beside`: columns that are planned with it and not recorded yet.
  *
  * @throws `field-missing`, `field-unfit` with everything that stands in the way and what to do about each,
  *   `field-search-unsafe` where an index would give the values away.
  */
-export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, order: FieldOrder): Promise<FieldPlan> {
+export async function planField(
+  ground: Pick<Ground, 'database' | 'tenant'>,
+  order: FieldOrder,
+  beside: readonly Field[] = [],
+): Promise<FieldPlan> {
   const { column: ref } = order;
   const name = formatColumnName(ref);
   return await reading(ground, async (client) => {
@@ -69,14 +73,14 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
     ];
     const stops = answers.filter(({ effect }) => effect === 'stops');
     if (stops.length > 0) throw new SafekeepError('field-unfit', { field: name, reasons: stops.map(sentence).join('\n') });
-    const others = known.filter(({ table: of }) => of.schema === ref.schema && of.table === ref.table);
+    const others = [...known, ...beside].filter(({ table: of }) => of.schema === ref.schema && of.table === ref.table);
     const indexes: FieldIndex[] = [];
     const isPartitioned = table.kind === 'partitioned-table';
     const values = order.search.length > 1 ? await frequencies(client, { ...ref, isPartitioned, kind: 'exact' }) : [];
     for (const kind of order.search) {
       const counted = await frequencies(client, { ...ref, isPartitioned, kind });
-      const beside = [...others.flatMap((field) => field.indexes), ...indexes];
-      const chosen = chooseIndex(counted, { name, kind, beside, together: { indexes, values }, acceptLeak: order.acceptLeak });
+      const standing = [...others.flatMap((field) => field.indexes), ...indexes];
+      const chosen = chooseIndex(counted, { name, kind, beside: standing, together: { indexes, values }, acceptLeak: order.acceptLeak });
       // It stands before anybody can search by it, and grows with the ciphertext.
       indexes.push({ ...chosen, column: indexName(ref.column, kind), version: FIRST_INDEX_VERSION, state: 'serving', parts: [] });
     }

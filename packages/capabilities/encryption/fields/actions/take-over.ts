@@ -39,7 +39,7 @@ export async function takeOver(
     await refuseReaders(ground, known);
   }
   await agree(renamed.map(({ known }) => known));
-  await holding(ground, together, async (held) => {
+  await withLease(ground, together.map(({ known }) => known), async (held) => {
     await inTransaction(held, own.now, async (client) => {
       await lockToAlter(client, own.now);
       const kept: string[] = [];
@@ -98,10 +98,4 @@ async function nameCompanions(client: Client, live: LiveNames, now: Field): Prom
   await renameColumn(client, now.table, { from: live.encryptedColumn, to: now.encryptedColumn });
   for (const [place, { column }] of now.indexes.entries())
     await renameColumn(client, now.table, { from: live.indexes[place]?.column ?? column, to: column });
-}
-
-/** With the right to move each of them. */
-async function holding(ground: Ground, [first, ...rest]: readonly Renamed[], run: (held: Ground) => Promise<void>): Promise<void> {
-  if (first === undefined) return await run(ground);
-  await withLease(ground, first.known, (held) => holding(held, rest, run));
 }

@@ -2,14 +2,17 @@ import type { PageRange } from '../model.ts';
 
 /** Rows of one transaction: long enough to be quick, short enough that locks and a lost batch cost little. */
 export const BATCH_ROWS = 5_000;
+/** Where several columns are worked on at once a batch has fewer rows, as many values, and no fewer than this. */
+const FEWEST_ROWS = 1_000;
 /** Where nothing is known of the table yet. */
 const PAGES_UNKNOWN = 64;
 const PAGES_AT_MOST = 4_096;
 
 /** Pages that hold about one batch. */
-export function batchPages({ pages, rows }: { readonly pages: number; readonly rows: number }): number {
+export function batchPages({ pages, rows }: { readonly pages: number; readonly rows: number }, columns = 1): number {
   if (pages === 0 || rows === 0) return PAGES_UNKNOWN;
-  return Math.max(1, Math.min(PAGES_AT_MOST, Math.floor((BATCH_ROWS * pages) / rows)));
+  const batchRows = Math.max(FEWEST_ROWS, Math.floor(BATCH_ROWS / columns));
+  return Math.max(1, Math.min(PAGES_AT_MOST, Math.floor((batchRows * pages) / rows)));
 }
 
 /** Hands out ranges of pages in order, to several who work at once, and knows below which page all is done. */
