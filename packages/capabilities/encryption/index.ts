@@ -66,7 +66,7 @@ export { fieldKeySource } from './actions/field-key-source.ts';
 export { changeIndexes, type IndexOrder, type IndexPlan } from './fields/actions/change-indexes.ts';
 export { changeMode } from './fields/actions/change-mode.ts';
 export { decryptField } from './fields/actions/decrypt-field.ts';
-export { encryptField, type Encrypted } from './fields/actions/encrypt-field.ts';
+export { encryptField, encryptFields, type Encrypted } from './fields/actions/encrypt-field.ts';
 export { fieldKeys, type KeySource } from './fields/actions/field-keys.ts';
 export { maskStored } from './fields/actions/mask-stored.ts';
 export { findStored, openStored } from './fields/actions/open-stored.ts';

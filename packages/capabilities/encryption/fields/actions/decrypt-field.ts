@@ -87,7 +87,11 @@ export async function decryptColumns(
  *
  * @throws `field-busy`.
  */
-export async function decryptFields(ground: Ground, fields: readonly Field[], stopped: Stopped = new Map()): Promise<Together<Field>> {
+export async function decryptFields(
+  ground: Ground,
+  fields: readonly Field[],
+  stopped: Stopped = new Map(),
+): Promise<Together<Field>> {
   await eachAlone(ground, fields, { stopped, run: (field) => reading(ground, (client) => requireNoneApart(client, field)) });
   const out = new Map<Field['id'], Field>();
   const left = (): readonly Field[] => goingOn(fields, stopped).filter(({ id }) => !out.has(id));
@@ -117,10 +121,14 @@ export async function decryptFields(ground: Ground, fields: readonly Field[], st
 async function giveBackAll(ground: Ground, fields: readonly Field[], stopped: Stopped): Promise<readonly Field[]> {
   const out: Field[] = [];
   const alone = (run: (field: Field) => Promise<void>): Promise<unknown> =>
-    eachAlone(ground, fields.filter(({ id }) => out.every((each) => each.id !== id)), {
-      stopped,
-      run: async (known) => run(await fresh(ground, known)),
-    });
+    eachAlone(
+      ground,
+      fields.filter(({ id }) => out.every((each) => each.id !== id)),
+      {
+        stopped,
+        run: async (known) => run(await fresh(ground, known)),
+      },
+    );
   await alone(async (field) => {
     if (field.phase !== 'planned') return isTold(field) ? await takePlaintextAgain(ground, field) : undefined;
     await inTransaction(ground, field, (client) => deleteField(client, field));
@@ -131,7 +139,11 @@ async function giveBackAll(ground: Ground, fields: readonly Field[], stopped: St
     for (const field of told) ground.observe('phase', field, { done: field.done, total: field.total });
     await walk(ground, told, opening);
   };
-  await allTogether(ground, fields.filter(({ id }) => out.every((each) => each.id !== id)), { stopped, run: open });
+  await allTogether(
+    ground,
+    fields.filter(({ id }) => out.every((each) => each.id !== id)),
+    { stopped, run: open },
+  );
   await alone(async (field) => {
     if (!isTold(field)) return;
     await buildIndexes(ground, field, { left: true, search: false });

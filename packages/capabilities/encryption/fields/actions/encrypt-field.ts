@@ -63,8 +63,15 @@ export async function encryptFields(
   await eachAlone(ground, asked, { stopped, run: async ({ order }) => void begun.push(await begin(ground, order, begun)) });
   const plans = begun.filter(({ isNew }) => isNew);
   if (plans.length > 0) await agree(plans);
-  await eachAlone(ground, plans.map(({ field }) => field), { stopped, run: (field) => record(ground, field) });
-  const fields = goingOn(begun.map(({ field }) => field), stopped);
+  await eachAlone(
+    ground,
+    plans.map(({ field }) => field),
+    { stopped, run: (field) => record(ground, field) },
+  );
+  const fields = goingOn(
+    begun.map(({ field }) => field),
+    stopped,
+  );
   if (fields.length > 0) await withLease(ground, fields, (held) => advance(held, fields, { stopped, until: orders[0]?.until }));
   const moved: Encrypted[] = [];
   for (const { field, answers } of begun)

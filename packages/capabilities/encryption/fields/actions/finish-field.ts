@@ -99,7 +99,10 @@ async function finishAll(ground: Ground, fields: readonly Field[], stopped: Stop
     });
   for (let isBack = true; isBack;) {
     await alone('switched', (field) => refusePlaintext(ground, field));
-    await allTogether(ground, fields, { stopped, run: async (some) => takePlaintext(ground, await inPhase(ground, some, 'nulled')) });
+    await allTogether(ground, fields, {
+      stopped,
+      run: async (some) => takePlaintext(ground, await inPhase(ground, some, 'nulled')),
+    });
     await alone('nulled', (field) => proveEmpty(ground, field));
     isBack = (await alone('checked', (field) => goBackForPlaintext(ground, field))).includes(true);
   }

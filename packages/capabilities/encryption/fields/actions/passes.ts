@@ -200,7 +200,10 @@ export function compounding(index: FieldIndex): Pass<PartsRow> {
 }
 
 /** One after the other: a connection does one thing at a time. */
-async function eachOf<Row>(fields: readonly Field[], read: (field: Field) => Promise<readonly Row[]>): Promise<readonly (readonly Row[])[]> {
+async function eachOf<Row>(
+  fields: readonly Field[],
+  read: (field: Field) => Promise<readonly Row[]>,
+): Promise<readonly (readonly Row[])[]> {
   const found: (readonly Row[])[] = [];
   for (const field of fields) found.push(await read(field));
   return found;
@@ -408,7 +411,11 @@ async function writeRange<Row>(
       await begin(client, ground.tenant, skipLocked ? patienceOf(ground).lockTimeoutMs : ROW_PATIENCE_MS);
       const found = await pass.read(client, fields, range);
       ground.observe('read', first, state.count(0));
-      const written = await writeFound(client, ground, { pass, options: { skipLocked, range }, found: fields.map((field, at) => ({ field, rows: found[at] ?? [] })) });
+      const written = await writeFound(client, ground, {
+        pass,
+        options: { skipLocked, range },
+        found: fields.map((field, at) => ({ field, rows: found[at] ?? [] })),
+      });
       await requireUnaltered(client, ...fields);
       const counts = state.count(written.reduce((sum, { done }) => sum + done, 0));
       const page = state.pages.finish(range);
@@ -444,7 +451,11 @@ type Finding<Row> = { readonly pass: Pass<Row>; readonly found: readonly Found<R
  *
  * @throws `field-not-equal`, and what the pass and the keys throw.
  */
-async function writeFound<Row>(client: pg.ClientBase, ground: Ground, { pass, found, options }: Finding<Row>): Promise<readonly BatchCount[]> {
+async function writeFound<Row>(
+  client: pg.ClientBase,
+  ground: Ground,
+  { pass, found, options }: Finding<Row>,
+): Promise<readonly BatchCount[]> {
   const prepared: (Prepared & { readonly field: Field })[] = [];
   for (const { field, rows } of found)
     prepared.push({ field, ...(rows.length === 0 ? {} : await pass.prepare(client, field, { ground, rows })) });

@@ -80,7 +80,13 @@ export async function planField(
     for (const kind of order.search) {
       const counted = await frequencies(client, { ...ref, isPartitioned, kind });
       const standing = [...others.flatMap((field) => field.indexes), ...indexes];
-      const chosen = chooseIndex(counted, { name, kind, beside: standing, together: { indexes, values }, acceptLeak: order.acceptLeak });
+      const chosen = chooseIndex(counted, {
+        name,
+        kind,
+        beside: standing,
+        together: { indexes, values },
+        acceptLeak: order.acceptLeak,
+      });
       // It stands before anybody can search by it, and grows with the ciphertext.
       indexes.push({ ...chosen, column: indexName(ref.column, kind), version: FIRST_INDEX_VERSION, state: 'serving', parts: [] });
     }

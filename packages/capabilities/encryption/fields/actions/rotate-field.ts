@@ -45,9 +45,9 @@ export async function rotateFields(
   if (fields.length === 0) return { moved: [], stopped };
   await agree(fields);
   return await withLease(ground, fields, async (held) => {
+    if (!resume) await eachAlone(held, fields, { stopped, run: (field) => held.keys.rotate(field) });
     const keyIds = new Map<Field['id'], string>();
     const run = async (field: Field): Promise<void> => {
-      if (!resume) await held.keys.rotate(field);
       keyIds.set(field.id, await held.keys.currentKeyId(field));
       await startAgain(held, field);
     };
@@ -85,7 +85,11 @@ async function startAgain(ground: Ground, field: Field): Promise<void> {
 /** Sweeps until the headers in the data name this key alone. @throws `field-key-in-use`, `field-partition-detached` */
 async function settled(ground: Ground, field: Field, keyId: string): Promise<Rotated> {
   for (let pass = 1; pass <= PASSES_AT_MOST; pass += 1) {
-    await sweep(ground, field, resealing(() => keyId));
+    await sweep(
+      ground,
+      field,
+      resealing(() => keyId),
+    );
     const counted = await reading(ground, (client) => census(client, field));
     if (counted.some((each) => each.keyId !== keyId)) continue;
     await reading(ground, (client) => requireNoneApart(client, field));

@@ -39,7 +39,11 @@ type InOneGo = { readonly stopped: Stopped; readonly run: (fields: readonly Fiel
  * Table by table its columns in one go, of those that go on. What does not come through is tried again in halves: in the end the column that
  * stands in the way is alone with its error, and the others went together.
  */
-export async function allTogether(ground: Pick<Ground, 'signal'>, fields: readonly Field[], { stopped, run }: InOneGo): Promise<void> {
+export async function allTogether(
+  ground: Pick<Ground, 'signal'>,
+  fields: readonly Field[],
+  { stopped, run }: InOneGo,
+): Promise<void> {
   const tables = Map.groupBy(goingOn(fields, stopped), ({ table }) => formatTableName(table));
   for (const some of tables.values()) await inHalves(ground, some, { stopped, run });
 }

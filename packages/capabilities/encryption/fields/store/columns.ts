@@ -29,7 +29,11 @@ export async function readColumns<Row>(
   const cells = fields.flatMap((field, at) => {
     const { column, encrypted } = namesOf(field);
     const { where, plain, sealed } = readings[at] ?? NOWHERE;
-    return [where, `case when ${where} and ${plain} then ${column}::text end`, `case when ${where} and ${sealed} then ${encrypted} end`];
+    return [
+      where,
+      `case when ${where} and ${plain} then ${column}::text end`,
+      `case when ${where} and ${sealed} then ${encrypted} end`,
+    ];
   });
   const { rows } = await client.query<(boolean | string | Buffer | null)[]>({
     text: `select ctid::text, ${cells.join(', ')} from ${rowsOf(first)} where ${rangeOf('', 1)} and (${readings.map(({ where }) => where).join(' or ')})`,
@@ -130,9 +134,7 @@ function spread({ field, places, inputs }: Writing, all: readonly string[]): rea
     name: objectName(input.name, field),
     type: input.type,
     bytes:
-      input.type === 'bytea'
-        ? byteaArray(over(input.values))
-        : (input.type === 'text' ? textArray : int8Array)(over(input.values)),
+      input.type === 'bytea' ? byteaArray(over(input.values)) : (input.type === 'text' ? textArray : int8Array)(over(input.values)),
   }));
 }
 

@@ -128,7 +128,13 @@ type Numbers = Pick<Writing, 'inputs' | 'sets'> & { readonly same: readonly stri
 function numbersOf(field: Field, indexes: readonly FieldIndex[], rows: readonly (readonly (string | null)[])[]): Numbers {
   const named = indexes.map(({ kind, column }, place) => ({ kind, column: q(column), name: `i${place}`, place }));
   return {
-    inputs: named.map(({ kind, name, place }) => numberInput(kind, name, rows.map((row) => row[place] ?? null))),
+    inputs: named.map(({ kind, name, place }) =>
+      numberInput(
+        kind,
+        name,
+        rows.map((row) => row[place] ?? null),
+      ),
+    ),
     sets: named.map(({ column, name }) => [column, inputOf(field, name)]),
     same: named.map(({ column, name }) => `t.${column} is not distinct from ${inputOf(field, name)}`),
   };
