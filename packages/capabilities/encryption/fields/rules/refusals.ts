@@ -490,7 +490,7 @@ export function besideAnswer({ kind, name }: Beside, encrypted: string, rowEstim
       return changes(
         'audit of the table',
         `its capture follows: a row is logged with its ciphertext in ${encrypted} from the moment it has one, and without the plaintext beside it`,
-        `nothing to do; the log takes an event for each row that is sealed${rowEstimate < 0 ? '' : `, about ${rowEstimate}`}, and one for all columns that go together`,
+        `nothing to do; the log takes an event for each row that is sealed${rowEstimate < 0 ? '' : `, about ${rowEstimate}`}, and as many when its plaintext goes; one for all columns that go together`,
       );
     case 'collation':
       return stops(
