@@ -1,4 +1,4 @@
-import Type, { type Static } from 'typebox';
+import Type, { type Static, type TSchema } from 'typebox';
 import type { Id, IndexKind, Protection, SearchedType, TableRef } from '@safekeep/core';
 import type { Direction, Phase } from './rules/life.ts';
 
@@ -170,11 +170,25 @@ export const DoneText = Type.Object({
 });
 export type DoneText = Static<typeof DoneText>;
 
-export const RotatedText = Type.Object({
+const StoppedText = Type.Object({ field: Type.String(), reason: Type.String(), remedy: Type.String() });
+export type StoppedText = Static<typeof StoppedText>;
+
+/** Beside what is told of the first column. */
+const together = <Text extends TSchema>(text: Text) => ({
+  also: Type.Array(text, { description: 'the other columns that were moved with it' }),
+  others: Type.Array(Type.String(), { description: 'their names' }),
+  stopped: Type.Array(StoppedText, { description: 'columns that were stopped while the others went on' }),
+});
+
+export const DoneTogether = Type.Object({ ...DoneText.properties, ...together(DoneText) });
+export type DoneTogether = Static<typeof DoneTogether>;
+
+const RotatedText = Type.Object({
   ...FieldText.properties,
   keyId: Type.String({ description: 'the key that all values are under now' }),
   keys: Type.Array(Type.Object({ keyId: Type.String(), values: Type.Integer() })),
 });
+export const RotatedTogether = Type.Object({ ...RotatedText.properties, ...together(RotatedText) });
 
 export const StatusText = Type.Object({
   fields: Type.Array(

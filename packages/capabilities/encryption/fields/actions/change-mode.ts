@@ -32,7 +32,7 @@ export async function changeMode(
   if (mode === 'client' && (await reading(ground, (client) => othersShown(client, known))).length === 0)
     await refuseReaders(ground, known);
   await agree(known);
-  return await withLease(ground, known, async (held) => {
+  return await withLease(ground, [known], async (held) => {
     const field: Field = { ...(await fresh(held, known)), mode };
     await inTransaction(held, field, async (client) => {
       await lockToAlter(client, field);

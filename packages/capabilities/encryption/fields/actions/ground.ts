@@ -4,7 +4,7 @@ import { codeOf, formatColumnName, formatTableName, SafekeepError, type Clock } 
 import { type Database } from '@safekeep/postgres';
 import { reapplyWithin, type Contributor } from '../../../plan/index.ts';
 import type { Field, FieldKeys } from '../model.ts';
-import { currentType, missingIndexes, runAll, vacuumPatience, type IndexesAsked } from '../store/definition.ts';
+import { currentTypes, missingIndexes, runAll, vacuumPatience, type IndexesAsked } from '../store/definition.ts';
 import { valuesApart } from '../store/partitions.ts';
 import type { IndexSteps } from '../store/partitions.ts';
 import { begin, commit, giveWay, rollback, runAlone, takeLease } from '../store/session.ts';
@@ -121,8 +121,10 @@ export function fieldFailure(field: Field, error: unknown): unknown {
 }
 
 /** Inside of a transaction that has the table locked: the column is still the one that was planned for. */
-export async function requireUnaltered(client: pg.ClientBase, field: Field): Promise<void> {
-  if ((await currentType(client, field)) !== field.columnType) throw new SafekeepError('field-changed', { field: nameOf(field) });
+export async function requireUnaltered(client: pg.ClientBase, ...fields: readonly Field[]): Promise<void> {
+  const types = await currentTypes(client, fields);
+  const altered = fields.find(({ columnType }, place) => types[place] !== columnType);
+  if (altered !== undefined) throw new SafekeepError('field-changed', { field: nameOf(altered) });
 }
 
 /**
@@ -133,26 +135,33 @@ export async function requireUnaltered(client: pg.ClientBase, field: Field): Pro
  */
 export async function requireNoneApart(client: pg.ClientBase, field: Field): Promise<void> {
   // Where the table was renamed each partition would look detached; the step itself says what happened.
-  if ((await currentType(client, field)) === null) return;
+  if ((await currentTypes(client, [field]))[0] === null) return;
   const apart = await valuesApart(client, field);
   if (apart.length === 0) return;
   throw new SafekeepError('field-partition-detached', { field: nameOf(field), tables: apart.map(formatTableName).join(', ') });
 }
 
 /**
- * Runs with the right to move the field, which nobody else has meanwhile. Where its connection is lost the work stops at its next
+ * Runs with the right to move these fields, which nobody else has meanwhile. Where its connection is lost the work stops at its next
  * transaction: somebody else may have the right by then.
  *
  * @throws `field-busy`.
  */
-export async function withLease<Result>(ground: Ground, field: Field, run: (ground: Ground) => Promise<Result>): Promise<Result> {
+export async function withLease<Result>(
+  ground: Ground,
+  fields: readonly Field[],
+  run: (ground: Ground) => Promise<Result>,
+): Promise<Result> {
   return await ground.database.withClient(async (client) => {
     const lost = new AbortController();
-    const onLost = (error: Error): void => lost.abort(new SafekeepError('field-busy', { field: nameOf(field) }, { cause: error }));
+    const busy = (field: Field | undefined, cause?: Error): SafekeepError =>
+      new SafekeepError('field-busy', { field: field === undefined ? '' : nameOf(field) }, { cause });
+    const onLost = (error: Error): void => lost.abort(busy(fields[0], error));
     client.once('error', onLost);
-    if (!(await takeLease(client, field))) {
+    const taken = await takeLease(client, fields);
+    if (taken !== undefined) {
       await rollback(client);
-      throw new SafekeepError('field-busy', { field: nameOf(field) });
+      throw busy(taken);
     }
     try {
       return await run({ ...ground, signal: AbortSignal.any([ground.signal, lost.signal]) });

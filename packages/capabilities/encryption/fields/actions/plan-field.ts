@@ -44,12 +44,16 @@ export type FieldOrder = {
 export type FieldPlan = { readonly field: Field; readonly answers: readonly Answer[] };
 
 /**
- * What encrypting a column means, before anything is touched.
+ * What encrypting a column means, before anything is touched. `beside`: columns that are planned with it and not recorded yet.
  *
  * @throws `field-missing`, `field-unfit` with everything that stands in the way and what to do about each,
  *   `field-search-unsafe` where an index would give the values away.
  */
-export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, order: FieldOrder): Promise<FieldPlan> {
+export async function planField(
+  ground: Pick<Ground, 'database' | 'tenant'>,
+  order: FieldOrder,
+  beside: readonly Field[] = [],
+): Promise<FieldPlan> {
   const { column: ref } = order;
   const name = formatColumnName(ref);
   return await reading(ground, async (client) => {
@@ -68,18 +72,24 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
         [...order.search, ...(order.card === 'number' ? displayKinds : [])].map((kind) => indexName(column.name, kind)),
       ),
       ...takenNames(table, [encryptedName(column.name)]),
-      ...(await answersBeside(client, ref)).filter((each) => !own.some((told) => saysAll(told, each))),
+      ...(await answersBeside(client, ref, table.rowEstimate)).filter((each) => !own.some((told) => saysAll(told, each))),
       ...(upsert === undefined ? [] : [upsert]),
     ];
     refuse(name, answers);
-    const others = known.filter(({ table: of }) => of.schema === ref.schema && of.table === ref.table);
+    const others = [...known, ...beside].filter(({ table: of }) => of.schema === ref.schema && of.table === ref.table);
     const indexes: FieldIndex[] = [];
     const isPartitioned = table.kind === 'partitioned-table';
     const values = order.search.length > 1 ? await frequencies(client, { ...ref, isPartitioned, kind: 'exact' }) : [];
     for (const kind of order.search) {
       const counted = await frequencies(client, { ...ref, isPartitioned, kind });
-      const beside = [...others.flatMap((field) => field.indexes), ...indexes];
-      const chosen = chooseIndex(counted, { name, kind, beside, together: { indexes, values }, acceptLeak: order.acceptLeak });
+      const standing = [...others.flatMap((field) => field.indexes), ...indexes];
+      const chosen = chooseIndex(counted, {
+        name,
+        kind,
+        beside: standing,
+        together: { indexes, values },
+        acceptLeak: order.acceptLeak,
+      });
       // It stands before anybody can search by it, and grows with the ciphertext.
       indexes.push({ ...chosen, column: indexName(ref.column, kind), version: FIRST_INDEX_VERSION, state: 'serving', parts: [] });
     }
@@ -115,6 +125,21 @@ export async function refuseMode(ground: Pick<Ground, 'database' | 'tenant'>, fi
     ...answersFor(catalog, table, { column, asked: { ...asked, mode } }).filter((each) => !before.some((told) => saysAll(told, each))),
     ...(mode === 'database' ? takenViews(catalog, table) : []),
   ]);
+}
+
+/**
+ * What a subscription writes comes in past our triggers, so no step is gone while one is enabled: readers would get old values.
+ *
+ * @throws `field-unfit` naming each and what to do.
+ */
+export async function refuseSubscriptions(ground: Pick<Ground, 'database' | 'tenant'>, field: Field): Promise<void> {
+  const ref = { ...field.table, column: field.column };
+  const beside = await reading(ground, (client) => besideColumn(client, ref));
+  const writing = beside.filter(({ kind }) => kind === 'subscription');
+  refuse(
+    nameOf(field),
+    writing.map((each) => besideAnswer(each, namesFor(ref))),
+  );
 }
 
 /** @throws `field-unfit` where one of them stops. */
@@ -192,13 +217,17 @@ function takenViews(catalog: Catalog, table: Table): readonly Answer[] {
 }
 
 /** Of what stands elsewhere. */
-async function answersBeside(client: pg.ClientBase, ref: ColumnRef): Promise<readonly Answer[]> {
-  const names = { column: formatName(ref.column), encrypted: formatName(encryptedName(ref.column)) };
+async function answersBeside(client: pg.ClientBase, ref: ColumnRef, rowEstimate: number): Promise<readonly Answer[]> {
   return [
-    ...(await besideColumn(client, ref)).map((each) => besideAnswer(each, names)),
+    ...(await besideColumn(client, ref)).map((each) => besideAnswer(each, { ...namesFor(ref), rowEstimate })),
     ...(await triggerSources(client, ref)).flatMap((each) => triggerAnswers(each, ref)),
     ...(await functionsMentioning(client, ref)).flatMap((each) => sourceAnswers(each, ref)),
   ];
+}
+
+/** As they are typed. */
+function namesFor({ column }: Pick<ColumnRef, 'column'>): { readonly column: string; readonly encrypted: string } {
+  return { column: formatName(column), encrypted: formatName(encryptedName(column)) };
 }
 
 /** What the catalogue of the table tells is not told again, unless it stops only here. */

@@ -135,3 +135,36 @@ for (const server of testServers()) {
     }
   });
 }
+
+test('an INSERT through the view takes no default that the table has no more: it is refused with the statement that helps', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create domain town as text default 'Bonn'; create type mood as enum ('good', 'bad'); create sequence numbers;
+      create table people (id integer primary key, email text default 'none', n serial, big bigint default nextval('numbers'), short varchar(8) default 'new', fixed char(4) default 'a',
+        price numeric(6,2) default 1.5, home town, mine town default 'Ulm', mood mood default 'good', tags text[] default '{a,b}', doc jsonb default '{"a": 1}', span interval default '2 days',
+        made timestamptz default now(), day date default current_date, by_whom text default current_user, bits bit(3) default b'101', half real default 0.5, byte bytea default '\\x01',
+        "Odd Name" text default lower('X'), small text collate "C" default 'c', other integer default -1, gen integer generated always as (other * 2) stored)`,
+  });
+  await shown(bench, 'email');
+  const insert = (id: number) => bench.pool.query(`insert into people_decrypted (id, email) values ($1, null)`, [id]);
+  let repair = '';
+  await insert(1);
+  for (const change of [`set default 'waiting'`, 'drop default']) {
+    await bench.pool.query(`alter table people alter "Odd Name" ${change}`);
+    await assert.rejects(insert(2), (error: unknown) => {
+      assert.equal(codeOf(error), '55000');
+      // What it says is what helps.
+      assert.ok(error instanceof Error && 'hint' in error && typeof error.hint === 'string');
+      const [, statement] = /^Give the view the default of the table: (ALTER VIEW .*)\.$/.exec(error.hint) ?? [];
+      assert.ok(statement !== undefined, error.hint);
+      repair = statement;
+      return true;
+    });
+    await bench.pool.query(repair);
+    await insert(change.length);
+  }
+  assert.deepEqual((await bench.pool.query('select "Odd Name" as odd from people order by id')).rows, [
+    { odd: 'x' },
+    { odd: null },
+    { odd: 'waiting' },
+  ]);
+});

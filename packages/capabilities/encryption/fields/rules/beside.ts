@@ -1,20 +1,22 @@
 import type { Beside } from '../model.ts';
 import { changes, stops, type Answer } from './refusals.ts';
 
-/** What stands beside the table: how it is called there, and how the column and the ciphertext are, as they are typed. */
-type Told = { readonly name: string; readonly of: string; readonly column: string; readonly encrypted: string };
+/** The column and its ciphertext as they are typed, and about how many rows the table has: -1 where nobody knows. */
+type Names = { readonly column: string; readonly encrypted: string; readonly rowEstimate?: number };
+
+type Told = Names & { readonly name: string; readonly of: string };
 
 /** About what names the column, or reads rows as a whole, outside of its table. */
-export function besideAnswer({ kind, name, table }: Beside, names: Pick<Told, 'column' | 'encrypted'>): Answer {
+export function besideAnswer({ kind, name, table }: Beside, names: Names): Answer {
   return ABOUT[kind]({ ...names, name: name ?? table ?? '', of: table === null ? '' : ` of ${table}` }, table ?? '');
 }
 
 const ABOUT: Readonly<Record<Beside['kind'], (told: Told, table: string) => Answer>> = {
-  'audit': ({ encrypted }) =>
+  'audit': ({ encrypted, rowEstimate = -1 }) =>
     changes(
       'audit of the table',
       `its capture follows: a row is logged with its ciphertext in ${encrypted} from the moment it has one, and without the plaintext beside it`,
-      'nothing to do; where rows are sealed the log takes an event for each',
+      `nothing to do; the log takes an event for each row that is sealed${rowEstimate < 0 ? '' : `, about ${rowEstimate}`}, and as many when its plaintext goes; one for all columns that go together`,
     ),
   'collation': ({ name }) =>
     stops(

@@ -295,14 +295,19 @@ export function forget(field: Field): readonly string[] {
   return [`vacuum ${table}`, `analyze ${table}`];
 }
 
-/** The column's type as it stands now; null when it is gone. A change meanwhile stops the work before it writes anything. */
-export async function currentType(client: pg.ClientBase, field: Pick<Field, 'table' | 'column'>): Promise<string | null> {
-  const { rows } = await client.query<{ type: string }>(
-    `select pg_catalog.format_type(a.atttypid, a.atttypmod) as type from pg_catalog.pg_attribute a
-      where a.attrelid = pg_catalog.to_regclass($1) and a.attname = $2 and not a.attisdropped`,
-    [qualified(field.table), field.column],
+/** The types of columns as they stand now; null of one that is gone. A change meanwhile stops the work before it writes anything. */
+export async function currentTypes(
+  client: pg.ClientBase,
+  fields: readonly Pick<Field, 'table' | 'column'>[],
+): Promise<readonly (string | null)[]> {
+  const { rows } = await client.query<{ type: string | null }>(
+    `select pg_catalog.format_type(a.atttypid, a.atttypmod) as type
+       from unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) with ordinality as f (relation, name, place)
+       left join pg_catalog.pg_attribute as a on a.attrelid = pg_catalog.to_regclass(f.relation) and a.attname = f.name and not a.attisdropped
+      order by f.place`,
+    [fields.map(({ table }) => qualified(table)), fields.map(({ column }) => column)],
   );
-  return rows[0]?.type ?? null;
+  return rows.map(({ type }) => type);
 }
 
 /**

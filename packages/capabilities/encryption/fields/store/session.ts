@@ -79,17 +79,23 @@ export async function giveWay(client: pg.ClientBase, statement: string): Promise
 }
 
 /**
- * The right to move a field, held by a transaction of a connection of its own: it ends with that, whatever ends it, and works
- * through a pooler in transaction mode. False where somebody else has it.
+ * The right to move fields, held by a transaction of a connection of its own: it ends with that, whatever ends it, and works through a
+ * pooler in transaction mode. Answers the first that somebody else has; then the rest is not asked for.
  */
-export async function takeLease(client: pg.ClientBase, { tenant, id }: Pick<Field, 'tenant' | 'id'>): Promise<boolean> {
+export async function takeLease<Moved extends Pick<Field, 'tenant' | 'id'>>(
+  client: pg.ClientBase,
+  fields: readonly Moved[],
+): Promise<Moved | undefined> {
   await client.query('begin');
-  const { rows } = await client.query<{ taken: boolean }>(
-    `select ${NO_TRANSACTION_TIMEOUT}, pg_try_advisory_xact_lock(hashtextextended($1, 0)) as taken`,
-    [`safekeep field ${tenant} ${id}`],
-  );
+  for (const field of fields) {
+    const { rows } = await client.query<{ taken: boolean }>(
+      `select ${NO_TRANSACTION_TIMEOUT}, pg_try_advisory_xact_lock(hashtextextended($1, 0)) as taken`,
+      [`safekeep field ${field.tenant} ${field.id}`],
+    );
+    if (rows[0]?.taken !== true) return field;
+  }
   // Comes last: a simple query closes the portal of the one with parameters, whose snapshot CREATE INDEX CONCURRENTLY would
   // otherwise wait for as long as the lease is held, that is for ever.
   await client.query('set local idle_in_transaction_session_timeout = 0');
-  return rows[0]?.taken === true;
+  return undefined;
 }

@@ -73,6 +73,12 @@ export async function copiesOf(
                          join pg_catalog.pg_stats s on s.schemaname = $2 and s.tablename = c.relname
                         where i.indrelid = pg_catalog.to_regclass($1) and i.indexprs is not null
                           and (s.most_common_vals is not null or s.histogram_bounds is not null))
+            or exists (select from pg_catalog.pg_stats_ext_exprs s join pg_catalog.pg_statistic_ext x on x.stxname = s.statistics_name
+                         join pg_catalog.pg_namespace n on n.oid = x.stxnamespace and n.nspname = s.statistics_schemaname
+                         join pg_catalog.pg_attribute a on a.attrelid = x.stxrelid and a.attname = $4
+                         join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass and d.objid = x.oid
+                              and d.refobjid = x.stxrelid and d.refobjsubid = a.attnum
+                        where x.stxrelid = pg_catalog.to_regclass($1) and (s.most_common_vals is not null or s.histogram_bounds is not null))
             or exists (select from pg_catalog.pg_stats_ext s, pg_catalog.array_position(s.attnames, $4::pg_catalog.name) as place,
                               pg_catalog.generate_subscripts(s.most_common_vals, 1) as nth
                         where s.schemaname = $2 and s.tablename = $3 and s.most_common_vals[nth][place] is not null) as statistics,
@@ -108,4 +114,21 @@ export async function commitCount(client: pg.ClientBase): Promise<number> {
     'select xact_commit as count from pg_catalog.pg_stat_database where datname = pg_catalog.current_database()',
   );
   return Number(rows[0]?.count ?? 0);
+}
+
+/** Looks, one after the other, since somebody who comes and goes holds a lock for less than a millisecond. */
+const LOOKS = 5;
+
+/** Whether others are at work on a table just now: what they committed shows only after a second. Everybody may see who holds locks. */
+export async function isInUse(client: pg.ClientBase, table: TableRef): Promise<boolean> {
+  for (let look = 0; look < LOOKS; look += 1) {
+    const { rows } = await client.query<{ used: boolean }>(
+      `select exists (select from pg_catalog.pg_locks as l where l.relation = pg_catalog.to_regclass($1) and l.pid <> pg_catalog.pg_backend_pid()
+                        and l.mode in ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')
+                        and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())) as used`,
+      [qualified(table)],
+    );
+    if (rows[0]?.used === true) return true;
+  }
+  return false;
 }
