@@ -2,7 +2,8 @@
 -- object: function safekeep.seal_column()
 --
 -- BEFORE INSERT or UPDATE of a table with an encrypted column. Arguments: what to do (`both` says that the statement names the
--- plaintext, to `replaced`, which comes after it for the same row; a trigger cannot see it otherwise), loose or strict, mode, tenant, field,
+-- plaintext, to `replaced`, which comes after it for the same row; a trigger cannot see it otherwise; `volunteered` is `seal` where the
+-- statement names it not), loose or strict, mode, tenant, field,
 -- column, encrypted column, type of the value, and for each blind index its kind, column, bits,
 -- version and `strict` or `loose` (see keep_indexes). The WHEN of the
 -- trigger says when it is asked; a value that comes sealed already is left as it is, so nothing is sealed twice.
@@ -65,7 +66,7 @@ create or replace function safekeep.seal_column() returns trigger
               hint = pg_catalog.format('To erase the value set %1$I = NULL. In an upsert write SET %1$I = EXCLUDED.%1$I.', encrypted);
     end if;
 
-    if tg_argv[0] = 'seal' then
+    if tg_argv[0] in ('seal', 'volunteered') then
       -- A client writes plaintext on the way: the ciphertext beside it is old, and no value need be looked at.
       if refuses or tg_argv[2] = 'database' then
         execute pg_catalog.format('select ($1).%I::text, ($1).%I', col, encrypted) into plain, given using new;
@@ -76,6 +77,12 @@ create or replace function safekeep.seal_column() returns trigger
       if given is not null and given is distinct from before then
         -- Both came, as the SDK writes them on the way: the ciphertext counts.
         return case when refuses then pg_catalog.jsonb_populate_record(new, pg_catalog.jsonb_build_object(col, null)) else new end;
+      end if;
+      if tg_argv[0] = 'volunteered' and given is not null then
+        -- A trigger of the table's filled in what it read as NULL, while the statement left the value as it is: sealed, it would be lost.
+        raise exception 'safekeep: a trigger of the table gives column %, which is kept sealed in column %, a value that the statement does not name', col, encrypted
+          using errcode = 'integrity_constraint_violation',
+                hint = pg_catalog.format('Let the trigger leave NULL alone there where %I has a value.', encrypted);
       end if;
       if plain is not null and unlocked then
         sealed := safekeep.seal_value(tg_argv[3], tg_argv[4]::uuid, tg_argv[7], plain);

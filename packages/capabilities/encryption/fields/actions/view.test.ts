@@ -8,6 +8,7 @@ import { changeIndexes } from './change-indexes.ts';
 import { changeMode } from './change-mode.ts';
 import { decryptField } from './decrypt-field.ts';
 import { encryptField } from './encrypt-field.ts';
+import { finishField } from './finish-field.ts';
 
 const PEOPLE = `
   create table people (id integer primary key, email text, phone text, visits integer not null default 0);
@@ -167,4 +168,48 @@ test('an INSERT through the view takes no default that the table has no more: it
     { odd: null },
     { odd: 'waiting' },
   ]);
+});
+
+test('a trigger that fills in what it reads as NULL takes no sealed value away, and fills in where there is none', async (t) => {
+  const bench = await workbench(t, { setUp: PEOPLE });
+  const { field } = await encryptField(bench.ground, bench.order('public.people.email', { mode: 'database' }), agreed);
+  await finishField(bench.ground, { ...field.table, column: field.column }, agreed);
+  await bench.pool.query(
+    `insert into people (id) values (90), (91); create function fill() returns trigger language plpgsql as $f$ begin new.email := coalesce(new.email, 'none'); return new; end $f$;
+     create trigger fill before insert or update on people for each row execute function fill()`,
+  );
+  const client = await bench.pool.connect();
+  const email = async (id: number): Promise<unknown> =>
+    (await client.query('select email from people_decrypted where id = $1', [id])).rows[0]?.email;
+  const refused = (statement: string): Promise<void> =>
+    assert.rejects(client.query(statement), /a trigger of the table gives column email/);
+  try {
+    await client.query('begin');
+    await client.query('select safekeep.unlock($1)', [bench.keys.bundle(field)]);
+    for (const statement of [
+      'update people_decrypted set visits = 1 where id = 1',
+      'update people set visits = 1 where id = 1',
+      'insert into people (id, visits) values (1, 1) on conflict (id) do update set visits = 1',
+    ]) {
+      await client.query('savepoint one');
+      await refused(statement);
+      await client.query('rollback to one');
+    }
+    assert.equal(await email(1), 'person1@example.org');
+    await client.query(`update people_decrypted set email = 'new@example.org' where id = 1`);
+    await client.query(`update people set email = 'other@example.org', visits = 1 where id = 2`);
+    await client.query('update people_decrypted set visits = 1 where id = 90');
+    await client.query('insert into people_decrypted (id) values (92)');
+    assert.deepEqual(
+      [await email(1), await email(2), await email(90), await email(91), await email(92)],
+      ['new@example.org', 'other@example.org', 'none', null, 'none'],
+    );
+    // Ciphertext that comes counts, whatever a trigger makes of the column.
+    await client.query('update people set email_encrypted = (select email_encrypted from people where id = 1) where id = 2');
+    assert.equal(await email(2), 'new@example.org');
+    await client.query('commit');
+    assert.equal((await bench.pool.query('select count(email)::integer as n from people')).rows[0]?.n, 0);
+  } finally {
+    client.release(true);
+  }
 });

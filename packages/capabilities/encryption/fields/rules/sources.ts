@@ -57,7 +57,7 @@ export function triggerAnswers({ name, source, transitionTables }: TriggerSource
       ? [
           changes(
             `value given by trigger ${name}`,
-            'from finish on the column is NULL where it looks, and a statement is refused for which it gives a value to a column that the statement does not name',
+            'from finish on the column is NULL where it looks; an UPDATE that leaves a sealed value as it is, and for which it gives another, is refused',
             'let it give one only where the statement brings one (new.… IS NOT NULL), or let the application do it',
           ),
         ]

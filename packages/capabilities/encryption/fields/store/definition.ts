@@ -31,7 +31,7 @@ export function dropColumns(field: Field): readonly string[] {
   return [`alter table ${table} ${[encrypted, ...indexes].map((column) => `drop column if exists ${column}`).join(', ')}`];
 }
 
-const TRIGGERS = ['card', 'insert', 'update', 'cleared', 'keep'] as const;
+const TRIGGERS = ['card', 'insert', 'update', 'cleared', 'keep', 'volunteered'] as const;
 /** See {@link countCiphertext}. */
 const ALONE = ['both', 'replaced'] as const;
 
@@ -55,7 +55,7 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
         ? { event: 'insert', when: `new.${column} is not null and new.${encrypted} is null`, action: 'seal' }
         : null,
     update: strict
-      ? { event: 'update', when: `new.${column} is not null and ${plainChanged}`, action: 'seal' }
+      ? { event: `update of ${column}`, when: `new.${column} is not null and ${plainChanged}`, action: 'seal' }
       : {
           event: 'update',
           // A client's row without ciphertext stays so, whoever writes: there is nothing to call for.
@@ -71,6 +71,10 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
           when: `new.${column} is null and old.${encrypted} is not null and not (${sealedChanged})`,
           action: 'keep',
         }
+      : null,
+    // Comes last of those that seal: what the statement named is sealed by now, and a value that still stands is a trigger's.
+    volunteered: strict
+      ? { event: 'update', when: `new.${column} is not null and ${plainChanged}`, action: 'volunteered' }
       : null,
   };
   const own = TRIGGERS.flatMap((name) => {
