@@ -72,9 +72,19 @@ export async function databaseChecks(database: Database, clock: Clock): Promise<
 
 /** The checks that need a connection, when there is none. */
 function databaseUnknown(reason: string): readonly Check[] {
-  return ['database', 'privileges', 'isolation', 'tls', 'extensions', 'roles', 'tables', 'clock', 'schema', 'encryption', 'audit'].map((name) =>
-    notEvaluable(name, reason),
-  );
+  return [
+    'database',
+    'privileges',
+    'isolation',
+    'tls',
+    'extensions',
+    'roles',
+    'tables',
+    'clock',
+    'schema',
+    'encryption',
+    'audit',
+  ].map((name) => notEvaluable(name, reason));
 }
 
 async function homeCheck(home: string): Promise<Check> {

@@ -122,7 +122,9 @@ export async function refuseMode(ground: Pick<Ground, 'database' | 'tenant'>, fi
   const asked = { search, card: field.isCard ? ('number' as const) : null };
   const before = answersFor(catalog, table, { column, asked: { ...asked, mode: field.mode } });
   refuse(nameOf(field), [
-    ...answersFor(catalog, table, { column, asked: { ...asked, mode } }).filter((each) => !before.some((told) => saysAll(told, each))),
+    ...answersFor(catalog, table, { column, asked: { ...asked, mode } }).filter(
+      (each) => !before.some((told) => saysAll(told, each)),
+    ),
     ...(mode === 'database' ? takenViews(catalog, table) : []),
   ]);
 }

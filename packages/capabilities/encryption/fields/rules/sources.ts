@@ -33,7 +33,10 @@ export function sourceAnswers({ name, source, ofRows }: RoutineSource, { table, 
 }
 
 /** What the function of a trigger of the table seems to do with whole rows and with the column. */
-export function triggerAnswers({ name, source, transitionTables }: TriggerSource, { column }: Pick<Of, 'column'>): readonly Answer[] {
+export function triggerAnswers(
+  { name, source, transitionTables }: TriggerSource,
+  { column }: Pick<Of, 'column'>,
+): readonly Answer[] {
   const code = withoutComments(source);
   if (COPIES_ROW.test(code) || copiesAll(source, transitionTables))
     return [

@@ -88,7 +88,7 @@ const READERS = `
       left join pg_catalog.pg_statistic_ext x on d.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass and x.oid = d.objid
      where coalesce(r.oid, p.oid, i.indexrelid, k.oid, x.oid) is not null
        and (d.refobjsubid = c.number
-            or ${hasWholeRow("pg_catalog.concat(r.ev_action, r.ev_qual, p.polqual, p.polwithcheck, i.indexprs, i.indpred, k.conbin, x.stxexprs)", 's.reltype')})
+            or ${hasWholeRow('pg_catalog.concat(r.ev_action, r.ev_qual, p.polqual, p.polwithcheck, i.indexprs, i.indpred, k.conbin, x.stxexprs)', 's.reltype')})
      group by d.classid, d.objid
   ),
   row_types (id) as (

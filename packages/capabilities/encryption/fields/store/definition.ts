@@ -73,9 +73,7 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
         }
       : null,
     // Comes last of those that seal: what the statement named is sealed by now, and a value that still stands is a trigger's.
-    volunteered: strict
-      ? { event: 'update', when: `new.${column} is not null and ${plainChanged}`, action: 'volunteered' }
-      : null,
+    volunteered: strict ? { event: 'update', when: `new.${column} is not null and ${plainChanged}`, action: 'volunteered' } : null,
   };
   const own = TRIGGERS.flatMap((name) => {
     const trigger = q(objectName(name, field));
