@@ -355,7 +355,7 @@ test('what reads the table and neither the column nor whole rows stops nothing a
     setUp: `${PEOPLE}; create view wide as select p.id, p.email, p.town from people p; create materialized view towns as select town, count(*) as n from wide group by town;
       create materialized view counted as select count(*) from people; create table visits (id integer, person integer references people);
       create policy own on visits using (exists (select from people p where p.id = person and p.town = current_user));
-      create function touch() returns trigger language plpgsql as $f$ begin if old.* is distinct from new.* then new.town := 'x'; end if;
+      create function touch() returns trigger language plpgsql as $f$ begin if old.* is distinct from new.* and new.email = 'x' then new.town := 'x'; end if;
         -- insert into people_history select old.*
         insert into visits values (1, new.id); return new; end $f$;
       create trigger touched before update on people for each row when (old.* is distinct from new.*) execute function touch();

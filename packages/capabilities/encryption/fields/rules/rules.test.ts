@@ -7,7 +7,7 @@ import { frequencyAttack, type Frequency } from './frequency.ts';
 import { indexLength } from './index-length.ts';
 import { mayFollow, phases } from './life.ts';
 import { batchPages, isBusy, PageWalk, pauseMs } from './pace.ts';
-import { mentionsColumn } from './sources.ts';
+import { mentionsColumn, triggerAnswers } from './sources.ts';
 import { residueOf } from './residue.ts';
 
 /** A generator that gives the same numbers every time (Mulberry32). */
@@ -226,4 +226,33 @@ test('the residue names replicas, slots and archives only where there are some, 
   assert.match(all, /archived/);
   assert.match(all, /pg_stats/);
   assert.match(all, /12 dead rows/);
+});
+
+test('what a trigger does with rows and with the column is known by the words of its source', () => {
+  const told = (source: string, column = 'email'): readonly string[] =>
+    triggerAnswers({ name: 't', source, transitionTables: ['gone'] }, { column }).map(({ object }) => object);
+  const copies = [
+    'insert into h select old.*;',
+    'INSERT INTO h VALUES (now(), (NEW).*);',
+    'execute $q$insert into h select ($1).*$q$ using old',
+    'insert into h select x, g.* from gone g',
+  ];
+  for (const source of copies) assert.deepEqual(told(source), ['trigger t'], source);
+  const gives = [
+    'begin new.email = lower(new.email); end',
+    'if x then NEW.Email := 1; end if',
+    'select 1 into new.email',
+    'begin new."email" := 2; end',
+  ];
+  for (const source of gives) assert.deepEqual(told(source), ['value given by trigger t'], source);
+  assert.deepEqual(told('begin new."Email" := 2; end', 'Email'), ['value given by trigger t']);
+  assert.deepEqual(told('insert into h values (to_jsonb(old)); return old;'), ['rows copied by trigger t']);
+  for (const source of [
+    'if old.* is distinct from new.* then return new; end if;',
+    '-- insert into h select old.*\n return new;',
+    'insert into h values (old.id); perform f(new.id, 3); select * from other;',
+    'if new.email = old.email then new.town := 1; end if; return old;',
+    'begin new."Email" := 2; end',
+  ])
+    assert.deepEqual(told(source), [], source);
 });

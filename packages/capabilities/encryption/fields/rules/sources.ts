@@ -96,10 +96,18 @@ function copiesAll(source: string, tables: readonly string[]): boolean {
     });
 }
 
-function givesValue(code: string, column: string): boolean {
-  return [...code.matchAll(/\bnew\s*\.\s*("(?:[^"]|"")+"|[\p{L}\p{N}_$]+)\s*:?=(?!=)/giu)].some(
-    ([, name = '']) => name.replaceAll('"', '') === column.replaceAll('"', '') || name.toLowerCase() === column,
+/** An assignment: PL/pgSQL also takes `=` for one, where a statement begins. */
+const GIVES =
+  /(?:(?:^|;|\b(?:begin|then|else|loop))\s*new\s*\.\s*(NAME)\s*:?=|\binto\s+(?:strict\s+)?new\s*\.\s*(NAME))/.source.replaceAll(
+    'NAME',
+    String.raw`"(?:[^"]|"")+"|[\p{L}\p{N}_$]+`,
   );
+
+function givesValue(code: string, column: string): boolean {
+  return [...code.matchAll(new RegExp(GIVES, 'giu'))].some(([, set, into]) => {
+    const name = set ?? into ?? '';
+    return name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') === column : name.toLowerCase() === column;
+  });
 }
 
 function withoutComments(source: string): string {

@@ -77,7 +77,7 @@ const READERS = `
                      ':resno ' || k.attnum || ' :resname (?:\\\\.|[^ \\\\])+ :ressortgroupref [0-9]+ :resorigtbl ([0-9]+) :resorigcol ([0-9]+) :resjunk false', 'g') as m)
   ),
   readers as (
-    select distinct d.classid, d.objid, bool_or(d.refobjsubid = c.number) as by_column
+    select d.classid, d.objid, pg_catalog.bool_or(d.refobjsubid = c.number) as by_column
       from carried c
       join pg_catalog.pg_class s on s.oid = c.relation
       join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.refobjid = c.relation
