@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { Secret } from '@safekeep/core';
 import { signingKeyFromPem } from '@safekeep/crypto';
-import { auditKeys, keptCheckpoints, verifyDatabase } from '@safekeep/capabilities/audit';
+import { auditKeys, baselineHeads, keptCheckpoints, verifyDatabase } from '@safekeep/capabilities/audit';
 import { openDatabase } from '@safekeep/postgres';
 import { defineBench, type ContenderContext, type Prepared } from './measure/bench.ts';
 import { stageLog, type LogFixture } from './postgres/audited-log.ts';
@@ -19,6 +19,7 @@ async function verifying({ fixture }: ContenderContext<LogFixture>): Promise<Pre
         verifierKey,
         outside,
         owners: new Map(),
+        heads: baselineHeads(fixture.home),
         cosigned: [],
         wanted: ['public.patients'],
         full: false,

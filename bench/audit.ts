@@ -1,18 +1,24 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { auditCapture, auditKeys, lastCheckpoint, sequence, type SequencerGround } from '@safekeep/capabilities/audit';
-import { applyPlan } from '@safekeep/capabilities/plan';
-import { readMap, Secret, systemClock } from '@safekeep/core';
+import {
+  auditCapture,
+  auditKeys,
+  baselineHeads,
+  lastCheckpoint,
+  sequence,
+  type SequencerGround,
+} from '@safekeep/capabilities/audit';
+import { Secret, systemClock } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
 import { openLog } from '@safekeep/log';
 import { migrateUp, openDatabase, type Database } from '@safekeep/postgres';
 import { defineBench, type Contender, type ContenderContext, type Prepared } from './measure/bench.ts';
 import { findProgram, programAvailable } from './measure/program.ts';
+import { applyMap } from './postgres/apply-map.ts';
 import { debianCluster, debianPostgres, initialise, removeCluster, start } from './postgres/debian-cluster.ts';
 import { stageDatabase, type DatabaseFixture } from './postgres/database-stage.ts';
 import { fileRing } from './postgres/file-ring.ts';
@@ -215,6 +221,7 @@ async function prepareSequencer({ fixture, size }: Context): Promise<Prepared> {
     keys: await auditKeys(folder, fileRing(database, folder)),
     signer,
     last: lastCheckpoint(folder),
+    heads: baselineHeads(folder),
     clock: systemClock,
     log,
   };
@@ -313,14 +320,7 @@ async function applyOurs(database: Database): Promise<void> {
       },
     },
   };
-  const reading = readMap(file);
-  if (!('map' in reading)) throw new Error(JSON.stringify(reading.faults));
-  const text = JSON.stringify(file);
-  const read = { map: reading.map, text, sha256: createHash('sha256').update(text).digest('hex') };
-  await applyPlan(
-    { database, tenant: 'default', clock: systemClock, signal: new AbortController().signal, observe: () => undefined },
-    { intent: { tenant: 'default', read, contributors: [auditCapture] }, author: 'bench', agree: async () => undefined },
-  );
+  await applyMap(database, file, [auditCapture]);
 }
 
 const SOURCE = 'issue 7';

@@ -1,14 +1,13 @@
-import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readMap, Secret, systemClock } from '@safekeep/core';
+import { Secret, systemClock } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
-import { auditCapture, auditKeys, lastCheckpoint, sequence } from '@safekeep/capabilities/audit';
-import { applyPlan } from '@safekeep/capabilities/plan';
+import { auditCapture, auditKeys, baselineHeads, lastCheckpoint, sequence } from '@safekeep/capabilities/audit';
 import { openLog } from '@safekeep/log';
 import { migrateUp, openDatabase, type Database } from '@safekeep/postgres';
 import type { Stage } from '../measure/bench.ts';
+import { applyMap } from './apply-map.ts';
 import { stageDatabase, type DatabaseFixture } from './database-stage.ts';
 import { fileRing } from './file-ring.ts';
 
@@ -42,7 +41,7 @@ export async function stageLog(size: number): Promise<Stage<LogFixture>> {
     const log = openLog({ directory: join(home, 'log'), level: 'info', clock: systemClock, component: 'bench', environment: {} });
     const signer = signingKeyFromPem(signingKey, 'safekeep');
     const keys = await auditKeys(home, fileRing(database, home));
-    await sequence({ database, keys, signer, last: lastCheckpoint(home), clock: systemClock, log });
+    await sequence({ database, keys, signer, last: lastCheckpoint(home), heads: baselineHeads(home), clock: systemClock, log });
     await keys.close();
     log.close();
     await database.withClient((client) => client.query('vacuum analyze'));
@@ -68,23 +67,7 @@ async function capture(database: Database): Promise<void> {
       'public.patients': { audit: { writes: true }, columns: { id: plain, full_name: personal, phone: personal, room: plain } },
     },
   };
-  const reading = readMap(file);
-  if (!('map' in reading)) throw new Error(`The map is none: ${JSON.stringify(reading.faults.slice(0, 3))}`);
-  const text = JSON.stringify(file);
-  const read = { map: reading.map, text, sha256: createHash('sha256').update(text).digest('hex') };
-  const ground = {
-    patience: { tries: 3, lockTimeoutMs: 1000, pauseMs: 10 },
-    database,
-    tenant: 'default',
-    clock: systemClock,
-    signal: new AbortController().signal,
-    observe: () => undefined,
-  };
-  await applyPlan(ground, {
-    intent: { tenant: 'default', read, contributors: [auditCapture] },
-    author: 'bench',
-    agree: async () => undefined,
-  });
+  await applyMap(database, file, [auditCapture]);
 }
 
 /** In transactions of a size that an application might have at night. */

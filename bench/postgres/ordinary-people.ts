@@ -2,6 +2,7 @@ import pg from 'pg';
 import { executeErasure, parseSubject, planErasure } from '@safekeep/capabilities/requests';
 import type { Prepared } from '../measure/bench.ts';
 import { median } from '../measure/statistics.ts';
+import { auditPeople } from './audited-people.ts';
 import { erasureGround } from './people-stage.ts';
 
 /** An ordinary person: a row, 15 bookings, 15 treatments, 10 invoices, 11 messages. */
@@ -11,7 +12,42 @@ export const LARGE = 1;
 
 /** Erases other ordinary people of this database with each run, one after the other; how long one takes is the median of these. */
 export async function eraseOrdinaryPeople(url: string, people = 1): Promise<Prepared> {
-  const { ground, close } = await erasureGround(url);
+  return await eraseEach(await erasureGround(url), { url, people, change: async () => undefined });
+}
+
+/** The same in a database where all is captured, of a person whose every row was changed before and is in the log. */
+export async function eraseAuditedPeople(url: string): Promise<Prepared> {
+  const audited = await auditPeople(url);
+  const { ground, close } = await erasureGround(url, audited.ports);
+  const closeAll = async (): Promise<void> => {
+    await close();
+    await audited.close();
+  };
+  const change = async (client: pg.Client, person: number): Promise<void> => {
+    const statements = [
+      `update people set phone = phone || '0' where id = $1`,
+      `update bookings set reason = reason || '.' where person_id = $1`,
+      `update treatments set note = note || '.' where booking_id in (select id from bookings where person_id = $1)`,
+      `update invoices set payer = payer || '.' where person_id = $1`,
+      `update messages set body = body || '.' where person_id = $1`,
+    ];
+    for (const statement of statements) await client.query(statement, [person]);
+    await audited.sequence();
+  };
+  return await eraseEach({ ground, close: closeAll }, { url, people: 1, change });
+}
+
+type Each = {
+  readonly url: string;
+  readonly people: number;
+  /** What becomes of a person before they are planned. */
+  readonly change: (client: pg.Client, person: number) => Promise<void>;
+};
+
+async function eraseEach(
+  { ground, close }: Awaited<ReturnType<typeof erasureGround>>,
+  { url, people, change }: Each,
+): Promise<Prepared> {
   const watcher = new pg.Client({ connectionString: url });
   await watcher.connect();
   let last = LARGE;
@@ -21,6 +57,7 @@ export async function eraseOrdinaryPeople(url: string, people = 1): Promise<Prep
       planned = [];
       for (let person = 0; person < people; person += 1) {
         last += 1;
+        await change(watcher, last);
         const order = parseSubject(ground.map, `person:${last}`);
         planned.push({ order, hash: (await planErasure(ground, { ...order, mode: 'anonymise' }, 'ann')).hash });
       }

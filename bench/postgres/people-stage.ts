@@ -72,7 +72,7 @@ export async function stagePeople({
 const personal = (category: string): object => ({ category });
 const none = { category: 'none' };
 
-const PEOPLE_MAP = {
+export const PEOPLE_MAP = {
   version: 1,
   tenant: 'fixed',
   subjects: { person: { table: 'public.people', key: 'id', find_by: ['email'], label: 'name' } },
@@ -105,8 +105,11 @@ const PEOPLE_MAP = {
   },
 };
 
-/** What an erasure stands on, with a ledger and a key of its own. */
-export async function erasureGround(url: string): Promise<{ readonly ground: ErasureGround; readonly close: () => Promise<void> }> {
+/** What an erasure stands on, with a ledger and a key of its own, and the parts of others in it. */
+export async function erasureGround(
+  url: string,
+  ports: ErasureGround['ports'] = { participants: [] },
+): Promise<{ readonly ground: ErasureGround; readonly close: () => Promise<void> }> {
   const database = await openDatabase(new Secret(url), { poolMax: 3, applicationName: 'bench erasure' });
   const reading = readMap(PEOPLE_MAP);
   if (!('map' in reading)) throw new Error('The map is none');
@@ -125,7 +128,7 @@ export async function erasureGround(url: string): Promise<{ readonly ground: Era
     clock: systemClock,
     map: reading.map,
     mapSha256,
-    ports: { participants: [] },
+    ports,
   });
   return {
     ground: { ...ground, ledger, signer, certificateDirectory: join(folder, 'certificates'), approval: 'any' },

@@ -53,12 +53,20 @@ export function requestPorts(places: readonly SealedPlace[]): OpenPorts {
     const ring = await openKeys(context, { record: keyEvents(context) });
     const sequencer = await openSequencer(context, ring);
     return {
-      participants: [logPart(sequencer), keysPart(ring, places)],
+      participants: participantsOf(sequencer, ring, places),
       opener: openerOf(ring),
       accessLog: accessLogOf(sequencer, namingOf(context.configuration.accessLogActors, await context.signer())),
       close: () => ring.close(),
     };
   };
+}
+
+export function participantsOf(
+  sequencer: SequencerGround,
+  ring: Keyring,
+  places: readonly SealedPlace[],
+): readonly ErasureParticipant[] {
+  return [logPart(sequencer), keysPart(ring, places)];
 }
 
 const NOTHING: ParticipantEffects = { counts: {}, keysDestroyed: [], horizon: null };

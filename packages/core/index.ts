@@ -98,6 +98,8 @@ export {
   indexSchema,
   isMappable,
   isOwnSchema,
+  OWN_SCHEMAS,
+  runThatKeeps,
   tableName,
   type ColumnFacts,
   type ForeignKeyFacts,

@@ -54,5 +54,6 @@ export type { Queryable } from './catalog/queryable.ts';
 export { strangeOwners, type StrangeOwner } from './catalog/owners.ts';
 export { quoteName, quoteTable, quoteText } from './catalog/quote.ts';
 export { readCatalog, readCatalogAroundLocks } from './catalog/read-catalog.ts';
+export { NOT_OF_USERS, readUserCatalog } from './catalog/user-catalog.ts';
 export { shardingFaults, type ShardingExemption, type ShardingFault, type ShardingOptions } from './catalog/sharding-faults.ts';
 export { makeRuntimeLogin, RUNTIME_LOGIN } from './embedded/runtime-login.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test, type TestContext } from 'node:test';
@@ -78,7 +78,8 @@ test(
     const out = await unapply();
     assert.equal(out.restored, true);
     assert.match(out.before.join('\n'), /public\.patients\.ssn: plaintext is back, \d+ values/);
-    assert.ok(existsSync(join(home, 'audit', 'log-default', 'checkpoint')));
+    const folders = readdirSync(join(home, 'audit')).filter((name) => name.startsWith('log-default-'));
+    assert.deepEqual([folders.length, existsSync(join(home, 'audit', folders[0] ?? '', 'checkpoint'))], [1, true]);
     const again = told(await demo());
     assert.match(again['encrypt'] ?? '', /public\.patients\.ssn/);
     assert.match(again['log'] ?? '', /no fault/);
@@ -94,11 +95,13 @@ test('of a file of somebody’s own nobody is erased unasked, and whoever is nam
     CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers (id), note TEXT);
     INSERT INTO orders VALUES (1, 1, 'by the door'), (2, 2, NULL)`);
   database.close();
-  assert.match(told(await demo('--sqlite', shop))['erase'] ?? '', /planned only/);
-  assert.match(
-    told(await demo('--sqlite', shop, '--erase', 'customer:1'))['erase'] ?? '',
-    /^customer:1: .*masked.*in one transaction/,
-  );
+  const first = told(await demo('--sqlite', shop));
+  assert.match(first['erase'] ?? '', /planned only/);
+  assert.match(first['export'] ?? '', /^customer:2: .*signed and sealed/);
+  const named = told(await demo('--sqlite', shop, '--erase', 'customer:1'));
+  assert.match(named['erase'] ?? '', /^customer:1: .*masked.*in one transaction/);
+  assert.match(named['export'] ?? '', /^customer:2 was exported before/);
+  assert.equal(readdirSync(join(home, 'exports')).filter((name) => name.endsWith('.sealed')).length, 1);
   assert.match(
     told(await demo('--sqlite', shop, '--erase', 'customer:1'))['erase'] ?? '',
     /^customer:1 was erased before, on 2.*\(erasure-[^ ]+\.json\); what came since/,

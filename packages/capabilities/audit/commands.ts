@@ -1,6 +1,5 @@
 import { join, resolve } from 'node:path';
 import Type from 'typebox';
-import { isSafekeepError } from '@safekeep/core';
 import { command, type Command, type CommandContext } from '../capability.ts';
 import type { TakeOut } from '../plan/index.ts';
 import { acknowledge } from './actions/acknowledge.ts';
@@ -12,8 +11,9 @@ import { openSequencer } from './actions/open-sequencer.ts';
 import { keepPartitions } from './actions/partitions.ts';
 import { newestCheckpoint } from './actions/newest-checkpoint.ts';
 import { sequence } from './actions/sequence.ts';
+import { endCaptures } from './actions/end-captures.ts';
 import { endAllBaselines } from './actions/take-baselines.ts';
-import { ownersOfLogs } from './files/last-checkpoint.ts';
+import { logName, ownersOfLogs } from './files/last-checkpoint.ts';
 import { questionCommands } from './commands/questions.ts';
 import { bringUpToDate } from './commands/up-to-date.ts';
 import { openHomeKey } from './keys/key-file.ts';
@@ -22,6 +22,8 @@ import { verifierKeyOf } from './commands/verifier-key.ts';
 import { Acknowledged, ActorKey, Attestation, MONTHS_AT_MOST, NoteText, Partitions, Sequenced } from './model.ts';
 import { exportTiles } from './verification/export-tiles.ts';
 import { keptCheckpoints, readNoteFile } from './verification/log-files.ts';
+import { readTrees } from './verification/store/log.ts';
+import { readOnly } from './store/read-only.ts';
 
 const NONE = Type.Object({});
 
@@ -128,7 +130,9 @@ const acknowledgeCommand = command({
       ),
       ...adopted.map((origin) => ink.warn(`${origin}: the home had no checkpoint of it, and has one again.`)),
       ...baselines.map((table) =>
-        ink.warn(`${table}: its rows were not as the log has them; a new baseline is taken of what stands there.`),
+        ink.warn(
+          `${table}: its rows or its baseline were not as the log and this home have them; a new baseline is taken of what stands there.`,
+        ),
       ),
       lost.length + adopted.length + baselines.length === 0
         ? 'The log has lost nothing that this home knows of.'
@@ -235,22 +239,38 @@ async function sequenceOnce(context: CommandContext): Promise<void> {
   }
 }
 
-/** For `unapply`: the log goes on standing in schema safekeep, and a copy that any verifier reads lies in the home. */
+/**
+ * For `unapply`: the log goes on standing in schema safekeep, and a copy that any verifier reads lies in the home. Each era has a folder
+ * of its own, and so has a log that was begun after the schema had been dropped.
+ */
 export const logPutAside: TakeOut = {
   run: async (context) => {
     const database = await context.database();
     await bringUpToDate(context, sequenceToEnd);
     const { home, tenant, signal } = context;
-    const directory = join(home, 'audit', `log-${tenant}`);
-    try {
-      const { size, files } = await exportTiles(database, { tenant, directory, signal, progress: () => undefined });
-      return [`The log, ${size} event(s) in ${files} files, lies in ${directory}.`];
-    } catch (error) {
-      if (isSafekeepError(error, 'log-empty')) return [];
-      throw error;
+    const trees = await readOnly(database, tenant, (client) => readTrees(client, tenant));
+    const told: string[] = [];
+    for (const { era, origin } of trees.filter(({ note }) => note !== null)) {
+      const directory = join(home, 'audit', `log-${logName({ tenant, origin })}`);
+      const { size, files } = await exportTiles(database, { tenant, era, directory, signal, progress: () => undefined });
+      told.push(`The log, ${size} event(s) in ${files} files, lies in ${directory}.`);
     }
+    return told;
+  },
+  ended: async (context, steps) => {
+    const tables = steps.filter(({ kind }) => kind === 'audit-capture').map(({ target }) => target);
+    if (tables.length > 0) await bringUpToDate(context, () => endCapturesOf(context, tables));
   },
 };
+
+async function endCapturesOf(context: CommandContext, tables: readonly string[]): Promise<void> {
+  const ground = await openSequencer(context);
+  try {
+    await endCaptures(ground, tables);
+  } finally {
+    await ground.keys.close();
+  }
+}
 
 export const auditCommands: readonly Command[] = [
   sequenceCommand,

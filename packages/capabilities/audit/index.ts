@@ -28,6 +28,7 @@ export { actWithin, recordEvent, recordEventWithin } from './actions/record-even
 export { sequence, type SequencerGround } from './actions/sequence.ts';
 export { auditBaseline } from './contributors/baseline.ts';
 export { auditCapture } from './contributors/capture.ts';
+export { baselineHeads, type BaselineHeads } from './files/baseline-heads.ts';
 export { lastCheckpoint, type LastCheckpoint } from './files/last-checkpoint.ts';
 export { auditKeys, type AuditKeys } from './keys/audit-keys.ts';
 export { changesSince, endOfLog, isFollowed, type FeedPlace } from './store/changes.ts';

@@ -90,6 +90,8 @@ export type Capture = {
   readonly actor: 'off' | 'warn' | 'require';
   /** The column that names a row's tenant; null where all belong to the one of the apply. */
   readonly tenantColumn: string | null;
+  /** Others inherit from it, whose rows are theirs: it is read without them. */
+  readonly alone?: true;
   /** What stands for it in the database, so that it can be told whether it still does. */
   readonly triggers: readonly string[];
   readonly functions: readonly { readonly name: string; readonly sha256: string }[];

@@ -154,6 +154,7 @@ function unapplyCommand({ guards, takeOut = [] }: PlanParts): Command {
       const taken = await shown(context, 'taking out', (surroundings) =>
         unapply({ ...surroundings, database }, { guards: all, agree }),
       );
+      for (const { ended } of takeOut) await ended?.(context, taken.steps);
       return { result: { before, ...taken } };
     },
     render: renderUnapplied,

@@ -24,6 +24,10 @@ const erase = Type.Optional(
   Type.String({ description: 'the person to erase (type:key); in a database of yours nobody is erased unless named here' }),
 );
 
+/** Of `demo`, so that what is typed for `npm start` can be typed for it. */
+const endsAnyway = Type.Boolean({ default: true, description: 'end after the report, as it does anyway' });
+const serve = Type.Boolean({ default: true, description: 'end after the report, whatever the role' });
+
 /** `kinds` is what a worker takes up, `all` the finished list of commands, by which the main job goes. */
 export const start = (kinds: readonly JobKind[], all: () => readonly Command[]): Command =>
   command({
@@ -32,7 +36,7 @@ export const start = (kinds: readonly JobKind[], all: () => readonly Command[]):
     input: Type.Object({
       sqlite,
       erase,
-      serve: Type.Boolean({ default: true, description: 'end after the report, whatever the role' }),
+      serve,
       port: Type.Optional(
         Type.Integer({
           minimum: 1,
@@ -61,7 +65,7 @@ export const demo = (all: () => readonly Command[]): Command =>
   command({
     name: 'demo',
     summary: 'do the main job and end with its report',
-    input: Type.Object({ sqlite, erase }),
+    input: Type.Object({ sqlite, erase, serve: endsAnyway }),
     output: Report,
     example: 'safekeep demo --json',
     run: async (context, input) => await doMainJob(context, input, all()),

@@ -29,6 +29,12 @@ type Exported = { readonly subject: string; readonly rows: number; readonly tabl
 export const answerAccess: Step = {
   name: 'export',
   run: async (job) => {
+    const note = await readNote(job.context);
+    if (!job.isSample && note?.exported !== undefined && existsSync(note.exported.file)) {
+      const { person, file } = note.exported;
+      job.files.set('export', file);
+      return `${person} was exported before, into ${file}; as it stands today: \`npx safekeep subject export ${person}\``;
+    }
     const { inform: person } = await twoPeople(job);
     if (person === undefined) return `nobody is exported: ${await nobodyToAnswer(job)}`;
     // Of the made-up practice in clear, to be looked at; somebody real leaves the sealed store only when a person asks for it.
@@ -39,6 +45,7 @@ export const answerAccess: Step = {
     job.files.set('export', result.file);
     const made = `${person}: ${count(result.rows)} row(s) of ${result.tables.length} table(s), signed`;
     if (job.isSample) return `${made}, in ${result.file}`;
+    await writeNote(job.context, { ...note, source: job.source, exported: { person, file: result.file } });
     return `${made} and sealed; \`npx safekeep subject open-export ${result.file} --out FILE\` gives it out`;
   },
 };
@@ -55,7 +62,8 @@ type Erased = { readonly certificate: string | null; readonly counts: Readonly<R
 export const answerErasure: Step = {
   name: 'erase',
   run: async (job) => {
-    const { erased: before } = (await readNote(job.context)) ?? {};
+    const note = await readNote(job.context);
+    const before = note?.erased;
     if (before !== undefined && existsSync(before.certificate) && job.erase === undefined) {
       job.files.set('certificate', before.certificate);
       return `${before.person} was erased before; the certificate lies in ${before.certificate}`;
@@ -79,7 +87,8 @@ export const answerErasure: Step = {
     const { result } = await job.perform<Erased>('subject erase', { subject: person, approve: plan.hash });
     if (result.certificate === null) return `${planned}; something of them was found again after it: there is no certificate`;
     job.files.set('certificate', result.certificate);
-    if (job.isSample) await writeNote(job.context, { source: job.source, erased: { person, certificate: result.certificate } });
+    if (job.isSample)
+      await writeNote(job.context, { ...note, source: job.source, erased: { person, certificate: result.certificate } });
     const treated = Object.entries(result.counts).map(([what, of]) => `${count(of)} ${what}`);
     const how = plan.estimate.chunks === 1 ? 'in one transaction' : `in ${plan.estimate.chunks} steps`;
     return `${planned}: ${treated.join(', ')}, ${how}, counted again; certificate in ${result.certificate}`;

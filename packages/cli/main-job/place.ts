@@ -16,6 +16,8 @@ export type Note = {
   readonly source: string;
   /** Somebody of the sample is erased once, not at every start. */
   readonly erased?: { readonly person: string; readonly certificate: string };
+  /** Somebody of a database of one's own: a second start makes no second file of all about them. */
+  readonly exported?: { readonly person: string; readonly file: string };
 };
 
 /** The generated practice, a file, or a database by URL. */

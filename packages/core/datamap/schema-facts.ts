@@ -78,13 +78,24 @@ export type SchemaIndex = {
   readonly parents: ReadonlySet<string>;
 };
 
-const OWN_SCHEMAS = new Set(['safekeep', 'safekeep_jobs', 'safekeep_auth']);
-/** Where an import builds, and where it keeps what it replaced, each with the id of its run. */
-const OF_IMPORTS = /^safekeep_(?:import|kept)_[0-9a-f]{32}$/;
+/**
+ * A pattern of SQL and JavaScript alike, for a whole name: our schema, the queue's, the sign-in library's, and where an import builds and
+ * keeps what it replaced, each with the id of its run.
+ */
+export const OWN_SCHEMAS = 'safekeep(_jobs|_auth|_(import|kept)_[0-9a-f]{32})?';
+
+const OWN = new RegExp(`^${OWN_SCHEMAS}$`);
 
 /** Safekeep's own schemas: never part of anybody's map. */
 export function isOwnSchema(schema: string): boolean {
-  return OWN_SCHEMAS.has(schema) || OF_IMPORTS.test(schema);
+  return OWN.test(schema);
+}
+
+const KEPT = /^safekeep_kept_([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/;
+
+/** The import that keeps in this schema what it replaced; undefined of any other schema. */
+export function runThatKeeps(schema: string): string | undefined {
+  return KEPT.exec(schema)?.slice(1).join('-');
 }
 
 // Facts are never changed, so what is found in them once holds as long as they live.

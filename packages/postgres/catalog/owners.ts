@@ -1,5 +1,6 @@
 import type { TableRef } from '@safekeep/core';
 import type { Queryable } from './queryable.ts';
+import { NOT_OF_USERS } from './user-catalog.ts';
 
 /** A role that owns tables and lends this login nothing of its own. */
 export type StrangeOwner = {
@@ -32,7 +33,7 @@ const STRANGE_OWNERS = `
     join pg_catalog.pg_roles as r on r.oid = c.relowner
    where c.relkind in ('r', 'p') and not pg_catalog.pg_has_role(c.relowner, 'USAGE')
      and case when $1::pg_catalog.text[] is null
-              then n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'safekeep', 'safekeep_jobs', 'safekeep_auth')
+              then n.nspname !~ '${NOT_OF_USERS}'
                    and not exists (select from pg_catalog.pg_depend as d
                                     where d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass and d.objid = c.oid and d.deptype = 'e')
               else exists (select from rows from (pg_catalog.unnest($1), pg_catalog.unnest($2::pg_catalog.text[])) as asked (schema, name)

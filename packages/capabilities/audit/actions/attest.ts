@@ -17,7 +17,7 @@ export async function attest(database: Database, tenant: string): Promise<Attest
     await beginWriting(client);
     await setTenant(client, tenant);
     const found = faultList();
-    const tables = await checkStanding(client, { tenant, wanted: [] }, found);
+    const tables = await checkStanding(client, tenant, found);
     const faults = found.list().map(({ code, detail }) => ({ code, detail }));
     for (const name of await readMissingFunctions(client))
       faults.push({ code: 'function-changed', detail: `${name} is not there.` });

@@ -15,7 +15,7 @@ import {
   type Taken,
 } from '../rules/baseline.ts';
 import { joinKey, keyAfter } from '../rules/key.ts';
-import { readDeleted, readMarksOf, replaceMarks, touchBaseline } from '../store/baselines.ts';
+import { readDeleted, readMarksOf, replaceMarks, touchBaselines } from '../store/baselines.ts';
 import {
   captureKeysOnly,
   countNamed,
@@ -26,6 +26,7 @@ import {
   readRecordsWithErased,
   removeSequenced,
   writeRemains,
+  type Remaining,
 } from '../store/erasure.ts';
 import { openEvents } from '../store/event-values.ts';
 import { beginSequencing, captureOf, commit, lockSequencer, logBusy, readCaptures, sweepKeysOnly } from '../store/sequencer.ts';
@@ -114,9 +115,6 @@ export async function rehearseErasure(client: Queryable, { tenant, subject }: Er
   await captureKeysOnly(client, tenant, subject);
 }
 
-/** Rows that one statement writes down. */
-const REMAINS_AT_ONCE = 5000;
-
 /**
  * Says of each row of the person that is still there how it stands now. Their history ends here: without this a later edit of such a row,
  * with triggers off, would be seen by nobody. What is left of it holds nothing personal, is kept under the key that the law keeps, or is
@@ -138,26 +136,41 @@ type Remains = {
 };
 
 async function writeRemainsOf(client: pg.ClientBase, keys: SequencerGround['keys'], { tenant, subject }: Erased): Promise<Remains> {
-  const [left, all] = [new Map<string, readonly string[]>(), new Map<string, readonly string[]>()];
   const captures = await readCaptures(client);
-  for (const [table, known] of await readRecordsWithErased(client, { tenant, subject })) {
-    const capture = captureOf(captures, { tenant, table });
-    if (capture === undefined || capture.key.length === 0) continue;
-    const changes = await readKeyChanges(client, { tenant, subject }, capture);
-    const opened = await openEvents(client, keys.subjectKeys, changes);
-    const moved = changes.flatMap(({ id, record }) =>
-      record === null ? [] : [keyAfter(record, capture.key, opened.get(id)?.change.new ?? {})],
-    );
+  const tables = keyed(await readRecordsWithErased(client, { tenant, subject }), { tenant, captures });
+  const changes = await readKeyChanges(
+    client,
+    { tenant, subject },
+    tables.map(({ capture }) => capture),
+  );
+  const opened = await openEvents(client, keys.subjectKeys, changes);
+  const [left, all] = [new Map<string, readonly string[]>(), new Map<string, readonly string[]>()];
+  for (const { capture, records } of tables) {
+    const own = changes.flatMap(({ id, table, record }) => (table === capture.table && record !== null ? [{ id, record }] : []));
+    const moved = own.map(({ id, record }) => keyAfter(record, capture.key, opened.get(id)?.change.new ?? {}));
     left.set(
-      table,
-      changes.flatMap(({ record }, place) => (record === null || record === moved[place] ? [] : [record])),
+      capture.table,
+      own.flatMap(({ record }, place) => (record === moved[place] ? [] : [record])),
     );
-    const records = [...new Set([...known, ...moved])];
-    all.set(table, records);
-    for (let from = 0; from < records.length; from += REMAINS_AT_ONCE)
-      await writeRemains(client, capture, { subject, records: records.slice(from, from + REMAINS_AT_ONCE) });
+    all.set(capture.table, [...new Set([...records, ...moved])]);
   }
+  await writeRemains(
+    client,
+    subject,
+    tables.map(({ capture }) => ({ capture, records: all.get(capture.table) ?? [] })),
+  );
   return { moved: left, known: all };
+}
+
+/** Tables whose rows have keys, with those of these rows. */
+function keyed(
+  records: ReadonlyMap<string, readonly string[]>,
+  { tenant, captures }: { readonly tenant: string; readonly captures: Awaited<ReturnType<typeof readCaptures>> },
+): readonly Remaining[] {
+  return [...records].flatMap(([table, some]) => {
+    const capture = captureOf(captures, { tenant, table });
+    return capture === undefined || capture.key.length === 0 ? [] : [{ capture, records: some }];
+  });
 }
 
 /**
@@ -166,18 +179,19 @@ async function writeRemainsOf(client: pg.ClientBase, keys: SequencerGround['keys
  */
 export async function recordRemainsOfChunk(client: pg.ClientBase, { tenant, subject }: Erased): Promise<void> {
   const captures = await readCaptures(client);
-  for (const [table, records] of await readErasedHere(client, tenant)) {
-    const capture = captureOf(captures, { tenant, table });
-    if (capture === undefined || capture.key.length === 0) continue;
-    for (let from = 0; from < records.length; from += REMAINS_AT_ONCE)
-      await writeRemains(client, capture, { subject, records: records.slice(from, from + REMAINS_AT_ONCE) });
-  }
+  await writeRemains(client, subject, keyed(await readErasedHere(client, tenant), { tenant, captures }));
 }
 
 /** Marks in one event: it may have 100 kB. */
 const MARKS_AT_ONCE = 2000;
 
 type OfTable = { readonly tenant: string; readonly table: string };
+
+type Forgetting = OfTable & {
+  /** Keys of rows that are gone, or had others before. */
+  readonly gone: readonly string[];
+  readonly left: readonly string[];
+};
 
 /**
  * A row that was deleted, or got another key, before the erasure is explained by an event that is about to lose its name. What stood in the table
@@ -187,40 +201,65 @@ type OfTable = { readonly tenant: string; readonly table: string };
 async function forgetRows(
   client: pg.ClientBase,
   { markOf }: SequencerGround['keys'],
-  { tenant, table, gone, left }: OfTable & { readonly gone: readonly string[]; readonly left: readonly string[] },
+  { tenant, tables }: { readonly tenant: string; readonly tables: readonly Forgetting[] },
 ): Promise<void> {
-  if (!(await touchBaseline(client, table))) return;
-  const taken = (await readBaselines(client, { tenant, markOf, tables: [table], withInbox: true })).get(table)?.taken;
-  const keys = [...new Set([...gone, ...left])].map((record) => keyOfRow(markOf, { tenant, table }, record));
-  const delta = taken === undefined ? '0' : await takeValues(client, markOf, { tenant, table, taken, keys });
-  if (gone.length === 0 && delta === '0') return;
-  for (let from = 0; from === 0 || from < gone.length; from += MARKS_AT_ONCE) {
-    const rows = gone.slice(from, from + MARKS_AT_ONCE).map((record) => markOf([tenant, table, record]));
-    const baseline = taken?.id ?? null;
-    const said = { id: newId<'audit-rows-forgotten'>(), rows, baseline, delta: from === 0 ? delta : '0' };
-    const details = { ...said, mark: forgottenMark(markOf, { tenant, table }, said) };
-    await recordEventWithin(client, tenant, { kind: 'compliance', action: ROWS_FORGOTTEN, table, details });
+  const held = await touchBaselines(
+    client,
+    tables.map(({ table }) => table),
+  );
+  const forgotten = tables.filter(({ table }) => held.has(table));
+  const baselines = await readBaselines(client, { tenant, markOf, tables: [...held], withInbox: true });
+  const deltas = await takeValues(
+    client,
+    markOf,
+    forgotten.flatMap((each) => {
+      const taken = baselines.get(each.table)?.taken;
+      return taken === undefined ? [] : [{ ...each, taken }];
+    }),
+  );
+  for (const { table, gone } of forgotten) {
+    const [baseline, delta] = [baselines.get(table)?.taken.id ?? null, deltas.get(table) ?? '0'];
+    if (gone.length === 0 && delta === '0') continue;
+    for (let from = 0; from === 0 || from < gone.length; from += MARKS_AT_ONCE) {
+      const rows = gone.slice(from, from + MARKS_AT_ONCE).map((record) => markOf([tenant, table, record]));
+      const said = { id: newId<'audit-rows-forgotten'>(), rows, baseline, delta: from === 0 ? delta : '0' };
+      const details = { ...said, mark: forgottenMark(markOf, { tenant, table }, said) };
+      await recordEventWithin(client, tenant, { kind: 'compliance', action: ROWS_FORGOTTEN, table, details });
+    }
   }
 }
 
-/** Answers by how much the digest of the baseline is another. */
+/** Answers by how much the digest of each baseline is another. */
 async function takeValues(
   client: pg.ClientBase,
   markOf: SequencerGround['keys']['markOf'],
-  { tenant, table, taken, keys }: OfTable & { readonly taken: Taken; readonly keys: readonly Buffer[] },
-): Promise<string> {
-  const wanted = new Set(keys.map((key) => key.toString('hex')));
-  const parts = [...new Set(keys.map((key) => partOfKey(key, taken.parts)))].map((part) => ({ table, part }));
-  const changes = (await readMarksOf(client, tenant, parts)).flatMap(({ part, marks }) => {
-    const after = withoutValues(marks, wanted, freshBytes);
-    return after === undefined ? [] : [{ part, before: marks, after }];
+  tables: readonly (Forgetting & { readonly taken: Taken })[],
+): Promise<ReadonlyMap<string, string>> {
+  const [first] = tables;
+  if (first === undefined) return new Map();
+  const wanted = tables.map(({ tenant, table, taken, gone, left }) => {
+    const keys = [...new Set([...gone, ...left])].map((record) => keyOfRow(markOf, { tenant, table }, record));
+    const places = new Set(keys.map((key) => partOfKey(key, taken.parts)));
+    return { tenant, table, baseline: taken.id, keys: new Set(keys.map((key) => key.toString('hex'))), places };
   });
+  const parts = await readMarksOf(
+    client,
+    first.tenant,
+    wanted.flatMap(({ table, places }) => [...places].map((part) => ({ table, part }))),
+  );
+  const changed = wanted.map((each) => ({
+    ...each,
+    changes: parts.flatMap(({ table, part, marks }) => {
+      const after = table === each.table ? withoutValues(marks, each.keys, freshBytes) : undefined;
+      return after === undefined ? [] : [{ part, before: marks, after }];
+    }),
+  }));
   await replaceMarks(
     client,
-    { tenant, table },
-    changes.map(({ part, after }) => ({ part, marks: after })),
+    first.tenant,
+    changed.flatMap(({ table, changes }) => changes.map(({ part, after }) => ({ table, part, marks: after }))),
   );
-  return deltaOf(markOf, { tenant, table, baseline: taken.id }, changes);
+  return new Map(changed.map(({ changes, ...of }) => [of.table, deltaOf(markOf, of, changes)]));
 }
 
 /** Destroys keys and salts, and empties what points to the person. Every checkpoint, proof and consistency proof stays valid. */
@@ -231,10 +270,13 @@ export async function forget(
 ): Promise<{ readonly keyIds: readonly string[]; readonly events: number }> {
   const { moved, known } = await writeRemainsOf(client, keys, { tenant, subject });
   const deleted = await readDeleted(client, { tenant, subject });
-  for (const table of new Set([...known.keys(), ...deleted.keys()])) {
-    const gone = [...new Set([...(moved.get(table) ?? []), ...(deleted.get(table) ?? [])])].toSorted();
-    await forgetRows(client, keys, { tenant, table, gone, left: known.get(table) ?? [] });
-  }
+  const tables = [...new Set([...known.keys(), ...deleted.keys()])].map((table) => ({
+    tenant,
+    table,
+    gone: [...new Set([...(moved.get(table) ?? []), ...(deleted.get(table) ?? [])])].toSorted(),
+    left: known.get(table) ?? [],
+  }));
+  await forgetRows(client, keys, { tenant, tables });
   const keyIds = await keys.subjectKeys.destroy(client, { tenant, subject }, fates);
   return { keyIds, events: await forgetSubject(client, { tenant, subject, fates, keyIds }, keys.markOf) };
 }

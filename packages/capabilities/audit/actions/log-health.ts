@@ -16,7 +16,7 @@ export async function logHealth(database: Database, tenant: string): Promise<Hea
   return await readOnly(database, tenant, async (client) => {
     const health = await readHealth(client, tenant);
     const faults = faultList();
-    if (health.captures > 0) await checkStanding(client, { tenant, wanted: [] }, faults);
+    if (health.captures > 0) await checkStanding(client, tenant, faults);
     const [first, ...more] = faults.list();
     if (first === undefined) return judge(health);
     const others = more.length === 0 ? '' : ` And ${more.length} more: safekeep audit attest.`;

@@ -1,4 +1,5 @@
 import type { CommandContext } from '../../capability.ts';
+import { baselineHeads } from '../files/baseline-heads.ts';
 import { lastCheckpoint } from '../files/last-checkpoint.ts';
 import { openKeys, type Keyring } from '../../encryption/index.ts';
 import { auditKeys } from '../keys/audit-keys.ts';
@@ -15,6 +16,7 @@ export async function openSequencer(context: CommandContext, ring?: Keyring): Pr
     keys: await auditKeys(context.home, ring ?? (await openKeys(context))),
     signer,
     last: lastCheckpoint(context.home),
+    heads: baselineHeads(context.home),
     clock: context.clock,
     log: context.log,
   };

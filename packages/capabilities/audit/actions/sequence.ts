@@ -5,6 +5,7 @@ import type { Signer } from '@safekeep/crypto';
 import type { Log } from '@safekeep/log';
 import type { Database } from '@safekeep/postgres';
 import { append, edgeRoot, emptyEdge, leafHash, readEdge, sameHash, signCheckpoint, type Hash } from '@safekeep/tlog';
+import type { BaselineHeads } from '../files/baseline-heads.ts';
 import type { LastCheckpoint } from '../files/last-checkpoint.ts';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
@@ -53,6 +54,7 @@ export type SequencerGround = {
   readonly keys: AuditKeys;
   readonly signer: Signer;
   readonly last: LastCheckpoint;
+  readonly heads: BaselineHeads;
   readonly clock: Clock;
   readonly log: Log;
   readonly batch?: number;

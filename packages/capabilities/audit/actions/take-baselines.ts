@@ -2,6 +2,7 @@ import { newId } from '@safekeep/core';
 import pg from 'pg';
 import type { Log } from '@safekeep/log';
 import type { Database } from '@safekeep/postgres';
+import type { BaselineHeads, Head } from '../files/baseline-heads.ts';
 import type { AuditKeys } from '../keys/audit-keys.ts';
 import { freshBytes } from '../keys/key-file.ts';
 import type { Capture, CapturedColumn } from '../model.ts';
@@ -33,8 +34,18 @@ import {
 import { openEvents } from '../store/event-values.ts';
 import { readable, unlessUnreadable } from '../store/live-rows.ts';
 import { readUnmoved, type InboxRow } from '../store/inbox.ts';
-import { beginReading, captureOf, commit, readCaptures, readProgress, readTrees, rollback } from '../store/sequencer.ts';
+import {
+  beginReading,
+  captureOf,
+  commit,
+  readCaptures,
+  readDatabaseId,
+  readProgress,
+  readTrees,
+  rollback,
+} from '../store/sequencer.ts';
 import { readBaselines, sumOfRows, undone } from '../verification/baseline.ts';
+import { isLost } from '../verification/check-heads.ts';
 import { checkRows } from '../verification/check-rows.ts';
 import { faultList } from '../verification/faults.ts';
 import { NOTHING_PENDING, pendingOf, type Pending } from '../verification/pending.ts';
@@ -44,6 +55,7 @@ import { recordEventWithin } from './record-event.ts';
 
 export type BaselineGround = {
   readonly keys: Pick<AuditKeys, 'subjectKeys' | 'markOf'>;
+  readonly heads: BaselineHeads;
   readonly log: Log;
   readonly signal?: AbortSignal;
 };
@@ -78,12 +90,16 @@ export async function takeBaselines(ground: TakingGround): Promise<number> {
 }
 
 /** A table that is captured has one, whoever took the order for it away: of tables with a column for the tenant, in each log. */
-async function orderMissing(client: pg.ClientBase, { keys: { markOf } }: BaselineGround): Promise<void> {
+async function orderMissing(client: pg.ClientBase, ground: BaselineGround): Promise<void> {
   const ordered = new Map((await readOrdered(client)).map((row) => [`${row.tenant} ${row.table}`, row.isTaken]));
   const trees = await readTrees(client);
-  const known = new Map<string, ReadonlyMap<string, unknown>>();
-  for (const { tenant } of trees) known.set(tenant, await readBaselines(client, { tenant, markOf, withInbox: true }));
-  for (const [name, { tenant, table, key, columns, tenantColumn }] of await readCaptures(client)) {
+  const captures = await readCaptures(client);
+  const known = new Map<string, ReadonlySet<string>>();
+  for (const { tenant } of trees) {
+    const own = [...captures.values()].filter((capture) => capture.tenantColumn !== null || capture.tenant === tenant);
+    known.set(tenant, await settleHeads(client, ground, { tenant, tables: own.map(({ table }) => table) }));
+  }
+  for (const [name, { tenant, table, key, columns, tenantColumn }] of captures) {
     const isTaken = ordered.get(name);
     const order = newId<'audit-baseline-order'>();
     const typed = ({ name: column, type, form }: CapturedColumn) => ({ name: column, type, form });
@@ -93,6 +109,28 @@ async function orderMissing(client: pg.ClientBase, { keys: { markOf } }: Baselin
     else if (isTaken && logs.some((tree) => known.get(tree.tenant)?.has(table) !== true))
       await orderAgain(client, [table], { order, isForLater: false });
   }
+}
+
+type TablesOf = { readonly tenant: string; readonly tables: readonly string[] };
+
+/**
+ * Answers which of these tables have a baseline. What the home knows for certain the log is not asked: this is looked at every few seconds. Of others,
+ * as after a crash, the log tells, and the home knows it from now on.
+ */
+async function settleHeads(client: pg.ClientBase, ground: BaselineGround, { tenant, tables }: TablesOf): Promise<Set<string>> {
+  const of = { tenant, database: await readDatabaseId(client) };
+  const heads = await ground.heads.read(of);
+  const isSettled = (table: string): boolean => heads.has(table) && heads.get(table)?.next === undefined;
+  const open = tables.filter((table) => !isSettled(table));
+  if (open.length === 0) return new Set(tables);
+  const known = await readBaselines(client, { tenant, markOf: ground.keys.markOf, tables: open, withInbox: true });
+  const settled = [...known].filter(([table, found]) => !found.isEnded && !isLost(heads.get(table), found));
+  if (settled.length > 0)
+    await ground.heads.write(
+      of,
+      new Map<string, Head>([...heads, ...settled.map(([table, { taken }]) => [table, { id: taken.id }] as const)]),
+    );
+  return new Set([...tables.filter(isSettled), ...known.keys()]);
 }
 
 export type TakingGround = BaselineGround & { readonly database: Database };
@@ -105,18 +143,28 @@ async function tryOrder(ground: TakingGround, order: BaselineOrder): Promise<num
         pending: await readUnmoved(client, await readProgress(client), [order.table]),
       }));
       const isNow = !pending.isFull && !pending.rows.some(isOpaque);
-      const count =
+      const taken =
         isNow && capture !== undefined && (await takesAlone(client))
           ? await carryOut(client, ground, { order, capture, pending: pending.rows })
-          : 0;
+          : [];
+      const database = await readDatabaseId(client);
+      for (const each of taken) await writeHead(ground.heads, { ...each, database }, false);
       await commit(client);
-      return isNow ? count : 'again';
+      for (const each of taken) await writeHead(ground.heads, { ...each, database }, true);
+      return isNow ? taken.length : 'again';
     } catch (error) {
       await rollback(client);
       if (error instanceof pg.DatabaseError && error.code === OUTRUN) return 'again';
       throw error;
     }
   });
+}
+
+type NewHead = { readonly tenant: string; readonly table: string; readonly id: string; readonly database: string };
+
+async function writeHead(heads: BaselineHeads, { table, id, ...of }: NewHead, isCommitted: boolean): Promise<void> {
+  const all = await heads.read(of);
+  await heads.write(of, new Map([...all, [table, isCommitted ? { id } : { id: all.get(table)?.id ?? null, next: id }]]));
 }
 
 /** A change that cannot be undone in the rows as they stand: in a moment it is in the log. */
@@ -126,23 +174,31 @@ function isOpaque({ action, keysOnly, newRecord }: InboxRow): boolean {
 
 type Carried = { readonly order: BaselineOrder; readonly capture: Capture; readonly pending: readonly InboxRow[] };
 
-async function carryOut(client: pg.ClientBase, ground: BaselineGround, { order, capture, pending }: Carried): Promise<number> {
-  let [count, isTaken] = [0, true];
+type TakenNow = Omit<NewHead, 'database'>;
+
+async function carryOut(
+  client: pg.ClientBase,
+  ground: BaselineGround,
+  { order, capture, pending }: Carried,
+): Promise<readonly TakenNow[]> {
+  const all: TakenNow[] = [];
+  let isTaken = true;
   for (const tenant of capture.tenantColumn === null ? [order.tenant] : await readAllTenants(client)) {
     const own = { ...capture, tenant };
     const asked = { order, capture: own, pending: pendingOf(own, pending) };
     const taken = await unlessFailing(client, ground, () => takeBaseline(client, asked, ground));
     if (taken === 'refused') isTaken = false;
-    else if (taken === 'taken') count += 1;
+    else if (taken !== 'stands') all.push(taken);
   }
   // The last write: an erasure that was at work meanwhile has written here, and then all of this is done again.
   await endOrder(client, order, isTaken);
-  return count;
+  return all;
 }
 
 /**
- * Says of each table whose rows do not hold that this is known, and orders a baseline of what stands there: without this word of the home none
- * is taken over one that does not hold. In a transaction of the sequencer in which the log has all that it sees. Answers which tables they are.
+ * Says of each table whose rows do not hold, or whose newest baseline is not in the log, that this is known, and orders a baseline of what stands there:
+ * without this word of the home none is taken over one that does not hold. In a transaction of the sequencer in which the log has all that it
+ * sees. From now on the home knows what this log has. Answers which tables they are.
  */
 export async function endBaselines(
   client: pg.ClientBase,
@@ -151,8 +207,12 @@ export async function endBaselines(
 ): Promise<readonly string[]> {
   const { markOf } = ground.keys;
   const captures = await readCaptures(client);
-  const ended: string[] = [];
-  for (const [table, { taken, isEnded }] of await readBaselines(client, { tenant, markOf })) {
+  const of = { tenant, database: await readDatabaseId(client) };
+  const heads = await ground.heads.read(of);
+  const known = await readBaselines(client, { tenant, markOf });
+  const ended = new Map<string, string>();
+  for (const [table, { id }] of heads) if (id !== null && isLost(heads.get(table), known.get(table))) ended.set(table, id);
+  for (const [table, { taken, isEnded }] of known) {
     const capture = captureOf(captures, { tenant, table });
     if (
       isEnded ||
@@ -160,24 +220,29 @@ export async function endBaselines(
       (await holds(client, { capture: { ...capture, tenant }, pending: NOTHING_PENDING }, ground))
     )
       continue;
-    await recordEnd(client, markOf, { tenant, table, id: taken.id, reason });
-    ended.push(table);
+    ended.set(table, taken.id);
   }
-  await orderAgain(client, ended, { order: newId<'audit-baseline-order'>(), isForLater: false });
-  return ended;
+  for (const [table, id] of ended) await recordEnd(client, markOf, { tenant, table, id, reason });
+  await orderAgain(client, [...ended.keys()], { order: newId<'audit-baseline-order'>(), isForLater: false });
+  const left = [...known].filter(([, { taken, isEnded }]) => !isEnded && ![...ended.values()].includes(taken.id));
+  await ground.heads.write(of, new Map(left.map(([table, { taken }]) => [table, { id: taken.id }])));
+  return [...ended.keys()];
 }
 
 /**
  * The same of all tables that this tenant has under capture, which is about to end: what is written then is in no log, so the next apply has
  * nothing to hold their rows against. Where capture does not end after all, they are taken again in an hour.
  */
-export async function endAllBaselines(client: pg.ClientBase, { keys }: BaselineGround, tenant: string): Promise<void> {
+export async function endAllBaselines(client: pg.ClientBase, { keys, heads }: BaselineGround, tenant: string): Promise<void> {
+  const database = await readDatabaseId(client);
   const owned = [...(await readCaptures(client)).values()].filter((capture) => capture.tenant === tenant);
   const shared = owned.filter(({ tenantColumn }) => tenantColumn !== null).map(({ table }) => table);
   for (const each of await readAllTenants(client)) {
     const tables = each === tenant ? owned.map(({ table }) => table) : shared;
     for (const [table, { taken, isEnded }] of await readBaselines(client, { tenant: each, markOf: keys.markOf, tables }))
       if (!isEnded) await recordEnd(client, keys.markOf, { tenant: each, table, id: taken.id, reason: 'unapply' });
+    const of = { tenant: each, database };
+    await heads.write(of, new Map([...(await heads.read(of))].filter(([table]) => !tables.includes(table))));
   }
   await orderAgain(
     client,
@@ -221,11 +286,16 @@ const OUTRUN = '40001';
 
 type Asked = { readonly order: BaselineOrder; readonly capture: Capture; readonly pending: Pending };
 
-async function takeBaseline(client: pg.ClientBase, asked: Asked, ground: BaselineGround): Promise<'taken' | 'stands' | 'refused'> {
+async function takeBaseline(client: pg.ClientBase, asked: Asked, ground: BaselineGround): Promise<TakenNow | 'stands' | 'refused'> {
   const { order, capture, pending } = asked;
   const { tenant, table } = capture;
   const before = (await readBaselines(client, { tenant, markOf: ground.keys.markOf, tables: [table], withInbox: true })).get(table);
   if (before?.taken.order === order.ordered) return 'stands';
+  const heads = await ground.heads.read({ tenant, database: await readDatabaseId(client) });
+  if (isLost(heads.get(table), before)) {
+    ground.log.warn('audit-baseline-refused', { reason: 'baseline-missing' });
+    return 'refused';
+  }
   if (before !== undefined && !before.isEnded && !(await holds(client, { capture, pending }, ground))) return 'refused';
   // A table that this login may not read, or that was changed under the capture, has none until it is applied again.
   const isTaken = await unlessUnreadable(client, () =>
@@ -264,7 +334,7 @@ async function writeBaseline(
   client: pg.ClientBase,
   { order, capture: shared, before, pending }: Writing,
   ground: BaselineGround,
-): Promise<'taken' | 'stands' | undefined> {
+): Promise<TakenNow | 'stands' | undefined> {
   const capture = await readable(client, shared);
   if (capture === undefined) return undefined;
   const { tenant, table } = capture;
@@ -278,7 +348,7 @@ async function writeBaseline(
   if (rows === 0 && tree === undefined && tenant !== order.tenant) return 'stands';
   await writeMarks(client, capture, parts);
   const id = newId<'audit-baseline'>();
-  const numbers = await readColumnNumbers(client, capture);
+  const [numbers] = await readColumnNumbers(client, [capture]);
   const forms = new Map(capture.columns.map(({ name, form }) => [name, form]));
   const taken: Omit<Taken, 'mark'> = {
     id,
@@ -289,7 +359,7 @@ async function writeBaseline(
     parts: parts.length,
     digest: digestOf(markOf, { ...capture, baseline: id }, parts),
     sum,
-    columns: names.map((name) => ({ name, number: numbers.get(name) ?? 0, form: forms.get(name) ?? 'large' })),
+    columns: names.map((name) => ({ name, number: numbers?.get(name) ?? 0, form: forms.get(name) ?? 'large' })),
     before,
   };
   await recordEventWithin(client, tenant, {
@@ -299,7 +369,7 @@ async function writeBaseline(
     details: { ...taken, mark: takenMark(markOf, capture, taken) },
   });
   ground.log.info('audit-baseline-taken', { rows });
-  return 'taken';
+  return { tenant, table, id };
 }
 
 type Seen = {

@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isSafekeepError, Secret } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
-import { openDatabase } from '@safekeep/postgres';
+import { migrateUp, openDatabase } from '@safekeep/postgres';
 import { openNote } from '@safekeep/tlog';
 import type { Command, CommandContext } from '../../capability.ts';
 import { beginErasure, drainBeforeErasure, forget } from '../actions/erase-subject.ts';
+import { baselineHeads } from '../files/baseline-heads.ts';
 import { lastCheckpoint, ownersOfLogs } from '../files/last-checkpoint.ts';
-import { audit as capability, keptCheckpoints, verifyDatabase } from '../index.ts';
+import { audit as capability, keptCheckpoints, logPutAside, verifyDatabase } from '../index.ts';
 import { workbench } from '../testing/workbench.ts';
 import { witnessServer } from '../testing/witness-server.ts';
 import { continues, judgeLog, judgeProof, readHead } from '../verification/testing/independent-verifier.ts';
@@ -72,7 +73,7 @@ async function bench(t: TestContext) {
   };
   await made.pool.query(`insert into patients values (1, 'Ann', 'a@b.c', 3), (2, 'Bob', null, 4);
     insert into visits values (1, 1, 'fine', 20), (2, 2, 'ill', 30); update patients set email = 'x@y.z', room = 5 where id = 1`);
-  return { ...made, run, verify, said, streamed, vkey: made.sequencer.signer.verifierKey };
+  return { ...made, context, run, verify, said, streamed, vkey: made.sequencer.signer.verifierKey };
 }
 
 test('a workload is captured, sequenced by the verification itself, whole in full, and proven to others by files', async (t) => {
@@ -155,6 +156,25 @@ test('a log into which nothing is written any more is whole, and says so', async
   const { ok, result } = await run('audit verify');
   assert.equal(ok, true);
   assert.match(result.notes.join(), /No table is captured: what is changed now is in no log/);
+});
+
+test('each log that unapply puts aside has a folder of its own, one begun after the schema was dropped too', async (t) => {
+  const { context, run, unapply, capture, verify, pool, database, home, vkey } = await bench(t);
+  await unapply();
+  const [first] = await logPutAside.run(context, { wait: false });
+  await pool.query('drop schema if exists safekeep, safekeep_jobs cascade');
+  await migrateUp(database);
+  await capture(TABLES, { subjects: { patient: { table: 'public.patients', key: 'id' } } });
+  assert.deepEqual(await verify(), ['log-rolled-back'], 'the home knows of the log that is gone');
+  await run('audit acknowledge', { reason: 'dropped on purpose' });
+  assert.deepEqual(await verify(), []);
+  const [second] = await logPutAside.run(context, { wait: false });
+  const folders = [first, second].map((line) => /lies in (.*)\.$/.exec(line ?? '')?.[1] ?? assert.fail(line));
+  assert.equal(new Set(folders).size, 2);
+  for (const dir of folders) {
+    assert.ok(dir.startsWith(join(home, 'audit', 'log-default-')));
+    assert.equal((await run('audit verify', { dir, vkey })).ok, true);
+  }
 });
 
 test('rows edited with triggers off are found in full, personal values too', async (t) => {
@@ -333,6 +353,7 @@ test('a database without a log has no fault, also where its home has signed that
     outside: await keptCheckpoints(home, 'default'),
     cosigned: [],
     owners: await ownersOfLogs(home),
+    heads: baselineHeads(home),
     wanted: [],
     full: false,
     pseudonymOf: second.sequencer.keys.pseudonymOf,

@@ -5,6 +5,7 @@ import type { Database } from '@safekeep/postgres';
 import { loadMap } from '@safekeep/capabilities/datamap';
 import manifest from '../../package.json' with { type: 'json' };
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
+import { baselineHeads } from '../files/baseline-heads.ts';
 import { ownersOfLogs } from '../files/last-checkpoint.ts';
 import { withAuditKeys } from '../keys/audit-keys.ts';
 import { strangerKey } from '../keys/key-file.ts';
@@ -108,6 +109,7 @@ async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: 
   const outside = await keptCheckpoints(context.home, context.tenant);
   const cosigned = await keptCosignatures(context.home, context.tenant);
   const owners = await ownersOfLogs(context.home);
+  const heads = baselineHeads(context.home);
   const wanted = await tablesOfMap(context);
   return await withAuditKeys(context, ({ subjectKeys, pseudonymOf, markOf }) =>
     withBars(context, (bars) =>
@@ -117,6 +119,7 @@ async function verifyOwn(context: CommandContext, full: boolean, sequenceFirst: 
         outside,
         cosigned,
         owners,
+        heads,
         wanted,
         full,
         pseudonymOf,
@@ -150,6 +153,7 @@ async function verifyOfOthers(
       outside,
       cosigned,
       owners,
+      heads: baselineHeads(home),
       wanted,
       signal,
       progress,

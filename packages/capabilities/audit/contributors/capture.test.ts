@@ -157,3 +157,55 @@ for (const server of testServers()) {
     assert.deepEqual(large, { action: 'update', old: { id: 0, b: null }, new: { b: 'true' } });
   });
 }
+
+test('what the log cannot say of a table without a key, or with children that the map does not capture, is told by the plan', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table keyless (v text); create table indexed (v text, unique (v)); create table keyed (v text not null unique);
+      create table parent (id integer primary key, v text); create table child () inherits (parent); create table known () inherits (parent)`,
+  });
+  const one = { of: 'none', note: 'x', columns: { v: plain } };
+  const two = { of: 'none', note: 'x', columns: { id: plain, v: plain } };
+  const tables = { 'public.keyless': one, 'public.indexed': one, 'public.keyed': one, 'public.parent': two, 'public.known': two };
+  const { notes } = await bench.plan(bench.intent(tables));
+  const told = notes.map(({ target, text }) => `${target} ${text}`).toSorted();
+  assert.equal(told.length, 4);
+  for (const name of ['indexed', 'keyless'])
+    assert.ok(
+      told.some((note) =>
+        note.startsWith(`public.${name} It has no key: its changes are captured, but there is no history of one row`),
+      ),
+    );
+  assert.ok(told.some((note) => note.startsWith('public.known It has no key')));
+  const children =
+    'public.parent Its triggers tell of its own rows alone: changes of public.child, which inherit from it, are in no log';
+  assert.ok(told.some((note) => note.startsWith(children)));
+  await bench.capture(tables);
+  const { pool } = bench;
+  await pool.query(`insert into parent values (1, 'a'), (9, 'i'); insert into known values (2, 'b'); insert into child values (3, 'c'); insert into keyless values ('k');
+    update parent set v = 'changed'; delete from parent where id > 1`);
+  await bench.sequence();
+  assert.deepEqual((await bench.verify()).faults, []);
+  const events = (await bench.events()).filter(({ table }) => table !== 'public.keyless');
+  assert.deepEqual(
+    events.map(({ action, table, record }) => `${action} ${table} ${record ?? '-'}`).toSorted(),
+    [
+      'delete public.known -',
+      'delete public.parent 9',
+      'insert public.known -',
+      'insert public.parent 1',
+      'insert public.parent 9',
+      'update public.known -',
+      'update public.parent 1',
+      'update public.parent 9',
+    ],
+    'each once',
+  );
+  await pool.query(`insert into known values (1, 'a key of the parent'); insert into child values (1, 'this too')`);
+  await bench.sequence();
+  assert.deepEqual((await bench.verify()).faults, []);
+  await pool.query(`begin; set local session_replication_role = replica; update only parent set v = 'unseen'; commit`);
+  assert.deepEqual(
+    (await bench.verify()).faults.map(({ code }) => code),
+    ['row-unexplained'],
+  );
+});

@@ -27,6 +27,9 @@ import {
 } from '../store/capture-sql.ts';
 import { partObjects } from './parts.ts';
 
+const KEYLESS =
+  'It has no key: its changes are captured, but there is no history of one row, and `audit verify --full` tells that a row was changed unseen and not which. A primary key, or a unique constraint on columns that are never null, gives it both.';
+
 const NOTHING: Desired = { objects: [], problems: [], notes: [] };
 
 /** What a table's changes come into the log by, for each table of which the map says `audit: { writes: true }`. */
@@ -65,9 +68,17 @@ function captureOf(place: Place): Desired {
       notes: [note('Changes are not captured: only tables have the triggers for it, not views or foreign tables.')],
     };
   const shape = shapeOf(place);
+  const children = unmappedChildren(place);
   const lost = mapped.of.length - (shape.paths.length - subjectsOfTable(map, mapped.name).length);
   const notes = [
-    ...(shape.key.length === 0 ? [note('It has no key: its changes are captured, but there is no history of one row.')] : []),
+    ...(shape.key.length === 0 ? [note(KEYLESS)] : []),
+    ...(children.length > 0
+      ? [
+          note(
+            `Its triggers tell of its own rows alone: changes of ${children.join(', ')}, which inherit from it, are in no log, by whichever name they are made. Let the map capture them too (\`audit: { writes: true }\`).`,
+          ),
+        ]
+      : []),
     ...(table.rowSecurity.enabled
       ? [
           note(
@@ -133,7 +144,8 @@ export function shapeOf(place: Place): CaptureShape {
   const key = keyColumns(table)
     .flatMap((name) => table.columns.filter((column) => column.name === name))
     .map(captured);
-  const partitioned = table.kind === 'partitioned-table' || table.partition !== null || table.inherits.length > 0;
+  const hasChildren = childrenOf(catalog, table).length > 0;
+  const partitioned = table.kind === 'partitioned-table' || table.partition !== null || table.inherits.length > 0 || hasChildren;
   return {
     tenant,
     table: mapped.name,
@@ -145,8 +157,9 @@ export function shapeOf(place: Place): CaptureShape {
     fate: mapped.onErasure === null ? 'erasable' : 'kept',
     actor: mapped.audit.actor,
     tenantColumn,
+    ...(hasChildren ? { alone: true } : {}),
     partitioned,
-    paired: !partitioned && namesOneRow(table) && key.every(isExact) && !hasChildren(catalog, table),
+    paired: !partitioned && namesOneRow(table) && key.every(isExact),
   };
 }
 
@@ -271,7 +284,14 @@ function namesOneRow(table: Table): boolean {
   return key?.deferral === 'not-deferrable' && !key.withoutOverlaps;
 }
 
-/** Their rows come with those of the parent, and their keys are their own. */
-function hasChildren(catalog: Catalog, { schema, name }: Table): boolean {
-  return catalog.tables.some(({ inherits }) => inherits.some((parent) => parent.schema === schema && parent.table === name));
+/** Their rows come with those of the parent in a query, and their keys are their own. */
+function childrenOf(catalog: Catalog, { schema, name }: Table): readonly Table[] {
+  return catalog.tables.filter(({ inherits }) => inherits.some((parent) => parent.schema === schema && parent.table === name));
+}
+
+/** Those of whose rows no trigger tells. */
+function unmappedChildren({ map, catalog, table }: Place): readonly string[] {
+  return childrenOf(catalog, table)
+    .map((child) => formatTableName({ schema: child.schema, table: child.name }))
+    .filter((name) => map.tables.get(name)?.audit.writes !== true);
 }

@@ -158,14 +158,15 @@ export async function readMarksOf(
 /** Writes over parts. */
 export async function replaceMarks(
   client: Client,
-  { tenant, table }: TableOf,
-  parts: readonly { readonly part: number; readonly marks: Buffer }[],
+  tenant: string,
+  parts: readonly { readonly table: string; readonly part: number; readonly marks: Buffer }[],
 ): Promise<void> {
+  if (parts.length === 0) return;
   await client.query(
     `update safekeep.audit_baseline_marks as m set marks = n.marks
-       from rows from (unnest($3::integer[]), unnest($4::bytea[])) as n (part, marks)
-      where m.tenant_id = $1 and m.table_name = $2 and m.part = n.part`,
-    [tenant, table, parts.map(({ part }) => part), parts.map(({ marks }) => marks)],
+       from rows from (unnest($2::text[]), unnest($3::integer[]), unnest($4::bytea[])) as n (name, part, marks)
+      where m.tenant_id = $1 and m.table_name = n.name and m.part = n.part`,
+    [tenant, parts.map(({ table }) => table), parts.map(({ part }) => part), parts.map(({ marks }) => marks)],
   );
 }
 
@@ -237,10 +238,13 @@ export async function readDeleted(
 }
 
 /**
- * Whether rows of this table are held against a baseline. A write, so that a baseline that is taken at the same time, of rows as they stood before
- * this transaction, fails and is taken again.
+ * Of these tables those whose rows are held against a baseline. A write, so that a baseline that is taken at the same time, of rows as they stood
+ * before this transaction, fails and is taken again.
  */
-export async function touchBaseline(client: Client, table: string): Promise<boolean> {
-  const { rowCount } = await client.query('update safekeep.audit_baselines set is_taken = is_taken where table_name = $1', [table]);
-  return (rowCount ?? 0) > 0;
+export async function touchBaselines(client: Client, tables: readonly string[]): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ table: string }>(
+    'update safekeep.audit_baselines set is_taken = is_taken where table_name = any ($1::text[]) returning table_name as "table"',
+    [tables],
+  );
+  return new Set(rows.map(({ table }) => table));
 }

@@ -16,7 +16,7 @@ const INBOX_COLUMNS = `(tenant_id, xid, order_no, at, kind, action, table_name, 
       actor, purpose, request, proof, backend, began, login, application)`;
 
 export type CaptureShape = Omit<Capture, 'triggers' | 'functions'> & {
-  /** Rows that move between partitions and are written into them by name are seen by row triggers alone. */
+  /** Rows that move between partitions and are written into them by name are seen by row triggers alone; and of parent and child each tells its own. */
   readonly partitioned: boolean;
   /** A key that names one row at the end of each statement: by it the rows before and after a statement are paired. */
   readonly paired: boolean;
@@ -930,7 +930,10 @@ type KeyColumn = Pick<CapturedColumn, 'name' | 'type' | 'builtIn' | 'enumerated'
  * of the text, where it is enumerated by that of its values which is printed so. The value comes from the column itself and by no name of the type,
  * which its owner may give to another, and is compared by PostgreSQL's operator: nothing that somebody else wrote is run.
  */
-export function joinByKey({ schema, name: table }: Pick<Capture, 'schema' | 'name'>, columns: readonly KeyColumn[]): string {
+export function joinByKey(
+  { schema, name: table, alone }: Pick<Capture, 'schema' | 'name' | 'alone'>,
+  columns: readonly KeyColumn[],
+): string {
   const relation = `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`;
   const values = columns.flatMap((column, place) =>
     column.enumerated === true
@@ -944,7 +947,7 @@ export function joinByKey({ schema, name: table }: Pick<Capture, 'schema' | 'nam
     if (column.enumerated === true) return `r.${name(column)} operator(pg_catalog.=) e${place}.value`;
     return `${printed(`r.${name(column)}`)} = k.k${place}`;
   });
-  return `${values.join(' ')} join ${relation} as r on ${equal.join(' and ')}`;
+  return `${values.join(' ')} join ${alone === true ? 'only ' : ''}${relation} as r on ${equal.join(' and ')}`;
 }
 
 /** An event of how each of these rows stands, into the inbox. $1 the event's own part, then an array of texts for each column of the key. */

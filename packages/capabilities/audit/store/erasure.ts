@@ -7,7 +7,7 @@ import { emptiedMark, type Emptied } from '../rules/marks.ts';
 import { remainStatement } from './capture-sql.ts';
 import { EVENT_COLUMNS, isAbout, isAlsoAbout, isBy, isFirstAbout } from './events.ts';
 import { micros } from './inbox.ts';
-import { readable, unlessUnreadable } from './live-rows.ts';
+import { eachUnlessUnreadable, readableOf } from './live-rows.ts';
 
 type Client = Pick<pg.ClientBase, 'query'>;
 
@@ -180,32 +180,44 @@ export async function readErasedHere(client: Client, tenant: string): Promise<Re
   return new Map(rows.map(({ table, records }) => [table, records]));
 }
 
-/** The person's events in which a key of the table's rows was written: the row may have another key by now than the event names. */
+/** The person's events in which a key of rows of these tables was written: the row may have another key by now than the event names. */
 export async function readKeyChanges(
   client: Client,
   { tenant, subject }: { readonly tenant: string; readonly subject: string },
-  { table, key }: Pick<Capture, 'table' | 'key'>,
+  captures: readonly Pick<Capture, 'table' | 'key'>[],
 ): Promise<readonly EventRow[]> {
+  const keys = Object.fromEntries(captures.map(({ table, key }) => [table, key.map(({ name }) => name)]));
   const { rows } = await client.query<EventRow>(
     `select ${EVENT_COLUMNS} from safekeep.audit_events as e
-      where e.tenant_id = $1 and ${isAbout('$1', '$2')} and e.kind = 'change' and e.table_name = $3
-        and e.columns ?| $4::text[] and e.record is not null`,
-    [tenant, subject, table, key.map(({ name }) => name)],
+      where e.tenant_id = $1 and ${isAbout('$1', '$2')} and e.kind = 'change' and $3::jsonb ? e.table_name
+        and e.columns ?| array(select jsonb_array_elements_text($3::jsonb -> e.table_name)) and e.record is not null`,
+    [tenant, subject, JSON.stringify(keys)],
   );
   return rows;
 }
 
+export type Remaining = { readonly capture: Capture; readonly records: readonly string[] };
+
+/** Rows that one statement writes down. */
+const REMAINS_AT_ONCE = 5000;
+
 /** Writes down how these rows stand now. Those that are not there any more say nothing; nor does a table that cannot be read. */
-export async function writeRemains(
-  client: Client,
-  capture: Capture,
-  { subject, records }: { readonly subject: string; readonly records: readonly string[] },
-): Promise<void> {
-  const parts = records.map(splitKey);
-  const arrays = capture.key.map((_, place) => parts.map((each) => each[place] ?? null));
-  await unlessUnreadable(client, async () => {
-    const seen = await readable(client, capture);
-    if (seen !== undefined) await client.query(remainStatement(seen), [JSON.stringify({ subject }), ...arrays]);
+export async function writeRemains(client: pg.ClientBase, subject: string, remaining: readonly Remaining[]): Promise<void> {
+  await eachUnlessUnreadable(client, remaining, async (within, some) => {
+    const seen = await readableOf(
+      within,
+      some.map(({ capture }) => capture),
+    );
+    for (const [place, { records }] of some.entries()) {
+      const capture = seen[place];
+      if (capture === undefined) continue;
+      for (let from = 0; from < records.length; from += REMAINS_AT_ONCE) {
+        const parts = records.slice(from, from + REMAINS_AT_ONCE).map(splitKey);
+        const arrays = capture.key.map((_, at) => parts.map((each) => each[at] ?? null));
+        await within.query(remainStatement(capture), [JSON.stringify({ subject }), ...arrays]);
+      }
+    }
+    return some;
   });
 }
 

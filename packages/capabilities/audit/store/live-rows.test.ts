@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { testServers } from '@safekeep/postgres/testing';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import { readCaptures } from '../verification/store/standing.ts';
-import { readLiveRows } from './live-rows.ts';
+import { readLiveRows, readLiveRowsOf } from './live-rows.ts';
 import { readOnly } from './read-only.ts';
 
 const plain = { category: 'none', note: 'looked at' };
@@ -52,4 +52,34 @@ test('a key of an enumerated type whose owner wrote casts and operators runs non
   // What cannot be compared without them is not read.
   assert.ok(rows === undefined || rows.length === 1);
   assert.deepEqual((await bench.pool.query('select who from ran')).rows, []);
+});
+
+test('of several tables those that can be read are read, whatever became of another among them', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table one (id integer primary key, v text); create table two (id integer primary key, v text); create table three (id integer primary key, v text);
+      insert into one values (1, 'a'); insert into two values (1, 'b'); insert into three values (1, 'c'), (2, 'd')`,
+  });
+  const columns = { id: plain, v: plain };
+  const table = { of: 'none', note: 'x', columns };
+  await bench.capture({ 'public.one': table, 'public.two': table, 'public.three': table });
+  const readAll = async () =>
+    await readOnly(bench.database, 'default', async (client) => {
+      const captures = (await readCaptures(client, 'default')).toSorted((left, right) => (left.table < right.table ? -1 : 1));
+      const rows = await readLiveRowsOf(
+        client,
+        captures.map((capture) => ({ capture, records: capture.table === 'public.three' ? ['2', '3'] : ['1'] })),
+      );
+      return captures.map((capture, place) => [capture.name, rows[place] && [...rows[place]]] as const);
+    });
+  const [one, three] = [
+    ['one', [['1', { id: '1', v: 'a' }]]],
+    ['three', [['2', { id: '2', v: 'd' }]]],
+  ];
+  assert.deepEqual(await readAll(), [one, three, ['two', [['1', { id: '1', v: 'b' }]]]]);
+  await bench.pool.query('alter table two rename column v to w');
+  assert.deepEqual(await readAll(), [one, three, ['two', undefined]]);
+  await bench.pool.query('drop table two');
+  assert.deepEqual(await readAll(), [one, three, ['two', undefined]]);
+  await bench.pool.query('create view two as select 1 as id, 2 as v');
+  assert.deepEqual(await readAll(), [one, three, ['two', undefined]], 'what its owner wrote into a view is not run');
 });

@@ -5,6 +5,7 @@ import { openDatabase } from '@safekeep/postgres';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sequence, type SequencerMoment } from '../actions/sequence.ts';
+import { baselineHeads } from '../files/baseline-heads.ts';
 import { lastCheckpoint } from '../files/last-checkpoint.ts';
 import { auditKeys } from '../keys/audit-keys.ts';
 import { fileRing } from './file-ring.ts';
@@ -25,6 +26,7 @@ const ground = {
   keys: await auditKeys(home, fileRing({ database, home, clock: systemClock })),
   signer: signingKeyFromPem(await readFile(join(home, 'signing.pem'), 'utf8'), 'safekeep-test'),
   last: lastCheckpoint(home),
+  heads: baselineHeads(home),
   clock: systemClock,
   log,
   batch: 11,

@@ -22,6 +22,7 @@ import { sequence, type SequencerGround } from '../actions/sequence.ts';
 import { takeBaselines } from '../actions/take-baselines.ts';
 import { auditBaseline } from '../contributors/baseline.ts';
 import { auditCapture } from '../contributors/capture.ts';
+import { baselineHeads } from '../files/baseline-heads.ts';
 import { lastCheckpoint, ownersOfLogs } from '../files/last-checkpoint.ts';
 import { auditKeys } from '../keys/audit-keys.ts';
 import { fileRing } from './file-ring.ts';
@@ -56,7 +57,7 @@ export type Workbench = TestDatabase & {
   /** Takes those that are ordered or missing, whatever `baselines` says. */
   readonly takeBaselines: () => Promise<number>;
   /** In full. Where the bench has no baselines, that there are none is no fault. */
-  readonly verify: (tenant?: string) => Promise<LogVerification>;
+  readonly verify: (tenant?: string, wanted?: readonly string[]) => Promise<LogVerification>;
   /** All events of the default tenant in the order of the tree. */
   readonly events: () => Promise<readonly EventRow[]>;
   /** What the blobs of an event say, those that can be opened. */
@@ -106,6 +107,7 @@ export async function workbench(
     keys,
     signer: signingKeyFromPem(createSigningKey(), 'safekeep-test'),
     last: lastCheckpoint(home),
+    heads: baselineHeads(home),
     clock: systemClock,
     log,
   };
@@ -119,14 +121,15 @@ export async function workbench(
     forgetKeys: () => ring.forget(),
     sequence: (more = {}) => sequence({ ...sequencer, ...more }, { baselines: baselines ? 'now' : 'later' }),
     takeBaselines: () => takeBaselines(sequencer),
-    verify: async (tenant = 'default') => {
+    verify: async (tenant = 'default', wanted = []) => {
       const told = await verifyDatabase(bench.database, {
         tenant,
         verifierKey: sequencer.signer.verifierKey,
         outside: await keptCheckpoints(home, tenant),
         owners: await ownersOfLogs(home),
+        heads: sequencer.heads,
         cosigned: [],
-        wanted: [],
+        wanted,
         full: true,
         pseudonymOf: keys.pseudonymOf,
         markOf: keys.markOf,

@@ -27,8 +27,8 @@ import { readMarks, readTold, type ToldBaseline } from '../store/baselines.ts';
 import type { FaultList } from './faults.ts';
 import type { RowValues } from './model.ts';
 import { isBefore, saidBy, stoodAt, type Emptied, type Said } from './row-state.ts';
-import { readTrees } from './store/log.ts';
-import { readColumnNumbers, walkUnkeyed, walkValues } from './store/rows.ts';
+import type { TreeRow } from './store/log.ts';
+import { walkUnkeyed, walkValues, type ColumnNumbers } from './store/rows.ts';
 
 /** Rows and events fetched at once. */
 const BATCH = 1000;
@@ -38,6 +38,8 @@ const TRIED_AT_MOST = 2_000_000;
 /** The newest baseline of a table that the log tells of, as the home's word. */
 export type TakenOf = {
   readonly taken: Taken;
+  /** The ids of all that the log has of the table, the oldest first; that of `taken` is the last. */
+  readonly chain: readonly string[];
   /** Of the event that tells of it. */
   readonly index: number;
   /** The home has said since that it does not hold, and that the next one is taken without being held against it. */
@@ -118,7 +120,8 @@ function newestOf(events: readonly ToldBaseline[], of: OfTable, markOf: MarkOf):
   const isEnded = hasEnded(newest);
   // The home's word that a baseline of since then does not hold answers for what came before, too.
   const brokenAt = chain.find((link, place) => isBreak(link, chain[place - 1]) && !chain.slice(place).some(hasEnded))?.index;
-  return { taken, index, isEnded, brokenAt, ...forgottenSince(events, of, { markOf, taken }) };
+  const ids = chain.map((link) => link.taken.id);
+  return { taken, chain: ids, index, isEnded, brokenAt, ...forgottenSince(events, of, { markOf, taken }) };
 }
 
 type Link = { readonly taken: Taken; readonly index: number };
@@ -188,7 +191,13 @@ export type Baseline = {
   readonly columns: readonly (readonly [then: string, now: string])[] | undefined;
 };
 
-type Opening = {
+/** What is asked once for several tables. */
+export type Standing = {
+  readonly numbers: ColumnNumbers;
+  readonly trees: readonly TreeRow[];
+};
+
+type Opening = Standing & {
   readonly capture: Capture;
   readonly known: TakenOf | undefined;
   readonly emptied: Emptied | undefined;
@@ -204,7 +213,7 @@ type Opening = {
  */
 export async function openBaseline(
   client: pg.ClientBase,
-  { capture, known, emptied, back, parts: some }: Opening,
+  { capture, known, emptied, back, parts: some, numbers, trees }: Opening,
   { markOf, faults, isRenewal }: Ground & { readonly isRenewal: boolean },
 ): Promise<Baseline | undefined> {
   if (known === undefined || known.isEnded) return undefined;
@@ -223,11 +232,11 @@ export async function openBaseline(
     return undefined;
   }
   const place = placeOf(taken);
-  if (await isCutOff(client, capture.tenant, place)) {
+  if (isCutOff(trees, place)) {
     faults.add('baseline-outdated', `${of} is older than events that were dropped since: between the two nothing is known.`, index);
     return undefined;
   }
-  const { columns, sealed, reason } = await columnsNow(client, capture, { taken, back });
+  const { columns, sealed, reason } = columnsNow(capture, { taken, back, numbers });
   if (reason !== undefined)
     faults.add('baseline-outdated', `${of}: the values of its rows cannot be compared any more: ${reason}.`, index);
   else if (sealed !== undefined)
@@ -255,8 +264,7 @@ export function explainMarked({ explained, place }: Baseline, marked: ReadonlyMa
 }
 
 /** Whether an event after this place was dropped by policy. */
-async function isCutOff(client: pg.ClientBase, tenant: string, place: Emptied): Promise<boolean> {
-  const trees = await readTrees(client, tenant);
+function isCutOff(trees: readonly TreeRow[], place: Emptied): boolean {
   return trees.some(({ era, minimumIndex }) => minimumIndex > 0 && isBefore(place, { era, index: minimumIndex }));
 }
 
@@ -269,12 +277,10 @@ type Columns = {
   readonly reason?: string;
 };
 
-async function columnsNow(
-  client: pg.ClientBase,
+function columnsNow(
   capture: Capture,
-  { taken, back }: { readonly taken: Taken; readonly back: Opening['back'] },
-): Promise<Columns> {
-  const numbers = await readColumnNumbers(client, capture);
+  { taken, back, numbers }: Pick<Opening, 'back' | 'numbers'> & { readonly taken: Taken },
+): Columns {
   const captured = new Map(capture.columns.map((column) => [column.name, column]));
   const columns: [string, string][] = [];
   let sealed: string | undefined;

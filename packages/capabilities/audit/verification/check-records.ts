@@ -6,7 +6,7 @@ import { keyOfRow, partOfKey } from '../rules/baseline.ts';
 import { readMarksOf } from '../store/baselines.ts';
 import { openEvents, type OpenedEvent } from '../store/event-values.ts';
 import { readUnmoved, type InboxRow } from '../store/inbox.ts';
-import { readLiveRows } from '../store/live-rows.ts';
+import { readLiveRowsOf } from '../store/live-rows.ts';
 import { readKeyChanges } from '../store/erasure.ts';
 import { captureOf, logBusy, readCaptures, readProgress } from '../store/sequencer.ts';
 import { openBaseline, readBaselines } from './baseline.ts';
@@ -15,7 +15,8 @@ import { faultList } from './faults.ts';
 import { markedOf, readMarked } from './marked-rows.ts';
 import { placeOfPending, saidByPending } from './pending.ts';
 import { newestFirst, saidBy, type Said } from './row-state.ts';
-import { lastTruncate, plaintextBack, readEventsOf, readMarkedOf, readToldOfTables } from './store/rows.ts';
+import { readTrees } from './store/log.ts';
+import { lastTruncate, plaintextBack, readColumnNumbers, readEventsOf, readMarkedOf, readToldOfTables } from './store/rows.ts';
 
 /** Keys of rows by external name of their table. */
 export type Records = ReadonlyMap<string, readonly string[]>;
@@ -68,20 +69,22 @@ type Captured = {
 
 async function readTables(client: pg.ClientBase, { tenant, records, rows }: Order): Promise<readonly Captured[]> {
   const captures = await readCaptures(client);
-  const tables: Captured[] = [];
-  for (const table of new Set([...records.keys(), ...rows.keys()])) {
-    const shared = captureOf(captures, { tenant, table });
+  const asked = [...new Set([...records.keys(), ...rows.keys()])].flatMap((table) => {
+    const capture = captureOf(captures, { tenant, table });
     const [named, there] = [records.get(table) ?? [], rows.get(table) ?? []];
-    if (shared === undefined || shared.key.length === 0 || named.length + there.length === 0) continue;
-    const live = await readLiveRows(client, shared, [...new Set([...named, ...there])]);
-    tables.push({
-      capture: { ...shared, tenant },
-      owner: shared.tenant,
+    if (capture === undefined || capture.key.length === 0 || named.length + there.length === 0) return [];
+    return [{ capture, named, there, records: [...new Set([...named, ...there])] }];
+  });
+  const found = await readLiveRowsOf(client, asked);
+  return asked.map(({ capture, named, there }, place) => {
+    const live = found[place];
+    return {
+      capture: { ...capture, tenant },
+      owner: capture.tenant,
       live,
       records: [...new Set([...named, ...(live === undefined ? there : live.keys())])],
-    });
-  }
-  return tables;
+    };
+  });
 }
 
 async function lookAt(client: pg.ClientBase, order: Order, { keys, suspects }: Look): Promise<readonly Unheld[]> {
@@ -100,11 +103,30 @@ async function lookAt(client: pg.ClientBase, order: Order, { keys, suspects }: L
   const pending = await readUnmoved(client, await readProgress(client), names);
   if (pending.isFull) throw logBusy();
   const opened = await openEvents(client, keys.subjectKeys, events);
+  const numbers = await readColumnNumbers(
+    client,
+    tables.map(({ capture }) => capture),
+  );
+  const trees = await readTrees(client, tenant);
+  const inPart = ({ capture: { table }, records }: Captured, from: readonly string[]): InPart => ({
+    table,
+    count: baselines.get(table)?.taken.parts ?? 0,
+    records: [...records, ...from],
+  });
+  const together =
+    suspects === undefined
+      ? await readParts(
+          client,
+          { tenant, markOf },
+          tables.map((each) => inPart(each, [])),
+        )
+      : undefined;
   const unheld: Unheld[] = [];
-  for (const { capture, owner, live, records } of tables) {
+  for (const [place, each] of tables.entries()) {
+    const { capture, owner, live, records } = each;
     const { table: name } = capture;
     const faults = faultList();
-    const ground = { tenant, markOf, faults, isRenewal: false, signal: NEVER, valuesOf: opening(keys) };
+    const ground = { tenant, markOf, faults, isRenewal: false, signal: NEVER, valuesOf: openingWith(keys) };
     const waiting = (action: string): InboxRow | undefined =>
       pending.rows.findLast((row) => row.table === name && row.action === action);
     const [truncated, returned] = [waiting('truncate'), waiting(PLAINTEXT_BACK)];
@@ -122,9 +144,10 @@ async function lookAt(client: pg.ClientBase, order: Order, { keys, suspects }: L
     const said = historiesOf(known, { events, opened, pending: pending.rows });
     const suspected = suspects?.get(name);
     const from = suspected === undefined ? [] : await addMoves(client, known, { subject: order.subject, suspected, keys });
-    const taken = baselines.get(name);
-    const parts = await readParts(client, capture, { markOf, count: taken?.taken.parts ?? 0, records: [...records, ...from] });
-    const baseline = await openBaseline(client, { capture, known: taken, emptied, back, parts: parts ?? [] }, ground);
+    const parts = (together ?? (await readParts(client, { tenant, markOf }, [inPart(each, from)]))).get(name);
+    const standing = { numbers: numbers[place] ?? new Map<string, number>(), trees };
+    const opening = { capture, known: baselines.get(name), emptied, back, parts: parts ?? [], ...standing };
+    const baseline = await openBaseline(client, opening, ground);
     if (live === undefined || parts === undefined || faults.count() > 0) {
       unheld.push({ table: name, records, what: 'uncompared' });
       continue;
@@ -148,24 +171,37 @@ async function lookAt(client: pg.ClientBase, order: Order, { keys, suspects }: L
 
 const NEVER = new AbortController().signal;
 
-function opening({ subjectKeys }: Keys) {
+function openingWith({ subjectKeys }: Keys) {
   return (client: pg.ClientBase, events: readonly EventRow[]) => openEvents(client, subjectKeys, events);
 }
 
-/** Those parts of a baseline in which these rows are, or would be; undefined where one of them is gone. */
+type InPart = {
+  readonly table: string;
+  /** Of parts that the baseline has. */ readonly count: number;
+  readonly records: readonly string[];
+};
+
+/** By table those parts of its baseline in which these rows are, or would be; undefined where one of them is gone. */
 async function readParts(
   client: pg.ClientBase,
-  { tenant, table }: Capture,
-  { markOf, count, records }: { readonly markOf: MarkOf; readonly count: number; readonly records: readonly string[] },
-): Promise<readonly Buffer[] | undefined> {
-  if (count === 0) return [];
-  const places = new Set(records.map((record) => partOfKey(keyOfRow(markOf, { tenant, table }, record), count)));
+  { tenant, markOf }: { readonly tenant: string; readonly markOf: MarkOf },
+  tables: readonly InPart[],
+): Promise<ReadonlyMap<string, readonly Buffer[] | undefined>> {
+  const wanted = tables.map(({ table, count, records }) => {
+    const keys = count === 0 ? [] : records.map((record) => keyOfRow(markOf, { tenant, table }, record));
+    return { table, places: new Set(keys.map((key) => partOfKey(key, count))) };
+  });
   const found = await readMarksOf(
     client,
     tenant,
-    [...places].map((part) => ({ table, part })),
+    wanted.flatMap(({ table, places }) => [...places].map((part) => ({ table, part }))),
   );
-  return found.length < places.size ? undefined : found.map(({ marks }) => marks);
+  return new Map(
+    wanted.map(({ table, places }) => {
+      const own = found.filter((each) => each.table === table).map(({ marks }) => marks);
+      return [table, own.length < places.size ? undefined : own];
+    }),
+  );
 }
 
 type Known = Pick<Table, 'capture' | 'back' | 'moved'>;
@@ -220,7 +256,7 @@ async function addMoves(
     const records = new Set<string>();
     for (const each of ask) {
       asked.add(each);
-      for (const { record } of await readKeyChanges(client, { tenant: capture.tenant, subject: each }, capture))
+      for (const { record } of await readKeyChanges(client, { tenant: capture.tenant, subject: each }, [capture]))
         if (record !== null && !from.has(record)) records.add(record);
     }
     for (const record of records) from.add(record);

@@ -9,6 +9,7 @@ import type { SubjectKeys } from '../../encryption/index.ts';
 import { openEvents } from '../store/event-values.ts';
 import { readOnly } from '../store/read-only.ts';
 import { checkRows } from './check-rows.ts';
+import { checkEnded } from './check-ended.ts';
 import { checkStanding } from './check-standing.ts';
 import { faultList } from './faults.ts';
 import { markOf, TENANT, writtenLog, type Told } from '../testing/written-log.ts';
@@ -65,7 +66,10 @@ async function bench(t: TestContext, server = testServers()[0]) {
   };
   const standing = async (wanted: readonly string[] = []): Promise<string[]> => {
     const faults = faultList();
-    await readOnly(made.database, TENANT, (client) => checkStanding(client, { tenant: TENANT, wanted }, faults));
+    await readOnly(made.database, TENANT, async (client) => {
+      await checkStanding(client, TENANT, faults);
+      await checkEnded(client, { tenant: TENANT, wanted, markOf, faults });
+    });
     return faults.list().map(({ code }) => code);
   };
   /** With triggers off, as somebody would who wants to leave no trace. */
@@ -275,7 +279,7 @@ test('capture stands after apply, and whatever was done to it is told', async (t
       await client.query(`begin; ${sql}`);
       const faults = faultList();
       await client.query(`set local search_path = ''`);
-      await checkStanding(client, { tenant: TENANT, wanted: [] }, faults);
+      await checkStanding(client, TENANT, faults);
       assert.deepEqual(
         faults.list().map(({ code }) => code),
         told,

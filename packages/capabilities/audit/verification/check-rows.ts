@@ -28,14 +28,25 @@ import type { FaultList } from './faults.ts';
 import { readMarked } from './marked-rows.ts';
 import type { Pending } from './pending.ts';
 import { newestFirst, saidBy, stateOf, type Emptied, type Said } from './row-state.ts';
-import { hidesRows, isThere, lastTruncate, plaintextBack, walkEvents, walkRows, type LiveRow, type Walk } from './store/rows.ts';
-import { readDrops } from './store/log.ts';
+import {
+  hidesRows,
+  isThere,
+  lastTruncate,
+  plaintextBack,
+  readColumnNumbers,
+  walkEvents,
+  walkRows,
+  type LiveRow,
+  type Walk,
+} from './store/rows.ts';
+import { readDrops, readTrees, type TreeRow } from './store/log.ts';
 import { readCaptures } from './store/standing.ts';
 
 /** Rows and events fetched at once. */
 const BATCH = 1000;
 
 type Ground = RowGround & {
+  readonly trees: readonly TreeRow[];
   /** What stood in each table at some place of the log. */
   readonly baselines: ReadonlyMap<string, TakenOf>;
   /** The newest transaction of which an event that was dropped by policy may have told. */
@@ -67,7 +78,8 @@ export async function checkRows(
   const drops = await readDrops(client, tenant, markOf);
   const newest = drops.reduce((most, { through }) => (BigInt(through) > most ? BigInt(through) : most), 0n);
   const baselines = await readBaselines(client, { tenant, markOf, tables: only ?? null, withInbox: pending.size > 0 });
-  const ground: Ground = { ...options, isRenewal, pending, baselines, through: newest === 0n ? undefined : String(newest) };
+  const through = newest === 0n ? undefined : String(newest);
+  const ground: Ground = { ...options, isRenewal, pending, baselines, through, trees: await readTrees(client, tenant) };
   const untold = await readUntold(client, { tenant, markOf, tables: only ?? null });
   const left = new Set(untold.keys());
   let haveAll = true;
@@ -126,7 +138,8 @@ async function checkTable(client: pg.ClientBase, { capture, owner, told }: Owned
   const emptied = await lastTruncate(client, capture, owner);
   const back = await plaintextBack(client, capture, owner);
   const known = ground.baselines.get(capture.table);
-  const baseline = await openBaseline(client, { capture, known, emptied, back }, ground);
+  const [numbers = new Map<string, number>()] = await readColumnNumbers(client, [capture]);
+  const baseline = await openBaseline(client, { capture, known, emptied, back, numbers, trees: ground.trees }, ground);
   if (capture.key.length === 0) {
     // It has no history of a row either.
     const waiting = ground.pending.get(capture.table)?.get('') ?? [];

@@ -13,7 +13,6 @@ import {
   readReplicaSettings,
   readTableFaults,
   readTriggers,
-  wereCaptured,
   type StandingFunction,
   type StandingTrigger,
 } from './store/standing.ts';
@@ -30,14 +29,10 @@ type Expected = { readonly capture: Capture; readonly parts: CaptureParts | unde
 /**
  * Whether what writes the log still does: each trigger is there, fires, always, and calls the function it was made with, whose
  * body is the one that this Safekeep makes; the functions that all of them share are as they are shipped; nothing stands in the way on the
- * log's own tables. What the database says of itself is no measure, for who changes the one can change the other. `wanted` are tables that
- * the map wants captured; one that was once must still be. Answers how many tables are captured.
+ * log's own tables. What the database says of itself is no measure, for who changes the one can change the other. Answers how many tables are
+ * captured.
  */
-export async function checkStanding(
-  client: pg.ClientBase,
-  { tenant, wanted }: { readonly tenant: string; readonly wanted: readonly string[] },
-  faults: FaultList,
-): Promise<number> {
+export async function checkStanding(client: pg.ClientBase, tenant: string, faults: FaultList): Promise<number> {
   const captures = (await readCaptures(client, tenant)).map((capture): Expected => ({ capture, parts: partsOf(capture) }));
   for (const expected of captures) {
     const { capture } = expected;
@@ -53,14 +48,6 @@ export async function checkStanding(
   for (const expected of captures) checkFunctions(expected, functions, faults);
   await checkShared(client, faults);
   for (const fault of await readTableFaults(client)) faults.add('table-changed', `${fault}.`);
-  const known = new Set(captures.map(({ capture }) => capture.table));
-  for (const table of await wereCaptured(
-    client,
-    tenant,
-    wanted.filter((name) => !known.has(name)),
-  )) {
-    faults.add('trigger-missing', `The map wants ${table} in the log, the log has events of it, and nothing captures it any more.`);
-  }
   for (const place of await readReplicaSettings(client)) {
     faults.add('trigger-disabled', `session_replication_role is replica for ${place}: no trigger fires there.`);
   }

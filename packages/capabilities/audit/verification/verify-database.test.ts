@@ -23,6 +23,8 @@ import { verifyDatabase, type VerifyOptions } from './verify-database.ts';
 import { verifyDirectory, verifyProofText } from './verify-files.ts';
 
 const EVENTS = 700;
+/** No baseline was taken by this home. */
+const NO_HEADS = { read: async () => new Map() };
 const tell = (index: number): Told => ({
   record: String(index % 50),
   subject: `patient:${index % 50}`,
@@ -43,6 +45,7 @@ async function bench(t: TestContext, server = testServers()[0]) {
       verifierKey: log.signer.verifierKey,
       outside: [log.note()],
       owners: new Map(),
+      heads: NO_HEADS,
       cosigned: [],
       wanted: [],
       full: false,
@@ -89,6 +92,7 @@ test('a database without a log has nothing to find fault with', async (t) => {
     verifierKey: signer.verifierKey,
     outside: [],
     owners: new Map(),
+    heads: NO_HEADS,
     cosigned: [],
     wanted: [],
     full: true,

@@ -1,11 +1,14 @@
 import type pg from 'pg';
 import type { Database } from '@safekeep/postgres';
 import { peekCheckpoint, rootFromTiles, sameHash, TlogError, type Checkpoint, type TileReader } from '@safekeep/tlog';
+import type { BaselineHeads } from '../files/baseline-heads.ts';
 import type { MarkOf, PseudonymOf } from '../keys/key-file.ts';
 import type { EventRow } from '../model.ts';
 import { readOnly } from '../store/read-only.ts';
 import { checkContents } from './check-contents.ts';
 import { checkCosignatures } from './check-cosignatures.ts';
+import { checkEnded } from './check-ended.ts';
+import { checkHeads } from './check-heads.ts';
 import { checkRows } from './check-rows.ts';
 import { checkStanding } from './check-standing.ts';
 import { checkTree, type StoredEntry } from './check-tree.ts';
@@ -38,6 +41,8 @@ export type VerifyOptions = {
   readonly cosigned: readonly Cosigned[];
   /** In which database each of them was signed, by the 8 hex digits of its origin; see `ownersOfLogs`. */
   readonly owners: ReadonlyMap<string, string>;
+  /** Which baselines the home took last. */
+  readonly heads: Pick<BaselineHeads, 'read'>;
   /** Tables that the map wants in the log. */
   readonly wanted: readonly string[];
   /** Also what stands beside the entries, and every row of every captured table. */
@@ -66,8 +71,11 @@ export type VerifyOptions = {
 export async function verifyDatabase(database: Database, options: VerifyOptions): Promise<LogVerification> {
   const started = performance.now();
   const faults = faultList();
-  return await readOnly(database, options.tenant, async (client) => {
-    const trees = await readTrees(client, options.tenant);
+  const { tenant } = options;
+  // Before the snapshot: what the home knows of then is in it.
+  const heads = await options.heads.read({ tenant, database: await database.withClient(readDatabaseId) });
+  return await readOnly(database, tenant, async (client) => {
+    const trees = await readTrees(client, tenant);
     let [checked, newest]: [number, Checkpoint | undefined] = [0, undefined];
     for (const tree of trees) {
       const result = await verifyEra(client, { tree, isNewest: tree === trees.at(-1) }, { ...options, faults });
@@ -76,7 +84,9 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
     }
     checkCosignatures(options.cosigned, options.verifierKey, faults);
     await checkWitnesses(client, trees, { ...options, faults });
-    const captured = await checkStanding(client, options, faults);
+    const captured = await checkStanding(client, tenant, faults);
+    await checkEnded(client, { ...options, faults });
+    if (options.ofOthers === undefined) await checkHeads(client, { ...options, heads, faults });
     const haveBaselines = options.full && (await checkRows(client, { ...options, faults }));
     const scope = [
       'signature',
@@ -89,7 +99,7 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
       ...(haveBaselines ? ['baselines'] : []),
     ];
     const minimumIndex = trees.at(-1)?.minimumIndex ?? 0;
-    if (trees.length === 0) faults.note(`There is nothing to verify: the log of ${options.tenant} has no event yet.`);
+    if (trees.length === 0) faults.note(`There is nothing to verify: the log of ${tenant} has no event yet.`);
     else if (captured === 0) faults.note(NOTHING_CAPTURED);
     const told = verdict(faults, {
       started,

@@ -7,7 +7,7 @@ import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
 import { openLog, type OpenLog } from '@safekeep/log';
 import { fingerprint, readCatalog } from '@safekeep/postgres';
 import { testDatabase, testServers, type TestDatabase, type TestServer } from '@safekeep/postgres/testing';
-import { auditCapture, auditKeys, lastCheckpoint, sequence } from '../../audit/index.ts';
+import { auditCapture, auditKeys, baselineHeads, lastCheckpoint, sequence } from '../../audit/index.ts';
 import { keysOfHome } from '../../encryption/index.ts';
 import {
   applyPlan,
@@ -74,6 +74,7 @@ export async function sequencerOf(t: Ending, { database }: TestDatabase): Promis
     keys: await auditKeys(home, ring),
     signer: signingKeyFromPem(createSigningKey(), 'safekeep-test'),
     last: lastCheckpoint(home),
+    heads: baselineHeads(home),
     clock,
     log: logIn(t, join(home, 'log')),
   };

@@ -1,5 +1,5 @@
 import { SafekeepError } from '@safekeep/core';
-import { fingerprintParts, strangeOwners } from '@safekeep/postgres';
+import { fingerprintParts, readUserCatalog, strangeOwners } from '@safekeep/postgres';
 import { recordMapVersion } from '../../datamap/index.ts';
 import type { ApplyText, Plan } from '../model.ts';
 import { changedByUser } from '../rules/baseline.ts';
@@ -10,7 +10,7 @@ import { insertBaseline, replaceColumns, updateBaseline } from '../store/records
 import { endRun, readLeftOver, type LeftOver } from '../store/runs.ts';
 import { begin, commit, rollback } from '../store/session.ts';
 import { execute, secondsSince, type Ground } from './execute.ts';
-import { makePlan, readUserCatalog, type Intent } from './make-plan.ts';
+import { makePlan, type Intent } from './make-plan.ts';
 import { planDatabase } from './plan-database.ts';
 import { withRun } from './with-run.ts';
 

@@ -1,12 +1,12 @@
 import type pg from 'pg';
 import { formatTableName } from '@safekeep/core';
-import { fingerprint, readCatalog, type Catalog } from '@safekeep/postgres';
+import { fingerprint, readUserCatalog, type Catalog } from '@safekeep/postgres';
 import type { Contributor, Desired, Note, Plan, Problem, ReadMap, Step } from '../model.ts';
 import { driftOf, driftOfObjects } from '../rules/drift.ts';
 import { planHash, stepsOut, stepsToward } from '../rules/steps.ts';
 import { readLive } from '../store/probe.ts';
 import { readApplied } from '../store/records.ts';
-import { readAllowed, userSchemas } from '../store/session.ts';
+import { readAllowed } from '../store/session.ts';
 
 /** What a plan is made from, apart from the database. */
 export type Intent = { readonly tenant: string; readonly read: ReadMap; readonly contributors: readonly Contributor[] };
@@ -58,10 +58,6 @@ export async function makePlanOut(client: pg.ClientBase, tenant: string): Promis
     catalog,
     applied,
   };
-}
-
-export async function readUserCatalog(client: pg.ClientBase): Promise<Catalog> {
-  return await readCatalog(client, { schemas: await userSchemas(client) });
 }
 
 function joined(all: readonly Desired[]): Desired {

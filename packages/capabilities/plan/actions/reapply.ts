@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { readUserCatalog } from '@safekeep/postgres';
 import { appliedMap } from '../../datamap/index.ts';
 import type { Contributor, DesiredObject } from '../model.ts';
 import { definitionSha256, hasDrifted } from '../rules/steps.ts';
@@ -6,7 +7,6 @@ import { readLive } from '../store/probe.ts';
 import { readApplied, readRunOf, upsertObjects } from '../store/records.ts';
 import { readAllowed, runStatement } from '../store/session.ts';
 import { asApplied } from './execute.ts';
-import { readUserCatalog } from './make-plan.ts';
 
 export type Reapplying = {
   readonly tenant: string;

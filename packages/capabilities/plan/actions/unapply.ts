@@ -1,5 +1,5 @@
 import { SafekeepError } from '@safekeep/core';
-import { fingerprintParts, type Database } from '@safekeep/postgres';
+import { fingerprintParts, readUserCatalog, type Database } from '@safekeep/postgres';
 import type { CommandContext } from '../../capability.ts';
 import type { Plan, Refusal, UnapplyText } from '../model.ts';
 import { comparison, notRestored } from '../rules/baseline.ts';
@@ -7,7 +7,7 @@ import { stepText } from '../rules/text.ts';
 import { deleteBaseline } from '../store/records.ts';
 import { endRun } from '../store/runs.ts';
 import { execute, secondsSince, type Ground } from './execute.ts';
-import { makePlanOut, readUserCatalog } from './make-plan.ts';
+import { makePlanOut } from './make-plan.ts';
 import { planRemoval } from './plan-database.ts';
 import { withRun } from './with-run.ts';
 
@@ -23,6 +23,8 @@ export type TakeOut = {
   readonly run: (context: CommandContext, options: { readonly wait: boolean }) => Promise<readonly string[]>;
   /** Tells what is still there, and stops the steps. */
   readonly left?: Guard;
+  /** After the steps, with those that were taken. */
+  readonly ended?: (context: CommandContext, steps: UnapplyText['steps']) => Promise<void>;
 };
 
 export type UnapplyOptions = {

@@ -58,15 +58,6 @@ export async function runStatement(client: pg.ClientBase, statement: string): Pr
   await client.query(statement);
 }
 
-/** Schemas of the user's, in order: neither PostgreSQL's nor Safekeep's, nor temporary ones. */
-export async function userSchemas(client: pg.ClientBase): Promise<readonly string[]> {
-  const { rows } = await client.query<{ name: string }>(
-    `select nspname as name from pg_catalog.pg_namespace
-      where nspname !~ '^pg_' and nspname not in ('information_schema', 'safekeep', 'safekeep_jobs', 'safekeep_auth') order by 1`,
-  );
-  return rows.map(({ name }) => name);
-}
-
 /**
  * PostgreSQL lets superusers alone create event triggers (manual, CREATE EVENT TRIGGER). Amazon RDS and Google Cloud SQL also let the
  * roles that stand for their administrator, as their manuals say.

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { readMap, systemClock } from '@safekeep/core';
-import { fingerprint, readCatalog, type Catalog } from '@safekeep/postgres';
+import { fingerprint, readUserCatalog, type Catalog } from '@safekeep/postgres';
 import { testDatabase, testServers, type TestDatabase, type TestServer } from '@safekeep/postgres/testing';
 import { applyPlan, type ApplyOptions } from '../actions/apply-plan.ts';
 import type { Ground, Observer } from '../actions/execute.ts';
@@ -81,10 +81,12 @@ export function mapEverything(catalog: Catalog): TableTexts {
 }
 
 export async function userCatalog(pool: pg.Pool): Promise<Catalog> {
-  const { rows } = await pool.query<{ name: string }>(
-    `select nspname as name from pg_namespace where nspname !~ '^pg_' and nspname not in ('information_schema', 'safekeep', 'safekeep_jobs')`,
-  );
-  return await readCatalog(pool, { schemas: rows.map(({ name }) => name) });
+  const client = await pool.connect();
+  try {
+    return await readUserCatalog(client);
+  } finally {
+    client.release();
+  }
 }
 
 async function userState(pool: pg.Pool): Promise<UserState> {

@@ -1,4 +1,4 @@
-import { columnOf, encryptedName } from '@safekeep/core';
+import { columnOf, encryptedName, runThatKeeps } from '@safekeep/core';
 import type { CertificateBody, Residue } from '../model.ts';
 import { staleViews } from '../rules/stale-views.ts';
 import { deadRows, type Stale } from '../store/residue.ts';
@@ -43,12 +43,9 @@ export async function residueOf(ground: ErasureGround, parts: Written): Promise<
 
 /** What imports replaced and keep: the person may stand in it as they were. */
 function setAside({ catalog }: ErasureGround): readonly Residue[] {
-  const schemas = Map.groupBy(
-    catalog.tables.filter(({ schema }) => /^safekeep_kept_[0-9a-f]{32}$/.test(schema)),
-    ({ schema }) => schema,
-  );
-  return [...schemas].map(([schema, tables]) => {
-    const run = schema.slice(-32).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  return [...Map.groupBy(catalog.tables, ({ schema }) => schema)].flatMap(([schema, tables]) => {
+    const run = runThatKeeps(schema);
+    if (run === undefined) return [];
     return {
       place: schema,
       what: 'tables that an import with --replace put aside; nobody was looked for in them',

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
-import { formatName, parseTableName, SafekeepError } from '@safekeep/core';
+import { formatName, OWN_SCHEMAS, parseTableName, SafekeepError } from '@safekeep/core';
 
 /** How a foreign key is named among all of a database. */
 export function keyName(table: string, foreignKey: string): string {
@@ -152,7 +152,7 @@ export async function writesSoFar(client: pg.ClientBase): Promise<ReadonlyMap<st
        join pg_catalog.pg_class as c on c.oid = coalesce(pg_catalog.pg_partition_root(s.relid), s.relid)
        join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
       where s.n_tup_ins + s.n_tup_upd + s.n_tup_del > 0 and c.relpersistence <> 't'
-        and n.nspname not in ('safekeep', 'safekeep_jobs', 'safekeep_auth', 'information_schema', 'pg_toast')
+        and n.nspname !~ '^(${OWN_SCHEMAS}|information_schema|pg_toast)$'
         and (n.nspname <> 'pg_catalog' or c.relname = 'pg_largeobject')
       group by 1, 2
      union all

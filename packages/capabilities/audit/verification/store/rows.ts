@@ -31,7 +31,7 @@ export async function walkRows(
     'safekeep_rows',
     `select ${key} as record, ${valuesOf(capture)} as values,
             pg_catalog.age(r.xmin) < (select pg_catalog.age(k.xmin) from safekeep.audit_captures as k where k.tenant_id = ${pg.escapeLiteral(owner)} and k.table_name = ${pg.escapeLiteral(capture.table)})${after} as "isNewer"
-       from ${nameOf(capture)} as r${own} order by ${key} collate "C"`,
+       from ${rowsOf(capture)} as r${own} order by ${key} collate "C"`,
   );
 }
 
@@ -44,7 +44,7 @@ export async function walkValues(
   return await walk(
     client,
     'safekeep_values',
-    `select ${valuesOf(capture)} as values from ${nameOf(capture)} as r${ownRows(capture, owner)}`,
+    `select ${valuesOf(capture)} as values from ${rowsOf(capture)} as r${ownRows(capture, owner)}`,
   );
 }
 
@@ -65,17 +65,22 @@ export async function walkUnkeyed(
 }
 
 /** PostgreSQL's numbers of the columns of a table by their names: a column that is renamed keeps its number. */
-export async function readColumnNumbers(client: pg.ClientBase, { schema, name }: Capture): Promise<ReadonlyMap<string, number>> {
-  const { rows } = await client.query<{ name: string; number: number }>(
-    `select a.attname::text as name, a.attnum::integer as number from pg_catalog.pg_attribute as a
-      where a.attrelid = pg_catalog.to_regclass(pg_catalog.format('%I.%I', $1::text, $2::text)) and a.attnum > 0 and not a.attisdropped`,
-    [schema, name],
+export type ColumnNumbers = ReadonlyMap<string, number>;
+
+/** Of these tables in their order. */
+export async function readColumnNumbers(client: pg.ClientBase, captures: readonly Capture[]): Promise<readonly ColumnNumbers[]> {
+  const { rows } = await client.query<{ place: number; name: string; number: number }>(
+    `select t.place::integer - 1 as place, a.attname::text as name, a.attnum::integer as number
+       from rows from (unnest($1::text[]), unnest($2::text[])) with ordinality as t (schema, name, place)
+       join pg_catalog.pg_attribute as a on a.attrelid = pg_catalog.to_regclass(pg_catalog.format('%I.%I', t.schema, t.name))
+      where a.attnum > 0 and not a.attisdropped`,
+    [captures.map(({ schema }) => schema), captures.map(({ name }) => name)],
   );
-  return new Map(rows.map((row) => [row.name, row.number]));
+  return captures.map((_, place) => new Map(rows.filter((row) => row.place === place).map((row) => [row.name, row.number])));
 }
 
-function nameOf({ schema, name }: Capture): string {
-  return `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
+function rowsOf({ schema, name, alone }: Capture): string {
+  return `${alone === true ? 'only ' : ''}${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
 }
 
 function valuesOf({ columns }: Capture): string {

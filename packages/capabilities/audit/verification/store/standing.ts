@@ -249,12 +249,18 @@ export async function readReplicaSettings(client: pg.ClientBase): Promise<readon
   return rows.map(({ place }) => place);
 }
 
-/** Those of the tables about which the log has changes of rows. */
-export async function wereCaptured(client: pg.ClientBase, tenant: string, tables: readonly string[]): Promise<readonly string[]> {
-  const { rows } = await client.query<{ name: string }>(
-    `select t.name from pg_catalog.unnest($2::text[]) as t (name)
-      where exists (select from safekeep.audit_events as e where e.tenant_id = $1 and e.table_name = t.name and e.kind = 'change')`,
+/** Those of the tables about which the log has changes of rows, with the place of the newest. */
+export async function wereCaptured(
+  client: pg.ClientBase,
+  tenant: string,
+  tables: readonly string[],
+): Promise<readonly { readonly table: string; readonly era: number; readonly index: number }[]> {
+  const { rows } = await client.query<{ table: string; era: number; index: number }>(
+    `select t.name as "table", e.era, e.leaf_index::float8 as index from pg_catalog.unnest($2::text[]) as t (name)
+      cross join lateral (
+        select era, leaf_index from safekeep.audit_events where tenant_id = $1 and table_name = t.name and kind = 'change'
+         order by audit_events.era desc, audit_events.leaf_index desc limit 1) as e`,
     [tenant, tables],
   );
-  return rows.map(({ name }) => name);
+  return rows;
 }

@@ -12,14 +12,14 @@ import {
   type SearchKind,
   type TenantRule,
 } from '@safekeep/core';
-import { findTable, readCatalog, type Catalog, type Column, type Table } from '@safekeep/postgres';
+import { findTable, readUserCatalog, type Catalog, type Column, type Table } from '@safekeep/postgres';
 import type { Field, FieldIndex, Mode } from '../model.ts';
 import { chooseIndex } from '../rules/choose-index.ts';
 import { answersFor, besideAnswer, mentionsColumn, upsertAnswer, type Answer } from '../rules/refusals.ts';
 import { lengthLimit, typeOf } from '../rules/types.ts';
 import { viewName } from '../store/names.ts';
 import { listFields } from '../store/records.ts';
-import { besideColumn, frequencies, functionsMentioning, userSchemas } from '../store/surroundings.ts';
+import { besideColumn, frequencies, functionsMentioning } from '../store/surroundings.ts';
 import { VIEW_TRIGGER } from '../store/view.ts';
 import { reading, type Ground } from './ground.ts';
 
@@ -52,7 +52,7 @@ export async function planField(
   const { column: ref } = order;
   const name = formatColumnName(ref);
   return await reading(ground, async (client) => {
-    const catalog = await readCatalog(client, { schemas: await userSchemas(client) });
+    const catalog = await readUserCatalog(client);
     const table = findTable(catalog, ref);
     const column = table?.columns.find((each) => each.name === ref.column);
     if (table === undefined || column === undefined) throw new SafekeepError('field-missing', { field: name });

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { SearchKind, TableRef } from '@safekeep/core';
+import { NOT_OF_USERS } from '@safekeep/postgres';
 import type { Frequency } from '../rules/frequency.ts';
 import type { ReplicaLag } from '../rules/pace.ts';
 import type { Beside } from '../model.ts';
@@ -15,7 +16,7 @@ export async function functionsMentioning(
   const { rows } = await client.query<FunctionSource>(
     `select pg_catalog.format('%I.%I', n.nspname, p.proname) as name, coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) as source
        from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-      where n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'safekeep', 'safekeep_jobs', 'safekeep_auth')
+      where n.nspname !~ '${NOT_OF_USERS}'
         and p.prokind in ('f', 'p') and pg_catalog.strpos(coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc), $1) > 0
         and pg_catalog.strpos(coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc), $2) > 0
       order by 1 limit 100`,
@@ -155,13 +156,4 @@ export async function commitCount(client: pg.ClientBase): Promise<number> {
     'select xact_commit as count from pg_catalog.pg_stat_database where datname = pg_catalog.current_database()',
   );
   return Number(rows[0]?.count ?? 0);
-}
-
-/** Schemas of the user's, in order: neither PostgreSQL's nor Safekeep's, nor temporary ones. */
-export async function userSchemas(client: pg.ClientBase): Promise<readonly string[]> {
-  const { rows } = await client.query<{ name: string }>(
-    `select nspname as name from pg_catalog.pg_namespace
-      where nspname !~ '^pg_' and nspname not in ('information_schema', 'safekeep', 'safekeep_jobs', 'safekeep_auth') order by 1`,
-  );
-  return rows.map(({ name }) => name);
 }
