@@ -97,6 +97,7 @@ const PhaseText = Type.Union([
   Type.Literal('backfilling'),
   Type.Literal('verified'),
   Type.Literal('switched'),
+  Type.Literal('unread'),
   Type.Literal('nulled'),
   Type.Literal('checked'),
   Type.Literal('finished'),

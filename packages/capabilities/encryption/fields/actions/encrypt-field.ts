@@ -16,6 +16,7 @@ import {
   nameOf,
   NotYet,
   reading,
+  requireAllReached,
   requireUnaltered,
   unlessTooEarly,
   withLease,
@@ -198,6 +199,7 @@ async function switchReaders(ground: Ground, field: Field): Promise<void> {
         await (field.mode === 'database' ? lockToAlter : lockAgainstWrites)(client, field);
         ground.observe('locked', field, { done: field.done, total: field.total });
         await requireUnaltered(client, field);
+        await requireAllReached(client, field);
         if ((await cameLater(client)).length > 0) throw new NotYet();
         const { found, done } = await sweepOnce(client, ground, { field, pass: sealing, atMost: LOCKED_ROWS });
         if (found !== done || (await countLeft(client, field, 'unsealed')) > 0) throw new NotYet();

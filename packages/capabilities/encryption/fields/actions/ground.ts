@@ -5,7 +5,7 @@ import { type Database } from '@safekeep/postgres';
 import { reapplyWithin, type Contributor } from '../../../plan/index.ts';
 import type { Field, FieldKeys } from '../model.ts';
 import { currentTypes, missingIndexes, runAll, vacuumPatience, type IndexesAsked } from '../store/definition.ts';
-import { valuesApart } from '../store/partitions.ts';
+import { heirsOf, hidesRows, valuesApart } from '../store/partitions.ts';
 import type { IndexSteps } from '../store/partitions.ts';
 import { begin, commit, giveWay, rollback, runAlone, takeLease } from '../store/session.ts';
 
@@ -114,10 +114,16 @@ export async function reading<Result>(
   });
 }
 
-/** What a person is told when the column is not what it was. The transaction is gone with the connection. */
+/** What a person is told when the column is not what it was, or not all of its rows are seen. The transaction is gone with the connection. */
 export function fieldFailure(field: Field, error: unknown): unknown {
+  if (isHidden(error)) return new SafekeepError('field-rows-hidden', { field: nameOf(field) }, { cause: error });
   if (!ALTERED.has(codeOf(error) ?? '')) return error;
   return new SafekeepError('field-changed', { field: nameOf(field) }, { cause: error });
+}
+
+/** insufficient_privilege, of which the messages of row security are those that name it: `query would be affected by …`. */
+function isHidden(error: unknown): boolean {
+  return codeOf(error) === '42501' && error instanceof Error && error.message.includes('row-level security');
 }
 
 /** Inside of a transaction that has the table locked: the column is still the one that was planned for. */
@@ -128,14 +134,27 @@ export async function requireUnaltered(client: pg.ClientBase, ...fields: readonl
 }
 
 /**
- * No pass comes to a partition that was detached: under an old key, or with its plaintext, it would stay behind unnoticed. Under a lock of
- * the table it stays so.
+ * No pass comes to rows that row security hides, nor to a table that inherits from this one, whose columns go with this one's. Under a lock
+ * of the table it stays so.
  *
- * @throws `field-partition-detached`
+ * @throws `field-rows-hidden`, `field-inherited`
+ */
+export async function requireAllReached(client: pg.ClientBase, field: Field): Promise<void> {
+  if (await hidesRows(client, field)) throw new SafekeepError('field-rows-hidden', { field: nameOf(field) });
+  const heirs = await heirsOf(client, field);
+  if (heirs.length === 0) return;
+  throw new SafekeepError('field-inherited', { field: nameOf(field), tables: heirs.map(formatTableName).join(', ') });
+}
+
+/**
+ * Nor does one come to a partition that was detached: under an old key, or with its plaintext, it would stay behind unnoticed.
+ *
+ * @throws `field-partition-detached`, and what {@link requireAllReached} throws
  */
 export async function requireNoneApart(client: pg.ClientBase, field: Field): Promise<void> {
   // Where the table was renamed each partition would look detached; the step itself says what happened.
   if ((await currentTypes(client, [field]))[0] === null) return;
+  await requireAllReached(client, field);
   const apart = await valuesApart(client, field);
   if (apart.length === 0) return;
   throw new SafekeepError('field-partition-detached', { field: nameOf(field), tables: apart.map(formatTableName).join(', ') });

@@ -11,10 +11,13 @@ const NO_TRANSACTION_TIMEOUT = `case when current_setting('transaction_timeout',
  * A transaction of the tenant in which values are read and written as text in one form, and in which our triggers know the
  * engine by a setting: it says that ciphertext and plaintext that it writes belong together. Whoever sets it by hand can do no
  * more than with the UPDATE itself. On audited tables it acts as Safekeep, with a proof where the login is the owner's. Without `lockTimeoutMs` it waits for locks as long as it takes.
+ *
+ * What the database or the login has as a default for transactions does not count: with a snapshot from before a lock was had, what is
+ * proved under it is not so. Where row security would hide rows, reading the table is an error.
  */
 export async function begin(client: pg.ClientBase, tenant: string, lockTimeoutMs = 0): Promise<void> {
   await client.query(
-    `begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local search_path = pg_catalog, pg_temp; set local datestyle = 'ISO, YMD'; set local timezone = 'UTC';
+    `begin isolation level read committed read write; set local row_security = off; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local search_path = pg_catalog, pg_temp; set local datestyle = 'ISO, YMD'; set local timezone = 'UTC';
      set local bytea_output = 'hex'; set local extra_float_digits = 1`,
   );
   await client.query(
@@ -86,7 +89,7 @@ export async function takeLease<Moved extends Pick<Field, 'tenant' | 'id'>>(
   client: pg.ClientBase,
   fields: readonly Moved[],
 ): Promise<Moved | undefined> {
-  await client.query('begin');
+  await client.query('begin isolation level read committed read write');
   for (const field of fields) {
     const { rows } = await client.query<{ taken: boolean }>(
       `select ${NO_TRANSACTION_TIMEOUT}, pg_try_advisory_xact_lock(hashtextextended($1, 0)) as taken`,
