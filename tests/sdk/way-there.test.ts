@@ -14,8 +14,8 @@ const EMAIL = 'public.people.email';
 /** What SQL of its own reads: true where every value was there, false where it was refused. */
 async function readsAll({ sealed }: Application<Tables>): Promise<boolean> {
   try {
-    const { rows } = await sealed.query<{ email: string | null }>('select email from people');
-    assert.ok(rows.length >= 20 && rows.every(({ email }) => email?.endsWith('@example.org')));
+    const { rows } = await sealed.query('select email from people');
+    assert.ok(rows.length >= 20 && rows.every(({ email }) => String(email).endsWith('@example.org')));
     return true;
   } catch (error) {
     if (!isSafekeepError(error, 'field-not-served') && !isSafekeepError(error, 'field-lease-expired')) throw error;

@@ -1094,6 +1094,20 @@ export const catalogue = {
     remedy:
       'Move its rows back into the table and drop it, or take it out (ALTER TABLE … NO INHERIT …), where it keeps its columns and what is in them. Then run the same command again.',
   },
+  'field-trigger-failed': {
+    status: 409,
+    exit: 1,
+    text: 'Function {function}, which a trigger calls, failed (SQLSTATE {state}) when a row was written for {field}. The batch was rolled back, no value was lost.',
+    remedy:
+      'Let an UPDATE of a row by the login of this command succeed: what the function names must be found by that login’s search_path. Then run the same command again.',
+  },
+  'field-values-logged': {
+    status: 409,
+    exit: 1,
+    text: 'The server would write values of {field} into its log, where nobody would look for them: {setting}. Nothing was changed.',
+    remedy:
+      'As a superuser: ALTER ROLE … SET log_parameter_max_length = 0 for the login of this command, or GRANT SET ON PARAMETER log_parameter_max_length TO it. Then run the same command again.',
+  },
   'field-rows-hidden': {
     status: 409,
     exit: 1,

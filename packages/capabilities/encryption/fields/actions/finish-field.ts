@@ -30,6 +30,7 @@ import {
   reading,
   requireNoneApart,
   requireUnaltered,
+  requireUnlogged,
   unlessTooEarly,
   withLease,
   type Ground,
@@ -83,7 +84,9 @@ async function switchedField(ground: Ground, column: ColumnRef): Promise<Field> 
   if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
   if (!isAtLeast(known.phase, 'switched'))
     throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
-  if (known.phase !== 'finished') await reading(ground, (client) => requireNoneApart(client, known));
+  if (known.phase === 'finished') return known;
+  await reading(ground, (client) => requireNoneApart(client, known));
+  await requireUnlogged(ground, known);
   return known;
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type pg from 'pg';
+import pg from 'pg';
 import { codeOf, formatColumnName, formatTableName, SafekeepError, type Clock } from '@safekeep/core';
 import { type Database } from '@safekeep/postgres';
 import { reapplyWithin, type Contributor } from '../../../plan/index.ts';
@@ -7,7 +7,7 @@ import type { Field, FieldKeys } from '../model.ts';
 import { currentTypes, missingIndexes, runAll, vacuumPatience, type IndexesAsked } from '../store/definition.ts';
 import { heirsOf, hidesRows, valuesApart } from '../store/partitions.ts';
 import type { IndexSteps } from '../store/partitions.ts';
-import { begin, commit, giveWay, rollback, runAlone, takeLease } from '../store/session.ts';
+import { begin, commit, giveWay, loggedBy, rollback, runAlone, takeLease } from '../store/session.ts';
 
 /** Told as the work goes on; a test stops or kills it there. */
 export type Moment = 'phase' | 'read' | 'sealed' | 'written' | 'committed' | 'locked' | 'waiting';
@@ -117,13 +117,29 @@ export async function reading<Result>(
 /** What a person is told when the column is not what it was, or not all of its rows are seen. The transaction is gone with the connection. */
 export function fieldFailure(field: Field, error: unknown): unknown {
   if (isHidden(error)) return new SafekeepError('field-rows-hidden', { field: nameOf(field) }, { cause: error });
-  if (!ALTERED.has(codeOf(error) ?? '')) return error;
+  const state = codeOf(error) ?? '';
+  if (!ALTERED.has(state)) return error;
+  const called = functionOf(error);
+  if (called !== undefined) return new SafekeepError('field-trigger-failed', { field: nameOf(field), function: called, state }, { cause: error });
   return new SafekeepError('field-changed', { field: nameOf(field) }, { cause: error });
+}
+
+/** A function of the user's in which a statement failed. The context may quote the statement, and is told no further. */
+function functionOf(error: unknown): string | undefined {
+  const where = error instanceof pg.DatabaseError ? error.where : undefined;
+  const [, name] = /^PL\/pgSQL function (\S+)\(.*\) line \d+/m.exec(where ?? '') ?? [];
+  return name === undefined || name.startsWith('safekeep.') ? undefined : name;
 }
 
 /** insufficient_privilege, of which the messages of row security are those that name it: `query would be affected by …`. */
 function isHidden(error: unknown): boolean {
   return codeOf(error) === '42501' && error instanceof Error && error.message.includes('row-level security');
+}
+
+/** @throws `field-values-logged` where plaintext that we write would stand in the server's log */
+export async function requireUnlogged(ground: Pick<Ground, 'database' | 'tenant'>, field: Pick<Field, 'table' | 'column'>): Promise<void> {
+  const setting = await reading(ground, loggedBy);
+  if (setting !== null) throw new SafekeepError('field-values-logged', { field: nameOf(field), setting });
 }
 
 /** Inside of a transaction that has the table locked: the column is still the one that was planned for. */

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Field, PageRange } from '../model.ts';
 import { byteaArray, int8Array, textArray, tidArray } from './arrays.ts';
 import { namesOf, objectName, qualified, rowsOf } from './names.ts';
+import { asLogin } from './session.ts';
 
 // Several columns of one table in one look at its rows and in one UPDATE: a row is copied once, and once into each index of the table.
 
@@ -92,6 +93,7 @@ export type Stored = { readonly done: number; readonly differing: number };
 /**
  * One UPDATE for a batch of several columns: rows by their place, values as binary arrays, and only counts come back, column by column. A
  * row in which one of them is not as it was read any more is left out with all of them: what is left comes with the next pass.
+ * It runs by the login's search path, behind pg_catalog: what another schema could have a better match for (an aggregate) is qualified.
  */
 export async function writeColumns(
   client: pg.ClientBase,
@@ -104,16 +106,18 @@ export async function writeColumns(
   const inputs = writings.flatMap((writing) => spread(writing, places));
   const within = (alias: string): string => (range === undefined ? '' : ` and ${rangeOf(alias, inputs.length + 2)}`);
   const parts = writings.map((writing) => ({ ...writing, isGiven: `${isGivenBy(writing)} is not null` }));
-  const { rows } = await client.query<{ done: readonly number[]; differing: readonly number[] }>(
+  const { rows } = await asLogin(client, () =>
+    client.query<{ done: readonly number[]; differing: readonly number[] }>(
     `with written as (
        update ${rowsOf(first.field)} as t
           set ${parts.flatMap(({ sets, isGiven }) => sets.map(([column, value]) => `${column} = case when ${isGiven} then ${value} else t.${column} end`)).join(', ')}
          from unnest($1::pg_catalog.tid[], ${inputs.map(({ type }, at) => `$${at + 2}::pg_catalog.${type}[]`).join(', ')}) as s (place, ${inputs.map(({ name }) => name).join(', ')})
         where t.ctid = s.place${within('t.')} and ${parts.map(({ isGiven, guard }) => `(not (${isGiven}) or (${guard}))`).join(' and ')}${skipLocked ? unlockedOnly(first.field, within('l.')) : ''}
        returning ${parts.map(({ isGiven, same }, at) => `case when ${isGiven} then (${same}) is true end as c${at}`).join(', ')})
-     select array[${parts.map((_, at) => `count(c${at})`).join(', ')}]::int4[] as done,
-            array[${parts.map((_, at) => `count(*) filter (where not c${at})`).join(', ')}]::int4[] as differing from written`,
+     select array[${parts.map((_, at) => `pg_catalog.count(c${at})`).join(', ')}]::pg_catalog.int4[] as done,
+            array[${parts.map((_, at) => `pg_catalog.count(*) filter (where not c${at})`).join(', ')}]::pg_catalog.int4[] as differing from written`,
     [tidArray(places), ...inputs.map(({ bytes }) => bytes), ...(range === undefined ? [] : [range.from, range.to])],
+    ),
   );
   return writings.map((_, at) => ({ done: rows[0]?.done[at] ?? 0, differing: rows[0]?.differing[at] ?? 0 }));
 }
