@@ -53,7 +53,38 @@ const NOWHERE: Reading = { where: 'false', plain: false, sealed: false };
 
 /** Pages from and to, as the two parameters of this number and the next. */
 export function rangeOf(alias: string, first: number): string {
-  return `${alias}ctid >= pg_catalog.format('(%s,0)', $${first}::int8)::pg_catalog.tid and ${alias}ctid < pg_catalog.format('(%s,0)', $${first + 1}::int8)::pg_catalog.tid`;
+  const place = (parameter: number): string => {
+    const page = `pg_catalog.floor($${parameter}::pg_catalog.float8)`;
+    return `pg_catalog.format('(%s,%s)', ${page}::pg_catalog.int8, (($${parameter}::pg_catalog.float8 - ${page}) * 65536)::pg_catalog.int4)::pg_catalog.tid`;
+  };
+  return `${alias}ctid >= ${place(first)} and ${alias}ctid < ${place(first + 1)}`;
+}
+
+/** The ranges in one in which the values of these columns have so many bytes at most, or are those of one row: nothing is opened to know it. */
+export async function stretchesOf(
+  client: pg.ClientBase,
+  fields: readonly Field[],
+  { from, to, bytes }: PageRange & { readonly bytes: number },
+): Promise<readonly PageRange[]> {
+  const [first] = fields;
+  if (first === undefined) return [];
+  const { rows } = await client.query<{ at: number }>(
+    `select pg_catalog.split_part(pg_catalog.btrim(pg_catalog.min(place)::text, '()'), ',', 1)::float8
+            + pg_catalog.split_part(pg_catalog.btrim(pg_catalog.min(place)::text, '()'), ',', 2)::float8 / 65536 as at
+       from (select place, (sum(size) over (order by place) - size)::int8 / $3::int8 as nth
+               from (select ctid as place, ${fields.map(sizeOf).join(' + ')} as size from ${rowsOf(first)} where ${rangeOf('', 1)}) as r) as n
+      group by nth order by nth`,
+    [from, to, bytes],
+  );
+  const starts = [from, ...rows.slice(1).map(({ at }) => at)];
+  return starts.map((start, nth) => ({ from: start, to: starts[nth + 1] ?? to }));
+}
+
+/** By what the row says of values that lie elsewhere and are compressed. */
+function sizeOf(field: Field): string {
+  const { column, encrypted } = namesOf(field);
+  const plain = field.valueType === 'bytea' ? column : `${column}::text`;
+  return `coalesce(pg_catalog.octet_length(${plain}), 0)::int8 + coalesce(pg_catalog.octet_length(${encrypted}), 0)`;
 }
 
 /** One value for each row that is written. */
