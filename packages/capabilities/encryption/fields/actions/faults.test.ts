@@ -3,13 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
 import { openDatabase } from '@safekeep/postgres';
+import { isInUse } from '../store/surroundings.ts';
 import { agreed, workbench } from '../testing/workbench.ts';
 import { changeMode } from './change-mode.ts';
 import { decryptField } from './decrypt-field.ts';
 import { encryptField } from './encrypt-field.ts';
 import { fieldStatus } from './field-status.ts';
 import { finishField } from './finish-field.ts';
-import type { Ground, Moment } from './ground.ts';
+import { reading, type Ground, type Moment } from './ground.ts';
 import { rotateField } from './rotate-field.ts';
 
 const PEOPLE = `create table people (id integer primary key, email text, visits integer not null default 0);
@@ -443,4 +444,19 @@ test('work stops when the right to it is lost with its connection', async (t) =>
   await Promise.all(stopped);
   const { field } = await encryptField(bench.ground, bench.order(EMAIL), agreed);
   assert.equal(field.phase, 'switched', 'the same command goes on');
+});
+
+test('a table that others are at work on is known to be in use before they have committed anything', async (t) => {
+  const bench = await workbench(t, { setUp: `${PEOPLE}; create table apart (id integer)` });
+  const table = { schema: 'public', table: 'people' };
+  const inUse = () => reading(bench.ground, (client) => isInUse(client, table));
+  assert.equal(await inUse(), false);
+  const other = await bench.pool.connect();
+  await other.query(`begin; insert into apart values (1)`);
+  assert.equal(await inUse(), false, 'it works on another table');
+  await other.query(`update people set email = 'x' where id = 1`);
+  assert.equal(await inUse(), true);
+  await other.query('rollback');
+  other.release();
+  assert.equal(await inUse(), false);
 });

@@ -47,7 +47,7 @@ import {
   type SealedWrite,
 } from '../store/rows.ts';
 import { begin, commit, limitLockWaits } from '../store/session.ts';
-import { commitCount, replicaLag } from '../store/surroundings.ts';
+import { commitCount, isInUse, replicaLag } from '../store/surroundings.ts';
 import {
   fieldFailure,
   inTransaction,
@@ -314,6 +314,7 @@ async function walkPart<Row>(ground: Ground, fields: readonly Field[], { pass, c
     columns: fields.length,
     counted: counted ?? { done: sumOf(fields, 'done'), total: sumOf(fields, 'total') },
     commits: await ground.database.withClient(commitCount),
+    busy: await ground.database.withClient((client) => isInUse(client, first.table)),
   });
   const stop = new AbortController();
   const signal = AbortSignal.any([ground.signal, stop.signal]);
@@ -338,7 +339,7 @@ function sumOf(fields: readonly Field[], what: 'done' | 'total'): number {
   return fields.reduce((sum, field) => sum + field[what], 0);
 }
 
-type WalkStart = { readonly columns: number; readonly counted: WalkCounts; readonly commits: number };
+type WalkStart = { readonly columns: number; readonly counted: WalkCounts; readonly commits: number; readonly busy: boolean };
 
 /** What the workers of one walk share. */
 class WalkState {
@@ -346,7 +347,7 @@ class WalkState {
   quickestRowMs = Infinity;
   batches = 0;
   lag: ReplicaLag = null;
-  busy = false;
+  busy: boolean;
   #commits: Commits;
   #done: number;
   readonly #columns: number;
@@ -354,8 +355,9 @@ class WalkState {
   readonly #startMs: number;
   readonly #ground: Ground;
 
-  constructor(pages: PageWalk, ground: Ground, { columns, counted, commits }: WalkStart) {
+  constructor(pages: PageWalk, ground: Ground, { columns, counted, commits, busy }: WalkStart) {
     this.pages = pages;
+    this.busy = busy;
     this.#commits = { count: commits, atMs: ground.clock.elapsedMs() };
     this.#ground = ground;
     this.#columns = columns;

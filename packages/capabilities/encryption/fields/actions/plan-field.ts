@@ -67,7 +67,9 @@ export async function planField(
         [...order.search, ...(order.card === 'number' ? displayKinds : [])].map((kind) => indexName(column.name, kind)),
       ),
       ...takenNames(table, [encryptedName(column.name)]),
-      ...(await besideColumn(client, ref)).map((each) => besideAnswer(each, formatName(encryptedName(column.name)))),
+      ...(await besideColumn(client, ref)).map((each) =>
+        besideAnswer(each, formatName(encryptedName(column.name)), table.rowEstimate),
+      ),
       ...sources.filter(({ source }) => mentionsColumn(source, ref.table, ref.column)).map(aboutFunction),
       ...(upsert === undefined ? [] : [upsert]),
     ];

@@ -483,14 +483,14 @@ export function searchAnswers(column: string, search: readonly IndexKind[]): rea
     );
 }
 
-/** About what names the column outside of its table. */
-export function besideAnswer({ kind, name }: Beside, encrypted: string): Answer {
+/** About what names the column outside of its table, which has about so many rows; -1 where nobody knows. */
+export function besideAnswer({ kind, name }: Beside, encrypted: string, rowEstimate: number): Answer {
   switch (kind) {
     case 'audit':
       return changes(
         'audit of the table',
         `its capture follows: a row is logged with its ciphertext in ${encrypted} from the moment it has one, and without the plaintext beside it`,
-        'nothing to do; where rows are sealed the log takes an event for each',
+        `nothing to do; the log takes an event for each row that is sealed${rowEstimate < 0 ? '' : `, about ${rowEstimate}`}, and as many when its plaintext goes; one for all columns that go together`,
       );
     case 'collation':
       return stops(

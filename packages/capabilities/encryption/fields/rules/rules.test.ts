@@ -194,13 +194,15 @@ test('the pages of a table are handed out once each, and what is done is known b
   );
   assert.equal(batchPages({ pages: 0, rows: 0 }), 64);
   assert.equal(batchPages({ pages: 10_000, rows: 1_000_000 }), 50);
+  assert.equal(batchPages({ pages: 10_000, rows: 1_000_000 }, 2), 25, 'as many values');
+  assert.equal(batchPages({ pages: 10_000, rows: 1_000_000 }, 12), 10, 'and no fewer rows than a thousand');
 });
 
 test('a server that is slow or whose replica is behind is left alone for a while', () => {
   assert.equal(pauseMs({ tookMs: 100, rows: 10, quickestRowMs: 9, lag: null, busy: false }), 0);
   assert.equal(pauseMs({ tookMs: 900, rows: 10, quickestRowMs: 9, lag: { seconds: 0.1, bytes: 1_000 }, busy: false }), 900);
   assert.equal(pauseMs({ tookMs: 100, rows: 10, quickestRowMs: 9, lag: { seconds: 60, bytes: 1_000 }, busy: false }), 1_000);
-  assert.equal(pauseMs({ tookMs: 100, rows: 10, quickestRowMs: 9, lag: null, busy: true }), 200);
+  assert.equal(pauseMs({ tookMs: 100, rows: 10, quickestRowMs: 9, lag: null, busy: true }), 400);
   assert.equal(pauseMs({ tookMs: 9_000, rows: 10, quickestRowMs: 9, lag: null, busy: true }), 1_000);
   assert.equal(isBusy({ count: 100, atMs: 0 }, { count: 110, atMs: 1_000 }), false, 'our own batches');
   assert.equal(isBusy({ count: 100, atMs: 0 }, { count: 1_100, atMs: 2_000 }), true);

@@ -174,3 +174,20 @@ export async function commitCount(client: pg.ClientBase): Promise<number> {
   );
   return Number(rows[0]?.count ?? 0);
 }
+
+/** Looks, one after the other, since somebody who comes and goes holds a lock for less than a millisecond. */
+const LOOKS = 5;
+
+/** Whether others are at work on a table just now: what they committed shows only after a second. Everybody may see who holds locks. */
+export async function isInUse(client: pg.ClientBase, table: TableRef): Promise<boolean> {
+  for (let look = 0; look < LOOKS; look += 1) {
+    const { rows } = await client.query<{ used: boolean }>(
+      `select exists (select from pg_catalog.pg_locks as l where l.relation = pg_catalog.to_regclass($1) and l.pid <> pg_catalog.pg_backend_pid()
+                        and l.mode in ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')
+                        and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())) as used`,
+      [qualified(table)],
+    );
+    if (rows[0]?.used === true) return true;
+  }
+  return false;
+}
