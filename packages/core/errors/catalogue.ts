@@ -992,8 +992,7 @@ export const catalogue = {
     status: 409,
     exit: 1,
     text: 'A transaction that began before has not ended, and may have a value under key {key}. It was not destroyed.',
-    remedy:
-      'Find it in pg_stat_activity (the oldest xact_start) or in pg_prepared_xacts, let it end, and run the command again.',
+    remedy: 'Find it in pg_stat_activity (the oldest xact_start) or in pg_prepared_xacts, let it end, and run the command again.',
   },
   'key-not-retired': {
     status: 409,
@@ -1113,7 +1112,7 @@ export const catalogue = {
     exit: 1,
     text: 'Row security hides rows of {field} from this login, so no step would come to them. What was running was rolled back, no value was lost.',
     remedy:
-      'ALTER TABLE … NO FORCE ROW LEVEL SECURITY while the command runs, or run it as a login with BYPASSRLS. Then run the same command again.',
+      'Run the same command as a login with BYPASSRLS, or take the table’s FORCE ROW LEVEL SECURITY off while it runs.',
   },
   'field-rows-locked': {
     status: 503,

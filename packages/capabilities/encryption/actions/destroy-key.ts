@@ -7,8 +7,8 @@ import { standingKey } from '../rules/retired.ts';
 import { fieldOfScope, listKeys, shredKeys, type ListedKey } from '../store/keys.ts';
 import { countEventsOf } from '../store/log.ts';
 import { seeAllRows, takeScope } from '../store/transaction.ts';
+import { outlastWriters, type Outlasting } from '../store/writers.ts';
 import type { Keyring } from './open-keys.ts';
-import { outlastWriters, type Outlasting } from './outlast-writers.ts';
 
 export type Retired = {
   readonly key: ListedKey;

@@ -1,12 +1,40 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { TableRef } from '@safekeep/core';
-import type { Queryable } from '@safekeep/postgres';
+import type { Database, Queryable } from '@safekeep/postgres';
+
+const TRIES = 100;
+const PAUSE_MS = 450;
+
+export type Outlasting = {
+  /** Only those that have written to it count; null where whoever has a key in its transaction may still write anywhere. */
+  readonly table: TableRef | null;
+  readonly tries?: number;
+  readonly pauseMs?: number;
+  readonly signal: AbortSignal;
+};
+
+/**
+ * Waits until the transactions that are open now have ended: what they wrote under a key is seen by nobody before. Nobody waits for us.
+ * False where one of them outlasts the patience.
+ */
+export async function outlastWriters(
+  database: Database,
+  { table, tries = TRIES, pauseMs = PAUSE_MS, signal }: Outlasting,
+): Promise<boolean> {
+  const open = await database.withClient((client) => openTransactions(client, table));
+  for (let tried = 1; ; tried += 1) {
+    if (!(await database.withClient((client) => isOneOpen(client, open)))) return true;
+    if (tried >= tries) return false;
+    await wait(pauseMs, undefined, { signal });
+  }
+}
 
 /**
  * Transactions that others have open in this database, by their virtual ids: all of them, or those that have written to a table or its
  * partitions. Those that were prepared to be committed in two phases are among them. Who holds what is everybody's to see (manual,
  * pg_locks), so no lock is taken and nobody waits. A lease of Safekeep's over a field is none: it writes nothing.
  */
-export async function openTransactions(db: Queryable, table: TableRef | null): Promise<readonly string[]> {
+async function openTransactions(db: Queryable, table: TableRef | null): Promise<readonly string[]> {
   const { rows } = await db.query(
     `select distinct l.virtualtransaction as id
        from pg_catalog.pg_locks as l
@@ -30,7 +58,7 @@ export async function openTransactions(db: Queryable, table: TableRef | null): P
 }
 
 /** Whether one of these transactions has not ended. */
-export async function isOneOpen(db: Queryable, transactions: readonly string[]): Promise<boolean> {
+async function isOneOpen(db: Queryable, transactions: readonly string[]): Promise<boolean> {
   const { rows } = await db.query(
     'select exists (select from pg_catalog.pg_locks as l where l.virtualtransaction = any ($1)) as open',
     [transactions],

@@ -44,7 +44,8 @@ for (const isolation of ['repeatable read', 'serializable']) {
       await writer.query('begin isolation level read committed');
       await writer.query('insert into people (id, email_encrypted) values (1000, $1)', [late]);
       for (let isWaited = false; !isWaited;)
-        isWaited = (await bench.pool.query(`select from pg_locks where not granted and relation = 'people'::regclass`)).rowCount !== 0;
+        isWaited =
+          (await bench.pool.query(`select from pg_locks where not granted and relation = 'people'::regclass`)).rowCount !== 0;
       await writer.query('commit');
     };
     const observe: Ground['observe'] = (moment) => {
@@ -129,7 +130,9 @@ test('a table that inherits from the encrypted one since stops finish, rotate an
   await assert.rejects(rotateField(ground, column, { agree: agreed, resume: false }), is('field-inherited'));
   await assert.rejects(decryptField(ground, column, agreed), is('field-inherited'));
   assert.equal((await pool.query('select from people_archive where email_encrypted is not null')).rowCount, 10);
-  await pool.query('with moved as (delete from people_archive returning *) insert into people select * from moved; drop table people_archive');
+  await pool.query(
+    'with moved as (delete from people_archive returning *) insert into people select * from moved; drop table people_archive',
+  );
   await decryptField(ground, column, agreed);
   assert.equal(await valuesLeft(bench), ROWS);
 });

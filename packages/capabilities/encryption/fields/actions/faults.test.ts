@@ -375,7 +375,9 @@ test('what somebody writes past our triggers stops readers from being switched, 
       /stopped here/,
     );
     await Promise.all(writes);
-    await assert.rejects(encryptField(ground, bench.order(EMAIL), agreed), (error) => isSafekeepError(error, 'field-values-differ'));
+    await assert.rejects(encryptField(ground, bench.order(EMAIL), agreed), (error) =>
+      isSafekeepError(error, 'field-values-differ'),
+    );
     await pool.query('update people set email = email, email_encrypted = null where id = 7');
     const { field } = await encryptField(ground, bench.order(EMAIL), agreed);
     const { rows } = await pool.query('select email_encrypted as sealed from people where id = 7');

@@ -120,7 +120,8 @@ export function fieldFailure(field: Field, error: unknown): unknown {
   const state = codeOf(error) ?? '';
   if (!ALTERED.has(state)) return error;
   const called = functionOf(error);
-  if (called !== undefined) return new SafekeepError('field-trigger-failed', { field: nameOf(field), function: called, state }, { cause: error });
+  if (called !== undefined)
+    return new SafekeepError('field-trigger-failed', { field: nameOf(field), function: called, state }, { cause: error });
   return new SafekeepError('field-changed', { field: nameOf(field) }, { cause: error });
 }
 
@@ -137,7 +138,10 @@ function isHidden(error: unknown): boolean {
 }
 
 /** @throws `field-values-logged` where plaintext that we write would stand in the server's log */
-export async function requireUnlogged(ground: Pick<Ground, 'database' | 'tenant'>, field: Pick<Field, 'table' | 'column'>): Promise<void> {
+export async function requireUnlogged(
+  ground: Pick<Ground, 'database' | 'tenant'>,
+  field: Pick<Field, 'table' | 'column'>,
+): Promise<void> {
   const setting = await reading(ground, loggedBy);
   if (setting !== null) throw new SafekeepError('field-values-logged', { field: nameOf(field), setting });
 }

@@ -45,9 +45,7 @@ test('values of a megabyte are taken a few at a time, however few pages they lie
   assert.equal(field.verified, VALUES);
   await decryptField(ground, column, agreed);
   assert.ok(most() > BYTES && most() <= BATCH_BYTES + 2 * BYTES, `${most()} bytes at once`);
-  const { rows } = await bench.pool.query(
-    `select count(*)::integer as whole from notes where body = id || repeat('x', ${BYTES})`,
-  );
+  const { rows } = await bench.pool.query(`select count(*)::integer as whole from notes where body = id || repeat('x', ${BYTES})`);
   assert.deepEqual(rows, [{ whole: VALUES }]);
 });
 

@@ -67,7 +67,10 @@ for (const server of testServers())
     }
     // The statement that planted them stands there; what has it is a line of ours.
     const lines = logOf(server.logDirectory).split('\n');
-    assert.ok(lines.some((line) => line.includes('update') && line.includes('people')), 'statements are logged');
+    assert.ok(
+      lines.some((line) => line.includes('update') && line.includes('people')),
+      'statements are logged',
+    );
     assert.deepEqual(
       lines.filter((line) => line.includes(mark) && !line.includes('generate_series') && !line.includes('|| id')),
       [],

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { SafekeepError, type ColumnRef } from '@safekeep/core';
-import { outlastWriters } from '../../actions/outlast-writers.ts';
+import { outlastWriters } from '../../store/writers.ts';
 import type { Census, Field } from '../model.ts';
 import { isAtLeast } from '../rules/life.ts';
 import { findField, updateField } from '../store/records.ts';

@@ -139,7 +139,7 @@ export async function writeColumns(
   const parts = writings.map((writing) => ({ ...writing, isGiven: `${isGivenBy(writing)} is not null` }));
   const { rows } = await asLogin(client, () =>
     client.query<{ done: readonly number[]; differing: readonly number[] }>(
-    `with written as (
+      `with written as (
        update ${rowsOf(first.field)} as t
           set ${parts.flatMap(({ sets, isGiven }) => sets.map(([column, value]) => `${column} = case when ${isGiven} then ${value} else t.${column} end`)).join(', ')}
          from unnest($1::pg_catalog.tid[], ${inputs.map(({ type }, at) => `$${at + 2}::pg_catalog.${type}[]`).join(', ')}) as s (place, ${inputs.map(({ name }) => name).join(', ')})
@@ -147,7 +147,7 @@ export async function writeColumns(
        returning ${parts.map(({ isGiven, same }, at) => `case when ${isGiven} then (${same}) is true end as c${at}`).join(', ')})
      select array[${parts.map((_, at) => `pg_catalog.count(c${at})`).join(', ')}]::pg_catalog.int4[] as done,
             array[${parts.map((_, at) => `pg_catalog.count(*) filter (where not c${at})`).join(', ')}]::pg_catalog.int4[] as differing from written`,
-    [tidArray(places), ...inputs.map(({ bytes }) => bytes), ...(range === undefined ? [] : [range.from, range.to])],
+      [tidArray(places), ...inputs.map(({ bytes }) => bytes), ...(range === undefined ? [] : [range.from, range.to])],
     ),
   );
   return writings.map((_, at) => ({ done: rows[0]?.done[at] ?? 0, differing: rows[0]?.differing[at] ?? 0 }));

@@ -54,7 +54,9 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
       : field.mode === 'database'
         ? { event: 'insert', when: `new.${column} is not null and new.${encrypted} is null`, action: 'seal' }
         : null,
-    proposed: strict ? { event: 'insert', when: `new.${encrypted} is not null or ${hasProposed(field)}`, action: 'proposed' } : null,
+    proposed: strict
+      ? { event: 'insert', when: `new.${encrypted} is not null or ${hasProposed(field)}`, action: 'proposed' }
+      : null,
     update: strict
       ? { event: 'update', when: `new.${column} is not null and ${plainChanged}`, action: 'seal' }
       : {
