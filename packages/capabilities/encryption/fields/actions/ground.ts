@@ -132,9 +132,9 @@ function functionOf(error: unknown): string | undefined {
   return name === undefined || name.startsWith('safekeep.') ? undefined : name;
 }
 
-/** insufficient_privilege, of which the messages of row security are those that name it: `query would be affected by …`. */
+/** `query would be affected by row-level security policy`, in whatever language: of all that lacks a privilege this is said there. */
 function isHidden(error: unknown): boolean {
-  return codeOf(error) === '42501' && error instanceof Error && error.message.includes('row-level security');
+  return error instanceof pg.DatabaseError && error.routine === 'check_enable_rls';
 }
 
 /** @throws `field-values-logged` where plaintext that we write would stand in the server's log */
