@@ -78,7 +78,10 @@ export type FieldKeys = {
 /** What of a field its keys and its binding hang on. */
 export type KeyedField = Pick<Field, 'id' | 'tenant' | 'keyScope' | 'valueType'>;
 
-/** Pages `from` (inclusive) to `to` (exclusive) of a table, in the order in which its rows lie. */
+/**
+ * Pages `from` (inclusive) to `to` (exclusive) of a table, in the order in which its rows lie. A fraction is a place within a page: its rows
+ * are numbered, and each is 1/65536 of it.
+ */
 export type PageRange = { readonly from: number; readonly to: number };
 
 /** Values of a field by the key that they are sealed under: what the header says, no value is opened. */
@@ -126,6 +129,7 @@ const PhaseText = Type.Union([
   Type.Literal('backfilling'),
   Type.Literal('verified'),
   Type.Literal('switched'),
+  Type.Literal('unread'),
   Type.Literal('nulled'),
   Type.Literal('checked'),
   Type.Literal('finished'),

@@ -32,6 +32,7 @@ import {
   reading,
   requireNoneApart,
   requireUnaltered,
+  requireUnlogged,
   unlessTooEarly,
   withLease,
   type Ground,
@@ -45,7 +46,7 @@ import { allTogether, eachAlone, goingOn, theOnly, type Stopped, type Together }
  * ours goes. The schema is as before the first step. Goes on from wherever an interrupted run came to.
  *
  * @throws `field-unknown`, `field-unfit` where it is searched together with others, `field-busy`, `field-changed`, `field-rows-locked`, `field-not-equal`,
- *   `field-values-differ`, `field-partition-detached`, `lock-timeout`.
+ *   `field-values-differ`, `field-values-logged`, `field-inherited`, `field-rows-hidden`, `field-partition-detached`, `lock-timeout`.
  */
 export async function decryptField(ground: Ground, column: ColumnRef, agree: (field: Field) => Promise<void>): Promise<Field> {
   return theOnly(
@@ -92,7 +93,11 @@ export async function decryptFields(
   fields: readonly Field[],
   stopped: Stopped = new Map(),
 ): Promise<Together<Field>> {
-  await eachAlone(ground, fields, { stopped, run: (field) => reading(ground, (client) => requireNoneApart(client, field)) });
+  const fit = async (field: Field): Promise<void> => {
+    await reading(ground, (client) => requireNoneApart(client, field));
+    await requireUnlogged(ground, field);
+  };
+  await eachAlone(ground, fields, { stopped, run: fit });
   const out = new Map<Field['id'], Field>();
   const left = (): readonly Field[] => goingOn(fields, stopped).filter(({ id }) => !out.has(id));
   await withLease(ground, left(), async (held) => {

@@ -8,6 +8,7 @@ import { addColumns, countCiphertext, createTriggers, lockAgainstWrites, lockToA
 import { partsThatCameLater } from '../store/partitions.ts';
 import { findField, insertField, readField, updateField, type Change } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
+import { isWrittenPastTriggers } from '../store/surroundings.ts';
 import { createView } from '../store/view.ts';
 import {
   buildIndexes,
@@ -16,7 +17,9 @@ import {
   nameOf,
   NotYet,
   reading,
+  requireAllReached,
   requireUnaltered,
+  requireUnlogged,
   unlessTooEarly,
   withLease,
   type Ground,
@@ -32,7 +35,7 @@ export type Encrypted = { readonly field: Field; readonly answers: readonly Answ
  * Goes on from wherever an interrupted run came to. `agree` sees the plan before anything is touched.
  *
  * @throws `field-missing`, `field-unfit`, `field-search-unsafe`, `field-busy`, `field-changed`, `field-rows-locked`,
- *   `field-not-equal`, `field-values-differ`, `field-going-back`, `lock-timeout`, and what `agree` and the keys throw.
+ *   `field-not-equal`, `field-values-differ`, `field-values-logged`, `field-going-back`, `lock-timeout`, and what `agree` and the keys throw.
  */
 export async function encryptField(
   ground: Ground,
@@ -84,6 +87,7 @@ type Begun = FieldPlan & { readonly isNew: boolean };
 /** The field as it stands, or the plan of it. */
 async function begin(ground: Ground, order: FieldOrder, beside: readonly Begun[]): Promise<Begun> {
   const known = await reading(ground, (client) => findField(client, ground.tenant, order.column));
+  await requireUnlogged(ground, { table: order.column, column: order.column.column });
   if (known?.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
   if (known !== undefined) {
     if (!isAtLeast(known.phase, 'switched')) await refuseSubscriptions(ground, known);
@@ -185,9 +189,12 @@ async function enter(ground: Ground, field: Field, { to, statements, change = {}
 /**
  * Under one short lock against writers: the last rows are sealed, it is proved that none is left, and readers are told to take
  * the ciphertext. Where more is left than a batch the lock is given back and the sweep goes on outside of it.
- * A partition that was without our triggers for a while is compared first: readers of the ciphertext would lose what was written into it.
+ * A partition that was without our triggers for a while is compared first, and all rows where somebody writes past them: readers of the
+ * ciphertext would lose what was written there.
  */
 async function switchReaders(ground: Ground, field: Field): Promise<void> {
+  if (await reading(ground, (client) => isWrittenPastTriggers(client, field.table)))
+    await walk(ground, [{ ...field, nextPage: 0 }], comparing);
   const compared = new Set<string>();
   const cameLater = async (client: pg.ClientBase) =>
     (await partsThatCameLater(client, field)).filter(({ mark }) => !compared.has(mark));
@@ -201,6 +208,7 @@ async function switchReaders(ground: Ground, field: Field): Promise<void> {
         await (field.mode === 'database' ? lockToAlter : lockAgainstWrites)(client, field);
         ground.observe('locked', field, { done: field.done, total: field.total });
         await requireUnaltered(client, field);
+        await requireAllReached(client, field);
         if ((await cameLater(client)).length > 0) throw new NotYet();
         const { found, done } = await sweepOnce(client, ground, { field, pass: sealing, atMost: LOCKED_ROWS });
         if (found !== done || (await countLeft(client, field, 'unsealed')) > 0) throw new NotYet();

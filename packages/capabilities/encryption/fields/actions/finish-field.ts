@@ -16,7 +16,7 @@ import {
   validateChecks,
 } from '../store/definition.ts';
 import { partsOf } from '../store/partitions.ts';
-import { ageOf, findField, updateField } from '../store/records.ts';
+import { findField, updateField } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
 import { runAlone } from '../store/session.ts';
 import { copiesOf } from '../store/surroundings.ts';
@@ -30,6 +30,7 @@ import {
   reading,
   requireNoneApart,
   requireUnaltered,
+  requireUnlogged,
   unlessTooEarly,
   withLease,
   type Ground,
@@ -84,10 +85,10 @@ async function switchedField(ground: Ground, column: ColumnRef): Promise<Field> 
   if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
   if (!isAtLeast(known.phase, 'switched'))
     throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
-  if (known.phase !== 'finished') {
-    await reading(ground, (client) => requireNoneApart(client, known));
-    await refuseSubscriptions(ground, known);
-  }
+  if (known.phase === 'finished') return known;
+  await reading(ground, (client) => requireNoneApart(client, known));
+  await refuseSubscriptions(ground, known);
+  await requireUnlogged(ground, known);
   return known;
 }
 
@@ -102,7 +103,9 @@ async function finishAll(ground: Ground, fields: readonly Field[], stopped: Stop
       },
     });
   for (let isBack = true; isBack;) {
-    await alone('switched', (field) => refusePlaintext(ground, field));
+    await alone('switched', (field) => tellClients(ground, field));
+    await untilHeard(ground, await inPhase(ground, fields, 'unread'));
+    await alone('unread', (field) => refusePlaintext(ground, field));
     await allTogether(ground, fields, {
       stopped,
       run: async (some) => takePlaintext(ground, await inPhase(ground, some, 'nulled')),
@@ -177,22 +180,24 @@ async function goBackForPlaintext(ground: Ground, field: Field): Promise<boolean
   return true;
 }
 
+async function tellClients(ground: Ground, field: Field): Promise<void> {
+  await inTransaction(ground, field, (client) => updateField(client, field, { phase: 'unread', at: ground.clock.now() }));
+}
+
 /**
- * A client of the SDK that does not know of the field would read NULL for what was nulled. What it knows is as old as the lease
- * at most, so from a lease after the columns were added nobody is left who does not know.
+ * A client of the SDK that has not heard of it would read NULL for what is nulled, or written as ciphertext alone. What it knows is as old
+ * as the lease at most. Sessions of the database mode read the view.
  */
-async function untilKnown(ground: Ground, field: Field): Promise<void> {
-  if (field.mode !== 'client') return;
-  const ageMs = await reading(ground, (client) => ageOf(client, field, ground.clock.now()));
-  const leftMs = (ground.leaseMs ?? LEASE_MS) - ageMs;
-  if (leftMs <= 0) return;
+async function untilHeard(ground: Ground, fields: readonly Field[]): Promise<void> {
+  const leaseMs = ground.leaseMs ?? LEASE_MS;
+  const field = fields.find(({ mode }) => mode === 'client');
+  if (field === undefined || leaseMs === 0) return;
   ground.observe('waiting', field, { done: field.done, total: field.total });
-  await wait(leftMs, undefined, { signal: ground.signal });
+  await wait(leaseMs, undefined, { signal: ground.signal });
 }
 
 /** Under one short lock against writers: nothing is left without ciphertext, and nothing may come without any more. */
 async function refusePlaintext(ground: Ground, field: Field): Promise<void> {
-  await untilKnown(ground, field);
   for (;;) {
     await sweep(ground, field, sealing);
     const total = await reading(ground, (client) => countValues(client, field, 'plain'));

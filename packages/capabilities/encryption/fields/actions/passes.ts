@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { canonicalForm, codeOf, compoundForm, formatTableName, isSafekeepError, SafekeepError } from '@safekeep/core';
 import type { Field, FieldIndex, PageRange } from '../model.ts';
 import {
+  BATCH_BYTES,
   BATCH_ROWS,
   batchPages,
   COMMITS_EVERY_MS,
@@ -15,7 +16,7 @@ import {
 } from '../rules/pace.ts';
 import { isPartOf, partsOf } from '../store/partitions.ts';
 import { countBatch, type BatchCount } from '../store/records.ts';
-import { writeColumns, type Writing, type WriteOptions } from '../store/columns.ts';
+import { stretchesOf, writeColumns, type Writing, type WriteOptions } from '../store/columns.ts';
 import {
   compoundWriting,
   indexesWriting,
@@ -38,6 +39,7 @@ import {
   tableSize,
   type BesideRow,
   type BothRow,
+  type Left,
   type Pair,
   type PartsRow,
   type PlainRow,
@@ -63,7 +65,7 @@ export type Pass<Row> = {
   /** Column by column. */
   readonly read: (client: pg.ClientBase, fields: readonly Field[], range: PageRange) => Promise<readonly (readonly Row[])[]>;
   /** What is left of a column wherever it lies, once the pages were walked. */
-  readonly readLeft: (client: pg.ClientBase, field: Field, limit: number) => Promise<readonly Row[]>;
+  readonly readLeft: (client: pg.ClientBase, field: Field, limit: number) => Promise<Left<Row>>;
   /** What is to be written of a column, checked before. */
   readonly prepare: (client: pg.ClientBase, field: Field, batch: Batch<Row>) => Promise<Prepared>;
 };
@@ -109,10 +111,12 @@ export const opening: Pass<BesideRow> = {
   },
 };
 
+const NOTHING_LEFT = { rows: [], found: 0 };
+
 /** Writes nothing: where both stand they are held against each other. */
 export const comparing: Pass<BothRow> = {
   read: readBoth,
-  readLeft: async () => [],
+  readLeft: async () => NOTHING_LEFT,
   prepare: async (client, field, { ground, rows }) => {
     const opened = await openedOf(ground, field, rows);
     await requireAlike(
@@ -190,7 +194,10 @@ export function compounding(index: FieldIndex): Pass<PartsRow> {
   const { parts } = index;
   return {
     read: (client, fields, range) => eachOf(fields, (field) => readParts(client, field, { parts, missing: index, range })),
-    readLeft: (client, field, limit) => readParts(client, field, { parts, missing: index, limit }),
+    readLeft: async (client, field, limit) => {
+      const rows = await readParts(client, field, { parts, missing: index, limit });
+      return { rows, found: rows.length };
+    },
     prepare: async (_client, field, { ground, rows }) => {
       const numbers = await ground.keys.index(field, index, await compoundForms(ground, parts, rows));
       const writes = rows.map((row, place) => ({ ...row, number: numbers[place] ?? null }));
@@ -400,11 +407,28 @@ async function walkAsOne<Row>(ground: Ground, fields: readonly Field[], { pass, 
   }
 }
 
-/** Answers how many values were found to be worked on. */
+/** Answers how many values were found to be worked on. Where they are large one stretch of them after the other. */
 async function writeRange<Row>(
   ground: Ground,
   fields: readonly Field[],
   { pass, state, range }: Walking<Row> & { readonly range: PageRange },
+): Promise<number> {
+  const [first] = fields;
+  if (first === undefined) return 0;
+  const asked = { ...range, bytes: BATCH_BYTES };
+  let found = 0;
+  for (const stretch of await inTransaction(ground, first, (client) => stretchesOf(client, fields, asked))) {
+    ground.signal.throwIfAborted();
+    found += await writeStretch(ground, fields, { pass, state, range: stretch, whole: range });
+  }
+  return found;
+}
+
+/** `whole` is done with the last stretch of it. */
+async function writeStretch<Row>(
+  ground: Ground,
+  fields: readonly Field[],
+  { pass, state, range, whole }: Walking<Row> & { readonly range: PageRange; readonly whole: PageRange },
 ): Promise<number> {
   const [first] = fields;
   if (first === undefined) return 0;
@@ -420,7 +444,7 @@ async function writeRange<Row>(
       });
       await requireUnaltered(client, ...fields);
       const counts = state.count(written.reduce((sum, { done }) => sum + done, 0));
-      const page = state.pages.finish(range);
+      const page = range.to === whole.to ? state.pages.finish(whole) : 0;
       // The other worker may be about to commit its own.
       await limitLockWaits(client, patienceOf(ground).lockTimeoutMs);
       const { tenant, clock } = ground;
@@ -509,13 +533,14 @@ export async function sweepOnce<Row>(
 ): Promise<{ readonly found: number; readonly done: number }> {
   let [found, done] = [0, 0];
   for (const part of await partsOf(client, field)) {
-    const rows = found < atMost ? await pass.readLeft(client, part, atMost - found) : [];
-    if (rows.length === 0) continue;
-    const written = await writeFound(client, ground, { pass, found: [{ field: part, rows }], options: { skipLocked: true } });
+    const left = found < atMost ? await pass.readLeft(client, part, atMost - found) : NOTHING_LEFT;
+    if (left.found === 0) continue;
+    const some = { field: part, rows: left.rows };
+    const written = await writeFound(client, ground, { pass, found: [some], options: { skipLocked: true } });
     await requireUnaltered(client, part);
     const { tenant, clock } = ground;
     if (written.some((each) => each.done > 0)) await countBatch(client, written, { tenant, at: clock.now() });
-    found += rows.length;
+    found += left.found;
     for (const each of written) done += each.done;
   }
   return { found, done };

@@ -1,11 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { SafekeepError, type ColumnRef } from '@safekeep/core';
+import { outlastWriters } from '../../store/writers.ts';
 import type { Census, Field } from '../model.ts';
 import { isAtLeast } from '../rules/life.ts';
 import { findField, updateField } from '../store/records.ts';
 import { census, countValues } from '../store/rows.ts';
 import { fresh, freshOf } from './encrypt-field.ts';
-import { inTransaction, LEASE_MS, nameOf, reading, requireNoneApart, withLease, type Ground } from './ground.ts';
+import { inTransaction, LEASE_MS, nameOf, patienceOf, reading, requireNoneApart, withLease, type Ground } from './ground.ts';
 import { resealing, sweep, walk } from './passes.ts';
 import { allTogether, eachAlone, goingOn, theOnly, type Stopped, type Together } from './together.ts';
 
@@ -55,16 +56,36 @@ export async function rotateFields(
     const keyIdOf = ({ id }: Pick<Field, 'id'>): string => keyIds.get(id) ?? '';
     const pass = resealing(keyIdOf);
     await allTogether(held, fields, { stopped, run: async (some) => walk(held, await freshOf(held, some), pass) });
-    const settle = (): Promise<readonly Rotated[]> =>
-      eachAlone(held, fields, { stopped, run: (field) => settled(held, field, keyIdOf(field)) });
-    const moved = await settle();
+    const settle = (isLast: boolean): Promise<readonly Rotated[]> =>
+      eachAlone(held, fields, {
+        stopped,
+        run: async (field) => {
+          if (isLast) await outlast(held, field);
+          return await settled(held, field, keyIdOf(field));
+        },
+      });
     const leaseMs = held.leaseMs ?? LEASE_MS;
+    if (leaseMs === 0) return { moved: await settle(true), stopped };
+    await settle(false);
     const [first] = goingOn(fields, stopped);
-    if (leaseMs === 0 || first === undefined) return { moved, stopped };
+    if (first === undefined) return { moved: [], stopped };
     held.observe('waiting', first, { done: first.done, total: first.total });
     await wait(leaseMs, undefined, { signal: held.signal });
-    return { moved: await settle(), stopped };
+    return { moved: await settle(true), stopped };
   });
+}
+
+/**
+ * Transactions that have written under the key before, and in the database mode those that were begun with it, end before values are
+ * counted for the last time.
+ *
+ * @throws `field-key-in-use`
+ */
+async function outlast(ground: Ground, field: Field): Promise<void> {
+  const { tries, pauseMs } = patienceOf(ground);
+  const table = field.mode === 'client' ? field.table : null;
+  if (await outlastWriters(ground.database, { table, tries, pauseMs, signal: ground.signal })) return;
+  throw new SafekeepError('field-key-in-use', { field: nameOf(field) });
 }
 
 async function rotatable(ground: Ground, column: ColumnRef): Promise<Field> {

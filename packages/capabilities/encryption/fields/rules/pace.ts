@@ -4,6 +4,8 @@ import type { PageRange } from '../model.ts';
 export const BATCH_ROWS = 5_000;
 /** Where several columns are worked on at once a batch has fewer rows, as many values, and no fewer than this. */
 const FEWEST_ROWS = 1_000;
+/** Of values, plain and sealed, that are in memory at once: several times as much for each of two workers. */
+export const BATCH_BYTES = 16 * 1_048_576;
 /** Where nothing is known of the table yet. */
 const PAGES_UNKNOWN = 64;
 const PAGES_AT_MOST = 4_096;

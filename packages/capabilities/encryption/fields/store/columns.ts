@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Field, PageRange } from '../model.ts';
 import { byteaArray, int8Array, textArray, tidArray } from './arrays.ts';
 import { namesOf, objectName, qualified, rowsOf } from './names.ts';
+import { asLogin } from './session.ts';
 
 // Several columns of one table in one look at its rows and in one UPDATE: a row is copied once, and once into each index of the table.
 
@@ -52,7 +53,38 @@ const NOWHERE: Reading = { where: 'false', plain: false, sealed: false };
 
 /** Pages from and to, as the two parameters of this number and the next. */
 export function rangeOf(alias: string, first: number): string {
-  return `${alias}ctid >= pg_catalog.format('(%s,0)', $${first}::int8)::pg_catalog.tid and ${alias}ctid < pg_catalog.format('(%s,0)', $${first + 1}::int8)::pg_catalog.tid`;
+  const place = (parameter: number): string => {
+    const page = `pg_catalog.floor($${parameter}::pg_catalog.float8)`;
+    return `pg_catalog.format('(%s,%s)', ${page}::pg_catalog.int8, (($${parameter}::pg_catalog.float8 - ${page}) * 65536)::pg_catalog.int4)::pg_catalog.tid`;
+  };
+  return `${alias}ctid >= ${place(first)} and ${alias}ctid < ${place(first + 1)}`;
+}
+
+/** The ranges in one in which the values of these columns have so many bytes at most, or are those of one row: nothing is opened to know it. */
+export async function stretchesOf(
+  client: pg.ClientBase,
+  fields: readonly Field[],
+  { from, to, bytes }: PageRange & { readonly bytes: number },
+): Promise<readonly PageRange[]> {
+  const [first] = fields;
+  if (first === undefined) return [];
+  const { rows } = await client.query<{ at: number }>(
+    `select pg_catalog.split_part(pg_catalog.btrim(pg_catalog.min(place)::text, '()'), ',', 1)::float8
+            + pg_catalog.split_part(pg_catalog.btrim(pg_catalog.min(place)::text, '()'), ',', 2)::float8 / 65536 as at
+       from (select place, (sum(size) over (order by place) - size)::int8 / $3::int8 as nth
+               from (select ctid as place, ${fields.map(sizeOf).join(' + ')} as size from ${rowsOf(first)} where ${rangeOf('', 1)}) as r) as n
+      group by nth order by nth`,
+    [from, to, bytes],
+  );
+  const starts = [from, ...rows.slice(1).map(({ at }) => at)];
+  return starts.map((start, nth) => ({ from: start, to: starts[nth + 1] ?? to }));
+}
+
+/** By what the row says of values that lie elsewhere and are compressed. */
+function sizeOf(field: Field): string {
+  const { column, encrypted } = namesOf(field);
+  const plain = field.valueType === 'bytea' ? column : `${column}::text`;
+  return `coalesce(pg_catalog.octet_length(${plain}), 0)::int8 + coalesce(pg_catalog.octet_length(${encrypted}), 0)`;
 }
 
 /** One value for each row that is written. */
@@ -92,6 +124,7 @@ export type Stored = { readonly done: number; readonly differing: number };
 /**
  * One UPDATE for a batch of several columns: rows by their place, values as binary arrays, and only counts come back, column by column. A
  * row in which one of them is not as it was read any more is left out with all of them: what is left comes with the next pass.
+ * It runs by the login's search path, behind pg_catalog: what another schema could have a better match for (an aggregate) is qualified.
  */
 export async function writeColumns(
   client: pg.ClientBase,
@@ -104,16 +137,18 @@ export async function writeColumns(
   const inputs = writings.flatMap((writing) => spread(writing, places));
   const within = (alias: string): string => (range === undefined ? '' : ` and ${rangeOf(alias, inputs.length + 2)}`);
   const parts = writings.map((writing) => ({ ...writing, isGiven: `${isGivenBy(writing)} is not null` }));
-  const { rows } = await client.query<{ done: readonly number[]; differing: readonly number[] }>(
-    `with written as (
+  const { rows } = await asLogin(client, () =>
+    client.query<{ done: readonly number[]; differing: readonly number[] }>(
+      `with written as (
        update ${rowsOf(first.field)} as t
           set ${parts.flatMap(({ sets, isGiven }) => sets.map(([column, value]) => `${column} = case when ${isGiven} then ${value} else t.${column} end`)).join(', ')}
          from unnest($1::pg_catalog.tid[], ${inputs.map(({ type }, at) => `$${at + 2}::pg_catalog.${type}[]`).join(', ')}) as s (place, ${inputs.map(({ name }) => name).join(', ')})
         where t.ctid = s.place${within('t.')} and ${parts.map(({ isGiven, guard }) => `(not (${isGiven}) or (${guard}))`).join(' and ')}${skipLocked ? unlockedOnly(first.field, within('l.')) : ''}
        returning ${parts.map(({ isGiven, same }, at) => `case when ${isGiven} then (${same}) is true end as c${at}`).join(', ')})
-     select array[${parts.map((_, at) => `count(c${at})`).join(', ')}]::int4[] as done,
-            array[${parts.map((_, at) => `count(*) filter (where not c${at})`).join(', ')}]::int4[] as differing from written`,
-    [tidArray(places), ...inputs.map(({ bytes }) => bytes), ...(range === undefined ? [] : [range.from, range.to])],
+     select array[${parts.map((_, at) => `pg_catalog.count(c${at})`).join(', ')}]::pg_catalog.int4[] as done,
+            array[${parts.map((_, at) => `pg_catalog.count(*) filter (where not c${at})`).join(', ')}]::pg_catalog.int4[] as differing from written`,
+      [tidArray(places), ...inputs.map(({ bytes }) => bytes), ...(range === undefined ? [] : [range.from, range.to])],
+    ),
   );
   return writings.map((_, at) => ({ done: rows[0]?.done[at] ?? 0, differing: rows[0]?.differing[at] ?? 0 }));
 }

@@ -31,7 +31,7 @@ export function dropColumns(field: Field): readonly string[] {
   return [`alter table ${table} ${[encrypted, ...indexes].map((column) => `drop column if exists ${column}`).join(', ')}`];
 }
 
-const TRIGGERS = ['card', 'insert', 'update', 'cleared', 'keep', 'volunteered'] as const;
+const TRIGGERS = ['card', 'insert', 'proposed', 'ended', 'update', 'cleared', 'keep', 'volunteered'] as const;
 /** See {@link countCiphertext}. */
 const ALONE = ['both', 'replaced'] as const;
 
@@ -46,7 +46,7 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
   const plainChanged = `pg_catalog.record_image_ne(row(old.${column}), row(new.${column}))`;
   const sealedChanged = `pg_catalog.record_image_ne(row(old.${encrypted}), row(new.${encrypted}))`;
   const made: Record<
-    Exclude<(typeof TRIGGERS)[number], 'card'>,
+    Exclude<(typeof TRIGGERS)[number], 'card' | 'ended'>,
     { readonly event: string; readonly when: string; readonly action: string } | null
   > = {
     insert: strict
@@ -54,6 +54,9 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
       : field.mode === 'database'
         ? { event: 'insert', when: `new.${column} is not null and new.${encrypted} is null`, action: 'seal' }
         : null,
+    proposed: strict
+      ? { event: 'insert', when: `new.${encrypted} is not null or ${hasProposed(field)}`, action: 'proposed' }
+      : null,
     update: strict
       ? { event: `update of ${column}`, when: `new.${column} is not null and ${plainChanged}`, action: 'seal' }
       : {
@@ -68,7 +71,7 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
     keep: strict
       ? {
           event: `update of ${column}`,
-          when: `new.${column} is null and old.${encrypted} is not null and not (${sealedChanged})`,
+          when: `new.${column} is null and (old.${encrypted} is not null or ${hasProposed(field)}) and not (${sealedChanged})`,
           action: 'keep',
         }
       : null,
@@ -78,6 +81,7 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
   const own = TRIGGERS.flatMap((name) => {
     const trigger = q(objectName(name, field));
     if (name === 'card') return cardTrigger(field, trigger);
+    if (name === 'ended') return endedTrigger(field, trigger, strict);
     const wanted = made[name];
     return wanted === null
       ? [`drop trigger if exists ${trigger} on ${table}`]
@@ -118,6 +122,23 @@ export function countCiphertext(field: Field, phase: Phase): readonly string[] {
       strict: refusesPlaintext(phase),
     }),
   );
+}
+
+/**
+ * The row that this INSERT has proposed had a value, of which only the ciphertext is left: an upsert that takes the plaintext over would
+ * lose it in silence, also where the row that stands there has no value. For the statement, and for one row after the other.
+ */
+function hasProposed({ id }: Pick<Field, 'id'>): string {
+  const marked = pg.escapeLiteral(`safekeep.proposed_${id.replaceAll('-', '')}`);
+  return `nullif(pg_catalog.current_setting(${marked}, true), '') is not null`;
+}
+
+function endedTrigger(field: Field, trigger: string, strict: boolean): readonly string[] {
+  const { table } = namesOf(field);
+  if (!strict) return [`drop trigger if exists ${trigger} on ${table}`];
+  return [
+    `create or replace trigger ${trigger} after insert on ${table} for each statement when (${hasProposed(field)}) execute function safekeep.seal_column(${triggerArguments(field, 'ended', strict)})`,
+  ];
 }
 
 /** Comes before those that seal, in the order of their names. In client mode the SDK checks. */

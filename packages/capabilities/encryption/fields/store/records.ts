@@ -262,15 +262,6 @@ export async function countBatch(
   );
 }
 
-/** Milliseconds since the field was planned, by the clock that planned it. */
-export async function ageOf(client: pg.ClientBase, { tenant, id }: Pick<Field, 'tenant' | 'id'>, now: Date): Promise<number> {
-  const { rows } = await client.query<{ at: Date }>(
-    'select created_at as at from safekeep.fields where tenant_id = $1 and field_id = $2',
-    [tenant, id],
-  );
-  return now.getTime() - (rows[0]?.at.getTime() ?? now.getTime());
-}
-
 export async function deleteField(client: pg.ClientBase, { tenant, id }: Pick<Field, 'tenant' | 'id'>): Promise<void> {
   await client.query('delete from safekeep.fields where tenant_id = $1 and field_id = $2', [tenant, id]);
 }

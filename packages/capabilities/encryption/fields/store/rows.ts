@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
 import type { Census, Field, FieldIndex, PageRange } from '../model.ts';
+import { BATCH_BYTES } from '../rules/pace.ts';
 import { idsOfKeys, listFields } from './records.ts';
 import { inputOf, rangeOf, readColumns, type Input, type Writing } from './columns.ts';
 import { namesOf, q, qualified, rowsOf } from './names.ts';
@@ -80,14 +81,28 @@ export async function readUnsealed(
   return await readColumns(client, fields, { ...range, reading });
 }
 
-/** Wherever they lie. */
-export async function readLeftUnsealed(client: pg.ClientBase, field: Field, limit: number): Promise<readonly PlainRow[]> {
+/** Rows that are left wherever they lie, and how many were found: more where not all fit into a batch. */
+export type Left<Row> = { readonly rows: readonly Row[]; readonly found: number };
+
+/** What `found` selects, up to {@link BATCH_BYTES} and one row at least; `sizes` are its texts and bytes. */
+function withinBytes(found: string, sizes: readonly ('plain' | 'sealed')[]): string {
+  const size = sizes.map((each) => `coalesce(pg_catalog.octet_length(${each}), 0)::int8`).join(' + ');
+  return `select * from (select *, sum(${size}) over (rows unbounded preceding) - (${size}) as before, count(*) over () as found from (${found}) as f) as n
+           where before <= ${BATCH_BYTES}`;
+}
+
+type Found<Row> = Row & { readonly before: string; readonly found: string };
+
+function leftIn<Row extends object>(rows: readonly Found<Row>[]): Left<Row> {
+  // Without `before` and `found` a row is what its statement selects.
+  const own = rows.map(({ before: _before, found: _found, ...row }) => row as unknown as Row);
+  return { rows: own, found: Number(rows[0]?.found ?? 0) };
+}
+
+export async function readLeftUnsealed(client: pg.ClientBase, field: Field, limit: number): Promise<Left<PlainRow>> {
   const { column } = namesOf(field);
-  return await byIndex<PlainRow>(
-    client,
-    `select ctid::text as place, ${column}::text as plain from ${rowsOf(field)} where ${leftOf(field, 'unsealed')} limit $1`,
-    [limit],
-  );
+  const found = `select ctid::text as place, ${column}::text as plain from ${rowsOf(field)} where ${leftOf(field, 'unsealed')} limit $1`;
+  return leftIn(await byIndex<Found<PlainRow>>(client, withinBytes(found, ['plain']), [limit]));
 }
 
 /**
@@ -171,13 +186,10 @@ export async function readUnopened(
   return await readColumns(client, fields, { ...range, reading });
 }
 
-export async function readLeftUnopened(client: pg.ClientBase, field: Field, limit: number): Promise<readonly BesideRow[]> {
+export async function readLeftUnopened(client: pg.ClientBase, field: Field, limit: number): Promise<Left<BesideRow>> {
   const { encrypted } = namesOf(field);
-  return await byIndex<BesideRow>(
-    client,
-    `select ctid::text as place, null as plain, ${encrypted} as sealed from ${rowsOf(field)} where ${leftOf(field, 'unopened')} limit $1`,
-    [limit],
-  );
+  const found = `select ctid::text as place, null as plain, ${encrypted} as sealed from ${rowsOf(field)} where ${leftOf(field, 'unopened')} limit $1`;
+  return leftIn(await byIndex<Found<BesideRow>>(client, withinBytes(found, ['sealed']), [limit]));
 }
 
 /** What stands in a row as plaintext, and what its ciphertext opened to. */
@@ -220,14 +232,11 @@ export async function readBoth(
   return await readColumns(client, fields, { ...range, reading });
 }
 
-export async function readLeftBoth(client: pg.ClientBase, field: Field, limit: number): Promise<readonly BothRow[]> {
+export async function readLeftBoth(client: pg.ClientBase, field: Field, limit: number): Promise<Left<BothRow>> {
   const { column, encrypted } = namesOf(field);
-  const { rows } = await client.query<BothRow>(
-    `select ctid::text as place, ${column}::text as plain, ${encrypted} as sealed from ${rowsOf(field)}
-      where ${column} is not null and ${encrypted} is not null limit $1`,
-    [limit],
-  );
-  return rows;
+  const found = `select ctid::text as place, ${column}::text as plain, ${encrypted} as sealed from ${rowsOf(field)}
+                  where ${column} is not null and ${encrypted} is not null limit $1`;
+  return leftIn((await client.query<Found<BothRow>>(withinBytes(found, ['plain', 'sealed']), [limit])).rows);
 }
 
 /** No plaintext in rows in which both still are as they were compared. */
@@ -265,14 +274,11 @@ export async function readLeftUnderOtherKeys(
   client: pg.ClientBase,
   field: Field,
   { keyId, limit }: { readonly keyId: string; readonly limit: number },
-): Promise<readonly SealedRow[]> {
+): Promise<Left<SealedRow>> {
   const { encrypted } = namesOf(field);
-  const { rows } = await client.query<SealedRow>(
-    `select ctid::text as place, ${encrypted} as sealed from ${rowsOf(field)}
-      where ${encrypted} is not null and ${KEY_ID(encrypted)} operator(pg_catalog.<>) pg_catalog.decode($1, 'hex') limit $2`,
-    [keyId, limit],
-  );
-  return rows;
+  const found = `select ctid::text as place, ${encrypted} as sealed from ${rowsOf(field)}
+                  where ${encrypted} is not null and ${KEY_ID(encrypted)} operator(pg_catalog.<>) pg_catalog.decode($1, 'hex') limit $2`;
+  return leftIn((await client.query<Found<SealedRow>>(withinBytes(found, ['sealed']), [keyId, limit])).rows);
 }
 
 /** Ciphertext under another key in the place of the one that was opened. */
@@ -308,13 +314,10 @@ export async function readLeftUnindexed(
   client: pg.ClientBase,
   field: Field,
   { indexes, limit }: { readonly indexes: readonly FieldIndex[]; readonly limit: number },
-): Promise<readonly SealedRow[]> {
+): Promise<Left<SealedRow>> {
   const { encrypted } = namesOf(field);
-  const { rows } = await client.query<SealedRow>(
-    `select ctid::text as place, ${encrypted} as sealed from ${rowsOf(field)} where ${encrypted} is not null and (${missing(indexes)}) limit $1`,
-    [limit],
-  );
-  return rows;
+  const found = `select ctid::text as place, ${encrypted} as sealed from ${rowsOf(field)} where ${encrypted} is not null and (${missing(indexes)}) limit $1`;
+  return leftIn((await client.query<Found<SealedRow>>(withinBytes(found, ['sealed']), [limit])).rows);
 }
 
 function missing(indexes: readonly FieldIndex[]): string {

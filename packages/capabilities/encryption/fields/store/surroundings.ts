@@ -97,6 +97,23 @@ export async function copiesOf(
   };
 }
 
+/**
+ * Whether somebody writes past our triggers, as the session_replication_role `replica` does: a subscription applies changes to the table or
+ * a partition of it, or a login or the database has that role as its setting.
+ */
+export async function isWrittenPastTriggers(client: pg.ClientBase, table: TableRef): Promise<boolean> {
+  const { rows } = await client.query<{ is: boolean }>(
+    `select exists (select from pg_catalog.pg_subscription_rel as s
+                     where s.srrelid = pg_catalog.to_regclass($1)
+                        or s.srrelid in (select p.relid from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) as p))
+         or exists (select from pg_catalog.pg_db_role_setting as s
+                     where 'session_replication_role=replica' = any (s.setconfig)
+                       and s.setdatabase in (0, (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database()))) as is`,
+    [qualified(table)],
+  );
+  return rows[0]?.is === true;
+}
+
 /** How far the slowest replica is behind in replaying. Statistics of replication are shown to pg_monitor only; others see no lag. */
 export async function replicaLag(client: pg.ClientBase): Promise<ReplicaLag> {
   const { rows } = await client.query<{ seconds: number | null; bytes: string | null }>(
