@@ -134,8 +134,9 @@ function encrypt(open: OpenKeySource): Command {
           ...(search === undefined ? {} : { search }),
           ...(searchWith === undefined ? {} : { searchWith }),
         };
-        const searched =
-          search === undefined && searchWith === undefined ? moved : await searchedBy(context, ground, { ref, order: wanted });
+        // Before rows are sealed its searches are those that it was planned with.
+        const isToStay = (search === undefined && searchWith === undefined) || moved.phase === 'dual-write';
+        const searched = isToStay ? moved : await searchedBy(context, ground, { ref, order: wanted });
         await writeProtection(context, ref, {
           protect: searched.mode,
           search: kindsOf(searched),

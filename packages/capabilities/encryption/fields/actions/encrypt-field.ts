@@ -45,7 +45,6 @@ export async function encryptField(
   }
   const plan = await planField(ground, order);
   await agree(plan);
-  await ground.keys.prepare(plan.field);
   const field = await inTransaction(ground, plan.field, async (client) => {
     await insertField(client, plan.field, ground.clock.now());
     return plan.field;
@@ -73,6 +72,8 @@ type Step = (ground: Ground, field: Field) => Promise<void>;
 
 const STEPS: Partial<Record<Phase, Step>> = {
   'planned': async (ground, field) => {
+    // Once it is recorded: of two that plan the same column at once only one makes keys.
+    await ground.keys.prepare(field);
     await enter(ground, field, { to: 'added', statements: addColumns(field), isFollowed: true });
   },
   'added': async (ground, field) => {
