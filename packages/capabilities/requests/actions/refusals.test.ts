@@ -121,6 +121,24 @@ test('a map with a path that leads nowhere is refused before anything is exporte
   assert.deepEqual(await whole(bench), before);
 });
 
+test('a person of a table, or by a key, that is not there is told to be a fault of the map and not of what was typed', async (t) => {
+  const bench = await practice(t);
+  const { patient } = DIFFICULT_MAP.subjects;
+  for (const [change, told] of [
+    [{ table: 'public.ghosts' }, /there is no table public\.ghosts/],
+    [{ key: 'ghost' }, /public\.patients has no column ghost/],
+  ] as const) {
+    const ground = await bench.refresh({
+      ...DIFFICULT_MAP,
+      subjects: { ...DIFFICULT_MAP.subjects, patient: { ...patient, ...change } },
+    });
+    await assert.rejects(bench.plan('patient:42', 'anonymise', ground), (error: Error & { code?: string }) => {
+      assert.match(error.message, told);
+      return error.code === 'map-does-not-fit';
+    });
+  }
+});
+
 test('an erasure that is blocked erases nothing when it is approved all the same, in one transaction or in chunks', async (t) => {
   const bench = await practice(t);
   await bench.pool.query('alter table visits add mass_index integer; update visits set mass_index = 27 where patient_id = 42');
