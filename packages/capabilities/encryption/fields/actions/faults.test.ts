@@ -48,7 +48,10 @@ test('of two who plan the same field at once one records it, and the other is re
   let bothHave = (): void => undefined;
   const both = new Promise<void>((resolve) => (bothHave = resolve));
   const prepared: string[] = [];
-  const keys = { ...bench.ground.keys, prepare: async ({ keyScope }: { readonly keyScope: string }) => void prepared.push(keyScope) };
+  const keys = {
+    ...bench.ground.keys,
+    prepare: async ({ keyScope }: { readonly keyScope: string }) => void prepared.push(keyScope),
+  };
   const agree = async (): Promise<void> => {
     if ((planned += 1) === 2) bothHave();
     await both;
