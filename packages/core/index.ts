@@ -26,13 +26,14 @@ export { categories, categoryOf, isPersonal, isWithin, suggestCategory, type Cat
 export { checkMap, checkMapAlone } from './datamap/check.ts';
 export { eraseRefusal, erasureValues, HASH_LENGTH, lengthOf, replaceRefusal, type ErasureValue } from './datamap/check/erase.ts';
 export { outsideFault } from './datamap/check/outside.ts';
-export { candidatePaths, type CandidatePath } from './datamap/check/people.ts';
+export { candidatePaths, severalPeople, type CandidatePath } from './datamap/check/people.ts';
 export {
   holdsPersonalData,
   isAboutPeople,
   isPersonalColumn,
   purposesOf,
   subjectsOfTable,
+  tablesOfNobody,
   UNCONFIRMED_PURPOSE,
   unconfirmedPurposes,
 } from './datamap/check/questions.ts';

@@ -105,6 +105,7 @@ test('map check --offline asks for no database', async (t) => {
     tables: 0,
     columns: 0,
     unconfirmed: [],
+    several: [],
   });
 });
 

@@ -195,12 +195,22 @@ async function readForeign(path: string): Promise<string> {
 /** Problems that a terminal shows; all of them stand in the JSON. */
 const SHOWN_AT_MOST = 100;
 
-function renderCheck({ ok, problems, tables, columns, unconfirmed }: Frozen<Static<typeof CheckResult>>, ink: Ink): string {
+function renderCheck(
+  { ok, problems, tables, columns, unconfirmed, several }: Frozen<Static<typeof CheckResult>>,
+  ink: Ink,
+): string {
   const extent = tables === 0 ? 'The map alone' : `${tables} table(s) with ${columns} column(s)`;
-  const proposed = unconfirmed.map((name) =>
-    ink.warn(`${name}: a scan proposed this purpose. Confirm its use, basis and period: every export tells them to the person.`),
-  );
-  if (ok) return [ink.good(`${extent}: nothing is missing.`), ...proposed].join('\n');
+  const notices = [
+    ...unconfirmed.map((name) =>
+      ink.warn(`${name}: a scan proposed this purpose. Confirm its use, basis and period: every export tells them to the person.`),
+    ),
+    ...several.map(({ table, paths, columns: unsaid }) =>
+      ink.warn(
+        `${table}: several people may stand in a row (${paths.join(', ')}), and nothing says whose ${unsaid.join(', ')} is there: no export gives it, and an erasure leaves it as long as one of them stays. Mark it with of.`,
+      ),
+    ),
+  ];
+  if (ok) return [ink.good(`${extent}: nothing is missing.`), ...notices].join('\n');
   const lines = problems
     .slice(0, SHOWN_AT_MOST)
     .map(
@@ -208,7 +218,7 @@ function renderCheck({ ok, problems, tables, columns, unconfirmed }: Frozen<Stat
         `${ink.dim(`${file}:${line}:${position}`)} ${ink.bad(code)} ${message}\n    ${remedy}`,
     );
   const more = problems.length > SHOWN_AT_MOST ? [`… and ${problems.length - SHOWN_AT_MOST} more; --json lists them all.`] : [];
-  return [...lines, ...more, ...proposed, ink.bad(`${extent}: ${problems.length} problem(s).`)].join('\n');
+  return [...lines, ...more, ...notices, ink.bad(`${extent}: ${problems.length} problem(s).`)].join('\n');
 }
 
 function renderShow({ subjects, tables }: Frozen<Static<typeof ShowResult>>, ink: Ink): string {

@@ -20,6 +20,10 @@ export const CheckResult = Type.Object({
   unconfirmed: Type.Array(Type.String(), {
     description: 'purposes that a scan proposed and nobody confirmed: exports tell them to people as if they were so',
   }),
+  several: Type.Array(Type.Object({ table: Type.String(), paths: Type.Array(Type.String()), columns: Type.Array(Type.String()) }), {
+    description:
+      'tables in whose rows several people may stand, with columns of which the map does not say whose they are (of): there an erasure leaves them, and no export gives them',
+  }),
 });
 export type CheckResult = Static<typeof CheckResult>;
 

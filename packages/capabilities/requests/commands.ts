@@ -256,7 +256,9 @@ function eraseCommand(openPorts: OpenPorts): Command {
       return await withLedger(context, openPorts, async (ground) => {
         const { person, subject } = await findPerson(ground, text);
         if (approve === undefined) {
-          const made = await planErasure(ground, { person, subject, mode }, actor.by, actor.signer);
+          const progress = context.progress('planning', { unit: 'rows' });
+          const looking = { signer: actor.signer, signal: context.signal, onProgress: progress.update };
+          const made = await planErasure(ground, { person, subject, mode }, actor.by, looking).finally(() => progress.end());
           return { result: made, ok: made.blocked.length === 0 && !made.holds.some(({ wholePerson }) => wholePerson) };
         }
         await context.confirm('Erasing a person');
@@ -546,7 +548,7 @@ function replayCommand(openPorts: OpenPorts): Command {
   });
 }
 
-function replayText({ until, otherLedgers, persons, sequences }: Frozen<ReplayText>, ink: Ink): string {
+function replayText({ until, otherLedgers, persons, sequences, sequencesLeft }: Frozen<ReplayText>, ink: Ink): string {
   return [
     until === null
       ? ink.warn('Nobody stands in the ledger of this home.')
@@ -558,6 +560,13 @@ function replayText({ until, otherLedgers, persons, sequences }: Frozen<ReplayTe
         `${ink.strong(subject)}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${state === 'ambiguous' ? `${doubt ?? ''} (--also ${subject})` : `${rows} row(s)`}, first erased ${erasedAt}${error === null ? '' : `  ${ink.bad(error)}`}`,
     ),
     ...(sequences.length === 0 ? [] : [`Moved on: ${sequences.join(', ')}.`]),
+    ...(sequencesLeft === 0
+      ? []
+      : [
+          ink.warn(
+            `The ledger had no place for ${sequencesLeft} more: look at the sequences of the tables of people, and move them past what was given out.`,
+          ),
+        ]),
   ].join('\n');
 }
 

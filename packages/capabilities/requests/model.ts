@@ -380,6 +380,10 @@ export const ReplayText = Type.Object({
     }),
   ),
   sequences: Type.Array(Type.String({ description: 'moved past numbers that were given out before the restore' })),
+  sequencesLeft: Type.Integer({
+    description:
+      'sequences of one erasure, at most, of which the ledger had no place for how far they had come: move those yourself',
+  }),
 });
 export type ReplayText = Static<typeof ReplayText>;
 

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { checkMap, checkMapAlone } from './check.ts';
 import { COMPLIANCE_FIELDS } from './compliance.ts';
 import { erasureValues } from './check/erase.ts';
+import { severalPeople } from './check/people.ts';
 import type { ColumnText, MapFile, TableText } from './file-schema.ts';
 import { column, mapOf, reference, schemaOf, table } from './testing/clinic.ts';
 import type { MapProblem, ProblemCode } from './problems.ts';
@@ -359,6 +360,12 @@ const mistakes: readonly (readonly [what: string, map: MapFile, code: ProblemCod
   ],
   ['a table of people without a tenant', { ...file, tenant: { column: 'org_id' } }, 'tenant-missing', /org_id/],
   [
+    'people whom all tenants share',
+    withTable('patients', { tenant: 'shared' }),
+    'tenant-missing',
+    /cannot be shared by all tenants/,
+  ],
+  [
     'values of a kept row that should go with it',
     withTable('patients', {
       on_erasure: { keep: 'legal_obligation' },
@@ -631,4 +638,37 @@ test('files outside that are to be erased need an absolute path with the key of 
   }
   for (const path of ['/srv/xrays/{key}', 'C:\\xrays\\{key}.png']) assert.deepEqual(at(path), [], path);
   assert.deepEqual(at('/srv/xrays', false), []);
+});
+
+test('rows of several people, and what is nobody’s in them, are named; what the map says, keys and authors are not', () => {
+  const letters = table(
+    'letters',
+    ['id', 'sender_id', 'recipient_id', 'writer_id', { name: 'body', baseType: 'text' }, { name: 'sender', baseType: 'text' }],
+    {
+      foreignKeys: [
+        reference('sender_id -> patients.id'),
+        reference('recipient_id -> patients.id'),
+        reference('writer_id -> patients.id'),
+      ],
+    },
+  );
+  const named = (change: Partial<TableText>): readonly object[] => {
+    const number = { category: 'user.unique_id' };
+    const columns = { id: number, sender_id: number, recipient_id: number, writer_id: number, body: { category: 'user.content' } };
+    const map: MapFile = {
+      ...file,
+      tables: {
+        ...file.tables,
+        letters: {
+          of: { patient: ['sender_id', 'recipient_id'] },
+          columns: { ...columns, sender: { category: 'user.name', of: 'sender_id' } },
+          ...change,
+        },
+      },
+    };
+    return severalPeople(mapOf(map), indexSchema({ tables: [patients, bookings, letters] }));
+  };
+  assert.deepEqual(named({}), [{ table: 'public.letters', paths: ['sender_id', 'recipient_id'], columns: ['body'] }]);
+  assert.deepEqual(named({ of: { patient: 'sender_id' } }), []);
+  assert.deepEqual(named({ of: { patient: ['sender_id', { path: 'writer_id', meaning: 'created_by' }] } }), []);
 });

@@ -15,7 +15,7 @@ import {
   type Values,
 } from '../model.ts';
 import type { AuditKeys } from '../keys/audit-keys.ts';
-import { freshBytes } from '../keys/key-file.ts';
+import { freshBytes, remembered } from '../keys/key-file.ts';
 import { jsonbText } from '../rules/jsonb-text.ts';
 import { blobContext, SEED_BYTES, writeSealed } from '../rules/leaf.ts';
 import type { InboxRow } from '../store/inbox.ts';
@@ -120,17 +120,6 @@ async function withKeys(
 /** Whether all whom it is about are gone. */
 function isErased({ keys }: Keyed): boolean {
   return keys.length > 0 && keys.every((key) => key === 'erased');
-}
-
-/** Of a batch: one transaction may have changed a million rows. */
-function remembered(pseudonymOf: AuditKeys['pseudonymOf']): AuditKeys['pseudonymOf'] {
-  const known = new Map<string, Buffer>();
-  return (tenant, actor) => {
-    const name = `${tenant}\n${actor}`;
-    const pseudonym = known.get(name) ?? pseudonymOf(tenant, actor);
-    known.set(name, pseudonym);
-    return pseudonym;
-  };
 }
 
 const isQuarantine = ({ subject }: Part): boolean => subject === QUARANTINE;

@@ -33,9 +33,7 @@ function verifyCommand(sequenceFirst: SequenceFirst): Command {
     name: 'audit verify',
     summary: 'check that nothing in the log was changed, lost or moved, and that capture is in place',
     input: Type.Object({
-      full: Type.Optional(
-        Type.Boolean({ description: 'also what stands beside the entries, and every row of the captured tables against the log' }),
-      ),
+      full: Type.Optional(Type.Boolean({ description: 'also every row of the captured tables against the log' })),
       dir: Type.Optional(Type.String({ minLength: 1, description: 'verify an exported log in this folder, without a database' })),
       proof: Type.Optional(Type.String({ minLength: 1, description: 'verify one event by its proof file, without a database' })),
       vkey: Type.Optional(

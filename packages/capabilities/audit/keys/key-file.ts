@@ -55,6 +55,17 @@ function keyFrom(root: Buffer): HomeKey {
   };
 }
 
+/** The same, for one task: few actors make a million events. */
+export function remembered(pseudonymOf: PseudonymOf): PseudonymOf {
+  const known = new Map<string, Buffer>();
+  return (tenant, actor) => {
+    const name = `${tenant}\n${actor}`;
+    const pseudonym = known.get(name) ?? pseudonymOf(tenant, actor);
+    known.set(name, pseudonym);
+    return pseudonym;
+  };
+}
+
 let pool = Buffer.alloc(0);
 
 /** Random bytes are fetched in pages: a call for each nonce would take as long as the sealing. */

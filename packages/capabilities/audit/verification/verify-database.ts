@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Database } from '@safekeep/postgres';
 import { peekCheckpoint, rootFromTiles, sameHash, TlogError, type Checkpoint, type TileReader } from '@safekeep/tlog';
 import type { BaselineHeads } from '../files/baseline-heads.ts';
-import type { MarkOf, PseudonymOf } from '../keys/key-file.ts';
+import { remembered, type MarkOf, type PseudonymOf } from '../keys/key-file.ts';
 import type { EventRow } from '../model.ts';
 import { readOnly } from '../store/read-only.ts';
 import { checkContents } from './check-contents.ts';
@@ -45,7 +45,7 @@ export type VerifyOptions = {
   readonly heads: Pick<BaselineHeads, 'read'>;
   /** Tables that the map wants in the log. */
   readonly wanted: readonly string[];
-  /** Also what stands beside the entries, and every row of every captured table. */
+  /** Also every row of every captured table. */
   readonly full: boolean;
   /** What was sealed in an event, opened; needed for `full`. */
   readonly valuesOf: RowValues;
@@ -72,13 +72,14 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
   const started = performance.now();
   const faults = faultList();
   const { tenant } = options;
+  const pseudonymOf = remembered(options.pseudonymOf);
   // Before the snapshot: what the home knows of then is in it.
   const heads = await options.heads.read({ tenant, database: await database.withClient(readDatabaseId) });
   return await readOnly(database, tenant, async (client) => {
     const trees = await readTrees(client, tenant);
     let [checked, newest]: [number, Checkpoint | undefined] = [0, undefined];
     for (const tree of trees) {
-      const result = await verifyEra(client, { tree, isNewest: tree === trees.at(-1) }, { ...options, faults });
+      const result = await verifyEra(client, { tree, isNewest: tree === trees.at(-1) }, { ...options, pseudonymOf, faults });
       checked += result.checked;
       newest = result.checkpoint;
     }
@@ -92,10 +93,11 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
       'signature',
       'tree',
       'entries',
+      ...(options.ofOthers === undefined ? ['contents'] : []),
       'checkpoints',
       'capture',
       ...(options.cosigned.length > 0 ? ['witnesses'] : []),
-      ...(options.full ? ['contents', 'rows'] : []),
+      ...(options.full ? ['rows'] : []),
       ...(rows?.haveBaselines === true ? ['baselines'] : []),
     ];
     const minimumIndex = trees.at(-1)?.minimumIndex ?? 0;
@@ -260,9 +262,9 @@ async function* storedEntries(
 }
 
 /** The entry of a row. One whose columns make no leaf any more is told, and hashes to something else. */
-function checkedEntry(row: EventRow, { full, pseudonymOf, markOf, faults }: Ground): StoredEntry {
+function checkedEntry(row: EventRow, { ofOthers, pseudonymOf, markOf, faults }: Ground): StoredEntry {
   const entry = entryOf(row);
   if (entry === undefined) faults.add('entry-unreadable', `What stands in event ${row.index} makes no entry.`, row.index);
-  else if (full) checkContents(row, entry.commitments, { pseudonymOf, markOf, faults });
+  else if (ofOthers === undefined) checkContents(row, entry.commitments, { pseudonymOf, markOf, faults });
   return { index: row.index, entry: entry?.bytes ?? new Uint8Array() };
 }

@@ -6,6 +6,7 @@ import {
   isMappable,
   ownColumns,
   problemAt,
+  severalPeople,
   tableName,
   type MapProblem,
   unconfirmedPurposes,
@@ -23,7 +24,8 @@ const COUNTS_AT_MOST = 100;
 /** What can be said against a map without a database. */
 export function checkWithoutDatabase(map: MapText): CheckResult {
   const problems = checkMapAlone(map.map).map((problem) => located(problem, map));
-  return { ok: problems.length === 0, problems, tables: 0, columns: 0, unconfirmed: [...unconfirmedPurposes(map.map)] };
+  const unconfirmed = [...unconfirmedPurposes(map.map)];
+  return { ok: problems.length === 0, problems, tables: 0, columns: 0, unconfirmed, several: [] };
 }
 
 /** Holds a map against a database: the gate. Reads the catalogue and asks questions; changes nothing, needs no schema of ours. */
@@ -36,7 +38,12 @@ export async function checkDatabase(database: Database, map: MapText): Promise<C
     const tables = catalog.tables.filter(isMappable);
     const columns = tables.reduce((sum, table) => sum + ownColumns(table, map.map.tables.get(tableName(table))).length, 0);
     const unconfirmed = [...unconfirmedPurposes(map.map)];
-    return { ok: problems.length === 0, problems, tables: tables.length, columns, unconfirmed, catalog };
+    const several = severalPeople(map.map, indexSchema(catalog)).map(({ table, paths, columns: unsaid }) => ({
+      table,
+      paths: [...paths],
+      columns: [...unsaid],
+    }));
+    return { ok: problems.length === 0, problems, tables: tables.length, columns, unconfirmed, several, catalog };
   });
 }
 

@@ -49,7 +49,7 @@ async function signed(t: TestContext, approvers: readonly string[] = [ann.verifi
   return {
     ...bench,
     signed: ground,
-    planBy: async (signer, on = ground) => (await planErasure(on, { ...order, mode: 'anonymise' }, 'whoever', signer)).hash,
+    planBy: async (signer, on = ground) => (await planErasure(on, { ...order, mode: 'anonymise' }, 'whoever', { signer })).hash,
     approveBy: (signer, hash, on = ground) => executeErasure(on, order, { hash, by: 'somebody else', signer }),
   };
 }
@@ -229,13 +229,17 @@ test('who looked without a key, or with one of nobody, is not in the way of thos
   const looked = await planErasure(bench.signed, order, 'clerk');
   assert.equal(looked.signature, 'missing');
   assert.ok(looked.notes.some((note) => /can be looked at and not approved.*was not signed/.test(note)));
-  assert.equal((await planErasure(bench.signed, order, 'cy', stranger)).signature, 'missing');
+  assert.equal((await planErasure(bench.signed, order, 'cy', { signer: stranger })).signature, 'missing');
   // A plan that was stored before the approvers had keys, or by one who is none of them any more.
   await planErasure(bench.ground, order, 'clerk');
   const hash = await bench.planBy(ann);
   assert.equal(hash, looked.hash);
   bench.clock.advanceMs(6 * 86_400_000);
-  assert.equal((await planErasure(bench.signed, order, 'ben', ben)).signature, 'given', 'hers stands, and his changes nothing');
+  assert.equal(
+    (await planErasure(bench.signed, order, 'ben', { signer: ben })).signature,
+    'given',
+    'hers stands, and his changes nothing',
+  );
   await assertProven(await bench.approveBy(ben, hash), hash);
 });
 

@@ -287,3 +287,38 @@ test('a person with too many rows in the table of people itself is found until t
   assert.equal((await made.erase('person:1', 'delete', ground)).state, 'kept');
   assert.deepEqual(await made.rows('people', 'guardian_id = 1 or id = 1'), ['(1,erased,)']);
 });
+
+/** An invoice leads to its visit by a text that no foreign key binds, and that is erased. */
+const BY_TEXT = `create table people (id bigint primary key, name text not null);
+  create table visits (id bigint primary key, person_id bigint not null references people, ref text, reason text);
+  create table invoices (id bigint primary key, visit_ref text, payer text);
+  insert into people values (1, 'Ada Byron');
+  insert into visits select n, 1, 'v' || n, 'reason ' || n from generate_series(1, 9) as n;
+  insert into invoices select n, 'v' || n, 'Ada B.' from generate_series(1, 9) as n`;
+const BY_TEXT_MAP = {
+  version: 1,
+  tenant: 'fixed',
+  subjects: { person: { table: 'public.people', key: 'id', find_by: ['name'], label: 'name' } },
+  tables: {
+    'public.people': { columns: { id: none, name: { category: 'user.name' } } },
+    'public.visits': {
+      of: { person: 'person_id' },
+      columns: { id: none, person_id: none, ref: { category: 'user.unique_id' }, reason: { category: 'user' } },
+    },
+    'public.invoices': {
+      of: { person: { path: 'visit_ref -> visits.ref -> person_id', meaning: 'owns' } },
+      columns: { id: none, visit_ref: none, payer: { category: 'user.name' } },
+    },
+  },
+};
+
+for (const mode of ['anonymise', 'delete'] as const)
+  test(`what leads to a held row by a path without a foreign key stays, also in chunks, until the hold ends (${mode})`, async (t) => {
+    const made = await workbench(t, { schema: BY_TEXT, map: BY_TEXT_MAP });
+    const ground = { ...made.ground, rowsAtOnce: 4 };
+    await made.hold('public.invoices:8');
+    assert.equal((await made.erase('person:1', mode, ground)).state, 'held');
+    assert.deepEqual(await made.rows('invoices', "payer = 'Ada B.'"), ['(8,v8,"Ada B.")']);
+    assert.deepEqual(await made.rows('visits', "ref = 'v8'"), ['(8,1,v8,)']);
+    assert.deepEqual(await made.rows('visits', 'reason is not null'), []);
+  });

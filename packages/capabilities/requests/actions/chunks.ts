@@ -1,18 +1,16 @@
 import type pg from 'pg';
-import { newId, SafekeepError, type SchemaIndex } from '@safekeep/core';
+import { newId, SafekeepError } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { runRecorded } from '../../ledger/index.ts';
-import type { ApprovalProofs, Approved, ErasureId, ErasurePlan, ParticipantEffects, RowKey } from '../model.ts';
+import type { ApprovalProofs, Approved, ErasureId, ParticipantEffects, RowKey } from '../model.ts';
 import { approvedAs } from '../rules/approval.ts';
-import { inOrderOfReference } from '../rules/graph.ts';
-import { joinKept, keptColumns, keptLines, planLine } from '../rules/plan.ts';
 import { insertErasure, readErasures, updateErasure, type ErasureRecord, type StoredPlan } from '../store/records.ts';
-import { loadRows, rowsOf } from '../store/rows.ts';
+import { loadRows, rowsOf, type PersonRow } from '../store/rows.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { followPaths, identityOf, plainKey, type Reach } from '../store/traverse.ts';
 import { carryOut, erasureKeysOf, type TableCounts } from './carry-out.ts';
-import { decide, dueOf, personMark, type Decision } from './decide.ts';
+import { decide, personMark, type Decision } from './decide.ts';
 import {
   AlreadyErased,
   effectsAt,
@@ -26,21 +24,22 @@ import {
   type ExecuteOptions,
 } from './erasing.ts';
 import { faultOfProofs } from './finish-erasure.ts';
+import { addTally, askAll, decidePage, unapproved, type Allowed, type Page, type Tally } from './foresee.ts';
 import type { Unseen } from './kept-ways.ts';
 import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
 import { identityMarks } from './marks.ts';
-import { approversOf, keptBeside, makePlan, type Beside, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
+import { approversOf, besideOf, keptBeside, makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 import { refuseForeign, tagged, tagOf } from './record-tag.ts';
-import { policies, type Survey, type SurveyedTable } from './survey.ts';
-import { silentColumns, unmappedLines } from './unmapped.ts';
-import { unlookedLines } from './writers.ts';
+import { policies, type SurveyedTable } from './survey.ts';
 
 /** Where a chunked erasure stands; committed with each chunk. */
-export type ChunkProgress = {
+export type ChunkProgress = Tally & {
   readonly erasure: ErasureId;
   /** SHA-256 of the map that was approved. */
   readonly map: string;
+  /** What may be done to rows of each table: what was approved has a line for it. Where it is not known nothing may. */
+  readonly allowed?: Allowed;
   /** What fired at its tables then, where the map lets any of it write outside. */
   readonly writers?: string | null;
   /** Tables that are to be worked off in chunks, those that refer before those referred to. */
@@ -49,20 +48,10 @@ export type ChunkProgress = {
   readonly after: RowKey | null;
   readonly finished: readonly string[];
   readonly tables: readonly (TableCounts & { readonly table: string })[];
-  readonly kept: ErasurePlan['kept'];
-  /** Holds that kept rows of these tables, and of each table one row that is kept: what opens those must stay. */
-  readonly holds: readonly string[];
-  readonly keptRows: Readonly<Record<string, RowKey>>;
-  /** Rows of theirs in these tables stay by a duty or a hold, and with them their own row. */
-  readonly isKept?: boolean;
   readonly rows: number;
   /** What parts counted before each chunk, by their name. */
   readonly counted?: PartCounts;
   readonly roots: readonly string[];
-  /** From when on the first row of these tables that a duty keeps need not be kept. */
-  readonly due?: string | null;
-  /** A duty keeps a row of these tables whose date nobody has filled in yet. */
-  readonly isUndated?: boolean;
   /** Of the approval under which it goes on. */
   readonly proofs?: ApprovalProofs | undefined;
   /** Other approvals, under which chunks of it were erased before. */
@@ -186,13 +175,21 @@ export async function reopen(ground: ErasureGround, progress: ChunkProgress, tab
 async function beginChunks(
   ground: ErasureGround,
   order: ErasureOrder,
-  { stored, approval, proofs }: Chunking,
+  { stored, approval, proofs, options: { signal } }: Chunking,
 ): Promise<ChunkProgress> {
-  const { tenant, database, schema, clock, ledger, mapSha256 } = ground;
+  const { tenant, database, clock, ledger, mapSha256 } = ground;
   const mark = personMark(ledger, tenant, order.person);
+  // Nobody waits while millions of rows are looked at: each chunk looks at its own again, behind its lock.
+  const made = await inTransaction(
+    database,
+    { tenant },
+    (client) =>
+      makePlan(client, ground, order, { lock: false, limit: rowsAtOnce(ground), ...(signal === undefined ? {} : { signal }) }),
+    'rollback',
+  );
   return await inTransaction(database, { tenant }, async (client) => {
     await setLockTimeout(client);
-    const made = await makePlan(client, ground, order, { lock: true, limit: rowsAtOnce(ground) });
+    await lockedReach(client, ground, order);
     // Behind the lock of the person: whoever had it before may have begun this very erasure.
     const erasures = await readErasures(client, tenant, { mark });
     if (erasures.some(({ planHash, state }) => planHash === stored.hash && state === 'committed')) throw new AlreadyErased();
@@ -211,8 +208,9 @@ async function beginChunks(
     const progress: ChunkProgress = {
       erasure: before?.erasure ?? newId<'erasure'>(),
       map: mapSha256,
+      allowed: made.allowed,
       writers: made.writers,
-      large: chunkedTables(made, order, schema),
+      large: made.chunked,
       after: null,
       finished: [],
       tables: before?.tables ?? [],
@@ -265,23 +263,6 @@ function approvalsOf(begun: ErasureRecord, now: string): readonly Approved[] {
   return begun.planHash === now ? approvedBefore : [...approvedBefore, last];
 }
 
-/**
- * The tables with too many rows. Where rows are deleted also those that refer to them, whatever their number: while they are there
- * nothing goes that they refer to. The person's own row is the last in any case.
- */
-function chunkedTables({ large, found }: MadePlan, { mode, subject }: ErasureOrder, schema: SchemaIndex): readonly string[] {
-  const chunked = new Set(large);
-  const deletes = found.tables.filter(({ policy }) => mode === 'delete' || policy.whole.deletes).map(({ table }) => table);
-  for (let before = -1; before < chunked.size;) {
-    before = chunked.size;
-    for (const { table } of found.tables) {
-      const refersToGone = (schema.outgoing.get(table) ?? []).some(({ to }) => chunked.has(to) && deletes.includes(to));
-      if (table !== subject.table && refersToGone) chunked.add(table);
-    }
-  }
-  return inOrderOfReference([...chunked], schema).flat();
-}
-
 async function runChunk(ground: ErasureGround, order: ErasureOrder, progress: ChunkProgress): Promise<ChunkProgress> {
   const { tenant } = ground;
   const { result } = await runRecorded(ground, {
@@ -309,63 +290,41 @@ function tableAt({ large, finished }: ChunkProgress): string | undefined {
 }
 
 /** The next rows of a table, locked, and what becomes of them. */
-type Chunk = {
-  readonly table: string;
+type Chunk = Page & {
   readonly record: ErasureRecord;
   readonly progress: ChunkProgress;
-  readonly surveyed: SurveyedTable;
-  readonly found: Survey;
-  readonly decision: Decision;
+  readonly rows: readonly PersonRow[];
   readonly isLast: boolean;
 };
 
-async function nextChunk(
-  client: pg.ClientBase,
-  ground: ErasureGround,
-  { person, subject, mode }: ErasureOrder,
-  erasure: ErasureId,
-): Promise<Chunk> {
-  const { map, schema, clock } = ground;
-  const reach = await followPaths(
-    client,
-    { graph: soundGraph(ground, subject), schema, key: person.key, tenant: ground.tenant },
-    { lock: true },
-  );
-  if (reach === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
+async function nextChunk(client: pg.ClientBase, ground: ErasureGround, order: ErasureOrder, erasure: ErasureId): Promise<Chunk> {
+  const { person, subject, mode } = order;
+  const reach = await lockedReach(client, ground, order);
   const record = await currentRecord(client, ground, erasure);
   const progress = progressOf(record);
   const table = tableAt(progress);
   if (table === undefined) throw new AlreadyErased();
-  const rows = await loadRows(client, { map, reach, person, now: clock.now() }, rowsOf(reach, table, person.key), {
+  const load = { map: ground.map, reach, person, now: ground.clock.now() };
+  const rows = await loadRows(client, load, rowsOf(reach, table, person.key), {
     limit: rowsAtOnce(ground),
     lock: true,
     withText: true,
     from: progress.after === null ? 'first' : { after: progress.after },
   });
-  const isLast = rows.length < rowsAtOnce(ground);
-  const surveyed: SurveyedTable = {
-    table,
-    identity: identityOf(schema, table),
-    policy: policies(ground, table),
-    rows,
-    isCut: true,
-  };
-  const found = { person, subject, reach, tables: rows.length === 0 ? [] : [surveyed] };
-  // Their own row is the last transaction's in any case: without it nobody would find the rest.
-  const decision = await decide(client, ground, found, {
-    mode,
-    ledger: ground.ledger,
-    isKept: table === subject.table,
-    unseen: askAll(reach),
-  });
-  if (decision.holds.some(({ people }) => people.length > 0)) throw new WholePersonHeld(decision.holds.map(({ id }) => id));
-  refuseBlocked(decision.blocked, progress);
-  return { table, record, progress, surveyed, found, decision, isLast };
+  const page = await decidePage(client, ground, { person, subject, reach }, { mode, table, rows });
+  const { holds } = page.decision;
+  if (holds.some(({ people }) => people.length > 0)) throw new WholePersonHeld(holds.map(({ id }) => id));
+  refuseUnapproved(page.decision, progress);
+  return { ...page, record, progress, rows, isLast: rows.length < rowsAtOnce(ground) };
 }
 
-/** In each of the tables of the person there may be rows that are kept and not among those at hand. */
-function askAll({ graph }: Reach): Unseen {
-  return new Map([...graph.edgesOf.keys()].map((table) => [table, 'ask']));
+/** From here on no row can be hung on the person until the transaction ends. */
+async function lockedReach(client: pg.ClientBase, ground: ErasureGround, { person, subject }: ErasureOrder): Promise<Reach> {
+  const { schema, tenant } = ground;
+  const start = { graph: soundGraph(ground, subject), schema, key: person.key, tenant };
+  const reach = await followPaths(client, start, { lock: true });
+  if (reach === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
+  return reach;
 }
 
 /** Behind the lock of the person: another process may be working off the same erasure. */
@@ -374,6 +333,11 @@ async function currentRecord(client: pg.ClientBase, ground: ErasureGround, erasu
   if (record?.state !== 'running') throw new AlreadyErased();
   refuseForeign(ground, record);
   return record;
+}
+
+/** What cannot be done, or not under this approval. */
+function refuseUnapproved(decision: Decision, progress: ChunkProgress): void {
+  refuseBlocked([...decision.blocked, ...unapproved(decision, progress.allowed ?? {})], progress);
 }
 
 function refuseBlocked(blocked: Decision['blocked'], { rows }: ChunkProgress): void {
@@ -386,8 +350,9 @@ async function eraseChunk(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, mode }: ErasureOrder,
-  { table, progress, surveyed: { rows, identity }, found, decision, isLast }: Chunk,
+  { table, progress, rows, found, decision, isLast }: Chunk,
 ): Promise<ChunkProgress> {
+  const identity = identityOf(ground.schema, table);
   const scope = {
     tenant: ground.tenant,
     person,
@@ -408,31 +373,14 @@ async function eraseChunk(
     writers: progress.writers ?? null,
   });
   await effectsAt(client, ground, 'after-chunk', scope);
-  const lines = decision.groups.map(({ rows: { keys }, treatment, writes, until }) =>
-    planLine({ table, rows: keys.length, treatment, writes, until }),
-  );
-  const keptRow = decision.groups.find(({ treatment }) => treatment.keptBy !== undefined)?.rows.keys[0];
-  const holds = decision.holds.filter(({ heldRows }) => heldRows.length > 0).map(({ id }) => id);
   return {
     ...progress,
+    ...addTally(ground, progress, { table, found, decision }),
     after: isLast ? null : (rows.at(-1)?.key ?? null),
     finished: isLast ? [...progress.finished, table] : progress.finished,
     tables: [...progress.tables, ...[...done.counts].map(([name, counts]) => ({ table: name, ...counts }))],
-    kept: joinKept([
-      ...progress.kept,
-      ...keptLines(lines),
-      ...keptColumns(decision.groups),
-      ...silentColumns(found),
-      ...unlookedLines(ground, found),
-      ...unmappedLines(ground, found),
-    ]),
-    holds: [...new Set([...progress.holds, ...holds])],
-    keptRows: keptRow === undefined ? progress.keptRows : { ...progress.keptRows, [table]: keptRow },
-    isKept: progress.isKept === true || decision.isKept,
     rows: progress.rows + rows.length,
     counted: addCounts(progress.counted, before),
-    due: dueOf([...decision.groups, { due: progress.due ?? null }]),
-    isUndated: progress.isUndated === true || decision.groups.some(({ isUndated }) => isUndated),
     roots: rows.length === 0 ? progress.roots : [...progress.roots, done.tree.root],
   };
 }
@@ -458,9 +406,9 @@ export async function prepareRest(
   client: pg.ClientBase,
   ground: ErasureGround,
   order: ErasureOrder,
-  { erasure, large, holds, keptRows, isKept = false }: ChunkProgress,
+  { erasure, large, ...tally }: ChunkProgress,
 ): Promise<MadePlan> {
-  const beside: Beside = { holds, kept: new Map(Object.entries(keptRows).map(([table, key]) => [table, [key]])), isKept };
+  const beside = besideOf(tally);
   const made = await makePlan(client, ground, order, {
     lock: true,
     limit: rowsAtOnce(ground),
@@ -471,11 +419,12 @@ export async function prepareRest(
   const progress = progressOf(await currentRecord(client, ground, erasure));
   refuseHeld(made.plan);
   refuseBlocked(made.plan.blocked, progress);
-  if (made.large[0] !== undefined)
+  if (made.chunked[0] !== undefined)
     throw stopped(
       progress.rows,
-      `the person has more rows in ${made.large[0]} by now than one transaction takes: make a new plan and approve it`,
+      `the person has more rows in ${made.chunked[0]} by now than one transaction takes: make a new plan and approve it`,
     );
+  refuseUnapproved(made.decision, progress);
   const unseen: Unseen = new Map([...askAll(made.found.reach), ...keptBeside(beside)]);
   const late: SurveyedTable[] = [];
   for (const table of large) {
@@ -498,6 +447,6 @@ export async function prepareRest(
     { ...found, tables: late },
     { mode: order.mode, ledger: ground.ledger, isKept: true, unseen },
   );
-  refuseBlocked(more.blocked, progress);
+  refuseUnapproved(more, progress);
   return { ...made, found, decision: { ...made.decision, groups: [...made.decision.groups, ...more.groups] } };
 }

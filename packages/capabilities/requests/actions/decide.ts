@@ -1,22 +1,21 @@
 import type pg from 'pg';
 import { encryptedName, isCompanion, isMappable, type Link } from '@safekeep/core';
-import { together } from '@safekeep/postgres';
-import { formatPerson, heldBy, type AskedRow, type Person, type StandingHold } from '../../holds/index.ts';
+import { formatPerson, type Person, type StandingHold } from '../../holds/index.ts';
 import type { Ledger } from '../../ledger/index.ts';
 import type { Blocked, ErasureMode, RowKey } from '../model.ts';
 import { OWN_ROW } from '../rules/graph.ts';
 import type { Write } from '../rules/masks.ts';
 import { factsKey, treatmentKey, waysText, treatmentOf, type RowFacts, type Treatment } from '../rules/treat.ts';
 import { chooseWrites, countReferring, referredTo, type Referring, type Rows } from '../store/act.ts';
-import { erasedMarks, hasStandingHolds } from '../store/records.ts';
-import type { PersonRow } from '../store/rows.ts';
+import { erasedMarks } from '../store/records.ts';
+import type { PersonRow, TableRows } from '../store/rows.ts';
 import { unseenTables } from '../store/session.ts';
 import { OTHERS_AT_MOST } from '../store/standing.ts';
-import { identityOf, plainKey } from '../store/traverse.ts';
+import { identityOf } from '../store/traverse.ts';
+import { askHolds } from './ask-holds.ts';
 import type { Ground } from './ground.ts';
 import { waysOfKept, type KeptWays, type Unseen } from './kept-ways.ts';
 import { maskedAmong } from './masked-people.ts';
-import { otherNames } from './other-names.ts';
 import { sealedChoices } from './sealed-choices.ts';
 import type { Survey, SurveyedTable } from './survey.ts';
 
@@ -50,7 +49,12 @@ export type DecideOptions = {
   readonly isKept?: boolean;
   /** Tables of which not all rows of the person are among these. */
   readonly unseen?: Unseen;
+  /** Tables whose rows will be gone by then: a plan sees them still. */
+  readonly beside?: ReadonlyMap<string, DealtWith>;
 };
+
+/** A table whose rows of the person are dealt with in other transactions, before: they will be gone, but for those that stay. */
+export type DealtWith = { readonly asked: TableRows; readonly staying: readonly Pick<Group, 'rows' | 'writes'>[] };
 
 /** The same person at any time in this home's database; never what a restored row is known by. */
 export function personMark(ledger: Pick<Ledger, 'mark'>, tenant: string, { type, key }: Person): string {
@@ -86,6 +90,7 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
     mode: options.mode,
     isKeptRow,
     unseen,
+    beside: options.beside ?? new Map(),
     // While a row of theirs is kept the person must be found again, also where no foreign key says so.
     staying: [...ways.keys(), ...(isKept || options.isKept === true ? ownRows(found) : [])],
   });
@@ -174,33 +179,6 @@ function unmappedColumns({ table, policy, rows }: SurveyedTable, isTouched: bool
   ];
 }
 
-async function askHolds(
-  client: pg.ClientBase,
-  ground: Ground,
-  { person, tables }: Survey,
-): Promise<{ readonly holds: readonly StandingHold[]; readonly heldRows: ReadonlySet<PersonRow> }> {
-  const { tenant } = ground;
-  const others = tables.flatMap(({ rows }) => rows.flatMap((row) => row.others));
-  const namesOf = await otherNames(client, ground, [person, ...others]);
-  const people = namesOf(person);
-  // From here on no hold can be placed until the transaction ends; where none stands, rows need not be asked about.
-  const [whole, areStanding] = await together(client, [
-    () => heldBy(client, tenant, { people, rows: [] }),
-    // Behind the lock, which is the first thing that the other sends.
-    () => hasStandingHolds(client, tenant),
-  ]);
-  if (!areStanding) return { holds: whole, heldRows: new Set() };
-  const asked = new Map<AskedRow, PersonRow>();
-  for (const { table, identity, policy, rows } of tables) {
-    const isKey = identity.kind === 'key' && policy.facts.primaryKey !== null;
-    for (const row of rows)
-      asked.set({ table, key: isKey ? plainKey(identity, row.key) : [], about: [person, ...row.others].flatMap(namesOf) }, row);
-  }
-  const holds = await heldBy(client, tenant, { people, rows: [...asked.keys()] });
-  const heldRows = new Set(holds.flatMap((hold) => hold.heldRows.flatMap((row) => asked.get(row) ?? [])));
-  return { holds, heldRows };
-}
-
 /**
  * Those of the others who were erased themselves and whose own rows have their masks still: nobody stands behind them any more. Who
  * has come back since is somebody.
@@ -241,11 +219,13 @@ type Staying = {
   readonly mode: ErasureMode;
   readonly isKeptRow: (row: PersonRow) => boolean;
   readonly unseen: Unseen;
+  readonly beside: NonNullable<DecideOptions['beside']>;
   /** Rows that stay in any case, be they empty. */
   readonly staying: readonly PersonRow[];
 };
 
-type Candidates = ReadonlyMap<string, { readonly table: SurveyedTable; readonly rows: readonly PersonRow[] }>;
+type CandidatesOfTable = { readonly table: SurveyedTable; readonly rows: readonly PersonRow[] };
+type Candidates = ReadonlyMap<string, CandidatesOfTable>;
 
 /**
  * Rows that cannot go because rows that stay refer to them. Each that stays may keep others, so this goes on until nothing
@@ -255,7 +235,7 @@ async function findShells(
   client: pg.ClientBase,
   ground: Ground,
   found: Survey,
-  { factsOf, mode, isKeptRow, unseen, staying }: Staying,
+  { factsOf, mode, isKeptRow, unseen, beside, staying }: Staying,
 ): Promise<Shells> {
   const shells = new Set(staying);
   const blocked: Blocked[] = [];
@@ -287,7 +267,10 @@ async function findShells(
       );
       for (const { from, foreignKey } of referringKeys(ground, table.table)) {
         if (hidden.has(from)) continue;
-        const by = referringBy(ground, { from, foreignKey, candidates });
+        const by = {
+          ...referringBy(ground, { from, foreignKey, candidates }),
+          beside: stayingBeside(beside.get(from), { foreignKey, going: candidates.get(from) }),
+        };
         const referred = await referredTo(client, target, by);
         if (referred.length === 0 || detachesAll(found, from, foreignKey.columns, { factsOf, mode, shells })) continue;
         if (foreignKey.onDelete === 'set-null' || foreignKey.onDelete === 'set-default') {
@@ -332,7 +315,7 @@ function referringKeys({ schema }: Ground, table: string): readonly Link[] {
 function referringBy(
   { schema }: Ground,
   { from, foreignKey, candidates }: Pick<Link, 'from' | 'foreignKey'> & { readonly candidates: Candidates },
-): Referring {
+): Omit<Referring, 'beside'> {
   const deletedToo = candidates.get(from);
   const deleted =
     deletedToo === undefined
@@ -344,6 +327,20 @@ function referringBy(
           keys: deletedToo.rows.map(({ key }) => key),
         };
   return { table: from, columns: foreignKey.columns, references: foreignKey.references.columns, deleted };
+}
+
+/** Those of them that still refer by this key: also of the rows at hand, where they are of that very table. */
+function stayingBeside(
+  dealtWith: DealtWith | undefined,
+  { foreignKey, going }: { readonly foreignKey: Link['foreignKey']; readonly going: CandidatesOfTable | undefined },
+): Referring['beside'] {
+  if (dealtWith === undefined) return undefined;
+  const { asked, staying } = dealtWith;
+  const isDetached = ({ column, to }: Write): boolean => to === 'null' && foreignKey.columns.includes(column);
+  const goingRows = new Set(going?.rows);
+  const here = (going?.table.rows ?? []).filter((row) => !goingRows.has(row));
+  const before = staying.filter(({ writes }) => !writes.some(isDetached));
+  return { asked, stay: [...before.flatMap(({ rows }) => rows.keys), ...here.map(({ key }) => key)] };
 }
 
 function rowsIn(found: Survey, name: string): Rows | undefined {

@@ -103,7 +103,7 @@ async function planOne(
     refuseForeign(ground, record);
     const order = orderOf(ground, record);
     const full = { ...order, mode: record.mode };
-    const plan = actor === null ? (await showErasure(ground, full)).plan : await planErasure(ground, full, actor.by, actor.signer);
+    const plan = actor === null ? (await showErasure(ground, full)).plan : await planErasure(ground, full, actor.by, actor);
     const own = ownRowOf(record, order.subject);
     const doubt = await doubtAbout(ground, order, { own, marksBefore: () => known(record.planHash) });
     const subject = formatPerson(order.person);

@@ -91,11 +91,11 @@ export function stopped(erasedRows: number, reason: string, cause?: unknown): Sa
 }
 
 /** Throws where the plan is not the one that was approved, or cannot be carried out. */
-export function refuseUnfit({ plan, decision }: MadePlan, approved: string): void {
+export function refuseUnfit({ plan }: MadePlan, approved: string): void {
   refuseHeld(plan);
   if (plan.hash !== approved) throw new SafekeepError('erasure-plan-changed', { approved, now: plan.hash });
   if (plan.blocked.length > 0) throw new SafekeepError('erasure-blocked', { problems: problemsOf(plan.blocked) });
-  if (decision.groups.length === 0) throw new Error('The row of the person belongs to no group');
+  if (plan.tables.length === 0) throw new Error('The row of the person belongs to no group');
 }
 
 export function refuseHeld({ holds }: Pick<ErasurePlan, 'holds'>): void {

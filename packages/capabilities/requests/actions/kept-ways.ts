@@ -4,6 +4,7 @@ import { linkedRows } from '../store/act.ts';
 import { keepsByDuty, type PersonRow } from '../store/rows.ts';
 import { identityOf } from '../store/traverse.ts';
 import type { RowKey } from '../model.ts';
+import { keepsByHold } from './ask-holds.ts';
 import type { Ground } from './ground.ts';
 import type { Survey } from './survey.ts';
 
@@ -40,6 +41,14 @@ async function followKept(
   { reach: { graph, schema }, tables }: Survey,
   { isKept, mark }: Pick<Asked, 'isKept'> & { readonly mark: (row: PersonRow, columns: readonly string[]) => void },
 ): Promise<void> {
+  let steps: { readonly node: Node; readonly keys: readonly RowKey[] }[] = tables.flatMap(({ table, rows }) => {
+    const kept = rows.filter((row) => row.reached.length > 0 && isKept(row));
+    return (kept.length === 0 ? [] : (graph.edgesOf.get(table) ?? [])).map((node) => ({
+      node,
+      keys: kept.filter(({ reached }) => reached.some(({ path }) => path === node.edge?.path)).map(({ key }) => key),
+    }));
+  });
+  if (steps.length === 0) return;
   const rowsByKey = new Map(
     tables.map(({ table, rows }) => [table, new Map(rows.map((row) => [JSON.stringify(row.key), row]))] as const),
   );
@@ -50,13 +59,6 @@ async function followKept(
     }
   };
   const seen = new Map<string, Set<string>>();
-  let steps: { readonly node: Node; readonly keys: readonly RowKey[] }[] = tables.flatMap(({ table, rows }) => {
-    const kept = rows.filter((row) => row.reached.length > 0 && isKept(row));
-    return (kept.length === 0 ? [] : (graph.edgesOf.get(table) ?? [])).map((node) => ({
-      node,
-      keys: kept.filter(({ reached }) => reached.some(({ path }) => path === node.edge?.path)).map(({ key }) => key),
-    }));
-  });
   // Each row is gone on from once for each node: the rows of a person are many, and not without end.
   while (steps.length > 0) {
     const next: typeof steps = [];
@@ -105,19 +107,28 @@ async function endsOf(
  */
 async function columnsOfUnseen(
   client: pg.ClientBase,
-  { map, clock }: Ground,
-  { person, reach, tables }: Survey,
+  ground: Ground,
+  survey: Survey,
   unseen: Unseen,
 ): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+  const { reach, tables } = survey;
   const surveyed = new Set(tables.map(({ table }) => table));
   const found = new Map<string, Set<string>>();
   for (const [table, state] of unseen) {
     const columns = looseColumns(reach.graph, table).filter(([at]) => surveyed.has(at));
     if (columns.length === 0) continue;
-    if (state === 'ask' && !(await keepsByDuty(client, { map, reach, person, now: clock.now() }, table))) continue;
+    if (state === 'ask' && !(await keepsRows(client, ground, survey, table))) continue;
     for (const [at, names] of columns) found.set(at, new Set([...(found.get(at) ?? []), ...names]));
   }
   return found;
+}
+
+/** Whether a duty or a hold keeps a row of the person there. */
+async function keepsRows(client: pg.ClientBase, ground: Ground, survey: Omit<Survey, 'tables'>, table: string): Promise<boolean> {
+  const { map, clock } = ground;
+  const { person, reach } = survey;
+  const isByDuty = await keepsByDuty(client, { map, reach, person, now: clock.now() }, table);
+  return isByDuty || (await keepsByHold(client, ground, survey, table));
 }
 
 function looseColumns(

@@ -122,18 +122,37 @@ const SEQUENCES_AT_MOST = 60;
 /** How far the sequences of these tables have come: after a restore they are moved past every number that was given out. */
 export async function sequenceIds(
   client: pg.ClientBase,
-  { catalog }: ErasureGround,
+  { catalog }: Pick<ErasureGround, 'catalog'>,
   tables: readonly string[],
 ): Promise<Record<string, string>> {
+  const owned = ownedSequences(catalog, tables);
+  const positions = await sequencePositions(client, owned.slice(0, SEQUENCES_AT_MOST));
+  const left = owned.length - SEQUENCES_AT_MOST;
+  return {
+    ...Object.fromEntries(
+      positions.map(({ name, last }, place) => [`sequence-${place + 1}`, `s.${Buffer.from(name).toString('base64url')}:${last}`]),
+    ),
+    ...(left > 0 ? { [SEQUENCES_LEFT]: String(left) } : {}),
+  };
+}
+
+/** Those that do not fit into the entry. */
+export function sequencesLeft({ catalog }: Pick<ErasureGround, 'catalog'>, tables: readonly string[]): readonly string[] {
+  return ownedSequences(catalog, tables).slice(SEQUENCES_AT_MOST);
+}
+
+function ownedSequences({ sequences }: ErasureGround['catalog'], tables: readonly string[]): readonly string[] {
   const touched = new Set(tables);
-  const owned = catalog.sequences
+  return sequences
     .filter(({ ownedBy }) => ownedBy !== null && touched.has(formatName(ownedBy.schema, ownedBy.table)))
-    .map(({ schema, name }) => formatName(schema, name))
-    .slice(0, SEQUENCES_AT_MOST);
-  const positions = await sequencePositions(client, owned);
-  return Object.fromEntries(
-    positions.map(({ name, last }, place) => [`sequence-${place + 1}`, `s.${Buffer.from(name).toString('base64url')}:${last}`]),
-  );
+    .map(({ schema, name }) => formatName(schema, name));
+}
+
+const SEQUENCES_LEFT = 'sequences-left';
+
+/** Of how many sequences an entry does not tell how far they had come. */
+export function readSequencesLeft(ids: Readonly<Record<string, string>>): number {
+  return Number(ids[SEQUENCES_LEFT] ?? 0);
 }
 
 /** An id of an entry has 200 signs; a copy of the database that knows the newest hold knows all that were placed before it. */

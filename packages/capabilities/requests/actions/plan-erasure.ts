@@ -27,12 +27,11 @@ import { PLAN_DAYS, plannerOf, signApproval } from '../rules/approval.ts';
 import { staleViews } from '../rules/stale-views.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
 import type { Treatment } from '../rules/treat.ts';
-import { countsByTable, keptColumns, keptLines, planHash, planLine } from '../rules/plan.ts';
+import { countsByTable, joinBlocked, joinKept, keptColumns, keptLines, planHash } from '../rules/plan.ts';
 import { readErasures, storePlan, type StoredPlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
-import { countOfPerson, duesOfPerson } from '../store/rows.ts';
 import { serverCopies } from '../store/residue.ts';
-import { plainKey } from '../store/traverse.ts';
+import { identityOf, plainKey } from '../store/traverse.ts';
 import {
   Appeared,
   carryOut,
@@ -48,11 +47,23 @@ import {
   WroteElsewhere,
 } from './carry-out.ts';
 import { decide, dueOf, personMark, type Decision } from './decide.ts';
+import {
+  allowedIn,
+  chunkedTables,
+  foresee,
+  holdsIn,
+  joinAllowed,
+  joinHolds,
+  linesOf,
+  type Allowed,
+  type Foreseen,
+  type Tally,
+} from './foresee.ts';
 import { openTables, rowsAtOnce, type ErasureGround } from './ground.ts';
-import { valueMarks } from './marks.ts';
+import { sequencesLeft, valueMarks } from './marks.ts';
 import type { Unseen } from './kept-ways.ts';
 import { byHandReason } from './outside.ts';
-import { rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
+import { policies, rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
 import { silentColumns, unmappedLines, unmarkedIn } from './unmapped.ts';
 import { harmlessTriggers, unlookedLines, writersNow } from './writers.ts';
 
@@ -60,6 +71,9 @@ import { harmlessTriggers, unlookedLines, writersNow } from './writers.ts';
 const REHEARSED_ROWS = 20_000;
 /** What one core does, as measured; for the estimate only. */
 const ROWS_PER_SECOND = 50_000;
+
+/** `onProgress`: how many rows of large tables were looked at. */
+export type Looking = { readonly onProgress?: (rows: number) => void; readonly signal?: AbortSignal };
 
 export type ErasureOrder = { readonly person: Person; readonly subject: Subject; readonly mode: ErasureMode };
 
@@ -70,8 +84,13 @@ export type MadePlan = {
   readonly decision: Decision;
   readonly scope: ErasureScope;
   readonly parts: readonly { readonly name: string; readonly plan: ParticipantPlan }[];
-  /** Tables too large for one transaction. */
-  readonly large: readonly string[];
+  /** Tables that are worked off in chunks, those that refer before those referred to: of their rows none is in `found`. */
+  readonly chunked: readonly string[];
+  /** Whatever is done to a row must have a line in the plan. */
+  readonly allowed: Allowed;
+  /** From when on the first row that a duty keeps need not be kept. */
+  readonly due: string | null;
+  readonly unmarked: Foreseen['unmarked'];
   /** Hash of what fires at the tables of the map, where the map lets any of it write outside. */
   readonly writers: string | null;
 };
@@ -80,8 +99,13 @@ export type MadePlan = {
  * Shows what erasing a person would do, and remembers the hash. Changes nothing of the user's. Where approvers have keys only what one of them
  * signed is remembered: a look without a key would stand in the way of theirs.
  */
-export async function planErasure(ground: ErasureGround, order: ErasureOrder, by: string, signer?: Signer): Promise<ErasurePlan> {
-  const { plan, due } = await showErasure(ground, order);
+export async function planErasure(
+  ground: ErasureGround,
+  order: ErasureOrder,
+  by: string,
+  { signer, ...looking }: Looking & { readonly signer?: Signer | undefined } = {},
+): Promise<ErasurePlan> {
+  const { plan, due } = await showErasure(ground, order, looking);
   const { tenant, clock } = ground;
   const plannedAt = clock.now();
   const stored: StoredPlan = {
@@ -109,19 +133,20 @@ export async function planErasure(ground: ErasureGround, order: ErasureOrder, by
 export async function showErasure(
   ground: ErasureGround,
   order: ErasureOrder,
+  looking: Looking = {},
 ): Promise<{ readonly plan: ErasurePlan; readonly due: string | null }> {
   let due: string | null = null;
   const plan = await inTransaction(
     ground.database,
     { tenant: ground.tenant },
     async (client) => {
-      const draft = await makePlan(client, ground, order, { lock: false, limit: rowsAtOnce(ground) });
+      const draft = await makePlan(client, ground, order, { lock: false, limit: rowsAtOnce(ground), ...looking });
       const { blocked, notes } = await rehearse(client, ground, draft);
-      due = await dueOfAll(client, ground, draft);
+      due = draft.due;
       return {
         ...draft.plan,
         blocked: [...draft.plan.blocked, ...blocked],
-        notes: [...draft.plan.notes, ...notes, ...(await notesOf(client, ground, { ...draft, due }))],
+        notes: [...draft.plan.notes, ...notes, ...(await notesOf(client, ground, draft))],
         erasedBefore: await erasedBefore(client, ground, order.person),
       };
     },
@@ -174,12 +199,13 @@ export async function makePlan(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, subject, mode }: ErasureOrder,
-  options: SurveyOptions & {
-    readonly erasure?: ErasureId;
-    readonly beside?: Beside;
-    /** Asked behind the lock of the person's row, on the same way to the server. */
-    readonly behindLock?: () => Promise<void>;
-  },
+  options: SurveyOptions &
+    Looking & {
+      readonly erasure?: ErasureId;
+      readonly beside?: Beside;
+      /** Asked behind the lock of the person's row, on the same way to the server. */
+      readonly behindLock?: () => Promise<void>;
+    },
 ): Promise<MadePlan> {
   const [isFit, found] = await together(client, [
     () => isReadCommitted(client),
@@ -189,27 +215,30 @@ export async function makePlan(
   ]);
   // Under REPEATABLE READ the snapshot would be older than the locks: rows added in between would survive unseen.
   if (!isFit) throw new SafekeepError('isolation-unfit');
-  const { beside } = options;
+  const chunked = chunkedTables(found, mode, ground.schema);
+  const { signal, onProgress } = options;
+  const seen = await foresee(client, ground, found, { mode, tables: chunked, signal, onProgress });
+  const rest: Survey = { ...found, tables: found.tables.filter(({ table }) => !chunked.includes(table)) };
+  const beside = joinBeside(options.beside, seen);
   const [decision, known, writers] = await together(client, [
     () =>
-      decide(client, ground, found, {
+      decide(client, ground, rest, {
         mode,
         ledger: ground.ledger,
-        isKept: beside?.isKept === true,
-        unseen: new Map([...cutTables(found), ...keptBeside(beside)]),
+        isKept: beside.isKept,
+        unseen: keptBeside(beside),
+        beside: seen.beside,
       }),
     () => valueMarks(client, ground, { person, subject }),
     () => writersNow(client, ground),
   ]);
-  const kept = new Map([...(beside?.kept ?? []), ...keysByTable(decision, ({ keptBy }) => keptBy !== undefined)]);
+  const kept = new Map([...beside.kept, ...keysByTable(decision, ({ keptBy }) => keptBy !== undefined)]);
   const scope: ErasureScope = {
     tenant: ground.tenant,
     person,
     erasure: options.erasure ?? null,
     mode,
-    holds: [
-      ...new Set([...(beside?.holds ?? []), ...decision.holds.filter(({ heldRows }) => heldRows.length > 0).map(({ id }) => id)]),
-    ],
+    holds: [...new Set([...beside.holds, ...decision.holds.filter(({ heldRows }) => heldRows.length > 0).map(({ id }) => id)])],
     rows: keysByTable(decision, ({ action }) => action !== 'keep'),
     kept,
     isKept: kept.size > 0,
@@ -217,21 +246,16 @@ export async function makePlan(
   const parts: { name: string; plan: ParticipantPlan }[] = [];
   for (const participant of ground.ports.participants)
     parts.push({ name: participant.name, plan: await participant.plan(client, scope) });
-  const large = found.tables.filter(({ isCut }) => isCut).map(({ table }) => table);
-  const tables = await linesOf(client, { found, decision, person });
-  const outside = outsideCopies(ground, person, found).map((copy) => (scope.holds.length > 0 ? heldCopy(copy) : copy));
+  const tables = [...seen.lines, ...linesOf(decision)];
+  const touched = [...found.tables.map(({ table }) => table), ...(options.without ?? [])];
+  const outside = outsideCopies(ground, person, touched).map((copy) => (scope.holds.length > 0 ? heldCopy(copy) : copy));
   const externalCopies = [...outside, ...parts.flatMap(({ plan }) => plan.externalCopies)];
   const blocked: readonly Blocked[] = [
-    ...decision.blocked,
+    ...joinBlocked([...seen.blocked, ...decision.blocked]),
     ...parts.flatMap(({ plan }) => plan.blocked),
-    ...keylessLarge(found, large, rowsAtOnce(ground)),
+    ...keylessLarge(found, tables, rowsAtOnce(ground)),
   ];
-  const holds = decision.holds.map((hold) => ({
-    id: hold.id,
-    target: hold.target,
-    rows: hold.heldRows.length,
-    wholePerson: hold.people.length > 0,
-  }));
+  const holds = joinHolds([...seen.standing, ...holdsIn(decision)]);
   const rows = tables.reduce((sum, line) => sum + line.rows, 0);
   const material = {
     tenant: ground.tenant,
@@ -242,15 +266,18 @@ export async function makePlan(
     blocked,
     holds: holds.map(({ id }) => id).toSorted(),
     externalCopies: externalCopies.map(({ place, kind, state }) => ({ place, kind, state })),
-    rows: Object.fromEntries(
-      found.tables.map((table) => [
-        table.table,
-        rowsFingerprint(
-          table,
-          decision.groups.filter(({ rows: of }) => of.table === table.table),
-        ),
-      ]),
-    ),
+    rows: {
+      ...seen.fingerprints,
+      ...Object.fromEntries(
+        rest.tables.map((table) => [
+          table.table,
+          rowsFingerprint(
+            table,
+            decision.groups.filter(({ rows: of }) => of.table === table.table),
+          ),
+        ]),
+      ),
+    },
     participants: parts.map(({ name, plan }) => ({ name, will: plan.will })),
     // The number may have been given to somebody else since.
     known: known.filter(({ isTime }) => !isTime).map(({ mark }) => mark),
@@ -262,13 +289,16 @@ export async function makePlan(
     hash,
     subject: formatPerson(person),
     mode,
-    tables: [...tables],
+    tables,
     kept: [
-      ...keptLines(tables),
-      ...keptColumns(decision.groups),
-      ...silentColumns(found),
-      ...unlookedLines(ground, found),
-      ...unmappedLines(ground, found),
+      ...joinKept([
+        ...seen.kept,
+        ...keptLines(linesOf(decision)),
+        ...keptColumns(decision.groups),
+        ...silentColumns(rest),
+        ...unlookedLines(ground, rest),
+        ...unmappedLines(ground, rest),
+      ]),
       ...parts.flatMap(({ name, plan: part }) =>
         part.keeps.map(({ what, reason, until }) => ({ table: `${name}: ${what}`, rows: 0, reason, basis: null, until })),
       ),
@@ -278,19 +308,42 @@ export async function makePlan(
     externalCopies,
     notes: parts.flatMap(({ name, plan: part }) => part.will.map((will) => `${name}: ${will}`)),
     erasedBefore: null,
-    estimate: { rows, seconds: Math.ceil((rows / ROWS_PER_SECOND) * 10) / 10, chunks: chunksOf(tables, large, rowsAtOnce(ground)) },
+    estimate: {
+      rows,
+      seconds: Math.ceil((rows / ROWS_PER_SECOND) * 10) / 10,
+      chunks: chunksOf(tables, chunked, rowsAtOnce(ground)),
+    },
   };
-  return { plan, found, decision, scope, parts, large, writers: writers?.hash ?? null };
+  return {
+    plan,
+    found: rest,
+    decision,
+    scope,
+    parts,
+    chunked,
+    allowed: joinAllowed(seen.allowed, allowedIn(decision)),
+    due: dueOf([...decision.groups, { due: seen.due ?? null }]),
+    unmarked: { ...seen.unmarked, ...Object.fromEntries(rest.tables.map((table) => [table.table, unmarkedIn(table)])) },
+    writers: writers?.hash ?? null,
+  };
 }
 
-/** Of these tables only the first rows were looked at. */
-function cutTables({ tables }: Survey): Unseen {
-  return new Map(tables.filter(({ isCut }) => isCut).map(({ table }) => [table, 'ask']));
+/** What is kept in tables that are worked off in other transactions, by what is known of those before and those that will be. */
+function joinBeside(before: Beside | undefined, { holds, keptRows, isKept }: Foreseen): Beside {
+  return {
+    holds: [...(before?.holds ?? []), ...holds],
+    kept: new Map([...(before?.kept ?? []), ...besideOf({ holds, keptRows }).kept]),
+    isKept: before?.isKept === true || isKept === true,
+  };
+}
+
+export function besideOf({ holds, keptRows, isKept = false }: Pick<Tally, 'holds' | 'keptRows' | 'isKept'>): Beside {
+  return { holds, kept: new Map(Object.entries(keptRows).map(([table, key]) => [table, [key]])), isKept };
 }
 
 /** Tables that were worked off before, and of which rows stay. */
-export function keptBeside(beside: Beside | undefined): Unseen {
-  return new Map([...(beside?.kept.keys() ?? [])].map((table) => [table, 'kept']));
+export function keptBeside({ kept }: Beside): Unseen {
+  return new Map([...kept.keys()].map((table) => [table, 'kept']));
 }
 
 function keysByTable(decision: Decision, wanted: (treatment: Treatment) => boolean): ReadonlyMap<string, readonly RowKey[]> {
@@ -302,49 +355,24 @@ function keysByTable(decision: Decision, wanted: (treatment: Treatment) => boole
   return keys;
 }
 
-async function linesOf(
-  client: pg.ClientBase,
-  { found, decision, person }: { readonly found: Survey; readonly decision: Decision; readonly person: Person },
-): Promise<readonly PlanLine[]> {
-  const lines = decision.groups.map(({ rows, treatment, writes, until }) =>
-    planLine({ table: rows.table, rows: rows.keys.length, treatment, writes, until }),
-  );
-  for (const { table, rows, isCut } of found.tables) {
-    if (!isCut) continue;
-    // Only the first rows were looked at; the rest is counted, and put to what most of the first have in common.
-    const total = await countOfPerson(client, found.reach, { table, person });
-    const most = lines.filter((line) => line.table === table).toSorted((a, b) => b.rows - a.rows)[0];
-    if (most !== undefined) most.rows += total - rows.length;
-  }
-  const setNull = decision.setNull
-    .filter(({ rows }) => rows > 0)
-    .map(({ table, rows, foreignKey }): PlanLine => ({
-      table,
-      rows,
-      action: 'detach',
-      reason: `the foreign key ${foreignKey} sets to null what refers to deleted rows`,
-      columns: [],
-    }));
-  return [...lines, ...setNull];
-}
-
-function chunksOf(tables: readonly PlanLine[], large: readonly string[], atOnce: number): number {
+function chunksOf(tables: readonly PlanLine[], chunked: readonly string[], atOnce: number): number {
   const counts = countsByTable(tables);
-  return 1 + large.reduce((sum, table) => sum + Math.ceil((counts[table] ?? 0) / atOnce), 0);
+  return 1 + chunked.reduce((sum, table) => sum + Math.ceil((counts[table] ?? 0) / atOnce), 0);
 }
 
-function keylessLarge(found: Survey, large: readonly string[], atOnce: number): readonly Blocked[] {
+function keylessLarge(found: Survey, lines: readonly PlanLine[], atOnce: number): readonly Blocked[] {
+  const counts = countsByTable(lines);
   return found.tables
-    .filter(({ table, identity }) => identity.kind === 'place' && large.includes(table))
-    .map(({ table, rows }) => ({
+    .filter(({ identity, isCut }) => identity.kind === 'place' && isCut)
+    .map(({ table }) => ({
       table,
       what: `it has no key, and the person has more than ${atOnce} rows in it: they cannot be worked off in chunks`,
-      rows: rows.length,
+      rows: counts[table] ?? 0,
       remedy: 'Give the table a primary key.',
     }));
 }
 
-function outsideCopies({ map }: ErasureGround, person: Person, found: Survey): readonly ExternalCopy[] {
+function outsideCopies({ map }: ErasureGround, person: Person, touched: readonly string[]): readonly ExternalCopy[] {
   const places = [...map.outside.values()]
     .filter(({ subject }) => subject === person.type)
     .map((place): ExternalCopy => ({
@@ -353,7 +381,7 @@ function outsideCopies({ map }: ErasureGround, person: Person, found: Survey): r
       ...plannedState(place, person),
     }));
   const recipients = new Set(
-    found.tables.flatMap(({ table }) => {
+    touched.flatMap((table) => {
       const mapped = map.tables.get(table);
       return mapped === undefined ? [] : purposesOf(map, mapped).flatMap((name) => map.purposes.get(name)?.recipients ?? []);
     }),
@@ -387,9 +415,13 @@ const UNREHEARSED: Rehearsed = { blocked: [], notes: [] };
 
 /** Erases within the transaction that is rolled back, and so hears what constraints and triggers have to say. */
 async function rehearse(client: pg.ClientBase, ground: ErasureGround, made: MadePlan): Promise<Rehearsed> {
-  const { found, decision, plan, writers } = made;
-  const rows = found.tables.reduce((sum, table) => sum + table.rows.length, 0);
-  if (rows > REHEARSED_ROWS || plan.blocked.length > 0) return UNREHEARSED;
+  const { found, decision, plan, writers, chunked } = made;
+  if (plan.blocked.length > 0) return UNREHEARSED;
+  if (chunked.length > 0 || plan.estimate.rows > REHEARSED_ROWS)
+    return {
+      blocked: [],
+      notes: ['Not rehearsed, for its size. What constraints and triggers say is heard when it is carried out.'],
+    };
   await beginRehearsal(client);
   try {
     await carryOut(client, ground, {
@@ -503,16 +535,16 @@ const REMEDIES: Readonly<Record<string, string>> = {
 async function notesOf(
   client: pg.ClientBase,
   ground: ErasureGround,
-  { found, due }: MadePlan & { readonly due: string | null },
+  { found, due, chunked, unmarked }: MadePlan,
 ): Promise<readonly string[]> {
   const notes: string[] = [];
   if (ground.approval === 'second-person' && (ground.approvers ?? null) === null)
     notes.push(
       'Somebody else than the planner must approve it. Their names (--by) are claimed, not proven: whoever can run this can give any.',
     );
-  const touched = new Set(found.tables.map(({ table }) => table));
+  const touched = new Set([...found.tables.map(({ table }) => table), ...chunked]);
   for (const table of ground.catalog.tables) {
-    const name = found.tables.find(({ policy }) => policy.facts === table)?.table;
+    const name = [...touched].find((each) => policies(ground, each).facts === table);
     if (name !== undefined) {
       const firing = table.triggers.filter(
         (trigger) =>
@@ -525,7 +557,7 @@ async function notesOf(
         notes.push(
           `${name}: the map lets the trigger ${trigger} (${called}) write to ${writesTo.join(', ')}, where nobody looks: ${note}`,
         );
-      if (found.tables.some((each) => each.table === name && each.identity.kind === 'place'))
+      if (identityOf(ground.schema, name).kind === 'place')
         notes.push(`${name} has no key: its rows are told apart by place, and no hold can name one.`);
     }
   }
@@ -533,25 +565,16 @@ async function notesOf(
     notes.push(
       `What a duty keeps can be erased from ${due.slice(0, 10)} on: "safekeep subject erase --due --plan" shows it then${approversOf(ground) === null ? '' : ', with --sign-with for whoever plans it'}.`,
     );
-  notes.push(...unmarkedColumns(found), ...strangeTexts(ground, found));
+  notes.push(...unmarkedColumns(unmarked), ...strangeTexts(ground, found));
   for (const view of staleViews(ground.catalog, [...touched]))
     notes.push(`The materialized view ${view} keeps the old values until it is refreshed.`);
-  notes.push(...missingIndexes(ground, found));
+  notes.push(...missingIndexes(ground, found), ...unnotedSequences(ground, [...touched]));
   for (const table of await openTables(client, found.reach.graph))
     if (touched.has(table))
       notes.push(
         `${table} is reached by a path without a foreign key that is checked at once: it is counted again after the commit, when transactions that write there have ended.`,
       );
   return [...notes, ...(await serverCopies(client))];
-}
-
-/** From when on the first row that a duty keeps need not be kept: also of the rows of large tables that this plan has not looked at. */
-async function dueOfAll(client: pg.ClientBase, ground: ErasureGround, { found, decision }: MadePlan): Promise<string | null> {
-  const { map, clock } = ground;
-  const load = { map, reach: found.reach, person: found.person, now: clock.now() };
-  const cut: { due: string | null }[] = [];
-  for (const { table, isCut } of found.tables) if (isCut) cut.push(await duesOfPerson(client, load, table));
-  return dueOf([...decision.groups, ...cut]);
 }
 
 /** Whoever erases somebody again is to know it. */
@@ -566,15 +589,14 @@ async function erasedBefore(
   return last === undefined ? null : { at: last.startedAt.toISOString(), certificate: `erasure-${last.id}.json` };
 }
 
-function unmarkedColumns({ tables }: Survey): readonly string[] {
-  return tables.flatMap((surveyed) => {
-    const columns = unmarkedIn(surveyed);
-    return columns.length === 0
+function unmarkedColumns(unmarked: Foreseen['unmarked']): readonly string[] {
+  return Object.entries(unmarked).flatMap(([table, columns]) =>
+    columns.length === 0
       ? []
       : [
-          `${surveyed.table}: the map does not say whose ${columns.join(', ')} is in rows with several people (of): it stays there, and no export gives it.`,
-        ];
-  });
+          `${table}: the map does not say whose ${columns.join(', ')} is in rows with several people (of): it stays there, and no export gives it.`,
+        ],
+  );
 }
 
 /** Free text in rows that no path makes theirs: whoever wrote of them there has them stay. */
@@ -586,6 +608,18 @@ function strangeTexts({ map }: ErasureGround, { reach }: Survey): readonly strin
     );
   if (columns.length === 0) return [];
   return [`Free text in rows that are not theirs may name them, and stays as it is: ${columns.join(', ')}. Look there yourself.`];
+}
+
+/** Names of one note. */
+const NAMED_AT_MOST = 10;
+
+function unnotedSequences(ground: ErasureGround, tables: readonly string[]): readonly string[] {
+  const left = sequencesLeft(ground, tables);
+  if (left.length === 0) return [];
+  const more = left.length > NAMED_AT_MOST ? ', …' : '';
+  return [
+    `The ledger has no place for how far ${left.length} sequences have come: after a restore move them past what was given out yourself (${left.slice(0, NAMED_AT_MOST).join(', ')}${more}).`,
+  ];
 }
 
 /** A sequential scan of a small table is quicker than an index. */

@@ -121,6 +121,21 @@ test('a map with a path that leads nowhere is refused before anything is exporte
   assert.deepEqual(await whole(bench), before);
 });
 
+test('people whom the map has all tenants share are nobody’s to find, export or erase: another tenant has other holds', async (t) => {
+  const bench = await practice(t);
+  const { hash } = await bench.plan('patient:42');
+  const patients = { ...DIFFICULT_MAP.tables['public.patients'], tenant: 'shared' };
+  const map = { ...DIFFICULT_MAP, tables: { ...DIFFICULT_MAP.tables, 'public.patients': patients } };
+  const ground = await bench.refresh(map);
+  const unfit = { code: 'map-does-not-fit', message: /public\.patients: people are of one tenant/ };
+  await assert.rejects(bench.plan('patient:42', 'anonymise', ground), unfit);
+  await assert.rejects(bench.approve('patient:42', hash, { ground }), unfit);
+  await assert.rejects(findSubjects(ground, 'ada@example.org', { limit: 5, reveal: false }), unfit);
+  const { out, done } = exporting(bench, 'patient:42', { ground });
+  await assert.rejects(done, unfit);
+  assert.equal(existsSync(out), false);
+});
+
 test('an erasure that is blocked erases nothing when it is approved all the same, in one transaction or in chunks', async (t) => {
   const bench = await practice(t);
   await bench.pool.query('alter table visits add mass_index integer; update visits set mass_index = 27 where patient_id = 42');

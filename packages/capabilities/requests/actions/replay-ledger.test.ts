@@ -134,6 +134,19 @@ test('a replay that is only shown leaves no plan to approve, and a sequence is m
   assert.deepEqual((await bench.pool.query('select last_value::integer from "People_Id seq"')).rows, [{ last_value: 7 }]);
 });
 
+test('of more sequences than the ledger has room for the number is told: in the plan with their names, and after a restore', async (t) => {
+  const bench = await restored(t);
+  await bench.pool.query(
+    `do $$ begin for n in 100..161 loop execute format('create sequence s%s owned by people.id', n); end loop; end $$`,
+  );
+  const ground = await bench.refresh();
+  const { notes, hash } = await bench.plan('person:1', 'anonymise', ground);
+  const [note] = notes.filter((each) => each.includes('no place for how far'));
+  assert.match(note ?? '', /how far 2 sequences have come: .*\(public\.s160, public\.s161\)/);
+  await bench.approve('person:1', hash, { ground });
+  assert.equal((await replayLedger(ground, { plan: true, by: 'ann' })).sequencesLeft, 2);
+});
+
 test('whoever has the keys is asked for all people of a page at once, not for one after the other', async (t) => {
   const asked: number[] = [];
   const keys: ErasureParticipant = {

@@ -6,7 +6,7 @@ import { advanceSequence } from '../store/residue.ts';
 import { inTransaction } from '../store/session.ts';
 import { executeErasure } from './execute-erasure.ts';
 import { findPerson, ownFault, type ErasureGround } from './ground.ts';
-import { readHoldIds, readSequenceIds } from './marks.ts';
+import { readHoldIds, readSequenceIds, readSequencesLeft } from './marks.ts';
 import { planErasure, showErasure } from './plan-erasure.ts';
 import { findReturned, type Match, type Past, type PastErasures } from './returned.ts';
 
@@ -26,7 +26,7 @@ export type ReplayOptions = {
  */
 export async function replayLedger(ground: ErasureGround, options: ReplayOptions): Promise<ReplayText> {
   const { until, heads } = await verifyRecorded(ground);
-  const { past, sequences } = await readPast(ground);
+  const { past, sequences, sequencesLeft } = await readPast(ground);
   const matches = await findReturned(ground, past);
   const also: string[] = [];
   for (const name of options.also ?? []) also.push(formatPerson((await findPerson(ground, name)).person));
@@ -43,18 +43,21 @@ export async function replayLedger(ground: ErasureGround, options: ReplayOptions
         advanced.push(name);
     }
   }
-  return { erasures: past.byMark.size, until, otherLedgers: heads.others, persons, sequences: advanced };
+  return { erasures: past.byMark.size, until, otherLedgers: heads.others, persons, sequences: advanced, sequencesLeft };
 }
 
 /** Everything of the ledger that was done, whether or not this database knows it. */
-async function readPast({
-  ledger,
-  tenant,
-}: ErasureGround): Promise<{ readonly past: PastErasures; readonly sequences: ReadonlyMap<string, string> }> {
+async function readPast({ ledger, tenant }: ErasureGround): Promise<{
+  readonly past: PastErasures;
+  readonly sequences: ReadonlyMap<string, string>;
+  /** Of one erasure at most. */
+  readonly sequencesLeft: number;
+}> {
   const intents = new Map<string, { readonly past: Past; readonly ids: Readonly<Record<string, string>> }>();
   const byMark = new Map<string, Past[]>();
   const byErasure = new Map<string, Past>();
   const sequences = new Map<string, string>();
+  let sequencesLeft = 0;
   for await (const { entry } of ledger.read()) {
     if (entry.tenant !== tenant || entry.operation !== 'erasure') continue;
     if (entry.kind === 'intent') {
@@ -79,12 +82,13 @@ async function readPast({
     if (entry.kind !== 'done' || begun === undefined) continue;
     for (const mark of begun.past.marks) byMark.set(mark, [begun.past, ...(byMark.get(mark) ?? [])]);
     byErasure.set(begun.past.erasure, begun.past);
+    sequencesLeft = Math.max(sequencesLeft, readSequencesLeft(begun.ids));
     for (const { name, last } of readSequenceIds(begun.ids)) {
       const known = sequences.get(name);
       if (known === undefined || BigInt(known) < BigInt(last)) sequences.set(name, last);
     }
   }
-  return { past: { byMark, byErasure }, sequences };
+  return { past: { byMark, byErasure }, sequences, sequencesLeft };
 }
 
 async function replayOne(

@@ -9,7 +9,8 @@ import { countUnlike } from '../store/act.ts';
 import { everyPerson, type PersonValues } from '../store/people.ts';
 import { erasuresHere, type ErasuresHere } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
-import { decide, personMark } from './decide.ts';
+import { personMark } from './decide.ts';
+import { decisionsOn } from './foresee.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { keyIdsOf, keyMark, numberMark, telling, valueMark, type Telling } from './marks.ts';
 import { areMasks } from './masked-people.ts';
@@ -187,14 +188,14 @@ async function hasUnmasked(ground: ErasureGround, { person, subject }: Match): P
     async (client) => {
       const options = { lock: false, limit: rowsAtOnce(ground) };
       const found = await survey(client, ground, { person, subject, options });
-      const { groups } = await decide(client, ground, found, { mode: 'anonymise', ledger: ground.ledger });
-      for (const { rows, treatment, writes } of groups) {
-        if (treatment.action === 'delete') return true;
-        const mapped = ground.map.tables.get(rows.table);
-        // What is drawn for each row, and what is sealed, is never the same twice.
-        const same = writes.filter(({ column, to }) => (to === 'null' || to === 'value') && mapped?.columns.has(column) === true);
-        if ((await countUnlike(client, { rows, writes: same, perRow: [] })) > 0) return true;
-      }
+      for await (const { groups } of decisionsOn(client, ground, found, 'anonymise'))
+        for (const { rows, treatment, writes } of groups) {
+          if (treatment.action === 'delete') return true;
+          const mapped = ground.map.tables.get(rows.table);
+          // What is drawn for each row, and what is sealed, is never the same twice.
+          const same = writes.filter(({ column, to }) => (to === 'null' || to === 'value') && mapped?.columns.has(column) === true);
+          if ((await countUnlike(client, { rows, writes: same, perRow: [] })) > 0) return true;
+        }
       return false;
     },
     'rollback',

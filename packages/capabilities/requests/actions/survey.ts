@@ -17,7 +17,7 @@ export type SurveyedTable = {
   readonly identity: Identity;
   readonly policy: TablePolicy;
   readonly rows: readonly PersonRow[];
-  /** There are more rows than are looked at at once; these are the first. */
+  /** There are more rows than are looked at at once, and none of them is among these: `decidePages` goes through them. */
   readonly isCut: boolean;
 };
 
@@ -73,18 +73,8 @@ export async function survey(
   for (const [place, table] of names.entries()) {
     const found = loaded[place] ?? [];
     if (found.length === 0) continue;
-    const asked = rowsOf(reach, table, person.key);
     const isCut = found.length > options.limit;
-    tables.push({
-      table,
-      identity: identityOf(schema, table),
-      policy: policies(ground, table),
-      // Which ones the server gives first is its own affair; those by key are the same every time.
-      rows: isCut
-        ? await loadRows(client, load, asked, { limit: options.limit, lock: options.lock, withText: options.lock, from: 'first' })
-        : found,
-      isCut,
-    });
+    tables.push({ table, identity: identityOf(schema, table), policy: policies(ground, table), rows: isCut ? [] : found, isCut });
   }
   return { person, subject, reach, tables };
 }
@@ -103,10 +93,10 @@ export function policies({ catalog, map, schema, mapSha256 }: Ground, table: str
 
 /** Which rows, and what is done with each, in one text. A row without a key has no name that lasts, so only their number counts. */
 export function rowsFingerprint(
-  { identity, rows, isCut }: SurveyedTable,
+  { identity, rows }: SurveyedTable,
   groups: readonly { readonly treatment: Treatment; readonly rows: { readonly keys: readonly RowKey[] } }[],
 ): string {
-  if (identity.kind === 'place' || isCut) return `${rows.length}`;
+  if (identity.kind === 'place') return `${rows.length}`;
   const hash = createHash('sha256');
   const texts = groups.map((group): [string, readonly RowKey[]] => [treatmentKey(group.treatment), group.rows.keys]);
   for (const [treatment, keys] of texts.toSorted(([a], [b]) => (a < b ? -1 : 1))) {

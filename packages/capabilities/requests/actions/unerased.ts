@@ -1,14 +1,14 @@
 import type { ErasureMode } from '../model.ts';
 import { findUnlike, hasForm } from '../store/act.ts';
 import { inTransaction } from '../store/session.ts';
-import { decide } from './decide.ts';
+import { decisionsOn } from './foresee.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import type { ErasureOrder } from './plan-erasure.ts';
 import { survey } from './survey.ts';
 
 /**
  * Whether an erasure would change anything of the person now, but for masks that it would write once more. True in doubt: of what a mask
- * leaves that has no form, and of more rows than are looked at at once.
+ * leaves that has no form.
  */
 export async function isUnerased(
   ground: ErasureGround,
@@ -19,12 +19,12 @@ export async function isUnerased(
     { tenant: ground.tenant },
     async (client) => {
       const found = await survey(client, ground, { person, subject, options: { lock: false, limit: rowsAtOnce(ground) } });
-      if (found.tables.some(({ isCut }) => isCut)) return true;
-      const { groups } = await decide(client, ground, found, { mode, ledger: ground.ledger });
-      for (const { rows, treatment, writes } of groups) {
-        if (treatment.action === 'delete') return true;
-        if (writes.length > 0 && (!hasForm(rows.facts, writes) || (await findUnlike(client, rows, writes)).length > 0)) return true;
-      }
+      for await (const { groups } of decisionsOn(client, ground, found, mode))
+        for (const { rows, treatment, writes } of groups) {
+          if (treatment.action === 'delete') return true;
+          if (writes.length > 0 && (!hasForm(rows.facts, writes) || (await findUnlike(client, rows, writes)).length > 0))
+            return true;
+        }
       return false;
     },
     'rollback',

@@ -78,8 +78,9 @@ export function graphOf(map: DataMap, schema: SchemaIndex, subject: Subject): Gr
   for (const table of new Set([...nodes.values()].flatMap(({ table, edge }) => (edge === null ? [] : [table])))) {
     // By its path alone a row of another tenant would be the person's; a column may be missing where those rows that it hangs on have it.
     const { kind } = map.tables.get(table)?.tenant ?? map.tenant;
-    if (tenantWays.has(table) || (kind !== 'path' && (kind !== 'column' || table !== subject.table))) continue;
-    problems.push({ table, message: NO_TENANT, remedy: 'Correct `tenant` in the map (`safekeep map check` says where).' });
+    const fault = tenantWays.has(table) || (kind !== 'path' && table !== subject.table) ? undefined : TENANT_FAULTS[kind];
+    if (fault === undefined) continue;
+    problems.push({ table, message: fault, remedy: 'Correct `tenant` in the map (`safekeep map check` says where).' });
   }
   joinOwned(nodes, new Set([...map.subjects.values()].map((each) => each.table)));
   const edgesOf = Map.groupBy(
@@ -159,12 +160,18 @@ export function tenancyOf(
 ): Tenancy {
   const { kind } = map.tables.get(table)?.tenant ?? map.tenant;
   const way = tenantWayOf(map, schema, table);
-  if (way === undefined && (kind === 'column' || kind === 'path'))
-    throw new SafekeepError('map-does-not-fit', { problems: `${table}: ${NO_TENANT}` });
+  const fault = way === undefined ? TENANT_FAULTS[kind] : undefined;
+  if (fault !== undefined) throw new SafekeepError('map-does-not-fit', { problems: `${table}: ${fault}` });
   return { way: way ?? null, tenant };
 }
 
 const NO_TENANT = 'the column or path of its tenant leads nowhere';
+/** What is wrong with a table of people where nothing says of which tenant they are; of a fixed one they all are. */
+const TENANT_FAULTS: Readonly<Partial<Record<DataMap['tenant']['kind'], string>>> = {
+  column: NO_TENANT,
+  path: NO_TENANT,
+  shared: 'people are of one tenant, and never shared by all',
+};
 
 /** A node for each end of the path, from the person outwards. */
 function addPath(nodes: Map<string, Draft>, hops: readonly Hop[], edge: NonNullable<Node['edge']>): void {

@@ -30,6 +30,16 @@ export function planLine({
   };
 }
 
+/** What a foreign key does to rows of others. */
+export function setNullTreatment(foreignKey: string): Treatment {
+  return {
+    action: 'detach',
+    reason: `the foreign key ${foreignKey} sets to null what refers to deleted rows`,
+    basis: null,
+    choices: [],
+  };
+}
+
 /** What a plan is a plan of. Two plans with the same material do the same to the same rows. */
 export type PlanMaterial = {
   readonly tenant: string;
@@ -64,6 +74,28 @@ function compare(a: string | undefined, b: string | undefined): number {
   return (a ?? '') < (b ?? '') ? -1 : 1;
 }
 
+/** Lines that say the same of rows of the same table as one. */
+export function joinLines(lines: readonly PlanLine[]): readonly PlanLine[] {
+  return joinAlike(lines, ({ table, action, reason, basis = null, columns }) => [table, action, reason, basis, columns]);
+}
+
+type Counted = { readonly rows: number; readonly until?: string | null };
+
+/** As one line, with the sum of the rows and the last of the days. */
+function joinAlike<Line extends Counted>(lines: readonly Line[], sameness: (line: Line) => unknown): Line[] {
+  const joined = new Map<string, Line>();
+  for (const line of lines) {
+    const key = JSON.stringify(sameness(line));
+    const known = joined.get(key);
+    const until = [known?.until, line.until]
+      .flatMap((day) => day ?? [])
+      .toSorted()
+      .at(-1);
+    joined.set(key, { ...line, rows: line.rows + (known?.rows ?? 0), ...(until === undefined ? {} : { until }) });
+  }
+  return [...joined.values()];
+}
+
 export function keptLines(tables: readonly PlanLine[]): ErasurePlan['kept'] {
   return tables
     .filter(({ action }) => action === 'keep')
@@ -94,12 +126,12 @@ export function keptColumns(groups: readonly Treated[]): ErasurePlan['kept'] {
 
 /** Lines of the same place and reason as one. */
 export function joinKept(lines: ErasurePlan['kept']): ErasurePlan['kept'] {
-  const joined = new Map<string, ErasurePlan['kept'][number]>();
-  for (const line of lines) {
-    const key = JSON.stringify([line.table, line.reason, line.basis, line.until]);
-    joined.set(key, { ...line, rows: line.rows + (joined.get(key)?.rows ?? 0) });
-  }
-  return [...joined.values()];
+  return joinAlike(lines, ({ table, reason, basis }) => [table, reason, basis]);
+}
+
+/** Problems of the same table as one. */
+export function joinBlocked(blocked: readonly Blocked[]): readonly Blocked[] {
+  return joinAlike(blocked, ({ table, what, remedy }) => [table, what, remedy]);
 }
 
 export function countsByTable(tables: readonly PlanLine[]): Readonly<Record<string, number>> {

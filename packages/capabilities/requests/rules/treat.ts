@@ -23,6 +23,8 @@ export type Treatment = {
   readonly choices: readonly ColumnChoice[];
   /** Personal columns that stay as they are in a row of which others are masked. */
   readonly keeps?: WholeRow['keeps'];
+  /** What would be done if rows that stay needed nothing of it. */
+  readonly instead?: Treatment;
 };
 
 export const HELD = 'held';
@@ -177,8 +179,9 @@ function keepLinks(treatment: Treatment, links: ReadonlySet<string>): Treatment 
   if (staying.length === 0) return treatment;
   const choices = treatment.choices.filter(({ column }) => !links.has(column));
   const keeps = [...(treatment.keeps ?? []), ...staying.map(({ column }) => ({ column, reason: LINK }))];
-  if (choices.length > 0 || treatment.action === 'keep') return { ...treatment, choices, keeps };
-  return { ...treatment, action: 'keep', reason: `${treatment.reason}; ${LINK}`, basis: 'reference', choices, keeps };
+  const { instead = treatment } = treatment;
+  if (choices.length > 0 || treatment.action === 'keep') return { ...treatment, choices, keeps, instead };
+  return { ...treatment, action: 'keep', reason: `${treatment.reason}; ${LINK}`, basis: 'reference', choices, keeps, instead };
 }
 
 export const LINK = 'by it a row that is kept leads to the person';
@@ -241,13 +244,17 @@ function wholeTreatment(
   { mode, isOwned }: { readonly mode: ErasureMode; readonly isOwned: boolean },
 ): Treatment {
   const why = isOwned ? 'theirs' : 'shared, and nobody else stands in it any more';
-  const wantsDelete = mode === 'delete' || whole.deletes;
-  if (wantsDelete && !row.shell) return { action: 'delete', reason: why, basis: null, choices: [] };
-  const reason = row.shell && wantsDelete ? `${why}; an empty row stays, because rows that stay refer to it` : why;
+  if (mode !== 'delete' && !whole.deletes) return maskedTreatment(whole, why);
+  const deleted: Treatment = { action: 'delete', reason: why, basis: null, choices: [] };
+  if (!row.shell) return deleted;
+  return { ...maskedTreatment(whole, `${why}; an empty row stays, because rows that stay refer to it`), instead: deleted };
+}
+
+function maskedTreatment(whole: WholeRow, reason: string): Treatment {
   if (whole.choices.length > 0) return { action: 'mask', reason, basis: null, choices: whole.choices, keeps: whole.keeps };
   const kept = whole.keeps.map(({ column, reason: because }) => `${column}: ${because}`).join(', ');
   const nothing = kept === '' ? 'nothing in it is personal' : `nothing in it is erased (${kept})`;
-  return { action: 'keep', reason: `${why}; ${nothing}`, basis: kept === '' ? 'not_personal' : 'map', choices: [] };
+  return { action: 'keep', reason: `${reason}; ${nothing}`, basis: kept === '' ? 'not_personal' : 'map', choices: [] };
 }
 
 function partialTreatment(
@@ -299,4 +306,22 @@ export function factsKey({ others, owners, taken, kept, held, shell, links }: Om
 /** Tells treatments apart: the same text, the same statement. */
 export function treatmentKey({ action, reason, basis, choices, keeps = [] }: Treatment): string {
   return JSON.stringify([action, reason, basis, choices.map(({ column }) => column), keeps.map(({ column }) => column)]);
+}
+
+/**
+ * What an approval allows where it has a line of this treatment. An empty row that stays counts as one that is deleted: which of the two it
+ * will be is known when all rows that refer to it have been dealt with.
+ */
+export function allowedBy(treatment: Treatment): readonly string[] {
+  const { instead } = treatment;
+  return [treatment, ...(instead?.action === 'delete' ? [instead] : [])].map(treatmentKey);
+}
+
+/**
+ * Whether it was approved, or takes less than what was: of a row that others need something stays, and a hold may be placed at any moment, keeps
+ * the row whole and brings the erasure back when it ends.
+ */
+export function isAllowed({ instead, ...treatment }: Treatment, allowed: readonly string[]): boolean {
+  if (treatment.keptBy === 'hold' || allowed.includes(treatmentKey(treatment))) return true;
+  return instead !== undefined && isAllowed(instead, allowed);
 }

@@ -4,7 +4,8 @@ import { codeOf, columnOf, type TableFacts } from '@safekeep/core';
 import type { Check } from '@safekeep/postgres';
 import type { Identity, RowKey } from '../model.ts';
 import type { ColumnChoice, UniqueMake, Write } from '../rules/masks.ts';
-import { identityTexts, isOneOf, keysTable, Parameters, quote, quoteTable } from './sql.ts';
+import type { TableRows } from './rows.ts';
+import { identityNames, identityTexts, isOneOf, keysTable, Parameters, quote, quoteTable } from './sql.ts';
 import { arrays } from './traverse.ts';
 
 /** A table, and rows of it. */
@@ -386,6 +387,8 @@ export type Referring = {
   readonly references: readonly string[];
   /** Rows of that table that are deleted too. */
   readonly deleted: Rows | undefined;
+  /** Where the rows of the person in that table are dealt with in other transactions: those of them that stay. The others are gone by then. */
+  readonly beside: { readonly asked: TableRows; readonly stay: readonly RowKey[] } | undefined;
 };
 
 /** Which of these rows are referred to by rows that stay; with `only` by one of those alone. */
@@ -435,7 +438,18 @@ function refersAndStays(by: Referring, parameters: Parameters): string {
     by.deleted === undefined || by.deleted.keys.length === 0
       ? ''
       : ` and not coalesce(${isOneOf(by.deleted.identity, 'r', by.deleted.keys, parameters)}, false)`;
-  return `${pairs.join(' and ')}${stays}`;
+  return `${pairs.join(' and ')}${stays}${staysBeside(by, parameters)}`;
+}
+
+function staysBeside({ table, beside }: Referring, parameters: Parameters): string {
+  if (beside === undefined) return '';
+  const { identity, isTheirs } = beside.asked;
+  const condition = isTheirs(parameters);
+  if (condition === undefined) return '';
+  const others = identityNames(identity, 'r');
+  const isSame = identityNames(identity, 't').map((name, place) => `${name} = ${others[place] ?? ''}`);
+  const stays = beside.stay.length === 0 ? '' : `${isOneOf(identity, 'r', beside.stay, parameters)} or `;
+  return ` and (${stays}not exists (select from ${quoteTable(table)} as t where ${isSame.join(' and ')} and ${condition}))`;
 }
 
 /** The rows at which a step from these arrives. */

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { intervalOf, type DataMap, type Meaning } from '@safekeep/core';
+import { intervalOf, newId, type DataMap, type Meaning } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import type { Identity, RowKey } from '../model.ts';
 import type { Node } from '../rules/graph.ts';
@@ -36,6 +36,8 @@ export type PersonRow = {
 export type TableRows = {
   readonly table: string;
   readonly identity: Identity;
+  /** The condition that a row `t` is the person's; undefined where none can be. */
+  readonly isTheirs: (parameters: Parameters) => string | undefined;
   /** The condition by which all rows of the person are found, as `from … where …`, with its parameters. Undefined: none. */
   readonly select: (
     list: string,
@@ -48,18 +50,21 @@ export type TableRows = {
 export function rowsOf(reach: Reach, table: string, key: RowKey): TableRows {
   const edges = reach.graph.edgesOf.get(table) ?? [];
   const identity = identityOf(reach.schema, table);
+  const isTheirs = (parameters: Parameters): string | undefined => {
+    const conditions = edges.flatMap((node) => edgeCondition(reach, { node, key }, parameters) ?? []);
+    return conditions.length === 0 ? undefined : `(${conditions.join(' or ')})`;
+  };
   return {
     table,
     identity,
     edges,
+    isTheirs,
     select: (list, { and = '', tail = '' } = {}) => {
       const parameters = new Parameters();
-      const conditions = edges.flatMap((node) => edgeCondition(reach, { node, key }, parameters) ?? []);
-      if (conditions.length === 0) return undefined;
-      return {
-        text: `select ${list} from ${quoteTable(table)} as t where (${conditions.join(' or ')})${and} ${tail}`,
-        parameters,
-      };
+      const where = isTheirs(parameters);
+      return where === undefined
+        ? undefined
+        : { text: `select ${list} from ${quoteTable(table)} as t where ${where}${and} ${tail}`, parameters };
     },
   };
 }
@@ -84,32 +89,81 @@ export async function loadRows(
   rows: TableRows,
   { limit, lock, from, withText = false, and }: LoadOptions,
 ): Promise<readonly PersonRow[]> {
-  const { map, reach, person, now } = ground;
-  const parts = identityTexts(rows.identity, 't');
-  const statement = new Parameters();
-  // By which of several paths: where there is one only, a row that is found was found by it.
-  const asked = rows.edges.length === 1 ? [] : rows.edges;
-  const flags = asked.map((node) => {
-    const condition = edgeCondition(reach, { node, key: person.key }, statement);
-    return condition === undefined ? 'false' : `coalesce(${condition}, false)`;
-  });
-  const conditions = rows.edges.flatMap((node) => edgeCondition(reach, { node, key: person.key }, statement) ?? []);
-  if (conditions.length === 0) return [];
-  const ways = waysToPeople({ map, schema: reach.schema, person }, rows, statement);
-  const others = ways.map(({ expression }) => expression);
-  const keep = keepColumns(map, rows.table, now, statement);
-  const list = [...parts, ...flags.map((flag) => `(${flag})::text`), ...others, ...keep, ...(withText ? ['t::text'] : [])];
-  const beyond = from === undefined || from === 'first' ? '' : ` and ${isAfter(rows.identity, from.after, statement)}`;
+  const question = questionOf(ground, rows, withText);
+  if (question === undefined) return [];
+  const { text, parameters, read } = question;
+  const beyond = from === undefined || from === 'first' ? '' : ` and ${isAfter(rows.identity, from.after, parameters)}`;
   const order = from === undefined ? '' : ` order by ${orderOf(rows.identity)}`;
   const most = Number.isFinite(limit) ? ` limit ${limit}` : '';
   const found = await arrays(
     client,
-    `select ${list.join(', ')} from ${quoteTable(rows.table)} as t where (${conditions.join(' or ')})${beyond}${and?.(statement) ?? ''}${order}${most}${lock ? ' for update of t' : ''}`,
-    statement,
+    `${text}${beyond}${and?.(parameters) ?? ''}${order}${most}${lock ? ' for update of t' : ''}`,
+    parameters,
   );
+  return found.map(read);
+}
+
+/**
+ * All rows of the person in one table as they stood at one moment, in the order of their keys, so many at once; none are locked. Whoever has
+ * seen enough may break off.
+ */
+export async function* personPages(
+  client: pg.ClientBase,
+  ground: LoadGround,
+  rows: TableRows,
+  pageRows: number,
+): AsyncGenerator<readonly PersonRow[]> {
+  const question = questionOf(ground, rows, false);
+  if (question === undefined) return;
+  const { text, parameters, read } = question;
+  // Pages of another table may be asked for while one is looked at.
+  const cursor = quote(`safekeep pages ${newId<'pages'>()}`);
+  await client.query(`declare ${cursor} no scroll cursor for ${text} order by ${orderOf(rows.identity)}`, parameters.values);
+  let isLost = false;
+  try {
+    for (let isMore = true; isMore;) {
+      const found = await arrays(client, `fetch ${pageRows} from ${cursor}`, new Parameters());
+      isMore = found.length === pageRows;
+      if (found.length > 0) yield found.map(read);
+    }
+  } catch (error) {
+    isLost = true;
+    throw error;
+  } finally {
+    // It went with the transaction; that it cannot be closed would hide why.
+    if (!isLost) await client.query(`close ${cursor}`);
+  }
+}
+
+type Question = {
+  readonly text: string;
+  readonly parameters: Parameters;
+  readonly read: (row: readonly (string | null)[]) => PersonRow;
+};
+
+/** What is asked of the rows of the person in one table, and how an answer is read. Undefined where there can be none. */
+function questionOf({ map, reach, person, now }: LoadGround, rows: TableRows, withText: boolean): Question | undefined {
+  const parts = identityTexts(rows.identity, 't');
+  const parameters = new Parameters();
+  // By which of several paths: where there is one only, a row that is found was found by it.
+  const asked = rows.edges.length === 1 ? [] : rows.edges;
+  const flags = asked.map((node) => {
+    const condition = edgeCondition(reach, { node, key: person.key }, parameters);
+    return condition === undefined ? 'false' : `coalesce(${condition}, false)`;
+  });
+  const where = rows.isTheirs(parameters);
+  if (where === undefined) return undefined;
+  const ways = waysToPeople({ map, schema: reach.schema, person }, rows, parameters);
+  const others = ways.map(({ expression }) => expression);
+  const keep = keepColumns(map, rows.table, now, parameters);
+  const list = [...parts, ...flags.map((flag) => `(${flag})::text`), ...others, ...keep, ...(withText ? ['t::text'] : [])];
   const reached = reachedBy(rows.edges);
   const reading = { parts: parts.length, flags: flags.length, ways, person, hasKeep: keep.length > 0, withText };
-  return found.map((row) => rowOf(row, reached(row.slice(parts.length, parts.length + flags.length)), reading));
+  return {
+    text: `select ${list.join(', ')} from ${quoteTable(rows.table)} as t where ${where}`,
+    parameters,
+    read: (row) => rowOf(row, reached(row.slice(parts.length, parts.length + flags.length)), reading),
+  };
 }
 
 /** The paths by which a row is the person's. Rows that are reached alike share one list. */

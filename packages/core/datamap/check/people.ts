@@ -180,15 +180,7 @@ function authorsOnly(map: DataMap, schema: SchemaIndex, live: TableFacts): reado
   if (table === undefined || table.of.length === 0 || subjectsOfTable(map, name).length > 0) return [];
   const resolved = table.of.map((edge) => resolveEdge(map, schema, name, edge));
   if (!resolved.every((path) => !('kind' in path) && (path.meaning === 'created_by' || path.meaning === 'stop'))) return [];
-  const keys = new Set([...(live.primaryKey?.columns ?? []), ...live.foreignKeys.flatMap(({ columns }) => columns)]);
-  const unclaimed = [...table.columns.values()].filter(
-    (column) =>
-      isPersonalColumn(column) &&
-      column.of.length === 0 &&
-      column.erase === null &&
-      !keys.has(column.name) &&
-      !isNumberOnly(column),
-  );
+  const unclaimed = [...table.columns.values()].filter((column) => isUnclaimed(live, column));
   if (unclaimed.length === 0) return [];
   const names = unclaimed.map((column) => column.name).join(', ');
   return [
@@ -198,6 +190,33 @@ function authorsOnly(map: DataMap, schema: SchemaIndex, live: TableFacts): reado
       `every path of ${name} leads to who wrote its rows, and the map does not say about whom ${names} are`,
     ),
   ];
+}
+
+/** A table in whose rows several people may stand, by paths of their own, and the columns of people of which nothing says whose they are. */
+export type SeveralPeople = { readonly table: string; readonly paths: readonly string[]; readonly columns: readonly string[] };
+
+/**
+ * No problem: what is nobody's alone stays where others stay, and is given to none of them. Whoever has not meant it so marks the columns (of).
+ */
+export function severalPeople(map: DataMap, schema: SchemaIndex): readonly SeveralPeople[] {
+  return [...map.tables.values()].flatMap((table) => {
+    const live = schema.byName.get(table.name);
+    if (live === undefined || subjectsOfTable(map, table.name).length > 0) return [];
+    const paths = table.of
+      .map((edge) => resolveEdge(map, schema, table.name, edge))
+      .flatMap((path) =>
+        'kind' in path || path.meaning === 'created_by' || path.meaning === 'stop' ? [] : [formatPath(path.path)],
+      );
+    const columns = [...table.columns.values()].filter((column) => isUnclaimed(live, column)).map(({ name }) => name);
+    return paths.length < 2 || columns.length === 0 ? [] : [{ table: table.name, paths, columns }];
+  });
+}
+
+/** Personal, nobody's by the map, and left to what an erasure does by itself. */
+function isUnclaimed(live: TableFacts, column: MappedColumn): boolean {
+  const keys = [...(live.primaryKey?.columns ?? []), ...live.foreignKeys.flatMap(({ columns }) => columns)];
+  const isSaid = column.of.length > 0 || column.erase !== null || keys.includes(column.name);
+  return isPersonalColumn(column) && !isSaid && !isNumberOnly(column);
 }
 
 /** A number that stands for somebody says nothing by itself. */
