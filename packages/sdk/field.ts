@@ -47,9 +47,12 @@ export function isLeaving({ phase }: Pick<SealedField, 'phase'>): boolean {
   return phase === 'added';
 }
 
-/** Whether the column has every value: before it is emptied, and not on the way back, where values come into it row by row. */
+/**
+ * Whether the column has every value for as long as we believe what we know: not in `unread`, whose next step empties it, and not on the way
+ * back, where values come into it row by row.
+ */
 export function holdsPlaintext(field: Pick<SealedField, 'phase' | 'direction'>): boolean {
-  return writesPlaintext(field) && field.direction === 'in';
+  return writesPlaintext(field) && field.phase !== 'unread' && field.direction === 'in';
 }
 
 /**

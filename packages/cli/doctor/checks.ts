@@ -61,6 +61,7 @@ export async function databaseChecks(database: Database, clock: Clock): Promise<
   return [
     databaseCheck(database, health),
     privilegesCheck(health),
+    isolationCheck(health),
     extensionsCheck(health),
     rolesCheck(health, database.server.embedded),
     await tablesCheck(database, health),
@@ -71,9 +72,19 @@ export async function databaseChecks(database: Database, clock: Clock): Promise<
 
 /** The checks that need a connection, when there is none. */
 function databaseUnknown(reason: string): readonly Check[] {
-  return ['database', 'privileges', 'tls', 'extensions', 'roles', 'tables', 'clock', 'schema', 'encryption', 'audit'].map((name) =>
-    notEvaluable(name, reason),
-  );
+  return [
+    'database',
+    'privileges',
+    'isolation',
+    'tls',
+    'extensions',
+    'roles',
+    'tables',
+    'clock',
+    'schema',
+    'encryption',
+    'audit',
+  ].map((name) => notEvaluable(name, reason));
 }
 
 async function homeCheck(home: string): Promise<Check> {
@@ -160,6 +171,16 @@ async function tlsCheck(context: CommandContext, health: ServerHealth): Promise<
   return isLocal(host)
     ? ok('tls', 'not needed: the connection does not leave this machine')
     : { name: 'tls', state: 'fail', detail: 'the connection is not encrypted; use sslmode=verify-full' };
+}
+
+/** Under a stricter one a statement that waited for another writer sees what stood before, or fails. */
+function isolationCheck({ isolation, user }: ServerHealth): Check {
+  if (isolation === 'read committed') return ok('isolation', isolation);
+  return {
+    name: 'isolation',
+    state: 'warn',
+    detail: `default_transaction_isolation is ${isolation}: transactions that wait for others fail or see old rows. Let ${user} have the usual one: ALTER ROLE … SET default_transaction_isolation = 'read committed'`,
+  };
 }
 
 function extensionsCheck({ pgcrypto, mayCreate }: ServerHealth): Check {

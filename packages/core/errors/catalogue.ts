@@ -988,6 +988,12 @@ export const catalogue = {
     remedy:
       'Put them under the newest key: `safekeep encrypt rotate COLUMN`. `safekeep keys census` counts what is under which. Partitions that were detached and copies of a table are counted too: attach or drop them first.',
   },
+  'key-still-held': {
+    status: 409,
+    exit: 1,
+    text: 'A transaction that began before has not ended, and may have a value under key {key}. It was not destroyed.',
+    remedy: 'Find it in pg_stat_activity (the oldest xact_start) or in pg_prepared_xacts, let it end, and run the command again.',
+  },
   'key-not-retired': {
     status: 409,
     exit: 1,
@@ -1080,6 +1086,33 @@ export const catalogue = {
     remedy:
       'Attach it again (ALTER TABLE … ATTACH PARTITION) and run the same command. Where its values are needed no more, drop the table or its encrypted column.',
   },
+  'field-inherited': {
+    status: 409,
+    exit: 1,
+    text: '{tables} inherits {field} from its table: no step would come to the rows in it, and dropping a column takes them along. Nothing was changed by this one.',
+    remedy:
+      'Move its rows back into the table and drop it, or take it out (ALTER TABLE … NO INHERIT …), where it keeps its columns and what is in them. Then run the same command again.',
+  },
+  'field-trigger-failed': {
+    status: 409,
+    exit: 1,
+    text: 'Function {function}, which a trigger calls, failed (SQLSTATE {state}) when a row was written for {field}. The batch was rolled back, no value was lost.',
+    remedy:
+      'Let an UPDATE of a row by the login of this command succeed: what the function names must be found by that login’s search_path. Then run the same command again.',
+  },
+  'field-values-logged': {
+    status: 409,
+    exit: 1,
+    text: 'The server would write values of {field} into its log, where nobody would look for them: {setting}. Nothing was changed.',
+    remedy:
+      'As a superuser: ALTER ROLE … SET log_parameter_max_length = 0 for the login of this command, or GRANT SET ON PARAMETER log_parameter_max_length TO it. Then run the same command again.',
+  },
+  'field-rows-hidden': {
+    status: 409,
+    exit: 1,
+    text: 'Row security hides rows of {field} from this login, so no step would come to them. What was running was rolled back, no value was lost.',
+    remedy: 'Run the same command as a login with BYPASSRLS, or take the table’s FORCE ROW LEVEL SECURITY off while it runs.',
+  },
   'field-rows-locked': {
     status: 503,
     exit: 1,
@@ -1115,8 +1148,9 @@ export const catalogue = {
   'field-key-in-use': {
     status: 409,
     exit: 1,
-    text: 'Values of {field} are still being written under the key before. All others are under the new one; the old key stays.',
-    remedy: 'Wait until every client has the new key (a minute), then run the same command with --resume.',
+    text: 'Values of {field} are still being written under the key before, or a transaction that began with it has not ended. All others are under the new one; the old key stays.',
+    remedy:
+      'Wait until every client has the new key (a minute) and old transactions have ended (pg_stat_activity, pg_prepared_xacts), then run the same command with --resume.',
   },
   'field-values-doubled': {
     status: 409,
