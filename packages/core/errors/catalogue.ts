@@ -1259,6 +1259,13 @@ export const catalogue = {
     remedy:
       '`safekeep audit verify --full` names the rows. Once they are looked at, `safekeep audit acknowledge --reason TEXT` lets a new baseline be taken; then run the command again.',
   },
+  'audit-rows-changed': {
+    status: 409,
+    exit: 1,
+    text: 'Rows that are not as the log has them are others than those of the digest {told}: by now it is {now}. No difference was answered for.',
+    remedy:
+      '`safekeep audit verify --full` names what does not hold now. Look at it, then acknowledge it by the digest that stands there.',
+  },
   'audit-checkpoint-missing': {
     status: 409,
     exit: 1,
