@@ -178,6 +178,12 @@ export const catalogue = {
     text: 'The key file {path} can be read by other users of this machine (mode {mode}). It was not used.',
     remedy: 'Run chmod 600 on it, and think about whether the key was seen.',
   },
+  'home-key-lost': {
+    status: 500,
+    exit: 2,
+    text: 'The key {path} is gone, and what lies in {trace} was made with it. Nothing was made in its place.',
+    remedy: 'Put it back, or rebuild the keys of this home from a backup with `safekeep keys recover`.',
+  },
   'key-file-broken': {
     status: 500,
     exit: 2,
@@ -962,6 +968,13 @@ export const catalogue = {
     text: '{path} holds living keys of its own (tenant {tenant}, epoch {epoch}). Nothing was changed.',
     remedy: 'Recover into an empty folder, named with SAFEKEEP_KEYS_DIR or --home.',
   },
+  'key-file-other': {
+    status: 409,
+    exit: 2,
+    text: '{path} is another key than the one in the backup. Nothing was changed.',
+    remedy:
+      'Move it to another folder and repeat. Keep it: what was signed or sealed since the keys were lost goes with it, and with no other key.',
+  },
   'key-epoch-destroyed': {
     status: 410,
     exit: 1,
@@ -1246,6 +1259,13 @@ export const catalogue = {
     remedy:
       '`safekeep audit verify --full` names the rows. Once they are looked at, `safekeep audit acknowledge --reason TEXT` lets a new baseline be taken; then run the command again.',
   },
+  'audit-rows-changed': {
+    status: 409,
+    exit: 1,
+    text: 'Rows that are not as the log has them are others than those of the digest {told}: by now it is {now}. No difference was answered for.',
+    remedy:
+      '`safekeep audit verify --full` names what does not hold now. Look at it, then acknowledge it by the digest that stands there.',
+  },
   'audit-checkpoint-missing': {
     status: 409,
     exit: 1,
@@ -1385,6 +1405,12 @@ export const catalogue = {
     text: 'The erasure stopped: {reason}. It is not finished: {rows} rows are erased and stay so, the rest is as it was, and the person can still be found.',
     remedy:
       'Do what stands there, then run `safekeep subject erasures --run`: it goes on from there. Where the map had to be changed, make a new plan and approve it: the same erasure goes on.',
+  },
+  'erasure-finishing': {
+    status: 409,
+    exit: 1,
+    text: 'The rows of erasure {erasure} are erased, and another call is still bringing it to its end. This one changed nothing.',
+    remedy: 'Repeat the command when that has ended: it is answered with the certificate.',
   },
   'erasure-unsettled': {
     status: 503,

@@ -113,6 +113,28 @@ test('a column is encrypted, shown, finished, rotated and decrypted from the com
   await assert.rejects(run('decrypt', { column: 'people.email' }), (error) => isSafekeepError(error, 'field-unknown'));
 });
 
+test('a column of the map that is only prepared stops once columns and triggers stand, as often as it is asked, and then goes on', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table people (id integer primary key, email text, phone text);
+      insert into people select n, 'person' || n || '@example.org', '555-' || n from generate_series(1, 300) as n`,
+  });
+  const { run, mapFile } = await terminal(t, bench, MAP);
+  for (const given of [
+    { column: 'people.email', search: 'exact' },
+    { column: 'people.email' },
+    { column: 'people.phone' },
+    { column: 'people.phone', mode: 'database' },
+  ]) {
+    const { result, text } = await run('encrypt', { ...given, prepare: true, acceptLeak: false });
+    assert.deepEqual([result.phase, result.done], ['dual-write', 0]);
+    assert.match(text, /Seal the rows from SQL/);
+  }
+  assert.match(await readFile(mapFile, 'utf8'), /email: \{.*protect: client, search: \[ exact \] \}/);
+  assert.match(await readFile(mapFile, 'utf8'), /phone: \{.*protect: database.*\}/);
+  const { result } = await run('encrypt', { column: 'people.email', acceptLeak: false });
+  assert.deepEqual([result.phase, result.search[0].kind, result.search[0].state], ['switched', 'exact', 'serving']);
+});
+
 test('what is searched together stands in the map, and comes once all of it is finished', async (t) => {
   const bench = await workbench(t, {
     setUp: `create table people (id integer primary key, name text, born date);

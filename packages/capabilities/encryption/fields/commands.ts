@@ -196,7 +196,8 @@ async function settled(
 ): Promise<DoneText> {
   const agree = () => context.confirm(`Changing the mode of ${formatColumnName(ref)}`);
   const moved = mode === undefined || field.mode === mode ? field : await changeMode(ground, ref, { mode, agree });
-  const isSearchAsked = wanted.search !== undefined || wanted.searchWith !== undefined;
+  // Before rows are sealed its searches are those that it was planned with.
+  const isSearchAsked = (wanted.search !== undefined || wanted.searchWith !== undefined) && moved.phase !== 'dual-write';
   const searched = isSearchAsked ? await searchedBy(context, ground, { ref, order: wanted }) : moved;
   await writeProtection(context, ref, {
     protect: searched.mode,

@@ -2,7 +2,7 @@
 -- object: function safekeep.unlock(bytea)
 --
 -- Makes keys usable by safekeep.seal_value, open_value and index_value until the end of this transaction, and answers how many.
--- `wrapped` is what the SDK's `unlockBundle` gives, always as a bound parameter. Keys are held in settings that are local to the
+-- `wrapped` is what `wrappedKeys` of the SDK gives, always as a bound parameter. Keys are held in settings that are local to the
 -- transaction: only this session sees them, no view of statistics shows them, and the end of the transaction takes them away.
 --
 -- Refused where the server would write the parameter into its log.

@@ -98,7 +98,6 @@ async function begin(ground: Ground, order: FieldOrder, beside: readonly Begun[]
 }
 
 async function record(ground: Ground, field: Field): Promise<void> {
-  await ground.keys.prepare(field);
   await inTransaction(ground, field, (client) => insertField(client, field, ground.clock.now()));
 }
 
@@ -147,6 +146,8 @@ type Step = (ground: Ground, field: Field) => Promise<void>;
 
 const STEPS: Partial<Record<Phase, Step>> = {
   'planned': async (ground, field) => {
+    // Once it is recorded: of two that plan the same column at once only one makes keys.
+    await ground.keys.prepare(field);
     await enter(ground, field, { to: 'added', statements: addColumns(field), isFollowed: true });
   },
   'added': async (ground, field) => {

@@ -44,6 +44,26 @@ test('of two who move the same field at once one works and the other is refused'
   await assert.rejects(Promise.resolve(second), (error) => isSafekeepError(error, 'field-busy'));
 });
 
+test('of two who plan the same field at once one records it, and the other is refused before it made a key', async (t) => {
+  const bench = await workbench(t, { setUp: PEOPLE });
+  let planned = 0;
+  let bothHave = (): void => undefined;
+  const both = new Promise<void>((resolve) => (bothHave = resolve));
+  const prepared: string[] = [];
+  const keys = {
+    ...bench.ground.keys,
+    prepare: async ({ keyScope }: { readonly keyScope: string }) => void prepared.push(keyScope),
+  };
+  const agree = async (): Promise<void> => {
+    if ((planned += 1) === 2) bothHave();
+    await both;
+  };
+  const ends = await Promise.allSettled([1, 2].map(() => encryptField({ ...bench.ground, keys }, bench.order(EMAIL), agree)));
+  const [refused, ...others] = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
+  assert.ok(isSafekeepError(refused, 'field-busy'), String(refused));
+  assert.deepEqual([others, prepared.length], [[], 1]);
+});
+
 for (const [name, change] of [
   ['changes its type', 'alter table people alter column email type varchar(200)'],
   ['is renamed', 'alter table people rename column email to mail'],

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { TableRef } from '@safekeep/core';
+import { formatColumnName, SafekeepError, type TableRef } from '@safekeep/core';
 import type { Queryable } from '@safekeep/postgres';
 import type { Field, FieldIndex, IndexState } from '../model.ts';
 import type { Direction, Phase } from '../rules/life.ts';
@@ -83,11 +83,13 @@ export async function readField(client: pg.ClientBase, { tenant, id }: Pick<Fiel
   return rows[0] === undefined ? undefined : fieldOf(rows[0]);
 }
 
+/** Throws `field-busy` where somebody else has recorded the column since it was planned. */
 export async function insertField(client: pg.ClientBase, field: Field, at: Date): Promise<void> {
-  await client.query(
+  const { rowCount } = await client.query(
     `insert into safekeep.fields (tenant_id, field_id, table_schema, table_name, column_name, encrypted_column, value_type, column_type,
        length_limit, is_card, mode, phase, direction, key_scope, not_null, total, created_at, changed_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)`,
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)
+     on conflict (tenant_id, table_schema, table_name, column_name) do nothing`,
     [
       field.tenant,
       field.id,
@@ -108,6 +110,7 @@ export async function insertField(client: pg.ClientBase, field: Field, at: Date)
       at,
     ],
   );
+  if (rowCount === 0) throw new SafekeepError('field-busy', { field: formatColumnName({ ...field.table, column: field.column }) });
   for (const index of field.indexes) await insertIndex(client, field, { index, at });
 }
 
