@@ -60,11 +60,15 @@ function isAboutNobody({ code }: SafekeepError): boolean {
 
 function detailsOf({ result, ok }: Outcome<unknown>, { tells = [] }: CommandEvent): { readonly details?: Record<string, unknown> } {
   const told = typeof result === 'object' && result !== null ? Object.entries(result) : [];
-  const details = Object.fromEntries(
-    told.filter(([name, value]) => tells.includes(name) && (typeof value === 'string' || typeof value === 'number')),
-  );
+  const details = Object.fromEntries(told.filter(([name, value]) => tells.includes(name) && isTold(value)));
   if (ok === false) details['ok'] = false;
   return Object.keys(details).length === 0 ? {} : { details };
+}
+
+/** An id, a name, a count, or some names; none is nothing to tell. */
+function isTold(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0 && value.every((each) => typeof each === 'string');
+  return typeof value === 'string' || typeof value === 'number';
 }
 
 /** Who calls: the user of this system. */

@@ -8,7 +8,7 @@ import { importCapability } from '@safekeep/capabilities/import';
 import { jobsOver } from '@safekeep/capabilities/jobs';
 import { ledger } from '@safekeep/capabilities/ledger';
 import { logs } from '@safekeep/capabilities/logs';
-import { columnComments, complianceFields, planCapability, rowSecurity } from '@safekeep/capabilities/plan';
+import { columnComments, complianceFields, mapNames, planCapability, rowSecurity } from '@safekeep/capabilities/plan';
 import { requestsCapability, requeueErasures } from '@safekeep/capabilities/requests';
 import { audited, keyEvents } from './audited.ts';
 import { completion } from './commands/completion.ts';
@@ -35,6 +35,7 @@ const doers: readonly Capability[] = [
   planCapability({
     contributors: [
       columnComments,
+      mapNames,
       complianceFields((map, table) => map.tables.get(table)?.compliance ?? null),
       encryptedFields,
       rowSecurity((map, table) => {

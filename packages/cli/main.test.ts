@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -271,3 +273,33 @@ test(
     assert.equal(after, 0);
   },
 );
+
+/** Makes the Node that reads the launcher take itself for one that is too old for the program. */
+const OLD_NODE = 'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.0.0"}})';
+
+function launchedByOldNode(...args: readonly string[]) {
+  const bin = join(import.meta.dirname, 'bin', 'safekeep.mjs');
+  const child = spawn(process.execPath, ['--import', OLD_NODE, bin, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+  return { child, closed: once(child, 'close') };
+}
+
+test('where an older Node hands over to another, that one ends with it when it is killed', async () => {
+  const { child, closed } = launchedByOldNode('detect', '--json', '--structured');
+  child.stdin.write('{"text":"to ann@example.org"}\n'.repeat(2_000));
+  await once(child.stdout, 'data');
+  child.stdout.resume();
+  child.kill('SIGKILL');
+  // Not before everybody has closed stdout who had it: what goes on reads more, for stdin is open.
+  assert.deepEqual(await closed, [null, 'SIGKILL']);
+  child.stdin.destroy();
+});
+
+for (const [args, code] of [
+  [['--version'], 0],
+  [['frob'], 2],
+] as const)
+  test(`where an older Node hands over to another, it ends with the exit code of that one (${args[0]}: ${code})`, async () => {
+    const { child, closed } = launchedByOldNode(...args);
+    child.stdout.resume();
+    assert.deepEqual(await closed, [code, null]);
+  });

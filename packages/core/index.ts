@@ -37,6 +37,7 @@ export {
   UNCONFIRMED_PURPOSE,
   unconfirmedPurposes,
 } from './datamap/check/questions.ts';
+export { withoutMark } from './datamap/comment-mark.ts';
 export { carries, encryptedName, indexName, isCompanion } from './datamap/companions.ts';
 export { COMPLIANCE_FIELDS, ownColumns, type ComplianceField } from './datamap/compliance.ts';
 export { diffMaps, type MapChange } from './datamap/diff.ts';

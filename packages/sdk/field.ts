@@ -24,6 +24,20 @@ export function sealedField(row: FieldRow, tenant: string): SealedField {
   return { ...row, tenant, name: formatColumnName({ schema, table, column }) };
 }
 
+/** The field as each partition of its table has it. */
+export function partsOf({ partitions, ...field }: SealedField): readonly SealedField[] {
+  return partitions.map(({ schema, table, tableOid, numbers }) => ({
+    ...field,
+    partitions: [],
+    schema,
+    table,
+    tableOid,
+    columnNumber: numbers[field.column] ?? 0,
+    encryptedNumber: numbers[field.encrypted] ?? 0,
+    indexes: field.indexes.map((index) => ({ ...index, number: numbers[index.column] ?? 0 })),
+  }));
+}
+
 /** The index to search by: the newest that stands whole for every value. */
 export function searchedBy({ indexes }: Pick<SealedField, 'indexes'>, kind: SearchKind): OwnIndex | undefined {
   return indexes.filter(isOwn).findLast((each) => each.kind === kind && each.state === 'serving');
@@ -47,9 +61,12 @@ export function isLeaving({ phase }: Pick<SealedField, 'phase'>): boolean {
   return phase === 'added';
 }
 
-/** Whether the column has every value: before it is emptied, and not on the way back, where values come into it row by row. */
+/**
+ * Whether the column has every value for as long as we believe what we know: not in `unread`, whose next step empties it, and not on the way
+ * back, where values come into it row by row.
+ */
 export function holdsPlaintext(field: Pick<SealedField, 'phase' | 'direction'>): boolean {
-  return writesPlaintext(field) && field.direction === 'in';
+  return writesPlaintext(field) && field.phase !== 'unread' && field.direction === 'in';
 }
 
 /**

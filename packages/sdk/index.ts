@@ -7,4 +7,4 @@ export type { Queryable, SafekeepOptions } from './model.ts';
 export { SealedParameter } from './parameters.ts';
 export { sealedPool, type SealedClient, type SealedPool } from './pool.ts';
 export { safekeep, type ColumnTypes, type Fields, type Safekeep, type SealingContext } from './safekeep.ts';
-export { unlock } from './unlock.ts';
+export { unlock, wrappedKeys } from './unlock.ts';

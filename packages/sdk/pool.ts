@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { codeOf, displayKinds, SafekeepError, type IndexKind } from '@safekeep/core/values';
-import { openValues, type Fields, type SealingContext } from './safekeep.ts';
+import { beginsSealed } from '@safekeep/crypto';
+import { notServed, openValues, type Fields, type SealingContext } from './safekeep.ts';
 import { holdsPlaintext, isLeaving, type SealedField } from './field.ts';
 import { guardStatement, selectsEmpty } from './statement-guard.ts';
 import { FILTER_PREFIX, pairedWrongly, pairsOf } from './statement-pairs.ts';
@@ -58,9 +59,7 @@ export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
     const anew = (): Promise<Fields> => sdk.fields(on, 'anew');
     const known = unaware.has(client) ? await anew() : await sdk.fields(on);
     unaware.delete(client);
-    await believing(known, anew, (fields) => guardStatement(text, [...fields.all, ...fields.leaving, ...fields.viewed])).catch(
-      rememberUnrun,
-    );
+    await believing(known, anew, ({ guarded }) => guardStatement(text, guarded)).catch(rememberUnrun);
     const sent = await sdk.resolve(values);
     try {
       // Several statements in one text have several results, in spite of its type.
@@ -168,30 +167,45 @@ type Role = { readonly field: SealedField; readonly name: string; readonly isHid
 const ANSWERED = 'It was run, and what it wrote stands.';
 
 async function openResult(sdk: SealingContext, fields: Fields, result: Rows): Promise<Rows> {
-  const readable = [...fields.all, ...fields.leaving];
-  if (result.fields === undefined || result.fields.length === 0 || readable.length === 0) return result;
+  const { read, guarded } = fields;
+  const [known] = guarded;
+  if (result.fields === undefined || result.fields.length === 0 || known === undefined) return result;
   const plain: Role[] = [];
   const sealed: Role[] = [];
   const surplus: Role[] = [];
   for (const [place, { name, tableID, columnID }] of result.fields.entries()) {
     const isHidden = result.fields.some((other, at) => at > place && other.name === name);
-    for (const field of readable.filter(({ tableOid }) => tableOid === tableID)) {
+    for (const field of read.filter(({ tableOid }) => tableOid === tableID)) {
       const role = { field, name, isHidden };
       if (columnID === field.columnNumber) plain.push(role);
       else if (columnID === field.encryptedNumber) sealed.push(role);
       else if (field.indexes.some(({ kind, number }) => number === columnID && !isShown(kind))) surplus.push(role);
     }
   }
-  const columns = readable.flatMap((field) => columnsOf(field, plain, sealed));
+  const columns = read.flatMap((field) => columnsOf(field, plain, sealed));
   const hidden = [...columns.flatMap(({ roles }) => roles), ...surplus].find(({ isHidden }) => isHidden);
   if (hidden !== undefined) throw pairedWrongly(hidden.field, ANSWERED);
   const paired = new Set(columns.flatMap(({ roles }) => roles));
   const alone = plain.find((each) => !paired.has(each) && !holdsPlaintext(each.field) && !isLeaving(each.field));
   if (alone !== undefined) throw selectsEmpty(alone.field, ANSWERED);
+  refuseUnknown(result, new Set(sealed.map(({ name }) => name)), known);
   for (const column of columns) await openColumn(sdk, result, column);
   const left = new Set([...surplus.map(({ name }) => name), ...columns.flatMap(({ from, to }) => (from === to ? [] : [from]))]);
   for (const row of result.rows) for (const name of left) delete row[name];
   return { ...result, fields: result.fields.filter(({ name }) => !left.has(name)) };
+}
+
+const BYTEA: number = pg.types.builtins.BYTEA;
+
+/** A view, a function or a copy passed on ciphertext, and with it the empty column, which is not to be taken for a value. */
+function refuseUnknown({ fields, rows }: Rows, opened: ReadonlySet<string>, known: SealedField): void {
+  const names = fields.filter(({ dataTypeID, name }) => dataTypeID === BYTEA && !opened.has(name));
+  for (const { name } of names)
+    if (rows.some(({ [name]: value }) => value instanceof Uint8Array && beginsSealed(value)))
+      throw notServed(known, `${name} is ciphertext that came by way of a view, a function or a copy, and is opened as no column`, {
+        outcome: ANSWERED,
+        index: 'Ask the table itself for the column and its ciphertext, or read ciphertext by a pool that is not wrapped.',
+      });
 }
 
 /** What of a field a result has to open, each ciphertext into the plaintext that it belongs to. */

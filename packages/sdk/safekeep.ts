@@ -3,6 +3,7 @@ import { FOUND_BY_NOTHING, indexTexts, openTexts, sealTexts, type DataKeys } fro
 import { compoundNumbers, compoundsOf, givenAlone } from './compounds.ts';
 import {
   isLeaving,
+  partsOf,
   searchedBy,
   sealedField,
   textOf,
@@ -19,10 +20,10 @@ import { readFields, type KnownFields } from './store.ts';
 /** What is known of the encrypted fields of a database, for a minute at most. */
 export type Fields = {
   readonly all: readonly SealedField[];
-  /** On the last stretch of the way back: their ciphertext is still opened, and no statement names it any more. */
-  readonly leaving: readonly SealedField[];
-  /** Fields that the database itself seals: a view shows them, the SDK only keeps statements from asking their table. */
-  readonly viewed: readonly SealedField[];
+  /** What results are opened by, also of partitions by their own names, and on the last stretch of the way back, when nobody names ciphertext. */
+  readonly read: readonly SealedField[];
+  /** Besides these what the database itself seals: a view shows it, the SDK only keeps statements from asking its table. */
+  readonly guarded: readonly SealedField[];
   /** By `schema.table.column`, as an outsider writes it. @throws `field-unknown` */
   readonly named: (name: string) => SealedField;
 };
@@ -173,11 +174,14 @@ function fieldsOf(answer: KnownFields, { tenant, requires = [] }: Pick<SafekeepO
   for (const name of requires.map((each) => formatColumnName(parseColumnName(each))))
     if (all.every((field) => field.name !== name || writesPlaintext(field)))
       throw new SafekeepError('field-not-sealed', { field: name });
+  const viewed = known.filter(({ mode }) => mode === 'database');
+  const withParts = (fields: readonly SealedField[]): readonly SealedField[] =>
+    fields.flatMap((field) => [field, ...partsOf(field)]);
   const byName = new Map(all.map((field) => [field.name, field]));
   return {
     all,
-    leaving,
-    viewed: known.filter(({ mode }) => mode === 'database'),
+    read: withParts([...all, ...leaving]),
+    guarded: withParts([...all, ...leaving, ...viewed]),
     named: (name) => {
       const found = byName.get(formatColumnName(parseColumnName(name)));
       if (found === undefined) throw new SafekeepError('field-unknown', { field: name });

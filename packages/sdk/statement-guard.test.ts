@@ -25,6 +25,7 @@ const field = (phase: string, column = 'email'): SealedField => ({
   typeModifier: -1,
   encryptedNumber: 2,
   indexes: [],
+  partitions: [],
 });
 
 const REFUSED = [

@@ -24,6 +24,15 @@ export type FieldRow = {
   readonly typeModifier: number;
   readonly encryptedNumber: number;
   readonly indexes: readonly IndexRow[];
+  readonly partitions: readonly PartitionRow[];
+};
+
+/** A table that holds rows of the field's under a name of its own; `numbers`: by which results name the columns there. */
+export type PartitionRow = {
+  readonly schema: string;
+  readonly table: string;
+  readonly tableOid: number;
+  readonly numbers: Readonly<Record<string, number>>;
 };
 
 export type IndexRow = {

@@ -17,7 +17,7 @@ import {
 import { fixedClock, isSafekeepError, parseColumnName, readConfiguration, type ErrorCode } from '@safekeep/core';
 import { unlockBundle, type SealingKey } from '@safekeep/crypto';
 import { testDatabase, testServers } from '@safekeep/postgres/testing';
-import { safekeep, unlock } from '@safekeep/sdk';
+import { safekeep, unlock, wrappedKeys } from '@safekeep/sdk';
 
 const ROWS = 60;
 const SET_UP = `
@@ -134,6 +134,41 @@ test('a value opens for its own tenant, field and key only: in the SDK, and in S
     await unlock(client, { tenant: 'default', keys });
     await client.query('update people set phone_encrypted = $1 where id = 8', [sealed]);
     await assert.rejects(client.query('select phone from people_decrypted where id = 8'), /was changed, or moved here/);
+  });
+});
+
+test('a script seals a prepared column from SQL with what the SDK wraps, and ids of keys join the tables of keys', async (t) => {
+  const { pool, keys, ground, within } = await place(t);
+  const column = parseColumnName('public.people.email');
+  const order = { column, mode: 'database', search: [], card: null, acceptLeak: false } as const;
+  const { field } = await encryptField(ground, { ...order, until: 'dual-write' }, agree);
+  const { id } = await keys.current('default', field.keyScope);
+  await assert.rejects(wrappedKeys(pool, { tenant: 'default', keys }), refusedAs('unlock-outside-transaction'));
+  const wrapped = await within((client) => wrappedKeys(client, { tenant: 'default', keys }));
+  const client = await pool.connect();
+  try {
+    await client.query(`set safekeep.tenant = 'default'`);
+    const call = `call safekeep.migrate_plaintext_to_encrypted_in_batches('public.people', 'email', 'email_encrypted', $1, $2)`;
+    await client.query(call, [id, wrapped]);
+  } finally {
+    client.release(true);
+  }
+  const { rows } = await pool.query(
+    'select count(*)::integer as unsealed from people where email is not null and email_encrypted is null',
+  );
+  assert.deepEqual(rows, [{ unsealed: 0 }]);
+  await encryptField(ground, order, agree);
+  await within(async (session) => {
+    await session.query('select safekeep.unlock($1)', [wrapped]);
+    const opened = await session.query(
+      `select safekeep.get_decrypted_value(v.email_encrypted, v.encryption_key_id) as value, k.scope
+         from people_decrypted as v join safekeep.encryption_keys as k on k.key_id = decode(v.encryption_key_id, 'hex') where v.id = 7`,
+    );
+    assert.deepEqual(opened.rows, [{ value: 'person7@example.org', scope: field.keyScope }]);
+    await assert.rejects(
+      session.query(`select safekeep.get_decrypted_value('\\x00', $1, 'fallback')`, [id]),
+      /should be sealed is not/,
+    );
   });
 });
 

@@ -81,6 +81,40 @@ for (const stage of ['switched', 'finished'] as const)
       await assert.rejects(sealed.query(text), is('field-not-served'), text);
   });
 
+test('a partition by its own name is opened and guarded as its table, and ciphertext of nowhere is not passed on', async (t) => {
+  const { sealed, pool, kysely, encrypt, finish } = await application<Tables & { ev_2024: { id: number; email: string | null } }>(
+    t,
+    `create table ev (id integer, day date not null, email text) partition by range (day);
+     create table ev_2024 partition of ev for values from ('2024-01-01') to ('2025-01-01') partition by range (day);
+     create table ev_spring (email text, day date not null, id integer);
+     alter table ev_2024 attach partition ev_spring for values from ('2024-01-01') to ('2024-07-01');
+     insert into ev select n, '2024-02-01', 'person' || n || '@example.org' from generate_series(1, 20) as n`,
+  );
+  await encrypt('public.ev.email', ['exact']);
+  const email = 'person1@example.org';
+  assert.deepEqual((await sealed.query(`select id from ev_spring where email = $1`, [email])).rows, [{ id: 1 }]);
+  await finish('public.ev.email');
+  for (const table of ['ev', 'ev_2024', 'ev_spring']) {
+    const { rows } = await sealed.query(`select * from ${table} where id = 1`);
+    assert.deepEqual(rows, [{ id: 1, day: new Date(2024, 1, 1), email }], table);
+    for (const text of [
+      `select id, email from ${table} where id = 1`,
+      `select count(*) from ${table} where email = $1`,
+      `select row_to_json(e) from ${table} e where e.email = $1`,
+    ])
+      await assert.rejects(sealed.query(text, text.includes('$1') ? [email] : []), is('field-not-served'), text);
+  }
+  const part = kysely.selectFrom('ev_2024').select('email');
+  await assert.rejects(part.execute(), is('field-not-served'));
+  await pool.query(`create view shown as select * from ev; create table copied as select * from ev;
+    create function one(i integer) returns setof ev language sql as 'select * from public.ev where id = i';
+    create table digests (digest bytea); insert into digests values ('\\xfa53'::bytea || pg_catalog.sha512('x'));
+    grant select on shown, copied, digests to public`);
+  for (const text of ['select * from shown', 'select * from copied', 'select * from one(1)', 'select email_encrypted from shown'])
+    await assert.rejects(sealed.query(text), is('field-not-served'), text);
+  assert.equal((await sealed.query('select digest from digests')).rows.length, 1, 'what only begins like it is somebody else’s');
+});
+
 test('as long as the plaintext stands the application goes on asking for it', async (t) => {
   const { sealed, encrypt } = await application<Tables>(t, SET_UP);
   await encrypt('public.people.email');

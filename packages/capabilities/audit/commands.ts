@@ -97,6 +97,12 @@ const acknowledgeCommand = command({
   summary: 'say why the log is not what was signed before (a restore, a home that was lost), and go on with it as it is',
   input: Type.Object({
     reason: Type.String({ minLength: 1, maxLength: 1000, description: 'stays in the log: no personal data' }),
+    rows: Type.Optional(
+      Type.String({
+        pattern: '^[0-9a-f]{32}$',
+        description: 'the digest that `audit verify --full` told of rows that do not hold: no other difference is answered for',
+      }),
+    ),
     checkpoint: Type.Optional(
       Type.String({
         minLength: 1,
@@ -107,12 +113,13 @@ const acknowledgeCommand = command({
   output: Acknowledged,
   example: 'safekeep audit acknowledge --reason "restored from the backup of Monday"',
   event: { none: 'what it says is written into the log by itself, with the reason' },
-  run: async (context, { reason, checkpoint: file }) => {
+  run: async (context, { reason, rows, checkpoint: file }) => {
     const { tenant, home } = context;
     await context.confirm('Going on with the log as this database has it');
     const ground = await openSequencer(context);
     try {
-      const order = { tenant, reason, outside: await keptCheckpoints(home, tenant), owners: await ownersOfLogs(home) };
+      const told = rows === undefined ? {} : { rows };
+      const order = { tenant, reason, ...told, outside: await keptCheckpoints(home, tenant), owners: await ownersOfLogs(home) };
       return {
         result: await acknowledge(ground, {
           ...order,

@@ -213,7 +213,12 @@ export const MONTHS_AT_MOST = 1200;
 
 export const Partitions = Type.Object({
   partitions: Type.Array(
-    Type.Object({ name: Type.String(), bounds: Type.String(), rows: Type.Integer(), sizeBytes: Type.Integer() }),
+    Type.Object({
+      name: Type.String(),
+      bounds: Type.String(),
+      rows: Type.Integer({ description: 'about so many: as PostgreSQL counted when it last analysed the partition' }),
+      sizeBytes: Type.Integer(),
+    }),
   ),
   made: Type.Array(Type.String()),
   dropped: Type.Array(Type.String()),

@@ -11,6 +11,7 @@ export { rehearse, type Stage } from './actions/rehearse.ts';
 export { unapply, type Guard, type TakeOut, type Unapplied, type UnapplyOptions } from './actions/unapply.ts';
 export type { PlanParts } from './commands.ts';
 export { columnComments } from './contributors/column-comments.ts';
+export { mapNames } from './contributors/map-names.ts';
 export { complianceFields, type ComplianceRequest } from './contributors/compliance-fields.ts';
 export { rowSecurity, type RowSecurityRequest } from './contributors/row-security.ts';
 export type {

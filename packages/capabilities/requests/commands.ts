@@ -13,7 +13,7 @@ import { eraseDue, planDue } from './actions/due-erasures.ts';
 import { endErasure } from './actions/end-erasure.ts';
 import type { Actor } from './actions/erasing.ts';
 import { executeErasure } from './actions/execute-erasure.ts';
-import { exportKey, openExport } from './actions/open-export.ts';
+import { exportKey, knownExportKey, openExport } from './actions/open-export.ts';
 import { exportSubject } from './actions/export-subject.ts';
 import { findSubjects } from './actions/find-subject.ts';
 import { findPerson, groundOf, type ErasureGround, type Ground } from './actions/ground.ts';
@@ -184,7 +184,7 @@ const openExportCommand = command({
   }),
   example: 'safekeep subject open-export .safekeep/exports/01994b0e.zip.sealed --out patient-42.zip',
   event: { kind: 'access', found: ({ subject }) => (subject === null ? [] : [subject]) },
-  run: async (context, { file, out }) => ({ result: await openExport(await exportKey(context.home), file, out) }),
+  run: async (context, { file, out }) => ({ result: await openExport(await knownExportKey(context.home), file, out) }),
   render: ({ file, sizeBytes, subject }, ink) =>
     `${ink.good('Opened')}${subject === null ? '' : ` the export of ${subject}`}: ${file} (${sizeBytes} bytes)`,
 });

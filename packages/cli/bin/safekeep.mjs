@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 process.title = 'safekeep';
 
 const OLDEST = [22, 18];
+const LAUNCHED = 'SAFEKEEP_LAUNCHED';
 const here = dirname(fileURLToPath(import.meta.url));
 
 function isFit(version) {
@@ -27,7 +28,19 @@ function nodeBeside() {
   }
 }
 
+/** Ends with the Node that handed over to this one, which is what whoever started it knows: a kill -9 of it is meant for the work. */
+function endWithLauncher() {
+  if (process.env[LAUNCHED] === undefined) return;
+  delete process.env[LAUNCHED];
+  const end = () => process.kill(process.pid, 'SIGKILL');
+  // The system closes the channel with the launcher, however that ends.
+  process.once('disconnect', end);
+  if (!process.connected) end();
+  process.channel?.unref();
+}
+
 if (isFit(process.versions.node)) {
+  endWithLauncher();
   // Half of the time of a short command is reading its own code. Where the folder cannot be written, nothing is kept.
   const modules = join(here, '..', '..', '..', 'node_modules');
   if (process.env.NODE_COMPILE_CACHE === undefined && existsSync(modules))
@@ -42,7 +55,10 @@ if (isFit(process.versions.node)) {
     );
     process.exit(2);
   }
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+    env: { ...process.env, [LAUNCHED]: '1' },
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 3) : 130));
 }

@@ -1,10 +1,11 @@
 import { stat, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import Type, { type Static } from 'typebox';
 import type { CommandContext } from '@safekeep/capabilities/capability';
 import { logHealth } from '@safekeep/capabilities/audit';
 import { keysHealth } from '@safekeep/capabilities/encryption';
 import { isSafekeepError, type Clock, type SafekeepError } from '@safekeep/core';
+import { HOME_KEYS, homeKeyPath, refuseLostKey } from '@safekeep/files';
 import {
   isLocal,
   migrationStatus,
@@ -31,12 +32,12 @@ const FREE_WARN_BYTES = 2 * 2 ** 30;
 // A code or link that lives five minutes is still good with a clock this wrong; a signature's time is still believable.
 const CLOCK_WARN_MS = 2_000;
 const CLOCK_FAIL_MS = 60_000;
-const OTHERS_MAY = 0o077;
 
 /** Everything that doctor looks at. A check that could not run is `not-evaluable`, never `ok`. */
 export async function runChecks(context: CommandContext): Promise<readonly Check[]> {
   const home = await homeCheck(context.home);
-  const machine = [nodeCheck(), home, await diskCheck(context.home), await keysCheck(context.home)];
+  const keys = home.state === 'fail' ? notEvaluable('keys', 'the home cannot be used') : await keysCheck(context.home);
+  const machine = [nodeCheck(), home, await diskCheck(context.home), keys];
   if (home.state === 'fail') return [...machine, ...databaseUnknown('the home cannot be used')];
   let database: Database;
   try {
@@ -61,6 +62,7 @@ export async function databaseChecks(database: Database, clock: Clock): Promise<
   return [
     databaseCheck(database, health),
     privilegesCheck(health),
+    isolationCheck(health),
     extensionsCheck(health),
     rolesCheck(health, database.server.embedded),
     await tablesCheck(database, health),
@@ -71,9 +73,19 @@ export async function databaseChecks(database: Database, clock: Clock): Promise<
 
 /** The checks that need a connection, when there is none. */
 function databaseUnknown(reason: string): readonly Check[] {
-  return ['database', 'privileges', 'tls', 'extensions', 'roles', 'tables', 'clock', 'schema', 'encryption', 'audit'].map((name) =>
-    notEvaluable(name, reason),
-  );
+  return [
+    'database',
+    'privileges',
+    'isolation',
+    'tls',
+    'extensions',
+    'roles',
+    'tables',
+    'clock',
+    'schema',
+    'encryption',
+    'audit',
+  ].map((name) => notEvaluable(name, reason));
 }
 
 async function homeCheck(home: string): Promise<Check> {
@@ -105,13 +117,17 @@ async function nearestFolder(path: string): Promise<string> {
 }
 
 async function keysCheck(home: string): Promise<Check> {
-  const path = join(home, 'keys', 'signing.pem');
-  const found = await stat(path).catch(() => undefined);
-  if (found === undefined) return ok('keys', 'no signing key yet; the first signed report makes one');
-  const mode = (found.mode & 0o777).toString(8);
-  return (found.mode & OTHERS_MAY) === 0
-    ? ok('keys', `the signing key is private (mode ${mode})`)
-    : { name: 'keys', state: 'fail', detail: `others can read ${path} (mode ${mode}): chmod 600` };
+  try {
+    for (const name of HOME_KEYS) await refuseLostKey(home, name);
+  } catch (error) {
+    if (isSafekeepError(error)) return refused('keys', error);
+    throw error;
+  }
+  const found = await stat(homeKeyPath(home, 'signing.pem')).catch(() => undefined);
+  return ok(
+    'keys',
+    found === undefined ? 'no signing key yet; the first signed report makes one' : 'the keys of this home are private',
+  );
 }
 
 /** Not evaluable before the schema is there whose tables are looked at. */
@@ -160,6 +176,16 @@ async function tlsCheck(context: CommandContext, health: ServerHealth): Promise<
   return isLocal(host)
     ? ok('tls', 'not needed: the connection does not leave this machine')
     : { name: 'tls', state: 'fail', detail: 'the connection is not encrypted; use sslmode=verify-full' };
+}
+
+/** Under a stricter one a statement that waited for another writer sees what stood before, or fails. */
+function isolationCheck({ isolation, user }: ServerHealth): Check {
+  if (isolation === 'read committed') return ok('isolation', isolation);
+  return {
+    name: 'isolation',
+    state: 'warn',
+    detail: `default_transaction_isolation is ${isolation}: transactions that wait for others fail or see old rows. Let ${user} have the usual one: ALTER ROLE … SET default_transaction_isolation = 'read committed'`,
+  };
 }
 
 function extensionsCheck({ pgcrypto, mayCreate }: ServerHealth): Check {

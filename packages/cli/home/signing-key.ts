@@ -1,37 +1,32 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { SafekeepError } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem, type Signer } from '@safekeep/crypto';
-import { privateFiles, readPrivate } from '@safekeep/files';
+import { homeKey, homeKeyPath, readPrivate } from '@safekeep/files';
 
-const FILE = 'signing.pem';
 // The public half, to hand to whoever verifies; beside the key it also tells that there was one.
 const VERIFIER_FILE = 'signing.vkey';
-
-const { makeFolder, createOnce } = privateFiles();
 
 /**
  * The Ed25519 key with which this home signs reports and certificates; made on first use, in a folder only its owner enters.
  *
- * @throws `file-unwritable`; `key-file-unsafe` when others may read it; `key-file-broken` when it does not hold a key, when it is gone but its
+ * @throws `file-unwritable`; `home-key-lost` when it is gone and the home has signed with it; `key-file-unsafe` when others may read it; `key-file-broken` when it does not hold a key, when it is gone but its
  *   public half is still there, or when the two do not belong together. It is never made anew in place of a lost one:
  *   documents signed before could no longer be linked to this home.
  */
-export async function openSigningKey(directory: string): Promise<Signer> {
-  await makeFolder(directory);
-  const path = join(directory, FILE);
-  const known = await readVerifierKey(directory);
-  if (known === undefined) await createOnce(path, createSigningKey());
+export async function openSigningKey(home: string): Promise<Signer> {
+  const path = homeKeyPath(home, 'signing.pem');
+  const known = await readVerifierKey(home);
+  if (known === undefined) await homeKey(home, 'signing.pem', createSigningKey);
   const signer = await openKey(path);
-  if (known === undefined) await createOnce(join(directory, VERIFIER_FILE), `${signer.verifierKey}\n`);
+  if (known === undefined) await homeKey(home, VERIFIER_FILE, () => `${signer.verifierKey}\n`);
   else if (known !== signer.verifierKey) throw broken(path, `it does not belong to ${VERIFIER_FILE} beside it`);
   return signer;
 }
 
 /** The public half alone, as whoever verifies needs it; undefined where this home has signed nothing yet. Makes nothing. */
-export async function readVerifierKey(directory: string): Promise<string | undefined> {
-  const text = await readFile(join(directory, VERIFIER_FILE), 'utf8').catch(() => undefined);
+export async function readVerifierKey(home: string): Promise<string | undefined> {
+  const text = await readFile(homeKeyPath(home, VERIFIER_FILE), 'utf8').catch(() => undefined);
   return text?.trim();
 }
 

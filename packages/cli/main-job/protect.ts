@@ -165,7 +165,7 @@ async function encryptFirst(perform: Perform, columns: readonly string[]): Promi
 }
 
 /** Phases in which readers take the ciphertext. */
-const AT_HOME: ReadonlySet<string> = new Set(['switched', 'nulled', 'checked', 'finished']);
+const AT_HOME: ReadonlySet<string> = new Set(['switched', 'unread', 'nulled', 'checked', 'finished']);
 
 function isFinished(fields: readonly Moved[], column: string): boolean {
   return fields.some(({ field, phase }) => field === column && phase === 'finished');

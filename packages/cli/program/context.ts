@@ -82,8 +82,8 @@ export function openContext(invocation: Invocation): OpenContext {
       closers.push(other.close);
       return other.context;
     },
-    signer: () => (signing ??= homeReady().then(() => openSigningKey(join(home, 'keys')))),
-    verifierKey: () => readVerifierKey(join(home, 'keys')),
+    signer: () => (signing ??= homeReady().then(() => openSigningKey(home))),
+    verifierKey: () => readVerifierKey(home),
     confirm,
     progress: (label, options) => startProgress(process.stderr, systemClock, { label, ...options }),
     stream: (item) => writeLine(process.stdout, typeof item === 'string' ? item : JSON.stringify(item)),

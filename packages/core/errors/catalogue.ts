@@ -178,6 +178,12 @@ export const catalogue = {
     text: 'The key file {path} can be read by other users of this machine (mode {mode}). It was not used.',
     remedy: 'Run chmod 600 on it, and think about whether the key was seen.',
   },
+  'home-key-lost': {
+    status: 500,
+    exit: 2,
+    text: 'The key {path} is gone, and what lies in {trace} was made with it. Nothing was made in its place.',
+    remedy: 'Put it back, or rebuild the keys of this home from a backup with `safekeep keys recover`.',
+  },
   'key-file-broken': {
     status: 500,
     exit: 2,
@@ -962,6 +968,13 @@ export const catalogue = {
     text: '{path} holds living keys of its own (tenant {tenant}, epoch {epoch}). Nothing was changed.',
     remedy: 'Recover into an empty folder, named with SAFEKEEP_KEYS_DIR or --home.',
   },
+  'key-file-other': {
+    status: 409,
+    exit: 2,
+    text: '{path} is another key than the one in the backup. Nothing was changed.',
+    remedy:
+      'Move it to another folder and repeat. Keep it: what was signed or sealed since the keys were lost goes with it, and with no other key.',
+  },
   'key-epoch-destroyed': {
     status: 410,
     exit: 1,
@@ -987,6 +1000,12 @@ export const catalogue = {
     text: 'Key {key} still opens {values} value(s) in {place}. It was not destroyed.',
     remedy:
       'Put them under the newest key: `safekeep encrypt rotate COLUMN`. `safekeep keys census` counts what is under which. Partitions that were detached and copies of a table are counted too: attach or drop them first.',
+  },
+  'key-still-held': {
+    status: 409,
+    exit: 1,
+    text: 'A transaction that began before has not ended, and may have a value under key {key}. It was not destroyed.',
+    remedy: 'Find it in pg_stat_activity (the oldest xact_start) or in pg_prepared_xacts, let it end, and run the command again.',
   },
   'key-not-retired': {
     status: 409,
@@ -1080,6 +1099,33 @@ export const catalogue = {
     remedy:
       'Attach it again (ALTER TABLE … ATTACH PARTITION) and run the same command. Where its values are needed no more, drop the table or its encrypted column.',
   },
+  'field-inherited': {
+    status: 409,
+    exit: 1,
+    text: '{tables} inherits {field} from its table: no step would come to the rows in it, and dropping a column takes them along. Nothing was changed by this one.',
+    remedy:
+      'Move its rows back into the table and drop it, or take it out (ALTER TABLE … NO INHERIT …), where it keeps its columns and what is in them. Then run the same command again.',
+  },
+  'field-trigger-failed': {
+    status: 409,
+    exit: 1,
+    text: 'Function {function}, which a trigger calls, failed (SQLSTATE {state}) when a row was written for {field}. The batch was rolled back, no value was lost.',
+    remedy:
+      'Let an UPDATE of a row by the login of this command succeed: what the function names must be found by that login’s search_path. Then run the same command again.',
+  },
+  'field-values-logged': {
+    status: 409,
+    exit: 1,
+    text: 'The server would write values of {field} into its log, where nobody would look for them: {setting}. Nothing was changed.',
+    remedy:
+      'As a superuser: ALTER ROLE … SET log_parameter_max_length = 0 for the login of this command, or GRANT SET ON PARAMETER log_parameter_max_length TO it. Then run the same command again.',
+  },
+  'field-rows-hidden': {
+    status: 409,
+    exit: 1,
+    text: 'Row security hides rows of {field} from this login, so no step would come to them. What was running was rolled back, no value was lost.',
+    remedy: 'Run the same command as a login with BYPASSRLS, or take the table’s FORCE ROW LEVEL SECURITY off while it runs.',
+  },
   'field-rows-locked': {
     status: 503,
     exit: 1,
@@ -1115,8 +1161,9 @@ export const catalogue = {
   'field-key-in-use': {
     status: 409,
     exit: 1,
-    text: 'Values of {field} are still being written under the key before. All others are under the new one; the old key stays.',
-    remedy: 'Wait until every client has the new key (a minute), then run the same command with --resume.',
+    text: 'Values of {field} are still being written under the key before, or a transaction that began with it has not ended. All others are under the new one; the old key stays.',
+    remedy:
+      'Wait until every client has the new key (a minute) and old transactions have ended (pg_stat_activity, pg_prepared_xacts), then run the same command with --resume.',
   },
   'field-values-doubled': {
     status: 409,
@@ -1211,6 +1258,13 @@ export const catalogue = {
     text: 'No month was dropped: the rows of {table} are not as the log has them, and what is to be dropped may be what tells since when.',
     remedy:
       '`safekeep audit verify --full` names the rows. Once they are looked at, `safekeep audit acknowledge --reason TEXT` lets a new baseline be taken; then run the command again.',
+  },
+  'audit-rows-changed': {
+    status: 409,
+    exit: 1,
+    text: 'Rows that are not as the log has them are others than those of the digest {told}: by now it is {now}. No difference was answered for.',
+    remedy:
+      '`safekeep audit verify --full` names what does not hold now. Look at it, then acknowledge it by the digest that stands there.',
   },
   'audit-checkpoint-missing': {
     status: 409,
@@ -1351,6 +1405,12 @@ export const catalogue = {
     text: 'The erasure stopped: {reason}. It is not finished: {rows} rows are erased and stay so, the rest is as it was, and the person can still be found.',
     remedy:
       'Do what stands there, then run `safekeep subject erasures --run`: it goes on from there. Where the map had to be changed, make a new plan and approve it: the same erasure goes on.',
+  },
+  'erasure-finishing': {
+    status: 409,
+    exit: 1,
+    text: 'The rows of erasure {erasure} are erased, and another call is still bringing it to its end. This one changed nothing.',
+    remedy: 'Repeat the command when that has ended: it is answered with the certificate.',
   },
   'erasure-unsettled': {
     status: 503,

@@ -46,9 +46,9 @@ export function shownOf(kind: DisplayKind, text: string): string | null {
 }
 
 /**
- * Magnetic stripe contents (ISO/IEC 7813): track 1 `%B<PAN>^NAME^…?`, track 2 `;<PAN>=YYMM…?`. Found in any value it is
+ * Magnetic stripe contents (ISO/IEC 7813): track 1 `%B<PAN>^NAME^…?`, track 2 `;<PAN>=YYMM…?`. Found anywhere in a value it is
  * refused, whatever the column is said to hold.
  */
 export function isTrack(text: string): boolean {
-  return /^%?B\d{12,19}\^[^^]{2,26}\^\d{4}/i.test(text) || /^;?\d{12,19}=\d{4}\d{3}/.test(text);
+  return /B\d{12,19}\^[^^]{2,26}\^\d{4}/i.test(text) || /(?<!\d)\d{12,19}=\d{7}/.test(text);
 }

@@ -60,5 +60,8 @@ test('verification codes, PINs and tracks are forbidden, whatever the column is 
   assert.equal(cardRuleOf(['user.name']), null);
   assert.equal(isTrack('%B4111111111111111^DOE/JANE^29041010000000000000?'), true);
   assert.equal(isTrack(';4111111111111111=29041010000012300000?'), true);
-  assert.equal(isTrack('4111111111111111'), false);
+  for (const text of [' %B4111111111111111^DOE/JANE^2904101', 'swiped: ;4111111111111111=2904101', '\n4111111111111111=2904101?'])
+    assert.equal(isTrack(text), true, 'anywhere in a text');
+  for (const text of ['4111111111111111', '40000111111111111111111=2904101', 'paid 4111111111111111 = 2904101'])
+    assert.equal(isTrack(text), false, text);
 });

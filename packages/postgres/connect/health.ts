@@ -14,6 +14,8 @@ export type ServerHealth = {
   readonly grantCreate: string;
   /** e.g. `TLSv1.3, TLS_AES_256_GCM_SHA384`; undefined without TLS. */
   readonly tls: string | undefined;
+  /** What a transaction has that says none: `read committed` unless the login, the database or the server was set otherwise. */
+  readonly isolation: string;
   readonly pgcrypto: 'installed' | 'available' | 'missing';
   /** Whether schema safekeep stands, with the history of its migrations. */
   readonly installed: boolean;
@@ -25,7 +27,7 @@ export type ServerHealth = {
   readonly roundTripMs: number;
 };
 
-type Row = Pick<ServerHealth, 'readOnly' | 'grantCreate' | 'pgcrypto'> & {
+type Row = Pick<ServerHealth, 'readOnly' | 'grantCreate' | 'isolation' | 'pgcrypto'> & {
   readonly tls: string | null;
   readonly strength: string | null;
   readonly serverTime: string;
@@ -60,6 +62,7 @@ const HEALTH = `
   select pg_is_in_recovery() or current_setting('default_transaction_read_only')::boolean as "readOnly",
          format('GRANT CREATE ON DATABASE %I TO %I;', current_database(), current_user) as "grantCreate",
          (select version || ', ' || cipher from pg_stat_ssl where pid = pg_backend_pid() and ssl) as tls,
+         current_setting('default_transaction_isolation') as isolation,
          case when exists (select from pg_extension where extname = 'pgcrypto') then 'installed'
               when exists (select from pg_available_extensions where name = 'pgcrypto') then 'available' else 'missing' end as pgcrypto,
          case when r.rolsuper then 'a superuser' when r.rolbypassrls then 'exempt from row security (BYPASSRLS)'

@@ -12,6 +12,8 @@ import { endBaselines } from './take-baselines.ts';
 type Order = Omit<Witnesses, 'database'> & {
   /** Why the log is not what it was: a restore, a home that was lost. */
   readonly reason: string;
+  /** The digest of the differences between rows and log that a verification has told: of no others. */
+  readonly rows?: string;
   /** A signed note of a tree that the home has none of any more, from somebody else. */
   readonly checkpoint?: string;
 };
@@ -21,7 +23,7 @@ type Order = Omit<Witnesses, 'database'> & {
  * home's key, and a tree that the home has no checkpoint of is taken at the one that is given, else at the newest that the database has. Of
  * tables whose rows are not as the log has them a new baseline is taken.
  *
- * @throws `signature-invalid`, `checkpoint-foreign` where the given note is not one of this log; `lock-timeout`.
+ * @throws `signature-invalid`, `checkpoint-foreign` where the given note is not one of this log; `audit-rows-changed`; `lock-timeout`.
  */
 export async function acknowledge(ground: SequencerGround, order: Order): Promise<Acknowledged> {
   const { tenant } = order;

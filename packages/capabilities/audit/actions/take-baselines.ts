@@ -1,4 +1,4 @@
-import { newId } from '@safekeep/core';
+import { newId, SafekeepError } from '@safekeep/core';
 import pg from 'pg';
 import type { Log } from '@safekeep/log';
 import type { Database } from '@safekeep/postgres';
@@ -47,6 +47,7 @@ import {
 import { readBaselines, sumOfRows, undone } from '../verification/baseline.ts';
 import { isLost } from '../verification/check-heads.ts';
 import { checkRows } from '../verification/check-rows.ts';
+import type { Differences } from '../verification/differences.ts';
 import { faultList } from '../verification/faults.ts';
 import { NOTHING_PENDING, pendingOf, type Pending } from '../verification/pending.ts';
 import { stoodAt, type Emptied, type Said } from '../verification/row-state.ts';
@@ -199,14 +200,19 @@ async function carryOut(
  * Says of each table whose rows do not hold, or whose newest baseline is not in the log, that this is known, and orders a baseline of what stands there:
  * without this word of the home none is taken over one that does not hold. In a transaction of the sequencer in which the log has all that it
  * sees. From now on the home knows what this log has. Answers which tables they are.
+ *
+ * @throws `audit-rows-changed` where `rows` is the digest of other differences than there are.
  */
 export async function endBaselines(
   client: pg.ClientBase,
   ground: BaselineGround,
-  { tenant, reason }: { readonly tenant: string; readonly reason: string },
+  { tenant, reason, rows }: { readonly tenant: string; readonly reason: string; readonly rows?: string },
 ): Promise<readonly string[]> {
   const { markOf } = ground.keys;
   const captures = await readCaptures(client);
+  const differences = await differencesOf(client, ground, tenant);
+  if (rows !== undefined && rows !== differences?.digest)
+    throw new SafekeepError('audit-rows-changed', { told: rows, now: differences?.digest ?? 'none' });
   const of = { tenant, database: await readDatabaseId(client) };
   const heads = await ground.heads.read(of);
   const known = await readBaselines(client, { tenant, markOf });
@@ -222,7 +228,8 @@ export async function endBaselines(
       continue;
     ended.set(table, taken.id);
   }
-  for (const [table, id] of ended) await recordEnd(client, markOf, { tenant, table, id, reason });
+  for (const [table, id] of ended)
+    await recordEnd(client, markOf, { tenant, table, id, reason, ...(differences && { differences }) });
   await orderAgain(client, [...ended.keys()], { order: newId<'audit-baseline-order'>(), isForLater: false });
   const left = [...known].filter(([, { taken, isEnded }]) => !isEnded && ![...ended.values()].includes(taken.id));
   await ground.heads.write(of, new Map(left.map(([table, { taken }]) => [table, { id: taken.id }])));
@@ -251,14 +258,24 @@ export async function endAllBaselines(client: pg.ClientBase, { keys, heads }: Ba
   );
 }
 
-type End = { readonly tenant: string; readonly table: string; readonly id: string; readonly reason: string };
+type End = {
+  readonly tenant: string;
+  readonly table: string;
+  readonly id: string;
+  readonly reason: string;
+  readonly differences?: Differences;
+};
 
-async function recordEnd(client: pg.ClientBase, markOf: AuditKeys['markOf'], { tenant, table, id, reason }: End): Promise<void> {
+async function recordEnd(
+  client: pg.ClientBase,
+  markOf: AuditKeys['markOf'],
+  { tenant, table, id, reason, differences }: End,
+): Promise<void> {
   await recordEventWithin(client, tenant, {
     kind: 'compliance',
     action: BASELINE_ENDED,
     table,
-    details: { baseline: id, reason, mark: endedMark(markOf, { tenant, table }, id) },
+    details: { baseline: id, reason, ...(differences && { differences }), mark: endedMark(markOf, { tenant, table }, id) },
   });
 }
 
@@ -303,6 +320,22 @@ async function takeBaseline(client: pg.ClientBase, asked: Asked, ground: Baselin
   );
   if (isTaken === undefined) ground.log.warn('audit-baseline-refused', { reason: 'unreadable' });
   return isTaken ?? 'refused';
+}
+
+/** Of all rows, as a verification tells them. */
+async function differencesOf(
+  client: pg.ClientBase,
+  { keys, signal = NEVER }: BaselineGround,
+  tenant: string,
+): Promise<Differences | undefined> {
+  const { differences } = await checkRows(client, {
+    tenant,
+    faults: faultList(),
+    markOf: keys.markOf,
+    valuesOf: (db, events) => openEvents(db, keys.subjectKeys, events),
+    signal,
+  });
+  return differences;
 }
 
 /** Whether the rows of a table are as the log and the baseline before have them. */

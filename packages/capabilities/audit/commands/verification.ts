@@ -213,7 +213,7 @@ async function withBars<Result>(
 }
 
 function renderVerification(result: Frozen<LogVerification>, ink: Ink): string {
-  const { ok, origin, size, root, checked, faults, faultsFound, notes, minimumIndex, scope, seconds } = result;
+  const { ok, origin, size, root, checked, faults, faultsFound, notes, minimumIndex, scope, seconds, differences } = result;
   const isEmpty = !ok && faultsFound === 0;
   const head = isEmpty ? ink.warn('nothing to verify') : ok ? ink.good('whole') : ink.bad('NOT whole');
   const first = faults.find(({ index }) => index !== undefined)?.index;
@@ -229,6 +229,13 @@ function renderVerification(result: Frozen<LogVerification>, ink: Ink): string {
       ink.dim(`    ${remedy}`),
     ]),
     ...(faultsFound > faults.length ? [ink.warn(`… and ${faultsFound - faults.length} more.`)] : []),
+    ...(differences === undefined
+      ? []
+      : [
+          ink.warn(
+            `${differences.count} of rows. To answer for these and no others: safekeep audit acknowledge --reason TEXT --rows ${differences.digest}`,
+          ),
+        ]),
     ...notes.map((note) => `  ${ink.warn('note')}: ${note}`),
   ].join('\n');
 }

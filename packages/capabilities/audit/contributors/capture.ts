@@ -86,7 +86,9 @@ function captureOf(place: Place): Desired {
           ),
         ]
       : []),
-    ...(lost > 0 ? [note(`${lost} paths of the map lead nowhere: whose changes these are cannot be told by them.`)] : []),
+    ...(lost > 0
+      ? [note(`${lost} path(s) of the map do not lead to a person: whose changes these are cannot be told by them.`)]
+      : []),
   ];
   return { objects: [objectOf(shape), ...partObjects(place)], problems: [], notes };
 }

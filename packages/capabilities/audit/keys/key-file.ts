@@ -1,13 +1,10 @@
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
-import { dirname, join } from 'node:path';
 import { SafekeepError } from '@safekeep/core';
-import { privateFiles, readPrivate } from '@safekeep/files';
+import { homeKey, homeKeyPath } from '@safekeep/files';
 
 const KEY_BYTES = 32;
 const PSEUDONYM_BYTES = 16;
 const POOL_BYTES = 4096;
-
-const { makeFolder, createOnce } = privateFiles();
 
 /** The same name in the same tenant gives the same 16 bytes; nobody without the home's key can tell which name. */
 export type PseudonymOf = (tenant: string, actor: string) => Buffer;
@@ -23,20 +20,16 @@ export type HomeKey = { readonly pseudonymOf: PseudonymOf; readonly markOf: Mark
 /**
  * Pseudonyms of actors and marks of rows, by a key file of the home that is made on first use.
  *
- * @throws `key-file-unsafe`, `key-file-broken`, `file-unwritable`.
+ * @throws `home-key-lost` where the home has a log that was made with it; `key-file-unsafe`, `key-file-broken`, `file-unwritable`.
  */
 export async function openHomeKey(home: string): Promise<HomeKey> {
-  const path = join(home, 'keys', 'audit.key');
-  let text = await readPrivate(path);
-  if (text === undefined) {
-    await makeFolder(dirname(path));
-    await createOnce(path, `${randomBytes(KEY_BYTES).toString('base64')}\n`);
-    // Of two processes one wins, and both read the winner's.
-    text = await readPrivate(path);
-  }
-  const root = Buffer.from((text ?? '').trim(), 'base64');
+  const text = await homeKey(home, 'audit.key', () => `${randomBytes(KEY_BYTES).toString('base64')}\n`);
+  const root = Buffer.from(text.trim(), 'base64');
   if (root.length !== KEY_BYTES)
-    throw new SafekeepError('key-file-broken', { path, reason: `it does not hold ${KEY_BYTES} bytes in base64` });
+    throw new SafekeepError('key-file-broken', {
+      path: homeKeyPath(home, 'audit.key'),
+      reason: `it does not hold ${KEY_BYTES} bytes in base64`,
+    });
   return keyFrom(root);
 }
 

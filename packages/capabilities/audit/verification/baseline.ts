@@ -414,7 +414,12 @@ type Unkeyed = Table & {
   /** What is on its way into the log, the newest first. */
   readonly waiting: readonly Said[];
 };
-type UnkeyedGround = Ground & { readonly valuesOf: RowValues; readonly signal: AbortSignal; readonly isRenewal: boolean };
+type UnkeyedGround = Ground & {
+  readonly valuesOf: RowValues;
+  readonly signal: AbortSignal;
+  readonly isRenewal: boolean;
+  readonly onDifferent?: (parts: readonly unknown[]) => void;
+};
 
 type Sum = { readonly sum: bigint; readonly count: number; readonly isWhole: boolean };
 
@@ -466,6 +471,7 @@ export async function checkUnkeyed(
   const { sum, count, isWhole } = before;
   const [rows, total] = isEmptied ? [0, 0n] : [taken.rows, BigInt(`0x${taken.sum ?? '0'}`)];
   const then = `since the baseline of event ${index} was taken`;
+  if (count !== rows || (isWhole && sum !== total)) ground.onDifferent?.([capture.table, now.sum.toString(16)]);
   if (count !== rows)
     ground.faults.add(
       'row-unexplained',

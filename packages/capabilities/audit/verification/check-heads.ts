@@ -18,10 +18,11 @@ export async function checkHeads(client: pg.ClientBase, { tenant, markOf, heads,
   const tables = [...heads.keys()].filter((table) => captured.has(table));
   if (tables.length === 0) return;
   const known = await readBaselines(client, { tenant, markOf, tables, withInbox: true });
-  const why = faults.has('log-rolled-back')
-    ? 'the log was put back to before it was taken'
-    : 'it was deleted, or the database was put back to before it was taken';
-  for (const table of tables)
-    if (isLost(heads.get(table), known.get(table)))
-      faults.add('baseline-missing', `${table}: the log does not have the baseline that this home took last: ${why}.`);
+  for (const table of tables) {
+    if (!isLost(heads.get(table), known.get(table))) continue;
+    const lost = `${table}: the log does not have the baseline that this home took last`;
+    // What is wrong is told already, and one answer is for both.
+    if (faults.has('log-rolled-back')) faults.note(`${lost}: it was put back to before that was taken.`);
+    else faults.add('baseline-missing', `${lost}: it was deleted, or the database was put back to before it was taken.`);
+  }
 }

@@ -24,6 +24,7 @@ import {
   type RowGround,
   type Table,
 } from './compare-row.ts';
+import { differencesIn, type Differences } from './differences.ts';
 import type { FaultList } from './faults.ts';
 import { readMarked } from './marked-rows.ts';
 import type { Pending } from './pending.ts';
@@ -68,13 +69,15 @@ type Order = RowGround & {
  * Holds every row of every captured table against what the log says of it last, and against the baseline of its table: a value that no event
  * explains was written with triggers off. Where a table has no baseline, nothing is said of columns that were never written since capture
  * began, and of a row without any event only whether it was written since. Of a row of an erased person the log knows what the erasure said of
- * it. Answers whether each table that was looked at has one.
+ * it. Answers whether each table that was looked at has one, and what does not hold.
  */
 export async function checkRows(
   client: pg.ClientBase,
-  { only, isRenewal = false, pending = new Map(), ...options }: Order,
-): Promise<boolean> {
-  const { tenant, markOf } = options;
+  { only, isRenewal = false, pending = new Map(), ...order }: Order,
+): Promise<{ readonly haveBaselines: boolean; readonly differences: Differences | undefined }> {
+  const { tenant, markOf } = order;
+  const differences = differencesIn(order.faults, markOf, tenant);
+  const options: RowGround = { ...order, faults: differences.faults, onDifferent: differences.note };
   const drops = await readDrops(client, tenant, markOf);
   const newest = drops.reduce((most, { through }) => (BigInt(through) > most ? BigInt(through) : most), 0n);
   const baselines = await readBaselines(client, { tenant, markOf, tables: only ?? null, withInbox: pending.size > 0 });
@@ -112,7 +115,7 @@ export async function checkRows(
     tellUntold(shared.table, told, ground);
   }
   for (const table of left) tellUntold(table, new Map(untold.get(table)), ground);
-  return haveAll;
+  return { haveBaselines: haveAll, differences: differences.told() };
 }
 
 /** Rows that an erasure found other than the log had them, and that are not there any more, or whose table was not looked at. */

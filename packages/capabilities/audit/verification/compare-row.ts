@@ -18,6 +18,8 @@ export type RowGround = {
   readonly onRow?: () => void;
   readonly signal: AbortSignal;
   readonly faults: FaultList;
+  /** Called with what a row holds of which a fault tells, or may tell. */
+  readonly onDifferent?: (parts: readonly unknown[]) => void;
 };
 
 export type Table = {
@@ -104,6 +106,21 @@ export function toldAs(what: Told['what'], index: number): string {
 
 /** A row that is not as the log has it last is told once. */
 export function compare(table: Table, compared: Comparison): void {
+  noting(table, { record: compared.record, values: compared.row?.values }, () => compareAll(table, compared));
+}
+
+type Held = { readonly record: string; readonly values: LiveRow['values'] | undefined };
+
+function noting({ unexplained, capture, ground }: Table, { record, values }: Held, look: () => void): void {
+  const before = ground.faults.count() + unexplained.length;
+  look();
+  if (ground.faults.count() + unexplained.length === before) return;
+  const held = Object.entries(values ?? {}).map(([name, value]) => [name, shortened(value)] as const);
+  const sorted = held.toSorted(([one], [other]) => (one < other ? -1 : 1));
+  ground.onDifferent?.([capture.table, record, values === undefined ? null : sorted]);
+}
+
+function compareAll(table: Table, compared: Comparison): void {
   const { faults } = table.ground;
   const before = faults.count();
   compareWithErasures(table, compared);
@@ -215,7 +232,11 @@ type Arrived = {
 };
 
 /** Holds a row against what was said of it under the key before, and against what the baseline had under that key. */
-export function compareMoved(table: Table, { record, move: { from, said }, values, since }: Arrived): void {
+export function compareMoved(table: Table, arrived: Arrived): void {
+  noting(table, arrived, () => compareWithOrigin(table, arrived));
+}
+
+function compareWithOrigin(table: Table, { record, move: { from, said }, values, since }: Arrived): void {
   const [move, ...before] = said;
   if (move === undefined) return;
   // What is said of the key before is said of another row that had it.

@@ -59,6 +59,13 @@ export const LogVerification = Type.Object({
   faults: Type.Array(Fault),
   /** How many there are in all. */
   faultsFound: Type.Integer(),
+  /** With --full, of rows that are not as the log has them. */
+  differences: Type.Optional(
+    Type.Object({
+      count: Type.Integer(),
+      digest: Type.String({ description: 'hex; another edit of one of these rows gives another: for `audit acknowledge --rows`' }),
+    }),
+  ),
   /** What was seen and is no fault, each with what it means; at most {@link FAULTS_AT_MOST}. */
   notes: Type.Array(Type.String()),
   /** Below this index events were dropped by policy; what is left of them is their place in the tree. */

@@ -88,7 +88,7 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
     const captured = await checkStanding(client, tenant, faults);
     await checkEnded(client, { ...options, faults });
     if (options.ofOthers === undefined) await checkHeads(client, { ...options, heads, faults });
-    const haveBaselines = options.full && (await checkRows(client, { ...options, faults }));
+    const rows = options.full ? await checkRows(client, { ...options, faults }) : undefined;
     const scope = [
       'signature',
       'tree',
@@ -98,7 +98,7 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
       'capture',
       ...(options.cosigned.length > 0 ? ['witnesses'] : []),
       ...(options.full ? ['rows'] : []),
-      ...(haveBaselines ? ['baselines'] : []),
+      ...(rows?.haveBaselines === true ? ['baselines'] : []),
     ];
     const minimumIndex = trees.at(-1)?.minimumIndex ?? 0;
     if (trees.length === 0) faults.note(`There is nothing to verify: the log of ${tenant} has no event yet.`);
@@ -110,7 +110,8 @@ export async function verifyDatabase(database: Database, options: VerifyOptions)
       minimumIndex,
       scope,
     });
-    return { ...told, ok: told.ok && trees.length > 0 };
+    const { differences } = rows ?? {};
+    return { ...told, ...(differences && { differences }), ok: told.ok && trees.length > 0 };
   });
 }
 

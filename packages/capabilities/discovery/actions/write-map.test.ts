@@ -23,7 +23,8 @@ const CLINIC = `
   create table treatments (id bigint primary key, booking_id bigint references bookings, diagnosis text);
   create table messages (id bigint primary key, sender_id bigint references patients, recipient_id bigint references patients, body text);
   create table visitors_book (line text, visitor_name text, visitor_phone text);
-  create table rooms (id int primary key, name text, built_by bigint references staff);`;
+  create table rooms (id int primary key, name text, built_by bigint references staff);
+  create table logins (id bigint primary key, patient_id bigint references patients on delete set null, ip_address inet);`;
 
 async function bench(t: TestContext) {
   const made = await testDatabase(t, { migrated: true });
@@ -49,6 +50,11 @@ test('the map that a scan writes passes the gate, and says whose each row is', a
   });
   assert.deepEqual(of('public.treatments'), { patient: 'booking_id -> public.bookings.patient_id' });
   assert.deepEqual(of('public.messages'), { patient: ['recipient_id', 'sender_id'] });
+  assert.deepEqual(
+    of('public.logins'),
+    { patient: { path: 'patient_id', meaning: 'about' } },
+    'the row stays, what it says of them goes',
+  );
   assert.equal(of('public.visitors_book'), 'none');
   assert.equal(of('public.regions'), undefined);
   assert.match(JSON.stringify(map.written.purposes), /to be confirmed by a person/);

@@ -1,8 +1,10 @@
 import {
   candidatePaths,
   isMappable,
+  parsePath,
   pathOfHops,
   formatPath,
+  resolveEdge,
   subjectsOfTable,
   type CandidatePath,
   type DataMap,
@@ -23,6 +25,23 @@ const PATHS_AT_MOST = 8;
  * shortest way over others, and of several equally short ones the one that leads over what is owned rather than over who made it.
  */
 export function pathsOf(table: string, map: DataMap, schema: SchemaIndex, known: SchemaKnowledge): readonly ProposedPath[] {
+  const isAbout = known.roles.get(table)?.role === 'about';
+  const paths = waysOf(table, map, schema, known);
+  return isAbout ? paths.map((path) => ofWhomItIsAbout(path, table, map, schema)) : paths;
+}
+
+/**
+ * Where a row outlives the person (ON DELETE SET NULL), the schema alone makes them its author, and what the row says of them would be nobody's:
+ * no export gave it, no erasure masked it.
+ */
+function ofWhomItIsAbout(proposed: ProposedPath, table: string, map: DataMap, schema: SchemaIndex): ProposedPath {
+  const parsed = parsePath(proposed.path);
+  if (proposed.meaning !== null || 'fault' in parsed) return proposed;
+  const resolved = resolveEdge(map, schema, table, { subject: proposed.subject, path: parsed.path, meaning: null });
+  return 'kind' in resolved || resolved.meaning !== 'created_by' ? proposed : { ...proposed, meaning: 'about' };
+}
+
+function waysOf(table: string, map: DataMap, schema: SchemaIndex, known: SchemaKnowledge): readonly ProposedPath[] {
   const isAbout = known.roles.get(table)?.role === 'about';
   const direct = meant(directPaths(table, map, schema, known), isAbout);
   const areAuthors = direct.every(({ meaning }) => meaning === 'created_by');

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
-import { newId } from '@safekeep/core';
+import { newId, withoutMark } from '@safekeep/core';
 import type { Column, Queryable, Table } from '@safekeep/postgres';
 
-/** A column as it was judged: the same name, type and nullability in the same table. Changes when any of them does. */
+/** A column as it was judged: the same name, type and comment in the same table. Changes when any of them does; not by the mark that `apply` writes behind the comment. */
 export function attributeHash(
   table: Pick<Table, 'schema' | 'name' | 'kind'>,
   column: Pick<Column, 'name' | 'type' | 'comment'>,
 ): string {
   return createHash('sha256')
-    .update(JSON.stringify([table.schema, table.name, column.name, column.type, column.comment]))
+    .update(JSON.stringify([table.schema, table.name, column.name, column.type, withoutMark(column.comment)]))
     .digest('hex');
 }
 

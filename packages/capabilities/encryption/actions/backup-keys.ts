@@ -5,7 +5,7 @@ import { combine, split } from 'shamir-secret-sharing';
 import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
 import { codeOf, newId, SafekeepError, type Clock, type Secret } from '@safekeep/core';
-import { readPrivate } from '@safekeep/files';
+import { HOME_KEYS, homeKeyPath, readPrivate } from '@safekeep/files';
 import { BackupNote, noteBackup, readBackups } from '../files/backups.ts';
 import { writing } from '../files/key-store.ts';
 import { epochsOf, readKek, tenantsOf } from '../files/epochs.ts';
@@ -16,7 +16,7 @@ import type { Roots } from '../roots/open.ts';
 import { openKek } from './epoch-keys.ts';
 
 // Everything that stands outside of the database and that a restored database needs: the keys of living epochs (open, for the root
-// may be lost too), the newest export of each key table, the keys of ledger and signatures.
+// may be lost too), the newest export of each key table, and every key file of the home.
 
 const Payload = Type.Object(
   {
@@ -32,7 +32,7 @@ const Payload = Type.Object(
         createdAt: Type.String(),
       }),
     ),
-    files: Type.Array(Type.Object({ name: Type.String({ pattern: '^[a-z.]{1,40}$' }), content: Type.String() })),
+    files: Type.Array(Type.Object({ name: Type.Enum(HOME_KEYS), content: Type.String() })),
     /** This backup and those before it: their copies of keys count for the horizon after a recovery too. */
     backups: Type.Optional(Type.Array(BackupNote)),
     exports: Type.Array(
@@ -62,8 +62,6 @@ const Share = Type.Object(
   { additionalProperties: false },
 );
 
-/** Of the folder keys/ of the home: without audit.key the actors of a log could not be compared with its events any more. */
-const FILES = ['ledger.key', 'signing.pem', 'signing.vkey', 'audit.key'] as const;
 const SHARES_AT_MOST = 16;
 const EXPORT_BYTES_AT_MOST = 64 * 2 ** 20;
 const CIPHER = 'aes-256-gcm';
@@ -136,8 +134,8 @@ async function gather(
     else exports.push({ tenant, name: basename(path), content: await readFile(path, 'utf8') });
   }
   const files: BackupPayload['files'] = [];
-  for (const name of FILES) {
-    const content = await readPrivate(join(home, 'keys', name));
+  for (const name of HOME_KEYS) {
+    const content = await readPrivate(homeKeyPath(home, name));
     if (content !== undefined) files.push({ name, content });
   }
   const [id, at] = [newId<'key-backup'>(), clock.now().toISOString()];

@@ -7,6 +7,7 @@ import { standingKey } from '../rules/retired.ts';
 import { fieldOfScope, listKeys, shredKeys, type ListedKey } from '../store/keys.ts';
 import { countEventsOf } from '../store/log.ts';
 import { seeAllRows, takeScope } from '../store/transaction.ts';
+import { outlastWriters, type Outlasting } from '../store/writers.ts';
 import type { Keyring } from './open-keys.ts';
 
 export type Retired = {
@@ -21,6 +22,8 @@ export type Destroying = {
   readonly dryRun: boolean;
   /** For how long somebody may still seal under a key that was replaced a moment ago. */
   readonly leaseMs?: number;
+  /** How long transactions that are open then are waited for; about 45 s unless said otherwise. */
+  readonly patience?: Pick<Outlasting, 'tries' | 'pauseMs'>;
   readonly signal: AbortSignal;
   /** Told once before it is waited for. */
   readonly waiting: () => void;
@@ -29,16 +32,16 @@ export type Destroying = {
 
 /**
  * Destroys a key of an encrypted column that was replaced, or whose column is encrypted no more, once nothing in this database is
- * sealed under it: counted before, and again when everybody who had it in memory has lost it, in the transaction that destroys it and
- * in which nobody makes another version of it. What was sealed under it elsewhere, in copies and backups, opens nowhere afterwards, once
+ * sealed under it: counted before, and again when everybody who had it in memory has lost it and every transaction of then has ended, in
+ * the transaction that destroys it and in which nobody makes another version of it. What was sealed under it elsewhere, in copies and backups, opens nowhere afterwards, once
  * the epoch is rolled and the key backups of before are gone.
  *
- * @throws `key-unknown`, `key-erased`, `key-not-retired`, `key-in-use`; where row security hides rows from this login nothing is counted.
+ * @throws `key-unknown`, `key-erased`, `key-not-retired`, `key-in-use`, `key-still-held`; where row security hides rows from this login nothing is counted.
  */
 export async function destroyKey(
   ring: Keyring,
   tenant: string,
-  { keyId, places, dryRun, leaseMs = LEASE_MS, signal, waiting, agree }: Destroying,
+  { keyId, places, dryRun, leaseMs = LEASE_MS, patience = {}, signal, waiting, agree }: Destroying,
 ): Promise<Retired & { readonly destroyedAt: Date | null }> {
   const { database, clock } = ring.ground;
   const { key, events } = await inTenant(database, tenant, async (client) => {
@@ -52,6 +55,8 @@ export async function destroyKey(
     waiting();
     await wait(leaseMs, undefined, { signal });
   }
+  if (!(await outlastWriters(database, { table: null, signal, ...patience })))
+    throw new SafekeepError('key-still-held', { key: keyId.toString('hex') });
   const at = clock.now();
   await inTenant(database, tenant, async (client) => {
     await takeScope(client, tenant, `${key.purpose} ${key.scope ?? ''}`);

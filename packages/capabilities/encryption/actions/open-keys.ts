@@ -168,8 +168,10 @@ class Ring implements Keyring {
             if (await this.#isClient(client)) return await addFieldUsage(client, tenant, batch);
             await this.#tellUnusual(client, { tenant, sinceMs, now, counts: batch });
             await addUsage(client, tenant, { counts: batch, at: now });
+            const [only, ...others] = batch;
+            const keyId = only === undefined || others.length > 0 ? null : only.keyId.toString('hex');
             await this.log(
-              { operation: 'use', tenant, keyId: null, rows: batch.reduce((sum, { uses }) => sum + uses, 0), error: null },
+              { operation: 'use', tenant, keyId, rows: batch.reduce((sum, { uses }) => sum + uses, 0), error: null },
               client,
             );
           });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
+import { homeKeyPath, readPrivate } from '@safekeep/files';
 import { inTenant } from '@safekeep/postgres';
 import { createOnce, makeFolder } from '../files/key-store.ts';
 import { noteBackup } from '../files/backups.ts';
@@ -23,7 +24,7 @@ type Recovered = Pick<Recovery, 'epochs' | 'files'>;
 
 /**
  * Puts the keys of a backup into a home that has none, under a new root. What is known to be destroyed, here or by the database, is
- * not put back. Throws `key-store-occupied`, `key-backup-unfit`.
+ * not put back. Throws `key-store-occupied`, `key-file-other`, `key-backup-unfit`.
  */
 export async function recoverStore(ring: Keyring, home: string, payload: BackupPayload): Promise<Recovered> {
   const { directory, roots } = ring.ground;
@@ -37,6 +38,7 @@ export async function recoverStore(ring: Keyring, home: string, payload: BackupP
           throw new SafekeepError('key-store-occupied', { path: directory, tenant, epoch });
       }
     }
+    await refuseOtherKeys(home, payload);
     const root = await roots.current({ make: true });
     const epochs: Record<string, number[]> = {};
     for (const { tenant, epoch, key, check, createdAt } of payload.epochs) {
@@ -50,7 +52,7 @@ export async function recoverStore(ring: Keyring, home: string, payload: BackupP
     }
     const files: string[] = [];
     await makeFolder(join(home, 'keys'));
-    for (const { name, content } of payload.files) if (await createOnce(join(home, 'keys', name), content)) files.push(name);
+    for (const { name, content } of payload.files) if (await createOnce(homeKeyPath(home, name), content)) files.push(name);
     for (const { tenant, name, content } of payload.exports) {
       const folder = join(directory, 'exports', tenant);
       await makeFolder(folder);
@@ -59,6 +61,15 @@ export async function recoverStore(ring: Keyring, home: string, payload: BackupP
     for (const note of payload.backups ?? []) await noteBackup(directory, note);
     return { epochs, files };
   });
+}
+
+/** A key that a command made when those of the home were lost is kept, and never taken for the one of the backup. */
+async function refuseOtherKeys(home: string, { files }: BackupPayload): Promise<void> {
+  for (const { name, content } of files) {
+    const path = homeKeyPath(home, name);
+    const here = await readPrivate(path);
+    if (here !== undefined && here !== content) throw new SafekeepError('key-file-other', { path });
+  }
 }
 
 /** What the database knows to be destroyed is noted here, so that no later backup brings it back either. */

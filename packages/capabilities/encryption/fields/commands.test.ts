@@ -52,8 +52,8 @@ async function terminal(t: Ending, bench: Workbench, map: string, name = 'datama
       say: (line: string) => void said.push(line),
       progress: () => ({ update: () => undefined, end: () => undefined }),
     } as unknown as CommandContext;
-    const { result } = await command.run(context, input as never);
-    return { result: JSON.parse(JSON.stringify(result)), text: command.render(result as never, INK, {} as never) };
+    const { result, ok } = await command.run(context, input as never);
+    return { result: JSON.parse(JSON.stringify(result)), text: command.render(result as never, INK, {} as never), ok };
   };
 
   return { run, asked, said, mapFile, folder };
@@ -113,6 +113,28 @@ test('a column is encrypted, shown, finished, rotated and decrypted from the com
   await assert.rejects(run('decrypt', { column: 'people.email' }), (error) => isSafekeepError(error, 'field-unknown'));
 });
 
+test('a column of the map that is only prepared stops once columns and triggers stand, as often as it is asked, and then goes on', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table people (id integer primary key, email text, phone text);
+      insert into people select n, 'person' || n || '@example.org', '555-' || n from generate_series(1, 300) as n`,
+  });
+  const { run, mapFile } = await terminal(t, bench, MAP);
+  for (const given of [
+    { column: 'people.email', search: 'exact' },
+    { column: 'people.email' },
+    { column: 'people.phone' },
+    { column: 'people.phone', mode: 'database' },
+  ]) {
+    const { result, text } = await run('encrypt', { ...given, prepare: true, acceptLeak: false });
+    assert.deepEqual([result.phase, result.done], ['dual-write', 0]);
+    assert.match(text, /Seal the rows from SQL/);
+  }
+  assert.match(await readFile(mapFile, 'utf8'), /email: \{.*protect: client, search: \[ exact \] \}/);
+  assert.match(await readFile(mapFile, 'utf8'), /phone: \{.*protect: database.*\}/);
+  const { result } = await run('encrypt', { column: 'people.email', acceptLeak: false });
+  assert.deepEqual([result.phase, result.search[0].kind, result.search[0].state], ['switched', 'exact', 'serving']);
+});
+
 test('what is searched together stands in the map, and comes once all of it is finished', async (t) => {
   const bench = await workbench(t, {
     setUp: `create table people (id integer primary key, name text, born date);
@@ -154,4 +176,42 @@ test('where the map cannot be written the column is encrypted all the same, and 
   assert.equal(await readFile(mapFile, 'utf8'), MAP);
   assert.deepEqual((await bench.pool.query('select count(email_encrypted)::integer as n from people')).rows, [{ n: 300 }]);
   assert.equal((await run('encrypt status', {})).result.fields[0].phase, 'switched');
+});
+
+test('columns that go along are asked about once, shown one by one, and one that is stopped is told with what to do', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table people (id integer primary key, email text, phone text, town text unique);
+      insert into people select n, 'person' || n || '@example.org', '555-' || n, 'town' || n from generate_series(1, 300) as n`,
+  });
+  const { run, asked, mapFile } = await terminal(t, bench, MAP);
+  const { result, text, ok } = await run('encrypt', {
+    column: 'people.email',
+    also: 'phone, town,email',
+    search: 'exact',
+    acceptLeak: false,
+  });
+  assert.deepEqual(asked, ['Encrypting public.people.email, public.people.phone']);
+  assert.deepEqual(
+    [result, ...result.also].map((each) => [each.field, each.mode, each.phase, each.verified, each.search.length]),
+    [
+      ['public.people.email', 'client', 'switched', 300, 1],
+      // As the map says of it, whatever the call says of the first.
+      ['public.people.phone', 'database', 'switched', 300, 0],
+    ],
+  );
+  assert.deepEqual([result.others, ok], [['public.people.phone'], false]);
+  assert.deepEqual([result.stopped.length, result.stopped[0].field], [1, 'public.people.town']);
+  assert.match(text, /stopped public\.people\.town: [^]*unique constraint people_town_key[^]*What to do/);
+  assert.match(await readFile(mapFile, 'utf8'), /email: \{.*protect: client[^]*phone: \{.*protect: database/);
+  const both = { column: 'people.phone', also: 'email' };
+  assert.match((await run('encrypt finish', both)).text, /people\.phone.*finished[^]*people\.email.*finished/);
+  const { result: rotated, ok: isWhole } = await run('encrypt rotate', { ...both, resume: false, wait: false });
+  assert.deepEqual([rotated.keys[0].values, rotated.also[0].keys[0].values, isWhole], [300, 300, true]);
+  const { result: given } = await run('decrypt', { ...both, wait: false });
+  assert.deepEqual([given.done, given.others], [300, ['public.people.email']]);
+  assert.match(await readFile(mapFile, 'utf8'), /email: \{.*protect: none[^]*phone: \{.*protect: none/);
+  assert.equal(asked.length, 4);
+  await assert.rejects(run('encrypt', { column: 'people.town', acceptLeak: false }), (error) =>
+    isSafekeepError(error, 'field-unfit'),
+  );
 });

@@ -22,17 +22,27 @@ import { changeIndexes, unfinished, type IndexOrder, type IndexPlan } from './ac
 import { changeMode } from './actions/change-mode.ts';
 import { declaredColumns } from './actions/declared-columns.ts';
 import { decryptAll } from './actions/decrypt-all.ts';
-import { decryptField } from './actions/decrypt-field.ts';
-import { encryptField } from './actions/encrypt-field.ts';
+import { decryptColumns } from './actions/decrypt-field.ts';
+import { encryptFields, type Encrypted } from './actions/encrypt-field.ts';
 import { fieldKeys, type KeySource } from './actions/field-keys.ts';
 import { fieldStatus } from './actions/field-status.ts';
-import { finishField } from './actions/finish-field.ts';
-import type { Ground } from './actions/ground.ts';
+import { finishFields } from './actions/finish-field.ts';
+import { nameOf, type Ground } from './actions/ground.ts';
 import type { FieldOrder } from './actions/plan-field.ts';
-import { rotateField } from './actions/rotate-field.ts';
+import { rotateFields } from './actions/rotate-field.ts';
+import { requireAllMoved, type Together } from './actions/together.ts';
 import { takeOver } from './actions/take-over.ts';
 import { refuseWhileEncrypted } from './contributor.ts';
-import { DoneText, RotatedText, StatusText, type Field, type Mode } from './model.ts';
+import {
+  DoneText,
+  DoneTogether,
+  RotatedTogether,
+  StatusText,
+  type Field,
+  type FieldText,
+  type Mode,
+  type StoppedText,
+} from './model.ts';
 import { declarationsOf } from './rules/declarations.ts';
 import { answerText, fieldText, parseIndexes, parseSearch, parseWith } from './rules/text.ts';
 
@@ -53,6 +63,13 @@ const AcceptLeak = Type.Boolean({
   description: 'give it the index although a frequency attack would recover more than 1 % of the rows beyond guessing',
 });
 
+const Also = Type.Optional(
+  Type.String({
+    description: 'other columns of the same table, by commas, that go along: its rows are gone through once for all of them',
+  }),
+);
+const STOPPED = 'one of several columns was stopped; the others went on';
+
 const NoClients = Type.Boolean({
   default: true,
   description: 'no application uses the SDK on this database: do not wait until each has learnt of the field',
@@ -70,6 +87,7 @@ function encrypt(open: OpenKeySource): Command {
     positionals: [column],
     input: Type.Object({
       column: Column,
+      also: Also,
       mode: Type.Optional(
         Type.Union([Type.Literal('client'), Type.Literal('database')], {
           description: 'who holds the key: the application (client, unless the map says otherwise) or an unlocked session',
@@ -97,55 +115,117 @@ function encrypt(open: OpenKeySource): Command {
         description: 'stop once columns and triggers stand: the rows are sealed from SQL (safekeep.migrate_plaintext_to_encrypted)',
       }),
     }),
-    output: DoneText,
+    output: DoneTogether,
     example: 'safekeep encrypt public.patients.ssn --search exact,last4',
-    event: { kind: 'compliance', tells: ['field'] },
+    event: { kind: 'compliance', tells: ['field', 'others'] },
+    notSo: STOPPED,
     run: async (context, input) => {
-      const ref = parseColumnName(input.column);
+      const [ref, ...others] = columnsOf(input);
       if (input.takeOver) return await takingOver(context, open, ref);
-      const { map, mapped } = await mappedColumn(context, ref);
-      const mode: Mode = input.mode ?? (mapped?.protect === 'database' ? 'database' : 'client');
-      const search = input.search === undefined ? mapped?.search : parseSearch(input.search);
-      const searchWith = input.with === undefined ? someOf(mapped?.searchWith) : parseWith(input.with);
-      const order: FieldOrder = {
-        column: ref,
-        mode,
-        search: search ?? [],
-        card: cardRuleOf(mapped?.categories ?? []),
-        tenantBy: map === undefined ? undefined : (map.map.tables.get(formatTableName(ref))?.tenant ?? map.map.tenant).kind,
-        acceptLeak: input.acceptLeak,
-        ...(input.prepare ? { until: 'dual-write' } : {}),
-      };
+      const asked = [await askedOf(context, ref, input)];
+      // What it is searched by was said of the one alone; of the others the map says.
+      for (const other of others) asked.push(await askedOf(context, other, { ...input, search: undefined, with: undefined }));
       return await moving(context, open, async (ground) => {
-        const { field, answers } = await encryptField(ground, order, async ({ answers: told }) => {
-          for (const each of told) context.say(`${each.object}: ${each.breaks}. What to do: ${each.remedy}.`);
-          await context.confirm(`Encrypting ${formatColumnName(ref)}`);
+        const orders = asked.map(({ order }) => order);
+        const together = await encryptFields(ground, orders, async (plans) => {
+          for (const { answers } of plans)
+            for (const each of answers) context.say(`${each.object}: ${each.breaks}. What to do: ${each.remedy}.`);
+          await context.confirm(`Encrypting ${plans.map(({ field }) => nameOf(field)).join(', ')}`);
         });
-        const moved =
-          input.mode === undefined || field.mode === mode
-            ? field
-            : await changeMode(ground, ref, {
-                mode,
-                agree: () => context.confirm(`Changing the mode of ${formatColumnName(ref)}`),
-              });
-        // Without a word about searches there or here those that stand stay.
-        const wanted: IndexOrder = {
-          acceptLeak: input.acceptLeak,
-          ...(search === undefined ? {} : { search }),
-          ...(searchWith === undefined ? {} : { searchWith }),
-        };
-        const searched =
-          search === undefined && searchWith === undefined ? moved : await searchedBy(context, ground, { ref, order: wanted });
-        await writeProtection(context, ref, {
-          protect: searched.mode,
-          search: kindsOf(searched),
-          searchWith: searchWith ?? withOf(searched),
+        const byName = new Map(asked.map((each) => [formatColumnName(each.order.column), each]));
+        return await outcomeOf(together, async (encrypted) => {
+          const its = byName.get(nameOf(encrypted.field));
+          if (its === undefined) throw new Error('A column was encrypted that nobody asked for');
+          return await settled(context, ground, { encrypted, ...its, mode: input.mode });
         });
-        return { result: { ...fieldText(searched), answers: answers.map(answerText), residue: [] } };
       });
     },
     render: renderDone,
   });
+}
+
+type Input = {
+  readonly column: string;
+  readonly also?: string | undefined;
+};
+
+/** The column of a call, and those of its table that go along. */
+function columnsOf({ column: named, also = '' }: Input): readonly [ColumnRef, ...ColumnRef[]] {
+  const ref = parseColumnName(named);
+  return [ref, ...parseWith(also).flatMap((other) => (other === ref.column ? [] : [{ ...ref, column: other }]))];
+}
+
+type Asked = { readonly order: FieldOrder; readonly wanted: IndexOrder };
+type AskedInput = {
+  readonly mode?: Mode | undefined;
+  readonly search?: string | undefined;
+  readonly with?: string | undefined;
+  readonly acceptLeak: boolean;
+  readonly prepare: boolean;
+};
+
+/** By what the call says, else by the map. */
+async function askedOf(context: CommandContext, ref: ColumnRef, input: AskedInput): Promise<Asked> {
+  const { acceptLeak } = input;
+  const { map, mapped } = await mappedColumn(context, ref);
+  const search = input.search === undefined ? mapped?.search : parseSearch(input.search);
+  const searchWith = input.with === undefined ? someOf(mapped?.searchWith) : parseWith(input.with);
+  const order: FieldOrder = {
+    column: ref,
+    mode: input.mode ?? (mapped?.protect === 'database' ? 'database' : 'client'),
+    search: search ?? [],
+    card: cardRuleOf(mapped?.categories ?? []),
+    tenantBy: map === undefined ? undefined : (map.map.tables.get(formatTableName(ref))?.tenant ?? map.map.tenant).kind,
+    acceptLeak,
+    ...(input.prepare ? { until: 'dual-write' } : {}),
+  };
+  // Without a word about searches there or here those that stand stay.
+  return {
+    order,
+    wanted: { acceptLeak, ...(search === undefined ? {} : { search }), ...(searchWith === undefined ? {} : { searchWith }) },
+  };
+}
+
+type Settling = Asked & { readonly encrypted: Encrypted; readonly mode: Mode | undefined };
+
+/** Brings a column that may have been encrypted before to the mode and the searches that are asked for, and writes it into the map. */
+async function settled(
+  context: CommandContext,
+  ground: Ground,
+  { encrypted: { field, answers }, order: { column: ref }, wanted, mode }: Settling,
+): Promise<DoneText> {
+  const agree = () => context.confirm(`Changing the mode of ${formatColumnName(ref)}`);
+  const moved = mode === undefined || field.mode === mode ? field : await changeMode(ground, ref, { mode, agree });
+  // Before rows are sealed its searches are those that it was planned with.
+  const isSearchAsked = (wanted.search !== undefined || wanted.searchWith !== undefined) && moved.phase !== 'dual-write';
+  const searched = isSearchAsked ? await searchedBy(context, ground, { ref, order: wanted }) : moved;
+  await writeProtection(context, ref, {
+    protect: searched.mode,
+    search: kindsOf(searched),
+    searchWith: wanted.searchWith ?? withOf(searched),
+  });
+  return { ...fieldText(searched), answers: answers.map(answerText), residue: [] };
+}
+
+type Told<Text> = Text & { readonly also: Text[]; readonly others: string[]; readonly stopped: StoppedText[] };
+
+/**
+ * What a command answers of columns that were moved together: of the first that came through as if it had been alone, of the others beside
+ * it. Where none did, or what stopped one is no refusal of ours, it is thrown.
+ */
+async function outcomeOf<Result, Text extends FieldText>(
+  { moved, stopped }: Together<Result>,
+  textOf: (moved: Result) => Promise<Text>,
+): Promise<{ readonly result: Told<Text>; readonly ok: boolean }> {
+  const texts: Text[] = [];
+  for (const each of moved) texts.push(await textOf(each));
+  const [first, ...also] = texts;
+  const refusals = [...stopped].flatMap(([field, error]) =>
+    isSafekeepError(error) ? [{ field, reason: error.message, remedy: error.remedy }] : [],
+  );
+  if (first === undefined || refusals.length < stopped.size) requireAllMoved(stopped);
+  if (first === undefined) throw new Error('Nothing was moved');
+  return { result: { ...first, also, others: also.map(({ field }) => field), stopped: refusals }, ok: refusals.length === 0 };
 }
 
 async function takingOver(context: CommandContext, open: OpenKeySource, ref: ColumnRef) {
@@ -157,7 +237,8 @@ async function takingOver(context: CommandContext, open: OpenKeySource, ref: Col
       },
     });
     await writeProtection(context, ref, { protect: field.mode, search: kindsOf(field), searchWith: withOf(field) });
-    return { result: { ...fieldText(field), answers: [], residue: [] } };
+    const result = { ...fieldText(field), answers: [], residue: [], also: [], others: [], stopped: [] };
+    return { result, ok: true };
   });
 }
 
@@ -203,19 +284,21 @@ function finish(open: OpenKeySource): Command {
     name: 'encrypt finish',
     summary: 'take the plaintext away, row by row, each once its ciphertext was opened and found equal',
     positionals: [column],
-    input: Type.Object({
-      column: Column,
-      wait: NoClients,
-    }),
-    output: DoneText,
+    input: Type.Object({ column: Column, also: Also, wait: NoClients }),
+    output: DoneTogether,
     example: 'safekeep encrypt finish public.patients.ssn',
-    event: { kind: 'compliance', tells: ['field'] },
+    event: { kind: 'compliance', tells: ['field', 'others'] },
+    notSo: STOPPED,
     run: async (context, input) =>
       await moving(context, open, async (ground) => {
-        const ref = parseColumnName(input.column);
-        const agree = (): Promise<void> => context.confirm(`Taking the plaintext of ${formatColumnName(ref)} away`);
-        const { field, residue } = await finishField(input.wait ? ground : { ...ground, leaseMs: 0 }, ref, agree);
-        return { result: { ...fieldText(field), answers: [], residue: [...residue] } };
+        const agree = (fields: readonly Field[]): Promise<void> =>
+          context.confirm(`Taking the plaintext of ${fields.map(nameOf).join(', ')} away`);
+        const together = await finishFields(input.wait ? ground : { ...ground, leaseMs: 0 }, columnsOf(input), agree);
+        return await outcomeOf(together, async ({ field, residue }) => ({
+          ...fieldText(field),
+          answers: [],
+          residue: [...residue],
+        }));
       }),
     render: renderDone,
   });
@@ -228,6 +311,7 @@ function rotate(open: OpenKeySource): Command {
     positionals: [column],
     input: Type.Object({
       column: Column,
+      also: Also,
       resume: Type.Boolean({
         default: false,
         description: 'go on with a rotation that was interrupted, under the key that is current',
@@ -237,20 +321,27 @@ function rotate(open: OpenKeySource): Command {
         description: 'no application writes the column: do not wait until each has learnt of the new key',
       }),
     }),
-    output: RotatedText,
+    output: RotatedTogether,
     example: 'safekeep encrypt rotate public.patients.ssn',
-    event: { kind: 'compliance', tells: ['field'] },
-    run: async (context, { column: named, resume, wait }) =>
+    event: { kind: 'compliance', tells: ['field', 'others'] },
+    notSo: STOPPED,
+    run: async (context, input) =>
       await moving(context, open, async (ground) => {
-        const ref = parseColumnName(named);
-        const agree = () => context.confirm(`Putting ${formatColumnName(ref)} under a new key`);
-        const { field, census, currentKeyId } = await rotateField(wait ? ground : { ...ground, leaseMs: 0 }, ref, {
-          agree,
-          resume,
-        });
-        return { result: { ...fieldText(field), keyId: currentKeyId, keys: census.map((each) => ({ ...each })) } };
+        const agree = (fields: readonly Field[]): Promise<void> =>
+          context.confirm(`Putting ${fields.map(nameOf).join(', ')} under ${fields.length === 1 ? 'a new key' : 'new keys'}`);
+        const { wait, resume } = input;
+        const together = await rotateFields(wait ? ground : { ...ground, leaseMs: 0 }, columnsOf(input), { agree, resume });
+        return await outcomeOf(together, async ({ field, census, currentKeyId }) => ({
+          ...fieldText(field),
+          keyId: currentKeyId,
+          keys: census.map((each) => ({ ...each })),
+        }));
       }),
-    render: (result, ink) => `${describe(result, ink)}\nAll values are under key ${result.keyId}.`,
+    render: (result, ink) =>
+      [
+        ...[result, ...result.also].map((each) => `${describe(each, ink)}\nAll values are under key ${each.keyId}.`),
+        ...stoppedLines(result, ink),
+      ].join('\n'),
   });
 }
 
@@ -275,7 +366,7 @@ function reindex(open: OpenKeySource): Command {
         const field = await changeIndexes(ground, ref, { renew: parseIndexes(search), acceptLeak, agree });
         return { result: { ...fieldText(field), answers: [], residue: [] } };
       }),
-    render: renderDone,
+    render: renderOne,
   });
 }
 
@@ -284,20 +375,27 @@ function decrypt(open: OpenKeySource): Command {
     name: 'decrypt',
     summary: 'go all the way back: plaintext in every row, and nothing of Safekeep left on the column',
     positionals: [column],
-    input: Type.Object({ column: Column, wait: NoClients }),
-    output: DoneText,
+    input: Type.Object({ column: Column, also: Also, wait: NoClients }),
+    output: DoneTogether,
     example: 'safekeep decrypt public.patients.ssn',
-    event: { kind: 'compliance', tells: ['field'] },
+    event: { kind: 'compliance', tells: ['field', 'others'] },
+    notSo: STOPPED,
     run: async (context, input) =>
       await moving(context, open, async (ground) => {
-        const ref = parseColumnName(input.column);
-        const field = await decryptField(input.wait ? ground : { ...ground, leaseMs: 0 }, ref, () =>
-          context.confirm(`Decrypting ${formatColumnName(ref)}`),
-        );
-        await writeProtection(context, ref, { protect: 'none', search: [], searchWith: [] });
-        return { result: { ...fieldText(field), answers: [], residue: [] } };
+        const agree = (fields: readonly Field[]): Promise<void> => context.confirm(`Decrypting ${fields.map(nameOf).join(', ')}`);
+        const together = await decryptColumns(input.wait ? ground : { ...ground, leaseMs: 0 }, columnsOf(input), agree);
+        return await outcomeOf(together, async (field) => {
+          await writeProtection(context, { ...field.table, column: field.column }, { protect: 'none', search: [], searchWith: [] });
+          return { ...fieldText(field), answers: [], residue: [] };
+        });
       }),
-    render: (result, ink) => `${ink.good('decrypted')} ${result.field}: ${result.done} values given back, the schema is as before.`,
+    render: (result, ink) =>
+      [
+        ...[result, ...result.also].map(
+          ({ field, done }) => `${ink.good('decrypted')} ${field}: ${done} values given back, the schema is as before.`,
+        ),
+        ...stoppedLines(result, ink),
+      ].join('\n'),
   });
 }
 
@@ -444,7 +542,15 @@ function searches({ search }: Frozen<Pick<DoneText, 'search'>>, ink: Ink): reado
   );
 }
 
-function renderDone(result: Frozen<DoneText>, ink: Ink): string {
+function stoppedLines({ stopped }: { readonly stopped: Frozen<StoppedText[]> }, ink: Ink): readonly string[] {
+  return stopped.map(({ field, reason, remedy }) => `${ink.bad('stopped')} ${field}: ${reason} ${remedy}`);
+}
+
+function renderDone(result: Frozen<DoneTogether>, ink: Ink): string {
+  return [...[result, ...result.also].map((each) => renderOne(each, ink)), ...stoppedLines(result, ink)].join('\n');
+}
+
+function renderOne(result: Frozen<DoneText>, ink: Ink): string {
   const next =
     result.phase === 'switched'
       ? `Readers take the ciphertext in ${result.encryptedColumn}; the plaintext still stands. When every application goes through the SDK or the view:\n  safekeep encrypt finish ${shellWord(result.field)}`

@@ -1,4 +1,4 @@
-import Type, { type Static } from 'typebox';
+import Type, { type Static, type TSchema } from 'typebox';
 import type { Id, IndexKind, Protection, SearchedType, TableRef } from '@safekeep/core';
 import type { Direction, Phase } from './rules/life.ts';
 
@@ -78,17 +78,49 @@ export type FieldKeys = {
 /** What of a field its keys and its binding hang on. */
 export type KeyedField = Pick<Field, 'id' | 'tenant' | 'keyScope' | 'valueType'>;
 
-/** Pages `from` (inclusive) to `to` (exclusive) of a table, in the order in which its rows lie. */
+/**
+ * Pages `from` (inclusive) to `to` (exclusive) of a table, in the order in which its rows lie. A fraction is a place within a page: its rows
+ * are numbered, and each is 1/65536 of it.
+ */
 export type PageRange = { readonly from: number; readonly to: number };
 
 /** Values of a field by the key that they are sealed under: what the header says, no value is opened. */
 export type Census = { readonly keyId: string; readonly values: number };
 
-/** What names a column from beside its table. */
+/** What names a column, or reads rows of its table as a whole, from beside the table. */
 export type Beside = {
-  readonly kind: 'audit' | 'collation' | 'column-grant' | 'publication' | 'statistics';
-  readonly name: string;
+  readonly kind: BesideKind;
+  /** Of a view null: it is the table. */
+  readonly name: string | null;
+  /** What it belongs to, or is, as an external name; null of what belongs to the column's own table, or to none. */
+  readonly table: string | null;
 };
+
+export type BesideKind =
+  | 'audit'
+  | 'collation'
+  | 'column-grant'
+  | 'materialized-view'
+  | 'policy'
+  | 'publication'
+  | 'publication-filter'
+  | 'publication-of-all'
+  | 'row-column'
+  | 'rule'
+  | 'statistics'
+  | 'subscription'
+  | 'subscription-off'
+  | 'typed-table'
+  | 'view'
+  | 'whole-row-check'
+  | 'whole-row-index'
+  | 'whole-row-unique';
+
+/** A function of the user's. `ofRows`: by its type it takes or gives rows of the table. */
+export type RoutineSource = { readonly name: string; readonly source: string; readonly ofRows: boolean };
+
+/** What a trigger runs, by the name of the trigger, with the names that it gives to the rows of a statement. */
+export type TriggerSource = { readonly name: string; readonly source: string; readonly transitionTables: readonly string[] };
 
 const PhaseText = Type.Union([
   Type.Literal('planned'),
@@ -97,6 +129,7 @@ const PhaseText = Type.Union([
   Type.Literal('backfilling'),
   Type.Literal('verified'),
   Type.Literal('switched'),
+  Type.Literal('unread'),
   Type.Literal('nulled'),
   Type.Literal('checked'),
   Type.Literal('finished'),
@@ -141,11 +174,25 @@ export const DoneText = Type.Object({
 });
 export type DoneText = Static<typeof DoneText>;
 
-export const RotatedText = Type.Object({
+const StoppedText = Type.Object({ field: Type.String(), reason: Type.String(), remedy: Type.String() });
+export type StoppedText = Static<typeof StoppedText>;
+
+/** Beside what is told of the first column. */
+const together = <Text extends TSchema>(text: Text) => ({
+  also: Type.Array(text, { description: 'the other columns that were moved with it' }),
+  others: Type.Array(Type.String(), { description: 'their names' }),
+  stopped: Type.Array(StoppedText, { description: 'columns that were stopped while the others went on' }),
+});
+
+export const DoneTogether = Type.Object({ ...DoneText.properties, ...together(DoneText) });
+export type DoneTogether = Static<typeof DoneTogether>;
+
+const RotatedText = Type.Object({
   ...FieldText.properties,
   keyId: Type.String({ description: 'the key that all values are under now' }),
   keys: Type.Array(Type.Object({ keyId: Type.String(), values: Type.Integer() })),
 });
+export const RotatedTogether = Type.Object({ ...RotatedText.properties, ...together(RotatedText) });
 
 export const StatusText = Type.Object({
   fields: Type.Array(

@@ -1,4 +1,4 @@
-import { type MappedColumn, formatColumnName } from '@safekeep/core';
+import { type MappedColumn, formatColumnName, withoutMark } from '@safekeep/core';
 import { findTable, type Column, type Table } from '@safekeep/postgres';
 import type { Contributor, DesiredObject, Problem } from '../model.ts';
 import { commentOnColumn, probeComment } from '../store/column-comments.ts';
@@ -27,14 +27,6 @@ export const columnComments: Contributor = ({ map, catalog, applied }) => {
   }
   return { objects, problems, notes: [] };
 };
-
-const MARK = /\n?\[safekeep [^\]\n]*\]$/;
-
-/** The user's own part of a comment that was written here. Exact: one line break before the mark is ours, any other theirs. */
-function withoutMark(comment: string | null): string | null {
-  // PostgreSQL keeps no empty comment.
-  return comment?.replace(MARK, '') || null;
-}
 
 function isMarked({ categories, protect }: MappedColumn): boolean {
   return categories.length > 0 || protect !== 'none';

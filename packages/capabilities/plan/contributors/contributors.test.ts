@@ -6,6 +6,7 @@ import { testServers } from '@safekeep/postgres/testing';
 import { mapOf, workbench } from '../testing/workbench.ts';
 import { columnComments } from './column-comments.ts';
 import { complianceFields } from './compliance-fields.ts';
+import { mapNames } from './map-names.ts';
 import { rowSecurity } from './row-security.ts';
 
 const VISITS = `
@@ -175,4 +176,34 @@ test('rows that were deleted softly are hidden from readers only where the map a
   await bench.pool.query(`drop owned by ${role}; drop role ${role}`);
   await bench.unapply();
   assert.deepEqual(await bench.userState(), before);
+});
+
+test('a path or a key of the map that names what is not there is a problem of the plan, and nothing is applied', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table people (id integer primary key); create table orders (id integer primary key, person_id integer references people)`,
+  });
+  const subjects = { person: { table: 'public.people', key: 'id' } };
+  const orders = (of: object) => ({ 'public.orders': { of, columns: { id: { category: 'none' } } } });
+  const intentOf = (tables: object, people: object = subjects) => ({
+    tenant: 'default',
+    contributors: [columnComments, mapNames],
+    read: mapOf({ subjects: people, tables }),
+  });
+  const problemsOf = async (...given: Parameters<typeof intentOf>) =>
+    (await bench.plan(intentOf(...given))).problems.map(({ target, reason }) => `${target}: ${reason}`);
+  assert.deepEqual(await problemsOf(orders({ person: 'person_id' })), []);
+  for (const [of, told] of [
+    [{ person: 'nocol' }, /^public\.orders: the path nocol of the map leads to no person: .*nocol/],
+    [{ person: 'person_id -> persons.id' }, /^public\.orders: the path .* leads to no person: there is no table public\.persons/],
+  ] as const) {
+    const [problem = '', ...others] = await problemsOf(orders(of));
+    assert.match(problem, told);
+    assert.deepEqual(others, []);
+    await assert.rejects(bench.apply(intentOf(orders(of))), (error) => isSafekeepError(error, 'plan-blocked'));
+  }
+  const strange = { person: { table: 'public.people', key: 'number' }, ghost: { table: 'public.ghosts', key: 'id' } };
+  assert.deepEqual(await problemsOf(orders({ person: 'person_id' }), strange), [
+    'public.people: the key of the subject person names number, a column that is not there',
+    'public.ghosts: the subject ghost of the map names a table that is not there',
+  ]);
 });

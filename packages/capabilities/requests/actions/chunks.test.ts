@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { transaction } from '@safekeep/postgres';
 import { onRelease, releaseHold, type HoldId } from '../../holds/index.ts';
-import type { ErasureScope } from '../model.ts';
+import type { ErasureParticipant, ErasureScope } from '../model.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
+import { readErasures } from '../store/records.ts';
+import { beginTurns, inTransaction, tryTurn } from '../store/session.ts';
 import { eraseDue, planDue } from './due-erasures.ts';
+import { finishInTurn } from './finish-in-turn.ts';
 import type { ErasureGround } from './ground.ts';
 import { requeueErasures, runErasures } from './open-erasures.ts';
 
@@ -239,6 +243,70 @@ for (const rowsAtOnce of [10, 1000])
     assert.deepEqual([again.erasure, again.state, again.verified], [both[0].erasure, 'done', true]);
     assert.ok(again.certificate !== null);
   });
+
+/** A promise, and how to fulfil it. */
+function gate(): { readonly passed: Promise<void>; readonly open: () => void } {
+  let open = (): void => undefined;
+  return { passed: new Promise((resolve) => (open = resolve)), open: () => open() };
+}
+
+for (const [name, isLate] of [
+  ['planned before the other had committed', false],
+  ['came before the other had signed', true],
+] as const)
+  test(`an approval that ${name} waits for the certificate of that one, and makes none of its own`, async (t) => {
+    const { made, ground } = await bench(t);
+    const [committed, mayPlan, maySign] = [gate(), gate(), gate()];
+    const [part = assert.fail('no part')] = ground.ports.participants;
+    const state = { ended: 0, isAnswered: false };
+    const slow = {
+      ...part,
+      after: async () => {
+        state.ended += 1;
+        committed.open();
+        await maySign.passed;
+      },
+    };
+    const before = async (): Promise<void> => {
+      mayPlan.open();
+      await committed.passed;
+    };
+    const on = (participant: ErasureParticipant): ErasureGround => ({ ...made.ground, ports: { participants: [participant] } });
+    const { hash } = await made.plan('person:1', 'anonymise', made.ground);
+    const second = isLate
+      ? committed.passed.then(() => made.approve('person:1', hash, { ground: on(slow) }))
+      : made.approve('person:1', hash, { ground: on({ ...slow, before }) });
+    if (!isLate) await mayPlan.passed;
+    const first = made.approve('person:1', hash, { ground: on(slow) });
+    await committed.passed;
+    second.finally(() => (state.isAnswered = true)).catch(() => undefined);
+    const turns = `select count(*)::integer as turns from pg_stat_activity
+      where datname = current_database() and state = 'idle in transaction' and query like 'set local idle_in_transaction%'`;
+    // The other waits for its turn; or it does not, and has answered or begun the end.
+    for (let waiting = 0; waiting < 2 && !state.isAnswered && state.ended === 1;)
+      waiting = (await made.pool.query<{ turns: number }>(turns)).rows[0]?.turns ?? 0;
+    maySign.open();
+    const [one, other] = await Promise.all([first, second]);
+    assert.ok(one.certificate !== null && one.verified);
+    assert.deepEqual([other, state.ended], [one, 1]);
+  });
+
+test('who waits too long for the turn of another is told, and whoever comes after its death finishes', async (t) => {
+  const { made } = await bench(t);
+  const { hash } = await made.plan('person:1');
+  const onCommitted = (): never => assert.fail('killed here');
+  await assert.rejects(made.approve('person:1', hash, { onCommitted }), /killed here/);
+  const [record = assert.fail('no erasure')] = await inTransaction(made.database, { tenant: 'default' }, (client) =>
+    readErasures(client, 'default'),
+  );
+  await transaction(made.database, beginTurns, async (client) => {
+    assert.ok(await tryTurn(client, { tenant: 'default', erasure: record.id }));
+    await assert.rejects(finishInTurn(made.ground, record, {}, 100), { code: 'erasure-finishing' });
+  });
+  const { certificate, state } = await made.approve('person:1', hash);
+  assert.ok(certificate !== null);
+  assert.equal(state, 'done');
+});
 
 /** No foreign key leads from the invoices, or from who is cared for, to the person. */
 const UNBOUND = `create table people (id bigint primary key, name text not null, guardian_id bigint);

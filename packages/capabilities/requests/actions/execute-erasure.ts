@@ -34,7 +34,8 @@ import {
   type Approval,
   type ExecuteOptions,
 } from './erasing.ts';
-import { answerOf, faultOfProofs, finishErasure } from './finish-erasure.ts';
+import { answerOf, faultOfProofs } from './finish-erasure.ts';
+import { finishInTurn } from './finish-in-turn.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { holdIds, identityMarks, sequenceIds } from './marks.ts';
 import { isOurs, refuseForeign, tagged } from './record-tag.ts';
@@ -66,7 +67,7 @@ export async function executeErasure(
   if (begun !== undefined) refuseForeign(ground, begun);
   // A crash may have left its intent open.
   if (committed !== undefined || begun !== undefined) await recoverIntents(ground);
-  if (committed !== undefined) return await finishErasure(ground, committed, options);
+  if (committed !== undefined) return await finishInTurn(ground, committed, options);
   const done = same.find((record) => (record.state === 'done' || record.state === 'kept') && isOurs(ground, record));
   if (plan === undefined && done !== undefined) return answerOf(ground, done);
   // Whoever goes on with it has not approved it: it has its names, and signatures, already.
@@ -80,9 +81,9 @@ export async function executeErasure(
   try {
     const { record, own } = await carryOutApproved(ground, full, { stored, approval, begun, options, proofs });
     options.onCommitted?.();
-    return await finishErasure(ground, record, { ...options, justErased: { own } });
+    return await finishInTurn(ground, record, { ...options, justErased: { own } });
   } catch (error) {
-    if (error instanceof AlreadyErased) return await answerAgain(ground, mark, approval);
+    if (error instanceof AlreadyErased) return await answerAgain(ground, mark, { approval, options });
     if (error instanceof WholePersonHeld) await rememberHeld(ground, full, { stored, approval, holds: error.holds });
     throw error instanceof WholePersonHeld ? error.refusal : error;
   }
@@ -115,12 +116,17 @@ async function carryOutApproved(ground: ErasureGround, order: ErasureOrder, chun
   }
 }
 
-async function answerAgain(ground: ErasureGround, mark: string, { hash }: Approval): Promise<ErasureDone> {
+/** Somebody else has committed it meanwhile, and may not have signed its certificate yet. */
+async function answerAgain(
+  ground: ErasureGround,
+  mark: string,
+  { approval: { hash }, options }: { readonly approval: Approval; readonly options: ExecuteOptions },
+): Promise<ErasureDone> {
   const { database, tenant } = ground;
   const known = await inTransaction(database, { tenant }, (client) => readErasures(client, tenant, { mark }));
   const record = known.find((each) => each.planHash === hash && each.certificate !== null && isOurs(ground, each));
   if (record === undefined) throw new SafekeepError('erasure-plan-unknown', { hash });
-  return answerOf(ground, record);
+  return record.state === 'committed' ? await finishInTurn(ground, record, options) : answerOf(ground, record);
 }
 
 /** The release of one of these holds brings the erasure back, once, however often it was tried; one that was begun goes on. */

@@ -77,13 +77,19 @@ export function parseSubject(map: DataMap, text: string): { readonly person: Per
 
 /**
  * Reads `patient:42` in whatever way its key is typed: from here on it is the database's own text, which holds, marks, keys and the log know
- * people by. Throws as `parseSubject`, and `subject-invalid` for what is no value of the key's types.
+ * people by. Throws as `parseSubject`, and `subject-invalid` for what is no value of the key's types; `map-does-not-fit` where their table or
+ * a column of its key is not there.
  */
 export async function findPerson(
-  { database, tenant, map }: Pick<Ground, 'database' | 'tenant' | 'map'>,
+  { database, tenant, map, schema }: Pick<Ground, 'database' | 'tenant' | 'map' | 'schema'>,
   text: string,
 ): Promise<ReturnType<typeof parseSubject>> {
   const { person, subject } = parseSubject(map, text);
+  const columns = schema.byName.get(subject.table)?.columns.map(({ name }) => name);
+  if (columns === undefined) throw new SafekeepError('map-does-not-fit', { problems: `there is no table ${subject.table}` });
+  const gone = subject.key.filter((name) => !columns.includes(name));
+  if (gone.length > 0)
+    throw new SafekeepError('map-does-not-fit', { problems: `${subject.table} has no column ${gone.join(', ')}` });
   const key = await ownKey(database, tenant, { subject, key: person.key });
   if (key === undefined) throw new SafekeepError('subject-invalid', { reason: 'its key is no value of that kind' });
   return { person: { ...person, key }, subject };

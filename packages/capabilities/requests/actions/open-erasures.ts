@@ -10,7 +10,7 @@ import { inTransaction } from '../store/session.ts';
 import { type ExecuteOptions } from './erasing.ts';
 import { knownAtBeginning } from './chunks.ts';
 import { executeErasure } from './execute-erasure.ts';
-import { finishErasure } from './finish-erasure.ts';
+import { finishInTurn } from './finish-in-turn.ts';
 import { ownFault, type ErasureGround, type Ground } from './ground.ts';
 import { isOurs, refuseForeign } from './record-tag.ts';
 import { approversOf, planErasure } from './plan-erasure.ts';
@@ -96,7 +96,7 @@ async function goOn(
   const order = orderOf(ground, record);
   if (record.state === 'running')
     return (await executeErasure(ground, order, { hash: record.planHash, by: record.approvedBy }, options)).state;
-  if (record.state !== 'due') return (await finishErasure(ground, record, options)).state;
+  if (record.state !== 'due') return (await finishInTurn(ground, record, options)).state;
   // What the hold had put off is part of one that was committed since, and over if that one comes to its end.
   if (await isFollowed(ground, record)) return 'due';
   if (approversOf(ground) !== null)

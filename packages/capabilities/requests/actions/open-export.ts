@@ -1,33 +1,29 @@
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { rm, stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { codeOf, SafekeepError } from '@safekeep/core';
+import { homeKey, homeKeyPath, readPrivate } from '@safekeep/files';
 import { fileFailure, fileSink, openSealed, placeNew } from '../export/sink.ts';
 
 const KEY_FILE = /^([0-9a-f]{64})\n$/;
-const OTHERS = 0o077;
 
 /**
  * The key that exports are sealed with in this home; made on first use, mode 0600. Lost, the kept exports are lost with it, and
  * can be made again. Throws `key-file-unsafe`, `key-file-broken`.
  */
 export async function exportKey(home: string): Promise<Buffer> {
-  const directory = join(home, 'keys');
-  const path = join(directory, 'exports.key');
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const known = await stat(path).catch(() => undefined);
-  if (known === undefined) {
-    const half = `${path}.${randomBytes(4).toString('hex')}`;
-    await writeFile(half, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
-    // Of two processes one wins, and both read the winner's.
-    await link(half, path).catch((error: unknown) => {
-      if (codeOf(error) !== 'EEXIST') throw error;
-    });
-    await rm(half);
-  } else if ((known.mode & OTHERS) !== 0) {
-    throw new SafekeepError('key-file-unsafe', { path, mode: (known.mode & 0o777).toString(8) });
-  }
-  const [, hex] = KEY_FILE.exec(await readFile(path, 'utf8')) ?? [];
+  return keyIn(await homeKey(home, 'exports.key', () => `${randomBytes(32).toString('hex')}\n`), home);
+}
+
+/** The same for what is sealed already, which no new key would open. Throws `key-file-broken` where there is none, too. */
+export async function knownExportKey(home: string): Promise<Buffer> {
+  return keyIn(await readPrivate(homeKeyPath(home, 'exports.key')), home);
+}
+
+function keyIn(text: string | undefined, home: string): Buffer {
+  const path = homeKeyPath(home, 'exports.key');
+  if (text === undefined) throw new SafekeepError('key-file-broken', { path, reason: 'it is gone' });
+  const [, hex] = KEY_FILE.exec(text) ?? [];
   if (hex === undefined) throw new SafekeepError('key-file-broken', { path, reason: 'it is no key of exports' });
   return Buffer.from(hex, 'hex');
 }

@@ -121,6 +121,24 @@ test('a map with a path that leads nowhere is refused before anything is exporte
   assert.deepEqual(await whole(bench), before);
 });
 
+test('a person of a table, or by a key, that is not there is told to be a fault of the map and not of what was typed', async (t) => {
+  const bench = await practice(t);
+  const { patient } = DIFFICULT_MAP.subjects;
+  for (const [change, told] of [
+    [{ table: 'public.ghosts' }, /there is no table public\.ghosts/],
+    [{ key: 'ghost' }, /public\.patients has no column ghost/],
+  ] as const) {
+    const ground = await bench.refresh({
+      ...DIFFICULT_MAP,
+      subjects: { ...DIFFICULT_MAP.subjects, patient: { ...patient, ...change } },
+    });
+    await assert.rejects(bench.plan('patient:42', 'anonymise', ground), (error: Error & { code?: string }) => {
+      assert.match(error.message, told);
+      return error.code === 'map-does-not-fit';
+    });
+  }
+});
+
 test('people whom the map has all tenants share are nobody’s to find, export or erase: another tenant has other holds', async (t) => {
   const bench = await practice(t);
   const { hash } = await bench.plan('patient:42');

@@ -277,7 +277,7 @@ function partialTreatment(
   if (row.reached.length === 0) return { action: 'keep', reason: why, basis: 'rights_of_others', choices: [] };
   return {
     action: 'keep',
-    reason: `${why}; ${isShared ? 'no column of it is marked as theirs alone' : 'what refers to them cannot be null, and points to a row without a person'}`,
+    reason: `${why}; ${isShared ? 'no column of it is marked as theirs alone' : `what refers to them ${leaving.length === 0 ? 'stays' : 'cannot be emptied'}, and points to a row without a person`}`,
     basis: isShared ? 'rights_of_others' : 'reference',
     choices: [],
     keeps,

@@ -79,6 +79,25 @@ export async function lockPerson(
   );
 }
 
+/** A transaction that has a turn and does nothing else. It sees no rows, and so keeps none from being vacuumed, however long it goes on. */
+export async function beginTurns(client: pg.ClientBase): Promise<void> {
+  await client.query('begin isolation level read committed');
+}
+
+/** Whether the turn to bring an erasure to its end is this transaction's, until it ends. */
+export async function tryTurn(
+  client: pg.ClientBase,
+  { tenant, erasure }: { readonly tenant: string; readonly erasure: string },
+): Promise<boolean> {
+  const { rows } = await client.query<{ taken: boolean }>(
+    'select pg_catalog.pg_try_advisory_xact_lock(pg_catalog.hashtextextended($1, 0)) as taken',
+    [`safekeep erasure ${tenant} ${erasure}`],
+  );
+  // Comes last: a simple query closes the portal of the one with parameters, and with it the snapshot that VACUUM would heed.
+  await client.query('set local idle_in_transaction_session_timeout = 0');
+  return rows[0]?.taken === true;
+}
+
 /** A rehearsal holds locks and shows nothing that could not be shown later: it does not wait long. */
 export async function beginRehearsal(client: pg.ClientBase): Promise<void> {
   await client.query("savepoint safekeep_rehearsal; set local lock_timeout = '1s'");

@@ -17,7 +17,7 @@ begin
    where k.tenant_id = tenant and k.key_id = n.id and k.key_purpose = 'data' and safekeep.is_field_scope(tenant, 'data', k.scope);
   if found then
     insert into safekeep.encryption_audit_log (tenant_id, log_id, operation_type, key_id, operation_success, operation_timestamp, rows)
-    values (tenant, log_id, 'use', null, true, pg_catalog.statement_timestamp(), (select least(sum(u), 9223372036854775807) from pg_catalog.unnest(uses) as u where u > 0));
+    values (tenant, log_id, 'use', case when pg_catalog.cardinality(ids) = 1 then ids[1] end, true, pg_catalog.statement_timestamp(), (select least(sum(u), 9223372036854775807) from pg_catalog.unnest(uses) as u where u > 0));
   end if;
 end
 $$;

@@ -9,6 +9,9 @@ create or replace function safekeep.get_decrypted_value(ciphertext bytea, key_id
   as $$
 begin
   if ciphertext is null then return fallback; end if;
+  if pg_catalog.octet_length(ciphertext) < 41 or pg_catalog.substr(ciphertext, 1, 2) <> '\xfa53'::bytea then
+    raise exception 'safekeep: a value that should be sealed is not' using errcode = 'data_corrupted';
+  end if;
   if key_id is not null and pg_catalog.lower(pg_catalog.ltrim(key_id, '\x')) <> pg_catalog.encode(pg_catalog.substr(ciphertext, 5, 8), 'hex') then
     raise exception 'safekeep: the value is sealed under key %, and not under the one that was named',
                     pg_catalog.encode(pg_catalog.substr(ciphertext, 5, 8), 'hex') using errcode = 'invalid_parameter_value';

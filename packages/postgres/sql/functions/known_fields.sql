@@ -6,6 +6,8 @@
 -- Only fields whose triggers stand: before, ciphertext that a client wrote would not be taken away by others who write plaintext
 -- only, and would be taken for true. One that stands in `added` on the way back is there to be read, and is written and asked for as a
 -- plain column: `decrypt` takes it out when everybody has heard so. `isMissing`: our triggers stand on a table, and the column is not where its name says.
+-- `partitions`: tables that hold its rows under names of their own, with the numbers that its columns have there. They are read without a
+-- lock, so that nobody waits here for one who attaches or detaches.
 -- `ageMs`: how old the answer may be, where the transaction goes on seeing what it saw first.
 create or replace function safekeep.known_fields(tenant text) returns jsonb
   language plpgsql stable
@@ -27,6 +29,25 @@ begin
                'direction', f.direction, 'keyScope', f.key_scope, 'isMissing', o.relation is null,
                'tableOid', o.relation::bigint, 'columnNumber', o.plain, 'encryptedNumber', o.sealed,
                'typeOid', o.type_oid::bigint, 'typeName', o.type_name, 'typeModifier', o.modifier,
+               'partitions', coalesce((
+                 with recursive parts as (
+                   select o.relation as part
+                   union all
+                   select c.oid from parts
+                     join pg_catalog.pg_inherits as i on i.inhparent = parts.part
+                     join pg_catalog.pg_class as c on c.oid = i.inhrelid and c.relispartition
+                 )
+                 select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+                          'schema', s.nspname, 'table', c.relname, 'tableOid', c.oid::bigint,
+                          'numbers', (select pg_catalog.jsonb_object_agg(a.attname, a.attnum) from pg_catalog.pg_attribute as a
+                                       where a.attrelid = c.oid and not a.attisdropped
+                                         and (a.attname in (f.column_name, f.encrypted_column) or exists (
+                                               select from safekeep.field_indexes as i
+                                                where i.tenant_id = f.tenant_id and i.field_id = f.field_id and i.column_name = a.attname)))))
+                   from parts
+                   join pg_catalog.pg_class as c on c.oid = parts.part
+                   join pg_catalog.pg_namespace as s on s.oid = c.relnamespace
+                  where parts.part <> o.relation), '[]'),
                'indexes', coalesce((
                  select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
                           'kind', i.kind, 'column', i.column_name, 'bits', i.bits, 'version', i.version, 'state', i.state,

@@ -17,6 +17,8 @@ begin
   select pg_catalog.format('%I.%I', n.nspname, c.relname) into named
     from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid operator(pg_catalog.=) c.relnamespace
    where c.oid operator(pg_catalog.=) "table"::pg_catalog.regclass::pg_catalog.oid;
+  -- Of no row: says first what is wrong with column, target or key, of which the rest would raise what nobody understands.
+  perform safekeep.seal_rows(named, "column", target, key, 0);
   execute pg_catalog.format('select pg_catalog.count(*) from (select from %s where %I is not null and %I is null limit %s) as waiting',
                             named, "column", target, at_most operator(pg_catalog.+) 1::bigint) into waiting;
   if waiting operator(pg_catalog.>) at_most then

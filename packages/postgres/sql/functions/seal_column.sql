@@ -2,7 +2,9 @@
 -- object: function safekeep.seal_column()
 --
 -- BEFORE INSERT or UPDATE of a table with an encrypted column. Arguments: what to do (`both` says that the statement names the
--- plaintext, to `replaced`, which comes after it for the same row; a trigger cannot see it otherwise), loose or strict, mode, tenant, field,
+-- plaintext, to `replaced`, which comes after it for the same row; a trigger cannot see it otherwise; `volunteered` is `seal` where the
+-- statement names it not; `proposed` says to `keep` that the row an INSERT proposes had a value, until `ended`, which comes AFTER the
+-- statement), loose or strict, mode, tenant, field,
 -- column, encrypted column, type of the value, and for each blind index its kind, column, bits,
 -- version and `strict` or `loose` (see keep_indexes). The WHEN of the
 -- trigger says when it is asked; a value that comes sealed already is left as it is, so nothing is sealed twice.
@@ -23,8 +25,12 @@ create or replace function safekeep.seal_column() returns trigger
     unlocked constant boolean := tg_argv[2] = 'database'
       and coalesce(pg_catalog.current_setting('safekeep.seals_' || pg_catalog.replace(tg_argv[4], '-', ''), true), '') <> '';
     marked constant text := 'safekeep.both_' || pg_catalog.replace(tg_argv[4], '-', '');
+    proposed constant text := 'safekeep.proposed_' || pg_catalog.replace(tg_argv[4], '-', '');
+    -- Of this statement, and not of one that a trigger of it runs.
+    statement constant text := pg_catalog.pg_trigger_depth() || ' ' || pg_catalog.statement_timestamp();
     changes jsonb := '{}';
     plain text;
+    is_empty boolean;
     given bytea;
     before bytea;
     sealed bytea;
@@ -36,6 +42,17 @@ create or replace function safekeep.seal_column() returns trigger
     if tg_argv[0] = 'both' then
       perform pg_catalog.set_config(marked, 'on', true);
       return new;
+    end if;
+
+    if tg_argv[0] = 'proposed' then
+      execute pg_catalog.format('select ($1).%I is null', encrypted) into is_empty using new;
+      perform pg_catalog.set_config(proposed, case when is_empty then '' else statement end, true);
+      return new;
+    end if;
+
+    if tg_argv[0] = 'ended' then
+      perform pg_catalog.set_config(proposed, '', true);
+      return null;
     end if;
 
     if tg_argv[0] = 'replaced' then
@@ -59,13 +76,16 @@ create or replace function safekeep.seal_column() returns trigger
 
     if tg_argv[0] = 'keep' then
       -- SET column = NULL comes from an application that read NULL there and writes back what it read, from an upsert whose
-      -- proposed row carries only ciphertext, or from one that means it. The first two would lose the value in silence.
+      -- proposed row carries only ciphertext, or from one that means it. The first two would lose the value in silence. Where no value
+      -- stands only the second can.
+      execute pg_catalog.format('select ($1).%I is null', encrypted) into is_empty using old;
+      if is_empty and pg_catalog.current_setting(proposed, true) is distinct from statement then return new; end if;
       raise exception 'safekeep: column % is kept sealed in column %, and setting the empty one to NULL changes nothing there', col, encrypted
         using errcode = 'integrity_constraint_violation',
               hint = pg_catalog.format('To erase the value set %1$I = NULL. In an upsert write SET %1$I = EXCLUDED.%1$I.', encrypted);
     end if;
 
-    if tg_argv[0] = 'seal' then
+    if tg_argv[0] in ('seal', 'volunteered') then
       -- A client writes plaintext on the way: the ciphertext beside it is old, and no value need be looked at.
       if refuses or tg_argv[2] = 'database' then
         execute pg_catalog.format('select ($1).%I::text, ($1).%I', col, encrypted) into plain, given using new;
@@ -76,6 +96,12 @@ create or replace function safekeep.seal_column() returns trigger
       if given is not null and given is distinct from before then
         -- Both came, as the SDK writes them on the way: the ciphertext counts.
         return case when refuses then pg_catalog.jsonb_populate_record(new, pg_catalog.jsonb_build_object(col, null)) else new end;
+      end if;
+      if tg_argv[0] = 'volunteered' and given is not null then
+        -- A trigger of the table's filled in what it read as NULL, while the statement left the value as it is: sealed, it would be lost.
+        raise exception 'safekeep: a trigger of the table gives column %, which is kept sealed in column %, a value that the statement does not name', col, encrypted
+          using errcode = 'integrity_constraint_violation',
+                hint = pg_catalog.format('Let the trigger leave NULL alone there where %I has a value.', encrypted);
       end if;
       if plain is not null and unlocked then
         sealed := safekeep.seal_value(tg_argv[3], tg_argv[4]::uuid, tg_argv[7], plain);

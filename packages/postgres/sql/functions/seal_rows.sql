@@ -58,7 +58,7 @@ begin
      and i.kind <> 'compound';
   if is_locked then
     raise exception 'safekeep: the index key of column % is not unlocked, and without it no search would find its rows', of_column
-      using errcode = 'insufficient_privilege', hint = 'Give safekeep.unlock what the SDK''s unlockFields makes of the field.';
+      using errcode = 'insufficient_privilege', hint = 'Give safekeep.unlock what wrappedKeys of the SDK gives.';
   end if;
   perform pg_catalog.set_config('safekeep.engine', 'on', true);
   execute pg_catalog.format(

@@ -2,7 +2,7 @@
 -- object: function safekeep.unlock(bytea)
 --
 -- Makes keys usable by safekeep.seal_value, open_value and index_value until the end of this transaction, and answers how many.
--- `wrapped` is what the SDK's `unlockBundle` gives, always as a bound parameter. Keys are held in settings that are local to the
+-- `wrapped` is what `wrappedKeys` of the SDK gives, always as a bound parameter. Keys are held in settings that are local to the
 -- transaction: only this session sees them, no view of statistics shows them, and the end of the transaction takes them away.
 --
 -- Refused where the server would write the parameter into its log.
@@ -20,24 +20,7 @@ declare
   tenant text;
   tenant_bytes integer;
   bound bytea;
-  -- A setting of an extension that is not there reads as null, or as '' once a transaction of this session has set it.
-  logs text := case
-    when current_setting('log_parameter_max_length_on_error') <> '0' then 'log_parameter_max_length_on_error is not 0'
-    when current_setting('pgaudit.log_parameter', true) = 'on' and coalesce(nullif(current_setting('pgaudit.log', true), ''), 'none') not in ('', 'none')
-      then 'pgaudit logs parameters'
-    when coalesce(nullif(current_setting('auto_explain.log_min_duration', true), ''), '-1') <> '-1'
-         and (coalesce(nullif(current_setting('auto_explain.log_parameter_max_length', true), ''), '0') <> '0'
-              -- With the parameter folded into the plan, a verbose plan shows it.
-              or coalesce(nullif(current_setting('auto_explain.log_verbose', true), ''), 'off') = 'on')
-      then 'auto_explain logs parameters or verbose plans'
-    when current_setting('debug_print_plan') = 'on' then 'debug_print_plan is on'
-    when current_setting('log_parameter_max_length') = '0' then null
-    when current_setting('log_statement') in ('all', 'mod') then 'log_statement is ' || current_setting('log_statement')
-    when current_setting('log_duration') = 'on' then 'log_duration is on'
-    when current_setting('log_min_duration_statement') <> '-1' then 'log_min_duration_statement is set'
-    when current_setting('log_min_duration_sample') <> '-1' then 'log_min_duration_sample is set'
-    when current_setting('log_transaction_sample_rate') <> '0' then 'log_transaction_sample_rate is set'
-  end;
+  logs constant text := safekeep.logs_parameters();
 begin
   if logs is not null then
     raise exception 'safekeep: unlock refused, since the server would log the key: %', logs

@@ -4,7 +4,8 @@
 -- INSTEAD OF INSERT, UPDATE or DELETE on a view TABLE_decrypted. Arguments: schema and name of the table, and a jsonb array of
 -- its encrypted columns: {id, column, encrypted, type}. Plaintext goes to the table as it is written and its trigger seals it, or
 -- refuses where the session has no key; only columns that the statement changed are written, so that what a session without
--- a key sees as NULL is not written back. Columns that the table was given after the view are the table's own business.
+-- a key sees as NULL is not written back. Columns that the table was given after the view are the table's own business. An INSERT
+-- comes with the view's defaults, which are those that the table had when the view was made: where they differ by now it is refused.
 -- RETURNING shows the row as it stands, with the plaintext that was given.
 --
 -- What the view showed was read before, and nothing holds the row since: it is written only while it still is what was read. Where
@@ -28,8 +29,25 @@ create or replace function safekeep.write_decrypted() returns trigger
     is_replaced boolean;
     is_null boolean;
     attribute record;
+    other record;
     written integer;
   begin
+    if tg_op = 'INSERT' then
+      select a.attname as name, t.value into other
+        from pg_catalog.pg_attribute a
+        join pg_catalog.pg_attribute v on v.attrelid = tg_relid and v.attname = a.attname and v.attnum > 0 and not v.attisdropped
+        left join lateral (select pg_catalog.pg_get_expr(d.adbin, d.adrelid) as value from pg_catalog.pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum) t on true
+        left join lateral (select pg_catalog.pg_get_expr(d.adbin, d.adrelid) as value from pg_catalog.pg_attrdef d where d.adrelid = v.attrelid and d.adnum = v.attnum) s on true
+       where a.attrelid = relation and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and t.value is distinct from s.value
+       order by a.attnum limit 1;
+      if found then
+        raise exception 'safekeep: column % of % has another default by now than its view', other.name, relation
+          using errcode = 'object_not_in_prerequisite_state',
+                hint = pg_catalog.format('Give the view the default of the table: ALTER VIEW %s ALTER COLUMN %I %s.', tg_relid::pg_catalog.regclass, other.name,
+                                         coalesce('SET DEFAULT ' || other.value, 'DROP DEFAULT'));
+      end if;
+    end if;
+
     if tg_op in ('UPDATE', 'DELETE') then
       select pg_catalog.string_agg(pg_catalog.format('t.%1$I operator(pg_catalog.=) ($1).%1$I', a.attname), ' and ')
         into key_matches

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
 import { agreed, workbench, type Workbench } from '../testing/workbench.ts';
+import { changeMode } from './change-mode.ts';
 import { decryptField } from './decrypt-field.ts';
 import { encryptField } from './encrypt-field.ts';
 import { finishField } from './finish-field.ts';
@@ -169,6 +170,75 @@ const STOPS: readonly Case[] = [
     object: /column email_encrypted/,
   },
   {
+    title: 'a materialized view over a view, under another name',
+    setUp: `${PEOPLE}; create view two as select id, email as contact from people; create view three as select contact from two;
+      create materialized view mails as select upper(contact) as mail from three`,
+    object: /materialized view public\.mails/,
+  },
+  {
+    title: 'a materialized view of whole rows, beside a column of them',
+    setUp: `${PEOPLE}; create materialized view mails as select p.id, to_jsonb(p) as j from people p`,
+    object: /materialized view public\.mails/,
+  },
+  {
+    title: 'a materialized view of the whole rows of a view of a partition',
+    setUp: `create table people (id integer, email text) partition by range (id); create table rest partition of people default;
+      create view v as select * from rest; create materialized view mails as select v::text from v`,
+    object: /materialized view public\.mails/,
+  },
+  {
+    title: 'a column that holds rows of the table',
+    setUp: `${PEOPLE}; create type pair as (one people, number integer); create table basket (id integer, who pair[])`,
+    object: /column public\.basket\.who/,
+  },
+  {
+    title: 'a trigger that copies whole rows into another table',
+    setUp: `${PEOPLE}; create table people_history (at timestamptz, like people);
+      create function keep_old() returns trigger language plpgsql as $f$ begin insert into people_history select now(), old.*; return null; end $f$;
+      create trigger history after update on people for each row execute function keep_old()`,
+    object: /trigger history/,
+  },
+  {
+    title: 'a trigger that copies its transition table',
+    setUp: `${PEOPLE}; create table people_history (like people);
+      create function keep_old() returns trigger language plpgsql as $f$ begin insert into people_history select * from gone; return null; end $f$;
+      create trigger history after delete on people referencing old table as gone for each statement execute function keep_old()`,
+    object: /trigger history/,
+  },
+  {
+    title: 'a policy of another table that decides by it',
+    setUp: `${PEOPLE}; create view v as select * from people; create table visits (id integer, person integer);
+      create policy own on visits using (exists (select from v where v.id = person and v.email = current_user))`,
+    object: /policy own of public\.visits/,
+  },
+  {
+    title: 'a policy over the whole row',
+    setUp: `${PEOPLE}; create function fine(p people) returns boolean language sql as 'select p.email = current_user';
+      create policy own on people using (fine(people.*))`,
+    object: /policy own/,
+  },
+  {
+    title: 'a check of the whole row',
+    setUp: `${PEOPLE}; create function fine(p people) returns boolean language plpgsql as 'begin return p.email is not null; end';
+      alter table people add constraint whole check (fine(people.*))`,
+    object: /check whole/,
+  },
+  {
+    title: 'a unique index over the whole row',
+    setUp: `${PEOPLE}; create function f(p people) returns text immutable language sql as 'select p.email'; create unique index one on people (f(people.*))`,
+    object: /unique index one/,
+  },
+  {
+    title: 'a publication that picks rows by it',
+    setUp: `${PEOPLE}; create publication sent for table people where (email like '%@example.org') with (publish = 'insert')`,
+    object: /rows of publication sent/,
+  },
+  {
+    title: 'a typed table',
+    setUp: `create type person as (id integer, email text); create table people of person (primary key (id))`,
+    object: /type public\.person of the table/,
+  },
+  {
     title: 'rows of several tenants',
     setUp: PEOPLE,
     object: /rows of several tenants/,
@@ -245,6 +315,89 @@ test('grants on the column alone, a publication that lists it and extended stati
     await bench.pool.query(`grant select (email_encrypted) on people to ${role}`);
   } finally {
     await bench.pool.query(`drop owned by ${role}; drop role ${role}`);
+  }
+});
+
+test('what reads whole rows, what reads through a view, and what sends rows elsewhere is told', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `set check_function_bodies = off; ${PEOPLE}; insert into people values (1, 'one@example.org', 'x');
+      create view whole as select to_jsonb(p) as j from people p; create view first as select id, email as mail from people; create view second as select mail from first;
+      create function f(p people) returns text immutable language sql as 'select p.email'; create index by_f on people (f(people.*));
+      create statistics loud on (lower(email)), town from people;
+      create function one(i integer) returns setof people language sql as 'select * from people where id = i';
+      create function archive() returns void language sql as 'insert into elsewhere select * from people';
+      create table orders (id integer, mail text); create rule follow as on insert to orders do also update people set email = new.mail where people.id = new.id;
+      create function log_it() returns trigger language plpgsql as $f$ begin perform row_to_json(new); return new; end $f$; create trigger logged after insert on people for each row execute function log_it();
+      create function fill() returns trigger language plpgsql as $f$ begin new.email := coalesce(new.email, ''); return new; end $f$; create trigger filled before insert or update on people for each row execute function fill();
+      create publication sent for table people; create publication everything for all tables; create publication sc for tables in schema public`,
+  });
+  const answers = (await told(bench)).join('\n');
+  for (const each of [
+    /^view public\.whole: from finish on/m,
+    /^view public\.first: from finish on it shows NULL/m,
+    /^view public\.second: from finish on/m,
+    /^index by_f: it is made of the whole row/m,
+    /^statistics loud: they hold values/m,
+    /^function public\.one: it takes or gives whole rows/m,
+    /^function public\.archive: it copies whole rows/m,
+    /^rule follow of public\.orders: /m,
+    /^rows copied by trigger logged: /m,
+    /^value given by trigger filled: /m,
+    /^publication sent: it sends every column/m,
+    /^publication everything: it sends every column/m,
+    /^publication sc: it sends every column/m,
+  ])
+    assert.match(answers, each);
+});
+
+test('what reads the table and neither the column nor whole rows stops nothing and is not told', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `${PEOPLE}; create view wide as select p.id, p.email, p.town from people p; create materialized view towns as select town, count(*) as n from wide group by town;
+      create materialized view counted as select count(*) from people; create table visits (id integer, person integer references people);
+      create policy own on visits using (exists (select from people p where p.id = person and p.town = current_user));
+      create function touch() returns trigger language plpgsql as $f$ begin if old.* is distinct from new.* and new.email = 'x' then new.town := 'x'; end if;
+        -- insert into people_history select old.*
+        insert into visits values (1, new.id); return new; end $f$;
+      create trigger touched before update on people for each row when (old.* is distinct from new.*) execute function touch();
+      create publication ids for table people (id); create publication other for table visits`,
+  });
+  const answers = await told(bench);
+  assert.deepEqual(
+    answers.map((each) => each.slice(0, each.indexOf(':'))),
+    ['trigger touched', 'view public.wide', 'INSERT … ON CONFLICT DO UPDATE'],
+  );
+});
+
+test('a subscription that writes into the table stops the plan while it is enabled, and encrypt and finish as well', async (t) => {
+  const bench = await workbench(t, { setUp: `${PEOPLE}; insert into people values (1, 'one@example.org', 'x')` });
+  const subscribe = `create subscription sub connection 'dbname=none' publication p with (connect = false)`;
+  await bench.pool.query(subscribe);
+  try {
+    // What CREATE SUBSCRIPTION would have found at the publisher, and ENABLE started.
+    await bench.pool.query(
+      `insert into pg_subscription_rel (srsubid, srrelid, srsubstate) select oid, 'people'::regclass, 'r' from pg_subscription where subname = 'sub'`,
+    );
+    assert.match((await told(bench)).join('\n'), /subscription sub, disabled: what it writes comes in past our triggers/);
+    const enable = async (isEnabled: boolean): Promise<void> => {
+      await bench.pool.query(`update pg_subscription set subenabled = $1 where subname = 'sub'`, [isEnabled]);
+    };
+    const refused = (error: unknown): boolean =>
+      isSafekeepError(error, 'field-unfit') && /subscription sub: .*DISABLE/.test(error.message);
+    await enable(true);
+    await assert.rejects(planField(bench.ground, bench.order(EMAIL)), refused);
+    await enable(false);
+    await encryptField(bench.ground, bench.order(EMAIL, { until: 'dual-write' }), agreed);
+    await enable(true);
+    await assert.rejects(encryptField(bench.ground, bench.order(EMAIL), agreed), refused);
+    await enable(false);
+    await encryptField(bench.ground, bench.order(EMAIL), agreed);
+    await enable(true);
+    await assert.rejects(finishField(bench.ground, bench.order(EMAIL).column, agreed), refused);
+    await enable(false);
+    await finishField(bench.ground, bench.order(EMAIL).column, agreed);
+  } finally {
+    await bench.pool.query(`update pg_subscription set subenabled = false where subname = 'sub'`);
+    await bench.pool.query(`alter subscription sub set (slot_name = none); drop subscription sub`);
   }
 });
 
@@ -338,4 +491,24 @@ test('what a type or collation calls equal and a hash does not is told before an
   await assert.rejects(planField(bench.ground, bench.order('public.odd.nd')), told(/collation loose: .*not deterministic/));
   const { answers } = await planField(bench.ground, bench.order('public.odd.fixed', { search: ['exact'] }));
   assert.ok(answers.some(({ object, breaks }) => object === 'search exact' && /blanks at its end/.test(breaks)));
+});
+
+test('a change of mode is refused for what stops that mode, before anything is touched', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `${PEOPLE}; alter table people alter email set default 'none'; insert into people values (1, 'one@example.org')`,
+  });
+  await allTheWay(bench, { mode: 'database' });
+  const { column } = bench.order(EMAIL);
+  const change = (mode: 'client' | 'database') => changeMode(bench.ground, column, { mode, agree: agreed });
+  const before = await bench.fingerprint();
+  const refused = (pattern: RegExp) => (error: unknown) => isSafekeepError(error, 'field-unfit') && pattern.test(error.message);
+  await assert.rejects(change('client'), refused(/default of public\.people\.email: .*DROP DEFAULT/));
+  assert.equal(await bench.fingerprint(), before);
+  await bench.pool.query('alter table people alter email drop default');
+  assert.equal((await change('client')).mode, 'client');
+  // What anybody made meanwhile in the place of the view is not written over.
+  await bench.pool.query('create view people_decrypted as select id, email, town from people');
+  await assert.rejects(change('database'), refused(/view people_decrypted: it stands where/));
+  await bench.pool.query('drop view people_decrypted');
+  assert.equal((await change('database')).mode, 'database');
 });

@@ -106,6 +106,11 @@ test('SQL knows card numbers, what may be shown of them, and track contents, as 
     '٤١١١١١١١١١١١١١١١',
     TRACK,
     `%B${VISA}^MEYER/ANN^2512101`,
+    ` %b${VISA}^MEYER/ANN^2512101`,
+    `read: ;${VISA}=2512101`,
+    `\n${VISA}=2512101?`,
+    `٤${VISA}=2512101`,
+    `${VISA}${VISA}=2512101`,
     ...digits,
     ...grouped,
   ];

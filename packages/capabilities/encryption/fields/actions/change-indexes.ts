@@ -87,7 +87,7 @@ export async function changeIndexes(
   // In between `finish` changes the same triggers.
   if (!['switched', 'finished'].includes(known.phase))
     throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
-  return await withLease(ground, known, async (held) => {
+  return await withLease(ground, [known], async (held) => {
     const field = await fresh(held, known);
     const plan = await planIndexes(held, field, order);
     if (plan.made.length + plan.taken.length > 0) {
@@ -365,7 +365,7 @@ async function fillIn<Row>(ground: Ground, known: Field, { indexes, pass }: Fill
   try {
     const total = await reading(ground, (client) => countValues(client, known, 'sealed'));
     await inTransaction(ground, known, (client) => updateField(client, known, { total, at: ground.clock.now() }));
-    await walk(ground, await fresh(ground, known), pass);
+    await walk(ground, [await fresh(ground, known)], pass);
     await buildIndexes(ground, known, { left: false, search: true });
     await untilKnown(ground, known, indexes);
     for (;;) {

@@ -7,13 +7,14 @@ import { createView, dropView, othersShown } from '../store/view.ts';
 import { refuseInCompound } from './compound-of.ts';
 import { fresh } from './encrypt-field.ts';
 import { inTransaction, nameOf, reading, withLease, type Ground } from './ground.ts';
+import { refuseMode } from './plan-field.ts';
 import { refuseReaders } from './readers-of-view.ts';
 
 /**
  * Hands the key from the application to unlocked sessions, or back. Values stay as they are: both modes have one format. One
  * short lock, in which triggers and view change.
  *
- * @throws `field-unknown`, `field-unfit` where it is searched together with others, `field-not-switched`, `field-going-back`, `field-busy`, `lock-timeout`.
+ * @throws `field-unknown`, `field-unfit` where it is searched together with others, or the other mode is stopped by what stands there, `field-not-switched`, `field-going-back`, `field-busy`, `lock-timeout`.
  */
 export async function changeMode(
   ground: Ground,
@@ -27,10 +28,11 @@ export async function changeMode(
     throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
   if (known.mode === mode) return known;
   await refuseInCompound(ground, known);
+  await refuseMode(ground, known, mode);
   if (mode === 'client' && (await reading(ground, (client) => othersShown(client, known))).length === 0)
     await refuseReaders(ground, known);
   await agree(known);
-  return await withLease(ground, known, async (held) => {
+  return await withLease(ground, [known], async (held) => {
     const field: Field = { ...(await fresh(held, known)), mode };
     await inTransaction(held, field, async (client) => {
       await lockToAlter(client, field);

@@ -4,6 +4,7 @@ import { changeIndexes } from './change-indexes.ts';
 import { decryptFields } from './decrypt-field.ts';
 import { reading, type Ground } from './ground.ts';
 import { refuseReaders } from './readers-of-view.ts';
+import { requireAllMoved } from './together.ts';
 
 /**
  * Gives back every encrypted column of the tenant; indexes over several columns go first, whichever of them they are
@@ -22,7 +23,9 @@ export async function decryptAll(ground: Ground, agree: (fields: readonly Field[
   }
   const left = await reading(ground, (client) => listFields(client, ground.tenant));
   for (const field of left) await refuseReaders(ground, field);
-  return await decryptFields(ground, left);
+  const { moved, stopped } = await decryptFields(ground, left);
+  requireAllMoved(stopped);
+  return moved;
 }
 
 function refOf({ table, column }: Field) {

@@ -21,7 +21,7 @@ import { countLeft, countValues } from '../store/rows.ts';
 import { notePlaintextBack } from '../store/session.ts';
 import { createView, dropView, othersShown } from '../store/view.ts';
 import { refuseInCompound } from './compound-of.ts';
-import { fresh } from './encrypt-field.ts';
+import { fresh, freshOf } from './encrypt-field.ts';
 import {
   buildIndexes,
   follow,
@@ -32,62 +32,129 @@ import {
   reading,
   requireNoneApart,
   requireUnaltered,
+  requireUnlogged,
   unlessTooEarly,
   withLease,
   type Ground,
 } from './ground.ts';
 import { refuseReaders } from './readers-of-view.ts';
 import { LOCKED_ROWS, opening, sweep, sweepOnce, walk } from './passes.ts';
+import { allTogether, eachAlone, goingOn, theOnly, type Stopped, type Together } from './together.ts';
 
 /**
  * All the way back from any phase: plaintext is given back row by row, each compared with what was opened, then everything of
  * ours goes. The schema is as before the first step. Goes on from wherever an interrupted run came to.
  *
  * @throws `field-unknown`, `field-unfit` where it is searched together with others, `field-busy`, `field-changed`, `field-rows-locked`, `field-not-equal`,
- *   `field-values-differ`, `field-partition-detached`, `lock-timeout`.
+ *   `field-values-differ`, `field-values-logged`, `field-inherited`, `field-rows-hidden`, `field-partition-detached`, `lock-timeout`.
  */
 export async function decryptField(ground: Ground, column: ColumnRef, agree: (field: Field) => Promise<void>): Promise<Field> {
-  const known = await reading(ground, (client) => findField(client, ground.tenant, column));
-  if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
-  await refuseInCompound(ground, known);
-  await refuseReaders(ground, known);
-  await reading(ground, (client) => requireNoneApart(client, known));
-  await agree(known);
-  const [given = known] = await decryptFields(ground, [known]);
-  return given;
+  return theOnly(
+    await decryptColumns(ground, [column], async ([field]) => {
+      if (field !== undefined) await agree(field);
+    }),
+  );
 }
 
 /**
- * {@link decryptField} for several columns that were agreed to, stretch by stretch: between these clients are waited for, once for all
- * columns. In the first they hear that plaintext is wanted again beside the ciphertext; from a lease later on nobody writes ciphertext
- * alone. In the second they are told of the field no more; from a lease later on nobody names its columns, and these go.
+ * {@link decryptField} for several columns. What stops one of them is told, and the others go on.
+ *
+ * @throws `field-busy`, and what `agree` throws.
  */
-export async function decryptFields(ground: Ground, fields: readonly Field[]): Promise<readonly Field[]> {
-  for (const field of fields) await reading(ground, (client) => requireNoneApart(client, field));
-  const given: Field[] = [];
-  const left: Field[] = [];
-  for (const known of fields)
-    await withLease(ground, known, async (held) => {
-      const field = await fresh(held, known);
-      if (field.phase === 'planned') {
-        await inTransaction(held, field, (client) => deleteField(client, field));
-        given.push({ ...field, direction: 'out' });
-      } else left.push(isTold(field) ? await giveBack(held, await takePlaintextAgain(held, field)) : field);
-    });
+export async function decryptColumns(
+  ground: Ground,
+  columns: readonly ColumnRef[],
+  agree: (fields: readonly Field[]) => Promise<void>,
+): Promise<Together<Field>> {
+  const stopped: Stopped = new Map();
+  const asked = columns.map((ref) => ({ table: ref, column: ref.column, ref }));
+  const run = async ({ ref, column }: (typeof asked)[number]): Promise<Field> => {
+    const known = await reading(ground, (client) => findField(client, ground.tenant, ref));
+    if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: ref, column }) });
+    await refuseInCompound(ground, known);
+    await refuseReaders(ground, known);
+    await reading(ground, (client) => requireNoneApart(client, known));
+    return known;
+  };
+  const fields = await eachAlone(ground, asked, { stopped, run });
+  if (fields.length > 0) await agree(fields);
+  return await decryptFields(ground, fields, stopped);
+}
+
+/**
+ * Several columns that were agreed to, stretch by stretch: between these clients are waited for, once for all columns. In the first they
+ * hear that plaintext is wanted again beside the ciphertext; from a lease later on nobody writes ciphertext alone. In the second they are
+ * told of the field no more; from a lease later on nobody names its columns, and these go.
+ *
+ * @throws `field-busy`.
+ */
+export async function decryptFields(
+  ground: Ground,
+  fields: readonly Field[],
+  stopped: Stopped = new Map(),
+): Promise<Together<Field>> {
+  const fit = async (field: Field): Promise<void> => {
+    await reading(ground, (client) => requireNoneApart(client, field));
+    await requireUnlogged(ground, field);
+  };
+  await eachAlone(ground, fields, { stopped, run: fit });
+  const out = new Map<Field['id'], Field>();
+  const left = (): readonly Field[] => goingOn(fields, stopped).filter(({ id }) => !out.has(id));
+  await withLease(ground, left(), async (held) => {
+    for (const field of await giveBackAll(held, left(), stopped)) out.set(field.id, field);
+  });
+  const stretch = (run: (held: Ground, field: Field) => Promise<void>): Promise<unknown> =>
+    withLease(ground, left(), (held) =>
+      eachAlone(held, left(), { stopped, run: async (known) => run(held, await fresh(held, known)) }),
+    );
+  const given = await freshOf(ground, left());
   const [isFirst, isSecond] = [
-    left.some((field) => field.mode === 'client' && isTold(field)),
-    left.some(({ mode }) => mode === 'client'),
+    given.some((field) => field.mode === 'client' && isTold(field)),
+    given.some(({ mode }) => mode === 'client'),
   ];
-  if (isFirst) await untilHeard(ground, left);
-  for (const field of left) await withLease(ground, field, async (held) => await leave(held, await fresh(held, field)));
-  if (isSecond) await untilHeard(ground, left);
-  for (const known of left)
-    await withLease(ground, known, async (held) => {
-      const field = await fresh(held, known);
-      await takeOut(held, field);
-      given.push({ ...field, phase: 'planned' });
-    });
-  return fields.flatMap((field) => given.find(({ id }) => id === field.id) ?? []);
+  if (isFirst) await untilHeard(ground, given);
+  await stretch(leave);
+  if (isSecond) await untilHeard(ground, given);
+  await stretch(async (held, field) => {
+    await takeOut(held, field);
+    out.set(field.id, { ...field, phase: 'planned' });
+  });
+  return { moved: fields.flatMap(({ id }) => out.get(id) ?? []), stopped };
+}
+
+/** The rows of a table are gone through once for all columns of it. Answers those that were only planned, and are out already. */
+async function giveBackAll(ground: Ground, fields: readonly Field[], stopped: Stopped): Promise<readonly Field[]> {
+  const out: Field[] = [];
+  const alone = (run: (field: Field) => Promise<void>): Promise<unknown> =>
+    eachAlone(
+      ground,
+      fields.filter(({ id }) => out.every((each) => each.id !== id)),
+      {
+        stopped,
+        run: async (known) => run(await fresh(ground, known)),
+      },
+    );
+  await alone(async (field) => {
+    if (field.phase !== 'planned') return isTold(field) ? await takePlaintextAgain(ground, field) : undefined;
+    await inTransaction(ground, field, (client) => deleteField(client, field));
+    out.push({ ...field, direction: 'out' });
+  });
+  const open = async (some: readonly Field[]): Promise<void> => {
+    const told = (await freshOf(ground, some)).filter(isTold);
+    for (const field of told) ground.observe('phase', field, { done: field.done, total: field.total });
+    await walk(ground, told, opening);
+  };
+  await allTogether(
+    ground,
+    fields.filter(({ id }) => out.every((each) => each.id !== id)),
+    { stopped, run: open },
+  );
+  await alone(async (field) => {
+    if (!isTold(field)) return;
+    await buildIndexes(ground, field, { left: true, search: false });
+    await sweep(ground, field, opening);
+  });
+  return out;
 }
 
 /** Clients are told of a field from `dual-write` on; on the way back `added` says that they are told no more. */
@@ -104,8 +171,8 @@ async function untilHeard(ground: Ground, [field]: readonly Field[]): Promise<vo
 }
 
 /** Under one short lock: plaintext is taken again, and what is written as ciphertext only is marked as not opened. */
-async function takePlaintextAgain(ground: Ground, field: Field): Promise<Field> {
-  if (field.direction === 'out') return field;
+async function takePlaintextAgain(ground: Ground, field: Field): Promise<void> {
+  if (field.direction === 'out') return;
   const total = await reading(ground, (client) => countValues(client, field, 'sealed'));
   await inTransaction(ground, field, async (client) => {
     await lockToAlter(client, field);
@@ -116,15 +183,6 @@ async function takePlaintextAgain(ground: Ground, field: Field): Promise<Field> 
     await follow(client, ground, field);
     await updateField(client, field, { direction: 'out', phase, nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });
   });
-  return await fresh(ground, field);
-}
-
-async function giveBack(ground: Ground, field: Field): Promise<Field> {
-  ground.observe('phase', field, { done: field.done, total: field.total });
-  await walk(ground, field, opening);
-  await buildIndexes(ground, field, { left: true, search: false });
-  await sweep(ground, field, opening);
-  return field;
 }
 
 /**

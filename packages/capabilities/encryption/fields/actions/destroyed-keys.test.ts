@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { isSafekeepError, type ErrorCode } from '@safekeep/core';
-import { destroyKey } from '../../actions/destroy-key.ts';
+import { destroyKey, type Destroying } from '../../actions/destroy-key.ts';
 import { fieldKeySource } from '../../actions/field-key-source.ts';
 import { seeAllRows } from '../../store/transaction.ts';
 import { workbench as keysBench, owner } from '../../testing/workbench.ts';
@@ -31,7 +31,7 @@ async function bench(t: TestContext) {
   const { column } = order(EMAIL);
   const destroy = async (
     id: string,
-    options: { readonly dryRun?: boolean; readonly leaseMs?: number; readonly agree?: () => Promise<void> } = {},
+    options: Partial<Pick<Destroying, 'dryRun' | 'leaseMs' | 'patience'>> & { readonly agree?: () => Promise<void> } = {},
   ) =>
     await destroyKey(ring, 'default', {
       keyId: Buffer.from(id, 'hex'),
@@ -93,6 +93,62 @@ test('a value that is sealed under it while its holders are waited for keeps the
     agree: async () => void (await pool.query(`update people set email_encrypted = $1 where id = 7`, [rows[0]?.sealed])),
   });
   await assert.rejects(outcome, is('key-in-use'));
+});
+
+test('neither a rotation nor the end of a key passes a transaction that has written under it and is open', async (t) => {
+  const { ground, order, column, destroy, keyOf, pool } = await bench(t);
+  const { field } = await encryptField(ground, order(EMAIL), agreed);
+  const first = await keyOf(`key_purpose = 'data' and scope like 'field.%'`);
+  const [late] = await ground.keys.seal(field, ['person1000@example.org']);
+  const writer = await pool.connect();
+  const hurried = { ...ground, leaseMs: 1, patience: { tries: 2, lockTimeoutMs: 50, pauseMs: 5 } };
+  try {
+    await writer.query('begin');
+    await writer.query('insert into people (id, email_encrypted) values (1000, $1)', [late]);
+    await assert.rejects(rotateField(hurried, column, { agree: agreed, resume: false }), is('field-key-in-use'));
+    await assert.rejects(destroy(first, { patience: { tries: 2, pauseMs: 5 } }), is('key-still-held'));
+    const destroyed = assert.rejects(destroy(first), is('key-in-use'), 'it waits, and sees what was committed');
+    await writer.query('commit');
+    await destroyed;
+  } finally {
+    writer.release();
+  }
+  const rotated = await rotateField(hurried, column, { agree: agreed, resume: true });
+  assert.deepEqual(
+    rotated.census.map(({ values }) => values),
+    [201],
+  );
+  await destroy(first);
+  await decryptField(ground, column, agreed);
+  assert.equal((await pool.query(`select from people where email = 'person' || id || '@example.org'`)).rowCount, 201);
+});
+
+test('a key stays while a session that may have unlocked it has a transaction open, and one that was prepared', async (t) => {
+  const { ground, order, column, destroy, keyOf, pool } = await bench(t);
+  const { field } = await encryptField(ground, order(EMAIL, { mode: 'database' }), agreed);
+  const first = await keyOf(`key_purpose = 'data' and scope like 'field.%'`);
+  const hurried = { ...ground, patience: { tries: 2, lockTimeoutMs: 50, pauseMs: 5 } };
+  const session = await pool.connect();
+  try {
+    // It has touched no table yet.
+    await session.query('begin; select 1');
+    await assert.rejects(rotateField(hurried, column, { agree: agreed, resume: false }), is('field-key-in-use'));
+    await assert.rejects(destroy(first, { patience: { tries: 2, pauseMs: 5 } }), is('key-still-held'));
+    await session.query('commit');
+    await rotateField(hurried, column, { agree: agreed, resume: true });
+    const { rows } = await pool.query<{ prepared: string }>(`select current_setting('max_prepared_transactions') as prepared`);
+    if (rows[0]?.prepared !== '0') {
+      const [late] = await ground.keys.seal(field, ['person1000@example.org']);
+      await session.query('begin');
+      await session.query('insert into people (id, email_encrypted) values (1000, $1)', [late]);
+      await session.query(`prepare transaction 'late'`);
+      await assert.rejects(destroy(first, { patience: { tries: 2, pauseMs: 5 } }), is('key-still-held'));
+      await session.query(`rollback prepared 'late'`);
+    }
+  } finally {
+    session.release();
+  }
+  await destroy(first);
 });
 
 test('a key that comes back into use after it was agreed to is kept: it is looked at again in the transaction that destroys it', async (t) => {

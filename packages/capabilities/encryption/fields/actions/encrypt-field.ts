@@ -2,12 +2,13 @@ import type pg from 'pg';
 import { SafekeepError } from '@safekeep/core';
 import type { Field } from '../model.ts';
 import type { Phase } from '../rules/life.ts';
-import { mayFollow } from '../rules/life.ts';
+import { isAtLeast, mayFollow } from '../rules/life.ts';
 import type { Answer } from '../rules/refusals.ts';
 import { addColumns, countCiphertext, createTriggers, lockAgainstWrites, lockToAlter, runAll } from '../store/definition.ts';
 import { partsThatCameLater } from '../store/partitions.ts';
 import { findField, insertField, readField, updateField, type Change } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
+import { isWrittenPastTriggers } from '../store/surroundings.ts';
 import { createView } from '../store/view.ts';
 import {
   buildIndexes,
@@ -16,13 +17,16 @@ import {
   nameOf,
   NotYet,
   reading,
+  requireAllReached,
   requireUnaltered,
+  requireUnlogged,
   unlessTooEarly,
   withLease,
   type Ground,
 } from './ground.ts';
 import { comparing, LOCKED_ROWS, sealing, sweep, sweepOnce, walk, walkParts } from './passes.ts';
-import { planField, type FieldOrder, type FieldPlan } from './plan-field.ts';
+import { planField, refuseSubscriptions, type FieldOrder, type FieldPlan } from './plan-field.ts';
+import { allTogether, eachAlone, goingOn, theOnly, type Stopped, type Together } from './together.ts';
 
 export type Encrypted = { readonly field: Field; readonly answers: readonly Answer[] };
 
@@ -31,34 +35,91 @@ export type Encrypted = { readonly field: Field; readonly answers: readonly Answ
  * Goes on from wherever an interrupted run came to. `agree` sees the plan before anything is touched.
  *
  * @throws `field-missing`, `field-unfit`, `field-search-unsafe`, `field-busy`, `field-changed`, `field-rows-locked`,
- *   `field-not-equal`, `field-values-differ`, `field-going-back`, `lock-timeout`, and what `agree` and the keys throw.
+ *   `field-not-equal`, `field-values-differ`, `field-values-logged`, `field-going-back`, `lock-timeout`, and what `agree` and the keys throw.
  */
 export async function encryptField(
   ground: Ground,
   order: FieldOrder,
   agree: (plan: FieldPlan) => Promise<void>,
 ): Promise<Encrypted> {
+  return theOnly(
+    await encryptFields(ground, [order], async ([plan]) => {
+      if (plan !== undefined) await agree(plan);
+    }),
+  );
+}
+
+/**
+ * {@link encryptField} for several columns, all of them up to where the first is to come: the rows of a table are gone through once for
+ * all of its columns. What stops one of them, as an answer of the plan does, is told, and the others go on; `agree` sees their plans.
+ *
+ * @throws `field-busy`, and what `agree` throws.
+ */
+export async function encryptFields(
+  ground: Ground,
+  orders: readonly FieldOrder[],
+  agree: (plans: readonly FieldPlan[]) => Promise<void>,
+): Promise<Together<Encrypted>> {
+  const stopped: Stopped = new Map();
+  const asked = orders.map((order) => ({ table: order.column, column: order.column.column, order }));
+  const begun: Begun[] = [];
+  await eachAlone(ground, asked, { stopped, run: async ({ order }) => void begun.push(await begin(ground, order, begun)) });
+  const plans = begun.filter(({ isNew }) => isNew);
+  if (plans.length > 0) await agree(plans);
+  await eachAlone(
+    ground,
+    plans.map(({ field }) => field),
+    { stopped, run: (field) => record(ground, field) },
+  );
+  const fields = goingOn(
+    begun.map(({ field }) => field),
+    stopped,
+  );
+  if (fields.length > 0) await withLease(ground, fields, (held) => advance(held, fields, { stopped, until: orders[0]?.until }));
+  const moved: Encrypted[] = [];
+  for (const { field, answers } of begun)
+    if (!stopped.has(nameOf(field))) moved.push({ field: await fresh(ground, field), answers });
+  return { moved, stopped };
+}
+
+type Begun = FieldPlan & { readonly isNew: boolean };
+
+/** The field as it stands, or the plan of it. */
+async function begin(ground: Ground, order: FieldOrder, beside: readonly Begun[]): Promise<Begun> {
   const known = await reading(ground, (client) => findField(client, ground.tenant, order.column));
+  await requireUnlogged(ground, { table: order.column, column: order.column.column });
+  if (known?.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
   if (known !== undefined) {
-    if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
-    return { field: await withLease(ground, known, (held) => advance(held, known, order.until)), answers: [] };
+    if (!isAtLeast(known.phase, 'switched')) await refuseSubscriptions(ground, known);
+    return { field: known, answers: [], isNew: false };
   }
-  const plan = await planField(ground, order);
-  await agree(plan);
-  await ground.keys.prepare(plan.field);
-  const field = await inTransaction(ground, plan.field, async (client) => {
-    await insertField(client, plan.field, ground.clock.now());
-    return plan.field;
-  });
-  return { field: await withLease(ground, field, (held) => advance(held, field, order.until)), answers: plan.answers };
+  const planned = beside.flatMap(({ field, isNew }) => (isNew ? [field] : []));
+  return { ...(await planField(ground, order, planned)), isNew: true };
+}
+
+async function record(ground: Ground, field: Field): Promise<void> {
+  await inTransaction(ground, field, (client) => insertField(client, field, ground.clock.now()));
+}
+
+type Advancing = { readonly stopped: Stopped; readonly until: Phase | undefined };
+
+/** Each by itself to where rows are sealed, then these for all in one walk, then each by itself again. */
+async function advance(ground: Ground, fields: readonly Field[], { stopped, until }: Advancing): Promise<void> {
+  await eachAlone(ground, fields, { stopped, run: (field) => stepTo(ground, field, until ?? 'backfilling') });
+  if (until !== undefined) return;
+  const seal = async (some: readonly Field[]): Promise<void> => {
+    await walk(ground, await inPhase(ground, some, 'backfilling'), sealing);
+  };
+  await allTogether(ground, fields, { stopped, run: seal });
+  await eachAlone(ground, fields, { stopped, run: (field) => stepTo(ground, field, 'switched') });
 }
 
 /** One committed step after the other. Each reads the record anew: what it says is what was committed. */
-async function advance(ground: Ground, known: Field, until: Phase | undefined): Promise<Field> {
+async function stepTo(ground: Ground, known: Field, phase: Phase): Promise<void> {
   for (let field = await fresh(ground, known); ; field = await fresh(ground, field)) {
     ground.observe('phase', field, { done: field.done, total: field.total });
     const step = STEPS[field.phase];
-    if (step === undefined || field.phase === until) return field;
+    if (step === undefined || isAtLeast(field.phase, phase)) return;
     await step(ground, field);
   }
 }
@@ -69,10 +130,24 @@ export async function fresh(ground: Ground, field: Pick<Field, 'tenant' | 'id' |
   return found;
 }
 
+/** As they are recorded now. */
+export async function freshOf(ground: Ground, fields: readonly Field[]): Promise<readonly Field[]> {
+  const found: Field[] = [];
+  for (const field of fields) found.push(await fresh(ground, field));
+  return found;
+}
+
+/** Those of them that are there. */
+export async function inPhase(ground: Ground, fields: readonly Field[], phase: Phase): Promise<readonly Field[]> {
+  return (await freshOf(ground, fields)).filter((field) => field.phase === phase);
+}
+
 type Step = (ground: Ground, field: Field) => Promise<void>;
 
 const STEPS: Partial<Record<Phase, Step>> = {
   'planned': async (ground, field) => {
+    // Once it is recorded: of two that plan the same column at once only one makes keys.
+    await ground.keys.prepare(field);
     await enter(ground, field, { to: 'added', statements: addColumns(field), isFollowed: true });
   },
   'added': async (ground, field) => {
@@ -82,8 +157,8 @@ const STEPS: Partial<Record<Phase, Step>> = {
     const total = await reading(ground, (client) => countValues(client, field, 'plain'));
     await enter(ground, field, { to: 'backfilling', statements: [], change: { total, done: 0, verified: 0, nextPage: 0 } });
   },
+  // Its rows were walked, with those of other columns.
   'backfilling': async (ground, field) => {
-    await walk(ground, field, sealing);
     await buildIndexes(ground, field, { left: true, search: true });
     await sweep(ground, field, sealing);
     await enter(ground, field, { to: 'verified', statements: [] });
@@ -115,15 +190,18 @@ async function enter(ground: Ground, field: Field, { to, statements, change = {}
 /**
  * Under one short lock against writers: the last rows are sealed, it is proved that none is left, and readers are told to take
  * the ciphertext. Where more is left than a batch the lock is given back and the sweep goes on outside of it.
- * A partition that was without our triggers for a while is compared first: readers of the ciphertext would lose what was written into it.
+ * A partition that was without our triggers for a while is compared first, and all rows where somebody writes past them: readers of the
+ * ciphertext would lose what was written there.
  */
 async function switchReaders(ground: Ground, field: Field): Promise<void> {
+  if (await reading(ground, (client) => isWrittenPastTriggers(client, field.table)))
+    await walk(ground, [{ ...field, nextPage: 0 }], comparing);
   const compared = new Set<string>();
   const cameLater = async (client: pg.ClientBase) =>
     (await partsThatCameLater(client, field)).filter(({ mark }) => !compared.has(mark));
   for (;;) {
     const later = await reading(ground, cameLater);
-    await walkParts(ground, field, { pass: comparing, parts: later.map(({ part }) => part) });
+    await walkParts(ground, [field], { pass: comparing, parts: later.map(({ part }) => part) });
     for (const { mark } of later) compared.add(mark);
     await sweep(ground, field, sealing);
     const switched = await unlessTooEarly(() =>
@@ -131,6 +209,7 @@ async function switchReaders(ground: Ground, field: Field): Promise<void> {
         await (field.mode === 'database' ? lockToAlter : lockAgainstWrites)(client, field);
         ground.observe('locked', field, { done: field.done, total: field.total });
         await requireUnaltered(client, field);
+        await requireAllReached(client, field);
         if ((await cameLater(client)).length > 0) throw new NotYet();
         const { found, done } = await sweepOnce(client, ground, { field, pass: sealing, atMost: LOCKED_ROWS });
         if (found !== done || (await countLeft(client, field, 'unsealed')) > 0) throw new NotYet();

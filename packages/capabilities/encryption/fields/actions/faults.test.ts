@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
 import { openDatabase } from '@safekeep/postgres';
+import { isInUse } from '../store/surroundings.ts';
 import { agreed, workbench } from '../testing/workbench.ts';
 import { changeMode } from './change-mode.ts';
 import { decryptField } from './decrypt-field.ts';
 import { encryptField } from './encrypt-field.ts';
 import { fieldStatus } from './field-status.ts';
 import { finishField } from './finish-field.ts';
-import type { Ground, Moment } from './ground.ts';
+import { reading, type Ground, type Moment } from './ground.ts';
 import { rotateField } from './rotate-field.ts';
 
 const PEOPLE = `create table people (id integer primary key, email text, visits integer not null default 0);
@@ -40,6 +42,26 @@ test('of two who move the same field at once one works and the other is refused'
   const { field } = await encryptField(ground, bench.order(EMAIL), agreed);
   assert.equal(field.phase, 'switched');
   await assert.rejects(Promise.resolve(second), (error) => isSafekeepError(error, 'field-busy'));
+});
+
+test('of two who plan the same field at once one records it, and the other is refused before it made a key', async (t) => {
+  const bench = await workbench(t, { setUp: PEOPLE });
+  let planned = 0;
+  let bothHave = (): void => undefined;
+  const both = new Promise<void>((resolve) => (bothHave = resolve));
+  const prepared: string[] = [];
+  const keys = {
+    ...bench.ground.keys,
+    prepare: async ({ keyScope }: { readonly keyScope: string }) => void prepared.push(keyScope),
+  };
+  const agree = async (): Promise<void> => {
+    if ((planned += 1) === 2) bothHave();
+    await both;
+  };
+  const ends = await Promise.allSettled([1, 2].map(() => encryptField({ ...bench.ground, keys }, bench.order(EMAIL), agree)));
+  const [refused, ...others] = ends.flatMap((end) => (end.status === 'rejected' ? [end.reason] : []));
+  assert.ok(isSafekeepError(refused, 'field-busy'), String(refused));
+  assert.deepEqual([others, prepared.length], [[], 1]);
 });
 
 for (const [name, change] of [
@@ -319,6 +341,72 @@ test('a trigger of the user’s that changes the value as it is sealed is notice
   await decryptField(bench.ground, bench.order(EMAIL).column, agreed);
 });
 
+test('a trigger of the user’s names its tables as the application does, at once and deferred to the end of a batch', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `${PEOPLE}; create table counts (n integer); insert into counts values (0);
+      create function count_at_once() returns trigger language plpgsql as 'begin update counts set n = n + 1; return null; end';
+      create function count_later() returns trigger language plpgsql as 'begin perform count(*) from counts; return null; end';
+      create trigger counting after update on people for each statement execute function count_at_once();
+      create constraint trigger later after update on people deferrable initially deferred for each row execute function count_later()`,
+  });
+  const { column } = bench.order(EMAIL);
+  await encryptField(bench.ground, bench.order(EMAIL), agreed);
+  await finishField(bench.ground, column, agreed);
+  await decryptField(bench.ground, column, agreed);
+  assert.equal((await bench.pool.query(`select from people where email = 'person' || id || '@example.org'`)).rowCount, 2000);
+});
+
+test('a trigger of the user’s that fails is named, and the column is not called altered', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `${PEOPLE}; create function tell() returns trigger language plpgsql as 'begin update gone set n = 1; return null; end';
+      create trigger telling after update on people for each statement execute function tell()`,
+  });
+  await assert.rejects(encryptField(bench.ground, bench.order(EMAIL), agreed), (error) => {
+    assert.ok(isSafekeepError(error, 'field-trigger-failed'));
+    assert.match(error.message, /Function (public\.)?tell, .*42P01/);
+    return true;
+  });
+  await bench.pool.query('create table gone (n integer)');
+  assert.equal((await encryptField(bench.ground, bench.order(EMAIL), agreed)).field.phase, 'switched');
+});
+
+test('what somebody writes past our triggers stops readers from being switched, where it is known that somebody does', async (t) => {
+  const bench = await workbench(t, { setUp: PEOPLE });
+  const { ground, pool } = bench;
+  const role = `replica_${randomBytes(6).toString('hex')}`;
+  await pool.query(`create role ${role}; alter role ${role} set session_replication_role = replica`);
+  try {
+    const applied = `begin; set local session_replication_role = replica; update people set email = 'applied@example.org' where id = 7; commit`;
+    let isApplied = false;
+    const observe: Ground['observe'] = (moment, { phase }) => {
+      if (moment === 'phase' && phase === 'verified' && !isApplied) {
+        isApplied = true;
+        writes.push(pool.query(applied));
+      }
+    };
+    const writes: Promise<unknown>[] = [];
+    const stop = new AbortController();
+    const stopping: Ground['observe'] = (...told) => {
+      observe(...told);
+      if (isApplied) stop.abort(new Error('stopped here'));
+    };
+    await assert.rejects(
+      encryptField({ ...ground, observe: stopping, signal: stop.signal }, bench.order(EMAIL), agreed),
+      /stopped here/,
+    );
+    await Promise.all(writes);
+    await assert.rejects(encryptField(ground, bench.order(EMAIL), agreed), (error) =>
+      isSafekeepError(error, 'field-values-differ'),
+    );
+    await pool.query('update people set email = email, email_encrypted = null where id = 7');
+    const { field } = await encryptField(ground, bench.order(EMAIL), agreed);
+    const { rows } = await pool.query('select email_encrypted as sealed from people where id = 7');
+    assert.deepEqual(await ground.keys.open(field, [rows[0].sealed]), ['applied@example.org']);
+  } finally {
+    await pool.query(`drop role ${role}`);
+  }
+});
+
 test('an application that still writes under the old key while a column is rotated is waited for', async (t) => {
   const bench = await workbench(t, { setUp: PEOPLE });
   const { ground, pool } = bench;
@@ -378,4 +466,19 @@ test('work stops when the right to it is lost with its connection', async (t) =>
   await Promise.all(stopped);
   const { field } = await encryptField(bench.ground, bench.order(EMAIL), agreed);
   assert.equal(field.phase, 'switched', 'the same command goes on');
+});
+
+test('a table that others are at work on is known to be in use before they have committed anything', async (t) => {
+  const bench = await workbench(t, { setUp: `${PEOPLE}; create table apart (id integer)` });
+  const table = { schema: 'public', table: 'people' };
+  const inUse = () => reading(bench.ground, (client) => isInUse(client, table));
+  assert.equal(await inUse(), false);
+  const other = await bench.pool.connect();
+  await other.query(`begin; insert into apart values (1)`);
+  assert.equal(await inUse(), false, 'it works on another table');
+  await other.query(`update people set email = 'x' where id = 1`);
+  assert.equal(await inUse(), true);
+  await other.query('rollback');
+  other.release();
+  assert.equal(await inUse(), false);
 });

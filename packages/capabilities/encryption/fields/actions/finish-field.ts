@@ -16,11 +16,11 @@ import {
   validateChecks,
 } from '../store/definition.ts';
 import { partsOf } from '../store/partitions.ts';
-import { ageOf, findField, updateField } from '../store/records.ts';
+import { findField, updateField } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
 import { runAlone } from '../store/session.ts';
 import { copiesOf } from '../store/surroundings.ts';
-import { fresh } from './encrypt-field.ts';
+import { fresh, inPhase } from './encrypt-field.ts';
 import {
   follow,
   inTransaction,
@@ -30,11 +30,14 @@ import {
   reading,
   requireNoneApart,
   requireUnaltered,
+  requireUnlogged,
   unlessTooEarly,
   withLease,
   type Ground,
 } from './ground.ts';
 import { LOCKED_ROWS, nulling, sealing, sweep, sweepOnce, walk } from './passes.ts';
+import { refuseSubscriptions } from './plan-field.ts';
+import { allTogether, eachAlone, theOnly, type Stopped, type Together } from './together.ts';
 
 export type Finished = { readonly field: Field; readonly residue: readonly string[] };
 
@@ -45,49 +48,98 @@ export type Finished = { readonly field: Field; readonly residue: readonly strin
  * @throws `field-unknown`, `field-not-switched`, and what encryptField throws.
  */
 export async function finishField(ground: Ground, column: ColumnRef, agree: (field: Field) => Promise<void>): Promise<Finished> {
+  return theOnly(
+    await finishFields(ground, [column], async ([field]) => {
+      if (field !== undefined) await agree(field);
+    }),
+  );
+}
+
+/**
+ * {@link finishField} for several columns: the rows of a table are gone through once for all of its columns. What stops one of them is
+ * told, and the others go on.
+ *
+ * @throws `field-busy`, and what `agree` throws.
+ */
+export async function finishFields(
+  ground: Ground,
+  columns: readonly ColumnRef[],
+  agree: (fields: readonly Field[]) => Promise<void>,
+): Promise<Together<Finished>> {
+  const stopped: Stopped = new Map();
+  const asked = columns.map((ref) => ({ table: ref, column: ref.column, ref }));
+  const known = await eachAlone(ground, asked, { stopped, run: ({ ref }) => switchedField(ground, ref) });
+  const left = known.filter(({ phase }) => phase !== 'finished');
+  if (left.length > 0) await agree(left);
+  if (known.length > 0) await withLease(ground, known, (held) => finishAll(held, known, stopped));
+  const run = async (field: Field): Promise<Finished> => {
+    const copies = await reading(ground, (client) => copiesOf(client, { ...field.table, column: field.column }));
+    return { field: await fresh(ground, field), residue: residueOf(copies) };
+  };
+  return { moved: await eachAlone(ground, known, { stopped, run }), stopped };
+}
+
+async function switchedField(ground: Ground, column: ColumnRef): Promise<Field> {
   const known = await reading(ground, (client) => findField(client, ground.tenant, column));
   if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
   if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
   if (!isAtLeast(known.phase, 'switched'))
     throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
-  if (known.phase !== 'finished') {
-    await reading(ground, (client) => requireNoneApart(client, known));
-    await agree(known);
-  }
-  const field = await withLease(ground, known, async (held) => {
-    for (let at = await fresh(held, known); ; at = await fresh(held, at)) {
-      held.observe('phase', at, { done: at.done, total: at.total });
-      const step = STEPS[at.phase];
-      if (step === undefined) return at;
-      await step(held, at);
-    }
-  });
-  return {
-    field,
-    residue: residueOf(await reading(ground, (client) => copiesOf(client, { ...field.table, column: field.column }))),
-  };
+  if (known.phase === 'finished') return known;
+  await reading(ground, (client) => requireNoneApart(client, known));
+  await refuseSubscriptions(ground, known);
+  await requireUnlogged(ground, known);
+  return known;
 }
 
-const STEPS: Partial<Record<Phase, (ground: Ground, field: Field) => Promise<void>>> = {
-  switched: refusePlaintext,
-  nulled: takePlaintext,
-  checked: async (ground, field) => {
-    if (await goBackForPlaintext(ground, field)) return;
-    // Looks at every row, and stops neither reads nor writes.
-    await inTransaction(ground, field, (client) => runAll(client, validateChecks(field)));
-    for (const statement of forget(field)) await ground.database.withClient((client) => runAlone(client, statement));
+async function finishAll(ground: Ground, fields: readonly Field[], stopped: Stopped): Promise<void> {
+  const alone = (phase: Phase, run: (field: Field) => Promise<unknown>): Promise<readonly unknown[]> =>
+    eachAlone(ground, fields, {
+      stopped,
+      run: async (known) => {
+        const field = await fresh(ground, known);
+        ground.observe('phase', field, { done: field.done, total: field.total });
+        return field.phase === phase && (await run(field));
+      },
+    });
+  for (let isBack = true; isBack;) {
+    await alone('switched', (field) => tellClients(ground, field));
+    await untilHeard(ground, await inPhase(ground, fields, 'unread'));
+    await alone('unread', (field) => refusePlaintext(ground, field));
+    await allTogether(ground, fields, {
+      stopped,
+      run: async (some) => takePlaintext(ground, await inPhase(ground, some, 'nulled')),
+    });
+    await alone('nulled', (field) => proveEmpty(ground, field));
+    isBack = (await alone('checked', (field) => goBackForPlaintext(ground, field))).includes(true);
+  }
+  // Looks at every row, and stops neither reads nor writes.
+  await alone('checked', (field) => inTransaction(ground, field, (client) => runAll(client, validateChecks(field))));
+  await allTogether(ground, fields, { stopped, run: async (some) => forgetAll(ground, await inPhase(ground, some, 'checked')) });
+}
+
+/** A table is gone through once for all columns of it. */
+async function forgetAll(ground: Ground, fields: readonly Field[]): Promise<void> {
+  const [first] = fields;
+  if (first === undefined) return;
+  for (const statement of forget(first)) await ground.database.withClient((client) => runAlone(client, statement));
+  for (const field of fields)
     await inTransaction(ground, field, async (client) => {
       await runAll(client, dropLeftIndex(field));
       await updateField(client, field, { phase: 'finished', at: ground.clock.now() });
     });
-  },
-};
+}
 
 /** A partition may have been attached since plaintext is refused: what is not sealed in it is sealed first, then it goes with the rest. */
-async function takePlaintext(ground: Ground, field: Field): Promise<void> {
-  if (field.isPartitioned && field.notNull !== null) await allowNulls(ground, field);
-  await sweep(ground, field, sealing);
-  await walk(ground, field, nulling);
+async function takePlaintext(ground: Ground, fields: readonly Field[]): Promise<void> {
+  for (const field of fields) {
+    if (field.isPartitioned && field.notNull !== null) await allowNulls(ground, field);
+    await sweep(ground, field, sealing);
+  }
+  await walk(ground, fields, nulling);
+}
+
+async function proveEmpty(ground: Ground, field: Field): Promise<void> {
   for (;;) {
     await sweep(ground, field, sealing);
     await sweep(ground, field, nulling);
@@ -128,22 +180,24 @@ async function goBackForPlaintext(ground: Ground, field: Field): Promise<boolean
   return true;
 }
 
+async function tellClients(ground: Ground, field: Field): Promise<void> {
+  await inTransaction(ground, field, (client) => updateField(client, field, { phase: 'unread', at: ground.clock.now() }));
+}
+
 /**
- * A client of the SDK that does not know of the field would read NULL for what was nulled. What it knows is as old as the lease
- * at most, so from a lease after the columns were added nobody is left who does not know.
+ * A client of the SDK that has not heard of it would read NULL for what is nulled, or written as ciphertext alone. What it knows is as old
+ * as the lease at most. Sessions of the database mode read the view.
  */
-async function untilKnown(ground: Ground, field: Field): Promise<void> {
-  if (field.mode !== 'client') return;
-  const ageMs = await reading(ground, (client) => ageOf(client, field, ground.clock.now()));
-  const leftMs = (ground.leaseMs ?? LEASE_MS) - ageMs;
-  if (leftMs <= 0) return;
+async function untilHeard(ground: Ground, fields: readonly Field[]): Promise<void> {
+  const leaseMs = ground.leaseMs ?? LEASE_MS;
+  const field = fields.find(({ mode }) => mode === 'client');
+  if (field === undefined || leaseMs === 0) return;
   ground.observe('waiting', field, { done: field.done, total: field.total });
-  await wait(leftMs, undefined, { signal: ground.signal });
+  await wait(leaseMs, undefined, { signal: ground.signal });
 }
 
 /** Under one short lock against writers: nothing is left without ciphertext, and nothing may come without any more. */
 async function refusePlaintext(ground: Ground, field: Field): Promise<void> {
-  await untilKnown(ground, field);
   for (;;) {
     await sweep(ground, field, sealing);
     const total = await reading(ground, (client) => countValues(client, field, 'plain'));

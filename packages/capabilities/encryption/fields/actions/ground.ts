@@ -1,13 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type pg from 'pg';
+import pg from 'pg';
 import { codeOf, formatColumnName, formatTableName, SafekeepError, type Clock } from '@safekeep/core';
 import { type Database } from '@safekeep/postgres';
 import { reapplyWithin, type Contributor } from '../../../plan/index.ts';
 import type { Field, FieldKeys } from '../model.ts';
-import { currentType, missingIndexes, runAll, vacuumPatience, type IndexesAsked } from '../store/definition.ts';
-import { valuesApart } from '../store/partitions.ts';
+import { currentTypes, missingIndexes, runAll, vacuumPatience, type IndexesAsked } from '../store/definition.ts';
+import { heirsOf, hidesRows, valuesApart } from '../store/partitions.ts';
 import type { IndexSteps } from '../store/partitions.ts';
-import { begin, commit, giveWay, rollback, runAlone, takeLease } from '../store/session.ts';
+import { begin, commit, giveWay, loggedBy, rollback, runAlone, takeLease } from '../store/session.ts';
 
 /** Told as the work goes on; a test stops or kills it there. */
 export type Moment = 'phase' | 'read' | 'sealed' | 'written' | 'committed' | 'locked' | 'waiting';
@@ -114,45 +114,93 @@ export async function reading<Result>(
   });
 }
 
-/** What a person is told when the column is not what it was. The transaction is gone with the connection. */
+/** What a person is told when the column is not what it was, or not all of its rows are seen. The transaction is gone with the connection. */
 export function fieldFailure(field: Field, error: unknown): unknown {
-  if (!ALTERED.has(codeOf(error) ?? '')) return error;
+  if (isHidden(error)) return new SafekeepError('field-rows-hidden', { field: nameOf(field) }, { cause: error });
+  const state = codeOf(error) ?? '';
+  if (!ALTERED.has(state)) return error;
+  const called = functionOf(error);
+  if (called !== undefined)
+    return new SafekeepError('field-trigger-failed', { field: nameOf(field), function: called, state }, { cause: error });
   return new SafekeepError('field-changed', { field: nameOf(field) }, { cause: error });
 }
 
+/** A function of the user's in which a statement failed. The context may quote the statement, and is told no further. */
+function functionOf(error: unknown): string | undefined {
+  const where = error instanceof pg.DatabaseError ? error.where : undefined;
+  const [, name] = /^PL\/pgSQL function (\S+)\(.*\) line \d+/m.exec(where ?? '') ?? [];
+  return name === undefined || name.startsWith('safekeep.') ? undefined : name;
+}
+
+/** `query would be affected by row-level security policy`, in whatever language: of all that lacks a privilege this is said there. */
+function isHidden(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.routine === 'check_enable_rls';
+}
+
+/** @throws `field-values-logged` where plaintext that we write would stand in the server's log */
+export async function requireUnlogged(
+  ground: Pick<Ground, 'database' | 'tenant'>,
+  field: Pick<Field, 'table' | 'column'>,
+): Promise<void> {
+  const setting = await reading(ground, loggedBy);
+  if (setting !== null) throw new SafekeepError('field-values-logged', { field: nameOf(field), setting });
+}
+
 /** Inside of a transaction that has the table locked: the column is still the one that was planned for. */
-export async function requireUnaltered(client: pg.ClientBase, field: Field): Promise<void> {
-  if ((await currentType(client, field)) !== field.columnType) throw new SafekeepError('field-changed', { field: nameOf(field) });
+export async function requireUnaltered(client: pg.ClientBase, ...fields: readonly Field[]): Promise<void> {
+  const types = await currentTypes(client, fields);
+  const altered = fields.find(({ columnType }, place) => types[place] !== columnType);
+  if (altered !== undefined) throw new SafekeepError('field-changed', { field: nameOf(altered) });
 }
 
 /**
- * No pass comes to a partition that was detached: under an old key, or with its plaintext, it would stay behind unnoticed. Under a lock of
- * the table it stays so.
+ * No pass comes to rows that row security hides, nor to a table that inherits from this one, whose columns go with this one's. Under a lock
+ * of the table it stays so.
  *
- * @throws `field-partition-detached`
+ * @throws `field-rows-hidden`, `field-inherited`
+ */
+export async function requireAllReached(client: pg.ClientBase, field: Field): Promise<void> {
+  if (await hidesRows(client, field)) throw new SafekeepError('field-rows-hidden', { field: nameOf(field) });
+  const heirs = await heirsOf(client, field);
+  if (heirs.length === 0) return;
+  throw new SafekeepError('field-inherited', { field: nameOf(field), tables: heirs.map(formatTableName).join(', ') });
+}
+
+/**
+ * Nor does one come to a partition that was detached: under an old key, or with its plaintext, it would stay behind unnoticed.
+ *
+ * @throws `field-partition-detached`, and what {@link requireAllReached} throws
  */
 export async function requireNoneApart(client: pg.ClientBase, field: Field): Promise<void> {
   // Where the table was renamed each partition would look detached; the step itself says what happened.
-  if ((await currentType(client, field)) === null) return;
+  if ((await currentTypes(client, [field]))[0] === null) return;
+  await requireAllReached(client, field);
   const apart = await valuesApart(client, field);
   if (apart.length === 0) return;
   throw new SafekeepError('field-partition-detached', { field: nameOf(field), tables: apart.map(formatTableName).join(', ') });
 }
 
 /**
- * Runs with the right to move the field, which nobody else has meanwhile. Where its connection is lost the work stops at its next
+ * Runs with the right to move these fields, which nobody else has meanwhile. Where its connection is lost the work stops at its next
  * transaction: somebody else may have the right by then.
  *
  * @throws `field-busy`.
  */
-export async function withLease<Result>(ground: Ground, field: Field, run: (ground: Ground) => Promise<Result>): Promise<Result> {
+export async function withLease<Result>(
+  ground: Ground,
+  fields: readonly Field[],
+  run: (ground: Ground) => Promise<Result>,
+): Promise<Result> {
   return await ground.database.withClient(async (client) => {
     const lost = new AbortController();
-    const onLost = (error: Error): void => lost.abort(new SafekeepError('field-busy', { field: nameOf(field) }, { cause: error }));
+    const busy = (field: Field | undefined, cause?: Error): SafekeepError =>
+      new SafekeepError('field-busy', { field: field === undefined ? '' : nameOf(field) }, { cause });
+    const onLost = (error: Error): void => lost.abort(busy(fields[0], error));
     client.once('error', onLost);
-    if (!(await takeLease(client, field))) {
+    const taken = await takeLease(client, fields);
+    if (taken !== undefined) {
       await rollback(client);
-      throw new SafekeepError('field-busy', { field: nameOf(field) });
+      throw busy(taken);
     }
     try {
       return await run({ ...ground, signal: AbortSignal.any([ground.signal, lost.signal]) });

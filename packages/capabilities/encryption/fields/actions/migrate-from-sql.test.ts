@@ -156,6 +156,11 @@ test('without its key, under another key, in another column or for another tenan
   await assert.rejects(migrate([...PLACE, keyId]), /is not unlocked for sealing/);
   await assert.rejects(migrate([...PLACE, '00'.repeat(8)], bundle), /is the key of no field/);
   await assert.rejects(migrate([...PLACE, 'the key'], bundle), /16 hex digits/);
+  await assert.rejects(
+    migrate([PLACE[0], 'note', 'note_encrypted', '00'.repeat(8)], bundle),
+    (error: Error & { hint?: string }) => /is the key of no field/.test(error.message) && /--prepare/.test(error.hint ?? ''),
+    'a column that was not prepared',
+  );
   // Bound to the field: in another column or table it would never open.
   await assert.rejects(migrate([PLACE[0], 'note', PLACE[2], keyId], bundle), /belongs to column E-mail/);
   await bench.pool.query('create table other (note text, "E-mail" text, "E-mail_encrypted" bytea)');

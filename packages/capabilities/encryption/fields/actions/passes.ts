@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { canonicalForm, codeOf, compoundForm, formatTableName, isSafekeepError, SafekeepError } from '@safekeep/core';
 import type { Field, FieldIndex, PageRange } from '../model.ts';
 import {
+  BATCH_BYTES,
   BATCH_ROWS,
   batchPages,
   COMMITS_EVERY_MS,
@@ -14,8 +15,13 @@ import {
   type ReplicaLag,
 } from '../rules/pace.ts';
 import { isPartOf, partsOf } from '../store/partitions.ts';
-import { countBatch } from '../store/records.ts';
+import { countBatch, type BatchCount } from '../store/records.ts';
+import { stretchesOf, writeColumns, type Writing, type WriteOptions } from '../store/columns.ts';
 import {
+  compoundWriting,
+  indexesWriting,
+  nulledWriting,
+  openedWriting,
   placesThatDiffer,
   readBoth,
   readLeftBoth,
@@ -28,25 +34,20 @@ import {
   readUnindexed,
   readUnopened,
   readUnsealed,
+  resealedWriting,
+  sealedWriting,
   tableSize,
-  writeCompound,
-  writeIndexes,
-  writeNulls,
-  writeOpened,
-  writeResealed,
-  writeSealed,
   type BesideRow,
   type BothRow,
+  type Left,
   type Pair,
   type PartsRow,
   type PlainRow,
   type SealedRow,
   type SealedWrite,
-  type Stored,
-  type WriteOptions,
 } from '../store/rows.ts';
 import { begin, commit, limitLockWaits } from '../store/session.ts';
-import { commitCount, replicaLag } from '../store/surroundings.ts';
+import { commitCount, isInUse, replicaLag } from '../store/surroundings.ts';
 import {
   fieldFailure,
   inTransaction,
@@ -59,17 +60,19 @@ import {
   type Ground,
 } from './ground.ts';
 
-/** One kind of work over all rows of a table. */
+/** One kind of work over all rows of a table, for one column or for several at once. */
 export type Pass<Row> = {
-  readonly read: (client: pg.ClientBase, field: Field, range: PageRange) => Promise<readonly Row[]>;
-  /** What is left wherever it lies, once the pages were walked. */
-  readonly readLeft: (client: pg.ClientBase, field: Field, limit: number) => Promise<readonly Row[]>;
-  /** Answers how many rows were written and how many of these were held against what the database stored. */
-  readonly write: (client: pg.ClientBase, field: Field, batch: Batch<Row>) => Promise<Written>;
+  /** Column by column. */
+  readonly read: (client: pg.ClientBase, fields: readonly Field[], range: PageRange) => Promise<readonly (readonly Row[])[]>;
+  /** What is left of a column wherever it lies, once the pages were walked. */
+  readonly readLeft: (client: pg.ClientBase, field: Field, limit: number) => Promise<Left<Row>>;
+  /** What is to be written of a column, checked before. */
+  readonly prepare: (client: pg.ClientBase, field: Field, batch: Batch<Row>) => Promise<Prepared>;
 };
 
-type Batch<Row> = { readonly ground: Ground; readonly rows: readonly Row[]; readonly options: WriteOptions };
-export type Written = { readonly done: number; readonly verified: number };
+type Batch<Row> = { readonly ground: Ground; readonly rows: readonly Row[] };
+/** `alike`: rows that stand as they should already, which was held against the database. */
+type Prepared = { readonly writing?: Writing; readonly alike?: number };
 
 /**
  * Rows without ciphertext get it. Before a batch is committed its ciphertext was opened and compared with the plaintext, and the
@@ -78,12 +81,12 @@ export type Written = { readonly done: number; readonly verified: number };
 export const sealing: Pass<PlainRow> = {
   read: readUnsealed,
   readLeft: readLeftUnsealed,
-  write: async (client, field, { ground, rows, options }) => {
+  prepare: async (_client, field, { ground, rows }) => {
     const writes = await sealedWrites(ground, field, rows);
     const plains = rows.map(({ plain }) => plain);
     requireEqual(field, plains, await openedOf(ground, field, writes));
     ground.observe('sealed', field, { done: field.done, total: field.total });
-    return requireStored(field, await writeSealed(client, field, writes, options));
+    return { writing: sealedWriting(field, writes) };
   },
 };
 
@@ -94,7 +97,7 @@ export const sealing: Pass<PlainRow> = {
 export const opening: Pass<BesideRow> = {
   read: readUnopened,
   readLeft: readLeftUnopened,
-  write: async (client, field, { ground, rows, options }) => {
+  prepare: async (client, field, { ground, rows }) => {
     const opened = await openedOf(ground, field, rows);
     const both = rows.map((row, place) => ({
       place: row.place,
@@ -104,24 +107,24 @@ export const opening: Pass<BesideRow> = {
     }));
     await requireAlike(client, field, both);
     const writes = both.filter(({ before }) => before === null);
-    const same = rows.length - writes.length;
-    const written = writes.length === 0 ? NOTHING : requireStored(field, await writeOpened(client, field, writes, options));
-    return { done: written.done + same, verified: written.verified + same };
+    return { writing: openedWriting(field, writes), alike: rows.length - writes.length };
   },
 };
+
+const NOTHING_LEFT = { rows: [], found: 0 };
 
 /** Writes nothing: where both stand they are held against each other. */
 export const comparing: Pass<BothRow> = {
   read: readBoth,
-  readLeft: async () => [],
-  write: async (client, field, { ground, rows }) => {
+  readLeft: async () => NOTHING_LEFT,
+  prepare: async (client, field, { ground, rows }) => {
     const opened = await openedOf(ground, field, rows);
     await requireAlike(
       client,
       field,
       rows.map(({ place, plain }, at) => ({ place, before: plain, plain: opened[at] ?? '' })),
     );
-    return NOTHING;
+    return {};
   },
 };
 
@@ -144,24 +147,24 @@ async function requireAlike(client: pg.ClientBase, field: Field, pairs: readonly
 export const nulling: Pass<BothRow> = {
   read: readBoth,
   readLeft: readLeftBoth,
-  write: async (client, field, { ground, rows, options }) => {
+  prepare: async (_client, field, { ground, rows }) => {
     const plains = rows.map(({ plain }) => plain);
     requireEqual(field, plains, await openedOf(ground, field, rows));
-    return requireStored(field, await writeNulls(client, field, rows, options));
+    return { writing: nulledWriting(field, rows) };
   },
 };
 
 /** Values under other keys are opened, sealed under the current one, and what is stored was opened again. */
-export function resealing(keyId: string): Pass<SealedRow> {
+export function resealing(keyIdOf: (field: Pick<Field, 'id'>) => string): Pass<SealedRow> {
   return {
-    read: (client, field, range) => readUnderOtherKeys(client, field, { ...range, keyId }),
-    readLeft: (client, field, limit) => readLeftUnderOtherKeys(client, field, { keyId, limit }),
-    write: async (client, field, { ground, rows, options }) => {
+    read: (client, fields, range) => readUnderOtherKeys(client, fields, { ...range, keyIds: fields.map(keyIdOf) }),
+    readLeft: (client, field, limit) => readLeftUnderOtherKeys(client, field, { keyId: keyIdOf(field), limit }),
+    prepare: async (_client, field, { ground, rows }) => {
       const opened = await openedOf(ground, field, rows);
       const resealed = await ground.keys.seal(field, opened);
       requireEqual(field, opened, await ground.keys.open(field, resealed));
       const writes = rows.map((row, place) => ({ ...row, resealed: resealed[place] ?? row.sealed }));
-      return requireStored(field, await writeResealed(client, field, writes, options));
+      return { writing: resealedWriting(field, writes) };
     },
   };
 }
@@ -173,36 +176,44 @@ async function openedOf(ground: Ground, field: Field, rows: readonly { readonly 
   );
 }
 
-/** A row that stands otherwise than it was given was changed by a trigger of the user's: nothing of this batch is committed. */
-function requireStored(field: Field, { done, differing }: Stored): Written {
-  if (differing > 0) throw new SafekeepError('field-not-equal', { field: nameOf(field) });
-  return { done, verified: done };
-}
-
-/** Fills indexes in for values that stand there. */
+/** Fills indexes of a column in for values that stand there. */
 export function indexing(indexes: readonly FieldIndex[]): Pass<SealedRow> {
   return {
-    read: (client, field, range) => readUnindexed(client, field, { ...range, indexes }),
+    read: (client, fields, range) => eachOf(fields, (field) => readUnindexed(client, field, { ...range, indexes })),
     readLeft: (client, field, limit) => readLeftUnindexed(client, field, { limit, indexes }),
-    write: async (client, field, { ground, rows, options }) => {
+    prepare: async (_client, field, { ground, rows }) => {
       const numbers = await indexNumbers(ground, field, { indexes, values: await openedOf(ground, field, rows) });
       const writes = rows.map((row, place) => ({ ...row, numbers: numbers.map((each) => each[place] ?? null) }));
-      return requireStored(field, await writeIndexes(client, field, { rows: writes, indexes, options }));
+      return { writing: indexesWriting(field, { rows: writes, indexes }) };
     },
   };
 }
 
 /** Fills an index over several columns in for rows in which all of them have a value. */
 export function compounding(index: FieldIndex): Pass<PartsRow> {
+  const { parts } = index;
   return {
-    read: (client, field, range) => readParts(client, field, { parts: index.parts, missing: index, range }),
-    readLeft: (client, field, limit) => readParts(client, field, { parts: index.parts, missing: index, limit }),
-    write: async (client, field, { ground, rows, options }) => {
-      const numbers = await ground.keys.index(field, index, await compoundForms(ground, index.parts, rows));
+    read: (client, fields, range) => eachOf(fields, (field) => readParts(client, field, { parts, missing: index, range })),
+    readLeft: async (client, field, limit) => {
+      const rows = await readParts(client, field, { parts, missing: index, limit });
+      return { rows, found: rows.length };
+    },
+    prepare: async (_client, field, { ground, rows }) => {
+      const numbers = await ground.keys.index(field, index, await compoundForms(ground, parts, rows));
       const writes = rows.map((row, place) => ({ ...row, number: numbers[place] ?? null }));
-      return requireStored(field, await writeCompound(client, field, { rows: writes, index, options }));
+      return { writing: compoundWriting(field, { rows: writes, index }) };
     },
   };
+}
+
+/** One after the other: a connection does one thing at a time. */
+async function eachOf<Row>(
+  fields: readonly Field[],
+  read: (field: Field) => Promise<readonly Row[]>,
+): Promise<readonly (readonly Row[])[]> {
+  const found: (readonly Row[])[] = [];
+  for (const field of fields) found.push(await read(field));
+  return found;
 }
 
 /** What a compound index is made of, row by row. */
@@ -256,43 +267,61 @@ const WORKERS = 2;
 /** The lag is asked for every so many batches. */
 const LAG_EVERY = 8;
 
-/** Walks all pages once, from where an interrupted pass came to. What is locked by others is left for {@link sweep}. */
-export async function walk<Row>(ground: Ground, field: Field, pass: Pass<Row>): Promise<void> {
-  await walkParts(ground, field, { pass, parts: await reading(ground, (client) => partsOf(client, field)) });
+/**
+ * Walks all pages once, from where an interrupted pass came to, for these columns of one table together: each row is read and written
+ * once. What is locked by others is left for {@link sweep}.
+ */
+export async function walk<Row>(ground: Ground, fields: readonly Field[], pass: Pass<Row>): Promise<void> {
+  const [first] = fields;
+  if (first === undefined) return;
+  await walkParts(ground, fields, { pass, parts: await reading(ground, (client) => partsOf(client, first)) });
 }
 
-/** {@link walk} over some parts of a table only. */
+/** {@link walk} over some parts of a table only, as one of the fields knows them. */
 export async function walkParts<Row>(
   ground: Ground,
-  field: Field,
+  fields: readonly Field[],
   { pass, parts }: { readonly pass: Pass<Row>; readonly parts: readonly Field[] },
 ): Promise<void> {
-  let done = field.done;
+  const [first] = fields;
+  let counted: WalkCounts | undefined;
   for (const part of parts) {
+    const { table, isPartitioned, nextPage } = part;
+    const own = part === first ? fields : fields.map((field) => ({ ...field, table, isPartitioned, nextPage }));
     try {
-      done = await walkPart(ground, { ...part, done }, pass);
+      counted = await walkPart(ground, own, { pass, counted });
     } catch (error) {
       // A partition that was dropped meanwhile took its rows along. One that was only taken out is a table of its own, and was walked.
-      if (part === field || !isSafekeepError(error, 'field-changed')) throw error;
-      if (await reading(ground, (client) => isPartOf(client, field, part.table))) throw error;
+      if (first === undefined || part === first || !isSafekeepError(error, 'field-changed')) throw error;
+      if (await reading(ground, (client) => isPartOf(client, first, table))) throw error;
     }
   }
 }
 
-/** Answers how many rows are done by then. */
-async function walkPart<Row>(ground: Ground, field: Field, pass: Pass<Row>): Promise<number> {
-  const size = await inTransaction(ground, field, (client) => tableSize(client, field));
-  const range = { from: Math.min(field.nextPage, size.pages), to: size.pages };
-  const state = new WalkState(new PageWalk(range, batchPages(size)), ground, {
-    field,
+/** Values of all columns that a walk goes through. */
+type WalkCounts = { readonly done: number; readonly total: number };
+
+type Part<Row> = { readonly pass: Pass<Row>; readonly counted: WalkCounts | undefined };
+
+/** Answers how many values are done by then. */
+async function walkPart<Row>(ground: Ground, fields: readonly Field[], { pass, counted }: Part<Row>): Promise<WalkCounts> {
+  const [first] = fields;
+  if (first === undefined) throw new Error('A walk without a column');
+  const size = await inTransaction(ground, first, (client) => tableSize(client, first));
+  // What one of them has done already is found and left.
+  const from = Math.min(size.pages, ...fields.map(({ nextPage }) => nextPage));
+  const state = new WalkState(new PageWalk({ from, to: size.pages }, batchPages(size, fields.length)), ground, {
+    columns: fields.length,
+    counted: counted ?? { done: sumOf(fields, 'done'), total: sumOf(fields, 'total') },
     commits: await ground.database.withClient(commitCount),
+    busy: await ground.database.withClient((client) => isInUse(client, first.table)),
   });
   const stop = new AbortController();
   const signal = AbortSignal.any([ground.signal, stop.signal]);
   const results = await Promise.allSettled(
     Array.from({ length: WORKERS }, async () => {
       try {
-        await walkAsOne({ ...ground, signal }, field, { pass, state });
+        await walkAsOne({ ...ground, signal }, fields, { pass, state });
       } catch (error) {
         stop.abort(error);
         throw error;
@@ -303,8 +332,14 @@ async function walkPart<Row>(ground: Ground, field: Field, pass: Pass<Row>): Pro
   ground.signal.throwIfAborted();
   if (stop.signal.aborted) throw stop.signal.reason;
   for (const result of results) if (result.status === 'rejected') throw result.reason;
-  return state.count(0).done;
+  return state.count(0);
 }
+
+function sumOf(fields: readonly Field[], what: 'done' | 'total'): number {
+  return fields.reduce((sum, field) => sum + field[what], 0);
+}
+
+type WalkStart = { readonly columns: number; readonly counted: WalkCounts; readonly commits: number; readonly busy: boolean };
 
 /** What the workers of one walk share. */
 class WalkState {
@@ -312,27 +347,28 @@ class WalkState {
   quickestRowMs = Infinity;
   batches = 0;
   lag: ReplicaLag = null;
-  busy = false;
+  busy: boolean;
   #commits: Commits;
   #done: number;
-  readonly #total: number;
-  readonly #startDone: number;
+  readonly #columns: number;
+  readonly #start: WalkCounts;
   readonly #startMs: number;
   readonly #ground: Ground;
 
-  constructor(pages: PageWalk, ground: Ground, { field, commits }: { readonly field: Field; readonly commits: number }) {
+  constructor(pages: PageWalk, ground: Ground, { columns, counted, commits, busy }: WalkStart) {
     this.pages = pages;
+    this.busy = busy;
     this.#commits = { count: commits, atMs: ground.clock.elapsedMs() };
     this.#ground = ground;
-    this.#done = field.done;
-    this.#startDone = field.done;
-    this.#total = field.total;
+    this.#columns = columns;
+    this.#done = counted.done;
+    this.#start = counted;
     this.#startMs = ground.clock.elapsedMs();
   }
 
-  count(rows: number): { readonly done: number; readonly total: number } {
-    this.#done += rows;
-    return { done: this.#done, total: Math.max(this.#total, this.#done) };
+  count(values: number): WalkCounts {
+    this.#done += values;
+    return { done: this.#done, total: Math.max(this.#start.total, this.#done) };
   }
 
   /** Whether others use the database, by how many transactions they committed since the last look. */
@@ -346,19 +382,20 @@ class WalkState {
     this.busy = isBusy(before, this.#commits);
   }
 
+  /** Of each column. */
   rowsPerSecond(): number {
     const seconds = (this.#ground.clock.elapsedMs() - this.#startMs) / 1000;
-    return seconds > 0 ? Math.round((this.#done - this.#startDone) / seconds) : 0;
+    return seconds > 0 ? Math.round((this.#done - this.#start.done) / this.#columns / seconds) : 0;
   }
 }
 
 type Walking<Row> = { readonly pass: Pass<Row>; readonly state: WalkState };
 
-async function walkAsOne<Row>(ground: Ground, field: Field, { pass, state }: Walking<Row>): Promise<void> {
+async function walkAsOne<Row>(ground: Ground, fields: readonly Field[], { pass, state }: Walking<Row>): Promise<void> {
   for (let range = state.pages.take(); range !== undefined; range = state.pages.take()) {
     ground.signal.throwIfAborted();
     const startMs = ground.clock.elapsedMs();
-    const rows = await writeRange(ground, field, { pass, state, range });
+    const rows = await writeRange(ground, fields, { pass, state, range });
     const tookMs = ground.clock.elapsedMs() - startMs;
     if (rows > 0) state.quickestRowMs = Math.min(state.quickestRowMs, tookMs / rows);
     state.batches += 1;
@@ -370,49 +407,99 @@ async function walkAsOne<Row>(ground: Ground, field: Field, { pass, state }: Wal
   }
 }
 
+/** Answers how many values were found to be worked on. Where they are large one stretch of them after the other. */
 async function writeRange<Row>(
   ground: Ground,
-  field: Field,
+  fields: readonly Field[],
   { pass, state, range }: Walking<Row> & { readonly range: PageRange },
 ): Promise<number> {
+  const [first] = fields;
+  if (first === undefined) return 0;
+  const asked = { ...range, bytes: BATCH_BYTES };
+  let found = 0;
+  for (const stretch of await inTransaction(ground, first, (client) => stretchesOf(client, fields, asked))) {
+    ground.signal.throwIfAborted();
+    found += await writeStretch(ground, fields, { pass, state, range: stretch, whole: range });
+  }
+  return found;
+}
+
+/** `whole` is done with the last stretch of it. */
+async function writeStretch<Row>(
+  ground: Ground,
+  fields: readonly Field[],
+  { pass, state, range, whole }: Walking<Row> & { readonly range: PageRange; readonly whole: PageRange },
+): Promise<number> {
+  const [first] = fields;
+  if (first === undefined) return 0;
   const attempt = (skipLocked: boolean) =>
     ground.database.withClient(async (client) => {
       await begin(client, ground.tenant, skipLocked ? patienceOf(ground).lockTimeoutMs : ROW_PATIENCE_MS);
-      const rows = await pass.read(client, field, range);
-      ground.observe('read', field, { done: field.done, total: field.total });
-      const options = { skipLocked, range };
-      const written = rows.length === 0 ? NOTHING : await pass.write(client, field, { ground, rows, options });
-      await requireUnaltered(client, field);
-      const counts = state.count(written.done);
-      const page = state.pages.finish(range);
+      const found = await pass.read(client, fields, range);
+      ground.observe('read', first, state.count(0));
+      const written = await writeFound(client, ground, {
+        pass,
+        options: { skipLocked, range },
+        found: fields.map((field, at) => ({ field, rows: found[at] ?? [] })),
+      });
+      await requireUnaltered(client, ...fields);
+      const counts = state.count(written.reduce((sum, { done }) => sum + done, 0));
+      const page = range.to === whole.to ? state.pages.finish(whole) : 0;
       // The other worker may be about to commit its own.
       await limitLockWaits(client, patienceOf(ground).lockTimeoutMs);
-      await countBatch(client, field, { ...written, page, rowsPerSecond: state.rowsPerSecond(), at: ground.clock.now() });
-      ground.observe('written', field, counts);
+      const { tenant, clock } = ground;
+      await countBatch(client, written, { tenant, page, rowsPerSecond: state.rowsPerSecond(), at: clock.now() });
+      ground.observe('written', first, counts);
       await commit(client);
-      ground.observe('committed', field, counts);
-      return rows.length;
+      ground.observe('committed', first, counts);
+      return found.reduce((sum, rows) => sum + rows.length, 0);
     });
   try {
     return await attempt(false);
   } catch (error) {
-    if (!isLeft(error)) throw fieldFailure(field, error);
+    if (!isLeft(error)) throw fieldFailure(first, error);
   }
   try {
     // Rows that somebody holds are left; the sweep comes back to them.
     return await attempt(true);
   } catch (error) {
-    if (!isLeft(error)) throw fieldFailure(field, error);
+    if (!isLeft(error)) throw fieldFailure(first, error);
     return 0;
   }
+}
+
+type Found<Row> = { readonly field: Field; readonly rows: readonly Row[] };
+type Finding<Row> = { readonly pass: Pass<Row>; readonly found: readonly Found<Row>[]; readonly options: WriteOptions };
+
+/**
+ * Column by column how many rows are as they should be, and how many of these were held against what the database stored. A row that stands
+ * otherwise than it was given was changed by a trigger of the user's: nothing of the batch is committed.
+ *
+ * @throws `field-not-equal`, and what the pass and the keys throw.
+ */
+async function writeFound<Row>(
+  client: pg.ClientBase,
+  ground: Ground,
+  { pass, found, options }: Finding<Row>,
+): Promise<readonly BatchCount[]> {
+  const prepared: (Prepared & { readonly field: Field })[] = [];
+  for (const { field, rows } of found)
+    prepared.push({ field, ...(rows.length === 0 ? {} : await pass.prepare(client, field, { ground, rows })) });
+  const writings = prepared.flatMap(({ writing }) => (writing === undefined || writing.places.length === 0 ? [] : [writing]));
+  const stored = await writeColumns(client, writings, options);
+  const wrong = writings.find((_, at) => (stored[at]?.differing ?? 0) > 0);
+  if (wrong !== undefined) throw new SafekeepError('field-not-equal', { field: nameOf(wrong.field) });
+  return prepared.map(({ field, writing, alike = 0 }) => {
+    const at = writing === undefined ? -1 : writings.indexOf(writing);
+    const done = alike + (stored[at]?.done ?? 0);
+    return { field, done, verified: done };
+  });
 }
 
 /** query_canceled: where a lock comes just as its timeout fires the server calls it a cancellation. Of the batch nothing is kept. */
 function isLeft(error: unknown): boolean {
   return isBlocked(error) || codeOf(error) === '57014';
 }
-
-const NOTHING: Written = { done: 0, verified: 0 };
 
 /**
  * Works off what is left anywhere, until nothing is: rows that were written meanwhile, and those that were locked.
@@ -446,13 +533,15 @@ export async function sweepOnce<Row>(
 ): Promise<{ readonly found: number; readonly done: number }> {
   let [found, done] = [0, 0];
   for (const part of await partsOf(client, field)) {
-    const rows = found < atMost ? await pass.readLeft(client, part, atMost - found) : [];
-    if (rows.length === 0) continue;
-    const written = await pass.write(client, part, { ground, rows, options: { skipLocked: true } });
+    const left = found < atMost ? await pass.readLeft(client, part, atMost - found) : NOTHING_LEFT;
+    if (left.found === 0) continue;
+    const some = { field: part, rows: left.rows };
+    const written = await writeFound(client, ground, { pass, found: [some], options: { skipLocked: true } });
     await requireUnaltered(client, part);
-    if (written.done > 0) await countBatch(client, field, { ...written, at: ground.clock.now() });
-    found += rows.length;
-    done += written.done;
+    const { tenant, clock } = ground;
+    if (written.some((each) => each.done > 0)) await countBatch(client, written, { tenant, at: clock.now() });
+    found += left.found;
+    for (const each of written) done += each.done;
   }
   return { found, done };
 }

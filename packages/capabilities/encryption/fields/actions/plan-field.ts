@@ -1,3 +1,4 @@
+import type pg from 'pg';
 import {
   displayKinds,
   encryptedName,
@@ -7,6 +8,7 @@ import {
   indexName,
   newId,
   SafekeepError,
+  searchKinds,
   type CardRule,
   type ColumnRef,
   type SearchKind,
@@ -15,13 +17,16 @@ import {
 import { findTable, readUserCatalog, type Catalog, type Column, type Table } from '@safekeep/postgres';
 import type { Field, FieldIndex, Mode } from '../model.ts';
 import { chooseIndex } from '../rules/choose-index.ts';
-import { answersFor, besideAnswer, mentionsColumn, upsertAnswer, type Answer } from '../rules/refusals.ts';
+import { besideAnswer } from '../rules/beside.ts';
+import { answersFor, upsertAnswer, type Answer } from '../rules/refusals.ts';
+import { sourceAnswers, triggerAnswers } from '../rules/sources.ts';
 import { lengthLimit, typeOf } from '../rules/types.ts';
+import { besideColumn, functionsMentioning, triggerSources } from '../store/beside.ts';
 import { viewName } from '../store/names.ts';
 import { listFields } from '../store/records.ts';
-import { besideColumn, frequencies, functionsMentioning } from '../store/surroundings.ts';
+import { frequencies } from '../store/surroundings.ts';
 import { VIEW_TRIGGER } from '../store/view.ts';
-import { reading, type Ground } from './ground.ts';
+import { nameOf, reading, type Ground } from './ground.ts';
 
 export type FieldOrder = {
   readonly column: ColumnRef;
@@ -39,12 +44,16 @@ export type FieldOrder = {
 export type FieldPlan = { readonly field: Field; readonly answers: readonly Answer[] };
 
 /**
- * What encrypting a column means, before anything is touched.
+ * What encrypting a column means, before anything is touched. `beside`: columns that are planned with it and not recorded yet.
  *
  * @throws `field-missing`, `field-unfit` with everything that stands in the way and what to do about each,
  *   `field-search-unsafe` where an index would give the values away.
  */
-export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, order: FieldOrder): Promise<FieldPlan> {
+export async function planField(
+  ground: Pick<Ground, 'database' | 'tenant'>,
+  order: FieldOrder,
+  beside: readonly Field[] = [],
+): Promise<FieldPlan> {
   const { column: ref } = order;
   const name = formatColumnName(ref);
   return await reading(ground, async (client) => {
@@ -53,30 +62,34 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
     const column = table?.columns.find((each) => each.name === ref.column);
     if (table === undefined || column === undefined) throw new SafekeepError('field-missing', { field: name });
     const known = await listFields(client, ground.tenant);
-    const sources = await functionsMentioning(client, ref);
     const upsert = upsertAnswer(table, column);
+    const own = answersFor(catalog, table, { column, asked: { ...order, tenant: order.tenantBy } });
     const answers: readonly Answer[] = [
-      ...answersFor(catalog, table, { column, asked: { ...order, tenant: order.tenantBy } }),
+      ...own,
       ...(order.mode === 'database' ? takenViews(catalog, table) : []),
       ...takenNames(
         table,
         [...order.search, ...(order.card === 'number' ? displayKinds : [])].map((kind) => indexName(column.name, kind)),
       ),
       ...takenNames(table, [encryptedName(column.name)]),
-      ...(await besideColumn(client, ref)).map((each) => besideAnswer(each, formatName(encryptedName(column.name)))),
-      ...sources.filter(({ source }) => mentionsColumn(source, ref.table, ref.column)).map(aboutFunction),
+      ...(await answersBeside(client, ref, table.rowEstimate)).filter((each) => !own.some((told) => saysAll(told, each))),
       ...(upsert === undefined ? [] : [upsert]),
     ];
-    const stops = answers.filter(({ effect }) => effect === 'stops');
-    if (stops.length > 0) throw new SafekeepError('field-unfit', { field: name, reasons: stops.map(sentence).join('\n') });
-    const others = known.filter(({ table: of }) => of.schema === ref.schema && of.table === ref.table);
+    refuse(name, answers);
+    const others = [...known, ...beside].filter(({ table: of }) => of.schema === ref.schema && of.table === ref.table);
     const indexes: FieldIndex[] = [];
     const isPartitioned = table.kind === 'partitioned-table';
     const values = order.search.length > 1 ? await frequencies(client, { ...ref, isPartitioned, kind: 'exact' }) : [];
     for (const kind of order.search) {
       const counted = await frequencies(client, { ...ref, isPartitioned, kind });
-      const beside = [...others.flatMap((field) => field.indexes), ...indexes];
-      const chosen = chooseIndex(counted, { name, kind, beside, together: { indexes, values }, acceptLeak: order.acceptLeak });
+      const standing = [...others.flatMap((field) => field.indexes), ...indexes];
+      const chosen = chooseIndex(counted, {
+        name,
+        kind,
+        beside: standing,
+        together: { indexes, values },
+        acceptLeak: order.acceptLeak,
+      });
       // It stands before anybody can search by it, and grows with the ciphertext.
       indexes.push({ ...chosen, column: indexName(ref.column, kind), version: FIRST_INDEX_VERSION, state: 'serving', parts: [] });
     }
@@ -93,6 +106,48 @@ export async function planField(ground: Pick<Ground, 'database' | 'tenant'>, ord
       );
     return { field: newField(ground.tenant, { order, table, column, indexes }), answers };
   });
+}
+
+/**
+ * What stops a field that is encrypted already from having another mode, and did not stop it before.
+ *
+ * @throws `field-unfit` naming each and what to do.
+ */
+export async function refuseMode(ground: Pick<Ground, 'database' | 'tenant'>, field: Field, mode: Mode): Promise<void> {
+  const catalog = await reading(ground, readUserCatalog);
+  const table = findTable(catalog, field.table);
+  const column = table?.columns.find(({ name }) => name === field.column);
+  if (table === undefined || column === undefined) throw new SafekeepError('field-missing', { field: nameOf(field) });
+  const search = searchKinds.filter((kind) => field.indexes.some((index) => index.kind === kind));
+  const asked = { search, card: field.isCard ? ('number' as const) : null };
+  const before = answersFor(catalog, table, { column, asked: { ...asked, mode: field.mode } });
+  refuse(nameOf(field), [
+    ...answersFor(catalog, table, { column, asked: { ...asked, mode } }).filter(
+      (each) => !before.some((told) => saysAll(told, each)),
+    ),
+    ...(mode === 'database' ? takenViews(catalog, table) : []),
+  ]);
+}
+
+/**
+ * What a subscription writes comes in past our triggers, so no step is gone while one is enabled: readers would get old values.
+ *
+ * @throws `field-unfit` naming each and what to do.
+ */
+export async function refuseSubscriptions(ground: Pick<Ground, 'database' | 'tenant'>, field: Field): Promise<void> {
+  const ref = { ...field.table, column: field.column };
+  const beside = await reading(ground, (client) => besideColumn(client, ref));
+  const writing = beside.filter(({ kind }) => kind === 'subscription');
+  refuse(
+    nameOf(field),
+    writing.map((each) => besideAnswer(each, namesFor(ref))),
+  );
+}
+
+/** @throws `field-unfit` where one of them stops. */
+function refuse(field: string, answers: readonly Answer[]): void {
+  const stops = answers.filter(({ effect }) => effect === 'stops');
+  if (stops.length > 0) throw new SafekeepError('field-unfit', { field, reasons: stops.map(sentence).join('\n') });
 }
 
 /** What is shown hides nothing, so that there is nothing to measure. */
@@ -163,13 +218,23 @@ function takenViews(catalog: Catalog, table: Table): readonly Answer[] {
     }));
 }
 
-function aboutFunction({ name }: { readonly name: string }): Answer {
-  return {
-    object: `function ${name}`,
-    effect: 'changes',
-    breaks: 'its source names table and column; from finish on it finds NULL there',
-    remedy: 'read it; let it use the view …_decrypted, or get the value from the application',
-  };
+/** Of what stands elsewhere. */
+async function answersBeside(client: pg.ClientBase, ref: ColumnRef, rowEstimate: number): Promise<readonly Answer[]> {
+  return [
+    ...(await besideColumn(client, ref)).map((each) => besideAnswer(each, { ...namesFor(ref), rowEstimate })),
+    ...(await triggerSources(client, ref)).flatMap((each) => triggerAnswers(each, ref)),
+    ...(await functionsMentioning(client, ref)).flatMap((each) => sourceAnswers(each, ref)),
+  ];
+}
+
+/** As they are typed. */
+function namesFor({ column }: Pick<ColumnRef, 'column'>): { readonly column: string; readonly encrypted: string } {
+  return { column: formatName(column), encrypted: formatName(encryptedName(column)) };
+}
+
+/** What the catalogue of the table tells is not told again, unless it stops only here. */
+function saysAll(told: Answer, { object, effect }: Answer): boolean {
+  return told.object === object && (told.effect === 'stops' || effect === 'changes');
 }
 
 function sentence({ object, breaks, remedy }: Answer): string {

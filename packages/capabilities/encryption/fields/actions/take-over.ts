@@ -39,27 +39,31 @@ export async function takeOver(
     await refuseReaders(ground, known);
   }
   await agree(renamed.map(({ known }) => known));
-  await holding(ground, together, async (held) => {
-    await inTransaction(held, own.now, async (client) => {
-      await lockToAlter(client, own.now);
-      const kept: string[] = [];
-      for (const { known, now } of renamed) kept.push(...(await dropView(client, known, now)));
-      for (const { known, now } of renamed) {
-        const [live, ...copies] = await readLiveNames(client, known);
-        if (live === undefined || copies.length > 0 || nameOf(live) !== nameOf(now))
-          throw new SafekeepError('field-changed', { field: nameOf(now) });
-        await nameCompanions(client, live, now);
-        await requireUnaltered(client, now);
-        await recordNames(client, now);
-      }
-      const fields = (await listFields(client, held.tenant)).filter((each) => together.some(({ known }) => known.id === each.id));
-      // Indexes over several columns name the others', too.
-      for (const field of fields) await runAll(client, createTriggers(field, field.phase));
-      await follow(client, held, own.now);
-      const shown = fields.find(({ mode, phase }) => mode === 'database' && isAtLeast(phase, 'switched'));
-      if (shown !== undefined) await createView(client, shown, kept);
-    });
-  });
+  await withLease(
+    ground,
+    together.map(({ known }) => known),
+    async (held) => {
+      await inTransaction(held, own.now, async (client) => {
+        await lockToAlter(client, own.now);
+        const kept: string[] = [];
+        for (const { known, now } of renamed) kept.push(...(await dropView(client, known, now)));
+        for (const { known, now } of renamed) {
+          const [live, ...copies] = await readLiveNames(client, known);
+          if (live === undefined || copies.length > 0 || nameOf(live) !== nameOf(now))
+            throw new SafekeepError('field-changed', { field: nameOf(now) });
+          await nameCompanions(client, live, now);
+          await requireUnaltered(client, now);
+          await recordNames(client, now);
+        }
+        const fields = (await listFields(client, held.tenant)).filter((each) => together.some(({ known }) => known.id === each.id));
+        // Indexes over several columns name the others', too.
+        for (const field of fields) await runAll(client, createTriggers(field, field.phase));
+        await follow(client, held, own.now);
+        const shown = fields.find(({ mode, phase }) => mode === 'database' && isAtLeast(phase, 'switched'));
+        if (shown !== undefined) await createView(client, shown, kept);
+      });
+    },
+  );
   return await fresh(ground, own.now);
 }
 
@@ -98,10 +102,4 @@ async function nameCompanions(client: Client, live: LiveNames, now: Field): Prom
   await renameColumn(client, now.table, { from: live.encryptedColumn, to: now.encryptedColumn });
   for (const [place, { column }] of now.indexes.entries())
     await renameColumn(client, now.table, { from: live.indexes[place]?.column ?? column, to: column });
-}
-
-/** With the right to move each of them. */
-async function holding(ground: Ground, [first, ...rest]: readonly Renamed[], run: (held: Ground) => Promise<void>): Promise<void> {
-  if (first === undefined) return await run(ground);
-  await withLease(ground, first.known, (held) => holding(held, rest, run));
 }

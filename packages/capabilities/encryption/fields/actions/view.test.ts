@@ -8,6 +8,7 @@ import { changeIndexes } from './change-indexes.ts';
 import { changeMode } from './change-mode.ts';
 import { decryptField } from './decrypt-field.ts';
 import { encryptField } from './encrypt-field.ts';
+import { finishField } from './finish-field.ts';
 
 const PEOPLE = `
   create table people (id integer primary key, email text, phone text, visits integer not null default 0);
@@ -135,3 +136,80 @@ for (const server of testServers()) {
     }
   });
 }
+
+test('an INSERT through the view takes no default that the table has no more: it is refused with the statement that helps', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create domain town as text default 'Bonn'; create type mood as enum ('good', 'bad'); create sequence numbers;
+      create table people (id integer primary key, email text default 'none', n serial, big bigint default nextval('numbers'), short varchar(8) default 'new', fixed char(4) default 'a',
+        price numeric(6,2) default 1.5, home town, mine town default 'Ulm', mood mood default 'good', tags text[] default '{a,b}', doc jsonb default '{"a": 1}', span interval default '2 days',
+        made timestamptz default now(), day date default current_date, by_whom text default current_user, bits bit(3) default b'101', half real default 0.5, byte bytea default '\\x01',
+        "Odd Name" text default lower('X'), small text collate "C" default 'c', other integer default -1, gen integer generated always as (other * 2) stored)`,
+  });
+  await shown(bench, 'email');
+  const insert = (id: number) => bench.pool.query(`insert into people_decrypted (id, email) values ($1, null)`, [id]);
+  let repair = '';
+  await insert(1);
+  for (const change of [`set default 'waiting'`, 'drop default']) {
+    await bench.pool.query(`alter table people alter "Odd Name" ${change}`);
+    await assert.rejects(insert(2), (error: unknown) => {
+      assert.equal(codeOf(error), '55000');
+      // What it says is what helps.
+      assert.ok(error instanceof Error && 'hint' in error && typeof error.hint === 'string');
+      const [, statement] = /^Give the view the default of the table: (ALTER VIEW .*)\.$/.exec(error.hint) ?? [];
+      assert.ok(statement !== undefined, error.hint);
+      repair = statement;
+      return true;
+    });
+    await bench.pool.query(repair);
+    await insert(change.length);
+  }
+  assert.deepEqual((await bench.pool.query('select "Odd Name" as odd from people order by id')).rows, [
+    { odd: 'x' },
+    { odd: null },
+    { odd: 'waiting' },
+  ]);
+});
+
+test('a trigger that fills in what it reads as NULL takes no sealed value away, and fills in where there is none', async (t) => {
+  const bench = await workbench(t, { setUp: PEOPLE });
+  const { field } = await encryptField(bench.ground, bench.order('public.people.email', { mode: 'database' }), agreed);
+  await finishField(bench.ground, { ...field.table, column: field.column }, agreed);
+  await bench.pool.query(
+    `insert into people (id) values (90), (91); create function fill() returns trigger language plpgsql as $f$ begin new.email := coalesce(new.email, 'none'); return new; end $f$;
+     create trigger fill before insert or update on people for each row execute function fill()`,
+  );
+  const client = await bench.pool.connect();
+  const email = async (id: number): Promise<unknown> =>
+    (await client.query('select email from people_decrypted where id = $1', [id])).rows[0]?.email;
+  const refused = (statement: string): Promise<void> =>
+    assert.rejects(client.query(statement), /a trigger of the table gives column email/);
+  try {
+    await client.query('begin');
+    await client.query('select safekeep.unlock($1)', [bench.keys.bundle(field)]);
+    for (const statement of [
+      'update people_decrypted set visits = 1 where id = 1',
+      'update people set visits = 1 where id = 1',
+      'insert into people (id, visits) values (1, 1) on conflict (id) do update set visits = 1',
+    ]) {
+      await client.query('savepoint one');
+      await refused(statement);
+      await client.query('rollback to one');
+    }
+    assert.equal(await email(1), 'person1@example.org');
+    await client.query(`update people_decrypted set email = 'new@example.org' where id = 1`);
+    await client.query(`update people set email = 'other@example.org', visits = 1 where id = 2`);
+    await client.query('update people_decrypted set visits = 1 where id = 90');
+    await client.query('insert into people_decrypted (id) values (92)');
+    assert.deepEqual(
+      [await email(1), await email(2), await email(90), await email(91), await email(92)],
+      ['new@example.org', 'other@example.org', 'none', null, 'none'],
+    );
+    // Ciphertext that comes counts, whatever a trigger makes of the column.
+    await client.query('update people set email_encrypted = (select email_encrypted from people where id = 1) where id = 2');
+    assert.equal(await email(2), 'new@example.org');
+    await client.query('commit');
+    assert.equal((await bench.pool.query('select count(email)::integer as n from people')).rows[0]?.n, 0);
+  } finally {
+    client.release(true);
+  }
+});

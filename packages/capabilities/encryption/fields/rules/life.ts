@@ -8,6 +8,7 @@
  * backfilling  rows that stood there are sealed
  * verified     every sealed value was opened and compared with its plaintext
  * switched     readers take the ciphertext
+ * unread       clients are told that the plaintext beside it is about to go; they still write both
  * nulled       plaintext is refused from now on, and what stood there is gone
  * checked      constraints prove it for every row
  * finished     what was only needed on the way is gone
@@ -22,6 +23,7 @@ export const phases = [
   'backfilling',
   'verified',
   'switched',
+  'unread',
   'nulled',
   'checked',
   'finished',

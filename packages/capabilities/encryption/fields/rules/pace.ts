@@ -2,14 +2,19 @@ import type { PageRange } from '../model.ts';
 
 /** Rows of one transaction: long enough to be quick, short enough that locks and a lost batch cost little. */
 export const BATCH_ROWS = 5_000;
+/** Where several columns are worked on at once a batch has fewer rows, as many values, and no fewer than this. */
+const FEWEST_ROWS = 1_000;
+/** Of values, plain and sealed, that are in memory at once: several times as much for each of two workers. */
+export const BATCH_BYTES = 16 * 1_048_576;
 /** Where nothing is known of the table yet. */
 const PAGES_UNKNOWN = 64;
 const PAGES_AT_MOST = 4_096;
 
 /** Pages that hold about one batch. */
-export function batchPages({ pages, rows }: { readonly pages: number; readonly rows: number }): number {
+export function batchPages({ pages, rows }: { readonly pages: number; readonly rows: number }, columns = 1): number {
   if (pages === 0 || rows === 0) return PAGES_UNKNOWN;
-  return Math.max(1, Math.min(PAGES_AT_MOST, Math.floor((BATCH_ROWS * pages) / rows)));
+  const batchRows = Math.max(FEWEST_ROWS, Math.floor(BATCH_ROWS / columns));
+  return Math.max(1, Math.min(PAGES_AT_MOST, Math.floor((batchRows * pages) / rows)));
 }
 
 /** Hands out ranges of pages in order, to several who work at once, and knows below which page all is done. */
@@ -61,8 +66,8 @@ const STRAIN_PAUSE_MS = 1_000;
 
 /** Transactions of others in the database, a second, from which on it counts as in use. Our own are about ten. */
 const BUSY_COMMITS = 50;
-/** So many times as long as a batch took we leave the server alone while others use it: they keep most of it. */
-const BUSY_PAUSES = 2;
+/** So many times as long as a batch took each of our two workers leaves the server alone while others use it: they keep most of it. */
+const BUSY_PAUSES = 4;
 
 /** What the server's counters said at a moment; each session adds its own about once a second. */
 export type Commits = { readonly count: number; readonly atMs: number };

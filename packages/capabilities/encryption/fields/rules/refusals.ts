@@ -12,7 +12,6 @@ import {
   indexName,
 } from '@safekeep/core';
 import { referencedBy, type Catalog, type Column, type Table } from '@safekeep/postgres';
-import type { Beside } from '../model.ts';
 import { typeOf } from './types.ts';
 
 export type Answer = {
@@ -36,8 +35,8 @@ export type Asked = {
 
 /**
  * Everything of a table that reads or constrains a column, with what encrypting it breaks and what to do about that: known
- * from the catalogue before anything is touched, so that nothing is found out afterwards. Functions are searched by name in
- * their source by {@link mentionsColumn}, since PostgreSQL keeps no record of what they read.
+ * from the catalogue before anything is touched, so that nothing is found out afterwards. What stands elsewhere
+ * and reads it is in beside.ts, and what functions do in sources.ts.
  */
 export function answersFor(catalog: Catalog, table: Table, { column, asked }: { column: Column; asked: Asked }): readonly Answer[] {
   return [
@@ -483,42 +482,6 @@ export function searchAnswers(column: string, search: readonly IndexKind[]): rea
     );
 }
 
-/** About what names the column outside of its table. */
-export function besideAnswer({ kind, name }: Beside, encrypted: string): Answer {
-  switch (kind) {
-    case 'audit':
-      return changes(
-        'audit of the table',
-        `its capture follows: a row is logged with its ciphertext in ${encrypted} from the moment it has one, and without the plaintext beside it`,
-        'nothing to do; where rows are sealed the log takes an event for each',
-      );
-    case 'collation':
-      return stops(
-        `collation ${name}`,
-        'it takes texts for one that are written differently (it is not deterministic), and ciphertext tells them apart: what was equal would not be found',
-        'give the column a deterministic collation and let the application write one form',
-      );
-    case 'column-grant':
-      return changes(
-        `grant on the column to ${name}`,
-        `${encrypted} is another column, on which it has no right yet`,
-        `GRANT the same on ${encrypted} and its index columns to ${name}`,
-      );
-    case 'publication':
-      return changes(
-        `publication ${name}`,
-        `it lists the columns that it sends; subscribers get NULL for this one from finish on, and not ${encrypted}`,
-        `add ${encrypted} to the list (ALTER PUBLICATION), and to the subscriber's table`,
-      );
-    case 'statistics':
-      return changes(
-        `statistics ${name}`,
-        'they hold values of the column until ANALYZE runs after finish, and help no plan then',
-        'drop them after finish',
-      );
-  }
-}
-
 /** Told for every table with a key: nobody can see from outside whether the application upserts. */
 export function upsertAnswer(table: Table, column: Column): Answer | undefined {
   const unique = table.primaryKey !== null || table.uniques.length > 0;
@@ -533,13 +496,8 @@ export function upsertAnswer(table: Table, column: Column): Answer | undefined {
   );
 }
 
-/** Whether the source of a function seems to name a column: as a whole word together with its table, or in quotes. */
-export function mentionsColumn(source: string, table: string, column: string): boolean {
-  return mentions(source, column) && mentions(source, table);
-}
-
 /** Whether SQL names a column: as a whole word, or in quotes. */
-function mentions(expression: string, column: string): boolean {
+export function mentions(expression: string, column: string): boolean {
   if (expression.includes(`"${column.replaceAll('"', '""')}"`)) return true;
   return expression.split(/[^\p{L}\p{N}_$]+/u).includes(column);
 }
@@ -547,11 +505,11 @@ function mentions(expression: string, column: string): boolean {
 /** Sorts behind nearly everything: BEFORE triggers run in the order of their names. */
 const SEALING_TRIGGER = 'zz_safekeep_seal';
 
-function stops(object: string, breaks: string, remedy: string): Answer {
+export function stops(object: string, breaks: string, remedy: string): Answer {
   return { object, effect: 'stops', breaks, remedy };
 }
 
-function changes(object: string, breaks: string, remedy: string): Answer {
+export function changes(object: string, breaks: string, remedy: string): Answer {
   return { object, effect: 'changes', breaks, remedy };
 }
 

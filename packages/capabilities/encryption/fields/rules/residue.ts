@@ -26,6 +26,6 @@ export function residueOf({ replicas, slots, archiving, deadRows, statistics, au
       ? ['the audit log keeps values that were written before the column was encrypted, sealed under the keys of the persons']
       : []),
     'backups and dumps made before now hold it until they expire',
-    'logs, files and caches of the application may hold it; Safekeep does not see those',
+    'the server’s own log may hold it, where statements or their parameters were logged while the application wrote it, or a refused COPY quoted its line; so may logs, files and caches of the application. Safekeep does not see those',
   ];
 }

@@ -7,7 +7,7 @@ import { frequencyAttack, type Frequency } from './frequency.ts';
 import { indexLength } from './index-length.ts';
 import { mayFollow, phases } from './life.ts';
 import { batchPages, isBusy, PageWalk, pauseMs } from './pace.ts';
-import { mentionsColumn } from './refusals.ts';
+import { mentionsColumn, triggerAnswers } from './sources.ts';
 import { residueOf } from './residue.ts';
 
 /** A generator that gives the same numbers every time (Mulberry32). */
@@ -194,13 +194,15 @@ test('the pages of a table are handed out once each, and what is done is known b
   );
   assert.equal(batchPages({ pages: 0, rows: 0 }), 64);
   assert.equal(batchPages({ pages: 10_000, rows: 1_000_000 }), 50);
+  assert.equal(batchPages({ pages: 10_000, rows: 1_000_000 }, 2), 25, 'as many values');
+  assert.equal(batchPages({ pages: 10_000, rows: 1_000_000 }, 12), 10, 'and no fewer rows than a thousand');
 });
 
 test('a server that is slow or whose replica is behind is left alone for a while', () => {
   assert.equal(pauseMs({ tookMs: 100, rows: 10, quickestRowMs: 9, lag: null, busy: false }), 0);
   assert.equal(pauseMs({ tookMs: 900, rows: 10, quickestRowMs: 9, lag: { seconds: 0.1, bytes: 1_000 }, busy: false }), 900);
   assert.equal(pauseMs({ tookMs: 100, rows: 10, quickestRowMs: 9, lag: { seconds: 60, bytes: 1_000 }, busy: false }), 1_000);
-  assert.equal(pauseMs({ tookMs: 100, rows: 10, quickestRowMs: 9, lag: null, busy: true }), 200);
+  assert.equal(pauseMs({ tookMs: 100, rows: 10, quickestRowMs: 9, lag: null, busy: true }), 400);
   assert.equal(pauseMs({ tookMs: 9_000, rows: 10, quickestRowMs: 9, lag: null, busy: true }), 1_000);
   assert.equal(isBusy({ count: 100, atMs: 0 }, { count: 110, atMs: 1_000 }), false, 'our own batches');
   assert.equal(isBusy({ count: 100, atMs: 0 }, { count: 1_100, atMs: 2_000 }), true);
@@ -224,4 +226,33 @@ test('the residue names replicas, slots and archives only where there are some, 
   assert.match(all, /archived/);
   assert.match(all, /pg_stats/);
   assert.match(all, /12 dead rows/);
+});
+
+test('what a trigger does with rows and with the column is known by the words of its source', () => {
+  const told = (source: string, column = 'email'): readonly string[] =>
+    triggerAnswers({ name: 't', source, transitionTables: ['gone'] }, { column }).map(({ object }) => object);
+  const copies = [
+    'insert into h select old.*;',
+    'INSERT INTO h VALUES (now(), (NEW).*);',
+    'execute $q$insert into h select ($1).*$q$ using old',
+    'insert into h select x, g.* from gone g',
+  ];
+  for (const source of copies) assert.deepEqual(told(source), ['trigger t'], source);
+  const gives = [
+    'begin new.email = lower(new.email); end',
+    'if x then NEW.Email := 1; end if',
+    'select 1 into new.email',
+    'begin new."email" := 2; end',
+  ];
+  for (const source of gives) assert.deepEqual(told(source), ['value given by trigger t'], source);
+  assert.deepEqual(told('begin new."Email" := 2; end', 'Email'), ['value given by trigger t']);
+  assert.deepEqual(told('insert into h values (to_jsonb(old)); return old;'), ['rows copied by trigger t']);
+  for (const source of [
+    'if old.* is distinct from new.* then return new; end if;',
+    '-- insert into h select old.*\n return new;',
+    'insert into h values (old.id); perform f(new.id, 3); select * from other;',
+    'if new.email = old.email then new.town := 1; end if; return old;',
+    'begin new."Email" := 2; end',
+  ])
+    assert.deepEqual(told(source), [], source);
 });

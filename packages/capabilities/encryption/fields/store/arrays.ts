@@ -13,10 +13,10 @@ export function byteaArray(values: readonly (Uint8Array | null)[]): Buffer {
   return encode(OID.bytea, values);
 }
 
-export function textArray(values: readonly string[]): Buffer {
+export function textArray(values: readonly (string | null)[]): Buffer {
   return encode(
     OID.text,
-    values.map((value) => Buffer.from(value, 'utf8')),
+    values.map((value) => (value === null ? null : Buffer.from(value, 'utf8'))),
   );
 }
 

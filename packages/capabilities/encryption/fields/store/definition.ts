@@ -31,7 +31,7 @@ export function dropColumns(field: Field): readonly string[] {
   return [`alter table ${table} ${[encrypted, ...indexes].map((column) => `drop column if exists ${column}`).join(', ')}`];
 }
 
-const TRIGGERS = ['card', 'insert', 'update', 'cleared', 'keep'] as const;
+const TRIGGERS = ['card', 'insert', 'proposed', 'ended', 'update', 'cleared', 'keep', 'volunteered'] as const;
 /** See {@link countCiphertext}. */
 const ALONE = ['both', 'replaced'] as const;
 
@@ -46,7 +46,7 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
   const plainChanged = `pg_catalog.record_image_ne(row(old.${column}), row(new.${column}))`;
   const sealedChanged = `pg_catalog.record_image_ne(row(old.${encrypted}), row(new.${encrypted}))`;
   const made: Record<
-    Exclude<(typeof TRIGGERS)[number], 'card'>,
+    Exclude<(typeof TRIGGERS)[number], 'card' | 'ended'>,
     { readonly event: string; readonly when: string; readonly action: string } | null
   > = {
     insert: strict
@@ -54,8 +54,11 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
       : field.mode === 'database'
         ? { event: 'insert', when: `new.${column} is not null and new.${encrypted} is null`, action: 'seal' }
         : null,
+    proposed: strict
+      ? { event: 'insert', when: `new.${encrypted} is not null or ${hasProposed(field)}`, action: 'proposed' }
+      : null,
     update: strict
-      ? { event: 'update', when: `new.${column} is not null and ${plainChanged}`, action: 'seal' }
+      ? { event: `update of ${column}`, when: `new.${column} is not null and ${plainChanged}`, action: 'seal' }
       : {
           event: 'update',
           // A client's row without ciphertext stays so, whoever writes: there is nothing to call for.
@@ -68,14 +71,17 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
     keep: strict
       ? {
           event: `update of ${column}`,
-          when: `new.${column} is null and old.${encrypted} is not null and not (${sealedChanged})`,
+          when: `new.${column} is null and (old.${encrypted} is not null or ${hasProposed(field)}) and not (${sealedChanged})`,
           action: 'keep',
         }
       : null,
+    // Comes last of those that seal: what the statement named is sealed by now, and a value that still stands is a trigger's.
+    volunteered: strict ? { event: 'update', when: `new.${column} is not null and ${plainChanged}`, action: 'volunteered' } : null,
   };
   const own = TRIGGERS.flatMap((name) => {
     const trigger = q(objectName(name, field));
     if (name === 'card') return cardTrigger(field, trigger);
+    if (name === 'ended') return endedTrigger(field, trigger, strict);
     const wanted = made[name];
     return wanted === null
       ? [`drop trigger if exists ${trigger} on ${table}`]
@@ -116,6 +122,23 @@ export function countCiphertext(field: Field, phase: Phase): readonly string[] {
       strict: refusesPlaintext(phase),
     }),
   );
+}
+
+/**
+ * The row that this INSERT has proposed had a value, of which only the ciphertext is left: an upsert that takes the plaintext over would
+ * lose it in silence, also where the row that stands there has no value. For the statement, and for one row after the other.
+ */
+function hasProposed({ id }: Pick<Field, 'id'>): string {
+  const marked = pg.escapeLiteral(`safekeep.proposed_${id.replaceAll('-', '')}`);
+  return `nullif(pg_catalog.current_setting(${marked}, true), '') is not null`;
+}
+
+function endedTrigger(field: Field, trigger: string, strict: boolean): readonly string[] {
+  const { table } = namesOf(field);
+  if (!strict) return [`drop trigger if exists ${trigger} on ${table}`];
+  return [
+    `create or replace trigger ${trigger} after insert on ${table} for each statement when (${hasProposed(field)}) execute function safekeep.seal_column(${triggerArguments(field, 'ended', strict)})`,
+  ];
 }
 
 /** Comes before those that seal, in the order of their names. In client mode the SDK checks. */
@@ -295,14 +318,19 @@ export function forget(field: Field): readonly string[] {
   return [`vacuum ${table}`, `analyze ${table}`];
 }
 
-/** The column's type as it stands now; null when it is gone. A change meanwhile stops the work before it writes anything. */
-export async function currentType(client: pg.ClientBase, field: Pick<Field, 'table' | 'column'>): Promise<string | null> {
-  const { rows } = await client.query<{ type: string }>(
-    `select pg_catalog.format_type(a.atttypid, a.atttypmod) as type from pg_catalog.pg_attribute a
-      where a.attrelid = pg_catalog.to_regclass($1) and a.attname = $2 and not a.attisdropped`,
-    [qualified(field.table), field.column],
+/** The types of columns as they stand now; null of one that is gone. A change meanwhile stops the work before it writes anything. */
+export async function currentTypes(
+  client: pg.ClientBase,
+  fields: readonly Pick<Field, 'table' | 'column'>[],
+): Promise<readonly (string | null)[]> {
+  const { rows } = await client.query<{ type: string | null }>(
+    `select pg_catalog.format_type(a.atttypid, a.atttypmod) as type
+       from unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) with ordinality as f (relation, name, place)
+       left join pg_catalog.pg_attribute as a on a.attrelid = pg_catalog.to_regclass(f.relation) and a.attname = f.name and not a.attisdropped
+      order by f.place`,
+    [fields.map(({ table }) => qualified(table)), fields.map(({ column }) => column)],
   );
-  return rows[0]?.type ?? null;
+  return rows.map(({ type }) => type);
 }
 
 /**

@@ -99,6 +99,27 @@ export async function valuesApart(client: pg.ClientBase, field: Field): Promise<
   return holding;
 }
 
+/** Tables that inherit from one that is not partitioned: they take its columns over, not its triggers, and have rows of their own. */
+export async function heirsOf(client: pg.ClientBase, { table, isPartitioned }: Field): Promise<readonly TableRef[]> {
+  if (isPartitioned) return [];
+  const { rows } = await client.query<TableRef>(
+    `select n.nspname as schema, c.relname as table
+       from pg_catalog.pg_inherits as i join pg_catalog.pg_class as c on c.oid = i.inhrelid join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+      where i.inhparent = pg_catalog.to_regclass($1) order by 1, 2`,
+    [qualified(table)],
+  );
+  return rows;
+}
+
+/** Whether row security would leave this login some rows of the table only. */
+export async function hidesRows(client: pg.ClientBase, { table }: Pick<Field, 'table'>): Promise<boolean> {
+  const { rows } = await client.query<{ hides: boolean }>(
+    'select pg_catalog.row_security_active(pg_catalog.to_regclass($1)::pg_catalog.oid) as hides',
+    [qualified(table)],
+  );
+  return rows[0]?.hides === true;
+}
+
 /** A statement that makes an index; `alone` where it allows no transaction around it. */
 export type IndexStatement = { readonly sql: string; readonly isAlone: boolean };
 /** What makes one index, in order. */

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { TableRef } from '@safekeep/core';
+import { formatColumnName, SafekeepError, type TableRef } from '@safekeep/core';
 import type { Queryable } from '@safekeep/postgres';
 import type { Field, FieldIndex, IndexState } from '../model.ts';
 import type { Direction, Phase } from '../rules/life.ts';
@@ -83,11 +83,13 @@ export async function readField(client: pg.ClientBase, { tenant, id }: Pick<Fiel
   return rows[0] === undefined ? undefined : fieldOf(rows[0]);
 }
 
+/** Throws `field-busy` where somebody else has recorded the column since it was planned. */
 export async function insertField(client: pg.ClientBase, field: Field, at: Date): Promise<void> {
-  await client.query(
+  const { rowCount } = await client.query(
     `insert into safekeep.fields (tenant_id, field_id, table_schema, table_name, column_name, encrypted_column, value_type, column_type,
        length_limit, is_card, mode, phase, direction, key_scope, not_null, total, created_at, changed_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)`,
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $17)
+     on conflict (tenant_id, table_schema, table_name, column_name) do nothing`,
     [
       field.tenant,
       field.id,
@@ -108,6 +110,7 @@ export async function insertField(client: pg.ClientBase, field: Field, at: Date)
       at,
     ],
   );
+  if (rowCount === 0) throw new SafekeepError('field-busy', { field: formatColumnName({ ...field.table, column: field.column }) });
   for (const index of field.indexes) await insertIndex(client, field, { index, at });
 }
 
@@ -221,36 +224,45 @@ export async function updateField(
   if (rowCount !== 1) throw new Error('The field is not recorded any more');
 }
 
-/** A batch, counted in the transaction that wrote it: after a kill the figures are what was committed. */
+/** A batch of one column, counted in the transaction that wrote it: after a kill the figures are what was committed. */
 export type BatchCount = {
+  readonly field: Pick<Field, 'id'>;
   readonly done: number;
   readonly verified: number;
+};
+
+type Batch = {
+  readonly tenant: string;
+  readonly at: Date;
   /** Pages below this one need not be looked at again by the running pass. */
   readonly page?: number;
   readonly rowsPerSecond?: number;
-  readonly at: Date;
 };
 
+/** In one order, whoever counts: two batches of the same columns wait for each other, and never both. */
 export async function countBatch(
   client: pg.ClientBase,
-  { tenant, id }: Pick<Field, 'tenant' | 'id'>,
-  { done, verified, page = 0, rowsPerSecond, at }: BatchCount,
+  counts: readonly BatchCount[],
+  { tenant, at, page = 0, rowsPerSecond }: Batch,
 ): Promise<void> {
   await client.query(
-    `update safekeep.fields set done = done + $3, total = greatest(total, done + $3), verified = verified + $4,
-       next_page = greatest(next_page, $5), rows_per_second = coalesce($6, rows_per_second), changed_at = $7
-      where tenant_id = $1 and field_id = $2`,
-    [tenant, id, done, verified, page, rowsPerSecond, at],
+    `with held as materialized (
+       select f.field_id, c.done, c.verified
+         from safekeep.fields as f join unnest($2::pg_catalog.uuid[], $3::int8[], $4::int8[]) as c (id, done, verified) on c.id = f.field_id
+        where f.tenant_id = $1 order by f.field_id for no key update of f)
+     update safekeep.fields as f set done = f.done + h.done, total = greatest(f.total, f.done + h.done), verified = f.verified + h.verified,
+            next_page = greatest(f.next_page, $5), rows_per_second = coalesce($6, f.rows_per_second), changed_at = $7
+       from held as h where f.tenant_id = $1 and f.field_id = h.field_id`,
+    [
+      tenant,
+      counts.map(({ field }) => field.id),
+      counts.map(({ done }) => done),
+      counts.map(({ verified }) => verified),
+      page,
+      rowsPerSecond,
+      at,
+    ],
   );
-}
-
-/** Milliseconds since the field was planned, by the clock that planned it. */
-export async function ageOf(client: pg.ClientBase, { tenant, id }: Pick<Field, 'tenant' | 'id'>, now: Date): Promise<number> {
-  const { rows } = await client.query<{ at: Date }>(
-    'select created_at as at from safekeep.fields where tenant_id = $1 and field_id = $2',
-    [tenant, id],
-  );
-  return now.getTime() - (rows[0]?.at.getTime() ?? now.getTime());
 }
 
 export async function deleteField(client: pg.ClientBase, { tenant, id }: Pick<Field, 'tenant' | 'id'>): Promise<void> {

@@ -1,9 +1,10 @@
 import type pg from 'pg';
 import type { Queryable } from '@safekeep/postgres';
 import type { Census, Field, FieldIndex, PageRange } from '../model.ts';
+import { BATCH_BYTES } from '../rules/pace.ts';
 import { idsOfKeys, listFields } from './records.ts';
-import { byteaArray, int8Array, textArray, tidArray } from './arrays.ts';
-import { namesOf, q, qualified, rowsOf, type FieldNames } from './names.ts';
+import { inputOf, rangeOf, readColumns, type Input, type Writing } from './columns.ts';
+import { namesOf, q, qualified, rowsOf } from './names.ts';
 import { tablesApart } from './partitions.ts';
 
 /** A row as it was read: where it lay and what stood there. */
@@ -66,170 +67,129 @@ function leftOf(field: Field, which: 'unsealed' | 'unopened'): string {
   return `((${column} is null) <> (${encrypted} is null)) and ${own}`;
 }
 
-/** Pages from and to, as the two parameters of this number and the next. */
-function rangeOf(alias: string, first: number): string {
-  return `${alias}ctid >= pg_catalog.format('(%s,0)', $${first}::int8)::pg_catalog.tid and ${alias}ctid < pg_catalog.format('(%s,0)', $${first + 1}::int8)::pg_catalog.tid`;
-}
-
 const RANGE = rangeOf('', 1);
 
-export async function readUnsealed(client: pg.ClientBase, field: Field, { from, to }: PageRange): Promise<readonly PlainRow[]> {
-  const { column, encrypted } = namesOf(field);
-  const { rows } = await client.query<PlainRow>(
-    `select ctid::text as place, ${column}::text as plain from ${rowsOf(field)} where ${RANGE} and ${column} is not null and ${encrypted} is null`,
-    [from, to],
-  );
-  return rows;
-}
-
-/** Wherever they lie. */
-export async function readLeftUnsealed(client: pg.ClientBase, field: Field, limit: number): Promise<readonly PlainRow[]> {
-  const { column } = namesOf(field);
-  return await byIndex<PlainRow>(
-    client,
-    `select ctid::text as place, ${column}::text as plain from ${rowsOf(field)} where ${leftOf(field, 'unsealed')} limit $1`,
-    [limit],
-  );
-}
-
-export type WriteOptions = {
-  /** Rows that others have locked are left for a later pass instead of waited for. */
-  readonly skipLocked: boolean;
-  /** The pages that all rows lie in, where that is known: they are looked at once and in order. */
-  readonly range?: PageRange;
-};
-
-/** How many rows were written, and how many of those stand in the table otherwise than they were given (a trigger of the user's). */
-export type Stored = { readonly done: number; readonly differing: number };
-
-type Writing = {
-  readonly sets: readonly string[];
-  /** By name, the arrays that are joined by place: `plain: pg_catalog.text[]`. */
-  readonly arrays: readonly { readonly name: string; readonly type: string; readonly bytes: Buffer }[];
-  /** The row is still as it was read. */
-  readonly guard: string;
-  /** It stands as it was given. */
-  readonly same: string;
-};
-
-/** One UPDATE for a batch: rows by their place, values as binary arrays, and only counts come back. */
-async function writeRows(
+export async function readUnsealed(
   client: pg.ClientBase,
-  field: Field,
-  rows: readonly { readonly place: string }[],
-  { writing: { sets, arrays, guard, same }, options }: { readonly writing: Writing; readonly options: WriteOptions },
-): Promise<Stored> {
-  const { table } = namesOf(field);
-  const { skipLocked, range } = options;
-  const given = arrays.map(({ type }, place) => `$${place + 2}::pg_catalog.${type}[]`);
-  const within = (alias: string): string => (range === undefined ? '' : ` and ${rangeOf(alias, arrays.length + 2)}`);
-  const { rows: counted } = await client.query<Stored>(
-    `with written as (
-       update ${rowsOf(field)} as t set ${sets.join(', ')}
-         from unnest($1::pg_catalog.tid[], ${given.join(', ')}) as s (place, ${arrays.map(({ name }) => name).join(', ')})
-        where t.ctid = s.place${within('t.')} and ${guard}${skipLocked ? unlockedOnly(table, within('l.')) : ''}
-       returning ${same} as same)
-     select count(*)::int4 as done, count(*) filter (where same is not true)::int4 as differing from written`,
-    [
-      tidArray(rows.map(({ place }) => place)),
-      ...arrays.map(({ bytes }) => bytes),
-      ...(range === undefined ? [] : [range.from, range.to]),
-    ],
-  );
-  return counted[0] ?? { done: 0, differing: 0 };
+  fields: readonly Field[],
+  range: PageRange,
+): Promise<readonly (readonly PlainRow[])[]> {
+  const reading = (field: Field) => {
+    const { column, encrypted } = namesOf(field);
+    return { where: `(${column} is not null and ${encrypted} is null)`, plain: true, sealed: false };
+  };
+  return await readColumns(client, fields, { ...range, reading });
+}
+
+/** Rows that are left wherever they lie, and how many were found: more where not all fit into a batch. */
+export type Left<Row> = { readonly rows: readonly Row[]; readonly found: number };
+
+/** What `found` selects, up to {@link BATCH_BYTES} and one row at least; `sizes` are its texts and bytes. */
+function withinBytes(found: string, sizes: readonly ('plain' | 'sealed')[]): string {
+  const size = sizes.map((each) => `coalesce(pg_catalog.octet_length(${each}), 0)::int8`).join(' + ');
+  return `select * from (select *, sum(${size}) over (rows unbounded preceding) - (${size}) as before, count(*) over () as found from (${found}) as f) as n
+           where before <= ${BATCH_BYTES}`;
+}
+
+type Found<Row> = Row & { readonly before: string; readonly found: string };
+
+function leftIn<Row extends object>(rows: readonly Found<Row>[]): Left<Row> {
+  // Without `before` and `found` a row is what its statement selects.
+  const own = rows.map(({ before: _before, found: _found, ...row }) => row as unknown as Row);
+  return { rows: own, found: Number(rows[0]?.found ?? 0) };
+}
+
+export async function readLeftUnsealed(client: pg.ClientBase, field: Field, limit: number): Promise<Left<PlainRow>> {
+  const { column } = namesOf(field);
+  const found = `select ctid::text as place, ${column}::text as plain from ${rowsOf(field)} where ${leftOf(field, 'unsealed')} limit $1`;
+  return leftIn(await byIndex<Found<PlainRow>>(client, withinBytes(found, ['plain']), [limit]));
 }
 
 /**
  * The guard by image sees any change of the plaintext, to the byte, even one that the type calls equal. Where another session
  * changed the row after it was read, the server looks at the new one with this (manual 13.2.1).
  */
-function unchanged({ column, type }: FieldNames): string {
-  return `not (pg_catalog.record_image_ne(row(t.${column}), row(s.plain::${type})))`;
+function unchanged(field: Field): string {
+  const { column, type } = namesOf(field);
+  return `not (pg_catalog.record_image_ne(row(t.${column}), row(${inputOf(field, 'plain')}::${type})))`;
 }
 
 /** What is printed, byte by byte, whatever the column's collation calls equal. */
-function samePlain({ column }: FieldNames): string {
-  return `t.${column}::text = s.plain collate "C"`;
+function samePlain(field: Field): string {
+  return `t.${namesOf(field).column}::text = ${inputOf(field, 'plain')} collate "C"`;
 }
 
-/** Stores ciphertext for rows that still are as they were read. What it leaves out comes with the next pass. */
-export async function writeSealed(
-  client: pg.ClientBase,
-  field: Field,
-  rows: readonly SealedWrite[],
-  options: WriteOptions,
-): Promise<Stored> {
-  const names = namesOf(field);
-  const { encrypted, indexes } = names;
+/** Ciphertext for rows that still are as they were read. */
+export function sealedWriting(field: Field, rows: readonly SealedWrite[]): Writing {
+  const { encrypted } = namesOf(field);
   const numbers = numbersOf(
+    field,
     field.indexes,
     rows.map((row) => row.indexes),
   );
-  const writing: Writing = {
-    sets: [`${encrypted} = s.sealed`, ...indexes.map((index, place) => `${index} = s.i${place}`)],
-    arrays: [plainsOf(rows), sealedOf(rows), ...numbers],
-    guard: `t.${encrypted} is null and ${unchanged(names)}`,
-    same: [
-      samePlain(names),
-      `t.${encrypted} = s.sealed`,
-      ...indexes.map((index, place) => `t.${index} is not distinct from s.i${place}`),
-    ].join(' and '),
+  return {
+    field,
+    places: placesOf(rows),
+    sets: [[encrypted, inputOf(field, 'sealed')], ...numbers.sets],
+    inputs: [sealedOf(rows), plainsOf(rows), ...numbers.inputs],
+    guard: `t.${encrypted} is null and ${unchanged(field)}`,
+    same: [samePlain(field), `t.${encrypted} = ${inputOf(field, 'sealed')}`, ...numbers.same].join(' and '),
   };
-  return await writeRows(client, field, rows, { writing, options });
 }
+
+type Numbers = Pick<Writing, 'inputs' | 'sets'> & { readonly same: readonly string[] };
 
 /** The numbers of rows, index by index; of `unique` the whole hash, which comes as bytea in hex. */
-function numbersOf(indexes: readonly FieldIndex[], rows: readonly (readonly (string | null)[])[]): Writing['arrays'] {
-  return indexes.map(({ kind }, place) => {
-    const numbers = rows.map((row) => row[place] ?? null);
-    if (kind === 'card_bin' || kind === 'card_last4')
-      return { name: `i${place}`, type: 'text', bytes: textArray(numbers.map((each) => each ?? '')) };
-    return kind === 'unique'
-      ? {
-          name: `i${place}`,
-          type: 'bytea',
-          bytes: byteaArray(numbers.map((each) => (each === null ? null : Buffer.from(each.slice(2), 'hex')))),
-        }
-      : { name: `i${place}`, type: 'int8', bytes: int8Array(numbers) };
-  });
+function numbersOf(field: Field, indexes: readonly FieldIndex[], rows: readonly (readonly (string | null)[])[]): Numbers {
+  const named = indexes.map(({ kind, column }, place) => ({ kind, column: q(column), name: `i${place}`, place }));
+  return {
+    inputs: named.map(({ kind, name, place }) =>
+      numberInput(
+        kind,
+        name,
+        rows.map((row) => row[place] ?? null),
+      ),
+    ),
+    sets: named.map(({ column, name }) => [column, inputOf(field, name)]),
+    same: named.map(({ column, name }) => `t.${column} is not distinct from ${inputOf(field, name)}`),
+  };
 }
 
-function plainsOf(rows: readonly PlainRow[]): Writing['arrays'][number] {
-  return { name: 'plain', type: 'text', bytes: textArray(rows.map(({ plain }) => plain)) };
+function numberInput(kind: FieldIndex['kind'], name: string, numbers: readonly (string | null)[]): Input {
+  if (kind === 'card_bin' || kind === 'card_last4') return { name, type: 'text', values: numbers.map((each) => each ?? '') };
+  if (kind !== 'unique') return { name, type: 'int8', values: numbers };
+  return { name, type: 'bytea', values: numbers.map((each) => (each === null ? null : Buffer.from(each.slice(2), 'hex'))) };
 }
 
-function sealedOf(rows: readonly SealedRow[]): Writing['arrays'][number] {
-  return { name: 'sealed', type: 'bytea', bytes: byteaArray(rows.map(({ sealed }) => sealed)) };
+function placesOf(rows: readonly { readonly place: string }[]): readonly string[] {
+  return rows.map(({ place }) => place);
 }
 
-/**
- * PostgreSQL manual, 13.3.2: FOR NO KEY UPDATE is what an UPDATE of these columns takes anyway. Without the range the planner looks
- * through the whole table for the places of a batch.
- */
-function unlockedOnly(table: string, within: string): string {
-  return ` and t.ctid in (select l.ctid from only ${table} l where l.ctid = any ($1::pg_catalog.tid[])${within} for no key update skip locked)`;
+function plainsOf(rows: readonly PlainRow[]): Input {
+  return { name: 'plain', type: 'text', values: rows.map(({ plain }) => plain) };
+}
+
+function sealedOf(rows: readonly SealedRow[]): Input {
+  return { name: 'sealed', type: 'bytea', values: rows.map(({ sealed }) => sealed) };
 }
 
 /** A sealed value and what stands beside it. */
 export type BesideRow = SealedRow & { readonly plain: string | null };
 
 /** Those with plaintext too: a value that was written past our triggers would be lost with its ciphertext. */
-export async function readUnopened(client: pg.ClientBase, field: Field, { from, to }: PageRange): Promise<readonly BesideRow[]> {
-  const { column, encrypted } = namesOf(field);
-  const { rows } = await client.query<BesideRow>(
-    `select ctid::text as place, ${column}::text as plain, ${encrypted} as sealed from ${rowsOf(field)} where ${RANGE} and ${encrypted} is not null`,
-    [from, to],
-  );
-  return rows;
+export async function readUnopened(
+  client: pg.ClientBase,
+  fields: readonly Field[],
+  range: PageRange,
+): Promise<readonly (readonly BesideRow[])[]> {
+  const reading = (field: Field) => ({ where: `(${namesOf(field).encrypted} is not null)`, plain: true, sealed: true });
+  return await readColumns(client, fields, { ...range, reading });
 }
 
-export async function readLeftUnopened(client: pg.ClientBase, field: Field, limit: number): Promise<readonly BesideRow[]> {
+export async function readLeftUnopened(client: pg.ClientBase, field: Field, limit: number): Promise<Left<BesideRow>> {
   const { encrypted } = namesOf(field);
-  return await byIndex<BesideRow>(
-    client,
-    `select ctid::text as place, null as plain, ${encrypted} as sealed from ${rowsOf(field)} where ${leftOf(field, 'unopened')} limit $1`,
-    [limit],
-  );
+  const found = `select ctid::text as place, null as plain, ${encrypted} as sealed from ${rowsOf(field)} where ${leftOf(field, 'unopened')} limit $1`;
+  return leftIn(await byIndex<Found<BesideRow>>(client, withinBytes(found, ['sealed']), [limit]));
 }
 
 /** What stands in a row as plaintext, and what its ciphertext opened to. */
@@ -247,77 +207,66 @@ export async function placesThatDiffer(client: pg.ClientBase, field: Field, pair
   return rows.map(({ place }) => place);
 }
 
-/** Gives rows that have none their plaintext back, if the ciphertext is still the one that was opened. */
-export async function writeOpened(
-  client: pg.ClientBase,
-  field: Field,
-  rows: readonly BothRow[],
-  options: WriteOptions,
-): Promise<Stored> {
-  const names = namesOf(field);
-  const { column, encrypted, type } = names;
-  const writing: Writing = {
-    sets: [`${column} = s.plain::${type}`],
-    arrays: [plainsOf(rows), sealedOf(rows)],
-    guard: `t.${encrypted} = s.sealed and t.${column} is null`,
-    same: samePlain(names),
+/** Plaintext for rows that have none, if the ciphertext is still the one that was opened. */
+export function openedWriting(field: Field, rows: readonly BothRow[]): Writing {
+  const { column, encrypted, type } = namesOf(field);
+  return {
+    field,
+    places: placesOf(rows),
+    sets: [[column, `${inputOf(field, 'plain')}::${type}`]],
+    inputs: [sealedOf(rows), plainsOf(rows)],
+    guard: `t.${encrypted} = ${inputOf(field, 'sealed')} and t.${column} is null`,
+    same: samePlain(field),
   };
-  return await writeRows(client, field, rows, { writing, options });
 }
 
-export async function readBoth(client: pg.ClientBase, field: Field, { from, to }: PageRange): Promise<readonly BothRow[]> {
-  const { column, encrypted } = namesOf(field);
-  const { rows } = await client.query<BothRow>(
-    `select ctid::text as place, ${column}::text as plain, ${encrypted} as sealed from ${rowsOf(field)}
-      where ${RANGE} and ${column} is not null and ${encrypted} is not null`,
-    [from, to],
-  );
-  return rows;
-}
-
-export async function readLeftBoth(client: pg.ClientBase, field: Field, limit: number): Promise<readonly BothRow[]> {
-  const { column, encrypted } = namesOf(field);
-  const { rows } = await client.query<BothRow>(
-    `select ctid::text as place, ${column}::text as plain, ${encrypted} as sealed from ${rowsOf(field)}
-      where ${column} is not null and ${encrypted} is not null limit $1`,
-    [limit],
-  );
-  return rows;
-}
-
-/** Takes plaintext away from rows in which both still are as they were compared. */
-export async function writeNulls(
+export async function readBoth(
   client: pg.ClientBase,
-  field: Field,
-  rows: readonly BothRow[],
-  options: WriteOptions,
-): Promise<Stored> {
-  const names = namesOf(field);
-  const { column, encrypted } = names;
-  const writing: Writing = {
-    sets: [`${column} = null`],
-    arrays: [plainsOf(rows), sealedOf(rows)],
-    guard: `t.${encrypted} = s.sealed and ${unchanged(names)}`,
-    same: `t.${column} is null and t.${encrypted} = s.sealed`,
+  fields: readonly Field[],
+  range: PageRange,
+): Promise<readonly (readonly BothRow[])[]> {
+  const reading = (field: Field) => {
+    const { column, encrypted } = namesOf(field);
+    return { where: `(${column} is not null and ${encrypted} is not null)`, plain: true, sealed: true };
   };
-  return await writeRows(client, field, rows, { writing, options });
+  return await readColumns(client, fields, { ...range, reading });
+}
+
+export async function readLeftBoth(client: pg.ClientBase, field: Field, limit: number): Promise<Left<BothRow>> {
+  const { column, encrypted } = namesOf(field);
+  const found = `select ctid::text as place, ${column}::text as plain, ${encrypted} as sealed from ${rowsOf(field)}
+                  where ${column} is not null and ${encrypted} is not null limit $1`;
+  return leftIn((await client.query<Found<BothRow>>(withinBytes(found, ['plain', 'sealed']), [limit])).rows);
+}
+
+/** No plaintext in rows in which both still are as they were compared. */
+export function nulledWriting(field: Field, rows: readonly BothRow[]): Writing {
+  const { column, encrypted } = namesOf(field);
+  return {
+    field,
+    places: placesOf(rows),
+    sets: [[column, 'null']],
+    inputs: [sealedOf(rows), plainsOf(rows)],
+    guard: `t.${encrypted} = ${inputOf(field, 'sealed')} and ${unchanged(field)}`,
+    same: `t.${column} is null and t.${encrypted} = ${inputOf(field, 'sealed')}`,
+  };
 }
 
 /** Bytes 5 to 12 of a sealed value: the id of its key. */
 const KEY_ID = (encrypted: string): string => `pg_catalog.substr(${encrypted}, 5, 8)`;
 
+/** `keyIds` pairs with the fields. */
 export async function readUnderOtherKeys(
   client: pg.ClientBase,
-  field: Field,
-  { keyId, from, to }: PageRange & { readonly keyId: string },
-): Promise<readonly SealedRow[]> {
-  const { encrypted } = namesOf(field);
-  const { rows } = await client.query<SealedRow>(
-    `select ctid::text as place, ${encrypted} as sealed from ${rowsOf(field)}
-      where ${RANGE} and ${encrypted} is not null and ${KEY_ID(encrypted)} operator(pg_catalog.<>) pg_catalog.decode($3, 'hex')`,
-    [from, to, keyId],
-  );
-  return rows;
+  fields: readonly Field[],
+  { keyIds, ...range }: PageRange & { readonly keyIds: readonly string[] },
+): Promise<readonly (readonly SealedRow[])[]> {
+  const reading = (field: Field, place: number) => {
+    const { encrypted } = namesOf(field);
+    const isOther = `${KEY_ID(encrypted)} operator(pg_catalog.<>) pg_catalog.decode($${place + 3}, 'hex')`;
+    return { where: `(${encrypted} is not null and ${isOther})`, plain: false, sealed: true };
+  };
+  return await readColumns(client, fields, { ...range, reading, given: keyIds });
 }
 
 /** Wherever they lie. */
@@ -325,31 +274,25 @@ export async function readLeftUnderOtherKeys(
   client: pg.ClientBase,
   field: Field,
   { keyId, limit }: { readonly keyId: string; readonly limit: number },
-): Promise<readonly SealedRow[]> {
+): Promise<Left<SealedRow>> {
   const { encrypted } = namesOf(field);
-  const { rows } = await client.query<SealedRow>(
-    `select ctid::text as place, ${encrypted} as sealed from ${rowsOf(field)}
-      where ${encrypted} is not null and ${KEY_ID(encrypted)} operator(pg_catalog.<>) pg_catalog.decode($1, 'hex') limit $2`,
-    [keyId, limit],
-  );
-  return rows;
+  const found = `select ctid::text as place, ${encrypted} as sealed from ${rowsOf(field)}
+                  where ${encrypted} is not null and ${KEY_ID(encrypted)} operator(pg_catalog.<>) pg_catalog.decode($1, 'hex') limit $2`;
+  return leftIn((await client.query<Found<SealedRow>>(withinBytes(found, ['sealed']), [keyId, limit])).rows);
 }
 
-/** Puts ciphertext under another key in the place of the one that was opened. */
-export async function writeResealed(
-  client: pg.ClientBase,
-  field: Field,
-  rows: readonly (SealedRow & { readonly resealed: Buffer })[],
-  options: WriteOptions,
-): Promise<Stored> {
+/** Ciphertext under another key in the place of the one that was opened. */
+export function resealedWriting(field: Field, rows: readonly (SealedRow & { readonly resealed: Buffer })[]): Writing {
   const { encrypted } = namesOf(field);
-  const writing: Writing = {
-    sets: [`${encrypted} = s.resealed`],
-    arrays: [sealedOf(rows), { name: 'resealed', type: 'bytea', bytes: byteaArray(rows.map(({ resealed }) => resealed)) }],
-    guard: `t.${encrypted} = s.sealed`,
-    same: `t.${encrypted} = s.resealed`,
+  const resealed = inputOf(field, 'resealed');
+  return {
+    field,
+    places: placesOf(rows),
+    sets: [[encrypted, resealed]],
+    inputs: [sealedOf(rows), { name: 'resealed', type: 'bytea', values: rows.map((row) => row.resealed) }],
+    guard: `t.${encrypted} = ${inputOf(field, 'sealed')}`,
+    same: `t.${encrypted} = ${resealed}`,
   };
-  return await writeRows(client, field, rows, { writing, options });
 }
 
 /** Sealed values that one of these indexes says nothing of yet. */
@@ -371,41 +314,34 @@ export async function readLeftUnindexed(
   client: pg.ClientBase,
   field: Field,
   { indexes, limit }: { readonly indexes: readonly FieldIndex[]; readonly limit: number },
-): Promise<readonly SealedRow[]> {
+): Promise<Left<SealedRow>> {
   const { encrypted } = namesOf(field);
-  const { rows } = await client.query<SealedRow>(
-    `select ctid::text as place, ${encrypted} as sealed from ${rowsOf(field)} where ${encrypted} is not null and (${missing(indexes)}) limit $1`,
-    [limit],
-  );
-  return rows;
+  const found = `select ctid::text as place, ${encrypted} as sealed from ${rowsOf(field)} where ${encrypted} is not null and (${missing(indexes)}) limit $1`;
+  return leftIn((await client.query<Found<SealedRow>>(withinBytes(found, ['sealed']), [limit])).rows);
 }
 
 function missing(indexes: readonly FieldIndex[]): string {
   return indexes.map(({ column }) => `${q(column)} is null`).join(' or ');
 }
 
-/** Fills indexes in where the ciphertext still is the one that was opened. */
-export async function writeIndexes(
-  client: pg.ClientBase,
+/** Indexes where the ciphertext still is the one that was opened. */
+export function indexesWriting(
   field: Field,
-  {
-    rows,
-    indexes,
-    options,
-  }: { readonly options: WriteOptions; readonly indexes: readonly FieldIndex[]; readonly rows: readonly IndexedRow[] },
-): Promise<Stored> {
-  const columns = indexes.map(({ column }) => q(column));
-  const numbers = numbersOf(
+  { rows, indexes }: { readonly rows: readonly IndexedRow[]; readonly indexes: readonly FieldIndex[] },
+): Writing {
+  const { inputs, sets, same } = numbersOf(
+    field,
     indexes,
     rows.map((row) => row.numbers),
   );
-  const writing: Writing = {
-    sets: columns.map((column, place) => `${column} = s.i${place}`),
-    arrays: [sealedOf(rows), ...numbers],
-    guard: `t.${namesOf(field).encrypted} = s.sealed`,
-    same: columns.map((column, place) => `t.${column} is not distinct from s.i${place}`).join(' and '),
+  return {
+    field,
+    places: placesOf(rows),
+    sets,
+    inputs: [sealedOf(rows), ...inputs],
+    guard: `t.${namesOf(field).encrypted} = ${inputOf(field, 'sealed')}`,
+    same: same.join(' and '),
   };
-  return await writeRows(client, field, rows, { writing, options });
 }
 
 /** A row with the values of all columns of a compound index, in their order. */
@@ -440,30 +376,28 @@ export async function readParts(
   return rows;
 }
 
-/** Fills a compound index in where all its columns still are what was opened. */
-export async function writeCompound(
-  client: pg.ClientBase,
+/** A compound index where all its columns still are what was opened. */
+export function compoundWriting(
   field: Field,
-  { index, rows, options }: { readonly index: FieldIndex; readonly rows: readonly CompoundRow[]; readonly options: WriteOptions },
-): Promise<Stored> {
-  const parts = index.parts.map(({ encryptedColumn }, place) => ({ column: q(encryptedColumn), name: `p${place}` }));
-  const writing: Writing = {
-    sets: [`${q(index.column)} = s.i0`],
-    arrays: [
-      ...parts.map(({ name }, place) => ({
-        name,
-        type: 'bytea',
-        bytes: byteaArray(rows.map((row) => row.parts[place] ?? null)),
-      })),
-      ...numbersOf(
-        [index],
-        rows.map(({ number }) => [number]),
-      ),
+  { index, rows }: { readonly index: FieldIndex; readonly rows: readonly CompoundRow[] },
+): Writing {
+  const parts = index.parts.map(({ encryptedColumn }, place) => ({ column: q(encryptedColumn), name: `p${place}`, place }));
+  const { inputs, sets, same } = numbersOf(
+    field,
+    [index],
+    rows.map(({ number }) => [number]),
+  );
+  return {
+    field,
+    places: placesOf(rows),
+    sets,
+    inputs: [
+      ...parts.map(({ name, place }): Input => ({ name, type: 'bytea', values: rows.map((row) => row.parts[place] ?? null) })),
+      ...inputs,
     ],
-    guard: parts.map(({ column, name }) => `t.${column} = s.${name}`).join(' and '),
-    same: `t.${q(index.column)} is not distinct from s.i0`,
+    guard: parts.map(({ column, name }) => `t.${column} = ${inputOf(field, name)}`).join(' and '),
+    same: same.join(' and '),
   };
-  return await writeRows(client, field, rows, { writing, options });
 }
 
 /** All sealed values of a stretch of pages. */

@@ -1,56 +1,8 @@
 import type pg from 'pg';
 import type { SearchKind, TableRef } from '@safekeep/core';
-import { NOT_OF_USERS } from '@safekeep/postgres';
 import type { Frequency } from '../rules/frequency.ts';
 import type { ReplicaLag } from '../rules/pace.ts';
-import type { Beside } from '../model.ts';
 import { q, qualified, rowsOf } from './names.ts';
-
-export type FunctionSource = { readonly name: string; readonly source: string };
-
-/** Functions of the user's whose source has both words in it. What they do with them only a reader can tell. */
-export async function functionsMentioning(
-  client: pg.ClientBase,
-  { table, column }: TableRef & { readonly column: string },
-): Promise<readonly FunctionSource[]> {
-  const { rows } = await client.query<FunctionSource>(
-    `select pg_catalog.format('%I.%I', n.nspname, p.proname) as name, coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc) as source
-       from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-      where n.nspname !~ '${NOT_OF_USERS}'
-        and p.prokind in ('f', 'p') and pg_catalog.strpos(coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc), $1) > 0
-        and pg_catalog.strpos(coalesce(pg_catalog.pg_get_function_sqlbody(p.oid), p.prosrc), $2) > 0
-      order by 1 limit 100`,
-    [table, column],
-  );
-  return rows;
-}
-
-/** What names the column beside its table: the audit of the table, its collation where that is not deterministic, grants on it alone, publications with a list of columns, extended statistics. */
-export async function besideColumn(
-  client: pg.ClientBase,
-  { column, ...table }: TableRef & { readonly column: string },
-): Promise<readonly Beside[]> {
-  const { rows } = await client.query<Beside>(
-    `with named as (select a.attrelid, a.attnum, a.attacl from pg_catalog.pg_attribute a
-                     where a.attrelid = pg_catalog.to_regclass($1) and a.attname = $2)
-     select 'column-grant' as kind, case when g.grantee = 0 then 'public' else pg_catalog.pg_get_userbyid(g.grantee)::text end as name
-       from named, pg_catalog.aclexplode(named.attacl) as g
-     union select 'audit', t.tgname::text
-       from named join pg_catalog.pg_trigger t on t.tgrelid = named.attrelid and t.tgname = 'safekeep_audit_update'
-     union select 'collation', c.collname::text
-       from named join pg_catalog.pg_attribute a on a.attrelid = named.attrelid and a.attnum = named.attnum
-       join pg_catalog.pg_collation c on c.oid = a.attcollation where not c.collisdeterministic
-     union select 'publication', p.pubname::text
-       from named join pg_catalog.pg_publication_rel r on r.prrelid = named.attrelid join pg_catalog.pg_publication p on p.oid = r.prpubid
-      where r.prattrs is not null and named.attnum = any (r.prattrs::pg_catalog.int2[])
-     union select 'statistics', s.stxname::text
-       from named join pg_catalog.pg_statistic_ext s on s.stxrelid = named.attrelid
-      where named.attnum = any (s.stxkeys::pg_catalog.int2[])
-     order by 1, 2 limit 100`,
-    [qualified(table), column],
-  );
-  return rows;
-}
 
 /**
  * How often the search forms of a column occur: for each number of rows, how many forms stand in so many. Only counts leave
@@ -121,6 +73,12 @@ export async function copiesOf(
                          join pg_catalog.pg_stats s on s.schemaname = $2 and s.tablename = c.relname
                         where i.indrelid = pg_catalog.to_regclass($1) and i.indexprs is not null
                           and (s.most_common_vals is not null or s.histogram_bounds is not null))
+            or exists (select from pg_catalog.pg_stats_ext_exprs s join pg_catalog.pg_statistic_ext x on x.stxname = s.statistics_name
+                         join pg_catalog.pg_namespace n on n.oid = x.stxnamespace and n.nspname = s.statistics_schemaname
+                         join pg_catalog.pg_attribute a on a.attrelid = x.stxrelid and a.attname = $4
+                         join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass and d.objid = x.oid
+                              and d.refobjid = x.stxrelid and d.refobjsubid = a.attnum
+                        where x.stxrelid = pg_catalog.to_regclass($1) and (s.most_common_vals is not null or s.histogram_bounds is not null))
             or exists (select from pg_catalog.pg_stats_ext s, pg_catalog.array_position(s.attnames, $4::pg_catalog.name) as place,
                               pg_catalog.generate_subscripts(s.most_common_vals, 1) as nth
                         where s.schemaname = $2 and s.tablename = $3 and s.most_common_vals[nth][place] is not null) as statistics,
@@ -137,6 +95,23 @@ export async function copiesOf(
     statistics: row.statistics,
     audited: row.audited,
   };
+}
+
+/**
+ * Whether somebody writes past our triggers, as the session_replication_role `replica` does: a subscription applies changes to the table or
+ * a partition of it, or a login or the database has that role as its setting.
+ */
+export async function isWrittenPastTriggers(client: pg.ClientBase, table: TableRef): Promise<boolean> {
+  const { rows } = await client.query<{ is: boolean }>(
+    `select exists (select from pg_catalog.pg_subscription_rel as s
+                     where s.srrelid = pg_catalog.to_regclass($1)
+                        or s.srrelid in (select p.relid from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) as p))
+         or exists (select from pg_catalog.pg_db_role_setting as s
+                     where 'session_replication_role=replica' = any (s.setconfig)
+                       and s.setdatabase in (0, (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database()))) as is`,
+    [qualified(table)],
+  );
+  return rows[0]?.is === true;
 }
 
 /** How far the slowest replica is behind in replaying. Statistics of replication are shown to pg_monitor only; others see no lag. */
@@ -156,4 +131,21 @@ export async function commitCount(client: pg.ClientBase): Promise<number> {
     'select xact_commit as count from pg_catalog.pg_stat_database where datname = pg_catalog.current_database()',
   );
   return Number(rows[0]?.count ?? 0);
+}
+
+/** Looks, one after the other, since somebody who comes and goes holds a lock for less than a millisecond. */
+const LOOKS = 5;
+
+/** Whether others are at work on a table just now: what they committed shows only after a second. Everybody may see who holds locks. */
+export async function isInUse(client: pg.ClientBase, table: TableRef): Promise<boolean> {
+  for (let look = 0; look < LOOKS; look += 1) {
+    const { rows } = await client.query<{ used: boolean }>(
+      `select exists (select from pg_catalog.pg_locks as l where l.relation = pg_catalog.to_regclass($1) and l.pid <> pg_catalog.pg_backend_pid()
+                        and l.mode in ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')
+                        and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())) as used`,
+      [qualified(table)],
+    );
+    if (rows[0]?.used === true) return true;
+  }
+  return false;
 }

@@ -1,22 +1,26 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { canonicalForm, codeOf } from '@safekeep/core';
+import { canonicalForm, codeOf, type ColumnRef } from '@safekeep/core';
 import { openTexts } from '@safekeep/crypto';
 import { reading } from '../actions/ground.ts';
 import { findField } from '../store/records.ts';
 import { agreed, workbench, type Workbench } from './workbench.ts';
-import { decryptField } from '../actions/decrypt-field.ts';
-import { encryptField } from '../actions/encrypt-field.ts';
-import { finishField } from '../actions/finish-field.ts';
+import { decryptColumns } from '../actions/decrypt-field.ts';
+import { encryptFields } from '../actions/encrypt-field.ts';
+import { finishFields } from '../actions/finish-field.ts';
+import { requireAllMoved, type Together } from '../actions/together.ts';
 import type { Field } from '../model.ts';
 import { isAtLeast, refusesPlaintext } from '../rules/life.ts';
 
 const PROGRAM = join(import.meta.dirname, 'move.test-process.ts');
 const ROWS = 3_000;
 const WRITERS = 4;
-const PEOPLE = `create table people (id integer primary key, email text, visits integer not null default 0);
-  insert into people (id, email) select n, 'person' || n || '@example.org' from generate_series(1, ${ROWS}) as n`;
+/** Two columns, moved together, in which the application always writes the same. */
+const COLUMNS = ['email', 'phone'] as const;
+const NAMES = COLUMNS.map((column) => `public.people.${column}`);
+const PEOPLE = `create table people (id integer primary key, email text, phone text, visits integer not null default 0);
+  insert into people (id, email, phone) select n, 'person' || n || '@example.org', 'person' || n || '@example.org' from generate_series(1, ${ROWS}) as n`;
 
 /** Anything that runs a function at the end of a test: the context of node:test. */
 type Ending = { readonly after: (run: () => Promise<void>) => void };
@@ -39,6 +43,10 @@ async function move(url: string, stretch: string, { fatal, keyVersion }: { fatal
 
 type Columns = Readonly<Record<string, string | Buffer | null>>;
 
+function plainly(value: string | null): Columns {
+  return Object.fromEntries(COLUMNS.map((column) => [column, value]));
+}
+
 /** An application that remembers every value that it was told is committed. */
 class Application {
   readonly values = new Map<number, string | null>();
@@ -49,7 +57,7 @@ class Application {
   writes = 0;
 
   /** `columnsOf`: what it writes for a value. By itself it knows nothing of encryption. */
-  constructor(bench: Workbench, columnsOf = async (value: string | null): Promise<Columns> => ({ email: value })) {
+  constructor(bench: Workbench, columnsOf = async (value: string | null): Promise<Columns> => plainly(value)) {
     this.#bench = bench;
     this.#columnsOf = columnsOf;
     for (let id = 1; id <= ROWS; id += 1) this.values.set(id, `person${id}@example.org`);
@@ -103,22 +111,29 @@ class Application {
  */
 const OUTDATED = new Set(['42703', '42501', '23000', '23514']);
 
-/** As a client of the SDK writes: with what the database says of the field at that moment. */
+/** As a client of the SDK writes: with what the database says of the fields at that moment. */
 function asClient(bench: Workbench): (value: string | null) => Promise<Columns> {
-  const { ground } = bench;
   return async (value) => {
-    const field = await fieldOf(bench);
-    if (field === undefined || !isAtLeast(field.phase, 'dual-write')) return { email: value };
-    const [sealed = null] = value === null ? [] : await ground.keys.seal(field, [value]);
-    const numbers = await Promise.all(
-      field.indexes.map(async (index): Promise<[string, string | null]> => {
-        const form = value === null ? null : canonicalForm('exact', value, field.valueType);
-        return [index.column, value === null ? null : ((await ground.keys.index(field, index, [form]))[0] ?? null)];
-      }),
-    );
-    const ciphertext = { [field.encryptedColumn]: sealed, ...Object.fromEntries(numbers) };
-    return refusesPlaintext(field.phase) ? ciphertext : { email: value, ...ciphertext };
+    const columns: Record<string, string | Buffer | null> = { ...plainly(value) };
+    for (const [place, field] of (await fieldsOf(bench)).entries()) {
+      const column = COLUMNS[place];
+      if (column === undefined || field === undefined || !isAtLeast(field.phase, 'dual-write')) continue;
+      Object.assign(columns, await sealedBy(bench, field, value));
+      if (refusesPlaintext(field.phase)) delete columns[column];
+    }
+    return columns;
   };
+}
+
+async function sealedBy({ ground }: Workbench, field: Field, value: string | null): Promise<Columns> {
+  const [sealed = null] = value === null ? [] : await ground.keys.seal(field, [value]);
+  const numbers = await Promise.all(
+    field.indexes.map(async (index): Promise<[string, string | null]> => {
+      const form = value === null ? null : canonicalForm('exact', value, field.valueType);
+      return [index.column, value === null ? null : ((await ground.keys.index(field, index, [form]))[0] ?? null)];
+    }),
+  );
+  return { [field.encryptedColumn]: sealed, ...Object.fromEntries(numbers) };
 }
 
 /**
@@ -135,12 +150,12 @@ export async function killedMoves(t: Ending, kills: number): Promise<void> {
   try {
     // Moments of an encryption that was not killed: about three for each phase and three for each batch.
     for (let tries = 0; killed < kills && tries < kills * 3; tries += 1) {
-      const { signal, errors } = await move(url, 'encrypt', { fatal: 1 + Math.floor(Math.random() * 20), keyVersion: 1 });
+      const { signal, errors } = await move(url, 'encrypt', { fatal: 1 + Math.floor(Math.random() * 35), keyVersion: 1 });
       assert.ok(signal === 'SIGKILL' || errors === '', errors);
       if (signal === 'SIGKILL') killed += 1;
       await untilGone(bench);
       // Where it had come through, all over again.
-      if (signal === null) await decryptField(bench.ground, bench.order('public.people.email').column, agreed);
+      if (signal === null) requireAllMoved((await decryptColumns(bench.ground, columnsOf(bench), agreed)).stopped);
     }
     const whole = await move(url, 'encrypt', { fatal: 0, keyVersion: 1 });
     assert.equal(whole.errors, '');
@@ -167,8 +182,10 @@ export async function killedMoves(t: Ending, kills: number): Promise<void> {
   await untilGone(bench);
   const { errors } = await move(url, 'decrypt', { fatal: 0, keyVersion: 2 });
   assert.equal(errors, '');
-  const { rows } = await bench.pool.query<{ id: number; email: string | null }>('select id, email from people');
-  assert.deepEqual(new Map(rows.map(({ id, email }) => [id, email])), application.values);
+  const { rows } = await bench.pool.query<{ id: number; email: string | null; phone: string | null }>(
+    'select id, email, phone from people',
+  );
+  for (const column of COLUMNS) assert.deepEqual(new Map(rows.map((row) => [row.id, row[column]])), application.values);
   assert.equal(await bench.fingerprint(), before);
 }
 
@@ -179,24 +196,31 @@ export async function killedMoves(t: Ending, kills: number): Promise<void> {
 export async function killedWays(t: Ending, kills: number): Promise<void> {
   const bench = await workbench(t, { setUp: PEOPLE });
   const { ground, order, keys } = bench;
-  const { column } = order('public.people.email');
   const before = await bench.fingerprint();
   const url = bench.url.reveal();
   let keyVersion = 1;
-  const encrypt = () => encryptField(ground, order('public.people.email', { search: ['exact'] }), agreed);
+  const moved = async (moving: Promise<Together<unknown>>): Promise<void> => requireAllMoved((await moving).stopped);
+  const encrypt = () =>
+    moved(
+      encryptFields(
+        ground,
+        NAMES.map((name, place) => order(name, { search: place === 0 ? ['exact'] : [] })),
+        agreed,
+      ),
+    );
   const rotate = async (): Promise<void> => {
     await keys.rotate('default', '');
     keyVersion += 1;
   };
   const again = {
     finish: async () => {
-      await decryptField(ground, column, agreed);
+      await moved(decryptColumns(ground, columnsOf(bench), agreed));
       await encrypt();
     },
     rotate,
     decrypt: async () => {
       await encrypt();
-      await finishField(ground, column, agreed);
+      await moved(finishFields(ground, columnsOf(bench), agreed));
     },
   };
   await encrypt();
@@ -208,14 +232,15 @@ export async function killedWays(t: Ending, kills: number): Promise<void> {
       for (let killed = 0, tries = 0; killed < kills; tries += 1) {
         assert.ok(tries < kills * 10, `${stretch} is hit by a kill`);
         // Moments of a stretch that was not killed: about three for each phase and three for each batch.
-        const { signal, errors } = await move(url, stretch, { fatal: 1 + Math.floor(Math.random() * 12), keyVersion });
+        const { signal, errors } = await move(url, stretch, { fatal: 1 + Math.floor(Math.random() * 22), keyVersion });
         assert.ok(signal === 'SIGKILL' || errors === '', errors);
         await untilGone(bench);
         if (signal === 'SIGKILL') killed += 1;
         else await again[stretch]();
       }
       // The last kill may have come after all was done.
-      if ((await fieldOf(bench)) !== undefined) assert.equal((await move(url, stretch, { fatal: 0, keyVersion })).errors, '');
+      if ((await fieldsOf(bench)).some((field) => field !== undefined))
+        assert.equal((await move(url, stretch, { fatal: 0, keyVersion })).errors, '');
     } finally {
       await application.stop();
     }
@@ -225,28 +250,39 @@ export async function killedWays(t: Ending, kills: number): Promise<void> {
   assert.equal(await bench.fingerprint(), before);
 }
 
-async function fieldOf({ ground, order }: Workbench): Promise<Field | undefined> {
-  return await reading(ground, (client) => findField(client, 'default', order('public.people.email').column));
+function columnsOf({ order }: Workbench): readonly ColumnRef[] {
+  return NAMES.map((name) => order(name).column);
 }
 
-/** Every value is there once: in plaintext, in ciphertext, or in both and the same. */
+/** By the places of {@link COLUMNS}. */
+async function fieldsOf(bench: Workbench): Promise<readonly (Field | undefined)[]> {
+  return await reading(bench.ground, async (client) => {
+    const found: (Field | undefined)[] = [];
+    for (const column of columnsOf(bench)) found.push(await findField(client, 'default', column));
+    return found;
+  });
+}
+
+/** Every value is there once in each column: in plaintext, in ciphertext, or in both and the same. */
 async function compare(bench: Workbench, application: Application): Promise<void> {
-  const field = await fieldOf(bench);
-  const { rows } = await bench.pool.query<{ id: number; email: string | null; email_encrypted: Buffer | null }>(
-    `select id, email, ${field === undefined ? 'null::bytea as email_encrypted' : 'email_encrypted'} from people`,
-  );
-  const sealed = rows.flatMap((row) => (row.email_encrypted === null ? [] : [row.email_encrypted]));
-  const opened = field === undefined ? [] : await openTexts(bench.keys, field, sealed);
-  let place = 0;
-  const found = new Map(
-    rows.map(({ id, email, email_encrypted: bytes }) => {
-      const value = bytes === null ? email : (opened[place++] ?? null);
-      if (email !== null && bytes !== null) assert.equal(email, value);
-      return [id, value];
-    }),
-  );
-  assert.equal(found.size, application.values.size);
-  for (const [id, value] of application.values) assert.equal(found.get(id), value, `row ${id}`);
+  for (const [at, field] of (await fieldsOf(bench)).entries()) {
+    const column = COLUMNS[at] ?? '';
+    const { rows } = await bench.pool.query<{ id: number; plain: string | null; sealed: Buffer | null }>(
+      `select id, ${column} as plain, ${field === undefined ? 'null::bytea' : `${column}_encrypted`} as sealed from people`,
+    );
+    const sealed = rows.flatMap((row) => (row.sealed === null ? [] : [row.sealed]));
+    const opened = field === undefined ? [] : await openTexts(bench.keys, field, sealed);
+    let place = 0;
+    const found = new Map(
+      rows.map(({ id, plain, sealed: bytes }) => {
+        const value = bytes === null ? plain : (opened[place++] ?? null);
+        if (plain !== null && bytes !== null) assert.equal(plain, value);
+        return [id, value];
+      }),
+    );
+    assert.equal(found.size, application.values.size);
+    for (const [id, value] of application.values) assert.equal(found.get(id), value, `${column} of row ${id}`);
+  }
 }
 
 /** The server notices at its next look at the socket, or when the statement of the dead ends. */

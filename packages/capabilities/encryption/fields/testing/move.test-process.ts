@@ -1,14 +1,15 @@
-import { Secret, systemClock } from '@safekeep/core';
+import { isSafekeepError, Secret, systemClock } from '@safekeep/core';
 import { openDatabase } from '@safekeep/postgres';
-import { decryptField } from '../actions/decrypt-field.ts';
-import { encryptField } from '../actions/encrypt-field.ts';
+import { decryptColumns } from '../actions/decrypt-field.ts';
+import { encryptFields } from '../actions/encrypt-field.ts';
 import { fieldKeys } from '../actions/field-keys.ts';
-import { finishField } from '../actions/finish-field.ts';
+import { finishFields } from '../actions/finish-field.ts';
 import type { Ground } from '../actions/ground.ts';
-import { rotateField } from '../actions/rotate-field.ts';
+import { rotateFields } from '../actions/rotate-field.ts';
+import { requireAllMoved } from '../actions/together.ts';
 import { memoryKeys } from './keys.ts';
 
-// Moves public.people.email one stretch and kills itself, as a power cut would, at the moment of the given number.
+// Moves public.people.email and phone together one stretch and kills itself, as a power cut would, at the moment of the given number.
 const [url, stretch, fatal, keyVersion] = process.argv.slice(2);
 if (url === undefined || stretch === undefined)
   throw new Error('It takes a URL, a stretch, a number of moments and a key version.');
@@ -27,12 +28,21 @@ const ground: Ground = {
     if (moments === Number(fatal)) process.kill(process.pid, 'SIGKILL');
   },
 };
-const column = { schema: 'public', table: 'people', column: 'email' };
+const columns = ['email', 'phone'].map((column) => ({ schema: 'public', table: 'people', column }));
+const [exact, none] = [['exact'], []] as const;
+const orders = columns.map(
+  (column, place) => ({ column, mode: 'client', search: place === 0 ? exact : none, card: null, acceptLeak: false }) as const,
+);
 const agree = async (): Promise<void> => undefined;
-if (stretch === 'encrypt')
-  await encryptField(ground, { column, mode: 'client', search: ['exact'], card: null, acceptLeak: false }, agree);
-else if (stretch === 'finish') await finishField(ground, column, agree);
-else if (stretch === 'rotate') await rotateField(ground, column, { agree, resume: true });
-else await decryptField(ground, column, agree);
+const move = async () => {
+  if (stretch === 'encrypt') return await encryptFields(ground, orders, agree);
+  if (stretch === 'finish') return await finishFields(ground, columns, agree);
+  if (stretch === 'rotate') return await rotateFields(ground, columns, { agree, resume: true });
+  return await decryptColumns(ground, columns, agree);
+};
+const { stopped } = await move();
+// A column that came through before an earlier kill is unknown on the way back.
+for (const [name, error] of stopped)
+  if (stretch !== 'decrypt' || !isSafekeepError(error, 'field-unknown')) requireAllMoved(new Map([[name, error]]));
 process.stdout.write(`${moments}\n`);
 await database.close();

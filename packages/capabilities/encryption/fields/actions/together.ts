@@ -1,0 +1,74 @@
+import { formatTableName } from '@safekeep/core';
+import type { Field } from '../model.ts';
+import { nameOf, type Ground } from './ground.ts';
+
+/** What stopped columns that are moved together with others, by the name of each: the others go on, and it is told at the end. */
+export type Stopped = Map<string, unknown>;
+
+/** What became of columns that were moved together. */
+export type Together<Result> = { readonly moved: readonly Result[]; readonly stopped: ReadonlyMap<string, unknown> };
+
+type Named = Pick<Field, 'table' | 'column'>;
+
+/** Those that nothing stopped. */
+export function goingOn<Moved extends Named>(fields: readonly Moved[], stopped: Stopped): readonly Moved[] {
+  return fields.filter((field) => !stopped.has(nameOf(field)));
+}
+
+/** Column by column, of those that go on. Where all of the work is to stop (a signal, the right to it lost) it does. */
+export async function eachAlone<Moved extends Named, Result>(
+  ground: Pick<Ground, 'signal'>,
+  fields: readonly Moved[],
+  { stopped, run }: { readonly stopped: Stopped; readonly run: (field: Moved) => Promise<Result> },
+): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  for (const field of goingOn(fields, stopped)) {
+    try {
+      results.push(await run(field));
+    } catch (error) {
+      ground.signal.throwIfAborted();
+      stopped.set(nameOf(field), error);
+    }
+  }
+  return results;
+}
+
+type InOneGo = { readonly stopped: Stopped; readonly run: (fields: readonly Field[]) => Promise<void> };
+
+/**
+ * Table by table its columns in one go, of those that go on. What does not come through is tried again in halves: in the end the column that
+ * stands in the way is alone with its error, and the others went together.
+ */
+export async function allTogether(
+  ground: Pick<Ground, 'signal'>,
+  fields: readonly Field[],
+  { stopped, run }: InOneGo,
+): Promise<void> {
+  const tables = Map.groupBy(goingOn(fields, stopped), ({ table }) => formatTableName(table));
+  for (const some of tables.values()) await inHalves(ground, some, { stopped, run });
+}
+
+async function inHalves(ground: Pick<Ground, 'signal'>, fields: readonly Field[], { stopped, run }: InOneGo): Promise<void> {
+  const [first, ...others] = fields;
+  if (first === undefined) return;
+  try {
+    await run(fields);
+  } catch (error) {
+    ground.signal.throwIfAborted();
+    const half = Math.ceil(fields.length / 2);
+    if (others.length === 0) stopped.set(nameOf(first), error);
+    else for (const some of [fields.slice(0, half), fields.slice(half)]) await inHalves(ground, some, { stopped, run });
+  }
+}
+
+/** Of a column that was moved by itself. @throws what stopped it */
+export function theOnly<Result>({ moved: [only], stopped }: Together<Result>): Result {
+  requireAllMoved(stopped);
+  if (only === undefined) throw new Error('Nothing was moved');
+  return only;
+}
+
+/** @throws what stopped the first of them */
+export function requireAllMoved(stopped: ReadonlyMap<string, unknown>): void {
+  for (const error of stopped.values()) throw error;
+}
