@@ -33,6 +33,7 @@ export {
   isPersonalColumn,
   purposesOf,
   subjectsOfTable,
+  tablesOfNobody,
   UNCONFIRMED_PURPOSE,
   unconfirmedPurposes,
 } from './datamap/check/questions.ts';

@@ -3,16 +3,8 @@ import { codeOf, displayKinds, SafekeepError, type IndexKind } from '@safekeep/c
 import { openValues, type Fields, type SealingContext } from './safekeep.ts';
 import { holdsPlaintext, isLeaving, type SealedField } from './field.ts';
 import { guardStatement, selectsEmpty } from './statement-guard.ts';
+import { FILTER_PREFIX, pairedWrongly, pairsOf } from './statement-pairs.ts';
 import { statementsOf } from './statement-words.ts';
-
-/** A result column that the plugin for Kysely added: `email__sealed` belongs to `email`. */
-export const SEALED_SUFFIX = '__sealed';
-
-/**
- * The plugin's name for ciphertext that it filters by: it comes as the text that was sealed, and no plugin that turns names between
- * snake_case and camelCase changes it.
- */
-export const FILTER_PREFIX = 'safekeepfilter';
 
 type Rows = pg.QueryResult<Record<string, unknown>>;
 
@@ -66,7 +58,9 @@ export function sealedPool(pool: pg.Pool, sdk: SealingContext): SealedPool {
     const anew = (): Promise<Fields> => sdk.fields(on, 'anew');
     const known = unaware.has(client) ? await anew() : await sdk.fields(on);
     unaware.delete(client);
-    await believing(known, anew, (fields) => guardStatement(text, [...fields.all, ...fields.viewed])).catch(rememberUnrun);
+    await believing(known, anew, (fields) => guardStatement(text, [...fields.all, ...fields.leaving, ...fields.viewed])).catch(
+      rememberUnrun,
+    );
     const sent = await sdk.resolve(values);
     try {
       // Several statements in one text have several results, in spite of its type.
@@ -168,31 +162,49 @@ function endsTransaction(text: string): boolean {
   );
 }
 
-type Role = { readonly field: SealedField; readonly name: string };
+/** A column of a result that is a field's; `isHidden`: a later one of the same name took its place in the rows. */
+type Role = { readonly field: SealedField; readonly name: string; readonly isHidden: boolean };
+
+const ANSWERED = 'It was run, and what it wrote stands.';
 
 async function openResult(sdk: SealingContext, fields: Fields, result: Rows): Promise<Rows> {
   const readable = [...fields.all, ...fields.leaving];
   if (result.fields === undefined || result.fields.length === 0 || readable.length === 0) return result;
   const plain: Role[] = [];
   const sealed: Role[] = [];
-  const surplus: string[] = [];
-  for (const { name, tableID, columnID } of result.fields) {
-    for (const each of readable.filter(({ tableOid }) => tableOid === tableID)) {
-      if (columnID === each.columnNumber) plain.push({ field: each, name });
-      else if (columnID === each.encryptedNumber) sealed.push({ field: each, name });
-      else if (each.indexes.some(({ kind, number }) => number === columnID && !isShown(kind))) surplus.push(name);
+  const surplus: Role[] = [];
+  for (const [place, { name, tableID, columnID }] of result.fields.entries()) {
+    const isHidden = result.fields.some((other, at) => at > place && other.name === name);
+    for (const field of readable.filter(({ tableOid }) => tableOid === tableID)) {
+      const role = { field, name, isHidden };
+      if (columnID === field.columnNumber) plain.push(role);
+      else if (columnID === field.encryptedNumber) sealed.push(role);
+      else if (field.indexes.some(({ kind, number }) => number === columnID && !isShown(kind))) surplus.push(role);
     }
   }
-  const columns = sealed.map(({ field, name }): Column => {
-    const partner = takePartner(plain, field, name);
-    if (partner !== undefined) surplus.push(name);
-    return { field, from: name, to: partner?.name ?? name };
-  });
-  const alone = plain.find(({ field }) => !holdsPlaintext(field) && !isLeaving(field));
-  if (alone !== undefined) throw selectsEmpty(alone.field, 'It was run, and what it wrote stands.');
+  const columns = readable.flatMap((field) => columnsOf(field, plain, sealed));
+  const hidden = [...columns.flatMap(({ roles }) => roles), ...surplus].find(({ isHidden }) => isHidden);
+  if (hidden !== undefined) throw pairedWrongly(hidden.field, ANSWERED);
+  const paired = new Set(columns.flatMap(({ roles }) => roles));
+  const alone = plain.find((each) => !paired.has(each) && !holdsPlaintext(each.field) && !isLeaving(each.field));
+  if (alone !== undefined) throw selectsEmpty(alone.field, ANSWERED);
   for (const column of columns) await openColumn(sdk, result, column);
-  for (const row of result.rows) for (const name of surplus) delete row[name];
-  return { ...result, fields: result.fields.filter(({ name }) => !surplus.includes(name)) };
+  const left = new Set([...surplus.map(({ name }) => name), ...columns.flatMap(({ from, to }) => (from === to ? [] : [from]))]);
+  for (const row of result.rows) for (const name of left) delete row[name];
+  return { ...result, fields: result.fields.filter(({ name }) => !left.has(name)) };
+}
+
+/** What of a field a result has to open, each ciphertext into the plaintext that it belongs to. */
+function columnsOf(field: SealedField, plain: readonly Role[], sealed: readonly Role[]): readonly Column[] {
+  const own = (role: Role): boolean => role.field === field;
+  const pairs = pairsOf(plain.filter(own), sealed.filter(own));
+  if (pairs === undefined) throw pairedWrongly(field, ANSWERED);
+  return pairs.map((pair) => ({
+    field,
+    from: pair.sealed.name,
+    to: pair.plain?.name ?? pair.sealed.name,
+    roles: [pair.sealed, ...(pair.plain === undefined ? [] : [pair.plain])],
+  }));
 }
 
 /** What of a card number may be shown is there to be selected. */
@@ -200,15 +212,8 @@ function isShown(kind: IndexKind): boolean {
   return displayKinds.some((known) => known === kind);
 }
 
-/** The plaintext's column that belongs to a ciphertext: by the plugin's name for it, else the first of the same field. */
-function takePartner(plain: Role[], field: SealedField, name: string): Role | undefined {
-  const named = plain.findIndex((each) => each.field === field && `${each.name}${SEALED_SUFFIX}` === name);
-  if (name.startsWith(FILTER_PREFIX)) return undefined;
-  const place = named >= 0 ? named : plain.findIndex((each) => each.field === field);
-  return place < 0 ? undefined : plain.splice(place, 1)[0];
-}
-
-type Column = { readonly field: SealedField; readonly from: string; readonly to: string };
+/** Ciphertext that comes as `from` and is opened into `to`. */
+type Column = { readonly field: SealedField; readonly from: string; readonly to: string; readonly roles: readonly Role[] };
 
 /** Where there is no ciphertext the plaintext beside it is what counts: written by somebody without a key, on the way. */
 async function openColumn({ keys }: SealingContext, { rows }: Rows, { field, from, to }: Column): Promise<void> {

@@ -55,11 +55,11 @@ function bytesOf(path: string): number {
 const KILOBYTE = 1_000;
 
 const ENTRIES = [
-  { entry: 'index.ts', others: ['canonicalize', 'pg'], ourKilobytes: 185, otherKilobytes: 480 },
+  { entry: 'index.ts', others: ['canonicalize', 'pg'], ourKilobytes: 195, otherKilobytes: 480 },
   {
     entry: 'kysely/index.ts',
     others: ['canonicalize', 'kysely', 'pg'],
-    ourKilobytes: 215,
+    ourKilobytes: 230,
     otherKilobytes: 2_260,
   },
 ] as const;

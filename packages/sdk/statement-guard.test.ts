@@ -83,7 +83,6 @@ const HIDDEN = [
   `copy (select email, email_encrypted from people) to stdout`,
   `select (select email from people where id = 1) as e`,
   `select array(select email from people)`,
-  `select email, email_encrypted from people union all select a, b from visits`,
   `select * from people union select * from people2`,
   `select row_to_json(p) from people p`,
   `select p::text from people p`,
@@ -91,12 +90,44 @@ const HIDDEN = [
   `select json_agg(s) from (select * from people) as s`,
   `select f.* from people p, lateral f(p) f`,
   `select 1; select id from people where email = 'a'`,
+  `select row_to_json(p.*) from people p`,
+  `select json_agg(people.*) from people`,
+  `select row_to_json(public.people.*) from people`,
+  `select row(t.*) from people as t`,
+  `select (p.*) from people p`,
+  `select p.* is null from people p`,
+  `select id from people p where p.* is not null`,
+  `insert into people (id) values (1) on conflict (id) do update set (id, name) = row(excluded.*)`,
+  `update people set name = 'x' returning coalesce(new.email, 'none')`,
+  `delete from people returning old.email is null`,
+  `update people set name = 'x' returning row_to_json(old)`,
+  `update people set name = 'x' returning with (old as o, new as n) o.email is null`,
+  `select j.id from (people p join (values (1)) as v (boss) using (boss)) as j where j.email = 'a'`,
+  `select j.id from ((people p join visits v on v.person_id = p.id) cross join rooms) j order by j.email`,
+  `select o.id from only (people) as o where o.email = 'a'`,
+  `select id from people p where (p.*).email = 'a'`,
+  `select id from people where (one(people.id)).email = 'a'`,
+  `select s.id from visits v join rooms r on r.id = v.room, (select * from people) s where s.email = 'a'`,
+  `select s.id from ((select * from people)) s where s.email = 'a'`,
+  `with c as ((select * from people)) select id from c where email = 'a'`,
+  `(select * from people) order by email`,
+  `(select id, email, email_encrypted from people) order by 2`,
+  `((select * from people)) order by 3`,
+  `(select * from people) union all select * from people2`,
+  `table people order by 3`,
+  `select 1 where (1, 'n', 'a') in (select * from people)`,
+  `select (1, 'n', 'a') = any (select p.* from people p)`,
+  `prepare q as select row_to_json(p) from people p`,
+  `explain select json_agg(p.*) from people p`,
+  `declare c cursor for select p::text from people p`,
+  `select id /* /* */ ' */ from people where email = 'a' /* ' */`,
+  `select id -- x\r from people where email = 'a'`,
+  `select id from people where name = E'a'\n'\\'' || email || 'x'`,
 ];
 
 /** The ciphertext is not asked for, so nothing could be opened. */
 const EMPTY = [
   `select id, email from people`,
-  `select *, email from people`,
   `select p.email as mail from people p where p.id = 1`,
   `insert into people (name) values ('twice') returning id, email`,
   `update people set name = 'x' where id = 1 returning people.email`,
@@ -133,6 +164,55 @@ const TAKEN = [
   `update people set email_encrypted = $1, name = 'y' where id = 1 returning email, email_encrypted`,
   `update people set (email_encrypted, email) = ($1, null) where id = 1`,
   `delete from people where id = 1 returning people.email, people.email_encrypted`,
+  `update people set name = 'x' where id = 1 returning new.email, new.email_encrypted`,
+  `select distinct p.* from people p join visits v on v.person_id = p.id`,
+  `select distinct on (p.id) p.* from people p join visits v on v.person_id = p.id`,
+  `select name, (email_encrypted) from people`,
+  `select p.* from people p where exists (select * from people q where q.boss = p.id)`,
+  `insert into archive (select * from people)`,
+  `select v.at from visits v join rooms r on r.id = v.room, (select id from people) s where s.id = v.person_id`,
+  `select j.* from (people p join visits v on v.person_id = p.id) as j`,
+  `select p.email, p.email_encrypted, b.name from people p join people b on b.id = p.boss`,
+  `select u.at from visits u where u.at & 1 = 0 and u.person_id in (select id from people)`,
+  `grant select on people to clerk`,
+  `create index people_name on people (lower(name))`,
+  `create view names as select id, name from people`,
+  `explain select id, name from people where id = 1`,
+];
+
+/** The result would be opened into the value of another row, or would tell equal values apart. */
+const MISTAKEN = [
+  `select a.email as mine, b.email as theirs, b.email_encrypted as x, a.email_encrypted as y from people a join people b on true`,
+  `select a.email, b.email, a.email_encrypted, b.email_encrypted from people a, people b`,
+  `select a.email as mine, a.email_encrypted as theirs__sealed, b.email as theirs, b.email_encrypted as mine__sealed from people a, people b`,
+  `select b.email, a.email_encrypted from people a join people b on b.id = a.boss`,
+  `select (b.email) as mail, a.email_encrypted from people a join people b on b.id = a.boss`,
+  `select b.email mail, a.email_encrypted from people a join people b on b.id = a.boss`,
+  `select public.people.email, a.email_encrypted from people a, people`,
+  `with a as (select * from people where id = 1), b as (select * from people where id = 2) select b.email, a.email_encrypted from a, b`,
+  `with a as (select id, email, email_encrypted as x from people), b as (select id as other, email_encrypted from people) select email, email_encrypted from a, b`,
+  `with a as (select id, email from people), b as (select id as other, email_encrypted from people) select * from a, b`,
+  `with m as (select id, email as mail from people) select m.mail, p.email_encrypted from people p join m on m.id = p.boss`,
+  `select s.email, s.email_encrypted from (select b.email, a.email_encrypted from people a, people b) s`,
+  `select s.email, s.email_encrypted from (select b.email, b.email_encrypted as x, a.email_encrypted from people a, people b) s`,
+  `select c.email, d.email_encrypted from (select * from people) c, lateral (select * from people where id = c.boss) d`,
+  `update people set email_encrypted = $1 where id = 1 returning old.email, new.email_encrypted`,
+  `update people set email_encrypted = $1 where id = 1 returning old.*, new.*`,
+  `select email, email_encrypted as one, email_encrypted as two from people`,
+  `select *, email from people`,
+  `select distinct email, email_encrypted from people`,
+  `select distinct on (email_encrypted) id, email_encrypted from people`,
+  `select count(distinct email_encrypted) from people`,
+  `select email_encrypted from people union select email_encrypted from people2`,
+  `select email, email_encrypted from people union all select a, b from visits`,
+];
+
+const PAIRED = [
+  `select a.email as mine, b.email as theirs, b.email_encrypted as theirs__sealed, a.email_encrypted as mine__sealed from people a, people b`,
+  `select a.*, b.email as theirs, b.email_encrypted as theirs__sealed from people a join people b on b.id = a.boss`,
+  `select p.email as mail, p.email_encrypted from people p join people b on b.id = p.boss`,
+  `select a.email_encrypted as x, b.email_encrypted as y from people a, people b`,
+  `select distinct on (id) id, email_encrypted from people`,
 ];
 
 test('SQL that compares, sorts or computes by a column whose plaintext is gone is refused, and what the result can open is not', () => {
@@ -153,6 +233,34 @@ test('what would be answered or returned without its ciphertext is refused befor
       (error) => isSafekeepError(error, 'field-not-served') && /selects the empty column.*Nothing was run/.test(error.message),
       text,
     );
+});
+
+test('ciphertext that would be taken for that of another row, or counted, is refused in every phase, and before it is run', () => {
+  const phases = [field('finished'), field('switched'), { ...field('switched'), direction: 'out' as const }];
+  const leaving = { ...field('added'), direction: 'out' as const };
+  for (const known of [...phases, leaving]) {
+    for (const text of MISTAKEN)
+      assert.throws(
+        () => guardStatement(text, [known]),
+        (error) => isSafekeepError(error, 'field-not-served') && error.message.includes('Nothing was run'),
+        `${known.phase} ${text}`,
+      );
+    for (const text of [...TAKEN, ...PAIRED]) assert.doesNotThrow(() => guardStatement(text, [known]), `${known.phase} ${text}`);
+  }
+});
+
+test('a name by the numbers of its characters is refused, which may be that of any column', () => {
+  for (const text of [
+    `select count(*) from people where U&"\\0065mail" is null`,
+    `select id from u&"\\0070eople" where email = 'a'`,
+    `select id from people where U&"d!0065mail" uescape '!' = 'a'`,
+  ])
+    assert.throws(
+      () => guardStatement(text, [field('finished')]),
+      (error) => isSafekeepError(error, 'field-not-served'),
+      text,
+    );
+  guardStatement(`select 'U&"x"', U&'\\0065', u & "x" from people`, [field('finished')]);
 });
 
 test('as long as the plaintext stands SQL may ask for it, and no more once values come back into it row by row', () => {

@@ -1,11 +1,13 @@
-import { holdsPlaintext, searchedBy, writesPlaintext, type SealedField } from './field.ts';
+import { holdsPlaintext, isLeaving, searchedBy, writesPlaintext, type SealedField } from './field.ts';
 import { notServed } from './safekeep.ts';
+import { isCombined, isDerived, isOwn, isStar, itemsOf, listsOf, type Naming } from './statement-lists.ts';
+import { checkPairs } from './statement-pairs.ts';
 import {
   aliasAfter,
   clauseOf,
   derivedOf,
   isClause,
-  queryOf,
+  isQuery,
   statementsOf,
   type Clause,
   type Group,
@@ -26,25 +28,51 @@ import {
  */
 export function guardStatement(text: string, fields: readonly SealedField[]): void {
   const folded = text.toLowerCase();
-  const empty = fields.filter((field) => !holdsPlaintext(field) && folded.includes(field.table.toLowerCase()));
-  if (empty.length === 0) return;
-  for (const words of statementsOf(text)) for (const field of empty) guardField(words, field);
+  const [first] = fields;
+  if (
+    first !== undefined &&
+    folded.includes('u&"') &&
+    statementsOf(text).some((words) => words.some((word) => word.text === 'u&"'))
+  )
+    throw notServed(first, 'a name that is written by the numbers of its characters may be that of any column', {
+      index: 'Write names without U&.',
+    });
+  const asked = fields.filter((field) => folded.includes(field.table.toLowerCase()) && mayMatter(folded, field));
+  if (asked.length === 0) return;
+  for (const words of statementsOf(text)) for (const field of asked) guardField(words, field);
+}
+
+/** As long as the plaintext answers, only ciphertext that comes with it may be taken for what it is not. */
+function mayMatter(folded: string, field: SealedField): boolean {
+  return !isAnswering(field) || folded.includes('*') || folded.includes(field.encrypted.toLowerCase());
+}
+
+function isAnswering(field: SealedField): boolean {
+  return holdsPlaintext(field) || (field.mode === 'client' && isLeaving(field));
 }
 
 function guardField(words: readonly Word[], field: SealedField): void {
-  const own = ownNames(words, field);
-  if (own === undefined) return;
+  if (!isAnswering(field)) guardEmpty(words, field);
+  if (field.mode === 'database') return;
+  const names = ownNames(words, field, [field.column, field.encrypted]);
+  if (names !== undefined) checkPairs(words, { field, own: names.own }, names.renames);
+}
+
+function guardEmpty(words: readonly Word[], field: SealedField): void {
+  const names = ownNames(words, field, [field.column]);
+  if (names === undefined) return;
+  if (names.renames) throw refusal(field);
+  const { own } = names;
+  const stars = listedStars(words, { field, own });
   for (const [place, { text, name }] of words.entries()) {
     if (name === field.column && isOwn(words, place, own)) checkColumn(words, place, field);
-    if (text === 'natural' || (name !== undefined && own.has(name) && isWholeRow(words, place))) throw refusal(field);
+    if (text === 'natural' || (text === 'table' && isSorted(words, place, own))) throw refusal(field);
+    if (name !== undefined && own.has(name) && isWholeRow(words, place, stars)) throw refusal(field);
   }
   // What the database seals no result opens: it was refused above.
   if (field.mode === 'database') return;
-  for (const [place, { text }] of words.entries())
-    if (text === 'select' || text === 'returning') checkList(words, place, { field, own });
+  for (const list of listsOf(words)) checkList(words, list, { field, own });
 }
-
-type Naming = { readonly field: SealedField; readonly own: ReadonlySet<string> };
 
 function refusal(field: SealedField): Error {
   if (field.mode === 'database')
@@ -61,33 +89,41 @@ export function selectsEmpty(field: SealedField, outcome?: string): Error {
   return notServed(field, `the query selects the empty column and not ${field.encrypted}, which holds the value`, { outcome });
 }
 
-/** Every name that the table's columns can stand behind: its own, its aliases, and of queries that pass the column on. */
-function ownNames(words: readonly Word[], field: SealedField): ReadonlySet<string> | undefined {
-  // The row that an upsert proposes is of the table that is inserted into.
-  const names = new Set(['excluded']);
+type Names = { readonly own: ReadonlySet<string>; readonly renames: boolean };
+
+/**
+ * Every name that the table's columns can stand behind: its own, its aliases, and of queries that pass one of these columns on; and whether
+ * a list of names behind one of them calls its columns otherwise.
+ */
+function ownNames(words: readonly Word[], field: SealedField, columns: readonly string[]): Names | undefined {
+  // The row that an upsert proposes is of the table that is inserted into, and so are the two of RETURNING.
+  const own = new Set(words.some(({ text }) => text === 'returning') ? ['excluded', 'old', 'new'] : ['excluded']);
+  let renamed = false;
   const readFrom = (table: string): void => {
     for (const [place, { name }] of words.entries()) {
       if (name !== table || !isTable(words, place, field)) continue;
-      names.add(table);
+      own.add(table);
       const alias = aliasAfter(words, place);
       if (alias === undefined) continue;
-      if (alias.renames && clauseOf(words, place)?.text !== 'into') throw refusal(field);
-      names.add(alias.name);
+      renamed ||= alias.renames && clauseOf(words, place)?.text !== 'into';
+      own.add(alias.name);
     }
   };
   readFrom(field.table);
-  if (!names.has(field.table)) return undefined;
+  if (!own.has(field.table)) return undefined;
   const derived = derivedOf(words);
-  for (let known = 0; known < names.size;) {
-    known = names.size;
+  for (let known = 0; known < own.size;) {
+    known = own.size;
     for (const { group, name, renames } of derived) {
-      if (name === undefined || names.has(name) || !passesOn(words, group, { field, own: names })) continue;
-      if (renames) throw refusal(field);
-      names.add(name);
+      if (name === undefined || own.has(name) || !passesOn(words, group, { own, columns })) continue;
+      renamed ||= renames;
+      own.add(name);
       readFrom(name);
     }
   }
-  return names;
+  // RETURNING WITH (OLD AS …) gives the two other names.
+  renamed ||= words.some(({ text }, at) => text === 'with' && words[at - 1]?.text === 'returning');
+  return { own, renames: renamed };
 }
 
 /** `old.people` is another table than public.people. */
@@ -96,40 +132,51 @@ function isTable(words: readonly Word[], place: number, { schema, table }: Seale
   return words[place]?.name !== table || words[place - 2]?.name === schema;
 }
 
-function passesOn(words: readonly Word[], group: Group, { field, own }: Naming): boolean {
+function passesOn(
+  words: readonly Word[],
+  group: Group,
+  { own, columns }: { readonly own: ReadonlySet<string>; readonly columns: readonly string[] },
+): boolean {
   const inner = words.slice(group.from, group.to);
   return (
     inner.some(({ name }) => name !== undefined && own.has(name)) &&
-    inner.some(({ name, text }, place) => name === field.column || text === 'table' || isStar(inner, place))
+    // What is no query is a join, which passes everything on.
+    (!isQuery(words, group) ||
+      inner.some(({ name, text }, place) => columns.includes(name ?? '') || text === 'table' || isStar(inner, place)))
   );
 }
 
-/** `*` that stands for columns; another one multiplies. */
-function isStar(words: readonly Word[], place: number): boolean {
-  return words[place]?.text === '*' && ['select', 'returning', 'all', 'distinct', ',', '.'].includes(words[place - 1]?.text ?? '');
-}
-
-/** `… as email` is what a result is called. Without a name before it a column is the field's where its query can see the table. */
-function isOwn(words: readonly Word[], place: number, own: ReadonlySet<string>): boolean {
-  if (words[place - 1]?.text === 'as') return false;
-  if (words[place - 1]?.text === '.') return own.has(words[place - 2]?.name ?? '');
-  const seen = new Set<Group | undefined>();
-  for (let group = queryOf(words, place); group !== undefined; group = group.parent) seen.add(group);
-  return words.some(({ name }, at) => name !== undefined && own.has(name) && name !== 'excluded' && seen.has(queryOf(words, at)));
+/** The stars that list the columns as they are, as in `select p.*, name`. */
+function listedStars(words: readonly Word[], naming: Naming): ReadonlySet<number> {
+  const items = listsOf(words).flatMap((list) => itemsOf(words, list, naming));
+  return new Set(items.filter(({ kind }) => kind === 'all').map(({ at }) => at));
 }
 
 /** The name of a table in the place of a value: all its columns at once. */
-function isWholeRow(words: readonly Word[], place: number): boolean {
+function isWholeRow(words: readonly Word[], place: number, stars: ReadonlySet<number>): boolean {
   const [before, after] = [words[place - 1]?.text, words[place + 1]?.text];
+  if (after === '.' && words[place + 2]?.text === '*') return !stars.has(place + 2);
   if (before === '.' || before === 'as' || after === '.') return false;
-  const first = words[0]?.text ?? '';
-  if (!['select', 'with', 'insert', 'update', 'delete', 'merge', '('].includes(first)) return false;
+  if (!asks(words, place)) return false;
   const clause = clauseOf(words, place);
   if (clause === undefined || ['into', 'update', 'do'].includes(clause.text)) return false;
   // A parenthesis in FROM holds tables, unless a name calls it.
   if (!['from', 'join', 'using'].includes(clause.text)) return true;
   const caller = words[(words[place]?.group.from ?? 0) - 2];
-  return clause.isInside && caller?.name !== undefined && !isClause(caller) && caller.text !== 'lateral';
+  return clause.isInside && caller?.name !== undefined && !isClause(caller) && !['lateral', 'only'].includes(caller.text);
+}
+
+/** `table people order by 3` */
+function isSorted(words: readonly Word[], place: number, own: ReadonlySet<string>): boolean {
+  const [name, group] = [words[place + 1]?.name, words[place]?.group];
+  return name !== undefined && own.has(name) && words.some((word) => word.text === 'by' && word.group === group);
+}
+
+/** Whether there are values at a place: a query stands before it, by itself or behind `create … as`, `prepare`, `declare` and the like. */
+function asks(words: readonly Word[], place: number): boolean {
+  const first = words[0]?.text ?? '';
+  if (['select', 'with', 'insert', 'update', 'delete', 'merge', '('].includes(first)) return true;
+  return !['grant', 'revoke'].includes(first) && words.some(({ text }, at) => at < place && ['select', 'returning'].includes(text));
 }
 
 function checkColumn(words: readonly Word[], place: number, field: SealedField): void {
@@ -174,61 +221,36 @@ function isItem(words: readonly Word[], start: number, place: number): boolean {
 /** What is selected or returned there is the answer of the statement, or of a query with a name; nothing else takes it. */
 function isAnswered(words: readonly Word[], list: number): boolean {
   const group = words[list]?.group;
-  const isNamed = group?.parent === undefined || derivedOf(words).some((derived) => derived.group === group);
+  const isNamed = group?.parent === undefined || isDerived(words, group);
   const isWritten = words.some((word, at) => word.group === group && at < list && WRITTEN.has(word.text));
   return isNamed && !isCombined(words, group) && (!isWritten || words[list]?.text === 'returning');
 }
 
 const WRITTEN = new Set(['insert', 'create', 'copy', 'declare']);
 
-/** The result of a set operation has no table that its columns are of. */
-function isCombined(words: readonly Word[], group: Group | undefined): boolean {
-  return words.some((word) => word.group === group && ['union', 'intersect', 'except'].includes(word.text));
-}
-
-type Item = { readonly words: readonly Word[]; readonly from: number };
-
-/** What is listed behind SELECT or RETURNING, item by item. */
-function itemsOf(words: readonly Word[], list: number): readonly Item[] {
-  const group = words[list]?.group;
-  const items: Item[] = [];
-  let from = list + 1;
-  const end = (to: number): void => {
-    if (to > from) items.push({ words: words.slice(from, to), from });
-    from = to + 1;
-  };
-  for (let at = from; ; at += 1) {
-    const word = words[at];
-    const isOver =
-      word === undefined || at >= (group?.to ?? 0) || (word.group === group && isClause(word) && word.text !== 'distinct');
-    if (isOver || (word.group === group && word.text === ',')) end(at);
-    if (isOver) return items;
-  }
-}
-
-type Kind = 'plain' | 'sealed' | 'all' | 'other';
-
-function kindOf(words: readonly Word[], { words: item, from }: Item, { field, own }: Naming): Kind {
-  const start = item[1]?.text === '.' ? 2 : 0;
-  const [first, next] = [item[start], item[start + 1]];
-  if (first?.text === '*') return (start === 2 ? own.has(item[0]?.name ?? '') : isOwn(words, from, own)) ? 'all' : 'other';
-  const isColumn = next === undefined || next.text === 'as';
-  if (!isColumn || first?.name === undefined || !isOwn(words, from + start, own)) return 'other';
-  return first.name === field.column ? 'plain' : first.name === field.encrypted ? 'sealed' : 'other';
+/** Whether all columns of a list go on as they are: nothing around its parentheses compares, sorts or combines them. */
+function isPassedWhole(words: readonly Word[], group: Group | undefined): boolean {
+  if (group?.parent === undefined || isDerived(words, group) || words[group.from - 2]?.text === 'exists') return true;
+  const clause = clauseOf(words, group.from - 1)?.text;
+  if (clause !== undefined && clause !== 'into') return false;
+  const around = new Set<Group>();
+  for (let outer: Group | undefined = group.parent; outer !== undefined; outer = outer.parent) around.add(outer);
+  return !words.some(({ text, group: own }) => around.has(own) && ['by', 'union', 'intersect', 'except'].includes(text));
 }
 
 /** A list with the column has its ciphertext too, and nothing is sorted or grouped by what the column is called there or by its number. */
 function checkList(words: readonly Word[], list: number, naming: Naming): void {
   const { field } = naming;
-  const items = itemsOf(words, list);
-  const kinds = items.map((item) => kindOf(words, item, naming));
+  const items = itemsOf(words, list, naming);
+  const kinds = items.map(({ kind }) => kind);
   if (!kinds.includes('plain') && !kinds.includes('all')) return;
-  const plain = items.filter((_, at) => kinds[at] === 'plain');
+  const plain = items.filter(({ kind }) => kind === 'plain');
   if (plain.length > kinds.filter((kind) => kind === 'sealed').length) throw selectsEmpty(field);
-  const labels = plain.map(({ words: item }) => item.at(-1)?.name);
+  const labels = plain.map(({ label }) => label);
   const group = words[list]?.group;
   // Outside of the query that renames it the column would not be known again.
   if (group?.parent !== undefined && labels.some((label) => label !== field.column)) throw refusal(field);
+  if (kinds.includes('all') && !isPassedWhole(words, group)) throw refusal(field);
   if (kinds.includes('all') && group?.parent === undefined && isCombined(words, group)) throw refusal(field);
   for (const [place, { text, name, group: own }] of words.entries()) {
     if (own !== group || place < list || clauseOf(words, place)?.text !== 'by') continue;

@@ -10,9 +10,31 @@ export type Word = {
 /** What stands between two parentheses, or the whole statement. Places are those of the words, the parentheses left out. */
 export type Group = { readonly parent: Group | undefined; readonly from: number; to: number; clause: number | undefined };
 
-/** Comments, strings and dollar quotes name nothing. PostgreSQL manual, 4.1. */
+/**
+ * Comments, strings and dollar quotes name nothing. A string with escapes goes on behind a line's end, and a comment may have others in
+ * it. PostgreSQL manual, 4.1.
+ */
 const TOKENS =
-  /--[^\n]*|\/\*[^]*?\*\/|\$([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$[^]*?\$\1\$|[eE]'(?:[^'\\]|\\[^]|'')*'|'(?:[^']|'')*'|"((?:[^"]|"")*)"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|[0-9][\w.]*|\$\d+|[^\s]/g;
+  /--[^\n\r]*|\/\*|\$([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$[^]*?\$\1\$|[eE]'(?:\\[^]|''|[^'\\]|'\s*[\n\r]\s*')*'|'(?:[^']|'')*'|[uU]&"|"((?:[^"]|"")*)"|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*|[0-9][\w.]*|\$\d+|[^\s]/g;
+
+function* tokensOf(text: string): Generator<RegExpExecArray> {
+  const tokens = new RegExp(TOKENS);
+  for (let match = tokens.exec(text); match !== null; match = tokens.exec(text)) {
+    if (match[0] === '/*') tokens.lastIndex = endOfComment(text, tokens.lastIndex);
+    else if (!match[0].startsWith('--')) yield match;
+  }
+}
+
+function endOfComment(text: string, from: number): number {
+  const marks = /\/\*|\*\//g;
+  marks.lastIndex = from;
+  let depth = 1;
+  for (let mark = marks.exec(text); mark !== null; mark = marks.exec(text)) {
+    depth += mark[0] === '/*' ? 1 : -1;
+    if (depth === 0) return marks.lastIndex;
+  }
+  return text.length;
+}
 
 /** The words of each statement of a text. A parenthesis belongs to the group around it. */
 export function statementsOf(text: string): readonly (readonly Word[])[] {
@@ -28,9 +50,7 @@ export function statementsOf(text: string): readonly (readonly Word[])[] {
     words = [];
     group = groupWithin(undefined, 0);
   };
-  for (const match of text.matchAll(TOKENS)) {
-    const [token, , quoted] = match;
-    if (token.startsWith('--') || token.startsWith('/*')) continue;
+  for (const [token, , quoted] of tokensOf(text)) {
     if (token === ';' && group.parent === undefined) {
       end();
       continue;
@@ -40,9 +60,9 @@ export function statementsOf(text: string): readonly (readonly Word[])[] {
       group = group.parent;
     }
     if (quoted !== undefined) add({ text: '"', name: quoted.replaceAll('""', '"') });
-    else if (/^[A-Za-z_\u0080-\uffff]/.test(token) && !token.endsWith("'"))
+    else if (/^[A-Za-z_\u0080-\uffff]/.test(token) && !/['"]$/.test(token))
       add({ text: token.toLowerCase(), name: token.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase()) });
-    else add({ text: token, name: undefined });
+    else add({ text: token.toLowerCase(), name: undefined });
     if (token === '(') group = groupWithin(group, words.length);
   }
   end();
@@ -120,7 +140,7 @@ export function clauseOf(words: readonly Word[], place: number): Clause | undefi
 const QUERIES = new Set(['select', 'with', 'values', 'table', 'insert', 'update', 'delete', 'merge']);
 
 /** Whether a group is a query; any other parenthesis belongs to the query around it. */
-function isQuery(words: readonly Word[], group: Group): boolean {
+export function isQuery(words: readonly Word[], group: Group): boolean {
   return group.parent === undefined || QUERIES.has(words[group.from]?.text ?? '');
 }
 
@@ -142,20 +162,25 @@ export function aliasAfter(
   return { name: word.name, renames: words[at + 1]?.text === '(' };
 }
 
-/** A query that has a name: a subquery of FROM, or one of WITH. */
+/** What has a name in parentheses: a subquery or a join of FROM, or a query of WITH. */
 export type Derived = { readonly group: Group; readonly name: string | undefined; readonly renames: boolean };
 
 export function derivedOf(words: readonly Word[]): readonly Derived[] {
   const groups = new Set(words.map(({ group }) => group));
   return [...groups].flatMap((group) => {
-    if (group.parent === undefined || !isQuery(words, group)) return [];
+    if (group.parent === undefined) return [];
     const common = commonTable(words, group);
     if (common !== undefined) return [{ group, ...common }];
-    const clause = clauseOf(words, group.from - 1)?.text;
-    const before = words[group.from - 2];
-    const isTable = (clause === 'from' || clause === 'join' || clause === 'using') && !isCalled(before);
-    return isTable ? [{ group, name: undefined, renames: false, ...aliasAfter(words, group.to) }] : [];
+    return isTable(words, group) ? [{ group, name: undefined, renames: false, ...aliasAfter(words, group.to) }] : [];
   });
+}
+
+/** Behind the condition of a join a comma goes on with FROM. */
+function isTable(words: readonly Word[], group: Group): boolean {
+  const clause = clauseOf(words, group.from - 1);
+  const before = words[group.from - 2];
+  if (clause?.text === 'on') return !clause.isInside && [',', 'lateral'].includes(before?.text ?? '');
+  return (clause?.text === 'from' || clause?.text === 'join' || clause?.text === 'using') && !isCalled(before);
 }
 
 /** `f(…)`: a parenthesis behind a name that is no word of FROM. */

@@ -206,6 +206,30 @@ for (const stage of ['switched', 'finished'] as const)
       );
   });
 
+for (const stage of ['switched', 'finished'] as const)
+  test(`values that are equal are not told apart by their ciphertexts once columns are ${stage}`, async (t) => {
+    const { kysely, sealed, encrypt, finish, pool } = await application<Tables>(t, SET_UP);
+    await pool.query(`update people set email = 'same@example.org'`);
+    await encrypt('public.people.email');
+    if (stage === 'finished') await finish('public.people.email');
+    const people = kysely.selectFrom('people').where('people.id', '<', 3);
+    const told = [
+      people.select('email').distinct(),
+      people.select(['name', 'people.email as mail']).distinct(),
+      people.select('email').modifyFront(sql`distinct`),
+    ];
+    for (const query of told)
+      await assert.rejects(
+        async () => query.execute(),
+        (error) => isSafekeepError(error, 'field-not-served') && error.message.includes('DISTINCT'),
+      );
+    for (const text of ['select distinct email, email_encrypted from people', 'select count(distinct email_encrypted) from people'])
+      await assert.rejects(sealed.query(text), (error) => isSafekeepError(error, 'field-not-served'));
+    const visited = people.innerJoin('visits', 'visits.person_id', 'people.id').selectAll('people').distinct();
+    assert.equal((await visited.execute()).length, 2);
+    assert.deepEqual(await people.select('name').distinct().orderBy('name').execute(), [{ name: 'name1' }, { name: 'name2' }]);
+  });
+
 test('an encrypted column that a query passes on or copies elsewhere is asked for nowhere', async (t) => {
   type Archived = Tables & { archive: { email: string | null } };
   const { kysely, encrypt, finish, pool } = await application<Archived>(t, `${SET_UP}; create table archive (email text)`);

@@ -51,6 +51,36 @@ test('each of several statements in one text is guarded and opened', async (t) =
   );
 });
 
+for (const stage of ['switched', 'finished'] as const)
+  test(`each ciphertext is opened into the column that it belongs to, or nothing is answered, once columns are ${stage}`, async (t) => {
+    const { sealed, pool, encrypt, finish } = await application<Tables>(t, SET_UP);
+    await encrypt('public.people.email');
+    if (stage === 'finished') await finish('public.people.email');
+    const two = 'from people a join people b on b.id = 2 where a.id = 1';
+    const [mine, theirs] = ['person1@example.org', 'person2@example.org'];
+    const { rows } = await sealed.query(
+      `select a.email as mine, b.email as theirs, b.email_encrypted as theirs__sealed, a.email_encrypted as mine__sealed ${two}`,
+    );
+    assert.deepEqual(rows, [{ mine, theirs }]);
+    const { rows: whole } = await sealed.query(`select a.*, b.email as theirs, b.email_encrypted as theirs__sealed ${two}`);
+    assert.deepEqual(whole, [{ id: 1, name: 'name1', email: mine, theirs }]);
+    await pool.query('create table mails (id integer, email text)');
+    await pool.query(`insert into mails values (1, 'other@example.org')`);
+    await pool.query('grant select on mails to public');
+    const { rows: last } = await sealed.query('select m.*, p.* from mails m join people p using (id)');
+    assert.deepEqual(last, [{ id: 1, name: 'name1', email: mine }], 'of one name pg gives the last');
+    for (const text of [
+      `select a.email as mine, b.email as theirs, b.email_encrypted as x, a.email_encrypted as y ${two}`,
+      `select a.email as mine, b.email as theirs, a.email_encrypted, b.email_encrypted ${two}`,
+      `select a.*, b.* ${two}`,
+      `select * ${two}`,
+      `select p.*, m.* from people p join mails m using (id)`,
+      `with a as (select * from people where id = 1), b as (select * from people where id = 2) select b.email, a.email_encrypted from a, b`,
+      `with a as (select id, email, email_encrypted from people), b as (table a) select b.email, a.email_encrypted from a, b where a.id < b.id`,
+    ])
+      await assert.rejects(sealed.query(text), is('field-not-served'), text);
+  });
+
 test('as long as the plaintext stands the application goes on asking for it', async (t) => {
   const { sealed, encrypt } = await application<Tables>(t, SET_UP);
   await encrypt('public.people.email');

@@ -2,10 +2,9 @@ import { loadMap } from '@safekeep/capabilities/datamap';
 import { parseSubject } from '@safekeep/capabilities/requests';
 import {
   formatColumnName,
-  holdsPersonalData,
   isSafekeepError,
   parseTableName,
-  subjectsOfTable,
+  tablesOfNobody,
   unconfirmedPurposes,
   type DataMap,
   type MappedColumn,
@@ -58,11 +57,9 @@ export const checkMap: Step = {
   },
 };
 
-/** Tables of personal data from which no way leads to a person: nobody's requests reach them. Empty where there are none. */
+/** Empty where every table of personal data leads to people. */
 export function withoutPeople(map: DataMap): string {
-  const adrift = [...map.tables.values()]
-    .filter((table) => table.of.length === 0 && holdsPersonalData(table) && subjectsOfTable(map, table.name).length === 0)
-    .map(({ name }) => name);
+  const adrift = tablesOfNobody(map).map(({ name }) => name);
   if (adrift.length === 0) return '';
   const named = adrift.length > NAMED_AT_MOST ? [...adrift.slice(0, NAMED_AT_MOST), '…'] : adrift;
   return `; ${adrift.length} table(s) hold personal data that leads to no person, so that nobody is exported from or erased in them: ${named.join(', ')}`;

@@ -30,8 +30,8 @@ import { canonicalForm } from '@safekeep/core/values';
 import { compoundsOf, givenAlone, type Compound } from '../compounds.ts';
 import { searchedBy, writesPlaintext, writtenIndexes, type SealedField } from '../field.ts';
 import { SealedParameter } from '../parameters.ts';
-import { FILTER_PREFIX, SEALED_SUFFIX } from '../pool.ts';
 import { notServed, type Fields, type SealingContext } from '../safekeep.ts';
+import { FILTER_PREFIX, SEALED_SUFFIX } from '../statement-pairs.ts';
 import { fieldOf, Guard, refuseRenamed, scopeOf, sibling, type Scope } from './scope.ts';
 import { rewriteWhere, type Filter } from './where.ts';
 
@@ -131,6 +131,8 @@ function rewriteSelect(fields: Fields, node: SelectQueryNode): Rewritten {
   for (const each of [node.groupBy, node.having, node.orderBy, node.with]) guard.check(each);
   const { node: where, filters } = rewriteWhere(node.where, { scope, guard, mayFilter: true });
   const selections = rewriteSelections(node.selections ?? [], { scope, guard });
+  const told = node.frontModifiers === undefined ? undefined : sealedIn(node.selections ?? [], scope);
+  if (told !== undefined) throw notServed(told, 'DISTINCT would tell ciphertexts apart, and equal values have different ones');
   const changed = { ...node, selections, ...(where === undefined ? {} : { where }) };
   const [first] = filters;
   if (first === undefined) return { node: changed };
@@ -179,6 +181,11 @@ function computes(selection: SelectionNode): boolean {
   const finder = new FindsComputing();
   finder.transformNode(selection);
   return finder.found;
+}
+
+/** A field whose ciphertext is selected with its column. */
+function sealedIn(selections: readonly SelectionNode[], scope: Scope): SealedField | undefined {
+  return selections.flatMap(({ selection }) => fieldOf(scope, AliasNode.is(selection) ? selection.node : selection) ?? []).at(0);
 }
 
 type Within = { readonly scope: Scope; readonly guard: Guard };

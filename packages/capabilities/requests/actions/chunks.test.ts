@@ -316,9 +316,54 @@ for (const mode of ['anonymise', 'delete'] as const)
   test(`what leads to a held row by a path without a foreign key stays, also in chunks, until the hold ends (${mode})`, async (t) => {
     const made = await workbench(t, { schema: BY_TEXT, map: BY_TEXT_MAP });
     const ground = { ...made.ground, rowsAtOnce: 4 };
-    await made.hold('public.invoices:8');
+    t.after(onRelease(requeueErasures));
+    const id = await made.hold('public.invoices:8');
     assert.equal((await made.erase('person:1', mode, ground)).state, 'held');
     assert.deepEqual(await made.rows('invoices', "payer = 'Ada B.'"), ['(8,v8,"Ada B.")']);
     assert.deepEqual(await made.rows('visits', "ref = 'v8'"), ['(8,1,v8,)']);
     assert.deepEqual(await made.rows('visits', 'reason is not null'), []);
+    await release(made, id);
+    const { erasures } = await runErasures(ground);
+    assert.deepEqual(
+      erasures.map(({ state, error }) => [state, error]),
+      [['done', null]],
+    );
+    assert.deepEqual([await made.rows('invoices', 'payer is not null'), await made.rows('visits', 'ref is not null')], [[], []]);
   });
+
+for (const rowsAtOnce of [4, 15])
+  test(`rows that are found by what is erased in chunks are erased before it (${rowsAtOnce} rows at once)`, async (t) => {
+    for (const mode of ['anonymise', 'delete'] as const) {
+      const made = await workbench(t, { schema: BY_TEXT, map: BY_TEXT_MAP });
+      await made.pool.query(`insert into visits select n, 1, 'v' || n, 'reason ' || n from generate_series(10, 20) as n`);
+      const ground = { ...made.ground, rowsAtOnce };
+      const { hash, estimate } = await made.plan('person:1', mode, ground);
+      assert.equal(estimate.rows, 30);
+      assert.equal((await made.approve('person:1', hash, { ground })).state, 'done');
+      assert.deepEqual([await made.rows('invoices', 'payer is not null'), await made.rows('visits', 'ref is not null')], [[], []]);
+    }
+  });
+
+test('rows that are found by each other’s erased columns are not worked off in chunks, in which the last would be left', async (t) => {
+  const visits = {
+    person: [
+      { path: 'person_id', meaning: 'owns' },
+      { path: 'answers -> visits.ref -> person_id', meaning: 'owns' },
+    ],
+  };
+  const tables = {
+    ...BY_TEXT_MAP.tables,
+    'public.visits': { of: visits, columns: { ...BY_TEXT_MAP.tables['public.visits'].columns, answers: none } },
+  };
+  const made = await workbench(t, {
+    schema: `${BY_TEXT}; alter table visits add answers text; alter table visits alter person_id drop not null; insert into visits values (30, null, 'w', 'SECRET', 'v1')`,
+    map: { ...BY_TEXT_MAP, tables },
+  });
+  const { blocked } = await made.plan('person:1', 'anonymise', { ...made.ground, rowsAtOnce: 4 });
+  assert.deepEqual(
+    blocked.map(({ table }) => table),
+    ['public.visits'],
+  );
+  assert.equal((await made.erase('person:1')).state, 'done');
+  assert.deepEqual(await made.rows('visits', 'reason is not null'), []);
+});

@@ -170,3 +170,25 @@ test('an export never takes the place of a file', async (t) => {
   await assert.rejects(write('json', 'one.json'), { code: 'file-exists' });
   await assert.rejects(access(join(folder, 'one.json')));
 });
+
+test('lists are given as JSON, which any program takes apart', async (t) => {
+  const tags = { category: 'user.content' };
+  const bench = await workbench(t, {
+    schema: `create domain labels as text[];
+      create table people (id bigint primary key, name text, tags text[], days date[][], labels labels, none text[]);
+      insert into people values (1, 'Ada', '{vip,"a, \\"b\\"",null}', '{{2026-01-02},{2026-03-04}}', '{x}', null)`,
+    map: {
+      ...MAP,
+      tables: { 'public.people': { columns: { ...columns, tags, days: tags, labels: tags, none: tags } } },
+    },
+  });
+  const folder = await mkdtemp(join(tmpdir(), 'safekeep-export-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const ground = { ...bench.ground, directory: folder, key: Buffer.alloc(32, 1) };
+  const order = { ...parseSubject(bench.ground.map, 'person:1'), window: { from: null, to: null } };
+  const { file } = await exportSubject(ground, { ...order, format: 'json', out: join(folder, 'ada.json') });
+  const { tables } = JSON.parse(await readFile(file, 'utf8'));
+  const { id, name, ...lists } = tables[0].rows[0];
+  assert.deepEqual(lists, { tags: ['vip', 'a, "b"', null], days: [['2026-01-02'], ['2026-03-04']], labels: ['x'], none: null });
+  assert.deepEqual([id, name], [1, 'Ada']);
+});

@@ -4,7 +4,7 @@ import type { SchemaIndex } from '@safekeep/core';
 import { collectPassed } from '@safekeep/postgres';
 import type { StandingHold } from '../../holds/index.ts';
 import type { Blocked, ErasureMode, ErasurePlan, PlanLine, RowKey } from '../model.ts';
-import { inOrderOfReference } from '../rules/graph.ts';
+import { footingsOf, inOrderOfReference, type Footing, type Graph } from '../rules/graph.ts';
 import { joinBlocked, joinKept, joinLines, keptColumns, keptLines, planLine, setNullTreatment } from '../rules/plan.ts';
 import { allowedBy, isAllowed } from '../rules/treat.ts';
 import { personPages, rowsOf, type PersonRow } from '../store/rows.ts';
@@ -188,21 +188,62 @@ export function askAll({ graph }: Reach): Unseen {
   return new Map([...graph.edgesOf.keys()].map((table) => [table, 'ask']));
 }
 
+/** Tables that are worked off in chunks, in their order, and why that cannot be. */
+export type Chunked = { readonly tables: readonly string[]; readonly blocked: readonly Blocked[] };
+
 /**
- * The tables with too many rows. Where rows are deleted also those that refer to them, whatever their number: while they are there
- * nothing goes that they refer to. The person's own row is the last in any case.
+ * The tables with too many rows, and those that have to come before them, whatever their number: where rows are deleted what refers to them,
+ * since while it is there nothing goes; and what is found by columns of theirs that are written over. The person's own row is the last in any
+ * case.
  */
-export function chunkedTables({ tables, subject }: Survey, mode: ErasureMode, schema: SchemaIndex): readonly string[] {
+export function chunkedTables({ tables, subject, reach: { graph } }: Survey, mode: ErasureMode, schema: SchemaIndex): Chunked {
+  const surveyed = new Map(tables.map((table) => [table.table, table]));
   const chunked = new Set(tables.filter(({ isCut }) => isCut).map(({ table }) => table));
   const deletes = tables.filter(({ policy }) => mode === 'delete' || policy.whole.deletes).map(({ table }) => table);
-  for (let before = -1; before < chunked.size;) {
-    before = chunked.size;
+  const standsOn = new Map(
+    tables.map(({ table }) => [
+      table,
+      footingsOf(graph, table).flatMap((footing) => {
+        const at = surveyed.get(footing.at);
+        return at !== undefined && isTakenAway(at, footing, { mode, graph }) ? [footing.at] : [];
+      }),
+    ]),
+  );
+  const before = (table: string): readonly string[] => standsOn.get(table) ?? [];
+  for (let known = -1; known < chunked.size;) {
+    known = chunked.size;
     for (const { table } of tables) {
       const refersToGone = (schema.outgoing.get(table) ?? []).some(({ to }) => chunked.has(to) && deletes.includes(to));
-      if (table !== subject.table && refersToGone) chunked.add(table);
+      if ((table !== subject.table && refersToGone) || before(table).some((at) => chunked.has(at))) chunked.add(table);
     }
   }
-  return inOrderOfReference([...chunked], schema).flat();
+  const groups = inOrderOfReference([...chunked], schema, before);
+  const blocked = groups.flatMap((group) =>
+    group
+      .filter((table) => before(table).some((at) => group.includes(at)))
+      .map((table) => ({
+        table,
+        what: 'rows of it are found by columns of others that are to be erased in other chunks, and would be found by nothing any more',
+        rows: surveyed.get(table)?.rows.length ?? 0,
+        remedy:
+          'Let the columns by which its path leads to the person stay (erase: keep), and erase again when those rows are gone.',
+      })),
+  );
+  return { tables: groups.flat(), blocked };
+}
+
+/** Whether an erasure may write over these columns, or take rows away that are needed. */
+function isTakenAway(
+  { table, policy: { whole, detach, mapped } }: Survey['tables'][number],
+  { columns, needsRows }: Footing,
+  { mode, graph }: { readonly mode: ErasureMode; readonly graph: Graph },
+): boolean {
+  if (needsRows && (mode === 'delete' || whole.deletes)) return true;
+  const leaving = (graph.edgesOf.get(table) ?? []).flatMap(({ edge }) =>
+    edge !== null && (edge.meaning === 'created_by' || (mode === 'delete' && edge.meaning !== 'owns')) ? [edge.path] : [],
+  );
+  const written = [...whole.choices, ...leaving.flatMap((path) => detach.get(path) ?? [])].map(({ column }) => column);
+  return columns.some((column) => written.includes(column) || mapped?.onErasure?.replace.has(column) === true);
 }
 
 /** What is known of rows after some more. */

@@ -251,13 +251,17 @@ test('what a foreign key sets to null is counted, approved and certified; what a
   }
 });
 
-test('what the map does not know and a foreign key ties to the person is named as not looked at: in plan, certificate and export', async (t) => {
+test('what the map does not know and a foreign key ties to the person, and what it leads to nobody from, is named as not looked at: in plan, certificate and export', async (t) => {
   const bench = await workbench(t, {
     schema: `create table logins (name text primary key); insert into logins values ('ada.byron'); ${PEOPLE}
       alter table people add login text references logins default 'ada.byron';
       create table allergies (person_id bigint not null references people, what text); insert into allergies values (1, 'nuts');
-      create table orders (id bigint primary key, person_id bigint references people on delete set null, ship_name text); insert into orders values (1, 1, 'Ada Byron')`,
-    map: mapWith({ orders: { of: { person: 'person_id' }, columns: { id: none, person_id: none, ship_name: name } } }),
+      create table orders (id bigint primary key, person_id bigint references people on delete set null, ship_name text); insert into orders values (1, 1, 'Ada Byron');
+      create table mails (id bigint primary key, sent_to text); insert into mails values (1, 'ada@example.org')`,
+    map: mapWith({
+      mails: { columns: { id: none, sent_to: { category: 'user.contact.email' } } },
+      orders: { of: { person: 'person_id' }, columns: { id: none, person_id: none, ship_name: name } },
+    }),
   });
   const done = await bench.erase('person:1');
   assert.equal(done.state, 'done');
@@ -266,6 +270,7 @@ test('what the map does not know and a foreign key ties to the person is named a
     ['public.orders: ship_name', 1, /does not say whose it is/],
     ['public.people: login', 1, /says nothing about it/],
     ['public.allergies', 0, /^not looked at: the map does not know it, and its foreign key allergies_person_id_fkey leads to/],
+    ['public.mails', 0, /^not looked at: it holds personal data, and the map has no way from it to a person/],
   ] as const;
   const unsaid = document.kept.filter(({ basis }: { basis: string | null }) => basis === 'not_mapped');
   assert.equal(unsaid.length, expected.length);
@@ -279,7 +284,9 @@ test('what the map does not know and a foreign key ties to the person is named a
   const out = join(bench.folder, 'export.zip');
   const order = { ...parseSubject(ground.map, 'person:2'), format: 'zip', window: { from: null, to: null }, out } as const;
   const { withheld } = await exportSubject({ ...ground, directory: bench.folder, key: randomBytes(32) }, order);
-  assert.ok(
-    withheld.some(({ table, column, reason }) => table === 'public.allergies' && column === '*' && /not looked at/.test(reason)),
-  );
+  for (const unseen of ['public.allergies', 'public.mails'])
+    assert.ok(
+      withheld.some(({ table, column, reason }) => table === unseen && column === '*' && /not looked at/.test(reason)),
+      unseen,
+    );
 });

@@ -215,7 +215,7 @@ export async function makePlan(
   ]);
   // Under REPEATABLE READ the snapshot would be older than the locks: rows added in between would survive unseen.
   if (!isFit) throw new SafekeepError('isolation-unfit');
-  const chunked = chunkedTables(found, mode, ground.schema);
+  const { tables: chunked, blocked: unordered } = chunkedTables(found, mode, ground.schema);
   const { signal, onProgress } = options;
   const seen = await foresee(client, ground, found, { mode, tables: chunked, signal, onProgress });
   const rest: Survey = { ...found, tables: found.tables.filter(({ table }) => !chunked.includes(table)) };
@@ -254,6 +254,7 @@ export async function makePlan(
     ...joinBlocked([...seen.blocked, ...decision.blocked]),
     ...parts.flatMap(({ plan }) => plan.blocked),
     ...keylessLarge(found, tables, rowsAtOnce(ground)),
+    ...unordered,
   ];
   const holds = joinHolds([...seen.standing, ...holdsIn(decision)]);
   const rows = tables.reduce((sum, line) => sum + line.rows, 0);

@@ -1,4 +1,4 @@
-import { isCompanion, isMappable } from '@safekeep/core';
+import { isCompanion, isMappable, tablesOfNobody } from '@safekeep/core';
 import type { ErasurePlan, ExportDone } from '../model.ts';
 import { joinKept } from '../rules/plan.ts';
 import { belonging } from '../rules/treat.ts';
@@ -21,21 +21,35 @@ function unmappedReferring({ map, schema }: Pick<Ground, 'map' | 'schema'>, tabl
 /** What plan and certificate say of them: they are not looked at, and the erasure is no less one of what the map knows. */
 export function unmappedLines(ground: Ground, { tables }: Pick<Survey, 'tables'>): ErasurePlan['kept'] {
   const names = tables.map(({ table }) => table);
-  return joinKept(
-    unmappedReferring(ground, names).map(({ table, foreignKey, to }) => ({
-      table,
-      rows: 0,
-      reason: `not looked at: the map does not know it, and its foreign key ${foreignKey} leads to rows of the person in ${to}`,
-      basis: 'not_mapped',
-      until: null,
+  return [
+    ...joinKept(
+      unmappedReferring(ground, names).map(({ table, foreignKey, to }) => ({
+        ...notLookedAt(table),
+        reason: `not looked at: the map does not know it, and its foreign key ${foreignKey} leads to rows of the person in ${to}`,
+      })),
+    ),
+    ...tablesOfNobody(ground.map).map(({ name }) => ({
+      ...notLookedAt(name),
+      reason: 'not looked at: it holds personal data, and the map has no way from it to a person (of)',
     })),
-  );
+  ];
+}
+
+function notLookedAt(table: string): Omit<ErasurePlan['kept'][number], 'reason'> {
+  return { table, rows: 0, basis: 'not_mapped', until: null };
 }
 
 /** The same for whoever holds an export: what is in such a table is not given. */
 export function unmappedWithheld(ground: Pick<Ground, 'map' | 'schema'>, tables: readonly string[]): ExportDone['withheld'] {
   const names = new Set(unmappedReferring(ground, tables).map(({ table }) => table));
-  return [...names].map((table) => ({ table, column: '*', reason: 'not looked at: nobody has said what this table holds' }));
+  return [
+    ...[...names].map((table) => ({ table, column: '*', reason: 'not looked at: nobody has said what this table holds' })),
+    ...tablesOfNobody(ground.map).map(({ name }) => ({
+      table: name,
+      column: '*',
+      reason: 'not looked at: the map has no way from this table to a person',
+    })),
+  ];
 }
 
 /** Columns that stay in rows of the person though nobody has said that they may: of several people, or keys that the map is silent about. */

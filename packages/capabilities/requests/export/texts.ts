@@ -5,7 +5,7 @@ const NUMBERS = /^(smallint|integer|bigint|real|double precision|numeric(\(.*\))
 
 /** By the type of a column, domains looked through. */
 export function jsonKindOf(baseType: string, isArray: boolean): JsonKind {
-  if (isArray) return 'string';
+  if (isArray) return 'json';
   if (NUMBERS.test(baseType)) return 'number';
   if (baseType === 'boolean') return 'boolean';
   return baseType === 'json' || baseType === 'jsonb' ? 'json' : 'string';

@@ -16,21 +16,28 @@ import {
 } from '@safekeep/core';
 import { columnsByPath, pathsToSeveral } from './treat.ts';
 
-export type ExportColumnRule = {
+/** A column as the export gives it. */
+export type ExportColumn = {
+  /** As the person sees it: of a sealed field the name of the field. */
   readonly name: string;
+  /** As it stands in the database. */
   readonly stored: string;
   readonly sealed: boolean;
   /** Of a sealed column the plain one beside it, which has the values that are not sealed yet. */
   readonly plain: string | null;
+  /** Given as JSON, which every reader takes apart; of a sealed one there is only the text that was sealed. */
+  readonly isArray: boolean;
+  /** The paths whose persons it is about alone; none where the map does not say. */
   readonly of: readonly string[];
   /** Those of them that count only where nobody else stands at their end. */
   readonly alone: readonly string[];
+  /** It names another person where a row has several. */
   readonly refersBy: readonly string[];
   readonly personal: boolean;
 };
 
 export type ColumnsOfTable = {
-  readonly columns: readonly ExportColumnRule[];
+  readonly columns: readonly ExportColumn[];
   readonly withheld: readonly { readonly column: string; readonly reason: string }[];
 };
 
@@ -42,7 +49,7 @@ export function exportColumns(
 ): ColumnsOfTable {
   const mapped = map.tables.get(table);
   const withheld: { column: string; reason: string }[] = [];
-  const columns: ExportColumnRule[] = [];
+  const columns: ExportColumn[] = [];
   const refersBy = referring(map, schema, table);
   const pathsOf = pathsOfColumns(map, schema, mapped);
   const several = mapped === undefined ? new Set<string>() : pathsToSeveral(map, schema, mapped);
@@ -76,6 +83,7 @@ export function exportColumns(
       stored,
       sealed: sealed && baseType === 'bytea',
       plain: sealed && twin !== undefined ? field.name : null,
+      isArray: column.isArray,
       of,
       alone: of.filter((path) => several.has(path) && !isGivenToEach(field, path)),
       refersBy: refersBy.get(stored) ?? [],

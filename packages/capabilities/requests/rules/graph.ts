@@ -226,8 +226,39 @@ function stronger(a: Meaning, b: Meaning): Meaning {
   return STRENGTH.indexOf(a) >= STRENGTH.indexOf(b) ? a : b;
 }
 
-/** Groups of tables that refer to each other in a circle (most groups have one), those that refer before those referred to. */
-export function inOrderOfReference(tables: readonly string[], schema: SchemaIndex): readonly (readonly string[])[] {
+/** What the paths of a table stand on: columns of a table on the way, and whether the rows there must stay as well. */
+export type Footing = { readonly at: string; readonly columns: readonly string[]; readonly needsRows: boolean };
+
+/**
+ * By what the rows of a table are found. A foreign key keeps the rows that it refers to, and their keys; what it refers by can be written over
+ * like everything that none stands behind. By its own columns a row is found until it is dealt with itself, and the person's own row stays.
+ */
+export function footingsOf({ nodes, edgesOf }: Graph, table: string): readonly Footing[] {
+  const ends = new Set((edgesOf.get(table) ?? []).map(({ id }) => id));
+  const passed = new Set(ends);
+  // A set goes on to what is added while it is gone through.
+  for (const id of passed) for (const source of nodes.get(id)?.sources ?? []) passed.add(source);
+  return [...passed].flatMap((id): Footing[] => {
+    const { hop = null, sources = new Set() } = nodes.get(id) ?? {};
+    if (hop === null) return [];
+    const isLoose = hop.foreignKey === null;
+    const isOwnRow = [...sources].every((source) => source === PERSON);
+    return [
+      ...(ends.has(id) ? [] : [{ at: hop.from, columns: hop.columns, needsRows: isLoose }]),
+      ...(isLoose ? [{ at: hop.to, columns: hop.references, needsRows: !isOwnRow }] : []),
+    ];
+  });
+}
+
+/**
+ * Groups of tables that refer to each other in a circle (most groups have one), those that refer before those referred to. `before`: other
+ * tables that a table has to come before.
+ */
+export function inOrderOfReference(
+  tables: readonly string[],
+  schema: SchemaIndex,
+  before: (table: string) => readonly string[] = () => [],
+): readonly (readonly string[])[] {
   const among = new Set(tables);
   const index = new Map<string, number>();
   const low = new Map<string, number>();
@@ -238,7 +269,7 @@ export function inOrderOfReference(tables: readonly string[], schema: SchemaInde
     index.set(table, place);
     low.set(table, place);
     stack.push(table);
-    for (const { to } of schema.outgoing.get(table) ?? []) {
+    for (const to of [...(schema.outgoing.get(table) ?? []).map((link) => link.to), ...before(table)]) {
       if (!among.has(to)) continue;
       const seen = index.get(to);
       if (seen === undefined) low.set(table, Math.min(low.get(table) ?? place, visit(to)));

@@ -4,29 +4,12 @@ import type { DataMap } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import type { SealedValue } from '../model.ts';
 import type { Node } from '../rules/graph.ts';
+import type { ExportColumn } from '../rules/export-columns.ts';
 import { belonging } from '../rules/treat.ts';
 import { rowsOf } from './rows.ts';
 import { Parameters, quote, quoteTable } from './sql.ts';
 import { standingIn, waysToPeople, type Way } from './standing.ts';
 import { edgeCondition, type Reach } from './traverse.ts';
-
-/** A column as the export gives it. */
-export type ExportColumn = {
-  /** As the person sees it: of a sealed field the name of the field. */
-  readonly name: string;
-  /** As it stands in the database. */
-  readonly stored: string;
-  readonly sealed: boolean;
-  /** The plain column beside a sealed one. */
-  readonly plain: string | null;
-  /** The paths whose persons it is about alone; none where the map does not say. */
-  readonly of: readonly string[];
-  /** Those of them that count only where nobody else stands at their end. */
-  readonly alone: readonly string[];
-  /** It names another person where a row has several. */
-  readonly refersBy: readonly string[];
-  readonly personal: boolean;
-};
 
 export type ExportTable = {
   readonly table: string;
@@ -132,8 +115,8 @@ function hideOthers(row: (string | null)[], { columns, edges, flags, ways, perso
 }
 
 /** Of a sealed column `s` and the bytes, or `p` and the value where it is not sealed yet. */
-function textOf({ stored, sealed, plain }: ExportColumn): string {
-  const text = `t.${quote(stored)}::text`;
+function textOf({ stored, sealed, plain, isArray }: ExportColumn): string {
+  const text = isArray ? `pg_catalog.array_to_json(t.${quote(stored)})::text` : `t.${quote(stored)}::text`;
   if (!sealed) return text;
   return plain === null ? `'s' || ${text}` : `coalesce('p' || t.${quote(plain)}::text, 's' || ${text})`;
 }

@@ -16,6 +16,13 @@ export function holdsPersonalData(table: MappedTable): boolean {
   return [...table.columns.values()].some(isPersonalColumn);
 }
 
+/** Tables of personal data from which no way leads to a person: nobody's requests reach them. */
+export function tablesOfNobody(map: DataMap): readonly MappedTable[] {
+  return [...map.tables.values()].filter(
+    (table) => table.of.length === 0 && holdsPersonalData(table) && subjectsOfTable(map, table.name).length === 0,
+  );
+}
+
 /** Somebody stands behind the rows: the persons themselves, or those that paths lead to. */
 export function isAboutPeople(map: DataMap, table: MappedTable): boolean {
   return table.of.length > 0 || subjectsOfTable(map, table.name).length > 0 || holdsPersonalData(table);
