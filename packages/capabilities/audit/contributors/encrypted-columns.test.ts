@@ -4,13 +4,18 @@ import { codeOf, parseColumnName, systemClock } from '@safekeep/core';
 import { testServers } from '@safekeep/postgres/testing';
 import {
   changeIndexes,
+  decryptColumns,
   decryptField,
   encryptField,
+  encryptFields,
   fieldKeys,
   fieldKeySource,
   finishField,
+  finishFields,
   rotateField,
+  rotateFields,
   type FieldGround,
+  type FieldPlan,
 } from '../../encryption/index.ts';
 import { fileRing } from '../testing/file-ring.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
@@ -25,6 +30,15 @@ const tablesOf = (email = 'none') => ({
       id: plain,
       email: { category: 'user.contact.email', ...(email === 'none' ? {} : { protect: email }) },
       visits: plain,
+    },
+  },
+});
+/** With a second column to encrypt. */
+const withNote = (email = 'none', note = 'none') => ({
+  'public.patients': {
+    columns: {
+      ...tablesOf(email)['public.patients'].columns,
+      note: { category: 'user.contact.address', ...(note === 'none' ? {} : { protect: note }) },
     },
   },
 });
@@ -311,5 +325,65 @@ test('a baseline from before is no fault while a column is encrypted and decrypt
   assert.deepEqual(
     (await bench.verify()).faults.map(({ code, detail }) => `${code} ${/the row (\d+)/.exec(detail)?.[1]}`).toSorted(),
     ['row-unexplained 8', 'row-unexplained 9'],
+  );
+});
+
+test('columns of one table that are in different states, together and apart, keep its log whole', async (t) => {
+  const bench = await audited(t, { baselines: true });
+  await bench.pool.query(
+    `alter table patients add column note text; update patients set note = 'note' || id || '@plain.example' where id % 4 > 0; analyze patients`,
+  );
+  await bench.capture(withNote(), parts);
+  const { ground } = bench;
+  const NOTE = parseColumnName('public.patients.note');
+  const both = [COLUMN, NOTE];
+  const orders = both.map((column) => ({ ...bench.order(), column }));
+  const own = async () => (await bench.events()).filter(({ actor }) => actor === 'safekeep:encryption').length;
+  const moved = async (atMost: number, run: () => Promise<{ readonly stopped: ReadonlyMap<string, unknown> }>): Promise<void> => {
+    const before = await own();
+    assert.deepEqual([...(await run()).stopped], []);
+    await whole(bench);
+    assert.ok((await own()) - before <= atMost, 'one event for each row that is written, however many columns go together');
+    // A write of the application, and nothing of it lost.
+    await bench.pool.query('update patients set visits = visits + 1 where id < 10');
+    await whole(bench);
+  };
+  const stop = new AbortController();
+  const observe: FieldGround['observe'] = (moment, field) => {
+    if (moment === 'written' && field.phase === 'backfilling') stop.abort();
+  };
+  await whole(bench);
+  const told: string[] = [];
+  const agreed = async (plans: readonly FieldPlan[]): Promise<void> => {
+    for (const { answers } of plans)
+      for (const { object, remedy } of answers) if (object === 'audit of the table') told.push(remedy);
+  };
+  await assert.rejects(encryptFields({ ...ground, signal: stop.signal, observe }, orders, agreed), { name: 'AbortError' });
+  assert.deepEqual(
+    [told.length, told.every((each) => each.includes(`an event for each row that is sealed, about ${ROWS},`))],
+    [2, true],
+  );
+  await whole(bench);
+  const begun = await own();
+  await moved(ROWS - begun, () => encryptFields(ground, orders, () => assert.fail('they were agreed to')));
+  assert.equal(await own(), ROWS);
+  await moved(ROWS, () => finishFields(ground, [COLUMN], agree));
+  await moved(ROWS, () => rotateFields(ground, both, { agree, resume: false }));
+  // One of them on its way back while the other has no plaintext, then in again.
+  await moved(ROWS, () => decryptColumns(ground, [NOTE], agree));
+  await moved(ROWS, () => encryptFields(ground, orders, agree));
+  await moved(ROWS, () => finishFields(ground, both, agree));
+  await bench.capture(withNote('client', 'client'), parts);
+  await whole(bench);
+  // And one for each column, which says that its plaintext is back.
+  await moved(ROWS + both.length, () => decryptColumns(ground, both, agree));
+  await bench.capture(withNote(), parts);
+  await whole(bench);
+  await bench.pool.query(
+    `begin; set local session_replication_role = replica; update patients set note = 'x@plain.example' where id = 5; update patients set email = 'x@plain.example' where id = 6; commit`,
+  );
+  assert.deepEqual(
+    (await bench.verify()).faults.map(({ code, detail }) => `${code} ${/the row (\d+)/.exec(detail)?.[1]}`).toSorted(),
+    ['row-unexplained 5', 'row-unexplained 6'],
   );
 });

@@ -67,7 +67,7 @@ const STRAIN_PAUSE_MS = 1_000;
 /** Transactions of others in the database, a second, from which on it counts as in use. Our own are about ten. */
 const BUSY_COMMITS = 50;
 /** So many times as long as a batch took each of our two workers leaves the server alone while others use it: they keep most of it. */
-const BUSY_PAUSES = 4;
+const BUSY_PAUSES = 2;
 
 /** What the server's counters said at a moment; each session adds its own about once a second. */
 export type Commits = { readonly count: number; readonly atMs: number };

@@ -202,7 +202,7 @@ test('a server that is slow or whose replica is behind is left alone for a while
   assert.equal(pauseMs({ tookMs: 100, rows: 10, quickestRowMs: 9, lag: null, busy: false }), 0);
   assert.equal(pauseMs({ tookMs: 900, rows: 10, quickestRowMs: 9, lag: { seconds: 0.1, bytes: 1_000 }, busy: false }), 900);
   assert.equal(pauseMs({ tookMs: 100, rows: 10, quickestRowMs: 9, lag: { seconds: 60, bytes: 1_000 }, busy: false }), 1_000);
-  assert.equal(pauseMs({ tookMs: 100, rows: 10, quickestRowMs: 9, lag: null, busy: true }), 400);
+  assert.equal(pauseMs({ tookMs: 100, rows: 10, quickestRowMs: 9, lag: null, busy: true }), 200);
   assert.equal(pauseMs({ tookMs: 9_000, rows: 10, quickestRowMs: 9, lag: null, busy: true }), 1_000);
   assert.equal(isBusy({ count: 100, atMs: 0 }, { count: 110, atMs: 1_000 }), false, 'our own batches');
   assert.equal(isBusy({ count: 100, atMs: 0 }, { count: 1_100, atMs: 2_000 }), true);
