@@ -251,7 +251,13 @@ test('what a trigger does with rows and with the column is known by the words of
   ];
   for (const source of gives) assert.deepEqual(told(source), ['value given by trigger t'], source);
   assert.deepEqual(told('begin new."Email" := 2; end', 'Email'), ['value given by trigger t']);
-  for (const value of ['to_jsonb(old)', 'row_to_json(new.*)', 'hstore((old).*)', `jsonb_build_object('at', f(1), 'row', new.*)`, 'ext."Of"(new.*)'])
+  for (const value of [
+    'to_jsonb(old)',
+    'row_to_json(new.*)',
+    'hstore((old).*)',
+    `jsonb_build_object('at', f(1), 'row', new.*)`,
+    'ext."Of"(new.*)',
+  ])
     assert.deepEqual(told(`insert into h (data) values (${value}); return old;`), ['rows copied by trigger t'], value);
   for (const source of [
     'if old.* is distinct from new.* then return new; end if;',
