@@ -52,8 +52,11 @@ export async function settle(
       return await findLate(client, ground, order, { record: before, justErased, lock: false });
     });
     settled = withKept(settled, kept);
-    if (tables.length === 0) return { record: settled, found: [] };
-    if (justErased === undefined || pass === PASSES_AT_MOST) return { record: settled, found: tables.map(residueOf) };
+    if (tables.length === 0) return { record: withLines(settled, kept), found: [] };
+    const isPlanned = tables.every(({ table }) => draftOf(before).document.tables.some((each) => each.table === table));
+    // Nobody approved that anything becomes of a table in which the person had nothing.
+    if (justErased === undefined || !isPlanned || pass === PASSES_AT_MOST)
+      return { record: withLines(settled, kept), found: tables.map(residueOf) };
     const again = settled;
     const { count } = draftOf(again).document.rows;
     settled = await retried(() => eraseLate(ground, order, { record: again, justErased }), count);
@@ -75,6 +78,16 @@ function withKept(record: ErasureRecord, { holds, due, isUndated }: Kept): Erasu
   };
 }
 
+/** Once, when all has been looked at: what came and stays stands in the certificate, too. */
+function withLines(record: ErasureRecord, { lines }: Kept): ErasureRecord {
+  if (lines.length === 0) return record;
+  const draft = draftOf(record);
+  return {
+    ...record,
+    certificate: { ...draft, document: { ...draft.document, kept: joinKept([...draft.document.kept, ...lines]) } },
+  };
+}
+
 function residueOf({ table, rows }: SurveyedTable): Residue {
   return {
     place: table,
@@ -88,7 +101,7 @@ type Looking = { readonly record: ErasureRecord; readonly justErased: JustErased
 
 type FoundLate = Survey & { readonly kept: Kept; readonly unseen: Unseen };
 
-/** A question for each table, and only where somebody else has written which rows an erasure would change. */
+/** A question for each table whether somebody else has written, and where one has, which rows of all an erasure would change. */
 async function findLate(
   client: pg.ClientBase,
   ground: ErasureGround,
@@ -102,7 +115,7 @@ async function findLate(
   const state = record.holds.length > 0 ? 'kept' : 'ask';
   const unseen: Unseen = new Map([...reach.graph.edgesOf.keys()].map((table) => [table, state]));
   const tables: SurveyedTable[] = [];
-  let kept: Kept = { holds: [], due: null, isUndated: false };
+  let kept: Kept = { holds: [], due: null, isUndated: false, lines: [] };
   for (const table of await tablesOfOthers(client, { reach, person, own: known })) {
     const looked = { mode, table, lock, atMost: LATE_AT_MOST, unseen, own: known };
     const late = await lateRows(client, ground, { person, subject, reach }, looked);
@@ -119,9 +132,14 @@ function joinKeeping(one: Kept, other: Kept): Kept {
     holds: [...new Set([...one.holds, ...other.holds])],
     due: dueOf([one, other]),
     isUndated: one.isUndated || other.isUndated,
+    lines: [...one.lines, ...other.lines],
   };
 }
 
+/**
+ * All of them as soon as one has rows of others: by these, rows that nobody wrote can have come to be the person's. All of them too where the
+ * erasure wrote under several ids: what a trigger copied in one of its transactions looks like its own to the next.
+ */
 async function tablesOfOthers(
   client: pg.ClientBase,
   { reach, person, own }: Pick<Survey, 'reach' | 'person'> & { readonly own: OwnWrites | undefined },
@@ -131,7 +149,7 @@ async function tablesOfOthers(
     client,
     tables.map((table) => () => hasOthers(client, reach, { table, person, own })),
   );
-  return tables.filter((_, place) => answers[place] === true);
+  return own?.by.length === 1 && !answers.includes(true) ? [] : tables;
 }
 
 /**
@@ -202,7 +220,7 @@ async function carryOutLate(
   const rows = found.tables.flatMap((each) =>
     each.identity.kind === 'key' ? [[each.table, each.rows.map(({ key }) => plainKey(each.identity, key))] as const] : [],
   );
-  const isKept = isKeptByRight(draft.document);
+  const isKept = isKeptByRight(draft.document) || found.kept.lines.length > 0;
   const { id: erasure, holds } = record;
   const scope = { tenant, person, erasure, mode, holds, rows: new Map(rows), kept: new Map(), isKept };
   const before = await effectsAt(client, ground, 'before-rows', scope);
