@@ -14,6 +14,8 @@ const SCHEMA = `
   create table accounts (id bigint primary key, person_id bigint not null references people, label text);
   create table moves (id bigint primary key, account_id bigint not null references accounts, memo text);
   create table bills (id bigint primary key, person_id bigint not null references people, payer text);
+  create table contacts (id bigint primary key, person_id bigint not null references people, addr text);
+  create table notes (id bigint primary key, addr text, body text);
   create table letters (id bigint primary key, email text, body text);
   insert into people values (1, 'Ada Byron', 'ada@example.org'), (2, 'Ben Cole', 'ben@example.org');
   insert into letters values (1, 'ada@example.org', 'first');`;
@@ -40,6 +42,8 @@ async function bench(t: TestContext, more = ''): Promise<Workbench> {
           ...own({ payer: { category: 'user.name' } }),
           on_erasure: { keep: 'legal_obligation', cite: 'tax code' },
         },
+        'public.contacts': own({ addr: email }),
+        'public.notes': { of: { person: 'addr -> contacts.addr -> person_id' }, columns: { id: none, addr: email, body: words } },
         'public.letters': { of: { person: 'email -> people.email' }, columns: { id: none, email, body: words } },
       },
     },
@@ -73,6 +77,17 @@ test('somebody who signs up with the e-mail address of the erased keeps what the
   assert.equal(done.state, 'done');
   assert.match((await made.rows('letters', 'id = 9')).join(), /ada@example.org.*words of the new one/);
   assert.match((await made.rows('people', 'id = 3')).join(), /New Person/);
+});
+
+test('what comes back with the masked value of a row in between is found by it', async (t) => {
+  const made = await bench(
+    t,
+    `insert into contacts values (1, 1, 'ada@work.example'); insert into notes values (1, 'ada@work.example', 'first')`,
+  );
+  const waiting = `update notes set addr = 'ada@work.example', body = 'Real words' where id = 1`;
+  const done = await eraseBeside(made, { waiting });
+  assert.deepEqual([done.state, done.verified], ['done', true]);
+  assert.doesNotMatch((await made.rows('notes')).join(), /Real words|ada@work/);
 });
 
 test('rows that nobody wrote and that came to be the person’s between chunks are erased', async (t) => {

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { together } from '@safekeep/postgres';
 import { runRecorded, type OperationId } from '../../ledger/index.ts';
-import type { CertificateBody, Residue, RowKey } from '../model.ts';
+import type { CertificateBody, Residue } from '../model.ts';
 import type { Draft } from '../rules/certificate.ts';
 import { PERSON } from '../rules/graph.ts';
 import { joinOwn, type OwnWrites } from '../rules/own-writes.ts';
@@ -21,8 +21,8 @@ import type { ErasureOrder } from './plan-erasure.ts';
 import { refuseForeign, tagOf } from './record-tag.ts';
 import { policies, type Survey, type SurveyedTable } from './survey.ts';
 
-/** Of an erasure that this very call has committed: what others referred to of the person's own row before it. */
-export type JustErased = { readonly own: RowKey | undefined };
+/** Of an erasure that this very call has committed: the values by which it found the person's rows. */
+export type JustErased = { readonly before: Reach | undefined };
 
 /** The record with what was done since, and what of the person came beside the erasure and is there still. */
 export type Settled = { readonly record: ErasureRecord; readonly found: readonly Residue[] };
@@ -110,7 +110,7 @@ async function findLate(
 ): Promise<FoundLate> {
   const { own } = draftOf(record);
   const known = own !== undefined && (await areOfHere(client, ground.tenant, own)) ? own : undefined;
-  const reach = await reachNow(client, ground, { person, subject, own: justErased?.own, lock });
+  const reach = await reachNow(client, ground, { person, subject, before: justErased?.before, lock });
   // What a hold has kept may be anywhere, and the erasure comes again when it ends.
   const state = record.holds.length > 0 ? 'kept' : 'ask';
   const unseen: Unseen = new Map([...reach.graph.edgesOf.keys()].map((table) => [table, state]));
@@ -153,19 +153,21 @@ async function tablesOfOthers(
 }
 
 /**
- * From the person's own row as it is, and as it was: what is tied to them by a column that was masked comes back with its old value. Where the row
- * is gone, from their key alone.
+ * From the person's rows as they are, and by what stood in them before: what is tied to one by a column that was masked comes back with its old
+ * value. Where their own row is gone, from their key alone.
  */
 async function reachNow(
   client: pg.ClientBase,
   ground: ErasureGround,
-  { person, subject, own, lock }: Pick<ErasureOrder, 'person' | 'subject'> & JustErased & { readonly lock: boolean },
+  { person, subject, before, lock }: Pick<ErasureOrder, 'person' | 'subject'> & JustErased & { readonly lock: boolean },
 ): Promise<Reach> {
   const { schema, tenant } = ground;
   const start = { graph: soundGraph(ground, subject), schema, key: person.key, tenant };
   const now = (await followPaths(client, start, { lock })) ?? reachOfKey(start);
-  const isSame = own === undefined || JSON.stringify(now.values.get(PERSON)?.[0]) === JSON.stringify(own);
-  return isSame ? now : joinReach(now, await followFrom(client, { ...start, own }, { lock }));
+  const own = before?.values.get(PERSON)?.[0];
+  if (before === undefined || own === undefined) return now;
+  const isSame = JSON.stringify(now.values.get(PERSON)?.[0]) === JSON.stringify(own);
+  return joinReach(isSame ? now : joinReach(now, await followFrom(client, { ...start, own }, { lock })), before);
 }
 
 function reachOfKey({ graph, schema, tenant, key }: Parameters<typeof followPaths>[1]): Reach {

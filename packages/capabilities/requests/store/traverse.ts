@@ -81,11 +81,14 @@ export async function followFrom(
 /** What is found now, and by the values of before. */
 export function joinReach(now: Reach, before: Reach): Reach {
   const values = new Map(now.values);
+  let isOfBefore = now.isOfBefore === true;
   for (const [id, rows] of before.values) {
-    const all = new Map([...(now.values.get(id) ?? []), ...rows].map((row) => [JSON.stringify(row), row]));
+    const known = now.values.get(id) ?? [];
+    const all = new Map([...known, ...rows].map((row) => [JSON.stringify(row), row]));
+    isOfBefore ||= all.size > known.length;
     values.set(id, [...all.values()]);
   }
-  return { ...now, values, isOfBefore: true };
+  return { ...now, values, isOfBefore };
 }
 
 /** What a node has found, and how much of what its sources found it has asked with. */
