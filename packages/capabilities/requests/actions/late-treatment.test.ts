@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { onRelease, releaseHold } from '../../holds/index.ts';
 import { certificateOf, eraseBeside } from '../testing/beside.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import type { ErasureGround } from './ground.ts';
+import { requeueErasures, runErasures } from './open-erasures.ts';
 
 const none = { category: 'none' };
 const words = { category: 'user.content.private' };
@@ -106,6 +108,25 @@ test('rows that nobody wrote and that came to be the person’s between chunks a
   const done = await made.approve('person:1', hash, { ground });
   assert.equal(done.state, 'done');
   assert.deepEqual(await made.rows('moves', 'memo is not null'), []);
+});
+
+test('what a row’s hold has kept is erased when the hold ended while the erasure was on its way', async (t) => {
+  const made = await bench(t, `insert into visits select n, 1, 'why ' || n from generate_series(1, 8) as n`);
+  t.after(onRelease(requeueErasures));
+  const ground: ErasureGround = { ...made.ground, rowsAtOnce: 3 };
+  const id = await made.hold('public.visits:2');
+  const { hash } = await made.plan('person:1', 'anonymise', ground);
+  const stop = new AbortController();
+  const stopping = { ground, signal: stop.signal, onProgress: () => stop.abort(new Error('stopped')) };
+  await assert.rejects(made.approve('person:1', hash, stopping), /stopped/);
+  await releaseHold(made.database, { tenant: 'default', clock: made.clock }, { id, by: 'ann', reason: 'over' });
+  await made.approve('person:1', hash, { ground });
+  const { erasures } = await runErasures(ground);
+  assert.deepEqual(
+    erasures.map(({ state, error }) => [state, error]),
+    [['done', null]],
+  );
+  assert.deepEqual(await made.rows('visits', 'why is not null'), []);
 });
 
 test('a late row that a duty without an end keeps stands in the certificate', async (t) => {
