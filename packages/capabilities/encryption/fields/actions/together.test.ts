@@ -11,12 +11,12 @@ import type { Ground } from './ground.ts';
 import { rotateFields } from './rotate-field.ts';
 
 const ROWS = 4_000;
-const NAMES = ['email', 'note', 'born'].map((column) => `public.people.${column}`);
-/** Each column is empty in other rows. */
+const NAMES = ['note', 'email', 'born'].map((column) => `public.people.${column}`);
+/** Each column is empty in other rows, the first that is named too: its rows begin later than those of the next. */
 const PEOPLE = `create table people (id integer primary key, email varchar(80) not null, note text, born date, visits integer not null default 0);
   insert into people select n, 'person' || n || '@example.org', case when n % 3 = 0 then null when n % 3 = 1 then '' else 'note ' || n end,
       case when n % 5 > 0 then date '1950-01-01' + n end from generate_series(1, ${ROWS}) as n`;
-const VALUES = { email: ROWS, note: ROWS - Math.floor(ROWS / 3), born: ROWS - Math.floor(ROWS / 5) };
+const VALUES = { note: ROWS - Math.floor(ROWS / 3), email: ROWS, born: ROWS - Math.floor(ROWS / 5) };
 
 function columnsOf({ order }: Workbench, names = NAMES) {
   return names.map((name) => order(name).column);
@@ -53,7 +53,7 @@ test('columns of one table go in, are rotated and come back in one walk each: a 
   const encrypt = async () => {
     const { moved, stopped } = await encryptFields(
       ground,
-      NAMES.map((name) => order(name, { search: name === NAMES[0] ? ['exact'] : [] })),
+      NAMES.map((name) => order(name, { search: name === 'public.people.email' ? ['exact'] : [] })),
       async (plans) => void asked.push(plans.map(({ field }) => field.column)),
     );
     assert.equal(stopped.size, 0);
@@ -63,7 +63,7 @@ test('columns of one table go in, are rotated and come back in one walk each: a 
     );
   };
   assert.equal(await rowsWritten(bench, encrypt), ROWS);
-  assert.deepEqual(asked, [['email', 'note', 'born']], 'a person is asked once');
+  assert.deepEqual(asked, [['note', 'email', 'born']], 'a person is asked once');
   const finish = async () => {
     const { moved, stopped } = await finishFields(ground, columns, agreed);
     assert.equal(stopped.size, 0);

@@ -236,6 +236,11 @@ test('what a trigger does with rows and with the column is known by the words of
     'INSERT INTO h VALUES (now(), (NEW).*);',
     'execute $q$insert into h select ($1).*$q$ using old',
     'insert into h select x, g.* from gone g',
+    "insert into h (id, at) values (f(':('), row(new.*));",
+    "insert into h values ('f(', new.*);",
+    'insert into h (select to_jsonb(old.*), new.*)',
+    'insert into h select s.* from (select new.*) s',
+    `execute format('insert into %I values (($1).*)', tg_table_name) using new`,
   ];
   for (const source of copies) assert.deepEqual(told(source), ['trigger t'], source);
   const gives = [
@@ -246,7 +251,14 @@ test('what a trigger does with rows and with the column is known by the words of
   ];
   for (const source of gives) assert.deepEqual(told(source), ['value given by trigger t'], source);
   assert.deepEqual(told('begin new."Email" := 2; end', 'Email'), ['value given by trigger t']);
-  assert.deepEqual(told('insert into h values (to_jsonb(old)); return old;'), ['rows copied by trigger t']);
+  for (const value of [
+    'to_jsonb(old)',
+    'row_to_json(new.*)',
+    'hstore((old).*)',
+    `jsonb_build_object('at', f(1), 'row', new.*)`,
+    'ext."Of"(new.*)',
+  ])
+    assert.deepEqual(told(`insert into h (data) values (${value}); return old;`), ['rows copied by trigger t'], value);
   for (const source of [
     'if old.* is distinct from new.* then return new; end if;',
     '-- insert into h select old.*\n return new;',

@@ -38,7 +38,8 @@ export function triggerAnswers(
   { column }: Pick<Of, 'column'>,
 ): readonly Answer[] {
   const code = withoutComments(source);
-  if (COPIES_ROW.test(code) || copiesAll(source, transitionTables))
+  const rows = rowsInserted(code);
+  if (rows.includes('columns') || copiesAll(source, transitionTables))
     return [
       stops(
         `trigger ${name}`,
@@ -47,7 +48,7 @@ export function triggerAnswers(
       ),
     ];
   return [
-    ...(TAKES_ROW.test(code.replaceAll(RETURNS, ''))
+    ...(rows.length > 0 || TAKES_ROW.test(code.replaceAll(RETURNS, ''))
       ? [
           changes(
             `rows copied by trigger ${name}`,
@@ -78,8 +79,27 @@ function names(source: string, name: string): boolean {
   return mentions(source, name) || (name === name.toLowerCase() && mentions(source.toLowerCase(), name));
 }
 
-/** `insert into … select old.*`, also by `($1).*` in a statement that is put together. */
-const COPIES_ROW = /\binsert\s+into\b[^;]*(?:\b(?:old|new)\s*\)?|\(\s*\$\d+\s*\))\s*\.\s*\*/i;
+/** In an INSERT, also by `($1).*` in one that is put together. */
+const WHOLE_ROW = /(?:\b(?:old|new)|\(\s*(?:old|new|\$\d+)\s*\))\s*\.\s*\*/gi;
+
+/** As what the whole rows of its INSERTs come in: as columns that the other table must have, or as one value, made by a call (`to_jsonb(new.*)`). */
+function rowsInserted(code: string): readonly ('columns' | 'value')[] {
+  return code.split(';').flatMap((statement) => {
+    const [, inserted = ''] = /\binsert\s+into\b(.*)$/is.exec(statement) ?? [];
+    return [...inserted.matchAll(WHOLE_ROW)].map(({ index }) => (endsInCall(inserted.slice(0, index)) ? 'value' : 'columns'));
+  });
+}
+
+/** Of the parentheses that are open at its end, the last is that of a call: `ROW` and a query in parentheses give columns. */
+function endsInCall(text: string): boolean {
+  let open = text.replaceAll(/'(?:[^']|'')*'/g, '_');
+  for (let before = ''; before !== open;) {
+    before = open;
+    open = before.replaceAll(/\([^()]*\)/g, ' ');
+  }
+  const [, called] = /([\w$"]+)\s*\((?!\s*(?:select|values|with)\b)[^(]*$/i.exec(open) ?? [];
+  return called !== undefined && !/^(?:values|row)$/i.test(called);
+}
 
 /** OLD or NEW as a value: an argument, a cast, something that is assigned from. */
 const TAKES_ROW = /\b(?:old|new)\s*(?:\)|,|::)/i;

@@ -164,7 +164,9 @@ type Parameter = { readonly name: string; readonly type: Input['type']; readonly
 function spread({ field, places, inputs }: Writing, all: readonly string[]): readonly Parameter[] {
   const at = new Map(places.map((place, nth) => [place, nth]));
   const over = <Value>(values: readonly (Value | null)[]): readonly (Value | null)[] =>
-    places.length === all.length ? values : all.map((place) => values[at.get(place) ?? -1] ?? null);
+    places.length === all.length && places.every((place, nth) => place === all[nth])
+      ? values
+      : all.map((place) => values[at.get(place) ?? -1] ?? null);
   return inputs.map((input) => ({
     name: objectName(input.name, field),
     type: input.type,
