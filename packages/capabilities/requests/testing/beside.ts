@@ -78,5 +78,6 @@ export async function eraseBeside(
 }
 
 export async function certificateOf(done: ErasureDone): Promise<CertificateBody> {
-  return JSON.parse(await readFile(done.certificate ?? '', 'utf8')).document;
+  const { document } = JSON.parse(await readFile(done.certificate ?? '', 'utf8')) as { readonly document: CertificateBody };
+  return document;
 }
