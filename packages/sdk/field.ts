@@ -25,7 +25,7 @@ export function sealedField(row: FieldRow, tenant: string): SealedField {
 }
 
 /** The field as each partition of its table has it. */
-export function partsOf({ partitions, ...field }: SealedField): readonly SealedField[] {
+export function partsOf({ partitions = [], ...field }: SealedField): readonly SealedField[] {
   return partitions.map(({ schema, table, tableOid, numbers }) => ({
     ...field,
     partitions: [],

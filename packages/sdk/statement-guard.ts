@@ -180,7 +180,8 @@ function asks(words: readonly Word[], place: number): boolean {
 }
 
 function checkColumn(words: readonly Word[], place: number, field: SealedField): void {
-  const start = words[place - 1]?.text === '.' ? place - 2 : place;
+  if (field.mode === 'client' && isAskedUnsealed(words, place, field)) return;
+  const start = startOf(words, place);
   const clause = clauseOf(words, start);
   if (clause?.text === 'into') return;
   if (clause?.text === 'set' && isSetTarget(words, { start, place, clause })) return;
@@ -188,6 +189,31 @@ function checkColumn(words: readonly Word[], place: number, field: SealedField):
   if (clause?.text === 'set' && writesPlaintext(field) && isProposedForItself(words, place, field)) return;
   const isListed = field.mode === 'client' && (clause?.text === 'select' || clause?.text === 'returning') && !clause.isInside;
   if (!isListed || !isItem(words, start, place) || !isAnswered(words, clause.place)) throw refusal(field);
+}
+
+/** Where a column begins with the names before it: `public.people.email`. */
+function startOf(words: readonly Word[], place: number): number {
+  let start = place;
+  while (words[start - 1]?.text === '.') start -= 2;
+  return start;
+}
+
+/**
+ * `(email_encrypted is null and email = $1)`, `(email_encrypted is not null or email is not null)`: of rows without ciphertext the column
+ * says the truth in every phase. In parentheses of its own, both of one row, and nothing else beside them.
+ */
+function isAskedUnsealed(words: readonly Word[], place: number, { encrypted }: SealedField): boolean {
+  const group = words[place]?.group;
+  if (group?.parent === undefined) return false;
+  const start = startOf(words, place);
+  const sealed = group.from + (place - start);
+  const test = words.slice(sealed + 1, start).map(({ text }) => text);
+  if (words[sealed]?.name !== encrypted || !['is null and', 'is not null or'].includes(test.join(' '))) return false;
+  const isOneRow = words.slice(start, place).every(({ text, name }, at) => {
+    const other = words[group.from + at];
+    return other?.text === text && other.name === name;
+  });
+  return isOneRow && !words.slice(place, group.to).some((word) => word.group === group && ['and', 'or'].includes(word.text));
 }
 
 /** `email = excluded.email` */

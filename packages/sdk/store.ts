@@ -24,7 +24,8 @@ export type FieldRow = {
   readonly typeModifier: number;
   readonly encryptedNumber: number;
   readonly indexes: readonly IndexRow[];
-  readonly partitions: readonly PartitionRow[];
+  /** A database that was not migrated yet tells of none. */
+  readonly partitions?: readonly PartitionRow[];
 };
 
 /** A table that holds rows of the field's under a name of its own; `numbers`: by which results name the columns there. */

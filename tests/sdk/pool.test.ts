@@ -115,6 +115,20 @@ test('a partition by its own name is opened and guarded as its table, and cipher
   assert.equal((await sealed.query('select digest from digests')).rows.length, 1, 'what only begins like it is somebody else’s');
 });
 
+test('a database that was not migrated yet tells nothing of partitions, and is served all the same', async (t) => {
+  const { sealed, pool, encrypt, finish, refresh } = await application<Tables>(t, SET_UP);
+  await encrypt('public.people.email');
+  await finish('public.people.email');
+  await pool.query(`alter function safekeep.known_fields(text) rename to known_fields_now;
+    create function safekeep.known_fields(tenant text) returns jsonb language sql stable as $$
+      select jsonb_set(known, '{fields}', (select jsonb_agg(f - 'partitions') from jsonb_array_elements(known->'fields') as f))
+        from safekeep.known_fields_now(tenant) as known $$;
+    grant execute on function safekeep.known_fields(text) to safekeep_client`);
+  await refresh();
+  const { rows } = await sealed.query('select * from people where id = 7');
+  assert.deepEqual(rows, [{ id: 7, name: 'name7', email: 'person7@example.org' }]);
+});
+
 test('as long as the plaintext stands the application goes on asking for it', async (t) => {
   const { sealed, encrypt } = await application<Tables>(t, SET_UP);
   await encrypt('public.people.email');

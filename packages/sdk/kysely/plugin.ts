@@ -28,7 +28,7 @@ import {
 } from 'kysely';
 import { canonicalForm } from '@safekeep/core/values';
 import { compoundsOf, givenAlone, type Compound } from '../compounds.ts';
-import { searchedBy, writesPlaintext, writtenIndexes, type SealedField } from '../field.ts';
+import { holdsPlaintext, searchedBy, writesPlaintext, writtenIndexes, type SealedField } from '../field.ts';
 import { SealedParameter } from '../parameters.ts';
 import { notServed, type Fields, type SealingContext } from '../safekeep.ts';
 import { FILTER_PREFIX, SEALED_SUFFIX } from '../statement-pairs.ts';
@@ -337,12 +337,12 @@ function rewriteConflict(node: OnConflictNode, within: Within): OnConflictNode {
   return node.updates === undefined ? changed : { ...changed, updates: rewriteUpdates(node.updates, within) };
 }
 
-/** What the plaintext's unique constraint says as long as there is plaintext, the index over the whole hash says afterwards. */
+/** What the plaintext's unique constraint says as long as every plaintext stands, the index over the whole hash says afterwards. */
 function conflictColumn(column: ColumnNode, { scope, guard }: Within): ColumnNode {
   const field = fieldOf(scope, column);
   const unique = field === undefined ? undefined : searchedBy(field, 'unique');
   if (field === undefined || unique === undefined) return guard.check(column);
-  return writesPlaintext(field) ? column : ColumnNode.create(unique.column);
+  return holdsPlaintext(field) ? column : ColumnNode.create(unique.column);
 }
 
 function rewriteUpdate(fields: Fields, node: UpdateQueryNode): UpdateQueryNode {

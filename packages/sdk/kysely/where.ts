@@ -174,7 +174,7 @@ function found({ field, reference, index, values, original }: Found): OperationN
     OperatorNode.create('is'),
     ValueNode.createImmediate(null),
   );
-  return ParensNode.create(OrNode.create(byIndex, AndNode.create(unsealed, original)));
+  return ParensNode.create(OrNode.create(byIndex, ParensNode.create(AndNode.create(unsealed, original))));
 }
 
 function valuesOf(node: OperationNode): readonly unknown[] | undefined {
