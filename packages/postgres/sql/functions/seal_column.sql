@@ -82,7 +82,7 @@ create or replace function safekeep.seal_column() returns trigger
       if is_empty and pg_catalog.current_setting(proposed, true) is distinct from statement then return new; end if;
       raise exception 'safekeep: column % is kept sealed in column %, and setting the empty one to NULL changes nothing there', col, encrypted
         using errcode = 'integrity_constraint_violation',
-              hint = pg_catalog.format('To erase the value set %1$I = NULL. In an upsert write SET %1$I = EXCLUDED.%1$I.', encrypted);
+              hint = pg_catalog.format('To erase the value set %1$I = NULL. In an upsert write SET %1$I = EXCLUDED.%1$I; in a MERGE set %1$I, and leave %2$I out.', encrypted, col);
     end if;
 
     if tg_argv[0] in ('seal', 'volunteered') then

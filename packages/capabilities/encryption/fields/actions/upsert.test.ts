@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type pg from 'pg';
+import pg from 'pg';
 import { agreed, workbench } from '../testing/workbench.ts';
 import { decryptField } from './decrypt-field.ts';
 import { encryptField } from './encrypt-field.ts';
@@ -53,6 +53,39 @@ for (const mode of ['client', 'database'] as const)
     await decryptField(bench.ground, bench.order(EMAIL).column, agreed);
     assert.equal(await bench.fingerprint(), before);
   });
+
+test('a MERGE that inserts values and names the plaintext of a row without one is refused with what to write, and that goes through', async (t) => {
+  const bench = await workbench(t, { setUp: PEOPLE });
+  const { field } = await encryptField(bench.ground, bench.order(EMAIL), agreed);
+  await finishField(bench.ground, bench.order(EMAIL).column, agreed);
+  const [sealed] = await bench.ground.keys.seal(field, ['new@example.org']);
+  const client = await bench.pool.connect();
+  const merge = (set: string): Promise<pg.QueryResult> =>
+    client.query(
+      `merge into people as p using (values (10, $1::bytea), (4, null)) as s (id, sealed) on p.id = s.id
+       when not matched then insert (id, email_encrypted) values (s.id, s.sealed) when matched then update set ${set}`,
+      [sealed],
+    );
+  try {
+    // Row by row in the order of the source: else those that match may come first.
+    await client.query('set enable_hashjoin = off; set enable_mergejoin = off');
+    await assert.rejects(
+      merge('email = null, email_encrypted = s.sealed'),
+      (error) =>
+        error instanceof pg.DatabaseError &&
+        LOST.test(error.message) &&
+        /in a MERGE set email_encrypted, and leave email out/.test(error.hint ?? ''),
+    );
+    await merge('email_encrypted = s.sealed');
+  } finally {
+    client.release();
+  }
+  const { rows } = await bench.pool.query('select id from people where email_encrypted is not null order by id');
+  assert.deepEqual(
+    rows.map(({ id }) => id),
+    [1, 2, 3, 10],
+  );
+});
 
 test('what a trigger of the user’s sets to NULL while a value is inserted is no upsert, and in a partition neither', async (t) => {
   const bench = await workbench(t, {
