@@ -101,7 +101,7 @@ function ownNames(words: readonly Word[], field: SealedField, columns: readonly 
   let renamed = false;
   const readFrom = (table: string): void => {
     for (const [place, { name }] of words.entries()) {
-      if (name !== table || !isTable(words, place, field)) continue;
+      if (name !== table || !isTable(words, place, field) || isValue(words, place)) continue;
       own.add(table);
       const alias = aliasAfter(words, place);
       if (alias === undefined) continue;
@@ -124,6 +124,15 @@ function ownNames(words: readonly Word[], field: SealedField, columns: readonly 
   // RETURNING WITH (OLD AS …) gives the two other names.
   renamed ||= words.some(({ text }, at) => text === 'with' && words[at - 1]?.text === 'returning');
   return { own, renames: renamed };
+}
+
+/** `select customer`, `set customer =`: no table can stand there, whatever it is called. SET and BY may be names of tables themselves. */
+function isValue(words: readonly Word[], place: number): boolean {
+  const clause = clauseOf(words, place);
+  if (clause === undefined || ['table', 'only'].includes(words[place - 1]?.text ?? '')) return false;
+  if (clause.text === 'by') return ['group', 'order'].includes(words[clause.place - 1]?.text ?? '');
+  if (clause.text === 'set') return words[words[clause.place]?.clause ?? -1]?.text === 'update';
+  return ['select', 'returning', 'where', 'having'].includes(clause.text);
 }
 
 /** `old.people` is another table than public.people. */
@@ -157,13 +166,29 @@ function isWholeRow(words: readonly Word[], place: number, stars: ReadonlySet<nu
   const [before, after] = [words[place - 1]?.text, words[place + 1]?.text];
   if (after === '.' && words[place + 2]?.text === '*') return !stars.has(place + 2);
   if (before === '.' || before === 'as' || after === '.') return false;
-  if (!asks(words, place)) return false;
+  if (!asks(words, place) || isColumnCalledRow(words, place)) return false;
   const clause = clauseOf(words, place);
   if (clause === undefined || ['into', 'update', 'do'].includes(clause.text)) return false;
   // A parenthesis in FROM holds tables, unless a name calls it.
   if (!['from', 'join', 'using'].includes(clause.text)) return true;
   const caller = words[(words[place]?.group.from ?? 0) - 2];
   return clause.isInside && caller?.name !== undefined && !isClause(caller) && !['lateral', 'only'].includes(caller.text);
+}
+
+/** Before a RETURNING of its own query, or of one around it, `old` and `new` are columns, unless a table is called so. */
+function isColumnCalledRow(words: readonly Word[], place: number): boolean {
+  const called = words[place]?.name ?? '';
+  if (!['old', 'new'].includes(called) || words.some(({ name }, at) => name === called && mayBeTable(words, at))) return false;
+  const around = new Set<Group>();
+  for (let group = words[place]?.group; group !== undefined; group = group.parent) around.add(group);
+  return !words.some(({ text, group }, at) => text === 'returning' && at < place && around.has(group));
+}
+
+function mayBeTable(words: readonly Word[], place: number): boolean {
+  const clause = clauseOf(words, place);
+  if (clause?.text === 'into') return !clause.isInside;
+  if (clause?.text === 'on' && words[clause.place + 1]?.text === 'conflict') return false;
+  return !isValue(words, place);
 }
 
 /** `table people order by 3` */
