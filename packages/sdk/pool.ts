@@ -6,7 +6,6 @@ import { holdsPlaintext, isLeaving, type SealedField } from './field.ts';
 import { guardStatement, selectsEmpty } from './statement-guard.ts';
 import { FILTER_PREFIX, pairedWrongly, pairsOf } from './statement-pairs.ts';
 import { statementsOf } from './statement-words.ts';
-import type { ViewRow } from './store.ts';
 
 type Rows = pg.QueryResult<Record<string, unknown>>;
 
@@ -189,7 +188,8 @@ async function openResult(sdk: SealingContext, fields: Fields, result: Rows): Pr
   const paired = new Set(columns.flatMap(({ roles }) => roles));
   const alone = plain.find((each) => !paired.has(each) && !holdsPlaintext(each.field) && !isLeaving(each.field));
   if (alone !== undefined) throw selectsEmpty(alone.field, ANSWERED);
-  refuseUnknown(result, { opened: new Set(sealed.map(({ name }) => name)), guarded, known });
+  const foreign = result.fields.filter((each) => !isBesideValue(each, guarded));
+  refuseUnknown({ ...result, fields: foreign }, new Set(sealed.map(({ name }) => name)), known);
   for (const column of columns) await openColumn(sdk, result, column);
   const left = new Set([...surplus.map(({ name }) => name), ...columns.flatMap(({ from, to }) => (from === to ? [] : [from]))]);
   for (const row of result.rows) for (const name of left) delete row[name];
@@ -198,17 +198,9 @@ async function openResult(sdk: SealingContext, fields: Fields, result: Rows): Pr
 
 const BYTEA: number = pg.types.builtins.BYTEA;
 
-type Told = Pick<Fields, 'guarded'> & { readonly opened: ReadonlySet<string>; readonly known: SealedField };
-
 /** A view, a function or a copy passed on ciphertext, and with it the empty column, which is not to be taken for a value. */
-function refuseUnknown({ fields, rows }: Rows, { opened, guarded, known }: Told): void {
-  const beside = guarded.flatMap(besideValues);
-  const names = fields.filter(
-    ({ dataTypeID, name, tableID, columnID }) =>
-      dataTypeID === BYTEA &&
-      !opened.has(name) &&
-      !beside.some(({ tableOid, encryptedNumber }) => tableOid === tableID && encryptedNumber === columnID),
-  );
+function refuseUnknown({ fields, rows }: Rows, opened: ReadonlySet<string>, known: SealedField): void {
+  const names = fields.filter(({ dataTypeID, name }) => dataTypeID === BYTEA && !opened.has(name));
   for (const { name } of names)
     if (rows.some(({ [name]: value }) => value instanceof Uint8Array && beginsSealed(value)))
       throw notServed(known, `${name} is ciphertext that came by way of a view, a function or a copy, and is opened as no column`, {
@@ -217,11 +209,12 @@ function refuseUnknown({ fields, rows }: Rows, { opened, guarded, known }: Told)
       });
 }
 
-/** Where the ciphertext that the database itself sealed comes beside the value: in our view, and in the table as long as that has it. */
-function besideValues(field: SealedField): readonly ViewRow[] {
-  const { mode, view = null } = field;
-  if (mode === 'client') return [];
-  return [...(holdsPlaintext(field) ? [field] : []), ...(view === null ? [] : [view])];
+/** Ciphertext that the database itself sealed, beside its value: in our view, and in the table as long as that has it. */
+function isBesideValue({ tableID, columnID }: pg.FieldDef, guarded: readonly SealedField[]): boolean {
+  return guarded
+    .filter(({ mode }) => mode === 'database')
+    .flatMap((field) => [holdsPlaintext(field) ? field : null, field.view])
+    .some((place) => place?.tableOid === tableID && place.encryptedNumber === columnID);
 }
 
 /** What of a field a result has to open, each ciphertext into the plaintext that it belongs to. */

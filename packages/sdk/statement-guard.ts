@@ -179,9 +179,15 @@ function isWholeRow(words: readonly Word[], place: number, stars: ReadonlySet<nu
 function isColumnCalledRow(words: readonly Word[], place: number): boolean {
   const called = words[place]?.name ?? '';
   if (!['old', 'new'].includes(called) || words.some(({ name }, at) => name === called && mayBeTable(words, at))) return false;
-  const around = new Set<Group>();
-  for (let group = words[place]?.group; group !== undefined; group = group.parent) around.add(group);
+  const around = groupsAround(words[place]?.group);
   return !words.some(({ text, group }, at) => text === 'returning' && at < place && around.has(group));
+}
+
+/** A group with those that it stands in. */
+function groupsAround(group: Group | undefined): ReadonlySet<Group> {
+  const around = new Set<Group>();
+  for (let each = group; each !== undefined; each = each.parent) around.add(each);
+  return around;
 }
 
 function mayBeTable(words: readonly Word[], place: number): boolean {
@@ -225,7 +231,7 @@ function startOf(words: readonly Word[], place: number): number {
 
 /**
  * `(email_encrypted is null and email = $1)`, `(email_encrypted is not null or email is not null)`: of rows without ciphertext the column
- * says the truth in every phase. In parentheses of its own, both of one row, and nothing else beside them.
+ * says the truth in every phase. Both of one row, and nothing else in the parentheses.
  */
 function isAskedUnsealed(words: readonly Word[], place: number, { encrypted }: SealedField): boolean {
   const group = words[place]?.group;
@@ -234,10 +240,8 @@ function isAskedUnsealed(words: readonly Word[], place: number, { encrypted }: S
   const sealed = group.from + (place - start);
   const test = words.slice(sealed + 1, start).map(({ text }) => text);
   if (words[sealed]?.name !== encrypted || !['is null and', 'is not null or'].includes(test.join(' '))) return false;
-  const isOneRow = words.slice(start, place).every(({ text, name }, at) => {
-    const other = words[group.from + at];
-    return other?.text === text && other.name === name;
-  });
+  const before = words.slice(group.from, sealed);
+  const isOneRow = before.every(({ text, name }, at) => words[start + at]?.text === text && words[start + at]?.name === name);
   return isOneRow && !words.slice(place, group.to).some((word) => word.group === group && ['and', 'or'].includes(word.text));
 }
 
@@ -284,8 +288,7 @@ function isPassedWhole(words: readonly Word[], group: Group | undefined): boolea
   if (group?.parent === undefined || isDerived(words, group) || words[group.from - 2]?.text === 'exists') return true;
   const clause = clauseOf(words, group.from - 1)?.text;
   if (clause !== undefined && clause !== 'into') return false;
-  const around = new Set<Group>();
-  for (let outer: Group | undefined = group.parent; outer !== undefined; outer = outer.parent) around.add(outer);
+  const around = groupsAround(group.parent);
   return !words.some(({ text, group: own }) => around.has(own) && ['by', 'union', 'intersect', 'except'].includes(text));
 }
 
