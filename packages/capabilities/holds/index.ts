@@ -7,7 +7,7 @@ export const holds: Capability = { name: 'holds', commands: holdCommands };
 
 export { nameOfPerson } from './commands.ts';
 export { heldBy } from './actions/held-by.ts';
-export { holdHistory, listHolds, refuseWhileHeld, unknownHolds, type ListOptions } from './actions/list-holds.ts';
+export { holdHistory, listHolds, refuseWhileHeld, releasedHolds, unknownHolds, type ListOptions } from './actions/list-holds.ts';
 export { ownKey } from './actions/own-key.ts';
 export { placeHold, type HoldGround, type HoldOrder } from './actions/place-hold.ts';
 export { onRelease, releaseHold, type Decision, type ReleaseListener } from './actions/release-hold.ts';

@@ -83,8 +83,8 @@ export const Settings = Type.Object({
     setting({
       env: 'SAFEKEEP_POOL_MAX',
       default: 10,
-      // A run holds its lease on one connection and works on another.
-      minimum: 2,
+      // The end of an erasure holds its turn on one, a part of it its transaction on another, and that asks by a third.
+      minimum: 4,
       maximum: 1_000,
       description: 'Database connections at most, per process.',
     }),

@@ -47,6 +47,11 @@ export async function unknownHolds(db: Queryable, tenant: string, ids: readonly 
   return ids.filter((id) => !known.has(id));
 }
 
+/** Those of these holds that were released. */
+export async function releasedHolds(db: Queryable, tenant: string, ids: readonly string[]): Promise<readonly HoldId[]> {
+  return ids.length === 0 ? [] : (await readHolds(db, tenant, { ids, released: true })).map(({ id }) => id);
+}
+
 /** Everything that was ever decided on a hold. Throws `hold-unknown`. */
 export async function holdHistory(database: Database, { tenant, clock }: Asker, id: HoldId): Promise<HoldHistory> {
   return await inTenant(database, tenant, async (client) => {

@@ -3,10 +3,9 @@ import { newId, parseId, SafekeepError } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
-import type { ApprovalProofs, Approved, CertificateBody, ErasureDone, ErasureId, RowKey } from '../model.ts';
+import type { ApprovalProofs, Approved, CertificateBody, ErasureDone, ErasureId } from '../model.ts';
 import { certificateFaults, type Draft } from '../rules/certificate.ts';
 import { approvedAs, approverOf, isSameKey, PLAN_DAYS, plannerOf, signApproval, unproven } from '../rules/approval.ts';
-import { PERSON } from '../rules/graph.ts';
 import { joinOwn } from '../rules/own-writes.ts';
 import { oldestRunning } from '../store/own-writes.ts';
 import {
@@ -20,6 +19,7 @@ import {
   type StoredPlan,
 } from '../store/records.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
+import type { Reach } from '../store/traverse.ts';
 import { carryOut, erasureKeysOf, type CarriedOut } from './carry-out.ts';
 import { beginOrGoOn, prepareRest, reopen, runChunks, TooManyLate, type ChunkProgress, type Chunking } from './chunks.ts';
 import { dueOf, personMark } from './decide.ts';
@@ -79,9 +79,9 @@ export async function executeErasure(
   for (const { before } of ground.ports.participants) await before?.({ tenant, person: order.person });
   const full: ErasureOrder = { ...order, mode: stored.mode };
   try {
-    const { record, own } = await carryOutApproved(ground, full, { stored, approval, begun, options, proofs });
+    const { record, before } = await carryOutApproved(ground, full, { stored, approval, begun, options, proofs });
     options.onCommitted?.();
-    return await finishInTurn(ground, record, { ...options, justErased: { own } });
+    return await finishInTurn(ground, record, { ...options, justErased: { before } });
   } catch (error) {
     if (error instanceof AlreadyErased) return await answerAgain(ground, mark, { approval, options });
     if (error instanceof WholePersonHeld) await rememberHeld(ground, full, { stored, approval, holds: error.holds });
@@ -218,8 +218,8 @@ type Whole = {
   readonly proofs: ApprovalProofs | undefined;
 };
 
-/** Its record, and the columns of the person's own row that others referred to before it. */
-type Committed = { readonly record: ErasureRecord; readonly own: RowKey | undefined };
+/** Its record, and the values by which it found the person's rows. */
+type Committed = { readonly record: ErasureRecord; readonly before: Reach };
 
 async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole): Promise<Committed> {
   const { stored, progress } = whole;
@@ -255,7 +255,7 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole
     destroy: async (client, made, operation) => {
       const record = await eraseWithin(client, ground, order, { ...whole, made, operation, since });
       return {
-        result: { record, own: made.found.reach.values.get(PERSON)?.[0] },
+        result: { record, before: made.found.reach },
         counts: Object.fromEntries(recordCounts(record)),
       };
     },

@@ -1,12 +1,13 @@
 import type pg from 'pg';
-import type { ErasureMode } from '../model.ts';
-import { isSameEachTime } from '../rules/masks.ts';
+import type { CertificateBody, ErasureMode, RowKey } from '../model.ts';
+import { isSameEachTime, type Write } from '../rules/masks.ts';
 import type { OwnWrites } from '../rules/own-writes.ts';
-import { findUnlike } from '../store/act.ts';
+import { keptLines, planLine } from '../rules/plan.ts';
+import { findUnlike, looksLike } from '../store/act.ts';
 import { isOfOthers, writtenByOthers } from '../store/own-writes.ts';
 import { loadRows, rowsOf, type LoadOptions, type PersonRow } from '../store/rows.ts';
 import { isOneOf, type Parameters } from '../store/sql.ts';
-import { identityOf } from '../store/traverse.ts';
+import { identityOf, tableOf } from '../store/traverse.ts';
 import { decide, dueOf, type Group } from './decide.ts';
 import type { Unseen } from './kept-ways.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
@@ -25,13 +26,20 @@ export type LateOptions = {
 };
 
 /** What keeps rows that somebody else has written and that stay: holds, and duties until the first of them ends. */
-export type Kept = { readonly holds: readonly string[]; readonly due: string | null; readonly isUndated: boolean };
+export type Kept = {
+  readonly holds: readonly string[];
+  readonly due: string | null;
+  readonly isUndated: boolean;
+  /** As a certificate tells them. */
+  readonly lines: CertificateBody['kept'];
+};
 export type Late = { readonly rows: readonly PersonRow[]; readonly kept: Kept };
 
 /**
- * The rows of a person in one table that somebody wrote beside an erasure and that it would change: in which something else stands than it
- * writes, or a mask of which another one is written each time, so that nobody can tell. Where rows are deleted also its own that stayed empty
- * as long as others referred to them. Goes through the table in pages.
+ * The rows of a person in one table that an erasure would change: in which something else stands than it writes, whoever wrote it (a trigger of
+ * theirs can copy a value within the erasure, and a row can come to be the person's without being written), and those that somebody else
+ * has written where a mask has no form that tells it from a value. Where rows are deleted also its own that stayed empty as long as others
+ * referred to them. Goes through the table in pages.
  */
 export async function lateRows(
   client: pg.ClientBase,
@@ -40,12 +48,14 @@ export async function lateRows(
   { mode, table, lock, atMost, unseen, own }: LateOptions,
 ): Promise<Late> {
   const { map, schema, clock, ledger } = ground;
+  const facts = tableOf(schema, table);
   const identity = identityOf(schema, table);
   const limit = rowsAtOnce(ground);
   const load = { map, reach, person, now: clock.now() };
   const asked = rowsOf(reach, table, person.key);
   const policy = policies(ground, table);
   const asksAll = mode === 'delete' || policy.whole.deletes;
+  const shapes = new Map<string, readonly Write[]>();
   const late: PersonRow[] = [];
   const keeping: Group[] = [];
   const holds = new Set<string>();
@@ -55,7 +65,11 @@ export async function lateRows(
       limit,
       lock: false,
       ...(from === undefined ? {} : { from }),
-      and: (parameters) => (asksAll ? '' : ` and ${isOfOthers(own, parameters)}`),
+      and: (parameters) => {
+        if (asksAll || shapes.size === 0) return '';
+        const unlike = [...shapes.values()].map((writes) => `(${looksLike(facts, writes, parameters)}) is not true`);
+        return ` and (${unlike.join(' and ')} or ${isOfOthers(own, parameters)})`;
+      },
     });
     const last = rows.at(-1);
     if (last === undefined) break;
@@ -65,26 +79,39 @@ export async function lateRows(
     const decision = await decide(client, ground, found, { mode, ledger, isKept: true, unseen });
     const byKey = new Map(rows.map((row) => [row.key, row]));
     for (const { rows: same, treatment, writes } of decision.groups) {
-      const keys =
-        treatment.action === 'delete'
-          ? same.keys
-          : writes.length === 0
-            ? []
-            : writes.every(isSameEachTime)
-              ? await findUnlike(client, same, writes)
-              : await writtenByOthers(client, same, own);
+      if (writes.length > 0) shapes.set(JSON.stringify(writes), writes);
+      const keys = treatment.action === 'delete' ? same.keys : await written(client, { rows: same, writes }, own);
       late.push(...keys.flatMap((key) => byKey.get(key) ?? []));
     }
-    keeping.push(...decision.groups.filter(({ treatment }) => treatment.keptBy === 'duty'));
+    for (const group of decision.groups.filter(({ treatment }) => treatment.keptBy === 'duty')) {
+      const keys = await writtenByOthers(client, group.rows, own);
+      if (keys.length > 0) keeping.push({ ...group, rows: { ...group.rows, keys } });
+    }
     for (const { id } of decision.holds) holds.add(id);
     from = { after: last.key };
     if (rows.length < limit || identity.kind === 'place' || late.length >= atMost) break;
   }
-  const kept = { holds: [...holds], due: dueOf(keeping), isUndated: keeping.some(({ isUndated }) => isUndated) };
+  // Where nobody knows who wrote, they stand in the certificate already.
+  const told = own === undefined ? [] : keeping;
+  const lines = keptLines(
+    told.map(({ rows: { keys }, treatment, writes, until }) => planLine({ table, rows: keys.length, treatment, writes, until })),
+  );
+  const kept = { holds: [...holds], due: dueOf(keeping), isUndated: keeping.some(({ isUndated }) => isUndated), lines };
   if (!lock || late.length === 0) return { rows: late, kept };
   // Few of many: only these are locked, and read again as they stand then.
   const keys = late.map(({ key }) => key);
   const and = (parameters: Parameters): string => ` and ${isOneOf(identity, 't', keys, parameters)}`;
   const locked = await loadRows(client, load, asked, { limit: Number.POSITIVE_INFINITY, lock: true, withText: true, and });
   return { rows: locked, kept };
+}
+
+/** Those of these rows in which something else stands than these masks, or where they have no form, that somebody else has written. */
+async function written(
+  client: pg.ClientBase,
+  { rows, writes }: Pick<Group, 'rows' | 'writes'>,
+  own: OwnWrites | undefined,
+): Promise<readonly RowKey[]> {
+  if (writes.length === 0) return [];
+  const unlike = await findUnlike(client, rows, writes);
+  return writes.every(isSameEachTime) ? unlike : [...new Set([...unlike, ...(await writtenByOthers(client, rows, own))])];
 }

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { SafekeepError } from '@safekeep/core';
-import { formatPerson, parseKey } from '../../holds/index.ts';
+import { formatPerson, parseKey, releasedHolds } from '../../holds/index.ts';
 import type { Hold } from '../../holds/index.ts';
 import { recoverIntents } from '../../ledger/index.ts';
 import type { Approved, CertificateBody, ErasuresText } from '../model.ts';
@@ -69,9 +69,10 @@ export async function checkErasures(ground: Pick<ErasureGround, 'database' | 'te
 export async function runErasures(ground: ErasureGround, options: ExecuteOptions = {}): Promise<ErasuresText> {
   const { database, tenant } = ground;
   await recoverIntents(ground);
-  const records = await inTransaction(database, { tenant }, (client) =>
-    readErasures(client, tenant, { open: true, running: true }),
-  );
+  const records = await inTransaction(database, { tenant }, async (client) => {
+    await markReleased(client, tenant);
+    return await readErasures(client, tenant, { open: true, running: true });
+  });
   const erasures: ErasuresText['erasures'] = [];
   const known = knownByPlan(ground);
   for (const record of records.toReversed()) {
@@ -83,6 +84,13 @@ export async function runErasures(ground: ErasureGround, options: ExecuteOptions
     }
   }
   return { erasures };
+}
+
+/** A release looks for erasures that its hold has stopped: of one that was still on its way then it knew nothing. */
+async function markReleased(client: pg.ClientBase, tenant: string): Promise<void> {
+  const held = (await readErasures(client, tenant, { open: true })).filter(({ state }) => state === 'held');
+  const holds = [...new Set(held.flatMap((record) => record.holds))];
+  for (const hold of await releasedHolds(client, tenant, holds)) await markDue(client, tenant, hold);
 }
 
 /** The state in which it is afterwards. */

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { together } from '@safekeep/postgres';
 import { runRecorded, type OperationId } from '../../ledger/index.ts';
-import type { CertificateBody, Residue, RowKey } from '../model.ts';
+import type { CertificateBody, Residue } from '../model.ts';
 import type { Draft } from '../rules/certificate.ts';
 import { PERSON } from '../rules/graph.ts';
 import { joinOwn, type OwnWrites } from '../rules/own-writes.ts';
@@ -21,8 +21,8 @@ import type { ErasureOrder } from './plan-erasure.ts';
 import { refuseForeign, tagOf } from './record-tag.ts';
 import { policies, type Survey, type SurveyedTable } from './survey.ts';
 
-/** Of an erasure that this very call has committed: what others referred to of the person's own row before it. */
-export type JustErased = { readonly own: RowKey | undefined };
+/** Of an erasure that this very call has committed: the values by which it found the person's rows. */
+export type JustErased = { readonly before: Reach | undefined };
 
 /** The record with what was done since, and what of the person came beside the erasure and is there still. */
 export type Settled = { readonly record: ErasureRecord; readonly found: readonly Residue[] };
@@ -52,8 +52,11 @@ export async function settle(
       return await findLate(client, ground, order, { record: before, justErased, lock: false });
     });
     settled = withKept(settled, kept);
-    if (tables.length === 0) return { record: settled, found: [] };
-    if (justErased === undefined || pass === PASSES_AT_MOST) return { record: settled, found: tables.map(residueOf) };
+    if (tables.length === 0) return { record: withLines(settled, kept), found: [] };
+    const isPlanned = tables.every(({ table }) => draftOf(before).document.tables.some((each) => each.table === table));
+    // Nobody approved that anything becomes of a table in which the person had nothing.
+    if (justErased === undefined || !isPlanned || pass === PASSES_AT_MOST)
+      return { record: withLines(settled, kept), found: tables.map(residueOf) };
     const again = settled;
     const { count } = draftOf(again).document.rows;
     settled = await retried(() => eraseLate(ground, order, { record: again, justErased }), count);
@@ -75,6 +78,16 @@ function withKept(record: ErasureRecord, { holds, due, isUndated }: Kept): Erasu
   };
 }
 
+/** Once, when all has been looked at: what came and stays stands in the certificate, too. */
+function withLines(record: ErasureRecord, { lines }: Kept): ErasureRecord {
+  if (lines.length === 0) return record;
+  const draft = draftOf(record);
+  return {
+    ...record,
+    certificate: { ...draft, document: { ...draft.document, kept: joinKept([...draft.document.kept, ...lines]) } },
+  };
+}
+
 function residueOf({ table, rows }: SurveyedTable): Residue {
   return {
     place: table,
@@ -88,7 +101,7 @@ type Looking = { readonly record: ErasureRecord; readonly justErased: JustErased
 
 type FoundLate = Survey & { readonly kept: Kept; readonly unseen: Unseen };
 
-/** A question for each table, and only where somebody else has written which rows an erasure would change. */
+/** A question for each table whether somebody else has written, and where one has, which rows of all an erasure would change. */
 async function findLate(
   client: pg.ClientBase,
   ground: ErasureGround,
@@ -97,12 +110,12 @@ async function findLate(
 ): Promise<FoundLate> {
   const { own } = draftOf(record);
   const known = own !== undefined && (await areOfHere(client, ground.tenant, own)) ? own : undefined;
-  const reach = await reachNow(client, ground, { person, subject, own: justErased?.own, lock });
+  const reach = await reachNow(client, ground, { person, subject, before: justErased?.before, lock });
   // What a hold has kept may be anywhere, and the erasure comes again when it ends.
   const state = record.holds.length > 0 ? 'kept' : 'ask';
   const unseen: Unseen = new Map([...reach.graph.edgesOf.keys()].map((table) => [table, state]));
   const tables: SurveyedTable[] = [];
-  let kept: Kept = { holds: [], due: null, isUndated: false };
+  let kept: Kept = { holds: [], due: null, isUndated: false, lines: [] };
   for (const table of await tablesOfOthers(client, { reach, person, own: known })) {
     const looked = { mode, table, lock, atMost: LATE_AT_MOST, unseen, own: known };
     const late = await lateRows(client, ground, { person, subject, reach }, looked);
@@ -119,9 +132,14 @@ function joinKeeping(one: Kept, other: Kept): Kept {
     holds: [...new Set([...one.holds, ...other.holds])],
     due: dueOf([one, other]),
     isUndated: one.isUndated || other.isUndated,
+    lines: [...one.lines, ...other.lines],
   };
 }
 
+/**
+ * All of them as soon as one has rows of others: by these, rows that nobody wrote can have come to be the person's. All of them too where the
+ * erasure wrote under several ids: what a trigger copied in one of its transactions looks like its own to the next.
+ */
 async function tablesOfOthers(
   client: pg.ClientBase,
   { reach, person, own }: Pick<Survey, 'reach' | 'person'> & { readonly own: OwnWrites | undefined },
@@ -131,23 +149,25 @@ async function tablesOfOthers(
     client,
     tables.map((table) => () => hasOthers(client, reach, { table, person, own })),
   );
-  return tables.filter((_, place) => answers[place] === true);
+  return own?.by.length === 1 && !answers.includes(true) ? [] : tables;
 }
 
 /**
- * From the person's own row as it is, and as it was: what is tied to them by a column that was masked comes back with its old value. Where the row
- * is gone, from their key alone.
+ * From the person's rows as they are, and by what stood in them before: what is tied to one by a column that was masked comes back with its old
+ * value. Where their own row is gone, from their key alone.
  */
 async function reachNow(
   client: pg.ClientBase,
   ground: ErasureGround,
-  { person, subject, own, lock }: Pick<ErasureOrder, 'person' | 'subject'> & JustErased & { readonly lock: boolean },
+  { person, subject, before, lock }: Pick<ErasureOrder, 'person' | 'subject'> & JustErased & { readonly lock: boolean },
 ): Promise<Reach> {
   const { schema, tenant } = ground;
   const start = { graph: soundGraph(ground, subject), schema, key: person.key, tenant };
   const now = (await followPaths(client, start, { lock })) ?? reachOfKey(start);
-  const isSame = own === undefined || JSON.stringify(now.values.get(PERSON)?.[0]) === JSON.stringify(own);
-  return isSame ? now : joinReach(now, await followFrom(client, { ...start, own }, { lock }));
+  const own = before?.values.get(PERSON)?.[0];
+  if (before === undefined || own === undefined) return now;
+  const isSame = JSON.stringify(now.values.get(PERSON)?.[0]) === JSON.stringify(own);
+  return joinReach(isSame ? now : joinReach(now, await followFrom(client, { ...start, own }, { lock })), before);
 }
 
 function reachOfKey({ graph, schema, tenant, key }: Parameters<typeof followPaths>[1]): Reach {
@@ -202,7 +222,7 @@ async function carryOutLate(
   const rows = found.tables.flatMap((each) =>
     each.identity.kind === 'key' ? [[each.table, each.rows.map(({ key }) => plainKey(each.identity, key))] as const] : [],
   );
-  const isKept = isKeptByRight(draft.document);
+  const isKept = isKeptByRight(draft.document) || found.kept.lines.length > 0;
   const { id: erasure, holds } = record;
   const scope = { tenant, person, erasure, mode, holds, rows: new Map(rows), kept: new Map(), isKept };
   const before = await effectsAt(client, ground, 'before-rows', scope);

@@ -46,7 +46,7 @@ export async function* exportRows(
         });
   const conditions = edges.flatMap((node) => edgeCondition(reach, { node, key: person.key }, parameters) ?? []);
   if (conditions.length === 0) return;
-  const ways = waysToPeople({ map, schema: reach.schema, person }, asked, parameters);
+  const ways = waysToPeople({ map, reach, person }, asked, parameters);
   // A column of bytes is sealed or plain; either way the server's own text of it is what is read.
   const list = [...columns.map(textOf), ...flags, ...ways.map(({ expression }) => expression)];
   const bounds = since === null ? '' : windowCondition(since, window, parameters);

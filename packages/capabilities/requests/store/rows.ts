@@ -153,7 +153,7 @@ function questionOf({ map, reach, person, now }: LoadGround, rows: TableRows, wi
   });
   const where = rows.isTheirs(parameters);
   if (where === undefined) return undefined;
-  const ways = waysToPeople({ map, schema: reach.schema, person }, rows, parameters);
+  const ways = waysToPeople({ map, reach, person }, rows, parameters);
   const others = ways.map(({ expression }) => expression);
   const keep = keepColumns(map, rows.table, now, parameters);
   const list = [...parts, ...flags.map((flag) => `(${flag})::text`), ...others, ...keep, ...(withText ? ['t::text'] : [])];

@@ -2,6 +2,7 @@ import { formatPath, resolveEdge, type DataMap, type ResolvedPath, type SchemaIn
 import type { Person } from '../../holds/index.ts';
 import { leadsToOne, OWN_ROW, type Node } from '../rules/graph.ts';
 import { alongHops, quote, type Parameters } from './sql.ts';
+import type { Reach } from './traverse.ts';
 
 /** Who else stands in a row. */
 export type Standing = {
@@ -34,11 +35,12 @@ export const OTHERS_AT_MOST = 100;
 
 /** Every path by which somebody else may stand in a row of this table. Empty where nobody can. */
 export function waysToPeople(
-  { map, schema, person }: { readonly map: DataMap; readonly schema: SchemaIndex; readonly person: Person },
+  { map, reach, person }: { readonly map: DataMap; readonly reach: Reach; readonly person: Person },
   { table, edges }: { readonly table: string; readonly edges: readonly Node[] },
   parameters: Parameters,
 ): readonly Way[] {
-  return peoplePaths(map, schema, { table, edges }).map((path) => ({
+  const { schema } = reach;
+  return peoplePaths(map, reach, { table, edges }).map((path) => ({
     subject: path.subject,
     path: path.path.steps.length === 0 ? OWN_ROW : formatPath(path.path),
     owns: path.meaning === 'owns',
@@ -49,11 +51,11 @@ export function waysToPeople(
 
 /**
  * A row with one path, by which it leads to one person at most, is about whom it was found by, and nothing needs to be asked; unless it was
- * found because it hangs on another row of theirs.
+ * found because it hangs on another row of theirs, or by what somebody else may have by now.
  */
 function peoplePaths(
   map: DataMap,
-  schema: SchemaIndex,
+  { schema, isOfBefore = false }: Reach,
   { table, edges }: { readonly table: string; readonly edges: readonly Node[] },
 ): readonly ResolvedPath[] {
   const own = [...map.subjects.values()].filter((subject) => subject.table === table);
@@ -64,6 +66,7 @@ function peoplePaths(
       return 'kind' in path ? [] : [path];
     });
   const isSingle =
+    !isOfBefore &&
     resolved.length <= 1 &&
     own.length === 0 &&
     resolved.every(({ hops }) => leadsToOne(schema, hops)) &&

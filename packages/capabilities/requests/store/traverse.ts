@@ -11,6 +11,8 @@ export type Reach = {
   readonly graph: Graph;
   readonly schema: SchemaIndex;
   readonly values: ReadonlyMap<string, readonly RowKey[]>;
+  /** Also by values that stand there no more: by now they may lead to somebody else. */
+  readonly isOfBefore?: boolean;
 };
 
 type Start = {
@@ -76,14 +78,17 @@ export async function followFrom(
   return { graph, schema, tenant, values: new Map([...found].map(([id, { rows }]) => [id, rows])) };
 }
 
-/** What either of them has found. */
-export function joinReach(one: Reach, other: Reach): Reach {
-  const values = new Map(one.values);
-  for (const [id, rows] of other.values) {
-    const all = new Map([...(one.values.get(id) ?? []), ...rows].map((row) => [JSON.stringify(row), row]));
+/** What is found now, and by the values of before. */
+export function joinReach(now: Reach, before: Reach): Reach {
+  const values = new Map(now.values);
+  let isOfBefore = now.isOfBefore === true;
+  for (const [id, rows] of before.values) {
+    const known = now.values.get(id) ?? [];
+    const all = new Map([...known, ...rows].map((row) => [JSON.stringify(row), row]));
+    isOfBefore ||= all.size > known.length;
     values.set(id, [...all.values()]);
   }
-  return { ...one, values };
+  return { ...now, values, isOfBefore };
 }
 
 /** What a node has found, and how much of what its sources found it has asked with. */

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { onRelease, releaseHold } from '../../holds/index.ts';
+import { certificateOf, eraseBeside } from '../testing/beside.ts';
+import { workbench, type Workbench } from '../testing/workbench.ts';
+import type { ErasureGround } from './ground.ts';
+import { requeueErasures, runErasures } from './open-erasures.ts';
+
+const none = { category: 'none' };
+const words = { category: 'user.content.private' };
+const email = { category: 'user.contact.email' };
+const SCHEMA = `
+  create table people (id bigint primary key, name text not null, email text not null unique);
+  create table visits (id bigint primary key, person_id bigint not null references people, why text);
+  create table history (id bigint generated always as identity primary key, person_id bigint not null references people, old text);
+  create table accounts (id bigint primary key, person_id bigint not null references people, label text);
+  create table moves (id bigint primary key, account_id bigint not null references accounts, memo text);
+  create table bills (id bigint primary key, person_id bigint not null references people, payer text);
+  create table contacts (id bigint primary key, person_id bigint not null references people, addr text);
+  create table notes (id bigint primary key, addr text, body text);
+  create table letters (id bigint primary key, email text, body text);
+  insert into people values (1, 'Ada Byron', 'ada@example.org'), (2, 'Ben Cole', 'ben@example.org');
+  insert into letters values (1, 'ada@example.org', 'first');`;
+
+const own = (columns: object) => ({ of: { person: 'person_id' }, columns: { id: none, person_id: none, ...columns } });
+
+async function bench(t: TestContext, more = ''): Promise<Workbench> {
+  return await workbench(t, {
+    schema: SCHEMA + more,
+    map: {
+      version: 1,
+      tenant: 'fixed',
+      subjects: { person: { table: 'public.people', key: 'id', find_by: ['email'], label: 'name' } },
+      tables: {
+        'public.people': { columns: { id: none, name: { category: 'user.name' }, email } },
+        'public.visits': own({ why: words }),
+        'public.history': own({ old: words }),
+        'public.accounts': own({ label: words }),
+        'public.moves': {
+          of: { person: 'account_id -> accounts.person_id' },
+          columns: { id: none, account_id: none, memo: words },
+        },
+        'public.bills': {
+          ...own({ payer: { category: 'user.name' } }),
+          on_erasure: { keep: 'legal_obligation', cite: 'tax code' },
+        },
+        'public.contacts': own({ addr: email }),
+        'public.notes': { of: { person: 'addr -> contacts.addr -> person_id' }, columns: { id: none, addr: email, body: words } },
+        'public.letters': { of: { person: 'email -> people.email' }, columns: { id: none, email, body: words } },
+      },
+    },
+  });
+}
+
+for (const table of ['visits', 'people'])
+  test(`what a trigger on ${table} copies into a table whose chunks are done is erased too`, async (t) => {
+    const old = table === 'people' ? 'old.id, old.name' : 'old.person_id, old.why';
+    const made = await bench(
+      t,
+      `insert into visits select n, 1, 'why ' || n from generate_series(1, 8) as n;
+       insert into history (person_id, old) select 1, 'old ' || n from generate_series(1, 8) as n;
+       create function keep_old() returns trigger language plpgsql as
+         $$ begin insert into history (person_id, old) values (${old}); return null; end $$;
+       create trigger keep_old after update on ${table} for each row execute function keep_old()`,
+    );
+    const ground = { ...made.ground, rowsAtOnce: 3 };
+    const { hash } = await made.plan('person:1', 'anonymise', ground);
+    const done = await made.approve('person:1', hash, { ground });
+    assert.equal(done.state, 'done');
+    assert.deepEqual(await made.rows('history', 'old is not null'), []);
+  });
+
+test('somebody who signs up with the e-mail address of the erased keeps what they write', async (t) => {
+  const made = await bench(t);
+  const done = await eraseBeside(made, {
+    waiting: `insert into people values (3, 'New Person', 'ada@example.org')`,
+    then: `insert into letters values (9, 'ada@example.org', 'words of the new one'); commit`,
+  });
+  assert.equal(done.state, 'done');
+  assert.match((await made.rows('letters', 'id = 9')).join(), /ada@example.org.*words of the new one/);
+  assert.match((await made.rows('people', 'id = 3')).join(), /New Person/);
+});
+
+test('what comes back with the masked value of a row in between is found by it', async (t) => {
+  const made = await bench(
+    t,
+    `insert into contacts values (1, 1, 'ada@work.example'); insert into notes values (1, 'ada@work.example', 'first')`,
+  );
+  const waiting = `update notes set addr = 'ada@work.example', body = 'Real words' where id = 1`;
+  const done = await eraseBeside(made, { waiting });
+  assert.deepEqual([done.state, done.verified], ['done', true]);
+  assert.doesNotMatch((await made.rows('notes')).join(), /Real words|ada@work/);
+});
+
+test('rows that nobody wrote and that came to be the person’s between chunks are erased', async (t) => {
+  const made = await bench(
+    t,
+    `insert into accounts values (1, 1, 'a'), (2, 2, 'b');
+     insert into moves select n, 2, 'of 2: ' || n from generate_series(1, 4) as n;
+     insert into moves select 100 + n, 1, 'memo ' || n from generate_series(1, 8) as n`,
+  );
+  const ground: ErasureGround = { ...made.ground, rowsAtOnce: 3 };
+  const { hash } = await made.plan('person:1', 'anonymise', ground);
+  const stop = new AbortController();
+  const stopping = { ground, signal: stop.signal, onProgress: () => stop.abort(new Error('stopped')) };
+  await assert.rejects(made.approve('person:1', hash, stopping), /stopped/);
+  await made.pool.query('update accounts set person_id = 1 where id = 2');
+  const done = await made.approve('person:1', hash, { ground });
+  assert.equal(done.state, 'done');
+  assert.deepEqual(await made.rows('moves', 'memo is not null'), []);
+});
+
+test('what a row’s hold has kept is erased when the hold ended while the erasure was on its way', async (t) => {
+  const made = await bench(t, `insert into visits select n, 1, 'why ' || n from generate_series(1, 8) as n`);
+  t.after(onRelease(requeueErasures));
+  const ground: ErasureGround = { ...made.ground, rowsAtOnce: 3 };
+  const id = await made.hold('public.visits:2');
+  const { hash } = await made.plan('person:1', 'anonymise', ground);
+  const stop = new AbortController();
+  const stopping = { ground, signal: stop.signal, onProgress: () => stop.abort(new Error('stopped')) };
+  await assert.rejects(made.approve('person:1', hash, stopping), /stopped/);
+  await releaseHold(made.database, { tenant: 'default', clock: made.clock }, { id, by: 'ann', reason: 'over' });
+  await made.approve('person:1', hash, { ground });
+  const { erasures } = await runErasures(ground);
+  assert.deepEqual(
+    erasures.map(({ state, error }) => [state, error]),
+    [['done', null]],
+  );
+  assert.deepEqual(await made.rows('visits', 'why is not null'), []);
+});
+
+test('a late row that a duty without an end keeps stands in the certificate', async (t) => {
+  const made = await bench(t, `insert into bills values (7, 1, 'Ada B.')`);
+  const done = await eraseBeside(made, { waiting: `insert into bills values (8, 1, 'Ada Byron')` });
+  assert.equal(done.state, 'done');
+  const { kept } = await certificateOf(done);
+  assert.equal(
+    kept.filter(({ table }) => table === 'public.bills').reduce((sum, { rows }) => sum + rows, 0),
+    2,
+  );
+});
+
+test('in a table of which no line was approved nothing is erased: the row is told, and there is no certificate', async (t) => {
+  const made = await bench(t);
+  const done = await eraseBeside(made, { waiting: `insert into visits values (1, 1, 'secret why')` });
+  assert.deepEqual([done.state, done.verified, done.certificate], ['unfulfilled', false, null]);
+  assert.match((await made.rows('visits')).join(), /secret why/);
+  assert.ok(done.residue.some(({ place }) => place === 'public.visits'));
+});
