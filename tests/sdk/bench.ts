@@ -8,6 +8,7 @@ import {
   fieldKeys,
   finishField,
   type FieldGround,
+  type FieldOrder,
   type IndexOrder,
   type KeySource,
 } from '@safekeep/capabilities/encryption';
@@ -47,7 +48,7 @@ export type Application<Tables> = Client<Tables> & {
   readonly encrypt: (
     column: string,
     search?: readonly SearchKind[],
-    options?: Moved & { readonly mode?: 'database' },
+    options?: Moved & Partial<Pick<FieldOrder, 'mode'>>,
   ) => Promise<void>;
   readonly finish: (column: string) => Promise<void>;
   readonly indexes: (column: string, order: Partial<IndexOrder>) => Promise<void>;
@@ -145,7 +146,7 @@ export async function application<Tables>(
       another: client,
       refresh,
       encrypt: async (column, search = [], { mode = 'client', observe = ground.observe } = {}) => {
-        const order = { column: parseColumnName(column), mode, search, card: null, acceptLeak: true } as const;
+        const order: FieldOrder = { column: parseColumnName(column), mode, search, card: null, acceptLeak: true };
         await encryptField({ ...ground, observe }, order, agree);
         await refresh();
       },
