@@ -52,9 +52,14 @@ export function privateFiles(unwritable: Unwritable = plainly): PrivateFiles {
 
 /** Undefined where there is none. Throws `key-file-unsafe` where others may read it, `key-file-broken`, `file-unreadable`. */
 export async function readPrivate(path: string): Promise<string | undefined> {
+  return await readWhole(path, OTHERS);
+}
+
+/** {@link readPrivate} of what others may read, except for those whom `refused` (bits of the mode) names. */
+export async function readWhole(path: string, refused = 0): Promise<string | undefined> {
   try {
     const { mode, size } = await stat(path);
-    if ((mode & OTHERS) !== 0) throw new SafekeepError('key-file-unsafe', { path, mode: (mode & 0o777).toString(8) });
+    if ((mode & refused) !== 0) throw new SafekeepError('key-file-unsafe', { path, mode: (mode & 0o777).toString(8) });
     if (size > FILE_BYTES_AT_MOST) throw new SafekeepError('key-file-broken', { path, reason: 'it is far too large' });
     return await readFile(path, 'utf8');
   } catch (cause) {

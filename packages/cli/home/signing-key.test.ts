@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
 import { createSigningKey, verify } from '@safekeep/crypto';
+import { HOME_KEYS, readHomeKey, refuseLostKey } from '@safekeep/files';
 import { openSigningKey } from './signing-key.ts';
 
 async function folderOf(t: TestContext): Promise<string> {
@@ -33,6 +34,16 @@ test('a key that others can read is not used', async (t) => {
   await openSigningKey(home);
   await chmod(join(home, 'keys', 'signing.pem'), 0o644);
   await assert.rejects(openSigningKey(home), (error) => isSafekeepError(error, 'key-file-unsafe') && error.message.includes('644'));
+});
+
+test('the public half is handed on, and whoever may read it: the keys of the home are none the worse for it', async (t) => {
+  const home = await folderOf(t);
+  const { verifierKey } = await openSigningKey(home);
+  await chmod(join(home, 'keys', 'signing.vkey'), 0o644);
+  for (const name of HOME_KEYS) await refuseLostKey(home, name);
+  assert.equal((await readHomeKey(home, 'signing.vkey'))?.trim(), verifierKey);
+  await chmod(join(home, 'keys', 'signing.pem'), 0o644);
+  await assert.rejects(refuseLostKey(home, 'signing.pem'), (error) => isSafekeepError(error, 'key-file-unsafe'));
 });
 
 test('a lost, broken or exchanged key is told and never made anew', async (t) => {

@@ -5,7 +5,7 @@ import { combine, split } from 'shamir-secret-sharing';
 import Type, { type Static } from 'typebox';
 import Value from 'typebox/value';
 import { codeOf, newId, SafekeepError, type Clock, type Secret } from '@safekeep/core';
-import { HOME_KEYS, homeKeyPath, readPrivate } from '@safekeep/files';
+import { HOME_KEYS, readHomeKey } from '@safekeep/files';
 import { BackupNote, noteBackup, readBackups } from '../files/backups.ts';
 import { writing } from '../files/key-store.ts';
 import { epochsOf, readKek, tenantsOf } from '../files/epochs.ts';
@@ -135,7 +135,7 @@ async function gather(
   }
   const files: BackupPayload['files'] = [];
   for (const name of HOME_KEYS) {
-    const content = await readPrivate(homeKeyPath(home, name));
+    const content = await readHomeKey(home, name);
     if (content !== undefined) files.push({ name, content });
   }
   const [id, at] = [newId<'key-backup'>(), clock.now().toISOString()];

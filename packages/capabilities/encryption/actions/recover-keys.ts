@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
-import { homeKeyPath, readPrivate } from '@safekeep/files';
+import { homeKeyPath, readHomeKey } from '@safekeep/files';
 import { inTenant } from '@safekeep/postgres';
 import { createOnce, makeFolder } from '../files/key-store.ts';
 import { noteBackup } from '../files/backups.ts';
@@ -66,9 +66,8 @@ export async function recoverStore(ring: Keyring, home: string, payload: BackupP
 /** A key that a command made when those of the home were lost is kept, and never taken for the one of the backup. */
 async function refuseOtherKeys(home: string, { files }: BackupPayload): Promise<void> {
   for (const { name, content } of files) {
-    const path = homeKeyPath(home, name);
-    const here = await readPrivate(path);
-    if (here !== undefined && here !== content) throw new SafekeepError('key-file-other', { path });
+    const here = await readHomeKey(home, name);
+    if (here !== undefined && here !== content) throw new SafekeepError('key-file-other', { path: homeKeyPath(home, name) });
   }
 }
 

@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { isSafekeepError, systemClock } from '@safekeep/core';
 import type { CommandContext } from '../../capability.ts';
+import { finishField } from './actions/finish-field.ts';
+import type { Ground } from './actions/ground.ts';
 import { fieldCommands } from './commands.ts';
-import { workbench, type Workbench } from './testing/workbench.ts';
+import { agreed, workbench, type Workbench } from './testing/workbench.ts';
 
 const plain = (text: string): string => text;
 const INK = { good: plain, bad: plain, warn: plain, dim: plain, strong: plain };
@@ -176,6 +178,23 @@ test('where the map cannot be written the column is encrypted all the same, and 
   assert.equal(await readFile(mapFile, 'utf8'), MAP);
   assert.deepEqual((await bench.pool.query('select count(email_encrypted)::integer as n from people')).rows, [{ n: 300 }]);
   assert.equal((await run('encrypt status', {})).result.fields[0].phase, 'switched');
+});
+
+test('a finish that was cut off while clients were told is shown with the command that goes on', async (t) => {
+  const bench = await workbench(t, {
+    setUp: `create table people (id integer primary key, note text); insert into people select n, 'note ' || n from generate_series(1, 300) as n`,
+  });
+  const { run } = await terminal(t, bench, MAP);
+  await run('encrypt', { column: 'people.note', acceptLeak: false });
+  const stop = new AbortController();
+  const observe: Ground['observe'] = (moment) => {
+    if (moment === 'waiting') stop.abort();
+  };
+  const cutOff = { ...bench.ground, leaseMs: 60_000, observe, signal: stop.signal };
+  await assert.rejects(finishField(cutOff, bench.order('public.people.note').column, agreed), { name: 'AbortError' });
+  const { result, text } = await run('encrypt', { column: 'people.note', acceptLeak: false });
+  assert.equal(result.phase, 'unread');
+  assert.match(text, /it still stands[^]*safekeep encrypt finish public\.people\.note/);
 });
 
 test('columns that go along are asked about once, shown one by one, and one that is stopped is told with what to do', async (t) => {

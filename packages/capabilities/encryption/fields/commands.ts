@@ -556,7 +556,9 @@ function renderOne(result: Frozen<DoneText>, ink: Ink): string {
       ? `Readers take the ciphertext in ${result.encryptedColumn}; the plaintext still stands. When every application goes through the SDK or the view:\n  safekeep encrypt finish ${shellWord(result.field)}`
       : result.phase === 'dual-write'
         ? `Columns and triggers stand. Seal the rows from SQL, or run the same command without --prepare.`
-        : '';
+        : result.phase === 'unread'
+          ? `Clients of the SDK were told to name the plaintext no more, and it still stands. To go on:\n  safekeep encrypt finish ${shellWord(result.field)}`
+          : '';
   return [
     describe(result, ink),
     `${result.verified} stored values were opened and compared.`,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
 import { openDatabase } from '@safekeep/postgres';
 import { isInUse } from '../store/surroundings.ts';
@@ -405,6 +406,40 @@ test('what somebody writes past our triggers stops readers from being switched, 
   } finally {
     await pool.query(`drop role ${role}`);
   }
+});
+
+test('no stretch that others had locked goes uncompared: what differs in it stops the way back', async (t) => {
+  // Each row is a stretch of its own: the second is not looked at before the first is committed.
+  const bench = await workbench(t, {
+    setUp: `create table people (id integer primary key, email text); insert into people select n, repeat('x', 9000000) || n from generate_series(1, 2) as n`,
+  });
+  const { ground, pool } = bench;
+  await encryptField(ground, bench.order(EMAIL), agreed);
+  await pool.query(`begin; set local session_replication_role = replica; update people set email = 'applied' where id = 2; commit`);
+  const holder = await pool.connect();
+  let held: Promise<void> | undefined;
+  const hold = async (): Promise<void> => {
+    await holder.query('begin; lock table people');
+    await wait(1_000);
+    await holder.query('rollback');
+  };
+  const open: typeof ground.keys.open = async (...asked) => {
+    if (held === undefined) {
+      held = hold();
+      const waiting = `select from pg_locks where relation = 'people'::regclass and not granted`;
+      while ((await pool.query(waiting)).rowCount === 0) await wait(10);
+    }
+    return await ground.keys.open(...asked);
+  };
+  try {
+    await assert.rejects(decryptField({ ...ground, keys: { ...ground.keys, open } }, bench.order(EMAIL).column, agreed), (error) =>
+      isSafekeepError(error, 'field-values-differ'),
+    );
+    await held;
+  } finally {
+    holder.release();
+  }
+  assert.deepEqual((await pool.query('select count(email_encrypted)::integer as sealed from people')).rows, [{ sealed: 2 }]);
 });
 
 test('an application that still writes under the old key while a column is rotated is waited for', async (t) => {

@@ -66,6 +66,8 @@ export type Pass<Row> = {
   readonly read: (client: pg.ClientBase, fields: readonly Field[], range: PageRange) => Promise<readonly (readonly Row[])[]>;
   /** What is left of a column wherever it lies, once the pages were walked. */
   readonly readLeft: (client: pg.ClientBase, field: Field, limit: number) => Promise<Left<Row>>;
+  /** What a stretch of pages that others had locked would miss is found by `readLeft`: a pass that also compares what stands has to see all. */
+  readonly isSwept: boolean;
   /** What is to be written of a column, checked before. */
   readonly prepare: (client: pg.ClientBase, field: Field, batch: Batch<Row>) => Promise<Prepared>;
 };
@@ -81,6 +83,7 @@ type Prepared = { readonly writing?: Writing; readonly alike?: number };
 export const sealing: Pass<PlainRow> = {
   read: readUnsealed,
   readLeft: readLeftUnsealed,
+  isSwept: true,
   prepare: async (_client, field, { ground, rows }) => {
     const writes = await sealedWrites(ground, field, rows);
     const plains = rows.map(({ plain }) => plain);
@@ -97,6 +100,7 @@ export const sealing: Pass<PlainRow> = {
 export const opening: Pass<BesideRow> = {
   read: readUnopened,
   readLeft: readLeftUnopened,
+  isSwept: false,
   prepare: async (client, field, { ground, rows }) => {
     const opened = await openedOf(ground, field, rows);
     const both = rows.map((row, place) => ({
@@ -117,6 +121,7 @@ const NOTHING_LEFT = { rows: [], found: 0 };
 export const comparing: Pass<BothRow> = {
   read: readBoth,
   readLeft: async () => NOTHING_LEFT,
+  isSwept: false,
   prepare: async (client, field, { ground, rows }) => {
     const opened = await openedOf(ground, field, rows);
     await requireAlike(
@@ -147,6 +152,7 @@ async function requireAlike(client: pg.ClientBase, field: Field, pairs: readonly
 export const nulling: Pass<BothRow> = {
   read: readBoth,
   readLeft: readLeftBoth,
+  isSwept: true,
   prepare: async (_client, field, { ground, rows }) => {
     const plains = rows.map(({ plain }) => plain);
     requireEqual(field, plains, await openedOf(ground, field, rows));
@@ -159,6 +165,7 @@ export function resealing(keyIdOf: (field: Pick<Field, 'id'>) => string): Pass<S
   return {
     read: (client, fields, range) => readUnderOtherKeys(client, fields, { ...range, keyIds: fields.map(keyIdOf) }),
     readLeft: (client, field, limit) => readLeftUnderOtherKeys(client, field, { keyId: keyIdOf(field), limit }),
+    isSwept: true,
     prepare: async (_client, field, { ground, rows }) => {
       const opened = await openedOf(ground, field, rows);
       const resealed = await ground.keys.seal(field, opened);
@@ -181,6 +188,7 @@ export function indexing(indexes: readonly FieldIndex[]): Pass<SealedRow> {
   return {
     read: (client, fields, range) => eachOf(fields, (field) => readUnindexed(client, field, { ...range, indexes })),
     readLeft: (client, field, limit) => readLeftUnindexed(client, field, { limit, indexes }),
+    isSwept: true,
     prepare: async (_client, field, { ground, rows }) => {
       const numbers = await indexNumbers(ground, field, { indexes, values: await openedOf(ground, field, rows) });
       const writes = rows.map((row, place) => ({ ...row, numbers: numbers.map((each) => each[place] ?? null) }));
@@ -198,6 +206,7 @@ export function compounding(index: FieldIndex): Pass<PartsRow> {
       const rows = await readParts(client, field, { parts, missing: index, limit });
       return { rows, found: rows.length };
     },
+    isSwept: true,
     prepare: async (_client, field, { ground, rows }) => {
       const numbers = await ground.keys.index(field, index, await compoundForms(ground, parts, rows));
       const writes = rows.map((row, place) => ({ ...row, number: numbers[place] ?? null }));
@@ -424,7 +433,11 @@ async function writeRange<Row>(
   return found;
 }
 
-/** `whole` is done with the last stretch of it. */
+/**
+ * `whole` is done with the last stretch of it.
+ *
+ * @throws `lock-timeout` where the pass has to see the stretch and others keep it locked
+ */
 async function writeStretch<Row>(
   ground: Ground,
   fields: readonly Field[],
@@ -459,12 +472,17 @@ async function writeStretch<Row>(
   } catch (error) {
     if (!isLeft(error)) throw fieldFailure(first, error);
   }
-  try {
-    // Rows that somebody holds are left; the sweep comes back to them.
-    return await attempt(true);
-  } catch (error) {
-    if (!isLeft(error)) throw fieldFailure(first, error);
-    return 0;
+  const { tries, pauseMs: pause } = patienceOf(ground);
+  for (let tried = 1; ; tried += 1) {
+    try {
+      // Rows that somebody holds are left; the sweep comes back to them.
+      return await attempt(true);
+    } catch (error) {
+      if (!isLeft(error)) throw fieldFailure(first, error);
+      if (pass.isSwept) return 0;
+      if (tried >= tries) throw new SafekeepError('lock-timeout', { target: nameOf(first), tries }, { cause: error });
+      await wait(pause * (0.5 + Math.random()), undefined, { signal: ground.signal });
+    }
   }
 }
 

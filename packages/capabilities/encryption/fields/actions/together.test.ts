@@ -126,6 +126,29 @@ test('what stops one column of several is told with its name, the others go on, 
   assert.deepEqual([back.moved.length, [...back.stopped.keys()]], [3, ['public.people.visits']]);
 });
 
+test('what is about no column stops all at once: a table that others keep locked is waited for once, not by halves', async (t) => {
+  const bench = await workbench(t, { setUp: PEOPLE });
+  const holder = await bench.pool.connect();
+  const locks: Promise<unknown>[] = [];
+  let ready = 0;
+  const observe: Ground['observe'] = (moment, { phase }) => {
+    if (moment === 'phase' && phase === 'backfilling' && (ready += 1) === NAMES.length)
+      locks.push(holder.query('begin; lock table people'));
+  };
+  const orders = NAMES.map((name) => bench.order(name));
+  try {
+    const ground = { ...bench.ground, observe, patience: { tries: 3, lockTimeoutMs: 50, pauseMs: 5 } };
+    await assert.rejects(encryptFields(ground, orders, agreed), (error) => isSafekeepError(error, 'lock-timeout'));
+    assert.equal(locks.length, 1);
+    await Promise.all(locks);
+    await holder.query('rollback');
+  } finally {
+    holder.release();
+  }
+  const { moved, stopped } = await encryptFields(bench.ground, orders, agreed);
+  assert.deepEqual([moved.length, stopped.size], [NAMES.length, 0]);
+});
+
 test('an answer of the plan stops its column alone, before anything of it is touched', async (t) => {
   const bench = await workbench(t, { setUp: `${PEOPLE}; alter table people add constraint one_note unique (note, id)` });
   const { moved, stopped } = await encryptFields(

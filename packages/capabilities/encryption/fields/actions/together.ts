@@ -1,6 +1,7 @@
-import { formatTableName } from '@safekeep/core';
+import { codeOf, formatTableName } from '@safekeep/core';
+import { isConnectionLost } from '@safekeep/postgres';
 import type { Field } from '../model.ts';
-import { nameOf, type Ground } from './ground.ts';
+import { isBlocked, nameOf, type Ground } from './ground.ts';
 
 /** What stopped columns that are moved together with others, by the name of each: the others go on, and it is told at the end. */
 export type Stopped = Map<string, unknown>;
@@ -38,6 +39,8 @@ type InOneGo = { readonly stopped: Stopped; readonly run: (fields: readonly Fiel
 /**
  * Table by table its columns in one go, of those that go on. What does not come through is tried again in halves: in the end the column that
  * stands in the way is alone with its error, and the others went together.
+ *
+ * @throws what is about no column, and each half would come upon: locks that others hold, the disk, the connection
  */
 export async function allTogether(
   ground: Pick<Ground, 'signal'>,
@@ -55,10 +58,30 @@ async function inHalves(ground: Pick<Ground, 'signal'>, fields: readonly Field[]
     await run(fields);
   } catch (error) {
     ground.signal.throwIfAborted();
+    if (isAboutAll(error)) throw error;
     const half = Math.ceil(fields.length / 2);
     if (others.length === 0) stopped.set(nameOf(first), error);
     else for (const some of [fields.slice(0, half), fields.slice(half)]) await inHalves(ground, some, { stopped, run });
   }
+}
+
+const ABOUT_ALL = new Set([
+  'connection-lost',
+  'database-busy',
+  'database-closed',
+  'database-read-only',
+  'database-unreachable',
+  'disk-full',
+  'field-busy',
+  'field-rows-locked',
+  'lock-timeout',
+  'statement-cancelled',
+]);
+
+/** PostgreSQL manual, appendix A, by class: connection, insufficient resources, operator intervention, system error. */
+function isAboutAll(error: unknown): boolean {
+  const code = codeOf(error) ?? '';
+  return ABOUT_ALL.has(code) || isBlocked(error) || isConnectionLost(error) || /^(?:08|53|57|58)[0-9A-Z]{3}$/.test(code);
 }
 
 /** Of a column that was moved by itself. @throws what stopped it */
