@@ -188,7 +188,8 @@ async function openResult(sdk: SealingContext, fields: Fields, result: Rows): Pr
   const paired = new Set(columns.flatMap(({ roles }) => roles));
   const alone = plain.find((each) => !paired.has(each) && !holdsPlaintext(each.field) && !isLeaving(each.field));
   if (alone !== undefined) throw selectsEmpty(alone.field, ANSWERED);
-  refuseUnknown(result, new Set(sealed.map(({ name }) => name)), known);
+  const foreign = result.fields.filter((each) => !isBesideValue(each, guarded));
+  refuseUnknown({ ...result, fields: foreign }, new Set(sealed.map(({ name }) => name)), known);
   for (const column of columns) await openColumn(sdk, result, column);
   const left = new Set([...surplus.map(({ name }) => name), ...columns.flatMap(({ from, to }) => (from === to ? [] : [from]))]);
   for (const row of result.rows) for (const name of left) delete row[name];
@@ -206,6 +207,14 @@ function refuseUnknown({ fields, rows }: Rows, opened: ReadonlySet<string>, know
         outcome: ANSWERED,
         index: 'Ask the table itself for the column and its ciphertext, or read ciphertext by a pool that is not wrapped.',
       });
+}
+
+/** Ciphertext that the database itself sealed, beside its value: in our view, and in the table as long as that has it. */
+function isBesideValue({ tableID, columnID }: pg.FieldDef, guarded: readonly SealedField[]): boolean {
+  return guarded
+    .filter(({ mode }) => mode === 'database')
+    .flatMap((field) => [holdsPlaintext(field) ? field : null, field.view])
+    .some((place) => place?.tableOid === tableID && place.encryptedNumber === columnID);
 }
 
 /** What of a field a result has to open, each ciphertext into the plaintext that it belongs to. */

@@ -101,7 +101,7 @@ function ownNames(words: readonly Word[], field: SealedField, columns: readonly 
   let renamed = false;
   const readFrom = (table: string): void => {
     for (const [place, { name }] of words.entries()) {
-      if (name !== table || !isTable(words, place, field)) continue;
+      if (name !== table || !isTable(words, place, field) || isValue(words, place)) continue;
       own.add(table);
       const alias = aliasAfter(words, place);
       if (alias === undefined) continue;
@@ -124,6 +124,15 @@ function ownNames(words: readonly Word[], field: SealedField, columns: readonly 
   // RETURNING WITH (OLD AS …) gives the two other names.
   renamed ||= words.some(({ text }, at) => text === 'with' && words[at - 1]?.text === 'returning');
   return { own, renames: renamed };
+}
+
+/** `select customer`, `set customer =`: no table can stand there, whatever it is called. SET and BY may be names of tables themselves. */
+function isValue(words: readonly Word[], place: number): boolean {
+  const clause = clauseOf(words, place);
+  if (clause === undefined || ['table', 'only'].includes(words[place - 1]?.text ?? '')) return false;
+  if (clause.text === 'by') return ['group', 'order'].includes(words[clause.place - 1]?.text ?? '');
+  if (clause.text === 'set') return words[words[clause.place]?.clause ?? -1]?.text === 'update';
+  return ['select', 'returning', 'where', 'having'].includes(clause.text);
 }
 
 /** `old.people` is another table than public.people. */
@@ -157,13 +166,35 @@ function isWholeRow(words: readonly Word[], place: number, stars: ReadonlySet<nu
   const [before, after] = [words[place - 1]?.text, words[place + 1]?.text];
   if (after === '.' && words[place + 2]?.text === '*') return !stars.has(place + 2);
   if (before === '.' || before === 'as' || after === '.') return false;
-  if (!asks(words, place)) return false;
+  if (!asks(words, place) || isColumnCalledRow(words, place)) return false;
   const clause = clauseOf(words, place);
   if (clause === undefined || ['into', 'update', 'do'].includes(clause.text)) return false;
   // A parenthesis in FROM holds tables, unless a name calls it.
   if (!['from', 'join', 'using'].includes(clause.text)) return true;
   const caller = words[(words[place]?.group.from ?? 0) - 2];
   return clause.isInside && caller?.name !== undefined && !isClause(caller) && !['lateral', 'only'].includes(caller.text);
+}
+
+/** Before a RETURNING of its own query, or of one around it, `old` and `new` are columns, unless a table is called so. */
+function isColumnCalledRow(words: readonly Word[], place: number): boolean {
+  const called = words[place]?.name ?? '';
+  if (!['old', 'new'].includes(called) || words.some(({ name }, at) => name === called && mayBeTable(words, at))) return false;
+  const around = groupsAround(words[place]?.group);
+  return !words.some(({ text, group }, at) => text === 'returning' && at < place && around.has(group));
+}
+
+/** A group with those that it stands in. */
+function groupsAround(group: Group | undefined): ReadonlySet<Group> {
+  const around = new Set<Group>();
+  for (let each = group; each !== undefined; each = each.parent) around.add(each);
+  return around;
+}
+
+function mayBeTable(words: readonly Word[], place: number): boolean {
+  const clause = clauseOf(words, place);
+  if (clause?.text === 'into') return !clause.isInside;
+  if (clause?.text === 'on' && words[clause.place + 1]?.text === 'conflict') return false;
+  return !isValue(words, place);
 }
 
 /** `table people order by 3` */
@@ -200,7 +231,7 @@ function startOf(words: readonly Word[], place: number): number {
 
 /**
  * `(email_encrypted is null and email = $1)`, `(email_encrypted is not null or email is not null)`: of rows without ciphertext the column
- * says the truth in every phase. In parentheses of its own, both of one row, and nothing else beside them.
+ * says the truth in every phase. Both of one row, and nothing else in the parentheses.
  */
 function isAskedUnsealed(words: readonly Word[], place: number, { encrypted }: SealedField): boolean {
   const group = words[place]?.group;
@@ -209,10 +240,8 @@ function isAskedUnsealed(words: readonly Word[], place: number, { encrypted }: S
   const sealed = group.from + (place - start);
   const test = words.slice(sealed + 1, start).map(({ text }) => text);
   if (words[sealed]?.name !== encrypted || !['is null and', 'is not null or'].includes(test.join(' '))) return false;
-  const isOneRow = words.slice(start, place).every(({ text, name }, at) => {
-    const other = words[group.from + at];
-    return other?.text === text && other.name === name;
-  });
+  const before = words.slice(group.from, sealed);
+  const isOneRow = before.every(({ text, name }, at) => words[start + at]?.text === text && words[start + at]?.name === name);
   return isOneRow && !words.slice(place, group.to).some((word) => word.group === group && ['and', 'or'].includes(word.text));
 }
 
@@ -259,8 +288,7 @@ function isPassedWhole(words: readonly Word[], group: Group | undefined): boolea
   if (group?.parent === undefined || isDerived(words, group) || words[group.from - 2]?.text === 'exists') return true;
   const clause = clauseOf(words, group.from - 1)?.text;
   if (clause !== undefined && clause !== 'into') return false;
-  const around = new Set<Group>();
-  for (let outer: Group | undefined = group.parent; outer !== undefined; outer = outer.parent) around.add(outer);
+  const around = groupsAround(group.parent);
   return !words.some(({ text, group: own }) => around.has(own) && ['by', 'union', 'intersect', 'except'].includes(text));
 }
 

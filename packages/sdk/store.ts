@@ -26,6 +26,8 @@ export type FieldRow = {
   readonly indexes: readonly IndexRow[];
   /** A database that was not migrated yet tells of none. */
   readonly partitions?: readonly PartitionRow[];
+  /** Ours, that shows a field of the database mode with its ciphertext; null where none stands. */
+  readonly view?: ViewRow | null;
 };
 
 /** A table that holds rows of the field's under a name of its own; `numbers`: by which results name the columns there. */
@@ -35,6 +37,8 @@ export type PartitionRow = {
   readonly tableOid: number;
   readonly numbers: Readonly<Record<string, number>>;
 };
+
+export type ViewRow = { readonly tableOid: number; readonly encryptedNumber: number };
 
 export type IndexRow = {
   readonly kind: IndexKind;

@@ -8,6 +8,7 @@ import {
   fieldKeys,
   finishField,
   type FieldGround,
+  type FieldOrder,
   type IndexOrder,
   type KeySource,
 } from '@safekeep/capabilities/encryption';
@@ -44,19 +45,23 @@ type Client<Tables> = {
 export type Application<Tables> = Client<Tables> & {
   /** As somebody who knows nothing of keys sees the database. */
   readonly pool: pg.Pool;
-  readonly encrypt: (column: string, search?: readonly SearchKind[], card?: 'number') => Promise<void>;
+  readonly encrypt: (
+    column: string,
+    search?: readonly SearchKind[],
+    options?: Moved & Partial<Pick<FieldOrder, 'mode'>>,
+  ) => Promise<void>;
   readonly finish: (column: string) => Promise<void>;
   readonly indexes: (column: string, order: Partial<IndexOrder>) => Promise<void>;
   /** Another process of the same application. */
   readonly another: (options?: ClientOptions) => Promise<Application<Tables>>;
-  /** `silently`: the application does not learn of it at once; `observe` sees the moments of it. */
-  readonly decrypt: (
-    column: string,
-    options?: { readonly silently?: boolean; readonly observe?: FieldGround['observe'] },
-  ) => Promise<void>;
+  /** `silently`: the application does not learn of it at once. */
+  readonly decrypt: (column: string, options?: Moved & { readonly silently?: boolean }) => Promise<void>;
   /** Learns at once what has changed. */
   readonly refresh: () => Promise<void>;
 };
+
+/** `observe` sees the moments of it. */
+type Moved = { readonly observe?: FieldGround['observe'] };
 
 type ClientOptions = Partial<Pick<SafekeepOptions, 'tenant' | 'leaseMs' | 'requires' | 'clock'>> & {
   /** Connections at most. */
@@ -140,9 +145,9 @@ export async function application<Tables>(
       kysely,
       another: client,
       refresh,
-      encrypt: async (column, search = [], card) => {
-        const order = { column: parseColumnName(column), mode: 'client', search, card: card ?? null, acceptLeak: true } as const;
-        await encryptField(ground, order, agree);
+      encrypt: async (column, search = [], { mode = 'client', observe = ground.observe } = {}) => {
+        const order: FieldOrder = { column: parseColumnName(column), mode, search, card: null, acceptLeak: true };
+        await encryptField({ ...ground, observe }, order, agree);
         await refresh();
       },
       finish: async (column) => {

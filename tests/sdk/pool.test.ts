@@ -115,13 +115,43 @@ test('a partition by its own name is opened and guarded as its table, and cipher
   assert.equal((await sealed.query('select digest from digests')).rows.length, 1, 'what only begins like it is somebody else’s');
 });
 
+test('what the database itself seals is answered from its view, and from the table as long as that has the value', async (t) => {
+  const { sealed, sdk, pool, encrypt, finish, refresh } = await application<Tables>(t, SET_UP);
+  const observe = (moment: string): void => {
+    if (moment === 'committed') throw new Error('stopped');
+  };
+  await assert.rejects(encrypt('public.people.email', [], { mode: 'database', observe }), /stopped/);
+  await refresh();
+  const email = 'person7@example.org';
+  const ofTable = async (): Promise<unknown> => (await sealed.query('select * from people where id = 7')).rows[0]?.['email'];
+  assert.ok(((await pool.query('select from people where email_encrypted is not null')).rowCount ?? 0) > 0);
+  assert.equal(await ofTable(), email);
+  await encrypt('public.people.email', [], { mode: 'database' });
+  assert.equal(await ofTable(), email);
+  for (const stage of ['switched', 'finished']) {
+    if (stage === 'finished') await finish('public.people.email');
+    const client = await sealed.connect();
+    await client.query('begin');
+    await unlock(client, sdk);
+    const { rows } = await client.query('select * from people_decrypted where id = 7');
+    assert.equal(rows[0]?.['email'], email, stage);
+    const { rows: made } = await client.query(`insert into people_decrypted (name, email) values ('new', $1) returning *`, [email]);
+    assert.equal(made[0]?.['email'], email, stage);
+    await client.query('commit');
+    client.release();
+  }
+  await assert.rejects(ofTable(), is('field-not-served'), 'the table has it no more');
+  await pool.query('create view mails as select id, email_encrypted from people; grant select on mails to public');
+  await assert.rejects(sealed.query('select * from mails'), is('field-not-served'), 'another view is not ours');
+});
+
 test('a database that was not migrated yet tells nothing of partitions, and is served all the same', async (t) => {
   const { sealed, pool, encrypt, finish, refresh } = await application<Tables>(t, SET_UP);
   await encrypt('public.people.email');
   await finish('public.people.email');
   await pool.query(`alter function safekeep.known_fields(text) rename to known_fields_now;
     create function safekeep.known_fields(tenant text) returns jsonb language sql stable as $$
-      select jsonb_set(known, '{fields}', (select jsonb_agg(f - 'partitions') from jsonb_array_elements(known->'fields') as f))
+      select jsonb_set(known, '{fields}', (select jsonb_agg(f - 'partitions' - 'view') from jsonb_array_elements(known->'fields') as f))
         from safekeep.known_fields_now(tenant) as known $$;
     grant execute on function safekeep.known_fields(text) to safekeep_client`);
   await refresh();

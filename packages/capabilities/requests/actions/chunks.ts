@@ -31,7 +31,7 @@ import { addTally, askAll, decidePage, unapproved, type Allowed, type Page, type
 import type { Unseen } from './kept-ways.ts';
 import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
-import { identityMarks } from './marks.ts';
+import { identityMarks, tellingMarks } from './marks.ts';
 import { approversOf, besideOf, keptBeside, makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
 import { refuseForeign, tagged, tagOf } from './record-tag.ts';
 import { policies, type SurveyedTable } from './survey.ts';
@@ -184,12 +184,18 @@ async function beginChunks(
 ): Promise<ChunkProgress> {
   const { tenant, database, clock, ledger, mapSha256 } = ground;
   const mark = personMark(ledger, tenant, order.person);
-  // Nobody waits while millions of rows are looked at: each chunk looks at its own again, behind its lock.
-  const made = await inTransaction(
+  // No writer waits while millions of rows are looked at: each chunk looks at its own again, behind its lock.
+  const { made, whom } = await inTransaction(
     database,
     { tenant },
-    (client) =>
-      makePlan(client, ground, order, { lock: false, limit: rowsAtOnce(ground), ...(signal === undefined ? {} : { signal }) }),
+    async (client) => ({
+      whom: await tellingMarks(client, ground, order),
+      made: await makePlan(client, ground, order, {
+        lock: false,
+        limit: rowsAtOnce(ground),
+        ...(signal === undefined ? {} : { signal }),
+      }),
+    }),
     'rollback',
   );
   return await inTransaction(database, { tenant }, async (client) => {
@@ -206,6 +212,12 @@ async function beginChunks(
     const before = begun === undefined ? undefined : progressOf(begun);
     if (before !== undefined && begun?.planHash === stored.hash && begun.state === 'running') return before;
     refuseUnfit(made, stored.hash);
+    // The key may be somebody else's by now.
+    if ((await tellingMarks(client, ground, order)).join() !== whom.join())
+      throw stopped(
+        before?.rows ?? 0,
+        'what tells the person apart was written while all was looked at: see who it is, and approve again',
+      );
     const { plannedBy, approvedBy } = approvedAs(
       { plan: stored.hash, plannedBy: stored.plannedBy, approvedBy: approval.by },
       proofs,

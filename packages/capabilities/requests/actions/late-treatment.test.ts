@@ -4,6 +4,7 @@ import { onRelease, releaseHold } from '../../holds/index.ts';
 import { certificateOf, eraseBeside } from '../testing/beside.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import type { ErasureGround } from './ground.ts';
+import type { ErasureParticipant } from '../model.ts';
 import { requeueErasures, runErasures } from './open-erasures.ts';
 
 const none = { category: 'none' };
@@ -127,6 +128,27 @@ test('what a row’s hold has kept is erased when the hold ended while the erasu
     [['done', null]],
   );
   assert.deepEqual(await made.rows('visits', 'why is not null'), []);
+});
+
+test('whoever has the key when the chunks begin is the one of whom the rows were looked at', async (t) => {
+  const made = await bench(t, `insert into visits select n, 1, 'why ' || n from generate_series(1, 8) as n`);
+  let looks = 0;
+  const participant: ErasureParticipant = {
+    name: 'beside',
+    plan: async () => {
+      looks += 1;
+      if (looks === 2) await made.pool.query(`update people set name = 'Another', email = 'another@example.org' where id = 1`);
+      return { will: [], keeps: [], externalCopies: [], blocked: [] };
+    },
+    within: async () => ({ counts: {}, keysDestroyed: [], horizon: null }),
+    after: async () => undefined,
+    recheck: async () => [],
+  };
+  const ground: ErasureGround = { ...made.ground, rowsAtOnce: 3, ports: { participants: [participant] } };
+  const { hash } = await made.plan('person:1', 'anonymise', ground);
+  await assert.rejects(made.approve('person:1', hash, { ground }), { code: 'erasure-stopped' });
+  assert.match((await made.rows('people', 'id = 1')).join(), /another@example.org/);
+  assert.equal((await made.rows('visits', 'why is not null')).length, 8);
 });
 
 test('a late row that a duty without an end keeps stands in the certificate', async (t) => {

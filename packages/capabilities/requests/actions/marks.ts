@@ -57,6 +57,11 @@ export async function valueMarks(
   });
 }
 
+/** The marks of what tells the person apart at any time. */
+export async function tellingMarks(client: pg.ClientBase, ground: ErasureGround, order: Known): Promise<readonly string[]> {
+  return (await valueMarks(client, ground, order)).filter(({ isTime }) => !isTime).map(({ mark }) => mark);
+}
+
 function markOf({ ledger, tenant }: Marking, { person, subject }: Known, what: string): string {
   return ledger.mark({ tenant, table: subject.table, subjectKeyId: what, primaryKey: [person.type, ...person.key] });
 }

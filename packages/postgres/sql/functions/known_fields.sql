@@ -8,6 +8,7 @@
 -- plain column: `decrypt` takes it out when everybody has heard so. `isMissing`: our triggers stand on a table, and the column is not where its name says.
 -- `partitions`: tables that hold its rows under names of their own, with the numbers that its columns have there. They are read without a
 -- lock, so that nobody waits here for one who attaches or detaches.
+-- `view`: ours that opens a field of the database mode, and shows its ciphertext beside it.
 -- `ageMs`: how old the answer may be, where the transaction goes on seeing what it saw first.
 create or replace function safekeep.known_fields(tenant text) returns jsonb
   language plpgsql stable
@@ -48,6 +49,14 @@ begin
                    join pg_catalog.pg_class as c on c.oid = parts.part
                    join pg_catalog.pg_namespace as s on s.oid = c.relnamespace
                   where parts.part <> o.relation), '[]'),
+               'view', (
+                 select pg_catalog.jsonb_build_object('tableOid', v.oid::bigint, 'encryptedNumber', a.attnum)
+                   from pg_catalog.pg_trigger as g
+                   join pg_catalog.pg_class as v on v.oid = g.tgrelid and v.relkind = 'v'
+                   join pg_catalog.pg_attribute as a on a.attrelid = v.oid and a.attname = f.encrypted_column and not a.attisdropped
+                  where f.mode = 'database' and g.tgname = 'zz_safekeep_write' and not g.tgisinternal
+                    and position(pg_catalog.convert_to(f.field_id::text, 'UTF8') in g.tgargs) > 0
+                  limit 1),
                'indexes', coalesce((
                  select pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
                           'kind', i.kind, 'column', i.column_name, 'bits', i.bits, 'version', i.version, 'state', i.state,
