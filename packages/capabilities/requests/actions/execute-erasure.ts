@@ -18,6 +18,7 @@ import {
   type ErasureRecord,
   type StoredPlan,
 } from '../store/records.ts';
+import { countAtCommit } from '../store/residue.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import type { Reach } from '../store/traverse.ts';
 import { carryOut, erasureKeysOf, type CarriedOut } from './carry-out.ts';
@@ -98,15 +99,16 @@ function isBegun({ state, progress }: ErasureRecord): boolean {
 const ROUNDS_AT_MOST = 3;
 
 async function carryOutApproved(ground: ErasureGround, order: ErasureOrder, chunking: Chunking): Promise<Committed> {
-  const { stored, approval, begun, proofs } = chunking;
+  const { stored, approval, begun, proofs, options } = chunking;
+  const { vacuum } = options;
   const isLarge = begun !== undefined || Object.values(stored.counts).some((rows) => rows > rowsAtOnce(ground));
-  if (!isLarge) return await retried(() => runWhole(ground, order, { stored, approval, progress: undefined, proofs }));
+  if (!isLarge) return await retried(() => runWhole(ground, order, { stored, approval, progress: undefined, proofs, vacuum }));
   let progress = await beginOrGoOn(ground, order, chunking);
   for (let round = 1; ; round += 1) {
     progress = await runChunks(ground, order, { ...chunking, progress });
     const { rows } = progress;
     try {
-      return await retried(() => runWhole(ground, order, { stored, approval, progress, proofs: progress.proofs }), rows);
+      return await retried(() => runWhole(ground, order, { stored, approval, progress, proofs: progress.proofs, vacuum }), rows);
     } catch (error) {
       if (!(error instanceof TooManyLate)) throw error;
       if (round === ROUNDS_AT_MOST)
@@ -216,6 +218,8 @@ type Whole = {
   readonly approval: Approval;
   readonly progress: ChunkProgress | undefined;
   readonly proofs: ApprovalProofs | undefined;
+  /** The tables are vacuumed behind it. */
+  readonly vacuum: boolean | undefined;
 };
 
 /** Its record, and the values by which it found the person's rows. */
@@ -254,6 +258,7 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole
         : await prepareRest(client, ground, order, progress),
     destroy: async (client, made, operation) => {
       const record = await eraseWithin(client, ground, order, { ...whole, made, operation, since });
+      if (whole.vacuum === true) await countAtCommit(client);
       return {
         result: { record, before: made.found.reach },
         counts: Object.fromEntries(recordCounts(record)),

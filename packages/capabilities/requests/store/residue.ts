@@ -20,6 +20,11 @@ export async function serverCopies(client: pg.ClientBase): Promise<readonly stri
   ];
 }
 
+/** What this transaction wrote is counted when it ends: the server may do so after a VACUUM, whose count would not be the last then. */
+export async function countAtCommit(client: pg.ClientBase): Promise<void> {
+  await client.query('select pg_catalog.pg_stat_force_next_flush()');
+}
+
 /** A table of which values went, and the columns in which; null for all. */
 export type Stale = { readonly table: string; readonly columns: readonly string[] | null };
 
