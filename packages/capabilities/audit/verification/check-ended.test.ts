@@ -12,7 +12,7 @@ const GONE = [`trigger-missing The map wants ${TABLE} in the log, the log has ev
 /** As a superuser takes capture away who knows where it is written down. */
 const BY_HAND = `delete from safekeep.audit_captures; do $$ declare t record; begin
   for t in select tgname from pg_trigger where tgrelid = 'things'::regclass and not tgisinternal loop execute format('drop trigger %I on things', t.tgname); end loop; end $$`;
-/** Says again all that the home said of captures that it took back, as any login of the application can. */
+/** Writes the `capture-ended` events of the home a second time, as any login of the application can: a replay, which must prove nothing. */
 const REPLAYED = `begin; set local role safekeep_app; set local safekeep.tenant = 'default';
   select safekeep.record_audit_event(gen_random_uuid(), kind, action, null, table_name, null, details) from safekeep.audit_events where action = 'capture-ended'; commit`;
 
