@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import pg from 'pg';
 import { testServers } from '@safekeep/postgres/testing';
 import { readUnsequenced } from '../store/inbox.ts';
 import { workbench } from '../testing/workbench.ts';
@@ -130,7 +131,7 @@ for (const server of testServers()) {
     const names = 'id v c b i n m s u j k l d at y f __proto__'.split(' ');
     const columns = Object.fromEntries(names.map((name) => [name, plain]));
     await bench.apply(bench.intent({ 'public.things': { of: 'none', note: 'x', columns } }));
-    const odd = `v = E'a "b" \\\\ (c),\\n', c = 'x', b = false, i = '10.0.0.1', n = 1.50, m = 'so, so', s = '', u = '00000000-0000-4000-8000-000000000000', j = '{"a" : 1}', k = '{"a" : 1}',
+    const odd = `v = E'a "b" \\\\ (c),;:1''\\n', c = 'x', b = false, i = '10.0.0.1', n = 1.50, m = 'so, so', s = '', u = '00000000-0000-4000-8000-000000000000', j = '{"a" : 1}', k = '{"a" : 1}',
       l = '{a,"b,c",NULL}', d = '2026-01-02', at = '2026-01-02 03:04:05+00', y = '\\xdead', f = 0.1, __proto__ = 'own'`;
     const changes = async (statement: string): Promise<readonly object[]> => {
       await bench.pool.query('truncate safekeep.audit_inbox_even, safekeep.audit_inbox_odd');
@@ -155,6 +156,47 @@ for (const server of testServers()) {
     await bench.pool.query(`truncate things; insert into things (id, v) values (1, repeat('x', 9000))`);
     const [large] = await changes(`update things set b = true`);
     assert.deepEqual(large, { action: 'update', old: { id: 0, b: null }, new: { b: 'true' } });
+  });
+}
+
+for (const server of testServers()) {
+  test(`many changes of one statement are each told by their own key, on PostgreSQL ${server.name}`, async (t) => {
+    const setUp = `create table named (k text primary key, of text, v text); create table pairs (a integer, b integer, primary key (a, b))`;
+    const bench = await workbench(t, { setUp, server });
+    const one = { of: 'none', note: 'x', columns: { k: plain, of: plain, v: plain } };
+    const two = { of: 'none', note: 'x', columns: { a: plain, b: plain } };
+    await bench.apply(bench.intent({ 'public.named': one, 'public.pairs': two }));
+    const changes = async (statement: string) => {
+      await bench.pool.query('truncate safekeep.audit_inbox_even, safekeep.audit_inbox_odd');
+      await bench.pool.query(statement);
+      const rows = await bench.database.withClient((client) => readUnsequenced(client, 1000));
+      return rows.map(({ action, record, old, new: made }) => ({ action, record, old, made }));
+    };
+    const keys = ['plain', 'a,b', 'c\\d', "it's; :1'x", 'NULL', '', "E'\\'"];
+    const record = (key: string): string => key.replaceAll('\\', '\\\\').replaceAll(',', '\\,');
+    const list = keys.map((key) => pg.escapeLiteral(key)).join(', ');
+    const inserted = await changes(`insert into named select k, null, 'v' from unnest(array[${list}]) as k`);
+    assert.deepEqual(inserted.map((change) => change.record).toSorted(), keys.map(record).toSorted());
+    // Large ones go by themselves, what stayed is not told of.
+    const updated = await changes(`update named set of = k, v = case k when 'plain' then repeat('x', 3000) else v end`);
+    const expected = keys.map((key) => ({
+      action: 'update',
+      record: record(key),
+      old: key === 'plain' ? { of: null, v: 'v' } : { of: null },
+      made: key === 'plain' ? { of: key, v: 'x'.repeat(3000) } : { of: key },
+    }));
+    const byRecord = (a: { record: string | null }, b: { record: string | null }): number =>
+      (a.record ?? '').localeCompare(b.record ?? '');
+    assert.deepEqual(updated.toSorted(byRecord), expected.toSorted(byRecord));
+    assert.equal((await changes(`insert into pairs select n, n from generate_series(1, 600) as n`)).length, 600);
+    assert.deepEqual(await changes('update pairs set a = a'), []);
+    const moved = await changes('update pairs set b = 0 where a < 3');
+    assert.deepEqual(moved.map((change) => `${change.action} ${change.record}`).toSorted(), [
+      'delete 1,1',
+      'delete 2,2',
+      'insert 1,0',
+      'insert 2,0',
+    ]);
   });
 }
 

@@ -11,6 +11,8 @@ const PAIRS_AT_MOST = 45;
 
 /** First among the names of the columns of a batch whose rows are written whole. No column has an empty name. */
 export const WHOLE_ROWS = '';
+/** First and second among the names of one that is a single text, see rules/change-texts.ts: its parts by place come third, by commas. */
+export const ONE_TEXT = ['', ''] as const;
 
 const INBOX_COLUMNS = `(tenant_id, xid, order_no, at, kind, action, table_name, record, new_record, links, old_links, old, new, keys_only,
       actor, purpose, request, proof, backend, began, login, application)`;
@@ -325,6 +327,7 @@ function statementInsert(shape: CaptureShape): string {
   return statementBody(shape, {
     action: 'insert',
     row: keyless ? null : [keyOf(shape, 'r'), ...linkList(shape, 'r')],
+    ...(keyless ? {} : { texts: { parts: partsOf(shape, { key: 'r', link: 'r' }), changes: [] } }),
     alone: keyless
       ? null
       : { event: [keyOf(shape, 'r'), ...linkList(shape, 'r')], isWhole: false, when: [], read: readForKey(shape) },
@@ -348,12 +351,14 @@ type StatementBody = {
   readonly action: 'insert' | 'delete';
   /** Of one change in a batch; null where each change is a row of the inbox of its own. */
   readonly row: readonly string[] | null;
+  /** Of many changes, where nothing is left out of them. */
+  readonly texts?: Texts;
   readonly alone: Alone | null;
   readonly values: Body['values'];
   readonly wide: Body['values'];
 };
 
-function statementBody(shape: CaptureShape, { action, row, alone, values, wide }: StatementBody): string {
+function statementBody(shape: CaptureShape, { action, row, texts, alone, values, wide }: StatementBody): string {
   const rows = action === 'insert' ? 'safekeep_new' : 'safekeep_old';
   const from = `from ${rows} as r`;
   const written = (key: string, links: string, { old, new: made }: Body['values'], tenant: string): string =>
@@ -362,6 +367,14 @@ function statementBody(shape: CaptureShape, { action, row, alone, values, wide }
     row === null
       ? written(keyOf(shape, 'r'), linksOf(shape, 'r'), values, tenantOf(shape, 'r'))
       : insertBatches(shape, { action, row, tenant: tenantOf(shape, 'r'), from, sizes: ['r'] });
+  const many =
+    texts === undefined
+      ? mapped
+      : `  if not erasing then
+${insertTexts(shape, { action, ...texts, tenant: tenantOf(shape, 'r'), from })}
+  else
+${mapped}
+  end if;`;
   return `
 declare
 ${VARIABLES}
@@ -376,7 +389,7 @@ ${written(wideKey(shape, 'r'), wideLinks(shape, 'r'), wide, pg.escapeLiteral(sha
 ${insertRow(shape, `'${action}'`, unread(shape), from)}
     end if;
   else
-${mapped}
+${many}
   end if;
   return null;
 end
@@ -425,7 +438,7 @@ function insertAlone(shape: CaptureShape, { action, event, isWhole, when, read, 
     when others then alone := null;
   end;
   if alone is not null then
-${insertMany(shape, { action, tenant, many: 'alone', events: '1', from: '', isWhole, keysOnly: 'null', isEven: 'even' })}
+${insertMany(shape, { action, names: [...(isWhole ? [WHOLE_ROWS] : []), ...namesFor(shape, action)], tenant, many: 'alone', events: '1', from: '', keysOnly: 'null', isEven: 'even' })}
     return null;
   end if;`;
 }
@@ -501,22 +514,15 @@ function statementUpdate(shape: CaptureShape): string {
     from: 'from safekeep_old as o, safekeep_new as n',
   };
   const join = `from safekeep_old as o join safekeep_new as n on ${key}`;
-  const update = { action: 'update', tenant: tenantOf(shape, 'n'), sizes: ['o', 'n'] } as const;
-  const rows = (mode: Erasing): readonly string[] => [
+  const tenant = tenantOf(shape, 'n');
+  const row = [
     ...known,
-    ...['o', 'n'].flatMap((row) =>
-      shape.columns.map((column, place) => {
-        // Changed beside ciphertext it is null before and after, and the log must have it all the same.
-        const entry = column.sealedIn === undefined ? entryOf(column, row, mode) : `coalesce(${entryOf(column, row, mode)}, '-')`;
-        const said =
-          row === 'n' || column.carries === undefined
-            ? entry
-            : `case when ${isSealing(column.carries, 'o', 'n')} then ${pg.escapeLiteral(NOT_SAID)} else ${entry} end`;
-        return `case when ${changed[place] ?? 'false'} then ${said} end`;
-      }),
+    ...['o', 'n'].flatMap((side) =>
+      changed.map((when, at) => `case when ${when} then ${saidOf(shape, { side, at, mode: 'erasing' })} end`),
     ),
   ];
-  const batches = (mode: Erasing): string => insertBatches(shape, { ...update, row: rows(mode), from: `${join} where ${any}` });
+  const batch = insertBatches(shape, { action: 'update', tenant, row, from: `${join} where ${any}`, sizes: ['o', 'n'] });
+  const texts = { parts: partsOf(shape, { key: 'o', link: 'n' }), changes: changesOf(shape, changed) };
   return `
 declare
 ${VARIABLES}
@@ -534,9 +540,9 @@ ${insertRow(shape, `'update'`, unread(shape), 'from safekeep_new')}
     return null;
   end if;
   if not erasing then
-${batches('never')}
+${insertTexts(shape, { action: 'update', ...texts, tenant, from: join })}
   else
-${batches('erasing')}
+${batch}
   end if;
   ${movedCount(key)}
   if moved > 0 then
@@ -545,6 +551,37 @@ ${movedRows(shape, { key, changed })}
   return null;
 end
 `;
+}
+
+type Side = { readonly side: string; readonly at: number; readonly mode: Erasing };
+
+/** Of a column that changed, what is said of one side of the change. */
+function saidOf({ columns }: CaptureShape, { side, at, mode }: Side): string {
+  const column = columns[at];
+  if (column === undefined) throw new RangeError(`There is no column ${at}`);
+  // Changed beside ciphertext it is null before and after, and the log must have it all the same.
+  const entry = column.sealedIn === undefined ? entryOf(column, side, mode) : `coalesce(${entryOf(column, side, mode)}, '-')`;
+  if (side === 'n' || column.carries === undefined) return entry;
+  return `case when ${isSealing(column.carries, 'o', 'n')} then ${pg.escapeLiteral(NOT_SAID)} else ${entry} end`;
+}
+
+/** Places of the list that a change is: the key, the links, those of before, then each column before and each after. Of rows that are paired by it the key is the same. */
+function changesOf(shape: CaptureShape, changed: readonly string[]): readonly ChangeText[] {
+  const key = new Set(shape.key.map((column) => column.name));
+  const links = shape.paths.length;
+  const first = 1 + 2 * links;
+  return [
+    ...oldLinks(shape).flatMap((link, path) =>
+      link === null ? [] : [{ when: link.when, said: [[1 + links + path, link.text] as const] }],
+    ),
+    ...shape.columns.flatMap((column, at) => {
+      if (key.has(column.name) && column.sealedIn === undefined) return [];
+      const said = ['o', 'n'].map(
+        (side, half) => [first + half * changed.length + at, saidOf(shape, { side, at, mode: 'never' })] as const,
+      );
+      return [{ when: changed[at] ?? 'false', said }];
+    }),
+  ];
 }
 
 function sameKey(shape: CaptureShape): string {
@@ -615,6 +652,71 @@ function wideUpdate(shape: CaptureShape): string {
   );
 }
 
+type ChangeText = {
+  readonly when: string;
+  /** Each with its place. */
+  readonly said: readonly (readonly [number, string])[];
+};
+
+/** Changes as rules/change-texts.ts reads them. */
+type Texts = { readonly parts: readonly string[]; readonly changes: readonly ChangeText[] };
+
+type InsertTexts = Texts & Readonly<Record<'action' | 'tenant' | 'from', string>>;
+
+/** All changes of a batch in one text, of each only what it changed: a list for each of them is made for longer than the application's own rows. */
+function insertTexts(shape: CaptureShape, { action, parts, changes, tenant, from }: InsertTexts): string {
+  // A row of which everything is its key stays as it is, or is another.
+  if (action === 'update' && changes.length === 0) return '    null;';
+  const distinct = [...new Set(parts)];
+  const known = distinct.join(` || ',' || `);
+  const rows =
+    changes.length === 0
+      ? `select ${tenant} as tenant, ${known} as event, pg_catalog.row_number() over () / ${TOGETHER} as chunk ${from}`
+      : // OFFSET: else what changed would be looked at again for each time that it is named.
+        `select x.tenant, x.known || x.changed as event, case when pg_catalog.octet_length(x.changed) > ${TOGETHER_BYTES}
+              then - pg_catalog.row_number() over () else pg_catalog.row_number() over () / ${TOGETHER} end as chunk
+          from (select ${tenant} as tenant, ${known} as known, ${concatenated(changes.map(changeText))} as changed ${from} offset 0) as x where x.changed <> ''`;
+  const places = parts.map((part) => distinct.indexOf(part)).join(',');
+  return insertMany(shape, {
+    action,
+    names: [...ONE_TEXT, places, ...namesFor(shape, action)],
+    tenant: 's.tenant',
+    many: 's.many',
+    events: 's.events',
+    from: `from (select e.tenant, array[pg_catalog.string_agg(e.event, ';')] as many, pg_catalog.count(*)::integer as events
+        from (${rows}) as e group by e.tenant, e.chunk) as s`,
+  });
+}
+
+function changeText({ when, said }: ChangeText): string {
+  return `case when ${when} then ${said.map(([place, text]) => `':${place}' || pg_catalog.quote_nullable(${text})`).join(' || ')} end`;
+}
+
+/** A function takes 100 arguments. */
+function concatenated(texts: readonly string[]): string {
+  const together = 2 * PAIRS_AT_MOST;
+  const calls = Array.from(
+    { length: Math.ceil(texts.length / together) },
+    (_, at) => `pg_catalog.concat(${texts.slice(at * together, (at + 1) * together).join(', ')})`,
+  );
+  return calls.join(' || ');
+}
+
+/** The key and each link; of numbers and UUIDs nothing needs quotes. */
+function partsOf(shape: CaptureShape, { key, link }: { readonly key: string; readonly link: string }): readonly string[] {
+  const names = new Set(shape.key.map((column) => column.name));
+  const part = (columns: readonly CapturedColumn[], row: string): string => {
+    if (columns.length === 0) return `'NULL'`;
+    const isBare = columns.length === 1 && columns.every(({ type }) => UNESCAPED.test(type));
+    return isBare ? `coalesce(${keyText(columns, row)}, 'NULL')` : `pg_catalog.quote_nullable(${keyText(columns, row)})`;
+  };
+  // Of rows that are paired by their key it is the same on both sides.
+  return [
+    part(shape.key, key),
+    ...shape.paths.map((path) => part(columnsOf(shape, path.link), path.link.every((name) => names.has(name)) ? key : link)),
+  ];
+}
+
 /** In a batch: of this side of a change nothing is said of the column. */
 export const NOT_SAID = '~';
 
@@ -644,33 +746,43 @@ function insertBatches(shape: CaptureShape, { action, row, tenant, from, sizes }
       : `pg_catalog.row_number() over () / ${TOGETHER}`;
   const many = `from (select e.tenant, pg_catalog.array_agg(e.event) as many, pg_catalog.count(*)::integer as events
         from (select ${tenant} as tenant, ${eventOf(row)} as event, ${chunk} as chunk ${from}) as e group by e.tenant, e.chunk) as s`;
-  return insertMany(shape, { action, tenant: 's.tenant', many: 's.many', events: 's.events', from: many });
+  return insertMany(shape, {
+    action,
+    names: namesFor(shape, action),
+    tenant: 's.tenant',
+    many: 's.many',
+    events: 's.events',
+    from: many,
+  });
 }
 
 function eventOf(row: readonly string[]): string {
   return `array[${row.map((each) => `(${each})`).join(', ')}]::pg_catalog.text[]`;
 }
 
+/** An INSERT is read without them, and they are written for every change. */
+function namesFor({ columns }: CaptureShape, action: string): readonly string[] {
+  return action === 'insert' ? [] : columns.map(({ name: column }) => column);
+}
+
 type Many = Readonly<Record<'action' | 'tenant' | 'many' | 'events' | 'from', string>> & {
-  readonly isWhole?: boolean;
+  readonly names: readonly string[];
   readonly keysOnly?: string;
   readonly isEven?: string;
 };
 
 function insertMany(
   shape: CaptureShape,
-  { action, tenant, many, events, from, isWhole = false, keysOnly = 'nullif(erasing, false)', isEven }: Many,
+  { action, names, tenant, many, events, from, keysOnly = 'nullif(erasing, false)', isEven }: Many,
 ): string {
-  // An INSERT is read without them, and each is written for every change.
-  const columns = action === 'insert' ? [] : [...(isWhole ? [WHOLE_ROWS] : []), ...shape.columns.map((column) => column.name)];
-  const names = `array[${columns.map((column) => pg.escapeLiteral(column)).join(', ')}]::pg_catalog.text[]`;
+  const list = `array[${names.map((each) => pg.escapeLiteral(each)).join(', ')}]::pg_catalog.text[]`;
   return bothInboxes(
     (
       table,
     ) => `    insert into safekeep.${table} (tenant_id, xid, order_no, at, kind, action, table_name, names, many, events, keys_only,
       actor, purpose, request, proof, backend, began, login, application)
     ${from === '' ? 'values (' : 'select '}${tenant}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', '${action}',
-      ${pg.escapeLiteral(shape.table)}, ${names}, ${many}, ${events}, ${keysOnly}, ${SESSION}${from === '' ? ')' : `\n      ${from}`};`,
+      ${pg.escapeLiteral(shape.table)}, ${list}, ${many}, ${events}, ${keysOnly}, ${SESSION}${from === '' ? ')' : `\n      ${from}`};`,
     isEven,
   );
 }
@@ -894,12 +1006,16 @@ function linkList(shape: CaptureShape, row: string): readonly string[] {
 
 /** Null where it stayed, else `=` and the key, or `-` for none. The key itself stays, else it is not this trigger's. */
 function oldLinkList(shape: CaptureShape): readonly string[] {
+  return oldLinks(shape).map((link) => (link === null ? 'null' : `case when ${link.when} then ${link.text} end`));
+}
+
+function oldLinks(shape: CaptureShape): readonly (null | { readonly when: string; readonly text: string })[] {
   const key = new Set(shape.key.map((column) => column.name));
   return shape.paths.map(({ link }) => {
     const moving = columnsOf(shape, link).filter((column) => !key.has(column.name));
-    if (moving.length === 0) return 'null';
-    const changed = moving.map((column) => isChanged(column, 'o', 'n')).join(' or ');
-    return `case when ${changed} then coalesce('=' || ${keyText(columnsOf(shape, link), 'o')}, '-') end`;
+    if (moving.length === 0) return null;
+    const when = moving.map((column) => isChanged(column, 'o', 'n')).join(' or ');
+    return { when, text: `coalesce('=' || ${keyText(columnsOf(shape, link), 'o')}, '-')` };
   });
 }
 

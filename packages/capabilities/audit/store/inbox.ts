@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import type { EventKind, Values } from '../model.ts';
+import { changesOf } from '../rules/change-texts.ts';
 import { rowValues } from '../rules/row-text.ts';
-import { NOT_SAID, WHOLE_ROWS } from './capture-sql.ts';
+import { NOT_SAID, ONE_TEXT, WHOLE_ROWS } from './capture-sql.ts';
 
 /** What capture and Safekeep itself wrote, as the sequencer reads it. */
 export type InboxRow = {
@@ -73,15 +74,33 @@ type StoredRow = Omit<InboxRow, 'place'> & { readonly names: readonly string[] |
 
 /** Of a batch, its events as they would stand by themselves. */
 function eventsOf(row: StoredRow): readonly InboxRow[] {
-  const { names, many, ...shared } = row;
-  if (many === null || names === null) return [{ ...shared, place: 0 }];
-  // Written by the capture functions: a list of texts for each change.
-  const changes = JSON.parse(many) as readonly (readonly (string | null)[])[];
+  const { names: written, many, ...shared } = row;
+  if (many === null || written === null) return [{ ...shared, place: 0 }];
+  const { names, changes } = ONE_TEXT.every((mark, place) => written[place] === mark)
+    ? inOneText(row.action, written, many)
+    : // Written by the capture functions: a list of texts for each change.
+      { names: written, changes: JSON.parse(many) as Changes };
   const read = readers[row.action];
   if (read === undefined) throw new Error(`There is no batch of ${row.action}`);
   const events = changes.map((change, place) => ({ ...shared, place, ...read(change, names) }));
   // A row that comes alone is written whether it changed or not: whoever writes it has no time to look.
   return isWhole(names) && row.action === 'update' ? events.filter((event) => Object.keys(event.new ?? {}).length > 0) : events;
+}
+
+type Changes = readonly (readonly (string | null)[])[];
+
+function inOneText(
+  action: string,
+  written: readonly string[],
+  many: string,
+): { readonly names: readonly string[]; readonly changes: Changes } {
+  const [places = '', ...names] = written.slice(ONE_TEXT.length);
+  const parts = places.split(',').map(Number);
+  // As of the lists: an UPDATE has its links twice, and each column before and after.
+  const width = parts.length + (action === 'update' ? parts.length - 1 + 2 * names.length : 0);
+  // Written by the capture functions: one text.
+  const [text = ''] = JSON.parse(many) as readonly string[];
+  return { names, changes: changesOf(text, { parts, width }) };
 }
 
 type Read = (change: readonly (string | null)[], names: readonly string[]) => Partial<InboxRow>;
