@@ -125,8 +125,8 @@ function endOfLabel({ tokens, labels }: Bench, { at, to }: Pick<Line, 'to'> & { 
 }
 
 function isNumberAndName({ shapes, hashes }: Tokens, from: number, to: number): boolean {
-  if (shapes[from] !== Shape.digits) return false;
-  for (let at = from + 1; at < to; at += 1) {
+  if (PARTICLES.has(hashes[from] ?? 0) || !shapes.subarray(from, to).some((shape) => shape === Shape.digits)) return false;
+  for (let at = from; at < to; at += 1) {
     const hash = hashes[at] ?? 0;
     if (shapes[at] === Shape.lower && !STREETS.has(hash) && !PARTICLES.has(hash)) return false;
   }
