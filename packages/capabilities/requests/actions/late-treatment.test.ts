@@ -20,6 +20,9 @@ const SCHEMA = `
   create table contacts (id bigint primary key, person_id bigint not null references people, addr text);
   create table notes (id bigint primary key, addr text, body text);
   create table letters (id bigint primary key, email text, body text);
+  create table orders (id bigint primary key, person_id bigint not null references people);
+  create table lines (id bigint primary key, order_id bigint not null references orders, what text);
+  create table remarks (id bigint primary key, note_id bigint not null references notes, remark text);
   insert into people values (1, 'Ada Byron', 'ada@example.org'), (2, 'Ben Cole', 'ben@example.org');
   insert into letters values (1, 'ada@example.org', 'first');`;
 
@@ -47,6 +50,11 @@ async function bench(t: TestContext, more = ''): Promise<Workbench> {
         },
         'public.contacts': own({ addr: email }),
         'public.notes': { of: { person: 'addr -> contacts.addr -> person_id' }, columns: { id: none, addr: email, body: words } },
+        'public.lines': { of: { person: 'order_id -> orders.person_id' }, columns: { id: none, order_id: none, what: words } },
+        'public.remarks': {
+          of: { person: 'note_id -> notes.addr -> contacts.addr -> person_id' },
+          columns: { id: none, note_id: none, remark: words },
+        },
         'public.letters': { of: { person: 'email -> people.email' }, columns: { id: none, email, body: words } },
       },
     },
@@ -92,6 +100,36 @@ test('what comes back with the masked value of a row in between is found by it',
   assert.deepEqual([done.state, done.verified], ['done', true]);
   assert.doesNotMatch((await made.rows('notes')).join(), /Real words|ada@work/);
 });
+
+test('what hangs on a row that came back with a masked value is found with it', async (t) => {
+  const made = await bench(
+    t,
+    `insert into contacts values (1, 1, 'ada@work.example'); insert into notes values (1, 'ada@work.example', 'first');
+     insert into remarks values (1, 1, 'first remark')`,
+  );
+  const done = await eraseBeside(made, {
+    waiting: `update contacts set id = id where id = 1`,
+    then: `insert into notes values (2, 'ada@work.example', 'Real words'); insert into remarks values (2, 2, 'Real remark'); commit`,
+  });
+  assert.deepEqual([done.state, done.verified], ['done', true]);
+  assert.doesNotMatch((await made.rows('notes')).join(), /Real words|ada@work/);
+  assert.doesNotMatch((await made.rows('remarks')).join(), /Real remark/);
+});
+
+for (const [how, waiting, then] of [
+  ['moved to them', 'update orders set person_id = 1 where id = 2', 'commit'],
+  ['made for them', 'insert into orders values (3, 1)', `insert into lines values (3, 3, 'Real line'); commit`],
+] as const)
+  test(`whoever writes to a table that a path only passes is waited for: what hangs on a row ${how} is erased`, async (t) => {
+    const made = await bench(
+      t,
+      `insert into orders values (1, 1), (2, 2); insert into lines values (1, 1, 'first line'), (2, 2, 'Real line')`,
+    );
+    const done = await eraseBeside(made, { waiting, then });
+    assert.deepEqual([done.state, done.verified], ['done', true]);
+    assert.deepEqual(await made.rows('lines', 'what is not null and order_id in (select id from orders where person_id = 1)'), []);
+    assert.equal((await certificateOf(done)).late?.[0]?.table, 'public.lines');
+  });
 
 test('rows that nobody wrote and that came to be the person’s between chunks are erased', async (t) => {
   const made = await bench(
