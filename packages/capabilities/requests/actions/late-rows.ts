@@ -83,7 +83,7 @@ export async function lateRows(
     const surveyed = { table, identity, policy, rows, isCut: true };
     const found = { person, subject, reach, tables: [surveyed] };
     // What keeps their own row, empty, may be in any table; one that is not empty is not as it was left.
-    const decision = await decide(client, ground, found, { mode, ledger, isKept: true, unseen });
+    const decision = await decide(client, ground, found, { mode, ledger, isKept: true, unseen, looksOnly: !lock });
     const byKey = new Map(rows.map((row) => [row.key, row]));
     for (const { rows: same, treatment, writes } of decision.groups) {
       if (writes.length > 0) shapes.set(JSON.stringify(writes), writes);

@@ -152,12 +152,20 @@ test('what came beside an erasure that died behind its commit is told and not er
   const made = await bench(t);
   const died = eraseBeside(made, { waiting: `update people set name = 'Real Name' where id = 1`, onCommitted: fails });
   await assert.rejects(died, /died/);
+  const [told] = (await runErasures(made.ground)).erasures;
+  assert.equal(told?.state, 'unfulfilled');
   assert.deepEqual(
-    (await runErasures(made.ground)).erasures.map(({ state }) => state),
-    ['unfulfilled'],
+    told.residue.filter(({ what }) => what.startsWith('rows of the person')).map(({ place, count }) => [place, count]),
+    [['public.people', 1]],
   );
+  assert.match(told.residue[0]?.remedy ?? '', /plan and approve once more: subject erase ID --plan/);
   assert.match((await made.rows('people', 'id = 1')).join(), /Real Name/);
-  assert.equal((await made.erase('person:1')).state, 'done');
+  assert.deepEqual((await runErasures(made.ground)).erasures, [], 'it is at its end, and goes on with a new plan only');
+  await made.pool.query(`update visits set why = 'written since' where id = 2`);
+  const again = await made.erase('person:1');
+  assert.deepEqual([again.state, again.verified], ['done', true]);
+  assert.doesNotMatch((await made.rows('people', 'id = 1')).join(), /Real Name/);
+  assert.deepEqual(await made.rows('visits', `why = 'written since'`), []);
 });
 
 test('in a copy of the database ids of transactions say nothing: of a mask without a form nobody knows then that it is one', async (t) => {

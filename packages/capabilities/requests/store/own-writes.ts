@@ -3,7 +3,7 @@ import type { Person } from '../../holds/index.ts';
 import type { RowKey } from '../model.ts';
 import type { OwnWrites } from '../rules/own-writes.ts';
 import type { Rows } from './act.ts';
-import { identityTexts, isOneOf, Parameters, quoteTable } from './sql.ts';
+import { isOneOf, Parameters, quoteTable } from './sql.ts';
 import { arrays, edgeCondition, type Reach } from './traverse.ts';
 
 /** No transaction that is older can still be running, in any database of the server or prepared. */
