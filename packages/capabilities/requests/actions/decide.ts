@@ -119,6 +119,17 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
   return { groups, holds, blocked: problems, setNull, isKept };
 }
 
+/** What is decided of other rows too. */
+export function joinDecisions(one: Decision, other: Decision): Decision {
+  return {
+    groups: [...one.groups, ...other.groups],
+    holds: [...one.holds, ...other.holds],
+    blocked: [...one.blocked, ...other.blocked],
+    setNull: [...one.setNull, ...other.setNull],
+    isKept: one.isKept || other.isKept,
+  };
+}
+
 /** The rows of a table by what becomes of them. Most are alike, and it is worked out once for all that are. */
 function alikeRows(
   { policy, rows }: SurveyedTable,

@@ -33,7 +33,12 @@ export type Kept = {
   /** As a certificate tells them. */
   readonly lines: CertificateBody['kept'];
 };
-export type Late = { readonly rows: readonly PersonRow[]; readonly kept: Kept };
+export type Late = {
+  readonly rows: readonly PersonRow[];
+  readonly kept: Kept;
+  /** One that a duty or a hold keeps, whoever wrote it. */
+  readonly keptRow: RowKey | undefined;
+};
 
 /**
  * The rows of a person in one table that an erasure would change: in which something else stands than it writes, whoever wrote it (a trigger of
@@ -59,6 +64,7 @@ export async function lateRows(
   const late: PersonRow[] = [];
   const keeping: Group[] = [];
   const holds = new Set<string>();
+  let keptRow: RowKey | undefined;
   let from: LoadOptions['from'] = identity.kind === 'place' ? undefined : 'first';
   for (;;) {
     const rows = await loadRows(client, load, asked, {
@@ -88,6 +94,7 @@ export async function lateRows(
       if (keys.length > 0) keeping.push({ ...group, rows: { ...group.rows, keys } });
     }
     for (const { id } of decision.holds) holds.add(id);
+    keptRow ??= decision.groups.find(({ treatment }) => treatment.keptBy !== undefined)?.rows.keys[0];
     from = { after: last.key };
     if (rows.length < limit || identity.kind === 'place' || late.length >= atMost) break;
   }
@@ -97,12 +104,12 @@ export async function lateRows(
     told.map(({ rows: { keys }, treatment, writes, until }) => planLine({ table, rows: keys.length, treatment, writes, until })),
   );
   const kept = { holds: [...holds], due: dueOf(keeping), isUndated: keeping.some(({ isUndated }) => isUndated), lines };
-  if (!lock || late.length === 0) return { rows: late, kept };
+  if (!lock || late.length === 0) return { rows: late, kept, keptRow };
   // Few of many: only these are locked, and read again as they stand then.
   const keys = late.map(({ key }) => key);
   const and = (parameters: Parameters): string => ` and ${isOneOf(identity, 't', keys, parameters)}`;
   const locked = await loadRows(client, load, asked, { limit: Number.POSITIVE_INFINITY, lock: true, withText: true, and });
-  return { rows: locked, kept };
+  return { rows: locked, kept, keptRow };
 }
 
 /** Those of these rows in which something else stands than these masks, or where they have no form, that somebody else has written. */

@@ -347,7 +347,8 @@ export function keptBeside({ kept }: Beside): Unseen {
   return new Map([...kept.keys()].map((table) => [table, 'kept']));
 }
 
-function keysByTable(decision: Decision, wanted: (treatment: Treatment) => boolean): ReadonlyMap<string, readonly RowKey[]> {
+/** Without what tells a row from one with the same key in another table. */
+export function keysByTable(decision: Decision, wanted: (treatment: Treatment) => boolean): ReadonlyMap<string, readonly RowKey[]> {
   const keys = new Map<string, RowKey[]>();
   for (const { rows, treatment } of decision.groups) {
     if (!wanted(treatment)) continue;

@@ -1,16 +1,16 @@
 import type pg from 'pg';
 import { together } from '@safekeep/postgres';
 import { runRecorded, type OperationId } from '../../ledger/index.ts';
-import type { CertificateBody, Residue } from '../model.ts';
+import type { CertificateBody, Residue, RowKey } from '../model.ts';
 import type { Draft } from '../rules/certificate.ts';
-import { PERSON } from '../rules/graph.ts';
+import { PERSON, tablesOnTheWay } from '../rules/graph.ts';
 import { joinOwn, type OwnWrites } from '../rules/own-writes.ts';
 import { isKeptByRight, joinKept, keptColumns, keptLines, planLine } from '../rules/plan.ts';
 import { waitForWriters } from '../store/guards.ts';
 import { areOfHere, hasOthers } from '../store/own-writes.ts';
 import { readErasures, updateErasure, type ErasureRecord } from '../store/records.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
-import { followFrom, followPaths, identityOf, joinReach, plainKey, type Reach } from '../store/traverse.ts';
+import { followFrom, identityOf, personRow, plainKey, type Reach } from '../store/traverse.ts';
 import { carryOut, erasureKeysOf, type CarriedOut } from './carry-out.ts';
 import { decide, dueOf, type Decision } from './decide.ts';
 import { effectsAt, joinEffects, problemsOf, retried, stopped } from './erasing.ts';
@@ -48,7 +48,7 @@ export async function settle(
   for (let pass = 0; ; pass += 1) {
     const before = settled;
     const { tables, kept } = await inTransaction(ground.database, { tenant: ground.tenant }, async (client) => {
-      await waitForWriters(client, [...soundGraph(ground, order.subject).edgesOf.keys()]);
+      await waitForWriters(client, tablesOnTheWay(soundGraph(ground, order.subject)));
       return await findLate(client, ground, order, { record: before, justErased, lock: false });
     });
     settled = withKept(settled, kept);
@@ -137,19 +137,18 @@ function joinKeeping(one: Kept, other: Kept): Kept {
 }
 
 /**
- * All of them as soon as one has rows of others: by these, rows that nobody wrote can have come to be the person's. All of them too where the
+ * All of them as soon as somebody else has written a row of the person, or one that paths pass: by these, rows that nobody wrote can have come to be the person's. All of them too where the
  * erasure wrote under several ids: what a trigger copied in one of its transactions looks like its own to the next.
  */
 async function tablesOfOthers(
   client: pg.ClientBase,
   { reach, person, own }: Pick<Survey, 'reach' | 'person'> & { readonly own: OwnWrites | undefined },
 ): Promise<readonly string[]> {
-  const tables = [...reach.graph.edgesOf.keys()];
   const answers = await together(
     client,
-    tables.map((table) => () => hasOthers(client, reach, { table, person, own })),
+    tablesOnTheWay(reach.graph).map((table) => () => hasOthers(client, reach, { table, person, own })),
   );
-  return own?.by.length === 1 && !answers.includes(true) ? [] : tables;
+  return own?.by.length === 1 && !answers.includes(true) ? [] : [...reach.graph.edgesOf.keys()];
 }
 
 /**
@@ -163,19 +162,14 @@ async function reachNow(
 ): Promise<Reach> {
   const { schema, tenant } = ground;
   const start = { graph: soundGraph(ground, subject), schema, key: person.key, tenant };
-  const now = (await followPaths(client, start, { lock })) ?? reachOfKey(start);
-  const own = before?.values.get(PERSON)?.[0];
-  if (before === undefined || own === undefined) return now;
-  const isSame = JSON.stringify(now.values.get(PERSON)?.[0]) === JSON.stringify(own);
-  return joinReach(isSame ? now : joinReach(now, await followFrom(client, { ...start, own }, { lock })), before);
+  const own = (await personRow(client, start, lock)) ?? rowOfKey(start);
+  return await followFrom(client, { ...start, own, before }, { lock });
 }
 
-function reachOfKey({ graph, schema, tenant, key }: Parameters<typeof followPaths>[1]): Reach {
-  const wanted = graph.wanted.get(PERSON) ?? [];
-  const values = wanted.map((column) => key[graph.subject.key.indexOf(column)]);
-  const isKnown = values.every((value) => value !== undefined);
-  // What is not known stands for no row.
-  return { graph, schema, tenant, values: new Map([[PERSON, isKnown ? [values.map(String)] : []]]) };
+/** Undefined where others refer to more than the key. */
+function rowOfKey({ graph, key }: Parameters<typeof personRow>[1]): RowKey | undefined {
+  const values = (graph.wanted.get(PERSON) ?? []).flatMap((column) => key[graph.subject.key.indexOf(column)] ?? []);
+  return values.length === graph.wanted.get(PERSON)?.length ? values : undefined;
 }
 
 type Again = { readonly record: ErasureRecord; readonly justErased: JustErased };

@@ -4,8 +4,7 @@ import type { RowKey } from '../model.ts';
 import type { OwnWrites } from '../rules/own-writes.ts';
 import type { Rows } from './act.ts';
 import { identityTexts, isOneOf, Parameters, quoteTable } from './sql.ts';
-import { rowsOf } from './rows.ts';
-import { arrays, type Reach } from './traverse.ts';
+import { arrays, edgeCondition, type Reach } from './traverse.ts';
 
 /** No transaction that is older can still be running, in any database of the server or prepared. */
 export async function oldestRunning(client: pg.ClientBase): Promise<string> {
@@ -64,16 +63,22 @@ export function isOfOthers(own: OwnWrites | undefined, parameters: Parameters): 
   return `(${since} and t.xmin <> all (${parameters.add(own.by)}::text[]::xid[]))`;
 }
 
-/** Whether somebody else has written one of the rows of the person in a table since. */
+/** Whether somebody else has written one of the rows of a table since that are the person's, or lead to them from others. */
 export async function hasOthers(
   client: pg.ClientBase,
   reach: Reach,
   { table, person, own }: { readonly table: string; readonly person: Person; readonly own: OwnWrites | undefined },
 ): Promise<boolean> {
-  const asked = rowsOf(reach, table, person.key).select('1::text');
-  if (asked === undefined) return false;
-  const { text, parameters } = asked;
-  return (await arrays(client, `${text} and ${isOfOthers(own, parameters)} limit 1`, parameters)).length > 0;
+  const parameters = new Parameters();
+  const nodes = [...reach.graph.nodes.values()].filter((node) => node.table === table);
+  const conditions = nodes.flatMap((node) => edgeCondition(reach, { node, key: person.key }, parameters) ?? []);
+  if (conditions.length === 0) return false;
+  const found = await arrays(
+    client,
+    `select 1::text from ${quoteTable(table)} as t where (${conditions.join(' or ')}) and ${isOfOthers(own, parameters)} limit 1`,
+    parameters,
+  );
+  return found.length > 0;
 }
 
 /** Those of these rows that somebody else has written since: the keys that were given. */
