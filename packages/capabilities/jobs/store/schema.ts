@@ -3,6 +3,8 @@ import type { Clock as BossClock, Db, PgBoss } from 'pg-boss';
 import { SafekeepError, type Clock } from '@safekeep/core';
 import { operationFailure, type Database } from '@safekeep/postgres';
 
+// pg-boss is read when a queue is first opened: with what it stands on it is a tenth of what a command reads, and most open none.
+
 /** The schema that belongs to pg-boss. */
 export const QUEUE_SCHEMA = 'safekeep_jobs';
 
@@ -34,7 +36,7 @@ type State = {
  * @throws `privilege-missing`, `jobs-schema-newer`.
  */
 export async function prepareQueueSchema(database: Database): Promise<void> {
-  const { getConstructionPlans, getMigrationPlans } = await boss();
+  const { getConstructionPlans, getMigrationPlans } = await import('pg-boss');
   const known = versionIn(getConstructionPlans(QUEUE_SCHEMA));
   await database.withClient(async (client) => {
     const state = await readState(client);
@@ -55,7 +57,7 @@ export async function prepareQueueSchema(database: Database): Promise<void> {
 
 /** A handle on the queue that holds no connection, no timer and no state of its own. */
 export async function openQueue(database: Database, session: Db = sessionOn(database)): Promise<PgBoss> {
-  const { PgBoss } = await boss();
+  const { PgBoss } = await import('pg-boss');
   return new PgBoss({ schema: QUEUE_SCHEMA, db: session, migrate: false, createSchema: false, supervise: false, schedule: false });
 }
 
@@ -68,7 +70,7 @@ export async function openSupervisor(
     onError,
   }: { readonly clock: Clock; readonly cronSeconds: number; readonly onError: (error: unknown) => void },
 ): Promise<PgBoss> {
-  const { PgBoss } = await boss();
+  const { PgBoss } = await import('pg-boss');
   const queue = new PgBoss({
     schema: QUEUE_SCHEMA,
     db: sessionOn(database),
@@ -98,11 +100,6 @@ function steadyClock(clock: Clock): BossClock {
     // As above.
     clearInterval: (timer) => clearInterval(timer as NodeJS.Timeout),
   };
-}
-
-/** pg-boss, read when a queue is first opened: with what it stands on it is a tenth of what a command reads, and most open none. */
-async function boss(): Promise<typeof import('pg-boss')> {
-  return await import('pg-boss');
 }
 
 /** Every statement on whichever connection of the pool is free: nothing rests on a session, so a pooler may stand between. */
