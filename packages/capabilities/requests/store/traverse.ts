@@ -47,14 +47,24 @@ export async function followPaths(client: pg.ClientBase, start: Start, options: 
   return own === undefined ? undefined : await followFrom(client, { ...start, own }, options);
 }
 
-/** From the columns of the person's own row that `personRow` gave. */
+/**
+ * From the columns of the person's own row that `personRow` gave, where there is one, and from what was found `before`: what has come to hang on
+ * that since is found too.
+ */
 export async function followFrom(
   client: pg.ClientBase,
-  { graph, schema, tenant, own }: Start & { readonly own: RowKey },
+  {
+    graph,
+    schema,
+    tenant,
+    own,
+    before,
+  }: Omit<Start, 'key'> & { readonly own: RowKey | undefined; readonly before?: Reach | undefined },
   options: FollowOptions,
 ): Promise<Reach> {
   const found = new Map<string, Found>([...graph.nodes.keys()].map((id) => [id, { seen: new Set(), rows: [], taken: new Map() }]));
-  add(found, PERSON, [own]);
+  if (own !== undefined) add(found, PERSON, [own]);
+  for (const [id, rows] of before?.values ?? []) add(found, id, rows);
   // Shorter paths first: without circles one round finds everything, and the second sees that there is nothing more.
   const asked = [...graph.nodes.values()]
     .filter(({ id }) => id !== PERSON && graph.wanted.has(id))
@@ -75,20 +85,8 @@ export async function followFrom(
       options.onProgress?.(total);
     }
   }
-  return { graph, schema, tenant, values: new Map([...found].map(([id, { rows }]) => [id, rows])) };
-}
-
-/** What is found now, and by the values of before. */
-export function joinReach(now: Reach, before: Reach): Reach {
-  const values = new Map(now.values);
-  let isOfBefore = now.isOfBefore === true;
-  for (const [id, rows] of before.values) {
-    const known = now.values.get(id) ?? [];
-    const all = new Map([...known, ...rows].map((row) => [JSON.stringify(row), row]));
-    isOfBefore ||= all.size > known.length;
-    values.set(id, [...all.values()]);
-  }
-  return { ...now, values, isOfBefore };
+  const values = new Map([...found].map(([id, { rows }]) => [id, rows]));
+  return { graph, schema, tenant, values, isOfBefore: before !== undefined };
 }
 
 /** What a node has found, and how much of what its sources found it has asked with. */
