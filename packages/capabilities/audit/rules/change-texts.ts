@@ -22,7 +22,7 @@ export function changesOf(text: string, layout: ChangeLayout): readonly (readonl
       parts.push(value);
       at = end;
     }
-    const change = new Array<string | null>(layout.width).fill(null);
+    const change = Array<string | null>(layout.width).fill(null);
     layout.parts.forEach((part, place) => (change[place] = parts[part] ?? null));
     while (text[at] === ':') {
       const place = numberAt(text, at + 1);
