@@ -8,6 +8,7 @@ import { approvedAs } from '../rules/approval.ts';
 import { joinOwn, type OwnWrites } from '../rules/own-writes.ts';
 import { joinKept, keptColumns, keptLines } from '../rules/plan.ts';
 import { areOfHere, oldestRunning } from '../store/own-writes.ts';
+import type { Allowed } from '../rules/treat.ts';
 import { insertErasure, readErasures, updateErasure, type ErasureRecord, type StoredPlan } from '../store/records.ts';
 import { loadRows, rowsOf, type PersonRow } from '../store/rows.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
@@ -28,7 +29,7 @@ import {
   type ExecuteOptions,
 } from './erasing.ts';
 import { faultOfProofs } from './finish-erasure.ts';
-import { addTally, askAll, decidePage, linesOf, unapproved, type Allowed, type Page, type Tally } from './foresee.ts';
+import { addTally, askAll, decidePage, linesOf, unapproved, type Page, type Tally } from './foresee.ts';
 import type { Unseen } from './kept-ways.ts';
 import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';

@@ -1,10 +1,10 @@
 import type pg from 'pg';
 import type { CertificateBody, ErasureMode, RowKey } from '../model.ts';
-import { isSameEachTime, type Write } from '../rules/masks.ts';
+import { isUnmistakable, type Write } from '../rules/masks.ts';
 import type { OwnWrites } from '../rules/own-writes.ts';
 import { keptLines, planLine } from '../rules/plan.ts';
-import { findUnlike, looksLike } from '../store/act.ts';
-import { isOfOthers, writtenByOthers } from '../store/own-writes.ts';
+import { findUnlike, looksLike, rowsWhere } from '../store/act.ts';
+import { isNotOwn, isOfOthers } from '../store/own-writes.ts';
 import { loadRows, rowsOf, type LoadOptions, type PersonRow } from '../store/rows.ts';
 import { isOneOf, type Parameters } from '../store/sql.ts';
 import { identityOf, tableOf } from '../store/traverse.ts';
@@ -42,8 +42,8 @@ export type Late = {
 
 /**
  * The rows of a person in one table that an erasure would change: in which something else stands than it writes, whoever wrote it (a trigger of
- * theirs can copy a value within the erasure, and a row can come to be the person's without being written), and those that somebody else
- * has written where a mask has no form that tells it from a value. Where rows are deleted also its own that stayed empty as long as others
+ * theirs can copy a value within the erasure, and a row can come to be the person's without being written), and those that it has not
+ * written where a mask may be taken for a value. Where rows are deleted also its own that stayed empty as long as others
  * referred to them. Goes through the table in pages.
  */
 export async function lateRows(
@@ -74,7 +74,8 @@ export async function lateRows(
       and: (parameters) => {
         if (asksAll || shapes.size === 0) return '';
         const unlike = [...shapes.values()].map((writes) => `(${looksLike(facts, writes, parameters)}) is not true`);
-        return ` and (${unlike.join(' and ')} or ${isOfOthers(own, parameters)})`;
+        const isClear = [...shapes.values()].flat().every(isUnmistakable);
+        return ` and (${unlike.join(' and ')} or ${isClear ? isOfOthers(own, parameters) : isNotOwn(own, parameters)})`;
       },
     });
     const last = rows.at(-1);
@@ -82,7 +83,7 @@ export async function lateRows(
     const surveyed = { table, identity, policy, rows, isCut: true };
     const found = { person, subject, reach, tables: [surveyed] };
     // What keeps their own row, empty, may be in any table; one that is not empty is not as it was left.
-    const decision = await decide(client, ground, found, { mode, ledger, isKept: true, unseen });
+    const decision = await decide(client, ground, found, { mode, ledger, isKept: true, unseen, looksOnly: !lock });
     const byKey = new Map(rows.map((row) => [row.key, row]));
     for (const { rows: same, treatment, writes } of decision.groups) {
       if (writes.length > 0) shapes.set(JSON.stringify(writes), writes);
@@ -90,7 +91,7 @@ export async function lateRows(
       late.push(...keys.flatMap((key) => byKey.get(key) ?? []));
     }
     for (const group of decision.groups.filter(({ treatment }) => treatment.keptBy === 'duty')) {
-      const keys = await writtenByOthers(client, group.rows, own);
+      const keys = await rowsWhere(client, group.rows, (parameters) => isOfOthers(own, parameters));
       if (keys.length > 0) keeping.push({ ...group, rows: { ...group.rows, keys } });
     }
     for (const { id } of decision.holds) holds.add(id);
@@ -112,7 +113,7 @@ export async function lateRows(
   return { rows: locked, kept, keptRow };
 }
 
-/** Those of these rows in which something else stands than these masks, or where they have no form, that somebody else has written. */
+/** Those of these rows in which something else stands than these masks, or that look like them, as values could, and the erasure has not written. */
 async function written(
   client: pg.ClientBase,
   { rows, writes }: Pick<Group, 'rows' | 'writes'>,
@@ -120,5 +121,6 @@ async function written(
 ): Promise<readonly RowKey[]> {
   if (writes.length === 0) return [];
   const unlike = await findUnlike(client, rows, writes);
-  return writes.every(isSameEachTime) ? unlike : [...new Set([...unlike, ...(await writtenByOthers(client, rows, own))])];
+  if (writes.every(isUnmistakable)) return unlike;
+  return [...new Set([...unlike, ...(await rowsWhere(client, rows, (parameters) => isNotOwn(own, parameters)))])];
 }

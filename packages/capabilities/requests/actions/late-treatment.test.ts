@@ -18,6 +18,7 @@ const SCHEMA = `
   create table moves (id bigint primary key, account_id bigint not null references accounts, memo text);
   create table bills (id bigint primary key, person_id bigint not null references people, payer text);
   create table receipts (id bigint primary key, person_id bigint not null references people, payer text, issued date);
+  create table docs (id bigint primary key, person_id bigint references people, author_id bigint references people, body text);
   create table contacts (id bigint primary key, person_id bigint not null references people, addr text);
   create table notes (id bigint primary key, addr text, body text);
   create table letters (id bigint primary key, email text, body text);
@@ -52,6 +53,15 @@ async function bench(t: TestContext, more = ''): Promise<Workbench> {
         'public.receipts': {
           ...own({ payer: { category: 'user.name' }, issued: none }),
           on_erasure: { keep: 'legal_obligation', until: 'issued + 10y' },
+        },
+        'public.docs': {
+          of: {
+            person: [
+              { path: 'author_id', meaning: 'created_by' },
+              { path: 'person_id', meaning: 'owns' },
+            ],
+          },
+          columns: { id: none, person_id: none, author_id: none, body: { ...words, of: 'person_id' } },
         },
         'public.contacts': own({ addr: email }),
         'public.notes': { of: { person: 'addr -> contacts.addr -> person_id' }, columns: { id: none, addr: email, body: words } },
@@ -248,6 +258,24 @@ test('of rows of a table whose chunks are done and that are erased at the end th
   assert.deepEqual(scope.rows.get('public.visits'), [['2']]);
 });
 
+test('a hold that ended meanwhile is seen behind a thousand erasures that a duty keeps', async (t) => {
+  const made = await bench(t, `insert into visits select n, 1, 'why ' || n from generate_series(1, 3) as n`);
+  const hold = await made.hold('public.visits:2');
+  assert.equal((await made.erase('person:1')).state, 'held');
+  await releaseHold(made.database, { tenant: 'default', clock: made.clock }, { id: hold, by: 'ann', reason: 'over' });
+  await made.pool.query(
+    `insert into safekeep.erasures (tenant_id, erasure_id, plan_hash, state, mode, subject_type, subject_key, subject_mark, holds, planned_by,
+       approved_by, started_at, due_at)
+     select tenant_id, ('ffffffff-ffff-7fff-8fff-' || lpad(n::text, 12, '0'))::uuid, plan_hash, 'kept', mode, subject_type, '2',
+            repeat('0', 64), '{}', planned_by, approved_by, started_at, '2100-01-01' from safekeep.erasures, generate_series(1, 1001) as n`,
+  );
+  assert.deepEqual(
+    (await runErasures(made.ground)).erasures.map(({ state, error }) => [state, error]),
+    [['done', null]],
+  );
+  assert.deepEqual(await made.rows('visits', 'why is not null'), []);
+});
+
 test('whoever has the key when the chunks begin is the one of whom the rows were looked at', async (t) => {
   const made = await bench(t, `insert into visits select n, 1, 'why ' || n from generate_series(1, 8) as n`);
   let looks = 0;
@@ -286,4 +314,14 @@ test('in a table of which no line was approved nothing is erased: the row is tol
   assert.deepEqual([done.state, done.verified, done.certificate], ['unfulfilled', false, null]);
   assert.match((await made.rows('visits')).join(), /secret why/);
   assert.ok(done.residue.some(({ place }) => place === 'public.visits'));
+});
+
+test('what no line of the plan says is done to no row that came beside it: of one that they wrote they were detached', async (t) => {
+  const made = await bench(t, `insert into docs values (1, 2, 1, 'about Ben')`);
+  const done = await eraseBeside(made, { waiting: `insert into docs values (2, 1, null, 'about Ada')` });
+  assert.deepEqual([done.state, done.certificate], ['unfulfilled', null]);
+  assert.deepEqual(await made.rows('docs'), ['(1,2,,"about Ben")', '(2,1,,"about Ada")']);
+  const again = await made.erase('person:1');
+  assert.equal(again.state, 'done');
+  assert.deepEqual(await made.rows('docs'), ['(1,2,,"about Ben")', '(2,1,,)']);
 });

@@ -14,6 +14,7 @@ import { followFrom, identityOf, personRow, plainKey, type Reach } from '../stor
 import { carryOut, erasureKeysOf, type CarriedOut } from './carry-out.ts';
 import { decide, dueOf, type Decision } from './decide.ts';
 import { effectsAt, joinEffects, problemsOf, retried, stopped } from './erasing.ts';
+import { unapproved } from './foresee.ts';
 import { soundGraph, type ErasureGround } from './ground.ts';
 import type { Unseen } from './kept-ways.ts';
 import { lateRows, type Kept } from './late-rows.ts';
@@ -53,13 +54,24 @@ export async function settle(
     });
     settled = withKept(settled, kept);
     if (tables.length === 0) return { record: withLines(settled, kept), found: [] };
-    const isPlanned = tables.every(({ table }) => draftOf(before).document.tables.some((each) => each.table === table));
-    // Nobody approved that anything becomes of a table in which the person had nothing.
-    if (justErased === undefined || !isPlanned || pass === PASSES_AT_MOST)
-      return { record: withLines(settled, kept), found: tables.map(residueOf) };
-    const again = settled;
-    const { count } = draftOf(again).document.rows;
-    settled = await retried(() => eraseLate(ground, order, { record: again, justErased }), count);
+    const again = justErased === undefined || pass === PASSES_AT_MOST ? undefined : { record: settled, justErased };
+    const erased = again === undefined ? undefined : await eraseAgain(ground, order, again);
+    if (erased === undefined) return { record: withLines(settled, kept), found: tables.map(residueOf) };
+    settled = erased;
+  }
+}
+
+/** Nobody approved that this becomes of such rows. */
+class Unapproved extends Error {}
+
+/** The record with what was done; undefined where no line of the approved plan says it, and nothing was. */
+async function eraseAgain(ground: ErasureGround, order: ErasureOrder, again: Again): Promise<ErasureRecord | undefined> {
+  const { count } = draftOf(again.record).document.rows;
+  try {
+    return await retried(() => eraseLate(ground, order, again), count);
+  } catch (error) {
+    if (error instanceof Unapproved) return undefined;
+    throw error;
   }
 }
 
@@ -93,7 +105,8 @@ function residueOf({ table, rows }: SurveyedTable): Residue {
     place: table,
     what: 'rows of the person that somebody wrote while they were erased, or since',
     count: rows.length,
-    remedy: 'See who writes there and have them stop, then make a new plan and erase again.',
+    remedy:
+      'See who writes there and have them stop, then plan and approve once more: subject erase ID --plan. What the person gave since of their own will may stay.',
   };
 }
 
@@ -201,6 +214,7 @@ async function decideLate(client: pg.ClientBase, ground: ErasureGround, order: E
   refuseForeign(ground, record);
   const { mode } = order;
   const decision = await decide(client, ground, found, { mode, ledger: ground.ledger, isKept: true, unseen: found.unseen });
+  if (unapproved(decision, draftOf(record).allowed ?? {}).length > 0) throw new Unapproved();
   if (decision.blocked.length > 0) throw stopped(draftOf(record).document.rows.count, problemsOf(decision.blocked));
   return { record: withKept(again.record, found.kept), found, decision };
 }

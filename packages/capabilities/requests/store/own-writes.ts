@@ -3,7 +3,7 @@ import type { Person } from '../../holds/index.ts';
 import type { RowKey } from '../model.ts';
 import type { OwnWrites } from '../rules/own-writes.ts';
 import type { Rows } from './act.ts';
-import { identityTexts, isOneOf, Parameters, quoteTable } from './sql.ts';
+import { isOneOf, Parameters, quoteTable } from './sql.ts';
 import { arrays, edgeCondition, type Reach } from './traverse.ts';
 
 /** No transaction that is older can still be running, in any database of the server or prepared. */
@@ -60,7 +60,12 @@ export async function areOfHere(client: pg.ClientBase, tenant: string, { since, 
 export function isOfOthers(own: OwnWrites | undefined, parameters: Parameters): string {
   if (own === undefined) return 'true';
   const since = `pg_catalog.age(t.xmin) <= pg_catalog.age(${parameters.add(own.since)}::text::xid)`;
-  return `(${since} and t.xmin <> all (${parameters.add(own.by)}::text[]::xid[]))`;
+  return `(${since} and ${isNotOwn(own, parameters)})`;
+}
+
+/** That the erasure has not written a row `t`, be it that nobody has since: it came to be the person's unwritten. */
+export function isNotOwn(own: OwnWrites | undefined, parameters: Parameters): string {
+  return own === undefined ? 'true' : `t.xmin <> all (${parameters.add(own.by)}::text[]::xid[])`;
 }
 
 /** Whether somebody else has written one of the rows of a table since that are the person's, or lead to them from others. */
@@ -79,18 +84,4 @@ export async function hasOthers(
     parameters,
   );
   return found.length > 0;
-}
-
-/** Those of these rows that somebody else has written since: the keys that were given. */
-export async function writtenByOthers(client: pg.ClientBase, rows: Rows, own: OwnWrites | undefined): Promise<readonly RowKey[]> {
-  if (own === undefined) return rows.keys;
-  const parameters = new Parameters();
-  const where = isOneOf(rows.identity, 't', rows.keys, parameters);
-  const found = await arrays(
-    client,
-    `select ${identityTexts(rows.identity, 't').join(', ')} from ${quoteTable(rows.table)} as t where ${where} and ${isOfOthers(own, parameters)}`,
-    parameters,
-  );
-  const others = new Set(found.map((key) => JSON.stringify(key)));
-  return rows.keys.filter((key) => others.has(JSON.stringify(key)));
 }
