@@ -30,6 +30,8 @@ export type Soaked = {
   /** Phones of customers as the last confirmed commit left them. */
   readonly confirmed: ReadonlyMap<number, string>;
   readonly erased: ReadonlySet<number>;
+  /** Of whom an erasure was approved: a command that was killed may have carried it out. */
+  readonly asked: ReadonlySet<number>;
   readonly kills: number;
   readonly writes: number;
   readonly commands: number;
@@ -82,6 +84,7 @@ class Load {
   readonly #place: Place;
   readonly #confirmed = new Map<number, string>();
   readonly #erased = new Set<number>();
+  readonly #asked = new Set<number>();
   #worker: ChildProcess | undefined;
   #kills = 0;
   #writes = 0;
@@ -93,8 +96,8 @@ class Load {
   }
 
   done() {
-    const { confirmed, erased } = { confirmed: this.#confirmed, erased: this.#erased };
-    return { confirmed, erased, kills: this.#kills, writes: this.#writes, commands: this.#commands };
+    const { confirmed, erased, asked } = { confirmed: this.#confirmed, erased: this.#erased, asked: this.#asked };
+    return { confirmed, erased, asked, kills: this.#kills, writes: this.#writes, commands: this.#commands };
   }
 
   /** Customers of its own, so that what it read last is what must stand; on a lost connection it asks what became of the commit. */
@@ -158,6 +161,7 @@ class Load {
       await this.#worked(['subject', 'export', `patient:${id}`, '--out', join(folder, `export-${n}.zip`)]);
       const plan = await this.#worked(['subject', 'erase', `patient:${id}`, '--plan']);
       if (typeof plan?.['hash'] === 'string') {
+        this.#asked.add(id);
         const { code } = await call('subject', 'erase', `patient:${id}`, '--approve', plan['hash']);
         if (code === 0) this.#erased.add(id);
       }

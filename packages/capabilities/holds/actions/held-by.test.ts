@@ -166,7 +166,9 @@ for (const server of testServers()) {
   test(`asking outside of a transaction, or in one of no tenant or another, is an error and never a no ${on}`, async (t) => {
     const { place, pool, inTransaction } = await workbench(t, { server });
     await place('patient:42');
-    await assert.rejects(heldBy(pool, 'default', { people: [patient(42)] }), /in the transaction that destroys/);
+    const alone = await pool.connect();
+    await assert.rejects(heldBy(alone, 'default', { people: [patient(42)] }), /in the transaction that destroys/);
+    alone.release();
     await inTransaction(async (client) => {
       await client.query(`select set_config('safekeep.tenant', '', true)`);
       await assert.rejects(heldBy(client, 'default', { people: [patient(42)] }), /transaction of their tenant/);

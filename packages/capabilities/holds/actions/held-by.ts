@@ -1,9 +1,10 @@
+import type pg from 'pg';
 import { codeOf, isSafekeepError, SafekeepError } from '@safekeep/core';
-import { type Queryable } from '@safekeep/postgres';
+import { together, type Queryable } from '@safekeep/postgres';
 import type { AskedRow, HoldId, HoldQuestion, Person, StandingHold } from '../model.ts';
 import { concerns } from '../rules/hold.ts';
 import { formatKey, formatPerson } from '../rules/key.ts';
-import { holdsOn, lockForAsking, matchCondition, matchKeys, matchPeople, standingIds } from '../store/ask.ts';
+import { beginAsking, holdsOn, matchCondition, matchKeys, matchPeople, standingIds } from '../store/ask.ts';
 import { readHolds } from '../store/holds.ts';
 import { findTable, predicateOf, type HoldTable } from '../store/tables.ts';
 
@@ -13,27 +14,30 @@ type Findings = Map<HoldId, Found>;
 /**
  * The holds that stand in the way of destroying what is asked about, and what of it each of them holds; empty when it may be
  * destroyed. Everything that destroys asks this in the transaction that destroys, which must be one of the tenant. From then
- * on until that transaction ends no hold can be placed, so the answer stays true.
+ * on until that transaction ends no hold can be placed, so the answer stays true. Who only looks may get an answer that is over a moment later.
  *
  * A row is held by its key, by what it contains, and by each person it is about: those only the asker knows, from the map.
  *
  * @throws `hold-not-evaluable` when it cannot be told, which means held; a plain error where the caller is wrong; SQLSTATE 40001
  *   under REPEATABLE READ when a hold was placed since the transaction began: try again.
  */
-export async function heldBy(db: Queryable, tenant: string, question: HoldQuestion): Promise<readonly StandingHold[]> {
+export async function heldBy(client: pg.ClientBase, tenant: string, question: HoldQuestion): Promise<readonly StandingHold[]> {
   const findings: Findings = new Map();
-  const { people, rows, tables } = question;
+  const { people, rows, tables, looksOnly = false } = question;
   // Sent one behind the other: the server looks for people behind the lock, and the way to it is gone once.
-  await Promise.all([lockForAsking(db, tenant), askPeople(db, tenant, { findings, people: people ?? [], rows: rows ?? [] })]);
+  await together(client, [
+    () => beginAsking(client, tenant, { looksOnly }),
+    () => askPeople(client, tenant, { findings, people: people ?? [], rows: rows ?? [] }),
+  ]);
   if (people === undefined && rows === undefined && tables === undefined) {
-    for (const id of await standingIds(db, tenant, 'any')) foundBy(findings, id);
+    for (const id of await standingIds(client, tenant, 'any')) foundBy(findings, id);
   }
   for (const [table, asked] of Map.groupBy(rows ?? [], (row) => row.table)) {
-    await evaluated(table, () => askRows(db, tenant, { findings, table, asked }));
+    await evaluated(table, () => askRows(client, tenant, { findings, table, asked }));
   }
-  for (const table of tables ?? []) await evaluated(table, () => askTable(db, tenant, { findings, table }));
+  for (const table of tables ?? []) await evaluated(table, () => askTable(client, tenant, { findings, table }));
   if (findings.size === 0) return [];
-  const holds = await readHolds(db, tenant, { ids: [...findings.keys()] });
+  const holds = await readHolds(client, tenant, { ids: [...findings.keys()] });
   return holds
     .filter((hold) => concerns(hold, question.period))
     .map((hold) => ({ ...hold, ...listed(foundBy(findings, hold.id)) }));

@@ -1,29 +1,39 @@
 import pg from 'pg';
 import { newId } from '@safekeep/core';
-import { quoteTable, type Queryable } from '@safekeep/postgres';
+import { quoteTable, together, type Queryable } from '@safekeep/postgres';
 import type { Condition, HoldId, RecordKey } from '../model.ts';
 import { type HoldTable, type Predicate } from './tables.ts';
 
 /** What of the asked things a hold stands on, by their places in the question, from 0. */
 export type Match = { readonly id: HoldId; readonly place: number };
 
+type AskingState = { readonly isTenant: boolean | null; readonly isTransaction: boolean | null };
+
 /**
- * Keeps holds from being placed until the transaction ends. What is sent behind it is carried out behind the lock.
+ * Keeps holds from being placed until the transaction ends, unless one only looks. What is sent behind it is carried out behind the lock.
  *
  * Throws a plain error, for it is a bug of the caller, where there is no transaction, or it is not one of the tenant: row
  * security would then hide every hold, and everything would seem free.
  */
-export async function lockForAsking(db: Queryable, tenant: string): Promise<void> {
+export async function beginAsking(
+  client: pg.ClientBase,
+  tenant: string,
+  { looksOnly }: { readonly looksOnly: boolean },
+): Promise<void> {
   const mark = newId<'question'>();
-  const [, { rows }] = await Promise.all([
-    db.query("select safekeep.lock_holds($1, false), pg_catalog.set_config('safekeep.holds_question', $2, true)", [tenant, mark]),
-    db.query(
-      `select safekeep.current_tenant() = $1 as "isTenant", pg_catalog.current_setting('safekeep.holds_question', true) = $2 as "isTransaction"`,
-      [tenant, mark],
-    ),
+  const [, { rows }] = await together(client, [
+    () =>
+      client.query(
+        `select case when not $3 then safekeep.lock_holds($1, false) end, pg_catalog.set_config('safekeep.holds_question', $2, true)`,
+        [tenant, mark, looksOnly],
+      ),
+    () =>
+      client.query<AskingState>(
+        `select safekeep.current_tenant() = $1 as "isTenant", pg_catalog.current_setting('safekeep.holds_question', true) = $2 as "isTransaction"`,
+        [tenant, mark],
+      ),
   ]);
-  // The statement above names these columns.
-  const [state] = rows as readonly { readonly isTenant: boolean | null; readonly isTransaction: boolean | null }[];
+  const [state] = rows;
   if (state?.isTransaction !== true) throw new Error('Holds must be asked for in the transaction that destroys');
   if (state.isTenant !== true) throw new Error('Holds must be asked for in a transaction of their tenant (safekeep.tenant)');
 }

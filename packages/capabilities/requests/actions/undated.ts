@@ -126,9 +126,15 @@ async function lookAt(client: pg.ClientBase, ground: Ground, record: ErasureReco
   const tables = [...graph.edgesOf.keys()];
   const load = { map, reach, person };
   // What has ended since the erasure is due too.
-  const dues = await Promise.all(tables.map((table) => duesOfPerson(client, { ...load, now: record.startedAt }, table)));
+  const dues = await together(
+    client,
+    tables.map((table) => () => duesOfPerson(client, { ...load, now: record.startedAt }, table)),
+  );
   const now = { ...load, now: clock.now() };
-  const ended = await Promise.all(tables.map((table) => hasEndedRow(client, now, { table, looks: maskLooks(ground, table) })));
+  const ended = await together(
+    client,
+    tables.map((table) => () => hasEndedRow(client, now, { table, looks: maskLooks(ground, table) })),
+  );
   return { ...firstOf(dues), hasEnded: ended.includes(true) };
 }
 

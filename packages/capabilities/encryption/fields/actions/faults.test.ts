@@ -35,14 +35,20 @@ function at(ground: Ground, wanted: Moment, run: () => void): Ground {
 
 test('of two who move the same field at once one works and the other is refused', async (t) => {
   const bench = await workbench(t, { setUp: PEOPLE });
-  let second: Promise<unknown> | undefined;
-  const ground = at(bench.ground, 'read', () => {
-    second = encryptField(bench.ground, bench.order(EMAIL), agreed);
-    second.catch(() => undefined);
-  });
-  const { field } = await encryptField(ground, bench.order(EMAIL), agreed);
+  // The first waits for its key, in the middle of its work, until the second has its answer.
+  let refused: Promise<unknown> | undefined;
+  const keys = {
+    ...bench.ground.keys,
+    seal: async (...args: Parameters<typeof bench.ground.keys.seal>) => {
+      refused ??= encryptField(bench.ground, bench.order(EMAIL), agreed).catch((error: unknown) => error);
+      await refused;
+      return await bench.ground.keys.seal(...args);
+    },
+  };
+  const { field } = await encryptField({ ...bench.ground, keys }, bench.order(EMAIL), agreed);
   assert.equal(field.phase, 'switched');
-  await assert.rejects(Promise.resolve(second), (error) => isSafekeepError(error, 'field-busy'));
+  const error = await refused;
+  assert.ok(isSafekeepError(error, 'field-busy'), String(error));
 });
 
 test('of two who plan the same field at once one records it, and the other is refused before it made a key', async (t) => {
