@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { testDatabase } from '@safekeep/postgres/testing';
-import { safekeep, temporaryHome } from 'safekeep/testing';
+import { safekeepAtHand, temporaryHome } from 'safekeep/testing';
 
 const ROWS = 500;
 const CLINIC = `
@@ -33,7 +33,7 @@ async function clinic(t: TestContext, audit: string) {
   await writeFile(mapFile, mapOf(audit));
   const done = async (...args: string[]) => {
     const all = [...args, '--db', url.reveal(), '--home', join(folder, 'home'), '--map', mapFile, '--json'];
-    const { code, stdout, stderr } = await safekeep(all);
+    const { code, stdout, stderr } = await safekeepAtHand(all);
     assert.equal(code, 0, `${args.join(' ')}: ${stdout} ${stderr}`);
     // The result is what a script would get: JSON without a type.
     return stdout === '' ? undefined : JSON.parse(stdout);

@@ -123,6 +123,8 @@ export type HoldQuestion = {
   readonly tables?: readonly string[];
   /** The time that what would be destroyed is from; any time when left out. A hold that concerns another time does not matter. */
   readonly period?: Period;
+  /** Nothing is destroyed by this answer, and nobody who places a hold waits for who asked. */
+  readonly looksOnly?: boolean;
 };
 
 /** A hold that stands in the way, and of what. */

@@ -370,6 +370,10 @@ function planLines(plan: Frozen<ErasurePlan>, ink: Ink): readonly string[] {
   ];
 }
 
+function residueLines(residue: Frozen<ErasureDone['residue']>, ink: Ink): readonly string[] {
+  return residue.map(({ place, what, count, remedy }) => ink.dim(`  ${place}: ${count} ${what}. ${remedy}`));
+}
+
 function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
   const counts = Object.entries(done.counts).map(([name, count]) => `${count} ${name}`);
   const head =
@@ -396,7 +400,7 @@ function doneText(done: Frozen<ErasureDone>, ink: Ink): string {
         ]),
     ...(done.state === 'held' ? [ink.warn('Rows that are held stay; they are erased when the hold ends.')] : []),
     ...done.externalCopies.map(({ place, state, note }) => `  outside: ${place}, ${state}: ${note}`),
-    ...done.residue.map(({ place, what, count, remedy }) => ink.dim(`  ${place}: ${count} ${what}. ${remedy}`)),
+    ...residueLines(done.residue, ink),
     ...(done.certificate === null && done.state !== 'unfulfilled'
       ? [ink.warn('No certificate yet: somebody else is at it. If none comes: subject erasures --run.')]
       : []),
@@ -459,10 +463,10 @@ function erasuresCommand(openPorts: OpenPorts): Command {
                 ? 'There are no such erasures.'
                 : 'Every erasure that this database knows was written by this home.',
             ]),
-        ...erasures.map(
-          ({ id, state, mode, startedAt, due, error }) =>
-            `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${due === null ? '' : `  until ${due.slice(0, 10)}`}${error === null ? '' : `  ${ink.bad(error)}`}`,
-        ),
+        ...erasures.flatMap(({ id, state, mode, startedAt, due, residue, error }) => [
+          `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${due === null ? '' : `  until ${due.slice(0, 10)}`}${error === null ? '' : `  ${ink.bad(error)}`}`,
+          ...residueLines(residue, ink),
+        ]),
         ...(missing ?? []).map((id) =>
           ink.warn(`${id}  is in the ledger and not in this database: after a restore run ledger replay.`),
         ),

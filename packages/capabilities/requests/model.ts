@@ -312,6 +312,7 @@ export const ErasuresText = Type.Object({
       finishedAt: Nullable,
       holds: Type.Array(Type.String()),
       due: Type.Union([Type.String({ description: 'from when on the first row that a duty keeps can be erased' }), Type.Null()]),
+      residue: Type.Array(ResidueText, { description: 'of one that --run found unfulfilled: what is still there, and what to do' }),
       error: Nullable,
     }),
   ),

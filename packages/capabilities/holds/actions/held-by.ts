@@ -4,7 +4,7 @@ import { together, type Queryable } from '@safekeep/postgres';
 import type { AskedRow, HoldId, HoldQuestion, Person, StandingHold } from '../model.ts';
 import { concerns } from '../rules/hold.ts';
 import { formatKey, formatPerson } from '../rules/key.ts';
-import { holdsOn, lockForAsking, matchCondition, matchKeys, matchPeople, standingIds } from '../store/ask.ts';
+import { beginAsking, holdsOn, matchCondition, matchKeys, matchPeople, standingIds } from '../store/ask.ts';
 import { readHolds } from '../store/holds.ts';
 import { findTable, predicateOf, type HoldTable } from '../store/tables.ts';
 
@@ -14,7 +14,7 @@ type Findings = Map<HoldId, Found>;
 /**
  * The holds that stand in the way of destroying what is asked about, and what of it each of them holds; empty when it may be
  * destroyed. Everything that destroys asks this in the transaction that destroys, which must be one of the tenant. From then
- * on until that transaction ends no hold can be placed, so the answer stays true.
+ * on until that transaction ends no hold can be placed, so the answer stays true. Who only looks may get an answer that is over a moment later.
  *
  * A row is held by its key, by what it contains, and by each person it is about: those only the asker knows, from the map.
  *
@@ -23,10 +23,10 @@ type Findings = Map<HoldId, Found>;
  */
 export async function heldBy(client: pg.ClientBase, tenant: string, question: HoldQuestion): Promise<readonly StandingHold[]> {
   const findings: Findings = new Map();
-  const { people, rows, tables } = question;
+  const { people, rows, tables, looksOnly = false } = question;
   // Sent one behind the other: the server looks for people behind the lock, and the way to it is gone once.
   await together(client, [
-    () => lockForAsking(client, tenant),
+    () => beginAsking(client, tenant, { looksOnly }),
     () => askPeople(client, tenant, { findings, people: people ?? [], rows: rows ?? [] }),
   ]);
   if (people === undefined && rows === undefined && tables === undefined) {

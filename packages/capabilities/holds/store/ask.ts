@@ -10,19 +10,23 @@ export type Match = { readonly id: HoldId; readonly place: number };
 type AskingState = { readonly isTenant: boolean | null; readonly isTransaction: boolean | null };
 
 /**
- * Keeps holds from being placed until the transaction ends. What is sent behind it is carried out behind the lock.
+ * Keeps holds from being placed until the transaction ends, unless one only looks. What is sent behind it is carried out behind the lock.
  *
  * Throws a plain error, for it is a bug of the caller, where there is no transaction, or it is not one of the tenant: row
  * security would then hide every hold, and everything would seem free.
  */
-export async function lockForAsking(client: pg.ClientBase, tenant: string): Promise<void> {
+export async function beginAsking(
+  client: pg.ClientBase,
+  tenant: string,
+  { looksOnly }: { readonly looksOnly: boolean },
+): Promise<void> {
   const mark = newId<'question'>();
   const [, { rows }] = await together(client, [
     () =>
-      client.query("select safekeep.lock_holds($1, false), pg_catalog.set_config('safekeep.holds_question', $2, true)", [
-        tenant,
-        mark,
-      ]),
+      client.query(
+        `select case when not $3 then safekeep.lock_holds($1, false) end, pg_catalog.set_config('safekeep.holds_question', $2, true)`,
+        [tenant, mark, looksOnly],
+      ),
     () =>
       client.query<AskingState>(
         `select safekeep.current_tenant() = $1 as "isTenant", pg_catalog.current_setting('safekeep.holds_question', true) = $2 as "isTransaction"`,

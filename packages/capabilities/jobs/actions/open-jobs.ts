@@ -32,7 +32,7 @@ export async function queueFor(database: Database, ...kinds: readonly string[]):
 async function open(database: Database): Promise<Opened> {
   let opening = opened.get(database);
   if (opening === undefined) {
-    opening = prepareQueueSchema(database).then(() => ({ queue: openQueue(database), made: new Set([]) }));
+    opening = prepareQueueSchema(database).then(async () => ({ queue: await openQueue(database), made: new Set([]) }));
     opened.set(database, opening);
   }
   try {

@@ -30,7 +30,7 @@ export async function setSchedule<Payload extends TObject>(
   // The schema decides in the next line whether it is what it says.
   const plain = validPayload(kind, payload as Json);
   const schedule: Schedule = { kind: kind.kind, cron, timeZone, version: kind.version, payload: plain };
-  const view = viewOf(database, schedule);
+  const view = await viewOf(database, schedule);
   await queueFor(database, TICKS, kind.kind);
   await inTenant(database, tenant, (client) => putSchedule(database, client, tenant, schedule));
   return view;
@@ -57,7 +57,7 @@ export async function installSchedules(
 
 export async function listSchedules(database: Database, tenant: string): Promise<readonly ScheduleView[]> {
   const schedules = await inTenant(database, tenant, (client) => readSchedules(client, tenant));
-  return schedules.map((schedule) => viewOf(database, schedule));
+  return await Promise.all(schedules.map((schedule) => viewOf(database, schedule)));
 }
 
 /** @throws `job-schedule-unknown`. */
@@ -70,12 +70,13 @@ export async function removeSchedule(database: Database, tenant: string, kind: s
 // pg-boss also reads recurrence rules and seconds; the promise is five fields, so that every cron tool can explain it.
 const FIELDS = 5;
 
-function viewOf(database: Database, { kind, cron, timeZone }: Schedule): ScheduleView {
+async function viewOf(database: Database, { kind, cron, timeZone }: Schedule): Promise<ScheduleView> {
   const refuse = (reason: string, cause?: unknown): SafekeepError =>
     new SafekeepError('job-schedule-invalid', { cron, timeZone, reason }, cause === undefined ? {} : { cause });
   if (cron.trim().split(/\s+/).length !== FIELDS) throw refuse('it has not five fields.');
   try {
-    const [next] = openQueue(database).previewSchedule(cron, { tz: timeZone, count: 1 });
+    const queue = await openQueue(database);
+    const [next] = queue.previewSchedule(cron, { tz: timeZone, count: 1 });
     if (next === undefined) throw refuse('it never comes.');
     return { kind, cron, timeZone, nextRunAt: next.toISOString() };
   } catch (error) {

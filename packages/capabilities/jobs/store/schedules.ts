@@ -57,18 +57,15 @@ export async function putSchedule(database: Database, client: pg.ClientBase, ten
     ),
   );
   // A run that fell into a time without workers is made up for once, however many were missed.
-  await within(database, client).schedule(
-    TICKS,
-    cron,
-    { tenant, kind },
-    { tz: timeZone, key: keyOf(tenant, kind), missed: 'once' },
-  );
+  const queue = await within(database, client);
+  await queue.schedule(TICKS, cron, { tenant, kind }, { tz: timeZone, key: keyOf(tenant, kind), missed: 'once' });
 }
 
 /** False when there was none. */
 export async function deleteSchedule(database: Database, client: pg.ClientBase, tenant: string, kind: string): Promise<boolean> {
   const { rowCount } = await client.query('delete from safekeep.job_schedules where tenant_id = $1 and kind = $2', [tenant, kind]);
-  await within(database, client).unschedule(TICKS, keyOf(tenant, kind));
+  const queue = await within(database, client);
+  await queue.unschedule(TICKS, keyOf(tenant, kind));
   return rowCount === 1;
 }
 
@@ -90,8 +87,8 @@ export async function popTicks(queue: PgBoss, client: pg.ClientBase, ticks: read
 }
 
 /** pg-boss takes a transaction with most calls; for its schedules it has to be the handle's own connection. */
-function within(database: Database, client: pg.ClientBase): PgBoss {
-  return openQueue(database, sessionOf(client));
+async function within(database: Database, client: pg.ClientBase): Promise<PgBoss> {
+  return await openQueue(database, sessionOf(client));
 }
 
 /** pg-boss allows letters, digits, `_`, `-`, `.` and `/` in a key; a tenant and a kind have no slash. */

@@ -1,7 +1,9 @@
 import type pg from 'pg';
-import { getConstructionPlans, getMigrationPlans, PgBoss, type Clock as BossClock, type Db } from 'pg-boss';
+import type { Clock as BossClock, Db, PgBoss } from 'pg-boss';
 import { SafekeepError, type Clock } from '@safekeep/core';
 import { operationFailure, type Database } from '@safekeep/postgres';
+
+// pg-boss is read when a queue is first opened: with what it stands on it is a tenth of what a command reads, and most open none.
 
 /** The schema that belongs to pg-boss. */
 export const QUEUE_SCHEMA = 'safekeep_jobs';
@@ -34,7 +36,8 @@ type State = {
  * @throws `privilege-missing`, `jobs-schema-newer`.
  */
 export async function prepareQueueSchema(database: Database): Promise<void> {
-  const known = knownVersion();
+  const { getConstructionPlans, getMigrationPlans } = await import('pg-boss');
+  const known = versionIn(getConstructionPlans(QUEUE_SCHEMA));
   await database.withClient(async (client) => {
     const state = await readState(client);
     if (state.version === known) return;
@@ -42,7 +45,7 @@ export async function prepareQueueSchema(database: Database): Promise<void> {
       throw new SafekeepError('jobs-schema-newer', { found: state.version, known });
     requireRights(client, state);
     try {
-      if (state.version === null) await install(client, state);
+      if (state.version === null) await install(client, state, getConstructionPlans(QUEUE_SCHEMA, { createSchema: false }));
       else await run(client, state, getMigrationPlans(QUEUE_SCHEMA, state.version));
     } catch (error) {
       await client.query('rollback');
@@ -53,19 +56,21 @@ export async function prepareQueueSchema(database: Database): Promise<void> {
 }
 
 /** A handle on the queue that holds no connection, no timer and no state of its own. */
-export function openQueue(database: Database, session: Db = sessionOn(database)): PgBoss {
+export async function openQueue(database: Database, session: Db = sessionOn(database)): Promise<PgBoss> {
+  const { PgBoss } = await import('pg-boss');
   return new PgBoss({ schema: QUEUE_SCHEMA, db: session, migrate: false, createSchema: false, supervise: false, schedule: false });
 }
 
 /** The handle of a worker: with pg-boss's upkeep of its tables and its schedules. To be started and stopped. */
-export function openSupervisor(
+export async function openSupervisor(
   database: Database,
   {
     clock,
     cronSeconds,
     onError,
   }: { readonly clock: Clock; readonly cronSeconds: number; readonly onError: (error: unknown) => void },
-): PgBoss {
+): Promise<PgBoss> {
+  const { PgBoss } = await import('pg-boss');
   const queue = new PgBoss({
     schema: QUEUE_SCHEMA,
     db: sessionOn(database),
@@ -105,7 +110,7 @@ function sessionOn(database: Database): Db {
   };
 }
 
-async function install(client: pg.ClientBase, state: State): Promise<void> {
+async function install(client: pg.ClientBase, state: State, plans: string): Promise<void> {
   await client.query(BEGIN);
   // Before the role is taken on: the owner itself may not create in the database.
   await client.query(`create schema if not exists ${QUEUE_SCHEMA} ${state.owner ? `authorization ${OWNER}` : ''}`);
@@ -118,7 +123,7 @@ async function install(client: pg.ClientBase, state: State): Promise<void> {
     );
     await client.query(`alter default privileges in schema ${QUEUE_SCHEMA} grant usage on sequences to ${APP}`);
   }
-  await client.query(withoutFrame(getConstructionPlans(QUEUE_SCHEMA, { createSchema: false })));
+  await client.query(withoutFrame(plans));
   await client.query('commit');
 }
 
@@ -140,8 +145,8 @@ function withoutFrame(plans: string): string {
 }
 
 /** pg-boss does not tell the number of its schema otherwise than in its plans. */
-function knownVersion(): number {
-  const number = /INSERT INTO safekeep_jobs\.version\(version\) VALUES \('(\d+)'\)/.exec(getConstructionPlans(QUEUE_SCHEMA))?.[1];
+function versionIn(plans: string): number {
+  const number = /INSERT INTO safekeep_jobs\.version\(version\) VALUES \('(\d+)'\)/.exec(plans)?.[1];
   if (number === undefined) throw new Error('The plans of this pg-boss no longer tell their version');
   return Number(number);
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { fromKysely, type Db } from 'pg-boss';
+import type { Db } from 'pg-boss';
 import { transaction, type Database } from '@safekeep/postgres';
 import type { Transaction } from '../model.ts';
 
@@ -23,6 +23,8 @@ export async function setTenantOf(session: Db, tenant: string): Promise<void> {
 
 /** A transaction in the form that pg-boss's calls take as `db`. */
 export function sessionOf(transaction: Transaction): Db {
-  if ('executeQuery' in transaction) return fromKysely(transaction);
+  if ('executeQuery' in transaction) {
+    return { executeSql: async (text, values) => await (await import('pg-boss')).fromKysely(transaction).executeSql(text, values) };
+  }
   return { executeSql: async (text, values) => await transaction.query(text, values === undefined ? [] : [...values]) };
 }

@@ -85,7 +85,7 @@ type Parts = Pick<WorkerOptions, 'kinds' | 'clock' | 'log'> & { readonly timing:
 async function openQueueOf(database: Database, { kinds, clock, log, timing }: Parts): Promise<PgBoss> {
   await prepareQueueSchema(database);
   const onError = (error: unknown): void => log.warn('queue-upkeep-failed', { error });
-  const queue = openSupervisor(database, { clock, cronSeconds: timing.cronSeconds, onError });
+  const queue = await openSupervisor(database, { clock, cronSeconds: timing.cronSeconds, onError });
   for (const name of [TICKS, ...kinds.map(({ kind }) => kind)]) await makeQueue(queue, name);
   try {
     await queue.start();

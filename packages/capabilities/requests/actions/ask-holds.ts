@@ -13,14 +13,15 @@ export async function askHolds(
   client: pg.ClientBase,
   ground: Ground,
   { person, tables }: Survey,
+  looksOnly: boolean,
 ): Promise<{ readonly holds: readonly StandingHold[]; readonly heldRows: ReadonlySet<PersonRow> }> {
   const { tenant } = ground;
   const others = tables.flatMap(({ rows }) => rows.flatMap((row) => row.others));
   const namesOf = await otherNames(client, ground, [person, ...others]);
   const people = namesOf(person);
-  // From here on no hold can be placed until the transaction ends; where none stands, rows need not be asked about.
+  // From here on no hold can be placed until the transaction ends, unless one only looks; where none stands, rows need not be asked about.
   const [whole, areStanding] = await together(client, [
-    () => heldBy(client, tenant, { people, rows: [] }),
+    () => heldBy(client, tenant, { people, rows: [], looksOnly }),
     // Behind the lock, which is the first thing that the other sends.
     () => hasStandingHolds(client, tenant),
   ]);
@@ -31,7 +32,7 @@ export async function askHolds(
     for (const row of rows)
       asked.set({ table, key: isKey ? plainKey(identity, row.key) : [], about: [person, ...row.others].flatMap(namesOf) }, row);
   }
-  const holds = await heldBy(client, tenant, { people, rows: [...asked.keys()] });
+  const holds = await heldBy(client, tenant, { people, rows: [...asked.keys()], looksOnly });
   const heldRows = new Set(holds.flatMap((hold) => hold.heldRows.flatMap((row) => asked.get(row) ?? [])));
   return { holds, heldRows };
 }
@@ -44,13 +45,13 @@ export async function keepsByHold(
   client: pg.ClientBase,
   ground: Ground,
   { person, subject, reach }: Omit<Survey, 'tables'>,
-  table: string,
+  { table, looksOnly }: { readonly table: string; readonly looksOnly: boolean },
 ): Promise<boolean> {
   if (!(await hasStandingHolds(client, ground.tenant))) return false;
   const load = { map: ground.map, reach, person, now: ground.clock.now() };
   const known = { table, identity: identityOf(ground.schema, table), policy: policies(ground, table), isCut: true };
   for await (const rows of personPages(client, load, rowsOf(reach, table, person.key), ASKED_AT_ONCE)) {
-    const { heldRows } = await askHolds(client, ground, { person, subject, reach, tables: [{ ...known, rows }] });
+    const { heldRows } = await askHolds(client, ground, { person, subject, reach, tables: [{ ...known, rows }] }, looksOnly);
     if (heldRows.size > 0) return true;
   }
   return false;

@@ -6,13 +6,15 @@ import { runRecorded, type OperationId } from '../../ledger/index.ts';
 import type { ApprovalProofs, Approved, ErasureId, ParticipantEffects, RowKey } from '../model.ts';
 import { approvedAs } from '../rules/approval.ts';
 import { joinOwn, type OwnWrites } from '../rules/own-writes.ts';
+import { joinKept, keptColumns, keptLines } from '../rules/plan.ts';
 import { areOfHere, oldestRunning } from '../store/own-writes.ts';
+import type { Allowed } from '../rules/treat.ts';
 import { insertErasure, readErasures, updateErasure, type ErasureRecord, type StoredPlan } from '../store/records.ts';
 import { loadRows, rowsOf, type PersonRow } from '../store/rows.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
 import { followPaths, identityOf, plainKey, type Reach } from '../store/traverse.ts';
 import { carryOut, erasureKeysOf, type TableCounts } from './carry-out.ts';
-import { decide, personMark, type Decision } from './decide.ts';
+import { decide, joinDecisions, personMark, type Decision } from './decide.ts';
 import {
   AlreadyErased,
   effectsAt,
@@ -27,12 +29,21 @@ import {
   type ExecuteOptions,
 } from './erasing.ts';
 import { faultOfProofs } from './finish-erasure.ts';
-import { addTally, askAll, decidePage, unapproved, type Allowed, type Page, type Tally } from './foresee.ts';
+import { addTally, askAll, decidePage, linesOf, unapproved, type Page, type Tally } from './foresee.ts';
 import type { Unseen } from './kept-ways.ts';
 import { rowsAtOnce, soundGraph, type ErasureGround } from './ground.ts';
 import { lateRows } from './late-rows.ts';
 import { identityMarks, tellingMarks } from './marks.ts';
-import { approversOf, besideOf, keptBeside, makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
+import {
+  approversOf,
+  besideOf,
+  keptBeside,
+  keysByTable,
+  makePlan,
+  type Beside,
+  type ErasureOrder,
+  type MadePlan,
+} from './plan-erasure.ts';
 import { refuseForeign, tagged, tagOf } from './record-tag.ts';
 import { policies, type SurveyedTable } from './survey.ts';
 
@@ -412,7 +423,7 @@ function addCounts(known: PartCounts = {}, effects: ReadonlyMap<string, Particip
 
 /**
  * What is left for the last transaction: tables that needed no chunks, and rows of the others that came, or were written again, since
- * their chunk. From here on none can come: the person is locked.
+ * their chunk. From here on none can come: the person is locked. What is kept of those keeps the person's own row and keys too.
  */
 export async function prepareRest(
   client: pg.ClientBase,
@@ -421,13 +432,23 @@ export async function prepareRest(
   { erasure, large, own, ...tally }: ChunkProgress,
 ): Promise<MadePlan> {
   const beside = besideOf(tally);
-  const made = await makePlan(client, ground, order, {
-    lock: true,
-    limit: rowsAtOnce(ground),
-    erasure,
-    without: new Set(large),
-    beside,
-  });
+  const first = await makeRest(client, ground, order, { erasure, large, beside });
+  if (large.length > 0 && (own === undefined || !(await areOfHere(client, ground.tenant, own))))
+    throw stopped(first.progress.rows, 'nobody can tell any more what it has written here: make a new plan and approve it');
+  const late = await lateOfLarge(client, ground, order, { made: first.made, large, own, beside });
+  refuseUnapproved(late.decision, first.progress);
+  if (!late.beside.isKept || beside.isKept) return withLate(first.made, late);
+  return withLate((await makeRest(client, ground, order, { erasure, large, beside: late.beside })).made, late);
+}
+
+async function makeRest(
+  client: pg.ClientBase,
+  ground: ErasureGround,
+  order: ErasureOrder,
+  { erasure, large, beside }: Pick<ChunkProgress, 'erasure' | 'large'> & { readonly beside: Beside },
+): Promise<{ readonly made: MadePlan; readonly progress: ChunkProgress }> {
+  const without = new Set(large);
+  const made = await makePlan(client, ground, order, { lock: true, limit: rowsAtOnce(ground), erasure, without, beside });
   const progress = progressOf(await currentRecord(client, ground, erasure));
   refuseHeld(made.plan);
   refuseBlocked(made.plan.blocked, progress);
@@ -437,31 +458,49 @@ export async function prepareRest(
       `the person has more rows in ${made.chunked[0]} by now than one transaction takes: make a new plan and approve it`,
     );
   refuseUnapproved(made.decision, progress);
-  if (large.length > 0 && (own === undefined || !(await areOfHere(client, ground.tenant, own))))
-    throw stopped(progress.rows, 'nobody can tell any more what it has written here: make a new plan and approve it');
-  const unseen: Unseen = new Map([...askAll(made.found.reach), ...keptBeside(beside)]);
-  const late: SurveyedTable[] = [];
+  return { made, progress };
+}
+
+/** Rows that came, or were written again, what becomes of them, and what is kept in those tables with them. */
+type LateOfLarge = { readonly tables: readonly SurveyedTable[]; readonly decision: Decision; readonly beside: Beside };
+
+async function lateOfLarge(
+  client: pg.ClientBase,
+  ground: ErasureGround,
+  { mode }: ErasureOrder,
+  {
+    made: { found },
+    large,
+    own,
+    beside,
+  }: Pick<ChunkProgress, 'large'> & { readonly made: MadePlan; readonly own: OwnWrites | undefined; readonly beside: Beside },
+): Promise<LateOfLarge> {
+  const unseen: Unseen = new Map([...askAll(found.reach), ...keptBeside(beside)]);
+  const tables: SurveyedTable[] = [];
+  const kept = new Map(beside.kept);
+  const holds = new Set(beside.holds);
   for (const table of large) {
-    const { rows } = await lateRows(client, ground, made.found, {
-      mode: order.mode,
-      table,
-      lock: true,
-      atMost: rowsAtOnce(ground),
-      unseen,
-      own,
-    });
-    if (rows.length >= rowsAtOnce(ground)) throw new TooManyLate(table);
-    const identity = identityOf(ground.schema, table);
-    if (rows.length > 0) late.push({ table, identity, policy: policies(ground, table), rows, isCut: true });
+    const asked = { mode, table, lock: true, atMost: rowsAtOnce(ground), unseen, own };
+    const late = await lateRows(client, ground, found, asked);
+    if (late.rows.length >= rowsAtOnce(ground)) throw new TooManyLate(table);
+    if (late.keptRow !== undefined) kept.set(table, [...(kept.get(table) ?? []), late.keptRow]);
+    for (const id of late.kept.holds) holds.add(id);
+    const { rows } = late;
+    if (rows.length > 0)
+      tables.push({ table, identity: identityOf(ground.schema, table), policy: policies(ground, table), rows, isCut: true });
   }
-  if (late.length === 0) return made;
-  const found = { ...made.found, tables: [...made.found.tables, ...late] };
-  const more = await decide(
-    client,
-    ground,
-    { ...found, tables: late },
-    { mode: order.mode, ledger: ground.ledger, isKept: true, unseen },
-  );
-  refuseUnapproved(more, progress);
-  return { ...made, found, decision: { ...made.decision, groups: [...made.decision.groups, ...more.groups] } };
+  const decision = await decide(client, ground, { ...found, tables }, { mode, ledger: ground.ledger, isKept: true, unseen });
+  return { tables, decision, beside: { holds: [...holds], kept, isKept: beside.isKept || kept.size > beside.kept.size } };
+}
+
+function withLate(made: MadePlan, { tables, decision, beside }: LateOfLarge): MadePlan {
+  const { plan, found, scope } = made;
+  const rows = new Map([...scope.rows, ...keysByTable(decision, ({ action }) => action !== 'keep')]);
+  return {
+    ...made,
+    plan: { ...plan, kept: joinKept([...plan.kept, ...keptLines(linesOf(decision)), ...keptColumns(decision.groups)]) },
+    found: { ...found, tables: [...found.tables, ...tables] },
+    decision: joinDecisions(made.decision, decision),
+    scope: { ...scope, rows, holds: [...new Set([...scope.holds, ...beside.holds])] },
+  };
 }

@@ -49,6 +49,8 @@ export type DecideOptions = {
   readonly isKept?: boolean;
   /** Tables of which not all rows of the person are among these. */
   readonly unseen?: Unseen;
+  /** Nothing is carried out of it in this transaction: holds can be placed meanwhile. */
+  readonly looksOnly?: boolean;
   /** Tables whose rows will be gone by then: a plan sees them still. */
   readonly beside?: ReadonlyMap<string, DealtWith>;
 };
@@ -66,15 +68,17 @@ export function dueOf(groups: readonly Pick<Group, 'due'>[]): string | null {
   return groups.flatMap(({ due }) => due ?? []).toSorted()[0] ?? null;
 }
 
-/** What becomes of each row that was found. Asks for holds, in the transaction that destroys. Changes nothing. */
+/** What becomes of each row that was found. Asks for holds, in the transaction that destroys if any does. Changes nothing. */
 export async function decide(client: pg.ClientBase, ground: Ground, found: Survey, options: DecideOptions): Promise<Decision> {
-  const { holds, heldRows } = await askHolds(client, ground, found);
+  const { unseen = new Map(), looksOnly = false } = options;
+  const { holds, heldRows } = await askHolds(client, ground, found, looksOnly);
   const gone = await erasedOthers(client, ground, found, options.ledger);
   const isWholePersonHeld = holds.some(({ people }) => people.length > 0);
   const isKeptRow = (row: PersonRow): boolean => row.kept !== null || isWholePersonHeld || heldRows.has(row);
-  const { unseen = new Map() } = options;
   // Of somebody who is held as a whole nothing goes anyway.
-  const ways: KeptWays = isWholePersonHeld ? new Map() : await waysOfKept(client, ground, found, { isKept: isKeptRow, unseen });
+  const ways: KeptWays = isWholePersonHeld
+    ? new Map()
+    : await waysOfKept(client, ground, found, { isKept: isKeptRow, unseen, looksOnly });
   const factsOf = (row: PersonRow): Omit<RowFacts, 'shell'> => ({
     reached: row.reached,
     kept: row.kept,
@@ -117,6 +121,17 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
     problems.push(...unmappedColumns(table, isTouched));
   }
   return { groups, holds, blocked: problems, setNull, isKept };
+}
+
+/** What is decided of other rows too. */
+export function joinDecisions(one: Decision, other: Decision): Decision {
+  return {
+    groups: [...one.groups, ...other.groups],
+    holds: [...one.holds, ...other.holds],
+    blocked: [...one.blocked, ...other.blocked],
+    setNull: [...one.setNull, ...other.setNull],
+    isKept: one.isKept || other.isKept,
+  };
 }
 
 /** The rows of a table by what becomes of them. Most are alike, and it is worked out once for all that are. */

@@ -344,7 +344,8 @@ async function eraseWithin(
   // Nothing is committed of which no certificate could be given.
   if (wrong !== undefined) throw new Error(`An erasure does not add up: ${wrong}`);
   const own = joinOwn(progress?.own ?? { since, by: [], operation }, { by: done.by, operation });
-  const draft: Draft = { document: body, own, writers };
+  const allowed = progress === undefined ? made.allowed : (progress.allowed ?? {});
+  const draft: Draft = { document: body, own, writers, allowed };
   const record = tagged<Omit<ErasureRecord, 'tag'>>(ground, {
     id,
     planHash: stored.hash,

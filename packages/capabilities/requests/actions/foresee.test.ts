@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import type { ErasureMode, ErasurePlan } from '../model.ts';
+import type { ErasureMode, ErasureParticipant, ErasurePlan } from '../model.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import type { ErasureGround } from './ground.ts';
 
@@ -249,4 +249,23 @@ test('what stands in the way of rows far behind is told in the plan, and who mus
     done.externalCopies.map(({ place }) => place),
     ['Post office'],
   );
+});
+
+test('who places a hold does not wait for a plan, which only looks', async (t) => {
+  const { made, few } = await bench(t);
+  const placed: string[] = [];
+  const part: ErasureParticipant = {
+    name: 'placing',
+    plan: async () => {
+      placed.push(await made.hold('public.orders:1'));
+      return { will: [], keeps: [], externalCopies: [], blocked: [] };
+    },
+    within: async () => ({ counts: {}, keysDestroyed: [], horizon: null }),
+    after: async () => undefined,
+    recheck: async () => [],
+  };
+  for (const ground of [made.ground, few]) {
+    const { holds } = await made.plan('person:1', 'anonymise', { ...ground, ports: { participants: [part] } });
+    assert.equal(placed.length, holds.length + 1);
+  }
 });

@@ -6,7 +6,7 @@ import type { StandingHold } from '../../holds/index.ts';
 import type { Blocked, ErasureMode, ErasurePlan, PlanLine, RowKey } from '../model.ts';
 import { footingsOf, inOrderOfReference, type Footing, type Graph } from '../rules/graph.ts';
 import { joinBlocked, joinKept, joinLines, keptColumns, keptLines, planLine, setNullTreatment } from '../rules/plan.ts';
-import { allowedBy, isAllowed } from '../rules/treat.ts';
+import { allowedBy, isAllowed, type Allowed } from '../rules/treat.ts';
 import { personPages, rowsOf, type PersonRow } from '../store/rows.ts';
 import { identityOf, type Reach } from '../store/traverse.ts';
 import { decide, dueOf, type DealtWith, type Decision } from './decide.ts';
@@ -15,9 +15,6 @@ import type { Unseen } from './kept-ways.ts';
 import { policies, rowsFingerprint, type Survey } from './survey.ts';
 import { silentColumns, unmappedLines, unmarkedIn } from './unmapped.ts';
 import { unlookedLines } from './writers.ts';
-
-/** Treatments, as `treatmentKey` has them, that an approved plan has a line for, by table. */
-export type Allowed = Readonly<Record<string, readonly string[]>>;
 
 /** What is known of rows that were gone through and are not held in memory. */
 export type Tally = {
@@ -136,7 +133,13 @@ async function* decidePages(
   const { person, reach } = found;
   const load = { map: ground.map, reach, person, now: ground.clock.now() };
   for await (const rows of personPages(client, load, rowsOf(reach, table, person.key), rowsAtOnce(ground)))
-    yield await decidePage(client, ground, found, { mode, table, rows, ...(beside === undefined ? {} : { beside }) });
+    yield await decidePage(client, ground, found, {
+      mode,
+      table,
+      rows,
+      looksOnly: true,
+      ...(beside === undefined ? {} : { beside }),
+    });
 }
 
 /** What would be done with all rows of the person: of large tables page by page, for as long as somebody asks for the next one. */
@@ -149,7 +152,7 @@ export async function* decisionsOn(
   const cut = found.tables.filter(({ isCut }) => isCut).map(({ table }) => table);
   const whole = { ...found, tables: found.tables.filter(({ isCut }) => !isCut) };
   const unseen: Unseen = new Map(cut.map((table) => [table, 'ask']));
-  yield await decide(client, ground, whole, { mode, ledger: ground.ledger, unseen });
+  yield await decide(client, ground, whole, { mode, ledger: ground.ledger, unseen, looksOnly: true });
   for (const table of cut) for await (const { decision } of decidePages(client, ground, found, { mode, table })) yield decision;
 }
 
@@ -162,11 +165,13 @@ export async function decidePage(
     mode,
     table,
     rows,
+    looksOnly = false,
     beside,
   }: {
     readonly mode: ErasureMode;
     readonly table: string;
     readonly rows: readonly PersonRow[];
+    readonly looksOnly?: boolean;
     readonly beside?: ReadonlyMap<string, DealtWith>;
   },
 ): Promise<Page> {
@@ -178,6 +183,7 @@ export async function decidePage(
     // Their own row is the last transaction's in any case: without it nobody would find the rest.
     isKept: table === subject.table,
     unseen: askAll(reach),
+    looksOnly,
     ...(beside === undefined ? {} : { beside }),
   });
   return { table, found, decision };

@@ -17,20 +17,20 @@ export type KeptWays = ReadonlyMap<PersonRow, ReadonlySet<string>>;
 /** Tables whose rows are not all among those that were found: `kept` where it is known that rows stay there, else the database is asked. */
 export type Unseen = ReadonlyMap<string, 'kept' | 'ask'>;
 
-type Asked = { readonly isKept: (row: PersonRow) => boolean; readonly unseen: Unseen };
+type Asked = { readonly isKept: (row: PersonRow) => boolean; readonly unseen: Unseen; readonly looksOnly: boolean };
 
 export async function waysOfKept(
   client: pg.ClientBase,
   ground: Ground,
   found: Survey,
-  { isKept, unseen }: Asked,
+  { isKept, unseen, looksOnly }: Asked,
 ): Promise<KeptWays> {
   const ways = new Map<PersonRow, Set<string>>();
   const mark = (row: PersonRow, columns: readonly string[]): void => {
     ways.set(row, new Set([...(ways.get(row) ?? []), ...columns]));
   };
   await followKept(client, found, { isKept, mark });
-  for (const [table, columns] of await columnsOfUnseen(client, ground, found, unseen))
+  for (const [table, columns] of await columnsOfUnseen(client, ground, found, { unseen, looksOnly }))
     for (const row of found.tables.find((each) => each.table === table)?.rows ?? []) mark(row, [...columns]);
   return ways;
 }
@@ -109,7 +109,7 @@ async function columnsOfUnseen(
   client: pg.ClientBase,
   ground: Ground,
   survey: Survey,
-  unseen: Unseen,
+  { unseen, looksOnly }: Pick<Asked, 'unseen' | 'looksOnly'>,
 ): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
   const { reach, tables } = survey;
   const surveyed = new Set(tables.map(({ table }) => table));
@@ -117,18 +117,23 @@ async function columnsOfUnseen(
   for (const [table, state] of unseen) {
     const columns = looseColumns(reach.graph, table).filter(([at]) => surveyed.has(at));
     if (columns.length === 0) continue;
-    if (state === 'ask' && !(await keepsRows(client, ground, survey, table))) continue;
+    if (state === 'ask' && !(await keepsRows(client, ground, survey, { table, looksOnly }))) continue;
     for (const [at, names] of columns) found.set(at, new Set([...(found.get(at) ?? []), ...names]));
   }
   return found;
 }
 
 /** Whether a duty or a hold keeps a row of the person there. */
-async function keepsRows(client: pg.ClientBase, ground: Ground, survey: Omit<Survey, 'tables'>, table: string): Promise<boolean> {
+async function keepsRows(
+  client: pg.ClientBase,
+  ground: Ground,
+  survey: Omit<Survey, 'tables'>,
+  { table, looksOnly }: { readonly table: string; readonly looksOnly: boolean },
+): Promise<boolean> {
   const { map, clock } = ground;
   const { person, reach } = survey;
   const isByDuty = await keepsByDuty(client, { map, reach, person, now: clock.now() }, table);
-  return isByDuty || (await keepsByHold(client, ground, survey, table));
+  return isByDuty || (await keepsByHold(client, ground, survey, { table, looksOnly }));
 }
 
 function looseColumns(

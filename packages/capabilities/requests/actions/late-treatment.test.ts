@@ -4,7 +4,7 @@ import { onRelease, releaseHold } from '../../holds/index.ts';
 import { certificateOf, eraseBeside } from '../testing/beside.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import type { ErasureGround } from './ground.ts';
-import type { ErasureParticipant } from '../model.ts';
+import type { ErasureDone, ErasureParticipant, ErasureScope } from '../model.ts';
 import { requeueErasures, runErasures } from './open-erasures.ts';
 
 const none = { category: 'none' };
@@ -17,9 +17,14 @@ const SCHEMA = `
   create table accounts (id bigint primary key, person_id bigint not null references people, label text);
   create table moves (id bigint primary key, account_id bigint not null references accounts, memo text);
   create table bills (id bigint primary key, person_id bigint not null references people, payer text);
+  create table receipts (id bigint primary key, person_id bigint not null references people, payer text, issued date);
+  create table docs (id bigint primary key, person_id bigint references people, author_id bigint references people, body text);
   create table contacts (id bigint primary key, person_id bigint not null references people, addr text);
   create table notes (id bigint primary key, addr text, body text);
   create table letters (id bigint primary key, email text, body text);
+  create table orders (id bigint primary key, person_id bigint not null references people);
+  create table lines (id bigint primary key, order_id bigint not null references orders, what text);
+  create table remarks (id bigint primary key, note_id bigint not null references notes, remark text);
   insert into people values (1, 'Ada Byron', 'ada@example.org'), (2, 'Ben Cole', 'ben@example.org');
   insert into letters values (1, 'ada@example.org', 'first');`;
 
@@ -45,8 +50,26 @@ async function bench(t: TestContext, more = ''): Promise<Workbench> {
           ...own({ payer: { category: 'user.name' } }),
           on_erasure: { keep: 'legal_obligation', cite: 'tax code' },
         },
+        'public.receipts': {
+          ...own({ payer: { category: 'user.name' }, issued: none }),
+          on_erasure: { keep: 'legal_obligation', until: 'issued + 10y' },
+        },
+        'public.docs': {
+          of: {
+            person: [
+              { path: 'author_id', meaning: 'created_by' },
+              { path: 'person_id', meaning: 'owns' },
+            ],
+          },
+          columns: { id: none, person_id: none, author_id: none, body: { ...words, of: 'person_id' } },
+        },
         'public.contacts': own({ addr: email }),
         'public.notes': { of: { person: 'addr -> contacts.addr -> person_id' }, columns: { id: none, addr: email, body: words } },
+        'public.lines': { of: { person: 'order_id -> orders.person_id' }, columns: { id: none, order_id: none, what: words } },
+        'public.remarks': {
+          of: { person: 'note_id -> notes.addr -> contacts.addr -> person_id' },
+          columns: { id: none, note_id: none, remark: words },
+        },
         'public.letters': { of: { person: 'email -> people.email' }, columns: { id: none, email, body: words } },
       },
     },
@@ -93,6 +116,36 @@ test('what comes back with the masked value of a row in between is found by it',
   assert.doesNotMatch((await made.rows('notes')).join(), /Real words|ada@work/);
 });
 
+test('what hangs on a row that came back with a masked value is found with it', async (t) => {
+  const made = await bench(
+    t,
+    `insert into contacts values (1, 1, 'ada@work.example'); insert into notes values (1, 'ada@work.example', 'first');
+     insert into remarks values (1, 1, 'first remark')`,
+  );
+  const done = await eraseBeside(made, {
+    waiting: `update contacts set id = id where id = 1`,
+    then: `insert into notes values (2, 'ada@work.example', 'Real words'); insert into remarks values (2, 2, 'Real remark'); commit`,
+  });
+  assert.deepEqual([done.state, done.verified], ['done', true]);
+  assert.doesNotMatch((await made.rows('notes')).join(), /Real words|ada@work/);
+  assert.doesNotMatch((await made.rows('remarks')).join(), /Real remark/);
+});
+
+for (const [how, waiting, then] of [
+  ['moved to them', 'update orders set person_id = 1 where id = 2', 'commit'],
+  ['made for them', 'insert into orders values (3, 1)', `insert into lines values (3, 3, 'Real line'); commit`],
+] as const)
+  test(`whoever writes to a table that a path only passes is waited for: what hangs on a row ${how} is erased`, async (t) => {
+    const made = await bench(
+      t,
+      `insert into orders values (1, 1), (2, 2); insert into lines values (1, 1, 'first line'), (2, 2, 'Real line')`,
+    );
+    const done = await eraseBeside(made, { waiting, then });
+    assert.deepEqual([done.state, done.verified], ['done', true]);
+    assert.deepEqual(await made.rows('lines', 'what is not null and order_id in (select id from orders where person_id = 1)'), []);
+    assert.equal((await certificateOf(done)).late?.[0]?.table, 'public.lines');
+  });
+
 test('rows that nobody wrote and that came to be the person’s between chunks are erased', async (t) => {
   const made = await bench(
     t,
@@ -125,6 +178,99 @@ test('what a row’s hold has kept is erased when the hold ended while the erasu
   const { erasures } = await runErasures(ground);
   assert.deepEqual(
     erasures.map(({ state, error }) => [state, error]),
+    [['done', null]],
+  );
+  assert.deepEqual(await made.rows('visits', 'why is not null'), []);
+});
+
+/** Tells which rows parts of an erasure are told of, and what is kept, at its end. */
+function listening(): { readonly participant: ErasureParticipant; readonly last: () => ErasureScope } {
+  const told: ErasureScope[] = [];
+  const participant: ErasureParticipant = {
+    name: 'listening',
+    plan: async () => ({ will: [], keeps: [], externalCopies: [], blocked: [] }),
+    within: async (_client, moment, scope) => {
+      if (moment === 'after-rows') told.push(scope);
+      return { counts: {}, keysDestroyed: [], horizon: null };
+    },
+    after: async () => undefined,
+    recheck: async () => [],
+  };
+  return {
+    participant,
+    last: () => {
+      const [scope] = told;
+      assert.ok(scope);
+      return scope;
+    },
+  };
+}
+
+const CHUNKED = `insert into visits select n, 1, 'why ' || n from generate_series(1, 8) as n;
+  insert into receipts select n, 1, 'Ada', '2001-01-01' from generate_series(1, 8) as n`;
+
+async function eraseInChunks(
+  made: Workbench,
+  between: () => Promise<unknown>,
+): Promise<{ readonly done: ErasureDone; readonly scope: ErasureScope }> {
+  const { participant, last } = listening();
+  const ground: ErasureGround = { ...made.ground, rowsAtOnce: 3, ports: { participants: [participant] } };
+  const { hash } = await made.plan('person:1', 'anonymise', ground);
+  const stop = new AbortController();
+  // Three for each of the two large tables; what comes before the rows of the last chunk comes late in both.
+  const chunks = { left: 5 };
+  const onProgress = (): void => {
+    chunks.left -= 1;
+    if (chunks.left === 0) stop.abort(new Error('stopped'));
+  };
+  await assert.rejects(made.approve('person:1', hash, { ground, signal: stop.signal, onProgress }), /stopped/);
+  await between();
+  return { done: await made.approve('person:1', hash, { ground }), scope: last() };
+}
+
+test('what came into a table whose chunks are done, and a duty keeps, keeps the keys of the person', async (t) => {
+  const made = await bench(t, CHUNKED);
+  const { done, scope } = await eraseInChunks(made, () =>
+    made.pool.query(`insert into receipts values (0, 1, 'Ada Byron', '2026-11-01')`),
+  );
+  assert.deepEqual([done.state, done.due?.slice(0, 10)], ['kept', '2036-11-01']);
+  assert.equal(scope.isKept, true);
+  assert.deepEqual(scope.kept.get('public.receipts'), [['0']]);
+  assert.equal((await certificateOf(done)).kept.filter(({ table }) => table === 'public.receipts')[0]?.rows, 1);
+});
+
+test('what came into a table whose chunks are done, and a hold keeps, keeps the keys of the person and puts places outside off', async (t) => {
+  const made = await bench(t, CHUNKED);
+  const placed: string[] = [];
+  const { done, scope } = await eraseInChunks(made, async () => {
+    await made.pool.query(`insert into visits values (0, 1, 'held reason')`);
+    placed.push(await made.hold('public.visits:0'));
+  });
+  assert.equal(done.state, 'held');
+  assert.deepEqual(scope.holds, placed);
+  assert.equal(scope.isKept, true);
+});
+
+test('of rows of a table whose chunks are done and that are erased at the end the parts are told', async (t) => {
+  const made = await bench(t, CHUNKED);
+  const { done, scope } = await eraseInChunks(made, () => made.pool.query(`update visits set why = 'Real why' where id = 2`));
+  assert.equal(done.state, 'done');
+  assert.deepEqual(scope.rows.get('public.visits'), [['2']]);
+});
+
+test('a hold that ended meanwhile is seen behind a thousand erasures that a duty keeps', async (t) => {
+  const made = await bench(t, `insert into visits select n, 1, 'why ' || n from generate_series(1, 3) as n`);
+  const hold = await made.hold('public.visits:2');
+  assert.equal((await made.erase('person:1')).state, 'held');
+  await releaseHold(made.database, { tenant: 'default', clock: made.clock }, { id: hold, by: 'ann', reason: 'over' });
+  await made.pool.query(
+    `insert into safekeep.erasures (tenant_id, erasure_id, plan_hash, state, mode, subject_type, subject_key, subject_mark, holds, planned_by,
+       approved_by, started_at, due_at)
+     select tenant_id, ('ffffffff-ffff-7fff-8fff-' || lpad(n::text, 12, '0'))::uuid, plan_hash, 'kept', mode, subject_type, '2',
+            repeat('0', 64), '{}', planned_by, approved_by, started_at, '2100-01-01' from safekeep.erasures, generate_series(1, 1001) as n`,
+  );
+  assert.deepEqual(
+    (await runErasures(made.ground)).erasures.map(({ state, error }) => [state, error]),
     [['done', null]],
   );
   assert.deepEqual(await made.rows('visits', 'why is not null'), []);
@@ -168,4 +314,14 @@ test('in a table of which no line was approved nothing is erased: the row is tol
   assert.deepEqual([done.state, done.verified, done.certificate], ['unfulfilled', false, null]);
   assert.match((await made.rows('visits')).join(), /secret why/);
   assert.ok(done.residue.some(({ place }) => place === 'public.visits'));
+});
+
+test('what no line of the plan says is done to no row that came beside it: of one that they wrote they were detached', async (t) => {
+  const made = await bench(t, `insert into docs values (1, 2, 1, 'about Ben')`);
+  const done = await eraseBeside(made, { waiting: `insert into docs values (2, 1, null, 'about Ada')` });
+  assert.deepEqual([done.state, done.certificate], ['unfulfilled', null]);
+  assert.deepEqual(await made.rows('docs'), ['(1,2,,"about Ben")', '(2,1,,"about Ada")']);
+  const again = await made.erase('person:1');
+  assert.equal(again.state, 'done');
+  assert.deepEqual(await made.rows('docs'), ['(1,2,,"about Ben")', '(2,1,,)']);
 });

@@ -3,9 +3,9 @@ import { SafekeepError } from '@safekeep/core';
 import { formatPerson, parseKey, releasedHolds } from '../../holds/index.ts';
 import type { Hold } from '../../holds/index.ts';
 import { recoverIntents } from '../../ledger/index.ts';
-import type { Approved, CertificateBody, ErasuresText } from '../model.ts';
+import type { Approved, CertificateBody, ErasureDone, ErasuresText } from '../model.ts';
 import { approvedAs, unproven } from '../rules/approval.ts';
-import { ERASURES_AT_MOST, markDue, readErasures, updateErasure, type ErasureRecord } from '../store/records.ts';
+import { ERASURES_AT_MOST, markDue, readErasures, readGoingOn, type ErasureRecord } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import { type ExecuteOptions } from './erasing.ts';
 import { knownAtBeginning } from './chunks.ts';
@@ -71,7 +71,7 @@ export async function runErasures(ground: ErasureGround, options: ExecuteOptions
   await recoverIntents(ground);
   const records = await inTransaction(database, { tenant }, async (client) => {
     await markReleased(client, tenant);
-    return await readErasures(client, tenant, { open: true, running: true });
+    return await readGoingOn(client, tenant);
   });
   const erasures: ErasuresText['erasures'] = [];
   const known = knownByPlan(ground);
@@ -88,25 +88,27 @@ export async function runErasures(ground: ErasureGround, options: ExecuteOptions
 
 /** A release looks for erasures that its hold has stopped: of one that was still on its way then it knew nothing. */
 async function markReleased(client: pg.ClientBase, tenant: string): Promise<void> {
-  const held = (await readErasures(client, tenant, { open: true })).filter(({ state }) => state === 'held');
+  const held = (await readGoingOn(client, tenant)).filter(({ state }) => state === 'held');
   const holds = [...new Set(held.flatMap((record) => record.holds))];
   for (const hold of await releasedHolds(client, tenant, holds)) await markDue(client, tenant, hold);
 }
 
-/** The state in which it is afterwards. */
+type GoneOn = Pick<ErasureDone, 'state' | 'residue'>;
+
+/** In which state it is afterwards, and what of the person is still there. */
 async function goOn(
   ground: ErasureGround,
   record: ErasureRecord,
   { options, known }: { readonly options: ExecuteOptions; readonly known: KnownByPlan },
-): Promise<string> {
+): Promise<GoneOn> {
   refuseForeign(ground, record);
-  if (record.state === 'held') return 'held';
+  if (record.state === 'held') return { state: 'held', residue: [] };
   const order = orderOf(ground, record);
   if (record.state === 'running')
-    return (await executeErasure(ground, order, { hash: record.planHash, by: record.approvedBy }, options)).state;
-  if (record.state !== 'due') return (await finishInTurn(ground, record, options)).state;
+    return await executeErasure(ground, order, { hash: record.planHash, by: record.approvedBy }, options);
+  if (record.state !== 'due') return await finishInTurn(ground, record, options);
   // What the hold had put off is part of one that was committed since, and over if that one comes to its end.
-  if (await isFollowed(ground, record)) return 'due';
+  if (await isFollowed(ground, record)) return { state: 'due', residue: [] };
   if (approversOf(ground) !== null)
     throw unproven('a hold has ended, and what it kept has been planned by nobody as it stands now');
   // What was approved is erased as far as it still stands: the approval was for all of it, and the hold only put it off. Of this very plan
@@ -118,13 +120,8 @@ async function goOn(
     marksBefore: async () => knownAtBeginning(record) ?? (await known(record.planHash)),
   });
   if (reason !== null) throw new SafekeepError('erasure-person-unsure', { subject: formatPerson(order.person), reason });
-  const done = await executeErasure(alone, order, { hash: plan.hash, by: BY_ITSELF, before: [approvalOf(record)] }, options);
-  // One of which chunks were erased already has gone on as itself.
-  if (done.erasure === record.id) return done.state;
-  await inTransaction(ground.database, { tenant: ground.tenant }, (client) =>
-    updateErasure(client, ground.tenant, record.id, { state: 'done', finishedAt: ground.clock.now() }),
-  );
-  return done.state;
+  // Its certificate ends this one; where there is none it stays due.
+  return await executeErasure(alone, order, { hash: plan.hash, by: BY_ITSELF, before: [approvalOf(record)] }, options);
 }
 
 async function isFollowed({ database, tenant }: ErasureGround, { id, mark }: ErasureRecord): Promise<boolean> {
@@ -151,17 +148,18 @@ export function orderOf({ map }: Ground, { type, key }: ErasureRecord): Paramete
 
 function textOf(
   { id, state, mode, planHash, startedAt, finishedAt, holds, due }: ErasureRecord,
-  now: string | null,
+  now: GoneOn | null,
 ): ErasuresText['erasures'][number] {
   return {
     id,
-    state: now ?? state,
+    state: now?.state ?? state,
     mode,
     plan: planHash,
     startedAt: startedAt.toISOString(),
     finishedAt: finishedAt?.toISOString() ?? null,
     holds: [...holds],
     due: due?.toISOString() ?? null,
+    residue: now?.state === 'unfulfilled' ? [...now.residue] : [],
     error: null,
   };
 }

@@ -26,7 +26,7 @@ import type {
 import { PLAN_DAYS, plannerOf, signApproval } from '../rules/approval.ts';
 import { staleViews } from '../rules/stale-views.ts';
 import { isOwnTrigger } from '../rules/own-trigger.ts';
-import type { Treatment } from '../rules/treat.ts';
+import type { Allowed, Treatment } from '../rules/treat.ts';
 import { countsByTable, joinBlocked, joinKept, keptColumns, keptLines, planHash } from '../rules/plan.ts';
 import { readErasures, storePlan, type StoredPlan } from '../store/records.ts';
 import { beginRehearsal, endRehearsal, inTransaction, isReadCommitted } from '../store/session.ts';
@@ -55,7 +55,6 @@ import {
   joinAllowed,
   joinHolds,
   linesOf,
-  type Allowed,
   type Foreseen,
   type Tally,
 } from './foresee.ts';
@@ -227,6 +226,7 @@ export async function makePlan(
         ledger: ground.ledger,
         isKept: beside.isKept,
         unseen: keptBeside(beside),
+        looksOnly: !options.lock,
         beside: seen.beside,
       }),
     () => valueMarks(client, ground, { person, subject }),
@@ -347,7 +347,8 @@ export function keptBeside({ kept }: Beside): Unseen {
   return new Map([...kept.keys()].map((table) => [table, 'kept']));
 }
 
-function keysByTable(decision: Decision, wanted: (treatment: Treatment) => boolean): ReadonlyMap<string, readonly RowKey[]> {
+/** Without what tells a row from one with the same key in another table. */
+export function keysByTable(decision: Decision, wanted: (treatment: Treatment) => boolean): ReadonlyMap<string, readonly RowKey[]> {
   const keys = new Map<string, RowKey[]>();
   for (const { rows, treatment } of decision.groups) {
     if (!wanted(treatment)) continue;

@@ -79,6 +79,37 @@ for (const [column, value] of [
     assert.deepEqual(await made.rows('people', `${column} = '${value}'`), []);
   });
 
+test('an UPDATE of nothing personal is no late row where every mask can be told from a value', async (t) => {
+  const made = await bench(t, 'alter table people drop pin, add seen integer not null default 0;', {
+    'public.people': {
+      columns: { ...Object.fromEntries(Object.entries(PEOPLE.columns).filter(([name]) => name !== 'pin')), seen: none },
+    },
+  });
+  const done = await eraseBeside(made, { waiting: 'update people set seen = seen + 1 where id = 1' });
+  assert.deepEqual([done.state, (await certificateOf(done)).late], ['done', undefined]);
+  const [row = ''] = await made.rows('people', 'id = 1');
+  assert.match(row, /@erased\.invalid,e7a5ed00-....-8...-[89ab]...-.{12},.*\\x657261736564/);
+});
+
+test('a row that came to be the person’s unwritten is late where its mask may be taken for a value', async (t) => {
+  const made = await bench(
+    t,
+    `create table accounts (id bigint primary key, person_id bigint not null references people);
+     create table cards (id bigint primary key, account_id bigint not null references accounts, pin integer not null unique check (pin > 0));
+     insert into accounts values (1, 1), (2, 2); insert into cards values (1, 1, 4711), (2, 2, 4712)`,
+    {
+      'public.accounts': { of: { person: 'person_id' }, columns: { id: none, person_id: none } },
+      'public.cards': {
+        of: { person: 'account_id -> accounts.person_id' },
+        columns: { id: none, account_id: none, pin: { category: 'user.unique_id' } },
+      },
+    },
+  );
+  const done = await eraseBeside(made, { waiting: 'update accounts set person_id = 1 where id = 2' });
+  await assertErasedAgain(made, done, 'public.cards');
+  assert.deepEqual(await made.rows('cards', 'pin in (4711, 4712)'), []);
+});
+
 test('an INSERT of a row that waits for the foreign key is found, and erased', async (t) => {
   const made = await bench(t);
   const done = await eraseBeside(made, { waiting: `insert into visits values (99, 1, 'Real reason')` });
@@ -121,12 +152,20 @@ test('what came beside an erasure that died behind its commit is told and not er
   const made = await bench(t);
   const died = eraseBeside(made, { waiting: `update people set name = 'Real Name' where id = 1`, onCommitted: fails });
   await assert.rejects(died, /died/);
+  const [told] = (await runErasures(made.ground)).erasures;
+  assert.equal(told?.state, 'unfulfilled');
   assert.deepEqual(
-    (await runErasures(made.ground)).erasures.map(({ state }) => state),
-    ['unfulfilled'],
+    told.residue.filter(({ what }) => what.startsWith('rows of the person')).map(({ place, count }) => [place, count]),
+    [['public.people', 1]],
   );
+  assert.match(told.residue[0]?.remedy ?? '', /plan and approve once more: subject erase ID --plan/);
   assert.match((await made.rows('people', 'id = 1')).join(), /Real Name/);
-  assert.equal((await made.erase('person:1')).state, 'done');
+  assert.deepEqual((await runErasures(made.ground)).erasures, [], 'it is at its end, and goes on with a new plan only');
+  await made.pool.query(`update visits set why = 'written since' where id = 2`);
+  const again = await made.erase('person:1');
+  assert.deepEqual([again.state, again.verified], ['done', true]);
+  assert.doesNotMatch((await made.rows('people', 'id = 1')).join(), /Real Name/);
+  assert.deepEqual(await made.rows('visits', `why = 'written since'`), []);
 });
 
 test('in a copy of the database ids of transactions say nothing: of a mask without a form nobody knows then that it is one', async (t) => {

@@ -1,19 +1,20 @@
 import type pg from 'pg';
 import { together } from '@safekeep/postgres';
 import { runRecorded, type OperationId } from '../../ledger/index.ts';
-import type { CertificateBody, Residue } from '../model.ts';
+import type { CertificateBody, Residue, RowKey } from '../model.ts';
 import type { Draft } from '../rules/certificate.ts';
-import { PERSON } from '../rules/graph.ts';
+import { PERSON, tablesOnTheWay } from '../rules/graph.ts';
 import { joinOwn, type OwnWrites } from '../rules/own-writes.ts';
 import { isKeptByRight, joinKept, keptColumns, keptLines, planLine } from '../rules/plan.ts';
 import { waitForWriters } from '../store/guards.ts';
 import { areOfHere, hasOthers } from '../store/own-writes.ts';
 import { readErasures, updateErasure, type ErasureRecord } from '../store/records.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
-import { followFrom, followPaths, identityOf, joinReach, plainKey, type Reach } from '../store/traverse.ts';
+import { followFrom, identityOf, personRow, plainKey, type Reach } from '../store/traverse.ts';
 import { carryOut, erasureKeysOf, type CarriedOut } from './carry-out.ts';
 import { decide, dueOf, type Decision } from './decide.ts';
 import { effectsAt, joinEffects, problemsOf, retried, stopped } from './erasing.ts';
+import { unapproved } from './foresee.ts';
 import { soundGraph, type ErasureGround } from './ground.ts';
 import type { Unseen } from './kept-ways.ts';
 import { lateRows, type Kept } from './late-rows.ts';
@@ -48,18 +49,29 @@ export async function settle(
   for (let pass = 0; ; pass += 1) {
     const before = settled;
     const { tables, kept } = await inTransaction(ground.database, { tenant: ground.tenant }, async (client) => {
-      await waitForWriters(client, [...soundGraph(ground, order.subject).edgesOf.keys()]);
+      await waitForWriters(client, tablesOnTheWay(soundGraph(ground, order.subject)));
       return await findLate(client, ground, order, { record: before, justErased, lock: false });
     });
     settled = withKept(settled, kept);
     if (tables.length === 0) return { record: withLines(settled, kept), found: [] };
-    const isPlanned = tables.every(({ table }) => draftOf(before).document.tables.some((each) => each.table === table));
-    // Nobody approved that anything becomes of a table in which the person had nothing.
-    if (justErased === undefined || !isPlanned || pass === PASSES_AT_MOST)
-      return { record: withLines(settled, kept), found: tables.map(residueOf) };
-    const again = settled;
-    const { count } = draftOf(again).document.rows;
-    settled = await retried(() => eraseLate(ground, order, { record: again, justErased }), count);
+    const again = justErased === undefined || pass === PASSES_AT_MOST ? undefined : { record: settled, justErased };
+    const erased = again === undefined ? undefined : await eraseAgain(ground, order, again);
+    if (erased === undefined) return { record: withLines(settled, kept), found: tables.map(residueOf) };
+    settled = erased;
+  }
+}
+
+/** Nobody approved that this becomes of such rows. */
+class Unapproved extends Error {}
+
+/** The record with what was done; undefined where no line of the approved plan says it, and nothing was. */
+async function eraseAgain(ground: ErasureGround, order: ErasureOrder, again: Again): Promise<ErasureRecord | undefined> {
+  const { count } = draftOf(again.record).document.rows;
+  try {
+    return await retried(() => eraseLate(ground, order, again), count);
+  } catch (error) {
+    if (error instanceof Unapproved) return undefined;
+    throw error;
   }
 }
 
@@ -93,7 +105,8 @@ function residueOf({ table, rows }: SurveyedTable): Residue {
     place: table,
     what: 'rows of the person that somebody wrote while they were erased, or since',
     count: rows.length,
-    remedy: 'See who writes there and have them stop, then make a new plan and erase again.',
+    remedy:
+      'See who writes there and have them stop, then plan and approve once more: subject erase ID --plan. What the person gave since of their own will may stay.',
   };
 }
 
@@ -137,19 +150,18 @@ function joinKeeping(one: Kept, other: Kept): Kept {
 }
 
 /**
- * All of them as soon as one has rows of others: by these, rows that nobody wrote can have come to be the person's. All of them too where the
+ * All of them as soon as somebody else has written a row of the person, or one that paths pass: by these, rows that nobody wrote can have come to be the person's. All of them too where the
  * erasure wrote under several ids: what a trigger copied in one of its transactions looks like its own to the next.
  */
 async function tablesOfOthers(
   client: pg.ClientBase,
   { reach, person, own }: Pick<Survey, 'reach' | 'person'> & { readonly own: OwnWrites | undefined },
 ): Promise<readonly string[]> {
-  const tables = [...reach.graph.edgesOf.keys()];
   const answers = await together(
     client,
-    tables.map((table) => () => hasOthers(client, reach, { table, person, own })),
+    tablesOnTheWay(reach.graph).map((table) => () => hasOthers(client, reach, { table, person, own })),
   );
-  return own?.by.length === 1 && !answers.includes(true) ? [] : tables;
+  return own?.by.length === 1 && !answers.includes(true) ? [] : [...reach.graph.edgesOf.keys()];
 }
 
 /**
@@ -163,19 +175,14 @@ async function reachNow(
 ): Promise<Reach> {
   const { schema, tenant } = ground;
   const start = { graph: soundGraph(ground, subject), schema, key: person.key, tenant };
-  const now = (await followPaths(client, start, { lock })) ?? reachOfKey(start);
-  const own = before?.values.get(PERSON)?.[0];
-  if (before === undefined || own === undefined) return now;
-  const isSame = JSON.stringify(now.values.get(PERSON)?.[0]) === JSON.stringify(own);
-  return joinReach(isSame ? now : joinReach(now, await followFrom(client, { ...start, own }, { lock })), before);
+  const own = (await personRow(client, start, lock)) ?? rowOfKey(start);
+  return await followFrom(client, { ...start, own, before }, { lock });
 }
 
-function reachOfKey({ graph, schema, tenant, key }: Parameters<typeof followPaths>[1]): Reach {
-  const wanted = graph.wanted.get(PERSON) ?? [];
-  const values = wanted.map((column) => key[graph.subject.key.indexOf(column)]);
-  const isKnown = values.every((value) => value !== undefined);
-  // What is not known stands for no row.
-  return { graph, schema, tenant, values: new Map([[PERSON, isKnown ? [values.map(String)] : []]]) };
+/** Undefined where others refer to more than the key. */
+function rowOfKey({ graph, key }: Parameters<typeof personRow>[1]): RowKey | undefined {
+  const values = (graph.wanted.get(PERSON) ?? []).flatMap((column) => key[graph.subject.key.indexOf(column)] ?? []);
+  return values.length === graph.wanted.get(PERSON)?.length ? values : undefined;
 }
 
 type Again = { readonly record: ErasureRecord; readonly justErased: JustErased };
@@ -207,6 +214,7 @@ async function decideLate(client: pg.ClientBase, ground: ErasureGround, order: E
   refuseForeign(ground, record);
   const { mode } = order;
   const decision = await decide(client, ground, found, { mode, ledger: ground.ledger, isKept: true, unseen: found.unseen });
+  if (unapproved(decision, draftOf(record).allowed ?? {}).length > 0) throw new Unapproved();
   if (decision.blocked.length > 0) throw stopped(draftOf(record).document.rows.count, problemsOf(decision.blocked));
   return { record: withKept(again.record, found.kept), found, decision };
 }

@@ -3,6 +3,7 @@ import { verify } from '@safekeep/crypto';
 import { isSafekeepError } from '@safekeep/core';
 import type { Approved, CertificateBody } from '../model.ts';
 import type { OwnWrites } from './own-writes.ts';
+import type { Allowed } from './treat.ts';
 import { proofFault } from './approval.ts';
 
 /** A document and the signature beside it, as it stands in the file. */
@@ -15,6 +16,8 @@ export type Draft = {
   readonly own?: OwnWrites;
   /** What fired at the tables of the map when it was approved: {@link CertificateBody} says nothing of it. */
   readonly writers?: string | null;
+  /** What may become of rows of each table: of what came beside the erasure nothing else does. */
+  readonly allowed?: Allowed;
 };
 
 const SIGNED_KINDS = { erasure: 'erasure-certificate', export: 'export-manifest' } as const;

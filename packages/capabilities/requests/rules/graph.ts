@@ -102,6 +102,11 @@ export function graphOf(map: DataMap, schema: SchemaIndex, subject: Subject): Gr
   };
 }
 
+/** The tables of the person's rows, and those that paths only pass on the way to them. */
+export function tablesOnTheWay({ nodes }: Graph): readonly string[] {
+  return [...new Set([...nodes.values()].map(({ table }) => table))];
+}
+
 /** The tables that paths from this one lead over, whoever they lead to. */
 function towards(map: DataMap, schema: SchemaIndex, table: string): readonly string[] {
   return (map.tables.get(table)?.of ?? []).flatMap((edge) => {

@@ -31,21 +31,47 @@ export type Write =
   /** A keyed hash of what stands there, in hex. */
   | { readonly column: string; readonly to: 'hash'; readonly length: number };
 
-/** That all rows get the same, each time: what stands there then is what was written, and nothing else. */
-export function isSameEachTime(write: Write): boolean {
-  return write.to === 'null' || (write.to === 'value' && write.told === undefined);
+/** That no value looks like it: where it seems to stand it stands, whoever wrote the row last. */
+export function isUnmistakable(write: Write): boolean {
+  if (write.to === 'null') return true;
+  if (write.to === 'value') return write.told === undefined;
+  if (write.to === 'hash') return false;
+  const { make } = write;
+  if (make.kind === 'text') return make.before !== '' || make.after !== '';
+  return make.kind !== 'integer' && formOf(make) !== undefined;
 }
 
 export type UniqueMake =
   | { readonly kind: 'text'; readonly before: string; readonly digits: number; readonly after: string }
   /** Below zero, or `above`: in the upper half of so many bits, for checks that want it positive. */
   | { readonly kind: 'integer'; readonly bits: number; readonly above: boolean }
-  | { readonly kind: 'uuid' }
-  /** One of so many days from this one on. */
-  | { readonly kind: 'day'; readonly from: string; readonly days: number }
+  /** Marked: of version 8, which is free for whoever makes it (RFC 9562 5.8), with a beginning of ours. Else one like any other. */
+  | { readonly kind: 'uuid'; readonly isMarked: boolean }
+  | { readonly kind: 'bytes' }
+  /** One of so many days from this one on; `form`: their years. */
+  | { readonly kind: 'day'; readonly from: string; readonly days: number; readonly form: string }
   | { readonly kind: 'time' }
   /** Of 100::/64, to which nothing is ever sent (RFC 6666). */
   | { readonly kind: 'address' };
+
+/** The first 32 bits of the masks that are UUIDs. */
+export const UUID_MARK = 'e7a5ed00';
+/** The first bytes of the masks that are bytes, in hex: "erased". As many random ones follow. */
+export const BYTES_MARK = '657261736564';
+export const RANDOM_BYTES = 10;
+
+/** How the text of such a mask looks, as a regular expression that PostgreSQL and JavaScript read alike; undefined where it looks like any value. */
+export function formOf(make: UniqueMake): string | undefined {
+  if (make.kind === 'text') {
+    const [before, after] = [make.before, make.after].map((text) => text.replaceAll(/[^\w@-]/g, String.raw`\$&`));
+    return `^${before}[0-9a-f]{${make.digits}}${after}$`;
+  }
+  if (make.kind === 'uuid') return make.isMarked ? `^${UUID_MARK}-[0-9a-f]{4}-8` : undefined;
+  if (make.kind === 'bytes') return String.raw`^\\x${BYTES_MARK}[0-9a-f]{${RANDOM_BYTES * 2}}$`;
+  if (make.kind === 'integer') return make.above ? undefined : '^-[0-9]';
+  if (make.kind === 'day') return make.form;
+  return make.kind === 'address' ? '^100::' : undefined;
+}
 
 export type ColumnChoice = {
   readonly column: string;
@@ -248,13 +274,13 @@ export function isTextual(facts: ColumnFacts): boolean {
 function uniqueMakes(mapped: MappedColumn, facts: ColumnFacts): readonly UniqueMake[] {
   const type = bareType(facts);
   if (facts.isArray) return [];
-  if (type === 'uuid') return [{ kind: 'uuid' }];
+  if (type === 'uuid') return [true, false].map((isMarked): UniqueMake => ({ kind: 'uuid', isMarked }));
   const bits = bitsOf(facts);
   if (bits > 0) return [false, true].map((above): UniqueMake => ({ kind: 'integer', bits, above }));
   if (type === 'date' || type.startsWith('timestamp')) return DAYS;
   if (type.startsWith('time')) return [{ kind: 'time' }];
   if (type === 'inet' || type === 'cidr') return [{ kind: 'address' }];
-  if (type === 'bytea') return [{ kind: 'text', before: '', digits: 32, after: '' }];
+  if (type === 'bytea') return [{ kind: 'bytes' }];
   if (!isTextual(facts)) return [];
   const limit = lengthOf(facts) ?? 80;
   const make = (before: string, after: string): UniqueMake[] => {
@@ -268,8 +294,8 @@ function uniqueMakes(mapped: MappedColumn, facts: ColumnFacts): readonly UniqueM
 
 /** Long before anybody was born, and for checks that want a later one, long after. */
 const DAYS: readonly UniqueMake[] = [
-  { kind: 'day', from: '0001-01-01', days: 600_000 },
-  { kind: 'day', from: '2500-01-01', days: 2_000_000 },
+  { kind: 'day', from: '0001-01-01', days: 600_000, form: '^(0[0-9]|1[0-6])[0-9]{2}-' },
+  { kind: 'day', from: '2500-01-01', days: 2_000_000, form: '^(2[5-9]|[3-7][0-9])[0-9]{2}-' },
 ];
 
 /** Of whole numbers that a random one may have; 0 for other types. JavaScript draws at most 47. */
@@ -376,16 +402,13 @@ function numberTexts(text: string): readonly string[] {
   return Number.isFinite(number) ? [text, String(number + 1), String(number - 1)] : [text];
 }
 
-/** Whether a value is one that this mask writes. A random UUID looks like any other, and is taken for none. */
+/** Whether a value is one that this mask writes. What looks like any other is taken for none. */
 export function isMask(write: Write, value: string | null): boolean {
   if (value === null || write.to === 'null') return value === null && write.to === 'null';
   if (write.to === 'value') return value === write.text;
   if (write.to === 'hash') return value.length === write.length && /^[0-9a-f]+$/.test(value);
-  const { make } = write;
-  if (make.kind !== 'text') return make.kind === 'integer' && !make.above && /^-\d+$/.test(value);
-  const { before, digits, after } = make;
-  const middle = value.slice(before.length, before.length + digits);
-  return value === `${before}${middle}${after}` && middle.length === digits && /^[0-9a-f]+$/.test(middle);
+  const form = formOf(write.make);
+  return form !== undefined && new RegExp(form).test(value);
 }
 
 export function describeWrite(write: Write): string {

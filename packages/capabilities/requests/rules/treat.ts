@@ -317,6 +317,9 @@ export function allowedBy(treatment: Treatment): readonly string[] {
   return [treatment, ...(instead?.action === 'delete' ? [instead] : [])].map(treatmentKey);
 }
 
+/** Treatments, as `treatmentKey` has them, that an approved plan has a line for, by table. */
+export type Allowed = Readonly<Record<string, readonly string[]>>;
+
 /**
  * Whether it was approved, or takes less than what was: of a row that others need something stays, and a hold may be placed at any moment, keeps
  * the row whole and brings the erasure back when it ends.

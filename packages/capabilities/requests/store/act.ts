@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { codeOf, columnOf, type TableFacts } from '@safekeep/core';
 import type { Check } from '@safekeep/postgres';
 import type { Identity, RowKey } from '../model.ts';
-import type { ColumnChoice, UniqueMake, Write } from '../rules/masks.ts';
+import { BYTES_MARK, formOf, RANDOM_BYTES, UUID_MARK, type ColumnChoice, type UniqueMake, type Write } from '../rules/masks.ts';
 import type { TableRows } from './rows.ts';
 import { identityNames, identityTexts, isOneOf, keysTable, Parameters, quote, quoteTable } from './sql.ts';
 import { arrays } from './traverse.ts';
@@ -135,7 +135,11 @@ function sampleOf(write: Write): string {
 }
 
 function uniqueValue(make: UniqueMake): string {
-  if (make.kind === 'uuid') return randomUUID();
+  if (make.kind === 'uuid') {
+    const id = randomUUID();
+    return make.isMarked ? `${UUID_MARK}${id.slice(8, 14)}8${id.slice(15)}` : id;
+  }
+  if (make.kind === 'bytes') return `${BYTES_MARK}${randomBytes(RANDOM_BYTES).toString('hex')}`;
   if (make.kind === 'integer') {
     const half = 2 ** (make.bits - 1);
     return String(make.above ? half + randomInt(half) : -randomInt(1, half * 2));
@@ -168,7 +172,7 @@ class NothingFree extends Error {
 const SURE_DIGITS = 20;
 
 function isSure(make: UniqueMake): boolean {
-  return make.kind === 'uuid' || (make.kind === 'text' && make.digits >= SURE_DIGITS);
+  return make.kind === 'uuid' || make.kind === 'bytes' || (make.kind === 'text' && make.digits >= SURE_DIGITS);
 }
 
 /** A value for each row that no other row of the table has, nor one of these. */
@@ -325,13 +329,9 @@ export function looksLike(facts: TableFacts, writes: readonly Write[], parameter
       return write.told === undefined
         ? [`${column}::text = (${parameters.add(write.text)}::text::${found?.type ?? 'text'})::text`]
         : [];
-    if (found?.baseType === 'bytea') return [];
     if (write.to === 'hash') return [`(${column} is null or ${column}::text ~ ${parameters.add(`^[0-9a-f]{${write.length}}$`)})`];
-    const { make } = write;
-    if (make.kind === 'integer') return make.above ? [] : [`${column} < 0`];
-    if (make.kind !== 'text') return [];
-    const [before, after] = [make.before, make.after].map((text) => text.replaceAll(/[^\w@-]/g, String.raw`\$&`));
-    return [`${column}::text ~ ${parameters.add(`^${before}[0-9a-f]{${make.digits}}${after}$`)}`];
+    const form = formOf(write.make);
+    return form === undefined ? [] : [`${column}::text ~ ${parameters.add(form)}`];
   });
   return forms.length === 0 ? 'true' : forms.join(' and ');
 }
@@ -341,19 +341,27 @@ export function hasForm(facts: TableFacts, writes: readonly Write[]): boolean {
   return looksLike(facts, writes, new Parameters()) !== 'true';
 }
 
-/** Those of these rows that do not look as masks leave them: the keys that were given. */
-export async function findUnlike(client: pg.ClientBase, rows: Rows, writes: readonly Write[]): Promise<readonly RowKey[]> {
+/** Those of these rows of which something holds, said of `t`: the keys that were given. */
+export async function rowsWhere(
+  client: pg.ClientBase,
+  rows: Rows,
+  condition: (parameters: Parameters) => string,
+): Promise<readonly RowKey[]> {
   if (rows.keys.length === 0) return [];
   const parameters = new Parameters();
   const where = isOneOf(rows.identity, 't', rows.keys, parameters);
   const found = await arrays(
     client,
-    `select ${identityTexts(rows.identity, 't').join(', ')} from ${quoteTable(rows.table)} as t
-      where ${where} and (${looksLike(rows.facts, writes, parameters)}) is not true`,
+    `select ${identityTexts(rows.identity, 't').join(', ')} from ${quoteTable(rows.table)} as t where ${where} and ${condition(parameters)}`,
     parameters,
   );
-  const unlike = new Set(found.map((key) => JSON.stringify(key)));
-  return rows.keys.filter((key) => unlike.has(JSON.stringify(key)));
+  const keys = new Set(found.map((key) => JSON.stringify(key)));
+  return rows.keys.filter((key) => keys.has(JSON.stringify(key)));
+}
+
+/** Those of these rows that do not look as masks leave them. */
+export async function findUnlike(client: pg.ClientBase, rows: Rows, writes: readonly Write[]): Promise<readonly RowKey[]> {
+  return await rowsWhere(client, rows, (parameters) => `(${looksLike(rows.facts, writes, parameters)}) is not true`);
 }
 
 /**

@@ -3,9 +3,8 @@ import type { Person } from '../../holds/index.ts';
 import type { RowKey } from '../model.ts';
 import type { OwnWrites } from '../rules/own-writes.ts';
 import type { Rows } from './act.ts';
-import { identityTexts, isOneOf, Parameters, quoteTable } from './sql.ts';
-import { rowsOf } from './rows.ts';
-import { arrays, type Reach } from './traverse.ts';
+import { isOneOf, Parameters, quoteTable } from './sql.ts';
+import { arrays, edgeCondition, type Reach } from './traverse.ts';
 
 /** No transaction that is older can still be running, in any database of the server or prepared. */
 export async function oldestRunning(client: pg.ClientBase): Promise<string> {
@@ -61,31 +60,28 @@ export async function areOfHere(client: pg.ClientBase, tenant: string, { since, 
 export function isOfOthers(own: OwnWrites | undefined, parameters: Parameters): string {
   if (own === undefined) return 'true';
   const since = `pg_catalog.age(t.xmin) <= pg_catalog.age(${parameters.add(own.since)}::text::xid)`;
-  return `(${since} and t.xmin <> all (${parameters.add(own.by)}::text[]::xid[]))`;
+  return `(${since} and ${isNotOwn(own, parameters)})`;
 }
 
-/** Whether somebody else has written one of the rows of the person in a table since. */
+/** That the erasure has not written a row `t`, be it that nobody has since: it came to be the person's unwritten. */
+export function isNotOwn(own: OwnWrites | undefined, parameters: Parameters): string {
+  return own === undefined ? 'true' : `t.xmin <> all (${parameters.add(own.by)}::text[]::xid[])`;
+}
+
+/** Whether somebody else has written one of the rows of a table since that are the person's, or lead to them from others. */
 export async function hasOthers(
   client: pg.ClientBase,
   reach: Reach,
   { table, person, own }: { readonly table: string; readonly person: Person; readonly own: OwnWrites | undefined },
 ): Promise<boolean> {
-  const asked = rowsOf(reach, table, person.key).select('1::text');
-  if (asked === undefined) return false;
-  const { text, parameters } = asked;
-  return (await arrays(client, `${text} and ${isOfOthers(own, parameters)} limit 1`, parameters)).length > 0;
-}
-
-/** Those of these rows that somebody else has written since: the keys that were given. */
-export async function writtenByOthers(client: pg.ClientBase, rows: Rows, own: OwnWrites | undefined): Promise<readonly RowKey[]> {
-  if (own === undefined) return rows.keys;
   const parameters = new Parameters();
-  const where = isOneOf(rows.identity, 't', rows.keys, parameters);
+  const nodes = [...reach.graph.nodes.values()].filter((node) => node.table === table);
+  const conditions = nodes.flatMap((node) => edgeCondition(reach, { node, key: person.key }, parameters) ?? []);
+  if (conditions.length === 0) return false;
   const found = await arrays(
     client,
-    `select ${identityTexts(rows.identity, 't').join(', ')} from ${quoteTable(rows.table)} as t where ${where} and ${isOfOthers(own, parameters)}`,
+    `select 1::text from ${quoteTable(table)} as t where (${conditions.join(' or ')}) and ${isOfOthers(own, parameters)} limit 1`,
     parameters,
   );
-  const others = new Set(found.map((key) => JSON.stringify(key)));
-  return rows.keys.filter((key) => others.has(JSON.stringify(key)));
+  return found.length > 0;
 }

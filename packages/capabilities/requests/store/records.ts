@@ -259,6 +259,17 @@ export async function readErasures(
   return rows as readonly ErasureRecord[];
 }
 
+/** Those of which something is to be done without being asked, page by page: one that is long held must not be behind a thousand others for ever. */
+export async function readGoingOn(db: Queryable, tenant: string): Promise<readonly ErasureRecord[]> {
+  const all: ErasureRecord[] = [];
+  for (let before: string | undefined; ;) {
+    const page: readonly ErasureRecord[] = await readErasures(db, tenant, { open: true, running: true, before });
+    all.push(...page);
+    before = page.at(-1)?.id;
+    if (page.length < ERASURES_AT_MOST) return all;
+  }
+}
+
 /** States in which an erasure has dealt with all that no hold and no duty keeps: those that a duty goes on in. */
 const SETTLED = `('kept', 'held', 'outside', 'unfulfilled')`;
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { columnOf, SafekeepError, type SchemaIndex, type TableFacts } from '@safekeep/core';
+import { columnOf, formatTableName, SafekeepError, type SchemaIndex, type TableFacts } from '@safekeep/core';
 import type { Identity, RowKey } from '../model.ts';
 import { PERSON, type Graph, type Node, type TenantWay } from '../rules/graph.ts';
 import { lockPerson } from './session.ts';
@@ -47,14 +47,24 @@ export async function followPaths(client: pg.ClientBase, start: Start, options: 
   return own === undefined ? undefined : await followFrom(client, { ...start, own }, options);
 }
 
-/** From the columns of the person's own row that `personRow` gave. */
+/**
+ * From the columns of the person's own row that `personRow` gave, where there is one, and from what was found `before`: what has come to hang on
+ * that since is found too.
+ */
 export async function followFrom(
   client: pg.ClientBase,
-  { graph, schema, tenant, own }: Start & { readonly own: RowKey },
+  {
+    graph,
+    schema,
+    tenant,
+    own,
+    before,
+  }: Omit<Start, 'key'> & { readonly own: RowKey | undefined; readonly before?: Reach | undefined },
   options: FollowOptions,
 ): Promise<Reach> {
   const found = new Map<string, Found>([...graph.nodes.keys()].map((id) => [id, { seen: new Set(), rows: [], taken: new Map() }]));
-  add(found, PERSON, [own]);
+  if (own !== undefined) add(found, PERSON, [own]);
+  for (const [id, rows] of before?.values ?? []) add(found, id, rows);
   // Shorter paths first: without circles one round finds everything, and the second sees that there is nothing more.
   const asked = [...graph.nodes.values()]
     .filter(({ id }) => id !== PERSON && graph.wanted.has(id))
@@ -75,20 +85,8 @@ export async function followFrom(
       options.onProgress?.(total);
     }
   }
-  return { graph, schema, tenant, values: new Map([...found].map(([id, { rows }]) => [id, rows])) };
-}
-
-/** What is found now, and by the values of before. */
-export function joinReach(now: Reach, before: Reach): Reach {
-  const values = new Map(now.values);
-  let isOfBefore = now.isOfBefore === true;
-  for (const [id, rows] of before.values) {
-    const known = now.values.get(id) ?? [];
-    const all = new Map([...known, ...rows].map((row) => [JSON.stringify(row), row]));
-    isOfBefore ||= all.size > known.length;
-    values.set(id, [...all.values()]);
-  }
-  return { ...now, values, isOfBefore };
+  const values = new Map([...found].map(([id, { rows }]) => [id, rows]));
+  return { graph, schema, tenant, values, isOfBefore: before !== undefined };
 }
 
 /** What a node has found, and how much of what its sources found it has asked with. */
@@ -164,6 +162,28 @@ export function ofTenant(way: TenantWay | null, tenant: string, parameters: Para
   return ` and exists (select from ${from} where ${where} and ${isTheirs(last)})`;
 }
 
+/**
+ * The condition, to go on with, that rows are no rows of an heir (old-style inheritance) by which the person is reached as well: that one is
+ * asked for them, with all of its columns. Empty where a table has no such heirs.
+ */
+function ofItself({ graph, schema }: Pick<Start, 'graph' | 'schema'>, table: string, parameters: Parameters): string {
+  if (!schema.parents.has(table)) return '';
+  const apart = heirsOf(schema, table)
+    .filter((heir) => graph.edgesOf.has(heir))
+    .flatMap((heir) => [heir, ...heirsOf(schema, heir)]);
+  return apart.length === 0
+    ? ''
+    : ` and t.tableoid <> all (${parameters.add([...new Set(apart)].map(quoteTable))}::pg_catalog.regclass[])`;
+}
+
+/** Children, their children and so on. */
+function heirsOf(schema: SchemaIndex, table: string): readonly string[] {
+  const children = [...schema.byName].flatMap(([name, { inherits = [] }]) =>
+    inherits.some((parent) => formatTableName(parent) === table) ? [name] : [],
+  );
+  return children.flatMap((child) => [child, ...heirsOf(schema, child)]);
+}
+
 /** That a row is the person's own. Undefined for a key of another number of parts. */
 export function keyMatch(
   schema: SchemaIndex,
@@ -225,7 +245,7 @@ function matchEnds(
     parameters,
   );
   // A path by a number alone would lead to another tenant's row of the same number.
-  return `(${among}${ofTenant(graph.tenantWays.get(table) ?? null, tenant, parameters)})`;
+  return `(${among}${ofTenant(graph.tenantWays.get(table) ?? null, tenant, parameters)}${ofItself({ graph, schema }, table, parameters)})`;
 }
 
 /** The condition by which a path makes rows of its table the person's; undefined where it leads to none. */
@@ -238,7 +258,7 @@ export function edgeCondition(
     const match = keyMatch(reach.schema, reach.graph.subject, key, parameters);
     return match === undefined
       ? undefined
-      : `(${match}${ofTenant(reach.graph.tenantWays.get(node.table) ?? null, reach.tenant, parameters)})`;
+      : `(${match}${ofTenant(reach.graph.tenantWays.get(node.table) ?? null, reach.tenant, parameters)}${ofItself(reach, node.table, parameters)})`;
   }
   const ends = allEnds(reach, node);
   return ends.length === 0 ? undefined : matchEnds(reach, { node, ends }, parameters);

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { newBench, tagStretch, type Bench } from './decode.ts';
 import { Flag } from './features.ts';
-import { unpackModel, type Model } from './model-file.ts';
+import { unpackModel, WEIGHT_SCALE, type Model } from './model-file.ts';
+import { labelOtherLanguages } from './other-languages.ts';
 import { STRETCH } from './tokens.ts';
 
 let shipped: Model | undefined;
@@ -35,6 +36,7 @@ export function tagText(text: string, model: Model, onStretch: (bench: Bench, ta
   while (from < text.length) {
     const to = stretchEnd(text, from);
     tagStretch(text, { from, to }, model, bench);
+    labelOtherLanguages(text, bench, WEIGHT_SCALE);
     onStretch(bench, spansOf(bench));
     from = to;
   }
