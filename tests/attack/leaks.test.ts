@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import pg from 'pg';
+import { safekeep } from 'safekeep/testing';
 import { clinic } from './lived-in.ts';
 
 const OWN_GROUP = process.platform === 'linux' ? groupOf('self') : undefined;
@@ -60,7 +61,7 @@ test('no planted value, key or password is seen in sessions, the process list, l
   const plant = (name: string): string => `${name}-${randomBytes(9).toString('hex')}`;
   const [name, email, ssn, note] = [plant('name'), `${plant('mail')}@example.org`, plant('ssn'), plant('note')];
   const passphrase = plant('passphrase');
-  const { pool, cli, url, folder, home } = await clinic(t);
+  const { pool, cli, url, folder, home } = await clinic(t, '', safekeep);
   await pool.query('update patients set full_name = $1, email = $2, ssn = $3 where id = 42', [name, email, ssn]);
   await pool.query('update visits set notes = $1 where patient_id = 42', [note]);
   const password = new URL(url).password;

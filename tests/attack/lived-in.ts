@@ -4,7 +4,7 @@ import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { testDatabase } from '@safekeep/postgres/testing';
-import { safekeep, temporaryHome, type RunOptions } from 'safekeep/testing';
+import { safekeepAtHand, temporaryHome } from 'safekeep/testing';
 
 const CLINIC = join(import.meta.dirname, '..', 'documents', 'stages', 'clinic');
 
@@ -17,15 +17,18 @@ export type LivedIn = {
   readonly url: string;
   /** As the superuser of the server. */
   readonly pool: pg.Pool;
-  readonly cli: (args: readonly string[], options?: RunOptions) => ReturnType<typeof safekeep>;
+  readonly cli: typeof safekeepAtHand;
   /** The same, which must end with 0; its JSON. */
   readonly done: (...args: string[]) => Promise<unknown>;
   /** A connection of a login of its own that is a member of this role only; the login is gone after the test. */
   readonly loginOf: (role: string) => Promise<pg.Client>;
 };
 
-/** The clinic of the guides in a database and home of its own, with what `setUp` adds to it. Nothing is installed yet. */
-export async function clinic(t: Ending, setUp = ''): Promise<LivedIn> {
+/**
+ * The clinic of the guides in a database and home of its own, with what `setUp` adds to it. Nothing is installed yet. `run` runs its command
+ * lines: `safekeep` where the process of each is looked at.
+ */
+export async function clinic(t: Ending, setUp = '', run: typeof safekeepAtHand = safekeepAtHand): Promise<LivedIn> {
   const folder = await temporaryHome(t);
   await cp(CLINIC, folder, { recursive: true });
   const endings: (() => Promise<unknown>)[] = [];
@@ -41,7 +44,7 @@ export async function clinic(t: Ending, setUp = ''): Promise<LivedIn> {
   const home = join(folder, 'home');
   const settings = ['--home', home, '--map', join(folder, 'datamap.yaml'), '--yes'];
   const environment = { SAFEKEEP_DATABASE_URL: url };
-  const cli: LivedIn['cli'] = (args, options) => safekeep([...args, ...settings], { environment, cwd: folder, ...options });
+  const cli: LivedIn['cli'] = (args, options) => run([...args, ...settings], { environment, cwd: folder, ...options });
   return {
     folder,
     home,

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { testDatabase } from '@safekeep/postgres/testing';
-import { safekeep, temporaryHome } from 'safekeep/testing';
+import { safekeepAtHand, temporaryHome } from 'safekeep/testing';
 
 const ROWS = 500;
 const CLINIC = `
@@ -33,7 +33,7 @@ async function clinic(t: TestContext, audit: string) {
   await writeFile(mapFile, mapOf(audit));
   const done = async (...args: string[]) => {
     const all = [...args, '--db', url.reveal(), '--home', join(folder, 'home'), '--map', mapFile, '--json'];
-    const { code, stdout, stderr } = await safekeep(all);
+    const { code, stdout, stderr } = await safekeepAtHand(all);
     assert.equal(code, 0, `${args.join(' ')}: ${stdout} ${stderr}`);
     // The result is what a script would get: JSON without a type.
     return stdout === '' ? undefined : JSON.parse(stdout);
@@ -81,6 +81,19 @@ for (const audit of [', actor: require', ''])
     );
     assert.deepEqual(own, [{ actor: 'safekeep:encryption', attribution: 'signed' }]);
   });
+
+test('a person is found by an encrypted column whose only index is the one that keeps it unique', async (t) => {
+  const { done, mapFile } = await clinic(t, '');
+  await writeFile(mapFile, mapOf('').replace('key: id }', 'key: id, find_by: [email] }'));
+  await done('apply', '--yes');
+  await done('encrypt', 'public.patients.email', '--mode', 'database', '--search', 'unique', '--yes');
+  await done('encrypt', 'finish', 'public.patients.email', '--no-wait', '--yes');
+  const { matches } = await done('subject', 'find', 'person77@example.org');
+  assert.deepEqual(
+    matches.map(({ subject, exact }: { readonly subject: string; readonly exact: boolean }) => [subject, exact]),
+    [['patient:77', true]],
+  );
+});
 
 test('an encrypted column of an audited table that was renamed is taken over, and its log goes on under the new name', async (t) => {
   const { pool, done, mapFile } = await clinic(t, '');

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import pg from 'pg';
 import { testDatabase } from '@safekeep/postgres/testing';
-import { safekeep, temporaryHome } from 'safekeep/testing';
+import { safekeep, safekeepAtHand, temporaryHome } from 'safekeep/testing';
 
 const CLINIC = `
   create table patients (id integer primary key, name text not null, email text not null, ward text, phone text);
@@ -95,7 +95,7 @@ async function workplace(t: TestContext) {
     '--json',
   ];
   const call = async (...args: string[]) => {
-    const { code, stdout, stderr } = await safekeep(all(args));
+    const { code, stdout, stderr } = await safekeepAtHand(all(args));
     return { code, stdout, stderr, result: documentOf(stdout) };
   };
   const done = async (...args: string[]) => {

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { testDatabase } from '@safekeep/postgres/testing';
-import { safekeep, temporaryHome } from 'safekeep/testing';
+import { safekeepAtHand, temporaryHome } from 'safekeep/testing';
 
 const MAP = `version: 1
 tenant: fixed
@@ -34,7 +34,7 @@ async function livedIn(t: TestContext) {
   await pool.query(`create table people (id integer primary key, email text not null, note text);
     insert into people select n, 'person' || n || '@example.org', 'call ' || n from generate_series(1, 30) as n`);
   const call = async (...args: string[]) => {
-    const ended = await safekeep([...args, '--db', url.reveal(), '--home', home, '--map', map, '--yes', '--json']);
+    const ended = await safekeepAtHand([...args, '--db', url.reveal(), '--home', home, '--map', map, '--yes', '--json']);
     assert.notEqual(ended.stdout, '', ended.stderr);
     return { code: ended.code, result: JSON.parse(ended.stdout) };
   };

@@ -9,7 +9,7 @@ import { isMappable, tableName, type MapFile } from '@safekeep/core';
 import { readCatalog, type Catalog } from '@safekeep/postgres';
 import { testDatabase, testServers, type TestServer } from '@safekeep/postgres/testing';
 import { generatePractice, labels } from '@safekeep/sample';
-import { safekeep, temporaryHome } from 'safekeep/testing';
+import { safekeepAtHand, temporaryHome } from 'safekeep/testing';
 import { mapByName } from './map-by-name.ts';
 
 const SHARED = join(import.meta.dirname, '..', '..', '..', 'shared', 'data');
@@ -31,7 +31,7 @@ async function workplace(t: TestContext, server?: TestServer) {
   const { pool, url } = await testDatabase(t, server === undefined ? {} : { server });
   // What a script would get: JSON without a type; each test holds the parts that it looks at against values.
   const callOn = async (db: string, ...args: string[]) => {
-    const { code, stdout, stderr } = await safekeep([...args, '--db', db, '--home', home, '--map', mapFile, '--json']);
+    const { code, stdout, stderr } = await safekeepAtHand([...args, '--db', db, '--home', home, '--map', mapFile, '--json']);
     assert.notEqual(stdout, '', stderr);
     return { code, result: JSON.parse(stdout) };
   };

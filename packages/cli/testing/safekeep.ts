@@ -20,15 +20,20 @@ export type RunOptions = {
 
 const BIN = join(import.meta.dirname, '..', 'bin', 'safekeep.mjs');
 
-/** Runs the CLI as a user would, without a terminal. Our own settings do not leak in, but where the run gathers its logs does. */
-export function safekeep(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  const inherited = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !name.startsWith('SAFEKEEP_') || name === 'SAFEKEEP_TEST_LOG_DIR'),
+/** What a command finds in its environment: our own settings do not leak in, but where the run gathers its logs does. */
+export function surroundings(own: RunOptions['environment']): Readonly<Record<string, string | undefined>> {
+  const inherited = Object.entries(process.env).filter(
+    ([name]) => !name.startsWith('SAFEKEEP_') || name === 'SAFEKEEP_TEST_LOG_DIR',
   );
+  return { ...Object.fromEntries(inherited), ...own };
+}
+
+/** Runs the CLI as a user would, without a terminal. */
+export function safekeep(args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   return new Promise((done, failed) => {
     const child = spawn(process.execPath, [BIN, ...args], {
       cwd: options.cwd ?? tmpdir(),
-      env: { ...inherited, ...options.environment },
+      env: surroundings(options.environment),
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(options.user === undefined ? {} : { uid: options.user, gid: options.user }),
     });

@@ -363,6 +363,34 @@ test('codes and amounts in digits alone are no telephone numbers; numbers writte
   assert.equal(kinds['public.orders.phone'], 'user.contact.phone_number');
 });
 
+test('names beside contacts are people whatever their table is called; times are no names, and versions no addresses', async (t) => {
+  const { pool, database } = await testDatabase(t);
+  await pool.query(`
+    create table waiting_list (id int primary key, name text, email text, since date);
+    insert into waiting_list select n,
+        (array['Ann', 'Jorge', 'Maria', 'John', 'Laura'])[1 + n % 5] || ' ' || (array['Miller', 'Ruiz', 'Rossi', 'Smith'])[1 + n % 4],
+        'list' || n || '@example.org', current_date from generate_series(1, 60) n;
+    create table product (id int primary key, name text, email text);
+    insert into product select n, 'Steel bolt ' || n, 'sales@example.org' from generate_series(1, 60) n;
+    create table "GuardianConsents" (id int primary key, "Given At" text);
+    insert into "GuardianConsents" select n, '2024-09-' || lpad((1 + n % 28)::text, 2, '0') || ' 08:00:00' from generate_series(1, 60) n;
+    create table build_versions (id int primary key, version text, client_ip text);
+    insert into build_versions select n, format('10.2.%s.%s', n / 9, n % 9), format('10.2.%s.%s', n, n % 9) from generate_series(1, 60) n;
+    analyze`);
+  const { columns } = await scanDatabase(database, ORDER);
+  const names = found(columns);
+  assert.deepEqual(
+    {
+      list: names['public.waiting_list.name'],
+      product: names['public.product.name'],
+      given: names['public."GuardianConsents"."Given At"'],
+      version: names['public.build_versions.version'],
+      address: names['public.build_versions.client_ip'],
+    },
+    { list: 'user.name', product: 'none', given: 'none', version: 'none', address: 'user.device.ip_address' },
+  );
+});
+
 test('no value of a row stands in what a scan gives back', async (t) => {
   const { database, pool } = await testDatabase(t);
   await pool.query(

@@ -162,8 +162,13 @@ export function areBareNumbers(values: readonly string[]): boolean {
   return bare >= values.length * BARE_SHARE;
 }
 
-/** What else such values could be: numbers in a row, times, versions, codes of a list. */
-export function rivalOf(values: readonly string[]): Reason | undefined {
+const VERSION_COLUMN = /version|release|build|firmware|revision/i;
+const VERSION = /^\d{1,4}(?:\.\d{1,4}){3}$/;
+
+/** What else the values of a column of this name could be: versions, numbers in a row, times. */
+export function rivalOf(name: string, values: readonly string[]): Reason | undefined {
+  if (VERSION_COLUMN.test(name) && values.every((value) => VERSION.test(value.trim())))
+    return { code: 'rival', text: 'its values are versions, by its name', weight: -8 };
   const numbers = values.filter((value) => /^\d{1,18}$/.test(value)).map(Number);
   if (numbers.length < values.length * 0.9 || numbers.length < VALUES_AT_LEAST) return undefined;
   const sorted = numbers.toSorted((a, b) => a - b);
@@ -177,6 +182,8 @@ export function rivalOf(values: readonly string[]): Reason | undefined {
   return undefined;
 }
 
+/** Letters, and not those of a time: "given" at 2024-09-10T08:00Z. */
+const NAME = /^(?!\d{1,4}[-./:]\d).*\p{L}/u;
 const CHECKED: Readonly<Record<string, RegExp>> = {
   'user.contact.email': /^[^\s@]+@[^\s@]+\.[^\s@]+$/,
   'user.device.ip_address': /^[0-9a-f.:/%]{3,49}$/i,
@@ -184,6 +191,9 @@ const CHECKED: Readonly<Record<string, RegExp>> = {
   'user.contact.phone_number': /\d[^a-z]*\d[^a-z]*\d/i,
   'user.contact.address.postal_code': /\d|^[A-Z]{1,3}$/,
   'user.demographic.date_of_birth': /\d/,
+  'user.name': NAME,
+  'user.name.first': NAME,
+  'user.name.last': NAME,
 };
 /** Ciphertext and hashes under the old name stay what they were. */
 const OPAQUE = /^(?:[A-Za-z0-9+/_-]{24,}={0,2}|\$[0-9a-z]{1,8}\$.*|[0-9a-f]{32,})$/;

@@ -54,7 +54,10 @@ export function weighColumn(table: Table, column: Column, known: SchemaKnowledge
   const observed = plainly(seen);
   const values = observed.sample?.values ?? [];
   if (familyOf(column) === 'json') return conclude([...named, ...ofDocument(table, { values, role, known })]);
-  return conclude([...withValues(named, observed, role), ...ofProse(column, { named, observed, role, known })]);
+  return conclude([
+    ...withValues(named, observed, { table, column, role, known }),
+    ...ofProse(column, { named, observed, role, known }),
+  ]);
 }
 
 /** Marks of direction, full-width digits and no-break spaces hide a value from its pattern, as they do in a text. */
@@ -65,11 +68,19 @@ function plainly({ sample, averageWidth }: Observed): Observed {
   };
 }
 
-function withValues(named: readonly Candidate[], { sample }: Observed, role: TableRole): readonly Candidate[] {
+type Place = {
+  readonly table: Table;
+  readonly column: Pick<Column, 'name'>;
+  readonly role: TableRole;
+  readonly known: SchemaKnowledge;
+};
+
+function withValues(named: readonly Candidate[], { sample }: Observed, place: Place): readonly Candidate[] {
   if (sample === undefined || sample.values.length === 0) return named;
+  const { column, role } = place;
   const found = kindsIn(sample);
   const persons = named.length === 0 ? personsIn(sample) : undefined;
-  const rival = rivalOf(sample.values);
+  const rival = rivalOf(column.name, sample.values);
   const weighed = named.map((candidate) => {
     const seen = found.find(({ category }) => agree(category, candidate.category));
     const against = refutation(candidate.category, sample.values);
@@ -81,6 +92,7 @@ function withValues(named: readonly Candidate[], { sample }: Observed, role: Tab
         ...candidate.reasons,
         ...(seen === undefined ? [] : [bounded(seen, role.role)]),
         ...(against === undefined ? [] : [against]),
+        ...(candidate.category === 'user.name' && role.role === 'thing' ? besideContacts(sample, place) : []),
       ],
     };
   });
@@ -110,6 +122,21 @@ function withValues(named: readonly Candidate[], { sample }: Observed, role: Tab
   return [...weighed, ...fresh, ...names];
 }
 
+const CONTACTS = new Set(['email', 'phone', 'mobile']);
+
+/** A `waiting_list` is called a thing, and its rows are people where names stand beside ways to reach them. */
+function besideContacts(sample: Sample, { table, known }: Place): readonly Reason[] {
+  const contact = table.columns.find(({ name }) => {
+    const { leaves, negative, organisation } = signatureOf(name, known.speech);
+    return !negative && !organisation && CONTACTS.has(leaves.at(-1) ?? '');
+  });
+  const persons = contact === undefined ? undefined : personsIn(sample);
+  if (contact === undefined || persons === undefined) return [];
+  return [persons, { code: 'table', text: `${contact.name} stands beside it`, weight: CONTACT_WEIGHT }];
+}
+
+/** With the names as values enough to be looked at by a person. */
+const CONTACT_WEIGHT = 1.5;
 const KINDS_AT_MOST = 3;
 const ORGANISATION_WEIGHT = 0.5;
 const THING_WEIGHT = 3.5;
@@ -180,7 +207,7 @@ function ofDocument(
     const candidates = withValues(
       named === undefined ? [] : [named],
       { sample: { values: of, source: 'sample' }, averageWidth: null },
-      role,
+      { table, column: { name: key }, role, known },
     );
     const best = candidates.toSorted((a, b) => logOddsOf(b) - logOddsOf(a))[0];
     return best === undefined || probabilityOf(logOddsOf(best)) < REVIEW_FROM ? [] : [best];

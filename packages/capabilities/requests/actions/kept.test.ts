@@ -182,6 +182,40 @@ test('a delete that takes more rows than were meant, or fewer, is refused; a chi
   assert.deepEqual(checkSigned(text, bench.ground.signer.verifierKey).faults, []);
 });
 
+test('rows of an heir that the map knows are the heir’s, with all of its columns; those of one it does not know go with the parent', async (t) => {
+  const bench = await workbench(t, {
+    schema: `${PEOPLE}
+      create table docs (id bigint primary key, person_id bigint references people, title text);
+      create table docs_scanned (ocr text, primary key (id)) inherits (docs);
+      create table docs_stamped (stamp text) inherits (docs_scanned);
+      create table docs_old () inherits (docs);
+      insert into docs select n, 1 + n % 2, 'plain ' || n from generate_series(1, 4) as n;
+      insert into docs_scanned select n, 1 + n % 2, 'scan ' || n, 'text ' || n from generate_series(1, 4) as n;
+      insert into docs_stamped values (1, 2, 'stamped', 'text', 'stamp');
+      insert into docs_old select n, 1 + n % 2, 'old ' || n from generate_series(1, 4) as n`,
+    map: mapWith({
+      docs: { of: owns('person_id'), columns: { id: none, person_id: none, title: content } },
+      docs_scanned: { of: owns('person_id'), columns: { id: none, person_id: none, title: content, ocr: content } },
+    }),
+  });
+  const order = { ...parseSubject(bench.ground.map, 'person:2'), format: 'json', window: { from: null, to: null } } as const;
+  const { tables } = await exportSubject({ ...bench.ground, directory: bench.folder, key: randomBytes(32) }, order);
+  assert.deepEqual(Object.fromEntries(tables.map(({ table, rows }) => [table, rows])), {
+    'public.docs': 4,
+    'public.docs_scanned': 3,
+    'public.people': 1,
+  });
+  for (const [mode, person] of [
+    ['anonymise', 2],
+    ['delete', 1],
+  ] as const) {
+    const done = await bench.erase(`person:${person}`, mode);
+    assert.equal(done.state, 'done', mode);
+    assert.equal((await bench.rows('docs', `person_id = ${person} and (title ~ 'plain|scan|old|stamped')`)).length, 0, mode);
+    assert.equal((await bench.rows('docs_scanned', `person_id = ${person} and ocr ~ 'text'`)).length, 0, mode);
+  }
+});
+
 test('rows that this login does not see are not deleted by a foreign key behind its back', async (t) => {
   const bench = await workbench(t, {
     schema: `${PEOPLE} create table payslips (id bigint primary key, person_id bigint references people on delete cascade, amount int);
