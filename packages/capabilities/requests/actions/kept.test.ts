@@ -182,6 +182,40 @@ test('a delete that takes more rows than were meant, or fewer, is refused; a chi
   assert.deepEqual(checkSigned(text, bench.ground.signer.verifierKey).faults, []);
 });
 
+test('rows of an heir that the map knows are the heir’s, with all of its columns; those of one it does not know go with the parent', async (t) => {
+  const bench = await workbench(t, {
+    schema: `${PEOPLE}
+      create table docs (id bigint primary key, person_id bigint references people, title text);
+      create table docs_scanned (ocr text, primary key (id)) inherits (docs);
+      create table docs_stamped (stamp text) inherits (docs_scanned);
+      create table docs_old () inherits (docs);
+      insert into docs select n, 1 + n % 2, 'plain ' || n from generate_series(1, 4) as n;
+      insert into docs_scanned select n, 1 + n % 2, 'scan ' || n, 'text ' || n from generate_series(1, 4) as n;
+      insert into docs_stamped values (1, 2, 'stamped', 'text', 'stamp');
+      insert into docs_old select n, 1 + n % 2, 'old ' || n from generate_series(1, 4) as n`,
+    map: mapWith({
+      docs: { of: owns('person_id'), columns: { id: none, person_id: none, title: content } },
+      docs_scanned: { of: owns('person_id'), columns: { id: none, person_id: none, title: content, ocr: content } },
+    }),
+  });
+  const order = { ...parseSubject(bench.ground.map, 'person:2'), format: 'json', window: { from: null, to: null } } as const;
+  const { tables } = await exportSubject({ ...bench.ground, directory: bench.folder, key: randomBytes(32) }, order);
+  assert.deepEqual(Object.fromEntries(tables.map(({ table, rows }) => [table, rows])), {
+    'public.docs': 4,
+    'public.docs_scanned': 3,
+    'public.people': 1,
+  });
+  for (const [mode, person] of [
+    ['anonymise', 2],
+    ['delete', 1],
+  ] as const) {
+    const done = await bench.erase(`person:${person}`, mode);
+    assert.equal(done.state, 'done', mode);
+    assert.equal((await bench.rows('docs', `person_id = ${person} and (title ~ 'plain|scan|old|stamped')`)).length, 0, mode);
+    assert.equal((await bench.rows('docs_scanned', `person_id = ${person} and ocr ~ 'text'`)).length, 0, mode);
+  }
+});
+
 test('rows that this login does not see are not deleted by a foreign key behind its back', async (t) => {
   const bench = await workbench(t, {
     schema: `${PEOPLE} create table payslips (id bigint primary key, person_id bigint references people on delete cascade, amount int);
@@ -204,6 +238,36 @@ test('rows that this login does not see are not deleted by a foreign key behind 
     await bench.pool.query(`drop owned by ${role} cascade; drop role ${role}`);
   }
   assert.equal((await bench.rows('payslips')).length, 1);
+});
+
+test('a row that is held for somebody else is changed by no foreign key either: what it refers to stays, empty', async (t) => {
+  for (const target of ['person:2', 'public.reviews:1', 'public.stars:1']) {
+    const bench = await workbench(t, {
+      schema: `${PEOPLE} create table orders (id bigint primary key, person_id bigint not null references people, note text);
+        create table reviews (id bigint primary key, order_id bigint references orders on delete set null, author_id bigint references people, body text);
+        create table stars (id bigint primary key, order_id bigint references orders on delete set null, stars integer);
+        insert into orders values (1, 1, 'one'), (2, 1, 'two');
+        insert into reviews values (1, 1, 2, 'of Two'), (2, 2, 3, 'of Three'); insert into stars values (1, 1, 5), (2, 2, 4)`,
+      map: mapWith({
+        orders: { of: owns('person_id'), columns: { id: none, person_id: none, note: content } },
+        reviews: { of: owns('author_id'), columns: { id: none, order_id: none, author_id: none, body: content } },
+      }),
+    });
+    const id = await bench.hold(target);
+    const done = await bench.erase('person:1', 'delete');
+    assert.equal(done.state, 'done', target);
+    assert.deepEqual(await bench.rows('orders'), ['(1,1,)'], target);
+    const table = target.includes('stars') ? 'stars' : 'reviews';
+    assert.deepEqual(await bench.rows(table, 'order_id is not null'), [table === 'stars' ? '(1,1,5)' : '(1,1,2,"of Two")'], target);
+    assert.deepEqual(
+      (await bench.plan('person:1', 'delete')).holds.map((hold) => hold.id),
+      [],
+      'it keeps nothing of the person',
+    );
+    await release(bench, id);
+    assert.equal((await bench.erase('person:1', 'delete')).state, 'done');
+    assert.deepEqual([await bench.rows('orders'), await bench.rows('people', 'id = 1')], [[], []]);
+  }
 });
 
 test('what a foreign key sets to null is counted, approved and certified; what a trigger writes where nothing is counted is refused', async (t) => {

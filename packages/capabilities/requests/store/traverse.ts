@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { columnOf, SafekeepError, type SchemaIndex, type TableFacts } from '@safekeep/core';
+import { columnOf, formatTableName, SafekeepError, type SchemaIndex, type TableFacts } from '@safekeep/core';
 import type { Identity, RowKey } from '../model.ts';
 import { PERSON, type Graph, type Node, type TenantWay } from '../rules/graph.ts';
 import { lockPerson } from './session.ts';
@@ -162,6 +162,28 @@ export function ofTenant(way: TenantWay | null, tenant: string, parameters: Para
   return ` and exists (select from ${from} where ${where} and ${isTheirs(last)})`;
 }
 
+/**
+ * The condition, to go on with, that rows are no rows of an heir (old-style inheritance) by which the person is reached as well: that one is
+ * asked for them, with all of its columns. Empty where a table has no such heirs.
+ */
+function ofItself({ graph, schema }: Pick<Start, 'graph' | 'schema'>, table: string, parameters: Parameters): string {
+  if (!schema.parents.has(table)) return '';
+  const apart = heirsOf(schema, table)
+    .filter((heir) => graph.edgesOf.has(heir))
+    .flatMap((heir) => [heir, ...heirsOf(schema, heir)]);
+  return apart.length === 0
+    ? ''
+    : ` and t.tableoid <> all (${parameters.add([...new Set(apart)].map(quoteTable))}::pg_catalog.regclass[])`;
+}
+
+/** Children, their children and so on. */
+function heirsOf(schema: SchemaIndex, table: string): readonly string[] {
+  const children = [...schema.byName].flatMap(([name, { inherits = [] }]) =>
+    inherits.some((parent) => formatTableName(parent) === table) ? [name] : [],
+  );
+  return children.flatMap((child) => [child, ...heirsOf(schema, child)]);
+}
+
 /** That a row is the person's own. Undefined for a key of another number of parts. */
 export function keyMatch(
   schema: SchemaIndex,
@@ -223,7 +245,7 @@ function matchEnds(
     parameters,
   );
   // A path by a number alone would lead to another tenant's row of the same number.
-  return `(${among}${ofTenant(graph.tenantWays.get(table) ?? null, tenant, parameters)})`;
+  return `(${among}${ofTenant(graph.tenantWays.get(table) ?? null, tenant, parameters)}${ofItself({ graph, schema }, table, parameters)})`;
 }
 
 /** The condition by which a path makes rows of its table the person's; undefined where it leads to none. */
@@ -236,7 +258,7 @@ export function edgeCondition(
     const match = keyMatch(reach.schema, reach.graph.subject, key, parameters);
     return match === undefined
       ? undefined
-      : `(${match}${ofTenant(reach.graph.tenantWays.get(node.table) ?? null, reach.tenant, parameters)})`;
+      : `(${match}${ofTenant(reach.graph.tenantWays.get(node.table) ?? null, reach.tenant, parameters)}${ofItself(reach, node.table, parameters)})`;
   }
   const ends = allEnds(reach, node);
   return ends.length === 0 ? undefined : matchEnds(reach, { node, ends }, parameters);
@@ -274,6 +296,11 @@ export function typeOf(table: TableFacts, column: string): string {
     throw new SafekeepError('map-does-not-fit', { problems: `there is no column ${column} in ${table.schema}.${table.name}` });
   // The server's own words for the type.
   return facts.baseType;
+}
+
+/** Whether rows say who wrote them: those of a foreign table have no `xmin`. */
+export function tellsWriters(schema: SchemaIndex, name: string): boolean {
+  return tableOf(schema, name).kind !== 'foreign-table';
 }
 
 /** Rows as arrays of text. */
