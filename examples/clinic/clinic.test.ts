@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { testDatabase } from '@safekeep/postgres/testing';
-import { safekeep, temporaryHome } from 'safekeep/testing';
+import { safekeepAtHand, temporaryHome } from 'safekeep/testing';
 import { clinicApp } from './app.ts';
 import { openClinic } from './database.ts';
 
@@ -24,7 +24,7 @@ async function openedClinic(t: TestContext) {
   const login = `clinic_${randomBytes(4).toString('hex')}`;
   const cli = async (...args: string[]) => {
     const settings = ['--db', url.reveal(), '--home', home, '--map', join(FOLDER, 'datamap.yaml'), '--yes', '--json'];
-    const { code, stdout, stderr } = await safekeep([...args, ...settings]);
+    const { code, stdout, stderr } = await safekeepAtHand([...args, ...settings]);
     assert.equal(code, 0, `${stderr}${stdout}`);
     return stdout;
   };

@@ -82,6 +82,19 @@ for (const audit of [', actor: require', ''])
     assert.deepEqual(own, [{ actor: 'safekeep:encryption', attribution: 'signed' }]);
   });
 
+test('a person is found by an encrypted column whose only index is the one that keeps it unique', async (t) => {
+  const { done, mapFile } = await clinic(t, '');
+  await writeFile(mapFile, mapOf('').replace('key: id }', 'key: id, find_by: [email] }'));
+  await done('apply', '--yes');
+  await done('encrypt', 'public.patients.email', '--mode', 'database', '--search', 'unique', '--yes');
+  await done('encrypt', 'finish', 'public.patients.email', '--no-wait', '--yes');
+  const { matches } = await done('subject', 'find', 'person77@example.org');
+  assert.deepEqual(
+    matches.map(({ subject, exact }: { readonly subject: string; readonly exact: boolean }) => [subject, exact]),
+    [['patient:77', true]],
+  );
+});
+
 test('an encrypted column of an audited table that was renamed is taken over, and its log goes on under the new name', async (t) => {
   const { pool, done, mapFile } = await clinic(t, '');
   await done('apply', '--yes');

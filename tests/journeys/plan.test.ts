@@ -8,7 +8,7 @@ import { test, type TestContext } from 'node:test';
 import { problemCatalogue } from '@safekeep/core';
 import { fingerprint, readCatalog } from '@safekeep/postgres';
 import { testDatabase, testServers, type TestServer } from '@safekeep/postgres/testing';
-import { safekeep, temporaryHome } from 'safekeep/testing';
+import { safekeepAtHand, temporaryHome } from 'safekeep/testing';
 import { faultyClinic, faultyMap } from './faulty-clinic.ts';
 import { mapByName } from './map-by-name.ts';
 
@@ -24,7 +24,7 @@ async function workplace(t: TestContext, server?: TestServer) {
   const mapFile = join(folder, 'datamap.yaml');
   // The result is what a script would get: JSON without a type; each test holds the parts that it looks at against values.
   const run = async (database: string, args: readonly string[]) => {
-    const { code, stdout, stderr } = await safekeep([...args, '--db', database, '--home', home, '--map', mapFile, '--json']);
+    const { code, stdout, stderr } = await safekeepAtHand([...args, '--db', database, '--home', home, '--map', mapFile, '--json']);
     assert.notEqual(stdout, '', stderr);
     return { code, result: JSON.parse(stdout), stderr };
   };

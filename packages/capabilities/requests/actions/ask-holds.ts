@@ -2,7 +2,9 @@ import type pg from 'pg';
 import { together } from '@safekeep/postgres';
 import { heldBy, type AskedRow, type StandingHold } from '../../holds/index.ts';
 import { hasStandingHolds } from '../store/records.ts';
-import { personPages, rowsOf, type PersonRow } from '../store/rows.ts';
+import type { RowKey } from '../model.ts';
+import type { Referring, Rows } from '../store/act.ts';
+import { personPages, rowsOf, rowsReferring, type PersonRow } from '../store/rows.ts';
 import { identityOf, plainKey } from '../store/traverse.ts';
 import type { Ground } from './ground.ts';
 import { otherNames } from './other-names.ts';
@@ -35,6 +37,27 @@ export async function askHolds(
   const holds = await heldBy(client, tenant, { people, rows: [...asked.keys()], looksOnly });
   const heldRows = new Set(holds.flatMap((hold) => hold.heldRows.flatMap((row) => asked.get(row) ?? [])));
   return { holds, heldRows };
+}
+
+/** Rows that refer to these, whoever's they are, and that a hold keeps: a foreign key must not change them. */
+export async function heldReferring(
+  client: pg.ClientBase,
+  ground: Ground,
+  { person, subject, reach }: Omit<Survey, 'tables'>,
+  { rows: referred, by, looksOnly }: { readonly rows: Rows; readonly by: Referring; readonly looksOnly: boolean },
+): Promise<Pick<Rows, 'identity' | 'keys'>> {
+  const { table } = by;
+  const identity = identityOf(ground.schema, table);
+  const keys: RowKey[] = [];
+  if (!(await hasStandingHolds(client, ground.tenant))) return { identity, keys };
+  // Not found by a path that leads to the person: all who stand in them are asked for.
+  const load = { map: ground.map, reach: { ...reach, isOfBefore: true }, person, now: ground.clock.now() };
+  const known = { table, identity, policy: policies(ground, table), isCut: true };
+  for await (const rows of personPages(client, load, rowsReferring(reach, referred, by), ASKED_AT_ONCE)) {
+    const { heldRows } = await askHolds(client, ground, { person, subject, reach, tables: [{ ...known, rows }] }, looksOnly);
+    for (const { key } of heldRows) keys.push(key);
+  }
+  return { identity, keys };
 }
 
 /** Rows of which it is asked at once whether one is held: the first that is ends the search. */

@@ -123,10 +123,6 @@ export async function carryOut(
   await deleteAll(client, ground, decision, { counts, onTable });
   const isCut = new Set(found.tables.filter((table) => table.isCut).map(({ table }) => table));
   const looked = [...found.reach.graph.edgesOf.keys()].filter((table) => !isCut.has(table) && !without.has(table));
-  const processed = Map.groupBy(
-    written.map(({ rows }) => rows),
-    ({ table }) => table,
-  );
   const [, by] = await together(client, [
     () => refusing('', () => setConstraintsNow(client)),
     () => ownIds(client, canFire ? written : []),
@@ -135,7 +131,7 @@ export async function carryOut(
       .map((each) => async () => {
         if ((await countUnlike(client, each)) > 0) throw new NotKept(each.rows.table);
       }),
-    ...looked.map((table) => () => lookForNew(client, found, table, { processed, counts })),
+    ...looked.map((table) => () => lookForNew(client, found, table, { written, counts })),
     ...kept.map((group, place) => async () => {
       const now = written.find(({ of }) => of === group)?.rows ?? group.rows;
       if ((await digestOf(client, now, columnsOf(group.writes))) !== digests[place]) throw new KeptChanged(group.rows.table);
@@ -329,16 +325,19 @@ function canBeUndone({ catalog, schema }: Ground, table: string): boolean {
   );
 }
 
-type Dealt = { readonly processed: ReadonlyMap<string, readonly Rows[]>; readonly counts: ReadonlyMap<string, TableCounts> };
+type Dealt = { readonly written: readonly Written[]; readonly counts: ReadonlyMap<string, TableCounts> };
 
 /**
  * Counts again: rows of the person that are not among those that were dealt with have been added in the meantime. Where no row
- * lost its reference the number says it; else they are looked for one by one.
+ * lost its reference, by a mask or by being detached, the number says it; else they are looked for one by one.
  */
-async function lookForNew(client: pg.ClientBase, found: Survey, table: string, { processed, counts }: Dealt): Promise<void> {
+async function lookForNew(client: pg.ClientBase, found: Survey, table: string, { written, counts }: Dealt): Promise<void> {
   const asked = rowsOf(found.reach, table, found.person.key);
   const { before = 0, deleted = 0, detached = 0, masked = 0 } = counts.get(table) ?? {};
-  const isCountable = detached === 0 && (masked === 0 || asked.edges.length === 1);
+  const dealt = written.filter(({ rows }) => rows.table === table);
+  const ways = new Set(asked.edges.flatMap(({ hop }) => hop?.columns ?? []));
+  const isLed = !dealt.some(({ writes }) => writes.some(({ column }) => ways.has(column)));
+  const isCountable = isLed && detached === 0 && (masked === 0 || asked.edges.length === 1);
   const statement = asked.select(isCountable ? 'count(*)::text' : '1::text');
   if (statement === undefined) return;
   const { text, parameters } = statement;
@@ -347,7 +346,7 @@ async function lookForNew(client: pg.ClientBase, found: Survey, table: string, {
     if (Number(counted[0]?.[0] ?? 0) > before - deleted) throw new Appeared(table);
     return;
   }
-  const known = (processed.get(table) ?? []).filter(({ keys }) => keys.length > 0);
+  const known = dealt.flatMap(({ rows }) => (rows.keys.length > 0 ? [rows] : []));
   const others = known.map((rows) => ` and not coalesce(${isOneOf(rows.identity, 't', rows.keys, parameters)}, false)`).join('');
   const rows = await arrays(client, `${text}${others} limit 1`, parameters);
   if (rows.length > 0) throw new Appeared(table);

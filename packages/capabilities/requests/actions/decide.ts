@@ -12,7 +12,7 @@ import type { PersonRow, TableRows } from '../store/rows.ts';
 import { unseenTables } from '../store/session.ts';
 import { OTHERS_AT_MOST } from '../store/standing.ts';
 import { identityOf } from '../store/traverse.ts';
-import { askHolds } from './ask-holds.ts';
+import { askHolds, heldReferring } from './ask-holds.ts';
 import type { Ground } from './ground.ts';
 import { waysOfKept, type KeptWays, type Unseen } from './kept-ways.ts';
 import { maskedAmong } from './masked-people.ts';
@@ -94,6 +94,7 @@ export async function decide(client: pg.ClientBase, ground: Ground, found: Surve
     mode: options.mode,
     isKeptRow,
     unseen,
+    looksOnly,
     beside: options.beside ?? new Map(),
     // While a row of theirs is kept the person must be found again, also where no foreign key says so.
     staying: [...ways.keys(), ...(isKept || options.isKept === true ? ownRows(found) : [])],
@@ -234,6 +235,7 @@ type Staying = {
   readonly mode: ErasureMode;
   readonly isKeptRow: (row: PersonRow) => boolean;
   readonly unseen: Unseen;
+  readonly looksOnly: boolean;
   readonly beside: NonNullable<DecideOptions['beside']>;
   /** Rows that stay in any case, be they empty. */
   readonly staying: readonly PersonRow[];
@@ -250,7 +252,7 @@ async function findShells(
   client: pg.ClientBase,
   ground: Ground,
   found: Survey,
-  { factsOf, mode, isKeptRow, unseen, beside, staying }: Staying,
+  { factsOf, mode, isKeptRow, unseen, looksOnly, beside, staying }: Staying,
 ): Promise<Shells> {
   const shells = new Set(staying);
   const blocked: Blocked[] = [];
@@ -291,11 +293,13 @@ async function findShells(
         if (foreignKey.onDelete === 'set-null' || foreignKey.onDelete === 'set-default') {
           const known = rowsIn(found, from);
           const kept = known === undefined ? undefined : { ...known, keys: keysOf(found, from, isKeptRow) };
-          // What a duty or a hold keeps is not changed, be it by a foreign key.
+          // What a duty keeps of theirs, or a hold of anybody's, is not changed, be it by a foreign key.
           const mayKeep = unseen.has(from) && (ground.map.tables.get(from)?.onErasure ?? null) !== null;
           const isNone = kept === undefined || kept.keys.length === 0;
           const byKept = mayKeep ? referred : isNone ? [] : await referredTo(client, target, by, kept);
-          for (const key of byKept) stay(byKey.get(JSON.stringify(key)));
+          const held = await heldReferring(client, ground, found, { rows: target, by, looksOnly });
+          const byHeld = held.keys.length === 0 ? [] : await referredTo(client, target, by, held);
+          for (const key of [...byKept, ...byHeld]) stay(byKey.get(JSON.stringify(key)));
           const { all, others } = await countReferring(client, target, by, known);
           setNull.set(`${from} ${foreignKey.name}`, { table: from, rows: others, all, foreignKey: foreignKey.name });
           continue;

@@ -3,7 +3,7 @@ import { columnOf, encryptedName, isSafekeepError, SafekeepError, type Subject }
 import { formatPerson, type Person } from '../../holds/index.ts';
 import type { FoundText } from '../model.ts';
 import { tenancyOf } from '../rules/graph.ts';
-import { matchValue, readColumns, type Match } from '../store/find.ts';
+import { isSealedAlone, matchValue, readColumns, type Match } from '../store/find.ts';
 import { countOfPerson } from '../store/rows.ts';
 import { hiddenTables, inTransaction } from '../store/session.ts';
 import { followPaths, tableOf } from '../store/traverse.ts';
@@ -56,11 +56,13 @@ export async function findSubjects(ground: Ground, query: string, options: FindO
       if (hidden.length > 0) throw new SafekeepError('rows-hidden', { tables: hidden.join(', ') });
       await requireTenant(client, ground, tables);
       const named = asked === undefined ? undefined : await byName(client, ground, { subjects, asked });
-      const matching = await search(client, ground, { subjects, query, how: 'exact', limit: options.limit + 1 });
+      const unserved = new Set<string>();
+      const matching = await search(client, ground, { subjects, query, how: 'exact', limit: options.limit + 1, unserved });
       const exact = named === undefined ? matching : [named, ...matching];
       const least = DENSE.test(query) ? PARTIAL_FROM_DENSE : PARTIAL_FROM_CHARACTERS;
       const isPartial = exact.length === 0 && [...query].length >= least;
-      const found = isPartial ? await search(client, ground, { subjects, query, how: 'part', limit: options.limit + 1 }) : exact;
+      const order = { subjects, query, how: 'part', limit: options.limit + 1, unserved } as const;
+      const found = isPartial ? await search(client, ground, order) : exact;
       const shown = found.slice(0, options.limit);
       const isAmbiguous = shown.filter((each) => each.exact).length > 1;
       const erased = await maskedAmong(
@@ -80,7 +82,7 @@ export async function findSubjects(ground: Ground, query: string, options: FindO
           erased: erased.has(formatPerson(each.person)),
         });
       }
-      const searched = subjects.map(({ name, key, findBy }) => `${name} by ${[...new Set([...key, ...findBy])].join(', ')}`);
+      const searched = subjects.map((subject) => whereLooked(subject, unserved));
       return { matches, ambiguous: isAmbiguous, more: found.length > options.limit, searched };
     },
     'rollback',
@@ -134,7 +136,15 @@ async function search(
     query,
     how,
     limit,
-  }: { readonly subjects: readonly Subject[]; readonly query: string; readonly how: 'exact' | 'part'; readonly limit: number },
+    unserved,
+  }: {
+    readonly subjects: readonly Subject[];
+    readonly query: string;
+    readonly how: 'exact' | 'part';
+    readonly limit: number;
+    /** Takes the columns, as `placeOf` writes them, in which nobody could be looked for. */
+    readonly unserved: Set<string>;
+  },
 ): Promise<readonly Found[]> {
   const found = new Map<string, Found>();
   for (const subject of subjects) {
@@ -154,10 +164,24 @@ async function search(
               limit,
               tenancy: tenancyOf(ground, subject),
             });
-      for (const match of [...plain, ...sealed]) note(found, { subject, column, match, how });
+      if (sealed === 'unserved') unserved.add(placeOf(subject, column));
+      for (const match of [...plain, ...(sealed === 'unserved' ? [] : sealed)]) note(found, { subject, column, match, how });
     }
   }
   return [...found.values()].slice(0, limit);
+}
+
+function placeOf({ table }: Subject, column: string): string {
+  return `${table}.${column}`;
+}
+
+/** `patient by id, email; not by phone …`: nobody found would say that nobody has such a phone. */
+function whereLooked(subject: Subject, unserved: ReadonlySet<string>): string {
+  const columns = [...new Set([...subject.key, ...subject.findBy])];
+  const [not, looked] = [true, false].map((is) =>
+    columns.filter((column) => unserved.has(placeOf(subject, column)) === is).join(', '),
+  );
+  return `${subject.name} by ${looked}${not === '' ? '' : `; not by ${not}: encrypted, and without an index of the whole value`}`;
 }
 
 function note(
@@ -179,7 +203,7 @@ function note(
 
 /**
  * A column of ciphertext: by its blind index, and then by the plaintext of what that found. Without an index nobody is found by it;
- * that is refused where no plain column is left beside it.
+ * that is told where the plaintext was taken away, and refused where no plain column is left beside it.
  */
 async function sealedMatches(
   client: pg.ClientBase,
@@ -190,13 +214,14 @@ async function sealedMatches(
     query,
     how,
   }: { readonly subject: Subject; readonly column: string; readonly query: string; readonly how: 'exact' | 'part' },
-): Promise<readonly Match[]> {
+): Promise<readonly Match[] | 'unserved'> {
   const table = tableOf(schema, subject.table);
   const isSealed = columnOf(table, encryptedName(column)) !== undefined;
   // A part of a value has no index: that is how it should be.
   if (!isSealed || how === 'part') return [];
   const keys = await ports.opener?.find(client, { tenant, table: subject.table, column, value: query, key: subject.key });
-  if ((keys === undefined || keys === null) && columnOf(table, column) !== undefined) return [];
+  if ((keys === undefined || keys === null) && columnOf(table, column) !== undefined)
+    return (await isSealedAlone(client, { subject, column })) ? 'unserved' : [];
   if (keys === undefined || keys === null) throw new SafekeepError('search-unserved', { column: `${subject.table}.${column}` });
   const rows = await readColumns(client, { subject, table, keys, column: encryptedName(column) });
   const values = rows.map(({ value }) => ({ table: subject.table, column, stored: value ?? Buffer.alloc(0) }));

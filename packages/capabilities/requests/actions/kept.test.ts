@@ -240,6 +240,36 @@ test('rows that this login does not see are not deleted by a foreign key behind 
   assert.equal((await bench.rows('payslips')).length, 1);
 });
 
+test('a row that is held for somebody else is changed by no foreign key either: what it refers to stays, empty', async (t) => {
+  for (const target of ['person:2', 'public.reviews:1', 'public.stars:1']) {
+    const bench = await workbench(t, {
+      schema: `${PEOPLE} create table orders (id bigint primary key, person_id bigint not null references people, note text);
+        create table reviews (id bigint primary key, order_id bigint references orders on delete set null, author_id bigint references people, body text);
+        create table stars (id bigint primary key, order_id bigint references orders on delete set null, stars integer);
+        insert into orders values (1, 1, 'one'), (2, 1, 'two');
+        insert into reviews values (1, 1, 2, 'of Two'), (2, 2, 3, 'of Three'); insert into stars values (1, 1, 5), (2, 2, 4)`,
+      map: mapWith({
+        orders: { of: owns('person_id'), columns: { id: none, person_id: none, note: content } },
+        reviews: { of: owns('author_id'), columns: { id: none, order_id: none, author_id: none, body: content } },
+      }),
+    });
+    const id = await bench.hold(target);
+    const done = await bench.erase('person:1', 'delete');
+    assert.equal(done.state, 'done', target);
+    assert.deepEqual(await bench.rows('orders'), ['(1,1,)'], target);
+    const table = target.includes('stars') ? 'stars' : 'reviews';
+    assert.deepEqual(await bench.rows(table, 'order_id is not null'), [table === 'stars' ? '(1,1,5)' : '(1,1,2,"of Two")'], target);
+    assert.deepEqual(
+      (await bench.plan('person:1', 'delete')).holds.map((hold) => hold.id),
+      [],
+      'it keeps nothing of the person',
+    );
+    await release(bench, id);
+    assert.equal((await bench.erase('person:1', 'delete')).state, 'done');
+    assert.deepEqual([await bench.rows('orders'), await bench.rows('people', 'id = 1')], [[], []]);
+  }
+});
+
 test('what a foreign key sets to null is counted, approved and certified; what a trigger writes where nothing is counted is refused', async (t) => {
   const bench = await workbench(t, {
     schema: `${PEOPLE} create table tickets (id bigint primary key, assignee bigint references people on delete set null);

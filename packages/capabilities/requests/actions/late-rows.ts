@@ -7,7 +7,7 @@ import { findUnlike, looksLike, rowsWhere } from '../store/act.ts';
 import { isNotOwn, isOfOthers } from '../store/own-writes.ts';
 import { loadRows, rowsOf, type LoadOptions, type PersonRow } from '../store/rows.ts';
 import { isOneOf, type Parameters } from '../store/sql.ts';
-import { identityOf, tableOf } from '../store/traverse.ts';
+import { identityOf, tableOf, tellsWriters } from '../store/traverse.ts';
 import { decide, dueOf, type Group } from './decide.ts';
 import type { Unseen } from './kept-ways.ts';
 import { rowsAtOnce, type ErasureGround } from './ground.ts';
@@ -50,11 +50,14 @@ export async function lateRows(
   client: pg.ClientBase,
   ground: ErasureGround,
   { person, subject, reach }: Omit<Survey, 'tables'>,
-  { mode, table, lock, atMost, unseen, own }: LateOptions,
+  { mode, table, lock, atMost, unseen, own: known }: LateOptions,
 ): Promise<Late> {
   const { map, schema, clock, ledger } = ground;
   const facts = tableOf(schema, table);
   const identity = identityOf(schema, table);
+  // Who wrote there nobody can tell: there is the look alone.
+  const isTold = tellsWriters(schema, table);
+  const own = isTold ? known : undefined;
   const limit = rowsAtOnce(ground);
   const load = { map, reach, person, now: clock.now() };
   const asked = rowsOf(reach, table, person.key);
@@ -87,7 +90,7 @@ export async function lateRows(
     const byKey = new Map(rows.map((row) => [row.key, row]));
     for (const { rows: same, treatment, writes } of decision.groups) {
       if (writes.length > 0) shapes.set(JSON.stringify(writes), writes);
-      const keys = treatment.action === 'delete' ? same.keys : await written(client, { rows: same, writes }, own);
+      const keys = treatment.action === 'delete' ? same.keys : await written(client, { rows: same, writes }, { own, isTold });
       late.push(...keys.flatMap((key) => byKey.get(key) ?? []));
     }
     for (const group of decision.groups.filter(({ treatment }) => treatment.keptBy === 'duty')) {
@@ -117,10 +120,10 @@ export async function lateRows(
 async function written(
   client: pg.ClientBase,
   { rows, writes }: Pick<Group, 'rows' | 'writes'>,
-  own: OwnWrites | undefined,
+  { own, isTold }: { readonly own: OwnWrites | undefined; readonly isTold: boolean },
 ): Promise<readonly RowKey[]> {
   if (writes.length === 0) return [];
   const unlike = await findUnlike(client, rows, writes);
-  if (writes.every(isUnmistakable)) return unlike;
+  if (!isTold || writes.every(isUnmistakable)) return unlike;
   return [...new Set([...unlike, ...(await rowsWhere(client, rows, (parameters) => isNotOwn(own, parameters)))])];
 }

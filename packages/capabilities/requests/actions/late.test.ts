@@ -55,6 +55,26 @@ test('a trigger that copies what is erased into a table of the person is told in
   assert.deepEqual(await made.rows('people', 'id = 1'), ['(1,"Ada Byron",ada@example.org)']);
 });
 
+test('a trigger that copies what is erased is told as well where rows of theirs stood there, which a mask takes out of the count', async (t) => {
+  const made = await bench(
+    t,
+    `${HISTORY.replace('not null references people', '')}; insert into history (person_id, old) values (1, '{"name":"Ada"}'), (2, '{"name":"Ben"}')`,
+    {
+      'public.history': {
+        of: { person: 'person_id' },
+        columns: { id: none, person_id: { category: 'user.unique_id' }, old: { category: 'user' } },
+      },
+    },
+  );
+  const { blocked, hash } = await made.plan('person:1');
+  assert.match(blocked[0]?.what ?? 'nothing', /rows of the person appear there/);
+  await assert.rejects(made.approve('person:1', hash), { code: 'erasure-refused' });
+  assert.deepEqual(await made.rows('people', 'id = 1'), ['(1,"Ada Byron",ada@example.org)']);
+  await made.pool.query('drop trigger keep_old on people');
+  assert.equal((await made.erase('person:1')).state, 'done');
+  assert.deepEqual(await made.rows('history', 'id < 3'), ['(1,,)', '(2,2,"{""name"": ""Ben""}")']);
+});
+
 test('a trigger that copies what is erased into a table that the map does not know stops it too; one that only counts in a mapped table does not', async (t) => {
   const unknown = await bench(t, HISTORY, {});
   const { blocked } = await unknown.plan('person:1');

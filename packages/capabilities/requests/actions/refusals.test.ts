@@ -223,6 +223,17 @@ test('a column of ciphertext without an index is searched by nobody, and said to
   });
 });
 
+test('nobody found says of a column whose plaintext was taken away that it was not looked at', async (t) => {
+  const bench = await people(
+    t,
+    `alter table people add primary key (id); alter table people add name_encrypted bytea; update people set name_encrypted = '\\x01'`,
+  );
+  const looked = async () => (await findSubjects(bench.ground, 'Nobody Known', { limit: 20 })).searched;
+  assert.deepEqual(await looked(), ['person by id, name'], 'the plaintext still stands');
+  await bench.pool.query('alter table people alter column name drop not null; update people set name = null where id = 1');
+  assert.deepEqual(await looked(), ['person by id; not by name: encrypted, and without an index of the whole value']);
+});
+
 test('a PDF of more rows than anybody reads is refused, and no file is left; the other formats take them', async (t) => {
   const bench = await practice(t);
   await bench.pool.query(`insert into visits (id, patient_id, reason) select n, 42, 'r' from generate_series(1000, 21000) as n`);

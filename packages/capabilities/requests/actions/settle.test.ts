@@ -324,3 +324,38 @@ test('what a hold keeps of it that was placed meanwhile stays, and the erasure c
   assert.equal((await made.rows('visits', `why = 'Real reason'`)).length, 1);
   assert.deepEqual((await certificateOf(done)).holds, placed);
 });
+
+test('what somebody writes into a foreign table beside an erasure is found by its look, and a mask without one is not taken for a value', async (t) => {
+  const made = await bench(t, 'create extension postgres_fdw; create table home (person_id bigint, body text, code text)');
+  const url = new URL(made.url.reveal());
+  await made.pool.query(
+    `create server loop foreign data wrapper postgres_fdw options (host '127.0.0.1', port '${url.port}', dbname '${url.pathname.slice(1)}');
+     create user mapping for current_user server loop options (user '${url.username}', password '${decodeURIComponent(url.password)}');
+     create foreign table far (person_id bigint, body text, code text) server loop options (table_name 'home');
+     insert into home values (1, 'first words', 'first code'), (2, 'of Ben', 'code of Ben')`,
+  );
+  const ground = await made.refresh({
+    version: 1,
+    tenant: 'fixed',
+    subjects: { person: { table: 'public.people', key: 'id', find_by: ['email'], label: 'name' } },
+    tables: {
+      'public.people': PEOPLE,
+      'public.visits': VISITS,
+      'public.far': {
+        of: { person: 'person_id -> people.id' },
+        columns: {
+          person_id: none,
+          body: { category: 'user.content.private' },
+          code: { category: 'user.unique_id', erase: 'hash' },
+        },
+      },
+    },
+  });
+  const done = await eraseBeside(made, {
+    ground,
+    waiting: 'select from people where id = 1 for update',
+    then: `insert into home values (1, 'Real words', 'Real code'); commit`,
+  });
+  assert.deepEqual([done.state, done.verified], ['done', true]);
+  assert.deepEqual(await made.rows('home', `body is not null or code !~ '^[0-9a-f]{64}$'`), ['(2,"of Ben","code of Ben")']);
+});

@@ -10,7 +10,7 @@ import { waitForWriters } from '../store/guards.ts';
 import { areOfHere, hasOthers } from '../store/own-writes.ts';
 import { readErasures, updateErasure, type ErasureRecord } from '../store/records.ts';
 import { inTransaction, prepareSession, setLockTimeout } from '../store/session.ts';
-import { followFrom, identityOf, personRow, plainKey, type Reach } from '../store/traverse.ts';
+import { followFrom, identityOf, personRow, plainKey, tellsWriters, type Reach } from '../store/traverse.ts';
 import { carryOut, erasureKeysOf, type CarriedOut } from './carry-out.ts';
 import { decide, dueOf, type Decision } from './decide.ts';
 import { effectsAt, joinEffects, problemsOf, retried, stopped } from './erasing.ts';
@@ -159,7 +159,10 @@ async function tablesOfOthers(
 ): Promise<readonly string[]> {
   const answers = await together(
     client,
-    tablesOnTheWay(reach.graph).map((table) => () => hasOthers(client, reach, { table, person, own })),
+    tablesOnTheWay(reach.graph).map((table) => () => {
+      const known = tellsWriters(reach.schema, table) ? own : undefined;
+      return hasOthers(client, reach, { table, person, own: known });
+    }),
   );
   return own?.by.length === 1 && !answers.includes(true) ? [] : [...reach.graph.edgesOf.keys()];
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { bareType, columnOf, type Subject, type TableFacts } from '@safekeep/core';
+import { bareType, columnOf, encryptedName, type Subject, type TableFacts } from '@safekeep/core';
 import type { RowKey } from '../model.ts';
 import type { Tenancy } from '../rules/graph.ts';
 import { isAmong, Parameters, quote, quoteTable } from './sql.ts';
@@ -59,6 +59,16 @@ async function matches(
     parameters,
   );
   return rows.map((row) => ({ key: row.slice(0, key.length).map(String), label: row[key.length] ?? null }));
+}
+
+/** Whether a row of persons has ciphertext and nothing in the clear beside it. */
+export async function isSealedAlone(
+  client: pg.ClientBase,
+  { subject, column }: { readonly subject: Subject; readonly column: string },
+): Promise<boolean> {
+  const alone = `t.${quote(encryptedName(column))} is not null and t.${quote(column)} is null`;
+  const rows = await arrays(client, `select 1 from ${quoteTable(subject.table)} as t where ${alone} limit 1`, new Parameters());
+  return rows.length > 0;
 }
 
 /** The stored bytes of a column in these rows of persons. */

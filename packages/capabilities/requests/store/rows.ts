@@ -3,7 +3,7 @@ import { intervalOf, newId, type DataMap, type Meaning } from '@safekeep/core';
 import type { Person } from '../../holds/index.ts';
 import type { Identity, RowKey } from '../model.ts';
 import type { Node } from '../rules/graph.ts';
-import type { Rows } from './act.ts';
+import type { Referring, Rows } from './act.ts';
 import { identityNames, identityTexts, isOneOf, Parameters, quote, quoteTable } from './sql.ts';
 import { ALONE, standingIn, waysToPeople, type Way } from './standing.ts';
 import { arrays, edgeCondition, identityOf, type Reach } from './traverse.ts';
@@ -54,6 +54,24 @@ export function rowsOf(reach: Reach, table: string, key: RowKey): TableRows {
     const conditions = edges.flatMap((node) => edgeCondition(reach, { node, key }, parameters) ?? []);
     return conditions.length === 0 ? undefined : `(${conditions.join(' or ')})`;
   };
+  return foundBy({ table, identity, edges, isTheirs });
+}
+
+/** Rows of a table that refer to these, whoever's they are. */
+export function rowsReferring(
+  { schema }: Reach,
+  rows: Rows,
+  { table, columns, references }: Pick<Referring, 'table' | 'columns' | 'references'>,
+): TableRows {
+  const isTheirs = (parameters: Parameters): string => {
+    const pairs = columns.map((column, place) => `t.${quote(column)} = x.${quote(references[place] ?? '')}`);
+    const isOne = isOneOf(rows.identity, 'x', rows.keys, parameters);
+    return `exists (select from ${quoteTable(rows.table)} as x where ${isOne} and ${pairs.join(' and ')})`;
+  };
+  return foundBy({ table, identity: identityOf(schema, table), edges: [], isTheirs });
+}
+
+function foundBy({ table, identity, edges, isTheirs }: Omit<TableRows, 'select'>): TableRows {
   return {
     table,
     identity,

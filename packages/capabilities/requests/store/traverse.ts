@@ -298,6 +298,11 @@ export function typeOf(table: TableFacts, column: string): string {
   return facts.baseType;
 }
 
+/** Whether rows say who wrote them: those of a foreign table have no `xmin`. */
+export function tellsWriters(schema: SchemaIndex, name: string): boolean {
+  return tableOf(schema, name).kind !== 'foreign-table';
+}
+
 /** Rows as arrays of text. */
 export async function arrays(client: pg.ClientBase, text: string, parameters: Parameters): Promise<(string | null)[][]> {
   const { rows } = await client.query<(string | null)[]>({ text, values: parameters.values, rowMode: 'array' });

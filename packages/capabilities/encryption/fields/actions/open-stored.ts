@@ -37,6 +37,9 @@ export async function openStored(
 /** Rows so many at most: a blind index that names more says nothing. */
 const ROWS_AT_MOST = 1_000;
 
+/** Searches by a value as a whole; both have one form of it. */
+const WHOLE: ReadonlySet<string> = new Set(['exact', 'unique']);
+
 /** Keys of rows that the blind index of the whole value names, strangers among them; null where the field has none. */
 export async function findStored(
   db: Queryable,
@@ -56,7 +59,7 @@ export async function findStored(
   },
 ): Promise<readonly (readonly string[])[] | null> {
   const field = (await listFields(db, tenant)).find((each) => nameOf(each) === `${table}.${column}`);
-  const index = field?.indexes.findLast(({ kind, state }) => kind === 'exact' && state === 'serving');
+  const index = field?.indexes.findLast(({ kind, state }) => WHOLE.has(kind) && state === 'serving');
   if (field === undefined || index === undefined) return null;
   const [number] = await keys.index(field, index, [canonicalForm('exact', value, field.valueType)]);
   return number === null || number === undefined ? [] : await keysByIndex(db, field, { index, number, key, limit: ROWS_AT_MOST });

@@ -27,14 +27,13 @@ export async function readColumns<Row>(
   const [first] = fields;
   if (first === undefined) return [];
   const readings = fields.map(reading);
+  // Every row that is found is one of an only column.
+  const isOnly = fields.length === 1;
   const cells = fields.flatMap((field, at) => {
     const { column, encrypted } = namesOf(field);
     const { where, plain, sealed } = readings[at] ?? NOWHERE;
-    return [
-      where,
-      `case when ${where} and ${plain} then ${column}::text end`,
-      `case when ${where} and ${sealed} then ${encrypted} end`,
-    ];
+    const shown = (value: string): string => (isOnly ? value : `case when ${where} then ${value} end`);
+    return [isOnly ? 'null' : where, plain ? shown(`${column}::text`) : 'null', sealed ? shown(encrypted) : 'null'];
   });
   const { rows } = await client.query<(boolean | string | Buffer | null)[]>({
     text: `select ctid::text, ${cells.join(', ')} from ${rowsOf(first)} where ${rangeOf('', 1)} and (${readings.map(({ where }) => where).join(' or ')})`,
@@ -43,7 +42,7 @@ export async function readColumns<Row>(
   });
   return readings.map((_, place) => {
     const at = 1 + 3 * place;
-    const found = rows.filter((row) => row[at] === true);
+    const found = isOnly ? rows : rows.filter((row) => row[at] === true);
     // The statement gives a place, then three cells for each reading.
     return found.map((row) => ({ place: row[0], plain: row[at + 1], sealed: row[at + 2] }) as Cells as Row);
   });
@@ -68,11 +67,18 @@ export async function stretchesOf(
 ): Promise<readonly PageRange[]> {
   const [first] = fields;
   if (first === undefined) return [];
+  const size = fields.map(sizeOf).join(' + ');
+  // Nearly always all of them fit, which is quickly said.
+  const { rows: all } = await client.query<{ fit: boolean }>(
+    `select coalesce(sum(${size}), 0) <= $3::int8 as fit from ${rowsOf(first)} where ${rangeOf('', 1)}`,
+    [from, to, bytes],
+  );
+  if (all[0]?.fit === true) return [{ from, to }];
   const { rows } = await client.query<{ at: number }>(
     `select pg_catalog.split_part(pg_catalog.btrim(pg_catalog.min(place)::text, '()'), ',', 1)::float8
             + pg_catalog.split_part(pg_catalog.btrim(pg_catalog.min(place)::text, '()'), ',', 2)::float8 / 65536 as at
        from (select place, (sum(size) over (order by place) - size)::int8 / $3::int8 as nth
-               from (select ctid as place, ${fields.map(sizeOf).join(' + ')} as size from ${rowsOf(first)} where ${rangeOf('', 1)}) as r) as n
+               from (select ctid as place, ${size} as size from ${rowsOf(first)} where ${rangeOf('', 1)}) as r) as n
       group by nth order by nth`,
     [from, to, bytes],
   );
@@ -133,17 +139,19 @@ export async function writeColumns(
 ): Promise<readonly Stored[]> {
   const [first] = writings;
   if (first === undefined) return [];
-  const places = [...new Set(writings.flatMap((writing) => writing.places))];
+  const asked = [...new Set(writings.flatMap((writing) => writing.places))];
+  const places = skipLocked ? await lockFree(client, first.field, { places: asked, range }) : asked;
+  if (places.length === 0) return writings.map(() => ({ done: 0, differing: 0 }));
   const inputs = writings.flatMap((writing) => spread(writing, places));
-  const within = (alias: string): string => (range === undefined ? '' : ` and ${rangeOf(alias, inputs.length + 2)}`);
-  const parts = writings.map((writing) => ({ ...writing, isGiven: `${isGivenBy(writing)} is not null` }));
+  const within = range === undefined ? '' : ` and ${rangeOf('t.', inputs.length + 2)}`;
+  const parts = writings.map((writing) => ({ ...writing, isGiven: isGivenBy(writing, places) }));
   const { rows } = await asLogin(client, () =>
     client.query<{ done: readonly number[]; differing: readonly number[] }>(
       `with written as (
        update ${rowsOf(first.field)} as t
           set ${parts.flatMap(({ sets, isGiven }) => sets.map(([column, value]) => `${column} = case when ${isGiven} then ${value} else t.${column} end`)).join(', ')}
          from unnest($1::pg_catalog.tid[], ${inputs.map(({ type }, at) => `$${at + 2}::pg_catalog.${type}[]`).join(', ')}) as s (place, ${inputs.map(({ name }) => name).join(', ')})
-        where t.ctid = s.place${within('t.')} and ${parts.map(({ isGiven, guard }) => `(not (${isGiven}) or (${guard}))`).join(' and ')}${skipLocked ? unlockedOnly(first.field, within('l.')) : ''}
+        where t.ctid = s.place${within} and ${parts.map(({ isGiven, guard }) => `(not (${isGiven}) or (${guard}))`).join(' and ')}
        returning ${parts.map(({ isGiven, same }, at) => `case when ${isGiven} then (${same}) is true end as c${at}`).join(', ')})
      select array[${parts.map((_, at) => `pg_catalog.count(c${at})`).join(', ')}]::pg_catalog.int4[] as done,
             array[${parts.map((_, at) => `pg_catalog.count(*) filter (where not c${at})`).join(', ')}]::pg_catalog.int4[] as differing from written`,
@@ -153,9 +161,11 @@ export async function writeColumns(
   return writings.map((_, at) => ({ done: rows[0]?.done[at] ?? 0, differing: rows[0]?.differing[at] ?? 0 }));
 }
 
-function isGivenBy({ field, inputs: [first] }: Writing): string {
+/** Whether a row is one of this writing, of the rows of all. */
+function isGivenBy({ field, places, inputs: [first] }: Writing, all: readonly string[]): string {
   if (first === undefined) throw new Error('Nothing says which rows are written');
-  return inputOf(field, first.name);
+  const own = new Set(places);
+  return all.every((place) => own.has(place)) ? 'true' : `${inputOf(field, first.name)} is not null`;
 }
 
 type Parameter = { readonly name: string; readonly type: Input['type']; readonly bytes: Buffer };
@@ -176,9 +186,20 @@ function spread({ field, places, inputs }: Writing, all: readonly string[]): rea
 }
 
 /**
- * PostgreSQL manual, 13.3.2: FOR NO KEY UPDATE is what an UPDATE of these columns takes anyway. Without the range the planner looks
- * through the whole table for the places of a batch.
+ * Locks those of these rows that nobody else has, as an UPDATE does that changes no key (PostgreSQL manual, 13.3.2), and answers where they
+ * lie. In a statement of its own: inside of the UPDATE the server would lock all of them again for each row. Without the range the planner
+ * looks through the whole table for the places of a batch.
  */
-function unlockedOnly({ table }: Pick<Field, 'table'>, within: string): string {
-  return ` and t.ctid in (select l.ctid from only ${qualified(table)} l where l.ctid = any ($1::pg_catalog.tid[])${within} for no key update skip locked)`;
+async function lockFree(
+  client: pg.ClientBase,
+  { table }: Pick<Field, 'table'>,
+  { places, range }: { readonly places: readonly string[]; readonly range: PageRange | undefined },
+): Promise<readonly string[]> {
+  const { rows } = await client.query<[string]>({
+    text: `select l.ctid::text from only ${qualified(table)} as l where l.ctid = any ($1::pg_catalog.tid[])${range === undefined ? '' : ` and ${rangeOf('l.', 2)}`}
+              for no key update skip locked`,
+    values: [tidArray(places), ...(range === undefined ? [] : [range.from, range.to])],
+    rowMode: 'array',
+  });
+  return rows.map(([place]) => place);
 }

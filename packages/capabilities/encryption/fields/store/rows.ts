@@ -4,7 +4,7 @@ import type { Census, Field, FieldIndex, PageRange } from '../model.ts';
 import { BATCH_BYTES } from '../rules/pace.ts';
 import { idsOfKeys, listFields } from './records.ts';
 import { inputOf, rangeOf, readColumns, type Input, type Writing } from './columns.ts';
-import { namesOf, q, qualified, rowsOf } from './names.ts';
+import { indexColumnType, namesOf, q, qualified, rowsOf } from './names.ts';
 import { tablesApart } from './partitions.ts';
 
 /** A row as it was read: where it lay and what stood there. */
@@ -441,7 +441,7 @@ export async function censusOf(db: Queryable, tenant: string): Promise<ReadonlyM
   return counted;
 }
 
-/** The texts of these columns of rows whose blind index is this number. */
+/** The texts of these columns of rows whose blind index is this number, or this whole hash as `\x…`. */
 export async function keysByIndex(
   db: Queryable,
   field: Field,
@@ -454,7 +454,7 @@ export async function keysByIndex(
 ): Promise<readonly (readonly string[])[]> {
   const { rows } = await db.query(
     `select array[${key.map((column) => `${q(column)}::text`).join(', ')}] as key from ${namesOf(field).table}
-      where ${q(index.column)} = $1::bigint order by 1 limit $2`,
+      where ${q(index.column)} = $1::${indexColumnType(index)} order by 1 limit $2`,
     [number, limit],
   );
   // The statement names this column.

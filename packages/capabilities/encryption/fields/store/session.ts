@@ -51,8 +51,9 @@ export async function commit(client: pg.ClientBase): Promise<void> {
  */
 export async function asLogin<Result>(client: pg.ClientBase, run: () => Promise<Result>): Promise<Result> {
   await client.query(
-    `set local row_security to default;
-     select set_config('search_path', case when reset_val ~ 'pg_catalog' then 'pg_catalog, ' else '' end || reset_val, true) from pg_settings where name = 'search_path'`,
+    `set local row_security to default; set local search_path to default;
+     select pg_catalog.set_config('search_path', pg_catalog.concat('pg_catalog, ', p.path), true) from pg_catalog.current_setting('search_path') as p (path)
+      where p.path operator(pg_catalog.~) 'pg_catalog'`,
   );
   const result = await run();
   await client.query(OWN_NAMES);
