@@ -17,7 +17,8 @@ import { exportKey, knownExportKey, openExport } from './actions/open-export.ts'
 import { exportSubject } from './actions/export-subject.ts';
 import { findSubjects } from './actions/find-subject.ts';
 import { findPerson, groundOf, type ErasureGround, type Ground } from './actions/ground.ts';
-import { checkErasures, listErasures, runErasures } from './actions/open-erasures.ts';
+import { checkErasures } from './actions/check-erasures.ts';
+import { listErasures, runErasures } from './actions/open-erasures.ts';
 import { planErasure } from './actions/plan-erasure.ts';
 import { replayLedger } from './actions/replay-ledger.ts';
 import { verifyFile } from './actions/verify-file.ts';
@@ -434,7 +435,7 @@ function erasuresCommand(openPorts: OpenPorts): Command {
       ),
       check: Type.Optional(
         Type.Boolean({
-          description: 'only those that this home did not write, or not as they stand there, and those that are missing',
+          description: 'only those that this home did not write or end, or not as they stand there, and those that are missing',
         }),
       ),
     }),

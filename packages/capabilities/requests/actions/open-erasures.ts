@@ -5,14 +5,14 @@ import type { Hold } from '../../holds/index.ts';
 import { recoverIntents } from '../../ledger/index.ts';
 import type { Approved, CertificateBody, ErasureDone, ErasuresText } from '../model.ts';
 import { approvedAs, unproven } from '../rules/approval.ts';
-import { ERASURES_AT_MOST, markDue, readErasures, readGoingOn, type ErasureRecord } from '../store/records.ts';
+import { markDue, readErasures, readGoingOn, type ErasureRecord } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import { type ExecuteOptions } from './erasing.ts';
 import { knownAtBeginning } from './chunks.ts';
 import { executeErasure } from './execute-erasure.ts';
 import { finishInTurn } from './finish-in-turn.ts';
 import { ownFault, type ErasureGround, type Ground } from './ground.ts';
-import { isOurs, refuseForeign } from './record-tag.ts';
+import { refuseForeign } from './record-tag.ts';
 import { approversOf, planErasure } from './plan-erasure.ts';
 import { doubtAbout, ownRowOf, knownByPlan, type KnownByPlan } from './same-person.ts';
 
@@ -33,32 +33,6 @@ export async function listErasures(
     readErasures(client, tenant, options.open ? { open: true } : {}),
   );
   return { erasures: records.map((record) => textOf(record, null)) };
-}
-
-/**
- * Holds every record against the ledger of this home: what it did not write, or not as it stands there, is told with its error, and what it
- * has erased and this database does not know, be it restored or taken away, is named.
- */
-export async function checkErasures(ground: Pick<ErasureGround, 'database' | 'tenant' | 'ledger'>): Promise<ErasuresText> {
-  const { database, tenant, ledger } = ground;
-  const missing = new Set<string>();
-  for await (const { entry } of ledger.read()) {
-    if (entry.tenant !== tenant || entry.operation !== 'erasure') continue;
-    if (entry.kind === 'done') missing.add(entry.ids['erasure'] ?? entry.id);
-    if (entry.kind === 'replayed') missing.delete(entry.ids['erasure'] ?? entry.id);
-  }
-  const foreign: ErasuresText['erasures'] = [];
-  for (let before: string | undefined; ;) {
-    const page: readonly ErasureRecord[] = await inTransaction(database, { tenant }, (client) =>
-      readErasures(client, tenant, { before }),
-    );
-    for (const record of page) {
-      missing.delete(record.id);
-      if (!isOurs(ground, record)) foreign.push({ ...textOf(record, null), error: 'erasure-unproven' });
-    }
-    before = page.at(-1)?.id;
-    if (page.length < ERASURES_AT_MOST) return { erasures: foreign, missing: [...missing].toSorted() };
-  }
 }
 
 /**
@@ -146,7 +120,7 @@ export function orderOf({ map }: Ground, { type, key }: ErasureRecord): Paramete
   return { subject, person: { type, key: parts } };
 }
 
-function textOf(
+export function textOf(
   { id, state, mode, planHash, startedAt, finishedAt, holds, due }: ErasureRecord,
   now: GoneOn | null,
 ): ErasuresText['erasures'][number] {

@@ -10,7 +10,8 @@ import { workbench, type Workbench } from '../testing/workbench.ts';
 import { personMark } from './decide.ts';
 import { planDue } from './due-erasures.ts';
 import { endErasure } from './end-erasure.ts';
-import { checkErasures, requeueErasures, runErasures } from './open-erasures.ts';
+import { checkErasures } from './check-erasures.ts';
+import { requeueErasures, runErasures } from './open-erasures.ts';
 
 const none = { category: 'none' };
 const SCHEMA = `create table people (id bigint primary key, name text not null, email text not null unique);
@@ -105,6 +106,37 @@ test('a record whose plan, person or certificate is changed is named, and so is 
   const { real } = bench;
   await bench.pool.query('delete from safekeep.erasure_calls; delete from safekeep.erasures');
   assert.deepEqual(await checkErasures(bench.ground), { erasures: [], missing: [real.id] });
+});
+
+test('an erasure that is said to be done, and was not, is named; one that a later one ended, or somebody, is not', async (t) => {
+  const bench = await openErasure(t);
+  const { ground } = bench;
+  const forget = (): Promise<unknown> =>
+    inTransaction(bench.database, { tenant: 'default' }, async (client) => {
+      await client.query('set local role safekeep_app');
+      await client.query(`update safekeep.erasures set state = 'done', subject_key = null where state <> 'done'`);
+    });
+  await forget();
+  const open = await checkErasures(ground);
+  assert.deepEqual(
+    open.erasures.map(({ id, error }) => [id, error]),
+    [[bench.real.id, 'erasure-unproven']],
+    'a place outside was never told',
+  );
+  await bench.pool.query(
+    `update safekeep.erasures set decision = '{"because": "gone", "by": "x", "at": "2026-06-01", "proof": null}'`,
+  );
+  assert.deepEqual((await checkErasures(ground)).erasures, []);
+  const approvers = { ...ground, approvers: [ground.signer.verifierKey] };
+  assert.equal((await checkErasures(approvers)).erasures.length, 1, 'a decision that no approver signed');
+  await bench.pool.query('update safekeep.erasures set decision = null');
+  const inside = await bench.refresh({ ...MAP, outside: {} });
+  assert.equal((await bench.erase('person:1', 'anonymise', inside)).state, 'done');
+  assert.deepEqual((await checkErasures(ground)).erasures, [], 'what a later one had in its plan');
+  await bench.hold('person:2');
+  await assert.rejects(bench.erase('person:2', 'anonymise', inside), { code: 'erasure-held' });
+  await forget();
+  assert.equal((await checkErasures(ground)).erasures.length, 1, 'what a hold put off');
 });
 
 const DUTY = {

@@ -366,7 +366,7 @@ export async function endEarlier(
 export async function endByDecision(
   client: pg.ClientBase,
   tenant: string,
-  { id, decision, at }: { readonly id: ErasureId; readonly decision: object; readonly at: Date },
+  { id, decision, at }: { readonly id: ErasureId; readonly decision: Decision & { readonly because: string }; readonly at: Date },
 ): Promise<boolean> {
   const { rowCount } = await client.query(
     `update safekeep.erasures
@@ -375,6 +375,21 @@ export async function endByDecision(
     [tenant, id, JSON.stringify(decision), at],
   );
   return (rowCount ?? 0) > 0;
+}
+
+/** Who ended an erasure without erasing what was left; signed where approvers have keys. */
+export type Decision = { readonly by: string; readonly at: string; readonly proof: ApprovalProof | null };
+
+/** Of all erasures that were ended so. */
+export async function readDecisions(db: Queryable, tenant: string): Promise<ReadonlyMap<string, Decision>> {
+  const { rows } = await db.query(
+    'select erasure_id as id, decision from safekeep.erasures where tenant_id = $1 and decision is not null',
+    [tenant],
+  );
+  // The statement above names these columns; `endByDecision` writes it.
+  return new Map(
+    (rows as readonly { readonly id: string; readonly decision: Decision }[]).map(({ id, decision }) => [id, decision]),
+  );
 }
 
 /** In the transaction of a release: what that hold had stopped is to be done again. */
