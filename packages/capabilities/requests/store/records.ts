@@ -386,10 +386,9 @@ export async function readDecisions(db: Queryable, tenant: string): Promise<Read
     'select erasure_id as id, decision from safekeep.erasures where tenant_id = $1 and decision is not null',
     [tenant],
   );
-  // The statement above names these columns; `endByDecision` writes it.
-  return new Map(
-    (rows as readonly { readonly id: string; readonly decision: Decision }[]).map(({ id, decision }) => [id, decision]),
-  );
+  // The statement above names these columns; `endByDecision` writes what stands there.
+  const decided = rows as readonly { readonly id: string; readonly decision: Decision }[];
+  return new Map(decided.map(({ id, decision }) => [id, decision]));
 }
 
 /** In the transaction of a release: what that hold had stopped is to be done again. */
