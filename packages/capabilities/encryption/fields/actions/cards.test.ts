@@ -95,7 +95,8 @@ async function throughTheView(
 
 test('SQL knows card numbers, what may be shown of them, and track contents, as Node does', async (t) => {
   const { pool } = await workbench(t);
-  const digits = fc.sample(fc.stringMatching(/^\d{11,20}$/), 200);
+  // One in ten passes Luhn: of so many some dozens do, whatever the seed.
+  const digits = fc.sample(fc.stringMatching(/^\d{11,20}$/), 1000);
   const grouped = fc.sample(fc.stringMatching(/^[\d -]{10,24}$/), 200);
   const texts = [
     VISA,
