@@ -1,8 +1,8 @@
 import { isSafekeepError } from '@safekeep/core';
 import type { ErasuresText } from '../model.ts';
 import { approverOf } from '../rules/approval.ts';
-import type { Draft } from '../rules/certificate.ts';
-import { ERASURES_AT_MOST, readDecisions, readErasures, type Decision, type ErasureRecord } from '../store/records.ts';
+import { draftOf } from '../rules/certificate.ts';
+import { erasurePages, readDecisions, readErasures, type Decision, type ErasureRecord } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import type { ErasureGround } from './ground.ts';
 import { textOf } from './open-erasures.ts';
@@ -27,28 +27,23 @@ export async function checkErasures(ground: CheckGround): Promise<ErasuresText> 
   const decisions = await inTransaction(database, { tenant }, (client) => readDecisions(client, tenant));
   // Newest first: of whom a later one was certified, that one had all that earlier ones left in its plan.
   const certified = new Set<string>();
-  for (let before: string | undefined; ;) {
-    const page: readonly ErasureRecord[] = await inTransaction(database, { tenant }, (client) =>
-      readErasures(client, tenant, { before }),
-    );
+  const pages = erasurePages((before) => inTransaction(database, { tenant }, (client) => readErasures(client, tenant, { before })));
+  for await (const page of pages)
     for (const record of page) {
       missing.delete(record.id);
       const isEnded = record.state !== 'done' || certified.has(record.mark) || hasEnded(ground, record, decisions.get(record.id));
       const ours = isOurs(ground, record);
       if (!ours || !isEnded) wrong.push({ ...textOf(record, null), error: 'erasure-unproven' });
-      if (ours && draftOf(record)?.signature !== undefined) certified.add(record.mark);
+      if (ours && isSigned(record)) certified.add(record.mark);
     }
-    before = page.at(-1)?.id;
-    if (page.length < ERASURES_AT_MOST) return { erasures: wrong, missing: [...missing].toSorted() };
-  }
+  return { erasures: wrong, missing: [...missing].toSorted() };
 }
 
 /** By its certificate, which leaves nothing open that has a day, or by somebody's decision. */
 function hasEnded(ground: CheckGround, record: ErasureRecord, decision: Decision | undefined): boolean {
   if (decision !== undefined) return isDecided(ground, record, decision);
-  const draft = draftOf(record);
-  if (draft?.signature === undefined) return false;
-  const { holds, externalCopies, kept } = draft.document;
+  if (!isSigned(record)) return false;
+  const { holds, externalCopies, kept } = draftOf(record).document;
   const now = ground.clock.now();
   return (
     holds.length === 0 &&
@@ -70,7 +65,6 @@ function isDecided({ tenant, approvers }: CheckGround, { planHash: plan }: Erasu
   }
 }
 
-function draftOf({ certificate }: ErasureRecord): Draft | null {
-  // Written in the erasing transaction; a record that a hold put off has none.
-  return certificate as Draft | null;
+function isSigned(record: ErasureRecord): boolean {
+  return record.certificate !== null && draftOf(record).signature !== undefined;
 }

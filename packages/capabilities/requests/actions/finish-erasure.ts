@@ -7,7 +7,7 @@ import { parseKey, type Person } from '../../holds/index.ts';
 import { UNEXPLAINED } from '../model.ts';
 import type { Approved, CertificateBody, ErasureDone, ErasureScope, ExternalCopy, Residue } from '../model.ts';
 import { approvedAs, proofFault } from '../rules/approval.ts';
-import { certificateFaults, type Draft, type Signed } from '../rules/certificate.ts';
+import { certificateFaults, draftOf, type Draft, type Signed } from '../rules/certificate.ts';
 import { isKeptByRight } from '../rules/plan.ts';
 import { endEarlier, updateErasure, type ErasureRecord, type ErasureState } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
@@ -85,11 +85,6 @@ export async function finishErasure(
     await endEarlier(client, tenant, { id: record.id, mark: record.mark, at });
   });
   return doneText(record, { document, certificate: path, state, found });
-}
-
-function draftOf({ certificate }: ErasureRecord): Draft {
-  // Written in the erasing transaction.
-  return certificate as Draft;
 }
 
 /**

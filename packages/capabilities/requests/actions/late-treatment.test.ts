@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { onRelease, releaseHold } from '../../holds/index.ts';
-import { certificateOf, eraseBeside } from '../testing/beside.ts';
+import { OF_PEOPLE, certificateOf, eraseBeside } from '../testing/beside.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import type { ErasureGround } from './ground.ts';
 import type { ErasureDone, ErasureParticipant, ErasureScope } from '../model.ts';
@@ -34,9 +34,7 @@ async function bench(t: TestContext, more = ''): Promise<Workbench> {
   return await workbench(t, {
     schema: SCHEMA + more,
     map: {
-      version: 1,
-      tenant: 'fixed',
-      subjects: { person: { table: 'public.people', key: 'id', find_by: ['email'], label: 'name' } },
+      ...OF_PEOPLE,
       tables: {
         'public.people': { columns: { id: none, name: { category: 'user.name' }, email } },
         'public.visits': own({ why: words }),

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import type pg from 'pg';
 import type { ErasureDone } from '../model.ts';
-import { certificateOf, eraseBeside } from '../testing/beside.ts';
+import { OF_PEOPLE, certificateOf, eraseBeside } from '../testing/beside.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import { runErasures } from './open-erasures.ts';
 import { waitForWriters } from '../store/guards.ts';
@@ -39,9 +39,7 @@ async function bench(t: TestContext, more = '', tables: object = {}): Promise<Wo
   return await workbench(t, {
     schema: SCHEMA + more,
     map: {
-      version: 1,
-      tenant: 'fixed',
-      subjects: { person: { table: 'public.people', key: 'id', find_by: ['email'], label: 'name' } },
+      ...OF_PEOPLE,
       tables: { 'public.people': PEOPLE, 'public.visits': VISITS, ...tables },
     },
   });

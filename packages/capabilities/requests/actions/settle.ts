@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { together } from '@safekeep/postgres';
 import { runRecorded, type OperationId } from '../../ledger/index.ts';
 import type { CertificateBody, Residue, RowKey } from '../model.ts';
-import type { Draft } from '../rules/certificate.ts';
+import { draftOf } from '../rules/certificate.ts';
 import { PERSON, tablesOnTheWay } from '../rules/graph.ts';
 import { joinOwn, type OwnWrites } from '../rules/own-writes.ts';
 import { isKeptByRight, joinKept, keptColumns, keptLines, planLine } from '../rules/plan.ts';
@@ -73,11 +73,6 @@ async function eraseAgain(ground: ErasureGround, order: ErasureOrder, again: Aga
     if (error instanceof Unapproved) return undefined;
     throw error;
   }
-}
-
-function draftOf({ certificate }: ErasureRecord): Draft {
-  // Written in the erasing transaction.
-  return certificate as Draft;
 }
 
 function withKept(record: ErasureRecord, { holds, due, isUndated }: Kept): ErasureRecord {

@@ -20,6 +20,12 @@ export type Draft = {
   readonly allowed?: Allowed;
 };
 
+/** Of a record that has one: only one that a hold put off has none. */
+export function draftOf({ certificate }: { readonly certificate: unknown }): Draft {
+  // Written in the erasing transaction.
+  return certificate as Draft;
+}
+
 const SIGNED_KINDS = { erasure: 'erasure-certificate', export: 'export-manifest' } as const;
 
 export type Checked = {

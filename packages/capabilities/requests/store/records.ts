@@ -234,7 +234,7 @@ export async function updateErasure(
 }
 
 /** A page at most, newest first. */
-export const ERASURES_AT_MOST = 1000;
+const ERASURES_AT_MOST = 1000;
 
 export async function readErasures(
   db: Queryable,
@@ -262,11 +262,20 @@ export async function readErasures(
 /** Those of which something is to be done without being asked, page by page: one that is long held must not be behind a thousand others for ever. */
 export async function readGoingOn(db: Queryable, tenant: string): Promise<readonly ErasureRecord[]> {
   const all: ErasureRecord[] = [];
-  for (let before: string | undefined; ;) {
-    const page: readonly ErasureRecord[] = await readErasures(db, tenant, { open: true, running: true, before });
+  for await (const page of erasurePages((before) => readErasures(db, tenant, { open: true, running: true, before })))
     all.push(...page);
+  return all;
+}
+
+/** All that `read` finds, page by page, newest first. */
+export async function* erasurePages(
+  read: (before: string | undefined) => Promise<readonly ErasureRecord[]>,
+): AsyncGenerator<readonly ErasureRecord[]> {
+  for (let before: string | undefined; ;) {
+    const page = await read(before);
+    yield page;
     before = page.at(-1)?.id;
-    if (page.length < ERASURES_AT_MOST) return all;
+    if (page.length < ERASURES_AT_MOST) return;
   }
 }
 

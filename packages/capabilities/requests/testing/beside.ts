@@ -4,6 +4,13 @@ import type { ErasureGround } from '../actions/ground.ts';
 import type { CertificateBody, ErasureDone, ErasureParticipant } from '../model.ts';
 import type { Workbench } from './workbench.ts';
 
+/** What a map says before its tables where everything is about the rows of `people`. */
+export const OF_PEOPLE = {
+  version: 1,
+  tenant: 'fixed',
+  subjects: { person: { table: 'public.people', key: 'id', find_by: ['email'], label: 'name' } },
+} as const;
+
 /** Runs something at the end of each erasing transaction, before its commit: the rows are locked then. */
 function atTheEnd(run: () => Promise<unknown>): ErasureParticipant {
   return {
