@@ -307,6 +307,7 @@ export const ErasuresText = Type.Object({
     Type.Object({
       id: Type.String(),
       state: Type.String({ description: 'running, committed, held, due, outside, kept, done, unfulfilled' }),
+      subject: Type.Union([Type.String({ description: 'type:key, as long as something is to be done' }), Type.Null()]),
       mode: Type.String(),
       plan: Type.String(),
       startedAt: Type.String(),
