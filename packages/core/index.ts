@@ -126,3 +126,4 @@ export {
   searchFits,
   type SearchedType,
 } from './fields/canonical.ts';
+export { LEASE_MS } from './fields/lease.ts';

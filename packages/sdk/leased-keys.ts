@@ -1,5 +1,6 @@
 import type { DataKeys, IndexKey, SealingKey } from '@safekeep/crypto';
-import { LEASE_MS, monotonic, type Clock } from './model.ts';
+import { LEASE_MS } from '@safekeep/core/values';
+import { monotonic, type Clock } from './model.ts';
 
 /** Keys at most: a field has one or two, a rotation adds one. */
 const KEYS_AT_MOST = 10_000;

@@ -1,4 +1,4 @@
-import { formatColumnName, parseColumnName, parseTableName, SafekeepError, type SearchKind } from '@safekeep/core/values';
+import { formatColumnName, LEASE_MS, parseColumnName, parseTableName, SafekeepError, type SearchKind } from '@safekeep/core/values';
 import { FOUND_BY_NOTHING, indexTexts, openTexts, sealTexts, type DataKeys } from '@safekeep/crypto';
 import { compoundNumbers, compoundsOf, givenAlone } from './compounds.ts';
 import {
@@ -13,7 +13,7 @@ import {
   type SealedField,
 } from './field.ts';
 import { leasedKeys } from './leased-keys.ts';
-import { LEASE_MS, monotonic, type Queryable, type SafekeepOptions } from './model.ts';
+import { monotonic, type Queryable, type SafekeepOptions } from './model.ts';
 import { SealedParameter, type SealedAs } from './parameters.ts';
 import { readFields, type KnownFields } from './store.ts';
 

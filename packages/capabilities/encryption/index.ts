@@ -45,7 +45,6 @@ export {
   type ShredOutcome,
   type ShredsWorkedOff,
 } from './actions/shred-subject.ts';
-export { LEASE_MS } from './model.ts';
 export type {
   Fate,
   Horizon,

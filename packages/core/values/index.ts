@@ -3,4 +3,5 @@ export { displayKinds, type DisplayKind, type IndexKind, type SearchKind } from 
 export { codeOf, SafekeepError } from '../errors/error.ts';
 export { canonicalForm, compoundForm, indexKeyScope, indexLabel, searchFits, type SearchedType } from '../fields/canonical.ts';
 export { cardNumber, isTrack } from '../fields/card.ts';
+export { LEASE_MS } from '../fields/lease.ts';
 export { formatColumnName, parseColumnName, parseTableName } from '../names.ts';

@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { createSealingKey, IndexKey, KEY_BYTES, KEY_ID_BYTES, openBytes, sealBytes, SealingKey } from '@safekeep/crypto';
-import { SafekeepError, type Clock } from '@safekeep/core';
+import { LEASE_MS, SafekeepError, type Clock } from '@safekeep/core';
 import { type Database, inTenant, type Queryable } from '@safekeep/postgres';
-import {
-  LEASE_MS,
-  type KeyEvent,
-  type KeyOwner,
-  type KeyPurpose,
-  type KeyState,
-  type RecordEvent,
-  type StoredKey,
-  type SubjectKey,
-  type SubjectKeys,
+import type {
+  KeyEvent,
+  KeyOwner,
+  KeyPurpose,
+  KeyState,
+  RecordEvent,
+  StoredKey,
+  SubjectKey,
+  SubjectKeys,
 } from '../model.ts';
 import type { Roots } from '../roots/open.ts';
 import { isUnusual, seals, UNUSUAL_USES, USES_AT_MOST } from '../rules/life.ts';

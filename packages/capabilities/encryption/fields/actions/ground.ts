@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
-import { codeOf, formatColumnName, formatTableName, SafekeepError, type Clock } from '@safekeep/core';
+import { codeOf, formatColumnName, formatTableName, LEASE_MS, SafekeepError, type Clock } from '@safekeep/core';
 import { type Database } from '@safekeep/postgres';
 import { reapplyWithin, type Contributor } from '../../../plan/index.ts';
 import type { Field, FieldKeys } from '../model.ts';
@@ -30,12 +30,9 @@ export type Ground = {
   readonly follows?: readonly Contributor[];
   /** How hard to try for a lock; {@link PATIENCE} unless said otherwise. */
   readonly patience?: Patience;
-  /** For how long clients may believe what they knew of a field before; a minute unless said otherwise. */
+  /** For how long clients may believe what they knew of a field before; {@link LEASE_MS} unless said otherwise. */
   readonly leaseMs?: number;
 };
-
-/** No client of the SDK believes what it was told of fields and keys for longer. */
-export const LEASE_MS = 60_000;
 
 /**
  * While a lock is waited for, everybody who comes later waits behind us: short tries, with pauses between. Far below the
@@ -56,6 +53,20 @@ const LONG_WAIT_EVERY = 10;
 
 export function patienceOf({ patience = PATIENCE }: Ground): Patience {
   return patience;
+}
+
+export function leaseOf({ leaseMs = LEASE_MS }: Ground): number {
+  return leaseMs;
+}
+
+/**
+ * What clients of the SDK know of a field is as old as the lease at most: after it all of them have heard. Sessions of the database mode
+ * know nothing for longer than a transaction.
+ */
+export async function untilHeard(ground: Ground, field: Field | undefined, leftMs = leaseOf(ground)): Promise<void> {
+  if (field === undefined || leftMs <= 0) return;
+  ground.observe('waiting', field, { done: field.done, total: field.total });
+  await wait(leftMs, undefined, { signal: ground.signal });
 }
 
 /** lock_not_available, deadlock_detected, serialization_failure: another session stood in the way, and may be gone next time. */
