@@ -19,12 +19,11 @@ import {
   deleteDefinition,
   dropStatements,
   dropTriggersStatement,
-  isExact,
   ownStatement,
   PROBE_CAPTURE,
   upsertDefinition,
-  type CaptureShape,
 } from '../store/capture-sql.ts';
+import { isExact, type CaptureShape } from '../store/capture/row-values.ts';
 import { partObjects } from './parts.ts';
 
 const KEYLESS =

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Capture, CapturedColumn, Values } from '../model.ts';
 import { splitKey } from '../rules/key.ts';
-import { joinByKey, keyText, pairs, printed } from './capture-sql.ts';
+import { joinByKey, keyText, pairs, printed } from './capture/row-values.ts';
 
 /** The table is not there as it was mapped, or this login may not read it: what it holds cannot be said. */
 const UNREADABLE = new Set([

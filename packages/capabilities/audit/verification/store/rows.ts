@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { PLAINTEXT_BACK, REMAIN, type Capture, type EventRow } from '../../model.ts';
-import { jsonOf, keyText } from '../../store/capture-sql.ts';
+import { jsonOf, keyText } from '../../store/capture/row-values.ts';
 import { EVENT_COLUMNS, isOfOneOf, isOfRow } from '../../store/events.ts';
 
 /** A row of a captured table as capture would write it now. */
