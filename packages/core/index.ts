@@ -9,12 +9,15 @@ export { codeOf, isSafekeepError, SafekeepError, sqlStateOf, type ErrorReport, t
 export { newId, parseId, type Id } from './ids.ts';
 export { Secret } from './secret.ts';
 export {
+  columnName,
   formatColumnName,
   formatName,
   formatTableName,
   parseColumnName,
   parseTableName,
   shellWord,
+  tableName,
+  tableRef,
   type ColumnRef,
   type TableRef,
 } from './names.ts';
@@ -102,7 +105,6 @@ export {
   isOwnSchema,
   OWN_SCHEMAS,
   runThatKeeps,
-  tableName,
   type ColumnFacts,
   type ForeignKeyFacts,
   type Link,

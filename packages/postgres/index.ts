@@ -34,7 +34,7 @@ export {
   type FingerprintOptions,
   type FingerprintParts,
 } from './catalog/fingerprint.ts';
-export { findTable, findTableByOid, foreignKeysOf, nameOf, referencedBy, type Reference } from './catalog/lookup.ts';
+export { findTable, findTableByOid, foreignKeysOf, referencedBy, type Reference } from './catalog/lookup.ts';
 export type {
   Catalog,
   Check,

@@ -1,10 +1,12 @@
 import {
   cardRuleOf,
+  columnName,
   encryptedName,
   formatColumnName,
   formatName,
   formatTableName,
   shellWord,
+  tableRef,
   type DataMap,
   type TenantRule,
 } from '@safekeep/core';
@@ -66,7 +68,7 @@ function forbiddenColumns(map: DataMap, find: (name: string) => Table | undefine
 }
 
 function forbiddenColumn(table: Table, column: Column): Forbidden {
-  const ref = { schema: table.schema, table: table.name, column: column.name };
+  const ref = { ...tableRef(table), column: column.name };
   const target = formatColumnName(ref);
   const isText = typeOf(column) === 'text';
   if ((table.kind !== 'table' && table.kind !== 'partitioned-table') || column.inherited)
@@ -89,7 +91,7 @@ function forbiddenColumn(table: Table, column: Column): Forbidden {
       create: [create],
       remove: [allowValues(ref)],
       probe: probeForbidden(ref),
-      locks: [{ schema: table.schema, table: table.name, mode: 'ACCESS EXCLUSIVE' }],
+      locks: [{ ...tableRef(table), mode: 'ACCESS EXCLUSIVE' }],
       rows: 0,
       rewrites: false,
       reversible: true,
@@ -121,7 +123,7 @@ function protectedColumns(map: DataMap, find: (name: string) => Table | undefine
       const column = table?.columns.find((each) => each.name === name);
       // What is not there is the comments' problem to tell.
       if (protect === 'none' || table === undefined || column === undefined) return [];
-      const full = formatColumnName({ schema: table.schema, table: table.name, column: name });
+      const full = columnName(table, name);
       const tenant = (mapped.tenant ?? map.tenant).kind;
       return [{ table, column, name: full, mode: protect, search, categories, tenant }];
     });

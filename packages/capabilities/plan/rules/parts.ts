@@ -1,4 +1,4 @@
-import { formatTableName, type TableRef } from '@safekeep/core';
+import { formatTableName, tableName, type TableRef } from '@safekeep/core';
 import { type Catalog } from '@safekeep/postgres';
 import type { LockMode, Step } from '../model.ts';
 
@@ -49,7 +49,7 @@ export function locksOf(
   const lockable = new Set(
     catalog.tables
       .filter(({ kind }) => kind === 'table' || kind === 'partitioned-table')
-      .map(({ schema, name }) => formatTableName({ schema, table: name })),
+      .map(tableName),
   );
   const strongest = new Map<string, { readonly table: TableRef; readonly mode: LockMode }>();
   for (const { schema, table, mode } of part.flatMap(({ locks }) => locks)) {
