@@ -1,5 +1,5 @@
 import { newId, SafekeepError, type Clock } from '@safekeep/core';
-import type { Database } from '@safekeep/postgres';
+import { setTenant, type Database } from '@safekeep/postgres';
 import { heldBy, type Period } from '../../holds/index.ts';
 import type pg from 'pg';
 import type { MarkOf } from '../keys/key-file.ts';
@@ -19,7 +19,6 @@ import {
 } from '../store/partitions.ts';
 import { beginWriting, endWriting } from '../store/record.ts';
 import { beginSequencing, commit, logBusy, readTrees } from '../store/sequencer.ts';
-import { setTenant } from '../store/record.ts';
 import { readBaselines } from '../verification/baseline.ts';
 import { recordEventWithin } from './record-event.ts';
 
