@@ -5,7 +5,7 @@ import { planCommands, type PlanParts } from './commands.ts';
 export { applyPlan, type ApplyOptions } from './actions/apply-plan.ts';
 export type { Ground, Moment, Observer } from './actions/execute.ts';
 export type { Intent } from './actions/make-plan.ts';
-export { planDatabase, planRemoval, readStatus } from './actions/plan-database.ts';
+export { planDatabase, readStatus } from './actions/plan-database.ts';
 export { reapplyWithin, type Reapplying } from './actions/reapply.ts';
 export { rehearse, type Stage } from './actions/rehearse.ts';
 export { unapply, type Guard, type TakeOut, type Unapplied, type UnapplyOptions } from './actions/unapply.ts';
