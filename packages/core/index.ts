@@ -3,10 +3,12 @@ export { fixedClock, systemClock, type Clock } from './clock.ts';
 export { readConfiguration, type Configuration, type ConfigurationSources } from './configuration/read.ts';
 export { factsOf, settingNames, Settings, type SettingFacts, type SettingName } from './configuration/settings.ts';
 export { choicesOf, faultOf, fromText, kindOf, suggestionFor } from './configuration/text.ts';
+export { dayOf, parseDay } from './day.ts';
 export { catalogue, type ErrorCode } from './errors/catalogue.ts';
 export type { ExitCode } from './errors/entry.ts';
 export { codeOf, isSafekeepError, SafekeepError, sqlStateOf, type ErrorReport, type Particulars } from './errors/error.ts';
 export { newId, parseId, type Id } from './ids.ts';
+export { isMapping } from './mapping.ts';
 export { Secret } from './secret.ts';
 export {
   columnName,

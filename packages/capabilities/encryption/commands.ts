@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { readFile } from 'node:fs/promises';
 import Type from 'typebox';
-import { codeOf, isSafekeepError, SafekeepError, Secret } from '@safekeep/core';
+import { codeOf, isSafekeepError, parseDay, SafekeepError, Secret } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
 import { parseKey } from '../holds/index.ts';
 import { ledgerFor } from '../ledger/index.ts';
@@ -426,9 +426,8 @@ function wayOf(recipients: readonly string[], shares: number | undefined, thresh
 
 function dayIn(text: string | undefined): Date | null {
   if (text === undefined) return null;
-  const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(`${text}T00:00:00Z`) : undefined;
-  if (day === undefined || Number.isNaN(day.getTime()))
-    throw new SafekeepError('usage', { problem: '--keep-until is a day: YYYY-MM-DD.' });
+  const day = parseDay(text);
+  if (day === undefined) throw new SafekeepError('usage', { problem: '--keep-until is a day: YYYY-MM-DD.' });
   return day;
 }
 
