@@ -83,6 +83,7 @@ function openBlob(
     const [record, before, after] = opened as readonly unknown[];
     return event.record === null || record === event.record ? partOf({ old: before, new: after }) : undefined;
   } catch {
+    // It was altered since: that is what whoever asks is told.
     return undefined;
   }
 }

@@ -284,6 +284,7 @@ async function yielding({ database }: Ground, statement: string): Promise<void> 
   };
   const watch = async (): Promise<void> => {
     for (;;) {
+      // The end of the statement ends the pause too.
       await wait(GIVE_WAY_EVERY_MS, undefined, { signal: ended.signal }).catch(() => undefined);
       if (ended.signal.aborted) return;
       if (await database.withClient((client) => giveWay(client, statement))) gaveWay = true;
