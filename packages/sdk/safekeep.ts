@@ -191,14 +191,7 @@ function fieldsOf(answer: KnownFields, { tenant, requires = [] }: Pick<SafekeepO
 }
 
 async function sealValues(keys: DataKeys, field: SealedField, values: readonly unknown[]): Promise<readonly (Buffer | null)[]> {
-  const texts = values.map((value) => (value === null || value === undefined ? null : textOf(field, value)));
-  const sealed = await sealTexts(
-    keys,
-    field,
-    texts.filter((text) => text !== null),
-  );
-  let place = 0;
-  return texts.map((text) => (text === null ? null : (sealed[place++] ?? null)));
+  return await ofPresent(textsOf(field, values), (texts) => sealTexts(keys, field, texts));
 }
 
 export async function openValues(
@@ -206,13 +199,21 @@ export async function openValues(
   field: SealedField,
   sealed: readonly (Uint8Array | null)[],
 ): Promise<readonly (string | null)[]> {
-  const opened = await openTexts(
-    keys,
-    field,
-    sealed.filter((bytes) => bytes !== null),
-  );
+  return await ofPresent(sealed, (present) => openTexts(keys, field, present));
+}
+
+function textsOf(field: SealedField, values: readonly unknown[]): readonly (string | null)[] {
+  return values.map((value) => (value === null || value === undefined ? null : textOf(field, value)));
+}
+
+/** Of what is there what `run` makes of it, in its place; null stays null. */
+async function ofPresent<From extends string | Uint8Array, To>(
+  values: readonly (From | null)[],
+  run: (present: readonly From[]) => Promise<readonly To[]>,
+): Promise<readonly (To | null)[]> {
+  const made = await run(values.filter((value) => value !== null));
   let place = 0;
-  return sealed.map((bytes) => (bytes === null ? null : (opened[place++] ?? null)));
+  return values.map((value) => (value === null ? null : (made[place++] ?? null)));
 }
 
 async function sealRowsOf(keys: DataKeys, field: SealedField, values: readonly unknown[]): Promise<readonly SealedRow[]> {
@@ -229,11 +230,9 @@ type Indexing = { readonly index: OwnIndex; readonly values: readonly unknown[] 
 
 /** One for each value; null where there is none. */
 async function indexValues(keys: DataKeys, field: SealedField, { index, values }: Indexing): Promise<readonly (string | null)[]> {
-  const texts = values.map((value) => (value === null || value === undefined ? null : textOf(field, value)));
-  const present = texts.filter((text) => text !== null);
-  const numbers = present.length === 0 ? [] : await indexTexts(keys, field, index, present);
-  let place = 0;
-  return texts.map((text) => (text === null ? null : (numbers[place++] ?? null)));
+  return await ofPresent(textsOf(field, values), async (texts) =>
+    texts.length === 0 ? [] : await indexTexts(keys, field, index, texts),
+  );
 }
 
 async function searchTerm(
