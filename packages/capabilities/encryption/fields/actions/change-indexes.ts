@@ -32,6 +32,7 @@ import { partsOf } from '../store/partitions.ts';
 import { createView, dropView, othersShown, readersOfView } from '../store/view.ts';
 import {
   buildIndexes,
+  closing,
   follow,
   inTransaction,
   leaseOf,
@@ -39,7 +40,6 @@ import {
   reading,
   requireUnaltered,
   NotYet,
-  unlessTooEarly,
   untilHeard,
   withLease,
   type Ground,
@@ -366,24 +366,18 @@ async function fillIn<Row>(ground: Ground, known: Field, { indexes, pass }: Fill
     await walk(ground, [await fresh(ground, known)], pass);
     await buildIndexes(ground, known, { left: false, search: true });
     await untilKnown(ground, known, indexes);
-    for (;;) {
-      await sweep(ground, known, pass);
-      const serves = await unlessTooEarly(() =>
-        redefine(ground, known, async (client, field) => {
-          const { found, done } = await sweepOnce(client, ground, { field, pass });
-          if (found > 0 && (found !== done || (await sweepOnce(client, ground, { field, pass })).found > 0)) throw new NotYet();
-          const before = field.indexes.filter(
-            ({ kind, state }) => state === 'serving' && indexes.some((index) => index.kind === kind),
-          );
-          const at = ground.clock.now();
-          await setStates(client, field, { indexes, state: 'serving', at });
-          await setStates(client, field, { indexes: before, state: 'leaving', at });
-          // The next pass begins at the first page.
-          await updateField(client, field, { nextPage: 0, at });
-        }),
-      );
-      if (serves) return;
-    }
+    const attempt = (): Promise<void> =>
+      redefine(ground, known, async (client, field) => {
+        const { found, done } = await sweepOnce(client, ground, { field, pass });
+        if (found > 0 && (found !== done || (await sweepOnce(client, ground, { field, pass })).found > 0)) throw new NotYet();
+        const before = field.indexes.filter(({ kind, state }) => state === 'serving' && indexes.some((index) => index.kind === kind));
+        const at = ground.clock.now();
+        await setStates(client, field, { indexes, state: 'serving', at });
+        await setStates(client, field, { indexes: before, state: 'leaving', at });
+        // The next pass begins at the first page.
+        await updateField(client, field, { nextPage: 0, at });
+      });
+    await closing(ground, known, { prepare: () => sweep(ground, known, pass), attempt });
   } catch (error) {
     // unique_violation: two rows have one value, written since it was planned.
     if (codeOf(error) === '23505') throw new SafekeepError('field-values-doubled', { field: nameOf(known) }, { cause: error });

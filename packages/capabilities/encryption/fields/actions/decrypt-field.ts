@@ -21,13 +21,13 @@ import { createView, dropView, othersShown } from '../store/view.ts';
 import { refuseInCompound } from './compound-of.ts';
 import {
   buildIndexes,
+  closing,
   follow,
   inTransaction,
   reading,
   requireNoneApart,
   requireUnaltered,
   requireUnlogged,
-  unlessTooEarly,
   untilHeard,
   withLease,
   type Ground,
@@ -183,45 +183,37 @@ async function leave(ground: Ground, field: Field): Promise<void> {
   }
   // Sessions of the database mode have nothing to hear of: their view goes with the rest.
   if (field.mode === 'database') return;
-  for (;;) {
-    await sweep(ground, field, opening);
-    const left = await unlessTooEarly(() =>
-      inTransaction(ground, field, async (client) => {
-        await lockAgainstWrites(client, field);
-        await requireUnaltered(client, field);
-        await sweepLast(client, ground, { field, pass: opening, left: 'unopened' });
-        await updateField(client, field, { phase: 'added', at: ground.clock.now() });
-      }),
-    );
-    if (left) return;
-  }
+  const attempt = (): Promise<void> =>
+    inTransaction(ground, field, async (client) => {
+      await lockAgainstWrites(client, field);
+      await requireUnaltered(client, field);
+      await sweepLast(client, ground, { field, pass: opening, left: 'unopened' });
+      await updateField(client, field, { phase: 'added', at: ground.clock.now() });
+    });
+  await closing(ground, field, { prepare: () => sweep(ground, field, opening), attempt });
 }
 
 /** Under one short lock: the last plaintexts are given back, it is proved that none is missing, and all of ours goes. */
 async function takeOut(ground: Ground, field: Field): Promise<void> {
-  for (;;) {
-    await sweep(ground, field, opening);
-    const out = await unlessTooEarly(() =>
-      inTransaction(ground, field, async (client) => {
-        await lockToAlter(client, field);
-        const kept = await dropView(client, field);
-        await requireUnaltered(client, field);
-        await requireNoneApart(client, field);
-        await sweepLast(client, ground, { field, pass: opening, left: 'unopened' });
-        const [other] = await othersShown(client, field);
-        await runAll(client, [
-          ...dropTriggers(field),
-          ...dropLeftIndex(field),
-          ...dropChecks(field),
-          ...restoreNotNull(field),
-          ...dropColumns(field),
-        ]);
-        await follow(client, ground, field);
-        await notePlaintextBack(client, field);
-        await deleteField(client, field);
-        if (other !== undefined) await createView(client, other, kept);
-      }),
-    );
-    if (out) return;
-  }
+  const attempt = (): Promise<void> =>
+    inTransaction(ground, field, async (client) => {
+      await lockToAlter(client, field);
+      const kept = await dropView(client, field);
+      await requireUnaltered(client, field);
+      await requireNoneApart(client, field);
+      await sweepLast(client, ground, { field, pass: opening, left: 'unopened' });
+      const [other] = await othersShown(client, field);
+      await runAll(client, [
+        ...dropTriggers(field),
+        ...dropLeftIndex(field),
+        ...dropChecks(field),
+        ...restoreNotNull(field),
+        ...dropColumns(field),
+      ]);
+      await follow(client, ground, field);
+      await notePlaintextBack(client, field);
+      await deleteField(client, field);
+      if (other !== undefined) await createView(client, other, kept);
+    });
+  await closing(ground, field, { prepare: () => sweep(ground, field, opening), attempt });
 }

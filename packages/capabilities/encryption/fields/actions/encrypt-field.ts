@@ -12,6 +12,7 @@ import { isWrittenPastTriggers } from '../store/surroundings.ts';
 import { createView } from '../store/view.ts';
 import {
   buildIndexes,
+  closing,
   follow,
   inTransaction,
   nameOf,
@@ -20,7 +21,6 @@ import {
   requireAllReached,
   requireUnaltered,
   requireUnlogged,
-  unlessTooEarly,
   withLease,
   type Ground,
 } from './ground.ts';
@@ -179,24 +179,23 @@ async function switchReaders(ground: Ground, field: Field): Promise<void> {
   const compared = new Set<string>();
   const cameLater = async (client: pg.ClientBase) =>
     (await partsThatCameLater(client, field)).filter(({ mark }) => !compared.has(mark));
-  for (;;) {
+  const prepare = async (): Promise<void> => {
     const later = await reading(ground, cameLater);
     await walkParts(ground, [field], { pass: comparing, parts: later.map(({ part }) => part) });
     for (const { mark } of later) compared.add(mark);
     await sweep(ground, field, sealing);
-    const switched = await unlessTooEarly(() =>
-      inTransaction(ground, field, async (client) => {
-        await (field.mode === 'database' ? lockToAlter : lockAgainstWrites)(client, field);
-        ground.observe('locked', field, { done: field.done, total: field.total });
-        await requireUnaltered(client, field);
-        await requireAllReached(client, field);
-        if ((await cameLater(client)).length > 0) throw new NotYet();
-        await sweepLast(client, ground, { field, pass: sealing, left: 'unsealed' });
-        await runAll(client, countCiphertext(field, 'switched'));
-        if (field.mode === 'database') await createView(client, field);
-        await updateField(client, field, { phase: 'switched', at: ground.clock.now() });
-      }),
-    );
-    if (switched) return;
-  }
+  };
+  const attempt = (): Promise<void> =>
+    inTransaction(ground, field, async (client) => {
+      await (field.mode === 'database' ? lockToAlter : lockAgainstWrites)(client, field);
+      ground.observe('locked', field, { done: field.done, total: field.total });
+      await requireUnaltered(client, field);
+      await requireAllReached(client, field);
+      if ((await cameLater(client)).length > 0) throw new NotYet();
+      await sweepLast(client, ground, { field, pass: sealing, left: 'unsealed' });
+      await runAll(client, countCiphertext(field, 'switched'));
+      if (field.mode === 'database') await createView(client, field);
+      await updateField(client, field, { phase: 'switched', at: ground.clock.now() });
+    });
+  await closing(ground, field, { prepare, attempt });
 }

@@ -19,6 +19,7 @@ import { countLeft, countValues } from '../store/rows.ts';
 import { runAlone } from '../store/session.ts';
 import { copiesOf } from '../store/surroundings.ts';
 import {
+  closing,
   follow,
   inTransaction,
   NotYet,
@@ -26,7 +27,6 @@ import {
   requireNoneApart,
   requireUnaltered,
   requireUnlogged,
-  unlessTooEarly,
   untilHeard,
   withLease,
   type Ground,
@@ -134,21 +134,20 @@ async function takePlaintext(ground: Ground, fields: readonly Field[]): Promise<
 }
 
 async function proveEmpty(ground: Ground, field: Field): Promise<void> {
-  for (;;) {
+  const prepare = async (): Promise<void> => {
     await sweep(ground, field, sealing);
     await sweep(ground, field, nulling);
-    const isProven = await unlessTooEarly(() =>
-      inTransaction(ground, field, async (client) => {
-        await lockToAlter(client, field);
-        await requireUnaltered(client, field);
-        await requireNoneApart(client, field);
-        if ((await countLeft(client, field, 'unsealed')) > 0) throw new NotYet();
-        await runAll(client, addChecks(field));
-        await updateField(client, field, { phase: 'checked', at: ground.clock.now() });
-      }),
-    );
-    if (isProven) return;
-  }
+  };
+  const attempt = (): Promise<void> =>
+    inTransaction(ground, field, async (client) => {
+      await lockToAlter(client, field);
+      await requireUnaltered(client, field);
+      await requireNoneApart(client, field);
+      if ((await countLeft(client, field, 'unsealed')) > 0) throw new NotYet();
+      await runAll(client, addChecks(field));
+      await updateField(client, field, { phase: 'checked', at: ground.clock.now() });
+    });
+  await closing(ground, field, { prepare, attempt });
 }
 
 /** A partition that was detached before has its NOT NULL still. */
@@ -180,21 +179,21 @@ async function tellClients(ground: Ground, field: Field): Promise<void> {
 
 /** Under one short lock against writers: nothing is left without ciphertext, and nothing may come without any more. */
 async function refusePlaintext(ground: Ground, field: Field): Promise<void> {
-  for (;;) {
+  let total = 0;
+  const prepare = async (): Promise<void> => {
     await sweep(ground, field, sealing);
-    const total = await reading(ground, (client) => countValues(client, field, 'plain'));
-    const isRefused = await unlessTooEarly(() =>
-      inTransaction(ground, field, async (client) => {
-        await lockToAlter(client, field);
-        await requireUnaltered(client, field);
-        await requireNoneApart(client, field);
-        await sweepLast(client, ground, { field, pass: sealing, left: 'unsealed' });
-        await runAll(client, [...createTriggers(field, 'nulled'), ...dropNotNull(field)]);
-        // It may have been encrypted by a Safekeep that left this to the next apply.
-        await follow(client, ground, field);
-        await updateField(client, field, { phase: 'nulled', nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });
-      }),
-    );
-    if (isRefused) return;
-  }
+    total = await reading(ground, (client) => countValues(client, field, 'plain'));
+  };
+  const attempt = (): Promise<void> =>
+    inTransaction(ground, field, async (client) => {
+      await lockToAlter(client, field);
+      await requireUnaltered(client, field);
+      await requireNoneApart(client, field);
+      await sweepLast(client, ground, { field, pass: sealing, left: 'unsealed' });
+      await runAll(client, [...createTriggers(field, 'nulled'), ...dropNotNull(field)]);
+      // It may have been encrypted by a Safekeep that left this to the next apply.
+      await follow(client, ground, field);
+      await updateField(client, field, { phase: 'nulled', nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });
+    });
+  await closing(ground, field, { prepare, attempt });
 }

@@ -51,7 +51,7 @@ export const ROW_PATIENCE_MS = 20;
 /** Somebody's own VACUUM gives way to nobody: writers, who wait behind us, shall not stand still all the while. */
 const LONG_WAIT_EVERY = 10;
 
-export function patienceOf({ patience = PATIENCE }: Ground): Patience {
+export function patienceOf({ patience = PATIENCE }: Pick<Ground, 'patience'>): Patience {
   return patience;
 }
 
@@ -307,13 +307,31 @@ export function nameOf({ table, column }: Pick<Field, 'table' | 'column'>): stri
 /** More is left than fits under a short lock: the transaction is taken back whole, and the sweep goes on outside of it. */
 export class NotYet extends Error {}
 
-/** False where it was {@link NotYet}. */
-export async function unlessTooEarly(run: () => Promise<void>): Promise<boolean> {
-  try {
-    await run();
-    return true;
-  } catch (error) {
-    if (error instanceof NotYet) return false;
-    throw error;
+type Closing = {
+  /** Outside of the lock: as much as can be. */
+  readonly prepare: () => Promise<void>;
+  /** Under it: the rest, and what needs that nothing is left. Throws {@link NotYet}. */
+  readonly attempt: () => Promise<void>;
+};
+
+/**
+ * What needs that nothing is left, which others write all the while: prepared and attempted until it comes through.
+ *
+ * @throws `lock-timeout` where each time more was written than fits under a short lock
+ */
+export async function closing(
+  ground: Pick<Ground, 'patience'>,
+  field: Pick<Field, 'table' | 'column'>,
+  { prepare, attempt }: Closing,
+): Promise<void> {
+  const { tries } = patienceOf(ground);
+  for (let tried = 0; tried < tries; tried += 1) {
+    await prepare();
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof NotYet)) throw error;
+    }
   }
+  throw new SafekeepError('lock-timeout', { target: nameOf(field), tries });
 }
