@@ -26,6 +26,7 @@ export function plaintextBack({ record, follows }: FieldPorts): TakeOut {
   return giveBackPlaintext(keySourceOpener(record, follows));
 }
 
+export { encryptedFields } from './contributors/encrypted-fields.ts';
 export { shredHorizon } from './actions/horizon.ts';
 export { census } from './actions/list-keys.ts';
 export { keysHealth, keysOfHome, openKeys, type KeysHealth, type OpenKeysOptions } from './actions/open-context.ts';
@@ -66,5 +67,4 @@ export type { Ground as FieldGround } from './fields/actions/ground.ts';
 export type { FieldOrder, FieldPlan } from './fields/actions/plan-field.ts';
 export { rotateField, rotateFields, type Rotated } from './fields/actions/rotate-field.ts';
 export { sealedColumns } from './fields/actions/sealed-columns.ts';
-export { encryptedFields } from './fields/contributor.ts';
 export type { Field, FieldIndex, FieldKeys, Mode } from './fields/model.ts';

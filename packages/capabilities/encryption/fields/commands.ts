@@ -29,10 +29,10 @@ import { fieldStatus } from './actions/field-status.ts';
 import { finishFields } from './actions/finish-field.ts';
 import { nameOf, type Ground } from './actions/ground.ts';
 import type { FieldOrder } from './actions/plan-field.ts';
+import { refuseWhileEncrypted } from './actions/refuse-while-encrypted.ts';
 import { rotateFields } from './actions/rotate-field.ts';
 import { requireAllMoved, type Together } from './actions/together.ts';
 import { takeOver } from './actions/take-over.ts';
-import { refuseWhileEncrypted } from './contributor.ts';
 import {
   DoneText,
   DoneTogether,
@@ -411,7 +411,7 @@ export function giveBackPlaintext(open: OpenKeySource): TakeOut {
           ({ table, column, done }) => `${formatColumnName({ ...table, column })}: plaintext is back, ${done} values.`,
         );
       }),
-    left: refuseWhileEncrypted,
+    left: (database, tenant) => refuseWhileEncrypted({ database, tenant }),
   };
 }
 
