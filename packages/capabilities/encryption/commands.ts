@@ -9,11 +9,12 @@ import { destroyKey } from './actions/destroy-key.ts';
 import { backupKeys, openBackup, type BackupWay } from './actions/backup-keys.ts';
 import { census, listRing } from './actions/list-keys.ts';
 import { openKeys, type RecordFor } from './actions/open-context.ts';
-import { createScope, rotateScope, type Keyring } from './actions/open-keys.ts';
+import type { Keyring } from './actions/open-keys.ts';
 import { recoverStore, restoreTable, tryKeys } from './actions/recover-keys.ts';
 import { rollEpoch } from './actions/roll-epoch.ts';
 import { rotateRoot } from './actions/rotate-root.ts';
 import { rotateSubject } from './actions/rotate-subject.ts';
+import { createScope, rotateScope } from './actions/scope-keys.ts';
 import { workOffShreds } from './actions/shred-subject.ts';
 import {
   Census,
