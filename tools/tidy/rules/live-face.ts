@@ -19,10 +19,13 @@ function checkFace(file: RepositoryFile, taken: ReadonlySet<string>): Fault[] {
   if (capability === undefined || within !== 'index.ts') return [];
   const faults: Fault[] = [];
   visit(file, {
-    ExportSpecifier: ({ exported, exportKind, start }) => {
-      const name = nameOf(exported);
-      if (exportKind === 'type' || taken.has(`${capability} ${name}`)) return;
-      faults.push({ path: file.path, line: lineAt(file, start), message: `nobody outside of ${capability} takes ${name}` });
+    ExportNamedDeclaration: ({ exportKind, specifiers }) => {
+      if (exportKind === 'type') return;
+      for (const { exported, exportKind: kind, start } of specifiers) {
+        const name = nameOf(exported);
+        if (kind === 'type' || taken.has(`${capability} ${name}`)) continue;
+        faults.push({ path: file.path, line: lineAt(file, start), message: `nobody outside of ${capability} takes ${name}` });
+      }
     },
   });
   return faults;

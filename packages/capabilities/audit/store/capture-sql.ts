@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import pg from 'pg';
+import { tableRef } from '@safekeep/core';
+import { quoteTable, quoteText } from '@safekeep/postgres';
 import type { Capture, CapturedColumn } from '../model.ts';
 import { rowDelete, rowInsert, rowUpdate, statementDelete, statementInsert, statementUpdate } from './capture/bodies.ts';
 import type { CaptureShape } from './capture/row-values.ts';
@@ -40,15 +41,15 @@ const BODY = '$safekeep$';
 /** In dollars: escaping goes character by character, and costs seconds for the functions of a thousand tables. */
 function bodyLiteral(body: string): string {
   // A column may be named anything.
-  return body.includes(BODY) ? pg.escapeLiteral(body) : `${BODY}${body}${BODY}`;
+  return body.includes(BODY) ? quoteText(body) : `${BODY}${body}${BODY}`;
 }
 
 type Made = Readonly<Record<'insert' | 'update' | 'remove', CaptureFunction>>;
 
 function triggersOf(shape: CaptureShape, { insert, update, remove }: Made): readonly CaptureTrigger[] {
-  const on = `${pg.escapeIdentifier(shape.schema)}.${pg.escapeIdentifier(shape.name)}`;
+  const on = quoteTable(tableRef(shape));
   const call = ({ name }: CaptureFunction) => `execute function safekeep.${name}()`;
-  const [tenant, table] = [pg.escapeLiteral(shape.tenant), pg.escapeLiteral(shape.table)];
+  const [tenant, table] = [quoteText(shape.tenant), quoteText(shape.table)];
   const trigger = (name: string, rest: string): CaptureTrigger => ({ name, statement: `create trigger ${name} ${rest}` });
   return [
     shape.partitioned
@@ -102,7 +103,7 @@ function triggersOf(shape: CaptureShape, { insert, update, remove }: Made): read
 
 /** Functions change hands, and are closed to those who would hang them on tables of their own and so write into the log. */
 export function ownStatement(functions: readonly CaptureFunction[]): string {
-  const names = functions.map(({ name }) => pg.escapeLiteral(name)).join(', ');
+  const names = functions.map(({ name }) => quoteText(name)).join(', ');
   return `do $own$
 declare
   owner constant name := (select r.rolname from pg_catalog.pg_namespace as n join pg_catalog.pg_roles as r on r.oid = n.nspowner where n.nspname = 'safekeep');
@@ -123,7 +124,7 @@ export function dropStatements(functions: readonly CaptureFunction[]): readonly 
 
 /** The shared functions' triggers do not go with a function. By number, because the table may bear another name by now. */
 export function dropTriggersStatement(shape: CaptureShape): string {
-  const [tenant, table] = [pg.escapeLiteral(shape.tenant), pg.escapeLiteral(shape.table)];
+  const [tenant, table] = [quoteText(shape.tenant), quoteText(shape.table)];
   return `do $drop$
 declare
   found record;
@@ -143,13 +144,13 @@ $drop$`;
 }
 
 export function upsertDefinition(capture: Capture): string {
-  const values = [capture.tenant, capture.table, JSON.stringify(capture)].map((text) => pg.escapeLiteral(text)).join(', ');
+  const values = [capture.tenant, capture.table, JSON.stringify(capture)].map((text) => quoteText(text)).join(', ');
   return `insert into safekeep.audit_captures (tenant_id, table_name, definition) values (${values})
 on conflict (tenant_id, table_name) do update set definition = excluded.definition`;
 }
 
 export function deleteDefinition({ tenant, table }: CaptureShape): string {
-  return `delete from safekeep.audit_captures where tenant_id = ${pg.escapeLiteral(tenant)} and table_name = ${pg.escapeLiteral(table)}`;
+  return `delete from safekeep.audit_captures where tenant_id = ${quoteText(tenant)} and table_name = ${quoteText(table)}`;
 }
 
 /** What stands of a capture: each trigger and whether it fires, each function's body and rights, and the definition. */

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { quoteName, quoteText } from '@safekeep/postgres';
 import type { CapturedColumn } from '../../model.ts';
 import { eraseValues, eventOf, insertBatches, insertMany, insertRow, insertTexts, IS_EVEN, IS_HINTED, namesFor, NOT_SAID, partsOf, smallOnly, unlessErasing, WHOLE_ROWS, type ChangeText, type Texts, type Written } from './inbox-rows.ts';
 import { bytewise, changedImage, entryOf, isChanged, isSealing, keyOf, linkList, linksOf, name, oldLinkList, oldLinks, pair, pairs, tenantOf, textOf, unsealed, wholeRow, wholeText, wideKey, wideLinks, type CaptureShape, type Erasing } from './row-values.ts';
@@ -35,7 +35,7 @@ begin
 ${changes.join('\n')}
 ${keyless ? `    if made operator(pg_catalog.<>) '{}' then was := ${pairs(shape.columns, 'old')}; end if;${withoutPlaintext(shape)}` : ''}
   exception when undefined_column or undefined_object or datatype_mismatch then
-    tenant := ${pg.escapeLiteral(shape.tenant)};
+    tenant := ${quoteText(shape.tenant)};
     was := null;
     made := null;
     if ${ALL_BUILT_IN} then
@@ -70,7 +70,7 @@ function withoutPlaintext({ columns }: CaptureShape): string {
     .flatMap((column) =>
       column.sealedIn === undefined
         ? []
-        : `\n    if pg_catalog.num_nulls(new.${pg.escapeIdentifier(column.sealedIn)}) = 0 then was := was operator(pg_catalog.||) pg_catalog.jsonb_build_object(${pg.escapeLiteral(column.name)}, null); end if;`,
+        : `\n    if pg_catalog.num_nulls(new.${quoteName(column.sealedIn)}) = 0 then was := was operator(pg_catalog.||) pg_catalog.jsonb_build_object(${quoteText(column.name)}, null); end if;`,
     )
     .join('');
 }
@@ -108,7 +108,7 @@ begin
     row_links := ${linksOf(shape, row)};
     ${values.old === 'null' && values.new === 'null' ? '' : `made := ${pairs(shape.columns, row)};`}
   exception when undefined_column or undefined_object or datatype_mismatch then
-    tenant := ${pg.escapeLiteral(shape.tenant)};
+    tenant := ${quoteText(shape.tenant)};
     if ${ALL_BUILT_IN} then
       made := ${wholeRow(row)};
       row_key := ${wideKey(shape, row)};
@@ -184,7 +184,7 @@ ${SET_ERASING}
 ${unlessAsMapped(shape, rows)}
   if wide then
     if ${ALL_BUILT_IN} then
-${written(wideKey(shape, 'r'), wideLinks(shape, 'r'), wide, pg.escapeLiteral(shape.tenant))}
+${written(wideKey(shape, 'r'), wideLinks(shape, 'r'), wide, quoteText(shape.tenant))}
     else
 ${insertRow(shape, `'${action}'`, unread(shape), from)}
     end if;
@@ -230,7 +230,7 @@ function insertAlone(shape: CaptureShape, { action, event, isWhole, when, read, 
   const made = `array[${eventOf(event)}]`;
   const value = `case when ${IS_HINTED} is not true and ${read} then ${when.length === 0 ? made : `case when ${when.join(' and ')} then ${made} end`} end`;
   const isOwn = shape.tenantColumn !== null;
-  const tenant = isOwn ? 'tenant' : pg.escapeLiteral(shape.tenant);
+  const tenant = isOwn ? 'tenant' : quoteText(shape.tenant);
   return `  begin
     select ${value}, ${IS_EVEN}${isOwn ? `, ${tenantOf(shape, row)}` : ''} into strict alone, even${isOwn ? ', tenant' : ''} ${from};
   exception
@@ -262,11 +262,11 @@ function asMapped(shape: CaptureShape, row: string, isRead: (column: string) => 
   const others = [...shape.paths.flatMap(({ link }) => link), ...(shape.tenantColumn === null ? [] : [shape.tenantColumn])];
   const read = [...new Set([...known.keys(), ...others])].filter(isRead);
   const isKnown = (column: string): boolean => known.get(column)?.builtIn === true;
-  const value = (column: string): string => `${row}.${pg.escapeIdentifier(column)}`;
+  const value = (column: string): string => `${row}.${quoteName(column)}`;
   const typed = read.filter(isKnown);
   // One comparison: each call costs what it takes to make it ready, for every statement.
   const types = typed.map((column) => `pg_catalog.pg_typeof(${value(column)})`).join(', ');
-  const wanted = typed.map((column) => `${pg.escapeLiteral(known.get(column)?.type ?? '')}::pg_catalog.regtype`).join(', ');
+  const wanted = typed.map((column) => `${quoteText(known.get(column)?.type ?? '')}::pg_catalog.regtype`).join(', ');
   const checks = [
     ...(typed.length === 0 ? [] : [`array[${types}] = array[${wanted}]`]),
     ...read.filter((column) => !isKnown(column)).map((column) => `pg_catalog.num_nulls(${value(column)}) >= 0`),
@@ -291,7 +291,7 @@ const ALL_BUILT_IN = `not exists (select from pg_catalog.pg_attribute as a join 
 /** That something was changed, where neither key nor values can be read. */
 function unread(shape: CaptureShape): Written {
   const none = { record: 'null', newRecord: 'null', oldLinks: 'null', old: 'null', new: 'null' };
-  return { ...none, tenant: pg.escapeLiteral(shape.tenant), links: 'null::pg_catalog.text[]' };
+  return { ...none, tenant: quoteText(shape.tenant), links: 'null::pg_catalog.text[]' };
 }
 
 /**
@@ -362,7 +362,7 @@ function saidOf({ columns }: CaptureShape, { side, at, mode }: Side): string {
   // Changed beside ciphertext it is null before and after, and the log must have it all the same.
   const entry = column.sealedIn === undefined ? entryOf(column, side, mode) : `coalesce(${entryOf(column, side, mode)}, '-')`;
   if (side === 'n' || column.carries === undefined) return entry;
-  return `case when ${isSealing(column.carries, 'o', 'n')} then ${pg.escapeLiteral(NOT_SAID)} else ${entry} end`;
+  return `case when ${isSealing(column.carries, 'o', 'n')} then ${quoteText(NOT_SAID)} else ${entry} end`;
 }
 
 /** Places of the list that a change is: the key, the links, those of before, then each column before and each after. Of rows that are paired by it the key is the same. */
@@ -435,7 +435,7 @@ function wideUpdate(shape: CaptureShape): string {
   const whole = (side: string): string => `case when ${side}.key is not null then ${unlessErasing(wholeRow(`${side}.whole`))} end`;
   const either = (part: (row: string) => string): string => `coalesce(${part('n.whole')}, ${part('o.whole')})`;
   const row = {
-    tenant: pg.escapeLiteral(shape.tenant),
+    tenant: quoteText(shape.tenant),
     record: either((side) => wideKey(shape, side)),
     newRecord: 'null',
     links: either((side) => wideLinks(shape, side)),

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { quoteText } from '@safekeep/postgres';
 import { REMAIN, type Capture, type CapturedColumn } from '../../model.ts';
 import { canBeLarge, columnsOf, joinByKey, keyOf, keyText, linksOf, name, pairs, PAIRS_AT_MOST, tenantOf, UNESCAPED, type CaptureShape } from './row-values.ts';
 
@@ -150,14 +150,14 @@ export function insertMany(
   shape: CaptureShape,
   { action, names, tenant, many, events, from, keysOnly = 'nullif(erasing, false)', isEven }: Many,
 ): string {
-  const list = `array[${names.map((each) => pg.escapeLiteral(each)).join(', ')}]::pg_catalog.text[]`;
+  const list = `array[${names.map((each) => quoteText(each)).join(', ')}]::pg_catalog.text[]`;
   return bothInboxes(
     (
       table,
     ) => `    insert into safekeep.${table} (tenant_id, xid, order_no, at, kind, action, table_name, names, many, events, keys_only,
       actor, purpose, request, proof, backend, began, login, application)
     ${from === '' ? 'values (' : 'select '}${tenant}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', '${action}',
-      ${pg.escapeLiteral(shape.table)}, ${list}, ${many}, ${events}, ${keysOnly}, ${SESSION}${from === '' ? ')' : `\n      ${from}`};`,
+      ${quoteText(shape.table)}, ${list}, ${many}, ${events}, ${keysOnly}, ${SESSION}${from === '' ? ')' : `\n      ${from}`};`,
     isEven,
   );
 }
@@ -186,7 +186,7 @@ export function insertRow(shape: CaptureShape, action: string, row: Written, fro
   return bothInboxes(
     (table) => `    insert into safekeep.${table} ${INBOX_COLUMNS}
     select ${row.tenant}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', ${action},
-      ${pg.escapeLiteral(shape.table)}, ${row.record}, ${row.newRecord}, ${row.links}, ${row.oldLinks}, ${row.old}, ${row.new},
+      ${quoteText(shape.table)}, ${row.record}, ${row.newRecord}, ${row.links}, ${row.oldLinks}, ${row.old}, ${row.new},
       ${row.keysOnly ?? `nullif(${IS_ERASING}, false)`},
       ${SESSION}
       ${from};`,
@@ -212,7 +212,7 @@ export function remainStatement(capture: Capture): string {
   const keys = capture.key.map((_, place) => `k${place}`);
   return `insert into safekeep.audit_inbox_even ${INBOX_COLUMNS.replace(')', ', own)')}
     select ${tenantOf(shape, 'r')}, pg_catalog.pg_current_xact_id(), pg_catalog.nextval('safekeep.audit_order'), pg_catalog.clock_timestamp(), 'change', '${REMAIN}',
-      ${pg.escapeLiteral(capture.table)}, ${keyOf(shape, 'r')}, null, ${linksOf(shape, 'r')}, null, null, ${pairs(capture.columns, 'r')}, null,
+      ${quoteText(capture.table)}, ${keyOf(shape, 'r')}, null, ${linksOf(shape, 'r')}, null, null, ${pairs(capture.columns, 'r')}, null,
       ${SESSION}, $1::pg_catalog.jsonb
       from rows from (${keys.map((_, place) => `pg_catalog.unnest($${place + 2}::pg_catalog.text[])`).join(', ')}) as k (${keys.join(', ')})
       ${joinByKey(capture, capture.key)}`;

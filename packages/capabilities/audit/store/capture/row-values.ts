@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { quoteName, quoteTable, quoteText } from '@safekeep/postgres';
 import type { Capture, CapturedColumn, ColumnForm } from '../../model.ts';
 
 // A row in SQL: its values, keys and links as the log has them.
@@ -17,21 +17,21 @@ export type CaptureShape = Omit<Capture, 'triggers' | 'functions'> & {
 };
 
 export function name({ name: column }: Pick<CapturedColumn, 'name'>): string {
-  return pg.escapeIdentifier(column);
+  return quoteName(column);
 }
 
 /** What stands in a column, as far as it counts: plaintext beside its ciphertext says nothing, and leaves the row by no way of ours. */
 function valueOf({ name: column, sealedIn }: Pick<CapturedColumn, 'name' | 'sealedIn'>, row: string): string {
-  const value = `${row}.${pg.escapeIdentifier(column)}`;
+  const value = `${row}.${quoteName(column)}`;
   return sealedIn === undefined
     ? value
-    : `(case when pg_catalog.num_nulls(${row}.${pg.escapeIdentifier(sealedIn)}) = 1 then ${value} end)`;
+    : `(case when pg_catalog.num_nulls(${row}.${quoteName(sealedIn)}) = 1 then ${value} end)`;
 }
 
 /** Ciphertext comes to a value that stays as it is: what it stood as before would tell the plaintext, and what it was inserted as is that. */
 export function isSealing({ plain, encrypted }: NonNullable<CapturedColumn['carries']>, old: string, made: string): string {
-  const [before, after] = [old, made].map((row) => `pg_catalog.num_nulls(${row}.${pg.escapeIdentifier(encrypted)})`);
-  const value = (row: string): string => `${row}.${pg.escapeIdentifier(plain)}`;
+  const [before, after] = [old, made].map((row) => `pg_catalog.num_nulls(${row}.${quoteName(encrypted)})`);
+  const value = (row: string): string => `${row}.${quoteName(plain)}`;
   return `(${before} = 1 and ${after} = 0 and pg_catalog.num_nulls(${value(old)}) = 0 and not pg_catalog.record_image_ne(row(${value(old)}), row(${value(made)})))`;
 }
 
@@ -39,7 +39,7 @@ export function isSealing({ plain, encrypted }: NonNullable<CapturedColumn['carr
 export function unsealed({ columns }: CaptureShape): readonly string[] {
   return columns.flatMap(({ name: column, sealedIn }) => {
     if (sealedIn === undefined) return [];
-    const [plain, sealed] = [column, sealedIn].map((each) => pg.escapeIdentifier(each));
+    const [plain, sealed] = [column, sealedIn].map((each) => quoteName(each));
     return [
       `pg_catalog.num_nulls(o.${sealed}) = pg_catalog.num_nulls(n.${sealed})`,
       `not pg_catalog.record_image_ne(row(o.${plain}), row(n.${plain}))`,
@@ -84,7 +84,7 @@ function hashOf(column: CapturedColumn, row: string): string {
 }
 
 export function pair(column: CapturedColumn, row: string): string {
-  return `pg_catalog.jsonb_build_object(${pg.escapeLiteral(column.name)}, ${jsonOf(column, row)})`;
+  return `pg_catalog.jsonb_build_object(${quoteText(column.name)}, ${jsonOf(column, row)})`;
 }
 
 export function pairs(columns: readonly CapturedColumn[], row: string): string {
@@ -93,7 +93,7 @@ export function pairs(columns: readonly CapturedColumn[], row: string): string {
   );
   const objects = chunks.map(
     (chunk) =>
-      `pg_catalog.jsonb_build_object(${chunk.map((column) => `${pg.escapeLiteral(column.name)}, ${jsonOf(column, row)}`).join(', ')})`,
+      `pg_catalog.jsonb_build_object(${chunk.map((column) => `${quoteText(column.name)}, ${jsonOf(column, row)}`).join(', ')})`,
   );
   return objects.length === 0 ? `'{}'::pg_catalog.jsonb` : `(${objects.join(' operator(pg_catalog.||) ')})`;
 }
@@ -128,10 +128,10 @@ export function isChanged(column: CapturedColumn, old: string, made: string): st
 
 /** Also where the ciphertext beside a plaintext goes: from then on that counts again, and the log must have it. */
 export function changedImage({ name: column, sealedIn }: CapturedColumn, old: string, made: string): string {
-  const value = (row: string): string => `row(${row}.${pg.escapeIdentifier(column)})`;
+  const value = (row: string): string => `row(${row}.${quoteName(column)})`;
   const changed = `pg_catalog.record_image_ne(${value(made)}, ${value(old)})`;
   if (sealedIn === undefined) return changed;
-  const sealed = pg.escapeIdentifier(sealedIn);
+  const sealed = quoteName(sealedIn);
   return `(${changed} or (pg_catalog.num_nulls(${old}.${sealed}) = 0 and pg_catalog.num_nulls(${made}.${sealed}) = 1))`;
 }
 
@@ -213,8 +213,8 @@ export function columnsOf(shape: CaptureShape, names: readonly string[]): readon
 }
 
 export function tenantOf(shape: CaptureShape, row: string): string {
-  const own = pg.escapeLiteral(shape.tenant);
-  return shape.tenantColumn === null ? own : `coalesce(${printed(`${row}.${pg.escapeIdentifier(shape.tenantColumn)}`)}, ${own})`;
+  const own = quoteText(shape.tenant);
+  return shape.tenantColumn === null ? own : `coalesce(${printed(`${row}.${quoteName(shape.tenantColumn)}`)}, ${own})`;
 }
 
 type KeyColumn = Pick<CapturedColumn, 'name' | 'type' | 'builtIn' | 'enumerated'>;
@@ -228,7 +228,7 @@ export function joinByKey(
   { schema, name: table, alone }: Pick<Capture, 'schema' | 'name' | 'alone'>,
   columns: readonly KeyColumn[],
 ): string {
-  const relation = `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`;
+  const relation = quoteTable({ schema, table });
   const values = columns.flatMap((column, place) =>
     column.enumerated === true
       ? [
@@ -264,6 +264,6 @@ export function wideLinks(shape: CaptureShape, row: string): string {
 function wideParts(names: readonly string[], row: string): string {
   if (names.length === 0) return 'null';
   return names
-    .map((column) => `safekeep.key_part(pg_catalog.to_jsonb(${row}) operator(pg_catalog.->>) ${pg.escapeLiteral(column)})`)
+    .map((column) => `safekeep.key_part(pg_catalog.to_jsonb(${row}) operator(pg_catalog.->>) ${quoteText(column)})`)
     .join(` || ',' || `);
 }
