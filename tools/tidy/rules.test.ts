@@ -109,7 +109,8 @@ const proofs: Readonly<Record<string, Proof>> = {
     planted: [
       {
         files: {
-          'packages/capabilities/holds/index.ts': "export { heldBy } from './a.ts';\nexport {\n  parse,\n  type T,\n} from './b.ts';",
+          'packages/capabilities/holds/index.ts':
+            "export { heldBy } from './a.ts';\nexport {\n  parse,\n  type T,\n} from './b.ts';",
           'packages/capabilities/holds/a.test.ts': "import { parse } from './index.ts';",
           'packages/cli/a.ts': "import { heldBy as parse } from '@safekeep/capabilities/holds';",
         },

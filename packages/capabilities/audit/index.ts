@@ -6,7 +6,6 @@ import { auditJobs } from './jobs.ts';
 /** An immutable log of what was changed, read, refused and decided, which can forget a person. */
 export const audit: Capability = { name: 'audit', commands: auditCommands, jobs: auditJobs };
 
-export { attest } from './actions/attest.ts';
 export { logPutAside } from './commands.ts';
 export {
   beginErasure,
@@ -36,7 +35,6 @@ export { accessLog, recordHistory, searchEvents, subjectHistory, type AccessLine
 export { namingOf, type Naming } from './questions/naming.ts';
 export type { ExportFormat } from './questions/formats.ts';
 export type { EventFilter, EventView, Place } from './questions/model.ts';
-export { reportMarkdown } from './questions/report.ts';
 export { parsePlace } from './questions/view.ts';
 export { keptCheckpoints } from './verification/log-files.ts';
 export type { LogVerification } from './verification/model.ts';

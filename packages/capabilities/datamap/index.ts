@@ -6,7 +6,7 @@ export const datamap: Capability = { name: 'datamap', commands: mapCommands };
 
 export { checkDatabase } from './actions/check-map.ts';
 export { loadMap, saveMap } from './actions/map-file.ts';
-export { appliedMap, mapHistory, mapVersion, recordMapVersion } from './actions/versions.ts';
+export { appliedMap, mapHistory, recordMapVersion } from './actions/versions.ts';
 export type { CheckResult, Graph, Problem, Version } from './model.ts';
 export { readMapText, type MapText } from './text/document.ts';
 export { editMap, newMapText } from './text/edit.ts';

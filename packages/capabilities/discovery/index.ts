@@ -5,7 +5,6 @@ import { classifyFreeText, scanChanges } from './jobs.ts';
 
 export { scanDatabase, type Scan, type ScanOrder } from './actions/scan.ts';
 export { structureWatch } from './contributors/structure-watch.ts';
-export { writeMap } from './actions/write-map.ts';
 export type { Kind, KindFamily } from './kinds/model.ts';
 export { kinds } from './kinds/table.ts';
 export type { ColumnFinding, ProposedSubject, ScanResult, TableProblem, Unused, Written } from './model.ts';

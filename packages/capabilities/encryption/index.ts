@@ -28,16 +28,11 @@ export function plaintextBack({ record, follows }: FieldPorts): TakeOut {
 
 export { encryptedFields } from './contributors/encrypted-fields.ts';
 export { shredHorizon } from './actions/horizon.ts';
-export { census } from './actions/list-keys.ts';
 export { keysHealth, keysOfHome, openKeys, type KeysHealth, type OpenKeysOptions } from './actions/open-context.ts';
 export type { Keyring } from './actions/open-keys.ts';
 export { rollEpoch, type Rolled, type RollOptions } from './actions/roll-epoch.ts';
 export { rotateSubject, type SubjectRotated } from './actions/rotate-subject.ts';
-export {
-  endShred,
-  livingKeyOf,
-  livingKeysOf,
-} from './actions/shred-subject.ts';
+export { endShred, livingKeyOf, livingKeysOf } from './actions/shred-subject.ts';
 export type {
   Fate,
   Horizon,

@@ -23,7 +23,7 @@ export {
   type RecordedGround,
 } from './actions/run-recorded.ts';
 export type { Witnesses } from './actions/verify-ledger.ts';
-export { ledgerFor, placeOf } from './commands.ts';
+export { ledgerFor } from './commands.ts';
 export type {
   Ending,
   Entry,

@@ -7,7 +7,7 @@ export type { Ground, Moment, Observer } from './actions/execute.ts';
 export type { Intent } from './actions/make-plan.ts';
 export { planDatabase, readStatus } from './actions/plan-database.ts';
 export { reapplyWithin, type Reapplying } from './actions/reapply.ts';
-export { rehearse, type Stage } from './actions/rehearse.ts';
+export type { Stage } from './actions/rehearse.ts';
 export { unapply, type Guard, type TakeOut, type Unapplied, type UnapplyOptions } from './actions/unapply.ts';
 export type { PlanParts } from './commands.ts';
 export { columnComments } from './contributors/column-comments.ts';

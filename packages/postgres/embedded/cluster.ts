@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { SafekeepError, Secret } from '@safekeep/core';
+import { syncFolder } from '@safekeep/files';
 import type { Binaries } from './binaries.ts';
 import { makeFolder, readIfPresent } from './files.ts';
 import { worksIn } from './processes.ts';

@@ -45,7 +45,8 @@ function takenBy(file: RepositoryFile): string[] {
     ImportDeclaration: ({ source, specifiers }) => {
       const face = faceOf(source.value);
       if (face === undefined) return;
-      for (const specifier of specifiers) if (specifier.type === 'ImportSpecifier') taken.push(`${face} ${nameOf(specifier.imported)}`);
+      for (const specifier of specifiers)
+        if (specifier.type === 'ImportSpecifier') taken.push(`${face} ${nameOf(specifier.imported)}`);
     },
     ImportExpression: ({ source }) => {
       const face = source.type === 'Literal' && typeof source.value === 'string' ? faceOf(source.value) : undefined;

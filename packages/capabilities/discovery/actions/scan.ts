@@ -196,7 +196,8 @@ class Judge {
       }
     }
     for (const table of tables)
-      for (const column of table.columns) if (!this.#found.has(columnName(table, column.name))) this.#weigh(table, column, NOTHING_SEEN);
+      for (const column of table.columns)
+        if (!this.#found.has(columnName(table, column.name))) this.#weigh(table, column, NOTHING_SEEN);
   }
 
   async bySamples(client: pg.PoolClient, tables: readonly Table[]): Promise<void> {

@@ -2,15 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createSealingKey, IndexKey, KEY_BYTES, KEY_ID_BYTES, openBytes, sealBytes, SealingKey } from '@safekeep/crypto';
 import { LEASE_MS, SafekeepError, type Clock } from '@safekeep/core';
 import { type Database, inTenant, type Queryable } from '@safekeep/postgres';
-import type {
-  KeyEvent,
-  KeyOwner,
-  KeyState,
-  RecordEvent,
-  StoredKey,
-  SubjectKey,
-  SubjectKeys,
-} from '../model.ts';
+import type { KeyEvent, KeyOwner, KeyState, RecordEvent, StoredKey, SubjectKey, SubjectKeys } from '../model.ts';
 import type { Roots } from '../roots/open.ts';
 import { isUnusual, seals, UNUSUAL_USES, USES_AT_MOST } from '../rules/life.ts';
 import { ownerMark, ownerName } from '../rules/owner.ts';

@@ -4,7 +4,27 @@ import assert from 'node:assert/strict';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import type pg from 'pg';
 import { quoteName } from '@safekeep/postgres';
-import { createTableSql, readSourceSchema, refuse, settlePlain, settleViolated, translateObjects, unifyKeyTypes, type ColumnDecision, type ColumnFacts, type Decisions, type ObjectReport, type PostLoadStatement, type SourceColumn, type SourceSchema, type SourceTable, type TargetPlan, type TargetTable, type TargetType, type TranslateOptions } from './index.ts';
+import {
+  createTableSql,
+  readSourceSchema,
+  refuse,
+  settlePlain,
+  settleViolated,
+  translateObjects,
+  unifyKeyTypes,
+  type ColumnDecision,
+  type ColumnFacts,
+  type Decisions,
+  type ObjectReport,
+  type PostLoadStatement,
+  type SourceColumn,
+  type SourceSchema,
+  type SourceTable,
+  type TargetPlan,
+  type TargetTable,
+  type TargetType,
+  type TranslateOptions,
+} from './index.ts';
 
 export const SCHEMA = 'moved';
 

@@ -32,7 +32,10 @@ export async function loadTable(client: pg.ClientBase, load: TableLoad): Promise
   const generatedRefused = await createTable(client, schema, target);
   const plan = load.rowPlan(generatedRefused !== null);
   const columns = plan.columns.map(({ name }) => quoteName(name)).join(', ');
-  const copy = new CopyIn(client, `COPY ${quoteTable({ schema, table: target.name })} (${columns}) FROM STDIN (FORMAT binary, FREEZE)`);
+  const copy = new CopyIn(
+    client,
+    `COPY ${quoteTable({ schema, table: target.name })} (${columns}) FROM STDIN (FORMAT binary, FREEZE)`,
+  );
   const written = await writeRows(load.openRows(generatedRefused !== null), copy, plan);
   const taken = await copy.finish();
   await client.query('COMMIT');

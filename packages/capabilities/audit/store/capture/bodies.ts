@@ -1,7 +1,48 @@
 import { quoteName, quoteText } from '@safekeep/postgres';
 import type { CapturedColumn } from '../../model.ts';
-import { eraseValues, eventOf, insertBatches, insertMany, insertRow, insertTexts, IS_EVEN, IS_HINTED, namesFor, NOT_SAID, partsOf, smallOnly, unlessErasing, WHOLE_ROWS, type ChangeText, type Texts, type Written } from './inbox-rows.ts';
-import { bytewise, changedImage, entryOf, isChanged, isSealing, keyOf, linkList, linksOf, name, oldLinkList, oldLinks, pair, pairs, tenantOf, textOf, unsealed, wholeRow, wholeText, wideKey, wideLinks, type CaptureShape, type Erasing } from './row-values.ts';
+import {
+  eraseValues,
+  eventOf,
+  insertBatches,
+  insertMany,
+  insertRow,
+  insertTexts,
+  IS_EVEN,
+  IS_HINTED,
+  namesFor,
+  NOT_SAID,
+  partsOf,
+  smallOnly,
+  unlessErasing,
+  WHOLE_ROWS,
+  type ChangeText,
+  type Texts,
+  type Written,
+} from './inbox-rows.ts';
+import {
+  bytewise,
+  changedImage,
+  entryOf,
+  isChanged,
+  isSealing,
+  keyOf,
+  linkList,
+  linksOf,
+  name,
+  oldLinkList,
+  oldLinks,
+  pair,
+  pairs,
+  tenantOf,
+  textOf,
+  unsealed,
+  wholeRow,
+  wholeText,
+  wideKey,
+  wideLinks,
+  type CaptureShape,
+  type Erasing,
+} from './row-values.ts';
 
 // The bodies of the functions that triggers call: what a statement changed is read, as cheaply as its shape allows, and put into the inbox.
 

@@ -1,6 +1,19 @@
 import { quoteText } from '@safekeep/postgres';
 import { REMAIN, type Capture, type CapturedColumn } from '../../model.ts';
-import { canBeLarge, columnsOf, joinByKey, keyOf, keyText, linksOf, name, pairs, PAIRS_AT_MOST, tenantOf, UNESCAPED, type CaptureShape } from './row-values.ts';
+import {
+  canBeLarge,
+  columnsOf,
+  joinByKey,
+  keyOf,
+  keyText,
+  linksOf,
+  name,
+  pairs,
+  PAIRS_AT_MOST,
+  tenantOf,
+  UNESCAPED,
+  type CaptureShape,
+} from './row-values.ts';
 
 // How changes stand in the inbox: one by itself, or many of a statement in one row.
 

@@ -23,9 +23,7 @@ export function name({ name: column }: Pick<CapturedColumn, 'name'>): string {
 /** What stands in a column, as far as it counts: plaintext beside its ciphertext says nothing, and leaves the row by no way of ours. */
 function valueOf({ name: column, sealedIn }: Pick<CapturedColumn, 'name' | 'sealedIn'>, row: string): string {
   const value = `${row}.${quoteName(column)}`;
-  return sealedIn === undefined
-    ? value
-    : `(case when pg_catalog.num_nulls(${row}.${quoteName(sealedIn)}) = 1 then ${value} end)`;
+  return sealedIn === undefined ? value : `(case when pg_catalog.num_nulls(${row}.${quoteName(sealedIn)}) = 1 then ${value} end)`;
 }
 
 /** Ciphertext comes to a value that stays as it is: what it stood as before would tell the plaintext, and what it was inserted as is that. */

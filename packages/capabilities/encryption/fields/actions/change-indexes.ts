@@ -18,15 +18,7 @@ import { batchPages } from '../rules/pace.ts';
 import { aboutUnique, searchAnswers, type Answer } from '../rules/refusals.ts';
 import { createTriggers, lockToAlter, runAll } from '../store/definition.ts';
 import { addIndexColumns, dropIndexColumn } from '../store/index-definition.ts';
-import {
-  ageOfIndex,
-  deleteIndex,
-  insertIndex,
-  listFields,
-  readField,
-  setIndexState,
-  updateField,
-} from '../store/records.ts';
+import { ageOfIndex, deleteIndex, insertIndex, listFields, readField, setIndexState, updateField } from '../store/records.ts';
 import { countValues, readParts, readSealed, tableSize } from '../store/rows.ts';
 import { partsOf } from '../store/partitions.ts';
 import { createView, dropView, othersShown, readersOfView } from '../store/view.ts';
@@ -370,7 +362,9 @@ async function fillIn<Row>(ground: Ground, known: Field, { indexes, pass }: Fill
       redefine(ground, known, async (client, field) => {
         const { found, done } = await sweepOnce(client, ground, { field, pass });
         if (found > 0 && (found !== done || (await sweepOnce(client, ground, { field, pass })).found > 0)) throw new NotYet();
-        const before = field.indexes.filter(({ kind, state }) => state === 'serving' && indexes.some((index) => index.kind === kind));
+        const before = field.indexes.filter(
+          ({ kind, state }) => state === 'serving' && indexes.some((index) => index.kind === kind),
+        );
         const at = ground.clock.now();
         await setStates(client, field, { indexes, state: 'serving', at });
         await setStates(client, field, { indexes: before, state: 'leaving', at });

@@ -1,4 +1,12 @@
-import { formatColumnName, formatTableName, isSafekeepError, SafekeepError, type ColumnRef, type MappedColumn, type SearchKind } from '@safekeep/core';
+import {
+  formatColumnName,
+  formatTableName,
+  isSafekeepError,
+  SafekeepError,
+  type ColumnRef,
+  type MappedColumn,
+  type SearchKind,
+} from '@safekeep/core';
 import type { CommandContext } from '../../../capability.ts';
 import { editMap, loadMap, saveMap, type MapText } from '../../../datamap/index.ts';
 import type { Mode } from '../model.ts';
@@ -24,7 +32,11 @@ type Protected = {
   readonly searchWith: readonly string[];
 };
 
-export async function writeProtection(context: CommandContext, ref: ColumnRef, { protect, search, searchWith }: Protected): Promise<void> {
+export async function writeProtection(
+  context: CommandContext,
+  ref: ColumnRef,
+  { protect, search, searchWith }: Protected,
+): Promise<void> {
   const { map, mapped } = await mappedColumn(context, ref);
   const name = formatColumnName(ref);
   if (map === undefined || mapped === undefined) {

@@ -287,7 +287,9 @@ function aboutKeys(catalog: Catalog, table: Table, { column, asked: { search } }
   for (const { from, foreignKey } of referencedBy(catalog, table).filter(({ foreignKey: { references } }) =>
     references.columns.includes(column.name),
   )) {
-    answers.push(stops(`foreign key ${foreignKey.name} of ${tableName(from)}`, 'it refers to the plaintext', 'refer by another key'));
+    answers.push(
+      stops(`foreign key ${foreignKey.name} of ${tableName(from)}`, 'it refers to the plaintext', 'refer by another key'),
+    );
   }
   for (const exclusion of table.exclusions.filter(({ elements, definition }) =>
     elements.some((element) => element.column === column.name || (element.column === null && mentions(definition, column.name))),

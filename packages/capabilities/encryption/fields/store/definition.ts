@@ -180,7 +180,9 @@ export function addChecks(field: Field): readonly string[] {
     `alter table ${table} add constraint ${quoteName(objectName('empty', field))} check (${column} is null) not valid`,
     ...(field.notNull === null
       ? []
-      : [`alter table ${table} add constraint ${quoteName(objectName('present', field))} check (${encrypted} is not null) not valid`]),
+      : [
+          `alter table ${table} add constraint ${quoteName(objectName('present', field))} check (${encrypted} is not null) not valid`,
+        ]),
   ];
 }
 

@@ -163,7 +163,9 @@ function leftIndex(field: Field, node: Node): IndexSteps {
   const [plain, sealed] = [quoteName(field.column), quoteName(field.encryptedColumn)];
   return [
     together(`drop index if exists ${quoteName(node.schema)}.${quoteName(name)}`),
-    alone(`create index concurrently ${quoteName(name)} on ${quoteTable(node)} ((true)) where (${plain} is null) <> (${sealed} is null)`),
+    alone(
+      `create index concurrently ${quoteName(name)} on ${quoteTable(node)} ((true)) where (${plain} is null) <> (${sealed} is null)`,
+    ),
   ];
 }
 
@@ -180,10 +182,16 @@ function searchIndex(node: Node, nodes: readonly Node[], { name, column }: Wante
   const attach =
     above === undefined
       ? []
-      : [together(`alter index ${quoteName(above.schema)}.${quoteName(above.name)} attach partition ${quoteName(node.schema)}.${quoteName(own)}`)];
+      : [
+          together(
+            `alter index ${quoteName(above.schema)}.${quoteName(above.name)} attach partition ${quoteName(node.schema)}.${quoteName(own)}`,
+          ),
+        ];
   if (!node.isLeaf)
     return [
-      ...(node.own.includes(own) ? [] : [together(`create index ${quoteName(own)} on only ${quoteTable(node)} (${quoteName(column)})`)]),
+      ...(node.own.includes(own)
+        ? []
+        : [together(`create index ${quoteName(own)} on only ${quoteTable(node)} (${quoteName(column)})`)]),
       ...attach,
     ];
   if (node.own.includes(own)) return attach;
