@@ -1,4 +1,5 @@
 // The public face of core, listed by hand. Other packages import from here only.
+export { columnName, tableName, tableRef } from './catalog-names.ts';
 export { fixedClock, systemClock, type Clock } from './clock.ts';
 export { readConfiguration, type Configuration, type ConfigurationSources } from './configuration/read.ts';
 export { factsOf, settingNames, Settings, type SettingFacts, type SettingName } from './configuration/settings.ts';
@@ -11,15 +12,12 @@ export { newId, parseId, type Id } from './ids.ts';
 export { isMapping } from './mapping.ts';
 export { Secret } from './secret.ts';
 export {
-  columnName,
   formatColumnName,
   formatName,
   formatTableName,
   parseColumnName,
   parseTableName,
   shellWord,
-  tableName,
-  tableRef,
   type ColumnRef,
   type TableRef,
 } from './names.ts';

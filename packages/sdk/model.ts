@@ -16,7 +16,7 @@ export type SafekeepOptions = {
    * does not know it, nothing is run. Named by the application, this holds against somebody who can change the database.
    */
   readonly requires?: readonly string[];
-  /** For how long what the database says of fields is taken for true: at most a minute (`LEASE_MS` of core), which is also the default. */
+  /** For how long what the database says of fields is taken for true: at most a minute, which is also the default. */
   readonly leaseMs?: number;
   readonly clock?: Clock;
 };

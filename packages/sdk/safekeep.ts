@@ -206,12 +206,13 @@ function textsOf(field: SealedField, values: readonly unknown[]): readonly (stri
   return values.map((value) => (value === null || value === undefined ? null : textOf(field, value)));
 }
 
-/** Of what is there what `run` makes of it, in its place; null stays null. */
-async function ofPresent<From extends string | Uint8Array, To>(
+/** Null stays null. */
+async function ofPresent<From, To>(
   values: readonly (From | null)[],
   run: (present: readonly From[]) => Promise<readonly To[]>,
 ): Promise<readonly (To | null)[]> {
-  const made = await run(values.filter((value) => value !== null));
+  const present = values.flatMap((value) => (value === null ? [] : [value]));
+  const made = present.length === 0 ? [] : await run(present);
   let place = 0;
   return values.map((value) => (value === null ? null : (made[place++] ?? null)));
 }
@@ -228,11 +229,8 @@ async function sealRowsOf(keys: DataKeys, field: SealedField, values: readonly u
 
 type Indexing = { readonly index: OwnIndex; readonly values: readonly unknown[] };
 
-/** One for each value; null where there is none. */
 async function indexValues(keys: DataKeys, field: SealedField, { index, values }: Indexing): Promise<readonly (string | null)[]> {
-  return await ofPresent(textsOf(field, values), async (texts) =>
-    texts.length === 0 ? [] : await indexTexts(keys, field, index, texts),
-  );
+  return await ofPresent(textsOf(field, values), (texts) => indexTexts(keys, field, index, texts));
 }
 
 async function searchTerm(

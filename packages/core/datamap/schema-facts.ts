@@ -1,6 +1,7 @@
 // What the rules of the map need to know of a database. The catalogue that package postgres reads has all of it in this form
 // and can be handed over as it is; core itself reads no database.
-import { formatTableName, tableName, type TableRef } from '../names.ts';
+import { tableName } from '../catalog-names.ts';
+import { formatTableName, type TableRef } from '../names.ts';
 
 export type SchemaFacts = { readonly tables: readonly TableFacts[] };
 

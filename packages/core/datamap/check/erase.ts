@@ -1,6 +1,6 @@
 import type { DataMap, EraseAction, Scalar } from '../model.ts';
 import { bareType } from '../resolve.ts';
-import { tableName } from '../../names.ts';
+import { tableName } from '../../catalog-names.ts';
 import { columnOf, type ColumnFacts, type SchemaIndex, type TableFacts } from '../schema-facts.ts';
 
 /** A column where it stands. */

@@ -1,5 +1,5 @@
 import { bareType } from '../resolve.ts';
-import { tableName } from '../../names.ts';
+import { tableName } from '../../catalog-names.ts';
 import type { TableFacts } from '../schema-facts.ts';
 import type { ColumnTarget } from './erase.ts';
 
