@@ -3,7 +3,7 @@ export { columnName, tableName, tableRef } from './catalog-names.ts';
 export { fixedClock, systemClock, type Clock } from './clock.ts';
 export { readConfiguration, type Configuration, type ConfigurationSources } from './configuration/read.ts';
 export { factsOf, settingNames, Settings, type SettingFacts, type SettingName } from './configuration/settings.ts';
-export { choicesOf, faultOf, fromText, kindOf, suggestionFor } from './configuration/text.ts';
+export { choicesOf, faultOf, fromText, kindOf, suggestionFor, withDefaults } from './configuration/text.ts';
 export { dayOf, parseDay } from './day.ts';
 export { catalogue, type ErrorCode } from './errors/catalogue.ts';
 export type { ExitCode } from './errors/entry.ts';

@@ -1,6 +1,6 @@
 import { choicesOf, factsOf, kindOf, settingNames } from '@safekeep/core';
 import type { Command } from '@safekeep/capabilities/capability';
-import { IsArray, IsObject, type TSchema } from 'typebox';
+import { IsArray, IsObject, IsUnion, type TSchema } from 'typebox';
 import { allCommands } from '../commands.ts';
 import { defaultOf, flagOf, flagsOf, meaningOf, notSoIn } from '../program/build.ts';
 import { cell, generated } from './markdown.ts';
@@ -74,5 +74,6 @@ function shapeOf(schema: TSchema): string {
   }
   if (IsArray(schema)) return `[${shapeOf(schema.items)}]`;
   const choices = choicesOf(schema);
-  return choices.length > 0 ? ` (${choices.join(', ')})` : '';
+  if (choices.length > 0) return ` (${choices.join(', ')})`;
+  return IsUnion(schema) ? schema.anyOf.map(shapeOf).filter(Boolean).join(' or ') : '';
 }

@@ -1,6 +1,6 @@
-import Type from 'typebox';
-import Value from 'typebox/value';
+import Schema from 'typebox/schema';
 import { isMapping } from '@safekeep/core';
+import { Type } from '@safekeep/core/schema';
 import type { EventRow } from '../model.ts';
 import type { OpenedChange } from '../store/event-values.ts';
 import { isClosed } from '../rules/leaf.ts';
@@ -67,7 +67,7 @@ const PlaceParts = Type.Tuple([
 export function parsePlace(text: string): Place | undefined {
   try {
     const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-    if (!Value.Check(PlaceParts, parts)) return undefined;
+    if (!Schema.Check(PlaceParts, parts)) return undefined;
     const [at, era, index] = parts;
     return { at, era, index };
   } catch {
