@@ -2,7 +2,7 @@
 export { fixedClock, systemClock, type Clock } from './clock.ts';
 export { readConfiguration, type Configuration, type ConfigurationSources } from './configuration/read.ts';
 export { factsOf, settingNames, Settings, type SettingFacts, type SettingName } from './configuration/settings.ts';
-export { choicesOf, faultOf, fromText, kindOf, suggestionFor } from './configuration/text.ts';
+export { choicesOf, faultOf, fromText, kindOf, suggestionFor, withDefaults } from './configuration/text.ts';
 export { catalogue, type ErrorCode } from './errors/catalogue.ts';
 export type { ExitCode } from './errors/entry.ts';
 export { codeOf, isSafekeepError, SafekeepError, sqlStateOf, type ErrorReport, type Particulars } from './errors/error.ts';

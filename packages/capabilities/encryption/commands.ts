@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { readFile } from 'node:fs/promises';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { codeOf, isSafekeepError, SafekeepError, Secret } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
 import { parseKey } from '../holds/index.ts';

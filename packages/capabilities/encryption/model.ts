@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import type { Queryable } from '@safekeep/postgres';
 
 // ---- people's keys: what others seal with ----------------------------------------------------------------------------

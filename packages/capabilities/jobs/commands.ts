@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
 import { parseId, SafekeepError } from '@safekeep/core';
 import { cancelJob, retryJob } from './actions/cancel-job.ts';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { codeOf, SafekeepError } from '@safekeep/core';
 import { command, type Command, type CommandContext } from '../capability.ts';
 import { openLedger, type Ledger, type LedgerPlace } from './actions/open-ledger.ts';

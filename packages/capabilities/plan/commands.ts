@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { userInfo } from 'node:os';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { SafekeepError } from '@safekeep/core';
 import { fingerprintParts } from '@safekeep/postgres';
 import { command, type Command, type CommandContext, type Frozen, type Ink, type Outcome } from '../capability.ts';

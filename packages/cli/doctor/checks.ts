@@ -1,6 +1,7 @@
 import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import type { CommandContext } from '@safekeep/capabilities/capability';
 import { logHealth } from '@safekeep/capabilities/audit';
 import { keysHealth } from '@safekeep/capabilities/encryption';

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import { codeOf, formatTableName, parseTableName, SafekeepError } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
 import { nameOfPerson } from '../../holds/index.ts';

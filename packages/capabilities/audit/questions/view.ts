@@ -1,5 +1,5 @@
-import Type from 'typebox';
-import Value from 'typebox/value';
+import { Type } from '@safekeep/core/schema';
+import Schema from 'typebox/schema';
 import type { EventRow } from '../model.ts';
 import type { OpenedChange } from '../store/event-values.ts';
 import { isClosed } from '../rules/leaf.ts';
@@ -70,7 +70,7 @@ const PlaceParts = Type.Tuple([
 export function parsePlace(text: string): Place | undefined {
   try {
     const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-    if (!Value.Check(PlaceParts, parts)) return undefined;
+    if (!Schema.Check(PlaceParts, parts)) return undefined;
     const [at, era, index] = parts;
     return { at, era, index };
   } catch {

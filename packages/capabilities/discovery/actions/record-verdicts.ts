@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import Value from 'typebox/value';
+import Schema from 'typebox/schema';
 import { parse } from 'yaml';
 import { categoryOf, formatColumnName, formatTableName, SafekeepError, suggestCategory, type Clock } from '@safekeep/core';
 import { type Database, inTenant } from '@safekeep/postgres';
@@ -27,7 +27,7 @@ export async function readVerdictFile(path: string): Promise<readonly Verdict[]>
   } catch (cause) {
     throw new SafekeepError('verdicts-invalid', { path, reason: 'it is neither YAML nor JSON' }, { cause });
   }
-  if (!Value.Check(VerdictFile, read))
+  if (!Schema.Check(VerdictFile, read))
     throw new SafekeepError('verdicts-invalid', { path, reason: 'it must be verdicts: [{ column, category, note }]' });
   return read.verdicts;
 }

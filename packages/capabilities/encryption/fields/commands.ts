@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import {
   cardRuleOf,
   formatColumnName,
