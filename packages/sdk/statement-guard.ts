@@ -143,7 +143,8 @@ function isNamedTable(words: readonly Word[], place: number): boolean {
   const group = words[place]?.group;
   const isJoin = isDerived(words, group) && words[(group?.from ?? 0) - 2]?.text !== 'using';
   // `extract(year from …)` and `is distinct from …` compute.
-  if (group === undefined || !(isJoin || isQuery(words, group)) || words[(clause?.place ?? 0) - 1]?.text === 'distinct') return false;
+  if (group === undefined || !(isJoin || isQuery(words, group)) || words[(clause?.place ?? 0) - 1]?.text === 'distinct')
+    return false;
   const before = words[startOf(words, place) - 1]?.text ?? '';
   if (['from', 'join', 'into', 'update', 'only', 'table'].includes(before)) return true;
   return (before === ',' && clause?.text === 'from' && !clause.isInside) || (before === '(' && isJoin);

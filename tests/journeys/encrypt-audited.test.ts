@@ -124,7 +124,10 @@ test('of what was encrypted before the first apply nothing is called the user’
   await done('apply', '--yes');
   await pool.query('alter table patients add column bed integer; alter table patients alter ward set default $$east$$');
   const { restored, changedSince } = await done('unapply', '--no-wait', '--yes');
-  assert.deepEqual([restored, changedSince], [false, ['added: column public.patients.bed', 'changed: column public.patients.ward']]);
+  assert.deepEqual(
+    [restored, changedSince],
+    [false, ['added: column public.patients.bed', 'changed: column public.patients.ward']],
+  );
   const { rows } = await pool.query(
     `select attname as name, attnotnull as full from pg_attribute where attrelid = 'patients'::regclass and attnum > 0 and not attisdropped order by attnum`,
   );
