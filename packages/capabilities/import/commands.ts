@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import { command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
 import { discardKept } from './actions/discard-kept.ts';
 import { importAndFollow } from './actions/import-and-follow.ts';

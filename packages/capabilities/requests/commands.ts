@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { parseId, SafekeepError } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink, type Outcome } from '../capability.ts';
 import { loadMap } from '../datamap/index.ts';

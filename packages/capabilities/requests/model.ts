@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import type { Id } from '@safekeep/core';
 import type { Signature } from '@safekeep/crypto';
 import type { Queryable } from '@safekeep/postgres';

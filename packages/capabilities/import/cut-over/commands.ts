@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
 import { catchUp } from './catch-up.ts';
 import { cutOver } from './cut-over.ts';

@@ -7,7 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { gather, intent, workbench } from './workbench.ts';
 
-const CHILD = fileURLToPath(new URL('./append-child.ts', import.meta.url));
+const CHILD = fileURLToPath(new URL('./append.test-process.ts', import.meta.url));
 const LONGEST_MS = 120;
 
 /**
