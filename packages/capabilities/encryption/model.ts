@@ -36,12 +36,6 @@ export type SubjectKeys = {
   ) => Promise<readonly string[]>;
 };
 
-/**
- * A key that was destroyed may be used for as long after it, in any process: nothing tells a process behind a transaction pooler
- * that it happened, so every process asks again.
- */
-export const LEASE_MS = 60_000;
-
 // ---- keys as the database holds them ---------------------------------------------------------------------------------
 
 export type KeyPurpose = 'subject' | 'data' | 'index';

@@ -82,7 +82,7 @@ const verify = command({
 export const ledgerCommands: readonly Command[] = [list, verify];
 
 /** Where the ledger of a call lies. */
-export function placeOf({ home, configuration }: Pick<CommandContext, 'home' | 'configuration'>): LedgerPlace {
+function placeOf({ home, configuration }: Pick<CommandContext, 'home' | 'configuration'>): LedgerPlace {
   const { ledgerDirectory, ledgerCopyDirectory } = configuration;
   return {
     directory: ledgerDirectory === undefined ? join(home, 'ledger') : resolve(ledgerDirectory),

@@ -15,7 +15,7 @@ const Sha256 = Type.String({ pattern: SHA256 });
 const Uuid = Type.String({ pattern: UUID });
 
 /** Keyed hashes of what is destroyed, at most; whoever destroys more does it in several operations. */
-export const MARKS_AT_MOST = 500;
+const MARKS_AT_MOST = 500;
 /** Tables and ids of one entry, at most: with the marks a line stays below LINE_BYTES_AT_MOST. */
 const PROPERTIES_AT_MOST = 100;
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import Schema from 'typebox/schema';
 import { parse } from 'yaml';
-import { categoryOf, formatColumnName, formatTableName, SafekeepError, suggestCategory, type Clock } from '@safekeep/core';
+import { categoryOf, columnName, SafekeepError, suggestCategory, tableName, type Clock } from '@safekeep/core';
 import { type Database, inTenant } from '@safekeep/postgres';
 import { VerdictFile, type Verdict } from '../model.ts';
 import { attributeHash, insertVerdict } from '../store/findings.ts';
@@ -53,12 +53,8 @@ export async function recordVerdicts(
   const columns = new Map(
     catalog.tables.flatMap((table) =>
       table.columns.map((column) => [
-        formatColumnName({ schema: table.schema, table: table.name, column: column.name }),
-        {
-          hash: attributeHash(table, column),
-          table: formatTableName({ schema: table.schema, table: table.name }),
-          name: column.name,
-        },
+        columnName(table, column.name),
+        { hash: attributeHash(table, column), table: tableName(table), name: column.name },
       ]),
     ),
   );
