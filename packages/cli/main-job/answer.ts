@@ -1,12 +1,12 @@
-import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadMap } from '@safekeep/capabilities/datamap';
-import { firstPeople, groundOf } from '@safekeep/capabilities/requests';
+import { firstPeople } from '@safekeep/capabilities/requests';
 import type { Subject } from '@safekeep/core';
 import { privateFiles } from '@safekeep/files';
 import { count } from '../terminal/progress.ts';
+import { groundIn } from './ground.ts';
 import { withoutPeople } from './protect.ts';
 import { readNote, writeNote } from './place.ts';
 import type { MainJob, Step } from './step.ts';
@@ -97,11 +97,8 @@ export const answerErasure: Step = {
 
 /** Somebody to inform and another to erase: of the kind whose data fills most tables, and that anybody is of. */
 async function twoPeople(job: MainJob): Promise<{ readonly forget: string | undefined; readonly inform: string | undefined }> {
-  const { tenant, clock } = job.context;
-  const { map, text } = await loadMap(job.context.mapFile);
-  const mapSha256 = createHash('sha256').update(text).digest('hex');
-  const database = await job.context.database();
-  const ground = await groundOf({ database, tenant, clock, map, mapSha256, ports: { participants: [] } });
+  const ground = await groundIn(job.context);
+  const { map } = ground;
   const reach = ({ name }: Subject): number =>
     [...map.tables.values()].filter(({ of }) => of.some((edge) => edge.subject === name && edge.meaning !== 'created_by')).length;
   const kinds = [...map.subjects.values()].toSorted((a, b) => reach(b) - reach(a));

@@ -1,5 +1,5 @@
 import { loadMap } from '@safekeep/capabilities/datamap';
-import { parseSubject } from '@safekeep/capabilities/requests';
+import { requirePerson } from '@safekeep/capabilities/requests';
 import {
   formatColumnName,
   isSafekeepError,
@@ -10,6 +10,7 @@ import {
   type MappedColumn,
 } from '@safekeep/core';
 import { count } from '../terminal/progress.ts';
+import { groundIn } from './ground.ts';
 import type { Perform } from './perform.ts';
 import type { Step } from './step.ts';
 
@@ -47,8 +48,8 @@ export const checkMap: Step = {
   run: async ({ perform, context, erase }) => {
     const { result, ok } = await perform<{ readonly problems: readonly unknown[] }>('map check');
     const { map } = await loadMap(context.mapFile);
-    // Whoever is to be erased must be of a kind that the map knows, before anything is applied.
-    if (erase !== undefined) parseSubject(map, erase);
+    // Whoever is to be erased must be there before anything is applied.
+    if (erase !== undefined) await requirePerson(await groundIn(context), erase);
     const adrift = withoutPeople(map);
     const answer = ok
       ? `every column is classified${adrift === '' ? ' and every path leads to a person' : ''}`
