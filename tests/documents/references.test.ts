@@ -51,3 +51,12 @@ test('every claim of the security model has its witness, or says that it is an a
   assert.deepEqual(bare, []);
   assert.ok(rows.length > 30);
 });
+
+test('the reference of each command shows the fields of its JSON', () => {
+  const shapes = found(/^JSON: `(.*)`$/gm).filter(({ name }) => name === 'docs/cli.md');
+  assert.deepEqual(
+    shapes.filter(({ hit }) => !/^[{[]/.test(hit)),
+    [],
+  );
+  assert.ok(shapes.length > 50);
+});
