@@ -13,7 +13,7 @@ export { type Approval, type ExecuteOptions } from './actions/erasing.ts';
 export { executeErasure } from './actions/execute-erasure.ts';
 export { exportSubject, type ExportGround, type ExportOrder } from './actions/export-subject.ts';
 export { firstPeople } from './actions/first-people.ts';
-export { groundOf, type ErasureGround, type Ground } from './actions/ground.ts';
+export { groundOf, parseSubject, type ErasureGround, type Ground } from './actions/ground.ts';
 export { planErasure, type ErasureOrder } from './actions/plan-erasure.ts';
 export { requeueErasures } from './actions/open-erasures.ts';
 export { requirePerson } from './actions/require-person.ts';

@@ -4,6 +4,7 @@ import {
   formatColumnName,
   isSafekeepError,
   parseTableName,
+  shellWord,
   tablesOfNobody,
   unconfirmedPurposes,
   type DataMap,
@@ -133,7 +134,9 @@ export const encryptSensitive: Step = {
         : [
             'the plaintext stands beside it until `npx safekeep encrypt finish TABLE.COLUMN`, once your application reads through us',
           ]),
-      ...(refused.length > 0 ? [`left as it is: ${refused.join(', ')}; \`npx safekeep encrypt ${refused[0]}\` says why`] : []),
+      ...(refused.length > 0
+        ? [`left as it is: ${refused.join(', ')}; \`npx safekeep encrypt ${shellWord(refused[0] ?? '')}\` says why`]
+        : []),
     ].join('; ');
   },
 };
