@@ -44,6 +44,7 @@ test('a file without any person in it comes over, and is told to have nobody in 
   assert.match(said['scan'] ?? '', /^0 of 3 columns are personal, 0 kind/);
   assert.match(said['export'] ?? '', /nobody is exported: the map names no table of people$/);
   assert.match(said['erase'] ?? '', /nobody is erased: the map names no table of people$/);
+  assert.equal(said['proof'], 'no paper to verify yet: nobody was erased, and nobody exported');
 });
 
 test('a second file gets a home and a map of its own, nothing of the first is touched, and a home that is named serves one file', async (t) => {
