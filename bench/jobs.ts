@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { PgBoss } from 'pg-boss';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { enqueueBatch, job, listJobs, prepareJobs, startWorker } from '@safekeep/capabilities/jobs';
 import { Secret, systemClock } from '@safekeep/core';
 import { openLog } from '@safekeep/log';

@@ -6,7 +6,7 @@ import type { Static, TObject, TSchema } from 'typebox';
 import type { JobKind } from './jobs/index.ts';
 
 /**
- * The one shape of everything Safekeep can do. The CLI and the server hold one list of these and mount what they find.
+ * The one shape of everything Safekeep can do. The composition root holds one list of these and mounts what it finds.
  */
 export type Capability = {
   readonly name: string;

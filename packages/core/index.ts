@@ -1,12 +1,15 @@
 // The public face of core, listed by hand. Other packages import from here only.
+export { columnName, tableName, tableRef } from './catalog-names.ts';
 export { fixedClock, systemClock, type Clock } from './clock.ts';
 export { readConfiguration, type Configuration, type ConfigurationSources } from './configuration/read.ts';
 export { factsOf, settingNames, Settings, type SettingFacts, type SettingName } from './configuration/settings.ts';
-export { choicesOf, faultOf, fromText, kindOf, suggestionFor } from './configuration/text.ts';
+export { choicesOf, faultOf, fromText, kindOf, suggestionFor, withDefaults } from './configuration/text.ts';
+export { dayOf, parseDay } from './day.ts';
 export { catalogue, type ErrorCode } from './errors/catalogue.ts';
 export type { ExitCode } from './errors/entry.ts';
 export { codeOf, isSafekeepError, SafekeepError, sqlStateOf, type ErrorReport, type Particulars } from './errors/error.ts';
 export { newId, parseId, type Id } from './ids.ts';
+export { isMapping } from './mapping.ts';
 export { Secret } from './secret.ts';
 export {
   formatColumnName,
@@ -102,7 +105,6 @@ export {
   isOwnSchema,
   OWN_SCHEMAS,
   runThatKeeps,
-  tableName,
   type ColumnFacts,
   type ForeignKeyFacts,
   type Link,
@@ -126,3 +128,4 @@ export {
   searchFits,
   type SearchedType,
 } from './fields/canonical.ts';
+export { LEASE_MS } from './fields/lease.ts';

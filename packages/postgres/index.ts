@@ -2,7 +2,7 @@ export { isConnectionLost, operationFailure } from './connect/failures.ts';
 export { collectPassed, collectReceived, expectShortLives, keepNurserySmall, shrinkNursery } from './connect/nursery.ts';
 export { together } from './connect/together.ts';
 export { openDatabase, type OpenOptions } from './connect/open.ts';
-export { inTenant, transaction } from './connect/transaction.ts';
+export { inTenant, setTenant, transaction } from './connect/transaction.ts';
 export { isLocal, parseDatabaseUrl, printedHost, type ConnectionTarget, type TlsMode } from './connect/url.ts';
 export type { Database, ServerFacts } from './database.ts';
 export {
@@ -34,7 +34,7 @@ export {
   type FingerprintOptions,
   type FingerprintParts,
 } from './catalog/fingerprint.ts';
-export { findTable, findTableByOid, foreignKeysOf, nameOf, referencedBy, type Reference } from './catalog/lookup.ts';
+export { findTable, findTableByOid, foreignKeysOf, referencedBy, type Reference } from './catalog/lookup.ts';
 export type {
   Catalog,
   Check,

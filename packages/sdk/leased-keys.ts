@@ -1,5 +1,6 @@
 import type { DataKeys, IndexKey, SealingKey } from '@safekeep/crypto';
-import { LEASE_MS, monotonic, type Clock } from './model.ts';
+import { LEASE_MS } from '@safekeep/core/values';
+import { monotonic, type Clock } from './model.ts';
 
 /** Keys at most: a field has one or two, a rotation adds one. */
 const KEYS_AT_MOST = 10_000;
@@ -7,8 +8,8 @@ const KEYS_AT_MOST = 10_000;
 type Leased<Value> = { readonly value: Value; readonly untilMs: number };
 
 /**
- * Asks for each key at most once in a lease, and never uses one beyond it: a key that was destroyed opens nothing anywhere a
- * minute later. Failures are not kept. A source that does so by itself, as the key ring of a home, is asked each time.
+ * Asks for each key at most once in a lease, and never uses one beyond it: what was destroyed opens nothing then. Failures are not
+ * kept. A source that does so by itself, as the key ring of a home, is asked each time.
  */
 export function leasedKeys(
   source: DataKeys,

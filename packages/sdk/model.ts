@@ -21,7 +21,4 @@ export type SafekeepOptions = {
   readonly clock?: Clock;
 };
 
-/** Nothing here is believed for longer than this, in any process: no notice passes a transaction pooler. */
-export const LEASE_MS = 60_000;
-
 export const monotonic: Clock = { elapsedMs: () => performance.now() };

@@ -1,4 +1,4 @@
-import { formatColumnName, parseColumnName, parseTableName, SafekeepError, type SearchKind } from '@safekeep/core/values';
+import { formatColumnName, LEASE_MS, parseColumnName, parseTableName, SafekeepError, type SearchKind } from '@safekeep/core/values';
 import { FOUND_BY_NOTHING, indexTexts, openTexts, sealTexts, type DataKeys } from '@safekeep/crypto';
 import { compoundNumbers, compoundsOf, givenAlone } from './compounds.ts';
 import {
@@ -13,7 +13,7 @@ import {
   type SealedField,
 } from './field.ts';
 import { leasedKeys } from './leased-keys.ts';
-import { LEASE_MS, monotonic, type Queryable, type SafekeepOptions } from './model.ts';
+import { monotonic, type Queryable, type SafekeepOptions } from './model.ts';
 import { SealedParameter, type SealedAs } from './parameters.ts';
 import { readFields, type KnownFields } from './store.ts';
 
@@ -191,14 +191,7 @@ function fieldsOf(answer: KnownFields, { tenant, requires = [] }: Pick<SafekeepO
 }
 
 async function sealValues(keys: DataKeys, field: SealedField, values: readonly unknown[]): Promise<readonly (Buffer | null)[]> {
-  const texts = values.map((value) => (value === null || value === undefined ? null : textOf(field, value)));
-  const sealed = await sealTexts(
-    keys,
-    field,
-    texts.filter((text) => text !== null),
-  );
-  let place = 0;
-  return texts.map((text) => (text === null ? null : (sealed[place++] ?? null)));
+  return await ofPresent(textsOf(field, values), (texts) => sealTexts(keys, field, texts));
 }
 
 export async function openValues(
@@ -206,13 +199,22 @@ export async function openValues(
   field: SealedField,
   sealed: readonly (Uint8Array | null)[],
 ): Promise<readonly (string | null)[]> {
-  const opened = await openTexts(
-    keys,
-    field,
-    sealed.filter((bytes) => bytes !== null),
-  );
+  return await ofPresent(sealed, (present) => openTexts(keys, field, present));
+}
+
+function textsOf(field: SealedField, values: readonly unknown[]): readonly (string | null)[] {
+  return values.map((value) => (value === null || value === undefined ? null : textOf(field, value)));
+}
+
+/** Null stays null. */
+async function ofPresent<From, To>(
+  values: readonly (From | null)[],
+  run: (present: readonly From[]) => Promise<readonly To[]>,
+): Promise<readonly (To | null)[]> {
+  const present = values.flatMap((value) => (value === null ? [] : [value]));
+  const made = present.length === 0 ? [] : await run(present);
   let place = 0;
-  return sealed.map((bytes) => (bytes === null ? null : (opened[place++] ?? null)));
+  return values.map((value) => (value === null ? null : (made[place++] ?? null)));
 }
 
 async function sealRowsOf(keys: DataKeys, field: SealedField, values: readonly unknown[]): Promise<readonly SealedRow[]> {
@@ -227,13 +229,8 @@ async function sealRowsOf(keys: DataKeys, field: SealedField, values: readonly u
 
 type Indexing = { readonly index: OwnIndex; readonly values: readonly unknown[] };
 
-/** One for each value; null where there is none. */
 async function indexValues(keys: DataKeys, field: SealedField, { index, values }: Indexing): Promise<readonly (string | null)[]> {
-  const texts = values.map((value) => (value === null || value === undefined ? null : textOf(field, value)));
-  const present = texts.filter((text) => text !== null);
-  const numbers = present.length === 0 ? [] : await indexTexts(keys, field, index, present);
-  let place = 0;
-  return texts.map((text) => (text === null ? null : (numbers[place++] ?? null)));
+  return await ofPresent(textsOf(field, values), (texts) => indexTexts(keys, field, index, texts));
 }
 
 async function searchTerm(

@@ -55,11 +55,11 @@ function bytesOf(path: string): number {
 const KILOBYTE = 1_000;
 
 const ENTRIES = [
-  { entry: 'index.ts', others: ['canonicalize', 'pg'], ourKilobytes: 195, otherKilobytes: 480 },
+  { entry: 'index.ts', others: ['canonicalize', 'pg'], ourKilobytes: 200, otherKilobytes: 480 },
   {
     entry: 'kysely/index.ts',
     others: ['canonicalize', 'kysely', 'pg'],
-    ourKilobytes: 230,
+    ourKilobytes: 235,
     otherKilobytes: 2_260,
   },
 ] as const;

@@ -370,6 +370,38 @@ test('a column that is called as a row or a table is a column, and a name in fro
   for (const text of THE_ROW) assert.throws(() => guardStatement(text, [field('finished')]), text);
 });
 
+/** What waits for rows, or does not wait for them, asks nothing. */
+const LOCKED = ['update', 'no key update', 'share', 'key share'].flatMap((strength) => [
+  `select p.id, p.email_encrypted from people p for ${strength} of p`,
+  `select p.id from visits v join people p on p.id = v.person_id where v.id = $1 order by p.id for ${strength} of v, p skip locked`,
+]);
+
+test('rows may be locked by the name of their table', () => {
+  for (const text of LOCKED) assert.doesNotThrow(() => guardStatement(text, [field('finished')]), text);
+  for (const text of [`select share of, p::text from people p`, `select id from people p where p.email = $1 for share of p`])
+    assert.throws(() => guardStatement(text, [field('finished')]), text);
+});
+
+test('of a table that is called like its column everything is refused and taken as of any other', () => {
+  const alike = { ...field('finished'), table: 'email', name: 'public.email.email' };
+  const renamed = (text: string): string => text.replaceAll(/\bpeople\b/g, 'email');
+  for (const text of [...REFUSED, ...HIDDEN, ...EMPTY, ...MISTAKEN].map(renamed))
+    assert.throws(
+      () => guardStatement(text, [alike]),
+      (error) => isSafekeepError(error, 'field-not-served'),
+      text,
+    );
+  // Definitions are no work of a sealed pool, and "on" is not told from a condition.
+  const taken = [...TAKEN, ...PAIRED, ...LOCKED].filter((text) => !/^(?:grant|create index)/.test(text));
+  for (const text of taken.map(renamed)) assert.doesNotThrow(() => guardStatement(text, [alike]), text);
+  for (const text of [
+    `select extract(year from email) from email`,
+    `select id from email where name is distinct from email`,
+    `select id from email e where 'x' in (select email)`,
+  ])
+    assert.throws(() => guardStatement(text, [alike]), text);
+});
+
 test('names are folded as PostgreSQL folds them', () => {
   const quoted = [{ ...field('finished', 'E-Mail'), table: 'People' }];
   assert.throws(() => guardStatement(`select 1 from "People" where "E-Mail" = 'x'`, quoted));

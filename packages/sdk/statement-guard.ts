@@ -65,9 +65,10 @@ function guardEmpty(words: readonly Word[], field: SealedField): void {
   const { own } = names;
   const stars = listedStars(words, { field, own });
   for (const [place, { text, name }] of words.entries()) {
-    if (name === field.column && isOwn(words, place, own)) checkColumn(words, place, field);
+    const isColumn = name === field.column && !(name === field.table && isNamedTable(words, place));
+    if (isColumn && isOwn(words, place, own)) checkColumn(words, place, field);
     if (text === 'natural' || (text === 'table' && isSorted(words, place, own))) throw refusal(field);
-    if (name !== undefined && own.has(name) && isWholeRow(words, place, stars)) throw refusal(field);
+    if (name !== undefined && !isColumn && own.has(name) && isWholeRow(words, place, stars)) throw refusal(field);
   }
   // What the database seals no result opens: it was refused above.
   if (field.mode === 'database') return;
@@ -135,6 +136,27 @@ function isValue(words: readonly Word[], place: number): boolean {
   return ['select', 'returning', 'where', 'having'].includes(clause.text);
 }
 
+/** The places where only a table can stand, whatever it is called: behind FROM and its like, and before a dot. */
+function isNamedTable(words: readonly Word[], place: number): boolean {
+  if (words[place + 1]?.text === '.' || isLocked(words, place)) return true;
+  const clause = clauseOf(words, place);
+  const group = words[place]?.group;
+  const isJoin = isDerived(words, group) && words[(group?.from ?? 0) - 2]?.text !== 'using';
+  // `extract(year from …)` and `is distinct from …` compute.
+  if (group === undefined || !(isJoin || isQuery(words, group)) || words[(clause?.place ?? 0) - 1]?.text === 'distinct')
+    return false;
+  const before = words[startOf(words, place) - 1]?.text ?? '';
+  if (['from', 'join', 'into', 'update', 'only', 'table'].includes(before)) return true;
+  return (before === ',' && clause?.text === 'from' && !clause.isInside) || (before === '(' && isJoin);
+}
+
+/** `for no key update of a, b`: whose rows are locked. */
+function isLocked(words: readonly Word[], place: number): boolean {
+  let at = place;
+  while (words[at - 1]?.text === ',') at -= 2;
+  return words[at - 1]?.text === 'of' && ['update', 'share'].includes(words[at - 2]?.text ?? '');
+}
+
 /** `old.people` is another table than public.people. */
 function isTable(words: readonly Word[], place: number, { schema, table }: SealedField): boolean {
   if (words[place - 1]?.text !== '.') return true;
@@ -151,7 +173,10 @@ function passesOn(
     inner.some(({ name }) => name !== undefined && own.has(name)) &&
     // What is no query is a join, which passes everything on.
     (!isQuery(words, group) ||
-      inner.some(({ name, text }, place) => columns.includes(name ?? '') || text === 'table' || isStar(inner, place)))
+      inner.some(
+        ({ name, text }, place) =>
+          (columns.includes(name ?? '') && !isNamedTable(words, group.from + place)) || text === 'table' || isStar(inner, place),
+      ))
   );
 }
 
@@ -165,7 +190,7 @@ function listedStars(words: readonly Word[], naming: Naming): ReadonlySet<number
 function isWholeRow(words: readonly Word[], place: number, stars: ReadonlySet<number>): boolean {
   const [before, after] = [words[place - 1]?.text, words[place + 1]?.text];
   if (after === '.' && words[place + 2]?.text === '*') return !stars.has(place + 2);
-  if (before === '.' || before === 'as' || after === '.') return false;
+  if (before === '.' || before === 'as' || after === '.' || isLocked(words, place)) return false;
   if (!asks(words, place) || isColumnCalledRow(words, place)) return false;
   const clause = clauseOf(words, place);
   if (clause === undefined || ['into', 'update', 'do'].includes(clause.text)) return false;

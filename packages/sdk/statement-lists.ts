@@ -15,7 +15,9 @@ export function isOwn(words: readonly Word[], place: number, own: ReadonlySet<st
   if (words[place - 1]?.text === '.' && ![')', ']'].includes(row?.text ?? '')) return own.has(row?.name ?? '');
   const seen = new Set<Group | undefined>();
   for (let group = queryOf(words, place); group !== undefined; group = group.parent) seen.add(group);
-  return words.some(({ name }, at) => name !== undefined && own.has(name) && !ROWS.has(name) && seen.has(queryOf(words, at)));
+  return words.some(
+    ({ name }, at) => at !== place && name !== undefined && own.has(name) && !ROWS.has(name) && seen.has(queryOf(words, at)),
+  );
 }
 
 /** `*` that stands for columns; another one multiplies. */

@@ -117,6 +117,31 @@ test('an encrypted column of an audited table that was renamed is taken over, an
   ]);
 });
 
+test('of what was encrypted before the first apply nothing is called the user’s when all is taken out', async (t) => {
+  const { pool, done } = await clinic(t, '');
+  await done('encrypt', 'public.patients.email', '--search', 'exact', '--accept-leak', '--yes');
+  await done('encrypt', 'finish', 'public.patients.email', '--no-wait', '--yes');
+  await done('apply', '--yes');
+  await pool.query('alter table patients add column bed integer; alter table patients alter ward set default $$east$$');
+  const { restored, changedSince } = await done('unapply', '--no-wait', '--yes');
+  assert.deepEqual(
+    [restored, changedSince],
+    [false, ['added: column public.patients.bed', 'changed: column public.patients.ward']],
+  );
+  const { rows } = await pool.query(
+    `select attname as name, attnotnull as full from pg_attribute where attrelid = 'patients'::regclass and attnum > 0 and not attisdropped order by attnum`,
+  );
+  assert.deepEqual(
+    rows.map(({ name, full }) => [name, full]),
+    [
+      ['id', true],
+      ['email', true],
+      ['ward', false],
+      ['bed', false],
+    ],
+  );
+});
+
 test('a login that is not the owner gains no proof by saying that it is Safekeep', async (t) => {
   const { pool } = await testDatabase(t, { migrated: true });
   await pool.query(`select safekeep.make_actor_key('default')`);

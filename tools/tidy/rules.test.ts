@@ -99,6 +99,25 @@ const proofs: Readonly<Record<string, Proof>> = {
       plant('packages/capabilities/audit/a.ts:1', "import { x } from '@safekeep/capabilities/audit';", /this capability itself/),
     ],
   },
+  'live-face': {
+    good: {
+      'packages/capabilities/holds/index.ts':
+        "export { heldBy, type Hold } from './actions/held-by.ts';\nexport { late } from './late.ts'; export type { Target } from './model.ts';",
+      'packages/capabilities/audit/a.ts': "import { heldBy } from '../holds/index.ts';",
+      'packages/cli/a.ts': "const { late } = await import('@safekeep/capabilities/holds');",
+    },
+    planted: [
+      {
+        files: {
+          'packages/capabilities/holds/index.ts':
+            "export { heldBy } from './a.ts';\nexport {\n  parse,\n  type T,\n} from './b.ts';",
+          'packages/capabilities/holds/a.test.ts': "import { parse } from './index.ts';",
+          'packages/cli/a.ts': "import { heldBy as parse } from '@safekeep/capabilities/holds';",
+        },
+        told: [['packages/capabilities/holds/index.ts:3', /nobody outside of holds takes parse/]],
+      },
+    ],
+  },
   'capability-layers': {
     good: {
       'packages/capabilities/holds/rules.ts': "import { Hold } from './model.ts'; import { read } from './format/read.ts';",

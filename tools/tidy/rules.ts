@@ -5,6 +5,7 @@ import { capabilityShape } from './rules/capability-shape.ts';
 import { dependenciesExplained } from './rules/dependencies-explained.ts';
 import { errorCodes } from './rules/error-codes.ts';
 import { fileNames } from './rules/file-names.ts';
+import { liveFace } from './rules/live-face.ts';
 import { lockFile } from './rules/lock-file.ts';
 import { logCalls } from './rules/log-calls.ts';
 import { migrationNumbers } from './rules/migration-numbers.ts';
@@ -24,6 +25,7 @@ import { wholeTests } from './rules/whole-tests.ts';
 export const rules: readonly Rule[] = [
   packageDirection,
   publicFace,
+  liveFace,
   capabilityLayers,
   capabilityCircles,
   capabilityShape,

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { command, type Command, type CommandContext } from '../capability.ts';
 import type { TakeOut } from '../plan/index.ts';
 import { acknowledge } from './actions/acknowledge.ts';

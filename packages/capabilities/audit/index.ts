@@ -6,8 +6,6 @@ import { auditJobs } from './jobs.ts';
 /** An immutable log of what was changed, read, refused and decided, which can forget a person. */
 export const audit: Capability = { name: 'audit', commands: auditCommands, jobs: auditJobs };
 
-export { askWitness, type Witnessed, type WitnessOrder } from './actions/ask-witness.ts';
-export { attest } from './actions/attest.ts';
 export { logPutAside } from './commands.ts';
 export {
   beginErasure,
@@ -22,7 +20,6 @@ export {
 } from './actions/erase-subject.ts';
 export { logHealth } from './actions/log-health.ts';
 export { keepSequencing } from './actions/keep-sequencing.ts';
-export { newestCheckpoint } from './actions/newest-checkpoint.ts';
 export { openSequencer } from './actions/open-sequencer.ts';
 export { actWithin, recordEvent, recordEventWithin } from './actions/record-event.ts';
 export { sequence, type SequencerGround } from './actions/sequence.ts';
@@ -33,36 +30,13 @@ export { lastCheckpoint, type LastCheckpoint } from './files/last-checkpoint.ts'
 export { auditKeys, type AuditKeys } from './keys/audit-keys.ts';
 export { changesSince, endOfLog, isFollowed, type FeedPlace } from './store/changes.ts';
 export { sealedEvents } from './store/sealed-events.ts';
-export {
-  QUARANTINE,
-  type Attestation,
-  type EventId,
-  type EventKind,
-  type EventRow,
-  type NewEvent,
-  type Partitions,
-  type Sequenced,
-} from './model.ts';
-export { TRANSACTION_OF_ACTOR } from './store/actor-keys.ts';
-export {
-  accessLog,
-  actorHistory,
-  recordHistory,
-  searchEvents,
-  subjectHistory,
-  type AccessLine,
-  type Page,
-} from './questions/answer.ts';
+export type { Attestation, EventId, EventKind, NewEvent, Sequenced } from './model.ts';
+export { accessLog, recordHistory, searchEvents, subjectHistory, type AccessLine, type Page } from './questions/answer.ts';
 export { namingOf, type Naming } from './questions/naming.ts';
-export { exportEvents } from './questions/export-events.ts';
 export type { ExportFormat } from './questions/formats.ts';
 export type { EventFilter, EventView, Place } from './questions/model.ts';
-export { complianceReport, reportMarkdown, type ComplianceReport } from './questions/report.ts';
-export { formatPlace, parsePlace } from './questions/view.ts';
-export { exportTiles } from './verification/export-tiles.ts';
+export { parsePlace } from './questions/view.ts';
 export { keptCheckpoints } from './verification/log-files.ts';
-export { readLogPath, type LogResource } from './verification/log-paths.ts';
 export type { LogVerification } from './verification/model.ts';
 export { proveEvent } from './verification/prove-event.ts';
 export { verifyDatabase, type VerifyOptions } from './verification/verify-database.ts';
-export { verifyDirectory, verifyProofFile, verifyProofText } from './verification/verify-files.ts';

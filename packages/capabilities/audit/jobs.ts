@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import type { CommandContext } from '../capability.ts';
 import { job, type JobKind } from '../jobs/index.ts';
 import { attest } from './actions/attest.ts';

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import type { Id } from '@safekeep/core';
 import type { Fate } from '../encryption/index.ts';
 

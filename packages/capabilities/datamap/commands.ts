@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { basename, resolve } from 'node:path';
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import { diffMaps, isSafekeepError, SafekeepError } from '@safekeep/core';
 import { readCatalog, type Catalog } from '@safekeep/postgres';
 import { command, type CommandContext, type Frozen, type Ink } from '../capability.ts';

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 
 export const Problem = Type.Object({
   code: Type.String({ description: 'docs/map-problems.md lists them' }),

@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
 import { askReviewer } from './actions/ask-reviewer.ts';
 import { readVerdictFile, recordVerdicts } from './actions/record-verdicts.ts';

@@ -3,25 +3,14 @@ import type { Capability } from '../capability.ts';
 import { commands } from './commands.ts';
 import { classifyFreeText, scanChanges } from './jobs.ts';
 
-export {
-  classifyColumn,
-  classifyText,
-  type Classified,
-  type ClassifyOrder,
-  type RowSource,
-  type TextClasses,
-} from './actions/classify-text.ts';
 export { scanDatabase, type Scan, type ScanOrder } from './actions/scan.ts';
 export { structureWatch } from './contributors/structure-watch.ts';
-export { writeMap } from './actions/write-map.ts';
-export { classifyFreeText, scanChanges } from './jobs.ts';
 export type { Kind, KindFamily } from './kinds/model.ts';
-export { kindNamed, kinds, kindsOfValue, surenessOf, validateValue } from './kinds/table.ts';
+export { kinds } from './kinds/table.ts';
 export type { ColumnFinding, ProposedSubject, ScanResult, TableProblem, Unused, Written } from './model.ts';
 export { detectText, type DetectOptions } from './text/detect.ts';
 export type { Entity } from './text/model.ts';
-export { readPatterns, type OwnPatterns } from './text/patterns.ts';
-export { redactText, Redactor } from './text/redact.ts';
+export type { OwnPatterns } from './text/patterns.ts';
 
 /** Finds personal data in columns and in text. */
 export const discovery: Capability = { name: 'discovery', commands, jobs: [scanChanges, classifyFreeText] };

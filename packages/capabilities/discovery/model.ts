@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 
 const Decision = Type.Union([Type.Literal('certain'), Type.Literal('review'), Type.Literal('none')], {
   description: 'certain: no person need look; review: one must; none: not personal',

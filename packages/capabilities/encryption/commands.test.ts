@@ -114,6 +114,7 @@ test('epoch and root are rotated, keys backed up, lost and recovered from the co
     { shares: 3 },
     { shares: 2, threshold: 2, recipient: ['age1x'] },
     { shares: 2, threshold: 2, keepUntil: 'soon' },
+    { shares: 2, threshold: 2, keepUntil: '2027-02-30' },
   ])
     await assert.rejects(run('keys backup', { out, ...wrong }), (error) => isSafekeepError(error, 'usage'));
   await rm(directory, { recursive: true });

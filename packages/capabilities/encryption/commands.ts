@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { readFile } from 'node:fs/promises';
-import Type from 'typebox';
-import { codeOf, isSafekeepError, SafekeepError, Secret } from '@safekeep/core';
+import { Type } from '@safekeep/core/schema';
+import { codeOf, isSafekeepError, parseDay, SafekeepError, Secret } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
 import { parseKey } from '../holds/index.ts';
 import { ledgerFor } from '../ledger/index.ts';
@@ -9,11 +9,12 @@ import { destroyKey } from './actions/destroy-key.ts';
 import { backupKeys, openBackup, type BackupWay } from './actions/backup-keys.ts';
 import { census, listRing } from './actions/list-keys.ts';
 import { openKeys, type RecordFor } from './actions/open-context.ts';
-import { createScope, rotateScope, type Keyring } from './actions/open-keys.ts';
+import type { Keyring } from './actions/open-keys.ts';
 import { recoverStore, restoreTable, tryKeys } from './actions/recover-keys.ts';
 import { rollEpoch } from './actions/roll-epoch.ts';
 import { rotateRoot } from './actions/rotate-root.ts';
 import { rotateSubject } from './actions/rotate-subject.ts';
+import { createScope, rotateScope } from './actions/scope-keys.ts';
 import { workOffShreds } from './actions/shred-subject.ts';
 import {
   Census,
@@ -426,9 +427,8 @@ function wayOf(recipients: readonly string[], shares: number | undefined, thresh
 
 function dayIn(text: string | undefined): Date | null {
   if (text === undefined) return null;
-  const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(`${text}T00:00:00Z`) : undefined;
-  if (day === undefined || Number.isNaN(day.getTime()))
-    throw new SafekeepError('usage', { problem: '--keep-until is a day: YYYY-MM-DD.' });
+  const day = parseDay(text);
+  if (day === undefined) throw new SafekeepError('usage', { problem: '--keep-until is a day: YYYY-MM-DD.' });
   return day;
 }
 

@@ -26,26 +26,13 @@ export function plaintextBack({ record, follows }: FieldPorts): TakeOut {
   return giveBackPlaintext(keySourceOpener(record, follows));
 }
 
+export { encryptedFields } from './contributors/encrypted-fields.ts';
 export { shredHorizon } from './actions/horizon.ts';
-export { census } from './actions/list-keys.ts';
 export { keysHealth, keysOfHome, openKeys, type KeysHealth, type OpenKeysOptions } from './actions/open-context.ts';
-export { createScope, openKeyring, rotateScope, type KeyGround, type Keyring, type ScopeKey } from './actions/open-keys.ts';
-export { restoreTable } from './actions/recover-keys.ts';
+export type { Keyring } from './actions/open-keys.ts';
 export { rollEpoch, type Rolled, type RollOptions } from './actions/roll-epoch.ts';
 export { rotateSubject, type SubjectRotated } from './actions/rotate-subject.ts';
-export {
-  endShred,
-  livingKeyOf,
-  livingKeysOf,
-  replayShreds,
-  shredsAfterRelease,
-  shredSubject,
-  workOffShreds,
-  type ShredGround,
-  type ShredOutcome,
-  type ShredsWorkedOff,
-} from './actions/shred-subject.ts';
-export { LEASE_MS } from './model.ts';
+export { endShred, livingKeyOf, livingKeysOf } from './actions/shred-subject.ts';
 export type {
   Fate,
   Horizon,
@@ -58,13 +45,12 @@ export type {
   SubjectKey,
   SubjectKeys,
 } from './model.ts';
-export { openRoots, type RootPlace, type Roots, type RootSettings } from './roots/open.ts';
+export type { Roots } from './roots/open.ts';
 export { ownerName } from './rules/owner.ts';
 
 // ---- encrypted fields ------------------------------------------------------------------------------------------------
 export { fieldKeySource } from './actions/field-key-source.ts';
 export { changeIndexes, type IndexOrder, type IndexPlan } from './fields/actions/change-indexes.ts';
-export { changeMode } from './fields/actions/change-mode.ts';
 export { decryptColumns, decryptField } from './fields/actions/decrypt-field.ts';
 export { encryptField, encryptFields, type Encrypted } from './fields/actions/encrypt-field.ts';
 export { fieldKeys, type KeySource } from './fields/actions/field-keys.ts';
@@ -73,8 +59,7 @@ export { findStored, openStored } from './fields/actions/open-stored.ts';
 export { fieldStatus } from './fields/actions/field-status.ts';
 export { finishField, finishFields, type Finished } from './fields/actions/finish-field.ts';
 export type { Ground as FieldGround } from './fields/actions/ground.ts';
-export { planField, type FieldOrder, type FieldPlan } from './fields/actions/plan-field.ts';
+export type { FieldOrder, FieldPlan } from './fields/actions/plan-field.ts';
 export { rotateField, rotateFields, type Rotated } from './fields/actions/rotate-field.ts';
 export { sealedColumns } from './fields/actions/sealed-columns.ts';
-export { encryptedFields } from './fields/contributor.ts';
 export type { Field, FieldIndex, FieldKeys, Mode } from './fields/model.ts';

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { SafekeepError } from '@safekeep/core';
 import { inTenant } from '@safekeep/postgres';
 import { job, type JobKind } from '../jobs/index.ts';

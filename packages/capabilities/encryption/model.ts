@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import type { Queryable } from '@safekeep/postgres';
 
 // ---- people's keys: what others seal with ----------------------------------------------------------------------------
@@ -34,12 +35,6 @@ export type SubjectKeys = {
     fates: readonly Fate[],
   ) => Promise<readonly string[]>;
 };
-
-/**
- * A key that was destroyed may be used for as long after it, in any process: nothing tells a process behind a transaction pooler
- * that it happened, so every process asks again.
- */
-export const LEASE_MS = 60_000;
 
 // ---- keys as the database holds them ---------------------------------------------------------------------------------
 

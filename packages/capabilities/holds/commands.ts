@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { isSafekeepError, parseId, SafekeepError, type Subject } from '@safekeep/core';
 import { loadMap } from '@safekeep/capabilities/datamap';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';

@@ -7,11 +7,10 @@ export const holds: Capability = { name: 'holds', commands: holdCommands };
 
 export { nameOfPerson } from './commands.ts';
 export { heldBy } from './actions/held-by.ts';
-export { holdHistory, listHolds, refuseWhileHeld, releasedHolds, unknownHolds, type ListOptions } from './actions/list-holds.ts';
+export { refuseWhileHeld, releasedHolds, unknownHolds, type ListOptions } from './actions/list-holds.ts';
 export { ownKey } from './actions/own-key.ts';
 export { placeHold, type HoldGround, type HoldOrder } from './actions/place-hold.ts';
 export { onRelease, releaseHold, type Decision, type ReleaseListener } from './actions/release-hold.ts';
-export { reviewHold } from './actions/review-hold.ts';
 export type {
   AskedRow,
   Condition,
@@ -26,6 +25,5 @@ export type {
   StandingHold,
   Target,
 } from './model.ts';
-export { formatCondition, parseCondition } from './rules/condition.ts';
 export { formatKey, formatPerson, parseKey } from './rules/key.ts';
-export { formatTarget, parseTarget } from './rules/target.ts';
+export { parseTarget } from './rules/target.ts';

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 
 /** planned: nothing written yet. failed and rolled-back: nothing of it stands in the target schema. */
 export const RunState = Type.Union([

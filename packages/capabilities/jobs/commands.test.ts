@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import Value from 'typebox/value';
 import { isSafekeepError, newId } from '@safekeep/core';
 import type { Command, CommandContext, Ink } from '../capability.ts';

@@ -1,6 +1,6 @@
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
-import { parseId, SafekeepError } from '@safekeep/core';
+import { isMapping, parseId, SafekeepError } from '@safekeep/core';
 import { cancelJob, retryJob } from './actions/cancel-job.ts';
 import { listJobs, showJob } from './actions/list-jobs.ts';
 import { listSchedules, removeSchedule, setSchedule } from './actions/schedules.ts';
@@ -192,7 +192,7 @@ function progressOf({ progress: { done, total, rowsPerSecond, etaSeconds } }: Fr
 function payloadOf({ kind, version }: JobKind, text = '{}'): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+    if (isMapping(value)) return { ...value };
   } catch (cause) {
     throw new SafekeepError('job-payload-invalid', { kind, version, places: 'the whole: it is no JSON' }, { cause });
   }

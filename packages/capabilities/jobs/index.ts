@@ -3,11 +3,10 @@ import type { Capability } from '../capability.ts';
 import { commandsFor } from './commands.ts';
 import type { JobKind } from './model.ts';
 
-export { cancelJob, retryJob } from './actions/cancel-job.ts';
 export { enqueue, enqueueBatch, type BatchItem, type Enqueued, type EnqueueOptions } from './actions/enqueue.ts';
 export { listJobs, showJob, type ListOptions } from './actions/list-jobs.ts';
 export { prepareJobs } from './actions/open-jobs.ts';
-export { installSchedules, listSchedules, removeSchedule, setSchedule, type ScheduleOptions } from './actions/schedules.ts';
+export { installSchedules } from './actions/schedules.ts';
 export {
   job,
   type Concurrency,

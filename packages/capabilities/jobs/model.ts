@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { KyselyTransactionLike } from 'pg-boss';
-import Type, { type Static, type TObject } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static, TObject } from 'typebox';
 import type { Clock, Id } from '@safekeep/core';
 import type { Log } from '@safekeep/log';
 import type { Database } from '@safekeep/postgres';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { isSafekeepError, SafekeepError, newId } from '@safekeep/core';
 import { job, jobStates, LONGEST_BACKOFF_MS, type JobRow } from './model.ts';
 import {

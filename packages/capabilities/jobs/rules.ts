@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import Value from 'typebox/value';
+import Schema from 'typebox/schema';
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
 import type { JobKind, JobRow, JobView, Json, ProgressReport, RetryPolicy } from './model.ts';
 
@@ -52,8 +52,8 @@ export function readPayload(kind: JobKind, stored: Json, version: number): Json 
 
 /** @throws `job-payload-invalid`: it names the places in the schema, never a value. */
 export function validPayload(kind: JobKind, payload: Json): Json {
-  if (Value.Check(kind.payload, payload)) return payload;
-  const places = new Set(Value.Errors(kind.payload, payload).map(({ schemaPath }) => schemaPath));
+  if (Schema.Check(kind.payload, payload)) return payload;
+  const places = new Set(Schema.Errors(kind.payload, payload)[1].map(({ schemaPath }) => schemaPath));
   throw new SafekeepError('job-payload-invalid', {
     kind: kind.kind,
     version: kind.version,

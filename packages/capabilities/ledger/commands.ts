@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { codeOf, SafekeepError } from '@safekeep/core';
 import { command, type Command, type CommandContext } from '../capability.ts';
 import { openLedger, type Ledger, type LedgerPlace } from './actions/open-ledger.ts';
@@ -82,7 +82,7 @@ const verify = command({
 export const ledgerCommands: readonly Command[] = [list, verify];
 
 /** Where the ledger of a call lies. */
-export function placeOf({ home, configuration }: Pick<CommandContext, 'home' | 'configuration'>): LedgerPlace {
+function placeOf({ home, configuration }: Pick<CommandContext, 'home' | 'configuration'>): LedgerPlace {
   const { ledgerDirectory, ledgerCopyDirectory } = configuration;
   return {
     directory: ledgerDirectory === undefined ? join(home, 'ledger') : resolve(ledgerDirectory),

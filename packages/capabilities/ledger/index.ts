@@ -14,7 +14,6 @@ export {
   type LedgerPlace,
   type Resolution,
 } from './actions/open-ledger.ts';
-export { readLedger, type NumberedEntry, type PlacedLine } from './actions/read-ledger.ts';
 export {
   recoverIntents,
   runRecorded,
@@ -23,9 +22,8 @@ export {
   type Plan,
   type RecordedGround,
 } from './actions/run-recorded.ts';
-export { verifyLedger, type Witnesses } from './actions/verify-ledger.ts';
-export { ledgerFor, placeOf } from './commands.ts';
-export { MARKS_AT_MOST } from './model.ts';
+export type { Witnesses } from './actions/verify-ledger.ts';
+export { ledgerFor } from './commands.ts';
 export type {
   Ending,
   Entry,

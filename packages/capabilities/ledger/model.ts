@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import type { Id } from '@safekeep/core';
 
 export type OperationId = Id<'operation'>;
@@ -14,7 +15,7 @@ const Sha256 = Type.String({ pattern: SHA256 });
 const Uuid = Type.String({ pattern: UUID });
 
 /** Keyed hashes of what is destroyed, at most; whoever destroys more does it in several operations. */
-export const MARKS_AT_MOST = 500;
+const MARKS_AT_MOST = 500;
 /** Tables and ids of one entry, at most: with the marks a line stays below LINE_BYTES_AT_MOST. */
 const PROPERTIES_AT_MOST = 100;
 

@@ -1,10 +1,10 @@
 import type pg from 'pg';
-import { together, type Queryable } from '@safekeep/postgres';
+import { setTenant, together, type Queryable } from '@safekeep/postgres';
 import type { OperationId, Receipt, Seen, SeenHead } from './model.ts';
 
 export async function begin(client: pg.ClientBase, tenant: string): Promise<void> {
   await client.query('begin');
-  await client.query("select pg_catalog.set_config('safekeep.tenant', $1, true)", [tenant]);
+  await setTenant(client, tenant);
 }
 
 /**
@@ -14,7 +14,7 @@ export async function begin(client: pg.ClientBase, tenant: string): Promise<void
 export async function beginOperation(client: pg.ClientBase, tenant: string, id: OperationId): Promise<boolean> {
   const [, , taken] = await together(client, [
     async () => await client.query('begin'),
-    async () => await client.query("select pg_catalog.set_config('safekeep.tenant', $1, true)", [tenant]),
+    () => setTenant(client, tenant),
     () => takeOperation(client, id),
   ]);
   return taken;

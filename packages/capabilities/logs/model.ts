@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 
 /** The levels of the log; were one missing, the lines of the log would not fit in here. */
 const level = Type.Union(

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { userInfo } from 'node:os';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { SafekeepError } from '@safekeep/core';
+import { fingerprintParts } from '@safekeep/postgres';
 import { command, type Command, type CommandContext, type Frozen, type Ink, type Outcome } from '../capability.ts';
 import { loadMap } from '../datamap/index.ts';
 import { applyPlan } from './actions/apply-plan.ts';
@@ -145,14 +146,14 @@ function unapplyCommand({ guards, takeOut = [] }: PlanParts): Command {
       // Before anything is given back, and again with the steps.
       await refuseHeld(guards, { database, tenant: context.tenant });
       // One question for all of it: a second one could be declined with half of it done.
-      const { steps } = await planRemoval(database, context.tenant);
+      const { steps, catalog } = await planRemoval(database, context.tenant);
       await context.confirm(`Giving encrypted columns their plaintext back and taking out ${steps.length} protections`);
       const agree = async (): Promise<void> => undefined;
       const before: string[] = [];
       for (const { run } of takeOut) before.push(...(await run({ ...context, confirm: agree }, { wait })));
       const all = [...guards, ...takeOut.flatMap(({ left }) => left ?? [])];
       const taken = await shown(context, 'taking out', (surroundings) =>
-        unapply({ ...surroundings, database }, { guards: all, agree }),
+        unapply({ ...surroundings, database }, { guards: all, agree, standing: fingerprintParts(catalog) }),
       );
       for (const { ended } of takeOut) await ended?.(context, taken.steps);
       return { result: { before, ...taken } };

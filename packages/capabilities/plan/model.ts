@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import type { DataMap, TableRef } from '@safekeep/core';
 import type { Catalog, FingerprintParts } from '@safekeep/postgres';
 

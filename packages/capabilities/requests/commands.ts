@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { parseId, SafekeepError } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink, type Outcome } from '../capability.ts';
 import { loadMap } from '../datamap/index.ts';
@@ -464,8 +464,8 @@ function erasuresCommand(openPorts: OpenPorts): Command {
                 ? 'There are no such erasures.'
                 : 'Every erasure that this database knows was written by this home.',
             ]),
-        ...erasures.flatMap(({ id, state, mode, startedAt, due, residue, error }) => [
-          `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${mode}${due === null ? '' : `  until ${due.slice(0, 10)}`}${error === null ? '' : `  ${ink.bad(error)}`}`,
+        ...erasures.flatMap(({ id, state, subject, mode, startedAt, due, residue, error }) => [
+          `${ink.dim(id)}  ${startedAt}  ${state === 'done' ? ink.good(state) : ink.warn(state)}  ${subject === null ? '' : `${subject}  `}${mode}${due === null ? '' : `  until ${due.slice(0, 10)}`}${error === null ? '' : `  ${ink.bad(error)}`}`,
           ...residueLines(residue, ink),
         ]),
         ...(missing ?? []).map((id) =>

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { job, type JobKind } from '../jobs/index.ts';
 import { loadMap } from '../datamap/index.ts';
 import { runCanary } from './actions/canary.ts';

@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import type { Id } from '@safekeep/core';
 import type { Signature } from '@safekeep/crypto';
 import type { Queryable } from '@safekeep/postgres';
@@ -306,6 +307,7 @@ export const ErasuresText = Type.Object({
     Type.Object({
       id: Type.String(),
       state: Type.String({ description: 'running, committed, held, due, outside, kept, done, unfulfilled' }),
+      subject: Type.Union([Type.String({ description: 'type:key, as long as something is to be done' }), Type.Null()]),
       mode: Type.String(),
       plan: Type.String(),
       startedAt: Type.String(),

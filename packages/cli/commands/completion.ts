@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { choicesOf, factsOf, settingNames } from '@safekeep/core';
 import { command, type Command } from '@safekeep/capabilities/capability';
 import { flagOf, flagsOf } from '../program/build.ts';

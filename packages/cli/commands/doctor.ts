@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { command, type Ink } from '@safekeep/capabilities/capability';
 import { Check, runChecks } from '../doctor/checks.ts';
 

@@ -1,6 +1,6 @@
 import { chmod, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { command } from '@safekeep/capabilities/capability';
 import { codeOf, choicesOf, factsOf, SafekeepError, settingNames, Settings } from '@safekeep/core';
 import { defaultOf } from '../program/build.ts';

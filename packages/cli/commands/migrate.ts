@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import { command, type Frozen, type Ink } from '@safekeep/capabilities/capability';
 import { prepareJobs } from '@safekeep/capabilities/jobs';
 import { migrateDown, migrateUp, migrationStatus } from '@safekeep/postgres';

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '@safekeep/capabilities/capability';
 import type { JobKind } from '@safekeep/capabilities/jobs';
 import { performer } from '../main-job/perform.ts';

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { command } from '@safekeep/capabilities/capability';
 import { codeOf, SafekeepError } from '@safekeep/core';
 import { stopEmbedded, usersOfHome } from '@safekeep/postgres';

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { command } from '@safekeep/capabilities/capability';
 
 export const url = command({

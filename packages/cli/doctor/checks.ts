@@ -1,11 +1,12 @@
 import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import type { CommandContext } from '@safekeep/capabilities/capability';
 import { logHealth } from '@safekeep/capabilities/audit';
 import { keysHealth } from '@safekeep/capabilities/encryption';
 import { isSafekeepError, type Clock, type SafekeepError } from '@safekeep/core';
-import { HOME_KEYS, homeKeyPath, refuseLostKey } from '@safekeep/files';
+import { HOME_KEYS, readHomeKey, refuseLostKey } from '@safekeep/files';
 import {
   isLocal,
   migrationStatus,
@@ -123,10 +124,10 @@ async function keysCheck(home: string): Promise<Check> {
     if (isSafekeepError(error)) return refused('keys', error);
     throw error;
   }
-  const found = await stat(homeKeyPath(home, 'signing.pem')).catch(() => undefined);
+  const key = await readHomeKey(home, 'signing.pem');
   return ok(
     'keys',
-    found === undefined ? 'no signing key yet; the first signed report makes one' : 'the keys of this home are private',
+    key === undefined ? 'no signing key yet; the first signed report makes one' : 'the keys of this home are private',
   );
 }
 

@@ -1,4 +1,4 @@
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { job } from '@safekeep/capabilities/jobs';
 import { databaseChecks } from './checks.ts';
 

@@ -46,6 +46,13 @@ test('the public half is handed on, and whoever may read it: the keys of the hom
   await assert.rejects(refuseLostKey(home, 'signing.pem'), (error) => isSafekeepError(error, 'key-file-unsafe'));
 });
 
+test('a public half that cannot be read is told, and no other key is made beside it', async (t) => {
+  const home = await folderOf(t);
+  await mkdir(join(home, 'keys', 'signing.vkey'), { recursive: true });
+  await assert.rejects(openSigningKey(home), (error) => isSafekeepError(error, 'file-unreadable'));
+  assert.deepEqual(await readdir(join(home, 'keys')), ['signing.vkey']);
+});
+
 test('a lost, broken or exchanged key is told and never made anew', async (t) => {
   const home = await folderOf(t);
   await openSigningKey(home);

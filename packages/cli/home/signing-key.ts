@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { SafekeepError } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem, type Signer } from '@safekeep/crypto';
-import { homeKey, homeKeyPath, readPrivate } from '@safekeep/files';
+import { homeKey, homeKeyPath, readHomeKey, readPrivate } from '@safekeep/files';
 
 // The public half, to hand to whoever verifies; beside the key it also tells that there was one.
 const VERIFIER_FILE = 'signing.vkey';
@@ -24,10 +23,9 @@ export async function openSigningKey(home: string): Promise<Signer> {
   return signer;
 }
 
-/** The public half alone, as whoever verifies needs it; undefined where this home has signed nothing yet. Makes nothing. */
+/** The public half alone, as whoever verifies needs it; undefined where this home has signed nothing yet. Makes nothing. @throws `file-unreadable` */
 export async function readVerifierKey(home: string): Promise<string | undefined> {
-  const text = await readFile(homeKeyPath(home, VERIFIER_FILE), 'utf8').catch(() => undefined);
-  return text?.trim();
+  return (await readHomeKey(home, VERIFIER_FILE))?.trim();
 }
 
 async function openKey(path: string): Promise<Signer> {

@@ -1,4 +1,4 @@
-import Value from 'typebox/value';
+import { withDefaults } from '@safekeep/core';
 import type { Command, CommandContext } from '@safekeep/capabilities/capability';
 
 /** What a command gave, and whether the thing asked about is so. */
@@ -15,7 +15,7 @@ export function performer(commands: readonly Command[], context: CommandContext)
     const command = commands.find((each) => each.name === name);
     if (command === undefined) throw new Error(`There is no command ${name}`);
     // Defaults of the schema, as for what is typed; the schema is the command's own.
-    const { result, ok = true } = await command.run(context, Value.Default(command.input, { ...input }) as never);
+    const { result, ok = true } = await command.run(context, withDefaults(command.input, input) as never);
     return { result, ok };
   };
   // The caller names the type that the command declares as its output.

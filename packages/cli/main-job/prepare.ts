@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { checkSource, listRuns, showRun } from '@safekeep/capabilities/import';
+import { importActions, listRuns, showRun } from '@safekeep/capabilities/import';
 import { SafekeepError } from '@safekeep/core';
 import { embeddedDirectory } from '@safekeep/postgres';
 import { generatePractice } from '@safekeep/sample';
@@ -28,7 +28,7 @@ export const reachServer: Step = {
     // A file that cannot be moved, or a person who cannot be named, is no reason to touch a database.
     if (erase !== undefined && !/^[^:]+:./.test(erase))
       throw new SafekeepError('subject-invalid', { reason: 'it is written type:key, as patient:42' });
-    if (sqliteFile !== undefined) await checkSource(sqliteFile);
+    if (sqliteFile !== undefined) await (await importActions()).checkSource(sqliteFile);
     const { server } = await context.database({ migrate: false });
     // From here on the home is for this source.
     if ((await readNote(context)) === undefined) await writeNote(context, { source });

@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import type { CommandContext } from '@safekeep/capabilities/capability';
 import type { Perform } from './perform.ts';
 

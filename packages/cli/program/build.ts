@@ -1,8 +1,17 @@
 import { Command as Commander, Option } from 'commander';
-import { choicesOf, factsOf, faultOf, fromText, kindOf, SafekeepError, settingNames, type SettingName } from '@safekeep/core';
+import {
+  choicesOf,
+  factsOf,
+  faultOf,
+  fromText,
+  kindOf,
+  SafekeepError,
+  settingNames,
+  withDefaults,
+  type SettingName,
+} from '@safekeep/core';
 import type { Command } from '@safekeep/capabilities/capability';
 import type { TSchema } from 'typebox';
-import Value from 'typebox/value';
 
 /** What was typed, checked and ready to run. */
 export type Typed = {
@@ -158,7 +167,5 @@ function checked(command: Command, typed: Record<string, unknown>): Readonly<Rec
     if (fault !== undefined) problems.push(`${label} ${fault}`);
   }
   if (problems.length > 0) throw new SafekeepError('usage', { problem: `${problems.join('; ')}.` });
-  const complete = Value.Default(command.input, typed);
-  // Each property was checked above; Default only fills in what the schema itself says.
-  return complete as Readonly<Record<string, unknown>>;
+  return withDefaults(command.input, typed);
 }

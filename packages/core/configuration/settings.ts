@@ -1,4 +1,5 @@
-import Type, { type TSchema, type TSchemaOptions } from 'typebox';
+import { Type } from '../schema/build.ts';
+import type { TSchema, TSchemaOptions } from 'typebox';
 
 /** What a setting carries beside its type: where it may come from and how it is explained. */
 export type SettingFacts = {

@@ -1,5 +1,5 @@
-import type { TSchema } from 'typebox';
-import Value from 'typebox/value';
+import type { TObject, TSchema } from 'typebox';
+import Schema from 'typebox/schema';
 
 /** Whether a setting or flag is a switch, a list, or takes one value. */
 export function kindOf(schema: TSchema): 'boolean' | 'list' | 'number' | 'text' {
@@ -29,10 +29,18 @@ export function fromText(schema: TSchema, text: string): unknown {
 
 /** What is wrong with a value, in words; `undefined` when nothing is. */
 export function faultOf(schema: TSchema, value: unknown): string | undefined {
-  if (Value.Check(schema, value)) return undefined;
+  if (Schema.Check(schema, value)) return undefined;
   const choices = choicesOf(schema);
   if (choices.length > 0) return `must be one of ${choices.join(', ')}`;
-  return Value.Errors(schema, value)[0]?.message ?? 'is not valid';
+  return Schema.Errors(schema, value)[1][0]?.message ?? 'is not valid';
+}
+
+/** What was typed, with the defaults of what was not. */
+export function withDefaults({ properties }: TObject, typed: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const defaults = Object.entries<TSchema>(properties).flatMap(([key, schema]): [string, unknown][] =>
+    'default' in schema && typed[key] === undefined ? [[key, structuredClone(schema.default)]] : [],
+  );
+  return { ...typed, ...Object.fromEntries(defaults) };
 }
 
 /** The known word that `typed` was probably meant to be: at most two edits away. */

@@ -1,3 +1,4 @@
+import { isMapping } from '../mapping.ts';
 import { formatColumnName, parseTableName } from '../names.ts';
 import type { DataMap } from './model.ts';
 import { readColumnName } from './names.ts';
@@ -89,6 +90,6 @@ function shown(value: unknown): string | null {
 }
 
 function inOrder(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  if (!isMapping(value)) return value;
   return Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -1,6 +1,7 @@
 // What stands in datamap.yaml. The one definition: validation, the JSON Schema that editors complete with, and the types of what
 // is written all come from here. What it means once it is read is in model.ts.
-import Type, { type Static, type TEnum, type TSchema } from 'typebox';
+import { Type } from '../schema/build.ts';
+import type { Static, TEnum, TSchema } from 'typebox';
 import { DURATION } from './duration.ts';
 import { searchKinds } from './model.ts';
 

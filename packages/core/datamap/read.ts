@@ -1,3 +1,4 @@
+import { isMapping } from '../mapping.ts';
 import { parseDuration } from './duration.ts';
 import {
   MapFile,
@@ -73,10 +74,6 @@ function fillEmpty(value: unknown): unknown {
 function fillKeys(value: unknown, keys: readonly string[]): unknown {
   if (!isMapping(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, entry === null && keys.includes(key) ? {} : entry]));
-}
-
-function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 const AUDIT_DEFAULTS: AuditSettings = { writes: true, reads: false, actor: 'warn', strictReads: false };

@@ -1,5 +1,6 @@
 // What the rules of the map need to know of a database. The catalogue that package postgres reads has all of it in this form
 // and can be handed over as it is; core itself reads no database.
+import { tableName } from '../catalog-names.ts';
 import { formatTableName, type TableRef } from '../names.ts';
 
 export type SchemaFacts = { readonly tables: readonly TableFacts[] };
@@ -121,10 +122,6 @@ export function indexSchema(facts: SchemaFacts): SchemaIndex {
   };
   indexes.set(facts, made);
   return made;
-}
-
-export function tableName(table: TableFacts): string {
-  return formatTableName({ schema: table.schema, table: table.name });
 }
 
 /** A table of the user's that holds rows of its own, and not as a part of another one. A map must say what is in it. */

@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox';
 import { suggestionFor } from '../configuration/text.ts';
+import { isMapping } from '../mapping.ts';
 
 /** The keys that lead to a place in the file: `['tables', 'public.patients', 'columns', 'ssn', 'protect']`. */
 export type MapPointer = readonly (string | number)[];
@@ -71,10 +72,6 @@ function wrong(pointer: MapPointer, message: string, remedy = 'Write a value tha
 function kindOf(value: unknown): string {
   if (value === null) return 'null';
   return Array.isArray(value) ? 'array' : typeof value;
-}
-
-function isMapping(value: unknown): value is Readonly<Record<string, unknown>> {
-  return kindOf(value) === 'object';
 }
 
 function mappingFaults(form: Form, value: Readonly<Record<string, unknown>>, pointer: MapPointer): readonly ShapeFault[] {

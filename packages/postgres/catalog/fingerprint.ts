@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { nameOf } from './lookup.ts';
+import { formatName, formatTableName, tableName } from '@safekeep/core';
 import type * as model from './model.ts';
-import { formatName, formatTableName } from '@safekeep/core';
 import { settleExpression } from './settle-expression.ts';
 
 // Part of what is hashed: a change of the rendering below must not pass for a change of somebody's schema, nor hide one.
@@ -146,7 +145,7 @@ function foreignKeyContent(key: model.ForeignKey): readonly unknown[] {
 }
 
 function indexContent(table: model.Table, index: model.Index): readonly unknown[] {
-  return [nameOf(table), settleExpression(index.definition), index.primary, index.valid, index.replicaIdentity, index.parent];
+  return [tableName(table), settleExpression(index.definition), index.primary, index.valid, index.replicaIdentity, index.parent];
 }
 
 function policyContent(policy: model.Policy): readonly unknown[] {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isSafekeepError } from '@safekeep/core';
+import { isSafekeepError, tableName } from '@safekeep/core';
 import { testDatabase } from '../testing/index.ts';
-import { findTable, findTableByOid, foreignKeysOf, nameOf, referencedBy } from './lookup.ts';
+import { findTable, findTableByOid, foreignKeysOf, referencedBy } from './lookup.ts';
 import { readCatalog } from './read-catalog.ts';
 
 test('tables are found by name, by parts and by number, and foreign keys from both ends', async (t) => {
@@ -27,13 +27,13 @@ test('tables are found by name, by parts and by number, and foreign keys from bo
 
   const files = findTable(catalog, '"Patient files"');
   assert.ok(files);
-  assert.equal(nameOf(files), 'public."Patient files"');
+  assert.equal(tableName(files), 'public."Patient files"');
   assert.deepEqual(
     foreignKeysOf(catalog, files).map(({ from, to }) => [from, to]),
     [[files, patients]],
   );
   assert.deepEqual(
-    referencedBy(catalog, patients).map(({ from, foreignKey }) => [nameOf(from), foreignKey.columns]),
+    referencedBy(catalog, patients).map(({ from, foreignKey }) => [tableName(from), foreignKey.columns]),
     [
       ['public."Patient files"', ['patient_id']],
       ['public.patients', ['guardian_id']],

@@ -1,5 +1,5 @@
 import type { Catalog, ForeignKey, Table } from './model.ts';
-import { formatTableName, parseTableName, type TableRef } from '@safekeep/core';
+import { formatTableName, parseTableName, tableName, type TableRef } from '@safekeep/core';
 
 /** A foreign key with the tables at its ends. */
 export type Reference = {
@@ -17,11 +17,6 @@ type Lookup = {
 
 // A catalogue is never changed, so what is found in it once holds as long as it lives.
 const lookups = new WeakMap<Catalog, Lookup>();
-
-/** External name of a table of the catalogue, e.g. `public."Patient files"`. */
-export function nameOf(table: Table): string {
-  return formatTableName({ schema: table.schema, table: table.name });
-}
 
 /** By its parts, or by its name as a person writes it. Throws `name-invalid` for a text that is not a name. */
 export function findTable(catalog: Catalog, name: string | TableRef): Table | undefined {
@@ -52,7 +47,7 @@ function lookupOf(catalog: Catalog): Lookup {
     from.foreignKeys.map((foreignKey) => ({ from, foreignKey, to: byOid.get(foreignKey.references.oid) })),
   );
   const made: Lookup = {
-    byName: new Map(catalog.tables.map((table) => [nameOf(table), table])),
+    byName: new Map(catalog.tables.map((table) => [tableName(table), table])),
     byOid,
     incoming: Map.groupBy(references, (reference) => reference.foreignKey.references.oid),
   };

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
+import { tableName } from '@safekeep/core';
 import { testDatabase, testServers, type TestDatabase } from '../testing/index.ts';
-import { findTable, nameOf } from './lookup.ts';
+import { findTable } from './lookup.ts';
 import type { Catalog, Column, Table } from './model.ts';
 import { readCatalog } from './read-catalog.ts';
 
@@ -59,7 +60,7 @@ for (const server of testServers()) {
     });
 
     test('every kind of table is told apart', () => {
-      const kinds = Object.fromEntries(catalog.tables.map((each) => [nameOf(each), each.kind]));
+      const kinds = Object.fromEntries(catalog.tables.map((each) => [tableName(each), each.kind]));
       assert.equal(kinds['clinic.patients'], 'table');
       assert.equal(kinds['clinic.visits'], 'partitioned-table');
       assert.equal(kinds['clinic.visits_2025'], 'partitioned-table');

@@ -1,6 +1,5 @@
-import { nameOf } from './lookup.ts';
+import { formatTableName, tableName } from '@safekeep/core';
 import type { Catalog, ForeignKey, Index, Table } from './model.ts';
-import { formatTableName } from '@safekeep/core';
 
 /** What every table of a sharded, tenant-separated schema must satisfy. */
 export type ShardingRule =
@@ -82,7 +81,7 @@ function unusedRules(exemption: ShardingExemption, found: readonly ShardingFault
 
 function faultsOf(table: Table, scope: Scope): readonly ShardingFault[] {
   const faults = isView(table) ? viewFaults(table) : [...tenantFaults(table, scope), ...otherFaults(table)];
-  return faults.map(([rule, detail]) => ({ rule, table: nameOf(table), detail }));
+  return faults.map(([rule, detail]) => ({ rule, table: tableName(table), detail }));
 }
 
 type Found = readonly [rule: ShardingRule, detail: string];

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { Queryable } from '../catalog/queryable.ts';
 import type { Database } from '../database.ts';
 
 /**
@@ -31,6 +32,11 @@ export async function transaction<Result>(
   return outcome.result;
 }
 
+/** For the rest of the transaction row security shows the rows of this tenant. */
+export async function setTenant(db: Queryable, tenant: string): Promise<void> {
+  await db.query("select pg_catalog.set_config('safekeep.tenant', $1, true)", [tenant]);
+}
+
 /** {@link transaction} of one tenant: row security shows it that tenant's rows. `snapshot`: all of it sees one moment. */
 export async function inTenant<Result>(
   database: Database,
@@ -40,7 +46,7 @@ export async function inTenant<Result>(
 ): Promise<Result> {
   const begin = async (client: pg.ClientBase): Promise<void> => {
     await client.query(snapshot ? 'begin isolation level repeatable read' : 'begin');
-    await client.query("select pg_catalog.set_config('safekeep.tenant', $1, true)", [tenant]);
+    await setTenant(client, tenant);
   };
   return await transaction(database, begin, action);
 }

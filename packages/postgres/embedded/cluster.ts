@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { SafekeepError, Secret } from '@safekeep/core';
+import { syncFolder } from '@safekeep/files';
 import type { Binaries } from './binaries.ts';
-import { makeFolder, readIfPresent, syncFolder } from './files.ts';
+import { makeFolder, readIfPresent } from './files.ts';
 import { worksIn } from './processes.ts';
 import type { ServerUser } from './server-user.ts';
 

@@ -1,6 +1,7 @@
 import { chmod, mkdir, open, readFile, rename, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { codeOf, SafekeepError } from '@safekeep/core';
+import { syncFolder } from '@safekeep/files';
 
 /** Makes a folder, and those above it that are missing, with this mode whatever the umask. One that stands is left as it is. */
 export async function makeFolder(path: string, mode: number): Promise<void> {
@@ -40,14 +41,4 @@ export async function writeWhole(path: string, text: string): Promise<void> {
   }
   await rename(half, path);
   await syncFolder(dirname(path));
-}
-
-/** Makes a rename in this folder survive a power cut. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

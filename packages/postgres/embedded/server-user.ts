@@ -20,6 +20,7 @@ const CANDIDATES = ['postgres', 'safekeep'] as const;
  */
 export async function serverUser(data?: string): Promise<ServerUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;
+  // Data that is not there yet, or that even root cannot look at, has no owner who could serve it.
   const owner = data === undefined ? undefined : await stat(data).catch(() => undefined);
   if (owner !== undefined && owner.uid !== 0) return { uid: owner.uid, gid: owner.gid };
   for (const name of CANDIDATES) {

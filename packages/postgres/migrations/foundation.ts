@@ -58,7 +58,9 @@ function requireCreate(client: pg.ClientBase, { mayCreate, schemaOwner, user, da
 async function requirePgcrypto(client: pg.ClientBase): Promise<void> {
   const { rows } = await client.query<{ installed: boolean; available: boolean; user: string }>(
     `select exists (select from pg_extension where extname = 'pgcrypto') as installed,
-            exists (select from pg_available_extensions where name = 'pgcrypto') as available, current_user as user`,
+            -- Asked only where it is missing: the server reads the control file of every extension to answer.
+            case when exists (select from pg_extension where extname = 'pgcrypto') then true
+                 else exists (select from pg_available_extensions where name = 'pgcrypto') end as available, current_user as user`,
   );
   const [state] = rows;
   if (state === undefined) throw new Error('The server did not answer for its extensions');

@@ -115,8 +115,12 @@ function standingVersions(history: readonly HistoryEntry[]): readonly string[] {
 export async function migrateUp(db: Database, options: MigrateOptions = {}): Promise<MigrationStatus> {
   const migrations = options.migrations ?? loadMigrations();
   const target = versionOf(options.to ?? migrations.at(-1)?.version ?? NONE, migrations);
-  await step(db, 'preparing schema safekeep', async () => undefined);
-  for (const migration of migrations.filter(({ version }) => version <= target)) {
+  const standing = await step(db, 'preparing schema safekeep', async (client) => {
+    const landed = await readLanded(client);
+    refuseForeign(landed, migrations);
+    return new Set(landed.map(({ version }) => version));
+  });
+  for (const migration of migrations.filter(({ version }) => version <= target && !standing.has(version))) {
     await step(db, `migration ${migration.version}`, async (client) => {
       const landed = await readLanded(client);
       refuseForeign(landed, migrations);

@@ -41,8 +41,8 @@ export function functionsOfMigrations(
       const parameters = /^\(([\s\S]*?)\)\s*returns\b/.exec(head)?.[1] ?? '';
       const types = parameters.split(',').map((each) => each.trim().replace(/^\w+\s+/, ''));
       const object = `function safekeep.${name}(${types.join(', ')})`;
-      const isClosed = shippedIn(up.slice(up.indexOf(statement)))?.isClosed === true;
-      const text = `${statement.replace(/^create (?:or replace )?/, 'create or replace ')};${isClosed ? `\nrevoke execute on ${object} from public;` : ''}`;
+      const isRevoked = isClosed(up.slice(up.indexOf(statement)), name);
+      const text = `${statement.replace(/^create (?:or replace )?/, 'create or replace ')};${isRevoked ? `\nrevoke execute on ${object} from public;` : ''}`;
       return { object, needs: version, text };
     }),
   );
@@ -80,10 +80,14 @@ function definitionsIn(text: string): readonly (readonly [string, ShippedFunctio
         settings: [...head.matchAll(/^\s*set (\w+) (?:=|to) (.+?)\s*$/gm)]
           .map(([, key, value]) => `${key}=${settingOf(value ?? '')}`.toLowerCase())
           .toSorted(),
-        isClosed: new RegExp(`revoke (?:execute|all) on (?:function|procedure) safekeep\\.${name}\\b`).test(text),
+        isClosed: isClosed(text, name),
       },
     ];
   });
+}
+
+function isClosed(text: string, name: string): boolean {
+  return new RegExp(`revoke (?:execute|all) on (?:function|procedure) safekeep\\.${name}\\b`).test(text);
 }
 
 /** As {@link FUNCTION_CALL} has it. */

@@ -10,7 +10,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   log: ['core'],
   files: ['core'],
   sample: ['core'],
-  postgres: ['core', 'crypto', 'tlog', 'log'],
+  postgres: ['core', 'crypto', 'tlog', 'log', 'files'],
   capabilities: ['core', 'crypto', 'tlog', 'log', 'files', 'postgres'],
   sdk: ['core', 'crypto'],
   server: ['core', 'crypto', 'tlog', 'log', 'postgres', 'capabilities'],

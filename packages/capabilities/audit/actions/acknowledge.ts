@@ -1,8 +1,8 @@
 import { SafekeepError } from '@safekeep/core';
+import { setTenant } from '@safekeep/postgres';
 import { openCheckpoint, TlogError, type Checkpoint } from '@safekeep/tlog';
 import type { Acknowledged } from '../model.ts';
 import { beginSequencing, commit, contains, insertCheckpoint, logBusy, readDatabaseId } from '../store/sequencer.ts';
-import { setTenant } from '../store/record.ts';
 import { acknowledgementMark, lostCheckpoints, type Lost, type Witnesses } from '../verification/lost-checkpoints.ts';
 import { readTrees, type TreeRow } from '../verification/store/log.ts';
 import { recordEvent } from './record-event.ts';

@@ -1,8 +1,8 @@
-import type { Database } from '@safekeep/postgres';
+import { setTenant, type Database } from '@safekeep/postgres';
 import type { Attestation } from '../model.ts';
 import { readMissingFunctions } from '../store/attestation.ts';
 import { readTransaction } from '../store/partitions.ts';
-import { beginWriting, endWriting, setTenant } from '../store/record.ts';
+import { beginWriting, endWriting } from '../store/record.ts';
 import { checkStanding } from '../verification/check-standing.ts';
 import { faultList } from '../verification/faults.ts';
 import { readDigest } from '../verification/store/standing.ts';

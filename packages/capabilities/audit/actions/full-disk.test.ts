@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
 import { smallDisks } from '@safekeep/postgres/testing';
-import { verifyDirectory } from '../index.ts';
 import { readLog } from '../testing/read-log.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import { exportTiles } from '../verification/export-tiles.ts';
+import { verifyDirectory } from '../verification/verify-files.ts';
 
 const plain = { category: 'none', note: 'looked at' };
 const THINGS = { 'public.things': { of: 'none', note: 'x', columns: { id: plain, v: plain } } };

@@ -44,6 +44,7 @@ export async function keepSequencing(ground: SequencerGround, signal: AbortSigna
       ground.log.error('sequencing-failed', { error });
       pauseMs = Math.min(FAILED_MS * 2 ** failures, FAILED_AT_MOST_MS);
     }
+    // Where the signal ends the pause it ends the loop.
     await wait(pauseMs, undefined, { signal }).catch(() => undefined);
   }
   await baselines.end();

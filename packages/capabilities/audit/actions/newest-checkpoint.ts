@@ -1,6 +1,6 @@
 import { SafekeepError } from '@safekeep/core';
-import type { Database } from '@safekeep/postgres';
-import { beginWriting, endWriting, setTenant } from '../store/record.ts';
+import { setTenant, type Database } from '@safekeep/postgres';
+import { beginWriting, endWriting } from '../store/record.ts';
 import { readCheckpoint } from '../store/sequencer.ts';
 
 /** The newest signed note of the tenant's log. Throws `log-empty`. */

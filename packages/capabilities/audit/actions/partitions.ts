@@ -1,5 +1,5 @@
-import { newId, SafekeepError, type Clock } from '@safekeep/core';
-import type { Database } from '@safekeep/postgres';
+import { dayOf, newId, SafekeepError, type Clock } from '@safekeep/core';
+import { setTenant, type Database } from '@safekeep/postgres';
 import { heldBy, type Period } from '../../holds/index.ts';
 import type pg from 'pg';
 import type { MarkOf } from '../keys/key-file.ts';
@@ -19,7 +19,6 @@ import {
 } from '../store/partitions.ts';
 import { beginWriting, endWriting } from '../store/record.ts';
 import { beginSequencing, commit, logBusy, readTrees } from '../store/sequencer.ts';
-import { setTenant } from '../store/record.ts';
 import { readBaselines } from '../verification/baseline.ts';
 import { recordEventWithin } from './record-event.ts';
 
@@ -61,7 +60,7 @@ async function indexClosedMonths(
   database: Database,
   { now, signal }: { readonly now: Date; readonly signal: AbortSignal },
 ): Promise<readonly string[]> {
-  const closed = new Date(now.getTime() - CLOSED_AFTER_MS).toISOString().slice(0, 10);
+  const closed = dayOf(new Date(now.getTime() - CLOSED_AFTER_MS));
   return await database.withClient(async (client) => {
     const indexed: string[] = [];
     for (const name of await readUnindexed(client, closed)) {
@@ -87,7 +86,7 @@ export async function dropOldPartitions(
   { tenant, keepMonths, markOf, clock, sequence }: Drop,
 ): Promise<Partitions> {
   const now = clock.now();
-  const before = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - keepMonths, 1)).toISOString().slice(0, 10);
+  const before = dayOf(new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - keepMonths, 1)));
   const isRenewed = await database.withClient(async (client) => {
     if (!(await beginSequencing(client, { isolation: 'read committed', wait: true }))) throw logBusy();
     const behind = await baselinesBehind(client, { tenant, before, markOf });

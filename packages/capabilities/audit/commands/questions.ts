@@ -1,7 +1,8 @@
 import { open } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import Type, { type Static } from 'typebox';
-import { codeOf, formatTableName, parseTableName, SafekeepError } from '@safekeep/core';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
+import { codeOf, formatTableName, parseDay, parseTableName, SafekeepError } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
 import { nameOfPerson } from '../../holds/index.ts';
 import { recordEvent } from '../actions/record-event.ts';
@@ -259,8 +260,8 @@ function periodOf(input: { readonly from?: string; readonly to?: string }): { re
 function momentOf(text: string, flag: string): string {
   const isWhole = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?$/.test(text);
   const zoned = /^\d{4}-\d\d-\d\d$|Z$|[+-]\d\d:\d\d$/.test(text) ? text : `${text}Z`;
-  const milliseconds = isWhole ? Date.parse(zoned) : Number.NaN;
-  if (Number.isNaN(milliseconds) || (text.length === 10 && new Date(milliseconds).toISOString().slice(0, 10) !== text)) {
+  const milliseconds = isWhole && parseDay(text.slice(0, 10)) !== undefined ? Date.parse(zoned) : Number.NaN;
+  if (Number.isNaN(milliseconds)) {
     throw new SafekeepError('usage', { problem: `${flag} is no time: write 2026-03-01 or 2026-03-01T10:00:00Z.` });
   }
   return new Date(milliseconds).toISOString();

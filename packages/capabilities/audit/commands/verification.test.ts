@@ -311,7 +311,7 @@ test('questions are asked from the command line, and that somebody opened a hist
   assert.equal((await run('audit export', { format: 'csv', out })).result.events, 8);
   assert.equal((await readFile(out, 'utf8')).split('\r\n').length, 10);
   await assert.rejects(run('audit export', { format: 'csv', out }), (error) => isSafekeepError(error, 'file-exists'));
-  for (const input of [{ from: 'yesterday' }, { to: '2026-02-30' }, { cursor: 'x' }]) {
+  for (const input of [{ from: 'yesterday' }, { to: '2026-02-30' }, { to: '2026-02-30T10:00:00Z' }, { cursor: 'x' }]) {
     await assert.rejects(
       run('audit search', { limit: 1, ...input }),
       (error) => isSafekeepError(error, 'usage'),

@@ -1,5 +1,6 @@
 import { dirname, basename, resolve } from 'node:path';
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
 import { loadMap } from '@safekeep/capabilities/datamap';

@@ -1,3 +1,4 @@
+import { tableRef } from '@safekeep/core';
 import { findTable } from '@safekeep/postgres';
 import type { Contributor, DesiredObject } from '../../plan/index.ts';
 import { baselineColumns } from '../rules/baseline.ts';
@@ -30,7 +31,7 @@ function objectOf(place: Place): DesiredObject {
     remove: dropBaseline({ tenant, table: mapped.name }),
     probe: { sql: PROBE_BASELINE, key: [tenant, mapped.name] },
     // Whoever takes it reads all of the table.
-    locks: [{ schema: table.schema, table: table.name, mode: 'ACCESS SHARE' }],
+    locks: [{ ...tableRef(table), mode: 'ACCESS SHARE' }],
     // Never analyzed: not known.
     rows: Math.max(table.rowEstimate, 0),
     rewrites: false,

@@ -8,6 +8,8 @@ import {
   isPersonalColumn,
   resolveEdge,
   subjectsOfTable,
+  tableName,
+  tableRef,
   type DataMap,
   type MappedTable,
 } from '@safekeep/core';
@@ -19,12 +21,11 @@ import {
   deleteDefinition,
   dropStatements,
   dropTriggersStatement,
-  isExact,
   ownStatement,
   PROBE_CAPTURE,
   upsertDefinition,
-  type CaptureShape,
 } from '../store/capture-sql.ts';
+import { isExact, type CaptureShape } from '../store/capture/row-values.ts';
 import { partObjects } from './parts.ts';
 
 const KEYLESS =
@@ -118,7 +119,7 @@ function objectOf(shape: CaptureShape): DesiredObject {
     remove,
     replace: [...remove, ...create],
     probe: { sql: PROBE_CAPTURE, key: [shape.tenant, shape.table, ...functions.map(({ name }) => name)] },
-    locks: [{ schema: shape.schema, table: shape.name, mode: 'SHARE ROW EXCLUSIVE' }],
+    locks: [{ ...tableRef(shape), mode: 'SHARE ROW EXCLUSIVE' }],
     rows: 0,
     rewrites: false,
     reversible: true,
@@ -294,6 +295,6 @@ function childrenOf(catalog: Catalog, { schema, name }: Table): readonly Table[]
 /** Those of whose rows no trigger tells. */
 function unmappedChildren({ map, catalog, table }: Place): readonly string[] {
   return childrenOf(catalog, table)
-    .map((child) => formatTableName({ schema: child.schema, table: child.name }))
+    .map(tableName)
     .filter((name) => map.tables.get(name)?.audit.writes !== true);
 }

@@ -1,4 +1,4 @@
-import { formatTableName, type TableRef } from '@safekeep/core';
+import { tableName, tableRef, type TableRef } from '@safekeep/core';
 import type { Catalog, Table } from '@safekeep/postgres';
 import type { DesiredObject } from '../../plan/index.ts';
 import { createPartTriggers, dropPartTriggers, PROBE_PART, type PartOf } from '../store/truncate-sql.ts';
@@ -10,18 +10,14 @@ import type { Place } from './capture.ts';
  */
 export function partObjects({ map, catalog, tenant, mapped, table }: Place): readonly DesiredObject[] {
   // A child that is captured itself tells its own TRUNCATE.
-  const isCaptured = (part: Table): boolean => map.tables.get(nameOf(part))?.audit.writes === true;
+  const isCaptured = (part: Table): boolean => map.tables.get(tableName(part))?.audit.writes === true;
   const of = { tenant, table: mapped.name };
   return partsBelow(catalog, table).flatMap((part) => (isCaptured(part) ? [] : [objectOf(part, of)]));
 }
 
-function nameOf({ schema, name }: Table): string {
-  return formatTableName({ schema, table: name });
-}
-
 function objectOf(part: Table, of: PartOf): DesiredObject {
-  const name = nameOf(part);
-  const ref = { schema: part.schema, table: part.name };
+  const name = tableName(part);
+  const ref = tableRef(part);
   const create = createPartTriggers(ref, of);
   const remove = dropPartTriggers(ref);
   return {

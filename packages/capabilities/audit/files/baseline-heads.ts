@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { SafekeepError } from '@safekeep/core';
 import { privateFiles, readPrivate } from '@safekeep/files';
-import Type, { type Static } from 'typebox';
-import Value from 'typebox/value';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
+import Schema from 'typebox/schema';
 import { tenantName } from './last-checkpoint.ts';
 
 const { makeFolder, replaceFile } = privateFiles();
@@ -51,7 +52,7 @@ export function baselineHeads(home: string): BaselineHeads {
 
 function parsed(text: string, path: string): Static<typeof Heads> {
   try {
-    return Value.Parse(Heads, JSON.parse(text));
+    return Schema.Parse(Heads, JSON.parse(text));
   } catch (cause) {
     throw new SafekeepError('file-unreadable', { path, reason: 'it is no list of baselines' }, { cause });
   }

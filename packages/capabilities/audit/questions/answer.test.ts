@@ -4,7 +4,7 @@ import { systemClock } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
 import { testDatabase, testServers } from '@safekeep/postgres/testing';
 import { TENANT, writtenLog, type Told } from '../testing/written-log.ts';
-import { accessLog, actorHistory, searchEvents, subjectHistory } from './answer.ts';
+import { accessLog, searchEvents, subjectHistory } from './answer.ts';
 import { exportEvents } from './export-events.ts';
 import type { ExportFormat } from './formats.ts';
 import type { EventFilter, EventView } from './model.ts';
@@ -129,7 +129,7 @@ test('an event is shown with what changed, whose it is and how sure its actor is
     ],
     erased: false,
   });
-  const { events: own } = await actorHistory(database, TENANT, 'system:nightly-import', { limit: 2 });
+  const { events: own } = await searchEvents(database, TENANT, { actor: 'system:nightly-import' }, { limit: 2 });
   assert.deepEqual(
     own.map(({ index }) => index),
     [235, 230],

@@ -40,11 +40,6 @@ export async function subjectHistory(database: Database, tenant: string, subject
   return await searchEvents(database, tenant, { subject }, page);
 }
 
-/** All that one actor did, newest first. */
-export async function actorHistory(database: Database, tenant: string, actor: string, page: Asked): Promise<Page<EventView>> {
-  return await searchEvents(database, tenant, { actor }, page);
-}
-
 /** What a person is told of an event about them. */
 export type AccessLine = {
   readonly index: number;

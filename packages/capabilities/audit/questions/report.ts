@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import type { Database } from '@safekeep/postgres';
 import type { Frozen } from '../../capability.ts';
 import { readOnly } from '../store/read-only.ts';

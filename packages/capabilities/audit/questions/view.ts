@@ -1,5 +1,6 @@
-import Type from 'typebox';
-import Value from 'typebox/value';
+import Schema from 'typebox/schema';
+import { isMapping } from '@safekeep/core';
+import { Type } from '@safekeep/core/schema';
 import type { EventRow } from '../model.ts';
 import type { OpenedChange } from '../store/event-values.ts';
 import { isClosed } from '../rules/leaf.ts';
@@ -36,7 +37,7 @@ function detailsOf({ details }: EventRow): unknown {
 }
 
 function isErased(details: unknown): boolean {
-  return isRecord(details) && details['erased'] === true;
+  return isMapping(details) && details['erased'] === true;
 }
 
 /** Of `{ old: { column: value }, new: { column: value } }`. */
@@ -47,12 +48,8 @@ function changesOf(details: unknown): Change[] {
 }
 
 function valuesIn(details: unknown, side: 'old' | 'new'): Readonly<Record<string, unknown>> {
-  const values: unknown = isRecord(details) ? details[side] : undefined;
-  return isRecord(values) ? values : {};
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  const values: unknown = isMapping(details) ? details[side] : undefined;
+  return isMapping(values) ? values : {};
 }
 
 /** A place as text that a person copies from one page to the next. */
@@ -70,7 +67,7 @@ const PlaceParts = Type.Tuple([
 export function parsePlace(text: string): Place | undefined {
   try {
     const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-    if (!Value.Check(PlaceParts, parts)) return undefined;
+    if (!Schema.Check(PlaceParts, parts)) return undefined;
     const [at, era, index] = parts;
     return { at, era, index };
   } catch {

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
-import Type, { type Static } from 'typebox';
-import Value from 'typebox/value';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
+import Schema from 'typebox/schema';
 import type { MarkOf } from '../keys/key-file.ts';
 import type { CapturedColumn } from '../model.ts';
 
@@ -59,7 +60,7 @@ export function takenMark(markOf: MarkOf, { tenant, table }: TableOf, taken: Omi
 
 /** What an event tells, where it is the home's word. */
 export function readTaken(markOf: MarkOf, of: TableOf, details: unknown): Taken | undefined {
-  return Value.Check(Taken, details) && details.mark === takenMark(markOf, of, details) ? details : undefined;
+  return Schema.Check(Taken, details) && details.mark === takenMark(markOf, of, details) ? details : undefined;
 }
 
 /** Names the baseline that it ends: the same words end no other. */
@@ -90,7 +91,7 @@ export function forgottenMark(
 
 /** Rows that may be gone, where it is the home's word. */
 export function readForgotten(markOf: MarkOf, of: TableOf, details: unknown): Forgotten | undefined {
-  return Value.Check(Forgotten, details) && details.mark === forgottenMark(markOf, of, details) ? details : undefined;
+  return Schema.Check(Forgotten, details) && details.mark === forgottenMark(markOf, of, details) ? details : undefined;
 }
 
 export const Unexplained = Type.Object({
@@ -108,7 +109,7 @@ export function unexplainedMark(markOf: MarkOf, { tenant, table }: TableOf, { id
 
 /** What an event tells, where it is the home's word. */
 export function readUnexplained(markOf: MarkOf, of: TableOf, details: unknown): Unexplained | undefined {
-  return Value.Check(Unexplained, details) && details.mark === unexplainedMark(markOf, of, details) ? details : undefined;
+  return Schema.Check(Unexplained, details) && details.mark === unexplainedMark(markOf, of, details) ? details : undefined;
 }
 
 /** Of what is encrypted the log has the ciphertext alone, which goes when it is decrypted: it is in the log and in no baseline. */

@@ -1,5 +1,6 @@
-import Type, { type Static } from 'typebox';
-import Value from 'typebox/value';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
+import Schema from 'typebox/schema';
 import type { MarkOf } from '../keys/key-file.ts';
 
 /** The action of an event by which the home says that it took the capture of a table back. */
@@ -17,5 +18,5 @@ export function captureEnd(markOf: MarkOf, { tenant, table }: Of, id: string): C
 
 /** What an event tells, where it is the home's word. */
 export function readCaptureEnd(markOf: MarkOf, of: Of, details: unknown): CaptureEnd | undefined {
-  return Value.Check(CaptureEnd, details) && details.mark === captureEnd(markOf, of, details.id).mark ? details : undefined;
+  return Schema.Check(CaptureEnd, details) && details.mark === captureEnd(markOf, of, details.id).mark ? details : undefined;
 }

@@ -1,4 +1,5 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { quoteText } from '@safekeep/postgres';
 import type { ColumnForm } from '../model.ts';
 import { isAlsoAbout, isFirstAbout } from './events.ts';
 
@@ -15,14 +16,14 @@ export type TableOf = { readonly tenant: string; readonly table: string };
 
 /** What was taken before stays until the next one is: it is held against it first. */
 export function orderBaseline({ tenant, table }: TableOf, shape: BaselineShape): string {
-  const values = [tenant, table, JSON.stringify(shape)].map((text) => pg.escapeLiteral(text));
+  const values = [tenant, table, JSON.stringify(shape)].map((text) => quoteText(text));
   return `insert into safekeep.audit_baselines (tenant_id, table_name, shape, ordered, is_taken)
 values (${values.join(', ')}, pg_catalog.gen_random_uuid(), false)
 on conflict (tenant_id, table_name) do update set shape = excluded.shape, ordered = excluded.ordered, is_taken = false, refused_at = null`;
 }
 
 export function dropBaseline({ tenant, table }: TableOf): readonly string[] {
-  const [of, name] = [pg.escapeLiteral(tenant), pg.escapeLiteral(table)];
+  const [of, name] = [quoteText(tenant), quoteText(table)];
   return [
     // Of a table with a column for the tenant every tenant has its own part, unless another of them has it captured too.
     `delete from safekeep.audit_baseline_marks as m where m.table_name = ${name}
@@ -95,7 +96,7 @@ export async function orderAgain(client: Client, tables: readonly string[], { or
   );
 }
 
-const READING = pg.escapeLiteral('safekeep baselines');
+const READING = quoteText('safekeep baselines');
 
 /**
  * Whether no other process takes baselines; until the transaction ends. In it the inboxes, the state of the sequencer, the log and the tables are all

@@ -4,7 +4,7 @@ import { REMAIN, type Capture, type EventRow } from '../model.ts';
 import type { MarkOf } from '../keys/key-file.ts';
 import { splitKey } from '../rules/key.ts';
 import { emptiedMark, type Emptied } from '../rules/marks.ts';
-import { remainStatement } from './capture-sql.ts';
+import { remainStatement } from './capture/inbox-rows.ts';
 import { EVENT_COLUMNS, isAbout, isAlsoAbout, isBy, isFirstAbout } from './events.ts';
 import { micros } from './inbox.ts';
 import { eachUnlessUnreadable, readableOf } from './live-rows.ts';

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { isMapping } from '@safekeep/core';
 import type { SubjectKey, SubjectKeys } from '../../encryption/index.ts';
 import type { Change, EventRow, Marks, SealedBlob, Values } from '../model.ts';
 import { blobContext, sealedOf } from '../rules/leaf.ts';
@@ -49,10 +50,10 @@ function openEvent(
   keys: ReadonlyMap<string, SubjectKey | 'erased'>,
 ): OpenedEvent {
   const details: unknown = event.details === null ? {} : JSON.parse(event.details);
-  const said = isRecord(details) ? details : {};
+  const said = isMapping(details) ? details : {};
   const parts = [partOf(details)];
   // Written by the sequencer: texts by column.
-  const marks = isRecord(said['marks']) ? (said['marks'] as Marks) : {};
+  const marks = isMapping(said['marks']) ? (said['marks'] as Marks) : {};
   let rest: OpenedEvent['rest'] = blobs === undefined ? 'unreadable' : said['erased'] === true ? 'left-out' : 'none';
   for (const [place, { keyId, bytes }] of (blobs ?? []).entries()) {
     const key = keys.get(keyId);
@@ -82,6 +83,7 @@ function openBlob(
     const [record, before, after] = opened as readonly unknown[];
     return event.record === null || record === event.record ? partOf({ old: before, new: after }) : undefined;
   } catch {
+    // It was altered since: that is what whoever asks is told.
     return undefined;
   }
 }
@@ -106,16 +108,12 @@ function merged(parts: readonly Part[]): Change {
 }
 
 function partOf(json: unknown): Part {
-  if (!isRecord(json)) return {};
+  if (!isMapping(json)) return {};
   const { old: before, new: after } = json;
   return {
     // Values by column: the sequencer wrote them so, and what was sealed or committed to is as it wrote it.
-    ...(isRecord(before) ? { old: before as Values } : {}),
+    ...(isMapping(before) ? { old: before as Values } : {}),
     // As above.
-    ...(isRecord(after) ? { new: after as Values } : {}),
+    ...(isMapping(after) ? { new: after as Values } : {}),
   };
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { EventKind, Values } from '../model.ts';
 import { changesOf } from '../rules/change-texts.ts';
 import { rowValues } from '../rules/row-text.ts';
-import { NOT_SAID, ONE_TEXT, WHOLE_ROWS } from './capture-sql.ts';
+import { NOT_SAID, ONE_TEXT, WHOLE_ROWS } from './capture/inbox-rows.ts';
 
 /** What capture and Safekeep itself wrote, as the sequencer reads it. */
 export type InboxRow = {
@@ -105,7 +105,7 @@ function inOneText(
 
 type Read = (change: readonly (string | null)[], names: readonly string[]) => Partial<InboxRow>;
 
-// As insertBatches of capture-sql.ts lists them: the key, the links, and of an UPDATE the links before; then the values by column.
+// As insertBatches of capture/inbox-rows.ts lists them: the key, the links, and of an UPDATE the links before; then the values by column.
 const readers: Readonly<Record<string, Read>> = {
   insert: ([record = null, ...links]) => ({ record, links: orNone(links) }),
   delete: ([record = null, ...rest], names) => {
@@ -179,7 +179,7 @@ function valuesOf(names: readonly string[], change: readonly (string | null)[], 
 }
 
 function hashed(entry: string): Values[string] {
-  // Written by entryOf of capture-sql.ts: `#` and hash and size.
+  // Written by entryOf of capture/row-values.ts: `#` and hash and size.
   return JSON.parse(entry.slice(1)) as Values[string];
 }
 

@@ -1,7 +1,9 @@
 import pg from 'pg';
+import { tableRef } from '@safekeep/core';
+import { quoteName, quoteTable } from '@safekeep/postgres';
 import type { Capture, CapturedColumn, Values } from '../model.ts';
 import { splitKey } from '../rules/key.ts';
-import { joinByKey, keyText, pairs, printed } from './capture-sql.ts';
+import { joinByKey, keyText, pairs, printed } from './capture/row-values.ts';
 
 /** The table is not there as it was mapped, or this login may not read it: what it holds cannot be said. */
 const UNREADABLE = new Set([
@@ -33,13 +35,13 @@ type Read = { readonly schema: string; readonly name: string; readonly columns: 
  * keeps rows from this login: a row that it does not see is not one that is gone.
  */
 async function trustedColumns(client: Client, tables: readonly Read[]): Promise<readonly (Trusted | undefined)[]> {
-  const names = tables.map(({ schema, name }) => `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`);
+  const names = tables.map((table) => quoteTable(tableRef(table)));
   await client.query(`lock table ${names.join(', ')} in access share mode`);
   const all = tables.flatMap(({ columns }, place) => columns.map(({ name, type }) => ({ place, name, type })));
   const [builtIn, others] = [all.filter(({ type }) => !type.includes('.')), all.filter(({ type }) => type.includes('.'))];
   // By the row type and not by pg_attribute: this transaction may look at older catalogs than what its statements are understood by.
   const typesOf = (some: typeof all): string =>
-    `array[${some.map(({ place, name }) => `pg_catalog.pg_typeof((null::${names[place]}).${pg.escapeIdentifier(name)})`).join(', ')}]::pg_catalog.regtype[]`;
+    `array[${some.map(({ place, name }) => `pg_catalog.pg_typeof((null::${names[place]}).${quoteName(name)})`).join(', ')}]::pg_catalog.regtype[]`;
   const { rows } = await client.query<{ place: number; name: string; enumerated: boolean }>(
     `with seen as (select s.place::integer - 1 as place from pg_catalog.unnest($1::text[]) with ordinality as s (name, place)
        join pg_catalog.pg_class as t on t.oid = pg_catalog.to_regclass(s.name) and t.relkind in ('r', 'p') and not pg_catalog.row_security_active(t.oid))
@@ -185,7 +187,7 @@ export async function readStep(
   const parts = links.map(splitKey);
   const arrays = references.map((_, place) => parts.map((each) => each[place] ?? null));
   const names = references.map((_, place) => `k${place}`);
-  const wanted = next.map((column) => `safekeep.key_part(${printed(`r.${pg.escapeIdentifier(column)}`)})`).join(` || ',' || `);
+  const wanted = next.map((column) => `safekeep.key_part(${printed(`r.${quoteName(column)}`)})`).join(` || ',' || `);
   const statement = (trusted: Trusted): string => `select k.link, ${wanted} as next
     from unnest($1::text[], ${references.map((_, place) => `$${place + 2}::text[]`).join(', ')}) as k (link, ${names.join(', ')})
     ${joinByKey(

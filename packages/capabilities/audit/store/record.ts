@@ -1,13 +1,8 @@
 import type pg from 'pg';
-import type { Queryable } from '@safekeep/postgres';
+import { setTenant, type Queryable } from '@safekeep/postgres';
 import type { EventId, NewEvent } from '../model.ts';
 
 type Actor = { readonly name: string; readonly purpose?: string | null; readonly request?: string | null };
-
-/** For the rest of the transaction. */
-export async function setTenant(client: Queryable, tenant: string): Promise<void> {
-  await client.query("select set_config('safekeep.tenant', $1, true)", [tenant]);
-}
 
 export async function setActor(client: Queryable, { name, purpose = null, request = null }: Actor): Promise<void> {
   await client.query('select safekeep.set_actor($1, $2, $3)', [name, purpose, request]);

@@ -3,6 +3,7 @@ import { SafekeepError } from '@safekeep/core';
 import { RUNTIME_LOGIN } from '@safekeep/postgres';
 import { parseTilePath, rootFromTiles, sameHash, type ChangedTile, type Checkpoint, type TileReader } from '@safekeep/tlog';
 import type { Capture } from '../model.ts';
+import { inTurn } from './in-turn.ts';
 import type { Progress } from './inbox.ts';
 
 export type Cluster = { readonly systemIdentifier: string; readonly timeline: number };
@@ -202,10 +203,9 @@ export async function writeTiles(client: pg.ClientBase, { tenant, era }: Tree, t
   );
 }
 
-/** Tiles of hashes as the tree's paths name them. One statement after the other, whatever is asked for at once. */
+/** Tiles of hashes as the tree's paths name them. */
 export function tileReader(client: Pick<pg.ClientBase, 'query'>, { tenant, era }: Pick<Tree, 'tenant' | 'era'>): TileReader {
-  let before: Promise<unknown> = Promise.resolve();
-  const read = async (path: string): Promise<Uint8Array | undefined> => {
+  return inTurn(async (path) => {
     const tile = parseTilePath(path);
     if (tile === undefined || tile.level === 'entries') return undefined;
     const { rows } = await client.query<{ hashes: Buffer }>(
@@ -213,13 +213,7 @@ export function tileReader(client: Pick<pg.ClientBase, 'query'>, { tenant, era }
       [tenant, era, tile.level, tile.index],
     );
     return rows[0]?.hashes;
-  };
-  return (path) => {
-    const reading = before.then(() => read(path));
-    // Whoever asked is told of a failure; the next one asks all the same.
-    before = reading.catch(() => undefined);
-    return reading;
-  };
+  });
 }
 
 /** Whether a tree begins with what was signed of it at some time. Throws `TlogError` where its tiles are not there, or are none. */

@@ -1,5 +1,6 @@
 import type pg from 'pg';
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import type { EventRow } from '../model.ts';
 import type { OpenedEvent } from '../store/event-values.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import Type from 'typebox';
-import Value from 'typebox/value';
+import { Type } from '@safekeep/core/schema';
+import Schema from 'typebox/schema';
 
 /**
  * What a proof file carries beside the proof, so that it needs nothing else: the entry as it was hashed, and what opens its
@@ -41,7 +41,7 @@ export function readProofExtra(
 ): { readonly entry: Uint8Array; readonly unfit: readonly string[] } | { readonly fault: string } {
   if (extra === undefined) return { fault: 'The file does not carry its entry (no line `extra`), so there is nothing to compare.' };
   const parsed = jsonOf(extra);
-  if (!Value.Check(ProofExtra, parsed)) return { fault: 'The extra of the file is none that Safekeep writes.' };
+  if (!Schema.Check(ProofExtra, parsed)) return { fault: 'The extra of the file is none that Safekeep writes.' };
   const entry = Buffer.from(parsed.entry, 'base64');
   const commitments = commitmentsOf(entry);
   const unfit = parsed.openings.flatMap(({ commitment, salt, blob }) => {
@@ -65,7 +65,7 @@ function jsonOf(bytes: Uint8Array): unknown {
 /** The hashes in a leaf: `"commitments":["l:<base64>",…]`. */
 function commitmentsOf(entry: Uint8Array): readonly Buffer[] {
   const leaf = jsonOf(entry);
-  return Value.Check(LeafCommitments, leaf) ? leaf.commitments.map((text) => Buffer.from(text.slice(2), 'base64')) : [];
+  return Schema.Check(LeafCommitments, leaf) ? leaf.commitments.map((text) => Buffer.from(text.slice(2), 'base64')) : [];
 }
 
 const LeafCommitments = Type.Object({ commitments: Type.Array(Type.String()) });

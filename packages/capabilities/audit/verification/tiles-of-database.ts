@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { parseTilePath, TILE_WIDTH, type TileReader } from '@safekeep/tlog';
+import { inTurn } from '../store/in-turn.ts';
 import { readTheseTiles, readTiles } from './store/log.ts';
 
 /** Whoever asks for a tile of leaves usually asks for the next one then. */
@@ -22,7 +23,7 @@ export function databaseReader(client: pg.ClientBase, tenant: string, era: numbe
     const within = rows.filter((row) => row.tile < index + limit);
     return { level, from: index, to: index + limit, tiles: new Map(within.map((row) => [row.tile, row.hashes])) };
   };
-  const read: TileReader = async (path) => {
+  return inTurn(async (path) => {
     const tile = parseTilePath(path);
     if (tile === undefined || tile.level === 'entries') throw new RangeError(`Not the path of a tile of hashes: ${path}`);
     const { level, index } = tile;
@@ -31,14 +32,7 @@ export function databaseReader(client: pg.ClientBase, tenant: string, era: numbe
     ahead = stretch;
     if (level === 0) last = index;
     return stretch.tiles.get(index);
-  };
-  // A connection answers one question at a time.
-  let before: Promise<unknown> = Promise.resolve();
-  return async (path) => {
-    const answer = before.then(() => read(path));
-    before = answer.catch(() => undefined);
-    return await answer;
-  };
+  });
 }
 
 /**

@@ -1,6 +1,7 @@
 import { parseDocument } from 'yaml';
-import Type, { type Static } from 'typebox';
-import Value from 'typebox/value';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
+import Schema from 'typebox/schema';
 import {
   formatPath,
   formatTableName,
@@ -61,8 +62,8 @@ function readTables(text: string, file: string): ReadonlyMap<string, Table> {
   if (error !== undefined)
     throw new SafekeepError('fides-invalid', { file, reason: `it is no YAML (${error.message.split('\n')[0] ?? error.code})` });
   const value: unknown = document.toJS({ maxAliasCount: 100 });
-  if (!Value.Check(FidesFile, value)) {
-    const [fault] = Value.Errors(FidesFile, value);
+  if (!Schema.Check(FidesFile, value)) {
+    const [fault] = Schema.Errors(FidesFile, value)[1];
     throw new SafekeepError('fides-invalid', {
       file,
       reason: `${fault?.instancePath === '' ? 'the file' : (fault?.instancePath ?? 'it')} ${fault?.message ?? 'has another form'}`,

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Document, isCollection, isMap, isPair, isScalar, Scalar, stringify, visit, YAMLMap, type Node, type Pair } from 'yaml';
-import { applyEdits, MAP_SCHEMA_FILE, readMap, type MapEdit, type MapFile } from '@safekeep/core';
+import { applyEdits, isMapping, MAP_SCHEMA_FILE, readMap, type MapEdit, type MapFile } from '@safekeep/core';
 import { keyText, readMapText, type MapText } from './document.ts';
 
 /**
@@ -44,15 +44,11 @@ type Keys = readonly string[];
 
 function sync(document: Document, { from, to }: Change, path: Keys): void {
   if (isDeepStrictEqual(from, to)) return;
-  if (!isRecord(from) || !isRecord(to) || loses(from, to)) {
+  if (!isMapping(from) || !isMapping(to) || loses(from, to)) {
     document.setIn(path, nodeOf(to, path, false));
     return;
   }
   for (const [key, value] of Object.entries(to)) sync(document, { from: from[key], to: value }, [...path, key]);
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A key goes: then the whole is written anew, since the comments around the key would be orphans. */
@@ -83,7 +79,7 @@ class Splicer {
 
   changes(node: Node | null, { from, to }: Change, path: Keys): readonly Splice[] {
     if (isDeepStrictEqual(from, to)) return [];
-    if (!isMap(node) || !isRecord(from) || !isRecord(to) || loses(from, to)) return [this.#replace(node, to, path)];
+    if (!isMap(node) || !isMapping(from) || !isMapping(to) || loses(from, to)) return [this.#replace(node, to, path)];
     return Object.entries(to).flatMap(([key, value]) => {
       const pair = node.items.find((item) => keyText(item) === key);
       if (pair === undefined) return [this.#insert(node, key, { value, path: [...path, key] })];
@@ -115,7 +111,7 @@ class Splicer {
   #fill(pair: Pair, value: unknown, { node, path }: { readonly node: YAMLMap; readonly path: Keys }): Splice {
     const end = isScalar(pair.key) ? (pair.key.range?.[1] ?? 0) : 0;
     const colon = this.#text.indexOf(':', end) + 1;
-    if (node.flow === true || !isRecord(value) || !isBlock(path)) return at(colon, ` ${toYaml(value, path, true)}`);
+    if (node.flow === true || !isMapping(value) || !isBlock(path)) return at(colon, ` ${toYaml(value, path, true)}`);
     const column = this.#columnOf(startOfPair(pair)) + 2;
     const lines = Object.entries(value).map(([key, entry]) => this.#entry(key, entry, { column, path: [...path, key] }));
     return this.#line(colon, lines.join(this.#newline));
@@ -124,7 +120,7 @@ class Splicer {
   #entry(key: string, value: unknown, { column, path }: { readonly column: number; readonly path: Keys }): string {
     const indent = ' '.repeat(column);
     const yaml = toYaml(value, path, false);
-    const isNested = isRecord(value) && isBlock(path) && Object.keys(value).length > 0;
+    const isNested = isMapping(value) && isBlock(path) && Object.keys(value).length > 0;
     if (!isNested) return `${indent}${keyYaml(key)}: ${toYaml(value, path, true)}`;
     const body = yaml
       .trimEnd()

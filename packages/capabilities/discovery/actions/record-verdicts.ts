@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import Value from 'typebox/value';
+import Schema from 'typebox/schema';
 import { parse } from 'yaml';
-import { categoryOf, formatColumnName, formatTableName, SafekeepError, suggestCategory, type Clock } from '@safekeep/core';
+import { categoryOf, columnName, SafekeepError, suggestCategory, tableName, type Clock } from '@safekeep/core';
 import { type Database, inTenant } from '@safekeep/postgres';
 import { VerdictFile, type Verdict } from '../model.ts';
 import { attributeHash, insertVerdict } from '../store/findings.ts';
@@ -27,7 +27,7 @@ export async function readVerdictFile(path: string): Promise<readonly Verdict[]>
   } catch (cause) {
     throw new SafekeepError('verdicts-invalid', { path, reason: 'it is neither YAML nor JSON' }, { cause });
   }
-  if (!Value.Check(VerdictFile, read))
+  if (!Schema.Check(VerdictFile, read))
     throw new SafekeepError('verdicts-invalid', { path, reason: 'it must be verdicts: [{ column, category, note }]' });
   return read.verdicts;
 }
@@ -53,12 +53,8 @@ export async function recordVerdicts(
   const columns = new Map(
     catalog.tables.flatMap((table) =>
       table.columns.map((column) => [
-        formatColumnName({ schema: table.schema, table: table.name, column: column.name }),
-        {
-          hash: attributeHash(table, column),
-          table: formatTableName({ schema: table.schema, table: table.name }),
-          name: column.name,
-        },
+        columnName(table, column.name),
+        { hash: attributeHash(table, column), table: tableName(table), name: column.name },
       ]),
     ),
   );

@@ -1,13 +1,14 @@
 import type pg from 'pg';
 import {
-  formatColumnName,
+  columnName,
   formatTableName,
   isCompanion,
   isMappable,
+  isOwnSchema,
+  tableName,
   type Clock,
   type DataMap,
   type MappedTable,
-  isOwnSchema,
 } from '@safekeep/core';
 import {
   type Catalog,
@@ -21,7 +22,6 @@ import {
 import type { ColumnFinding, ProposedSubject, TableProblem, Unused } from '../model.ts';
 import { conclude, type Finding, type SchemaKnowledge } from '../rules/decide.ts';
 import { familyOf } from '../rules/families.ts';
-import { nameOfTable } from '../rules/links.ts';
 import { rolesOf } from '../rules/roles.ts';
 import { proposeSubjects } from '../rules/subjects.ts';
 import { forgetValues } from '../rules/values.ts';
@@ -138,7 +138,7 @@ function withoutCompanions(table: Table, mapped: MappedTable | undefined): Table
 /** A partition is mapped as the table it hangs at. */
 function mappedAs(table: Table, tables: readonly Table[], map: DataMap): MappedTable | undefined {
   const { partition } = table;
-  const mapped = map.tables.get(nameOfTable(table));
+  const mapped = map.tables.get(tableName(table));
   if (mapped !== undefined || partition === null) return mapped;
   const parent = tables.find(({ schema, name }) => schema === partition.parent.schema && name === partition.parent.table);
   return parent === undefined ? undefined : mappedAs(parent, tables, map);
@@ -190,13 +190,14 @@ class Judge {
         const column = table?.columns.find(({ number }) => number === statistics.column);
         if (table === undefined || column === undefined) continue;
         this.#weigh(table, column, observedOf(column, statistics));
-        if (statistics.values.length > 0 || statistics.nullShare === 1) this.#seen.add(columnName(table, column));
+        if (statistics.values.length > 0 || statistics.nullShare === 1) this.#seen.add(columnName(table, column.name));
         if (statistics.nullShare === 1 && table.rowEstimate > 0)
           this.#unfilled.set(table, [...(this.#unfilled.get(table) ?? []), column]);
       }
     }
     for (const table of tables)
-      for (const column of table.columns) if (!this.#found.has(columnName(table, column))) this.#weigh(table, column, NOTHING_SEEN);
+      for (const column of table.columns)
+        if (!this.#found.has(columnName(table, column.name))) this.#weigh(table, column, NOTHING_SEEN);
   }
 
   async bySamples(client: pg.PoolClient, tables: readonly Table[]): Promise<void> {
@@ -209,7 +210,7 @@ class Judge {
       this.#order.onProgress?.(done, tables.length);
       const open = this.#undecided(table);
       const readable = open.filter(isReadable);
-      const trouble = this.#held.has(nameOfTable(table)) ? LOCKED : (readingTrouble(table, hidden) ?? columnsTrouble(table));
+      const trouble = this.#held.has(tableName(table)) ? LOCKED : (readingTrouble(table, hidden) ?? columnsTrouble(table));
       if (trouble !== undefined) this.#tell(table, trouble);
       const isShut = trouble !== undefined && trouble.code !== 'no-right';
       this.#passOver(table, isShut ? open : open.filter(({ privileges }) => !privileges.select));
@@ -238,7 +239,7 @@ class Judge {
     const unread = use.flatMap(({ tableOid, reads, liveRows, young }): readonly Unused[] => {
       const table = byOid.get(tableOid);
       return table !== undefined && reads === 0 && liveRows > 0 && !young
-        ? [{ table: nameOfTable(table), column: null, why: 'never-read' }]
+        ? [{ table: tableName(table), column: null, why: 'never-read' }]
         : [];
     });
     const until = performance.now() + FILLED_PATIENCE_MS;
@@ -256,8 +257,8 @@ class Judge {
         // The server's sample may have missed the few rows that have one.
         if (count !== undefined && count > 0) continue;
         unfilled.push({
-          table: nameOfTable(table),
-          column: columnName(table, column),
+          table: tableName(table),
+          column: columnName(table, column.name),
           why: count === 0 ? 'never-filled' : 'no-value-seen',
         });
       }
@@ -267,11 +268,11 @@ class Judge {
 
   findings(table: Table): readonly ColumnFinding[] {
     return table.columns.map((column) => {
-      const name = columnName(table, column);
+      const name = columnName(table, column.name);
       const finding = this.#found.get(name) ?? conclude([]);
       const verdict = this.#verdict(table, column);
       return {
-        table: nameOfTable(table),
+        table: tableName(table),
         column: name,
         ...(verdict === undefined ? finding : pinnedBy(verdict, finding)),
         evidence: verdict === undefined ? [...finding.evidence] : [`verdict: decided by a person`, ...finding.evidence],
@@ -287,16 +288,16 @@ class Judge {
 
   /** A verdict holds as long as the column is the one it was about. */
   #verdict(table: Table, column: Column): StoredVerdict | undefined {
-    const verdict = this.#memory.verdicts.get(columnName(table, column));
+    const verdict = this.#memory.verdicts.get(columnName(table, column.name));
     return verdict?.attributeHash === attributeHash(table, column) ? verdict : undefined;
   }
 
   #isOld(table: Table, column: Column): boolean {
-    return this.#memory.before.get(columnName(table, column))?.attributeHash === attributeHash(table, column);
+    return this.#memory.before.get(columnName(table, column.name))?.attributeHash === attributeHash(table, column);
   }
 
   #weigh(table: Table, column: Column, observed: Observed): void {
-    const name = columnName(table, column);
+    const name = columnName(table, column.name);
     const before = this.#memory.before.get(name);
     if (this.#order.sinceLast === true && before !== undefined && this.#isOld(table, column)) {
       this.#found.set(name, before);
@@ -309,7 +310,7 @@ class Judge {
     // A view shows what stands in tables; a partition is looked at through its parent; what never held a row has none to show.
     if (table.kind === 'view' || table.partition !== null || (table.kind === 'table' && table.sizeBytes === 0)) return [];
     return table.columns.filter((column) => {
-      const name = columnName(table, column);
+      const name = columnName(table, column.name);
       const finding = this.#found.get(name);
       if (finding === undefined || this.#seen.has(name) || this.#verdict(table, column) !== undefined) return false;
       if (this.#order.sinceLast === true && this.#isOld(table, column)) return false;
@@ -318,11 +319,11 @@ class Judge {
   }
 
   #passOver(table: Table, columns: readonly Column[]): void {
-    for (const column of columns) this.unlooked.add(columnName(table, column));
+    for (const column of columns) this.unlooked.add(columnName(table, column.name));
   }
 
   #tell(table: Table, { code, message }: TableTrouble): void {
-    this.problems.push({ table: nameOfTable(table), code, message });
+    this.problems.push({ table: tableName(table), code, message });
   }
 }
 
@@ -337,10 +338,6 @@ function observedOf({ isArray }: Column, { values, averageWidth }: ColumnStatist
   // Of arrays the server keeps whole ones and single elements.
   const single = isArray ? values.flatMap((value) => (value.startsWith('{') ? elements([value]) : [value])) : values;
   return { sample: single.length === 0 ? undefined : { values: single, source: 'statistics' }, averageWidth };
-}
-
-function columnName({ schema, name }: Table, column: Column): string {
-  return formatColumnName({ schema, table: name, column: column.name });
 }
 
 function pinnedBy(
@@ -387,7 +384,7 @@ async function keep(database: Database, { tenant, clock }: ScanOrder, { catalog,
   const byName = new Map(columns.filter(({ column }) => !unlooked.has(column)).map((finding) => [finding.column, finding]));
   const findings = catalog.tables.flatMap((table) =>
     table.columns.flatMap((column) => {
-      const name = columnName(table, column);
+      const name = columnName(table, column.name);
       const found = byName.get(name);
       return found === undefined
         ? []

@@ -31,24 +31,10 @@ export function kindNamed(name: string): Kind | undefined {
   return byName.get(name);
 }
 
-/** Whether a whole value is one of this kind: it fits the shape and passes the checks. What context says is not asked. */
-export function validateValue(name: string, value: string): boolean {
-  const kind = byName.get(name);
-  return kind !== undefined && surenessOf(kind, value) > 0;
-}
-
-/** How sure a whole value, alone, is of this kind: 0 to 1, 0 for none. */
+/** How sure a whole value, alone, is of this kind by its shape and its checks: 0 to 1, 0 for none. What stands around it is not asked. */
 export function surenessOf(kind: Kind, value: string): number {
   if (value.length === 0 || value.length > LONGEST_VALUE || kind.pattern?.test(value) !== true) return 0;
   return kind.validate(value);
-}
-
-/** Every kind that a whole value could be, the surest first. */
-export function kindsOfValue(value: string): readonly { readonly name: string; readonly score: number }[] {
-  return kinds
-    .map((kind) => ({ name: kind.name, score: surenessOf(kind, value) }))
-    .filter(({ score }) => score > 0)
-    .toSorted((a, b) => b.score - a.score);
 }
 
 function complete({ cues, needsCue, validators, validate, chance, hipaa, pci, gdpr, ...facts }: KindFacts): Kind {

@@ -1,8 +1,8 @@
-import { categoryOf } from '@safekeep/core';
+import { categoryOf, tableName } from '@safekeep/core';
 import type { Column, Table } from '@safekeep/postgres';
 import { byName, type Surroundings } from './by-name.ts';
 import { familyOf } from './families.ts';
-import { nameOfTable, type TableLink } from './links.ts';
+import type { TableLink } from './links.ts';
 import { meanings } from './meanings.ts';
 import type { SchemaRoles, TableRole } from './roles.ts';
 import { evidenceOf, logOddsOf, outcomeOf, probabilityOf, type Candidate, type Outcome, type Reason } from './score.ts';
@@ -25,7 +25,7 @@ export type SchemaKnowledge = SchemaRoles & { readonly speech: Speech };
 
 /** Everything that speaks for a category in a column, but its values. */
 export function candidatesOf(table: Table, column: Column, known: SchemaKnowledge): readonly Candidate[] {
-  const role = known.roles.get(nameOfTable(table));
+  const role = known.roles.get(tableName(table));
   if (role === undefined) return [];
   const around: Surroundings = { table, role, speech: known.speech };
   const key = byKey(table, column, { role, known });
@@ -41,7 +41,7 @@ function byKey(
   column: Column,
   { role, known }: { readonly role: TableRole; readonly known: SchemaKnowledge },
 ): Candidate | undefined {
-  const name = nameOfTable(table);
+  const name = tableName(table);
   const made = (text: string): Candidate => ({
     category: 'user.unique_id',
     reasons: [{ code: 'key', text, weight: 3.5 }],

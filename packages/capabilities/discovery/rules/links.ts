@@ -1,4 +1,4 @@
-import { formatTableName } from '@safekeep/core';
+import { formatTableName, tableName } from '@safekeep/core';
 import type { Table } from '@safekeep/postgres';
 import { familyOf } from './families.ts';
 import { signatureOf } from './signature.ts';
@@ -18,7 +18,7 @@ export type TableLink = {
 
 /** All references of a schema. Where no foreign key says it, `patient_id` beside a table patients is one too, if the types fit. */
 export function linksOf(tables: readonly Table[], speech: Speech): readonly TableLink[] {
-  const names = new Set(tables.map(nameOfTable));
+  const names = new Set(tables.map(tableName));
   const declared = tables.flatMap((table) =>
     table.foreignKeys
       .map((key) =>
@@ -36,7 +36,7 @@ export function linksOf(tables: readonly Table[], speech: Speech): readonly Tabl
     .filter(({ kind }) => kind !== 'view' && kind !== 'materialized-view')
     .flatMap((table) =>
       table.columns
-        .filter(({ name }) => !bound.has(`${nameOfTable(table)}\n${name}`) && !isOnlyKey(table, name))
+        .filter(({ name }) => !bound.has(`${tableName(table)}\n${name}`) && !isOnlyKey(table, name))
         .flatMap((column) => {
           const target = targetOf(table, column, { targets, speech });
           if (target === undefined) return [];
@@ -46,10 +46,6 @@ export function linksOf(tables: readonly Table[], speech: Speech): readonly Tabl
   return [...declared, ...inferred];
 }
 
-export function nameOfTable({ schema, name }: Table): string {
-  return formatTableName({ schema, table: name });
-}
-
 function link(
   table: Table,
   ends: Pick<TableLink, 'columns' | 'to' | 'references'>,
@@ -57,7 +53,7 @@ function link(
 ): TableLink {
   const signatures = ends.columns.map((column) => signatureOf(column, speech));
   return {
-    from: nameOfTable(table),
+    from: tableName(table),
     ...ends,
     declared,
     author: signatures.some(({ author }) => author),
@@ -81,7 +77,7 @@ function targetsOf(tables: readonly Table[]): ReadonlyMap<string, Target | null>
     const key = keyColumn(table);
     if (key === undefined || table.partition !== null || table.kind === 'view') continue;
     const target = {
-      name: nameOfTable(table),
+      name: tableName(table),
       schema: table.schema,
       key: key.name,
       family: comparable(familyOf(key)),
@@ -139,13 +135,13 @@ function targetOf(
   const base = words.filter((word, place) => !(IDS.has(word) && (place === words.length - 1 || place === 0))).map(stem);
   // A key with a name of its own is called so wherever it is referred to: matrikelnr, pid, business_entity_id.
   const named = targets.get(`=${column.name.toLowerCase()}`);
-  if (named !== undefined && named !== null && named.family === family && named.name !== nameOfTable(table)) return named;
+  if (named !== undefined && named !== null && named.family === family && named.name !== tableName(table)) return named;
   for (let from = 0; from < base.length; from += 1) {
     // A whole name that says a table (`PATIENT`) is a reference only if it cannot be a text about it: it must be a number or uuid,
     // or hold what the key of that table holds, which here is told by its type alone.
     const target = targets.get(base.slice(from).join(''));
     if (target === undefined || target === null || target.family !== family) continue;
-    if (target.name === nameOfTable(table) && target.key === column.name) continue;
+    if (target.name === tableName(table) && target.key === column.name) continue;
     if (isId || (from === 0 && (family !== 'text' || target.unbound))) return target;
   }
   return undefined;

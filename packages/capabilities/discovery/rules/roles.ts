@@ -1,7 +1,7 @@
-import { formatTableName } from '@safekeep/core';
+import { formatTableName, tableName } from '@safekeep/core';
 import type { Table } from '@safekeep/postgres';
 import { familyOf } from './families.ts';
-import { linksOf, nameOfTable, type TableLink } from './links.ts';
+import { linksOf, type TableLink } from './links.ts';
 import { IDENTITY } from './meanings.ts';
 import { signatureOf, type Signature } from './signature.ts';
 import type { Speech } from './words.ts';
@@ -47,11 +47,11 @@ const HOPS_AT_MOST = 4;
 export function rolesOf(tables: readonly Table[], speech: Speech): SchemaRoles {
   const links = linksOf(tables, speech);
   const outgoing = Map.groupBy(links, ({ from }) => from);
-  const persons = new Set(tables.filter((table) => personScore(table, { speech, outgoing }) >= PERSON_FROM).map(nameOfTable));
+  const persons = new Set(tables.filter((table) => personScore(table, { speech, outgoing }) >= PERSON_FROM).map(tableName));
   const profiles = new Set<string>();
   // A profile that shares its key with a table of persons is about them, not a second table of them.
   for (const table of tables) {
-    const name = nameOfTable(table);
+    const name = tableName(table);
     const named = signatureOf(table.name, speech);
     const isPlainly =
       named.person && !named.thing && !named.organisation && named.leaves.length === 0 && named.unknown.length === 0;
@@ -73,7 +73,7 @@ export function rolesOf(tables: readonly Table[], speech: Speech): SchemaRoles {
   const isHealth = tables.some(({ name }) => HEALTH_SCHEMA.test(name));
   const roles = new Map(
     tables.map((table) => {
-      const name = nameOfTable(table);
+      const name = tableName(table);
       return [
         name,
         roleOf(table, { speech, isPerson: persons.has(name), isProfile: profiles.has(name), about: about.get(name), isHealth }),
@@ -188,7 +188,7 @@ function personScore(
         : isOrganisation
           ? -1
           : 0;
-  const references = (outgoing.get(nameOfTable(table)) ?? []).filter(({ author, to }) => !author && to !== nameOfTable(table));
+  const references = (outgoing.get(tableName(table)) ?? []).filter(({ author, to }) => !author && to !== tableName(table));
   // members(group_id, user_id): pairs, not people.
   const pairs = isNameOnly && references.length >= 2 ? -3 : 0;
   const bare = named.person && isNameOnly && !identity.has('name') && references.length >= 1 ? -1.5 : 0;
@@ -257,11 +257,11 @@ type Known = {
 /** Why each table is about people: by a reference to them or to what is theirs, or since they refer to it (their address). */
 function aboutTables(tables: readonly Table[], { speech, persons, outgoing }: Known): ReadonlyMap<string, string> {
   const about = new Map<string, string>();
-  const open = tables.filter((table) => !persons.has(nameOfTable(table)));
+  const open = tables.filter((table) => !persons.has(tableName(table)));
   for (let hop = 0; hop < HOPS_AT_MOST; hop += 1) {
     const before = about.size;
     for (const table of open) {
-      const name = nameOfTable(table);
+      const name = tableName(table);
       const named = signatureOf(table.name, speech);
       if (about.has(name) || named.organisation || named.either) continue;
       const reached = (outgoing.get(name) ?? []).filter(
@@ -280,7 +280,7 @@ function aboutTables(tables: readonly Table[], { speech, persons, outgoing }: Kn
     if (about.size === before) break;
   }
   for (const table of open) {
-    const name = nameOfTable(table);
+    const name = tableName(table);
     const named = signatureOf(table.name, speech);
     if (about.has(name)) continue;
     const read = (table.view?.reads ?? [])

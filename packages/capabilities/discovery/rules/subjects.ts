@@ -2,7 +2,6 @@ import { tableName } from '@safekeep/core';
 import type { Table } from '@safekeep/postgres';
 import type { ColumnFinding, ProposedSubject } from '../model.ts';
 import type { SchemaKnowledge } from './decide.ts';
-import { nameOfTable } from './links.ts';
 import { signatureOf } from './signature.ts';
 import { splitName } from './words.ts';
 
@@ -30,15 +29,15 @@ export function proposeSubjects(
   const taken = new Set<string>();
   return tables
     .filter((table) => {
-      const role = known.roles.get(nameOfTable(table));
+      const role = known.roles.get(tableName(table));
       return role?.role === 'person' && !role.isProfile;
     })
     .flatMap((table) => {
-      const key = keyOf(table, byTable.get(nameOfTable(table)) ?? []);
+      const key = keyOf(table, byTable.get(tableName(table)) ?? []);
       if (key === undefined) return [];
       const name = unique(subjectName(table), taken);
       taken.add(name);
-      const found = named(table, byTable.get(nameOfTable(table)) ?? []).filter(({ name: column }) => isOwn(table, column, known));
+      const found = named(table, byTable.get(tableName(table)) ?? []).filter(({ name: column }) => isOwn(table, column, known));
       const labels = LABELS.flatMap((category) =>
         found.filter((each) => each.category === category).map(({ name: column }) => column),
       );
@@ -60,7 +59,7 @@ export function proposeSubjects(
 
 /** Neither a title nor somebody else's: what a person would be looked up and shown by. */
 function isOwn(table: Table, column: string, known: SchemaKnowledge): boolean {
-  const refers = known.links.some(({ from, columns }) => from === nameOfTable(table) && columns.includes(column));
+  const refers = known.links.some(({ from, columns }) => from === tableName(table) && columns.includes(column));
   const { leaves } = signatureOf(column, known.speech);
   return (
     !refers &&

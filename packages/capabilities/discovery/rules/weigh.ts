@@ -1,9 +1,9 @@
+import { tableName } from '@safekeep/core';
 import type { Column, Table } from '@safekeep/postgres';
 import { byName } from './by-name.ts';
 import { candidatesOf, conclude, type Finding, type SchemaKnowledge } from './decide.ts';
 import { familyOf, type Family } from './families.ts';
 import { leavesOf } from './leaves.ts';
-import { nameOfTable } from './links.ts';
 import type { Role, TableRole } from './roles.ts';
 import { normalise } from '../text/normalise.ts';
 import { logOddsOf, REVIEW_FROM, probabilityOf, type Candidate, type Reason } from './score.ts';
@@ -43,7 +43,7 @@ export function isUndecided(column: Column, finding: Finding): boolean {
 
 /** Weighs everything that is known of a column. */
 export function weighColumn(table: Table, column: Column, known: SchemaKnowledge, seen: Observed): Finding {
-  const role = known.roles.get(nameOfTable(table));
+  const role = known.roles.get(tableName(table));
   const named = candidatesOf(table, column, known);
   if (
     role === undefined ||

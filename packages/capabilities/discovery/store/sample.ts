@@ -1,6 +1,6 @@
-import pg from 'pg';
-import { codeOf, sqlStateOf } from '@safekeep/core';
-import { quoteTable, type Table } from '@safekeep/postgres';
+import type pg from 'pg';
+import { codeOf, sqlStateOf, tableRef } from '@safekeep/core';
+import { quoteName, quoteTable, type Table } from '@safekeep/postgres';
 import { VALUE_LETTERS } from './statistics.ts';
 
 /** Rows of a table that are looked at; enough for the interval of a share to be within some per cent. */
@@ -56,8 +56,8 @@ export async function countFilled(
   table: Table,
   { columns, timeoutMs }: { readonly columns: readonly string[]; readonly timeoutMs: number },
 ): Promise<ReadonlyMap<string, number> | TableTrouble> {
-  const counts = columns.map((column) => `pg_catalog.count(${pg.escapeIdentifier(column)})::float8`).join(', ');
-  const rows = await withPatience<number>(client, `select ${counts} from ${nameOf(table)}`, timeoutMs);
+  const counts = columns.map((column) => `pg_catalog.count(${quoteName(column)})::float8`).join(', ');
+  const rows = await withPatience<number>(client, `select ${counts} from ${quoteTable(tableRef(table))}`, timeoutMs);
   if ('code' in rows) return rows;
   const [row] = rows;
   return new Map(row === undefined ? [] : columns.map((column, place) => [column, row[place] ?? 0]));
@@ -113,7 +113,7 @@ function troubleOf(error: unknown): TableTrouble | undefined {
 
 function statement(table: Table, wishes: readonly SampleWish[], seed: number): string {
   const columns = wishes.map(({ column, document }) => {
-    const name = pg.escapeIdentifier(column);
+    const name = quoteName(column);
     // Printed as its type prints it. `::text` would call the cast that the owner of a type wrote, with the rights of whoever scans.
     const printed = `pg_catalog.format('%s', ${name})`;
     const whole = document
@@ -121,11 +121,7 @@ function statement(table: Table, wishes: readonly SampleWish[], seed: number): s
       : `pg_catalog.rtrim(pg_catalog.left(${printed}, ${VALUE_LETTERS}))`;
     return `case when pg_catalog.pg_column_size(${name}) <= ${STORED_BYTES_AT_MOST} then ${whole} end`;
   });
-  return `select ${columns.join(', ')} from ${nameOf(table)} ${sampling(table, seed)} limit ${ROWS_AT_MOST}`;
-}
-
-function nameOf({ schema, name }: Table): string {
-  return quoteTable({ schema, table: name });
+  return `select ${columns.join(', ')} from ${quoteTable(tableRef(table))} ${sampling(table, seed)} limit ${ROWS_AT_MOST}`;
 }
 
 /** TABLESAMPLE SYSTEM reads whole pages, so it costs the same at any size; views and foreign tables do not have it. */

@@ -1,6 +1,6 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { formatColumnName, SafekeepError, type ColumnRef } from '@safekeep/core';
-import { quoteTable, readCatalog, type Column } from '@safekeep/postgres';
+import { quoteName, quoteTable, readCatalog, type Column } from '@safekeep/postgres';
 import type { FeedPlace } from '../../audit/index.ts';
 import { hiddenTables } from './reading.ts';
 
@@ -97,7 +97,7 @@ function unfit(ref: ColumnRef, reason: string): SafekeepError {
 }
 
 function keyOf({ key }: TextTable): string {
-  return key.map(({ name }) => `r.${pg.escapeIdentifier(name)}`).join(', ');
+  return key.map(({ name }) => `r.${quoteName(name)}`).join(', ');
 }
 
 /**
@@ -109,12 +109,12 @@ function keyValues({ key }: TextTable, first = 1): string {
 }
 
 function printed(name: string): string {
-  return `pg_catalog.format('%s', r.${pg.escapeIdentifier(name)})`;
+  return `pg_catalog.format('%s', r.${quoteName(name)})`;
 }
 
 function textOf({ key, ref }: TextTable, letters: number): string {
   const parts = key.map(({ name }) => printed(name)).join(', ');
-  const column = pg.escapeIdentifier(ref.column);
+  const column = quoteName(ref.column);
   return `array[${parts}] as key, case when r.${column} is not null then pg_catalog.left(${printed(ref.column)}, ${letters}) end as text`;
 }
 
@@ -138,7 +138,7 @@ export async function lastKeyUpTo(
   table: TextTable,
   key: readonly string[],
 ): Promise<readonly string[] | null> {
-  const order = table.key.map(({ name }) => `r.${pg.escapeIdentifier(name)} desc`).join(', ');
+  const order = table.key.map(({ name }) => `r.${quoteName(name)} desc`).join(', ');
   const { rows } = await client.query<Pick<TextRow, 'key'>>(
     `select array[${table.key.map(({ name }) => printed(name)).join(', ')}] as key from ${table.source} as r
       where (${keyOf(table)}) <= (${keyValues(table)}) order by ${order} limit 1`,
@@ -162,7 +162,7 @@ export async function readTextRowsAgain(
   const given = keys.map((_, place) => `(${keyValues(table, (place + 1) * width + 1)})`).join(', ');
   const names = table.key.map((_, place) => `k${place}`).join(', ');
   // Compared as the column's type, so that its index is used.
-  const fits = table.key.map(({ name }, place) => `r.${pg.escapeIdentifier(name)} = k.k${place}`).join(' and ');
+  const fits = table.key.map(({ name }, place) => `r.${quoteName(name)} = k.k${place}`).join(' and ');
   const { rows } = await client.query<TextRow>(
     `select ${textOf(table, letters)} from (values ${given}) as k (${names}) join ${table.source} as r on ${fits}
       where (${keyOf(table)}) <= (${keyValues(table)})`,
@@ -191,7 +191,7 @@ export async function writeRedactions(
   await client.query('select safekeep.lock_holds($1, false)', [tenant]);
   const { rowCount: holds } = await client.query('select from safekeep.standing_holds where tenant_id = $1 limit 1', [tenant]);
   if (holds !== 0) throw unfit(ref, 'a hold stands, and what is redacted is gone for good');
-  const name = pg.escapeIdentifier(ref.column);
+  const name = quoteName(ref.column);
   const next = table.key.length + 1;
   let written = 0;
   for (const { key: values, read, redacted } of redactions) {

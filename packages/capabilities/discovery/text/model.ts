@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 
 /** One stretch of a text that is personal or secret. */
 export const Entity = Type.Object({

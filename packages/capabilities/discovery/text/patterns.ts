@@ -1,7 +1,8 @@
 import { SafekeepError } from '@safekeep/core';
 import { RE2JS } from 're2js';
-import Type, { type Static } from 'typebox';
-import Value from 'typebox/value';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
+import Schema from 'typebox/schema';
 import { fold } from '../kinds/fold.ts';
 import { contextBefore } from './cues.ts';
 import type { Found } from './model.ts';
@@ -69,8 +70,8 @@ export type OwnPatterns = {
  */
 export function readPatterns(text: string): OwnPatterns {
   const parsed = parse(text);
-  if (!Value.Check(PatternFile, parsed)) {
-    const [fault] = Value.Errors(PatternFile, parsed);
+  if (!Schema.Check(PatternFile, parsed)) {
+    const [fault] = Schema.Errors(PatternFile, parsed)[1];
     throw new SafekeepError('patterns-invalid', {
       problem: `${fault?.instancePath ?? ''} ${fault?.message ?? 'has another form'}`.trim(),
     });

@@ -2,8 +2,9 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { join, basename } from 'node:path';
 import { combine, split } from 'shamir-secret-sharing';
-import Type, { type Static } from 'typebox';
-import Value from 'typebox/value';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
+import Schema from 'typebox/schema';
 import { codeOf, newId, SafekeepError, type Clock, type Secret } from '@safekeep/core';
 import { HOME_KEYS, readHomeKey } from '@safekeep/files';
 import { BackupNote, noteBackup, readBackups } from '../files/backups.ts';
@@ -241,13 +242,13 @@ async function fromShares(texts: readonly string[]): Promise<BackupPayload> {
 
 function parseShare(text: string): Static<typeof Share> {
   const value = parsed(text);
-  if (!Value.Check(Share, value)) throw unfit('a file is neither a share nor a file of age');
+  if (!Schema.Check(Share, value)) throw unfit('a file is neither a share nor a file of age');
   return value;
 }
 
 function parsePayload(text: string): BackupPayload {
   const value = parsed(text);
-  if (!Value.Check(Payload, value)) throw unfit('its content has not the form of a backup of keys');
+  if (!Schema.Check(Payload, value)) throw unfit('its content has not the form of a backup of keys');
   return value;
 }
 

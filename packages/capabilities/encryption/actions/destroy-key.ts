@@ -1,8 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type pg from 'pg';
-import { encryptedName, parseColumnName, SafekeepError } from '@safekeep/core';
+import { encryptedName, LEASE_MS, parseColumnName, SafekeepError } from '@safekeep/core';
 import { inTenant } from '@safekeep/postgres';
-import { LEASE_MS, type SealedPlace } from '../model.ts';
+import type { SealedPlace } from '../model.ts';
 import { standingKey } from '../rules/retired.ts';
 import { fieldOfScope, listKeys, shredKeys, type ListedKey } from '../store/keys.ts';
 import { countEventsOf } from '../store/log.ts';

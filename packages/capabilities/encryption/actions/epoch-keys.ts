@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { SafekeepError, type Clock } from '@safekeep/core';
+import { LEASE_MS, SafekeepError, type Clock } from '@safekeep/core';
 import { KEY_BYTES, WrappingKey } from '@safekeep/crypto';
 import { type Database, inTenant, type Queryable } from '@safekeep/postgres';
 import { createKek, epochsOf, kekCheck, readKek, type Kek } from '../files/epochs.ts';
 import { withStoreLock } from '../files/lock.ts';
-import { LEASE_MS, type Epoch } from '../model.ts';
+import type { Epoch } from '../model.ts';
 import type { Roots } from '../roots/open.ts';
 import type { Root } from '../roots/root.ts';
 import { insertEpoch, readEpochs } from '../store/epochs.ts';

@@ -2,7 +2,8 @@ import type { KeySource } from '../fields/actions/field-keys.ts';
 import type { OpenKeySource } from '../fields/commands.ts';
 import type { Contributor } from '../../plan/index.ts';
 import { openKeys, type RecordFor } from './open-context.ts';
-import { rotateScope, type Keyring } from './open-keys.ts';
+import type { Keyring } from './open-keys.ts';
+import { rotateScope } from './scope-keys.ts';
 
 /** The keys of fields from a key ring: what the engine and the SDK ask for. */
 export function fieldKeySource(ring: Keyring): KeySource {

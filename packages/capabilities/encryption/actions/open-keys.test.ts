@@ -6,7 +6,7 @@ import { openDatabase } from '@safekeep/postgres';
 import { testServers } from '@safekeep/postgres/testing';
 import type { SubjectKey } from '../model.ts';
 import { CONTEXT, owner, workbench } from '../testing/workbench.ts';
-import { createScope, rotateScope } from './open-keys.ts';
+import { createScope, rotateScope } from './scope-keys.ts';
 
 const PLAIN = Buffer.from('blood group 0 negative');
 

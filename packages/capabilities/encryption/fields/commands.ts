@@ -1,22 +1,20 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import {
   cardRuleOf,
   formatColumnName,
   formatTableName,
   isSafekeepError,
   parseColumnName,
-  SafekeepError,
   searchKinds,
   shellWord,
   type ColumnRef,
-  type MappedColumn,
   type SearchKind,
 } from '@safekeep/core';
 import type { Database } from '@safekeep/postgres';
-import { command, type Command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
-import { editMap, loadMap, saveMap, type MapText } from '../../datamap/index.ts';
+import { command, type Command, type CommandContext } from '../../capability.ts';
+import { loadMap } from '../../datamap/index.ts';
 import type { Contributor, TakeOut } from '../../plan/index.ts';
 import { changeIndexes, unfinished, type IndexOrder, type IndexPlan } from './actions/change-indexes.ts';
 import { changeMode } from './actions/change-mode.ts';
@@ -29,10 +27,12 @@ import { fieldStatus } from './actions/field-status.ts';
 import { finishFields } from './actions/finish-field.ts';
 import { nameOf, type Ground } from './actions/ground.ts';
 import type { FieldOrder } from './actions/plan-field.ts';
+import { refuseWhileEncrypted } from './actions/refuse-while-encrypted.ts';
 import { rotateFields } from './actions/rotate-field.ts';
 import { requireAllMoved, type Together } from './actions/together.ts';
 import { takeOver } from './actions/take-over.ts';
-import { refuseWhileEncrypted } from './contributor.ts';
+import { mappedColumn, writeProtection } from './commands/protection.ts';
+import { describe, renderDone, renderOne, stoppedLines } from './commands/render.ts';
 import {
   DoneText,
   DoneTogether,
@@ -411,7 +411,7 @@ export function giveBackPlaintext(open: OpenKeySource): TakeOut {
           ({ table, column, done }) => `${formatColumnName({ ...table, column })}: plaintext is back, ${done} values.`,
         );
       }),
-    left: refuseWhileEncrypted,
+    left: (database, tenant) => refuseWhileEncrypted({ database, tenant }),
   };
 }
 
@@ -479,93 +479,4 @@ async function moving<Result>(
     progress.end();
     await close();
   }
-}
-
-type Mapped = { readonly map: MapText | undefined; readonly mapped: MappedColumn | undefined };
-
-/** A column can be encrypted without a map; then nothing is written into one. */
-async function mappedColumn(context: CommandContext, ref: ColumnRef): Promise<Mapped> {
-  try {
-    const map = await loadMap(context.mapFile);
-    return { map, mapped: map.map.tables.get(formatTableName(ref))?.columns.get(ref.column) };
-  } catch (error) {
-    if (isSafekeepError(error, 'map-missing')) return { map: undefined, mapped: undefined };
-    throw error;
-  }
-}
-
-type Protected = {
-  readonly protect: Mode | 'none';
-  readonly search: readonly SearchKind[];
-  readonly searchWith: readonly string[];
-};
-
-async function writeProtection(context: CommandContext, ref: ColumnRef, { protect, search, searchWith }: Protected): Promise<void> {
-  const { map, mapped } = await mappedColumn(context, ref);
-  const name = formatColumnName(ref);
-  if (map === undefined || mapped === undefined) {
-    context.say(`The map does not know ${name}: run safekeep scan --write, and give it protect: ${protect} there.`);
-    return;
-  }
-  const values = {
-    protect,
-    ...(search.length > 0 || mapped.search.length > 0 ? { search: [...search] } : {}),
-    ...(searchWith.length > 0 || mapped.searchWith.length > 0 ? { search_with: [...searchWith] } : {}),
-  };
-  const text = editMap(map, [{ kind: 'set-column', table: formatTableName(ref), column: ref.column, values }]);
-  try {
-    await saveMap(context.mapFile, text, map.text);
-  } catch (error) {
-    // What was done to the database stands; only the file is behind.
-    if (!isSafekeepError(error)) throw error;
-    throw new SafekeepError('field-map-behind', { field: name, protect, reason: error.message }, { cause: error });
-  }
-}
-
-function describe(
-  { field, mode, phase, direction, done, total, rowsPerSecond }: Frozen<Omit<DoneText, 'answers' | 'residue'>>,
-  ink: Ink,
-): string {
-  const way = direction === 'out' ? ink.warn(' (going back)') : '';
-  return `${ink.strong(field)}  ${mode}  ${phase}${way}  ${done} of ${total} rows${rowsPerSecond > 0 ? `, ${Math.round(rowsPerSecond)} a second` : ''}`;
-}
-
-function searches({ search }: Frozen<Pick<DoneText, 'search'>>, ink: Ink): readonly string[] {
-  return search.map(({ kind, with: others, column, bits, attackGain, state }) =>
-    ink.dim(
-      kind === 'unique'
-        ? `kept unique in ${column} by the whole hash, which shows equal values to be equal (${state})`
-        : kind === 'card_bin' || kind === 'card_last4'
-          ? `shown in the clear in ${column}, as PCI DSS 3.4.1 allows (${state})`
-          : `search ${kind === 'compound' ? `together with ${others.join(', ')}` : `by ${kind}`} in ${column}: ${bits} bits; a frequency attack gains ${(attackGain * 100).toFixed(2)} % over guessing (${state})`,
-    ),
-  );
-}
-
-function stoppedLines({ stopped }: { readonly stopped: Frozen<StoppedText[]> }, ink: Ink): readonly string[] {
-  return stopped.map(({ field, reason, remedy }) => `${ink.bad('stopped')} ${field}: ${reason} ${remedy}`);
-}
-
-function renderDone(result: Frozen<DoneTogether>, ink: Ink): string {
-  return [...[result, ...result.also].map((each) => renderOne(each, ink)), ...stoppedLines(result, ink)].join('\n');
-}
-
-function renderOne(result: Frozen<DoneText>, ink: Ink): string {
-  const next =
-    result.phase === 'switched'
-      ? `Readers take the ciphertext in ${result.encryptedColumn}; the plaintext still stands. When every application goes through the SDK or the view:\n  safekeep encrypt finish ${shellWord(result.field)}`
-      : result.phase === 'dual-write'
-        ? `Columns and triggers stand. Seal the rows from SQL, or run the same command without --prepare.`
-        : result.phase === 'unread'
-          ? `Clients of the SDK were told to name the plaintext no more, and it still stands. To go on:\n  safekeep encrypt finish ${shellWord(result.field)}`
-          : '';
-  return [
-    describe(result, ink),
-    `${result.verified} stored values were opened and compared.`,
-    ...searches(result, ink),
-    ...(result.residue.length === 0 ? [] : ['Plaintext may still be found:', ...result.residue.map((each) => `  - ${each}`)]),
-    next,
-  ]
-    .filter((line) => line !== '')
-    .join('\n');
 }

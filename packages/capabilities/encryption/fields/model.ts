@@ -1,4 +1,5 @@
-import Type, { type Static, type TSchema } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static, TSchema } from 'typebox';
 import type { Id, IndexKind, Protection, SearchedType, TableRef } from '@safekeep/core';
 import type { Direction, Phase } from './rules/life.ts';
 

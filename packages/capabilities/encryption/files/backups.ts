@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import Type, { type Static } from 'typebox';
-import Value from 'typebox/value';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
+import Schema from 'typebox/schema';
 import { codeOf, SafekeepError } from '@safekeep/core';
 import { readPrivate } from '@safekeep/files';
 import { createOnce, makeFolder } from './key-store.ts';
@@ -42,7 +43,7 @@ export async function readBackups(directory: string): Promise<readonly BackupNot
     } catch (cause) {
       throw new SafekeepError('key-file-broken', { path, reason: 'it is not whole' }, { cause });
     }
-    if (!Value.Check(BackupNote, value))
+    if (!Schema.Check(BackupNote, value))
       throw new SafekeepError('key-file-broken', { path, reason: 'it has not the form of such a note' });
     notes.push(value);
   }

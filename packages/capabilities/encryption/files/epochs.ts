@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import Type, { type Static } from 'typebox';
-import Value from 'typebox/value';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
+import Schema from 'typebox/schema';
 import { codeOf, SafekeepError } from '@safekeep/core';
 import { readPrivate } from '@safekeep/files';
 import { createOnce, destroyFile, makeFolder, replaceFile } from './key-store.ts';
@@ -123,14 +124,14 @@ async function destroyedAt(directory: string, tenant: string, epoch: number): Pr
   return text === undefined ? null : new Date(parse(Destroyed, text, path).at);
 }
 
-function parse<Schema extends typeof Kek | typeof Destroyed>(schema: Schema, text: string, path: string): Static<Schema> {
+function parse<Form extends typeof Kek | typeof Destroyed>(schema: Form, text: string, path: string): Static<Form> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw new SafekeepError('key-file-broken', { path, reason: 'it is not whole' }, { cause });
   }
-  if (!Value.Check(schema, value))
+  if (!Schema.Check(schema, value))
     throw new SafekeepError('key-file-broken', { path, reason: 'it has not the form of such a file' });
   return value;
 }

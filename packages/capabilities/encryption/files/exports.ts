@@ -2,8 +2,9 @@ import { createHash, type Hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import Type, { type Static } from 'typebox';
-import Value from 'typebox/value';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
+import Schema from 'typebox/schema';
 import { codeOf, SafekeepError } from '@safekeep/core';
 import { syncFolder } from '@safekeep/files';
 import { parseKeyLine, type ExportedKey } from '../rules/key-line.ts';
@@ -149,14 +150,14 @@ function refuseLine(path: string): never {
   throw broken(path, 'a line has not the form of an export');
 }
 
-function parsed<Schema extends typeof Head | typeof Tail>(schema: Schema, text: string, path: string): Static<Schema> {
+function parsed<Form extends typeof Head | typeof Tail>(schema: Form, text: string, path: string): Static<Form> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
     throw broken(path, 'a line is not whole', cause);
   }
-  if (!Value.Check(schema, value)) throw broken(path, 'a line has not the form of an export');
+  if (!Schema.Check(schema, value)) throw broken(path, 'a line has not the form of an export');
   return value;
 }
 

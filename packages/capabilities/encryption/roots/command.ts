@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { isAbsolute } from 'node:path';
-import Type, { type Static, type TSchema } from 'typebox';
-import Value from 'typebox/value';
+import { Type } from '@safekeep/core/schema';
+import type { Static, TSchema } from 'typebox';
+import Schema from 'typebox/schema';
 import { SafekeepError } from '@safekeep/core';
 import type { Root } from './root.ts';
 
@@ -67,7 +68,7 @@ async function ask<const Answer extends TSchema>(
     // Neither the text nor the parser's message is told: either may hold a key.
     throw unreachable(options, 'its answer is no JSON');
   }
-  if (!Value.Check(answer, value)) throw unreachable(options, 'its answer has not the form that was asked for');
+  if (!Schema.Check(answer, value)) throw unreachable(options, 'its answer has not the form that was asked for');
   return value;
 }
 

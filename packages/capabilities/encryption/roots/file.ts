@@ -1,7 +1,8 @@
 import { randomBytes, scrypt } from 'node:crypto';
 import { join } from 'node:path';
-import Type, { type Static } from 'typebox';
-import Value from 'typebox/value';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
+import Schema from 'typebox/schema';
 import { SafekeepError, Secret } from '@safekeep/core';
 import { WrappingKey } from '@safekeep/crypto';
 import { readPrivate } from '@safekeep/files';
@@ -171,7 +172,7 @@ function parse(text: string, path: string): RootFile {
   } catch (cause) {
     throw new SafekeepError('key-file-broken', { path, reason: 'it is not whole' }, { cause });
   }
-  if (!Value.Check(RootFile, value)) throw new SafekeepError('key-file-broken', { path, reason: 'it has not the form of a root' });
+  if (!Schema.Check(RootFile, value)) throw new SafekeepError('key-file-broken', { path, reason: 'it has not the form of a root' });
   return value;
 }
 

@@ -145,31 +145,35 @@ export type NewKey = Omit<StoredKey, 'usageCount'> & {
   readonly expiresAt: Date | null;
 };
 
+type WrittenKey = Omit<ExportedKey, 'createdAt' | 'expiresAt' | 'destroyedAt'> & Pick<NewKey | ExportedKey, 'expiresAt'>;
+
+/** The columns of a key that is written down, and an array of each as parameters of `unnest`. */
+const WRITTEN = 'key_id, key_purpose, scope, owner_mark, fate, algorithm, version, state, epoch, wrapped, expires_at';
+
+function byColumn(keys: readonly WrittenKey[]): readonly unknown[] {
+  return [
+    keys.map(({ keyId }) => keyId),
+    keys.map(({ purpose }) => purpose),
+    keys.map(({ scope }) => scope),
+    keys.map(({ mark }) => mark),
+    keys.map(({ fate }) => fate),
+    keys.map(({ algorithm }) => algorithm),
+    keys.map(({ version }) => version),
+    keys.map(({ state }) => state),
+    keys.map(({ epoch }) => epoch),
+    keys.map(({ wrapped }) => wrapped),
+    keys.map(({ expiresAt }) => expiresAt),
+  ];
+}
+
 /** Inserts those that nobody else has made meanwhile; how many. */
 export async function insertKeys(db: Queryable, tenant: string, keys: readonly NewKey[], at: Date): Promise<number> {
   const { rows } = await db.query(
-    `insert into safekeep.encryption_keys
-       (tenant_id, key_id, key_purpose, scope, owner_mark, fate, algorithm, version, state, epoch, wrapped, created_at, expires_at)
-     select $1, k.key_id, k.key_purpose, k.scope, k.owner_mark, k.fate, k.algorithm, k.version, k.state, k.epoch, k.wrapped, $2, k.expires_at
-       from unnest($3::bytea[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[], $9::integer[], $10::text[], $11::integer[],
-              $12::bytea[], $13::timestamptz[])
-         as k (key_id, key_purpose, scope, owner_mark, fate, algorithm, version, state, epoch, wrapped, expires_at)
+    `insert into safekeep.encryption_keys (tenant_id, created_at, ${WRITTEN})
+     select $1, $2, * from unnest($3::bytea[], $4::text[], $5::text[], $6::bytea[], $7::text[], $8::text[], $9::integer[], $10::text[],
+              $11::integer[], $12::bytea[], $13::timestamptz[])
      on conflict do nothing returning 1`,
-    [
-      tenant,
-      at,
-      keys.map(({ keyId }) => keyId),
-      keys.map(({ purpose }) => purpose),
-      keys.map(({ scope }) => scope),
-      keys.map(({ mark }) => mark),
-      keys.map(({ fate }) => fate),
-      keys.map(({ algorithm }) => algorithm),
-      keys.map(({ version }) => version),
-      keys.map(({ state }) => state),
-      keys.map(({ epoch }) => epoch),
-      keys.map(({ wrapped }) => wrapped),
-      keys.map(({ expiresAt }) => expiresAt),
-    ],
+    [tenant, at, ...byColumn(keys)],
   );
   return rows.length;
 }
@@ -380,30 +384,14 @@ export async function listKeys(
  */
 export async function restoreKeys(client: pg.ClientBase, tenant: string, keys: readonly ExportedKey[]): Promise<number> {
   const { rowCount } = await client.query(
-    `insert into safekeep.encryption_keys as k
-       (tenant_id, key_id, key_purpose, scope, owner_mark, fate, algorithm, version, state, epoch, wrapped, created_at, expires_at, destroyed_at)
+    `insert into safekeep.encryption_keys as k (tenant_id, ${WRITTEN}, created_at, destroyed_at)
      select $1, * from unnest($2::bytea[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::text[], $8::integer[], $9::text[],
               $10::integer[], $11::bytea[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[])
      on conflict (tenant_id, key_id) do update
        set state = case when k.epoch = excluded.epoch and excluded.state <> 'shredded' then k.state else excluded.state end,
            epoch = excluded.epoch, wrapped = excluded.wrapped, destroyed_at = excluded.destroyed_at
      where k.state <> 'shredded' and (k.epoch, k.wrapped) is distinct from (excluded.epoch, excluded.wrapped)`,
-    [
-      tenant,
-      keys.map(({ keyId }) => keyId),
-      keys.map(({ purpose }) => purpose),
-      keys.map(({ scope }) => scope),
-      keys.map(({ mark }) => mark),
-      keys.map(({ fate }) => fate),
-      keys.map(({ algorithm }) => algorithm),
-      keys.map(({ version }) => version),
-      keys.map(({ state }) => state),
-      keys.map(({ epoch }) => epoch),
-      keys.map(({ wrapped }) => wrapped),
-      keys.map(({ createdAt }) => createdAt),
-      keys.map(({ expiresAt }) => expiresAt),
-      keys.map(({ destroyedAt }) => destroyedAt),
-    ],
+    [tenant, ...byColumn(keys), keys.map(({ createdAt }) => createdAt), keys.map(({ destroyedAt }) => destroyedAt)],
   );
   return rowCount ?? 0;
 }

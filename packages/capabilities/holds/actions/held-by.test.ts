@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isSafekeepError, newId } from '@safekeep/core';
 import { testServers } from '@safekeep/postgres/testing';
-import type { AskedRow, Person, StandingHold } from '../model.ts';
+import type { AskedRow, HoldQuestion, Person, StandingHold } from '../model.ts';
 import { formatKey } from '../rules/key.ts';
 import { workbench } from '../testing/workbench.ts';
 import { heldBy } from './held-by.ts';
@@ -131,6 +131,28 @@ for (const server of testServers()) {
     assert.equal((await ask({ rows: [row('public.events_2026', '1', '2026-05-01')] })).length, 1);
     assert.equal((await ask({ rows: [row('public.events', '2', '2026-05-02')] })).length, 1);
     assert.equal((await ask({ tables: ['public.events_2026'] })).length, 2);
+  });
+
+  test(`a hold on a table that others inherit from holds their rows, and the reverse; what has another key counts as held ${on}`, async (t) => {
+    const { place, ask, pool } = await workbench(t, { server });
+    await pool.query(`create table public.docs (id bigint primary key, title text);
+      create table public.docs_a (primary key (id)) inherits (public.docs); create table public.docs_b (ocr text) inherits (public.docs_a);
+      create table public.docs_c (code text primary key) inherits (public.docs);
+      insert into public.docs values (1, 'held'); insert into public.docs_a values (2, 'held'); insert into public.docs_b values (3, 'held', null), (1, 'held', null);
+      insert into public.docs_c values (4, 'held', 'c4')`);
+    const rows = (table: string, ...keys: readonly string[]): HoldQuestion => ({
+      rows: keys.map((key) => ({ table: `public.${table}`, key: [key], about: [] })),
+    });
+    await place('docs:2');
+    assert.deepEqual(heldKeys(await ask(rows('docs_a', '2', '3'))), ['2']);
+    const unlike = [rows('docs_c', 'c4'), { rows: [{ table: 'public.docs_b', key: [], about: [] }] }];
+    for (const question of unlike) await assert.rejects(ask(question), isUnevaluable);
+    await place('docs', { query: `title = 'held' and id < 3` });
+    await place('docs_a', { query: 'id = 3' });
+    assert.deepEqual(heldKeys(await ask(rows('docs', '1', '2', '3', '5'))), ['1', '2', '2', '3']);
+    await place('docs_c:c4');
+    await assert.rejects(ask(rows('docs', '5')), isUnevaluable);
+    assert.deepEqual(await ask({ people: [patient(42)] }), []);
   });
 
   test(`one tenant neither sees nor is stopped by the holds of another ${on}`, async (t) => {

@@ -77,6 +77,12 @@ async function askRows(
   const found = await requireTable(db, table);
   const holds = await holdsOn(db, tenant, found);
   if (holds.length === 0) return;
+  // What holds a person says whom it holds; a row under another key would not be known again.
+  if (holds.some(({ kind, isSameKey }) => kind !== 'subject' && !isSameKey))
+    throw notEvaluable(
+      table,
+      'one is on a table that it inherits from, or that inherits from it, and their primary keys are not alike',
+    );
   if (asked.some(({ key }) => key.length !== found.key.length))
     throw new Error(`A key of ${table} does not have as many parts as its primary key`);
   const noted = await matchKeys(db, tenant, { holds: holds.map(({ id }) => id), keys: asked.map(({ key }) => formatKey(key)) });

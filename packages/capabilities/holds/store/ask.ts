@@ -53,13 +53,28 @@ export async function matchPeople(
   return rows as readonly Match[];
 }
 
-export type TableHold = { readonly id: HoldId; readonly kind: 'subject' | 'row' | 'query'; readonly condition: Condition | null };
+export type TableHold = {
+  readonly id: HoldId;
+  readonly kind: 'subject' | 'row' | 'query';
+  readonly condition: Condition | null;
+  /** The table that it was placed on, an heir of this one or its parent perhaps, tells its rows apart by the same columns. */
+  readonly isSameKey: boolean;
+};
 
 /** The standing holds that stand on rows of a table. */
 export async function holdsOn(db: Queryable, tenant: string, table: HoldTable): Promise<readonly TableHold[]> {
   const { rows } = await db.query(
-    'select hold_id as id, kind, condition from safekeep.holds_on($1, $2::pg_catalog.oid::pg_catalog.regclass)',
-    [tenant, table.oid],
+    `select h.hold_id as id, h.kind, h.condition, k.names is not distinct from $3::text[] as "isSameKey"
+       from safekeep.holds_on($1, $2::pg_catalog.oid::pg_catalog.regclass) as h
+      cross join lateral (
+        select coalesce(pg_catalog.array_agg(a.attname::text order by part.place), '{}') as names
+          from pg_catalog.pg_index as i
+         cross join lateral pg_catalog.unnest(i.indkey::pg_catalog.int2[]) with ordinality as part (number, place)
+          join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = part.number
+         where i.indisprimary
+           and i.indrelid = coalesce(pg_catalog.to_regclass(pg_catalog.format('%I.%I', h.table_schema, h.table_name))::pg_catalog.oid, h.table_oid)
+      ) as k`,
+    [tenant, table.oid, table.key.map(({ name }) => name)],
   );
   // The statement above names these columns.
   return rows as readonly TableHold[];

@@ -70,7 +70,7 @@ export async function insertHoldRow(
   ]);
 }
 
-/** Notes every row that the condition finds now. Returns how many. */
+/** Notes every row that the condition finds now, under one key those of a table and of one that inherits from it. Returns how many. */
 export async function insertMatchingRows(
   client: pg.ClientBase,
   tenant: string,
@@ -78,7 +78,7 @@ export async function insertMatchingRows(
 ): Promise<number> {
   const { rowCount } = await client.query(
     `insert into safekeep.hold_rows (tenant_id, hold_id, row_key)
-     select $2, $3, ${keyText(table.key)} from ${quoteTable(table)} where ${found.predicate}`,
+     select $2, $3, ${keyText(table.key)} from ${quoteTable(table)} where ${found.predicate} on conflict do nothing`,
     [found.operands, tenant, hold],
   );
   return rowCount ?? 0;

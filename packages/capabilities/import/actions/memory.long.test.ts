@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { DatabaseSync } from 'node:sqlite';
 import { sqliteFile, workbench } from '../testing/workbench.ts';
 
-const CHILD = fileURLToPath(new URL('../testing/import-child.ts', import.meta.url));
+const CHILD = fileURLToPath(new URL('../testing/import.test-process.ts', import.meta.url));
 const LIMIT_KB = 300_000;
 
 const files: readonly (readonly [what: string, fill: (database: DatabaseSync) => void])[] = [

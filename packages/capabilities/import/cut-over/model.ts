@@ -1,4 +1,5 @@
-import Type, { type Static } from 'typebox';
+import { Type } from '@safekeep/core/schema';
+import type { Static } from 'typebox';
 import type { DigestForm } from '../prove/digest-form.ts';
 
 /** A column with the collation by which an index finds its values. */

@@ -1,9 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type pg from 'pg';
 import { codeOf, SafekeepError } from '@safekeep/core';
+import { quoteName, quoteTable } from '@safekeep/postgres';
 import { encodeField, encoderFor, FIELD_OVERHEAD_BYTES, type Encoder } from '../encode/encoders.ts';
 import type { CopyBuffer } from '../encode/copy-buffer.ts';
-import { qualified, quoteName } from '../objects/index.ts';
 import type { ColumnForm } from '../prove/digest-form.ts';
 import { targetDigest } from '../prove/target-digest.ts';
 import { isStorable } from '../scan/column-scan.ts';
@@ -92,7 +92,7 @@ async function writeChanged(
   const columns = allColumns(pair).filter(({ column }) => !generated.has(column.target));
   return await copyRowsInto(client, openChangedRows(sqlite, table), {
     pair,
-    table: qualified(schema, pair.target),
+    table: quoteTable({ schema, table: pair.target }),
     columns,
     signal,
   });

@@ -1,6 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite';
+import { quoteName } from '@safekeep/postgres';
 import { epochUnits } from '../encode/epoch.ts';
-import { quoteName } from '../objects/index.ts';
 import type { ColumnForm } from '../prove/digest-form.ts';
 import type { Spelling } from './model.ts';
 

@@ -1,3 +1,4 @@
+import { quoteName, quoteTable } from '@safekeep/postgres';
 import type {
   ColumnDecision,
   Decisions,
@@ -8,7 +9,6 @@ import type {
   TargetType,
   TranslateOptions,
 } from './model.ts';
-import { qualified, quoteName } from './names.ts';
 import type { PlannedNames } from './plan-names.ts';
 import type { ObjectInventory } from './report.ts';
 import { foldName } from './sqlite-syntax.ts';
@@ -35,7 +35,7 @@ export function typeOf(context: Translation, table: SourceTable, column: string)
 
 /** `"schema"."table"` of a source table. */
 export function targetOf(context: Translation, table: SourceTable): string {
-  return qualified(context.options.schema, context.names.table(table.name));
+  return quoteTable({ schema: context.options.schema, table: context.names.table(table.name) });
 }
 
 export function quotedColumn(context: Translation, table: SourceTable, column: string): string {

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
 import type pg from 'pg';
+import { quoteName } from '@safekeep/postgres';
 import {
   createTableSql,
-  quoteName,
   readSourceSchema,
   refuse,
   settlePlain,

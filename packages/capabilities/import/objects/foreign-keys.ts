@@ -1,7 +1,7 @@
+import { quoteName } from '@safekeep/postgres';
 import { findColumn, findTable, quotedColumns, targetOf, typeOf, type Translation } from './context.ts';
 import type { TargetKeys } from './keys.ts';
 import type { SourceForeignKey, SourceTable } from './model.ts';
-import { quoteName } from './names.ts';
 import { migrated, notMigrated, remarked } from './report.ts';
 
 export function translateForeignKeys(context: Translation, table: SourceTable, keys: TargetKeys): void {

@@ -30,7 +30,7 @@ export type {
   TargetType,
   TranslateOptions,
 } from './model.ts';
-export { NAME_BYTES_LIMIT, quoteName, quoteText, qualified } from './names.ts';
+export { NAME_BYTES_LIMIT } from './names.ts';
 export { readSourceSchema } from './read-schema.ts';
 export { refuse, settlePlain, settleViolated } from './report.ts';
 export { createTableSql } from './tables.ts';

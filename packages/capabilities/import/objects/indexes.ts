@@ -1,8 +1,8 @@
+import { quoteName } from '@safekeep/postgres';
 import { quotedColumn, targetOf, type Translation } from './context.ts';
 import { conditionFor, indexExpressionFor, type Translated } from './expression/constraints.ts';
 import { folded, foldingReason, isFolding, type TargetKeys } from './keys.ts';
 import type { IndexPart, SourceIndex, SourceTable } from './model.ts';
-import { quoteName } from './names.ts';
 import { changed, combine, migrated, notMigrated } from './report.ts';
 import { findingOf } from './tables.ts';
 

@@ -1,6 +1,6 @@
+import { quoteName, quoteText } from '@safekeep/postgres';
 import { decisionOf, quotedColumn, quotedColumns, targetOf, typeOf, type Translation } from './context.ts';
 import type { IndexPart, KeyConstraint, SourceTable } from './model.ts';
-import { quoteName, quoteText } from './names.ts';
 import { changed, combine, migrated, notMigrated, remarked, type Finding } from './report.ts';
 
 const BUILT_IN_COLLATIONS: ReadonlySet<string> = new Set(['BINARY', 'NOCASE', 'RTRIM']);

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import pg from 'pg';
 
 /** NAMEDATALEN - 1: PostgreSQL cuts longer names silently, so two long names could become one. */
 export const NAME_BYTES_LIMIT = 63;
@@ -8,13 +7,6 @@ export const NAME_BYTES_LIMIT = 63;
 const SYSTEM_COLUMNS: ReadonlySet<string> = new Set(['tableoid', 'xmin', 'cmin', 'xmax', 'cmax', 'ctid']);
 
 const HASH_LETTERS = 8;
-
-export const quoteName: (name: string) => string = pg.escapeIdentifier;
-export const quoteText: (text: string) => string = pg.escapeLiteral;
-
-export function qualified(schema: string, name: string): string {
-  return `${quoteName(schema)}.${quoteName(name)}`;
-}
 
 /** `name` itself where it fits, else its beginning and a hash of the whole: the same name always gives the same result. */
 export function shortenName(name: string): string {

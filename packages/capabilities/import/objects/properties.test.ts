@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import type { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { quoteName } from '@safekeep/postgres';
 import { testDatabase, testServers } from '@safekeep/postgres/testing';
 import { bothSides, move, SCHEMA, sourceWith, type Moved } from './fixture.ts';
-import { NAME_BYTES_LIMIT, quoteName } from './index.ts';
+import { NAME_BYTES_LIMIT } from './index.ts';
 import { foldName } from './sqlite-syntax.ts';
 
 const isLong = process.env['SAFEKEEP_TEST_LONG'] === '1';

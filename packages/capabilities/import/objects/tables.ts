@@ -1,7 +1,7 @@
+import { quoteName, quoteTable } from '@safekeep/postgres';
 import { decisionOf, quotedColumn, targetOf, type Translation } from './context.ts';
 import { conditionFor, defaultFor, generatedFor, type Translated } from './expression/constraints.ts';
 import type { SourceCheck, SourceColumn, SourceTable, TargetColumn, TargetTable, TargetType } from './model.ts';
-import { qualified, quoteName } from './names.ts';
 import { changed, combine, migrated, notMigrated, remarked, type Finding } from './report.ts';
 
 const BUILT_IN_COLLATIONS: ReadonlySet<string> = new Set(['BINARY', 'NOCASE', 'RTRIM']);
@@ -48,7 +48,7 @@ function virtualFinding(context: Translation, table: SourceTable): Finding {
 /** CREATE TABLE as planned; `plain` makes generated columns ordinary ones, to be loaded like the others. */
 export function createTableSql(schema: string, table: TargetTable, options: { readonly plain?: boolean } = {}): string {
   const definitions = table.columns.map((column) => (options.plain === true ? column.plainDefinition : column.definition));
-  return `CREATE TABLE ${qualified(schema, table.name)} (\n  ${definitions.join(',\n  ')}\n)`;
+  return `CREATE TABLE ${quoteTable({ schema, table: table.name })} (\n  ${definitions.join(',\n  ')}\n)`;
 }
 
 // ---- columns -----------------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
+import { quoteText } from '@safekeep/postgres';
 import type { Translation } from './context.ts';
-import { quoteText } from './names.ts';
 import { changed, notMigrated, type Finding } from './report.ts';
 import { foldName } from './sqlite-syntax.ts';
 

@@ -2,11 +2,12 @@ import { decisionOf, findTable, quotedColumn, targetOf, type Translation } from 
 import { renamed, translateQuery, type Query, type Relation } from './expression/query.ts';
 import { columnValue, Untranslatable } from './expression/value.ts';
 import type { SourceTable, SourceView } from './model.ts';
-import { newColumnNamespace, qualified, quoteName, wantedName } from './names.ts';
+import { newColumnNamespace, wantedName } from './names.ts';
 import { changed, combine, migrated, notMigrated } from './report.ts';
 import { foldName, parseCreateView, type Parsed } from './sqlite-syntax.ts';
 import type { CreateViewStmt } from 'sqlite3-parser';
 import { traverse } from 'sqlite3-parser';
+import { quoteName, quoteTable } from '@safekeep/postgres';
 
 /** Views are made after those they read, in whatever order the file holds them. */
 export function translateViews(context: Translation): void {
@@ -67,7 +68,7 @@ function addView(
     combine([name === view.name ? migrated : changed(`named ${name} in PostgreSQL`), ...[...notes].map((note) => changed(note))]),
     view.sql,
   );
-  const sql = qualified(context.options.schema, name);
+  const sql = quoteTable({ schema: context.options.schema, table: name });
   context.statements.push({
     kind: 'view',
     table: name,

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { qualified, quoteName } from '../objects/index.ts';
+import { quoteName, quoteTable } from '@safekeep/postgres';
 import { copyOut } from '../store/copy-out.ts';
 import { keyPlaces, tableDigest, type DigestForm, type TableDigest } from './digest-form.ts';
 import { RowKey, TableSums, ValueHash } from './hash.ts';
@@ -42,7 +42,7 @@ export async function visitTarget(
   const columns = form.columns.map((column) => quoteName(column.target)).join(', ');
   await copyOut(
     client,
-    `COPY (SELECT ${visit === undefined ? '' : 'ctid::text, '}${columns} FROM ${qualified(schema, table)}) TO STDOUT (FORMAT binary)`,
+    `COPY (SELECT ${visit === undefined ? '' : 'ctid::text, '}${columns} FROM ${quoteTable({ schema, table })}) TO STDOUT (FORMAT binary)`,
     decoder,
   );
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { qualified, quoteName } from '../objects/index.ts';
+import { quoteName, quoteTable } from '@safekeep/postgres';
 
 /** A relation of the target that stands where the import would put one of its own. */
 export type Occupant = { readonly name: string; readonly kind: string };
@@ -79,7 +79,7 @@ export async function movables(client: pg.ClientBase, schema: string): Promise<M
 /** Moves a table or view to another schema: a change of the catalog only, whatever its size. */
 export async function moveRelation(client: pg.ClientBase, relation: Movable, from: string, to: string): Promise<void> {
   await client.query(
-    `ALTER ${relation.kind === 'v' ? 'VIEW' : 'TABLE'} ${qualified(from, relation.name)} SET SCHEMA ${quoteName(to)}`,
+    `ALTER ${relation.kind === 'v' ? 'VIEW' : 'TABLE'} ${quoteTable({ schema: from, table: relation.name })} SET SCHEMA ${quoteName(to)}`,
   );
 }
 
@@ -119,23 +119,23 @@ export async function protectedTable(client: pg.ClientBase, schema: string, name
 }
 
 export async function countRows(client: pg.ClientBase, schema: string, table: string): Promise<number> {
-  const { rows } = await client.query<{ count: string }>(`SELECT count(*) AS count FROM ${qualified(schema, table)}`);
+  const { rows } = await client.query<{ count: string }>(`SELECT count(*) AS count FROM ${quoteTable({ schema, table })}`);
   return Number(rows[0]?.count);
 }
 
 export async function analyze(client: pg.ClientBase, schema: string, table: string): Promise<void> {
-  await client.query(`ANALYZE ${qualified(schema, table)}`);
+  await client.query(`ANALYZE ${quoteTable({ schema, table })}`);
 }
 
 /** Drops relations together, so that they may depend on each other; anything else that depends on them makes it fail. */
 export async function dropRelations(client: pg.ClientBase, schema: string, relations: readonly Movable[]): Promise<void> {
   for (const kind of ['v', 'r'] as const) {
-    const names = relations.filter((relation) => relation.kind === kind).map(({ name }) => qualified(schema, name));
+    const names = relations.filter((relation) => relation.kind === kind).map(({ name }) => quoteTable({ schema, table: name }));
     if (names.length > 0) await client.query(`DROP ${kind === 'v' ? 'VIEW' : 'TABLE'} ${names.join(', ')} RESTRICT`);
   }
 }
 
 export async function lockAgainstWrites(client: pg.ClientBase, schema: string, tables: readonly string[]): Promise<void> {
   if (tables.length > 0)
-    await client.query(`LOCK TABLE ${tables.map((table) => qualified(schema, table)).join(', ')} IN SHARE ROW EXCLUSIVE MODE`);
+    await client.query(`LOCK TABLE ${tables.map((table) => quoteTable({ schema, table })).join(', ')} IN SHARE ROW EXCLUSIVE MODE`);
 }

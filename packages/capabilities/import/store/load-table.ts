@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { codeOf } from '@safekeep/core';
-import { createTableSql, qualified, quoteName, type TargetTable } from '../objects/index.ts';
+import { quoteName, quoteTable } from '@safekeep/postgres';
+import { createTableSql, type TargetTable } from '../objects/index.ts';
 import type { RowCursor } from '../source/cursor.ts';
 import { CopyIn } from './copy-in.ts';
 import { type RowPlan, writeRows, type WrittenRows } from './write-rows.ts';
@@ -31,7 +32,10 @@ export async function loadTable(client: pg.ClientBase, load: TableLoad): Promise
   const generatedRefused = await createTable(client, schema, target);
   const plan = load.rowPlan(generatedRefused !== null);
   const columns = plan.columns.map(({ name }) => quoteName(name)).join(', ');
-  const copy = new CopyIn(client, `COPY ${qualified(schema, target.name)} (${columns}) FROM STDIN (FORMAT binary, FREEZE)`);
+  const copy = new CopyIn(
+    client,
+    `COPY ${quoteTable({ schema, table: target.name })} (${columns}) FROM STDIN (FORMAT binary, FREEZE)`,
+  );
   const written = await writeRows(load.openRows(generatedRefused !== null), copy, plan);
   const taken = await copy.finish();
   await client.query('COMMIT');

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Signature } from '@safekeep/crypto';
+import { setTenant } from '@safekeep/postgres';
 import type { ImportResult, RunState } from '../model.ts';
 import type { DigestForm } from '../prove/digest-form.ts';
 
@@ -51,7 +52,7 @@ export type QuarantinedRow = {
  */
 export async function inTenant<Result>(client: pg.ClientBase, tenant: string, action: () => Promise<Result>): Promise<Result> {
   await client.query('BEGIN');
-  await client.query("SELECT set_config('safekeep.tenant', $1, true)", [tenant]);
+  await setTenant(client, tenant);
   const result = await action();
   await client.query('COMMIT');
   return result;

@@ -10,7 +10,7 @@ import { sqliteFile, workbench, type Ending, type Workbench } from './workbench.
 const ROWS = 30_000;
 // About as long as an undisturbed run of this file takes on a slow machine; the kills are spread over it.
 const RUN_MS = 1_000;
-const CHILD = fileURLToPath(new URL('./import-child.ts', import.meta.url));
+const CHILD = fileURLToPath(new URL('./import.test-process.ts', import.meta.url));
 
 /**
  * Kills an import at random moments and looks each time at what is left: either nothing of it under the final names or all of

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Kysely, PostgresDialect } from 'kysely';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { isSafekeepError } from '@safekeep/core';
 import { job } from '../model.ts';
 import { openWorkshop, TENANT } from '../testing/workshop.ts';

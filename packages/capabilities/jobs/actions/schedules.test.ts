@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { isSafekeepError } from '@safekeep/core';
 import { job } from '../model.ts';
 import { openWorkshop, TENANT, until } from '../testing/workshop.ts';

@@ -11,14 +11,9 @@ export async function inTransaction<Result>(
   return await transaction(database, (client) => client.query('begin'), action);
 }
 
-/** For the rest of the transaction. */
-export async function setTenant(client: pg.ClientBase, tenant: string): Promise<void> {
-  await client.query("select set_config('safekeep.tenant', $1, true)", [tenant]);
-}
-
-/** The same for a transaction that somebody else opened. */
+/** `setTenant` of a transaction that somebody else opened. */
 export async function setTenantOf(session: Db, tenant: string): Promise<void> {
-  await session.executeSql("select set_config('safekeep.tenant', $1, true)", [tenant]);
+  await session.executeSql("select pg_catalog.set_config('safekeep.tenant', $1, true)", [tenant]);
 }
 
 /** A transaction in the form that pg-boss's calls take as `db`. */

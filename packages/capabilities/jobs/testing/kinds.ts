@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { job } from '../model.ts';
 
 // The kinds that the worker processes of the kill tests run. Their effects stand in a table without any constraint, so that

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { enqueueBatch } from '../actions/enqueue.ts';
 import { listJobs } from '../actions/list-jobs.ts';
 import { job, jobStates } from '../model.ts';

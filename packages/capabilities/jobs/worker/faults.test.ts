@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import { isSafekeepError, newId, systemClock } from '@safekeep/core';
 import { enqueue, enqueueBatch } from '../actions/enqueue.ts';
 import { job, type JobContext, type JobKind, type Json } from '../model.ts';

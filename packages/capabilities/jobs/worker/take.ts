@@ -1,9 +1,10 @@
+import type pg from 'pg';
 import type { ErrorCode } from '@safekeep/core';
+import { setTenant } from '@safekeep/postgres';
 import type { JobId, JobKind, StartedJob } from '../model.ts';
 import { beginJobs, findOpenJobs } from '../store/jobs.ts';
 import { dropJobs, giveBack, pullJobs, type PulledJob } from '../store/queue.ts';
-import { inTransaction, setTenant } from '../store/transaction.ts';
-import type pg from 'pg';
+import { inTransaction } from '../store/transaction.ts';
 import type { Office } from './office.ts';
 import { POSTPONE_MS } from './timing.ts';
 

@@ -1,9 +1,10 @@
+import type pg from 'pg';
 import { newId } from '@safekeep/core';
+import { setTenant } from '@safekeep/postgres';
 import { insertJobs } from '../store/jobs.ts';
 import { makeQueue, pushJobs } from '../store/queue.ts';
 import { popTicks, pullTicks, readSchedule, type Tick } from '../store/schedules.ts';
-import { inTransaction, sessionOf, setTenant } from '../store/transaction.ts';
-import type pg from 'pg';
+import { inTransaction, sessionOf } from '../store/transaction.ts';
 import type { Office } from './office.ts';
 
 // Schedules that fall due in the same second; more wait for the next look.

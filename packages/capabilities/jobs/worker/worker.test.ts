@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'node:test';
-import Type from 'typebox';
+import { Type } from '@safekeep/core/schema';
 import Value from 'typebox/value';
 import { isSafekeepError, SafekeepError } from '@safekeep/core';
 import { testServers } from '@safekeep/postgres/testing';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
-import Value from 'typebox/value';
+import Schema from 'typebox/schema';
 import { LineContent, type Head, type Line } from '../model.ts';
 import { tagOf, type LedgerKey } from './mark.ts';
 
@@ -21,7 +21,7 @@ export function writeLine(
   { head, key }: { readonly head: Head; readonly key: LedgerKey },
 ): { readonly text: string; readonly head: Head } {
   // Not what is wrong with it: that would repeat it.
-  const fits: boolean = Value.Check(LineContent, entry);
+  const fits: boolean = Schema.Check(LineContent, entry);
   if (!fits) throw new Error(`A ${entry.kind} that does not fit the ledger was to be written`);
   const sequence = head.sequence + 1;
   const hashed = canonicalize({ entry, previous: head.sha256, sequence });
@@ -69,7 +69,7 @@ function isLine(value: unknown): value is Line {
     'entry' in value &&
     'sequence' in value &&
     Number.isSafeInteger(value.sequence) &&
-    Value.Check(LineContent, value.entry)
+    Schema.Check(LineContent, value.entry)
   );
 }
 

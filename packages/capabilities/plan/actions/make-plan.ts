@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { formatTableName } from '@safekeep/core';
+import { formatTableName, tableName } from '@safekeep/core';
 import { fingerprint, readUserCatalog, type Catalog } from '@safekeep/postgres';
 import type { Contributor, Desired, Note, Plan, Problem, ReadMap, Step } from '../model.ts';
 import { driftOf, driftOfObjects } from '../rules/drift.ts';
@@ -76,6 +76,6 @@ function distinct<Told extends object>(all: readonly Told[]): readonly Told[] {
 /** Fingerprint of the tables that the steps touch. */
 function structureOf(catalog: Catalog, steps: readonly Step[]): string {
   const touched = new Set(steps.flatMap(({ locks }) => locks.map(formatTableName)));
-  const tables = catalog.tables.filter((table) => touched.has(formatTableName({ schema: table.schema, table: table.name })));
+  const tables = catalog.tables.filter((table) => touched.has(tableName(table)));
   return fingerprint({ ...catalog, schemas: [], tables, types: [], functions: [], sequences: [] });
 }

@@ -1,5 +1,5 @@
 import { SafekeepError } from '@safekeep/core';
-import { fingerprintParts, readUserCatalog, type Database } from '@safekeep/postgres';
+import { fingerprintParts, readUserCatalog, type Database, type FingerprintParts } from '@safekeep/postgres';
 import type { CommandContext } from '../../capability.ts';
 import type { Plan, Refusal, UnapplyText } from '../model.ts';
 import { comparison, notRestored } from '../rules/baseline.ts';
@@ -29,6 +29,8 @@ export type TakeOut = {
 
 export type UnapplyOptions = {
   readonly guards: readonly Guard[];
+  /** The structure before anything was given back; as it is now where nothing was. */
+  readonly standing?: FingerprintParts;
   readonly agree: (plan: Plan) => Promise<void>;
 };
 
@@ -38,7 +40,7 @@ export type UnapplyOptions = {
  *
  * @throws `unapply-held`, `unapply-drifted`, `unapply-differs`, and what {@link applyPlan} throws for running steps.
  */
-export async function unapply(ground: Ground, { guards, agree }: UnapplyOptions): Promise<Unapplied> {
+export async function unapply(ground: Ground, { guards, agree, standing }: UnapplyOptions): Promise<Unapplied> {
   const { database, tenant, clock } = ground;
   const startMs = clock.elapsedMs();
   const plan = await planRemoval(database, tenant);
@@ -61,7 +63,7 @@ export async function unapply(ground: Ground, { guards, agree }: UnapplyOptions)
         const after = fingerprintParts(await readUserCatalog(client));
         const wrong = notRestored(baseline, { before, after });
         if (wrong.length > 0) throw new SafekeepError('unapply-differs', { objects: wrong.join(', ') });
-        restored = comparison(baseline, after);
+        restored = comparison(baseline, { standing: standing ?? before, before, after });
         await deleteBaseline(client, tenant);
         await endRun(client, id, { state: 'done', finishedAt: clock.now(), failure: null });
       },

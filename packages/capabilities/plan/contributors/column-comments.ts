@@ -1,4 +1,4 @@
-import { type MappedColumn, formatColumnName, withoutMark } from '@safekeep/core';
+import { columnName, formatColumnName, tableRef, withoutMark, type MappedColumn } from '@safekeep/core';
 import { findTable, type Column, type Table } from '@safekeep/postgres';
 import type { Contributor, DesiredObject, Problem } from '../model.ts';
 import { commentOnColumn, probeComment } from '../store/column-comments.ts';
@@ -21,7 +21,7 @@ export const columnComments: Contributor = ({ map, catalog, applied }) => {
     for (const each of mapped.columns.values()) {
       const column = columns.get(each.name);
       if (column === undefined)
-        problems.push({ target: targetOf(table, each.name), reason: 'the map names a column that is not there' });
+        problems.push({ target: columnName(table, each.name), reason: 'the map names a column that is not there' });
       else if (isMarked(each)) objects.push(commentOf(table, column, { mapped: each, applied, written }));
     }
   }
@@ -39,7 +39,7 @@ type Marking = {
 };
 
 function commentOf(table: Table, column: Column, { mapped, applied, written }: Marking): DesiredObject {
-  const ref = { schema: table.schema, table: table.name, column: column.name };
+  const ref = { ...tableRef(table), column: column.name };
   const target = formatColumnName(ref);
   const id = `column-comment:${target}`;
   // Before the first time everything is the user's, even what looks like a mark; unless it came along with a column that was
@@ -58,7 +58,7 @@ function commentOf(table: Table, column: Column, { mapped, applied, written }: M
     replace: write,
     remove: [commentOnColumn(ref, own)],
     probe: probeComment(ref),
-    locks: [{ schema: table.schema, table: table.name, mode: 'SHARE UPDATE EXCLUSIVE' }],
+    locks: [{ ...tableRef(table), mode: 'SHARE UPDATE EXCLUSIVE' }],
     rows: 0,
     rewrites: false,
     reversible: true,
@@ -66,8 +66,4 @@ function commentOf(table: Table, column: Column, { mapped, applied, written }: M
     runsIn: 'transaction',
     dependsOn: [],
   };
-}
-
-function targetOf(table: Table, column: string): string {
-  return formatColumnName({ schema: table.schema, table: table.name, column });
 }

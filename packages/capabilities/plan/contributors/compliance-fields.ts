@@ -1,4 +1,4 @@
-import { COMPLIANCE_FIELDS, type ComplianceForm, type DataMap, formatTableName, type TableRef } from '@safekeep/core';
+import { COMPLIANCE_FIELDS, tableName, tableRef, type ComplianceForm, type DataMap } from '@safekeep/core';
 import { findTable, type Table } from '@safekeep/postgres';
 import type { Contributor, DesiredObject, Problem } from '../model.ts';
 import {
@@ -31,14 +31,14 @@ export function complianceFields(request: ComplianceRequest): Contributor {
     const problems = wished.flatMap(({ form, table }) => problemOf(table, form, applied));
     const refused = new Set(problems.map(({ target }) => target));
     const objects = wished
-      .filter(({ table }) => !refused.has(nameOf(table)))
+      .filter(({ table }) => !refused.has(tableName(table)))
       .flatMap(({ form, table }) => (form === 'columns' ? columnsOf(table) : [sideTrigger(table, tenant)]));
     return { objects, problems, notes: [] };
   };
 }
 
 function problemOf(table: Table, form: ComplianceForm, applied: ReadonlyMap<string, unknown>): readonly Problem[] {
-  const refuse = (reason: string): readonly Problem[] => [{ target: nameOf(table), reason }];
+  const refuse = (reason: string): readonly Problem[] => [{ target: tableName(table), reason }];
   if (table.kind !== 'table' && table.kind !== 'partitioned-table')
     return refuse('the compliance fields need a table of its own, not a view or foreign table');
   if (form === 'side-table')
@@ -46,12 +46,12 @@ function problemOf(table: Table, form: ComplianceForm, applied: ReadonlyMap<stri
       ? refuse('without a primary key a row cannot be found in the side table of compliance fields')
       : [];
   const taken = table.columns.find(({ name }) => FIELDS.has(name));
-  if (taken === undefined || applied.has(complianceColumnsId(nameOf(table)))) return [];
+  if (taken === undefined || applied.has(complianceColumnsId(tableName(table)))) return [];
   return refuse(`it has a column ${taken.name} of its own; ask for the side table of compliance fields instead`);
 }
 
 function columnsOf(table: Table): readonly DesiredObject[] {
-  const ref = refOf(table);
+  const ref = tableRef(table);
   const columns: DesiredObject = {
     ...common(table, 'compliance-columns'),
     definition: COMPLIANCE_FIELDS.join(','),
@@ -67,7 +67,7 @@ function columnsOf(table: Table): readonly DesiredObject[] {
 }
 
 function sideTrigger(table: Table, tenant: string): DesiredObject {
-  const statement = createFieldsTrigger(refOf(table), { tenant, name: nameOf(table), key: table.primaryKey?.columns ?? [] });
+  const statement = createFieldsTrigger(tableRef(table), { tenant, name: tableName(table), key: table.primaryKey?.columns ?? [] });
   return trigger(table, { definition: statement, statement, dependsOn: [] });
 }
 
@@ -75,7 +75,7 @@ function trigger(
   table: Table,
   made: { readonly definition: string; readonly statement: string; readonly dependsOn: readonly string[] },
 ): DesiredObject {
-  const ref = refOf(table);
+  const ref = tableRef(table);
   return {
     ...common(table, 'compliance-trigger'),
     definition: made.definition,
@@ -90,9 +90,9 @@ function trigger(
 
 function common(table: Table, kind: string) {
   return {
-    id: `${kind}:${nameOf(table)}`,
+    id: `${kind}:${tableName(table)}`,
     kind,
-    target: nameOf(table),
+    target: tableName(table),
     rows: 0,
     rewrites: false,
     restores: false,
@@ -103,12 +103,4 @@ function common(table: Table, kind: string) {
 /** Of the object that makes the columns, by the external name of their table. */
 export function complianceColumnsId(table: string): string {
   return `compliance-columns:${table}`;
-}
-
-function refOf({ schema, name }: Table): TableRef {
-  return { schema, table: name };
-}
-
-function nameOf(table: Table): string {
-  return formatTableName(refOf(table));
 }

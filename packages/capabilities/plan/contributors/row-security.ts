@@ -1,4 +1,4 @@
-import { type DataMap, type TenantRule, formatTableName, type TableRef } from '@safekeep/core';
+import { formatTableName, tableRef, type DataMap, type TableRef, type TenantRule } from '@safekeep/core';
 import { findTable, type Table } from '@safekeep/postgres';
 import type { Contributor, Desired, DesiredObject } from '../model.ts';
 import {
@@ -46,7 +46,7 @@ export function rowSecurity(request: (map: DataMap, table: string) => RowSecurit
 type Setting = { readonly asked: RowSecurityRequest; readonly tenant: TenantRule; readonly applied: ReadonlyMap<string, unknown> };
 
 function securityOf(table: Table, { asked, tenant, applied }: Setting): Desired {
-  const ref: TableRef = { schema: table.schema, table: table.name };
+  const ref = tableRef(table);
   const target = formatTableName(ref);
   const refuse = (reason: string): Desired => ({ objects: [], problems: [{ target, reason }], notes: [] });
   if (table.kind !== 'table' && table.kind !== 'partitioned-table')

@@ -18,12 +18,20 @@ export function notRestored(baseline: Baseline, { before, after }: Structures): 
     .filter((object) => !theirs.has(object) && baseline.parts.get(object) !== after.get(object));
 }
 
+/** `standing`: before plaintext and the like were given back, which goes ahead of the steps. */
+export type TakenOut = Structures & { readonly standing: FingerprintParts };
+
 /** How what stands compares with the time before the first apply. */
 export function comparison(
   baseline: Baseline,
-  after: FingerprintParts,
+  { standing, before, after }: TakenOut,
 ): Pick<UnapplyText, 'fingerprint' | 'restored' | 'changedSince'> {
-  const fingerprint = fingerprintOf(after);
-  const changedSince = differences(baseline.parts, after).map(({ change, object }) => `${change}: ${object}`);
-  return { fingerprint, restored: fingerprint === baseline.fingerprint, changedSince };
+  // What was encrypted before the first apply stands in the baseline, and it was not the user who took it away.
+  const isGivenBack = (object: string): boolean =>
+    baseline.parts.get(object) === standing.get(object) &&
+    standing.get(object) !== before.get(object) &&
+    before.get(object) === after.get(object);
+  const changed = differences(baseline.parts, after).filter(({ object }) => !isGivenBack(object));
+  const changedSince = changed.map(({ change, object }) => `${change}: ${object}`);
+  return { fingerprint: fingerprintOf(after), restored: changed.length === 0, changedSince };
 }

@@ -1,5 +1,5 @@
-import { type DataMap, formatColumnName, ownColumns } from '@safekeep/core';
-import { findTable, nameOf, type Catalog, type Table } from '@safekeep/postgres';
+import { columnName, ownColumns, tableName, type DataMap } from '@safekeep/core';
+import { findTable, type Catalog, type Table } from '@safekeep/postgres';
 import type { Applied, AppliedObject, Drift, KnownColumns, LiveState, LiveStates } from '../model.ts';
 import { hasDrifted } from './steps.ts';
 
@@ -84,14 +84,14 @@ type Types = { readonly expected: string | undefined; readonly found: string | u
 
 function driftOfColumn(table: Table, column: string, { expected, found }: Types): readonly Drift[] {
   if (expected === found) return [];
-  const target = formatColumnName({ schema: table.schema, table: table.name, column });
+  const target = columnName(table, column);
   const common = { object: `column ${target}`, kind: 'column', target, expected: expected ?? null, found: found ?? null };
   if (expected === undefined) {
     return [
       {
         ...common,
         change: 'added',
-        remedy: `Classify it in the map (\`safekeep scan --write\` proposes), then apply. Until then nothing of it is protected in ${nameOf(table)}.`,
+        remedy: `Classify it in the map (\`safekeep scan --write\` proposes), then apply. Until then nothing of it is protected in ${tableName(table)}.`,
       },
     ];
   }

@@ -1,4 +1,4 @@
-import { formatTableName, type TableRef } from '@safekeep/core';
+import { formatTableName, tableName, type TableRef } from '@safekeep/core';
 import { type Catalog } from '@safekeep/postgres';
 import type { LockMode, Step } from '../model.ts';
 
@@ -46,11 +46,7 @@ export function locksOf(
   part: Part,
   catalog: Catalog,
 ): readonly { readonly mode: LockMode; readonly tables: readonly TableRef[] }[] {
-  const lockable = new Set(
-    catalog.tables
-      .filter(({ kind }) => kind === 'table' || kind === 'partitioned-table')
-      .map(({ schema, name }) => formatTableName({ schema, table: name })),
-  );
+  const lockable = new Set(catalog.tables.filter(({ kind }) => kind === 'table' || kind === 'partitioned-table').map(tableName));
   const strongest = new Map<string, { readonly table: TableRef; readonly mode: LockMode }>();
   for (const { schema, table, mode } of part.flatMap(({ locks }) => locks)) {
     const name = formatTableName({ schema, table });

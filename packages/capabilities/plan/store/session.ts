@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { TableRef } from '@safekeep/core';
-import { quoteTable } from '@safekeep/postgres';
+import { quoteTable, setTenant } from '@safekeep/postgres';
 import type { LockMode } from '../model.ts';
 
 // Questions to the catalogue look so costly to the planner that it would compile each, which takes seconds longer than to answer it.
@@ -28,7 +28,7 @@ export async function rollback(client: pg.ClientBase): Promise<void> {
 /** A transaction of the tenant, in which no name is found by a path. */
 export async function begin(client: pg.ClientBase, tenant: string): Promise<void> {
   await client.query(`begin; ${SETTINGS}`);
-  await client.query("select set_config('safekeep.tenant', $1, true)", [tenant]);
+  await setTenant(client, tenant);
 }
 
 /** For the rest of the transaction. */
@@ -39,7 +39,7 @@ export async function limitLockWaits(client: pg.ClientBase, timeoutMs: number): 
 /** A transaction of the tenant for looking only: nothing can be written. One moment for all that is read. */
 export async function beginReading(client: pg.ClientBase, tenant: string): Promise<void> {
   await client.query(`begin isolation level repeatable read, read only; ${SETTINGS}`);
-  await client.query("select set_config('safekeep.tenant', $1, true)", [tenant]);
+  await setTenant(client, tenant);
 }
 
 export async function commit(client: pg.ClientBase): Promise<void> {

@@ -1,4 +1,4 @@
-import { formatTableName } from '@safekeep/core';
+import { formatTableName, tableRef } from '@safekeep/core';
 import { findTable, quoteTable, quoteText } from '@safekeep/postgres';
 import type { Contributor, DesiredObject, Probe } from '../model.ts';
 
@@ -66,6 +66,6 @@ export const concurrentIndexes: Contributor = ({ map, catalog }) => ({
 function tablesOf(names: Iterable<string>, catalog: Parameters<typeof findTable>[0]) {
   return [...names].flatMap((name) => {
     const table = findTable(catalog, name);
-    return table === undefined ? [] : [{ schema: table.schema, table: table.name }];
+    return table === undefined ? [] : [tableRef(table)];
   });
 }

@@ -31,7 +31,8 @@ export async function checkErasures(ground: CheckGround): Promise<ErasuresText> 
   for await (const page of pages)
     for (const record of page) {
       missing.delete(record.id);
-      const isEnded = record.state !== 'done' || certified.has(record.mark) || hasEnded(ground, record, decisions.get(record.id));
+      // Without the key of the person it stands in no list of what is open, whatever its state says.
+      const isEnded = record.key !== null || certified.has(record.mark) || hasEnded(ground, record, decisions.get(record.id));
       const ours = isOurs(ground, record);
       if (!ours || !isEnded) wrong.push({ ...textOf(record, null), error: 'erasure-unproven' });
       if (ours && isSigned(record)) certified.add(record.mark);
@@ -48,7 +49,7 @@ function hasEnded(ground: CheckGround, record: ErasureRecord, decision: Decision
   return (
     holds.length === 0 &&
     externalCopies.every(({ state }) => state !== 'pending') &&
-    kept.every(({ until }) => until === null || new Date(until) <= now)
+    kept.every(({ until }) => until === null || until === 'infinity' || new Date(until) <= now)
   );
 }
 

@@ -3,6 +3,7 @@ import { test, type TestContext } from 'node:test';
 import { onRelease, releaseHold } from '../../holds/index.ts';
 import type { ErasureParticipant } from '../model.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
+import { checkErasures } from './check-erasures.ts';
 import { eraseDue, planDue, whatIsDue } from './due-erasures.ts';
 import { dateUndated } from './undated.ts';
 import { listErasures, requeueErasures, runErasures } from './open-erasures.ts';
@@ -165,6 +166,7 @@ test('a duty that never ends is due on no day', async (t) => {
   const bench = await workbench(t, { schema, map: MAP });
   const { state, due } = await bench.erase('person:1');
   assert.deepEqual([state, due], ['done', null]);
+  assert.deepEqual((await checkErasures(bench.ground)).erasures, [], 'its certificate leaves nothing open');
 });
 
 async function undated(t: TestContext): Promise<Workbench> {
@@ -226,6 +228,28 @@ test('what a duty keeps is due also while a hold keeps another row, and waits on
     erasures.map(({ state, due }) => [state, due]),
     [['held', '2030-05-02T00:00:00.000Z']],
   );
+});
+
+test('what a duty kept stays due when that has ended and a hold keeps it by then, and stands in front of nobody', async (t) => {
+  const bench = await erasedOnce(t);
+  await bench.pool.query('delete from invoices where id = 2');
+  const id = await bench.hold('public.invoices:1');
+  assert.equal((await bench.erase('person:2')).state, 'kept');
+  bench.clock.set('2027-02-01T00:00:00Z');
+  const first = await planDue(bench.ground, { by: 'ann' });
+  assert.deepEqual(
+    first.persons.map(({ subject, state }) => [subject, state]),
+    [
+      ['person:1', 'held'],
+      ['person:2', 'planned'],
+    ],
+  );
+  assert.equal((await eraseDue(bench.ground, { hash: first.hash ?? '', by: 'ben' })).persons[1]?.state, 'done');
+  assert.deepEqual(await whatIsDue(bench.ground), { due: 1, next: null, undated: 0 });
+  await releaseHold(bench.database, { tenant: 'default', clock: bench.clock }, { id, by: 'ann', reason: 'over' });
+  const { hash } = await planDue(bench.ground, { by: 'ann' });
+  assert.equal((await eraseDue(bench.ground, { hash: hash ?? '', by: 'ben' })).persons[0]?.state, 'done');
+  assert.deepEqual(await bench.rows('invoices', 'payer is not null'), []);
 });
 
 test('what a duty keeps is due also while a place outside does not answer', async (t) => {

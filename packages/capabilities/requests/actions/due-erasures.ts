@@ -16,6 +16,8 @@ import { doubtAbout, ownRowOf, knownByPlan, type KnownByPlan } from './same-pers
 
 /** One approval is for what somebody can look at; what is left comes with the next one. */
 const PERSONS_AT_MOST = 100;
+/** Of whom nothing can be erased, as while a hold stands, must not be in front of all others for ever; a thousand plans take a minute. */
+const LOOKED_AT_MOST = 1000;
 
 export type DueOptions = ExecuteOptions & {
   /** Asked with whom it would erase, once it is certain that it is what was approved; a refusal erases nobody. */
@@ -81,16 +83,23 @@ async function dueNow(
     async (record) => await isUnerased(ground, { ...orderOf(ground, record), mode: record.mode }),
   );
   const records = await inTransaction(database, { tenant }, (client) =>
-    readDue(client, tenant, { now: clock.now(), atMost: PERSONS_AT_MOST + 1 }),
+    readDue(client, tenant, { now: clock.now(), atMost: LOOKED_AT_MOST + 1 }),
   );
   const all: Due[] = notDated.map(({ record, error }) => ({
     record,
     person: { ...textOf(record), plan: null, state: 'failed', error },
   }));
   const known = knownByPlan(ground);
-  for (const record of records.slice(0, PERSONS_AT_MOST))
-    all.push({ record, person: await planOne(ground, record, { actor, known }) });
-  return { all, more: records.length > PERSONS_AT_MOST };
+  let looked = 0;
+  let planned = 0;
+  for (const record of records.slice(0, LOOKED_AT_MOST)) {
+    if (planned === PERSONS_AT_MOST) break;
+    const person = await planOne(ground, record, { actor, known });
+    all.push({ record, person });
+    looked += 1;
+    if (person.state === 'planned') planned += 1;
+  }
+  return { all, more: records.length > looked };
 }
 
 async function planOne(
@@ -112,7 +121,10 @@ async function planOne(
     const isHeld = plan.holds.some(({ wholePerson }) => wholePerson);
     const state = isHeld ? 'held' : plan.blocked.length > 0 ? 'blocked' : 'planned';
     if (state === 'planned' && !(await isUnerased(ground, { ...order, mode: record.mode })))
-      return await notYet(ground, record, { ...text, subject });
+      // What a hold keeps by now stays due: when the hold ends nothing else would remind of it.
+      return plan.holds.length > 0
+        ? { ...text, subject, plan, state: 'held', error: null }
+        : await notYet(ground, record, { ...text, subject });
     return { ...text, subject, plan, state, error: null };
   } catch (error) {
     return { ...text, plan: null, state: 'failed', error: ownFault(error) };

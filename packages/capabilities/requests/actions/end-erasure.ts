@@ -69,7 +69,8 @@ async function doubtOf(ground: ErasureGround, record: ErasureRecord): Promise<Do
       marksBefore: async () => knownAtBeginning(record) ?? (await known(record.planHash)),
     },
   );
-  return doubt === null ? 'certain' : 'unsure';
+  // What was still there when all else was gone may be what they gave anew, also where their own row is masked.
+  return doubt === null && record.state !== 'unfulfilled' ? 'certain' : 'unsure';
 }
 
 function proofOf(

@@ -41,6 +41,7 @@ import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { holdIds, identityMarks, sequenceIds } from './marks.ts';
 import { isOurs, refuseForeign, tagged } from './record-tag.ts';
 import { approversOf, makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
+import { tiesOf } from './ties.ts';
 
 /**
  * Carries out a plan that was approved, if it still is the plan: in one transaction, with the ledger before and after, or in
@@ -68,7 +69,8 @@ export async function executeErasure(
   if (begun !== undefined) refuseForeign(ground, begun);
   // A crash may have left its intent open.
   if (committed !== undefined || begun !== undefined) await recoverIntents(ground);
-  if (committed !== undefined) return await finishInTurn(ground, committed, options);
+  // What was planned since is another one: of the same rows, with what somebody wrote into them after the first.
+  if (plan === undefined && committed !== undefined) return await finishInTurn(ground, committed, options);
   const done = same.find((record) => (record.state === 'done' || record.state === 'kept') && isOurs(ground, record));
   if (plan === undefined && done !== undefined) return answerOf(ground, done);
   // Whoever goes on with it has not approved it: it has its names, and signatures, already.
@@ -345,7 +347,7 @@ async function eraseWithin(
   if (wrong !== undefined) throw new Error(`An erasure does not add up: ${wrong}`);
   const own = joinOwn(progress?.own ?? { since, by: [], operation }, { by: done.by, operation });
   const allowed = progress === undefined ? made.allowed : (progress.allowed ?? {});
-  const draft: Draft = { document: body, own, writers, allowed };
+  const draft: Draft = { document: body, own, writers, allowed, ties: tiesOf(ground, found.reach) };
   const record = tagged<Omit<ErasureRecord, 'tag'>>(ground, {
     id,
     planHash: stored.hash,

@@ -125,15 +125,15 @@ export function faultOfProofs({ tenant, approvers }: ErasureGround, approvals: r
   return undefined;
 }
 
-/** No certificate is given for what is not so. */
+/** No certificate is given for what is not so. It is open, with what keeps late rows, until a later erasure of the person has its certificate. */
 async function endUnfulfilled(
   ground: ErasureGround,
   record: ErasureRecord,
   { document, found }: { readonly document: CertificateBody; readonly found: readonly Residue[] },
 ): Promise<ErasureDone> {
-  await inTransaction(ground.database, { tenant: ground.tenant }, (client) =>
-    updateErasure(client, ground.tenant, record.id, { state: 'unfulfilled', finishedAt: ground.clock.now() }),
-  );
+  const { id, holds, due, isUndated } = record;
+  const change = { state: 'unfulfilled', holds, due, isUndated, finishedAt: ground.clock.now() } as const;
+  await inTransaction(ground.database, { tenant: ground.tenant }, (client) => updateErasure(client, ground.tenant, id, change));
   return doneText(record, { document, certificate: null, state: 'unfulfilled', found });
 }
 

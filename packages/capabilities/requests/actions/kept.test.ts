@@ -196,6 +196,7 @@ test('rows of an heir that the map knows are the heir’s, with all of its colum
     map: mapWith({
       docs: { of: owns('person_id'), columns: { id: none, person_id: none, title: content } },
       docs_scanned: { of: owns('person_id'), columns: { id: none, person_id: none, title: content, ocr: content } },
+      docs_stamped: { columns: { stamp: none } },
     }),
   });
   const order = { ...parseSubject(bench.ground.map, 'person:2'), format: 'json', window: { from: null, to: null } } as const;
@@ -214,6 +215,45 @@ test('rows of an heir that the map knows are the heir’s, with all of its colum
     assert.equal((await bench.rows('docs', `person_id = ${person} and (title ~ 'plain|scan|old|stamped')`)).length, 0, mode);
     assert.equal((await bench.rows('docs_scanned', `person_id = ${person} and ocr ~ 'text'`)).length, 0, mode);
   }
+});
+
+test('what hangs on rows of an heir by a path over its parent is found, a hold on them by the name of the parent holds, and an heir that is found by less is refused', async (t) => {
+  const docs = { id: none, person_id: none, reader_id: none, title: content };
+  const tables = {
+    docs: { of: owns('person_id'), columns: docs },
+    docs_scanned: { of: owns('person_id'), columns: docs },
+    pages: { of: owns('doc_id -> docs.id -> person_id'), columns: { id: none, doc_id: none, words: content } },
+  };
+  const bench = await workbench(t, {
+    schema: `${PEOPLE}
+      create table docs (id bigint primary key, person_id bigint, reader_id bigint, title text);
+      create table docs_scanned (primary key (id)) inherits (docs);
+      create table pages (id bigint primary key, doc_id bigint, words text);
+      insert into docs values (1, 1, 2, 'plain 1');
+      insert into docs_scanned values (2, 1, 2, 'scan 2'), (3, 2, 1, 'scan 3');
+      insert into pages select n, n, 'words ' || n from generate_series(1, 3) as n`,
+    map: mapWith(tables),
+  });
+  const order = { ...parseSubject(bench.ground.map, 'person:1'), format: 'json', window: { from: null, to: null } } as const;
+  const exported = await exportSubject({ ...bench.ground, directory: bench.folder, key: randomBytes(32) }, order);
+  assert.equal(exported.tables.find(({ table }) => table === 'public.pages')?.rows, 2);
+  assert.equal((await bench.erase('person:1')).state, 'done');
+  assert.deepEqual(await bench.rows('pages', 'words is not null'), ['(3,3,"words 3")']);
+  await bench.hold('public.docs:3');
+  assert.equal((await bench.erase('person:2')).state, 'held');
+  assert.deepEqual(await bench.rows('docs', 'title is not null'), ['(3,2,1,"scan 3")']);
+  const reader = { person: ['person_id', 'reader_id'].map((path) => ({ path, meaning: 'owns' })) };
+  const unfit = mapWith({ ...tables, docs: { ...tables.docs, of: reader } });
+  await assert.rejects(bench.plan('person:3', 'anonymise', await bench.refresh(unfit)), {
+    code: 'map-does-not-fit',
+    message: /docs_scanned: its rows are rows of public.docs too, and it does not have all paths of that/,
+  });
+  await bench.pool.query('alter table docs_scanned add ocr text');
+  const { docs_scanned: _, ...without } = tables;
+  await assert.rejects(bench.plan('person:3', 'anonymise', await bench.refresh(mapWith(without))), {
+    code: 'map-does-not-fit',
+    message: /no path for what stands in ocr/,
+  });
 });
 
 test('rows that this login does not see are not deleted by a foreign key behind its back', async (t) => {
@@ -313,6 +353,50 @@ test('what a foreign key sets to null is counted, approved and certified; what a
   } finally {
     await database.close();
   }
+});
+
+test('a row that is masked already, and that a trigger leaves out of an UPDATE that changes nothing, is erased; one that it should not leave out is told', async (t) => {
+  const bench = await workbench(t, {
+    schema: `${PEOPLE} update people set name = 'erased', email = null where id = 1;
+      create function stop() returns trigger language plpgsql as $$ begin return case when old.id <> 2 then new end; end $$;
+      create trigger same before update on people for each row execute function suppress_redundant_updates_trigger();
+      create trigger stop before update on people for each row execute function stop()`,
+    map: mapWith({}),
+  });
+  assert.equal((await bench.erase('person:1')).state, 'done');
+  const { blocked } = await bench.plan('person:2');
+  assert.match(blocked[0]?.what ?? '', /does not stay/);
+});
+
+test('a large object that a row names does not stay behind it: a plan says so, and with a trigger that takes it along the person is erased', async (t) => {
+  const scans = { of: owns('person_id'), columns: { id: none, person_id: none, file: content, shelf: none } };
+  const bench = await workbench(t, {
+    schema: `${PEOPLE} create extension lo;
+      create table scans (id bigint primary key, person_id bigint references people, file lo, shelf oid);
+      insert into scans select n, n, lo_from_bytea(0, convert_to('scan ' || n, 'UTF8')), lo_from_bytea(0, '\\x00') from generate_series(1, 3) as n`,
+    map: mapWith({ scans }),
+  });
+  const left = async (): Promise<number> =>
+    (await bench.pool.query(`select from pg_largeobject where position('scan 1' in data) + position('scan 2' in data) > 0`)).rows
+      .length;
+  for (const mode of ['anonymise', 'delete'] as const) {
+    const { blocked, hash } = await bench.plan('person:1', mode);
+    assert.match(blocked[0]?.what ?? '', /name large objects/, mode);
+    await assert.rejects(bench.approve('person:1', hash), { code: 'erasure-refused' }, mode);
+  }
+  const order = { ...parseSubject(bench.ground.map, 'person:1'), format: 'json', window: { from: null, to: null } } as const;
+  const { withheld } = await exportSubject({ ...bench.ground, directory: bench.folder, key: randomBytes(32) }, order);
+  assert.deepEqual(
+    withheld.map(({ column, reason }) => [column, /large object/.test(reason)]),
+    [['file', true]],
+  );
+  await bench.pool.query('create trigger go before update or delete on scans for each row execute function lo_manage(file)');
+  const triggers = { go: { writes_to: 'pg_catalog.pg_largeobject', note: 'takes the object with the row' } };
+  const ground = await bench.refresh(mapWith({ scans: { ...scans, triggers } }));
+  assert.equal((await bench.erase('person:1', 'anonymise', ground)).state, 'done');
+  assert.equal((await bench.erase('person:2', 'delete', ground)).state, 'done');
+  assert.equal(await left(), 0);
+  assert.equal((await bench.pool.query('select from pg_largeobject_metadata')).rows.length, 4, 'nothing of anybody else');
 });
 
 test('what the map does not know and a foreign key ties to the person, and what it leads to nobody from, is named as not looked at: in plan, certificate and export', async (t) => {

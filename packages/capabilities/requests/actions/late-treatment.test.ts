@@ -5,7 +5,7 @@ import { OF_PEOPLE, certificateOf, eraseBeside } from '../testing/beside.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import type { ErasureGround } from './ground.ts';
 import type { ErasureDone, ErasureParticipant, ErasureScope } from '../model.ts';
-import { requeueErasures, runErasures } from './open-erasures.ts';
+import { listErasures, requeueErasures, runErasures } from './open-erasures.ts';
 
 const none = { category: 'none' };
 const words = { category: 'user.content.private' };
@@ -101,6 +101,29 @@ test('somebody who signs up with the e-mail address of the erased keeps what the
   assert.equal(done.state, 'done');
   assert.match((await made.rows('letters', 'id = 9')).join(), /ada@example.org.*words of the new one/);
   assert.match((await made.rows('people', 'id = 3')).join(), /New Person/);
+});
+
+test('what comes back with a masked value is told also where the erasure died behind its commit and nobody has the value any more', async (t) => {
+  const made = await bench(
+    t,
+    `insert into contacts values (1, 1, 'ada@work.example'); insert into notes values (1, 'ada@work.example', 'first'), (2, 'ada@work.example', 'second')`,
+  );
+  const onCommitted = (): void => {
+    throw new Error('died');
+  };
+  const waiting = `update letters set email = 'ada@example.org', body = 'Real words' where id = 1`;
+  const then = `update notes set addr = 'ada@work.example', body = 'Real words' where id = 1; insert into letters values (7, 'cy@example.org', 'of Cy'); insert into remarks values (5, 2, 'Real remark'); commit`;
+  await assert.rejects(eraseBeside(made, { waiting, then, onCommitted }), /died/);
+  const [told] = (await runErasures(made.ground)).erasures;
+  assert.equal(told?.state, 'unfulfilled');
+  assert.deepEqual(
+    told.residue.filter(({ what }) => what.startsWith('rows of the person')).map(({ place, count }) => [place, count]),
+    [
+      ['public.notes', 1],
+      ['public.remarks', 1],
+      ['public.letters', 1],
+    ],
+  );
 });
 
 test('what comes back with the masked value of a row in between is found by it', async (t) => {
@@ -272,6 +295,11 @@ test('a hold that ended meanwhile is seen behind a thousand erasures that a duty
     [['done', null]],
   );
   assert.deepEqual(await made.rows('visits', 'why is not null'), []);
+  assert.equal(
+    (await listErasures(made.ground, { open: true })).erasures.length,
+    1001,
+    'nor does one that is open stand behind them',
+  );
 });
 
 test('whoever has the key when the chunks begin is the one of whom the rows were looked at', async (t) => {

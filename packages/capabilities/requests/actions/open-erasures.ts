@@ -5,7 +5,7 @@ import type { Hold } from '../../holds/index.ts';
 import { recoverIntents } from '../../ledger/index.ts';
 import type { Approved, CertificateBody, ErasureDone, ErasuresText } from '../model.ts';
 import { approvedAs, unproven } from '../rules/approval.ts';
-import { markDue, readErasures, readGoingOn, type ErasureRecord } from '../store/records.ts';
+import { erasurePages, markDue, readErasures, readGoingOn, type ErasureRecord } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import { type ExecuteOptions } from './erasing.ts';
 import { knownAtBeginning } from './chunks.ts';
@@ -24,15 +24,21 @@ export async function requeueErasures(
   await markDue(client, tenant, hold.id);
 }
 
-/** What is known of erasures, newest first. */
+/** What is known of erasures, newest first: a page, or all that are open, for of thousands a duty keeps something, and behind them others wait. */
 export async function listErasures(
   { database, tenant }: Pick<Ground, 'database' | 'tenant'>,
-  options: { readonly open: boolean },
+  { open }: { readonly open: boolean },
 ): Promise<ErasuresText> {
-  const records = await inTransaction(database, { tenant }, (client) =>
-    readErasures(client, tenant, options.open ? { open: true } : {}),
+  const erasures: ErasuresText['erasures'] = [];
+  const filter = open ? { open } : {};
+  const pages = erasurePages((before) =>
+    inTransaction(database, { tenant }, (client) => readErasures(client, tenant, { ...filter, before })),
   );
-  return { erasures: records.map((record) => textOf(record, null)) };
+  for await (const page of pages) {
+    erasures.push(...page.map((record) => textOf(record, null)));
+    if (!open) break;
+  }
+  return { erasures };
 }
 
 /**
@@ -121,12 +127,13 @@ export function orderOf({ map }: Ground, { type, key }: ErasureRecord): Paramete
 }
 
 export function textOf(
-  { id, state, mode, planHash, startedAt, finishedAt, holds, due }: ErasureRecord,
+  { id, state, type, key, mode, planHash, startedAt, finishedAt, holds, due }: ErasureRecord,
   now: GoneOn | null,
 ): ErasuresText['erasures'][number] {
   return {
     id,
     state: now?.state ?? state,
+    subject: key === null || now?.state === 'done' ? null : `${type}:${key}`,
     mode,
     plan: planHash,
     startedAt: startedAt.toISOString(),

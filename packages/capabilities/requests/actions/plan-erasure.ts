@@ -41,6 +41,7 @@ import {
   KeptLost,
   keysOf,
   NotKept,
+  ObjectsLeft,
   Refused,
   Uncounted,
   WritersChanged,
@@ -482,6 +483,14 @@ export function refusalOf(error: unknown): Blocked | undefined {
       rows: 0,
       remedy:
         'Let the columns by which it leads to the person stay as long: look at triggers, and at erase and replace in the map.',
+    };
+  if (error instanceof ObjectsLeft)
+    return {
+      table: error.table,
+      what: 'rows of it name large objects: the bytes stand in pg_largeobject, and would stay when the row, or its number of them, is gone',
+      rows: 0,
+      remedy:
+        'Have a trigger take the object with the row (lo_manage of the extension lo), and let it in the map write to pg_catalog.pg_largeobject (triggers of the table); or unlink the objects of the person yourself (lo_unlink), and plan again.',
     };
   if (error instanceof NotKept)
     return {

@@ -111,11 +111,13 @@ test('a record whose plan, person or certificate is changed is named, and so is 
 test('an erasure that is said to be done, and was not, is named; one that a later one ended, or somebody, is not', async (t) => {
   const bench = await openErasure(t);
   const { ground } = bench;
-  const forget = (): Promise<unknown> =>
+  const forget = (state = 'done'): Promise<unknown> =>
     inTransaction(bench.database, { tenant: 'default' }, async (client) => {
       await client.query('set local role safekeep_app');
-      await client.query(`update safekeep.erasures set state = 'done', subject_key = null where state <> 'done'`);
+      await client.query(`update safekeep.erasures set state = $1, subject_key = null where state <> 'done'`, [state]);
     });
+  await forget('unfulfilled');
+  assert.equal((await checkErasures(ground)).erasures.length, 1, 'it stands in no list of what is open');
   await forget();
   const open = await checkErasures(ground);
   assert.deepEqual(
@@ -137,6 +139,21 @@ test('an erasure that is said to be done, and was not, is named; one that a late
   await assert.rejects(bench.erase('person:2', 'anonymise', inside), { code: 'erasure-held' });
   await forget();
   assert.equal((await checkErasures(ground)).erasures.length, 1, 'what a hold put off');
+});
+
+test('what somebody wrote into the same rows after an erasure whose place outside does not answer is erased by the approval that follows', async (t) => {
+  const people = { ...MAP.tables['public.people'], on_erasure: { keep: 'legal_obligation' } };
+  const bench = await workbench(t, { schema: SCHEMA, map: { ...MAP, tables: { ...MAP.tables, 'public.people': people } } });
+  const { hash } = await bench.plan('person:1');
+  const first = await bench.approve('person:1', hash);
+  assert.equal(first.state, 'outside');
+  await bench.pool.query(`update orders set note = 'of Ada again' where id = 1`);
+  // Their own row stays as it is, and so do the plan and its hash.
+  assert.equal((await bench.plan('person:1')).hash, hash);
+  const second = await bench.approve('person:1', hash);
+  assert.notEqual(second.erasure, first.erasure);
+  assert.deepEqual(await bench.rows('orders', 'note is not null'), ['(2,2,"of Ben")']);
+  assert.equal((await bench.approve('person:1', hash)).erasure, second.erasure, 'asked again it is the answer');
 });
 
 const DUTY = {

@@ -13,6 +13,7 @@ const PEOPLE = `
   insert into public.visits select n, n, '2026-03-01', 'Raredisease ' || n from generate_series(1, 40) as n;
   create view public.names as select id, name from public.people;
   create materialized view public.directory as select * from public.names;
+  create materialized view public.of_2026 as select * from public.visits_2026;
   analyze;`;
 const PEOPLE_MAP = {
   version: 1,
@@ -49,7 +50,7 @@ test('what lies in the files of the server is told from what was written, partit
   assert.match(told.get('public.people')?.what ?? '', /old versions of rows .*in the clear: name, email/);
   assert.match(told.get('public.visits')?.what ?? '', /old versions of rows .*in the clear: reason/);
   assert.deepEqual(told.get('write-ahead log')?.count, 2);
-  assert.match(told.get('public.directory')?.what ?? '', /materialized view/);
+  for (const view of ['directory', 'of_2026']) assert.match(told.get(`public.${view}`)?.what ?? '', /materialized view/, view);
   // It is so: the old values are there to read.
   await bench.pool.query('checkpoint');
   for (const table of ['people', 'visits_2026']) {

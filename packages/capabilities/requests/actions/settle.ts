@@ -21,6 +21,7 @@ import { lateRows, type Kept } from './late-rows.ts';
 import type { ErasureOrder } from './plan-erasure.ts';
 import { refuseForeign, tagOf } from './record-tag.ts';
 import { policies, type Survey, type SurveyedTable } from './survey.ts';
+import { tiedAgain } from './ties.ts';
 
 /** Of an erasure that this very call has committed: the values by which it found the person's rows. */
 export type JustErased = { readonly before: Reach | undefined };
@@ -116,9 +117,12 @@ async function findLate(
   { person, subject, mode }: ErasureOrder,
   { record, justErased, lock }: Looking,
 ): Promise<FoundLate> {
-  const { own } = draftOf(record);
+  const { own, ties = {} } = draftOf(record);
   const known = own !== undefined && (await areOfHere(client, ground.tenant, own)) ? own : undefined;
-  const reach = await reachNow(client, ground, { person, subject, before: justErased?.before, lock });
+  const { schema, tenant } = ground;
+  const start = { graph: soundGraph(ground, subject), schema, tenant };
+  const before = justErased === undefined ? await tiedAgain(client, ground, start, { ties, own: known }) : justErased.before;
+  const reach = await reachNow(client, { ...start, key: person.key }, { before, lock });
   // What a hold has kept may be anywhere, and the erasure comes again when it ends.
   const state = record.holds.length > 0 ? 'kept' : 'ask';
   const unseen: Unseen = new Map([...reach.graph.edgesOf.keys()].map((table) => [table, state]));
@@ -168,19 +172,18 @@ async function tablesOfOthers(
  */
 async function reachNow(
   client: pg.ClientBase,
-  ground: ErasureGround,
-  { person, subject, before, lock }: Pick<ErasureOrder, 'person' | 'subject'> & JustErased & { readonly lock: boolean },
+  start: Parameters<typeof personRow>[1],
+  { before, lock }: JustErased & { readonly lock: boolean },
 ): Promise<Reach> {
-  const { schema, tenant } = ground;
-  const start = { graph: soundGraph(ground, subject), schema, key: person.key, tenant };
   const own = (await personRow(client, start, lock)) ?? rowOfKey(start);
   return await followFrom(client, { ...start, own, before }, { lock });
 }
 
-/** Undefined where others refer to more than the key. */
-function rowOfKey({ graph, key }: Parameters<typeof personRow>[1]): RowKey | undefined {
-  const values = (graph.wanted.get(PERSON) ?? []).flatMap((column) => key[graph.subject.key.indexOf(column)] ?? []);
-  return values.length === graph.wanted.get(PERSON)?.length ? values : undefined;
+/** Null leads nowhere: what else stood there nobody knows. */
+function rowOfKey({ graph, key }: Parameters<typeof personRow>[1]): RowKey {
+  const wanted = graph.wanted.get(PERSON) ?? [];
+  // As `personRow` gives it, with nulls.
+  return wanted.map((column) => key[graph.subject.key.indexOf(column)] ?? null) as unknown as RowKey;
 }
 
 type Again = { readonly record: ErasureRecord; readonly justErased: JustErased };

@@ -9,6 +9,9 @@ import { proofFault } from './approval.ts';
 /** A document and the signature beside it, as it stands in the file. */
 export type Signed<Body> = { readonly document: Body; readonly signature: Signature };
 
+/** Marks of what rows were the person's by, by the step of a path that leads from them: `tiesOf`. */
+export type Ties = Readonly<Record<string, readonly string[]>>;
+
 /** As it stands in the record of an erasure. Until it is signed with what it takes to see what was written beside the erasure. */
 export type Draft = {
   readonly document: CertificateBody;
@@ -16,6 +19,7 @@ export type Draft = {
   readonly own?: OwnWrites;
   /** What fired at the tables of the map when it was approved: {@link CertificateBody} says nothing of it. */
   readonly writers?: string | null;
+  readonly ties?: Ties;
   /** What may become of rows of each table: of what came beside the erasure nothing else does. */
   readonly allowed?: Allowed;
 };

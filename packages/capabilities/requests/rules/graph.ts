@@ -1,5 +1,7 @@
 import {
   formatPath,
+  formatTableName,
+  isPersonalColumn,
   resolveColumnPath,
   resolveEdge,
   SafekeepError,
@@ -75,13 +77,15 @@ export function graphOf(map: DataMap, schema: SchemaIndex, subject: Subject): Gr
       return way === undefined ? [] : [[table, way] as const];
     }),
   );
-  for (const table of new Set([...nodes.values()].flatMap(({ table, edge }) => (edge === null ? [] : [table])))) {
+  const reached = new Set([...nodes.values()].flatMap(({ table, edge }) => (edge === null ? [] : [table])));
+  for (const table of reached) {
     // By its path alone a row of another tenant would be the person's; a column may be missing where those rows that it hangs on have it.
     const { kind } = map.tables.get(table)?.tenant ?? map.tenant;
     const fault = tenantWays.has(table) || (kind !== 'path' && table !== subject.table) ? undefined : TENANT_FAULTS[kind];
     if (fault === undefined) continue;
     problems.push({ table, message: fault, remedy: 'Correct `tenant` in the map (`safekeep map check` says where).' });
   }
+  problems.push(...heirProblems({ map, schema }, reached));
   joinOwned(nodes, new Set([...map.subjects.values()].map((each) => each.table)));
   const edgesOf = Map.groupBy(
     [...nodes.values()].filter(({ edge }) => edge !== null),
@@ -100,6 +104,64 @@ export function graphOf(map: DataMap, schema: SchemaIndex, subject: Subject): Gr
     problems,
     tenantWays,
   };
+}
+
+/** Children of old-style inheritance and partitions, those of these, and so on. */
+export function partsOf(schema: SchemaIndex, table: string): readonly string[] {
+  const parts = [...schema.byName].flatMap(([name, { inherits = [], partition }]) =>
+    [...inherits, ...(partition === null ? [] : [partition.parent])].some((parent) => formatTableName(parent) === table)
+      ? [name]
+      : [],
+  );
+  return parts.flatMap((part) => [part, ...partsOf(schema, part)]);
+}
+
+type Fit = { readonly map: DataMap; readonly schema: SchemaIndex };
+
+/**
+ * Rows of an heir (old-style inheritance) are asked for in the heir where that has a path to the person, else with its parent. By what the
+ * parent finds and the heir does not nobody would be found, and what stands in columns that the parent does not have would stay.
+ */
+function heirProblems(fit: Fit, reached: ReadonlySet<string>): Graph['problems'] {
+  const { schema } = fit;
+  return [...reached].flatMap((table) => {
+    if (!schema.parents.has(table)) return [];
+    const heirs = partsOf(schema, table);
+    const below = new Set(heirs.filter((heir) => reached.has(heir)).flatMap((heir) => partsOf(schema, heir)));
+    return heirs.flatMap((heir) => {
+      if (below.has(heir)) return [];
+      const what = reached.has(heir) ? missingWay(fit, table, heir) : unsaid(fit, table, heir);
+      const remedy = `Give it the paths (of) that the map has for ${table}, and classify its columns.`;
+      return what === undefined ? [] : [{ table: heir, message: `its rows are rows of ${table} too, and ${what}`, remedy }];
+    });
+  });
+}
+
+function missingWay(fit: Fit, parent: string, heir: string): string | undefined {
+  const own = new Set(waysOf(fit, heir));
+  return waysOf(fit, parent).every((way) => own.has(way)) ? undefined : 'it does not have all paths of that';
+}
+
+/** To whom a table leads and how, as one text each; the same for parent and heir where they lead there by the same columns. */
+function waysOf({ map, schema }: Fit, table: string): readonly string[] {
+  const own = [...map.subjects.values()].filter((subject) => subject.table === table).map(({ name }) => JSON.stringify([name]));
+  const paths = (map.tables.get(table)?.of ?? []).flatMap((edge) => {
+    const resolved = edge.meaning === 'stop' ? undefined : resolveEdge(map, schema, table, edge);
+    if (resolved === undefined || 'kind' in resolved) return [];
+    const hops = resolved.hops.map(({ columns, to, references }) => [columns, to, references]);
+    return [JSON.stringify([edge.subject, hops])];
+  });
+  return [...own, ...paths];
+}
+
+function unsaid({ map, schema }: Fit, parent: string, heir: string): string | undefined {
+  const names = (table: string): readonly string[] => schema.byName.get(table)?.columns.map(({ name }) => name) ?? [];
+  const mapped = map.tables.get(heir)?.columns;
+  const unknown = names(heir).filter((name) => {
+    const column = mapped?.get(name);
+    return !names(parent).includes(name) && (column === undefined || isPersonalColumn(column));
+  });
+  return unknown.length === 0 ? undefined : `it has no path for what stands in ${unknown.join(', ')}`;
 }
 
 /** The tables of the person's rows, and those that paths only pass on the way to them. */

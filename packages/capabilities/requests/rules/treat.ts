@@ -3,7 +3,9 @@ import {
   formatPath,
   isPersonalColumn,
   resolveEdge,
+  type ColumnFacts,
   type DataMap,
+  type MappedColumn,
   type MappedTable,
   type SchemaIndex,
   type TableFacts,
@@ -46,6 +48,8 @@ export type TablePolicy = {
   readonly joint: ReadonlyMap<string, readonly string[]>;
   /** Columns of people of which the map does not say whose they are where several stand in a row. */
   readonly unmarked: readonly string[];
+  /** Personal columns that name a large object, by its number. */
+  readonly objects: readonly string[];
 };
 
 export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts: TableFacts): TablePolicy {
@@ -61,6 +65,7 @@ export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts
       ties: new Map(),
       joint: new Map(),
       unmarked: [],
+      objects: [],
     };
   const whole = wholeRowOf({ map, schema }, mapped, facts);
   const own = new Map<string, readonly ColumnChoice[]>();
@@ -97,7 +102,13 @@ export function policyOf(map: DataMap, schema: SchemaIndex, table: string, facts
     ties,
     joint: jointColumns(columns, pathsToSeveral(map, schema, mapped)),
     unmarked,
+    objects: facts.columns.filter((column) => namesObject(column, mapped.columns.get(column.name))).map(({ name }) => name),
   };
+}
+
+/** Whether a personal column may name a large object: by its number, or `lo`, which is a domain over it. */
+export function namesObject({ baseType }: ColumnFacts, mapped: MappedColumn | undefined): boolean {
+  return baseType === 'oid' && mapped !== undefined && isPersonalColumn(mapped) && mapped.erase?.kind !== 'keep';
 }
 
 /** Paths by which a row may lead to several people at once: a household by its address, the holders of an account. */

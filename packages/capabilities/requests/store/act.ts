@@ -379,6 +379,27 @@ export async function deleteRows(client: pg.ClientBase, group: readonly Rows[]):
   return group.map((_, place) => Number(found[0]?.[place] ?? 0));
 }
 
+/** The large objects that these columns of rows name. Their bytes stand in the server's own table, and go with no row. */
+export async function objectsOf(client: pg.ClientBase, rows: Rows, columns: readonly string[]): Promise<readonly string[]> {
+  if (columns.length === 0 || rows.keys.length === 0) return [];
+  const parameters = new Parameters();
+  const names = columns.map((column) => `t.${quote(column)}`).join(', ');
+  const where = isOneOf(rows.identity, 't', rows.keys, parameters);
+  const found = await arrays(
+    client,
+    `select o.oid::text from ${quoteTable(rows.table)} as t join pg_catalog.pg_largeobject_metadata as o on o.oid in (${names}) where ${where}`,
+    parameters,
+  );
+  return (found as RowKey[]).flat(); // An id is not null.
+}
+
+/** How many of these large objects are there. */
+export async function countObjects(client: pg.ClientBase, objects: readonly string[]): Promise<number> {
+  const parameters = new Parameters();
+  const text = `select count(*)::text from pg_catalog.pg_largeobject_metadata where oid = any (${parameters.add(objects)}::text[]::oid[])`;
+  return Number((await arrays(client, text, parameters))[0]?.[0] ?? 0);
+}
+
 /** How many of these rows are still there. */
 export async function countRows(client: pg.ClientBase, rows: Rows): Promise<number> {
   const parameters = new Parameters();

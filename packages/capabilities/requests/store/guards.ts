@@ -167,7 +167,8 @@ export async function writesSoFar(client: pg.ClientBase): Promise<ReadonlyMap<st
      union all
      select n.nspname, c.relname, '1'
        from pg_catalog.pg_locks as l
-       join pg_catalog.pg_class as c on c.oid = l.relation and c.relkind = 'f'
+       join pg_catalog.pg_class as f on f.oid = l.relation and f.relkind = 'f'
+       join pg_catalog.pg_class as c on c.oid = coalesce(pg_catalog.pg_partition_root(f.oid), f.oid)
        join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
       where l.locktype = 'relation' and l.pid = pg_catalog.pg_backend_pid() and l.mode = 'RowExclusiveLock'
         and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())

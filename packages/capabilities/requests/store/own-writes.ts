@@ -3,8 +3,8 @@ import type { Person } from '../../holds/index.ts';
 import type { RowKey } from '../model.ts';
 import type { OwnWrites } from '../rules/own-writes.ts';
 import type { Rows } from './act.ts';
-import { isOneOf, Parameters, quoteTable } from './sql.ts';
-import { arrays, edgeCondition, type Reach } from './traverse.ts';
+import { isOneOf, Parameters, quote, quoteTable } from './sql.ts';
+import { arrays, edgeCondition, tellsWriters, type Reach } from './traverse.ts';
 
 /** No transaction that is older can still be running, in any database of the server or prepared. */
 export async function oldestRunning(client: pg.ClientBase): Promise<string> {
@@ -84,4 +84,30 @@ export async function hasOthers(
     parameters,
   );
   return found.length > 0;
+}
+
+/** So many values travel at once. */
+const VALUES_AT_ONCE = 10_000;
+
+/** What these columns hold together in rows that somebody else has written since, in batches. */
+export async function* valuesOfOthers(
+  client: pg.ClientBase,
+  schema: Reach['schema'],
+  { table, columns, own }: { readonly table: string; readonly columns: readonly string[]; readonly own: OwnWrites | undefined },
+): AsyncGenerator<readonly RowKey[]> {
+  const [asked, none] = [new Parameters(), new Parameters()];
+  const names = columns.map((column) => `t.${quote(column)}`);
+  const where = names.map((name) => `${name} is not null`).join(' and ');
+  const since = isOfOthers(tellsWriters(schema, table) ? own : undefined, asked);
+  await client.query(
+    `declare safekeep_values no scroll cursor for
+     select distinct ${names.map((name) => `${name}::text`).join(', ')} from ${quoteTable(table)} as t where ${where} and ${since}`,
+    asked.values,
+  );
+  for (let isMore = true; isMore;) {
+    const found = await arrays(client, `fetch ${VALUES_AT_ONCE} from safekeep_values`, none);
+    isMore = found.length === VALUES_AT_ONCE;
+    yield found as readonly RowKey[]; // Nulls are left out.
+  }
+  await client.query('close safekeep_values');
 }

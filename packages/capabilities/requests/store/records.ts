@@ -10,11 +10,14 @@ export async function hasStandingHolds(client: pg.ClientBase, tenant: string): P
   return rows[0]?.stands === true;
 }
 
-/** Which of these persons were erased to the end, and left rows or an empty one. */
+/**
+ * Which of these persons were erased, be the certificate still to come, and left rows or an empty one. Not those of whom a hold keeps something:
+ * they come again when it ends.
+ */
 export async function erasedMarks(client: pg.ClientBase, tenant: string, marks: readonly string[]): Promise<readonly string[]> {
   const { rows } = await client.query<{ mark: string }>(
     `select distinct subject_mark as mark from safekeep.erasures
-      where tenant_id = $1 and subject_mark = any ($2) and state in ('done', 'kept', 'outside')`,
+      where tenant_id = $1 and subject_mark = any ($2) and state in ('committed', 'done', 'kept', 'outside')`,
     [tenant, marks],
   );
   return rows.map(({ mark }) => mark);
@@ -183,7 +186,7 @@ function json(value: unknown): string | null {
   return value === null || value === undefined ? null : JSON.stringify(value);
 }
 
-/** Only what is given is changed. A state that ends takes the key of the person away, unless a duty goes on. */
+/** Only what is given is changed. `done` takes the key of the person away; of what is unfulfilled somebody has to make a new plan. */
 export async function updateErasure(
   client: pg.ClientBase,
   tenant: string,
@@ -206,7 +209,7 @@ export async function updateErasure(
   await client.query(
     `update safekeep.erasures
         set state = $3,
-            subject_key = case when $3 = 'done' or ($3 = 'unfulfilled' and due_at is null and not is_undated) then null else subject_key end,
+            subject_key = case when $3 = 'done' then null else subject_key end,
             progress = case when $4::boolean then $5::jsonb else progress end,
             certificate = coalesce($6::jsonb, certificate), holds = coalesce($7::uuid[], holds), finished_at = coalesce($8, finished_at),
             plan_hash = coalesce($9, plan_hash), planned_by = coalesce($12, planned_by), approved_by = coalesce($13, approved_by),
@@ -343,7 +346,7 @@ export async function dateErasure(
   await client.query(
     `update safekeep.erasures set due_at = $3, is_undated = $4,
             state = case when state = 'kept' and $3::timestamptz is null and not $4 then 'done' else state end,
-            subject_key = case when state in ('kept', 'unfulfilled') and $3::timestamptz is null and not $4 then null else subject_key end
+            subject_key = case when state = 'kept' and $3::timestamptz is null and not $4 then null else subject_key end
       where tenant_id = $1 and erasure_id = $2 and subject_key is not null`,
     [tenant, id, due, isUndated],
   );

@@ -1,7 +1,7 @@
 import type pg from 'pg';
-import { columnOf, formatTableName, SafekeepError, type SchemaIndex, type TableFacts } from '@safekeep/core';
+import { columnOf, SafekeepError, type SchemaIndex, type TableFacts } from '@safekeep/core';
 import type { Identity, RowKey } from '../model.ts';
-import { PERSON, type Graph, type Node, type TenantWay } from '../rules/graph.ts';
+import { partsOf, PERSON, type Graph, type Node, type TenantWay } from '../rules/graph.ts';
 import { lockPerson } from './session.ts';
 import { alongHops, isAmong, Parameters, quote, quoteTable } from './sql.ts';
 
@@ -164,24 +164,16 @@ export function ofTenant(way: TenantWay | null, tenant: string, parameters: Para
 
 /**
  * The condition, to go on with, that rows are no rows of an heir (old-style inheritance) by which the person is reached as well: that one is
- * asked for them, with all of its columns. Empty where a table has no such heirs.
+ * asked for them, with all of its columns. Empty where a table has no such heirs, or is only passed: a path leads over all of its rows.
  */
-function ofItself({ graph, schema }: Pick<Start, 'graph' | 'schema'>, table: string, parameters: Parameters): string {
-  if (!schema.parents.has(table)) return '';
-  const apart = heirsOf(schema, table)
+function ofItself({ graph, schema }: Pick<Start, 'graph' | 'schema'>, { table, edge }: Node, parameters: Parameters): string {
+  if (edge === null || !schema.parents.has(table)) return '';
+  const apart = partsOf(schema, table)
     .filter((heir) => graph.edgesOf.has(heir))
-    .flatMap((heir) => [heir, ...heirsOf(schema, heir)]);
+    .flatMap((heir) => [heir, ...partsOf(schema, heir)]);
   return apart.length === 0
     ? ''
     : ` and t.tableoid <> all (${parameters.add([...new Set(apart)].map(quoteTable))}::pg_catalog.regclass[])`;
-}
-
-/** Children, their children and so on. */
-function heirsOf(schema: SchemaIndex, table: string): readonly string[] {
-  const children = [...schema.byName].flatMap(([name, { inherits = [] }]) =>
-    inherits.some((parent) => formatTableName(parent) === table) ? [name] : [],
-  );
-  return children.flatMap((child) => [child, ...heirsOf(schema, child)]);
 }
 
 /** That a row is the person's own. Undefined for a key of another number of parts. */
@@ -212,7 +204,8 @@ function isWhole(values: readonly (string | null | undefined)[]): boolean {
   return values.every((value) => value !== null && value !== undefined);
 }
 
-function allEnds({ graph, values }: Reach, node: Node): readonly RowKey[] {
+/** The values that a step of a path arrives at. */
+export function allEnds({ graph, values }: Reach, node: Node): readonly RowKey[] {
   return [...node.sources].flatMap((source) => endsAt(graph, node, source, values.get(source) ?? []));
 }
 
@@ -223,6 +216,7 @@ async function askNode(
 ): Promise<readonly RowKey[]> {
   const parameters = new Parameters();
   const texts = (graph.wanted.get(node.id) ?? []).map((column) => `t.${quote(column)}::text`);
+  // Also of heirs: by these rows others are found.
   const where = matchEnds({ graph, schema, tenant }, { node, ends }, parameters);
   const rows = await arrays(
     client,
@@ -245,7 +239,7 @@ function matchEnds(
     parameters,
   );
   // A path by a number alone would lead to another tenant's row of the same number.
-  return `(${among}${ofTenant(graph.tenantWays.get(table) ?? null, tenant, parameters)}${ofItself({ graph, schema }, table, parameters)})`;
+  return `${among}${ofTenant(graph.tenantWays.get(table) ?? null, tenant, parameters)}`;
 }
 
 /** The condition by which a path makes rows of its table the person's; undefined where it leads to none. */
@@ -254,12 +248,17 @@ export function edgeCondition(
   { node, key }: { readonly node: Node; readonly key: RowKey },
   parameters: Parameters,
 ): string | undefined {
-  if (node.id === PERSON) {
-    const match = keyMatch(reach.schema, reach.graph.subject, key, parameters);
-    return match === undefined
-      ? undefined
-      : `(${match}${ofTenant(reach.graph.tenantWays.get(node.table) ?? null, reach.tenant, parameters)}${ofItself(reach, node.table, parameters)})`;
-  }
+  const match = node.id === PERSON ? ownMatch(reach, key, parameters) : matchFound(reach, node, parameters);
+  return match === undefined ? undefined : `(${match}${ofItself(reach, node, parameters)})`;
+}
+
+function ownMatch({ graph, schema, tenant }: Reach, key: RowKey, parameters: Parameters): string | undefined {
+  const { subject, tenantWays } = graph;
+  const match = keyMatch(schema, subject, key, parameters);
+  return match === undefined ? undefined : `${match}${ofTenant(tenantWays.get(subject.table) ?? null, tenant, parameters)}`;
+}
+
+function matchFound(reach: Reach, node: Node, parameters: Parameters): string | undefined {
   const ends = allEnds(reach, node);
   return ends.length === 0 ? undefined : matchEnds(reach, { node, ends }, parameters);
 }
@@ -298,9 +297,9 @@ export function typeOf(table: TableFacts, column: string): string {
   return facts.baseType;
 }
 
-/** Whether rows say who wrote them: those of a foreign table have no `xmin`. */
+/** Whether rows say who wrote them: those of a foreign table, be it a partition or an heir of this one, have no `xmin`. */
 export function tellsWriters(schema: SchemaIndex, name: string): boolean {
-  return tableOf(schema, name).kind !== 'foreign-table';
+  return [name, ...partsOf(schema, name)].every((part) => tableOf(schema, part).kind !== 'foreign-table');
 }
 
 /** Rows as arrays of text. */

@@ -3,7 +3,8 @@ import { formatTableName } from '../../names.ts';
 import { ownColumns } from '../compliance.ts';
 import type { DataMap, MappedTable } from '../model.ts';
 import { columnPlace, problemAt, tablePlace, type MapProblem } from '../problems.ts';
-import { isMappable, tableName, type SchemaIndex, type TableFacts } from '../schema-facts.ts';
+import { tableName } from '../../catalog-names.ts';
+import { isMappable, type SchemaIndex, type TableFacts } from '../schema-facts.ts';
 
 /** A new name shares at least this part of its columns with the table that vanished. */
 const SAME_TABLE_SHARE = 0.6;

@@ -1,6 +1,7 @@
 import type { DataMap, EraseAction, Scalar } from '../model.ts';
 import { bareType } from '../resolve.ts';
-import { columnOf, tableName, type ColumnFacts, type SchemaIndex, type TableFacts } from '../schema-facts.ts';
+import { tableName } from '../../catalog-names.ts';
+import { columnOf, type ColumnFacts, type SchemaIndex, type TableFacts } from '../schema-facts.ts';
 
 /** A column where it stands. */
 export type ColumnTarget = { readonly schema: SchemaIndex; readonly table: TableFacts; readonly column: ColumnFacts };

@@ -4,7 +4,8 @@ import type { DataMap, MappedColumn, MappedTable, Subject, SubjectEdge } from '.
 import { formatPath } from '../path.ts';
 import { columnPlace, problemAt, tablePlace, type MapProblem } from '../problems.ts';
 import { resolveColumnPath, resolveEdge, resolvePath, textOfHops, type Hop } from '../resolve.ts';
-import { columnOf, isMappable, tableName, type SchemaIndex, type TableFacts } from '../schema-facts.ts';
+import { tableName } from '../../catalog-names.ts';
+import { columnOf, isMappable, type SchemaIndex, type TableFacts } from '../schema-facts.ts';
 import { isWithin } from '../categories/taxonomy.ts';
 import { holdsPersonalData, isAboutPeople, isPersonalColumn, subjectsOfTable } from './questions.ts';
 

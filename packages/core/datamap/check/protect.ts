@@ -1,5 +1,6 @@
 import { bareType } from '../resolve.ts';
-import { tableName, type TableFacts } from '../schema-facts.ts';
+import { tableName } from '../../catalog-names.ts';
+import type { TableFacts } from '../schema-facts.ts';
 import type { ColumnTarget } from './erase.ts';
 
 /** The types that the format of encrypted values has a tag for. */

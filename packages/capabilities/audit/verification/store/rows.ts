@@ -1,6 +1,7 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { quoteName, quoteTable, quoteText } from '@safekeep/postgres';
 import { PLAINTEXT_BACK, REMAIN, type Capture, type EventRow } from '../../model.ts';
-import { jsonOf, keyText } from '../../store/capture-sql.ts';
+import { jsonOf, keyText } from '../../store/capture/row-values.ts';
 import { EVENT_COLUMNS, isOfOneOf, isOfRow } from '../../store/events.ts';
 
 /** A row of a captured table as capture would write it now. */
@@ -25,12 +26,12 @@ export async function walkRows(
   const after =
     through === undefined
       ? ''
-      : ` and pg_catalog.age(r.xmin) < pg_catalog.age(${pg.escapeLiteral(through)}::pg_catalog.xid8::pg_catalog.xid)`;
+      : ` and pg_catalog.age(r.xmin) < pg_catalog.age(${quoteText(through)}::pg_catalog.xid8::pg_catalog.xid)`;
   return await walk(
     client,
     'safekeep_rows',
     `select ${key} as record, ${valuesOf(capture)} as values,
-            pg_catalog.age(r.xmin) < (select pg_catalog.age(k.xmin) from safekeep.audit_captures as k where k.tenant_id = ${pg.escapeLiteral(owner)} and k.table_name = ${pg.escapeLiteral(capture.table)})${after} as "isNewer"
+            pg_catalog.age(r.xmin) < (select pg_catalog.age(k.xmin) from safekeep.audit_captures as k where k.tenant_id = ${quoteText(owner)} and k.table_name = ${quoteText(capture.table)})${after} as "isNewer"
        from ${rowsOf(capture)} as r${own} order by ${key} collate "C"`,
   );
 }
@@ -58,7 +59,7 @@ export async function walkUnkeyed(
     client,
     'safekeep_unkeyed',
     `select ${EVENT_COLUMNS} from safekeep.audit_events as e
-      where e.tenant_id = ${pg.escapeLiteral(tenant)} and e.table_name = ${pg.escapeLiteral(table)} and e.kind = 'change'
+      where e.tenant_id = ${quoteText(tenant)} and e.table_name = ${quoteText(table)} and e.kind = 'change'
         and (e.era, e.leaf_index) >= (${Math.trunc(era)}, ${Math.trunc(index)})
       order by e.era desc, e.leaf_index desc`,
   );
@@ -80,18 +81,18 @@ export async function readColumnNumbers(client: pg.ClientBase, captures: readonl
 }
 
 function rowsOf({ schema, name, alone }: Capture): string {
-  return `${alone === true ? 'only ' : ''}${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(name)}`;
+  return `${alone === true ? 'only ' : ''}${quoteTable({ schema, table: name })}`;
 }
 
 function valuesOf({ columns }: Capture): string {
-  const values = columns.map((column) => `select ${pg.escapeLiteral(column.name)}::text as name, ${jsonOf(column, 'r')} as value`);
+  const values = columns.map((column) => `select ${quoteText(column.name)}::text as name, ${jsonOf(column, 'r')} as value`);
   return `(select coalesce(pg_catalog.jsonb_object_agg(c.name, c.value), '{}') from (${values.join(' union all ') || `select ''::text as name, null::jsonb as value where false`}) as c)`;
 }
 
 /** Of a table with a column for the tenant each tenant has its own rows; `owner` applied the capture, and has those that name nobody. */
 function ownRows({ tenant, tenantColumn }: Capture, owner: string): string {
   if (tenantColumn === null) return '';
-  return ` where coalesce(r.${pg.escapeIdentifier(tenantColumn)}::text, ${pg.escapeLiteral(owner)}) = ${pg.escapeLiteral(tenant)}`;
+  return ` where coalesce(r.${quoteName(tenantColumn)}::text, ${quoteText(owner)}) = ${quoteText(tenant)}`;
 }
 
 /** Events of a table, or of these rows of it, in the byte order of their records, of each record the newest first. */
@@ -100,14 +101,14 @@ export async function walkEvents(
   { tenant, table }: Capture,
   records?: readonly string[],
 ): Promise<Walk<EventRow>> {
-  const [of, name] = [pg.escapeLiteral(tenant), pg.escapeLiteral(table)];
+  const [of, name] = [quoteText(tenant), quoteText(table)];
   const these =
     records === undefined
       ? `e.tenant_id = ${of} and e.table_name = ${name} and e.record is not null`
       : isOfOneOf(
           of,
           name,
-          records.map((record) => pg.escapeLiteral(record)),
+          records.map((record) => quoteText(record)),
         );
   return await walk(
     client,
@@ -189,7 +190,7 @@ export async function walkMarked(client: pg.ClientBase, { tenant, table }: Captu
     'safekeep_marked',
     `select ${MARKED_COLUMNS}
        from safekeep.audit_events as e
-      where tenant_id = ${pg.escapeLiteral(tenant)} and table_name = ${pg.escapeLiteral(table)} and kind = 'change' and record is null and details ? 'row'
+      where tenant_id = ${quoteText(tenant)} and table_name = ${quoteText(table)} and kind = 'change' and record is null and details ? 'row'
         and action in ('insert', 'update', 'delete', '${REMAIN}')
       order by e.era desc, e.leaf_index desc`,
   );

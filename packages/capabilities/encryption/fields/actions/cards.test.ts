@@ -6,7 +6,7 @@ import { cardNumber, isTrack, readMap, shownOf, systemClock } from '@safekeep/co
 import { sealTexts } from '@safekeep/crypto';
 import { testServers } from '@safekeep/postgres/testing';
 import { applyPlan, planDatabase, unapply, type Intent } from '../../../plan/index.ts';
-import { encryptedFields } from '../contributor.ts';
+import { encryptedFields } from '../../contributors/encrypted-fields.ts';
 import { agreed, workbench } from '../testing/workbench.ts';
 import { changeIndexes } from './change-indexes.ts';
 import { decryptField } from './decrypt-field.ts';

@@ -1,8 +1,6 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import { codeOf } from '@safekeep/core';
 import {
   canonicalForm,
-  formatColumnName,
+  codeOf,
   indexName,
   SafekeepError,
   shellWord,
@@ -20,35 +18,28 @@ import { batchPages } from '../rules/pace.ts';
 import { aboutUnique, searchAnswers, type Answer } from '../rules/refusals.ts';
 import { createTriggers, lockToAlter, runAll } from '../store/definition.ts';
 import { addIndexColumns, dropIndexColumn } from '../store/index-definition.ts';
-import {
-  ageOfIndex,
-  deleteIndex,
-  findField,
-  insertIndex,
-  listFields,
-  readField,
-  setIndexState,
-  updateField,
-} from '../store/records.ts';
+import { ageOfIndex, deleteIndex, insertIndex, listFields, readField, setIndexState, updateField } from '../store/records.ts';
 import { countValues, readParts, readSealed, tableSize } from '../store/rows.ts';
 import { partsOf } from '../store/partitions.ts';
 import { createView, dropView, othersShown, readersOfView } from '../store/view.ts';
-import { fresh } from './encrypt-field.ts';
 import {
   buildIndexes,
+  closing,
   follow,
   inTransaction,
-  LEASE_MS,
+  leaseOf,
   nameOf,
   reading,
   requireUnaltered,
-  unlessTooEarly,
   NotYet,
+  untilHeard,
   withLease,
   type Ground,
 } from './ground.ts';
+import { fresh, knownField } from './known.ts';
 import { refuseReaders } from './readers-of-view.ts';
-import { compoundForms, compounding, indexing, sweep, sweepOnce, walk, type Pass } from './passes.ts';
+import { compoundForms, compounding, indexing, type Pass } from './passes.ts';
+import { sweep, sweepOnce, walk } from './walk.ts';
 
 export type IndexOrder = {
   /** All that it shall be searched by: what is missing is made, what is there beside goes. Those that stand, where it is left out. */
@@ -81,8 +72,7 @@ export async function changeIndexes(
   column: ColumnRef,
   { agree, ...order }: IndexOrder & { readonly agree: (plan: IndexPlan) => Promise<void> },
 ): Promise<Field> {
-  const known = await reading(ground, (client) => findField(client, ground.tenant, column));
-  if (known === undefined) throw new SafekeepError('field-unknown', { field: formatColumnName(column) });
+  const known = await knownField(ground, column);
   if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
   // In between `finish` changes the same triggers.
   if (!['switched', 'finished'].includes(known.phase))
@@ -368,24 +358,20 @@ async function fillIn<Row>(ground: Ground, known: Field, { indexes, pass }: Fill
     await walk(ground, [await fresh(ground, known)], pass);
     await buildIndexes(ground, known, { left: false, search: true });
     await untilKnown(ground, known, indexes);
-    for (;;) {
-      await sweep(ground, known, pass);
-      const serves = await unlessTooEarly(() =>
-        redefine(ground, known, async (client, field) => {
-          const { found, done } = await sweepOnce(client, ground, { field, pass });
-          if (found > 0 && (found !== done || (await sweepOnce(client, ground, { field, pass })).found > 0)) throw new NotYet();
-          const before = field.indexes.filter(
-            ({ kind, state }) => state === 'serving' && indexes.some((index) => index.kind === kind),
-          );
-          const at = ground.clock.now();
-          await setStates(client, field, { indexes, state: 'serving', at });
-          await setStates(client, field, { indexes: before, state: 'leaving', at });
-          // The next pass begins at the first page.
-          await updateField(client, field, { nextPage: 0, at });
-        }),
-      );
-      if (serves) return;
-    }
+    const attempt = (): Promise<void> =>
+      redefine(ground, known, async (client, field) => {
+        const { found, done } = await sweepOnce(client, ground, { field, pass });
+        if (found > 0 && (found !== done || (await sweepOnce(client, ground, { field, pass })).found > 0)) throw new NotYet();
+        const before = field.indexes.filter(
+          ({ kind, state }) => state === 'serving' && indexes.some((index) => index.kind === kind),
+        );
+        const at = ground.clock.now();
+        await setStates(client, field, { indexes, state: 'serving', at });
+        await setStates(client, field, { indexes: before, state: 'leaving', at });
+        // The next pass begins at the first page.
+        await updateField(client, field, { nextPage: 0, at });
+      });
+    await closing(ground, known, { prepare: () => sweep(ground, known, pass), attempt });
   } catch (error) {
     // unique_violation: two rows have one value, written since it was planned.
     if (codeOf(error) === '23505') throw new SafekeepError('field-values-doubled', { field: nameOf(known) }, { cause: error });
@@ -393,17 +379,11 @@ async function fillIn<Row>(ground: Ground, known: Field, { indexes, pass }: Fill
   }
 }
 
-/**
- * What clients of the SDK know is as old as the lease at most: after that nobody searches by, or writes without, what they did not
- * know of. Sessions of the database mode know nothing for longer than a transaction.
- */
+/** {@link untilHeard} of indexes: after it nobody searches by, or writes without, what they did not know of. */
 async function untilKnown(ground: Ground, field: Field, indexes: readonly FieldIndex[]): Promise<void> {
   if (field.mode !== 'client') return;
   for (const index of indexes) {
     const ageMs = await reading(ground, (client) => ageOfIndex(client, field, { ...index, now: ground.clock.now() }));
-    const leftMs = (ground.leaseMs ?? LEASE_MS) - ageMs;
-    if (leftMs <= 0) continue;
-    ground.observe('waiting', field, { done: field.done, total: field.total });
-    await wait(leftMs, undefined, { signal: ground.signal });
+    await untilHeard(ground, field, leaseOf(ground) - ageMs);
   }
 }

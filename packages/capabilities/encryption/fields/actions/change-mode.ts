@@ -1,12 +1,11 @@
-import { SafekeepError, type ColumnRef } from '@safekeep/core';
+import type { ColumnRef } from '@safekeep/core';
 import type { Field, Mode } from '../model.ts';
-import { isAtLeast } from '../rules/life.ts';
 import { createTriggers, lockToAlter, runAll } from '../store/definition.ts';
-import { findField, updateField } from '../store/records.ts';
+import { updateField } from '../store/records.ts';
 import { createView, dropView, othersShown } from '../store/view.ts';
 import { refuseInCompound } from './compound-of.ts';
-import { fresh } from './encrypt-field.ts';
-import { inTransaction, nameOf, reading, withLease, type Ground } from './ground.ts';
+import { inTransaction, reading, withLease, type Ground } from './ground.ts';
+import { fresh, switchedField } from './known.ts';
 import { refuseMode } from './plan-field.ts';
 import { refuseReaders } from './readers-of-view.ts';
 
@@ -21,11 +20,7 @@ export async function changeMode(
   column: ColumnRef,
   { mode, agree }: { readonly mode: Mode; readonly agree: (field: Field) => Promise<void> },
 ): Promise<Field> {
-  const known = await reading(ground, (client) => findField(client, ground.tenant, column));
-  if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
-  if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
-  if (!isAtLeast(known.phase, 'switched'))
-    throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
+  const known = await switchedField(ground, column);
   if (known.mode === mode) return known;
   await refuseInCompound(ground, known);
   await refuseMode(ground, known, mode);

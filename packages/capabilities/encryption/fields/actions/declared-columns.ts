@@ -1,4 +1,4 @@
-import { formatColumnName, type DataMap } from '@safekeep/core';
+import { columnName, type DataMap } from '@safekeep/core';
 import { findTable, readCatalog, type Database } from '@safekeep/postgres';
 import type { DeclaredColumn } from '../rules/declarations.ts';
 import { typeOf } from '../rules/types.ts';
@@ -12,7 +12,7 @@ export async function declaredColumns(database: Database, map: DataMap): Promise
       const column = table?.columns.find((each) => each.name === name);
       const type = column === undefined ? undefined : typeOf(column);
       if (protect === 'none' || table === undefined || column === undefined || type === undefined) return [];
-      const full = formatColumnName({ schema: table.schema, table: table.name, column: name });
+      const full = columnName(table, name);
       // Once the plaintext is gone the column itself may be empty; whether a value must be there its table says no longer.
       return [{ name: full, type, nullable: !column.notNull, mode: protect, search }];
     });

@@ -1,6 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import type pg from 'pg';
-import { SafekeepError, type ColumnRef } from '@safekeep/core';
+import type { ColumnRef } from '@safekeep/core';
 import type { Field } from '../model.ts';
 import { isAtLeast } from '../rules/life.ts';
 import {
@@ -16,30 +14,29 @@ import {
   runAll,
   validatePresence,
 } from '../store/definition.ts';
-import { deleteField, findField, updateField } from '../store/records.ts';
-import { countLeft, countValues } from '../store/rows.ts';
+import { deleteField, updateField } from '../store/records.ts';
+import { countValues } from '../store/rows.ts';
 import { notePlaintextBack } from '../store/session.ts';
 import { createView, dropView, othersShown } from '../store/view.ts';
 import { refuseInCompound } from './compound-of.ts';
-import { fresh, freshOf } from './encrypt-field.ts';
 import {
   buildIndexes,
+  closing,
   follow,
   inTransaction,
-  LEASE_MS,
-  nameOf,
-  NotYet,
   reading,
   requireNoneApart,
   requireUnaltered,
   requireUnlogged,
-  unlessTooEarly,
+  untilHeard,
   withLease,
   type Ground,
 } from './ground.ts';
+import { fresh, freshOf, knownField } from './known.ts';
 import { refuseReaders } from './readers-of-view.ts';
-import { LOCKED_ROWS, opening, sweep, sweepOnce, walk } from './passes.ts';
-import { allTogether, eachAlone, goingOn, theOnly, type Stopped, type Together } from './together.ts';
+import { opening } from './passes.ts';
+import { aboutOne, allTogether, askedFor, eachAlone, goingOn, theOnly, type Stopped, type Together } from './together.ts';
+import { sweep, sweepLast, walk } from './walk.ts';
 
 /**
  * All the way back from any phase: plaintext is given back row by row, each compared with what was opened, then everything of
@@ -49,11 +46,7 @@ import { allTogether, eachAlone, goingOn, theOnly, type Stopped, type Together }
  *   `field-values-differ`, `field-values-logged`, `field-inherited`, `field-rows-hidden`, `field-partition-detached`, `lock-timeout`.
  */
 export async function decryptField(ground: Ground, column: ColumnRef, agree: (field: Field) => Promise<void>): Promise<Field> {
-  return theOnly(
-    await decryptColumns(ground, [column], async ([field]) => {
-      if (field !== undefined) await agree(field);
-    }),
-  );
+  return theOnly(await decryptColumns(ground, [column], aboutOne(agree)));
 }
 
 /**
@@ -67,18 +60,17 @@ export async function decryptColumns(
   agree: (fields: readonly Field[]) => Promise<void>,
 ): Promise<Together<Field>> {
   const stopped: Stopped = new Map();
-  const asked = columns.map((ref) => ({ table: ref, column: ref.column, ref }));
-  const run = async ({ ref, column }: (typeof asked)[number]): Promise<Field> => {
-    const known = await reading(ground, (client) => findField(client, ground.tenant, ref));
-    if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: ref, column }) });
-    await refuseInCompound(ground, known);
-    await refuseReaders(ground, known);
-    await reading(ground, (client) => requireNoneApart(client, known));
-    return known;
-  };
-  const fields = await eachAlone(ground, asked, { stopped, run });
+  const fields = await eachAlone(ground, askedFor(columns), { stopped, run: ({ ref }) => decryptable(ground, ref) });
   if (fields.length > 0) await agree(fields);
   return await decryptFields(ground, fields, stopped);
+}
+
+async function decryptable(ground: Ground, column: ColumnRef): Promise<Field> {
+  const known = await knownField(ground, column);
+  await refuseInCompound(ground, known);
+  await refuseReaders(ground, known);
+  await reading(ground, (client) => requireNoneApart(client, known));
+  return known;
 }
 
 /**
@@ -112,9 +104,9 @@ export async function decryptFields(
     given.some((field) => field.mode === 'client' && isTold(field)),
     given.some(({ mode }) => mode === 'client'),
   ];
-  if (isFirst) await untilHeard(ground, given);
+  if (isFirst) await untilHeard(ground, given[0]);
   await stretch(leave);
-  if (isSecond) await untilHeard(ground, given);
+  if (isSecond) await untilHeard(ground, given[0]);
   await stretch(async (held, field) => {
     await takeOut(held, field);
     out.set(field.id, { ...field, phase: 'planned' });
@@ -162,14 +154,6 @@ function isTold({ direction, phase }: Pick<Field, 'direction' | 'phase'>): boole
   return direction === 'in' || isAtLeast(phase, 'dual-write');
 }
 
-/** What clients of the SDK know is as old as the lease at most; sessions of the database mode know nothing for longer than a transaction. */
-async function untilHeard(ground: Ground, [field]: readonly Field[]): Promise<void> {
-  const leaseMs = ground.leaseMs ?? LEASE_MS;
-  if (field === undefined || leaseMs === 0) return;
-  ground.observe('waiting', field, { done: field.done, total: field.total });
-  await wait(leaseMs, undefined, { signal: ground.signal });
-}
-
 /** Under one short lock: plaintext is taken again, and what is written as ciphertext only is marked as not opened. */
 async function takePlaintextAgain(ground: Ground, field: Field): Promise<void> {
   if (field.direction === 'out') return;
@@ -199,51 +183,37 @@ async function leave(ground: Ground, field: Field): Promise<void> {
   }
   // Sessions of the database mode have nothing to hear of: their view goes with the rest.
   if (field.mode === 'database') return;
-  for (;;) {
-    await sweep(ground, field, opening);
-    const left = await unlessTooEarly(() =>
-      inTransaction(ground, field, async (client) => {
-        await lockAgainstWrites(client, field);
-        await requireUnaltered(client, field);
-        await openLast(client, ground, field);
-        await updateField(client, field, { phase: 'added', at: ground.clock.now() });
-      }),
-    );
-    if (left) return;
-  }
-}
-
-/** @throws {@link NotYet} where more is left than fits under a short lock */
-async function openLast(client: pg.ClientBase, ground: Ground, field: Field): Promise<void> {
-  const swept = await sweepOnce(client, ground, { field, pass: opening, atMost: LOCKED_ROWS });
-  if (swept.found !== swept.done || (await countLeft(client, field, 'unopened')) > 0) throw new NotYet();
+  const attempt = (): Promise<void> =>
+    inTransaction(ground, field, async (client) => {
+      await lockAgainstWrites(client, field);
+      await requireUnaltered(client, field);
+      await sweepLast(client, ground, { field, pass: opening, left: 'unopened' });
+      await updateField(client, field, { phase: 'added', at: ground.clock.now() });
+    });
+  await closing(ground, field, { prepare: () => sweep(ground, field, opening), attempt });
 }
 
 /** Under one short lock: the last plaintexts are given back, it is proved that none is missing, and all of ours goes. */
 async function takeOut(ground: Ground, field: Field): Promise<void> {
-  for (;;) {
-    await sweep(ground, field, opening);
-    const out = await unlessTooEarly(() =>
-      inTransaction(ground, field, async (client) => {
-        await lockToAlter(client, field);
-        const kept = await dropView(client, field);
-        await requireUnaltered(client, field);
-        await requireNoneApart(client, field);
-        await openLast(client, ground, field);
-        const [other] = await othersShown(client, field);
-        await runAll(client, [
-          ...dropTriggers(field),
-          ...dropLeftIndex(field),
-          ...dropChecks(field),
-          ...restoreNotNull(field),
-          ...dropColumns(field),
-        ]);
-        await follow(client, ground, field);
-        await notePlaintextBack(client, field);
-        await deleteField(client, field);
-        if (other !== undefined) await createView(client, other, kept);
-      }),
-    );
-    if (out) return;
-  }
+  const attempt = (): Promise<void> =>
+    inTransaction(ground, field, async (client) => {
+      await lockToAlter(client, field);
+      const kept = await dropView(client, field);
+      await requireUnaltered(client, field);
+      await requireNoneApart(client, field);
+      await sweepLast(client, ground, { field, pass: opening, left: 'unopened' });
+      const [other] = await othersShown(client, field);
+      await runAll(client, [
+        ...dropTriggers(field),
+        ...dropLeftIndex(field),
+        ...dropChecks(field),
+        ...restoreNotNull(field),
+        ...dropColumns(field),
+      ]);
+      await follow(client, ground, field);
+      await notePlaintextBack(client, field);
+      await deleteField(client, field);
+      if (other !== undefined) await createView(client, other, kept);
+    });
+  await closing(ground, field, { prepare: () => sweep(ground, field, opening), attempt });
 }

@@ -6,12 +6,13 @@ import { isAtLeast, mayFollow } from '../rules/life.ts';
 import type { Answer } from '../rules/refusals.ts';
 import { addColumns, countCiphertext, createTriggers, lockAgainstWrites, lockToAlter, runAll } from '../store/definition.ts';
 import { partsThatCameLater } from '../store/partitions.ts';
-import { findField, insertField, readField, updateField, type Change } from '../store/records.ts';
-import { countLeft, countValues } from '../store/rows.ts';
+import { findField, insertField, updateField, type Change } from '../store/records.ts';
+import { countValues } from '../store/rows.ts';
 import { isWrittenPastTriggers } from '../store/surroundings.ts';
 import { createView } from '../store/view.ts';
 import {
   buildIndexes,
+  closing,
   follow,
   inTransaction,
   nameOf,
@@ -20,13 +21,14 @@ import {
   requireAllReached,
   requireUnaltered,
   requireUnlogged,
-  unlessTooEarly,
   withLease,
   type Ground,
 } from './ground.ts';
-import { comparing, LOCKED_ROWS, sealing, sweep, sweepOnce, walk, walkParts } from './passes.ts';
+import { fresh, inPhase } from './known.ts';
+import { comparing, sealing } from './passes.ts';
 import { planField, refuseSubscriptions, type FieldOrder, type FieldPlan } from './plan-field.ts';
-import { allTogether, eachAlone, goingOn, theOnly, type Stopped, type Together } from './together.ts';
+import { aboutOne, allTogether, eachAlone, goingOn, theOnly, type Stopped, type Together } from './together.ts';
+import { sweep, sweepLast, walk, walkParts } from './walk.ts';
 
 export type Encrypted = { readonly field: Field; readonly answers: readonly Answer[] };
 
@@ -42,11 +44,7 @@ export async function encryptField(
   order: FieldOrder,
   agree: (plan: FieldPlan) => Promise<void>,
 ): Promise<Encrypted> {
-  return theOnly(
-    await encryptFields(ground, [order], async ([plan]) => {
-      if (plan !== undefined) await agree(plan);
-    }),
-  );
+  return theOnly(await encryptFields(ground, [order], aboutOne(agree)));
 }
 
 /**
@@ -124,24 +122,6 @@ async function stepTo(ground: Ground, known: Field, phase: Phase): Promise<void>
   }
 }
 
-export async function fresh(ground: Ground, field: Pick<Field, 'tenant' | 'id' | 'table' | 'column'>): Promise<Field> {
-  const found = await reading(ground, (client) => readField(client, field));
-  if (found === undefined) throw new SafekeepError('field-unknown', { field: nameOf(field) });
-  return found;
-}
-
-/** As they are recorded now. */
-export async function freshOf(ground: Ground, fields: readonly Field[]): Promise<readonly Field[]> {
-  const found: Field[] = [];
-  for (const field of fields) found.push(await fresh(ground, field));
-  return found;
-}
-
-/** Those of them that are there. */
-export async function inPhase(ground: Ground, fields: readonly Field[], phase: Phase): Promise<readonly Field[]> {
-  return (await freshOf(ground, fields)).filter((field) => field.phase === phase);
-}
-
 type Step = (ground: Ground, field: Field) => Promise<void>;
 
 const STEPS: Partial<Record<Phase, Step>> = {
@@ -199,25 +179,23 @@ async function switchReaders(ground: Ground, field: Field): Promise<void> {
   const compared = new Set<string>();
   const cameLater = async (client: pg.ClientBase) =>
     (await partsThatCameLater(client, field)).filter(({ mark }) => !compared.has(mark));
-  for (;;) {
+  const prepare = async (): Promise<void> => {
     const later = await reading(ground, cameLater);
     await walkParts(ground, [field], { pass: comparing, parts: later.map(({ part }) => part) });
     for (const { mark } of later) compared.add(mark);
     await sweep(ground, field, sealing);
-    const switched = await unlessTooEarly(() =>
-      inTransaction(ground, field, async (client) => {
-        await (field.mode === 'database' ? lockToAlter : lockAgainstWrites)(client, field);
-        ground.observe('locked', field, { done: field.done, total: field.total });
-        await requireUnaltered(client, field);
-        await requireAllReached(client, field);
-        if ((await cameLater(client)).length > 0) throw new NotYet();
-        const { found, done } = await sweepOnce(client, ground, { field, pass: sealing, atMost: LOCKED_ROWS });
-        if (found !== done || (await countLeft(client, field, 'unsealed')) > 0) throw new NotYet();
-        await runAll(client, countCiphertext(field, 'switched'));
-        if (field.mode === 'database') await createView(client, field);
-        await updateField(client, field, { phase: 'switched', at: ground.clock.now() });
-      }),
-    );
-    if (switched) return;
-  }
+  };
+  const attempt = (): Promise<void> =>
+    inTransaction(ground, field, async (client) => {
+      await (field.mode === 'database' ? lockToAlter : lockAgainstWrites)(client, field);
+      ground.observe('locked', field, { done: field.done, total: field.total });
+      await requireUnaltered(client, field);
+      await requireAllReached(client, field);
+      if ((await cameLater(client)).length > 0) throw new NotYet();
+      await sweepLast(client, ground, { field, pass: sealing, left: 'unsealed' });
+      await runAll(client, countCiphertext(field, 'switched'));
+      if (field.mode === 'database') await createView(client, field);
+      await updateField(client, field, { phase: 'switched', at: ground.clock.now() });
+    });
+  await closing(ground, field, { prepare, attempt });
 }

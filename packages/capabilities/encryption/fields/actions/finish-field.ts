@@ -1,8 +1,6 @@
-import { setTimeout as wait } from 'node:timers/promises';
-import { SafekeepError, type ColumnRef } from '@safekeep/core';
+import type { ColumnRef } from '@safekeep/core';
 import type { Field } from '../model.ts';
 import type { Phase } from '../rules/life.ts';
-import { isAtLeast } from '../rules/life.ts';
 import { residueOf } from '../rules/residue.ts';
 import {
   addChecks,
@@ -16,28 +14,28 @@ import {
   validateChecks,
 } from '../store/definition.ts';
 import { partsOf } from '../store/partitions.ts';
-import { findField, updateField } from '../store/records.ts';
+import { updateField } from '../store/records.ts';
 import { countLeft, countValues } from '../store/rows.ts';
 import { runAlone } from '../store/session.ts';
 import { copiesOf } from '../store/surroundings.ts';
-import { fresh, inPhase } from './encrypt-field.ts';
 import {
+  closing,
   follow,
   inTransaction,
-  LEASE_MS,
-  nameOf,
   NotYet,
   reading,
   requireNoneApart,
   requireUnaltered,
   requireUnlogged,
-  unlessTooEarly,
+  untilHeard,
   withLease,
   type Ground,
 } from './ground.ts';
-import { LOCKED_ROWS, nulling, sealing, sweep, sweepOnce, walk } from './passes.ts';
+import { fresh, inPhase, switchedField } from './known.ts';
+import { nulling, sealing } from './passes.ts';
 import { refuseSubscriptions } from './plan-field.ts';
-import { allTogether, eachAlone, theOnly, type Stopped, type Together } from './together.ts';
+import { aboutOne, allTogether, askedFor, eachAlone, theOnly, type Stopped, type Together } from './together.ts';
+import { sweep, sweepLast, walk } from './walk.ts';
 
 export type Finished = { readonly field: Field; readonly residue: readonly string[] };
 
@@ -48,11 +46,7 @@ export type Finished = { readonly field: Field; readonly residue: readonly strin
  * @throws `field-unknown`, `field-not-switched`, and what encryptField throws.
  */
 export async function finishField(ground: Ground, column: ColumnRef, agree: (field: Field) => Promise<void>): Promise<Finished> {
-  return theOnly(
-    await finishFields(ground, [column], async ([field]) => {
-      if (field !== undefined) await agree(field);
-    }),
-  );
+  return theOnly(await finishFields(ground, [column], aboutOne(agree)));
 }
 
 /**
@@ -67,8 +61,7 @@ export async function finishFields(
   agree: (fields: readonly Field[]) => Promise<void>,
 ): Promise<Together<Finished>> {
   const stopped: Stopped = new Map();
-  const asked = columns.map((ref) => ({ table: ref, column: ref.column, ref }));
-  const known = await eachAlone(ground, asked, { stopped, run: ({ ref }) => switchedField(ground, ref) });
+  const known = await eachAlone(ground, askedFor(columns), { stopped, run: ({ ref }) => finishable(ground, ref) });
   const left = known.filter(({ phase }) => phase !== 'finished');
   if (left.length > 0) await agree(left);
   if (known.length > 0) await withLease(ground, known, (held) => finishAll(held, known, stopped));
@@ -79,12 +72,8 @@ export async function finishFields(
   return { moved: await eachAlone(ground, known, { stopped, run }), stopped };
 }
 
-async function switchedField(ground: Ground, column: ColumnRef): Promise<Field> {
-  const known = await reading(ground, (client) => findField(client, ground.tenant, column));
-  if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
-  if (known.direction === 'out') throw new SafekeepError('field-going-back', { field: nameOf(known) });
-  if (!isAtLeast(known.phase, 'switched'))
-    throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
+async function finishable(ground: Ground, column: ColumnRef): Promise<Field> {
+  const known = await switchedField(ground, column);
   if (known.phase === 'finished') return known;
   await reading(ground, (client) => requireNoneApart(client, known));
   await refuseSubscriptions(ground, known);
@@ -104,7 +93,12 @@ async function finishAll(ground: Ground, fields: readonly Field[], stopped: Stop
     });
   for (let isBack = true; isBack;) {
     await alone('switched', (field) => tellClients(ground, field));
-    await untilHeard(ground, await inPhase(ground, fields, 'unread'));
+    // A client that has not heard of it would read NULL for what is nulled, or written as ciphertext alone.
+    const unread = await inPhase(ground, fields, 'unread');
+    await untilHeard(
+      ground,
+      unread.find(({ mode }) => mode === 'client'),
+    );
     await alone('unread', (field) => refusePlaintext(ground, field));
     await allTogether(ground, fields, {
       stopped,
@@ -140,21 +134,20 @@ async function takePlaintext(ground: Ground, fields: readonly Field[]): Promise<
 }
 
 async function proveEmpty(ground: Ground, field: Field): Promise<void> {
-  for (;;) {
+  const prepare = async (): Promise<void> => {
     await sweep(ground, field, sealing);
     await sweep(ground, field, nulling);
-    const isProven = await unlessTooEarly(() =>
-      inTransaction(ground, field, async (client) => {
-        await lockToAlter(client, field);
-        await requireUnaltered(client, field);
-        await requireNoneApart(client, field);
-        if ((await countLeft(client, field, 'unsealed')) > 0) throw new NotYet();
-        await runAll(client, addChecks(field));
-        await updateField(client, field, { phase: 'checked', at: ground.clock.now() });
-      }),
-    );
-    if (isProven) return;
-  }
+  };
+  const attempt = (): Promise<void> =>
+    inTransaction(ground, field, async (client) => {
+      await lockToAlter(client, field);
+      await requireUnaltered(client, field);
+      await requireNoneApart(client, field);
+      if ((await countLeft(client, field, 'unsealed')) > 0) throw new NotYet();
+      await runAll(client, addChecks(field));
+      await updateField(client, field, { phase: 'checked', at: ground.clock.now() });
+    });
+  await closing(ground, field, { prepare, attempt });
 }
 
 /** A partition that was detached before has its NOT NULL still. */
@@ -184,35 +177,23 @@ async function tellClients(ground: Ground, field: Field): Promise<void> {
   await inTransaction(ground, field, (client) => updateField(client, field, { phase: 'unread', at: ground.clock.now() }));
 }
 
-/**
- * A client of the SDK that has not heard of it would read NULL for what is nulled, or written as ciphertext alone. What it knows is as old
- * as the lease at most. Sessions of the database mode read the view.
- */
-async function untilHeard(ground: Ground, fields: readonly Field[]): Promise<void> {
-  const leaseMs = ground.leaseMs ?? LEASE_MS;
-  const field = fields.find(({ mode }) => mode === 'client');
-  if (field === undefined || leaseMs === 0) return;
-  ground.observe('waiting', field, { done: field.done, total: field.total });
-  await wait(leaseMs, undefined, { signal: ground.signal });
-}
-
 /** Under one short lock against writers: nothing is left without ciphertext, and nothing may come without any more. */
 async function refusePlaintext(ground: Ground, field: Field): Promise<void> {
-  for (;;) {
+  let total = 0;
+  const prepare = async (): Promise<void> => {
     await sweep(ground, field, sealing);
-    const total = await reading(ground, (client) => countValues(client, field, 'plain'));
-    const done = await inTransaction(ground, field, async (client) => {
+    total = await reading(ground, (client) => countValues(client, field, 'plain'));
+  };
+  const attempt = (): Promise<void> =>
+    inTransaction(ground, field, async (client) => {
       await lockToAlter(client, field);
       await requireUnaltered(client, field);
       await requireNoneApart(client, field);
-      const swept = await sweepOnce(client, ground, { field, pass: sealing, atMost: LOCKED_ROWS });
-      if (swept.found !== swept.done || (await countLeft(client, field, 'unsealed')) > 0) return false;
+      await sweepLast(client, ground, { field, pass: sealing, left: 'unsealed' });
       await runAll(client, [...createTriggers(field, 'nulled'), ...dropNotNull(field)]);
       // It may have been encrypted by a Safekeep that left this to the next apply.
       await follow(client, ground, field);
       await updateField(client, field, { phase: 'nulled', nextPage: 0, done: 0, verified: 0, total, at: ground.clock.now() });
-      return true;
     });
-    if (done) return;
-  }
+  await closing(ground, field, { prepare, attempt });
 }

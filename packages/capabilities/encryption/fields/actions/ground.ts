@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
-import { codeOf, formatColumnName, formatTableName, SafekeepError, type Clock } from '@safekeep/core';
+import { codeOf, formatColumnName, formatTableName, LEASE_MS, SafekeepError, type Clock } from '@safekeep/core';
 import { type Database } from '@safekeep/postgres';
 import { reapplyWithin, type Contributor } from '../../../plan/index.ts';
 import type { Field, FieldKeys } from '../model.ts';
@@ -30,12 +30,9 @@ export type Ground = {
   readonly follows?: readonly Contributor[];
   /** How hard to try for a lock; {@link PATIENCE} unless said otherwise. */
   readonly patience?: Patience;
-  /** For how long clients may believe what they knew of a field before; a minute unless said otherwise. */
+  /** For how long clients may believe what they knew of a field before; {@link LEASE_MS} unless said otherwise. */
   readonly leaseMs?: number;
 };
-
-/** No client of the SDK believes what it was told of fields and keys for longer. */
-export const LEASE_MS = 60_000;
 
 /**
  * While a lock is waited for, everybody who comes later waits behind us: short tries, with pauses between. Far below the
@@ -54,8 +51,22 @@ export const ROW_PATIENCE_MS = 20;
 /** Somebody's own VACUUM gives way to nobody: writers, who wait behind us, shall not stand still all the while. */
 const LONG_WAIT_EVERY = 10;
 
-export function patienceOf({ patience = PATIENCE }: Ground): Patience {
+export function patienceOf({ patience = PATIENCE }: Pick<Ground, 'patience'>): Patience {
   return patience;
+}
+
+export function leaseOf({ leaseMs = LEASE_MS }: Ground): number {
+  return leaseMs;
+}
+
+/**
+ * What clients of the SDK know of a field is as old as the lease at most: after it all of them have heard. Sessions of the database mode
+ * know nothing for longer than a transaction.
+ */
+export async function untilHeard(ground: Ground, field: Field | undefined, leftMs = leaseOf(ground)): Promise<void> {
+  if (field === undefined || leftMs <= 0) return;
+  ground.observe('waiting', field, { done: field.done, total: field.total });
+  await wait(leftMs, undefined, { signal: ground.signal });
 }
 
 /** lock_not_available, deadlock_detected, serialization_failure: another session stood in the way, and may be gone next time. */
@@ -273,6 +284,7 @@ async function yielding({ database }: Ground, statement: string): Promise<void> 
   };
   const watch = async (): Promise<void> => {
     for (;;) {
+      // The end of the statement ends the pause too.
       await wait(GIVE_WAY_EVERY_MS, undefined, { signal: ended.signal }).catch(() => undefined);
       if (ended.signal.aborted) return;
       if (await database.withClient((client) => giveWay(client, statement))) gaveWay = true;
@@ -295,13 +307,31 @@ export function nameOf({ table, column }: Pick<Field, 'table' | 'column'>): stri
 /** More is left than fits under a short lock: the transaction is taken back whole, and the sweep goes on outside of it. */
 export class NotYet extends Error {}
 
-/** False where it was {@link NotYet}. */
-export async function unlessTooEarly(run: () => Promise<void>): Promise<boolean> {
-  try {
-    await run();
-    return true;
-  } catch (error) {
-    if (error instanceof NotYet) return false;
-    throw error;
+type Closing = {
+  /** Outside of the lock: as much as can be. */
+  readonly prepare: () => Promise<void>;
+  /** Under it: the rest, and what needs that nothing is left. Throws {@link NotYet}. */
+  readonly attempt: () => Promise<void>;
+};
+
+/**
+ * What needs that nothing is left, which others write all the while: prepared and attempted until it comes through.
+ *
+ * @throws `lock-timeout` where each time more was written than fits under a short lock
+ */
+export async function closing(
+  ground: Pick<Ground, 'patience'>,
+  field: Pick<Field, 'table' | 'column'>,
+  { prepare, attempt }: Closing,
+): Promise<void> {
+  const { tries } = patienceOf(ground);
+  for (let tried = 0; tried < tries; tried += 1) {
+    await prepare();
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof NotYet)) throw error;
+    }
   }
+  throw new SafekeepError('lock-timeout', { target: nameOf(field), tries });
 }

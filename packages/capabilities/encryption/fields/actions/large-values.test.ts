@@ -6,7 +6,8 @@ import { decryptField } from './decrypt-field.ts';
 import { encryptField } from './encrypt-field.ts';
 import { finishField } from './finish-field.ts';
 import type { Ground } from './ground.ts';
-import { sealing, sweep } from './passes.ts';
+import { sealing } from './passes.ts';
+import { sweep } from './walk.ts';
 
 const BODY = 'public.notes.body';
 const VALUES = 60;

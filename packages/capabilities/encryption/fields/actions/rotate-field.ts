@@ -1,14 +1,24 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { SafekeepError, type ColumnRef } from '@safekeep/core';
 import { outlastWriters } from '../../store/writers.ts';
 import type { Census, Field } from '../model.ts';
 import { isAtLeast } from '../rules/life.ts';
-import { findField, updateField } from '../store/records.ts';
+import { updateField } from '../store/records.ts';
 import { census, countValues } from '../store/rows.ts';
-import { fresh, freshOf } from './encrypt-field.ts';
-import { inTransaction, LEASE_MS, nameOf, patienceOf, reading, requireNoneApart, withLease, type Ground } from './ground.ts';
-import { resealing, sweep, walk } from './passes.ts';
-import { allTogether, eachAlone, goingOn, theOnly, type Stopped, type Together } from './together.ts';
+import {
+  inTransaction,
+  leaseOf,
+  nameOf,
+  patienceOf,
+  reading,
+  requireNoneApart,
+  untilHeard,
+  withLease,
+  type Ground,
+} from './ground.ts';
+import { fresh, freshOf, knownField } from './known.ts';
+import { resealing } from './passes.ts';
+import { aboutOne, allTogether, askedFor, eachAlone, goingOn, theOnly, type Stopped, type Together } from './together.ts';
+import { sweep, walk } from './walk.ts';
 
 export type Rotated = { readonly field: Field; readonly census: readonly Census[]; readonly currentKeyId: string };
 
@@ -23,10 +33,7 @@ const PASSES_AT_MOST = 10;
  * With `resume` the key that is current now is taken, as after an interrupted rotation.
  */
 export async function rotateField(ground: Ground, column: ColumnRef, { agree, resume }: Rotating<Field>): Promise<Rotated> {
-  const asking = async ([field]: readonly Field[]): Promise<void> => {
-    if (field !== undefined) await agree(field);
-  };
-  return theOnly(await rotateFields(ground, [column], { agree: asking, resume }));
+  return theOnly(await rotateFields(ground, [column], { agree: aboutOne(agree), resume }));
 }
 
 /**
@@ -41,8 +48,7 @@ export async function rotateFields(
   { agree, resume }: Rotating<readonly Field[]>,
 ): Promise<Together<Rotated>> {
   const stopped: Stopped = new Map();
-  const asked = columns.map((ref) => ({ table: ref, column: ref.column, ref }));
-  const fields = await eachAlone(ground, asked, { stopped, run: ({ ref }) => rotatable(ground, ref) });
+  const fields = await eachAlone(ground, askedFor(columns), { stopped, run: ({ ref }) => rotatable(ground, ref) });
   if (fields.length === 0) return { moved: [], stopped };
   await agree(fields);
   return await withLease(ground, fields, async (held) => {
@@ -64,13 +70,11 @@ export async function rotateFields(
           return await settled(held, field, keyIdOf(field));
         },
       });
-    const leaseMs = held.leaseMs ?? LEASE_MS;
-    if (leaseMs === 0) return { moved: await settle(true), stopped };
+    if (leaseOf(held) === 0) return { moved: await settle(true), stopped };
     await settle(false);
     const [first] = goingOn(fields, stopped);
     if (first === undefined) return { moved: [], stopped };
-    held.observe('waiting', first, { done: first.done, total: first.total });
-    await wait(leaseMs, undefined, { signal: held.signal });
+    await untilHeard(held, first);
     return { moved: await settle(true), stopped };
   });
 }
@@ -89,8 +93,7 @@ async function outlast(ground: Ground, field: Field): Promise<void> {
 }
 
 async function rotatable(ground: Ground, column: ColumnRef): Promise<Field> {
-  const known = await reading(ground, (client) => findField(client, ground.tenant, column));
-  if (known === undefined) throw new SafekeepError('field-unknown', { field: nameOf({ table: column, column: column.column }) });
+  const known = await knownField(ground, column);
   if (!isAtLeast(known.phase, 'backfilling'))
     throw new SafekeepError('field-not-switched', { field: nameOf(known), phase: known.phase });
   await reading(ground, (client) => requireNoneApart(client, known));

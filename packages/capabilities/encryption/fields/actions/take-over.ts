@@ -6,8 +6,8 @@ import { objectName } from '../store/names.ts';
 import { listFields, readField } from '../store/records.ts';
 import { createView, dropView } from '../store/view.ts';
 import { isAtLeast } from '../rules/life.ts';
-import { fresh } from './encrypt-field.ts';
 import { follow, inTransaction, nameOf, reading, requireUnaltered, withLease, type Ground } from './ground.ts';
+import { fresh } from './known.ts';
 import { refuseReaders } from './readers-of-view.ts';
 
 /** A field and what it is called since. */

@@ -1,4 +1,4 @@
-import { codeOf, formatTableName } from '@safekeep/core';
+import { codeOf, formatTableName, type ColumnRef } from '@safekeep/core';
 import { isConnectionLost } from '@safekeep/postgres';
 import type { Field } from '../model.ts';
 import { isBlocked, nameOf, type Ground } from './ground.ts';
@@ -82,6 +82,18 @@ const ABOUT_ALL = new Set([
 function isAboutAll(error: unknown): boolean {
   const code = codeOf(error) ?? '';
   return ABOUT_ALL.has(code) || isBlocked(error) || isConnectionLost(error) || /^(?:08|53|57|58)[0-9A-Z]{3}$/.test(code);
+}
+
+/** Columns before anybody knows of a field: a refusal of one is told under its name. */
+export function askedFor(columns: readonly ColumnRef[]): readonly (Named & { readonly ref: ColumnRef })[] {
+  return columns.map((ref) => ({ table: ref, column: ref.column, ref }));
+}
+
+/** Who agrees to several columns, of whom agrees to the one that is moved by itself. */
+export function aboutOne<Asked>(agree: (asked: Asked) => Promise<void>): (asked: readonly Asked[]) => Promise<void> {
+  return async ([only]) => {
+    if (only !== undefined) await agree(only);
+  };
 }
 
 /** Of a column that was moved by itself. @throws what stopped it */

@@ -1,15 +1,16 @@
 import {
-  formatColumnName,
+  columnName,
+  encryptedName,
+  formatName,
   formatTableName,
+  indexName,
   searchFits,
+  tableName,
   type CardRule,
   type IndexKind,
   type Protection,
   type SearchKind,
   type TenantRule,
-  encryptedName,
-  formatName,
-  indexName,
 } from '@safekeep/core';
 import { referencedBy, type Catalog, type Column, type Table } from '@safekeep/postgres';
 import { typeOf } from './types.ts';
@@ -64,7 +65,7 @@ export function aboutUnique(table: Pick<Table, 'kind' | 'schema' | 'name'>, sear
   if (table.kind !== 'partitioned-table' || !search.includes('unique')) return [];
   return [
     stops(
-      `search unique of partitioned table ${formatTableName({ schema: table.schema, table: table.name })}`,
+      `search unique of partitioned table ${tableName(table)}`,
       'PostgreSQL keeps unique only what names the partition key',
       'leave it out; exact finds values',
     ),
@@ -85,13 +86,13 @@ function aboutPartitions(catalog: Catalog, table: Table, { column, asked }: Aski
       return [
         ...all
           .filter(({ effect }) => effect === 'stops')
-          .map((answer) => ({ ...answer, object: `${answer.object} of partition ${nameOf(part)}` })),
+          .map((answer) => ({ ...answer, object: `${answer.object} of partition ${tableName(part)}` })),
         ...(isFilled
           ? [
               stops(
-                `NOT NULL of partition ${nameOf(part)}`,
+                `NOT NULL of partition ${tableName(part)}`,
                 'from finish on the column is empty there too',
-                `let the whole table have it (ALTER TABLE ${nameOf(table)} ALTER ${formatName(column.name)} SET NOT NULL), or drop it there`,
+                `let the whole table have it (ALTER TABLE ${tableName(table)} ALTER ${formatName(column.name)} SET NOT NULL), or drop it there`,
               ),
             ]
           : []),
@@ -103,7 +104,7 @@ function aboutTable(table: Table): readonly Answer[] {
   const answers: Answer[] = [];
   if (table.kind !== 'table' && table.kind !== 'partitioned-table') {
     answers.push(
-      stops(`${table.kind} ${nameOf(table)}`, 'only tables can be given columns and triggers', 'name the table that it reads'),
+      stops(`${table.kind} ${tableName(table)}`, 'only tables can be given columns and triggers', 'name the table that it reads'),
     );
   }
   if (table.partition !== null) {
@@ -130,9 +131,9 @@ function aboutChildren(catalog: Catalog, table: Table): readonly Answer[] {
     .filter(({ inherits }) => inherits.some(({ schema, table: parent }) => schema === table.schema && parent === table.name))
     .map((child) =>
       stops(
-        `child table ${nameOf(child)}`,
+        `child table ${tableName(child)}`,
         'its rows belong to this table too, and would keep their plaintext',
-        `take it out (ALTER TABLE ${nameOf(child)} NO INHERIT ${nameOf(table)}), or make partitions of it`,
+        `take it out (ALTER TABLE ${tableName(child)} NO INHERIT ${tableName(table)}), or make partitions of it`,
       ),
     );
 }
@@ -142,7 +143,7 @@ function aboutTenant(table: Table, { tenant }: Asked): readonly Answer[] {
   if (tenant !== 'column' && tenant !== 'path') return [];
   return [
     stops(
-      `rows of several tenants in ${nameOf(table)}`,
+      `rows of several tenants in ${tableName(table)}`,
       'all values of a column are sealed under the key of one tenant',
       'not served yet: keep each tenant in a schema or database of its own',
     ),
@@ -154,8 +155,8 @@ function aboutRowsFound(table: Table, { mode }: Asked): readonly Answer[] {
   if (mode !== 'database' || table.primaryKey !== null || table.kind !== 'table') return [];
   return [
     changes(
-      `no primary key on ${nameOf(table)}`,
-      `${nameOf(table)}_decrypted shows rows and takes INSERT, but refuses UPDATE and DELETE`,
+      `no primary key on ${tableName(table)}`,
+      `${tableName(table)}_decrypted shows rows and takes INSERT, but refuses UPDATE and DELETE`,
       'give the table a primary key, or write to the table itself',
     ),
   ];
@@ -163,7 +164,7 @@ function aboutRowsFound(table: Table, { mode }: Asked): readonly Answer[] {
 
 function aboutColumn(table: Table, column: Column, { mode, card }: Asked): readonly Answer[] {
   const answers: Answer[] = [];
-  const name = columnName(table, column);
+  const name = columnName(table, column.name);
   if (card === 'forbidden') {
     answers.push(
       stops(
@@ -286,7 +287,9 @@ function aboutKeys(catalog: Catalog, table: Table, { column, asked: { search } }
   for (const { from, foreignKey } of referencedBy(catalog, table).filter(({ foreignKey: { references } }) =>
     references.columns.includes(column.name),
   )) {
-    answers.push(stops(`foreign key ${foreignKey.name} of ${nameOf(from)}`, 'it refers to the plaintext', 'refer by another key'));
+    answers.push(
+      stops(`foreign key ${foreignKey.name} of ${tableName(from)}`, 'it refers to the plaintext', 'refer by another key'),
+    );
   }
   for (const exclusion of table.exclusions.filter(({ elements, definition }) =>
     elements.some((element) => element.column === column.name || (element.column === null && mentions(definition, column.name))),
@@ -406,14 +409,14 @@ function aboutViews(catalog: Catalog, table: Table, column: Column): readonly An
     return [
       view.kind === 'materialized-view'
         ? stops(
-            `${what} ${nameOf(view)}`,
+            `${what} ${tableName(view)}`,
             'it keeps a copy of the plaintext that nothing encrypts',
             'drop it, or take the column out of it',
           )
         : changes(
-            `${what} ${nameOf(view)}`,
+            `${what} ${tableName(view)}`,
             'from finish on it shows NULL for the column',
-            `let it read ${nameOf(table)}_decrypted, or read through the SDK`,
+            `let it read ${tableName(table)}_decrypted, or read through the SDK`,
           ),
     ];
   });
@@ -511,12 +514,4 @@ export function stops(object: string, breaks: string, remedy: string): Answer {
 
 export function changes(object: string, breaks: string, remedy: string): Answer {
   return { object, effect: 'changes', breaks, remedy };
-}
-
-function nameOf({ schema, name }: Table): string {
-  return formatTableName({ schema, table: name });
-}
-
-function columnName({ schema, name }: Table, column: Column): string {
-  return formatColumnName({ schema, table: name, column: column.name });
 }

@@ -1,8 +1,7 @@
 import type pg from 'pg';
 import { formatTableName, type TableRef } from '@safekeep/core';
-import { NOT_OF_USERS } from '@safekeep/postgres';
+import { NOT_OF_USERS, quoteTable } from '@safekeep/postgres';
 import type { Beside, BesideKind, RoutineSource, TriggerSource } from '../model.ts';
-import { qualified } from './names.ts';
 import { VIEW_TRIGGER } from './view.ts';
 
 type Of = TableRef & { readonly column: string };
@@ -22,7 +21,7 @@ export async function functionsMentioning(client: pg.ClientBase, { column, ...ta
         and (typed."ofRows" or (pg_catalog.strpos(pg_catalog.lower(body.source), pg_catalog.lower($2)) > 0
              and (pg_catalog.strpos(pg_catalog.lower(body.source), pg_catalog.lower($3)) > 0 or pg_catalog.strpos(body.source, '*') > 0)))
       order by 1 limit 100`,
-    [qualified(table), table.table, column],
+    [quoteTable(table), table.table, column],
   );
   return rows;
 }
@@ -37,7 +36,7 @@ export async function triggerSources(client: pg.ClientBase, table: TableRef): Pr
         and (t.tgrelid = pg_catalog.to_regclass($1)
              or t.tgparentid = 0 and t.tgrelid in (select relid from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1))))
       order by 1 limit 100`,
-    [qualified(table)],
+    [quoteTable(table)],
   );
   return rows;
 }
@@ -158,7 +157,7 @@ const QUESTION = `with recursive ${READERS}
 export async function besideColumn(client: pg.ClientBase, { column, ...table }: Of): Promise<readonly Beside[]> {
   const { rows } = await client.query<{ kind: BesideKind; name: string | null; schema: string | null; table: string | null }>(
     QUESTION,
-    [qualified(table), column],
+    [quoteTable(table), column],
   );
   return rows.map(({ kind, name, schema, table: belongs }) => ({
     kind,

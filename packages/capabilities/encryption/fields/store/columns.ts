@@ -1,7 +1,8 @@
 import type pg from 'pg';
+import { quoteTable } from '@safekeep/postgres';
 import type { Field, PageRange } from '../model.ts';
 import { byteaArray, int8Array, textArray, tidArray } from './arrays.ts';
-import { namesOf, objectName, qualified, rowsOf } from './names.ts';
+import { namesOf, objectName, rowsOf } from './names.ts';
 import { asLogin } from './session.ts';
 
 // Several columns of one table in one look at its rows and in one UPDATE: a row is copied once, and once into each index of the table.
@@ -130,7 +131,7 @@ export type Stored = { readonly done: number; readonly differing: number };
 /**
  * One UPDATE for a batch of several columns: rows by their place, values as binary arrays, and only counts come back, column by column. A
  * row in which one of them is not as it was read any more is left out with all of them: what is left comes with the next pass.
- * It runs by the login's search path, behind pg_catalog: what another schema could have a better match for (an aggregate) is qualified.
+ * It runs by the login's search path, behind pg_catalog: what another schema could have a better match for (an aggregate) is quoteTable.
  */
 export async function writeColumns(
   client: pg.ClientBase,
@@ -196,7 +197,7 @@ async function lockFree(
   { places, range }: { readonly places: readonly string[]; readonly range: PageRange | undefined },
 ): Promise<readonly string[]> {
   const { rows } = await client.query<[string]>({
-    text: `select l.ctid::text from only ${qualified(table)} as l where l.ctid = any ($1::pg_catalog.tid[])${range === undefined ? '' : ` and ${rangeOf('l.', 2)}`}
+    text: `select l.ctid::text from only ${quoteTable(table)} as l where l.ctid = any ($1::pg_catalog.tid[])${range === undefined ? '' : ` and ${rangeOf('l.', 2)}`}
               for no key update skip locked`,
     values: [tidArray(places), ...(range === undefined ? [] : [range.from, range.to])],
     rowMode: 'array',

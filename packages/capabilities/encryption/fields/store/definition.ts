@@ -1,8 +1,9 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { quoteName, quoteTable, quoteText } from '@safekeep/postgres';
 import type { Field } from '../model.ts';
 import { isAtLeast, refusesPlaintext, type Phase } from '../rules/life.ts';
 import { createIndexTriggers, createSearchIndexes, dropIndexTriggers, indexArguments, shownChecks } from './index-definition.ts';
-import { indexColumnType, namesOf, NOT_THE_ENGINE, objectName, q, qualified, rowsOf, viewOf } from './names.ts';
+import { indexColumnType, namesOf, NOT_THE_ENGINE, objectName, rowsOf, viewOf } from './names.ts';
 import { missingInPartitions, type IndexSteps } from './partitions.ts';
 
 /** The first bytes of every sealed value. They are no UTF-8, so no text can pass for one. */
@@ -19,10 +20,10 @@ export function addColumns(field: Field): readonly string[] {
   const { table, encrypted } = namesOf(field);
   const columns = [
     `${encrypted} pg_catalog.bytea`,
-    ...field.indexes.map((index) => `${q(index.column)} ${indexColumnType(index)}`),
+    ...field.indexes.map((index) => `${quoteName(index.column)} ${indexColumnType(index)}`),
   ];
   return [
-    `alter table ${table} ${[...columns.map((column) => `add column ${column}`), `add constraint ${q(objectName('sealed', field))} ${sealedCheck(field)} not valid`, ...shownChecks(field)].join(', ')}`,
+    `alter table ${table} ${[...columns.map((column) => `add column ${column}`), `add constraint ${quoteName(objectName('sealed', field))} ${sealedCheck(field)} not valid`, ...shownChecks(field)].join(', ')}`,
   ];
 }
 
@@ -79,7 +80,7 @@ export function createTriggers(field: Field, phase: Phase): readonly string[] {
     volunteered: strict ? { event: 'update', when: `new.${column} is not null and ${plainChanged}`, action: 'volunteered' } : null,
   };
   const own = TRIGGERS.flatMap((name) => {
-    const trigger = q(objectName(name, field));
+    const trigger = quoteName(objectName(name, field));
     if (name === 'card') return cardTrigger(field, trigger);
     if (name === 'ended') return endedTrigger(field, trigger, strict);
     const wanted = made[name];
@@ -115,7 +116,7 @@ export function countCiphertext(field: Field, phase: Phase): readonly string[] {
   const when = `${changed(encrypted)} and new.${column} is not null and not ${changed(column)}${before}`;
   return ALONE.map((action) =>
     createTrigger(field, {
-      name: q(objectName(action, field)),
+      name: quoteName(objectName(action, field)),
       event: action === 'both' ? `update of ${column}` : 'update',
       when,
       action,
@@ -129,7 +130,7 @@ export function countCiphertext(field: Field, phase: Phase): readonly string[] {
  * lose it in silence, also where the row that stands there has no value. For the statement, and for one row after the other.
  */
 function hasProposed({ id }: Pick<Field, 'id'>): string {
-  const marked = pg.escapeLiteral(`safekeep.proposed_${id.replaceAll('-', '')}`);
+  const marked = quoteText(`safekeep.proposed_${id.replaceAll('-', '')}`);
   return `nullif(pg_catalog.current_setting(${marked}, true), '') is not null`;
 }
 
@@ -146,7 +147,7 @@ function cardTrigger(field: Field, trigger: string): readonly string[] {
   const { table, column } = namesOf(field);
   if (!field.isCard || field.mode !== 'database') return [`drop trigger if exists ${trigger} on ${table}`];
   return [
-    `create or replace trigger ${trigger} before insert or update of ${column} on ${table} for each row when (new.${column} is not null and ${NOT_THE_ENGINE}) execute function safekeep.check_card(${pg.escapeLiteral(field.column)})`,
+    `create or replace trigger ${trigger} before insert or update of ${column} on ${table} for each row when (new.${column} is not null and ${NOT_THE_ENGINE}) execute function safekeep.check_card(${quoteText(field.column)})`,
   ];
 }
 
@@ -161,13 +162,13 @@ function triggerArguments(field: Field, action: string, strict: boolean): string
     field.encryptedColumn,
     field.valueType,
   ];
-  return [...own, ...indexArguments(field.indexes)].map((each) => pg.escapeLiteral(each)).join(', ');
+  return [...own, ...indexArguments(field.indexes)].map((each) => quoteText(each)).join(', ');
 }
 
 export function dropTriggers(field: Field): readonly string[] {
   const { table } = namesOf(field);
   return [
-    ...[...TRIGGERS, ...ALONE].map((name) => `drop trigger if exists ${q(objectName(name, field))} on ${table}`),
+    ...[...TRIGGERS, ...ALONE].map((name) => `drop trigger if exists ${quoteName(objectName(name, field))} on ${table}`),
     ...dropIndexTriggers(field),
   ];
 }
@@ -176,10 +177,12 @@ export function dropTriggers(field: Field): readonly string[] {
 export function addChecks(field: Field): readonly string[] {
   const { table, column, encrypted } = namesOf(field);
   return [
-    `alter table ${table} add constraint ${q(objectName('empty', field))} check (${column} is null) not valid`,
+    `alter table ${table} add constraint ${quoteName(objectName('empty', field))} check (${column} is null) not valid`,
     ...(field.notNull === null
       ? []
-      : [`alter table ${table} add constraint ${q(objectName('present', field))} check (${encrypted} is not null) not valid`]),
+      : [
+          `alter table ${table} add constraint ${quoteName(objectName('present', field))} check (${encrypted} is not null) not valid`,
+        ]),
   ];
 }
 
@@ -187,12 +190,12 @@ export function addChecks(field: Field): readonly string[] {
 export function validateChecks(field: Field): readonly string[] {
   const { table } = namesOf(field);
   const names = ['sealed', 'empty', ...(field.notNull === null ? [] : ['present'])];
-  return names.map((name) => `alter table ${table} validate constraint ${q(objectName(name, field))}`);
+  return names.map((name) => `alter table ${table} validate constraint ${quoteName(objectName(name, field))}`);
 }
 
 export function dropChecks(field: Field): readonly string[] {
   const { table } = namesOf(field);
-  return ['empty', 'present'].map((name) => `alter table ${table} drop constraint if exists ${q(objectName(name, field))}`);
+  return ['empty', 'present'].map((name) => `alter table ${table} drop constraint if exists ${quoteName(objectName(name, field))}`);
 }
 
 export function dropNotNull(field: Field): readonly string[] {
@@ -203,7 +206,7 @@ export function dropNotNull(field: Field): readonly string[] {
 /** First a constraint that is tested without stopping anybody; with it in place SET NOT NULL need not look at the rows again. */
 export function addPresenceCheck(field: Field): readonly string[] {
   const { table, column } = namesOf(field);
-  const name = q(objectName('again', field));
+  const name = quoteName(objectName('again', field));
   return [
     `alter table ${table} drop constraint if exists ${name}`,
     `alter table ${table} add constraint ${name} check (${column} is not null) not valid`,
@@ -211,7 +214,7 @@ export function addPresenceCheck(field: Field): readonly string[] {
 }
 
 export function validatePresence(field: Field): readonly string[] {
-  return [`alter table ${namesOf(field).table} validate constraint ${q(objectName('again', field))}`];
+  return [`alter table ${namesOf(field).table} validate constraint ${quoteName(objectName('again', field))}`];
 }
 
 export function restoreNotNull(field: Field): readonly string[] {
@@ -221,8 +224,8 @@ export function restoreNotNull(field: Field): readonly string[] {
     // From PostgreSQL 18 on NOT NULL is a constraint with a name, which is part of the schema that must be as before.
     field.notNull === ''
       ? `alter table ${table} alter column ${column} set not null`
-      : `alter table ${table} add constraint ${q(field.notNull)} not null ${column}`,
-    `alter table ${table} drop constraint if exists ${q(objectName('again', field))}`,
+      : `alter table ${table} add constraint ${quoteName(field.notNull)} not null ${column}`,
+    `alter table ${table} drop constraint if exists ${quoteName(objectName('again', field))}`,
   ];
 }
 
@@ -231,22 +234,22 @@ function createLeftIndex(field: Field): readonly string[] {
   const { table, column, encrypted } = namesOf(field);
   const name = objectName('left', field);
   return [
-    `drop index concurrently if exists ${q(field.table.schema)}.${q(name)}`,
-    `create index concurrently ${q(name)} on ${table} ((true)) where (${column} is null) <> (${encrypted} is null)`,
+    `drop index concurrently if exists ${quoteName(field.table.schema)}.${quoteName(name)}`,
+    `create index concurrently ${quoteName(name)} on ${table} ((true)) where (${column} is null) <> (${encrypted} is null)`,
   ];
 }
 
 /** Of a partitioned table each partition has one of its own, also where it was taken out meanwhile. */
 export function dropLeftIndex(field: Field): readonly string[] {
   const name = objectName('left', field);
-  if (!field.isPartitioned) return [`drop index if exists ${q(field.table.schema)}.${q(name)}`];
+  if (!field.isPartitioned) return [`drop index if exists ${quoteName(field.table.schema)}.${quoteName(name)}`];
   return [
     `do $drop$
 declare
   made record;
 begin
   for made in select n.nspname, c.relname from pg_catalog.pg_class as c join pg_catalog.pg_namespace as n on n.oid operator(pg_catalog.=) c.relnamespace
-               where c.relkind operator(pg_catalog.=) 'i' and pg_catalog.starts_with(c.relname::pg_catalog.text, ${pg.escapeLiteral(`${name}_`)}) loop
+               where c.relkind operator(pg_catalog.=) 'i' and pg_catalog.starts_with(c.relname::pg_catalog.text, ${quoteText(`${name}_`)}) loop
     execute pg_catalog.format('drop index if exists %I.%I', made.nspname, made.relname);
   end loop;
 end
@@ -259,7 +262,7 @@ async function validIndexes(client: pg.ClientBase, field: Field): Promise<Readon
   const { rows } = await client.query<{ name: string }>(
     `select c.relname as name from pg_catalog.pg_index i join pg_catalog.pg_class c on c.oid = i.indexrelid
       where i.indrelid = pg_catalog.to_regclass($1) and i.indisvalid and pg_catalog.starts_with(c.relname, 'zz_safekeep_')`,
-    [qualified(field.table)],
+    [quoteTable(field.table)],
   );
   return new Set(rows.map(({ name }) => name));
 }
@@ -328,7 +331,7 @@ export async function currentTypes(
        from unnest($1::pg_catalog.text[], $2::pg_catalog.text[]) with ordinality as f (relation, name, place)
        left join pg_catalog.pg_attribute as a on a.attrelid = pg_catalog.to_regclass(f.relation) and a.attname = f.name and not a.attisdropped
       order by f.place`,
-    [fields.map(({ table }) => qualified(table)), fields.map(({ column }) => column)],
+    [fields.map(({ table }) => quoteTable(table)), fields.map(({ column }) => column)],
   );
   return rows.map(({ type }) => type);
 }
@@ -345,7 +348,7 @@ export async function vacuumPatience(client: pg.ClientBase, { table }: Pick<Fiel
                             or l.relation in (select p.relid from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) as p)) and l.granted
                        and l.database = (select d.oid from pg_catalog.pg_database d where d.datname = pg_catalog.current_database())
                        and l.mode = 'ShareUpdateExclusiveLock')`,
-    [qualified(table)],
+    [quoteTable(table)],
   );
   return rows[0]?.ms ?? null;
 }

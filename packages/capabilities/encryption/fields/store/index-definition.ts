@@ -1,6 +1,6 @@
-import pg from 'pg';
+import { quoteName, quoteText } from '@safekeep/postgres';
 import type { Field, FieldIndex } from '../model.ts';
-import { indexColumnType, namesOf, NOT_THE_ENGINE, objectName, q, searchIndexName } from './names.ts';
+import { indexColumnType, namesOf, NOT_THE_ENGINE, objectName, searchIndexName } from './names.ts';
 
 type Named = Pick<FieldIndex, 'kind' | 'version'>;
 
@@ -18,8 +18,8 @@ export function createSearchIndexes(field: Field, there: ReadonlySet<string>): r
       const name = searchIndexName(field, index);
       const kind = index.kind === 'unique' ? 'unique index' : 'index';
       return [
-        `drop index concurrently if exists ${q(field.table.schema)}.${q(name)}`,
-        `create ${kind} concurrently ${q(name)} on ${table} (${q(index.column)})`,
+        `drop index concurrently if exists ${quoteName(field.table.schema)}.${quoteName(name)}`,
+        `create ${kind} concurrently ${quoteName(name)} on ${table} (${quoteName(index.column)})`,
       ];
     });
 }
@@ -33,12 +33,12 @@ function isShown({ kind }: Pick<FieldIndex, 'kind'>): boolean {
 export function shownChecks(field: Field): readonly string[] {
   return field.indexes.filter(isShown).map((index) => {
     const form = index.kind === 'card_bin' ? '^([0-9]{6}|[0-9]{8})?$' : '^([0-9]{4})?$';
-    return `add constraint ${q(objectName(index.kind, field))} check (${q(index.column)} operator(pg_catalog.~) '${form}')`;
+    return `add constraint ${quoteName(objectName(index.kind, field))} check (${quoteName(index.column)} operator(pg_catalog.~) '${form}')`;
   });
 }
 
 export function addIndexColumns(field: Field, indexes: readonly FieldIndex[]): readonly string[] {
-  const columns = indexes.map((index) => `add column ${q(index.column)} ${indexColumnType(index)}`);
+  const columns = indexes.map((index) => `add column ${quoteName(index.column)} ${indexColumnType(index)}`);
   return columns.length === 0 ? [] : [`alter table ${namesOf(field).table} ${columns.join(', ')}`];
 }
 
@@ -47,9 +47,9 @@ export function dropIndexColumn(field: Field, index: FieldIndex): readonly strin
   const { table } = namesOf(field);
   return [
     ...[givenTrigger(field, index), ...compoundTriggers(field, index)].map(
-      (name) => `drop trigger if exists ${q(name)} on ${table}`,
+      (name) => `drop trigger if exists ${quoteName(name)} on ${table}`,
     ),
-    `alter table ${table} drop column if exists ${q(index.column)}`,
+    `alter table ${table} drop column if exists ${quoteName(index.column)}`,
   ];
 }
 
@@ -66,13 +66,13 @@ export function createIndexTriggers(field: Field): readonly string[] {
     return [...dropIndexTriggers(field), ...compounds.flatMap((index) => createCompoundTriggers(field, index))];
   const changed = `pg_catalog.record_image_ne(row(old.${encrypted}), row(new.${encrypted})) and new.${encrypted} is not null`;
   const make = ({ name, event, when, action, of = written }: Made): string =>
-    `create or replace trigger ${q(name)} before ${event} on ${table} for each row when ((${when}) and ${NOT_THE_ENGINE}) execute function safekeep.keep_indexes(${keepArguments(field, action, of)})`;
+    `create or replace trigger ${quoteName(name)} before ${event} on ${table} for each row when ((${when}) and ${NOT_THE_ENGINE}) execute function safekeep.keep_indexes(${keepArguments(field, action, of)})`;
   return [
     ...written.map((index) =>
       make({
         name: givenTrigger(field, index),
-        event: `update of ${q(index.column)}`,
-        when: `${changed} and not pg_catalog.record_image_ne(row(old.${q(index.column)}), row(new.${q(index.column)}))`,
+        event: `update of ${quoteName(index.column)}`,
+        when: `${changed} and not pg_catalog.record_image_ne(row(old.${quoteName(index.column)}), row(new.${quoteName(index.column)}))`,
         action: 'given',
         of: [index],
       }),
@@ -86,15 +86,15 @@ export function createIndexTriggers(field: Field): readonly string[] {
 /** Of an index over several columns; see safekeep.keep_compound. They come after the triggers that seal any of the columns. */
 function createCompoundTriggers(field: Field, index: FieldIndex): readonly string[] {
   const { table } = namesOf(field);
-  const columns = index.parts.map(({ encryptedColumn }) => q(encryptedColumn));
+  const columns = index.parts.map(({ encryptedColumn }) => quoteName(encryptedColumn));
   const changed = columns.map((column) => `pg_catalog.record_image_ne(row(old.${column}), row(new.${column}))`).join(' or ');
-  const given = `not pg_catalog.record_image_ne(row(old.${q(index.column)}), row(new.${q(index.column)}))`;
+  const given = `not pg_catalog.record_image_ne(row(old.${quoteName(index.column)}), row(new.${quoteName(index.column)}))`;
   const [onUpdate = '', onInsert = ''] = compoundTriggers(field, index);
   const make = (name: string, { event, when, action }: Omit<Made, 'name' | 'of'>): string =>
-    `create or replace trigger ${q(name)} before ${event} on ${table} for each row when ((${when}) and ${NOT_THE_ENGINE}) execute function safekeep.keep_compound(${compoundArguments(field, action, index)})`;
+    `create or replace trigger ${quoteName(name)} before ${event} on ${table} for each row when ((${when}) and ${NOT_THE_ENGINE}) execute function safekeep.keep_compound(${compoundArguments(field, action, index)})`;
   return [
     make(givenTrigger(field, index), {
-      event: `update of ${q(index.column)}`,
+      event: `update of ${quoteName(index.column)}`,
       when: `(${changed}) and ${given}`,
       action: 'given',
     }),
@@ -115,7 +115,7 @@ function compoundArguments(field: Field, action: string, { column, bits, version
   const strictness = state === 'building' ? 'loose' : 'strict';
   const of = parts.flatMap(({ id, encryptedColumn, valueType }) => [encryptedColumn, valueType, id]);
   return [action, field.mode, field.tenant, field.id, column, String(bits), String(version), strictness, ...of]
-    .map((each) => pg.escapeLiteral(each))
+    .map((each) => quoteText(each))
     .join(', ');
 }
 
@@ -139,7 +139,7 @@ export function dropIndexTriggers(field: Field): readonly string[] {
     objectName('stale', field),
     objectName('fresh', field),
   ];
-  return names.map((name) => `drop trigger if exists ${q(name)} on ${table}`);
+  return names.map((name) => `drop trigger if exists ${quoteName(name)} on ${table}`);
 }
 
 /** The one that knows the column of an index by its number. */
@@ -164,6 +164,6 @@ export function indexArguments(indexes: readonly FieldIndex[]): readonly string[
 function keepArguments(field: Field, action: string, indexes: readonly FieldIndex[]): string {
   const of = indexArguments(indexes);
   return [action, field.mode, field.tenant, field.id, field.encryptedColumn, field.valueType, ...of]
-    .map((each) => pg.escapeLiteral(each))
+    .map((each) => quoteText(each))
     .join(', ');
 }

@@ -1,8 +1,9 @@
 import type pg from 'pg';
 import type { TableRef } from '@safekeep/core';
+import { quoteName, quoteTable } from '@safekeep/postgres';
 import type { Field, FieldIndex } from '../model.ts';
 import { givenTrigger } from './index-definition.ts';
-import { objectName, q, qualified } from './names.ts';
+import { objectName } from './names.ts';
 
 /** What a field is called in the database now, by the triggers and the check that know its columns by their numbers. */
 export type LiveNames = {
@@ -43,7 +44,7 @@ export async function renameColumn(
   table: TableRef,
   { from, to }: { readonly from: string; readonly to: string },
 ): Promise<void> {
-  if (from !== to) await client.query(`alter table ${qualified(table)} rename column ${q(from)} to ${q(to)}`);
+  if (from !== to) await client.query(`alter table ${quoteTable(table)} rename column ${quoteName(from)} to ${quoteName(to)}`);
 }
 
 /** Writes down what the table and the columns of a field are called from now on. */

@@ -1,16 +1,10 @@
-import pg from 'pg';
 import type { TableRef } from '@safekeep/core';
+import { quoteName, quoteTable } from '@safekeep/postgres';
 import type { Field, FieldIndex } from '../model.ts';
-
-export const q = pg.escapeIdentifier;
-
-export function qualified({ schema, table }: TableRef): string {
-  return `${q(schema)}.${q(table)}`;
-}
 
 /** Where its rows are found: in all partitions, else in the table itself without what may inherit from it. */
 export function rowsOf({ table, isPartitioned }: Pick<Field, 'table' | 'isPartitioned'>): string {
-  return isPartitioned ? qualified(table) : `only ${qualified(table)}`;
+  return isPartitioned ? quoteTable(table) : `only ${quoteTable(table)}`;
 }
 
 /** What a field is made of in SQL, every name quoted. */
@@ -25,11 +19,11 @@ export type FieldNames = {
 
 export function namesOf(field: Pick<Field, 'table' | 'column' | 'encryptedColumn' | 'columnType' | 'indexes'>): FieldNames {
   return {
-    table: qualified(field.table),
-    column: q(field.column),
-    encrypted: q(field.encryptedColumn),
+    table: quoteTable(field.table),
+    column: quoteName(field.column),
+    encrypted: quoteName(field.encryptedColumn),
     type: field.columnType,
-    indexes: field.indexes.map(({ column }) => q(column)),
+    indexes: field.indexes.map(({ column }) => quoteName(column)),
   };
 }
 
@@ -66,7 +60,7 @@ export function viewName({ table }: Pick<TableRef, 'table'>): string {
 }
 
 export function viewOf({ table }: Pick<Field, 'table'>): string {
-  return qualified({ schema: table.schema, table: viewName(table) });
+  return quoteTable({ schema: table.schema, table: viewName(table) });
 }
 
 const DECRYPTED = '_decrypted';

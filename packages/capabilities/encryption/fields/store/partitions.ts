@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import type { TableRef } from '@safekeep/core';
-import type { Queryable } from '@safekeep/postgres';
+import { quoteName, quoteTable, type Queryable } from '@safekeep/postgres';
 import type { Field } from '../model.ts';
-import { objectName, q, qualified, searchIndexName } from './names.ts';
+import { objectName, searchIndexName } from './names.ts';
 import { indexesToSearch } from './index-definition.ts';
 
 /**
@@ -16,7 +16,7 @@ export async function partsOf(client: pg.ClientBase, field: Field): Promise<read
        from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) as p
        join pg_catalog.pg_class as c on c.oid = p.relid join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
       where p.isleaf and c.relkind = 'r' order by c.oid`,
-    [qualified(field.table)],
+    [quoteTable(field.table)],
   );
   return rows.map((table) => ({ ...field, table, isPartitioned: false, nextPage: 0 }));
 }
@@ -37,7 +37,7 @@ export async function partsThatCameLater(client: pg.ClientBase, field: Field): P
        left join pg_catalog.pg_trigger as own on own.tgrelid = c.oid and own.tgname = $2::pg_catalog.name
        left join pg_catalog.pg_trigger as above on above.tgrelid = pg_catalog.to_regclass($1) and above.tgname = $2::pg_catalog.name
       where p.isleaf and c.relkind = 'r' and (own.xmin = above.xmin) is not true order by c.oid`,
-    [qualified(field.table), objectName('update', field)],
+    [quoteTable(field.table), objectName('update', field)],
   );
   return rows.map(({ schema, table, mark }) => ({
     part: { ...field, table: { schema, table }, isPartitioned: false, nextPage: 0 },
@@ -49,7 +49,7 @@ export async function partsThatCameLater(client: pg.ClientBase, field: Field): P
 export async function isPartOf(client: pg.ClientBase, field: Pick<Field, 'table'>, part: TableRef): Promise<boolean> {
   const { rows } = await client.query<{ is: boolean }>(
     `select exists (select from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) as p where p.relid = pg_catalog.to_regclass($2)) as is`,
-    [qualified(field.table), qualified(part)],
+    [quoteTable(field.table), quoteTable(part)],
   );
   return rows[0]?.is === true;
 }
@@ -76,7 +76,7 @@ export async function tablesApart(
       where c.relkind = 'r' and c.relpersistence <> 't' and c.oid is distinct from pg_catalog.to_regclass(f.home)
         and not exists (select from pg_catalog.pg_partition_tree(pg_catalog.to_regclass(f.home)) as p where p.relid = c.oid)
       order by 1, 2`,
-    [fields.map((field) => objectName('sealed', field)), fields.map(({ home }) => (home === null ? null : qualified(home)))],
+    [fields.map((field) => objectName('sealed', field)), fields.map(({ home }) => (home === null ? null : quoteTable(home)))],
   );
   return rows as readonly TableApart[]; // The statement names these columns.
 }
@@ -89,10 +89,10 @@ export async function valuesApart(client: pg.ClientBase, field: Field): Promise<
     const { rows: columns } = await client.query<{ name: string }>(
       `select a.attname as name from pg_catalog.pg_attribute as a
         where a.attrelid = pg_catalog.to_regclass($1) and a.attname = any ($2) and not a.attisdropped`,
-      [qualified(apart), [apart.encryptedColumn, field.column]],
+      [quoteTable(apart), [apart.encryptedColumn, field.column]],
     );
     const { rows } = await client.query<{ holds: boolean }>(
-      `select exists (select from ${qualified(apart)} where ${columns.map(({ name }) => `${q(name)} is not null`).join(' or ')}) as holds`,
+      `select exists (select from ${quoteTable(apart)} where ${columns.map(({ name }) => `${quoteName(name)} is not null`).join(' or ')}) as holds`,
     );
     if (rows[0]?.holds === true) holding.push(apart);
   }
@@ -106,7 +106,7 @@ export async function heirsOf(client: pg.ClientBase, { table, isPartitioned }: F
     `select n.nspname as schema, c.relname as table
        from pg_catalog.pg_inherits as i join pg_catalog.pg_class as c on c.oid = i.inhrelid join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
       where i.inhparent = pg_catalog.to_regclass($1) order by 1, 2`,
-    [qualified(table)],
+    [quoteTable(table)],
   );
   return rows;
 }
@@ -115,7 +115,7 @@ export async function heirsOf(client: pg.ClientBase, { table, isPartitioned }: F
 export async function hidesRows(client: pg.ClientBase, { table }: Pick<Field, 'table'>): Promise<boolean> {
   const { rows } = await client.query<{ hides: boolean }>(
     'select pg_catalog.row_security_active(pg_catalog.to_regclass($1)::pg_catalog.oid) as hides',
-    [qualified(table)],
+    [quoteTable(table)],
   );
   return rows[0]?.hides === true;
 }
@@ -160,10 +160,12 @@ export async function missingInPartitions(
 function leftIndex(field: Field, node: Node): IndexSteps {
   const name = `${objectName('left', field)}_${node.oid}`;
   if (node.own.includes(name)) return [];
-  const [plain, sealed] = [q(field.column), q(field.encryptedColumn)];
+  const [plain, sealed] = [quoteName(field.column), quoteName(field.encryptedColumn)];
   return [
-    together(`drop index if exists ${q(node.schema)}.${q(name)}`),
-    alone(`create index concurrently ${q(name)} on ${qualified(node)} ((true)) where (${plain} is null) <> (${sealed} is null)`),
+    together(`drop index if exists ${quoteName(node.schema)}.${quoteName(name)}`),
+    alone(
+      `create index concurrently ${quoteName(name)} on ${quoteTable(node)} ((true)) where (${plain} is null) <> (${sealed} is null)`,
+    ),
   ];
 }
 
@@ -173,21 +175,27 @@ function searchIndex(node: Node, nodes: readonly Node[], { name, column }: Wante
   const own = nameIn(node, name);
   const parent = nodes.find(({ oid }) => oid === node.parent);
   const above = parent === undefined ? undefined : { ...parent, name: nameIn(parent, name) };
-  const drop = together(`drop index if exists ${q(node.schema)}.${q(own)}`);
+  const drop = together(`drop index if exists ${quoteName(node.schema)}.${quoteName(own)}`);
   const part = above === undefined ? undefined : node.partOf[above.name];
   // Whoever attaches a partition gets an index of PostgreSQL's making with it: ours, begun before, is one too many.
   if (part !== undefined) return part !== own && node.isLeaf && node.own.includes(own) ? [drop] : [];
   const attach =
     above === undefined
       ? []
-      : [together(`alter index ${q(above.schema)}.${q(above.name)} attach partition ${q(node.schema)}.${q(own)}`)];
+      : [
+          together(
+            `alter index ${quoteName(above.schema)}.${quoteName(above.name)} attach partition ${quoteName(node.schema)}.${quoteName(own)}`,
+          ),
+        ];
   if (!node.isLeaf)
     return [
-      ...(node.own.includes(own) ? [] : [together(`create index ${q(own)} on only ${qualified(node)} (${q(column)})`)]),
+      ...(node.own.includes(own)
+        ? []
+        : [together(`create index ${quoteName(own)} on only ${quoteTable(node)} (${quoteName(column)})`)]),
       ...attach,
     ];
   if (node.own.includes(own)) return attach;
-  return [drop, alone(`create index concurrently ${q(own)} on ${qualified(node)} (${q(column)})`), ...attach];
+  return [drop, alone(`create index concurrently ${quoteName(own)} on ${quoteTable(node)} (${quoteName(column)})`), ...attach];
 }
 
 /** The table that the field is of has the name itself. */
@@ -209,7 +217,7 @@ async function treeOf(client: pg.ClientBase, field: Field): Promise<readonly Nod
        from pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) as p
        join pg_catalog.pg_class as c on c.oid = p.relid join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
       where c.relkind in ('r', 'p') order by p.level, c.oid`,
-    [qualified(field.table)],
+    [quoteTable(field.table)],
   );
   return rows;
 }

@@ -1,10 +1,10 @@
 import type pg from 'pg';
-import type { Queryable } from '@safekeep/postgres';
+import { quoteName, quoteTable, type Queryable } from '@safekeep/postgres';
 import type { Census, Field, FieldIndex, PageRange } from '../model.ts';
 import { BATCH_BYTES } from '../rules/pace.ts';
 import { idsOfKeys, listFields } from './records.ts';
 import { inputOf, rangeOf, readColumns, type Input, type Writing } from './columns.ts';
-import { indexColumnType, namesOf, q, qualified, rowsOf } from './names.ts';
+import { indexColumnType, namesOf, rowsOf } from './names.ts';
 import { tablesApart } from './partitions.ts';
 
 /** A row as it was read: where it lay and what stood there. */
@@ -141,7 +141,7 @@ type Numbers = Pick<Writing, 'inputs' | 'sets'> & { readonly same: readonly stri
 
 /** The numbers of rows, index by index; of `unique` the whole hash, which comes as bytea in hex. */
 function numbersOf(field: Field, indexes: readonly FieldIndex[], rows: readonly (readonly (string | null)[])[]): Numbers {
-  const named = indexes.map(({ kind, column }, place) => ({ kind, column: q(column), name: `i${place}`, place }));
+  const named = indexes.map(({ kind, column }, place) => ({ kind, column: quoteName(column), name: `i${place}`, place }));
   return {
     inputs: named.map(({ kind, name, place }) =>
       numberInput(
@@ -321,7 +321,7 @@ export async function readLeftUnindexed(
 }
 
 function missing(indexes: readonly FieldIndex[]): string {
-  return indexes.map(({ column }) => `${q(column)} is null`).join(' or ');
+  return indexes.map(({ column }) => `${quoteName(column)} is null`).join(' or ');
 }
 
 /** Indexes where the ciphertext still is the one that was opened. */
@@ -362,10 +362,10 @@ export async function readParts(
   field: Field,
   { parts, missing: index, range, limit }: PartsReading,
 ): Promise<readonly PartsRow[]> {
-  const columns = parts.map(({ encryptedColumn }) => q(encryptedColumn));
+  const columns = parts.map(({ encryptedColumn }) => quoteName(encryptedColumn));
   const where = [
     ...columns.map((column) => `${column} is not null`),
-    ...(index === undefined ? [] : [`${q(index.column)} is null`]),
+    ...(index === undefined ? [] : [`${quoteName(index.column)} is null`]),
     ...(range === undefined ? [] : [RANGE]),
   ];
   const { rows } = await client.query<PartsRow>(
@@ -381,7 +381,7 @@ export function compoundWriting(
   field: Field,
   { index, rows }: { readonly index: FieldIndex; readonly rows: readonly CompoundRow[] },
 ): Writing {
-  const parts = index.parts.map(({ encryptedColumn }, place) => ({ column: q(encryptedColumn), name: `p${place}`, place }));
+  const parts = index.parts.map(({ encryptedColumn }, place) => ({ column: quoteName(encryptedColumn), name: `p${place}`, place }));
   const { inputs, sets, same } = numbersOf(
     field,
     [index],
@@ -437,7 +437,7 @@ export async function censusOf(db: Queryable, tenant: string): Promise<ReadonlyM
   const known = fields.map(({ id, table }) => ({ id, home: table }));
   const gone = (await idsOfKeys(db, tenant)).filter((id) => fields.every((field) => field.id !== id));
   for (const apart of await tablesApart(db, [...known, ...gone.map((id) => ({ id, home: null }))]))
-    count(await censusIn(db, `only ${qualified(apart)}`, q(apart.encryptedColumn)));
+    count(await censusIn(db, `only ${quoteTable(apart)}`, quoteName(apart.encryptedColumn)));
   return counted;
 }
 
@@ -453,8 +453,8 @@ export async function keysByIndex(
   }: { readonly index: FieldIndex; readonly number: string; readonly key: readonly string[]; readonly limit: number },
 ): Promise<readonly (readonly string[])[]> {
   const { rows } = await db.query(
-    `select array[${key.map((column) => `${q(column)}::text`).join(', ')}] as key from ${namesOf(field).table}
-      where ${q(index.column)} = $1::${indexColumnType(index)} order by 1 limit $2`,
+    `select array[${key.map((column) => `${quoteName(column)}::text`).join(', ')}] as key from ${namesOf(field).table}
+      where ${quoteName(index.column)} = $1::${indexColumnType(index)} order by 1 limit $2`,
     [number, limit],
   );
   // The statement names this column.

@@ -1,8 +1,10 @@
 import type pg from 'pg';
 import type { SearchKind, TableRef } from '@safekeep/core';
+import { quoteName, quoteTable } from '@safekeep/postgres';
 import type { Frequency } from '../rules/frequency.ts';
 import type { ReplicaLag } from '../rules/pace.ts';
-import { q, qualified, rowsOf } from './names.ts';
+import type { Surroundings } from '../rules/residue.ts';
+import { rowsOf } from './names.ts';
 
 /**
  * How often the search forms of a column occur: for each number of rows, how many forms stand in so many. Only counts leave
@@ -19,7 +21,7 @@ export async function frequencies(
 ): Promise<readonly Frequency[]> {
   const { rows } = await client.query<{ rows: string; times: string }>(
     `select n as rows, count(*) as times from
-       (select count(*) as n from ${rowsOf({ table, isPartitioned })} where ${FORMS[kind](q(column))} is not null group by ${FORMS[kind](q(column))}) as each
+       (select count(*) as n from ${rowsOf({ table, isPartitioned })} where ${FORMS[kind](quoteName(column))} is not null group by ${FORMS[kind](quoteName(column))}) as each
       group by n`,
   );
   return rows.map((row) => ({ rows: Number(row.rows), times: Number(row.times) }));
@@ -37,19 +39,10 @@ const FORMS: Readonly<Record<SearchKind, (column: string) => string>> = {
 };
 
 /** What still keeps copies of rows beyond the table itself. */
-export type Copies = {
-  readonly replicas: number | null;
-  readonly slots: readonly string[];
-  readonly archiving: boolean;
-  readonly deadRows: number;
-  readonly statistics: boolean;
-  readonly audited: boolean;
-};
-
 export async function copiesOf(
   client: pg.ClientBase,
   { column, ...table }: TableRef & { readonly column: string },
-): Promise<Copies> {
+): Promise<Surroundings> {
   const { rows } = await client.query<{
     replicas: number;
     slots: string[];
@@ -83,7 +76,7 @@ export async function copiesOf(
                               pg_catalog.generate_subscripts(s.most_common_vals, 1) as nth
                         where s.schemaname = $2 and s.tablename = $3 and s.most_common_vals[nth][place] is not null) as statistics,
             exists (select from pg_catalog.pg_trigger where tgrelid = pg_catalog.to_regclass($1) and tgname = 'safekeep_audit_update') as audited`,
-    [qualified(table), table.schema, table.table, column],
+    [quoteTable(table), table.schema, table.table, column],
   );
   const [row] = rows;
   if (row === undefined) throw new Error('A question without FROM was answered by no row');
@@ -109,7 +102,7 @@ export async function isWrittenPastTriggers(client: pg.ClientBase, table: TableR
          or exists (select from pg_catalog.pg_db_role_setting as s
                      where 'session_replication_role=replica' = any (s.setconfig)
                        and s.setdatabase in (0, (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database()))) as is`,
-    [qualified(table)],
+    [quoteTable(table)],
   );
   return rows[0]?.is === true;
 }
@@ -143,7 +136,7 @@ export async function isInUse(client: pg.ClientBase, table: TableRef): Promise<b
       `select exists (select from pg_catalog.pg_locks as l where l.relation = pg_catalog.to_regclass($1) and l.pid <> pg_catalog.pg_backend_pid()
                         and l.mode in ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')
                         and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())) as used`,
-      [qualified(table)],
+      [quoteTable(table)],
     );
     if (rows[0]?.used === true) return true;
   }

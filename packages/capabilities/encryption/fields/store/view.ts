@@ -1,7 +1,8 @@
 import type pg from 'pg';
+import { quoteName, quoteTable } from '@safekeep/postgres';
 import { isAtLeast } from '../rules/life.ts';
 import type { Field } from '../model.ts';
-import { q, qualified, viewOf } from './names.ts';
+import { viewOf } from './names.ts';
 import { listFields } from './records.ts';
 
 export const VIEW_TRIGGER = 'zz_safekeep_write';
@@ -17,20 +18,20 @@ export async function createView(client: pg.ClientBase, field: Field, kept: read
   const view = viewOf(field);
   const byColumn = new Map(fields.map((each) => [each.column, each]));
   const expressions = new Map([
-    ...(await columnsOf(client, qualified(field.table))).map((column): [string, string] => {
+    ...(await columnsOf(client, quoteTable(field.table))).map((column): [string, string] => {
       const sealed = byColumn.get(column);
-      return [column, sealed === undefined ? `t.${q(column)}` : opened(sealed)];
+      return [column, sealed === undefined ? `t.${quoteName(column)}` : opened(sealed)];
     }),
     ...fields.map((each, place): [string, string] => [
       place === 0 ? 'encryption_key_id' : `${each.column}_encryption_key_id`,
-      `pg_catalog.encode(pg_catalog.substr(t.${q(each.encryptedColumn)}, 5, 8), 'hex')`,
+      `pg_catalog.encode(pg_catalog.substr(t.${quoteName(each.encryptedColumn)}, 5, 8), 'hex')`,
     ]),
   ]);
   const names = new Set([...(await columnsOf(client, view)), ...expressions.keys()]);
   // The id of a key that left stays as an empty column, since others may read it.
-  const shown = [...names].map((name) => `${expressions.get(name) ?? 'null::pg_catalog.text'} as ${q(name)}`);
+  const shown = [...names].map((name) => `${expressions.get(name) ?? 'null::pg_catalog.text'} as ${quoteName(name)}`);
   await client.query(
-    `create or replace view ${view} with (security_invoker = true, security_barrier = true) as select ${shown.join(', ')} from ${qualified(field.table)} as t`,
+    `create or replace view ${view} with (security_invoker = true, security_barrier = true) as select ${shown.join(', ')} from ${quoteTable(field.table)} as t`,
   );
   const specification = fields.map((each) => ({
     id: each.id,
@@ -112,7 +113,7 @@ export async function readersOfView(client: pg.ClientBase, field: Pick<Field, 't
 
 /** Plaintext that is still there beside no ciphertext was written without a key, and is what counts. */
 function opened({ id, column, encryptedColumn, columnType }: Field): string {
-  return `case when t.${q(encryptedColumn)} is null then t.${q(column)} else safekeep.open_column(t.${q(encryptedColumn)}, '${id}')::${columnType} end`;
+  return `case when t.${quoteName(encryptedColumn)} is null then t.${quoteName(column)} else safekeep.open_column(t.${quoteName(encryptedColumn)}, '${id}')::${columnType} end`;
 }
 
 /** None of a relation that is not there. */
@@ -131,10 +132,10 @@ async function copyDefaults(client: pg.ClientBase, field: Pick<Field, 'table'>):
     `select a.attname as name, pg_catalog.pg_get_expr(d.adbin, d.adrelid) as expression
        from pg_catalog.pg_attrdef d join pg_catalog.pg_attribute a on a.attrelid = d.adrelid and a.attnum = d.adnum
       where d.adrelid = pg_catalog.to_regclass($1) and a.attgenerated = ''`,
-    [qualified(field.table)],
+    [quoteTable(field.table)],
   );
   for (const { name, expression } of rows)
-    await client.query(`alter view ${viewOf(field)} alter column ${q(name)} set default ${expression}`);
+    await client.query(`alter view ${viewOf(field)} alter column ${quoteName(name)} set default ${expression}`);
 }
 
 /** Who may read or write the table may do so through the view; what they see there their unlocked key decides. */
@@ -144,7 +145,7 @@ async function copyGrants(client: pg.ClientBase, field: Pick<Field, 'table'>): P
               case when a.grantee = 0 then 'public' else pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) end) as statement
        from pg_catalog.pg_class c, lateral pg_catalog.aclexplode(c.relacl) a
       where c.oid = pg_catalog.to_regclass($1) and a.grantee <> c.relowner and a.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')`,
-    [qualified(field.table), viewOf(field)],
+    [quoteTable(field.table), viewOf(field)],
   );
   for (const { statement } of rows) await client.query(statement);
 }

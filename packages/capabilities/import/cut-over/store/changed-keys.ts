@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { qualified, quoteName } from '../../objects/index.ts';
+import { quoteName, quoteTable } from '@safekeep/postgres';
 import { keyForms } from '../columns.ts';
 import type { FollowPair } from '../model.ts';
 
@@ -9,7 +9,7 @@ export type KeyedTable = { readonly schema: string; readonly pair: FollowPair; r
 /** Makes the empty table; gone with the transaction. Returns its columns, quoted. */
 export async function createKeysTable(client: pg.ClientBase, { schema, pair, keysTable }: KeyedTable): Promise<string> {
   const names = keyNames(pair).join(', ');
-  const target = qualified(schema, pair.target);
+  const target = quoteTable({ schema, table: pair.target });
   await client.query(`CREATE TEMP TABLE ${keysTable} ON COMMIT DROP AS SELECT ${names} FROM ${target} WITH NO DATA`);
   return names;
 }
@@ -22,7 +22,7 @@ export async function deleteByKeys(client: pg.ClientBase, { schema, pair, keysTa
   // Without statistics the join might read the whole table for a few keys.
   await client.query(`ANALYZE pg_temp.${once}`);
   const { rowCount } = await client.query(
-    `DELETE FROM ${qualified(schema, pair.target)} AS t USING pg_temp.${once} AS k WHERE ${sameKey(pair)}`,
+    `DELETE FROM ${quoteTable({ schema, table: pair.target })} AS t USING pg_temp.${once} AS k WHERE ${sameKey(pair)}`,
   );
   return rowCount ?? 0;
 }
@@ -31,7 +31,7 @@ export async function deleteByKeys(client: pg.ClientBase, { schema, pair, keysTa
 export async function createKeyedView(client: pg.ClientBase, { schema, pair, keysTable }: KeyedTable, view: string): Promise<void> {
   const columns = pair.form.columns.map(({ target }) => `t.${quoteName(target)}`).join(', ');
   await client.query(
-    `CREATE TEMP VIEW ${view} AS SELECT ${columns} FROM ${qualified(schema, pair.target)} AS t JOIN pg_temp.${onceOf(keysTable)} AS k ON ${sameKey(pair)}`,
+    `CREATE TEMP VIEW ${view} AS SELECT ${columns} FROM ${quoteTable({ schema, table: pair.target })} AS t JOIN pg_temp.${onceOf(keysTable)} AS k ON ${sameKey(pair)}`,
   );
 }
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { qualified } from '../../objects/index.ts';
+import { quoteTable } from '@safekeep/postgres';
 import type { FollowPair } from '../model.ts';
 import { keyForms } from '../columns.ts';
 import { keyNames } from './changed-keys.ts';
@@ -51,7 +51,7 @@ export async function targetChanges(
     if (rows.length === 0) continue;
     const names = keyNames(pair);
     const [keysTable, oldTable] = [`safekeep_back_keys_${number}`, `safekeep_back_old_${number}`];
-    const table = qualified(place.schema, pair.target);
+    const table = quoteTable({ schema: place.schema, table: pair.target });
     await client.query(`CREATE TEMP TABLE ${keysTable} ON COMMIT DROP AS SELECT ${names.join(', ')} FROM ${table} WITH NO DATA`);
     await client.query(`CREATE TEMP TABLE ${oldTable} ON COMMIT DROP AS SELECT * FROM ${table} WITH NO DATA`);
     const typed = keyForms(pair).map(({ type }, at) => `key[${at + 1}]::${type}`);
@@ -101,7 +101,7 @@ export async function eachChangedRow(
     client,
     `SELECT array[${keyTexts(pair, 'k').join(', ')}] AS key, t.${names[0] ?? ''} IS NOT NULL AS "isThere", o.${names[0] ?? ''} IS NOT NULL AS "wasThere",
             array[${texts.join(', ')}]::text[] AS texts, array[${same.join(', ')}] AS same
-       FROM pg_temp.${keysTable} AS k LEFT JOIN ${qualified(schema, pair.target)} AS t ON ${on('t')} LEFT JOIN pg_temp.${oldTable} AS o ON ${on('o')}`,
+       FROM pg_temp.${keysTable} AS k LEFT JOIN ${quoteTable({ schema, table: pair.target })} AS t ON ${on('t')} LEFT JOIN pg_temp.${oldTable} AS o ON ${on('o')}`,
     take,
   );
 }
@@ -112,7 +112,7 @@ export async function createRowsView(client: pg.ClientBase, schema: string, { pa
   const columns = pair.form.columns.map((form) => quotedTarget('t', form)).join(', ');
   const on = keyNames(pair).map((name) => `t.${name} = k.${name}`);
   await client.query(
-    `CREATE TEMP VIEW ${view} AS SELECT ${columns} FROM ${qualified(schema, pair.target)} AS t JOIN pg_temp.${keysTable} AS k ON ${on.join(' AND ')}`,
+    `CREATE TEMP VIEW ${view} AS SELECT ${columns} FROM ${quoteTable({ schema, table: pair.target })} AS t JOIN pg_temp.${keysTable} AS k ON ${on.join(' AND ')}`,
   );
   return view;
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { qualified, quoteName, quoteText } from '../../objects/index.ts';
+import { quoteName, quoteTable, quoteText } from '@safekeep/postgres';
 import type { TakenForeignKey } from '../model.ts';
 
 // What is changed about the tables of the target while they follow, and put back.
@@ -20,7 +20,7 @@ export async function takeForeignKeys(client: pg.ClientBase, { schema, tables }:
     [schema, tables],
   );
   for (const { table, name } of rows)
-    await client.query(`ALTER TABLE ${qualified(schema, table)} DROP CONSTRAINT ${quoteName(name)}`);
+    await client.query(`ALTER TABLE ${quoteTable({ schema, table })} DROP CONSTRAINT ${quoteName(name)}`);
   return rows;
 }
 
@@ -28,12 +28,12 @@ export async function takeForeignKeys(client: pg.ClientBase, { schema, tables }:
 export async function putBackForeignKeys(client: pg.ClientBase, schema: string, keys: readonly TakenForeignKey[]): Promise<void> {
   for (const { table, name, definition } of keys) {
     const notValid = definition.endsWith('NOT VALID') ? '' : ' NOT VALID';
-    await client.query(`ALTER TABLE ${qualified(schema, table)} ADD CONSTRAINT ${quoteName(name)} ${definition}${notValid}`);
+    await client.query(`ALTER TABLE ${quoteTable({ schema, table })} ADD CONSTRAINT ${quoteName(name)} ${definition}${notValid}`);
   }
 }
 
 export function validateForeignKeySql(schema: string, { table, name }: TakenForeignKey): string {
-  return `ALTER TABLE ${qualified(schema, table)} VALIDATE CONSTRAINT ${quoteName(name)}`;
+  return `ALTER TABLE ${quoteTable({ schema, table })} VALIDATE CONSTRAINT ${quoteName(name)}`;
 }
 
 /** Columns that the server computes: they are not written. */
@@ -41,7 +41,7 @@ export async function generatedColumns(client: pg.ClientBase, schema: string, ta
   const { rows } = await client.query<{ name: string }>(
     `SELECT a.attname AS name FROM pg_catalog.pg_attribute a
       WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated <> ''`,
-    [qualified(schema, table)],
+    [quoteTable({ schema, table })],
   );
   return new Set(rows.map(({ name }) => name));
 }
@@ -52,7 +52,7 @@ export async function advanceIdentity(
   place: { readonly schema: string; readonly table: string },
   atLeast: string,
 ): Promise<void> {
-  const table = qualified(place.schema, place.table);
+  const table = quoteTable({ schema: place.schema, table: place.table });
   const { rows } = await client.query<{ column: string; sequence: string }>(
     `SELECT a.attname AS "column", pg_catalog.pg_get_serial_sequence($1, a.attname) AS sequence FROM pg_catalog.pg_attribute a
       WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND a.attidentity <> ''`,
@@ -88,7 +88,7 @@ export async function createWayBack(
   const settings = [back.tenant, back.runId, back.until.toISOString(), ...place.key].map(quoteText).join(', ');
   for (const [event, transition] of EVENTS) {
     await client.query(
-      `CREATE TRIGGER ${quoteName(triggerName(back.runId, event))} AFTER ${event} ON ${qualified(place.schema, place.table)} ${transition}
+      `CREATE TRIGGER ${quoteName(triggerName(back.runId, event))} AFTER ${event} ON ${quoteTable({ schema: place.schema, table: place.table })} ${transition}
          FOR EACH STATEMENT EXECUTE FUNCTION safekeep.note_import_changes(${settings})`,
     );
   }
@@ -97,7 +97,7 @@ export async function createWayBack(
 export async function dropWayBack(client: pg.ClientBase, { schema, tables }: TargetTables, runId: string): Promise<void> {
   for (const table of tables) {
     for (const [event] of EVENTS)
-      await client.query(`DROP TRIGGER IF EXISTS ${quoteName(triggerName(runId, event))} ON ${qualified(schema, table)}`);
+      await client.query(`DROP TRIGGER IF EXISTS ${quoteName(triggerName(runId, event))} ON ${quoteTable({ schema, table })}`);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Expr, FunctionCallStarExpr, FunctionTail, Window } from 'sqlite3-parser';
-import { quoteText } from '../names.ts';
+import { quoteText } from '@safekeep/postgres';
 import { foldName } from '../sqlite-syntax.ts';
 import { arg, integerArg, textArg, type Call } from './arguments.ts';
 import { refuseGrouping, sortKey } from './ordering.ts';

@@ -1,8 +1,8 @@
 import { decisionOf, quotedColumn, type Translation } from '../context.ts';
 import type { ColumnDecision, IndexPart, SourceColumn, SourceTable, TargetType } from '../model.ts';
-import { quoteText } from '../names.ts';
 import { foldName, parseExpression, type Parsed } from '../sqlite-syntax.ts';
 import { traverse, type Expr } from 'sqlite3-parser';
+import { quoteText } from '@safekeep/postgres';
 import { evaluate, evaluateDefault, isConstant, quoteForSqlite } from './constant.ts';
 import type { Scope } from './scope.ts';
 import { translate, type Setting } from './translate.ts';

@@ -1,5 +1,5 @@
 import type { Expr } from 'sqlite3-parser';
-import { quoteText } from '../names.ts';
+import { quoteText } from '@safekeep/postgres';
 import { translate, type Setting } from './translate.ts';
 import { Untranslatable, value, type Value } from './value.ts';
 

@@ -1,5 +1,5 @@
 import type { Expr, FunctionCallExpr } from 'sqlite3-parser';
-import { quoteText } from '../names.ts';
+import { quoteText } from '@safekeep/postgres';
 import { foldName } from '../sqlite-syntax.ts';
 import { AGGREGATES, translateAggregate, translateWindowed, WINDOW_FUNCTIONS } from './aggregates.ts';
 import { arg, integerArg, numberArg, textArg, type Call } from './arguments.ts';

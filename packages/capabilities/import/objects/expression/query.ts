@@ -1,3 +1,4 @@
+import { quoteName } from '@safekeep/postgres';
 import type {
   As,
   CommonTableExpr,
@@ -11,7 +12,7 @@ import type {
   SelectTable,
   SortedColumn,
 } from 'sqlite3-parser';
-import { quoteName, shortenName } from '../names.ts';
+import { shortenName } from '../names.ts';
 import { foldName, sameName, textAt } from '../sqlite-syntax.ts';
 import { compare, type Notes } from './compare.ts';
 import { direction, refuseGrouping, sortable } from './ordering.ts';

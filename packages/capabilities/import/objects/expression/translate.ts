@@ -1,6 +1,6 @@
 import type { CaseExpr, Expr, InListExpr, LikeExpr, Operator, ParenthesizedExpr, Select } from 'sqlite3-parser';
+import { quoteText } from '@safekeep/postgres';
 import { affinityOf } from '../affinity.ts';
-import { quoteText } from '../names.ts';
 import { textAt } from '../sqlite-syntax.ts';
 import { compare, type Comparison, type Notes } from './compare.ts';
 import { evaluate, isConstant, quoteForSqlite } from './constant.ts';

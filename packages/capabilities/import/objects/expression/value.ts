@@ -1,5 +1,5 @@
+import { quoteText } from '@safekeep/postgres';
 import type { Affinity, ColumnDecision, SourceCollation, SourceColumn, TargetType } from '../model.ts';
-import { quoteText } from '../names.ts';
 
 /** Thrown where an expression cannot be written so that it certainly means the same; the reason goes into the report. */
 export class Untranslatable extends Error {

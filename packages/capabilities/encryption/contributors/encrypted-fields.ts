@@ -1,20 +1,20 @@
 import {
   cardRuleOf,
+  columnName,
   encryptedName,
   formatColumnName,
   formatName,
   formatTableName,
   shellWord,
+  tableRef,
   type DataMap,
   type TenantRule,
 } from '@safekeep/core';
-import { findTable, type Column, type Database, type Table } from '@safekeep/postgres';
-import type { Contributor, DesiredObject, Note, Problem, Refusal } from '../../plan/index.ts';
-import { answersFor, upsertAnswer } from './rules/refusals.ts';
-import { typeOf } from './rules/types.ts';
-import { allowValues, forbidValues, probeForbidden } from './store/forbidden.ts';
-import { listFields } from './store/records.ts';
-import { begin, rollback } from './store/session.ts';
+import { findTable, type Column, type Table } from '@safekeep/postgres';
+import type { Contributor, DesiredObject, Note, Problem } from '../../plan/index.ts';
+import { answersFor, upsertAnswer } from '../fields/rules/refusals.ts';
+import { typeOf } from '../fields/rules/types.ts';
+import { allowValues, forbidValues, probeForbidden } from '../fields/store/forbidden.ts';
 
 /**
  * What the map's `protect` means for the database, told at plan time: what stands in the way is a problem with what to do, what
@@ -66,7 +66,7 @@ function forbiddenColumns(map: DataMap, find: (name: string) => Table | undefine
 }
 
 function forbiddenColumn(table: Table, column: Column): Forbidden {
-  const ref = { schema: table.schema, table: table.name, column: column.name };
+  const ref = { ...tableRef(table), column: column.name };
   const target = formatColumnName(ref);
   const isText = typeOf(column) === 'text';
   if ((table.kind !== 'table' && table.kind !== 'partitioned-table') || column.inherited)
@@ -89,7 +89,7 @@ function forbiddenColumn(table: Table, column: Column): Forbidden {
       create: [create],
       remove: [allowValues(ref)],
       probe: probeForbidden(ref),
-      locks: [{ schema: table.schema, table: table.name, mode: 'ACCESS EXCLUSIVE' }],
+      locks: [{ ...tableRef(table), mode: 'ACCESS EXCLUSIVE' }],
       rows: 0,
       rewrites: false,
       reversible: true,
@@ -121,26 +121,9 @@ function protectedColumns(map: DataMap, find: (name: string) => Table | undefine
       const column = table?.columns.find((each) => each.name === name);
       // What is not there is the comments' problem to tell.
       if (protect === 'none' || table === undefined || column === undefined) return [];
-      const full = formatColumnName({ schema: table.schema, table: table.name, column: name });
+      const full = columnName(table, name);
       const tenant = (mapped.tenant ?? map.tenant).kind;
       return [{ table, column, name: full, mode: protect, search, categories, tenant }];
-    });
-  });
-}
-
-/** Taking Safekeep out would leave ciphertext that nobody opens: `decrypt` comes first. */
-export async function refuseWhileEncrypted(database: Database, tenant: string): Promise<readonly Refusal[]> {
-  return await database.withClient(async (client) => {
-    await begin(client, tenant);
-    const fields = await listFields(client, tenant);
-    await rollback(client);
-    return fields.map(({ table, column }) => {
-      const name = formatColumnName({ ...table, column });
-      return {
-        target: formatTableName(table),
-        reason: `${name} is encrypted`,
-        remedy: `Bring its plaintext back: \`safekeep decrypt ${shellWord(name)}\`.`,
-      };
     });
   });
 }

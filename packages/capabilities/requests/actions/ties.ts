@@ -1,0 +1,66 @@
+import type pg from 'pg';
+import type { RowKey } from '../model.ts';
+import { PERSON, type Graph, type Node } from '../rules/graph.ts';
+import type { Ties } from '../rules/certificate.ts';
+import type { OwnWrites } from '../rules/own-writes.ts';
+import { valuesOfOthers } from '../store/own-writes.ts';
+import { allEnds, type Reach } from '../store/traverse.ts';
+import type { ErasureGround } from './ground.ts';
+
+/** Of more nobody is known again who comes back by one of them; a mark is 64 bytes in the record of an erasure until it is signed. */
+const TIES_AT_MOST = 5000;
+
+type Marking = Pick<ErasureGround, 'ledger' | 'tenant'>;
+
+/**
+ * By what rows are the person's although no foreign key says so, as it stood before it was masked or gone, in marks under the ledger's key: what
+ * comes back with it is known by whoever finishes the erasure later, and has nothing else of it.
+ */
+export function tiesOf(ground: Marking, reach: Reach): Ties {
+  const marked = looseNodes(reach.graph).flatMap((node) => {
+    const values = allEnds(reach, node).slice(0, TIES_AT_MOST);
+    return values.length === 0 ? [] : [[node.id, values.map((each) => tieMark(ground, node, each))] as const];
+  });
+  return Object.fromEntries(marked);
+}
+
+/** Steps without a foreign key and all behind them, but for those to the person's key: by that they are found again anyway. */
+function looseNodes({ nodes, subject }: Graph): readonly Node[] {
+  const all = [...nodes.values()];
+  const isByKey = ({ hop, sources }: Node): boolean =>
+    [...sources].every((source) => source === PERSON) && hop?.references.every((name) => subject.key.includes(name)) === true;
+  const loose = new Set(all.filter((node) => node.hop?.foreignKey === null && !isByKey(node)));
+  // A set goes on to what is added while it is gone through.
+  for (const { id } of loose) for (const node of all) if (node.sources.has(id)) loose.add(node);
+  return [...loose];
+}
+
+function tieMark({ ledger, tenant }: Marking, { id }: Node, values: RowKey): string {
+  return ledger.mark({ tenant, table: 'safekeep.erased_tie', subjectKeyId: id, primaryKey: values });
+}
+
+/** Those of the values behind these marks that stand in rows that somebody else has written since, to follow them from. */
+export async function tiedAgain(
+  client: pg.ClientBase,
+  ground: Marking,
+  { graph, schema, tenant }: Omit<Reach, 'values'>,
+  { ties, own }: { readonly ties: Ties; readonly own: OwnWrites | undefined },
+): Promise<Reach | undefined> {
+  const values = new Map<string, RowKey[]>();
+  for (const [id, marks] of Object.entries(ties)) {
+    const node = graph.nodes.get(id);
+    const [source] = node?.sources ?? [];
+    if (node === undefined || node.hop === null || source === undefined) continue;
+    const { hop } = node;
+    const known = new Set(marks);
+    const wanted = graph.wanted.get(source) ?? [];
+    for await (const found of valuesOfOthers(client, schema, { table: node.table, columns: hop.columns, own }))
+      for (const each of found) {
+        if (!known.has(tieMark(ground, node, each))) continue;
+        // Null leads nowhere: the other columns of that row nobody knows.
+        const row = wanted.map((name) => each[hop.references.indexOf(name)] ?? null) as unknown as RowKey;
+        values.set(source, [...(values.get(source) ?? []), row]);
+      }
+  }
+  return values.size === 0 ? undefined : { graph, schema, tenant, values };
+}
