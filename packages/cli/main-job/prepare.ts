@@ -8,8 +8,8 @@ import { SafekeepError } from '@safekeep/core';
 import { embeddedDirectory } from '@safekeep/postgres';
 import { generatePractice } from '@safekeep/sample';
 import { runChecks } from '../doctor/checks.ts';
+import { readNote, writeNote } from '../home/note.ts';
 import { count } from '../terminal/progress.ts';
-import { readNote, writeNote } from './place.ts';
 import type { MainJob, Step } from './step.ts';
 
 const SCHEMA = 'public';
