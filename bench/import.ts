@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { importSqlite, type ImportOptions, type ImportResult } from '@safekeep/capabilities/import';
+import { importActions, type ImportOptions, type ImportResult } from '@safekeep/capabilities/import';
 import { Secret, systemClock } from '@safekeep/core';
 import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
 import { migrateUp, openDatabase } from '@safekeep/postgres';
@@ -182,6 +182,7 @@ async function openImporter(url: string, home: string) {
   } as const;
   return {
     run: async (file: string, options: Pick<ImportOptions, 'verify'> & Partial<ImportOptions>): Promise<ImportResult> => {
+      const { importSqlite } = await importActions();
       const result = await importSqlite(context, { file, ...defaults, ...options });
       if (result.state !== 'done') throw new Error(`The import ended ${result.state}: ${result.problems.join('; ')}`);
       return result;

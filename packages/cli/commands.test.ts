@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { allCommands } from './commands.ts';
+import { commandPage } from './documentation/commands.ts';
 
 const PACKAGES = join(import.meta.dirname, '..');
 
@@ -88,4 +89,10 @@ test('what an event tells or asks for is a part of its own command', () => {
     if (event.names === true) assert.ok('subject' in input.properties, name);
     if (event.planned !== undefined) assert.ok('plan' in input.properties, name);
   }
+});
+
+test('the page of commands says what each argument is for and which JSON each command gives', () => {
+  const page = commandPage();
+  assert.equal(page.match(/^JSON: `\{.+\}`$/gm)?.length, allCommands.length);
+  assert.deepEqual(page.match(/^\| `[^`]+` \| *(\(required\))?\.? *(Default: \S+)? *\|$/gm), null);
 });

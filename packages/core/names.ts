@@ -34,7 +34,7 @@ export function formatName(...parts: readonly string[]): string {
 
 /** A name as it is typed at a shell, which would take double quotes away. */
 export function shellWord(name: string): string {
-  return /^[\w.]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`;
+  return /^[\w.:,/-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`;
 }
 
 /**

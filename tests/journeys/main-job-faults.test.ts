@@ -44,6 +44,7 @@ test('a file without any person in it comes over, and is told to have nobody in 
   assert.match(said['scan'] ?? '', /^0 of 3 columns are personal, 0 kind/);
   assert.match(said['export'] ?? '', /nobody is exported: the map names no table of people$/);
   assert.match(said['erase'] ?? '', /nobody is erased: the map names no table of people$/);
+  assert.equal(said['proof'], 'no paper to verify yet: nobody was erased, and nobody exported');
 });
 
 test('a second file gets a home and a map of its own, nothing of the first is touched, and a home that is named serves one file', async (t) => {
@@ -181,6 +182,9 @@ test('a database where an older Safekeep is applied is taken on; one of a newer 
   const first = await demo('--db', url.reveal());
   assert.equal(first.code, 0, first.stderr);
   assert.equal((await call('status', '--db', url.reveal())).code, 0);
+  // Without its URL the home gets no empty database of its own that would be answered for in its place.
+  const urlLeftOut = await call('status');
+  assert.deepEqual([urlLeftOut.code, JSON.parse(urlLeftOut.stdout).error?.code], [2, 'home-of-another']);
   await pool.query(`insert into safekeep.migration_history
     select (jsonb_populate_record(h, jsonb_build_object('id', gen_random_uuid(), 'step', h.step + 1, 'version', '9999', 'name', 'of_tomorrow'))).*
       from safekeep.migration_history h order by step desc limit 1`);

@@ -111,7 +111,7 @@ test('of a file of somebody’s own nobody is erased unasked, and whoever is nam
   assert.match(stdout, /import-sqlite-done/);
 });
 
-test('a person who cannot be named, or of whose kind there is nobody, is told before anything is applied', async (t) => {
+test('a person who cannot be named, or who is not there, is told before anything is applied', async (t) => {
   const { folder, home } = await workplace(t);
   const where = ['--yes', '--home', home, '--map', join(folder, 'datamap.yaml'), '--json'];
   const shop = join(folder, 'shop.db');
@@ -126,6 +126,9 @@ test('a person who cannot be named, or of whose kind there is nobody, is told be
   const unknown = await safekeep(['demo', '--sqlite', shop, '--erase', 'astronaut:1', ...where]);
   assert.equal(unknown.code, 2);
   assert.match(unknown.stdout, /"subject-type-unknown"/);
+  const nobody = await safekeep(['demo', '--sqlite', shop, '--erase', 'customer:9', ...where]);
+  assert.equal(nobody.code, 1);
+  assert.match(nobody.stdout, /"subject-unknown"/);
   const status = await safekeep(['status', ...where.slice(1)]);
   assert.match(status.stdout, /"applied": 0\b/);
 });

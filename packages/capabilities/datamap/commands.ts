@@ -62,7 +62,7 @@ const show = command({
   render: (result, ink) => result.mermaid ?? renderShow(result, ink),
 });
 
-const Format = Type.Union([Type.Literal('fides'), Type.Literal('dpv')]);
+const Format = Type.Union([Type.Literal('fides'), Type.Literal('dpv')], { description: 'fides: a dataset in YAML; dpv: JSON-LD' });
 const Exported = Type.Object({ format: Format, document: Type.Unknown({ description: 'YAML text for fides, JSON-LD for dpv' }) });
 
 const exportMap = command({
@@ -80,7 +80,7 @@ const exportMap = command({
   render: ({ document }) => (typeof document === 'string' ? document.trimEnd() : JSON.stringify(document, null, 2)),
 });
 
-const ImportFormat = Type.Union([Type.Literal('fides')]);
+const ImportFormat = Type.Union([Type.Literal('fides')], { description: 'what the file is in; there is no other yet' });
 const Imported = Type.Object({ file: Type.String(), columns: Type.Integer(), tables: Type.Integer(), subjects: Type.Integer() });
 
 const importMap = command({

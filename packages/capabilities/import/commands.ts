@@ -2,15 +2,12 @@ import { resolve } from 'node:path';
 import { Type } from '@safekeep/core/schema';
 import type { Static } from 'typebox';
 import { command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
-import { discardKept } from './actions/discard-kept.ts';
-import { importAndFollow } from './actions/import-and-follow.ts';
-import { importSqlite, planImport } from './actions/import-sqlite.ts';
 import { listRuns, showRun } from './actions/list-runs.ts';
-import { rollbackRun } from './actions/rollback-run.ts';
-import { verifyRun } from './actions/verify-run.ts';
 import { cutOverCommands } from './cut-over/commands.ts';
 import { ImportResult, RunState, type ImportOptions } from './model.ts';
 import { count } from './report/report-document.ts';
+
+// What moves and compares rows is read by the command that does it: an eighth of all code, of no use to any other.
 
 const MAX_JOBS = 16;
 
@@ -63,6 +60,7 @@ const sqlite = command({
   event: { kind: 'compliance', planned: null, tells: ['runId', 'state'] },
   run: async (context, input) => {
     const options = optionsOf(input);
+    const { importSqlite, planImport } = await import('./actions/import-sqlite.ts');
     if (input.plan) {
       const plan = await planImport({ clock: context.clock, database: await context.database({ migrate: false }) }, options);
       return { result: plan, ok: plan.problems.length === 0 };
@@ -72,7 +70,7 @@ const sqlite = command({
       : '';
     await context.confirm(`Importing ${input.file} into schema ${input.schema}${writing}`);
     const database = await context.database();
-    const run = input.follow ? importAndFollow : importSqlite;
+    const run = input.follow ? (await import('./actions/import-and-follow.ts')).importAndFollow : importSqlite;
     const result = await run({ ...runContext(context), database, signer: await context.signer() }, options);
     return { result, ok: result.state === 'done' };
   },
@@ -87,8 +85,10 @@ const verify = command({
   output: ImportResult,
   example: 'safekeep import verify 019a2c6e-5d1f-7d8a-b0c3-2f6f1f7f9a11',
   notSo: 'a count or a value is not the same on both sides',
-  run: async (context, input) =>
-    await verifyRun({ clock: context.clock, tenant: context.tenant, database: await context.database() }, input.run),
+  run: async (context, input) => {
+    const { verifyRun } = await import('./actions/verify-run.ts');
+    return await verifyRun({ clock: context.clock, tenant: context.tenant, database: await context.database() }, input.run);
+  },
   render: renderImport,
 });
 
@@ -108,6 +108,7 @@ const rollback = command({
   event: { kind: 'compliance', tells: ['runId'] },
   run: async (context, input) => {
     await context.confirm(`Rolling back the import ${input.run}`);
+    const { rollbackRun } = await import('./actions/rollback-run.ts');
     const database = await context.database();
     return {
       result: await rollbackRun(
@@ -129,6 +130,7 @@ const discard = command({
   event: { kind: 'compliance', tells: ['runId', 'tables'] },
   run: async (context, input) => {
     await context.confirm(`Deleting what the import ${input.run} replaced`);
+    const { discardKept } = await import('./actions/discard-kept.ts');
     return { result: await discardKept({ tenant: context.tenant, database: await context.database() }, input.run) };
   },
   render: ({ runId, tables }, ink) => `${ink.good('deleted')} ${count(tables)} table(s) that run ${runId} had put aside`,

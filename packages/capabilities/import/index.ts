@@ -2,9 +2,11 @@
 import type { Capability } from '../capability.ts';
 import { commands } from './commands.ts';
 
-export { checkSource, importSqlite } from './actions/import-sqlite.ts';
 export type { ImportContext } from './actions/import-context.ts';
 export { listRuns, showRun, type RunSummary } from './actions/list-runs.ts';
 export type { ImportOptions, ImportResult, OnInvalid, RunState, TableResult, Verify } from './model.ts';
+
+/** The import itself, read when somebody asks for it. */
+export const importActions = () => import('./actions/import-sqlite.ts');
 
 export const importCapability: Capability = { name: 'import', commands };

@@ -7,7 +7,6 @@ import { listSchedules, removeSchedule, setSchedule } from './actions/schedules.
 import { JobPage, JobView, ScheduleView, StateFilter, type JobId, type JobKind } from './model.ts';
 
 const id = { key: 'id', label: 'ID', description: 'as `jobs list` shows it' };
-const kind = { key: 'kind', label: 'KIND', description: 'the kind of job' };
 const JobInput = Type.Object({ id: Type.String() });
 const Schedules = Type.Object({ schedules: Type.Array(ScheduleView) });
 const LIMIT = 50;
@@ -82,6 +81,14 @@ function jobCommands(): readonly Command[] {
 }
 
 function scheduleCommands(kinds: readonly JobKind[]): readonly Command[] {
+  const kind = {
+    key: 'kind',
+    label: 'KIND',
+    description: `one of ${kinds
+      .map((each) => each.kind)
+      .toSorted()
+      .join(', ')}`,
+  };
   return [
     command({
       name: 'jobs schedule',
@@ -103,7 +110,7 @@ function scheduleCommands(kinds: readonly JobKind[]): readonly Command[] {
         payload: Type.Optional(Type.String({ description: 'what the job is given, as a JSON object' })),
       }),
       output: Schedules,
-      example: 'safekeep jobs schedule set retention-run "30 3 * * *" --time-zone Europe/Berlin',
+      example: 'safekeep jobs schedule set canary "30 3 * * *" --time-zone Europe/Berlin',
       run: async (context, input) => {
         const found = kinds.find((each) => each.kind === input.kind);
         if (found === undefined)
@@ -125,7 +132,7 @@ function scheduleCommands(kinds: readonly JobKind[]): readonly Command[] {
       positionals: [kind],
       input: Type.Object({ kind: Type.String() }),
       output: Schedules,
-      example: 'safekeep jobs schedule remove retention-run',
+      example: 'safekeep jobs schedule remove canary',
       run: async (context: CommandContext, input) => {
         const database = await context.database();
         await removeSchedule(database, context.tenant, input.kind);

@@ -16,6 +16,7 @@ export { firstPeople } from './actions/first-people.ts';
 export { groundOf, parseSubject, type ErasureGround, type Ground } from './actions/ground.ts';
 export { planErasure, type ErasureOrder } from './actions/plan-erasure.ts';
 export { requeueErasures } from './actions/open-erasures.ts';
+export { requirePerson } from './actions/require-person.ts';
 export { UNEXPLAINED } from './model.ts';
 export type {
   AccessLog,

@@ -26,6 +26,18 @@ export function commandPage(): string {
       '| `--json` | Print one JSON document on stdout. |',
       "| `--yes` | Agree to changes of your own database; needed for them where nobody can be asked. The embedded database is Safekeep's own and asks nothing. |",
       '',
+      '## All commands',
+      '',
+      '| command | does |',
+      '|---|---|',
+      ...allCommands.map(
+        (command) =>
+          `| [\`${command.name}\`](#${titleOf(command)
+            .toLowerCase()
+            .replaceAll(/[^\w -]/g, '')
+            .replaceAll(' ', '-')}) | ${cell(command.summary)} |`,
+      ),
+      '',
       ...allCommands.flatMap(section),
     ]
       .join('\n')
@@ -33,14 +45,18 @@ export function commandPage(): string {
   );
 }
 
+/** As a heading; without its marks and with dashes it is the place that a link leads to. */
+function titleOf({ name, positionals }: Command): string {
+  return ['safekeep', name, ...positionals.map(({ label, optional }) => (optional === true ? `[${label}]` : label))].join(' ');
+}
+
 function section(command: Command): readonly string[] {
-  const words = command.positionals.map(({ label, optional }) => (optional === true ? `[${label}]` : label));
   const rows = [
     ...command.positionals.map(({ label, description }) => `| \`${label}\` | ${cell(description)} |`),
     ...flagsOf(command).map(([key, schema]) => `| \`${flagUsage(key, schema)}\` | ${cell(flagMeaning(command, key, schema))} |`),
   ];
   return [
-    `## safekeep ${command.name}${words.length > 0 ? ` ${words.join(' ')}` : ''}`,
+    `## ${titleOf(command)}`,
     '',
     [`${command.summary[0]?.toUpperCase() ?? ''}${command.summary.slice(1)}.`, notSoIn(command)].filter(Boolean).join(' '),
     '',
@@ -75,5 +91,6 @@ function shapeOf(schema: TSchema): string {
   if (IsArray(schema)) return `[${shapeOf(schema.items)}]`;
   const choices = choicesOf(schema);
   if (choices.length > 0) return ` (${choices.join(', ')})`;
+  // Of a command that answers in several ways, and of what may be null.
   return IsUnion(schema) ? schema.anyOf.map(shapeOf).filter(Boolean).join(' or ') : '';
 }

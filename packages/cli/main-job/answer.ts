@@ -1,14 +1,14 @@
-import { createHash } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadMap } from '@safekeep/capabilities/datamap';
-import { firstPeople, groundOf } from '@safekeep/capabilities/requests';
-import type { Subject } from '@safekeep/core';
+import { firstPeople } from '@safekeep/capabilities/requests';
+import { shellWord, type Subject } from '@safekeep/core';
 import { privateFiles } from '@safekeep/files';
+import { readNote, writeNote } from '../home/note.ts';
 import { count } from '../terminal/progress.ts';
+import { groundIn } from './ground.ts';
 import { withoutPeople } from './protect.ts';
-import { readNote, writeNote } from './place.ts';
 import type { MainJob, Step } from './step.ts';
 import { workAtTheDesk } from './practice-desk.ts';
 
@@ -33,7 +33,7 @@ export const answerAccess: Step = {
     if (!job.isSample && note?.exported !== undefined && existsSync(note.exported.file)) {
       const { person, file } = note.exported;
       job.files.set('export', file);
-      return `${person} was exported before, into ${file}; as it stands today: \`npx safekeep subject export ${person}\``;
+      return `${person} was exported before, into ${file}; as it stands today: \`npx safekeep subject export ${shellWord(person)}\``;
     }
     const { inform: person } = await twoPeople(job);
     if (person === undefined) return `nobody is exported: ${await nobodyToAnswer(job)}`;
@@ -46,7 +46,7 @@ export const answerAccess: Step = {
     const made = `${person}: ${count(result.rows)} row(s) of ${result.tables.length} table(s), signed`;
     if (job.isSample) return `${made}, in ${result.file}`;
     await writeNote(job.context, { ...note, source: job.source, exported: { person, file: result.file } });
-    return `${made} and sealed; \`npx safekeep subject open-export ${result.file} --out FILE\` gives it out`;
+    return `${made} and sealed; \`npx safekeep subject open-export ${shellWord(result.file)} --out FILE\` gives it out`;
   },
 };
 
@@ -78,12 +78,12 @@ export const answerErasure: Step = {
       const paper = join(job.context.home, 'certificates', certificate);
       // Of another home's erasure it lies there.
       if (existsSync(paper)) job.files.set('certificate', paper);
-      return `${person} was erased before, on ${at} (${certificate}); what came since: \`npx safekeep subject erase ${person} --plan\``;
+      return `${person} was erased before, on ${at} (${certificate}); what came since: \`npx safekeep subject erase ${shellWord(person)} --plan\``;
     }
     if (plan.blocked.length > 0)
-      return `${planned}; ${plan.blocked.length} thing(s) stand in the way: \`npx safekeep subject erase ${person} --plan\``;
+      return `${planned}; ${plan.blocked.length} thing(s) stand in the way: \`npx safekeep subject erase ${shellWord(person)} --plan\``;
     if (job.erase === undefined && !job.isSample)
-      return `${planned}, planned only. To carry it out: \`npx safekeep subject erase ${person} --approve ${plan.hash}\``;
+      return `${planned}, planned only. To carry it out: \`npx safekeep subject erase ${shellWord(person)} --approve ${plan.hash}\``;
     const { result } = await job.perform<Erased>('subject erase', { subject: person, approve: plan.hash });
     if (result.certificate === null) return `${planned}; something of them was found again after it: there is no certificate`;
     job.files.set('certificate', result.certificate);
@@ -97,11 +97,8 @@ export const answerErasure: Step = {
 
 /** Somebody to inform and another to erase: of the kind whose data fills most tables, and that anybody is of. */
 async function twoPeople(job: MainJob): Promise<{ readonly forget: string | undefined; readonly inform: string | undefined }> {
-  const { tenant, clock } = job.context;
-  const { map, text } = await loadMap(job.context.mapFile);
-  const mapSha256 = createHash('sha256').update(text).digest('hex');
-  const database = await job.context.database();
-  const ground = await groundOf({ database, tenant, clock, map, mapSha256, ports: { participants: [] } });
+  const ground = await groundIn(job.context);
+  const { map } = ground;
   const reach = ({ name }: Subject): number =>
     [...map.tables.values()].filter(({ of }) => of.some((edge) => edge.subject === name && edge.meaning !== 'created_by')).length;
   const kinds = [...map.subjects.values()].toSorted((a, b) => reach(b) - reach(a));

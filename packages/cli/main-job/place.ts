@@ -1,24 +1,10 @@
-import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import type { CommandContext } from '@safekeep/capabilities/capability';
 import { listRuns } from '@safekeep/capabilities/import';
-import { isOwnSchema, SafekeepError } from '@safekeep/core';
-import { privateFiles } from '@safekeep/files';
+import { isOwnSchema, SafekeepError, shellWord } from '@safekeep/core';
 import { embeddedDirectory, parseDatabaseUrl, readCatalog } from '@safekeep/postgres';
-
-const { replaceFile } = privateFiles();
-
-/** What the main job remembers of a home. */
-export type Note = {
-  /** Whose data it is for; a home serves one source: its keys, log, ledger and map are of one database. */
-  readonly source: string;
-  /** Somebody of the sample is erased once, not at every start. */
-  readonly erased?: { readonly person: string; readonly certificate: string };
-  /** Somebody of a database of one's own: a second start makes no second file of all about them. */
-  readonly exported?: { readonly person: string; readonly file: string };
-};
+import { DATABASE, readNote } from '../home/note.ts';
 
 /** The generated practice, a file, or a database by URL. */
 export type Source = { readonly text: string; readonly stem: string };
@@ -28,7 +14,7 @@ export function sourceOf({ configuration }: CommandContext, sqliteFile: string |
   if (databaseUrl !== undefined) {
     // By name alone: the same database is reached by other addresses, too.
     const { database } = parseDatabaseUrl(databaseUrl);
-    return { text: `database ${database}`, stem: database };
+    return { text: `${DATABASE}${database}`, stem: database };
   }
   if (sqliteFile === undefined) return { text: 'the sample practice', stem: 'sample' };
   return { text: sqliteFile, stem: basename(sqliteFile, extname(sqliteFile)) };
@@ -63,7 +49,7 @@ const USUAL = { home: './.safekeep', map: 'datamap.yaml' } as const;
 /** What has to be typed behind every further command to reach this place. */
 export function flagsFor({ home, mapFile }: CommandContext): string {
   const isUsual = { home: home === resolve(USUAL.home), map: mapFile === resolve(USUAL.map) };
-  return `${isUsual.home ? '' : ` --home ${home}`}${isUsual.map ? '' : ` --map ${mapFile}`}`;
+  return `${isUsual.home ? '' : ` --home ${shellWord(home)}`}${isUsual.map ? '' : ` --map ${shellWord(mapFile)}`}`;
 }
 
 async function isFor(context: CommandContext, source: Source): Promise<boolean> {
@@ -81,20 +67,4 @@ async function isFor(context: CommandContext, source: Source): Promise<boolean> 
 
 async function ownerOf(context: CommandContext): Promise<string> {
   return (await readNote(context))?.source ?? 'what was put into it before';
-}
-
-export async function readNote({ home }: CommandContext): Promise<Note | undefined> {
-  const path = noteIn(home);
-  // Written by `writeNote` below and by nobody else.
-  return existsSync(path) ? (JSON.parse(await readFile(path, 'utf8')) as Note) : undefined;
-}
-
-/** Kept whole: a kill leaves the note of before. The home is there with its first key. */
-export async function writeNote(context: CommandContext, note: Note): Promise<void> {
-  await context.signer();
-  await replaceFile(noteIn(context.home), `${JSON.stringify(note)}\n`);
-}
-
-function noteIn(home: string): string {
-  return join(home, 'main-job.json');
 }

@@ -3,13 +3,13 @@ import { createReadStream } from 'node:fs';
 import { access, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { checkSource, listRuns, showRun } from '@safekeep/capabilities/import';
+import { importActions, listRuns, showRun } from '@safekeep/capabilities/import';
 import { SafekeepError } from '@safekeep/core';
 import { embeddedDirectory } from '@safekeep/postgres';
 import { generatePractice } from '@safekeep/sample';
 import { runChecks } from '../doctor/checks.ts';
+import { readNote, writeNote } from '../home/note.ts';
 import { count } from '../terminal/progress.ts';
-import { readNote, writeNote } from './place.ts';
 import type { MainJob, Step } from './step.ts';
 
 const SCHEMA = 'public';
@@ -28,7 +28,7 @@ export const reachServer: Step = {
     // A file that cannot be moved, or a person who cannot be named, is no reason to touch a database.
     if (erase !== undefined && !/^[^:]+:./.test(erase))
       throw new SafekeepError('subject-invalid', { reason: 'it is written type:key, as patient:42' });
-    if (sqliteFile !== undefined) await checkSource(sqliteFile);
+    if (sqliteFile !== undefined) await (await importActions()).checkSource(sqliteFile);
     const { server } = await context.database({ migrate: false });
     // From here on the home is for this source.
     if ((await readNote(context)) === undefined) await writeNote(context, { source });

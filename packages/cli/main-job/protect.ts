@@ -1,15 +1,17 @@
 import { loadMap } from '@safekeep/capabilities/datamap';
-import { parseSubject } from '@safekeep/capabilities/requests';
+import { requirePerson } from '@safekeep/capabilities/requests';
 import {
   formatColumnName,
   isSafekeepError,
   parseTableName,
+  shellWord,
   tablesOfNobody,
   unconfirmedPurposes,
   type DataMap,
   type MappedColumn,
 } from '@safekeep/core';
 import { count } from '../terminal/progress.ts';
+import { groundIn } from './ground.ts';
 import type { Perform } from './perform.ts';
 import type { Step } from './step.ts';
 
@@ -47,8 +49,8 @@ export const checkMap: Step = {
   run: async ({ perform, context, erase }) => {
     const { result, ok } = await perform<{ readonly problems: readonly unknown[] }>('map check');
     const { map } = await loadMap(context.mapFile);
-    // Whoever is to be erased must be of a kind that the map knows, before anything is applied.
-    if (erase !== undefined) parseSubject(map, erase);
+    // Whoever is to be erased must be there before anything is applied.
+    if (erase !== undefined) await requirePerson(await groundIn(context), erase);
     const adrift = withoutPeople(map);
     const answer = ok
       ? `every column is classified${adrift === '' ? ' and every path leads to a person' : ''}`
@@ -132,7 +134,9 @@ export const encryptSensitive: Step = {
         : [
             'the plaintext stands beside it until `npx safekeep encrypt finish TABLE.COLUMN`, once your application reads through us',
           ]),
-      ...(refused.length > 0 ? [`left as it is: ${refused.join(', ')}; \`npx safekeep encrypt ${refused[0]}\` says why`] : []),
+      ...(refused.length > 0
+        ? [`left as it is: ${refused.join(', ')}; \`npx safekeep encrypt ${shellWord(refused[0] ?? '')}\` says why`]
+        : []),
     ].join('; ');
   },
 };

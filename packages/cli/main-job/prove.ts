@@ -37,7 +37,7 @@ export const verifyCertificate: Step = {
       if (!ok) throw unproven(`certificate verify ${file} --vkey ${verifierKey}`, `${file} does not verify`);
     }
     return papers.length === 0
-      ? 'no paper to verify yet: nobody was erased, and the export is sealed'
+      ? `no paper to verify yet: nobody was erased, and ${files.has('export') ? 'the export is sealed' : 'nobody exported'}`
       : `${papers.length} signed paper(s) verified without the database`;
   },
 };

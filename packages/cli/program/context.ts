@@ -6,6 +6,7 @@ import { SafekeepError, systemClock, type Configuration, type Id, type Secret } 
 import type { Signer } from '@safekeep/crypto';
 import { openLog } from '@safekeep/log';
 import {
+  embeddedDirectory,
   migrateUp,
   migrationStatus,
   openDatabase,
@@ -15,6 +16,7 @@ import {
   refuseNewerSchema,
   type Database,
 } from '@safekeep/postgres';
+import { DATABASE, readNote } from '../home/note.ts';
 import { openSigningKey, readVerifierKey } from '../home/signing-key.ts';
 import { writeLine } from '../terminal/write-line.ts';
 import { startProgress } from '../terminal/progress.ts';
@@ -107,9 +109,22 @@ type Place = { readonly home: string; readonly homeReady: () => Promise<void>; r
 async function reachDatabase({ command, configuration }: Invocation, { home, homeReady, closers }: Place): Promise<Reached> {
   if (configuration.databaseUrl !== undefined) return { url: configuration.databaseUrl, embedded: false };
   await homeReady();
+  await requireEmbedded(home);
   const lease = await openEmbedded(home, { purpose: command, runtimeDirectory: configuration.runtimeDirectory });
   closers.push(lease.release);
   return { url: lease.url, embedded: true, keepRunning: lease.keepRunning };
+}
+
+/**
+ * A home of the main job for a database by URL never gets one of its own, where that URL is left out: an empty database would be answered for,
+ * as if it were the one that is meant.
+ *
+ * @throws `home-of-another`
+ */
+async function requireEmbedded(home: string): Promise<void> {
+  const of = (await readNote({ home }))?.source;
+  if (of?.startsWith(DATABASE) === true && (await embeddedDirectory(home)) === undefined)
+    throw new SafekeepError('home-of-another', { home, of, asked: 'an embedded one: SAFEKEEP_DATABASE_URL is not set' });
 }
 
 async function connect(configuration: Configuration, { url, embedded }: Reached, closers: Closers): Promise<Database> {

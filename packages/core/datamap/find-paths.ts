@@ -1,4 +1,4 @@
-import type { Hop, PathEnd } from './resolve.ts';
+import { forward, type Hop, type PathEnd } from './resolve.ts';
 import { isMappable, type Link, type SchemaIndex } from './schema-facts.ts';
 
 /** More steps than this are no longer a statement about a person that anybody would make. */
@@ -33,7 +33,7 @@ function extend(
     for (const link of distinctLinks(schema.outgoing.get(table) ?? [])) {
       if (seen.has(link.to) || !isUsable(schema, link.to)) continue;
       const reached = next.get(link.to) ?? [];
-      for (const path of paths) if (reached.length < PATHS_AT_MOST) reached.push([...path, hopOf(link)]);
+      for (const path of paths) if (reached.length < PATHS_AT_MOST) reached.push([...path, forward(link)]);
       next.set(link.to, reached);
     }
   }
@@ -70,15 +70,4 @@ function distinctLinks(links: readonly Link[]): readonly Link[] {
 function isUsable(schema: SchemaIndex, name: string): boolean {
   const table = schema.byName.get(name);
   return table !== undefined && isMappable(table);
-}
-
-function hopOf({ from, foreignKey, to }: Link): Hop {
-  return {
-    from,
-    columns: foreignKey.columns,
-    to,
-    references: foreignKey.references.columns,
-    direction: 'forward',
-    foreignKey: foreignKey.name,
-  };
 }

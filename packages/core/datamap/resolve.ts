@@ -280,7 +280,8 @@ function arrives(step: PathStep, { next, end }: { readonly next: PathStep | unde
   return next.arrow === '->' && (next.table === null || next.table === step.table);
 }
 
-function forward({ from, foreignKey, to }: Link): Hop {
+/** From the columns of a foreign key to what they refer to. */
+export function forward({ from, foreignKey, to }: Link): Hop {
   return {
     from,
     columns: foreignKey.columns,

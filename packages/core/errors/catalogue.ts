@@ -89,7 +89,7 @@ export const catalogue = {
     exit: 2,
     text: 'The home {home} is for {of}, and not for {asked}: its keys, log, ledger and map are of one database. Nothing was touched.',
     remedy:
-      'Name another folder with --home (and another map with --map), or leave --home out: a home beside the usual one is taken then.',
+      'Name what it is for (SAFEKEEP_DATABASE_URL, --sqlite), or another folder with --home and another map with --map. `npm start` without --home takes one beside it by itself.',
   },
   'home-unfit': {
     status: 500,

@@ -5,6 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { createSigningKey, signingKeyFromPem } from '@safekeep/crypto';
+import { seeded } from '@safekeep/postgres/testing';
 import { readLog } from './read-log.ts';
 import { workbench } from './workbench.ts';
 
@@ -24,7 +25,7 @@ type Expected = string[];
  * each committed change is in the log exactly once, in the order of its row, and nothing else is.
  */
 export async function survivesStorm(t: Ending, { seed, writers, transactions, kills }: Storm): Promise<void> {
-  const random = mulberry32(seed);
+  const random = seeded(seed);
   const bench = await workbench(t, {
     setUp: `create table things (id integer primary key, value text, at timestamptz default now());
             create table parts (id integer primary key, thing_id integer not null references things on delete cascade, value text)`,
@@ -40,7 +41,7 @@ export async function survivesStorm(t: Ending, { seed, writers, transactions, ki
   const state = { writing: true };
   const written = Promise.all(
     Array.from({ length: writers }, (_, place) =>
-      write(bench.pool, { place, transactions, random: mulberry32(seed * 1000 + place), expected }),
+      write(bench.pool, { place, transactions, random: seeded(seed * 1000 + place), expected }),
     ),
   ).finally(() => {
     state.writing = false;
@@ -155,15 +156,4 @@ async function write(pool: pg.Pool, { place, transactions, random, expected }: W
   } finally {
     client.release();
   }
-}
-
-/** A small generator of repeatable random numbers in [0, 1). */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

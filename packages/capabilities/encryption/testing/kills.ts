@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { untilKilled } from '@safekeep/postgres/testing';
 import { recoverIntents } from '../../ledger/index.ts';
 import { epochsOf, readKek } from '../files/epochs.ts';
 import { newestExport } from '../files/exports.ts';
@@ -42,7 +40,7 @@ export async function killAndLook(
   const begun = new Set<number>();
   let next = 0;
   for (let kill = 0; kill < kills; kill += 1) {
-    const told = await runUntilKilled([CHILD, bench.url.reveal(), bench.home, String(next)], random() * LONGEST_MS);
+    const told = await untilKilled([CHILD, bench.url.reveal(), bench.home, String(next)], random() * LONGEST_MS);
     for (const line of told) {
       const [word, number] = line.split(' ');
       if (word === 'shredding') begun.add(Number(number));
@@ -83,18 +81,4 @@ export async function killAndLook(
     ),
   );
   for (const person of gone) assert.equal(after.get(sealed[person]?.id ?? ''), 'erased');
-}
-
-async function runUntilKilled(args: readonly string[], afterMs: number): Promise<readonly string[]> {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let told = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (told += text));
-  const ended = once(child, 'close');
-  // From its first work on; starting the process is not what is tested.
-  await Promise.race([once(child.stdout, 'data'), ended]);
-  await Promise.race([wait(afterMs), ended]);
-  child.kill('SIGKILL');
-  await ended;
-  assert.notEqual(child.exitCode, 1, 'it did not fail by itself');
-  return told.slice(0, told.lastIndexOf('\n') + 1).split('\n');
 }

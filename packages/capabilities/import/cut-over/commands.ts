@@ -1,11 +1,7 @@
 import { Type } from '@safekeep/core/schema';
 import { command, type CommandContext, type Frozen, type Ink } from '../../capability.ts';
-import { catchUp } from './catch-up.ts';
-import { cutOver } from './cut-over.ts';
-import { followRun, type FollowContext } from './follow.ts';
-import { handBack } from './hand-back.ts';
+import type { FollowContext } from './follow.ts';
 import { CatchUpResult, CutOverResult, FollowResult } from './model.ts';
-import { stopFollowing } from './stop.ts';
 import { SafekeepError } from '@safekeep/core';
 import { count } from '../report/report-document.ts';
 
@@ -35,6 +31,7 @@ const follow = command({
       await context.confirm(
         `Ending to follow the source of run ${input.run}: our triggers and tables leave the SQLite file, which can be written to again, and the imported tables`,
       );
+      const { stopFollowing } = await import('./stop.ts');
       const stopped = await stopFollowing(await followContext(context), input.run);
       if (stopped === undefined) throw new SafekeepError('import-follow-missing', { run: input.run });
       return { result: stopped };
@@ -42,6 +39,7 @@ const follow = command({
     await context.confirm(
       `WRITING INTO THE SQLITE FILE of run ${input.run}: triggers on every table and the table safekeep_changelog, so that changes are logged (no row of yours is touched; writers wait while the file is compared with the import)`,
     );
+    const { followRun } = await import('./follow.ts');
     return { result: await followRun(await followContext(context), input.run) };
   },
   render: renderFollow,
@@ -57,6 +55,7 @@ const catchUpCommand = command({
   event: { none: 'it changes no protection: it goes on with an import, and the cut-over that ends it is an event' },
   run: async (context, input) => {
     await context.confirm(`Writing the changes of the source of run ${input.run} into the imported tables`);
+    const { catchUp } = await import('./catch-up.ts');
     return { result: await catchUp(await followContext(context), input.run) };
   },
   render: (result, ink) =>
@@ -97,11 +96,13 @@ const cutOverCommand = command({
       await context.confirm(
         `WRITING INTO THE SQLITE FILE of run ${input.run} what changed in PostgreSQL since the cut-over; our triggers leave both`,
       );
+      const { handBack } = await import('./hand-back.ts');
       return { result: await handBack(await followContext(context), input.run, { overwrite: input.overwrite }) };
     }
     const closing = input.closeSource ? '; WRITING INTO THE SQLITE FILE triggers that let every later write to it fail' : '';
     await context.confirm(`Cutting over run ${input.run} to PostgreSQL${closing}`);
     const { closeSource, verify, wayBackDays } = input;
+    const { cutOver } = await import('./cut-over.ts');
     return { result: await cutOver(await followContext(context), input.run, { closeSource, verify, wayBackDays }) };
   },
   render: renderCutOver,

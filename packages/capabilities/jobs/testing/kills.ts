@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { seeded } from '@safekeep/postgres/testing';
 import { enqueueBatch } from '../actions/enqueue.ts';
 import { EFFECTS, STEPS, stepped } from './kinds.ts';
 import { TENANT, until, type Workshop } from './workshop.ts';
@@ -27,7 +28,7 @@ export async function survivesKills(
 ): Promise<{ readonly jobs: number; readonly struck: number }> {
   await shop.pool.query(EFFECTS);
   const crew = await openCrew(shop, workers);
-  const random = mulberry32(seed);
+  const random = seeded(seed);
   let jobs = 0;
   let struck = 0;
   try {
@@ -108,15 +109,4 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill(signal);
   await once(child, 'exit');
-}
-
-/** A small generator of repeatable random numbers in [0, 1). */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

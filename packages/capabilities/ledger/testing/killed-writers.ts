@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { untilKilled } from '@safekeep/postgres/testing';
 import { gather, intent, workbench } from './workbench.ts';
 
 const CHILD = fileURLToPath(new URL('./append.test-process.ts', import.meta.url));
@@ -42,19 +40,7 @@ export async function killAndLook(
   return acknowledged.length;
 }
 
+/** A line that the kill cut off was acknowledged all the same, but its id cannot be known. */
 async function appendUntilKilled(args: readonly string[], afterMs: number): Promise<readonly string[]> {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let told = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (told += text));
-  const ended = once(child, 'close');
-  // From its first entry on; starting the process is not what is tested.
-  await Promise.race([once(child.stdout, 'data'), ended]);
-  await Promise.race([wait(afterMs), ended]);
-  child.kill('SIGKILL');
-  await ended;
-  // A line that the kill cut off was acknowledged all the same, but its id cannot be known.
-  return told
-    .slice(0, told.lastIndexOf('\n') + 1)
-    .split('\n')
-    .filter((id) => id !== '');
+  return (await untilKilled(args, afterMs)).filter((id) => id !== '');
 }

@@ -3,6 +3,9 @@ import type { TableRef } from '@safekeep/core';
 import { quoteTable, setTenant } from '@safekeep/postgres';
 import type { LockMode } from '../model.ts';
 
+// Questions to the catalogue look so costly to the planner that it would compile each, which takes seconds longer than to answer it.
+const SETTINGS = 'set local search_path = pg_catalog, pg_temp; set local jit = off';
+
 /**
  * Takes the right to change the user's database for the length of a transaction: it ends with the connection, whatever ends
  * that, and works through a pooler in transaction mode. False where another run has it.
@@ -24,7 +27,7 @@ export async function rollback(client: pg.ClientBase): Promise<void> {
 
 /** A transaction of the tenant, in which no name is found by a path. */
 export async function begin(client: pg.ClientBase, tenant: string): Promise<void> {
-  await client.query('begin; set local search_path = pg_catalog, pg_temp');
+  await client.query(`begin; ${SETTINGS}`);
   await setTenant(client, tenant);
 }
 
@@ -35,7 +38,7 @@ export async function limitLockWaits(client: pg.ClientBase, timeoutMs: number): 
 
 /** A transaction of the tenant for looking only: nothing can be written. One moment for all that is read. */
 export async function beginReading(client: pg.ClientBase, tenant: string): Promise<void> {
-  await client.query('begin isolation level repeatable read, read only; set local search_path = pg_catalog, pg_temp');
+  await client.query(`begin isolation level repeatable read, read only; ${SETTINGS}`);
   await setTenant(client, tenant);
 }
 

@@ -112,26 +112,21 @@ export function partsOf(schema: SchemaIndex, table: string): readonly string[] {
   return parts.flatMap((part) => [part, ...partsOf(schema, part)]);
 }
 
-type Parts = ReadonlyMap<string, readonly string[]>;
-const known = new WeakMap<SchemaIndex, Parts>();
+const known = new WeakMap<SchemaIndex, ReadonlyMap<string, readonly string[]>>();
 
 /** Worked out once for a structure: of thousands of partitions each would be compared with each. */
-function partsByTable(schema: SchemaIndex): Parts {
-  const made =
-    known.get(schema) ??
-    new Map(
-      Map.groupBy(steps(schema), ({ of }) => of)
-        .entries()
-        .map(([of, parts]) => [of, parts.map(({ part }) => part)]),
-    );
-  known.set(schema, made);
-  return made;
-}
-
-function steps({ byName }: SchemaIndex): readonly { readonly of: string; readonly part: string }[] {
-  return [...byName].flatMap(([part, { inherits = [], partition }]) =>
-    [...inherits, ...(partition === null ? [] : [partition.parent])].map((parent) => ({ of: formatTableName(parent), part })),
-  );
+function partsByTable(schema: SchemaIndex): ReadonlyMap<string, readonly string[]> {
+  const made = known.get(schema);
+  if (made !== undefined) return made;
+  const parts = new Map<string, string[]>();
+  for (const [name, { inherits = [], partition }] of schema.byName)
+    for (const parent of [...inherits, ...(partition === null ? [] : [partition.parent])].map(formatTableName)) {
+      const same = parts.get(parent);
+      if (same === undefined) parts.set(parent, [name]);
+      else same.push(name);
+    }
+  known.set(schema, parts);
+  return parts;
 }
 
 type Fit = { readonly map: DataMap; readonly schema: SchemaIndex };

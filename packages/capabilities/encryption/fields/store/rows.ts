@@ -54,9 +54,9 @@ async function byIndex<Row extends pg.QueryResultRow>(
   statement: string,
   parameters: readonly unknown[] = [],
 ): Promise<readonly Row[]> {
-  await client.query('set local enable_seqscan = off; set local jit = off');
+  await client.query('set local enable_seqscan = off');
   const { rows } = await client.query<Row>(statement, [...parameters]);
-  await client.query('set local enable_seqscan to default; set local jit to default');
+  await client.query('set local enable_seqscan to default');
   return rows;
 }
 

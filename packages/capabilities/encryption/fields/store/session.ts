@@ -24,13 +24,15 @@ export async function loggedBy(client: pg.ClientBase): Promise<string | null> {
  * engine by a setting: it says that ciphertext and plaintext that it writes belong together. Whoever sets it by hand can do no
  * more than with the UPDATE itself. On audited tables it acts as Safekeep, with a proof where the login is the owner's. Without `lockTimeoutMs` it waits for locks as long as it takes.
  *
+ * Questions to the catalogue look so costly to the planner that it would compile each, which takes seconds longer than to answer it.
+ *
  * What the database or the login has as a default for transactions does not count: with a snapshot from before a lock was had, what is
  * proved under it is not so. Where row security would hide rows, reading the table is an error.
  */
 export async function begin(client: pg.ClientBase, tenant: string, lockTimeoutMs = 0): Promise<void> {
   await client.query(
     `begin isolation level read committed read write; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0; ${OWN_NAMES}; set local datestyle = 'ISO, YMD'; set local timezone = 'UTC';
-     set local bytea_output = 'hex'; set local extra_float_digits = 1`,
+     set local bytea_output = 'hex'; set local extra_float_digits = 1; set local jit = off`,
   );
   await client.query(
     `select ${NO_TRANSACTION_TIMEOUT}, set_config('safekeep.tenant', $1, true), set_config('safekeep.engine', 'on', true), set_config('lock_timeout', $2, true),

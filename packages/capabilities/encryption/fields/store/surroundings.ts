@@ -3,6 +3,7 @@ import type { SearchKind, TableRef } from '@safekeep/core';
 import { quoteName, quoteTable } from '@safekeep/postgres';
 import type { Frequency } from '../rules/frequency.ts';
 import type { ReplicaLag } from '../rules/pace.ts';
+import type { Surroundings } from '../rules/residue.ts';
 import { rowsOf } from './names.ts';
 
 /**
@@ -38,19 +39,10 @@ const FORMS: Readonly<Record<SearchKind, (column: string) => string>> = {
 };
 
 /** What still keeps copies of rows beyond the table itself. */
-export type Copies = {
-  readonly replicas: number | null;
-  readonly slots: readonly string[];
-  readonly archiving: boolean;
-  readonly deadRows: number;
-  readonly statistics: boolean;
-  readonly audited: boolean;
-};
-
 export async function copiesOf(
   client: pg.ClientBase,
   { column, ...table }: TableRef & { readonly column: string },
-): Promise<Copies> {
+): Promise<Surroundings> {
   const { rows } = await client.query<{
     replicas: number;
     slots: string[];
