@@ -1,7 +1,7 @@
 import { SafekeepError } from '@safekeep/core';
 import type { EndedText, EndReason, ErasureId } from '../model.ts';
 import { approverOf, signApproval, unproven } from '../rules/approval.ts';
-import { endByDecision, readErasures, type ErasureRecord } from '../store/records.ts';
+import { endByDecision, readErasures, updateErasure, type ErasureRecord } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import { personRow } from '../store/traverse.ts';
 import { knownAtBeginning } from './chunks.ts';
@@ -11,6 +11,7 @@ import { orderOf } from './open-erasures.ts';
 import { approversOf } from './plan-erasure.ts';
 import { isOurs } from './record-tag.ts';
 import { doubtAbout, ownRowOf, knownByPlan } from './same-person.ts';
+import { withoutTies } from './ties.ts';
 
 /** Why nobody can go on with what an erasure left, and what somebody who looked may say of it. */
 type Doubt = 'certain' | 'unsure' | 'gone' | 'foreign';
@@ -39,9 +40,12 @@ export async function endErasure(
   const at = clock.now();
   const by = actor.signer?.keyName ?? actor.by;
   const decision = { because, by, at: at.toISOString(), proof: proofOf(ground, record, { actor, at }) };
-  const isEnded = await inTransaction(database, { tenant }, (client) =>
-    endByDecision(client, tenant, { id: record.id, decision, at }),
-  );
+  const isEnded = await inTransaction(database, { tenant }, async (client) => {
+    if (!(await endByDecision(client, tenant, { id: record.id, decision, at }))) return false;
+    if (record.state === 'unfulfilled' && doubt !== 'foreign')
+      await updateErasure(client, tenant, record.id, { state: 'done', ...withoutTies(ground, record) });
+    return true;
+  });
   if (!isEnded) throw new SafekeepError('erasure-unknown', { erasure });
   return { erasure, because, by, state: 'done' };
 }

@@ -71,6 +71,8 @@ export async function executeErasure(
   if (committed !== undefined || begun !== undefined) await recoverIntents(ground);
   // What was planned since is another one: of the same rows, with what somebody wrote into them after the first.
   if (plan === undefined && committed !== undefined) return await finishInTurn(ground, committed, options);
+  // One that looks for what others wrote would take what this one is about to write for that.
+  for (const each of known) if (each.state === 'committed' && isOurs(ground, each)) await finishInTurn(ground, each, options);
   const done = same.find((record) => (record.state === 'done' || record.state === 'kept') && isOurs(ground, record));
   if (plan === undefined && done !== undefined) return answerOf(ground, done);
   // Whoever goes on with it has not approved it: it has its names, and signatures, already.

@@ -12,7 +12,7 @@ import { checkErasures } from './check-erasures.ts';
 import { endErasure } from './end-erasure.ts';
 import { exportSubject } from './export-subject.ts';
 import { parseSubject } from './ground.ts';
-import { requeueErasures, runErasures } from './open-erasures.ts';
+import { listErasures, requeueErasures, runErasures } from './open-erasures.ts';
 import { replayLedger } from './replay-ledger.ts';
 
 const nothing = { counts: {}, keysDestroyed: [], horizon: null };
@@ -199,6 +199,26 @@ test('a row of two people goes when the second of them is erased too, be it that
   assert.equal((await runErasures(bench.ground)).erasures[0]?.state, 'kept');
   assert.deepEqual(await bench.rows('messages', 'id in (1, 2)'), ['(1,42,43,,,)', '(2,43,42,,,)']);
   assert.deepEqual(await bench.rows('messages', 'id = 3'), ['(3,43,44,,"Cy Dunn",hey)']);
+});
+
+test('an erasure that died behind its commit comes to its end before the next one of the person begins, whose masks are nobody’s words', async (t) => {
+  const bench = await workbench(t, {
+    schema: `create table people (id bigint primary key, code char(4) not null unique); insert into people values (1, 'AB12')`,
+    map: {
+      version: 1,
+      tenant: 'fixed',
+      subjects: { person: { table: 'public.people', key: 'id', find_by: ['code'], label: 'code' } },
+      tables: { 'public.people': { columns: { id: { category: 'none' }, code: { category: 'user.unique_id' } } } },
+    },
+  });
+  const onCommitted = (): void => {
+    throw new Error('no certificate yet');
+  };
+  const { hash } = await bench.plan('person:1');
+  await assert.rejects(bench.approve('person:1', hash, { onCommitted }), /no certificate yet/);
+  assert.equal((await bench.erase('person:1')).state, 'done');
+  assert.deepEqual(await runErasures(bench.ground), { erasures: [] });
+  assert.deepEqual(await listErasures(bench.ground, { open: true }), { erasures: [] });
 });
 
 test('rows that come by a path without a foreign key after they were counted: unfulfilled, and no certificate', async (t) => {

@@ -9,14 +9,15 @@ import type { Approved, CertificateBody, ErasureDone, ErasureScope, ExternalCopy
 import { approvedAs, proofFault } from '../rules/approval.ts';
 import { certificateFaults, draftOf, type Draft, type Signed } from '../rules/certificate.ts';
 import { isKeptByRight } from '../rules/plan.ts';
-import { endEarlier, updateErasure, type ErasureRecord, type ErasureState } from '../store/records.ts';
+import { endEarlier, readErasures, updateErasure, type ErasureRecord, type ErasureState } from '../store/records.ts';
 import { inTransaction } from '../store/session.ts';
 import type { ErasureGround } from './ground.ts';
 import { tellOutside } from './outside.ts';
-import { refuseForeign, tagOf } from './record-tag.ts';
+import { isOurs as isRecordOurs, refuseForeign, tagOf } from './record-tag.ts';
 import { residueOf } from './residue.ts';
 import { settle, type JustErased, type Settled } from './settle.ts';
 import { freshenStatistics, writtenBy } from './statistics.ts';
+import { withoutTies } from './ties.ts';
 
 const { makeFolder, replaceFile } = privateFiles();
 
@@ -82,6 +83,9 @@ export async function finishErasure(
       ...(state === 'done' || state === 'kept' ? { finishedAt: at } : {}),
     });
     // Not before: of one that is unfulfilled the earlier ones must not be forgotten.
+    for (const each of await readErasures(client, tenant, { mark: record.mark, open: true }))
+      if (each.state === 'unfulfilled' && each.id < record.id && isRecordOurs(ground, each))
+        await updateErasure(client, tenant, each.id, { state: each.state, ...withoutTies(ground, each) });
     await endEarlier(client, tenant, { id: record.id, mark: record.mark, at });
   });
   return doneText(record, { document, certificate: path, state, found });

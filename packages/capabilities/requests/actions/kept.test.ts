@@ -217,6 +217,18 @@ test('rows of an heir that the map knows are the heir’s, with all of its colum
   }
 });
 
+test('a person whose row is one of an heir of the table of persons is erased with all of its columns', async (t) => {
+  const columns = { id: none, name, email: mail, salary: content };
+  const bench = await workbench(t, {
+    schema: `${PEOPLE} create table employees (salary text, primary key (id)) inherits (people);
+      insert into employees select n, 'Name ' || n, 'e' || n || '@example.org', 'much ' || n from generate_series(7, 8) as n`,
+    map: mapWith({ employees: { of: owns('id'), columns } }),
+  });
+  for (const person of ['person:1', 'person:7']) assert.equal((await bench.erase(person)).state, 'done');
+  assert.deepEqual(await bench.rows('employees'), ['(7,erased,,)', '(8,"Name 8",e8@example.org,"much 8")']);
+  assert.equal((await bench.rows('only people', `name <> 'erased'`)).length, 5);
+});
+
 test('what hangs on rows of an heir by a path over its parent is found, a hold on them by the name of the parent holds, and an heir that is found by less is refused', async (t) => {
   const docs = { id: none, person_id: none, reader_id: none, title: content };
   const tables = {

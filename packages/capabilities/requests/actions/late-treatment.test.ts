@@ -124,6 +124,16 @@ test('what comes back with a masked value is told also where the erasure died be
       ['public.letters', 1],
     ],
   );
+  const again = await made.erase('person:1');
+  assert.deepEqual([again.state, again.counts['masked']], ['done', 5], 'the plan that is asked for then has all that was told');
+  assert.deepEqual(await made.rows('letters', 'body is not null'), ['(7,cy@example.org,"of Cy")']);
+  for (const [table, word] of [
+    ['notes', 'body'],
+    ['remarks', 'remark'],
+  ] as const)
+    assert.deepEqual(await made.rows(table, `${word} is not null`), [], table);
+  const left = await made.pool.query(`select from safekeep.erasures where certificate ? 'ties'`);
+  assert.equal(left.rowCount, 0, 'nothing by which they were known is kept behind the certificate');
 });
 
 test('what comes back with the masked value of a row in between is found by it', async (t) => {

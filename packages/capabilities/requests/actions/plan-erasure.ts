@@ -64,6 +64,7 @@ import { sequencesLeft, valueMarks } from './marks.ts';
 import type { Unseen } from './kept-ways.ts';
 import { byHandReason } from './outside.ts';
 import { policies, rowsFingerprint, survey, type Survey, type SurveyOptions } from './survey.ts';
+import { tiedBefore } from './ties.ts';
 import { silentColumns, unmappedLines, unmarkedIn } from './unmapped.ts';
 import { harmlessTriggers, unlookedLines, writersNow } from './writers.ts';
 
@@ -210,7 +211,12 @@ export async function makePlan(
   const [isFit, found] = await together(client, [
     () => isReadCommitted(client),
     // The first thing that it sends is the lock.
-    () => survey(client, ground, { person, subject, options }),
+    () =>
+      survey(client, ground, {
+        person,
+        subject,
+        options: { ...options, tied: () => tiedBefore(client, ground, { person, subject }) },
+      }),
     async () => await options.behindLock?.(),
   ]);
   // Under REPEATABLE READ the snapshot would be older than the locks: rows added in between would survive unseen.

@@ -34,6 +34,8 @@ export type SurveyOptions = {
   /** Rows of one table at once. */
   readonly limit: number;
   readonly signal?: AbortSignal;
+  /** What else leads to the person, by values that stand there no more; asked behind the lock. */
+  readonly tied?: () => Promise<Reach | undefined>;
   /** Tables that were worked off before. */
   readonly without?: ReadonlySet<string>;
 };
@@ -60,7 +62,8 @@ export async function survey(
   if (own === undefined) throw new SafekeepError('subject-unknown', { type: person.type });
   if (hidden.length > 0) throw new SafekeepError('rows-hidden', { tables: hidden.join(', ') });
   await requireTenant(client, ground, graph.edgesOf.keys());
-  const reach = await followFrom(client, { ...start, own }, options);
+  const before = await options.tied?.();
+  const reach = await followFrom(client, { ...start, own, before }, options);
   options.signal?.throwIfAborted();
   const load = { map, reach, person, now: clock.now() };
   const limit = Number.isFinite(options.limit) ? options.limit + 1 : options.limit;

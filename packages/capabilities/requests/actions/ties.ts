@@ -1,15 +1,21 @@
 import type pg from 'pg';
+import type { Subject } from '@safekeep/core';
+import type { Person } from '../../holds/index.ts';
 import type { RowKey } from '../model.ts';
 import { PERSON, type Graph, type Node } from '../rules/graph.ts';
-import type { Ties } from '../rules/certificate.ts';
+import { draftOf, type Draft, type Ties } from '../rules/certificate.ts';
 import type { OwnWrites } from '../rules/own-writes.ts';
-import { valuesOfOthers } from '../store/own-writes.ts';
+import { areOfHere, valuesOfOthers } from '../store/own-writes.ts';
+import { readErasures, type ErasureRecord } from '../store/records.ts';
 import { allEnds, type Reach } from '../store/traverse.ts';
-import type { ErasureGround } from './ground.ts';
+import { personMark } from './decide.ts';
+import { soundGraph, type ErasureGround } from './ground.ts';
+import { isOurs, tagOf } from './record-tag.ts';
 
 /** Of more nobody is known again who comes back by one of them; a mark is 64 bytes in the record of an erasure until it is signed. */
 const TIES_AT_MOST = 5000;
 
+type Whose = { readonly person: Person; readonly subject: Subject };
 type Marking = Pick<ErasureGround, 'ledger' | 'tenant'>;
 
 /**
@@ -37,6 +43,31 @@ function looseNodes({ nodes, subject }: Graph): readonly Node[] {
 
 function tieMark({ ledger, tenant }: Marking, { id }: Node, values: RowKey): string {
   return ledger.mark({ tenant, table: 'safekeep.erased_tie', subjectKeyId: id, primaryKey: values });
+}
+
+/** The same by every earlier erasure of the person that has no certificate: what it could only tell of the plan that follows erases. */
+export async function tiedBefore(
+  client: pg.ClientBase,
+  ground: ErasureGround,
+  { person, subject }: Whose,
+): Promise<Reach | undefined> {
+  const { schema, tenant } = ground;
+  const start = { graph: soundGraph(ground, subject), schema, tenant };
+  const values = new Map<string, readonly RowKey[]>();
+  for (const record of await readErasures(client, tenant, { mark: personMark(ground.ledger, tenant, person), open: true })) {
+    const { ties, own } = record.certificate === null || !isOurs(ground, record) ? {} : draftOf(record);
+    if (ties === undefined || own === undefined) continue;
+    const known = (await areOfHere(client, tenant, own)) ? own : undefined;
+    const found = await tiedAgain(client, ground, start, { ties, own: known });
+    for (const [id, rows] of found?.values ?? []) values.set(id, [...(values.get(id) ?? []), ...rows]);
+  }
+  return values.size === 0 ? undefined : { ...start, values };
+}
+
+/** The record without them, when no plan will ask for them any more. Only of one that is ours. */
+export function withoutTies(ground: Marking, record: ErasureRecord): { readonly certificate: Draft; readonly tag: string } {
+  const { ties: _, ...certificate } = draftOf(record);
+  return { certificate, tag: tagOf(ground, { ...record, certificate }) };
 }
 
 /** Those of the values behind these marks that stand in rows that somebody else has written since, to follow them from. */

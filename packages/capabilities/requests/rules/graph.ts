@@ -108,12 +108,25 @@ export function graphOf(map: DataMap, schema: SchemaIndex, subject: Subject): Gr
 
 /** Children of old-style inheritance and partitions, those of these, and so on. */
 export function partsOf(schema: SchemaIndex, table: string): readonly string[] {
-  const parts = [...schema.byName].flatMap(([name, { inherits = [], partition }]) =>
-    [...inherits, ...(partition === null ? [] : [partition.parent])].some((parent) => formatTableName(parent) === table)
-      ? [name]
-      : [],
-  );
+  const parts = partsByTable(schema).get(table) ?? [];
   return parts.flatMap((part) => [part, ...partsOf(schema, part)]);
+}
+
+const known = new WeakMap<SchemaIndex, ReadonlyMap<string, readonly string[]>>();
+
+/** Worked out once for a structure: of thousands of partitions each would be compared with each. */
+function partsByTable(schema: SchemaIndex): ReadonlyMap<string, readonly string[]> {
+  const made = known.get(schema);
+  if (made !== undefined) return made;
+  const parts = new Map<string, string[]>();
+  for (const [name, { inherits = [], partition }] of schema.byName)
+    for (const parent of [...inherits, ...(partition === null ? [] : [partition.parent])].map(formatTableName)) {
+      const same = parts.get(parent);
+      if (same === undefined) parts.set(parent, [name]);
+      else same.push(name);
+    }
+  known.set(schema, parts);
+  return parts;
 }
 
 type Fit = { readonly map: DataMap; readonly schema: SchemaIndex };
@@ -144,7 +157,10 @@ function missingWay(fit: Fit, parent: string, heir: string): string | undefined 
 
 /** To whom a table leads and how, as one text each; the same for parent and heir where they lead there by the same columns. */
 function waysOf({ map, schema }: Fit, table: string): readonly string[] {
-  const own = [...map.subjects.values()].filter((subject) => subject.table === table).map(({ name }) => JSON.stringify([name]));
+  // The row of a person leads to them as an heir does by its key.
+  const own = [...map.subjects.values()]
+    .filter((subject) => subject.table === table)
+    .map(({ name, key }) => JSON.stringify([name, [[key, table, key]]]));
   const paths = (map.tables.get(table)?.of ?? []).flatMap((edge) => {
     const resolved = edge.meaning === 'stop' ? undefined : resolveEdge(map, schema, table, edge);
     if (resolved === undefined || 'kind' in resolved) return [];
