@@ -115,6 +115,22 @@ test('plan, apply, status and unapply answer in the shape that others rely on', 
   assert.deepEqual([out.result['restored'], out.result['changedSince']], [false, ['added: column public.patients.phone']]);
 });
 
+test('a plan that apply would refuse offers no apply, whether or not it has steps', async (t) => {
+  const bench = await workbench(t, { setUp: 'create table patients (id integer primary key)' });
+  const context = await contextOn(t, bench);
+  await writeFile(context.mapFile, `${MAP}  public.gone: { columns: { id: { category: user.unique_id } } }\n`);
+  const withSteps = await call('plan', context);
+  assert.deepEqual([withSteps.ok, withSteps.result.steps.length > 0], [false, true]);
+  await writeFile(context.mapFile, MAP.replaceAll('patients', 'gone'));
+  const without = await call('plan', context);
+  assert.deepEqual([without.ok, without.result.steps], [false, []]);
+  for (const { text } of [withSteps, without]) {
+    assert.match(text, /problem public\.gone/);
+    assert.doesNotMatch(text, /Nothing to do|apply --plan/);
+    assert.match(text, /Nothing can be applied before .* mended/);
+  }
+});
+
 test('apply and unapply ask before they change anything, and plan and status never ask', async (t) => {
   const bench = await workbench(t, { setUp: 'create table patients (id integer primary key)' });
   const asked: string[] = [];

@@ -195,8 +195,9 @@ function renderStep({ id, locks, rows, rewrites, reversible, sql }: Frozen<StepT
 
 function renderPlan({ hash, steps, problems, notes }: Frozen<PlanText>, ink: Ink, withSql: boolean): string {
   const told = [...renderProblems(problems, ink), ...renderNotes(notes, ink)];
-  if (steps.length === 0) return [...told, ink.good('Nothing to do: the database is as the map says.')].join('\n');
   const all = steps.map((step) => renderStep(step, ink, withSql));
+  if (problems.length > 0) return [...all, ...told, '', ink.bad(blocked(problems.length, steps.length))].join('\n');
+  if (steps.length === 0) return [...told, ink.good('Nothing to do: the database is as the map says.')].join('\n');
   const statements = withSql ? '' : ' Their statements: `safekeep plan --sql`.';
   return [
     ...all,
@@ -205,6 +206,11 @@ function renderPlan({ hash, steps, problems, notes }: Frozen<PlanText>, ink: Ink
     `${steps.length} steps.${statements} Apply exactly these with:`,
     `  safekeep apply --plan ${hash}`,
   ].join('\n');
+}
+
+function blocked(problems: number, steps: number): string {
+  const waiting = steps === 0 ? '' : `; the ${steps} step(s) above wait for that`;
+  return `Nothing can be applied before the ${problems} problem(s) are mended, in the map or in the database${waiting}.`;
 }
 
 function renderApplied({ steps, seconds, hash }: Frozen<ApplyText>, ink: Ink): string {

@@ -60,6 +60,23 @@ test('the map that a scan writes passes the gate, and says whose each row is', a
   assert.match(JSON.stringify(map.written.purposes), /to be confirmed by a person/);
 });
 
+test('a materialized view and a foreign table show people and are no subjects, and their map passes the gate', async (t) => {
+  const { database, pool, file } = await bench(t);
+  await pool.query(`
+    create materialized view top_customers as select id, full_name, email from patients;
+    create unique index on top_customers (id);
+    create extension file_fdw; create server files foreign data wrapper file_fdw;
+    create foreign table old_customers (id bigint not null, full_name text, email text) server files options (filename '/dev/null')`);
+  await writeMap(file, await scanDatabase(database, ORDER));
+  const map = await loadMap(file);
+  assert.deepEqual((await checkDatabase(database, map)).problems, []);
+  assert.deepEqual([...map.map.subjects.keys()], ['patient', 'staff']);
+  for (const table of ['public.top_customers', 'public.old_customers']) {
+    const { columns, of } = map.written.tables?.[table] ?? {};
+    assert.match(JSON.stringify([columns, of]), /user\.name.*user\.contact\.email.*"none"/, table);
+  }
+});
+
 test('a second scan adds nothing, and what people wrote stays to the byte', async (t) => {
   const { database, pool, file } = await bench(t);
   await writeFile(

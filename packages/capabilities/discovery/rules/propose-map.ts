@@ -156,13 +156,16 @@ function pathEdits(map: DataMap, { schema, found }: { readonly schema: SchemaInd
     const paths = isPersonal || role === 'about' || role === 'person' ? pathsOf(name, map, schema, found.known) : [];
     if (paths.length > 0) return [{ kind: 'set-table', table: name, values: { of: ofText(paths) } }];
     if (!isPersonal) return [];
-    return [{ kind: 'set-table', table: name, values: nobody(mapped.note) }];
+    const ours = live.kind === 'materialized-view' ? A_COPY : NO_WAY;
+    return [{ kind: 'set-table', table: name, values: nobody(mapped.note, ours) }];
   });
 }
 
+const NO_WAY = `${SCAN_NOTE} personal data without a way to a person; to be confirmed, or a path to be written`;
+const A_COPY = `${SCAN_NOTE} a materialized view of personal data; it forgets a person when it is refreshed after the erasure in its tables`;
+
 /** A note that stands there says more than ours. */
-function nobody(note: string | null) {
-  const ours = `${SCAN_NOTE} personal data without a way to a person; to be confirmed, or a path to be written`;
+function nobody(note: string | null, ours = NO_WAY) {
   return { of: 'none' as const, ...(note === null ? { note: ours } : {}) };
 }
 

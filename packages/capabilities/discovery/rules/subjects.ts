@@ -19,6 +19,9 @@ const FIND_BY = [
 const FIND_BY_AT_MOST = 8;
 const LABELS = ['user.name', 'user.name.last', 'user.name.first', 'user.account.username', 'user.contact.email'];
 
+/** A materialized view holds copies of other rows, and neither it nor a foreign table can have a key, without which the gate takes no subject. */
+const KEYED: ReadonlySet<Table['kind']> = new Set(['table', 'partitioned-table']);
+
 /** The tables whose rows are people, each with what names one of them. */
 export function proposeSubjects(
   tables: readonly Table[],
@@ -30,7 +33,7 @@ export function proposeSubjects(
   return tables
     .filter((table) => {
       const role = known.roles.get(tableName(table));
-      return role?.role === 'person' && !role.isProfile;
+      return KEYED.has(table.kind) && role?.role === 'person' && !role.isProfile;
     })
     .flatMap((table) => {
       const key = keyOf(table, byTable.get(tableName(table)) ?? []);
