@@ -26,9 +26,24 @@ export type FunctionFile = {
 const SQL = join(import.meta.dirname, '..', 'sql');
 const MIGRATION_FILE = /^(\d{4})_([a-z0-9_]+)\.up\.sql$/;
 
-/** All migrations in order. Throws on a gap or a missing down file: both are bugs of the release. */
-export function loadMigrations(directory = join(SQL, 'migrations')): readonly Migration[] {
-  const migrations = readdirSync(directory)
+// What is shipped does not change while a program runs, and each command asks for it several times.
+let migrations: readonly Migration[] | undefined;
+let functions: readonly FunctionFile[] | undefined;
+
+/** All migrations in order, read once. Throws on a gap or a missing down file: both are bugs of the release. */
+export function loadMigrations(): readonly Migration[] {
+  migrations ??= readMigrations(join(SQL, 'migrations'));
+  return migrations;
+}
+
+/** All function files by name, read once. */
+export function loadFunctions(): readonly FunctionFile[] {
+  functions ??= readFunctions(join(SQL, 'functions'));
+  return functions;
+}
+
+function readMigrations(directory: string): readonly Migration[] {
+  const found = readdirSync(directory)
     .flatMap((file) => {
       const [, version, name] = MIGRATION_FILE.exec(file) ?? [];
       return version === undefined || name === undefined ? [] : [{ version, name, file }];
@@ -38,13 +53,13 @@ export function loadMigrations(directory = join(SQL, 'migrations')): readonly Mi
       const up = readFileSync(join(directory, file), 'utf8');
       return { version, name, up, down: readFileSync(join(directory, `${version}_${name}.down.sql`), 'utf8'), sha256: sha256(up) };
     });
-  migrations.forEach(({ version }, index) => {
+  found.forEach(({ version }, index) => {
     if (Number(version) !== index + 1) throw new Error(`Migration ${version} stands at place ${index + 1}`);
   });
-  return migrations;
+  return found;
 }
 
-export function loadFunctions(directory = join(SQL, 'functions')): readonly FunctionFile[] {
+function readFunctions(directory: string): readonly FunctionFile[] {
   return readdirSync(directory)
     .filter((file) => file.endsWith('.sql'))
     .toSorted()

@@ -4,7 +4,7 @@ import { test, type TestContext } from 'node:test';
 import { isSafekeepError } from '@safekeep/core';
 import { openDatabase } from '../connect/open.ts';
 import { testDatabase, testServers, type TestServer } from '../testing/index.ts';
-import { loadMigrations, type FunctionFile, type Migration } from './files.ts';
+import { loadFunctions, loadMigrations, type FunctionFile, type Migration } from './files.ts';
 import { migrateDown, migrateUp, migrationStatus } from './run.ts';
 
 function planted(version: string, up: string, down: string): Migration {
@@ -17,6 +17,11 @@ const second = planted('0002', 'create table safekeep.b (tenant_id text primary 
 function fresh(t: TestContext, server?: TestServer) {
   return testDatabase(t, server === undefined ? {} : { server });
 }
+
+test('the files of migrations and functions are read once', () => {
+  assert.equal(loadMigrations(), loadMigrations());
+  assert.equal(loadFunctions(), loadFunctions());
+});
 
 for (const server of testServers()) {
   test(`up, status, down to nothing and up again on PostgreSQL ${server.name}`, async (t) => {
