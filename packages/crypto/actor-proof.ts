@@ -7,7 +7,7 @@ export type ActorClaim = {
   readonly request?: string | null;
   /** `pg_backend_pid()` of the transaction's connection. */
   readonly backend: number;
-  /** `now()` of the transaction in microseconds since 1970: see `TRANSACTION_OF_ACTOR` of the audit capability. */
+  /** `now()` of the transaction in microseconds since 1970: `readTransaction` of the SDK asks for it. */
   readonly beganMicros: bigint;
 };
 

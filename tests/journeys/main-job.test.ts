@@ -90,14 +90,18 @@ test('of a file of somebody’s own nobody is erased unasked, and whoever is nam
   const { folder, home, demo } = await workplace(t);
   const shop = join(folder, 'shop.db');
   const database = new DatabaseSync(shop);
-  database.exec(`CREATE TABLE customers (id INTEGER PRIMARY KEY, full_name TEXT NOT NULL, email TEXT, phone TEXT);
+  database.exec(`CREATE TABLE customers (id INTEGER PRIMARY KEY, full_name TEXT NOT NULL, email TEXT, phone TEXT,
+      passport_number TEXT GENERATED ALWAYS AS ('P' || id) STORED);
+    CREATE TABLE returned (id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers (id), note TEXT);
     INSERT INTO customers VALUES (1, 'Ada Quennell', 'ada.quennell@example.org', '+44 20 7946 0001'), (2, 'Bo Lindqvist', 'bo@example.org', NULL);
     CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL REFERENCES customers (id), note TEXT);
     INSERT INTO orders VALUES (1, 1, 'by the door'), (2, 2, NULL)`);
   database.close();
   const first = told(await demo('--sqlite', shop));
   assert.match(first['erase'] ?? '', /planned only/);
-  assert.match(first['export'] ?? '', /^customer:2: .*signed and sealed/);
+  assert.match(first['export'] ?? '', /^customer:2: 2 row\(s\) of 2 table\(s\), signed and sealed/);
+  assert.match(first['erase'] ?? '', /^customer:1: 2 row\(s\) of 2 table\(s\), planned only/);
+  assert.equal(first['encrypt'], 'no column of a kind that is encrypted unasked', 'what is generated cannot be encrypted');
   const named = told(await demo('--sqlite', shop, '--erase', 'customer:1'));
   assert.match(named['erase'] ?? '', /^customer:1: .*masked.*in one transaction/);
   assert.match(named['export'] ?? '', /^customer:2 was exported before/);

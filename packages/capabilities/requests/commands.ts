@@ -152,7 +152,7 @@ function exportCommand(openPorts: OpenPorts): Command {
     },
     render: ({ subject, format, rows, tables, file, sealed, expiresAt, withheld, unconfirmed, elsewhere }, ink) =>
       [
-        `${ink.good('Exported')} ${subject}: ${rows} row(s) of ${tables.length} table(s) to ${file}`,
+        `${ink.good('Exported')} ${subject}: ${rows} row(s) of ${tables.filter((table) => table.rows > 0).length} table(s) to ${file}`,
         ...(sealed
           ? [ink.dim(`It is sealed; give it out with subject open-export ${file} --out FILE, before ${expiresAt ?? ''}.`)]
           : []),

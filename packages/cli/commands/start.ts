@@ -133,6 +133,7 @@ function renderReport({ seconds, home, options, files, notices }: Frozen<Static<
     '  npx safekeep keys backup --out DIR --shares 3 --threshold 2',
     '                                 before anything is lost: without the keys nobody opens what is sealed',
     '  npx safekeep unapply           take all of it out again, encrypted columns first',
+    '                                 (with --no-wait where no application uses the SDK yet: it waits a minute for those)',
     ...(options === '' ? [] : [`  each of them with${options}`]),
     '',
     ink.dim(`Keys, log and reports lie in ${home}, and schema safekeep in the database.`),

@@ -220,7 +220,9 @@ async function tablesCheck(database: Database, { user }: ServerHealth): Promise<
   const owners = await database.withClient((client) => strangeOwners(client));
   if (owners.length === 0) return ok('tables', `${user} may give every table triggers and columns`);
   const whose = owners.map(({ owner, tables }) => `${tables} table(s) of ${owner}`).join(', ');
-  const grants = owners.map(({ grant }) => grant).join(' ');
+  const [first, ...others] = owners;
+  const simpler = first === undefined || others.length > 0 ? '' : `connect as ${first.owner}, or let an administrator run: `;
+  const grants = simpler + owners.map(({ grant }) => grant).join(' ');
   return {
     name: 'tables',
     state: 'warn',

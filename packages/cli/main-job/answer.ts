@@ -24,7 +24,8 @@ export const workAsApplication: Step = {
   },
 };
 
-type Exported = { readonly subject: string; readonly rows: number; readonly tables: readonly unknown[]; readonly file: string };
+type Counted = { readonly table: string; readonly rows: number };
+type Exported = { readonly subject: string; readonly rows: number; readonly tables: readonly Counted[]; readonly file: string };
 
 export const answerAccess: Step = {
   name: 'export',
@@ -43,7 +44,7 @@ export const answerAccess: Step = {
     if (job.isSample) await rm(path, { force: true });
     const { result } = await job.perform<Exported>('subject export', { subject: person, ...(job.isSample ? { out: path } : {}) });
     job.files.set('export', result.file);
-    const made = `${person}: ${count(result.rows)} row(s) of ${result.tables.length} table(s), signed`;
+    const made = `${person}: ${extent(result.tables)}, signed`;
     if (job.isSample) return `${made}, in ${result.file}`;
     await writeNote(job.context, { ...note, source: job.source, exported: { person, file: result.file } });
     return `${made} and sealed; \`npx safekeep subject open-export ${shellWord(result.file)} --out FILE\` gives it out`;
@@ -52,7 +53,7 @@ export const answerAccess: Step = {
 
 type ErasurePlan = {
   readonly hash: string;
-  readonly tables: readonly { readonly rows: number }[];
+  readonly tables: readonly Counted[];
   readonly blocked: readonly unknown[];
   readonly erasedBefore: { readonly at: string; readonly certificate: string } | null;
   readonly estimate: { readonly chunks: number };
@@ -71,8 +72,7 @@ export const answerErasure: Step = {
     const { forget: person } = await twoPeople(job);
     if (person === undefined) return `nobody is erased: ${await nobodyToAnswer(job)}`;
     const { result: plan } = await job.perform<ErasurePlan>('subject erase', { subject: person, plan: true });
-    const rows = plan.tables.reduce((sum, table) => sum + table.rows, 0);
-    const planned = `${person}: ${count(rows)} row(s) of ${plan.tables.length} table(s)`;
+    const planned = `${person}: ${extent(plan.tables)}`;
     if (plan.erasedBefore !== null && !job.isSample) {
       const { at, certificate } = plan.erasedBefore;
       const paper = join(job.context.home, 'certificates', certificate);
@@ -94,6 +94,13 @@ export const answerErasure: Step = {
     return `${planned}: ${treated.join(', ')}, ${how}, counted again; certificate in ${result.certificate}`;
   },
 };
+
+/** Of the tables in which something of the person stands; a plan may have several lines for one. */
+function extent(tables: readonly Counted[]): string {
+  const filled = tables.filter(({ rows }) => rows > 0);
+  const rows = filled.reduce((sum, table) => sum + table.rows, 0);
+  return `${count(rows)} row(s) of ${new Set(filled.map(({ table }) => table)).size} table(s)`;
+}
 
 /** Somebody to inform and another to erase: of the kind whose data fills most tables, and that anybody is of. */
 async function twoPeople(job: MainJob): Promise<{ readonly forget: string | undefined; readonly inform: string | undefined }> {

@@ -1,6 +1,7 @@
 import { loadMap } from '@safekeep/capabilities/datamap';
-import { requirePerson } from '@safekeep/capabilities/requests';
+import { requirePerson, type Ground } from '@safekeep/capabilities/requests';
 import {
+  columnOf,
   formatColumnName,
   isSafekeepError,
   parseTableName,
@@ -107,10 +108,10 @@ type Moved = { readonly field: string; readonly phase: string; readonly verified
 export const encryptSensitive: Step = {
   name: 'encrypt',
   run: async ({ perform, context, isSample }) => {
-    const { map } = await loadMap(context.mapFile);
+    const ground = await groundIn(context);
     const { result: before } = await perform<{ readonly fields: readonly Moved[] }>('encrypt status');
     const arrived = new Set(before.fields.filter(({ phase }) => AT_HOME.has(phase)).map(({ field }) => field));
-    const kinds = sensitiveColumns(map);
+    const kinds = sensitiveColumns(ground);
     const tried: Tried[] = [];
     for (const columns of kinds.filter((each) => !each.some((column) => arrived.has(column))))
       tried.push(await encryptFirst(perform, columns));
@@ -175,15 +176,21 @@ function isFinished(fields: readonly Moved[], column: string): boolean {
   return fields.some(({ field, phase }) => field === column && phase === 'finished');
 }
 
-/** By what hurts most, then as the map has them: their names as they are typed. */
-function sensitiveColumns(map: DataMap): readonly (readonly string[])[] {
+/**
+ * By what hurts most, then as the map has them: their names as they are typed. Without what the database computes from other columns:
+ * those are encrypted, where anything can be.
+ */
+function sensitiveColumns({ map, schema }: Ground): readonly (readonly string[])[] {
+  const isComputed = (table: string, column: string): boolean => {
+    const live = schema.byName.get(table);
+    return live !== undefined && (live.kind === 'materialized-view' || (columnOf(live, column)?.generated ?? null) !== null);
+  };
   const kindOf = ({ categories }: MappedColumn): string | undefined =>
     SENSITIVE.find((prefix) => categories.some((category) => category === prefix || category.startsWith(`${prefix}.`)));
   const all = [...map.tables].flatMap(([table, { columns }]) =>
-    [...columns].map(([column, facts]) => ({
-      name: formatColumnName({ ...parseTableName(table), column }),
-      kind: kindOf(facts),
-    })),
+    [...columns]
+      .filter(([column]) => !isComputed(table, column))
+      .map(([column, facts]) => ({ name: formatColumnName({ ...parseTableName(table), column }), kind: kindOf(facts) })),
   );
   return SENSITIVE.map((kind) => all.filter((column) => column.kind === kind).map(({ name }) => name));
 }

@@ -7,13 +7,16 @@ import pg from 'pg';
 import { proveActor } from '@safekeep/crypto';
 import { testServers } from '@safekeep/postgres/testing';
 import { searchEvents } from '../questions/answer.ts';
-import { TRANSACTION_OF_ACTOR } from '../store/actor-keys.ts';
 import { readLog } from '../testing/read-log.ts';
 import { workbench, type Workbench } from '../testing/workbench.ts';
 import { attest } from './attest.ts';
 import { makeActorKey } from './make-actor-key.ts';
 import { dropOldPartitions, listPartitions } from './partitions.ts';
 import { recordEvent } from './record-event.ts';
+
+/** Which transaction a proof is for, asked within it. */
+const TRANSACTION =
+  'select pg_catalog.pg_backend_pid() as backend, (extract(epoch from pg_catalog.now()) * 1000000)::bigint::text as began';
 
 const plain = { category: 'none', note: 'looked at' };
 const personal = { category: 'user.contact.email' };
@@ -221,7 +224,7 @@ test('an actor is signed, claimed or none; where the map requires one nothing is
   await bench.database.withClient(async (client) => {
     const proven = async (statement: string, proof?: string): Promise<string> => {
       await client.query('begin');
-      const { rows } = await client.query<{ backend: number; began: string }>(TRANSACTION_OF_ACTOR);
+      const { rows } = await client.query<{ backend: number; began: string }>(TRANSACTION);
       const claim = {
         actor: 'user:7',
         purpose: 'treatment',
@@ -270,7 +273,7 @@ test('a key proves actors of its own tenant, and of what began before it was ret
   const write = async (statement: string): Promise<void> =>
     await bench.database.withClient(async (client) => {
       await client.query('begin');
-      const { rows } = await client.query<{ backend: number; began: string }>(TRANSACTION_OF_ACTOR);
+      const { rows } = await client.query<{ backend: number; began: string }>(TRANSACTION);
       const [{ backend, began } = { backend: 0, began: '0' }] = rows;
       const proof = proveActor(key, { actor: 'user:7', purpose: 'x', request: 'r', backend, beganMicros: BigInt(began) });
       await client.query('select safekeep.set_actor($1, $2, $3, $4)', ['user:7', 'x', 'r', proof]);

@@ -118,6 +118,20 @@ for (const server of testServers()) {
   });
 }
 
+test('an amount that is called like the number of somebody is none, and the number stays one', async (t) => {
+  const { database, pool } = await testDatabase(t);
+  await pool.query(`
+    create table customers (id int primary key, full_name text, email text, tax_number numeric(11), vat_number text, member_no int generated always as (id + 5000) stored);
+    create table invoices (id int primary key, customer_id int not null references customers, net numeric(10,2),
+      vat numeric generated always as (net * 0.19) stored, tax_vat numeric(10,2), vat_id double precision generated always as (net * 0.07) stored);
+    insert into customers (id, full_name, email, tax_number, vat_number) select n, 'Ada Quill', 'a' || n || '@example.org', 12345678900 + n, 'DE13669597' || n % 10 from generate_series(1, 30) n;
+    insert into invoices (id, customer_id, net, tax_vat) select n, n, n * 113.7, n * 21.6 from generate_series(1, 30) n; analyze`);
+  const kinds = found((await scanDatabase(database, ORDER)).columns);
+  for (const amount of ['vat', 'tax_vat', 'vat_id']) assert.equal(kinds[`public.invoices.${amount}`], 'none', amount);
+  for (const number of ['tax_number', 'vat_number', 'member_no'])
+    assert.notEqual(kinds[`public.customers.${number}`], 'none', number);
+});
+
 test('a table that is locked, and one that takes too long, are told, and the transaction goes on', async (t) => {
   const { database, pool } = await testDatabase(t);
   await pool.query(`create table locked_one (odd text); create view slow_one as select pg_sleep(60)::text as odd`);

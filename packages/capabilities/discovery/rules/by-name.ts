@@ -1,3 +1,4 @@
+import { bareType } from '@safekeep/core';
 import type { Column, Table } from '@safekeep/postgres';
 import { declaredLength, familyOf, type Family } from './families.ts';
 import { meanings, type Meaning, type Need } from './meanings.ts';
@@ -101,6 +102,13 @@ export function byName(column: Column, around: Surroundings): Candidate | undefi
       freeText: false,
     };
   }
+  if (NUMBERS_OF_PERSONS.has(leaf) && isAmount(column)) {
+    return {
+      category: meaning.category,
+      reasons: [{ code: 'type', text: `an amount is no ${leaf}`, weight: -9 }],
+      freeText: false,
+    };
+  }
   return {
     category: categoryFor(leaf, meaning, around),
     reasons: [
@@ -111,6 +119,13 @@ export function byName(column: Column, around: Surroundings): Candidate | undefi
     ],
     freeText: FREE_TEXT.has(leaf) && (family === 'text' || family === 'json'),
   };
+}
+
+/** `vat numeric(10,2)`, or a numeric that the database computes: a number of somebody has no places after the point, and no formula. */
+function isAmount(column: Column): boolean {
+  const type = bareType(column);
+  if (column.isArray || (type !== 'numeric' && type !== 'double precision' && type !== 'real')) return false;
+  return column.generated !== null || /^numeric\(\d+,[1-9]/.test(column.baseType);
 }
 
 function saidBy(leaf: string, { terms }: Signature): string {

@@ -81,7 +81,7 @@ async function askRows(
   if (holds.some(({ kind, isSameKey }) => kind !== 'subject' && !isSameKey))
     throw notEvaluable(
       table,
-      'one is on a table that it inherits from, or that inherits from it, and their primary keys are not alike',
+      'one is on a part of it, a partition or a table that inherits from it, or on what it is a part of, and their primary keys are not alike',
     );
   if (asked.some(({ key }) => key.length !== found.key.length))
     throw new Error(`A key of ${table} does not have as many parts as its primary key`);

@@ -89,10 +89,13 @@ function refuseProblems({ problems }: Plan): void {
 async function requireOwnership({ database }: Ground, { steps }: Plan): Promise<void> {
   const tables = steps.flatMap(({ locks }) => locks);
   const owners = await database.withClient((client) => strangeOwners(client, tables));
-  if (owners.length === 0) return;
+  const [first, ...others] = owners;
+  if (first === undefined) return;
+  // Nothing has to be given to whoever owns them already.
+  const simpler = others.length === 0 ? `; connect as ${first.owner}, or be given it` : '';
   throw new SafekeepError('privilege-missing', {
     user: 'This login',
-    right: `the role of ${owners.map(({ owner, tables: count }) => `${owner}, who owns ${count} of the tables to be changed`).join(', and of ')}`,
+    right: `the role of ${owners.map(({ owner, tables: count }) => `${owner}, who owns ${count} of the tables to be changed`).join(', and of ')}${simpler}`,
     grant: owners.map(({ grant }) => grant).join(' '),
   });
 }

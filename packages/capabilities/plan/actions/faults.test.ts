@@ -200,7 +200,9 @@ test('a login that does not own the table is refused before anything is changed'
       applyPlan({ ...bench.ground, database: weak }, { intent: bench.intent(MAP), author: 'Ada', agree: async () => undefined }),
       (error) =>
         isSafekeepError(error, 'privilege-missing') &&
-        error.message.includes(`the role of ${owner}, who owns 1 of the tables`) &&
+        error.message.includes(
+          `the role of ${owner}, who owns 1 of the tables to be changed; connect as ${owner}, or be given it.`,
+        ) &&
         error.remedy.endsWith(`GRANT ${owner} TO ${role};`),
     );
     await untouched(bench, before);

@@ -90,6 +90,32 @@ test('rows that come between chunks, before or behind them, are erased too, and 
   assert.deepEqual(await made.rows('orders', 'person_id = 2'), others);
 });
 
+test('what comes back with a value that a chunk has masked is erased with what is left, and told where the erasure died behind its commit', async (t) => {
+  const { made } = await bench(t);
+  await made.pool.query(
+    `create table notes (id bigint primary key, at text, body text); insert into notes values (1, 'order 7', 'first')`,
+  );
+  const notes = {
+    of: { person: 'at -> orders.what -> person_id' },
+    columns: { id: none, at: { category: 'user' }, body: { category: 'user' } },
+  };
+  const ground = { ...(await made.refresh({ ...MAP, tables: { ...MAP.tables, 'public.notes': notes } })), rowsAtOnce: 10 };
+  const onCommitted = (): void => {
+    throw new Error('died');
+  };
+  const hash = await stopAfterFirst(made, ground);
+  await made.pool.query(`insert into notes values (2, 'order 7', 'between')`);
+  await assert.rejects(made.approve('person:1', hash, { ground, onCommitted }), /died/);
+  assert.deepEqual(await made.rows('notes', 'body is not null'), []);
+  await made.pool.query(`insert into notes values (3, 'order 7', 'behind')`);
+  assert.deepEqual(
+    (await runErasures(ground)).erasures.map(({ state }) => state),
+    ['unfulfilled'],
+  );
+  assert.equal((await made.erase('person:1', 'anonymise', ground)).state, 'done');
+  assert.deepEqual(await made.rows('notes', 'body is not null'), []);
+});
+
 test('more rows than one transaction takes, that come behind the chunks, are worked off in chunks of their own', async (t) => {
   const { made, ground } = await bench(t);
   const hash = await stopAfterFirst(made, ground);

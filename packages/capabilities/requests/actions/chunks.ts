@@ -5,6 +5,7 @@ import { formatKey } from '../../holds/index.ts';
 import { runRecorded, type OperationId } from '../../ledger/index.ts';
 import type { ApprovalProofs, Approved, ErasureId, ParticipantEffects, RowKey } from '../model.ts';
 import { approvedAs } from '../rules/approval.ts';
+import type { Ties } from '../rules/certificate.ts';
 import { joinOwn, type OwnWrites } from '../rules/own-writes.ts';
 import { joinKept, keptColumns, keptLines } from '../rules/plan.ts';
 import { areOfHere, oldestRunning } from '../store/own-writes.ts';
@@ -46,6 +47,7 @@ import {
 } from './plan-erasure.ts';
 import { refuseForeign, tagged, tagOf } from './record-tag.ts';
 import { policies, type SurveyedTable } from './survey.ts';
+import { joinTies, tiesOf } from './ties.ts';
 
 /** Where a chunked erasure stands; committed with each chunk. */
 export type ChunkProgress = Tally & {
@@ -58,6 +60,8 @@ export type ChunkProgress = Tally & {
   readonly writers?: string | null;
   /** Undefined in what an older Safekeep has begun. */
   readonly own?: OwnWrites;
+  /** By what rows were the person's when the first chunk began: a chunk may mask it. */
+  readonly ties?: Ties;
   /** Tables that are to be worked off in chunks, those that refer before those referred to. */
   readonly large: readonly string[];
   /** Of the first table that is not finished: the last row that was dealt with. */
@@ -240,6 +244,7 @@ async function beginChunks(
       allowed: made.allowed,
       writers: made.writers,
       own: { since, by: [], operation: '' },
+      ties: joinTies(before?.ties, tiesOf(ground, made.found.reach)),
       large: made.chunked,
       after: null,
       finished: [],

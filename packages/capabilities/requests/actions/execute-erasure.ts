@@ -41,7 +41,7 @@ import { rowsAtOnce, type ErasureGround } from './ground.ts';
 import { holdIds, identityMarks, sequenceIds } from './marks.ts';
 import { isOurs, refuseForeign, tagged } from './record-tag.ts';
 import { approversOf, makePlan, type ErasureOrder, type MadePlan } from './plan-erasure.ts';
-import { tiesOf } from './ties.ts';
+import { joinTies, tiesOf } from './ties.ts';
 
 /**
  * Carries out a plan that was approved, if it still is the plan: in one transaction, with the ledger before and after, or in
@@ -349,7 +349,7 @@ async function eraseWithin(
   if (wrong !== undefined) throw new Error(`An erasure does not add up: ${wrong}`);
   const own = joinOwn(progress?.own ?? { since, by: [], operation }, { by: done.by, operation });
   const allowed = progress === undefined ? made.allowed : (progress.allowed ?? {});
-  const draft: Draft = { document: body, own, writers, allowed, ties: tiesOf(ground, found.reach) };
+  const draft: Draft = { document: body, own, writers, allowed, ties: joinTies(progress?.ties, tiesOf(ground, found.reach)) };
   const record = tagged<Omit<ErasureRecord, 'tag'>>(ground, {
     id,
     planHash: stored.hash,

@@ -30,6 +30,12 @@ export function tiesOf(ground: Marking, reach: Reach): Ties {
   return Object.fromEntries(marked);
 }
 
+/** Those of when its first chunk began, and of its last transaction. */
+export function joinTies(first: Ties = {}, last: Ties = {}): Ties {
+  const ids = new Set([...Object.keys(first), ...Object.keys(last)]);
+  return Object.fromEntries([...ids].map((id) => [id, [...new Set([...(first[id] ?? []), ...(last[id] ?? [])])]]));
+}
+
 /** Steps without a foreign key and all behind them, but for those to the person's key: by that they are found again anyway. */
 function looseNodes({ nodes, subject }: Graph): readonly Node[] {
   const all = [...nodes.values()];
@@ -45,7 +51,10 @@ function tieMark({ ledger, tenant }: Marking, { id }: Node, values: RowKey): str
   return ledger.mark({ tenant, table: 'safekeep.erased_tie', subjectKeyId: id, primaryKey: values });
 }
 
-/** The same by every earlier erasure of the person that has no certificate: what it could only tell of the plan that follows erases. */
+/**
+ * What is tied to the person by values that an erasure of theirs has masked that has no certificate: the plan that follows one that could only
+ * tell of it, and the last transaction behind chunks, erase it.
+ */
 export async function tiedBefore(
   client: pg.ClientBase,
   ground: ErasureGround,
@@ -55,8 +64,10 @@ export async function tiedBefore(
   const start = { graph: soundGraph(ground, subject), schema, tenant };
   const values = new Map<string, readonly RowKey[]>();
   for (const record of await readErasures(client, tenant, { mark: personMark(ground.ledger, tenant, person), open: true })) {
-    const { ties, own } = record.certificate === null || !isOurs(ground, record) ? {} : draftOf(record);
-    if (ties === undefined || own === undefined) continue;
+    if (!isOurs(ground, record)) continue;
+    // Written by an erasure: its draft, or how far its chunks are.
+    const { ties, own } = (record.certificate ?? record.progress ?? {}) as Pick<Draft, 'ties' | 'own'>;
+    if (ties === undefined || own === undefined || own.by.length === 0) continue;
     const known = (await areOfHere(client, tenant, own)) ? own : undefined;
     const found = await tiedAgain(client, ground, start, { ties, own: known });
     for (const [id, rows] of found?.values ?? []) values.set(id, [...(values.get(id) ?? []), ...rows]);
