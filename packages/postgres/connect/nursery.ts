@@ -9,7 +9,7 @@ import { runInNewContext } from 'node:vm';
 type Collection = { readonly type: 'minor' | 'major'; readonly execution?: 'sync'; readonly flavor?: 'last-resort' };
 type Collect = (options: Collection) => void;
 
-/** Half of it is free for what is new. With twice as much the same work is no faster. */
+/** With the 128 MB that V8 would take the main job on the sample is no faster. */
 const ROOMY_BYTES = 16 * 2 ** 20;
 
 let collect: Collect | undefined;
@@ -25,7 +25,7 @@ export function keepNurserySmall(): void {
 
 /**
  * Lets the nursery grow to some 16 MB while work goes on whose batches live until they are written. In one that is kept small V8 collects
- * for each megabyte, and copies the same batch every time: a seventh of the main job on the sample.
+ * for each megabyte, and copies the same batch every time: a twentieth of the processor's time of the main job on the sample.
  */
 export async function inRoomyNursery<Result>(work: () => Promise<Result>): Promise<Result> {
   // V8 sets the nursery back when it is hardly used, and has no bound of its own that could be changed now.
