@@ -1,12 +1,5 @@
 export { isConnectionLost, operationFailure } from './connect/failures.ts';
-export {
-  collectPassed,
-  collectReceived,
-  expectShortLives,
-  inRoomyNursery,
-  keepNurserySmall,
-  shrinkNursery,
-} from './connect/nursery.ts';
+export { collectPassed, collectReceived, expectShortLives, keepNurserySmall, shrinkNursery } from './connect/nursery.ts';
 export { together } from './connect/together.ts';
 export { openDatabase, type OpenOptions } from './connect/open.ts';
 export { inTenant, setTenant, transaction } from './connect/transaction.ts';

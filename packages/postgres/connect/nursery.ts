@@ -1,5 +1,4 @@
-import { PerformanceObserver } from 'node:perf_hooks';
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 // V8 keeps what is new in a space of its own, the nursery, and lets it grow with what passes through. Rows are garbage as soon as
@@ -8,9 +7,6 @@ import { runInNewContext } from 'node:vm';
 
 type Collection = { readonly type: 'minor' | 'major'; readonly execution?: 'sync'; readonly flavor?: 'last-resort' };
 type Collect = (options: Collection) => void;
-
-/** With the 128 MB that V8 would take the main job on the sample is no faster. */
-const ROOMY_BYTES = 16 * 2 ** 20;
 
 let collect: Collect | undefined;
 let shrunk = false;
@@ -24,26 +20,7 @@ export function keepNurserySmall(): void {
 }
 
 /**
- * Lets the nursery grow to some 16 MB while work goes on whose batches live until they are written. In one that is kept small V8 collects
- * for each megabyte, and copies the same batch every time: a twentieth of the processor's time of the main job on the sample.
- */
-export async function inRoomyNursery<Result>(work: () => Promise<Result>): Promise<Result> {
-  // V8 sets the nursery back when it is hardly used, and has no bound of its own that could be changed now.
-  const bound = (): void => setFlagsFromString(`--semi-space-growth-factor=${nurseryBytes() < ROOMY_BYTES ? 2 : 1}`);
-  const collections = new PerformanceObserver(bound);
-  collections.observe({ entryTypes: ['gc'] });
-  bound();
-  try {
-    return await work();
-  } finally {
-    collections.disconnect();
-    keepNurserySmall();
-    shrunk = false;
-  }
-}
-
-/**
- * {@link keepNurserySmall}, after it was made small again: reading its own code has let it grow to 64 MB. Costs some 50 ms, where it may have grown since.
+ * {@link keepNurserySmall}, after it was made small again: reading its own code has let it grow to 64 MB. Costs some 50 ms, once.
  */
 export function shrinkNursery(): void {
   if (shrunk) return;
@@ -75,10 +52,6 @@ export function collectReceived(): void {
  */
 export function collectPassed(): void {
   collector()({ type: 'major' });
-}
-
-function nurseryBytes(): number {
-  return getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')?.space_size ?? 0;
 }
 
 /** The collector of https://v8.dev/docs/embed, as `--expose-gc` would have made it a global of the whole program. */

@@ -12,7 +12,7 @@ import {
   type ColumnRef,
   type SearchKind,
 } from '@safekeep/core';
-import { inRoomyNursery, type Database } from '@safekeep/postgres';
+import type { Database } from '@safekeep/postgres';
 import { command, type Command, type CommandContext } from '../../capability.ts';
 import { loadMap } from '../../datamap/index.ts';
 import type { Contributor, TakeOut } from '../../plan/index.ts';
@@ -463,7 +463,7 @@ async function moving<Result>(
   const progress = context.progress('encrypting', { unit: 'rows' });
   try {
     const { tenant, clock, signal } = context;
-    const ground: Ground = {
+    return await run({
       database,
       tenant,
       clock,
@@ -474,8 +474,7 @@ async function moving<Result>(
         if (moment === 'committed') progress.update(done, Math.max(done, total));
         if (moment === 'waiting') context.say('Waiting until every client knows of the field; that takes a minute at most.');
       },
-    };
-    return await inRoomyNursery(() => run(ground));
+    });
   } finally {
     progress.end();
     await close();
