@@ -54,13 +54,12 @@ export async function runFile(run: FileRun): Promise<FileReport> {
   const scratch = run.folder.scratch(run.index);
   const mark = `${path.basename(run.folder.root)}-${run.index}`;
   const child = startProcess(run, { TMPDIR: scratch, [MARK]: mark });
-  const closed = once(child, 'close');
   const output = captureOutput(child, run);
   const { results, faults, finished } = await follow(child, run);
   const leftovers = child.pid === undefined ? [] : await endLeftovers({ group: child.pid, mark }, run.limits.graceMs);
-  await Promise.race([closed, wait(CLOSE_MS, undefined, { ref: false })]);
+  await Promise.race([output.written, wait(CLOSE_MS, undefined, { ref: false })]);
   const leftFiles = emptyScratch(scratch);
-  if (faults.length === 0) faults.push(...endFaults(child, { results, finished }, output()));
+  if (faults.length === 0) faults.push(...endFaults(child, { results, finished }, output.tail()));
   faults.push(...leftovers.map((name) => `left a process running: ${name}`));
   if (leftFiles.length > 0)
     faults.push(`left ${leftFiles.length} file(s) in its temporary folder: ${leftFiles.slice(0, 10).join(', ')}`);
@@ -127,8 +126,14 @@ function watchIdle(idleMs: number, stop: (fault: string) => void): { saw: (recor
   };
 }
 
+type Output = {
+  readonly tail: () => string;
+  /** Ends once the output is closed and all of it stands in the logs, which are searched when the run ends. */
+  readonly written: Promise<unknown>;
+};
+
 /** stdout and stderr go into the run's logs; their end is kept at hand for the report of a failure. */
-function captureOutput(child: ChildProcess, run: FileRun): () => string {
+function captureOutput(child: ChildProcess, run: FileRun): Output {
   const log = createWriteStream(path.join(run.folder.logs, `${run.file.replaceAll('/', '__')}.output`));
   let tail = '';
   const take = (chunk: string): void => {
@@ -138,7 +143,7 @@ function captureOutput(child: ChildProcess, run: FileRun): () => string {
   child.stdout?.setEncoding('utf8').on('data', take);
   child.stderr?.setEncoding('utf8').on('data', take);
   child.on('close', () => log.end());
-  return () => tail;
+  return { tail: () => tail, written: once(log, 'finish') };
 }
 
 async function readRecords(child: ChildProcess, take: (record: TestRecord) => void): Promise<void> {
