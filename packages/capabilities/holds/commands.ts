@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import { Type } from '@safekeep/core/schema';
-import { isSafekeepError, parseId, SafekeepError, type Subject } from '@safekeep/core';
+import { dayOf, parseDay, isSafekeepError, parseId, SafekeepError, type Subject } from '@safekeep/core';
 import { loadMap } from '@safekeep/capabilities/datamap';
 import { command, type Command, type CommandContext, type Frozen, type Ink } from '../capability.ts';
 import { holdHistory, listHolds } from './actions/list-holds.ts';
@@ -9,7 +9,7 @@ import { placeHold } from './actions/place-hold.ts';
 import { releaseHold } from './actions/release-hold.ts';
 import { reviewHold } from './actions/review-hold.ts';
 import { HoldHistory, HoldPage, HoldText, type Hold, type HoldId, type Period } from './model.ts';
-import { dayOf, holdText, parseDay } from './rules/hold.ts';
+import { holdText } from './rules/hold.ts';
 import { parseTarget } from './rules/target.ts';
 
 const PAGE = 100;

@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { Type } from '@safekeep/core/schema';
-import { parseId, SafekeepError } from '@safekeep/core';
+import { parseId, SafekeepError, parseDay } from '@safekeep/core';
 import { command, type Command, type CommandContext, type Frozen, type Ink, type Outcome } from '../capability.ts';
 import { loadMap } from '../datamap/index.ts';
 import { ledgerFor } from '../ledger/index.ts';
@@ -207,9 +207,8 @@ function exportsOf({ home }: CommandContext): string {
 
 function dayIn(text: string | undefined): Date | null {
   if (text === undefined) return null;
-  const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? new Date(`${text}T00:00:00Z`) : new Date(Number.NaN);
-  if (Number.isNaN(day.getTime()) || !day.toISOString().startsWith(text))
-    throw new SafekeepError('usage', { problem: '--from and --to are days (YYYY-MM-DD).' });
+  const day = parseDay(text);
+  if (day === undefined) throw new SafekeepError('usage', { problem: '--from and --to are days (YYYY-MM-DD).' });
   return day;
 }
 

@@ -1,7 +1,7 @@
-import { SafekeepError, type Clock } from '@safekeep/core';
+import { dayOf, SafekeepError, type Clock } from '@safekeep/core';
 import { type Database, inTenant, type Queryable } from '@safekeep/postgres';
 import type { Hold, HoldHistory, HoldId, HoldText } from '../model.ts';
-import { dayOf, holdText } from '../rules/hold.ts';
+import { holdText } from '../rules/hold.ts';
 import { parseKey, formatKey } from '../rules/key.ts';
 import { readEvents, readHolds } from '../store/holds.ts';
 

@@ -1,8 +1,7 @@
-import { codeOf, newId, SafekeepError, type Clock, type Subject } from '@safekeep/core';
+import { dayOf, parseDay, codeOf, newId, SafekeepError, type Clock, type Subject } from '@safekeep/core';
 import { type Database, inTenant } from '@safekeep/postgres';
 import type pg from 'pg';
 import type { Condition, Hold, HoldId, Period, Target } from '../model.ts';
-import { dayOf, parseDay } from '../rules/hold.ts';
 import { formatKey } from '../rules/key.ts';
 import { formatTarget } from '../rules/target.ts';
 import { insertHold, insertHoldRow, insertMatchingRows, lockForPlacing, readHolds, type NewHold } from '../store/holds.ts';

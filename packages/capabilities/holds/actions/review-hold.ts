@@ -1,7 +1,6 @@
-import { SafekeepError, type Clock } from '@safekeep/core';
+import { dayOf, parseDay, SafekeepError, type Clock } from '@safekeep/core';
 import { type Database, inTenant } from '@safekeep/postgres';
 import type { Hold } from '../model.ts';
-import { dayOf, parseDay } from '../rules/hold.ts';
 import { insertReview, readHolds } from '../store/holds.ts';
 import type { Decision } from './release-hold.ts';
 

@@ -40,15 +40,3 @@ export function concerns(hold: Pick<Hold, 'concerns'>, period: Period | undefine
     (until === null || period.from === null || until > period.from)
   );
 }
-
-/** Of a moment, in UTC: `YYYY-MM-DD`. Holds are kept by days, and one day of the world must do for all. */
-export function dayOf(moment: Date): string {
-  return moment.toISOString().slice(0, 10);
-}
-
-/** A day that exists, as `YYYY-MM-DD`, at its beginning in UTC. */
-export function parseDay(text: string): Date | undefined {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return undefined;
-  const day = new Date(`${text}T00:00:00Z`);
-  return Number.isNaN(day.getTime()) || dayOf(day) !== text ? undefined : day;
-}

@@ -45,8 +45,14 @@ export async function workbench(
   server?: TestServer,
 ): Promise<Workbench> {
   const { database, pool, url } = await testDatabase(t, { migrated: true, ...(server === undefined ? {} : { server }) });
-  const context: ImportContext = {
-    home: temporaryFolder(t),
+  const context = importContext(database, temporaryFolder(t));
+  return { context, pool, url, run: (file, options = {}) => importSqlite(context, importOptions(file, options)) };
+}
+
+/** An import that nobody watches, signed by a key of its own. */
+export function importContext(database: ImportContext['database'], home: string): ImportContext {
+  return {
+    home,
     tenant: 'default',
     clock: systemClock,
     signal: new AbortController().signal,
@@ -55,7 +61,6 @@ export async function workbench(
     database,
     signer: signingKeyFromPem(createSigningKey(), 'test'),
   };
-  return { context, pool, url, run: (file, options = {}) => importSqlite(context, importOptions(file, options)) };
 }
 
 export function importOptions(file: string, options: Partial<ImportOptions> = {}): ImportOptions {
