@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { newId, parseId, SafekeepError } from '@safekeep/core';
+import { dayOf, newId, parseId, SafekeepError } from '@safekeep/core';
 import { together } from '@safekeep/postgres';
 import { formatKey } from '../../holds/index.ts';
 import { recoverIntents, runRecorded, type OperationId } from '../../ledger/index.ts';
@@ -252,7 +252,7 @@ async function runWhole(ground: ErasureGround, order: ErasureOrder, whole: Whole
           ...(await sequenceIds(client, ground, Object.keys(stored.counts))),
           ...(progress === undefined ? {} : { erasure: progress.erasure }),
           ...holdIds([...stored.holds, ...(progress?.holds ?? [])]),
-          ...(stored.due === null ? {} : { due: stored.due.toISOString().slice(0, 10) }),
+          ...(stored.due === null ? {} : { due: dayOf(stored.due) }),
         },
       };
     },

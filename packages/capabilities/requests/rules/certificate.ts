@@ -1,6 +1,6 @@
 import type { Signature } from '@safekeep/crypto';
 import { verify } from '@safekeep/crypto';
-import { isSafekeepError } from '@safekeep/core';
+import { isMapping, isSafekeepError } from '@safekeep/core';
 import type { Approved, CertificateBody } from '../model.ts';
 import type { OwnWrites } from './own-writes.ts';
 import type { Allowed } from './treat.ts';
@@ -66,26 +66,22 @@ function aboutOf(document: object): Checked['about'] {
   const { id, subject } = document as Partial<Pick<CertificateBody, 'id' | 'subject'>>;
   if (typeof id !== 'string') return null;
   if (typeof subject === 'string') return { id, subject };
-  return isObject(subject) ? { id, subject: `${subject.type} with mark ${subject.mark}` } : null;
+  return isMapping(subject) ? { id, subject: `${subject.type} with mark ${subject.mark}` } : null;
 }
 
 function signedOf(
   parsed: unknown,
 ): { readonly document: object; readonly signature: Signature; readonly kind: keyof typeof SIGNED_KINDS } | undefined {
-  if (!isObject(parsed)) return undefined;
+  if (!isMapping(parsed)) return undefined;
   const { document, signature, ...others } = parsed;
   // What stands beside them is signed by nobody, and would be read as if it were.
-  if (!isObject(document) || !isObject(signature) || Object.keys(others).length > 0) return undefined;
+  if (!isMapping(document) || !isMapping(signature) || Object.keys(others).length > 0) return undefined;
   const { kind } = document;
   if (kind !== 'erasure' && kind !== 'export') return undefined;
   const { keyName, keyId, algorithm, signature: text } = signature;
   if (typeof keyName !== 'string' || typeof keyId !== 'string' || algorithm !== 'Ed25519' || typeof text !== 'string')
     return undefined;
   return { document, signature: { keyName, keyId, algorithm, signature: text }, kind };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
 /** What a certificate says must agree with itself, whoever signed it. */

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes, randomInt, randomUUID, type KeyObject } from 'node:crypto';
 import type pg from 'pg';
-import { codeOf, columnOf, type TableFacts } from '@safekeep/core';
+import { codeOf, columnOf, dayOf, type TableFacts } from '@safekeep/core';
 import type { Check } from '@safekeep/postgres';
 import type { Identity, RowKey } from '../model.ts';
 import { BYTES_MARK, formOf, RANDOM_BYTES, UUID_MARK, type ColumnChoice, type UniqueMake, type Write } from '../rules/masks.ts';
@@ -147,7 +147,7 @@ function uniqueValue(make: UniqueMake): string {
   if (make.kind === 'day') {
     const day = new Date(`${make.from}T00:00:00Z`);
     day.setUTCDate(day.getUTCDate() + randomInt(make.days));
-    return day.toISOString().slice(0, 10);
+    return dayOf(day);
   }
   if (make.kind === 'time') return new Date(randomInt(86_400_000)).toISOString().slice(11, 23);
   if (make.kind === 'address') return `100::${randomBytes(8).toString('hex').match(/.{4}/g)?.join(':') ?? ''}`;
